@@ -1,0 +1,47 @@
+# Redial: `make` shows what there is to do. A target fetches what it needs that
+# the machine lacks, or says in one line what to install.
+
+GO     ?= go
+PORT   ?= 3000
+REDIAL  = $(GO) run ./scenarios/cmd/redial
+STEPS   = 1 2 3 4 5 6 7 7a
+
+.DEFAULT_GOAL = help
+.PHONY: help check test bench client peer browser clean $(STEPS:%=step-%)
+
+help: ## this list
+	@echo "Redial: what Socket.IO chat does when the connection breaks."
+	@echo
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@echo "  make step-N     serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
+
+$(STEPS:%=step-%): step-%: client
+	@PORT=$(PORT) $(GO) run ./steps $*
+
+check: client ## the main job: break the connection of every step in every way, print the matrix
+	@$(REDIAL) matrix
+
+test: client peer browser ## vet, staticcheck and every test, with the race detector
+	$(GO) build ./...
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -race -timeout 20m ./...
+
+bench: client peer ## the benchmarks; figures are printed, never asserted
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+client: steps/node_modules/.package-lock.json ## fetch the official browser client (npm)
+peer: scenarios/peers/node/node_modules/.package-lock.json ## fetch what the Node server needs (npm; builds SQLite)
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later with npm, then run make again" >&2; exit 1; }
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+browser: ## Chromium, for the tests in a real browser (apt-get, as root)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }; } || \
+	echo "Chromium is missing and cannot be installed here: the browser tests will be skipped. Install the package chromium to run them."
+
+clean: ## remove what builds and runs left behind
+	rm -rf out bin steps/node_modules scenarios/peers/node/node_modules steps/data

@@ -1,0 +1,145 @@
+// Package contract says what a chat server has to offer to be put to the test,
+// which promises it can make, and the rules that go with each promise.
+//
+// Read the constants first (event names, environment, [Level]), then [Rules].
+// Everything here is vocabulary: no code that runs, dials or judges. The README
+// section "Check your own server" is this package in prose.
+package contract
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What travels between a page and a server.
+const (
+	// ChatEvent is emitted by the client with (text [, key] [, acknowledgement])
+	// and by the server with (text [, offset]). The key is the client's
+	// idempotency key, from level client-delivery on. The offset is a whole
+	// number that grows with the log, from level server-delivery on.
+	ChatEvent = "chat message"
+	// AuthOffset is the field of the handshake's auth payload in which the client
+	// names the last offset that it has shown; 0 for a fresh page.
+	AuthOffset = "serverOffset"
+	// RefusalField: an acknowledgement whose first argument is an object with
+	// this field is a refusal, and the field says why. Every other
+	// acknowledgement means that the message was accepted.
+	RefusalField = "error"
+)
+
+// What a server that is started as a command finds in its environment. All but
+// the first two are wishes: a server may ignore them, and the run takes longer.
+const (
+	// EnvPort is the TCP port to listen on, on 127.0.0.1.
+	EnvPort = "PORT"
+	// EnvDataDir is the folder for what must outlive the process.
+	EnvDataDir = "DATA_DIR"
+	// EnvPingInterval, EnvPingTimeout and EnvMaxDisconnection are milliseconds:
+	// Engine.IO's heartbeat, and connection state recovery's
+	// maxDisconnectionDuration.
+	EnvPingInterval     = "PING_INTERVAL"
+	EnvPingTimeout      = "PING_TIMEOUT"
+	EnvMaxDisconnection = "MAX_DISCONNECTION_DURATION"
+)
+
+// The server is ready when GET / on its port answers at all, and is asked to
+// stop with SIGTERM.
+
+// ClientPath is where a server offers its client bundle, as the official server
+// does. When it answers 404, the harness uses its own pinned bundle.
+const ClientPath = "/socket.io/socket.io.js"
+
+// The ids of the elements of a page that the harness types into and reads.
+const (
+	FormID     = "form"
+	InputID    = "input"
+	MessagesID = "messages"
+)
+
+// A Level is a promise about delivery that a server makes. Each includes the
+// ones before it.
+type Level string
+
+const (
+	// Basic: what is said while a page is connected, and stays connected, is
+	// shown there once and in order.
+	Basic Level = "basic"
+	// Recovery: a short break of the connection loses nothing (connection state
+	// recovery, step 6).
+	Recovery Level = "recovery"
+	// ServerDelivery: everything that the server stored reaches every page, over
+	// any break, restart or refresh (step 7).
+	ServerDelivery Level = "server-delivery"
+	// ClientDelivery: everything that was said on a page that stays open is
+	// stored exactly once, and so shown (step 8).
+	ClientDelivery Level = "client-delivery"
+	// Cluster: the same with several servers, any of which may die (step 9).
+	Cluster Level = "cluster"
+)
+
+// Levels lists the levels from the weakest promise to the strongest.
+var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, Cluster}
+
+// ParseLevel reads a level's name, or says which names there are.
+func ParseLevel(name string) (Level, error) {
+	var names []string
+	for _, l := range Levels {
+		if string(l) == name {
+			return l, nil
+		}
+		names = append(names, string(l))
+	}
+	return "", fmt.Errorf("there is no level %q; the levels are %s", name, strings.Join(names, ", "))
+}
+
+// AtLeast tells whether l promises all that other does.
+func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
+
+func (l Level) rank() int {
+	for i, known := range Levels {
+		if known == l {
+			return i
+		}
+	}
+	return -1
+}
+
+// RuleID is a rule's stable name.
+type RuleID string
+
+// The rules. A break of a promise is blamed on exactly one of them, the most
+// particular one, so that a verdict says what went wrong and not what followed
+// from it.
+const (
+	NoPhantom   RuleID = "no-phantom"
+	NoDuplicate RuleID = "no-duplicate"
+	NoLoss      RuleID = "no-loss"
+	Order       RuleID = "order"
+	Agreement   RuleID = "agreement"
+	Sends       RuleID = "sends"
+	Convergence RuleID = "convergence"
+)
+
+// A Rule is one thing that must, or should, hold in every run.
+type Rule struct {
+	ID RuleID
+	// Sentence says what holds; it is what a failure is reported with.
+	Sentence string
+	// MustFrom is the weakest level at which breaking the rule is a failure.
+	// Below it the rule is a should: a break is reported and does not fail.
+	MustFrom Level
+}
+
+// Rules lists every rule, in the order in which they are judged.
+var Rules = []Rule{
+	{NoPhantom, "A page shows only what somebody sent, letter for letter.", Basic},
+	{NoDuplicate, "A page shows no message twice.", Basic},
+	{Order, "A page shows messages in the order of the log; without a log, each sender's in the order sent.", Basic},
+	{NoLoss, "A page shows every message that its level entitles it to.", Basic},
+	{Agreement, "All pages, and the log as a fresh reader sees it, tell one story.", Recovery},
+	{Sends, "An acknowledged message is stored exactly once, and no message more than once.", Basic},
+	{Convergence, "After the last fault every page is connected again and up to date within the bound.", Basic},
+}
+
+// MustAt tells whether breaking the rule fails a target at level l.
+func (r Rule) MustAt(l Level) bool { return l.AtLeast(r.MustFrom) }

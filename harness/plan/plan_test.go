@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDecodeSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"no JSON", `{`, "not a plan"},
+		{"duration as a number", `{"tuning":{"pingInterval":5}}`, "not a plan"},
+		{"duration without a unit", `{"tuning":{"pingInterval":"5"}}`, "a duration is written like 1.5s"},
+		{"client without a name", `{"clients":[{}]}`, "has no name"},
+		{"two of a name", `{"clients":[{"name":"a"},{"name":"a"}]}`, "two clients"},
+		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "lab's own reader"},
+		{"unknown kind", `{"clients":[{"name":"a","kind":"ship"}]}`, `unknown kind "ship"`},
+		{"unknown transport", `{"clients":[{"name":"a","transports":["carrier pigeon"]}]}`, "websocket and polling"},
+		{"unknown action", `{"script":[{"do":"dance"}]}`, `step 1: unknown action "dance"`},
+		{"unknown client", `{"script":[{"do":"open","client":"zoe"}]}`, `"zoe", who is no client`},
+		{"break without a fault", `{"script":[{"do":"break"}]}`, "has no fault"},
+		{"unknown fault", `{"faults":[{"kind":"flood"}]}`, `unknown kind "flood"`},
+		{"fault on nobody's link", `{"faults":[{"kind":"cut","client":"zoe"}]}`, "no client of the plan"},
+		{"frame of nobody", `{"clients":[{"name":"a"}],"faults":[{"kind":"crash","at":{"client":"zoe"}}]}`, "waits for a frame of"},
+		{"negative frame", `{"clients":[{"name":"a"}],"faults":[{"kind":"cut","client":"a","at":{"number":-1}}]}`, "negative"},
+		{"limit of nothing", `{"clients":[{"name":"a"}],"faults":[{"kind":"limit","client":"a"}]}`, "bytesPerSecond"},
+		{"wait for nothing", `{"script":[{"do":"wait"}]}`, "needs a time"},
+		{"say nothing", `{"clients":[{"name":"a"}],"script":[{"do":"say","client":"a"}]}`, "no text"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Decode([]byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v; want one line with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestPlanSurvivesJSON(t *testing.T) {
+	p := Plan{
+		Scenario: "s", Seed: 1<<64 - 1, Clients: []Client{{Name: "a", Kind: Wire, Transports: []string{"polling"}}},
+		Script: []Step{{Do: Break, Fault: &Fault{Kind: Silence, Client: "a", For: Duration(1500 * time.Millisecond)}}},
+		Faults: []Fault{{ID: "x", Kind: Cut, Client: "a", At: Frame{Direction: Down, Number: 3, Match: "42", After: true}}},
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), `"for":"1.5s"`) {
+		t.Errorf("a duration should read as text: %s", text)
+	}
+	back, err := Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := json.Marshal(back)
+	if string(again) != string(text) {
+		t.Errorf("came back as %s, went as %s", again, text)
+	}
+}
+
+func TestWithFaultIDsNumbersACopy(t *testing.T) {
+	step := &Fault{Kind: Cut, Client: "a"}
+	p := Plan{Faults: []Fault{{Kind: Cut}, {ID: "mine", Kind: Reset}}, Script: []Step{{Do: Break, Fault: step}}}
+	n := p.WithFaultIDs()
+	if got := n.Faults[0].ID + n.Faults[1].ID + n.Script[0].Fault.ID; got != "f1minef3" {
+		t.Errorf("IDs are %q", got)
+	}
+	if step.ID != "" || p.Faults[0].ID != "" {
+		t.Error("the plan that was given has been changed")
+	}
+}
