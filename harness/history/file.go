@@ -1,0 +1,70 @@
+package history
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// maxLine bounds a line of a history that is read, in bytes.
+const maxLine = 64 << 20
+
+// Write writes the events as JSON lines.
+func Write(w io.Writer, events []Event) error {
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	encoder := json.NewEncoder(buffered)
+	encoder.SetEscapeHTML(false)
+	for i := range events {
+		if err := encoder.Encode(&events[i]); err != nil {
+			return fmt.Errorf("writing the history: %w", err)
+		}
+	}
+	if err := buffered.Flush(); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return nil
+}
+
+// Read reads what Write wrote. A line that is no event is an error that names
+// the line. Empty lines are left out.
+func Read(r io.Reader) ([]Event, error) {
+	var events []Event
+	for e, err := range Each(r) {
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+// Each reads like Read, one event after the other, for a history that is too long
+// to hold. An error is the last thing that it yields.
+func Each(r io.Reader) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+		line := 0
+		for lines.Scan() {
+			line++
+			text := bytes.TrimSpace(lines.Bytes())
+			if len(text) == 0 {
+				continue
+			}
+			var e Event
+			if err := json.Unmarshal(text, &e); err != nil {
+				yield(Event{}, fmt.Errorf("line %d of the history is no event: %w", line, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Event{}, fmt.Errorf("reading the history after line %d: %w", line, err))
+		}
+	}
+}

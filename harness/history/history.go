@@ -1,0 +1,152 @@
+// Package history is what happened in a run: one list of events, in the order
+// in which they were observed, that is only ever appended to.
+//
+// Read [Event] first: there is one type for everything. A [Recorder] is what
+// the lab, the clients and the network write to, from any goroutine; [Write] and
+// [Read] keep a history as JSON lines, one event a line, so that a person can
+// read it with a pager and a program with any JSON reader; [Each] reads one that
+// is too long to hold.
+//
+// history judges nothing: it does not know what ought to have happened. That is
+// the business of package check.
+package history
+
+import (
+	"sync"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// Kind says what an event is about.
+type Kind string
+
+const (
+	// Began is the first event of every history. It carries Level and Plan.
+	Began Kind = "began"
+	// Ended is the last event; a history without it was cut short.
+	Ended Kind = "ended"
+
+	// Opened: the client loaded the page; View counts its loads from 1.
+	Opened Kind = "opened"
+	// Closed: the view is gone (refreshed, or the tab closed).
+	Closed Kind = "closed"
+	// Connected: the client's socket fired "connect". Recovered as it saw it.
+	Connected Kind = "connected"
+	// Disconnected: the client's socket fired "disconnect"; Detail is the reason.
+	Disconnected Kind = "disconnected"
+
+	// Sent: Message was typed and submitted, or handed to emit.
+	Sent Kind = "sent"
+	// Acknowledged: the server's acknowledgement for Message reached the client.
+	Acknowledged Kind = "acknowledged"
+	// Refused: the server said no to Message; Detail is what it said.
+	Refused Kind = "refused"
+	// Shown: Message was added to the list that the user sees.
+	Shown Kind = "shown"
+
+	// Found is a row that was in the server's log before the run began (a target
+	// that somebody else runs): known, and sent by nobody here.
+	Found Kind = "found"
+	// Stored is one row of the server's log, as a fresh reader sees it at the
+	// end of the run, in the order in which the reader was given it.
+	Stored Kind = "stored"
+	// LogRead closes the rows: the fresh reader has seen the whole log.
+	LogRead Kind = "log-read"
+
+	// ServerStarted: the server answers. Detail is its address.
+	ServerStarted Kind = "server-started"
+	// ServerStopped: the server has ended. Detail is how: stopped, killed, exited.
+	ServerStopped Kind = "server-stopped"
+
+	// FaultFired: the fault with the ID Fault has happened. Detail says where.
+	FaultFired Kind = "fault-fired"
+	// FaultHealed: it is over.
+	FaultHealed Kind = "fault-healed"
+
+	// Settled: a barrier of the script; everything said before has come to rest.
+	Settled Kind = "settled"
+	// TimedOut: something awaited did not come within the lab's bound. Detail
+	// says what.
+	TimedOut Kind = "timed-out"
+	// Note is for the reader: a page's uncaught error, a line worth keeping.
+	Note Kind = "note"
+)
+
+// An Event is one thing that was observed.
+type Event struct {
+	// At is the time since the run began.
+	At plan.Duration `json:"at"`
+	// Kind says which of the other fields mean something.
+	Kind Kind `json:"kind"`
+	// Client is who observed it; empty for the server and the lab.
+	Client string `json:"client,omitempty"`
+	// View is the client's page load that it belongs to, from 1.
+	View int `json:"view,omitempty"`
+	// Message is the text, exactly as typed or shown.
+	Message string `json:"message,omitempty"`
+	// Offset is the server's id for the message, where the observer saw it.
+	Offset int64 `json:"offset,omitempty"`
+	// Recovered is what the client's socket said on connect.
+	Recovered bool `json:"recovered,omitempty"`
+	// Fault is the ID of the fault in a fault event, FaultKind what broke.
+	Fault     string         `json:"fault,omitempty"`
+	FaultKind plan.FaultKind `json:"faultKind,omitempty"`
+	// Detail is for a person.
+	Detail string `json:"detail,omitempty"`
+	// Level and Plan are in the Began event only, so that a history can be
+	// judged, and its run repeated, from the file alone.
+	Level contract.Level `json:"level,omitempty"`
+	Plan  *plan.Plan     `json:"plan,omitempty"`
+	// KeepsLog, in the Began event, tells that the server's log is to be read at
+	// the end: a history of this kind without LogRead is incomplete.
+	KeepsLog bool `json:"keepsLog,omitempty"`
+}
+
+// A Recorder collects the events of one run. It is safe for concurrent use.
+type Recorder struct {
+	start time.Time
+
+	mu     sync.Mutex
+	events []Event
+	// changed is what Changed has handed out since the last Add, nil for nothing:
+	// a channel is made only for who waits.
+	changed chan struct{}
+}
+
+// NewRecorder starts a history: time zero is now.
+func NewRecorder() *Recorder {
+	return &Recorder{start: time.Now()}
+}
+
+// Add appends e, stamping its time, and wakes whoever waits on Changed.
+func (r *Recorder) Add(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.At = plan.Duration(time.Since(r.start))
+	r.events = append(r.events, e)
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+// Events returns what was recorded so far, from the event with the index from.
+// The slice must not be changed.
+func (r *Recorder) Events(from int) []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.events[from:len(r.events):len(r.events)]
+}
+
+// Changed returns a channel that is closed by the next Add. To wait for a
+// condition: take the channel, look at the events, then wait on the channel.
+func (r *Recorder) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return r.changed
+}
