@@ -1,0 +1,347 @@
+package network
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"redial/harness/plan"
+)
+
+// frameBytes makes a WebSocket frame (RFC 6455, section 5.2).
+func frameBytes(first byte, payload []byte, mask []byte) []byte {
+	head := []byte{first, 0}
+	switch n := len(payload); {
+	case n < 126:
+		head[1] = byte(n)
+	case n < 1<<16:
+		head[1] = 126
+		head = binary.BigEndian.AppendUint16(head, uint16(n))
+	default:
+		head[1] = 127
+		head = binary.BigEndian.AppendUint64(head, uint64(n))
+	}
+	payload = slices.Clone(payload)
+	if mask != nil {
+		head[1] |= 0x80
+		head = append(head, mask...)
+		for i := range payload {
+			payload[i] ^= mask[i%4]
+		}
+	}
+	return append(head, payload...)
+}
+
+// split feeds stream to f in chunks of the sizes that next gives, and returns
+// the frames that it found and what is left.
+func split(f *framer, stream []byte, next func() int) (frames [][]byte, rest []byte) {
+	for len(stream) > 0 {
+		chunk := stream[:min(len(stream), next())]
+		stream = stream[len(chunk):]
+		for len(chunk) > 0 {
+			n, ended := f.scan(chunk)
+			rest = append(rest, chunk[:n]...)
+			chunk = chunk[n:]
+			if ended {
+				frames = append(frames, rest)
+				rest = nil
+			}
+		}
+	}
+	return frames, rest
+}
+
+func every(n int) func() int { return func() int { return n } }
+
+const (
+	upgradeRequest  = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: chat\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	upgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+)
+
+// conversations are whole connections: what each direction says, frame by frame.
+var conversations = map[string]struct{ up, down []string }{
+	"lengths and chunks": {
+		up: []string{
+			"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+			"POST /socket.io/ HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n40",
+			"\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n",
+			"GET /cached HTTP/1.1\nHost: a\n\n",
+		},
+		down: []string{
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\r\n\r\n\n\r\n0\r\n\r\n",
+			"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n",
+			"HTTP/1.1 204 No Content\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+			"HTTP/1.1 304 Not Modified\r\nContent-Length: 12\r\n\r\n",
+		},
+	},
+	"websocket after a poll": {
+		up: []string{
+			"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n",
+			upgradeRequest,
+			string(frameBytes(0x81, []byte("2probe"), []byte{1, 2, 3, 4})),
+			string(frameBytes(0x01, []byte("42[\"chat"), []byte{'G', 'E', 'T', ' '})),
+			string(frameBytes(0x89, nil, []byte{0, 0, 0, 0})),
+			string(frameBytes(0x80, []byte(" message\"]"), []byte{9, 8, 7, 6})),
+		},
+		down: []string{
+			"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n0{}",
+			upgradeResponse,
+			string(frameBytes(0x81, []byte("3probe"), nil)),
+			string(frameBytes(0x82, bytes.Repeat([]byte{7}, 126), nil)),
+			string(frameBytes(0x88, []byte{3, 232}, nil)),
+		},
+	},
+	"upgrade refused": {
+		up: []string{upgradeRequest, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+		down: []string{
+			"HTTP/1.1 400 Bad Request\r\nContent-Length: 1\r\n\r\n!",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n.",
+		},
+	},
+}
+
+func TestFramesAtEverySplit(t *testing.T) {
+	for name, c := range conversations {
+		t.Run(name, func(t *testing.T) {
+			for size := 1; size < 300; size++ {
+				checkFrames(t, c.up, c.down, every(size))
+			}
+			both := len(strings.Join(c.up, "")) + len(strings.Join(c.down, ""))
+			for cut := 1; cut < both; cut++ {
+				first := cut
+				checkFrames(t, c.up, c.down, func() int { n := first; first = both; return n })
+			}
+		})
+	}
+}
+
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// checkFrames plays a conversation in turns (a frame up, the frames down, …), as a
+// client that waits for answers would, and compares what is found.
+func checkFrames(t failer, ups, downs []string, next func() int) {
+	t.Helper()
+	talk := &conversation{}
+	upward := &framer{direction: plan.Up, talk: talk}
+	downward := &framer{direction: plan.Down, talk: talk}
+	var gotUp, gotDown [][]byte
+	for len(ups) > 0 || len(downs) > 0 {
+		if len(ups) > 0 {
+			found, rest := split(upward, []byte(ups[0]), next)
+			if len(found) != 1 || len(rest) != 0 || string(found[0]) != ups[0] {
+				t.Fatalf("up: found %d frames %.80q and a rest %.80q, want one frame %.80q", len(found), found, rest, ups[0])
+			}
+			gotUp, ups = append(gotUp, found...), ups[1:]
+		}
+		for len(downs) > 0 {
+			found, rest := split(downward, []byte(downs[0]), next)
+			if len(found) != 1 || len(rest) != 0 || string(found[0]) != downs[0] {
+				t.Fatalf("down: found %d frames %.80q and a rest %.80q, want one frame %.80q", len(found), found, rest, downs[0])
+			}
+			interim := strings.HasPrefix(downs[0], "HTTP/1.1 103")
+			gotDown, downs = append(gotDown, found...), downs[1:]
+			if !interim && len(ups) > 0 {
+				break
+			}
+		}
+	}
+}
+
+func TestFramesOfEveryLength(t *testing.T) {
+	for _, length := range []int{0, 1, 125, 126, 127, 65535, 65536, 2 << 20} {
+		for _, mask := range [][]byte{nil, {1, 2, 3, 4}} {
+			one := frameBytes(0x82, bytes.Repeat([]byte("x"), length), mask)
+			want := [][]byte{one, frameBytes(0x81, []byte("next"), mask)}
+			f := &framer{direction: plan.Down, talk: &conversation{speaks: speaksWebSocket}}
+			got, rest := split(f, slices.Concat(want...), every(4099))
+			if len(rest) > 0 || !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Errorf("length %d, mask %v: found %d frames and a rest of %d bytes, want 2 and none", length, mask, len(got), len(rest))
+			}
+		}
+	}
+}
+
+// Pipelined messages in one stream come apart where they were put together,
+// whatever the chunks.
+func TestFramesInRandomChunks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		body := rapid.SliceOfN(rapid.Byte(), 0, 600)
+		chunked := rapid.Custom(func(t *rapid.T) string {
+			var b strings.Builder
+			for _, piece := range rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 40), 0, 4).Draw(t, "chunks") {
+				fmt.Fprintf(&b, "%x\r\n%s\r\n", len(piece), piece)
+			}
+			return b.String() + "0\r\n\r\n"
+		})
+		message := rapid.Custom(func(t *rapid.T) []byte {
+			if rapid.Bool().Draw(t, "chunked") {
+				return []byte("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked.Draw(t, "body"))
+			}
+			b := body.Draw(t, "body")
+			return fmt.Appendf(nil, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(b), b)
+		})
+		wsFrame := rapid.Custom(func(t *rapid.T) []byte {
+			first := rapid.SampledFrom([]byte{0x81, 0x82, 0x01, 0x00, 0x80, 0x89, 0x8a, 0xc1}).Draw(t, "first")
+			n := rapid.SampledFrom([]int{0, 1, 5, 125, 126, 300, 65535, 65536}).Draw(t, "length")
+			var mask []byte
+			if rapid.Bool().Draw(t, "masked") {
+				mask = rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "mask")
+			}
+			return frameBytes(first, bytes.Repeat([]byte{0x42}, n), mask)
+		})
+		f := &framer{direction: plan.Up, talk: &conversation{}}
+		var want [][]byte
+		if rapid.Bool().Draw(t, "websocket") {
+			f.talk.speaks = speaksWebSocket
+			want = rapid.SliceOfN(wsFrame, 1, 8).Draw(t, "frames")
+		} else {
+			want = rapid.SliceOfN(message, 1, 8).Draw(t, "messages")
+		}
+		size := rapid.IntRange(1, 3000)
+		got, rest := split(f, slices.Concat(want...), func() int { return size.Draw(t, "chunk") })
+		if len(rest) > 0 || !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Fatalf("found %d frames and a rest of %d bytes, want %d and none", len(got), len(rest), len(want))
+		}
+	})
+}
+
+func TestWhatIsNotHTTPIsOpaque(t *testing.T) {
+	for name, stream := range map[string]string{
+		"TLS":            "\x16\x03\x01\x02\x00",
+		"HTTP/2":         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"lower case":     "get / HTTP/1.1\r\n\r\n",
+		"no request":     "HELLO\r\n\r\n",
+		"an endless one": strings.Repeat("A", 200),
+		"a huge head":    "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 2*maxHead),
+	} {
+		talk := &conversation{}
+		f := &framer{direction: plan.Up, talk: talk}
+		split(f, []byte(stream), every(1<<20))
+		if talk.speaks != speaksOpaque {
+			t.Errorf("%s: taken for HTTP", name)
+		}
+		if n, ended := f.scan([]byte("a chunk")); n != 7 || !ended {
+			t.Errorf("%s: the next chunk is no frame: %d, %v", name, n, ended)
+		}
+	}
+}
+
+func TestResponseUntilTheEnd(t *testing.T) {
+	f := &framer{direction: plan.Down, talk: &conversation{}}
+	frames, rest := split(f, []byte("HTTP/1.0 200 OK\r\n\r\nuntil the end"), every(3))
+	if len(frames) != 0 || len(rest) == 0 {
+		t.Fatalf("found %d frames before the end", len(frames))
+	}
+	if !f.finish() {
+		t.Error("the end of the stream did not end the frame")
+	}
+}
+
+func TestMatch(t *testing.T) {
+	http := func(body string) string {
+		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	mask := []byte{5, 6, 7, 8}
+	for _, c := range []struct {
+		name, frame, match string
+		want               bool
+	}{
+		{"masked text", string(frameBytes(0x81, []byte(`42["chat message","hi"]`), mask)), `42["chat message"`, true},
+		{"binary", string(frameBytes(0x82, []byte("40{}"), nil)), "40", true},
+		{"another packet", string(frameBytes(0x81, []byte("41"), mask)), "40", false},
+		{"shorter than the match", string(frameBytes(0x81, []byte("4"), mask)), "40", false},
+		{"an empty frame", string(frameBytes(0x81, nil, mask)), "4", false},
+		{"a control frame", string(frameBytes(0x89, []byte("40"), mask)), "40", false},
+		{"a continuation", string(frameBytes(0x80, []byte("40"), mask)), "40", false},
+		{"compressed", string(frameBytes(0xc1, []byte("40"), mask)), "40", false},
+		{"the first packet of a body", http("40\x1e42[\"a\"]"), "40", true},
+		{"the second packet of a body", http("40\x1e42[\"a\"]"), `42["a"`, true},
+		{"in the middle of a packet", http("40\x1e42[\"a\"]"), `"a"`, false},
+		{"the head", http("40"), "POST", false},
+		{"no body", http(""), "40", false},
+	} {
+		for _, size := range []int{1, 3, 1 << 20} {
+			f := &framer{direction: plan.Up, talk: &conversation{}}
+			if !strings.HasPrefix(c.frame, "POST") {
+				f.talk.speaks = speaksWebSocket
+			}
+			f.want = f.wanted()
+			split(f, []byte(c.frame), every(size))
+			if got, decided := f.matches(c.match, true); got != c.want || !decided {
+				t.Errorf("%s, in chunks of %d: %q matches: %v (decided: %v), want %v", c.name, size, c.match, got, decided, c.want)
+			}
+		}
+	}
+}
+
+func TestCompressedBodyMatchesNothing(t *testing.T) {
+	f := &framer{direction: plan.Down, talk: &conversation{}}
+	f.want = f.wanted()
+	split(f, []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n40"), every(100))
+	if yes, _ := f.matches("40", true); yes {
+		t.Error("looked into a compressed body")
+	}
+}
+
+// FuzzFramer: whatever the bytes, every one of them is in exactly one frame, and
+// where frames end does not depend on the chunks while the protocol is known.
+func FuzzFramer(f *testing.F) {
+	for _, c := range conversations {
+		f.Add([]byte(strings.Join(c.up, "")), []byte(strings.Join(c.down, "")), uint8(3), false)
+	}
+	f.Add(frameBytes(0x81, []byte("40"), []byte{1, 2, 3, 4}), []byte{0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255}, uint8(1), true)
+	f.Fuzz(func(t *testing.T, ups, downs []byte, size uint8, webSocket bool) {
+		play := func(size int) (ends [2][]int, opaque bool) {
+			talk := &conversation{}
+			if webSocket {
+				talk.speaks = speaksWebSocket
+			}
+			for i, stream := range [][]byte{ups, downs} {
+				direction := []plan.Direction{plan.Up, plan.Down}[i]
+				f := &framer{direction: direction, talk: talk}
+				for at := 0; at < len(stream); {
+					if f.fresh() {
+						f.want = f.wanted()
+					}
+					chunk := stream[at:min(len(stream), (at/size+1)*size)]
+					n, ended := f.scan(chunk[:len(chunk):len(chunk)])
+					if n < 1 || n > len(chunk) || (!ended && n != len(chunk)) {
+						t.Fatalf("scan of %d bytes took %d, ended: %v", len(chunk), n, ended)
+					}
+					if len(f.payload) > f.want || len(f.head) > maxHead {
+						t.Fatalf("kept %d bytes of payload and %d of a head", len(f.payload), len(f.head))
+					}
+					f.matches("42[", ended)
+					at += n
+					if ended {
+						ends[i] = append(ends[i], at)
+					}
+				}
+				f.finish()
+			}
+			return ends, talk.speaks == speaksOpaque
+		}
+		whole, opaque := play(1 << 20)
+		pieces, opaqueInPieces := play(int(size) + 1)
+		if opaque != opaqueInPieces {
+			t.Fatalf("opaque as a whole: %v, in pieces: %v", opaque, opaqueInPieces)
+		}
+		if !opaque && !slices.Equal(whole[0], pieces[0]) {
+			t.Fatalf("up: frames end at %v as a whole, at %v in pieces", whole[0], pieces[0])
+		}
+		if !opaque && !slices.Equal(whole[1], pieces[1]) {
+			t.Fatalf("down: frames end at %v as a whole, at %v in pieces", whole[1], pieces[1])
+		}
+	})
+}

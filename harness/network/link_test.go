@@ -1,0 +1,269 @@
+package network
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"redial/harness/plan"
+)
+
+// bubble runs a link over memory on a fake clock, with a client and a server that
+// are ends of net.Pipe. What each end hears is collected until the end.
+type bubble struct {
+	t      *testing.T
+	link   *link
+	client net.Conn
+	server net.Conn
+	heard  map[net.Conn]*heard
+	fired  []string
+}
+
+type heard struct {
+	mu    sync.Mutex
+	text  string
+	ended bool
+}
+
+func (h *heard) listen(end net.Conn) {
+	buffer := make([]byte, 1000)
+	for {
+		n, err := end.Read(buffer)
+		h.mu.Lock()
+		h.text += string(buffer[:n])
+		h.ended = err != nil
+		h.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// in makes the bubble, joins the ends after a handshake, and plays.
+func in(t *testing.T, prepare func(*link), play func(b *bubble)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{t: t, heard: map[net.Conn]*heard{}}
+		start := time.Now()
+		b.link = newLink("alice", Events{Fired: func(f Fired) {
+			b.fired = append(b.fired, time.Since(start).String()+" "+string(f.Fault.Kind)+map[bool]string{true: " healed"}[f.Healed])
+		}})
+		if prepare != nil {
+			prepare(b.link)
+		}
+		defer b.link.Close()
+		b.client, b.server = b.connect()
+		defer b.client.Close()
+		defer b.server.Close()
+		b.client.Write([]byte(upgradeRequest))
+		synctest.Wait()
+		b.server.Write([]byte(upgradeResponse))
+		b.want(b.server, upgradeRequest)
+		b.want(b.client, upgradeResponse)
+		play(b)
+	})
+}
+
+func (b *bubble) connect() (client, server net.Conn) {
+	client, near := net.Pipe()
+	far, server := net.Pipe()
+	b.link.start(near, func() (net.Conn, error) { return far, nil })
+	for _, end := range []net.Conn{client, server} {
+		h := &heard{}
+		b.heard[end] = h
+		go h.listen(end)
+	}
+	return client, server
+}
+
+// want compares what an end has heard since the last time.
+func (b *bubble) want(end net.Conn, text string) {
+	b.t.Helper()
+	synctest.Wait()
+	h := b.heard[end]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.text != text {
+		b.t.Errorf("after %v heard %.60q, want %.60q", b.fired, h.text, text)
+	}
+	h.text = ""
+}
+
+func (b *bubble) wantEnded(end net.Conn, ended bool) {
+	b.t.Helper()
+	synctest.Wait()
+	if b.heard[end].ended != ended {
+		b.t.Errorf("after %v the end has ended: %v, want %v", b.fired, b.heard[end].ended, ended)
+	}
+}
+
+func (b *bubble) wantFired(list ...string) {
+	b.t.Helper()
+	synctest.Wait()
+	if got := strings.Join(b.fired, ", "); got != strings.Join(list, ", ") {
+		b.t.Errorf("fired %s, want %s", got, list)
+	}
+}
+
+func (b *bubble) mustBreak(f plan.Fault) {
+	b.t.Helper()
+	if err := b.link.Break(f); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestMemoryCutAndHalfOpen(t *testing.T) {
+	for _, kind := range []plan.FaultKind{plan.Cut, plan.Reset, plan.HalfOpen} {
+		in(t, nil, func(b *bubble) {
+			b.link.Arm(plan.Fault{Kind: kind, At: plan.Frame{Direction: plan.Down, Number: 2}})
+			b.server.Write([]byte(downFrame("one") + downFrame("two")))
+			b.want(b.client, downFrame("one"))
+			b.wantEnded(b.client, true)
+			b.wantEnded(b.server, kind != plan.HalfOpen)
+			b.wantFired("0s " + string(kind))
+			if kind == plan.HalfOpen {
+				if _, err := b.server.Write([]byte(downFrame("three"))); err != nil {
+					t.Errorf("the server's write on its half-open connection: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestMemorySilence(t *testing.T) {
+	in(t, nil, func(b *bubble) {
+		b.mustBreak(plan.Fault{Kind: plan.Silence, For: plan.Duration(20 * time.Second)})
+		var all string
+		for range 50 { // a synchronous pipe: the link has to read on
+			time.Sleep(time.Second / 10)
+			b.client.Write([]byte(upFrame("x")))
+			all += upFrame("x")
+		}
+		lateClient, lateServer := b.connect()
+		lateClient.Write([]byte("hello"))
+		time.Sleep(14 * time.Second)
+		b.want(b.server, "")
+		b.want(lateServer, "")
+		time.Sleep(time.Second)
+		b.want(b.server, all)
+		b.want(lateServer, "hello")
+		b.wantFired("0s silence", "20s silence healed")
+		lateClient.Close()
+		b.wantEnded(lateServer, true)
+	})
+}
+
+func TestMemoryDelayIsExact(t *testing.T) {
+	in(t, nil, func(b *bubble) {
+		b.mustBreak(plan.Fault{Kind: plan.Delay, Delay: plan.Duration(time.Second), For: plan.Duration(time.Minute)})
+		b.client.Write([]byte(upFrame("a")))
+		time.Sleep(time.Second / 2)
+		b.client.Write([]byte(upFrame("b")))
+		time.Sleep(time.Second/2 - 1)
+		b.want(b.server, "")
+		time.Sleep(1)
+		b.want(b.server, upFrame("a"))
+		time.Sleep(time.Second / 2)
+		b.want(b.server, upFrame("b"))
+		time.Sleep(time.Minute)
+		b.client.Write([]byte(upFrame("c")))
+		b.want(b.server, upFrame("c"))
+		b.wantFired("0s delay", "1m0s delay healed")
+	})
+}
+
+func TestMemoryLimitIsExact(t *testing.T) {
+	in(t, nil, func(b *bubble) {
+		b.mustBreak(plan.Fault{Kind: plan.Limit, BytesPerSecond: 100})
+		text := upFrame(string(pattern(300)))
+		b.client.Write([]byte(text))
+		time.Sleep(time.Second)
+		b.want(b.server, text[:100])
+		time.Sleep(time.Second)
+		b.want(b.server, text[100:200])
+		b.mustBreak(plan.Fault{Kind: plan.Heal})
+		b.want(b.server, text[200:])
+	})
+}
+
+// Frames with a delay of their own keep their order, and no delay adds to another.
+func TestFrameDelay(t *testing.T) {
+	delays := []time.Duration{0, 5 * time.Second, time.Second, 8 * time.Second}
+	next := 0
+	hook := func(l *link) {
+		l.frameDelay = func(direction plan.Direction, bytes int) time.Duration {
+			if direction == plan.Down {
+				return 0
+			}
+			next++
+			return delays[next-1]
+		}
+		l.direct.Store(false)
+	}
+	in(t, hook, func(b *bubble) {
+		start := time.Now()
+		b.client.Write([]byte(upFrame("a") + upFrame("b") + upFrame("c")))
+		for _, step := range []struct {
+			at   time.Duration
+			text string
+		}{
+			{5*time.Second - 1, ""},
+			{5 * time.Second, upFrame("a") + upFrame("b")}, // b is due after one second, and waits for a
+			{8*time.Second - 1, ""},
+			{8 * time.Second, upFrame("c")},
+		} {
+			time.Sleep(step.at - time.Since(start))
+			b.want(b.server, step.text)
+		}
+	})
+}
+
+// An act may take its time on the fake clock, and let go of the connection.
+func TestMemoryAct(t *testing.T) {
+	for _, goes := range []bool{false, true} {
+		var b *bubble
+		in(t, func(l *link) {
+			l.events.Act = func(plan.Fault) {
+				if goes {
+					b.client.Close()
+				}
+				time.Sleep(time.Minute)
+			}
+		}, func(made *bubble) {
+			b = made
+			b.link.Arm(plan.Fault{Kind: plan.RefreshPage, At: plan.Frame{Match: "42"}})
+			b.client.Write([]byte(upFrame("42")))
+			time.Sleep(time.Minute - 1)
+			b.want(b.server, "")
+			time.Sleep(10)
+			if goes {
+				b.want(b.server, "")
+			} else {
+				b.want(b.server, upFrame("42"))
+			}
+			b.wantEnded(b.server, goes)
+		})
+	}
+}
+
+// What a silent link holds has a bound; beyond it the sender has to wait.
+func TestMemorySilenceIsBounded(t *testing.T) {
+	in(t, nil, func(b *bubble) {
+		b.mustBreak(plan.Fault{Kind: plan.Silence})
+		b.client.SetWriteDeadline(time.Now().Add(time.Hour))
+		chunk := make([]byte, 1<<20)
+		written := 0
+		for {
+			n, err := b.client.Write(chunk)
+			written += n
+			if err != nil {
+				break
+			}
+		}
+		if written < maxQueue || written > maxQueue+4*largeBuffer {
+			t.Errorf("a silent link took %d bytes, want about %d", written, maxQueue)
+		}
+	})
+}

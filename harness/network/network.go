@@ -1,0 +1,51 @@
+// Package network is the wire between clients and a server, made breakable: a
+// link for each client, that passes frames on, cuts between any two of them, goes
+// silent, comes back from another address, and says when it did so.
+//
+// Read [Link] first, then [Proxy], which is the network of the real lab (TCP).
+// The frames themselves (HTTP messages while a connection polls or shakes hands,
+// WebSocket frames after that) are found in the byte stream without decoding what
+// is in them; see frame.go.
+//
+// network knows package plan, for what a fault is, and nothing above it: not who
+// is at either end, nor what a message is.
+package network
+
+import "redial/harness/plan"
+
+// A Link is one client's way to the server, over all its connections.
+type Link interface {
+	// Address is what the client dials, "host:port".
+	Address() string
+	// Break injects the fault now. A fault that has nothing to break (a cut with
+	// no connection open) is an error, for then it did not happen.
+	Break(f plan.Fault) error
+	// Arm lets the fault wait for its frame. When the frame comes the fault fires
+	// once and is disarmed.
+	Arm(f plan.Fault)
+	// Connections counts the client's connections so far, the open ones included.
+	Connections() int
+}
+
+// Fired reports that a fault has happened.
+type Fired struct {
+	Fault plan.Fault
+	// Where is for a person: the connection, the direction and the frame.
+	Where string
+	// Healed is true for the report that the fault is over.
+	Healed bool
+}
+
+// Events are what a network tells its owner. They are called from the network's
+// goroutines, one at a time for each link, and hold up the frame that caused them
+// until they return. Fired may come while Act still runs (a page that is loaded
+// again passes the link). An event must not break or close the link itself.
+type Events struct {
+	// Fired is called right before a fault takes effect (or heals). It is not
+	// called for what Act is called for.
+	Fired func(Fired)
+	// Act is called when the frame of an armed fault comes that is not the
+	// network's to inject (crash, restart, refresh). With At.After unset the frame
+	// is held until Act returns and is then lost if its connection is gone.
+	Act func(plan.Fault)
+}

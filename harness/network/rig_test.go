@@ -1,0 +1,202 @@
+package network
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"redial/harness/plan"
+)
+
+// bound is how long a test waits for what must come.
+const bound = 10 * time.Second
+
+// never is how long a test watches for what must not come.
+const never = 50 * time.Millisecond
+
+// rig is a proxy with a client and a server that a test plays by hand.
+type rig struct {
+	t        *testing.T
+	proxy    *Proxy
+	link     Link
+	accepted chan *net.TCPConn
+	fired    chan Fired
+	act      func(plan.Fault)
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, accepted: make(chan *net.TCPConn, 100), fired: make(chan Fired, 100)}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			r.accepted <- c.(*net.TCPConn)
+		}
+	}()
+	r.proxy, err = NewProxy(listener.Addr().String(), Events{
+		Fired: func(f Fired) { r.fired <- f },
+		Act:   func(f plan.Fault) { r.act(f) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.link, err = r.proxy.Link("alice"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.proxy.Close()
+		listener.Close()
+	})
+	return r
+}
+
+// end is one end of a connection, with what a test says and hears there.
+type end struct {
+	t *testing.T
+	*net.TCPConn
+	in *bufio.Reader
+}
+
+func newEnd(t *testing.T, c net.Conn) *end {
+	t.Cleanup(func() { c.Close() })
+	return &end{t, c.(*net.TCPConn), bufio.NewReader(c)}
+}
+
+// connect makes a connection through the proxy and returns both its ends.
+func (r *rig) connect() (client, server *end) {
+	r.t.Helper()
+	before := r.link.Connections()
+	c, err := net.Dial("tcp", r.link.Address())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	client, server = newEnd(r.t, c), r.server()
+	r.await("the connection is counted", func() bool { return r.link.Connections() > before })
+	return client, server
+}
+
+// server is the server's end of the next connection that reaches it.
+func (r *rig) server() *end {
+	r.t.Helper()
+	select {
+	case s := <-r.accepted:
+		return newEnd(r.t, s)
+	case <-time.After(bound):
+		r.t.Fatal("no connection reached the server")
+		return nil
+	}
+}
+
+// upgraded is connect followed by a WebSocket handshake: frame 1 each way.
+func (r *rig) upgraded() (client, server *end) {
+	r.t.Helper()
+	client, server = r.connect()
+	client.say(upgradeRequest)
+	server.hear(upgradeRequest)
+	server.say(upgradeResponse)
+	client.hear(upgradeResponse)
+	return client, server
+}
+
+// awaitFired is the next report.
+func (r *rig) awaitFired() Fired {
+	r.t.Helper()
+	select {
+	case f := <-r.fired:
+		return f
+	case <-time.After(bound):
+		r.t.Fatal("no fault fired")
+		return Fired{}
+	}
+}
+
+// await waits until a condition holds that nothing tells of.
+func (r *rig) await(what string, met func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(bound); !met(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("waited %v in vain until %s", bound, what)
+		}
+	}
+}
+
+func (r *rig) nothingFired() {
+	r.t.Helper()
+	select {
+	case f := <-r.fired:
+		r.t.Fatalf("%s fired too: %s", f.Fault.Kind, f.Where)
+	default:
+	}
+}
+
+func (r *rig) mustBreak(f plan.Fault) {
+	r.t.Helper()
+	if err := r.link.Break(f); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (e *end) say(text string) {
+	e.t.Helper()
+	e.SetWriteDeadline(time.Now().Add(bound))
+	if _, err := io.WriteString(e.TCPConn, text); err != nil {
+		e.t.Fatalf("saying %.40q: %v", text, err)
+	}
+}
+
+func (e *end) hear(text string) {
+	e.t.Helper()
+	got := make([]byte, len(text))
+	e.SetReadDeadline(time.Now().Add(bound))
+	n, err := io.ReadFull(e.in, got)
+	if err != nil || string(got) != text {
+		e.t.Fatalf("heard %.60q (%v), want %.60q", got[:n], err, text)
+	}
+}
+
+func (e *end) hearNothing() {
+	e.t.Helper()
+	e.SetReadDeadline(time.Now().Add(never))
+	b, err := e.in.ReadByte()
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		e.t.Fatalf("heard %q (%v), want nothing", b, err)
+	}
+}
+
+// hearEnd wants the stream to end with this and nothing more before it.
+func (e *end) hearEnd(want error) {
+	e.t.Helper()
+	e.SetReadDeadline(time.Now().Add(bound))
+	rest, err := io.ReadAll(e.in)
+	if err == nil {
+		err = io.EOF
+	}
+	if len(rest) > 0 || !errors.Is(err, want) {
+		e.t.Fatalf("heard %.60q and the end %v, want the end %v", rest, err, want)
+	}
+}
+
+var errReset error = syscall.ECONNRESET
+
+func upFrame(text string) string {
+	return string(frameBytes(0x81, []byte(text), []byte{1, 2, 3, 4}))
+}
+
+func downFrame(text string) string { return string(frameBytes(0x81, []byte(text), nil)) }
+
+func pattern(n int) []byte {
+	return bytes.Repeat([]byte("0123456789abcdef\n"), n/17+1)[:n]
+}

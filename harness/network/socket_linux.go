@@ -1,0 +1,66 @@
+package network
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// What only the operating system knows of a TCP connection. (golang.org/x/sys:
+// kept by the Go team; the standard syscall package is frozen and lacks poll.)
+
+// delivered tells whether the other end's system has received everything that was
+// written (SIOCOUTQ, tcp(7)).
+func delivered(end net.Conn) bool {
+	yes := true
+	ask(end, func(fd int) {
+		unacknowledged, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		yes = err != nil || unacknowledged == 0
+	})
+	return yes
+}
+
+// hungUp tells whether the other end has closed, even while something it said
+// before that is still unread (POLLRDHUP, poll(2)).
+func hungUp(end net.Conn) bool {
+	yes := false
+	ask(end, func(fd int) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(poll, 0)
+		yes = err == nil && n > 0
+	})
+	return yes
+}
+
+func ask(end net.Conn, question func(fd int)) {
+	socket, ok := end.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { question(int(fd)) })
+	}
+}
+
+// reservePort takes a free port of 127.0.0.1 and keeps others from it, while
+// listening there stays possible: both sockets say SO_REUSEADDR, and only one of
+// them listens.
+func reservePort() (port int, release func(), err error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	release = func() { unix.Close(fd) }
+	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err == nil {
+		var bound unix.Sockaddr
+		if bound, err = unix.Getsockname(fd); err == nil {
+			return bound.(*unix.SockaddrInet4).Port, release, nil
+		}
+	}
+	release()
+	return 0, nil, err
+}

@@ -1,0 +1,440 @@
+package network
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"redial/harness/plan"
+)
+
+const up, down = plan.Up, plan.Down
+
+const (
+	// A reader's buffer begins small, for there may be thousands of connections,
+	// and grows with a stream that fills it.
+	smallBuffer = 4 << 10
+	largeBuffer = 256 << 10
+	// maxQueue is how many bytes a silent or slow direction holds before it stops
+	// reading; maxLimitedQueue the same for a limited one, where a sender is meant
+	// to feel the limit.
+	maxQueue        = 64 << 20
+	maxLimitedQueue = 256 << 10
+)
+
+// stream is one direction of a connection.
+//
+// One goroutine reads, finds the frames and writes, as long as nothing holds
+// anything up. While something does (a delay, a silence, an act) the reader fills
+// a queue instead and another goroutine, the runner, empties it; so the ends can
+// go on speaking, and it is noticed when they close. A reader that has to wait
+// in the middle of a chunk stays as the runner and leaves the reading to a new
+// goroutine: see handOver. There is never more than one goroutine in pass.
+type stream struct {
+	c         *connection
+	direction plan.Direction
+	from, to  net.Conn
+
+	// The rest up to mu belongs to whoever is in pass.
+	framer    framer
+	frames    int           // so far, the current one included
+	arrived   time.Time     // when the current chunk was read
+	extra     time.Duration // the current frame's own delay
+	undecided []*armedFault // may be waiting for the current frame
+	after     []*armedFault // fire when the current frame is through
+	held      []byte        // the current frame's bytes while it is undecided
+	lost      bool          // nothing passes any more
+
+	mu      sync.Mutex
+	queue   []item
+	queued  int
+	room    chan struct{} // closed when the queue shrinks
+	running bool          // there is a runner
+	passing bool          // the reader is in pass itself
+	ended   bool          // the reader has come to the end
+}
+
+// item is a chunk, or the end of the stream, that waits to be passed on.
+type item struct {
+	data    []byte
+	arrived time.Time
+	end     error
+}
+
+func newStream(c *connection, direction plan.Direction, from, to net.Conn, talk *conversation) *stream {
+	return &stream{
+		c: c, direction: direction, from: from, to: to,
+		framer: framer{direction: direction, talk: talk},
+		room:   make(chan struct{}),
+	}
+}
+
+// ---- reading
+
+// read reads until the end, or until it has become the runner and is done.
+func (s *stream) read(early []byte) {
+	if len(early) > 0 && !s.take(early) {
+		return
+	}
+	buffer := make([]byte, smallBuffer)
+	for {
+		n, err := s.from.Read(buffer)
+		if n > 0 && !s.take(buffer[:n]) {
+			return
+		}
+		if err != nil {
+			s.takeEnd(err)
+			return
+		}
+		if n == len(buffer) && n < largeBuffer {
+			buffer = make([]byte, 4*n)
+		}
+	}
+}
+
+// take passes a chunk on, or queues it. It is false when the reading was left to
+// another goroutine.
+func (s *stream) take(data []byte) bool {
+	if !s.c.open() {
+		return true
+	}
+	s.mu.Lock()
+	s.passing = !s.running && s.c.link.direct.Load()
+	direct := s.passing
+	s.mu.Unlock()
+	if !direct {
+		s.put(item{data: slices.Clone(data), arrived: time.Now()})
+		return true
+	}
+	s.pass(data, time.Now())
+	s.mu.Lock()
+	still := s.passing
+	s.passing = false
+	s.mu.Unlock()
+	if !still {
+		s.run()
+	}
+	return still
+}
+
+func (s *stream) takeEnd(err error) {
+	s.mu.Lock()
+	s.ended = true
+	direct := !s.running && s.c.link.direct.Load()
+	s.mu.Unlock()
+	switch {
+	case !s.c.open():
+		s.from.Close()
+	case direct:
+		s.end(err)
+	default:
+		s.put(item{arrived: time.Now(), end: err})
+	}
+}
+
+// put queues what cannot pass now, waiting for room if there is none.
+func (s *stream) put(i item) {
+	for {
+		w := s.c.link.weather()
+		bound := maxQueue
+		if w.rate > 0 && !w.silent && w.delay == 0 {
+			bound = maxLimitedQueue
+		}
+		s.mu.Lock()
+		if s.queued < bound || i.end != nil {
+			s.queue = append(s.queue, i)
+			s.queued += len(i.data)
+			if !s.running {
+				s.running = true
+				s.c.work.Go(s.run)
+			}
+			s.mu.Unlock()
+			return
+		}
+		room := s.room
+		s.mu.Unlock()
+		if s.c.wait(0, room); !s.c.open() {
+			return
+		}
+	}
+}
+
+// run empties the queue.
+func (s *stream) run() {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 || !s.c.open() {
+			ended := s.ended
+			s.queue, s.queued, s.running = nil, 0, false
+			s.mu.Unlock()
+			if ended && !s.c.open() {
+				s.from.Close()
+			}
+			return
+		}
+		next := s.queue[0]
+		s.queue[0] = item{}
+		s.queue = s.queue[1:]
+		s.queued -= len(next.data)
+		close(s.room)
+		s.room = make(chan struct{})
+		s.mu.Unlock()
+		if next.end != nil {
+			s.arrived = next.arrived
+			s.end(next.end)
+			continue
+		}
+		s.pass(next.data, next.arrived)
+	}
+}
+
+// handOver is called in pass before something that may take long. A reader goes
+// on as the runner, and another goroutine reads.
+func (s *stream) handOver() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.passing {
+		return
+	}
+	s.passing, s.running = false, true
+	s.c.work.Go(func() { s.read(nil) })
+}
+
+// ---- passing on
+
+// pass passes a chunk on, in one piece unless something happens in it.
+func (s *stream) pass(data []byte, arrived time.Time) {
+	s.arrived = arrived
+	start := 0 // where the current frame begins; 0 also if that was in an earlier chunk
+	sent := 0  // data[:sent] has been sent
+	sendTo := func(at int) {
+		if at > sent {
+			s.send(data[sent:at])
+			sent = at
+		}
+	}
+	for at := 0; at < len(data) && !s.lost; {
+		if s.framer.fresh() {
+			start = at
+			s.expect()
+			if delay := s.c.link.frameDelay; delay != nil {
+				sendTo(start)
+				s.extra = delay(s.direction, len(data)-start)
+			}
+		}
+		n, ended := s.framer.scan(data[at:])
+		at += n
+		if due := s.decide(ended); len(due) > 0 {
+			sendTo(start)
+			s.fire(due)
+		}
+		if ended && len(s.after) > 0 && !s.lost {
+			sendTo(at)
+			s.fireAfter()
+		}
+	}
+	switch {
+	case s.lost:
+		s.held = nil
+	case s.holds():
+		sendTo(start)
+		s.held = append(s.held, data[start:]...)
+	default:
+		s.send(data[sent:])
+	}
+}
+
+// expect prepares for a frame.
+func (s *stream) expect() {
+	s.frames++
+	s.framer.want = 0
+	s.undecided = s.c.link.candidates(s.c, s.direction)
+	for _, a := range s.undecided {
+		if a.At.Match != "" {
+			s.framer.want = s.framer.wanted()
+		}
+	}
+}
+
+// holds tells whether the current frame must not pass yet.
+func (s *stream) holds() bool {
+	return slices.ContainsFunc(s.undecided, func(a *armedFault) bool { return !a.At.After })
+}
+
+// decide finds out which of the faults have been waiting for the current frame,
+// as far as that can be told. It returns those to fire before the frame.
+func (s *stream) decide(ended bool) (before []*armedFault) {
+	candidates := s.undecided
+	s.undecided = nil
+	for _, a := range candidates {
+		matched, decided := s.framer.matches(a.At.Match, ended)
+		switch {
+		case !decided:
+			s.undecided = append(s.undecided, a)
+		case !matched || !s.c.link.counts(a):
+		case a.At.After:
+			s.after = append(s.after, a)
+		default:
+			before = append(before, a)
+		}
+	}
+	return before
+}
+
+func (s *stream) fireAfter() {
+	due := s.after
+	s.after = nil
+	s.fire(due)
+}
+
+// fire lets faults happen at the current frame. What can break nothing any more
+// keeps waiting.
+func (s *stream) fire(due []*armedFault) {
+	l := s.c.link
+	where := fmt.Sprintf("%s, %s, frame %d %s", l.name, s.c.name(), s.frames, s.direction)
+	for _, a := range due {
+		at := where
+		if a.At.After {
+			at += ", after it"
+		}
+		happened := true
+		switch {
+		case !a.IsLink():
+			s.act(a.Fault)
+		case a.Client != "" && a.Client != l.name:
+			happened = l.breakOther(a.Fault)
+		default:
+			happened = l.breakAt(a.Fault, s.c, at)
+		}
+		if !happened {
+			l.rearm(a)
+		}
+	}
+	s.lost = s.lost || !s.c.open()
+}
+
+// act holds the frame until the owner has acted; the frame is then lost with its
+// connection, if that is gone.
+func (s *stream) act(f plan.Fault) {
+	s.handOver()
+	s.c.link.act(f)
+	if !f.At.After && s.isGone() && s.c.claim(stateCut) {
+		s.c.finishClaimed()
+	}
+}
+
+// isGone tells whether either end has closed, even if what it said before has not
+// been read yet.
+func (s *stream) isGone() bool {
+	if hungUp(s.from) || hungUp(s.to) {
+		return true
+	}
+	// An end that is memory cannot be asked. On a fake clock its reader gets to
+	// see the end before any time passes.
+	s.c.wait(time.Nanosecond, nil)
+	return !s.c.open() || s.c.up.hasEnded() || s.c.down.hasEnded()
+}
+
+func (s *stream) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// send writes what was held and then data, as fast as the link lets it.
+func (s *stream) send(data []byte) {
+	if len(s.held) > 0 {
+		data, s.held = append(s.held, data...), nil
+	}
+	for len(data) > 0 && !s.lost {
+		n := s.permit(len(data))
+		if n == 0 {
+			s.lost = true
+			return
+		}
+		if _, err := s.to.Write(data[:n]); err != nil {
+			s.failed()
+			return
+		}
+		data = data[n:]
+	}
+}
+
+// permit waits until something may pass, and says how many of n bytes; 0 when
+// nothing ever will.
+func (s *stream) permit(n int) int {
+	l := s.c.link
+	for {
+		if !s.c.open() {
+			return 0
+		}
+		if l.direct.Load() {
+			return n
+		}
+		w := l.weather()
+		due := time.Until(s.arrived.Add(w.delay + s.extra))
+		switch {
+		case w.silent:
+			s.handOver()
+			s.c.wait(0, w.changed)
+		case due > 0:
+			s.handOver()
+			s.c.wait(due, w.changed)
+		case w.rate > 0 && n > 0:
+			s.handOver()
+			// In pieces of a twentieth of a second, so that it flows.
+			piece := min(n, max(1, w.rate/20))
+			if s.c.wait(l.reserve(s.direction, piece, w.rate), w.changed) {
+				return piece
+			}
+		default:
+			return n
+		}
+	}
+}
+
+// failed notes that the end written to is broken. What it has said before is
+// still passed on; then the other end is told.
+func (s *stream) failed() {
+	s.lost = true
+	s.c.broken.Store(true)
+	if s.opposite().hasEnded() {
+		s.c.breakOff()
+	}
+}
+
+func (s *stream) opposite() *stream {
+	if s.direction == up {
+		return s.c.down
+	}
+	return s.c.up
+}
+
+// end passes the end of the stream on: an end as an end, an error as a reset.
+func (s *stream) end(err error) {
+	s.permit(0)
+	if !s.c.open() {
+		s.from.Close()
+		return
+	}
+	if s.c.broken.Load() || !isEnd(err) {
+		s.c.breakOff()
+		return
+	}
+	complete := s.framer.finish()
+	if complete { // the end of the connection was the end of a frame
+		s.fire(s.decide(true))
+	}
+	s.undecided = nil
+	if !s.lost {
+		s.send(nil)
+	}
+	if complete && !s.lost {
+		s.fireAfter()
+	}
+	if s.c.open() {
+		closeWrite(s.to)
+	}
+}
