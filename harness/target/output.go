@@ -1,0 +1,71 @@
+package target
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// boundedOutput keeps the beginning and the end of what is written to it.
+type boundedOutput struct {
+	bound int
+
+	mu      sync.Mutex
+	head    []byte
+	tail    []byte // the newest bytes after the head, at most twice the bound
+	written int64
+}
+
+func newBoundedOutput(bound int) *boundedOutput { return &boundedOutput{bound: bound} }
+
+// Write never fails.
+func (o *boundedOutput) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.written += int64(len(p))
+	fits := min(len(p), o.bound-len(o.head))
+	o.head = append(o.head, p[:fits]...)
+	o.tail = append(o.tail, p[fits:]...)
+	if len(o.tail) > 2*o.bound { // trimmed now and then, not at every write
+		o.tail = append([]byte(nil), o.tail[len(o.tail)-o.bound:]...)
+	}
+	return len(p), nil
+}
+
+// Written counts all bytes so far, kept or not.
+func (o *boundedOutput) Written() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written
+}
+
+// String is the head and the tail, and between them how much was left out.
+func (o *boundedOutput) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	tail := o.tail[max(0, len(o.tail)-o.bound):]
+	left := o.written - int64(len(o.head)+len(tail))
+	if left == 0 {
+		return string(o.head) + string(tail)
+	}
+	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", o.head, left, tail)
+}
+
+// LastLine is the last line with anything on it that was written after the first
+// since bytes, shortened to fit into an error.
+func (o *boundedOutput) LastLine(since int64) string {
+	o.mu.Lock()
+	kept := o.tail
+	if len(kept) == 0 {
+		kept = o.head
+	}
+	text := string(kept[max(0, len(kept)-int(min(int64(len(kept)), o.written-since))):])
+	o.mu.Unlock()
+
+	lines := strings.Split(strings.TrimRight(text, " \t\r\n"), "\n")
+	line := strings.TrimSpace(lines[len(lines)-1])
+	if characters := []rune(line); len(characters) > 300 {
+		line = string(characters[:300]) + "…"
+	}
+	return line
+}

@@ -1,0 +1,515 @@
+package target
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// The test binary plays the server too: it runs itself with this variable set.
+const roleVariable = "REDIAL_TARGET_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	roles := map[string]func(){
+		"server":           func() { serve(nil) },
+		"silent":           func() { fmt.Println("I listen on nothing"); select {} },
+		"dies":             func() { fmt.Println("one line"); fmt.Fprintln(os.Stderr, "no such table: messages"); os.Exit(1) },
+		"ignores-sigterm":  func() { signal.Ignore(syscall.SIGTERM); serve(nil) },
+		"grandchild":       func() { startGrandchild("ignores-hangup"); serve(nil) },
+		"leader-leaves":    func() { startGrandchild("slow-to-stop"); serve(nil) },
+		"ignores-hangup":   func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); writeProcessID(); select {} },
+		"slow-to-stop":     slowToStop,
+		"exits-when-asked": func() { serve(map[string]func(){"/exit": func() { os.Exit(3) }}) },
+		"outside":          startOutside,
+		"harness":          subHarness,
+		"":                 func() { os.Exit(m.Run()) },
+	}
+	role, known := roles[os.Getenv(roleVariable)]
+	if !known {
+		panic("unknown role " + os.Getenv(roleVariable))
+	}
+	role()
+}
+
+// serve answers with its process id until SIGTERM.
+func serve(more map[string]func()) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
+	mux.HandleFunc("/environment", func(w http.ResponseWriter, _ *http.Request) {
+		for _, name := range []string{contract.EnvPingInterval, contract.EnvPingTimeout, contract.EnvMaxDisconnection, contract.EnvDataDir, "EXTRA"} {
+			fmt.Fprintf(w, "%s=%s\n", name, os.Getenv(name))
+		}
+	})
+	for path, action := range more {
+		mux.HandleFunc(path, func(http.ResponseWriter, *http.Request) { action() })
+	}
+	terminated := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGTERM) {
+		signal.Notify(terminated, syscall.SIGTERM)
+	}
+	go func() {
+		fmt.Println("serving as", os.Getpid())
+		fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv(contract.EnvPort), mux))
+		os.Exit(1)
+	}()
+	<-terminated
+	fmt.Println("stopped cleanly")
+	os.Exit(0)
+}
+
+func startGrandchild(role string) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), roleVariable+"="+role)
+	child.Stdout, child.Stderr = os.Stdout, os.Stderr
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	for { // until it minds its signals; the test bounds how long we are waited for
+		if text, _ := os.ReadFile(grandchildFile()); len(text) > 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func grandchildFile() string { return filepath.Join(os.Getenv(contract.EnvDataDir), "grandchild") }
+
+func writeProcessID() {
+	os.WriteFile(grandchildFile(), []byte(strconv.Itoa(os.Getpid())), 0o644)
+}
+
+// slowToStop outlives its parent by a moment and leaves a file when it is let.
+func slowToStop() {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	writeProcessID()
+	<-terminated
+	time.Sleep(200 * time.Millisecond) // the work that a graceful stop takes
+	os.WriteFile(filepath.Join(os.Getenv(contract.EnvDataDir), "finished"), nil, 0o644)
+	os.Exit(0)
+}
+
+// startOutside serves from a group of its own, as a daemon would.
+func startOutside() {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), roleVariable+"=server")
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	fmt.Println("outside", child.Process.Pid)
+	select {}
+}
+
+// subHarness starts a target, says where everything is, and waits to be killed.
+func subHarness() {
+	c, err := NewCommand(CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=grandchild"}})
+	if err == nil {
+		err = c.Start(context.Background())
+	}
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(c.life.group, c.DataDir())
+	select {}
+}
+
+func command(t *testing.T, role string, change ...func(*CommandOptions)) *Command {
+	t.Helper()
+	options := CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=" + role}}
+	for _, f := range change {
+		f(&options)
+	}
+	c, err := NewCommand(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return c
+}
+
+func started(t *testing.T, role string, change ...func(*CommandOptions)) *Command {
+	t.Helper()
+	c := command(t, role, change...)
+	if err := c.Start(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func within(t *testing.T, bound time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func get(t *testing.T, c Target, path string) string {
+	t.Helper()
+	response, err := http.Get("http://" + c.Address() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var body strings.Builder
+	bufio.NewReader(response.Body).WriteTo(&body)
+	return body.String()
+}
+
+// gone waits until nothing that runs is left of the group.
+func gone(t *testing.T, group int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); groupAlive(group); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process group %d is still there", group)
+		}
+	}
+}
+
+func TestReadyAndEnvironment(t *testing.T) {
+	c := started(t, "server", func(o *CommandOptions) {
+		o.Tuning = plan.Tuning{PingInterval: plan.Duration(1500 * time.Millisecond), PingTimeout: plan.Duration(time.Microsecond)}
+		o.Env = append(o.Env, "EXTRA=yes")
+	})
+	want := "PING_INTERVAL=1500\nPING_TIMEOUT=1\nMAX_DISCONNECTION_DURATION=\nDATA_DIR=" + c.DataDir() + "\nEXTRA=yes\n"
+	if got := get(t, c, "/environment"); got != want {
+		t.Errorf("environment:\n%s\nwant:\n%s", got, want)
+	}
+	if pid := get(t, c, "/"); pid != strconv.Itoa(c.life.group) {
+		t.Errorf("process %s answers; want the leader of its own group, %d", pid, c.life.group)
+	}
+	if !strings.Contains(c.Output(), "serving as") {
+		t.Errorf("output %q", c.Output())
+	}
+	if err := c.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "running already") {
+		t.Errorf("a second Start: %v", err)
+	}
+}
+
+func TestNeverReady(t *testing.T) {
+	c := command(t, "silent")
+	err := c.Start(within(t, 500*time.Millisecond))
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), ": I listen on nothing") {
+		t.Fatalf("error %v", err)
+	}
+	gone(t, c.life.group)
+}
+
+func TestEndsBeforeReady(t *testing.T) {
+	c := command(t, "dies")
+	began := time.Now()
+	err := c.Start(within(t, 20*time.Second))
+	want := "the server ended before it was ready (exit status 1): no such table: messages"
+	if err == nil || err.Error() != want {
+		t.Fatalf("error %q\n want %q", err, want)
+	}
+	if time.Since(began) > 10*time.Second {
+		t.Error("the early end was not noticed at once")
+	}
+}
+
+func TestCannotStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		options CommandOptions
+		want    string
+	}{
+		"no such program": {CommandOptions{Command: []string{"redial-no-such-program"}}, `the command "redial-no-such-program" cannot be started: executable file not found in $PATH`},
+		"no such folder":  {CommandOptions{Command: []string{"true"}, Dir: "/no/such/folder"}, `the folder to run the command in: stat /no/such/folder: no such file or directory`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := NewCommand(test.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := c.Start(t.Context()); err == nil || err.Error() != test.want {
+				t.Errorf("error %q\n want %q", err, test.want)
+			}
+		})
+	}
+	if _, err := NewCommand(CommandOptions{}); err == nil {
+		t.Error("an empty command was accepted")
+	}
+	if _, err := NewCommand(CommandOptions{Command: []string{"true"}, Port: 70000}); err == nil {
+		t.Error("port 70000 was accepted")
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	port := other.Listener.Addr().(*net.TCPAddr).Port
+	c := command(t, "server", func(o *CommandOptions) { o.Port = port })
+	want := fmt.Sprintf("port %d is in use by something else: address already in use", port)
+	if err := c.Start(t.Context()); err == nil || err.Error() != want {
+		t.Fatalf("error %q\n want %q", err, want)
+	}
+}
+
+func TestAnsweredFromOutsideTheGroup(t *testing.T) {
+	c := command(t, "outside")
+	err := c.Start(within(t, 20*time.Second))
+	if err == nil || !strings.Contains(err.Error(), "is served by something else") {
+		t.Errorf("error %v", err)
+	}
+	var pid int
+	if _, err := fmt.Sscanf(c.Output(), "outside %d", &pid); err != nil {
+		t.Fatalf("output %q: %v", c.Output(), err)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	gone(t, pid)
+}
+
+func TestStopIsGraceful(t *testing.T) {
+	c := started(t, "server")
+	exited := c.Exited()
+	if err := c.Stop(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(c.Output(), "stopped cleanly\n") {
+		t.Errorf("output %q", c.Output())
+	}
+	if isClosed(exited) {
+		t.Error("Exited is closed although the server was asked to end")
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Errorf("a second Stop: %v", err)
+	}
+}
+
+func TestStopFallsBackToKill(t *testing.T) {
+	c := started(t, "ignores-sigterm")
+	err := c.Stop(within(t, 300*time.Millisecond))
+	if err == nil || !strings.Contains(err.Error(), "had to be killed") {
+		t.Errorf("error %v", err)
+	}
+	gone(t, c.life.group)
+}
+
+// A leader that ends first (as npm does) must not cost its children the time that
+// they need to stop.
+func TestStopWaitsForTheWholeGroup(t *testing.T) {
+	c := started(t, "leader-leaves")
+	if err := c.Stop(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(c.DataDir(), "finished")); err != nil {
+		t.Errorf("the child of the server was not let finish: %v", err)
+	}
+}
+
+func TestKillTakesGrandchildren(t *testing.T) {
+	c := started(t, "grandchild")
+	text, err := os.ReadFile(filepath.Join(c.DataDir(), "grandchild"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	grandchild, _ := strconv.Atoi(string(text))
+	if group, err := syscall.Getpgid(grandchild); group != c.life.group {
+		t.Fatalf("the grandchild is in group %d (%v) before Kill; want %d", group, err, c.life.group)
+	}
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if groupAlive(c.life.group) {
+		t.Error("something of the group is left after Kill")
+	}
+}
+
+func TestRestartsOnTheSamePortAndData(t *testing.T) {
+	c := started(t, "server")
+	address, first := c.Address(), get(t, c, "/")
+	kept := filepath.Join(c.DataDir(), "kept")
+	if err := os.WriteFile(kept, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := c.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(within(t, 20*time.Second)); err != nil {
+			t.Fatalf("start %d: %v", i+2, err)
+		}
+		if c.Address() != address || get(t, c, "/") == first {
+			t.Fatalf("start %d: %s is served by %s", i+2, c.Address(), get(t, c, "/"))
+		}
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("the data did not outlive the restarts: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.DataDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary folder is still there: %v", err)
+	}
+	if err := c.Start(t.Context()); err == nil {
+		t.Error("a closed target was started")
+	}
+}
+
+func TestExitedTellsOfACrash(t *testing.T) {
+	c := started(t, "exits-when-asked")
+	exited := c.Exited()
+	if isClosed(exited) {
+		t.Fatal("Exited is closed while the server runs")
+	}
+	http.Get("http://" + c.Address() + "/exit") // its answer is the crash
+	select {
+	case <-exited:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the crash was not noticed")
+	}
+	if err := c.Start(within(t, 20*time.Second)); err != nil {
+		t.Fatalf("start after a crash: %v", err)
+	}
+	if isClosed(c.Exited()) {
+		t.Error("Exited was not made anew")
+	}
+}
+
+func TestGivenDataFolderIsKept(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	c := started(t, "server", func(o *CommandOptions) { o.DataDir = folder })
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder); err != nil {
+		t.Errorf("a folder that is not ours was removed: %v", err)
+	}
+}
+
+// A harness that is killed, or interrupted without minding it, leaves neither a
+// process nor a folder.
+func TestKilledHarnessLeavesNothing(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			harness := exec.Command(os.Args[0])
+			harness.Env = append(os.Environ(), roleVariable+"=harness")
+			harness.Stderr = os.Stderr
+			output, err := harness.StdoutPipe()
+			if err == nil {
+				err = harness.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var group int
+			var folder string
+			if _, err := fmt.Fscan(output, &group, &folder); err != nil {
+				t.Fatal(err)
+			}
+			if !groupAlive(group) {
+				t.Fatal("the target does not run before the harness is killed")
+			}
+			harness.Process.Signal(sig)
+			harness.Wait()
+			gone(t, group)
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+				if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s is still there", folder)
+				}
+			}
+		})
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	o := newBoundedOutput(10)
+	for i := range 100 {
+		fmt.Fprintf(o, "%04d\n", i)
+	}
+	if got, want := o.String(), "0000\n0001\n\n… 480 bytes left out …\n0098\n0099\n"; got != want {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	mark := o.Written()
+	if line := o.LastLine(mark); line != "" {
+		t.Errorf("last line %q of nothing", line)
+	}
+	fmt.Fprintf(o, "end\n\n")
+	if line := o.LastLine(mark); line != "end" {
+		t.Errorf("last line %q", line)
+	}
+}
+
+func TestURL(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	u, err := NewURL(server.URL + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"Start": u.Start(t.Context()), "Stop": u.Stop(t.Context()), "Kill": u.Kill()} {
+		if !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if u.CanRestart() || u.String() != server.URL || u.Address() != server.Listener.Addr().String() {
+		t.Errorf("URL %v at %s", u, u.Address())
+	}
+}
+
+func TestURLThatDoesNotAnswer(t *testing.T) {
+	u, err := NewURL("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "nothing answers at http://127.0.0.1:1: connection refused"
+	if err := u.Start(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("error %q\n want %q", err, want)
+	}
+
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	u, _ = NewURL("http://" + mute.Addr().String())
+	err = u.Start(within(t, 100*time.Millisecond))
+	if err == nil || !strings.HasPrefix(err.Error(), "nothing answers at http://127.0.0.1:") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestURLIsRead(t *testing.T) {
+	for _, raw := range []string{"", "localhost:3000", "ftp://127.0.0.1", "https://127.0.0.1", "http://127.0.0.1/chat", "http://:3000", "http://127.0.0.1?x=1", "http://a b"} {
+		if _, err := NewURL(raw); err == nil {
+			t.Errorf("%q was accepted", raw)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: more than one line: %v", raw, err)
+		}
+	}
+	if u, err := NewURL("http://localhost"); err != nil || u.Address() != "localhost:80" {
+		t.Errorf("%v, %v", u, err)
+	}
+}
+
+var (
+	_ Target = (*Command)(nil)
+	_ Target = (*URL)(nil)
+)
