@@ -1,0 +1,78 @@
+// Package check judges a history: which messages were lost, duplicated or out of
+// order, which rule of package contract that breaks, and what the run comes to.
+//
+// Read [Judge] and [Verdict] first, then rules.go, which has one function for
+// each rule. [NewChecker] is the same judge for a history that is too long to
+// hold: it takes one event at a time, and its memory grows with the pages, the
+// distinct messages and the anomalies, not with every message that every page
+// shows. The time is linear in the events and the breaks found.
+//
+// check must not know how a run was made: no networks, servers, clients or
+// clocks. All it has is the events, and a recorded history can be judged again
+// years later. The slice of events is the order of observation; the index of an
+// event in it is the only clock, but for the length of a gap.
+//
+// # What the words mean
+//
+// A message is its exact text. A view is one page load of one client. The log is
+// the Stored rows that a LogRead closes; without a LogRead there is no log. (A
+// level below server-delivery promises none, so the lab does not record a LogRead
+// for it: an acknowledged message would be missing from an empty log. A run that was
+// to read the log, as its Began event says, and has no LogRead is inconclusive.)
+//
+// A barrier is a Settled that names no client, and Ended. A message is at rest
+// from the first barrier after it was Sent on; but what was said offline waits in
+// the page, so for a sender that is away at that barrier it is the first one at
+// which the sender is connected, or gone for good, or by which the message was
+// shown or acknowledged somewhere.
+//
+// A message is said in health if its page was connected then and stayed so,
+// without a break, until the next barrier.
+//
+// A view is entitled to a message that certainly exists (a row of the log, or what
+// is shown anywhere; without a log, what was acknowledged too)
+//   - at every level: if one of its connections began before the message was Sent
+//     and lasted until a barrier at which the message was at rest;
+//   - from recovery on: the same, with connections joined over the gaps that
+//     connection state recovery covers. The view has to be connected at the barrier:
+//     one that falls into a gap gives it no time to catch up. Not covered are a gap
+//     that either side asked for ("io client disconnect", "io server disconnect"), one with the end
+//     of a server between the Connected before and the Connected after, and one
+//     of at least MaxDisconnection (2 minutes, where the plan does not say);
+//   - from server-delivery on: to every row of the log (without one, to everything
+//     that exists), if the view is open and connected at the end; with a log, to every row before the last one that it shows, if
+//     it was closed before. A view that was Opened with an Offset asked for what
+//     comes after it, and is owed no row up to there.
+//
+// The levels include each other, so a stronger level never excuses what a weaker
+// one blames.
+//
+// # One break, one rule
+//
+// A text that nobody sent is blamed by no-phantom and by no other rule. Where such
+// a text stands in a list (the log, a page) between what the sender of a missing
+// message said before it and after it, it is taken for that message, altered, and
+// the message is not called lost as well. (For a message that no page shows, where
+// there is no log, the list is the sender's page.) A message that was refused and shows up
+// all the same is a phantom; one that was both refused and acknowledged counts as
+// acknowledged, since some attempt got through.
+//
+// What follows from a message that the log holds twice, or from two messages of one
+// sender that the log holds in the wrong order, is blamed on the log, and not again
+// on the pages that show it as the log has it.
+//
+// A view that is not connected at the end is late, which convergence blames, unless
+// the plan's own script leaves it disconnected or the server stopped.
+//
+// Without a log, agreement asks whether there is one order that all views can be
+// read as parts of. That is more than comparing views in pairs: three views can
+// tell stories of which any two fit together and all three do not.
+//
+// # What a run comes to
+//
+// A run is inconclusive if its history has no Began or no Ended, if nobody sent
+// anything, if a planned fault never fired, or if a text stands for two messages
+// (then nothing is judged at all). Otherwise a broken must-rule fails it. A level
+// that is about the log, from server-delivery on, is never passed without one: such
+// a run is inconclusive too.
+package check

@@ -1,0 +1,158 @@
+package check
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+var update = flag.Bool("update", false, "write the golden verdicts anew")
+
+// TestGolden judges each history of testdata at every level. The name of a history
+// begins with the rule that it breaks (at its own level, or at some other), with
+// "held" or with "inconclusive", which is tested apart from the golden text.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no histories in testdata: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+		t.Run(name, func(t *testing.T) {
+			events := readHistory(t, file)
+			testPromise(t, name, events)
+			got := transcript(events)
+			golden := strings.TrimSuffix(file, ".jsonl") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the verdict has changed (-update writes it anew)\n--- got\n%s--- want\n%s", got, want)
+			}
+		})
+	}
+}
+
+// testPromise holds a history to its name.
+func testPromise(t *testing.T, name string, events []history.Event) {
+	t.Helper()
+	v := Judge(events)
+	switch {
+	case strings.HasPrefix(name, "held-"):
+		if v.Outcome != Pass || len(v.Findings) > 0 {
+			t.Errorf("want a clean pass, got %s %v", v.Outcome, v.Findings)
+		}
+	case strings.HasPrefix(name, "inconclusive-"):
+		if v.Outcome != Inconclusive || v.Reason == "" {
+			t.Errorf("want it inconclusive with a reason, got %s %q", v.Outcome, v.Reason)
+		}
+	default:
+		blamed := map[contract.RuleID]bool{}
+		for _, level := range contract.Levels {
+			for rule := range Judge(atLevel(events, level)).Counts {
+				blamed[rule] = true
+				// Without a log the levels above owe every page everything, so that a
+				// story in three parts is a loss as well.
+				if owesAll := level.AtLeast(contract.ServerDelivery) && !hasLog(events); owesAll && rule == contract.NoLoss {
+					continue
+				}
+				if !strings.HasPrefix(name, string(rule)+"-") {
+					t.Errorf("at level %s the rule %s is blamed", level, rule)
+				}
+			}
+		}
+		if len(blamed) == 0 {
+			t.Error("no rule is blamed at any level")
+		}
+	}
+}
+
+func hasLog(events []history.Event) bool {
+	return slices.ContainsFunc(events, func(e history.Event) bool { return e.Kind == history.LogRead })
+}
+
+// transcript is the verdict of every level, as a person would like to read it.
+// Levels that come to the same are taken together.
+func transcript(events []history.Event) string {
+	var out bytes.Buffer
+	own := Judge(events).Level
+	if !slices.Contains(contract.Levels, own) {
+		return fmt.Sprintf("[%s]: %s", own, verdictText(Judge(events)))
+	}
+	last := ""
+	var names []string
+	flush := func() {
+		if len(names) > 0 {
+			fmt.Fprintf(&out, "%s: %s", strings.Join(names, ", "), last)
+		}
+	}
+	for _, level := range contract.Levels {
+		name := string(level)
+		if level == own {
+			name = "[" + name + "]"
+		}
+		if text := verdictText(Judge(atLevel(events, level))); text != last {
+			flush()
+			last, names = text, nil
+		}
+		names = append(names, name)
+	}
+	flush()
+	return out.String()
+}
+
+func verdictText(v Verdict) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n", v.Outcome)
+	if v.Reason != "" {
+		fmt.Fprintf(&out, "  %s\n", v.Reason)
+	}
+	fmt.Fprintf(&out, "  lost %d, duplicated %d, reordered %d; %d of %d faults fired\n", v.Lost, v.Duplicated, v.Reordered, v.FaultsFired, v.FaultsPlanned)
+	for _, f := range v.Findings {
+		weight := "should"
+		if f.Must {
+			weight = "must"
+		}
+		fmt.Fprintf(&out, "  %s, %s, event %d: %s\n", weight, f.Anomaly, f.Event, f)
+	}
+	return out.String()
+}
+
+func readHistory(t testing.TB, file string) []history.Event {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	events, err := history.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// atLevel is the same history, of a run at another level.
+func atLevel(events []history.Event, level contract.Level) []history.Event {
+	same := append([]history.Event(nil), events...)
+	for i := range same {
+		if same[i].Kind == history.Began {
+			same[i].Level = level
+		}
+	}
+	return same
+}

@@ -1,0 +1,283 @@
+package check
+
+import (
+	"fmt"
+	"strconv"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// detailsPerRule is how many breaks of a rule a Verdict describes.
+const detailsPerRule = 20
+
+// Verdict judges what was added so far. It changes nothing: more can be added, and
+// the verdict asked for again.
+//
+// The Event of a finding is -1 where the Checker has not kept it, which happens to
+// showings that follow each other as they do on other pages; [Judge] has the
+// events and fills it in.
+func (c *Checker) Verdict() Verdict {
+	v := Verdict{Level: c.level, Counts: map[contract.RuleID]int{}}
+	planned := plannedFaults(c.plan)
+	v.FaultsPlanned = len(planned)
+	unfired := make([]plan.Fault, 0, len(planned))
+	for _, f := range planned {
+		if c.hasFired(f) {
+			v.FaultsFired++
+		} else {
+			unfired = append(unfired, f)
+		}
+	}
+	if reason := c.unidentified(); reason != "" {
+		v.Outcome, v.Reason = Inconclusive, reason
+		return v
+	}
+	t := &tally{verdict: &v}
+	f := newFacts(c)
+	for _, rule := range contract.Rules {
+		t.must = rule.MustAt(c.level)
+		rules[rule.ID](f, t)
+	}
+	v.Outcome, v.Reason = c.outcome(&v, unfired)
+	return v
+}
+
+func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
+	switch {
+	case !c.began:
+		return Inconclusive, "The history does not say how the run began: it has no event of the kind began."
+	case !c.level.AtLeast(contract.Basic):
+		return Inconclusive, fmt.Sprintf("The history names the level %q, which there is not.", c.level)
+	case c.ended == never:
+		return Inconclusive, "The history was cut short: it has no event of the kind ended."
+	case len(c.sends) == 0:
+		return Inconclusive, "Nobody sent anything, so nothing could go wrong."
+	case len(unfired) > 0:
+		return Inconclusive, unfiredReason(unfired)
+	}
+	for i, finding := range v.Findings {
+		if finding.Must {
+			return Fail, failReason(v, i)
+		}
+	}
+	if c.keepsLog && !c.hasLog {
+		return Inconclusive, "The log was not read to its end, and what this level promises cannot be told without it."
+	}
+	return Pass, ""
+}
+
+// unidentified says which text stands for two messages, if one does.
+func (c *Checker) unidentified() string {
+	for i := range c.messages {
+		if m := &c.messages[i]; m.ambiguous {
+			return fmt.Sprintf("The text %s was sent although it had been sent, or was in the log, before: the two cannot be told apart.", quote(m.text))
+		}
+	}
+	return ""
+}
+
+// plannedFaults lists the plan's faults, those of its script included.
+func plannedFaults(p plan.Plan) []plan.Fault {
+	faults := append([]plan.Fault(nil), p.Faults...)
+	for _, s := range p.Script {
+		if (s.Do == plan.Break || s.Do == plan.Arm) && s.Fault != nil {
+			faults = append(faults, *s.Fault)
+		}
+	}
+	return faults
+}
+
+// hasFired tells whether the fault was seen to happen. One without an ID cannot be
+// told from the others, and counts as not seen. A Heal may be reported as healed.
+func (c *Checker) hasFired(f plan.Fault) bool {
+	seen := c.faults[f.ID]
+	return f.ID != "" && (seen.fired || f.Kind == plan.Heal && seen.healed)
+}
+
+func unfiredReason(unfired []plan.Fault) string {
+	f := unfired[0]
+	reason := "The planned fault " + f.ID
+	if f.ID == "" {
+		reason = "A planned fault without an ID"
+	}
+	reason += " (" + string(f.Kind)
+	if f.Client != "" {
+		reason += ", " + f.Client
+	}
+	reason += ") never fired"
+	if n := len(unfired) - 1; n > 0 {
+		reason += fmt.Sprintf(", nor did %d more", n)
+	}
+	return reason + "."
+}
+
+// failReason is the sentence of the rule that the i-th finding broke, and the
+// finding.
+func failReason(v *Verdict, i int) string {
+	f := v.Findings[i]
+	reason := sentence(f.Rule) + " But " + f.clause()
+	if n := v.Counts[f.Rule] - 1; n > 0 {
+		reason += fmt.Sprintf(" (and %d more)", n)
+	}
+	return reason
+}
+
+func sentence(id contract.RuleID) string {
+	for _, r := range contract.Rules {
+		if r.ID == id {
+			return r.Sentence
+		}
+	}
+	return ""
+}
+
+// A tally counts every break and describes the first few of each rule.
+type tally struct {
+	verdict *Verdict
+	must    bool
+}
+
+// blame counts one break; describe is called only if it is to be described.
+func (t *tally) blame(rule contract.RuleID, a Anomaly, describe func() Finding) {
+	switch a {
+	case Lost:
+		t.verdict.Lost++
+	case Reordered:
+		t.verdict.Reordered++
+	}
+	t.verdict.Counts[rule]++
+	if t.verdict.Counts[rule] > detailsPerRule {
+		return
+	}
+	f := describe()
+	f.Rule, f.Anomaly, f.Must = rule, a, t.must
+	t.verdict.Findings = append(t.verdict.Findings, f)
+}
+
+// duplicated is blame for a message of which there are so many copies too many.
+func (t *tally) duplicated(copies int, rule contract.RuleID, a Anomaly, describe func() Finding) {
+	t.verdict.Duplicated += copies
+	t.blame(rule, a, describe)
+}
+
+// finding fills in where and what; v is nil for the log, id -1 for no message.
+func (f *facts) finding(v *view, id int32, event int, expected, observed string) Finding {
+	finding := Finding{Event: event, Expected: expected, Observed: observed}
+	if event == never {
+		finding.Event = -1
+	}
+	if v != nil {
+		finding.Client, finding.View = v.client, v.number
+	}
+	if id >= 0 {
+		finding.Message = f.text(id)
+	}
+	return finding
+}
+
+func (f *facts) text(id int32) string { return f.messages[id].text }
+
+// shownAt is the event with which v first showed the message, -1 if not kept.
+func (f *facts) shownAt(v *view, id int32) int {
+	m := &f.messages[id]
+	if f.views[m.firstView] == v {
+		return m.shown
+	}
+	return v.eventAt(m.place)
+}
+
+// storedAt is the event of the n-th row of the message, from 1.
+func (f *facts) storedAt(id, n int32) int {
+	for _, r := range f.log {
+		if r.message == id {
+			if n--; n == 0 {
+				return r.event
+			}
+		}
+	}
+	return -1
+}
+
+// locate fills in the events of the showings that the Checker did not keep.
+func (v *Verdict) locate(events []history.Event) {
+	type showing struct {
+		viewName
+		message string
+	}
+	missing := map[showing][]*Finding{}
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Event < 0 && (f.Anomaly == Phantom || f.Anomaly == Reordered) {
+			key := showing{viewName{f.Client, f.View}, f.Message}
+			missing[key] = append(missing[key], f)
+		}
+	}
+	for i := 0; i < len(events) && len(missing) > 0; i++ {
+		e := &events[i]
+		if e.Kind != history.Shown {
+			continue
+		}
+		key := showing{viewName{e.Client, e.View}, e.Message}
+		for _, f := range missing[key] {
+			f.Event = i
+		}
+		delete(missing, key)
+	}
+}
+
+// Around returns up to n events with the one at index in their middle, for a
+// report. Near an end of the history they are the first or the last n. An index
+// that is no event's, such as -1, gives the last n.
+func Around(events []history.Event, index, n int) []history.Event {
+	if index < 0 || index >= len(events) {
+		index = len(events) - 1
+	}
+	n = max(n, 0)
+	from := max(0, min(index-n/2, len(events)-n))
+	return events[from:min(from+n, len(events))]
+}
+
+// String is the finding as one line for a person.
+func (f Finding) String() string { return string(f.Rule) + ": " + f.clause() }
+
+func (f Finding) clause() string {
+	where := "the log"
+	if f.Client != "" {
+		where = fmt.Sprintf("%s's page (view %d)", f.Client, f.View)
+	}
+	message := quote(f.Message)
+	what := ""
+	switch f.Anomaly {
+	case Lost:
+		what = "never showed " + message
+	case Duplicated:
+		what = "showed " + message + " too often"
+	case Reordered:
+		what = "has " + message + " out of order"
+	case Phantom:
+		what = "has " + message
+	case Unstored:
+		what = "showed " + message + ", which is not in the log"
+		if f.Rule == contract.Sends {
+			what = "said " + message + ", which is not in the log"
+		}
+	case StoredTwice:
+		what = "holds " + message + " too often"
+	case Late:
+		what = "was not connected"
+	}
+	return fmt.Sprintf("%s %s: expected %s; observed %s", where, what, f.Expected, f.Observed)
+}
+
+// quote puts a text in quotation marks. Line breaks and other control characters
+// are escaped, so that it stays on its line.
+func quote(text string) string { return strconv.Quote(text) }
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

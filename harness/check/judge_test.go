@@ -1,0 +1,122 @@
+package check
+
+import (
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+func TestEveryRuleIsJudged(t *testing.T) {
+	for _, rule := range contract.Rules {
+		if rules[rule.ID] == nil {
+			t.Errorf("no function judges the rule %s", rule.ID)
+		}
+	}
+	if len(rules) != len(contract.Rules) {
+		t.Errorf("%d functions for %d rules", len(rules), len(contract.Rules))
+	}
+}
+
+// TestVerdictChangesNothing asks a Checker for its verdict after every event; the
+// last has to be that of one that was only asked once, and of Judge.
+func TestVerdictChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := anyHistory(t)
+		asked, quiet := NewChecker(), NewChecker()
+		for _, e := range events {
+			asked.Add(e)
+			asked.Verdict()
+			quiet.Add(e)
+		}
+		last := quiet.Verdict()
+		if again := asked.Verdict(); !reflect.DeepEqual(again, last) {
+			t.Fatalf("asked all along\n%swant\n%s", verdictText(again), verdictText(last))
+		}
+		judged := Judge(events)
+		for i := range last.Findings {
+			if last.Findings[i].Event < 0 {
+				last.Findings[i].Event = judged.Findings[i].Event // what only Judge can know
+			}
+		}
+		if !reflect.DeepEqual(judged, last) {
+			t.Fatalf("Judge says\n%swant\n%s", verdictText(judged), verdictText(last))
+		}
+	})
+}
+
+// TestLevelsIncludeEachOther: what a weaker promise blames, a stronger one does,
+// and what is a must for the weaker is one for the stronger.
+func TestLevelsIncludeEachOther(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := anyHistory(t)
+		for i := 1; i < len(contract.Levels); i++ {
+			weak, strong := Judge(atLevel(events, contract.Levels[i-1])), Judge(atLevel(events, contract.Levels[i]))
+			for rule, n := range weak.Counts {
+				if strong.Counts[rule] < n && weak.Counts[contract.NoPhantom] == 0 {
+					t.Fatalf("%s: %d at %s and %d at %s\n%s", rule, n, weak.Level, strong.Counts[rule], strong.Level, listing(events))
+				}
+			}
+			if weak.Outcome == Fail && strong.Outcome == Pass {
+				t.Fatalf("it fails %s and passes %s\n%s", weak.Level, strong.Level, listing(events))
+			}
+		}
+	})
+}
+
+func TestDetailsAreBoundedAndCountsComplete(t *testing.T) {
+	events := []history.Event{
+		{Kind: history.Began, Level: contract.Basic},
+		{Kind: history.Connected, Client: "alice", View: 1},
+		{Kind: history.Sent, Client: "alice", View: 1, Message: "hello"},
+		{Kind: history.Shown, Client: "alice", View: 1, Message: "hello"},
+	}
+	for i := range 100 {
+		events = append(events, history.Event{Kind: history.Shown, Client: "alice", View: 1, Message: string(rune('가' + i))})
+	}
+	events = append(events, history.Event{Kind: history.Ended})
+	v := Judge(events)
+	if len(v.Findings) != detailsPerRule || v.Counts[contract.NoPhantom] != 100 {
+		t.Errorf("%d findings and a count of %d, want %d and 100", len(v.Findings), v.Counts[contract.NoPhantom], detailsPerRule)
+	}
+}
+
+func TestFindingReadsAsOneLine(t *testing.T) {
+	f := Finding{
+		Rule: contract.NoLoss, Anomaly: Lost, Client: "bob", View: 1, Message: "line one\nline \"two\"",
+		Expected: "it by then", Observed: "no message at all",
+	}
+	want := `no-loss: bob's page (view 1) never showed "line one\nline \"two\"": expected it by then; observed no message at all`
+	if f.String() != want {
+		t.Errorf("got  %s\nwant %s", f, want)
+	}
+}
+
+func TestAround(t *testing.T) {
+	events := make([]history.Event, 10)
+	for i := range events {
+		events[i].At = plan.Duration(i)
+	}
+	for _, c := range []struct{ index, n, first, count int }{
+		{5, 4, 3, 4},
+		{0, 4, 0, 4},
+		{9, 4, 6, 4},
+		{-1, 4, 6, 4},
+		{99, 4, 6, 4},
+		{5, 100, 0, 10},
+		{5, 0, 0, 0},
+		{5, -1, 0, 0},
+	} {
+		got := Around(events, c.index, c.n)
+		if len(got) != c.count || c.count > 0 && got[0].At != plan.Duration(c.first) {
+			t.Errorf("%d around %d: got %v, want %d from %d", c.n, c.index, got, c.count, c.first)
+		}
+	}
+	if got := Around(nil, 0, 10); len(got) != 0 {
+		t.Errorf("around nothing: %v", got)
+	}
+}

@@ -1,0 +1,67 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// maxDisconnection is how long connection state recovery keeps a session where
+// the plan asks for nothing (socket.io's default).
+const maxDisconnection = plan.Duration(2 * time.Minute)
+
+// A presence is a time that the level takes for one connection.
+type presence struct {
+	from int // the index of its first Connected
+	// settled is the last barrier at which the view was connected during it, -1 for
+	// none: what was at rest by then has to be shown.
+	settled int
+}
+
+// presences returns a view's connections; from recovery on, those with nothing but
+// covered gaps between them are one.
+func (f *facts) presences(v *view) []presence {
+	var all []presence
+	for i, c := range v.connections {
+		p := presence{c.from, f.lastBarrierIn(c)}
+		if i > 0 && f.level.AtLeast(contract.Recovery) && f.covers(v.connections[i-1], c) {
+			last := &all[len(all)-1]
+			last.settled = max(last.settled, p.settled)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (f *facts) lastBarrierIn(c connection) int {
+	i, _ := slices.BinarySearch(f.barriers, c.to)
+	if i == 0 || f.barriers[i-1] < c.from {
+		return -1
+	}
+	return f.barriers[i-1]
+}
+
+// dueAt is the first barrier from the given one on at which the view is connected.
+func (f *facts) dueAt(v *view, barrier int) int {
+	i, _ := slices.BinarySearch(f.barriers, barrier)
+	for _, b := range f.barriers[i:] {
+		if _, connected := v.connectedAt(b); connected {
+			return b
+		}
+	}
+	return -1
+}
+
+func (f *facts) covers(before, after connection) bool {
+	limit := f.plan.Tuning.MaxDisconnection
+	if limit <= 0 {
+		limit = maxDisconnection
+	}
+	stop, _ := slices.BinarySearch(f.stops, before.from)
+	stopped := stop < len(f.stops) && f.stops[stop] < after.from
+	asked := before.reason == "io client disconnect" || before.reason == "io server disconnect"
+	return !stopped && !asked && after.fromTime-before.toTime < limit
+}

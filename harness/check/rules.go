@@ -1,0 +1,243 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// A rule reports every break of itself to the tally, the log first and then the
+// views in the order in which they were first seen.
+var rules = map[contract.RuleID]func(*facts, *tally){
+	contract.NoPhantom:   noPhantom,
+	contract.NoDuplicate: noDuplicate,
+	contract.Order:       order,
+	contract.NoLoss:      noLoss,
+	contract.Agreement:   agreement,
+	contract.Sends:       sends,
+	contract.Convergence: convergence,
+}
+
+// noPhantom blames each text that nobody sent, or that was refused, once for the
+// log and once for each view.
+func noPhantom(f *facts, t *tally) {
+	if !f.phantoms {
+		return
+	}
+	blame := func(v *view, id int32, event int) {
+		t.blame(contract.NoPhantom, Phantom, func() Finding {
+			observed := "nobody sent it"
+			if f.messages[id].isSent() {
+				observed = fmt.Sprintf("the server had refused it (event %d)", f.messages[id].refused)
+			}
+			return f.finding(v, id, event, "only what was sent and not refused", observed)
+		})
+	}
+	blamed := map[int32]bool{}
+	for _, r := range f.log {
+		if f.phantom[r.message] && !blamed[r.message] {
+			blamed[r.message] = true
+			blame(nil, r.message, r.event)
+		}
+	}
+	for _, v := range f.views {
+		for id := range f.shownBy(v) {
+			if f.phantom[id] {
+				blame(v, id, f.shownAt(v, id))
+			}
+		}
+	}
+}
+
+// noDuplicate blames each message that a view shows more often than the log has
+// it. Every showing too many counts as duplicated.
+func noDuplicate(f *facts, t *tally) {
+	for _, v := range f.views {
+		for _, place := range slices.Sorted(maps.Keys(v.again)) {
+			id := f.inSight[place]
+			allowed := int(max(1, f.rows[id], f.messages[id].found))
+			times := 1 + v.again[place].count
+			if f.phantom[id] || times <= allowed {
+				continue
+			}
+			t.duplicated(times-allowed, contract.NoDuplicate, Duplicated, func() Finding {
+				return f.finding(v, id, v.again[place].last, "it shown "+count(allowed, "time"), "shown "+count(times, "time"))
+			})
+		}
+	}
+}
+
+// order blames the log for what it holds after a later message of its sender, and
+// each view for what it shows after a later message of the log. Without a log it
+// is the sender's later message that counts, on each view.
+func order(f *facts, t *tally) {
+	if f.hasLog {
+		for _, id := range f.story {
+			if later := f.overtookInLog[id]; later >= 0 {
+				t.blame(contract.Order, Reordered, func() Finding {
+					return f.finding(nil, id, f.storedAt(id, 1), "it before "+quote(f.text(later))+", as they were sent", "it stands after")
+				})
+			}
+		}
+	}
+	by := "as they were sent"
+	if f.hasLog {
+		by = "as in the log"
+	}
+	for _, v := range f.views {
+		for id, later := range f.shown(v) {
+			if later >= 0 {
+				t.blame(contract.Order, Reordered, func() Finding {
+					return f.finding(v, id, f.shownAt(v, id), "it before "+quote(f.text(later))+", "+by, "it came after")
+				})
+			}
+		}
+	}
+}
+
+// noLoss blames each view for the messages that it is entitled to and does not
+// show, and each sender's view for those that must be known and are nowhere.
+func noLoss(f *facts, t *tally) {
+	for _, id := range f.sends {
+		m := &f.messages[id]
+		if !f.isMissing(id) || f.altered[id] || m.isAcknowledged() || m.isShown() {
+			continue
+		}
+		t.blame(contract.NoLoss, Lost, func() Finding {
+			expected := "it kept, for the page is open and connected at the end"
+			if f.healthy[id] {
+				expected = fmt.Sprintf("it kept, for the page stayed connected from sending it (event %d) until it was at rest", m.sentAt)
+			}
+			return f.finding(f.views[m.sender], id, f.restAt[id], expected, "no row and no page has it")
+		})
+	}
+	l := newLosses(f)
+	for _, v := range f.views {
+		for _, lost := range l.of(v) {
+			t.blame(contract.NoLoss, Lost, func() Finding {
+				expected, event := "it by then, as a row of the log", lost.event
+			if !f.hasLog {
+				expected = "it by then, as everything that was ever shown or acknowledged"
+			}
+				if lost.connected >= 0 {
+					event = f.dueAt(v, lost.event)
+					expected = fmt.Sprintf("it by then, since the page was connected (event %d) when it was sent (event %d)",
+						lost.connected, f.messages[lost.message].sentAt)
+				}
+				return f.finding(v, lost.message, event, expected, l.observed())
+			})
+		}
+	}
+}
+
+// agreement blames what is shown and sent and not in the log, and each offset that
+// differs from the log's, on the view that was the first to show it. Without a log
+// it blames each view for what it shows against the one story of all views.
+func agreement(f *facts, t *tally) {
+	if !f.hasLog {
+		disagreement(f, t)
+		return
+	}
+	for _, id := range f.sends {
+		m := &f.messages[id]
+		if !f.isMissing(id) || f.altered[id] || m.isAcknowledged() || !m.isShown() {
+			continue
+		}
+		t.blame(contract.Agreement, Unstored, func() Finding {
+			return f.finding(f.views[m.firstView], id, m.shown, "it in the log, since it is shown", "no row has it")
+		})
+	}
+	for _, wrong := range f.wrongOffsets() {
+		by := f.offsets[wrong]
+		t.blame(contract.Agreement, Reordered, func() Finding {
+			return f.finding(f.views[by.view], wrong.message, by.event,
+				fmt.Sprintf("the log's offset, %d", f.log[f.firstRow[wrong.message]].offset), fmt.Sprintf("the offset %d", wrong.offset))
+		})
+	}
+}
+
+// wrongOffsets are the offsets that a message was shown with and that no row of
+// it has, in the order in which they were seen. Rows without offsets say nothing.
+func (f *facts) wrongOffsets() []shownOffset {
+	if len(f.offsets) == 0 {
+		return nil
+	}
+	right := map[shownOffset]bool{}
+	numbered := make([]bool, len(f.messages))
+	for _, r := range f.log {
+		right[shownOffset{r.message, r.offset}] = true
+		numbered[r.message] = numbered[r.message] || r.offset != 0
+	}
+	var wrong []shownOffset
+	for shown := range f.offsets {
+		if numbered[shown.message] && !right[shown] && !f.phantom[shown.message] {
+			wrong = append(wrong, shown)
+		}
+	}
+	sort.Slice(wrong, func(i, j int) bool { return f.offsets[wrong[i]].event < f.offsets[wrong[j]].event })
+	return wrong
+}
+
+// sends blames the log for an acknowledged message that it does not hold, and for
+// one that it holds more often than it was stored.
+func sends(f *facts, t *tally) {
+	if !f.hasLog {
+		return
+	}
+	for _, id := range f.sends {
+		m := &f.messages[id]
+		if f.isMissing(id) && !f.altered[id] && m.isAcknowledged() {
+			t.blame(contract.Sends, Unstored, func() Finding {
+				return f.finding(f.views[m.sender], id, m.acknowledged, "a row in the log, since it was acknowledged", "no row has it")
+			})
+		}
+	}
+	for _, id := range f.story {
+		allowed := max(1, f.messages[id].found)
+		if f.rows[id] <= allowed {
+			continue
+		}
+		t.duplicated(int(f.rows[id]-allowed), contract.Sends, StoredTwice, func() Finding {
+			return f.finding(nil, id, f.storedAt(id, allowed+1), count(int(allowed), "row"), count(int(f.rows[id]), "row"))
+		})
+	}
+}
+
+// convergence blames each view that is open at the end and not connected, but for
+// those that the script itself has left without a connection.
+func convergence(f *facts, t *tally) {
+	for _, v := range f.views {
+		if !f.isOpen(v) || v.isConnected() || leftDown(f.plan.Script, v.client) {
+			continue
+		}
+		t.blame(contract.Convergence, Late, func() Finding {
+			event, observed := -1, "it never connected"
+			if n := len(v.connections); n > 0 {
+				event = v.connections[n-1].to
+				observed = fmt.Sprintf("disconnected since event %d (%s)", event, v.connections[n-1].reason)
+			}
+			return f.finding(v, -1, event, "it connected at the end", observed)
+		})
+	}
+}
+
+// leftDown tells whether a script ends with the client's page disconnected, or the
+// server stopped, on purpose.
+func leftDown(script []plan.Step, client string) bool {
+	stopped, disconnected := false, false
+	for _, s := range script {
+		switch s.Do {
+		case plan.StopServer, plan.KillServer, plan.StartServer:
+			stopped = s.Do != plan.StartServer
+		case plan.Disconnect, plan.Connect, plan.Open, plan.Refresh:
+			if s.Client == client {
+				disconnected = s.Do == plan.Disconnect
+			}
+		}
+	}
+	return stopped || disconnected
+}

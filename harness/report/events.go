@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// around is the range of up to n events with the event at index in its middle,
+// as a half-open interval. Without an event (index < 0) it is the end.
+func around(total, index, n int) (from, to int) {
+	if index < 0 || index >= total {
+		index = total - 1
+	}
+	from = max(0, min(index-n/2, total-n))
+	return from, min(total, from+n)
+}
+
+// clock is a time in a run, in seconds to the millisecond.
+func clock(at plan.Duration) string {
+	return fmt.Sprintf("%.3fs", time.Duration(at).Seconds())
+}
+
+// describe says who an event is about and what happened, for a person. Messages
+// are clipped to columns.
+func describe(e history.Event, columns int) (who, what string) {
+	message := quoted(e.Message, columns)
+	if e.Offset != 0 {
+		message += fmt.Sprintf(", offset %d", e.Offset)
+	}
+	who = e.Client
+	switch e.Kind {
+	case history.Began:
+		who, what = "lab", "the run begins"
+		if e.Level != "" {
+			what += ", at level " + string(e.Level)
+		}
+	case history.Ended:
+		who, what = "lab", "the run ends"
+	case history.Opened:
+		what = fmt.Sprintf("loads the page, view %d", e.View)
+	case history.Closed:
+		what = fmt.Sprintf("view %d is gone", e.View)
+	case history.Connected:
+		what = "connects"
+		if e.Recovered {
+			what += ", recovered"
+		}
+	case history.Disconnected:
+		what = "disconnects"
+	case history.Sent:
+		what = "sends " + message
+	case history.Acknowledged:
+		what = "gets the acknowledgement for " + message
+	case history.Refused:
+		what = "is refused " + message
+	case history.Shown:
+		what = "shows " + message
+	case history.Found:
+		who, what = "log", "held before the run "+message
+	case history.Stored:
+		who, what = "log", "holds "+message
+	case history.LogRead:
+		who, what = "log", "is read to its end"
+	case history.ServerStarted:
+		who, what = "server", "starts"
+	case history.ServerStopped:
+		who, what = "server", "ends"
+	case history.FaultFired:
+		what = fmt.Sprintf("fault %s %s", e.FaultKind, e.Fault)
+	case history.FaultHealed:
+		what = fmt.Sprintf("fault %s %s is over", e.FaultKind, e.Fault)
+	case history.Settled:
+		what = "all is at rest"
+	case history.TimedOut:
+		what = "waited in vain"
+	case history.Note:
+		what = "note"
+	default:
+		what = string(e.Kind)
+	}
+	if who == "" {
+		who = "lab"
+	}
+	if e.Detail != "" {
+		what += ": " + e.Detail
+	}
+	return visible(who), clip(visible(what), columns+120)
+}

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"redial/harness/check"
+)
+
+// failuresInSummary bounds a job summary, which GitHub refuses above 1 MiB.
+const failuresInSummary = 25
+
+// GitHubSummary writes Markdown for the file that $GITHUB_STEP_SUMMARY names.
+func GitHubSummary(w io.Writer, r Report) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "## %s %s\n\n", unicodeMarks.of(r.Outcome()), r.headline())
+	fmt.Fprintf(out, "%s, level %s, %s lab, seed %d, %s\n", markdown(orNone(r.Target)),
+		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed, took(r.Took))
+	if len(r.Results) > 0 {
+		fmt.Fprint(out, "\n| | Scenario | | Runs | Faults | What went wrong | Time |\n|---|---|---|---:|---:|---|---:|\n")
+	}
+	for _, result := range r.Results {
+		fmt.Fprintf(out, "| %s | `%s` | %s | %d | %d | %s | %s |\n",
+			unicodeMarks.of(result.Outcome()), codeSpan(r.label(result)), markdown(visible(result.Title)),
+			result.Runs, result.FaultsFired, markdown(wrongInBrief(result)), took(result.Took))
+	}
+	failed := r.with(check.Fail)
+	for i, result := range failed {
+		if i == failuresInSummary {
+			fmt.Fprintf(out, "\n%d more failed; the whole report has them.\n", len(failed)-i)
+			break
+		}
+		writeDetails(out, r, result)
+	}
+	pass, fail, inconclusive, unsupported := r.Summary()
+	fmt.Fprintf(out, "\n%d passed, %d failed, %d inconclusive, %d unsupported.\n", pass, fail, inconclusive, unsupported)
+	return out.Flush()
+}
+
+func wrongInBrief(r Result) string {
+	switch {
+	case r.Outcome() == check.Pass:
+		return r.harm()
+	case r.Outcome() != check.Fail:
+		return r.Reason()
+	case r.offence() == nil:
+		return r.Reason()
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s: %s", r.offence().Rule, r.harm()), ": ")
+}
+
+func writeDetails(out io.Writer, r Report, result Result) {
+	text := strings.Join(explain(result, Style{}), "\n")
+	// A fence must be longer than any run of backticks that it encloses.
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(out, "\n<details><summary>%s %s</summary>\n\n%stext\n%s\n%s\n\n</details>\n",
+		unicodeMarks.fail, markdown(r.label(result)), fence, text, fence)
+}
+
+// markdown escapes text that stands in a paragraph or a table cell.
+func markdown(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch r {
+		case '<':
+			b.WriteString("&lt;")
+		case '>':
+			b.WriteString("&gt;")
+		case '&':
+			b.WriteString("&amp;")
+		case '\\', '`', '*', '_', '[', ']', '|', '#', '~', '!', '@', '$':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// codeSpan is text that can stand between backticks in a table.
+func codeSpan(s string) string {
+	return strings.NewReplacer("`", "'", "|", `\|`).Replace(s)
+}

@@ -1,0 +1,365 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+
+	"redial/harness/check"
+	"redial/harness/history"
+)
+
+// Bounds of the HTML file.
+const (
+	timelinesInPage = 60
+	eventsInTable   = 60
+)
+
+//go:embed report.html.tmpl
+var pageSource string
+
+//go:embed report.css
+var pageStyle string
+
+// pageTemplate is compiled once. html/template escapes every value by where it
+// stands, so that what a server or a page said is never markup.
+var pageTemplate = template.Must(template.New("report").Parse(pageSource))
+
+// What the template is given.
+type (
+	page struct {
+		Report                                Report
+		Style                                 template.CSS
+		Headline, Outcome, Began, Took, Lab   string
+		Level, Target, Seed                   string
+		Tallies                               []tally
+		Columns                               []string
+		Rows                                  []pageRow
+		Legend                                []legendEntry
+		Failed, Inconclusive, Others, Skipped []pageResult
+		Unexpected                            []pageUnexpected
+		Key                                   []keyEntry
+		NotDrawn                              int
+	}
+	tally struct {
+		Outcome, Word string
+		N             int
+	}
+	pageRow struct {
+		Number    int
+		ID, Title string
+		Cells     []pageCell
+		// Only in a report on a single target.
+		Runs, Faults, Took, Harm string
+	}
+	pageCell struct {
+		Text, Class, Says, Anchor string
+	}
+	legendEntry struct{ Sign, Means string }
+	keyEntry    struct {
+		Drawing template.HTML
+		Means   string
+	}
+	pageUnexpected struct{ Label, Expected, Observed, Anchor string }
+	pageResult     struct {
+		Anchor, ID, Column, Title, Outcome, Mark, Word string
+		Facts                                          string
+		Rule, Sentence, Message, Where                 string
+		Expected, Observed                             string
+		Promised                                       bool
+		Known                                          bool // fails as expected
+		Also                                           []string
+		Reason, Replay                                 string
+		Artifacts                                      []string
+		Overview, Detail                               template.HTML
+		LeftOut                                        string
+		Events                                         []pageEvent
+		EventsRange                                    string
+	}
+	pageEvent struct {
+		Number          int
+		At, Who, What   string
+		Offence, Strong bool
+	}
+)
+
+// HTML writes the report as one file that asks nobody for anything: no script, no
+// font, no image from elsewhere. A result with Events gets a drawing and a table
+// of the events around the offence.
+func HTML(w io.Writer, r Report) error {
+	data, err := newPage(r)
+	if err != nil {
+		return err
+	}
+	if err := pageTemplate.Execute(w, data); err != nil {
+		return fmt.Errorf("writing the HTML report: %w", err)
+	}
+	return nil
+}
+
+func newPage(r Report) (page, error) {
+	p := page{
+		Report: r, Style: template.CSS(pageStyle + TimelineStyle),
+		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
+		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
+		Seed: strconv.FormatUint(r.Seed, 10),
+		Key:  drawingKey(),
+	}
+	if !r.Began.IsZero() {
+		p.Began = r.Began.UTC().Format("2 January 2006, 15:04 UTC")
+	}
+	pass, fail, inconclusive, unsupported := r.Summary()
+	p.Tallies = []tally{
+		{"pass", "passed", pass}, {"fail", "failed", fail},
+		{"inconclusive", "inconclusive", inconclusive}, {"unsupported", "unsupported", unsupported},
+	}
+	for _, name := range r.columns() {
+		p.Columns = append(p.Columns, visible(name))
+	}
+	anchors := r.anchors()
+	p.Rows = r.pageRows(anchors)
+	p.Legend = []legendEntry{
+		{unicodeMarks.pass, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
+		{"X", "another rule broken"}, {unicodeMarks.unsupported, "does not apply"},
+		{unicodeMarks.inconclusive, "inconclusive"}, {unicodeMarks.notRun, "not run"}, {"!", "not as expected"},
+	}
+	p.addUnexpected(r, anchors)
+	return p, p.addResults(r, anchors)
+}
+
+// addUnexpected lists cells that are not as expected, where something is expected.
+func (p *page) addUnexpected(r Report, anchors map[*Result]string) {
+	for i := range r.Results {
+		result := &r.Results[i]
+		if result.Expected != "" && !result.AsExpected() {
+			p.Unexpected = append(p.Unexpected, pageUnexpected{
+				r.label(*result), result.expectedWords(), result.observedWords(), anchors[result],
+			})
+		}
+	}
+}
+
+// addResults fills in the sections, failures first: they get the drawings if there
+// are more results with events than the page has room for.
+func (p *page) addResults(r Report, anchors map[*Result]string) error {
+	drawn := 0
+	for _, section := range []struct {
+		outcome check.Outcome
+		into    *[]pageResult
+	}{
+		{check.Fail, &p.Failed}, {check.Inconclusive, &p.Inconclusive},
+		{check.Pass, &p.Others}, {check.Unsupported, &p.Skipped},
+	} {
+		for i := range r.Results {
+			result := &r.Results[i]
+			if result.Outcome() != section.outcome {
+				continue
+			}
+			shown := newPageResult(r, *result, anchors[result])
+			switch {
+			case len(result.Events) == 0:
+			case drawn == timelinesInPage:
+				p.NotDrawn++
+			default:
+				drawn++
+				if err := shown.draw(*result); err != nil {
+					return err
+				}
+			}
+			*section.into = append(*section.into, shown)
+		}
+	}
+	// What fails as expected is no news: it comes last.
+	slices.SortStableFunc(p.Failed, func(a, b pageResult) int { return cmp.Compare(btoi(a.Known), btoi(b.Known)) })
+	return nil
+}
+
+// anchors gives each result its place in the page. IDs come from outside, so the
+// anchors are numbers.
+func (r Report) anchors() map[*Result]string {
+	anchors := map[*Result]string{}
+	for i := range r.Results {
+		anchors[&r.Results[i]] = "result-" + itoa(i+1)
+	}
+	return anchors
+}
+
+func (r Report) pageRows(anchors map[*Result]string) []pageRow {
+	var rows []pageRow
+	single := len(r.columns()) == 1
+	for _, row := range r.rows() {
+		shown := pageRow{Number: row.number, ID: visible(row.id), Title: visible(row.title)}
+		for _, result := range row.cells {
+			if result == nil {
+				shown.Cells = append(shown.Cells, pageCell{Text: unicodeMarks.notRun, Class: "not-run", Says: "not run"})
+				continue
+			}
+			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
+			if single {
+				shown.Runs, shown.Faults = itoa(result.Runs), itoa(result.FaultsFired)
+				shown.Took, shown.Harm = took(result.Took), result.harm()
+				if result.Outcome() == check.Unsupported {
+					shown.Runs, shown.Faults, shown.Took = "", "", ""
+				}
+			}
+		}
+		rows = append(rows, shown)
+	}
+	return rows
+}
+
+func newPageCell(result Result, anchor string) pageCell {
+	cell := pageCell{
+		Text: result.cell(unicodeMarks), Anchor: anchor,
+		Says: fmt.Sprintf("%s; expected %s", result.observedWords(), result.expectedWords()),
+	}
+	switch {
+	case result.Outcome() == check.Inconclusive:
+		cell.Class = "inconclusive"
+	case !result.AsExpected():
+		cell.Class = "fail"
+	case result.Outcome() == check.Unsupported:
+		cell.Class = "unsupported"
+	case result.observed() == 0:
+		cell.Class = "pass"
+	default:
+		cell.Class = "known"
+	}
+	return cell
+}
+
+func newPageResult(r Report, result Result, anchor string) pageResult {
+	outcome := result.Outcome()
+	shown := pageResult{
+		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
+		Outcome: string(outcome), Mark: unicodeMarks.of(outcome),
+		Word:   string(outcome),
+		Reason: result.Reason(), Replay: visible(result.Replay),
+		Facts: fmt.Sprintf("%s, %s fired, %s", count(result.Runs, "run"), count(result.FaultsFired, "fault"), took(result.Took)),
+	}
+	if harm := result.harm(); harm != "" {
+		shown.Facts += ": " + harm
+	}
+	if outcome == check.Fail && result.AsExpected() {
+		shown.Facts += ", as expected"
+		shown.Known = true
+	}
+	if len(r.columns()) > 1 {
+		shown.Column = visible(result.Column)
+	}
+	for _, path := range result.Artifacts {
+		shown.Artifacts = append(shown.Artifacts, visible(path))
+	}
+	if f := result.offence(); f != nil {
+		shown.Rule, shown.Sentence = string(f.Rule), ruleSentence(f.Rule)
+		shown.Expected, shown.Observed = visible(f.Expected), visible(f.Observed)
+		shown.Where, shown.Promised = where(*f), f.Must
+		if f.Message != "" {
+			shown.Message = quoted(f.Message, 400)
+		}
+		shown.Also = otherCounts(result, f.Rule)
+	}
+	return shown
+}
+
+// draw adds the drawings and the table of events.
+func (p *pageResult) draw(result Result) error {
+	f := result.offence()
+	t := Timeline{
+		Events: result.Events, Offence: f, Bare: true,
+		Name: fmt.Sprintf("%s: clients, server and messages over time", p.ID),
+	}
+	var detail, overview bytes.Buffer
+	events, clients, err := t.Detail(&detail)
+	if err != nil {
+		return err
+	}
+	// Every value in the SVG went through escaped, which leaves no markup in it.
+	p.Detail = template.HTML(detail.String())
+	if events > 0 {
+		if err := t.Overview(&overview); err != nil {
+			return err
+		}
+		p.Overview = template.HTML(overview.String())
+		p.LeftOut = fmt.Sprintf("Drawn in detail: %d of %d events, those that matter most here. ",
+			len(result.Events)-events, len(result.Events))
+	}
+	if clients > 0 {
+		p.LeftOut += fmt.Sprintf("%s without a lane of their own. ", count(clients, "more client"))
+	}
+	index := -1
+	if f != nil {
+		index = f.Event
+	}
+	p.table(result.Events, f, index)
+	return nil
+}
+
+func (p *pageResult) table(events []history.Event, f *check.Finding, index int) {
+	from, to := around(len(events), index, eventsInTable)
+	if f == nil {
+		from, to = 0, min(len(events), eventsInTable)
+	}
+	for i := from; i < to; i++ {
+		e := events[i]
+		who, what := describe(e, 120)
+		p.Events = append(p.Events, pageEvent{
+			Number: i + 1, At: clock(e.At), Who: who, What: what,
+			Offence: i == index, Strong: f != nil && f.Message != "" && e.Message == f.Message,
+		})
+	}
+	p.EventsRange = fmt.Sprintf("Events %d to %d of %d", from+1, to, len(events))
+	if left := len(events) - (to - from); left > 0 {
+		p.EventsRange += fmt.Sprintf("; %d before and %d after are left out here", from, len(events)-to)
+	}
+}
+
+// drawingKey explains the signs of the drawings with the drawings' own shapes.
+func drawingKey() []keyEntry {
+	sign := func(means string, draw func(d *drawing)) keyEntry {
+		d := drawing{laneHeight: laneHeight}
+		draw(&d)
+		return keyEntry{template.HTML(`<svg class="timeline" width="34" height="24" aria-hidden="true">` +
+			d.body.String() + `</svg>`), means}
+	}
+	dot := func(means string, e history.Event) keyEntry {
+		return sign(means, func(d *drawing) {
+			d.story = story{lanes: []lane{{kind: serverLane}, {kind: clientLane}, {kind: logLane}}}
+			d.Events = []history.Event{e}
+			d.axis = axis{chosen: []int{0}, xs: []float64{17}}
+			d.top = 12 - (float64(d.laneOf(e))+0.5)*d.laneHeight
+			d.dot(0, 4.2)
+		})
+	}
+	line := func(means, class string) keyEntry {
+		return sign(means, func(d *drawing) {
+			d.element("line", "class", class, "x1", 2.0, "x2", 32.0, "y1", 12.0, "y2", 12.0)
+		})
+	}
+	box := func(means, class string) keyEntry {
+		return sign(means, func(d *drawing) {
+			d.element("rect", "class", class, "x", 2.0, "y", 4.0, "width", 30.0, "height", 16.0, "rx", 6.0)
+		})
+	}
+	return []keyEntry{
+		box("one page load", "view"), line("connected", "connected"), line("not connected", "disconnected"),
+		box("server running", "server-up"),
+		dot("sent", history.Event{Kind: history.Sent}), dot("shown", history.Event{Kind: history.Shown}),
+		dot("acknowledged", history.Event{Kind: history.Acknowledged}),
+		dot("in the log", history.Event{Kind: history.Stored}),
+		dot("fault", history.Event{Kind: history.FaultFired}), box("lasting fault", "fault-span"),
+		sign("the offence", func(d *drawing) {
+			d.element("circle", "class", "offence-halo", "cx", 17.0, "cy", 12.0, "r", 11.0)
+			d.element("circle", "class", "offence", "cx", 17.0, "cy", 12.0, "r", 6.0)
+		}),
+		sign("missing here", func(d *drawing) {
+			d.element("circle", "class", "offence-hole", "cx", 17.0, "cy", 12.0, "r", 9.0)
+			d.element("path", "class", "offence-cross", "d", crossPath(17, 12, 4.5))
+		}),
+	}
+}

@@ -1,0 +1,67 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+)
+
+// The shape that JSON writes. Names and meanings are stable; fields are only
+// ever added.
+type jsonReport struct {
+	Target    string         `json:"target"`
+	Level     contract.Level `json:"level"`
+	Seed      uint64         `json:"seed"`
+	Scenarios []jsonScenario `json:"scenarios"`
+	Summary   jsonSummary    `json:"summary"`
+	Lab       string         `json:"lab"`
+}
+
+type jsonScenario struct {
+	ID          string          `json:"id"`
+	Rule        contract.RuleID `json:"rule"`
+	Verdict     check.Outcome   `json:"verdict"`
+	Lost        int             `json:"lost"`
+	Duplicated  int             `json:"duplicated"`
+	Reordered   int             `json:"reordered"`
+	Runs        int             `json:"runs"`
+	FaultsFired int             `json:"faults_fired"`
+	Artifacts   []string        `json:"artifacts"`
+	Title       string          `json:"title"`
+	Reason      string          `json:"reason"`
+	Expected    string          `json:"expected"`
+	Column      string          `json:"column"`
+}
+
+type jsonSummary struct {
+	Pass         int `json:"pass"`
+	Fail         int `json:"fail"`
+	Inconclusive int `json:"inconclusive"`
+	Unsupported  int `json:"unsupported"`
+}
+
+// JSON writes the report for a program. "rule" is the first rule whose breaking
+// failed the scenario, "" where none did; "seed" is a 64-bit whole number.
+func JSON(w io.Writer, r Report) error {
+	shape := jsonReport{
+		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab,
+		Scenarios: make([]jsonScenario, 0, len(r.Results)),
+	}
+	s := &shape.Summary
+	s.Pass, s.Fail, s.Inconclusive, s.Unsupported = r.Summary()
+	for _, result := range r.Results {
+		shape.Scenarios = append(shape.Scenarios, jsonScenario{
+			ID: result.ID, Rule: result.Verdict.Rule(), Verdict: result.Outcome(),
+			Lost: result.Lost, Duplicated: result.Duplicated, Reordered: result.Reordered,
+			Runs: result.Runs, FaultsFired: result.FaultsFired,
+			Artifacts: append([]string{}, result.Artifacts...),
+			Title:     result.Title, Reason: result.Reason(),
+			Expected: result.Expected, Column: result.Column,
+		})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(shape)
+}

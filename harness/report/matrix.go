@@ -1,0 +1,175 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"redial/harness/check"
+)
+
+// widestColumnName is what a column's name may take; longer ones become a letter
+// and are spelled out below.
+const widestColumnName = 8
+
+// matrixRow is one scenario; cells has a result, or nil, for each column.
+type matrixRow struct {
+	id, title string
+	number    int
+	cells     []*Result
+}
+
+// rows arranges the results, by number and then in the order of the report. Two
+// results for one cell are shown in two rows: nothing is hidden.
+func (r Report) rows() []matrixRow {
+	columns := r.columns()
+	var rows []matrixRow
+	for i := range r.Results {
+		result := &r.Results[i]
+		column := slices.Index(columns, result.Column)
+		at := slices.IndexFunc(rows, func(row matrixRow) bool {
+			return row.id == result.ID && row.cells[column] == nil
+		})
+		if at < 0 {
+			at = len(rows)
+			rows = append(rows, matrixRow{result.ID, result.Title, result.Row, make([]*Result, len(columns))})
+		}
+		rows[at].cells[column] = result
+	}
+	slices.SortStableFunc(rows, func(a, b matrixRow) int { return cmp.Compare(a.number, b.number) })
+	return rows
+}
+
+// Matrix writes scenarios as rows and targets as columns, a legend, and what is
+// not as expected.
+func Matrix(w io.Writer, r Report, s Style) error {
+	out := bufio.NewWriter(w)
+	if len(r.Results) == 0 {
+		fmt.Fprintln(out, r.headline())
+		return out.Flush()
+	}
+	stem, heads, spelled := columnHeads(r.columns())
+	labels := textWidth("scenario")
+	widths := make([]int, len(heads))
+	for i, head := range heads {
+		widths[i] = textWidth(head)
+	}
+	rows := r.rows()
+	for _, row := range rows {
+		labels = max(labels, min(34, textWidth(row.label())))
+		for i, result := range row.cells {
+			widths[i] = max(widths[i], textWidth(cellText(result, s.marks())))
+		}
+	}
+	writeHead(out, s, stem, heads, labels, widths)
+	for _, row := range rows {
+		writeRow(out, s, row, labels, widths)
+	}
+	writeLegend(out, s, spelled)
+	writeUnexpected(out, r, s)
+	return out.Flush()
+}
+
+func (row matrixRow) label() string {
+	if row.number > 0 {
+		return fmt.Sprintf("%2d %s", row.number, visible(row.id))
+	}
+	return visible(row.id)
+}
+
+func cellText(result *Result, m marks) string {
+	if result == nil {
+		return m.notRun
+	}
+	return result.cell(m)
+}
+
+// columnHeads shortens the names of the columns: a first word that all share is
+// written once (the stem), and names that are still long become letters, which
+// spelled explains.
+func columnHeads(names []string) (stem string, heads, spelled []string) {
+	for _, name := range names {
+		heads = append(heads, visible(name))
+	}
+	if first, _, ok := strings.Cut(heads[0], " "); ok && len(heads) > 1 {
+		if !slices.ContainsFunc(heads, func(h string) bool { return !strings.HasPrefix(h, first+" ") }) {
+			stem = first
+			for i := range heads {
+				heads[i] = strings.TrimPrefix(heads[i], first+" ")
+			}
+		}
+	}
+	for i, head := range heads {
+		if textWidth(head) > widestColumnName && i < 26 {
+			heads[i] = string(rune('A' + i))
+			spelled = append(spelled, heads[i]+" is "+visible(names[i]))
+		}
+	}
+	return stem, heads, spelled
+}
+
+func writeHead(out io.Writer, s Style, stem string, heads []string, labels int, widths []int) {
+	line := pad("scenario", labels)
+	if stem != "" {
+		line = pad("scenario", labels-textWidth(stem)) + stem
+	}
+	for i, head := range heads {
+		line += "  " + pad(head, widths[i])
+	}
+	fmt.Fprintln(out, s.paint(bold, strings.TrimRight(line, " ")))
+}
+
+func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
+	line := pad(clip(row.label(), labels), labels)
+	used := labels
+	for i, result := range row.cells {
+		text := pad(cellText(result, s.marks()), widths[i])
+		used += 2 + textWidth(text)
+		switch {
+		case result == nil || result.Outcome() == check.Unsupported && result.AsExpected():
+			text = s.paint(faint, text)
+		case result.Outcome() == check.Inconclusive:
+			text = s.paint(yellow, text)
+		case !result.AsExpected():
+			text = s.paint(red, text)
+		case result.observed() == 0:
+			text = s.paint(green, text)
+		}
+		line += "  " + text
+	}
+	// The sentence is a help where there is room for a useful part of it.
+	if room := s.columns() - used - 3; room >= 24 {
+		line += "   " + s.paint(faint, clip(visible(row.title), room))
+	}
+	fmt.Fprintln(out, strings.TrimRight(line, " "))
+}
+
+func writeLegend(out io.Writer, s Style, spelled []string) {
+	m := s.marks()
+	legend := fmt.Sprintf("%s exactly once, L lost, D duplicated, R reordered, X another rule broken, "+
+		"%s does not apply, %s inconclusive, %s not run, ! not as expected",
+		m.pass, m.unsupported, m.inconclusive, m.notRun)
+	fmt.Fprintln(out)
+	for _, line := range append(wrap(legend, s.columns()), spelled...) {
+		fmt.Fprintln(out, line)
+	}
+}
+
+func writeUnexpected(out io.Writer, r Report, s Style) {
+	unexpected := r.Unexpected()
+	if len(unexpected) == 0 {
+		fmt.Fprintln(out, "\nEvery cell is as expected.")
+		return
+	}
+	fmt.Fprintf(out, "\nNot as expected: %d of %s\n", len(unexpected), count(len(r.Results), "cell"))
+	for _, result := range unexpected {
+		writeItem(out, s, fmt.Sprintf("%s: expected %s; observed %s",
+			r.label(result), result.expectedWords(), result.observedWords()))
+		if result.Replay != "" {
+			writeItem(out, s, "  replay: "+visible(result.Replay))
+		}
+	}
+}

@@ -1,0 +1,244 @@
+// Package report shows what the checks found: in the terminal, as a matrix, as
+// one HTML file, and in the forms that CI systems read.
+//
+// Read [Result] and [Report] first, then [Text]. Every writer ([Text], [Matrix],
+// [HTML], [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report, and
+// they all agree, because they all ask the Report. [Timeline] draws one history
+// and can be used without a report.
+//
+// report judges nothing: an outcome is what package check said, with one
+// exception on the side of caution, that what was never run is never a pass. It
+// does not know labs, clients or networks. Whatever a server or a page said is
+// shown as text only: control characters are made visible, markup is escaped.
+//
+// The standard library does the work (html/template escapes by context,
+// encoding/xml keeps JUnit well-formed); golang.org/x/text/width knows which
+// characters take two columns of a terminal.
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// What a command that reports ends with.
+const (
+	ExitPass         = 0 // at least one scenario passed, and none failed or was inconclusive
+	ExitFail         = 1 // at least one scenario failed
+	ExitInconclusive = 2 // none failed, but one was inconclusive or none passed
+	ExitUsage        = 3 // the command was called wrongly; nothing was run
+)
+
+// A Result is one scenario played against one target, over all its runs.
+type Result struct {
+	// ID is the scenario's stable name, for instance "clean-drop"; Title is it as
+	// a sentence, and Row its number in the catalogue, 0 for none.
+	ID    string
+	Title string
+	Row   int
+	// Column names the target in a matrix, for instance "step 7".
+	Column string
+	// Verdict is that of the worst run.
+	Verdict check.Verdict
+	// Expected is what a matrix of known outcomes expects: "" for no expectation,
+	// "exactly once", "does not apply", "another rule broken", or any of "lost",
+	// "duplicated" and "reordered", joined by commas or "and".
+	Expected string
+	// Runs counts how often it was played, FaultsFired the faults in all runs.
+	Runs        int
+	FaultsFired int
+	Took        time.Duration
+	// Artifacts are the files that it left, Replay the command that plays the
+	// worst run again.
+	Artifacts []string
+	Replay    string
+	// Events is the history of the worst run; it may be nil.
+	Events []history.Event
+	// Lost, Duplicated and Reordered count messages over all runs.
+	Lost, Duplicated, Reordered int
+}
+
+// A Report is what one command found.
+type Report struct {
+	// Target is the server as its owner knows it: a command line or a URL.
+	Target string
+	Level  contract.Level
+	Seed   uint64
+	// Lab is "virtual" or "real".
+	Lab     string
+	Results []Result
+	Began   time.Time
+	Took    time.Duration
+}
+
+// Summary counts the results by outcome.
+func (r Report) Summary() (pass, fail, inconclusive, unsupported int) {
+	for _, result := range r.Results {
+		switch result.Outcome() {
+		case check.Pass:
+			pass++
+		case check.Fail:
+			fail++
+		case check.Unsupported:
+			unsupported++
+		default:
+			inconclusive++
+		}
+	}
+	return pass, fail, inconclusive, unsupported
+}
+
+// Outcome is what the whole report comes to. A report in which nothing passed
+// and nothing failed has shown nothing, and so is inconclusive.
+func (r Report) Outcome() check.Outcome {
+	pass, fail, inconclusive, _ := r.Summary()
+	switch {
+	case fail > 0:
+		return check.Fail
+	case inconclusive > 0 || pass == 0:
+		return check.Inconclusive
+	}
+	return check.Pass
+}
+
+// ExitCode is the Outcome as a process exit code: ExitPass, ExitFail or
+// ExitInconclusive.
+func (r Report) ExitCode() int {
+	switch r.Outcome() {
+	case check.Pass:
+		return ExitPass
+	case check.Fail:
+		return ExitFail
+	}
+	return ExitInconclusive
+}
+
+// Unexpected lists the results that are not as expected: see Result.AsExpected.
+func (r Report) Unexpected() []Result {
+	var unexpected []Result
+	for _, result := range r.Results {
+		if !result.AsExpected() {
+			unexpected = append(unexpected, result)
+		}
+	}
+	return unexpected
+}
+
+// Outcome is the verdict's outcome, made cautious: an outcome that is unknown or
+// missing, and a pass without a run, are inconclusive.
+func (r Result) Outcome() check.Outcome {
+	switch r.Verdict.Outcome {
+	case check.Fail, check.Unsupported:
+		return r.Verdict.Outcome
+	case check.Pass:
+		if r.Runs > 0 {
+			return check.Pass
+		}
+	}
+	return check.Inconclusive
+}
+
+// Reason says in one line why the outcome is what it is; "" for a pass.
+func (r Result) Reason() string {
+	outcome := r.Outcome()
+	switch {
+	case outcome == check.Pass:
+		return ""
+	case outcome != r.Verdict.Outcome && r.Runs == 0:
+		return "it was not run once"
+	case outcome != r.Verdict.Outcome:
+		return "the run has no verdict"
+	case r.Verdict.Reason != "":
+		return visible(r.Verdict.Reason)
+	}
+	return "no reason was given"
+}
+
+// AsExpected tells whether what was observed is what Expected says. With no
+// expectation a pass is as expected, and so is what does not apply. What is
+// inconclusive, and an expectation that cannot be read, never is.
+func (r Result) AsExpected() bool {
+	outcome := r.Outcome()
+	if outcome == check.Inconclusive {
+		return false
+	}
+	if r.Expected == "" {
+		return outcome != check.Fail
+	}
+	expected, ok := parseSymptoms(r.Expected)
+	return ok && expected == r.observed()
+}
+
+// offence is the finding that a report is about: the first that fails the run,
+// or else the first there is, which the level does not promise against.
+func (r Result) offence() *check.Finding {
+	for i, f := range r.Verdict.Findings {
+		if f.Must {
+			return &r.Verdict.Findings[i]
+		}
+	}
+	if len(r.Verdict.Findings) > 0 {
+		return &r.Verdict.Findings[0]
+	}
+	return nil
+}
+
+// with lists the results of one outcome.
+func (r Report) with(outcome check.Outcome) []Result {
+	var found []Result
+	for _, result := range r.Results {
+		if result.Outcome() == outcome {
+			found = append(found, result)
+		}
+	}
+	return found
+}
+
+// columns lists the names of the targets: by number where all of them end in one
+// ("step 7"), or else in the order of their first results.
+func (r Report) columns() []string {
+	var names []string
+	for _, result := range r.Results {
+		if !slices.Contains(names, result.Column) {
+			names = append(names, result.Column)
+		}
+	}
+	if !slices.ContainsFunc(names, func(name string) bool { return lastNumber(name) < 0 }) {
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(lastNumber(a), lastNumber(b)) })
+	}
+	return names
+}
+
+// lastNumber is the number in the last word of a name, or -1.
+func lastNumber(name string) int {
+	n, err := strconv.Atoi(name[strings.LastIndex(name, " ")+1:])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// label names a result: by its scenario, and by its column where there are more.
+func (r Report) label(result Result) string {
+	if len(r.columns()) > 1 && result.Column != "" {
+		return visible(result.ID + ", " + result.Column)
+	}
+	return visible(result.ID)
+}
+
+// ruleSentence is the sentence of a rule of the contract.
+func ruleSentence(id contract.RuleID) string {
+	for _, rule := range contract.Rules {
+		if rule.ID == id {
+			return rule.Sentence
+		}
+	}
+	return "this rule is not in the contract"
+}

@@ -1,0 +1,220 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+)
+
+// eventsAroundFailure is how much of a history a failure is told with.
+const eventsAroundFailure = 10
+
+// Text writes the terminal report: a line for each scenario, every failure in
+// full, what came to no conclusion and why, and a summary line.
+func Text(w io.Writer, r Report, s Style) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintln(out, s.paint(bold, visible(r.Target)))
+	for _, line := range wrap(fmt.Sprintf("level %s, %s lab, seed %d", orNone(string(r.Level)), orNone(r.Lab), r.Seed), s.columns()) {
+		fmt.Fprintln(out, line)
+	}
+	writeLines(out, r, s)
+	for _, result := range r.with(check.Fail) {
+		fmt.Fprintf(out, "\n%s %s\n", s.paint(red, "FAIL"), s.paint(bold, r.label(result)))
+		for _, line := range explain(result, s) {
+			fmt.Fprintln(out, line)
+		}
+	}
+	writeReasons(out, r, s, check.Inconclusive, "Inconclusive")
+	writeReasons(out, r, s, check.Unsupported, "Unsupported")
+	writeUnpromised(out, r, s)
+	if len(r.Results) == 0 {
+		fmt.Fprintf(out, "\n%s\n", r.headline())
+	}
+	fmt.Fprintf(out, "\n%s\n", s.paintOutcome(r.Outcome(), r.summarySentence()))
+	return out.Flush()
+}
+
+// writeLines writes a line for each scenario, in columns.
+func writeLines(out io.Writer, r Report, s Style) {
+	if len(r.Results) > 0 {
+		fmt.Fprintln(out)
+	}
+	names, tails := 0, 0
+	for _, result := range r.Results {
+		names = max(names, min(32, textWidth(r.label(result))))
+		tails = max(tails, textWidth(tail(result)))
+	}
+	marks := s.marks()
+	markWidth := textWidth(marks.pass)
+	if s.ASCII {
+		markWidth = textWidth(marks.fail)
+	}
+	names = max(12, min(names, s.columns()-markWidth-tails-3))
+	// The sentence takes what is left, if that is enough to be of use.
+	room := s.columns() - markWidth - names - tails - 5
+	for _, result := range r.Results {
+		outcome := result.Outcome()
+		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(marks.of(outcome), markWidth)),
+			pad(clip(r.label(result), names), names))
+		if room >= 16 {
+			line += pad(clip(visible(result.Title), room), room) + "  "
+		}
+		fmt.Fprintln(out, line+s.paint(faint, tail(result)))
+	}
+}
+
+// tail is what a line says in numbers: runs, harm, time.
+func tail(r Result) string {
+	if r.Outcome() == check.Unsupported {
+		return "unsupported"
+	}
+	parts := []string{count(r.Runs, "run")}
+	if harm := r.harm(); harm != "" {
+		parts = append(parts, harm)
+	}
+	return strings.Join(append(parts, took(r.Took)), ", ")
+}
+
+// explain tells a failure in full, each line indented by two.
+func explain(r Result, s Style) []string {
+	var lines []string
+	entry := func(name, text string) {
+		for i, line := range wrap(text, s.columns()-13) {
+			if i > 0 {
+				name = ""
+			}
+			lines = append(lines, fmt.Sprintf("  %-9s  %s", name, line))
+		}
+	}
+	entry("scenario", visible(r.Title))
+	f := r.offence()
+	if f == nil {
+		entry("reason", r.Reason())
+	} else {
+		entry("rule", fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule)))
+		if f.Message != "" {
+			entry("message", quoted(f.Message, 160))
+		}
+		entry("seen in", where(*f))
+		entry("expected", visible(f.Expected))
+		entry("observed", visible(f.Observed))
+		for _, other := range otherCounts(r, f.Rule) {
+			entry("also", other)
+		}
+	}
+	if harm := r.harm(); harm != "" {
+		entry("in all", fmt.Sprintf("%s over %s", harm, count(r.Runs, "run")))
+	}
+	lines = append(lines, excerpt(r, s)...)
+	if r.Replay != "" {
+		entry("replay", visible(r.Replay))
+	}
+	for i, path := range r.Artifacts {
+		name := ""
+		if i == 0 {
+			name = "files"
+		}
+		entry(name, visible(path))
+	}
+	return lines
+}
+
+// otherCounts says which other rules were broken in the worst run, and how often.
+func otherCounts(r Result, told contract.RuleID) []string {
+	var others []string
+	for _, rule := range contract.Rules {
+		n := r.Verdict.Counts[rule.ID]
+		if rule.ID == told {
+			n--
+		}
+		if n > 0 {
+			others = append(others, fmt.Sprintf("%s, %s in this run", rule.ID, count(n, "time")))
+			if rule.ID == told {
+				others[len(others)-1] = fmt.Sprintf("%s, %s more in this run", rule.ID, count(n, "time"))
+			}
+		}
+	}
+	return others
+}
+
+// excerpt is the events around the offence, which is marked with ">".
+func excerpt(r Result, s Style) []string {
+	if len(r.Events) == 0 {
+		return nil
+	}
+	index := -1
+	if f := r.offence(); f != nil {
+		index = f.Event
+	}
+	from, to := around(len(r.Events), index, eventsAroundFailure)
+	lines := []string{fmt.Sprintf("  %-9s  events %d to %d of %d", "history", from+1, to, len(r.Events))}
+	names := 0
+	for _, e := range r.Events[from:to] {
+		who, _ := describe(e, 40)
+		names = max(names, min(12, textWidth(who)))
+	}
+	for i := from; i < to; i++ {
+		who, what := describe(r.Events[i], s.columns()-58)
+		mark := "  "
+		if i == index {
+			mark = "> "
+		}
+		line := fmt.Sprintf("    %s%9s  %s  %s", mark, clock(r.Events[i].At), pad(clip(who, names), names), what)
+		line = clip(line, s.columns())
+		if i == index {
+			line = s.paint(red, line)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func writeReasons(out io.Writer, r Report, s Style, outcome check.Outcome, title string) {
+	results := r.with(outcome)
+	if len(results) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n%s\n", s.paintOutcome(outcome, title))
+	for _, result := range results {
+		writeItem(out, s, r.label(result)+": "+result.Reason())
+		if result.Replay != "" && outcome == check.Inconclusive {
+			writeItem(out, s, "  replay: "+visible(result.Replay))
+		}
+	}
+}
+
+// writeUnpromised tells what went wrong where the level makes no promise.
+func writeUnpromised(out io.Writer, r Report, s Style) {
+	title := fmt.Sprintf("Seen, and not promised at level %s", r.Level)
+	for _, result := range r.with(check.Pass) {
+		f := result.offence()
+		if f == nil {
+			continue
+		}
+		if title != "" {
+			fmt.Fprintf(out, "\n%s\n", title)
+			title = ""
+		}
+		writeItem(out, s, fmt.Sprintf("%s: %s: expected %s; observed %s",
+			r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
+	}
+}
+
+// writeItem writes text indented by two, and its further lines by four.
+func writeItem(out io.Writer, s Style, text string) {
+	indent := len(text) - len(strings.TrimLeft(text, " "))
+	for i, line := range wrap(text, s.columns()-4-indent) {
+		fmt.Fprintf(out, "%s%s\n", strings.Repeat(" ", 2+indent+2*min(i, 1)), line)
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(not given)"
+	}
+	return visible(s)
+}

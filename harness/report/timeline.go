@@ -1,0 +1,407 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// Bounds of one drawing. What does not fit is left out, counted and said.
+const (
+	eventsDrawn = 90
+	lanesDrawn  = 14
+)
+
+// A Timeline draws one history: time runs to the right, with the server, each
+// client and the log on a lane of its own. See svg.go for how it looks.
+//
+// Gaps in time are drawn on a logarithmic scale, because a run is bursts of
+// milliseconds with tens of seconds of waiting between them. The labels are names,
+// messages and terms of the protocol, so a drawing needs no translation.
+type Timeline struct {
+	Events []history.Event
+	// Offence is the finding to mark; nil marks nothing.
+	Offence *check.Finding
+	// Name says what is drawn, for those who do not see it.
+	Name string
+	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
+	Bare bool
+}
+
+// laneKind is what a lane is for.
+type laneKind int
+
+const (
+	serverLane laneKind = iota
+	clientLane
+	logLane
+)
+
+// spanKind is what holds over a stretch of a lane.
+type spanKind int
+
+const (
+	serverUp spanKind = iota
+	pageOpen
+	isConnected
+	isDisconnected
+	underFault
+)
+
+// A span holds from one event to another, as indices; to is len(events) for what
+// lasted until the end.
+type span struct {
+	kind     spanKind
+	from, to int
+	label    string
+}
+
+type lane struct {
+	kind  laneKind
+	name  string
+	spans []span
+}
+
+// story is a history made ready to be drawn.
+type story struct {
+	events []history.Event
+	lanes  []lane
+	// hidden is the number of clients for which there was no lane.
+	hidden int
+	// senders maps the index of a Shown or Stored event to that of its Sent event.
+	senders map[int]int
+}
+
+func (t Timeline) story() story {
+	s := story{events: t.Events, senders: map[int]int{}}
+	s.nameLanes(t.Offence)
+	lastSent := map[string]int{}
+	for i, e := range t.Events {
+		switch e.Kind {
+		case history.Sent:
+			lastSent[e.Message] = i
+		case history.Shown, history.Stored, history.Acknowledged:
+			if from, ok := lastSent[e.Message]; ok {
+				s.senders[i] = from
+			}
+		}
+	}
+	for i := range s.lanes {
+		s.lanes[i].spans = s.spansOf(s.lanes[i])
+	}
+	return s
+}
+
+// nameLanes decides who has a lane. With more clients than fit, those who have
+// to do with the offence come before the others.
+func (s *story) nameLanes(offence *check.Finding) {
+	var clients []string
+	hasLog := offence != nil && offence.Client == ""
+	needed := map[string]bool{}
+	for _, e := range s.events {
+		switch e.Kind {
+		case history.Stored, history.Found, history.LogRead:
+			hasLog = true
+			continue
+		}
+		if e.Client == "" || e.Client == plan.Reader {
+			continue
+		}
+		if !slices.Contains(clients, e.Client) {
+			clients = append(clients, e.Client)
+		}
+		if offence != nil && (e.Client == offence.Client || e.Kind == history.Sent && e.Message == offence.Message) {
+			needed[e.Client] = true
+		}
+	}
+	room := lanesDrawn - 2
+	if len(clients) > room {
+		s.hidden = len(clients) - room
+		kept := slices.Clone(clients)
+		slices.SortStableFunc(kept, func(a, b string) int {
+			return cmp.Compare(btoi(needed[b]), btoi(needed[a]))
+		})
+		kept = kept[:room]
+		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
+	}
+	s.lanes = []lane{{kind: serverLane, name: "server"}}
+	for _, c := range clients {
+		s.lanes = append(s.lanes, lane{kind: clientLane, name: c})
+	}
+	if hasLog {
+		s.lanes = append(s.lanes, lane{kind: logLane, name: "log"})
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// laneOf is the lane that an event belongs to, or -1.
+func (s story) laneOf(e history.Event) int {
+	kind, name := clientLane, e.Client
+	switch e.Kind {
+	case history.ServerStarted, history.ServerStopped:
+		kind = serverLane
+	case history.Stored, history.Found:
+		kind = logLane
+	case history.FaultFired, history.FaultHealed:
+		if e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
+			kind = serverLane
+		}
+	}
+	return s.lane(kind, name)
+}
+
+func (s story) lane(kind laneKind, name string) int {
+	return slices.IndexFunc(s.lanes, func(l lane) bool {
+		return l.kind == kind && (kind != clientLane || l.name == name)
+	})
+}
+
+// spansOf follows one lane through the whole history.
+func (s story) spansOf(l lane) []span {
+	var spans []span
+	open := map[spanKind]int{}
+	end := func(kind spanKind, at int) {
+		if i, ok := open[kind]; ok {
+			spans[i].to = at
+			delete(open, kind)
+		}
+	}
+	begin := func(kind spanKind, at int, label string) {
+		end(kind, at)
+		open[kind] = len(spans)
+		spans = append(spans, span{kind, at, len(s.events), label})
+	}
+	if l.kind == serverLane && s.serverWasUp() {
+		begin(serverUp, 0, "")
+	}
+	for i, e := range s.events {
+		at := s.laneOf(e)
+		if at < 0 || s.lanes[at].kind != l.kind || s.lanes[at].name != l.name {
+			continue
+		}
+		switch e.Kind {
+		case history.ServerStarted:
+			begin(serverUp, i, "")
+		case history.ServerStopped:
+			end(serverUp, i)
+		case history.Opened:
+			begin(pageOpen, i, viewLabel(e.View))
+			end(isConnected, i)
+			begin(isDisconnected, i, "")
+		case history.Closed:
+			end(pageOpen, i)
+			end(isConnected, i)
+			end(isDisconnected, i)
+		case history.Connected:
+			end(isDisconnected, i)
+			begin(isConnected, i, "")
+		case history.Disconnected:
+			end(isConnected, i)
+			begin(isDisconnected, i, "")
+		case history.FaultFired:
+			if lasts(e.FaultKind) {
+				begin(underFault, i, string(e.FaultKind))
+			}
+		case history.FaultHealed:
+			end(underFault, i)
+		}
+	}
+	return spans
+}
+
+// serverWasUp tells whether the server ran before the history says anything of it.
+func (s story) serverWasUp() bool {
+	for _, e := range s.events {
+		switch e.Kind {
+		case history.ServerStarted:
+			return false
+		case history.ServerStopped:
+			return true
+		}
+	}
+	return true
+}
+
+// lasts tells whether a fault is a stretch of time rather than a moment.
+func lasts(kind plan.FaultKind) bool {
+	switch kind {
+	case plan.Silence, plan.Outage, plan.Delay, plan.Limit:
+		return true
+	}
+	return false
+}
+
+func viewLabel(view int) string {
+	if view < 2 {
+		return ""
+	}
+	return "view " + itoa(view)
+}
+
+// focus is the index of the event that a drawing is about: the offence, or else
+// the first fault, or else the beginning.
+func (t Timeline) focus() int {
+	if t.Offence != nil {
+		if t.Offence.Event >= 0 && t.Offence.Event < len(t.Events) {
+			return t.Offence.Event
+		}
+		return max(0, len(t.Events)-1)
+	}
+	for i, e := range t.Events {
+		if e.Kind == history.FaultFired {
+			return i
+		}
+	}
+	return 0
+}
+
+// choose picks at most limit events to draw, in their order: all that concerns
+// the offending message, what is nearest to the focus, what happened last to the
+// connections of those concerned, and then whatever still fits, nearest first.
+func (t Timeline) choose(limit int) []int {
+	focus := t.focus()
+	chosen := make([]int, len(t.Events))
+	importance := make([]int, len(t.Events))
+	parties := t.parties()
+	for i, e := range t.Events {
+		chosen[i] = i
+		ordinaryRow := e.Kind == history.Stored || e.Kind == history.Found
+		switch {
+		case i == focus || t.concerns(e):
+			importance[i] = 0
+		case distance(i, focus) <= limit/6 && !ordinaryRow:
+			importance[i] = 1
+		case e.Message == "" && parties[e.Client]:
+			importance[i] = 2
+		case !ordinaryRow:
+			importance[i] = 3
+		default:
+			importance[i] = 4
+		}
+	}
+	demote(importance, focus)
+	if len(chosen) > limit {
+		sort.SliceStable(chosen, func(a, b int) bool {
+			i, j := chosen[a], chosen[b]
+			if importance[i] != importance[j] {
+				return importance[i] < importance[j]
+			}
+			return distance(i, focus) < distance(j, focus)
+		})
+		chosen = chosen[:limit]
+		slices.Sort(chosen)
+	}
+	return chosen
+}
+
+// backgroundDrawn is how many events of importance 2 are drawn before others.
+const backgroundDrawn = 16
+
+// demote makes events of importance 2 ordinary ones, but for those nearest to the
+// focus: the background of a finding must not crowd out its surroundings.
+func demote(importance []int, focus int) {
+	kept := 0
+	for away := range len(importance) {
+		for _, i := range []int{focus - away, focus + away} {
+			if i < 0 || i >= len(importance) || importance[i] != 2 {
+				continue
+			}
+			if kept++; kept > backgroundDrawn {
+				importance[i] = 3
+			}
+		}
+	}
+}
+
+// parties are the clients that the offence is about: who sent the message, and
+// where it went wrong. The server, which has no name, is one of them.
+func (t Timeline) parties() map[string]bool {
+	parties := map[string]bool{"": true}
+	if t.Offence == nil {
+		return parties
+	}
+	parties[t.Offence.Client] = true
+	for _, e := range t.Events {
+		if e.Kind == history.Sent && t.concerns(e) {
+			parties[e.Client] = true
+		}
+	}
+	return parties
+}
+
+// concerns tells whether an event is about the offending message.
+func (t Timeline) concerns(e history.Event) bool {
+	return t.Offence != nil && t.Offence.Message != "" && e.Message == t.Offence.Message
+}
+
+func distance(a, b int) int { return max(a-b, b-a) }
+
+// axis places chosen events from left to right.
+type axis struct {
+	chosen []int
+	xs     []float64
+	left   float64
+	right  float64
+}
+
+// newAxis gives each gap a width that grows with the logarithm of its time, then
+// scales all to between narrowest and widest, with at least least for each event.
+func newAxis(events []history.Event, chosen []int, left, narrowest, widest, least float64) axis {
+	a := axis{chosen: chosen, left: left}
+	gaps := make([]float64, len(chosen))
+	total := 0.0
+	for k := range chosen {
+		gaps[k] = 16
+		if k > 0 {
+			gap := time.Duration(events[chosen[k]].At - events[chosen[k-1]].At)
+			gaps[k] = gapWidth(gap)
+		}
+		total += gaps[k]
+	}
+	scale := 1.0
+	if total > 0 {
+		scale = min(widest/total, max(1, narrowest/total))
+	}
+	x := left
+	for _, gap := range gaps {
+		x += max(least, gap*scale)
+		a.xs = append(a.xs, x)
+	}
+	a.right = max(x+20, left+narrowest)
+	return a
+}
+
+// gapWidth is 10 for no time at all, about 60 for a second and 105 for a minute.
+func gapWidth(gap time.Duration) float64 {
+	return 10 + 25*math.Log10(1+float64(max(0, gap))/float64(10*time.Millisecond))
+}
+
+// at is the place of the event with the index i, or of the last one drawn before.
+func (a axis) at(i int) float64 {
+	k := sort.SearchInts(a.chosen, i+1) - 1
+	switch {
+	case len(a.chosen) > 0 && i > a.chosen[len(a.chosen)-1]:
+		return a.right
+	case k < 0:
+		return a.left
+	}
+	return a.xs[k]
+}
+
+// has tells whether the event with the index i is drawn.
+func (a axis) has(i int) bool {
+	_, found := slices.BinarySearch(a.chosen, i)
+	return found
+}

@@ -1,0 +1,181 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/history"
+)
+
+func drawn(t *testing.T, timeline Timeline) (detail, overview string, leftOut int) {
+	t.Helper()
+	var a, b bytes.Buffer
+	leftOut, _, err := timeline.Detail(&a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := timeline.Overview(&b); err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, a.String())
+	wellFormed(t, b.String())
+	return a.String(), b.String(), leftOut
+}
+
+func TestTimelineIsBounded(t *testing.T) {
+	for _, n := range []int{500, 20000} {
+		events, finding := crowd(n)
+		if finding.Event < 0 {
+			t.Fatal("the sample has no offence")
+		}
+		detail, overview, leftOut := drawn(t, Timeline{Events: events, Offence: &finding})
+		if leftOut != len(events)-eventsDrawn {
+			t.Errorf("%d of %d events left out", leftOut, len(events))
+		}
+		if len(detail) > 80<<10 || len(overview) > 500<<10 {
+			t.Errorf("with %d events the drawings take %d and %d bytes", n, len(detail), len(overview))
+		}
+		if got := strings.Count(detail, `class="offence"`); got != 1 {
+			t.Errorf("%d offences are marked", got)
+		}
+		if !strings.Contains(detail, `class="offence-way"`) {
+			t.Error("the way of the offending message is not drawn")
+		}
+	}
+}
+
+func TestTimelineMarksWhatIsMissing(t *testing.T) {
+	f := sample().Results[1].Verdict.Findings[0]
+	detail, _, leftOut := drawn(t, Timeline{Events: halfOpenHistory(), Offence: &f})
+	if leftOut != 0 {
+		t.Errorf("%d events of a small run are left out", leftOut)
+	}
+	for _, want := range []string{`class="offence-hole"`, `class="offence-way missing"`, `class="fault-name">half-open<`, `class="offence-label"`} {
+		if strings.Count(detail, want) != 1 {
+			t.Errorf("%q occurs %d times", want, strings.Count(detail, want))
+		}
+	}
+	if detail, _, _ := drawn(t, Timeline{Events: halfOpenHistory()}); strings.Contains(detail[strings.Index(detail, "</style>"):], "offence") {
+		t.Error("an offence is marked where there is none")
+	}
+}
+
+// Nothing a history may hold makes the drawing fail, or leave its frame.
+func TestTimelineTakesAnything(t *testing.T) {
+	odd := []history.Event{
+		{Kind: history.Shown, Client: "x"}, {Kind: history.Closed, Client: "y"}, {Kind: history.FaultHealed},
+		{Kind: "unheard of", Client: script}, {Kind: history.Acknowledged, Message: "never sent"}, {Kind: history.ServerStopped},
+	}
+	for _, events := range [][]history.Event{nil, odd, halfOpenHistory(), odd[:1]} {
+		for _, at := range []int{-1, 0, 3, 99} {
+			for _, anomaly := range []check.Anomaly{check.Lost, check.Phantom, check.Unstored, check.StoredTwice, check.Late} {
+				for _, client := range []string{"", "x", "bob", "nobody"} {
+					detail, overview, _ := drawn(t, Timeline{Events: events, Offence: &check.Finding{Anomaly: anomaly, Client: client, Message: script, Event: at}})
+					inFrame(t, detail)
+					inFrame(t, overview)
+				}
+			}
+		}
+	}
+}
+
+// inFrame asserts that no shape begins left of, above or right of the drawing.
+func inFrame(t *testing.T, svg string) {
+	t.Helper()
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	limit := map[string]float64{}
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		for _, a := range start.Attr {
+			value, err := strconv.ParseFloat(a.Value, 64)
+			if err != nil {
+				continue
+			}
+			axis := strings.TrimRight(strings.TrimPrefix(a.Name.Local, "c"), "12")
+			switch {
+			case start.Name.Local == "svg" && a.Name.Local == "width":
+				limit["x"] = value
+			case start.Name.Local == "svg" && a.Name.Local == "height":
+				limit["y"] = value
+			case (axis == "x" || axis == "y") && (value < 0 || value > limit[axis]):
+				t.Fatalf("<%s> has %s=%v, outside of %v", start.Name.Local, a.Name.Local, value, limit[axis])
+			}
+		}
+	}
+}
+
+func TestManyClientsKeepTheConcernedOnes(t *testing.T) {
+	var events []history.Event
+	for i := range 200 {
+		events = append(events, history.Event{At: at(i), Kind: history.Opened, Client: "client-" + strconv.Itoa(i), View: 1})
+	}
+	events = append(events,
+		history.Event{At: at(300), Kind: history.Sent, Client: "client-150", Message: "m"},
+		history.Event{At: at(400), Kind: history.Shown, Client: "client-199", Message: "m"})
+	var out bytes.Buffer
+	_, hidden, err := Timeline{Events: events, Offence: &check.Finding{
+		Client: "client-199", Message: "m", Anomaly: check.Duplicated, Event: 201}}.Detail(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hidden != 200-(lanesDrawn-2) {
+		t.Errorf("%d clients hidden", hidden)
+	}
+	for _, name := range []string{">client-150<", ">client-199<"} {
+		if !strings.Contains(out.String(), name) {
+			t.Errorf("%s has no lane", name)
+		}
+	}
+}
+
+// TestGallery writes pages to look at when REPORT_GALLERY names a folder.
+func TestGallery(t *testing.T) {
+	folder := os.Getenv("REPORT_GALLERY")
+	if folder == "" {
+		t.Skip("REPORT_GALLERY names no folder")
+	}
+	for name, r := range map[string]Report{"gallery": gallery(), "sample": sample(), "empty": {}} {
+		if err := os.WriteFile(folder+"/"+name+".html", []byte(written(t, HTML, r)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkHTML(b *testing.B) {
+	r := gallery()
+	var out bytes.Buffer
+	for b.Loop() {
+		out.Reset()
+		if err := HTML(&out, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(out.Len()), "page-bytes")
+}
+
+// However long ago the offending message was sent, and whatever came between, its
+// way is drawn.
+func TestTimelineKeepsTheOffendingMessage(t *testing.T) {
+	events := []history.Event{{Kind: history.Sent, Client: "alice", Message: "early"}}
+	for i := range 3000 {
+		events = append(events, history.Event{At: at(i), Kind: history.Shown, Client: "bob", Message: "m" + strconv.Itoa(i)})
+	}
+	events = append(events, history.Event{At: at(9000), Kind: history.Shown, Client: "bob", Message: "early"})
+	detail, _, _ := drawn(t, Timeline{Events: events, Offence: &check.Finding{
+		Anomaly: check.Reordered, Client: "bob", Message: "early", Event: len(events) - 1}})
+	if strings.Count(detail, `class="offence-way"`) != 1 {
+		t.Error("the way of a message that was sent long before is not drawn")
+	}
+}

@@ -1,0 +1,193 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
+
+	"redial/harness/check"
+)
+
+// visible makes text safe to print in one line: control and formatting
+// characters, and bytes that are no UTF-8, are shown as Go would escape them.
+func visible(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strconv.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// quoted is a message in quotation marks, visible and clipped: what is left out
+// is counted.
+func quoted(message string, columns int) string {
+	shown := visible(message)
+	if textWidth(shown) <= columns {
+		return `"` + shown + `"`
+	}
+	return fmt.Sprintf(`"%s" (%d characters)`, clip(shown, columns), utf8.RuneCountInString(message))
+}
+
+// textWidth counts the columns that a terminal gives to s: East Asian wide
+// characters take two, combining ones none (Unicode Standard Annex #11).
+func textWidth(s string) int {
+	columns := 0
+	for _, r := range s {
+		columns += runeWidth(r)
+	}
+	return columns
+}
+
+func runeWidth(r rune) int {
+	// Hangul vowels and finals that are not composed join the letter before them.
+	joins := r >= 0x1160 && r <= 0x11FF
+	if joins || unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
+}
+
+// clip shortens s to at most columns, the ellipsis included.
+func clip(s string, columns int) string {
+	if textWidth(s) <= columns {
+		return s
+	}
+	used := 0
+	for i, r := range s {
+		if used += runeWidth(r); used > columns-1 {
+			return strings.TrimRight(s[:i], " ") + "…"
+		}
+	}
+	return s
+}
+
+// pad fills s up with spaces on the right.
+func pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(0, columns-textWidth(s)))
+}
+
+// wrap breaks text into lines of at most columns, at spaces where there are any.
+func wrap(text string, columns int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && textWidth(line)+1+textWidth(word) > columns {
+			lines = append(lines, line)
+			line = ""
+		}
+		for textWidth(word) > columns {
+			head := splitAt(word, columns)
+			lines = append(lines, word[:head])
+			word = word[head:]
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// splitAt is the byte index of the first character that no longer fits.
+func splitAt(s string, columns int) int {
+	used := 0
+	for i, r := range s {
+		if used += runeWidth(r); used > columns && i > 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// count is "1 run", "2 runs".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// took is a duration as a person says it, to about three digits.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// harm is "2 lost, 1 duplicated", or "" where nothing went wrong.
+func (r Result) harm() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{r.Lost, "lost"}, {r.Duplicated, "duplicated"}, {r.Reordered, "reordered"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// summarySentence is the last line of a report: what it comes to, and the counts.
+func (r Report) summarySentence() string {
+	pass, fail, inconclusive, unsupported := r.Summary()
+	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive, %d unsupported, in %s",
+		strings.ToUpper(string(r.Outcome())), pass, fail, inconclusive, unsupported, took(r.Took))
+}
+
+// headline says in one sentence what the report comes to.
+func (r Report) headline() string {
+	pass, fail, inconclusive, unsupported := r.Summary()
+	total := len(r.Results)
+	switch {
+	case total == 0:
+		return "No scenario was selected, so nothing was shown."
+	case fail > 0:
+		return fmt.Sprintf("%d of %s failed.", fail, count(total, "scenario"))
+	case inconclusive > 0:
+		return fmt.Sprintf("None failed, but %d of %s came to no conclusion.", inconclusive, count(total, "scenario"))
+	case pass == 0:
+		return "Every scenario is unsupported by this target, so nothing was shown."
+	case unsupported > 0:
+		return fmt.Sprintf("All %d that apply passed; %d do not apply to this target.", pass, unsupported)
+	}
+	return fmt.Sprintf("All %d passed.", pass)
+}
+
+// where says in which list a finding was seen.
+func where(f check.Finding) string {
+	switch {
+	case f.Client == "":
+		return "the server's log"
+	case f.View > 0:
+		return fmt.Sprintf("%s, view %d", visible(f.Client), f.View)
+	}
+	return visible(f.Client)
+}
