@@ -29,8 +29,8 @@
 // A message is said in health if its page was connected then and stayed so,
 // without a break, until the next barrier.
 //
-// A view is entitled to a message that certainly exists (a row of the log, or what
-// is shown anywhere; without a log, what was acknowledged too)
+// A view is entitled to a message that certainly exists (a row of the log;
+// without a log, what was acknowledged or is shown anywhere)
 //   - at every level: if one of its connections began before the message was Sent
 //     and lasted until a barrier at which the message was at rest;
 //   - from recovery on: the same, with connections joined over the gaps that

@@ -26,7 +26,7 @@ func newLosses(f *facts) *losses {
 	l := &losses{facts: f, settled: make([]int32, len(f.messages))}
 	for _, id := range f.sends {
 		m := &f.messages[id]
-		exists := f.position[id] >= 0 || m.isShown() || !f.hasLog && m.isAcknowledged()
+		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged()
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)
 		}

@@ -441,7 +441,7 @@ func (r *reference) owed(p page) []string {
 	story, shown := r.story(), once(r.shownBy(p))
 	var owed []string
 	exists := func(text string) bool {
-		return slices.Contains(story, text) || r.isShown(text) || !r.hasLog() && r.isAcknowledged(text)
+		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
 	}
 	if r.level.AtLeast(contract.ServerDelivery) && (r.hasLog() || r.isUp(p)) {
 		last := 0

@@ -120,9 +120,9 @@ func noLoss(f *facts, t *tally) {
 		for _, lost := range l.of(v) {
 			t.blame(contract.NoLoss, Lost, func() Finding {
 				expected, event := "it by then, as a row of the log", lost.event
-			if !f.hasLog {
-				expected = "it by then, as everything that was ever shown or acknowledged"
-			}
+				if !f.hasLog {
+					expected = "it by then, as everything that was ever shown or acknowledged"
+				}
 				if lost.connected >= 0 {
 					event = f.dueAt(v, lost.event)
 					expected = fmt.Sprintf("it by then, since the page was connected (event %d) when it was sent (event %d)",

@@ -302,5 +302,14 @@ func reset(end net.Conn) {
 	end.Close()
 }
 
+// hungUp tells whether the other end has closed, even while something it said
+// before that is still unread.
+func hungUp(end net.Conn) bool {
+	if memory, ok := end.(*pipeEnd); ok {
+		return memory.hungUp()
+	}
+	return socketHungUp(end)
+}
+
 // isEnd tells an end of stream from an error.
 func isEnd(err error) bool { return errors.Is(err, io.EOF) }

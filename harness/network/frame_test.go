@@ -135,14 +135,13 @@ func checkFrames(t failer, ups, downs []string, next func() int) {
 	talk := &conversation{}
 	upward := &framer{direction: plan.Up, talk: talk}
 	downward := &framer{direction: plan.Down, talk: talk}
-	var gotUp, gotDown [][]byte
 	for len(ups) > 0 || len(downs) > 0 {
 		if len(ups) > 0 {
 			found, rest := split(upward, []byte(ups[0]), next)
 			if len(found) != 1 || len(rest) != 0 || string(found[0]) != ups[0] {
 				t.Fatalf("up: found %d frames %.80q and a rest %.80q, want one frame %.80q", len(found), found, rest, ups[0])
 			}
-			gotUp, ups = append(gotUp, found...), ups[1:]
+			ups = ups[1:]
 		}
 		for len(downs) > 0 {
 			found, rest := split(downward, []byte(downs[0]), next)
@@ -150,7 +149,7 @@ func checkFrames(t failer, ups, downs []string, next func() int) {
 				t.Fatalf("down: found %d frames %.80q and a rest %.80q, want one frame %.80q", len(found), found, rest, downs[0])
 			}
 			interim := strings.HasPrefix(downs[0], "HTTP/1.1 103")
-			gotDown, downs = append(gotDown, found...), downs[1:]
+			downs = downs[1:]
 			if !interim && len(ups) > 0 {
 				break
 			}

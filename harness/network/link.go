@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,8 +26,11 @@ type link struct {
 	telling, acting chan struct{}
 
 	// frameDelay, when not nil, gives each frame a delay of its own: how long the
-	// frame that begins with these many bytes takes in that direction.
-	frameDelay func(direction plan.Direction, bytes int) time.Duration
+	// frame with that number takes in that direction of that connection, both
+	// counted from 1. The end of a stream counts as one more frame. See pace.
+	frameDelay func(direction plan.Direction, connection, frame int) time.Duration
+	// passing, when not nil, is told of every frame as its first bytes come.
+	passing func(direction plan.Direction, connection, frame int)
 	// door, when not nil, is told to shut out new connections, or to let them in
 	// again. Without it serve resets what comes to a shut door.
 	door func(open bool) error
@@ -83,6 +87,12 @@ func newLink(name string, events Events) *link {
 	}
 	l.direct.Store(true)
 	return l
+}
+
+// pace gives every frame a delay of its own. It is for a link that is not in use yet.
+func (l *link) pace(delay func(direction plan.Direction, connection, frame int) time.Duration) {
+	l.frameDelay = delay
+	l.direct.Store(false)
 }
 
 // Connections counts the connections that reached the server.
@@ -435,6 +445,13 @@ func (l *link) reached(c *connection) {
 	c.number.Store(int64(l.count))
 }
 
+// isShut tells whether a new connection would be turned away.
+func (l *link) isShut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed || l.on[plan.Outage] != nil
+}
+
 func (l *link) forget(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -480,5 +497,6 @@ func (l *link) openConnections() []*connection {
 			open = append(open, c)
 		}
 	}
+	slices.SortFunc(open, func(a, b *connection) int { return int(a.number.Load() - b.number.Load()) })
 	return open
 }

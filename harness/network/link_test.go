@@ -163,7 +163,7 @@ func TestMemoryDelayIsExact(t *testing.T) {
 		b.client.Write([]byte(upFrame("b")))
 		time.Sleep(time.Second/2 - 1)
 		b.want(b.server, "")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		b.want(b.server, upFrame("a"))
 		time.Sleep(time.Second / 2)
 		b.want(b.server, upFrame("b"))
@@ -193,14 +193,16 @@ func TestFrameDelay(t *testing.T) {
 	delays := []time.Duration{0, 5 * time.Second, time.Second, 8 * time.Second}
 	next := 0
 	hook := func(l *link) {
-		l.frameDelay = func(direction plan.Direction, bytes int) time.Duration {
-			if direction == plan.Down {
+		l.pace(func(direction plan.Direction, connection, frame int) time.Duration {
+			if direction == plan.Down || frame == 5 { // the end of the stream
 				return 0
+			}
+			if connection != 1 || frame != next+1 {
+				t.Errorf("frame %d of connection %d, want frame %d of the first", frame, connection, next+1)
 			}
 			next++
 			return delays[next-1]
-		}
-		l.direct.Store(false)
+		})
 	}
 	in(t, hook, func(b *bubble) {
 		start := time.Now()
@@ -210,7 +212,8 @@ func TestFrameDelay(t *testing.T) {
 			text string
 		}{
 			{5*time.Second - 1, ""},
-			{5 * time.Second, upFrame("a") + upFrame("b")}, // b is due after one second, and waits for a
+			{5 * time.Second, upFrame("a")}, // b is due after one second, and waits for a
+			{5*time.Second + frameGap, upFrame("b")},
 			{8*time.Second - 1, ""},
 			{8 * time.Second, upFrame("c")},
 		} {
@@ -237,7 +240,7 @@ func TestMemoryAct(t *testing.T) {
 			b.client.Write([]byte(upFrame("42")))
 			time.Sleep(time.Minute - 1)
 			b.want(b.server, "")
-			time.Sleep(10)
+			time.Sleep(10 * time.Nanosecond)
 			if goes {
 				b.want(b.server, "")
 			} else {

@@ -2,7 +2,8 @@
 // link for each client, that passes frames on, cuts between any two of them, goes
 // silent, comes back from another address, and says when it did so.
 //
-// Read [Link] first, then [Proxy], which is the network of the real lab (TCP).
+// Read [Link] first, then [Proxy], which is the network of the real lab (TCP), and
+// [Memory], which is the virtual lab's.
 // The frames themselves (HTTP messages while a connection polls or shakes hands,
 // WebSocket frames after that) are found in the byte stream without decoding what
 // is in them; see frame.go.

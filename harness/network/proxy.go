@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -169,13 +170,33 @@ func (l *tcpLink) setDoor(open bool) error {
 	if l.listener != nil || !open || l.closed {
 		return nil
 	}
-	listener, err := net.Listen("tcp4", l.address)
+	listener, err := l.listen()
 	if err != nil {
 		return err
 	}
 	l.listener = listener
 	l.accepting.Go(func() { l.accept(listener) })
 	return nil
+}
+
+// listen takes the link's port. Where this process starts another one just as a
+// listener is closed, the listener lives on in the child until that has become its
+// own program; so a port that is taken is tried again, for a while.
+func (l *tcpLink) listen() (net.Listener, error) {
+	const every, tries = time.Millisecond, 2000
+	for n := 1; ; n++ {
+		listener, err := net.Listen("tcp4", l.address)
+		if err == nil || n == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return listener, err
+		}
+		pause := time.NewTimer(every)
+		select {
+		case <-pause.C:
+		case <-l.proxy.dialing.Done():
+			pause.Stop()
+			return nil, err
+		}
+	}
 }
 
 func (l *tcpLink) accept(listener net.Listener) {

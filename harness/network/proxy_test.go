@@ -28,9 +28,9 @@ func TestEverythingPassesUnchanged(t *testing.T) {
 	client, server := r.upgraded()
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 2 << 20} {
 		text := string(pattern(size))
-		go client.say(upFrame(text))
+		client.saying(upFrame(text))
 		server.hear(upFrame(text))
-		go server.say(downFrame(text))
+		server.saying(downFrame(text))
 		client.hear(downFrame(text))
 	}
 	client.CloseWrite()
@@ -134,7 +134,7 @@ func TestResetKeepsWhatCameBefore(t *testing.T) {
 			server.say(text)
 			server.hearEnd(errReset) // so both are reset
 		} else {
-			go server.say(text)
+			server.saying(text)
 		}
 		client.hear(text)
 		client.hearEnd(errReset)
@@ -336,13 +336,13 @@ func TestLimit(t *testing.T) {
 	r.mustBreak(plan.Fault{Kind: plan.Limit, BytesPerSecond: 100_000})
 	text := upFrame(string(pattern(20_000)))
 	start := time.Now()
-	go client.say(text)
+	client.saying(text)
 	server.hear(text)
 	if took := time.Since(start); took < 190*time.Millisecond {
 		t.Errorf("20 kB at 100 kB/s took %v, want 200ms", took)
 	}
 	r.mustBreak(plan.Fault{Kind: plan.Limit, BytesPerSecond: 1}) // replaces it
-	go client.say(text)
+	client.saying(text)
 	server.hear(text[:1])
 	r.mustBreak(plan.Fault{Kind: plan.Heal})
 	server.hear(text[1:])

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -151,10 +152,26 @@ func (r *rig) mustBreak(f plan.Fault) {
 
 func (e *end) say(text string) {
 	e.t.Helper()
+	if err := e.trySay(text); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// saying is say on a goroutine of its own, for what does not fit into buffers.
+func (e *end) saying(text string) {
+	go func() {
+		if err := e.trySay(text); err != nil {
+			e.t.Error(err)
+		}
+	}()
+}
+
+func (e *end) trySay(text string) error {
 	e.SetWriteDeadline(time.Now().Add(bound))
 	if _, err := io.WriteString(e.TCPConn, text); err != nil {
-		e.t.Fatalf("saying %.40q: %v", text, err)
+		return fmt.Errorf("saying %.40q: %w", text, err)
 	}
+	return nil
 }
 
 func (e *end) hear(text string) {

@@ -21,9 +21,9 @@ func delivered(end net.Conn) bool {
 	return yes
 }
 
-// hungUp tells whether the other end has closed, even while something it said
+// socketHungUp tells whether the other end has closed, even while something it said
 // before that is still unread (POLLRDHUP, poll(2)).
-func hungUp(end net.Conn) bool {
+func socketHungUp(end net.Conn) bool {
 	yes := false
 	ask(end, func(fd int) {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}

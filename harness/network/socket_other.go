@@ -10,6 +10,6 @@ import "net"
 
 func delivered(net.Conn) bool { return true }
 
-func hungUp(net.Conn) bool { return false }
+func socketHungUp(net.Conn) bool { return false }
 
 func reservePort() (port int, release func(), err error) { return 0, func() {}, nil }

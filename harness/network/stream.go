@@ -42,6 +42,7 @@ type stream struct {
 	frames    int           // so far, the current one included
 	arrived   time.Time     // when the current chunk was read
 	extra     time.Duration // the current frame's own delay
+	passedAt  time.Time     // by then the frame before the current one had passed
 	undecided []*armedFault // may be waiting for the current frame
 	after     []*armedFault // fire when the current frame is through
 	held      []byte        // the current frame's bytes while it is undecided
@@ -219,9 +220,9 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 		if s.framer.fresh() {
 			start = at
 			s.expect()
-			if delay := s.c.link.frameDelay; delay != nil {
+			if s.c.link.frameDelay != nil {
 				sendTo(start)
-				s.extra = delay(s.direction, len(data)-start)
+				s.ownDelay(s.frames)
 			}
 		}
 		n, ended := s.framer.scan(data[at:])
@@ -249,6 +250,9 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 // expect prepares for a frame.
 func (s *stream) expect() {
 	s.frames++
+	if passing := s.c.link.passing; passing != nil {
+		passing(s.direction, int(s.c.number.Load()), s.frames)
+	}
 	s.framer.want = 0
 	s.undecided = s.c.link.candidates(s.c, s.direction)
 	for _, a := range s.undecided {
@@ -256,6 +260,30 @@ func (s *stream) expect() {
 			s.framer.want = s.framer.wanted()
 		}
 	}
+}
+
+// frameGap is the least time between two frames of a direction that have delays of
+// their own. No two of them arrive at one instant, for what happens at one instant
+// happens in any order.
+const frameGap = time.Microsecond
+
+// ownDelay gives the frame with the number its own delay, if frames have one.
+func (s *stream) ownDelay(frame int) {
+	if delay := s.c.link.frameDelay; delay != nil {
+		s.extra = delay(s.direction, int(s.c.number.Load()), frame)
+		if frame > 1 {
+			s.passedAt = time.Now()
+		}
+	}
+}
+
+// due is when the current frame has been under way for long enough.
+func (s *stream) due(delay time.Duration) time.Time {
+	due := s.arrived.Add(delay + s.extra)
+	if next := s.passedAt.Add(frameGap); s.c.link.frameDelay != nil && due.Before(next) {
+		return next
+	}
+	return due
 }
 
 // holds tells whether the current frame must not pass yet.
@@ -331,8 +359,8 @@ func (s *stream) isGone() bool {
 	if hungUp(s.from) || hungUp(s.to) {
 		return true
 	}
-	// An end that is memory cannot be asked. On a fake clock its reader gets to
-	// see the end before any time passes.
+	// An end that cannot be asked (net.Pipe) is seen to have ended by its reader,
+	// on a fake clock before any time passes.
 	s.c.wait(time.Nanosecond, nil)
 	return !s.c.open() || s.c.up.hasEnded() || s.c.down.hasEnded()
 }
@@ -374,7 +402,7 @@ func (s *stream) permit(n int) int {
 			return n
 		}
 		w := l.weather()
-		due := time.Until(s.arrived.Add(w.delay + s.extra))
+		due := time.Until(s.due(w.delay))
 		switch {
 		case w.silent:
 			s.handOver()
@@ -414,6 +442,7 @@ func (s *stream) opposite() *stream {
 
 // end passes the end of the stream on: an end as an end, an error as a reset.
 func (s *stream) end(err error) {
+	s.ownDelay(s.frames + 1)
 	s.permit(0)
 	if !s.c.open() {
 		s.from.Close()

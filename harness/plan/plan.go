@@ -6,6 +6,10 @@
 // replayed; so nothing in it is a function. The zero value of every field is a
 // valid, unremarkable choice.
 //
+// Plans come from [Singles] and [Pairs] (every fault at every frame of a run),
+// [Random] and [RandomScript]. [Shrink] makes a failing one small, and [Story] tells
+// it in words.
+//
 // plan is the first package of the line plan → lab → history → check → report:
 // it knows nothing of networks, clients, servers or verdicts.
 package plan

@@ -143,19 +143,29 @@ const lowestPort, ports = 20_000, 12_000
 var givenPorts sync.Map
 
 func freePort() (int, error) {
-	var err error
 	for range 100 {
 		port := lowestPort + rand.IntN(ports)
 		if _, given := givenPorts.LoadOrStore(port, true); given {
 			continue
 		}
-		var listener net.Listener
-		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, listener.Close()
+		if !somethingListens(port) {
+			return port, nil
 		}
 		givenPorts.Delete(port)
 	}
-	return 0, err
+	return 0, errors.New("a hundred were tried, and something listens on each")
+}
+
+// somethingListens dials; it does not try to listen itself. A listener would live on,
+// for a moment after it is closed, in every child process that is being forked just
+// then, and keep the server from its port.
+func somethingListens(port int) bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // String is the name, or the command line.
@@ -242,11 +252,10 @@ func (c *Command) running() *life {
 // portIsFree looks before the program is started: whoever holds the port would
 // otherwise answer in its place.
 func (c *Command) portIsFree() error {
-	listener, err := net.Listen("tcp", c.Address())
-	if err != nil {
-		return fmt.Errorf("port %d is in use by something else: %w", c.options.Port, plainError(err))
+	if somethingListens(c.options.Port) {
+		return fmt.Errorf("port %d is in use by something else: stop it, or choose another port", c.options.Port)
 	}
-	return listener.Close()
+	return nil
 }
 
 func (c *Command) startGuard() (err error) {

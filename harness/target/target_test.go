@@ -259,7 +259,7 @@ func TestPortInUse(t *testing.T) {
 	defer other.Close()
 	port := other.Listener.Addr().(*net.TCPAddr).Port
 	c := command(t, "server", func(o *CommandOptions) { o.Port = port })
-	want := fmt.Sprintf("port %d is in use by something else: address already in use", port)
+	want := fmt.Sprintf("port %d is in use by something else: stop it, or choose another port", port)
 	if err := c.Start(t.Context()); err == nil || err.Error() != want {
 		t.Fatalf("error %q\n want %q", err, want)
 	}

@@ -1,0 +1,98 @@
+// Package client holds what can sit at the client's end of a link: a [Page] (the
+// official bundle and a page's own script in a JavaScript VM), and [Wire] (packets
+// and nothing else).
+//
+// Read [Client] first: the lab drives every kind through it. A client tells what
+// it observes to a sink and judges nothing; it knows nothing of faults.
+package client
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// A Client is one participant of a run, over all its page loads. Its methods
+// return at once, with what they begin still under way, unless they say
+// otherwise; what comes of it arrives in the history. They are safe for
+// concurrent use.
+type Client interface {
+	// Open loads the page and starts to connect. It returns when the page's
+	// script has run, or with the reason why the page could not be loaded.
+	Open(ctx context.Context) error
+	// Say types text and submits it. It records Sent before anything leaves.
+	Say(text string) error
+	// Refresh closes the view and opens the next one, with the same localStorage.
+	Refresh(ctx context.Context) error
+	// Disconnect and Connect are the page's own socket.disconnect() and connect().
+	Disconnect() error
+	Connect() error
+	// Status is what the client believes about itself now.
+	Status() Status
+	// Close closes the tab: every connection, timer and goroutine of the client is
+	// gone when it returns. Closing twice is harmless.
+	Close() error
+}
+
+// Status is a snapshot of a client.
+type Status struct {
+	// View is the number of page loads so far.
+	View int
+	// Open tells whether there is a view now.
+	Open bool
+	// Connected is what the client's socket says.
+	Connected bool
+	// Shown counts the messages in the current view.
+	Shown int
+	// Pending counts what was said and is neither acknowledged nor refused, where
+	// the page asks for acknowledgements.
+	Pending int
+}
+
+// Options say who a client is and what it reaches the server through.
+type Options struct {
+	// Name is the client's name in the plan.
+	Name string
+	// URL is the server's address as the client sees it, "http://host:port"
+	// without a path: in the real lab its link's, not the target's own.
+	URL string
+	// Transports as in plan.Client.
+	Transports []string
+	// Dial opens a connection; nil means real TCP. The virtual lab puts its
+	// memory network here.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Record takes what the client observes. The client fills in Kind, Client,
+	// View and what belongs to the kind.
+	Record func(history.Event)
+	// HTML, when not empty, is used instead of what GET / answers: the kit's
+	// reference page for a target that is not ours.
+	HTML []byte
+	// Bundle is the client library to fall back to when the target does not serve
+	// one at contract.ClientPath.
+	Bundle []byte
+	// ReconnectDelay is the first wait before a reconnection; zero means the
+	// official client's own backoff. A page keeps its own whatever this says.
+	ReconnectDelay time.Duration
+	// Seed fixes what the client draws at random, but for the keys with which it
+	// names messages: a server that has kept those of an earlier run would take the
+	// messages for repeated ones.
+	Seed uint64
+	// SeedKeys draws those keys, and all of crypto, from Seed too. It is for a server
+	// that begins with nothing.
+	SeedKeys bool
+	// ServerOffset is the offset that a Wire client begins with.
+	ServerOffset int64
+}
+
+// New makes a client of the kind, closed: nothing is dialled before Open.
+func New(kind plan.Kind, options Options) (Client, error) {
+	switch kind {
+	case plan.Wire:
+		return NewWire(options), nil
+	default:
+		return NewPage(options), nil
+	}
+}

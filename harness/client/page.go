@@ -1,0 +1,298 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+
+	"redial/harness/client/web"
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+const (
+	// largestPage and largestScript bound what a target may send for a page.
+	largestPage   = 1 << 20
+	largestScript = 8 << 20
+)
+
+// errNotOpen is what a page without a view answers.
+var errNotOpen = errors.New("the page is not open")
+
+// A Page is a client that runs the target's own page: its HTML, its script as it
+// stands and the client library, in a JavaScript VM with the parts of a browser
+// that they need (package web). What it records as Shown is what a user would see.
+//
+// The client library is the one that the target serves at contract.ClientPath, and
+// Options.Bundle where it answers 404. Other scripts come from the target only.
+type Page struct {
+	options Options
+	local   *web.Storage
+	cookies http.CookieJar
+
+	// turn is held while a view is opened or closed. It is a channel and no mutex
+	// because waiting for it may take time, and under a fake clock only waiting on
+	// channels lets time pass.
+	turn chan struct{}
+
+	mu      sync.Mutex
+	view    *view
+	views   int
+	session *web.Storage
+	// cancel ends an Open or Refresh that is under way; closing says that Close
+	// wants it to.
+	cancel  context.CancelCauseFunc
+	closing int
+}
+
+// NewPage makes a page client, closed. It keeps its localStorage for as long as it
+// lives.
+func NewPage(options Options) *Page { return newPage(options, web.NewStorage()) }
+
+// newPage takes the localStorage, which two pages of one origin may share.
+func newPage(options Options, local *web.Storage) *Page {
+	cookies, _ := cookiejar.New(nil) // fails for options only
+	return &Page{options: options, local: local, cookies: cookies, turn: make(chan struct{}, 1)}
+}
+
+var errTabClosed = errors.New("the tab was closed meanwhile")
+
+// Open loads the page in a new tab. See Client.
+func (p *Page) Open(ctx context.Context) error {
+	return p.load(ctx, func(old *view) error {
+		if old != nil {
+			return errors.New("the page is open already")
+		}
+		p.session = web.NewStorage()
+		return nil
+	})
+}
+
+// Refresh leaves the view and loads the page again. localStorage, sessionStorage
+// and cookies stay. When the target does not answer, the client is left without a
+// view, as a browser is that shows an error page; Refresh tries again.
+func (p *Page) Refresh(ctx context.Context) error {
+	return p.load(ctx, func(old *view) error {
+		if p.session == nil {
+			return errNotOpen
+		}
+		p.leave(old)
+		return nil
+	})
+}
+
+// load takes its turn, lets prepare deal with the view that there is, and opens
+// the next.
+func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	p.mu.Lock()
+	if p.closing > 0 {
+		p.mu.Unlock()
+		return errTabClosed
+	}
+	p.cancel = cancel
+	old := p.view
+	p.mu.Unlock()
+	if err := prepare(old); err != nil {
+		return err
+	}
+	return p.show(ctx)
+}
+
+// show opens the next view. The caller has the turn.
+func (p *Page) show(ctx context.Context) error {
+	p.mu.Lock()
+	number, session := p.views+1, p.session
+	p.mu.Unlock()
+	v, err := newView(p.options, number, p.local, session, p.cookies)
+	if err != nil {
+		return err
+	}
+	document, err := p.document(ctx, v.window)
+	if err != nil {
+		v.window.Close(nil)
+		return fmt.Errorf("cannot load the page: %w", causeOr(ctx, err))
+	}
+	p.mu.Lock()
+	p.views = number
+	p.view = v
+	p.mu.Unlock()
+	v.record(history.Event{Kind: history.Opened})
+	err = v.window.Load(ctx, document, func(ctx context.Context, src string) (*web.Script, error) {
+		return p.script(ctx, v, src)
+	})
+	v.window.Loaded()
+	if err == nil {
+		err = v.check(ctx)
+	}
+	if err != nil {
+		p.leave(v)
+		return fmt.Errorf("cannot open the page: %w", causeOr(ctx, err))
+	}
+	return nil
+}
+
+// causeOr prefers the reason why the context ended to what came of it.
+func causeOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// document returns the page's HTML.
+func (p *Page) document(ctx context.Context, window *web.Window) ([]byte, error) {
+	if len(p.options.HTML) > 0 {
+		return p.options.HTML, nil
+	}
+	status, body, err := window.Fetch(ctx, "/", largestPage)
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("GET / answers %d", status)
+	}
+	return body, nil
+}
+
+// script gets a script that the page names. nil means that it is not to be run.
+func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, error) {
+	base := v.window.Location()
+	address, err := base.Parse(src)
+	if err != nil || address.Scheme != base.Scheme || address.Host != base.Host {
+		v.note(fmt.Sprintf("refused the script %s: only scripts from the server itself are run", src))
+		return nil, nil
+	}
+	status, body, err := v.window.Fetch(ctx, address.RequestURI(), largestScript)
+	isClient := address.Path == contract.ClientPath
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
+	case status == http.StatusOK:
+		return &web.Script{Name: address.Path, Source: body}, nil
+	case isClient && status == http.StatusNotFound && len(p.options.Bundle) > 0:
+		return &web.Script{Name: contract.ClientPath, Source: p.options.Bundle}, nil
+	case isClient:
+		return nil, fmt.Errorf("GET %s answers %d, and there is no client library to fall back to", contract.ClientPath, status)
+	}
+	v.note(fmt.Sprintf("the script %s was not loaded: the server answers %d", (&url.URL{Path: address.Path}).String(), status))
+	return nil, nil
+}
+
+// leave closes a view, if there is one. The caller has the turn.
+func (p *Page) leave(v *view) {
+	if v == nil {
+		return
+	}
+	p.mu.Lock()
+	p.view = nil
+	p.mu.Unlock()
+	v.close()
+}
+
+// Close closes the tab. An Open or Refresh that is under way is given up.
+func (p *Page) Close() error {
+	p.mu.Lock()
+	p.closing++
+	if p.cancel != nil {
+		p.cancel(errTabClosed)
+	}
+	p.mu.Unlock()
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	p.mu.Lock()
+	p.closing--
+	p.session = nil
+	v := p.view
+	p.mu.Unlock()
+	p.leave(v)
+	return nil
+}
+
+// current returns the view, or an error.
+func (p *Page) current() (*view, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.view == nil {
+		return nil, errNotOpen
+	}
+	return p.view, nil
+}
+
+// Say types text and submits the form. It returns when the page has dealt with
+// that, and with an error where the page was not open, or could not take the text:
+// then nothing was sent.
+func (p *Page) Say(text string) error {
+	v, err := p.current()
+	if err != nil {
+		return fmt.Errorf("cannot say %s: %w", quoted(text), err)
+	}
+	if err := v.say(text); err != nil {
+		return fmt.Errorf("cannot say %s: %w", quoted(text), err)
+	}
+	return nil
+}
+
+// quoted keeps an error to one line of readable length.
+func quoted(text string) string {
+	if runes := []rune(text); len(runes) > 40 {
+		text = string(runes[:40]) + "…"
+	}
+	return fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))
+}
+
+// Disconnect calls socket.disconnect() on the page's sockets.
+func (p *Page) Disconnect() error { return p.control("disconnect") }
+
+// Connect calls socket.connect() on the page's sockets.
+func (p *Page) Connect() error { return p.control("connect") }
+
+func (p *Page) control(what string) error {
+	v, err := p.current()
+	if err == nil {
+		err = v.control(what)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot %s: %w", what, err)
+	}
+	return nil
+}
+
+// Suspend closes the lid of the laptop: nothing of the page runs, while the clock
+// and the server go on. Resume opens it; what fell due meanwhile happens then.
+func (p *Page) Suspend() error { return p.lid((*web.Window).Suspend) }
+
+// Resume ends Suspend.
+func (p *Page) Resume() error { return p.lid((*web.Window).Resume) }
+
+func (p *Page) lid(move func(*web.Window)) error {
+	v, err := p.current()
+	if err == nil {
+		move(v.window)
+	}
+	return err
+}
+
+// Status is a snapshot. See Client.
+func (p *Page) Status() Status {
+	p.mu.Lock()
+	v, views := p.view, p.views
+	p.mu.Unlock()
+	status := Status{View: views}
+	if v != nil {
+		v.status(&status)
+	}
+	return status
+}

@@ -1,0 +1,101 @@
+// What the harness adds to a page: it sees the sockets that the page makes, and it
+// types. The page and the client library run as they are.
+(function (window, shim, host) {
+  "use strict";
+
+  // The library sets the global io; a page finds it wrapped there.
+  let io;
+  Object.defineProperty(window, "io", {
+    get: () => io,
+    set: (value) => { io = typeof value === "function" && value.Manager && value.Socket ? wrap(value) : value; },
+    enumerable: true,
+    configurable: true,
+  });
+
+  function wrap(original) {
+    function wrapped(uri, options) {
+      if (typeof uri === "object" && uri !== null) {
+        options = uri;
+        uri = undefined;
+      }
+      return observe(original(uri, Object.assign({}, options, { transports: host.transports.split(",") })));
+    }
+    return Object.assign(wrapped, original, { io: wrapped, connect: wrapped });
+  }
+
+  const sockets = [];
+  function observe(socket) {
+    if (sockets.includes(socket)) return socket;
+    sockets.push(socket);
+    socket.on("connect", () => host.connected(Boolean(socket.recovered), sockets.every((one) => one.connected)));
+    socket.on("disconnect", (reason) => host.disconnected(String(reason)));
+    socket.on("connect_error", (error) => host.connectError(shim.describe(error)));
+    socket.onAny((event, text, offset) => {
+      if (event === host.chatEvent && typeof offset === "number") host.offset(asText(text), offset);
+    });
+    const emit = socket.emit;
+    socket.emit = function (event, ...args) {
+      // The library's retry queue comes through here with every try.
+      if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args);
+      return emit.call(this, event, ...args);
+    };
+    return socket;
+  }
+
+  // typed is the text that is being submitted: a page may send it as another value.
+  let typed;
+  const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+  // watchAnswer puts itself before the page's acknowledgement callback. With
+  // retries the library asks for an acknowledgement even when the page does not;
+  // then the callback is the harness's alone and nothing on the wire changes.
+  function watchAnswer(socket, args) {
+    const queued = Boolean(socket._opts.retries) && !socket.flags.volatile;
+    const last = args[args.length - 1];
+    const callback = typeof last === "function" ? args.pop() : undefined;
+    if (!callback && !queued) return;
+    const text = typed !== undefined ? typed : asText(args[0]);
+    const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : socket._opts.ackTimeout;
+    const errorFirst = queued || timeout !== undefined || Boolean(callback && callback.withError);
+    host.asked(text);
+    const answered = function (...answer) {
+      heard(text, errorFirst ? answer : [null, ...answer]);
+      if (callback) return callback.apply(this, answer);
+    };
+    if (callback && callback.withError) answered.withError = true;
+    args.push(answered);
+  }
+  // An error in front, or an Error for an answer, comes from the library and says
+  // that the server has not answered.
+  function heard(text, [error, answer]) {
+    if ((error !== null && error !== undefined) || answer instanceof Error) return;
+    if (typeof answer === "object" && answer !== null && host.refusalField in answer) host.refused(text, asText(answer[host.refusalField]));
+    else host.acknowledged(text);
+  }
+
+  const control = (method) => () => {
+    if (sockets.length === 0) return "the page has made no socket";
+    for (const socket of sockets) socket[method]();
+    return "";
+  };
+  const element = (id) => window.document.getElementById(id);
+  return {
+    disconnect: control("disconnect"),
+    connect: control("connect"),
+    missing: (ids) => ids.filter((id) => !element(id)),
+    // type fills the input and says what is wrong with that, if anything.
+    type(text) {
+      const input = element(host.inputID);
+      if (!input || !element(host.formID)) return "the page's form or input is gone";
+      input.value = text;
+      if (input.value === text) return "";
+      input.value = "";
+      return "the page's input does not take the text as it is";
+    },
+    submit() {
+      element(host.inputID).dispatchEvent(new window.InputEvent("input", { bubbles: true }));
+      typed = element(host.inputID).value;
+      try { element(host.formID).requestSubmit(); } finally { typed = undefined; }
+    },
+  };
+});

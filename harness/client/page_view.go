@@ -1,0 +1,278 @@
+package client
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	mathrand "math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"redial/harness/client/web"
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+//go:embed page.js
+var pageScript []byte
+
+// notesPerView bounds what a page that goes wrong all the time writes down.
+const notesPerView = 1000
+
+// patience is how long a page may take over what the harness does in it.
+const patience = 10 * time.Second
+
+// A view is one page load: a window, and what is seen in it.
+type view struct {
+	options Options
+	number  int
+	window  *web.Window
+	// hands is what page.js returns: how the harness reaches into the page. It
+	// belongs to the window's loop, like shown, offsets and notes.
+	hands   *goja.Object
+	shown   []string
+	offsets map[string]int64
+	notes   int
+
+	mu        sync.Mutex
+	connected bool
+	count     int             // of shown
+	asked     map[string]bool // texts with an acknowledgement asked for; true when answered
+	pending   int
+}
+
+func newView(options Options, number int, local, session *web.Storage, cookies http.CookieJar) (*view, error) {
+	v := &view{options: options, number: number, offsets: map[string]int64{}, asked: map[string]bool{}}
+	window, err := web.New(web.Options{
+		URL: options.URL, Dial: options.Dial, Local: local, Session: session, Cookies: cookies,
+		Random: v.random(), SeedCrypto: options.SeedKeys,
+		Report: v.note, AfterTask: v.look,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.window = window
+	if err := v.install(); err != nil {
+		window.Close(nil)
+		return nil, err
+	}
+	return v, nil
+}
+
+// random is the view's own: no two views of a run draw the same numbers.
+func (v *view) random() mathrand.Source {
+	name := fnv.New64()
+	_, _ = fmt.Fprint(name, v.options.Name, " ", v.number)
+	return mathrand.NewPCG(v.options.Seed, name.Sum64())
+}
+
+// install runs page.js and begins to watch the list.
+func (v *view) install() error {
+	var failed error
+	err := v.window.Do(context.Background(), func(vm *goja.Runtime) {
+		hands, err := v.window.Extend("page.js", pageScript, v.host())
+		if err != nil {
+			failed = err
+			return
+		}
+		v.hands = hands.ToObject(vm)
+		v.window.Watch(contract.MessagesID)
+	})
+	return errors.Join(err, failed)
+}
+
+// host is what page.js tells and asks.
+func (v *view) host() map[string]any {
+	transports := v.options.Transports
+	if len(transports) == 0 {
+		transports = []string{"websocket"}
+	}
+	return map[string]any{
+		"transports":   strings.Join(transports, ","),
+		"chatEvent":    contract.ChatEvent,
+		"refusalField": contract.RefusalField,
+		"formID":       contract.FormID,
+		"inputID":      contract.InputID,
+		"connected": func(recovered, all bool) {
+			v.setConnected(all)
+			v.record(history.Event{Kind: history.Connected, Recovered: recovered})
+		},
+		"disconnected": func(reason string) {
+			v.setConnected(false)
+			v.record(history.Event{Kind: history.Disconnected, Detail: reason})
+		},
+		"connectError": func(text string) { v.note("connect_error: " + text) },
+		"offset":       func(text string, offset int64) { v.offsets[text] = offset },
+		"asked":        v.ask,
+		"acknowledged": func(text string) { v.answer(text, history.Event{Kind: history.Acknowledged, Message: text}) },
+		"refused": func(text, why string) {
+			v.answer(text, history.Event{Kind: history.Refused, Message: text, Detail: why})
+		},
+	}
+}
+
+func (v *view) record(e history.Event) {
+	e.Client, e.View = v.options.Name, v.number
+	if v.options.Record != nil {
+		v.options.Record(e)
+	}
+}
+
+// note records what a person should know, on one line, up to a bound.
+func (v *view) note(text string) {
+	v.notes++
+	if v.notes == notesPerView {
+		text = "no more notes from this view"
+	}
+	if v.notes <= notesPerView {
+		v.record(history.Event{Kind: history.Note, Detail: strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")})
+	}
+}
+
+// ask counts a message that an acknowledgement is asked for.
+func (v *view) ask(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, known := v.asked[text]; !known {
+		v.asked[text] = false
+		v.pending++
+	}
+}
+
+// answer records the first answer to a message.
+func (v *view) answer(text string, e history.Event) {
+	v.mu.Lock()
+	answered, known := v.asked[text]
+	if known && !answered {
+		v.asked[text] = true
+		v.pending--
+	}
+	v.mu.Unlock()
+	if !answered {
+		v.look()
+		v.record(e)
+	}
+}
+
+func (v *view) setConnected(connected bool) {
+	v.look()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.connected = connected
+}
+
+// look compares the list with what was seen of it. It runs after every task, and
+// before an event is recorded, so that the history has what the user saw first.
+func (v *view) look() {
+	if v.hands == nil {
+		return
+	}
+	from, texts, changed := v.window.Changes()
+	if !changed {
+		return
+	}
+	for len(texts) > 0 && from < len(v.shown) && v.shown[from] == texts[0] {
+		from, texts = from+1, texts[1:]
+	}
+	if from < len(v.shown) {
+		v.shown = v.shown[:from]
+		v.note("the list was rewritten")
+	}
+	for _, text := range texts {
+		v.shown = append(v.shown, text)
+		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
+		delete(v.offsets, text)
+	}
+	v.mu.Lock()
+	v.count = len(v.shown)
+	v.mu.Unlock()
+}
+
+// check names what the page lacks.
+func (v *view) check(ctx context.Context) error {
+	ids := []string{contract.FormID, contract.InputID, contract.MessagesID}
+	var missing []string
+	err := v.window.Do(ctx, func(vm *goja.Runtime) {
+		if value, err := v.hand("missing", vm.ToValue(ids)); err == nil {
+			_ = vm.ExportTo(value, &missing)
+		}
+	})
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("it has no element with the id %s", strings.Join(missing, ", nor with "))
+	}
+	return err
+}
+
+// hand calls a function that page.js returned, on the loop.
+func (v *view) hand(name string, arguments ...goja.Value) (goja.Value, error) {
+	function, ok := goja.AssertFunction(v.hands.Get(name))
+	if !ok {
+		return nil, fmt.Errorf("page.js has no %s", name)
+	}
+	return v.window.Call(function, arguments...)
+}
+
+// act runs a task with the page, bounded, and returns what it says is wrong.
+func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
+	if v.window.Suspended() {
+		return errors.New("the page is suspended")
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, fmt.Errorf("the page's script did not end within %s", patience))
+	defer cancel()
+	var wrong string
+	if err := v.window.Do(ctx, func(vm *goja.Runtime) { wrong = task(vm) }); err != nil {
+		if errors.Is(err, web.ErrClosed) {
+			err = errNotOpen
+		}
+		return err
+	}
+	if wrong != "" {
+		return errors.New(wrong)
+	}
+	return context.Cause(ctx)
+}
+
+func (v *view) say(text string) error {
+	return v.act(func(vm *goja.Runtime) string {
+		wrong, err := v.hand("type", vm.ToValue(text))
+		if err != nil {
+			return err.Error()
+		}
+		if wrong != nil && wrong.String() != "" {
+			return wrong.String()
+		}
+		v.record(history.Event{Kind: history.Sent, Message: text})
+		_, _ = v.hand("submit") // an exception is the page's and has been noted
+		return ""
+	})
+}
+
+func (v *view) control(what string) error {
+	return v.act(func(*goja.Runtime) string {
+		wrong, err := v.hand(what)
+		if err != nil || wrong == nil {
+			return "the page's script was stopped"
+		}
+		return wrong.String()
+	})
+}
+
+func (v *view) status(s *Status) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s.Open, s.Connected, s.Shown, s.Pending = true, v.connected, v.count, v.pending
+}
+
+// close leaves the page as a browser does; it returns when nothing of it is left.
+func (v *view) close() {
+	v.window.Close(func() {
+		v.look()
+		v.record(history.Event{Kind: history.Closed})
+	})
+}

@@ -1,0 +1,242 @@
+package web
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrClosed is what a task that can no longer run is answered with.
+var ErrClosed = errors.New("the window is closed")
+
+// A Loop is an event loop: one goroutine that runs one task after the other, and
+// timers in the order in which they fall due (among equals, in the order in which
+// they were set, which one runtime timer for each would not promise).
+//
+// It waits on channels and on one time.Timer only, so it may live in a
+// testing/synctest bubble.
+type Loop struct {
+	after func()
+
+	mu        sync.Mutex
+	tasks     []func()
+	timers    timerHeap
+	sequence  uint64
+	suspended bool
+	closed    bool
+	last      func()
+	wake      chan struct{}
+	done      chan struct{}
+}
+
+// NewLoop starts a loop. after, if not nil, is called after every task, on the
+// loop's goroutine.
+func NewLoop(after func()) *Loop {
+	l := &Loop{after: after, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go l.run()
+	return l
+}
+
+// Post queues a task and returns at once. It is false when the loop is closed.
+func (l *Loop) Post(task func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.tasks = append(l.tasks, task)
+	l.signal()
+	return true
+}
+
+// Do queues a task and waits until it has run. When ctx ends before the task has
+// begun, it never runs; once begun it is waited for. Never call it from a task.
+func (l *Loop) Do(ctx context.Context, task func()) error {
+	var taken atomic.Bool
+	ran := make(chan struct{})
+	posted := l.Post(func() {
+		if taken.CompareAndSwap(false, true) {
+			defer close(ran)
+			task()
+		}
+	})
+	if !posted {
+		return ErrClosed
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-l.done:
+	case <-ctx.Done():
+	}
+	if taken.CompareAndSwap(false, true) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return ErrClosed
+	}
+	<-ran
+	return nil
+}
+
+// A Timer is a task with a time at which it falls due.
+type Timer struct {
+	due      time.Time
+	sequence uint64
+	task     func()
+	stopped  atomic.Bool
+}
+
+// Stop keeps the timer's task from running, if it has not begun.
+func (t *Timer) Stop() { t.stopped.Store(true) }
+
+// After queues a task for when d has passed.
+func (l *Loop) After(d time.Duration, task func()) *Timer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sequence++
+	t := &Timer{due: time.Now().Add(d), sequence: l.sequence, task: task}
+	if !l.closed {
+		heap.Push(&l.timers, t)
+		l.signal()
+	}
+	return t
+}
+
+// Suspend is the closing of a laptop's lid: from the end of the current task on
+// nothing runs, while the clock goes on.
+func (l *Loop) Suspend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.suspended = true
+}
+
+// Resume ends Suspend. What fell due meanwhile runs now, in its order.
+func (l *Loop) Resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.suspended = false
+	l.signal()
+}
+
+// Suspended tells whether the loop is suspended.
+func (l *Loop) Suspended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.suspended
+}
+
+// Close runs last after the current task, suspended or not, and ends the loop.
+// Whatever else was queued is dropped. It returns when the loop's goroutine has
+// ended; a second Close waits for that too.
+func (l *Loop) Close(last func()) {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		l.last = last
+		l.tasks, l.timers = nil, nil
+		l.signal()
+	}
+	l.mu.Unlock()
+	<-l.done
+}
+
+// signal wakes the loop. The channel's one place is enough: the loop looks at
+// everything each time it wakes.
+func (l *Loop) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Loop) run() {
+	defer close(l.done)
+	clock := time.NewTimer(time.Hour)
+	defer clock.Stop()
+	for {
+		task, wait, alive := l.next()
+		switch {
+		case task != nil:
+			task()
+			if l.after != nil {
+				l.after()
+			}
+		case !alive:
+			return
+		case wait > 0:
+			clock.Reset(wait)
+			select {
+			case <-l.wake:
+			case <-clock.C:
+			}
+		default:
+			<-l.wake
+		}
+	}
+}
+
+// next returns the next task; or, without one, how long to wait for the next
+// timer (0: until woken), and whether there is still a loop.
+func (l *Loop) next() (task func(), wait time.Duration, alive bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		task, l.last = l.last, nil
+		return task, 0, false
+	}
+	if l.suspended {
+		return nil, 0, true
+	}
+	now := time.Now()
+	for len(l.timers) > 0 && !l.timers[0].due.After(now) {
+		t := heap.Pop(&l.timers).(*Timer)
+		l.tasks = append(l.tasks, func() {
+			if !t.stopped.Load() {
+				t.task()
+			}
+		})
+	}
+	if len(l.tasks) > 0 {
+		task, l.tasks[0] = l.tasks[0], nil
+		l.tasks = l.tasks[1:]
+		return task, 0, true
+	}
+	l.dropStopped()
+	if len(l.timers) > 0 {
+		return nil, l.timers[0].due.Sub(now), true
+	}
+	l.tasks = nil
+	return nil, 0, true
+}
+
+// dropStopped lets go of cleared timers at the head of the heap, so that the loop
+// does not wake for them.
+func (l *Loop) dropStopped() {
+	for len(l.timers) > 0 && l.timers[0].stopped.Load() {
+		heap.Pop(&l.timers)
+	}
+}
+
+// timerHeap orders timers by due time, then by age.
+type timerHeap []*Timer
+
+func (h timerHeap) Len() int { return len(h) }
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].due.Equal(h[j].due) {
+		return h[i].sequence < h[j].sequence
+	}
+	return h[i].due.Before(h[j].due)
+}
+func (h timerHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *timerHeap) Push(x any)   { *h = append(*h, x.(*Timer)) }
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return t
+}

@@ -1,0 +1,227 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// connectionsPerHost is what browsers allow themselves over HTTP/1.1.
+const connectionsPerHost = 6
+
+// A network is a window's connections. It dials one host, knows what is open, and
+// closes all of it.
+type network struct {
+	dialer  func(ctx context.Context, network, address string) (net.Conn, error)
+	address string
+	// transport serves the page's requests, loader those that the page is made of.
+	// The loader's connections end when the page is loaded: a browser keeps them
+	// for a while, but a link with an idle connection on it would muddle what a cut
+	// of that link means.
+	transport, loader *http.Transport
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	owned  sync.WaitGroup
+	mu     sync.Mutex
+	open   map[*conn]struct{}
+	// loading are the loader's connections.
+	loading []net.Conn
+}
+
+func newNetwork(base *url.URL, dial func(ctx context.Context, network, address string) (net.Conn, error)) *network {
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	n := &network{dialer: dial, address: hostPort(base), open: map[*conn]struct{}{}}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.transport = newTransport(n.dial)
+	n.loader = newTransport(func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := n.dial(ctx, network, address)
+		if err == nil {
+			n.mu.Lock()
+			n.loading = append(n.loading, c)
+			n.mu.Unlock()
+		}
+		return c, err
+	})
+	return n
+}
+
+func newTransport(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:     dial,
+		MaxConnsPerHost: connectionsPerHost,
+		// Answers go uncompressed, so that a network log can be read.
+		DisableCompression: true,
+	}
+}
+
+func hostPort(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	if u.Scheme == "https" || u.Scheme == "wss" {
+		return net.JoinHostPort(u.Hostname(), "443")
+	}
+	return net.JoinHostPort(u.Hostname(), "80")
+}
+
+// A conn is one connection. It counts as owned until its owner closes it.
+type conn struct {
+	net.Conn
+	network *network
+	once    sync.Once
+	err     error
+}
+
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.err = c.Conn.Close()
+		c.network.mu.Lock()
+		delete(c.network.open, c)
+		c.network.mu.Unlock()
+		c.network.owned.Done()
+	})
+	return c.err
+}
+
+func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if address != n.address {
+		return nil, fmt.Errorf("refused to dial %s: a page reaches nothing but its own server, %s", address, n.address)
+	}
+	n.mu.Lock()
+	if n.ctx.Err() != nil {
+		n.mu.Unlock()
+		return nil, ErrClosed
+	}
+	n.owned.Add(1)
+	n.mu.Unlock()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.ctx, cancel)()
+	plain, err := n.dialer(ctx, network, address)
+	if err != nil {
+		n.owned.Done()
+		return nil, err
+	}
+	c := &conn{Conn: plain, network: n}
+	n.mu.Lock()
+	closed := n.ctx.Err() != nil
+	if !closed {
+		n.open[c] = struct{}{}
+	}
+	n.mu.Unlock()
+	if closed {
+		_ = c.Close()
+		return nil, ErrClosed
+	}
+	return c, nil
+}
+
+// close ends every connection and dial. Their owners notice.
+func (n *network) close() {
+	n.mu.Lock()
+	n.cancel()
+	open := make([]*conn, 0, len(n.open))
+	for c := range n.open {
+		open = append(open, c)
+	}
+	n.mu.Unlock()
+	for _, c := range open {
+		_ = c.Conn.Close()
+	}
+	n.transport.CloseIdleConnections()
+	n.loader.CloseIdleConnections()
+}
+
+// loaded ends the loader's connections. (CloseIdleConnections alone would miss one
+// that is only about to become idle.)
+func (n *network) loaded() {
+	n.mu.Lock()
+	loading := n.loading
+	n.loading = nil
+	n.mu.Unlock()
+	for _, c := range loading {
+		_ = c.(*conn).Conn.Close()
+	}
+	n.loader.CloseIdleConnections()
+}
+
+// wait returns when every connection has been let go of by its owner.
+func (n *network) wait() { n.owned.Wait() }
+
+// origin is the page's, as location.origin has it.
+func (w *Window) origin() string { return w.base.Scheme + "://" + w.base.Host }
+
+// resolve makes an address absolute; "" when it is none.
+func (w *Window) resolve(address string) string {
+	u, err := w.base.Parse(address)
+	if err != nil {
+		return ""
+	}
+	u.Fragment = ""
+	return u.String()
+}
+
+func (w *Window) resolveSocket(address string) string {
+	u, err := w.base.Parse(address)
+	if err != nil || u.Fragment != "" {
+		return ""
+	}
+	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
+	if u.Scheme != "ws" && u.Scheme != "wss" {
+		return ""
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return u.String()
+}
+
+// isOwn tells whether u is on the page's own server; if not, it reports that it is
+// refused. It is for tasks of the window's own loop.
+func (w *Window) isOwn(what string, u *url.URL) bool {
+	if hostPort(u) == w.network.address {
+		return true
+	}
+	w.Report(fmt.Sprintf("refused %s to %s: a page reaches nothing but its own server, %s", what, u.Host, w.base.Host))
+	return false
+}
+
+func (w *Window) checkRedirect(request *http.Request, via []*http.Request) error {
+	if hostPort(request.URL) != w.network.address || len(via) >= 10 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// Fetch reads something that the page is made of, at most limit bytes of it. The
+// status is that of the answer; a body that is larger is an error.
+func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status int, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.resolve(path), nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("User-Agent", UserAgent)
+	client := http.Client{Transport: w.network.loader, Jar: w.options.Cookies, CheckRedirect: w.checkRedirect}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("GET %s answers more than %d kB", path, limit>>10)
+	}
+	return response.StatusCode, body, err
+}
+
+// Loaded ends the connections that Fetch used.
+func (w *Window) Loaded() { w.network.loaded() }

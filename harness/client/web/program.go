@@ -1,0 +1,74 @@
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"io/fs"
+	"sync"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/parser"
+)
+
+//go:embed js/*.js
+var shimFiles embed.FS
+
+// shimPrograms are the shims' own scripts, compiled, in the order of their file
+// names: a later one may use what an earlier one put into the shim object.
+var shimPrograms = sync.OnceValue(func() []*goja.Program {
+	names, err := fs.Glob(shimFiles, "js/*.js")
+	if err != nil {
+		panic(err)
+	}
+	var programs []*goja.Program
+	for _, name := range names {
+		source, err := shimFiles.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		program, err := Compile(name, source)
+		if err != nil {
+			panic(err)
+		}
+		programs = append(programs, program)
+	}
+	return programs
+})
+
+// programsKept bounds the cache: a target has a handful of scripts.
+const programsKept = 64
+
+// programs holds compiled scripts by name and content. A program is immutable and
+// may run in any number of VMs at once, so thousands of pages compile the client
+// bundle (150 kB) once.
+var programs = struct {
+	sync.Mutex
+	byHash map[[sha256.Size]byte]*goja.Program
+}{byHash: map[[sha256.Size]byte]*goja.Program{}}
+
+// Compile compiles a script, or finds it compiled. The name is what errors call it.
+func Compile(name string, source []byte) (*goja.Program, error) {
+	hash := sha256.Sum256(append([]byte(name+"\x00"), source...))
+	programs.Lock()
+	defer programs.Unlock()
+	if program := programs.byHash[hash]; program != nil {
+		return program, nil
+	}
+	// Without the option the parser would look for the bundle's source map on disk.
+	tree, err := goja.Parse(name, string(source), parser.WithDisableSourceMaps)
+	if err != nil {
+		return nil, err
+	}
+	program, err := goja.CompileAST(tree, false)
+	if err != nil {
+		return nil, err
+	}
+	for old := range programs.byHash {
+		if len(programs.byHash) < programsKept {
+			break
+		}
+		delete(programs.byHash, old)
+	}
+	programs.byHash[hash] = program
+	return program, nil
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/dop251/goja"
+)
+
+// hostRequest(method, address, names, values, body, handle) begins a request. It
+// returns what aborts it.
+func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
+	var names, values []string
+	address, err := url.Parse(call.Argument(1).String())
+	if err == nil {
+		err = w.vm.ExportTo(call.Argument(2), &names)
+	}
+	if err == nil {
+		err = w.vm.ExportTo(call.Argument(3), &values)
+	}
+	if err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	var body []byte
+	if !goja.IsNull(call.Argument(4)) {
+		body = messageOf(call.Argument(4)).data
+	}
+	handle, _ := goja.AssertFunction(call.Argument(5))
+
+	ctx, cancel := context.WithCancel(w.network.ctx)
+	request, err := http.NewRequestWithContext(ctx, call.Argument(0).String(), address.String(), bytes.NewReader(body))
+	if err != nil {
+		cancel()
+		panic(w.vm.NewGoError(err))
+	}
+	request.Header.Set("User-Agent", UserAgent)
+	request.Header.Set("Referer", w.base.String())
+	if request.Method != http.MethodGet && request.Method != http.MethodHead {
+		request.Header.Set("Origin", w.origin())
+	}
+	for i, name := range names {
+		request.Header.Set(name, values[i])
+	}
+	// A browser makes any request again, a POST too, when the connection was in use
+	// before and drops without an answer: so a server may get it twice. net/http
+	// does that for a POST that has this key; an empty one is not sent.
+	request.Header["Idempotency-Key"] = []string{}
+	own := w.isOwn("a request", address)
+	w.working.Go(func() {
+		defer cancel()
+		w.request(request, own, handle)
+	})
+	native := w.vm.NewObject()
+	if err := native.Set("abort", cancel); err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	return native
+}
+
+// request makes the request and tells the script: headers, then done; or failed.
+func (w *Window) request(request *http.Request, own bool, handle goja.Callable) {
+	failed := func() { w.tell(handle, func() []any { return []any{"failed"} }) }
+	if !own {
+		failed()
+		return
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		failed()
+		return
+	}
+	defer response.Body.Close()
+	w.tell(handle, func() []any {
+		names, values := visible(response.Header)
+		status := strings.TrimPrefix(response.Status, fmt.Sprint(response.StatusCode, " "))
+		return []any{"headers", response.StatusCode, status, response.Request.URL.String(), w.list(names), w.list(values)}
+	})
+	body, err := io.ReadAll(io.LimitReader(response.Body, largestMessage+1))
+	if err != nil || len(body) > largestMessage {
+		failed()
+		return
+	}
+	w.tell(handle, func() []any { return []any{"done", w.vm.NewArrayBuffer(body)} })
+}
+
+// tell calls handle on the loop with what arguments returns there.
+func (w *Window) tell(handle goja.Callable, arguments func() []any) {
+	_ = w.loop.Do(context.Background(), func() {
+		var values []goja.Value
+		for _, argument := range arguments() {
+			values = append(values, w.vm.ToValue(argument))
+		}
+		_, _ = w.Call(handle, values...)
+	})
+}
+
+// list makes a JavaScript array.
+func (w *Window) list(texts []string) *goja.Object {
+	var items []any
+	for _, text := range texts {
+		items = append(items, text)
+	}
+	return w.vm.NewArray(items...)
+}
+
+// visible returns the headers that a script may read.
+func visible(header http.Header) (names, values []string) {
+	for name, all := range header {
+		if name != "Set-Cookie" && name != "Set-Cookie2" {
+			names = append(names, name)
+			values = append(values, strings.Join(all, ", "))
+		}
+	}
+	return names, values
+}

@@ -1,0 +1,285 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+	"github.com/gorilla/websocket"
+)
+
+const (
+	// largestMessage bounds what a page takes in one message or answer.
+	largestMessage = 64 << 20
+	// closeHandshakeTime is how long a page that called close waits for the
+	// server's close frame, endTime how long one that has got it waits for the
+	// server to end the connection. Chromium's figures.
+	closeHandshakeTime = 10 * time.Second
+	endTime            = 2 * time.Second
+)
+
+// A message is what goes through a WebSocket or in a request's body.
+type message struct {
+	binary bool
+	data   []byte
+}
+
+// messageOf takes what the shims pass: a string, or an ArrayBuffer that is theirs
+// to give away.
+func messageOf(value goja.Value) message {
+	if buffer, ok := value.Export().(goja.ArrayBuffer); ok {
+		return message{binary: true, data: buffer.Bytes()}
+	}
+	return message{data: []byte(value.String())}
+}
+
+// A socket is the host's half of a WebSocket: one goroutine that dials and reads,
+// and one that writes.
+type socket struct {
+	window *Window
+	handle goja.Callable
+	ctx    context.Context
+	cancel context.CancelFunc
+	conn   *websocket.Conn
+
+	mu      sync.Mutex
+	queue   []message
+	closing []byte // the close frame's payload, after the queue; nil while open
+	wake    chan struct{}
+	written chan struct{} // closed when nothing more will be written
+
+	// unsent is what was sent and is not yet written; seen is what the script sees
+	// of that, which changes between tasks only.
+	unsent   atomic.Int64
+	seen     int64
+	seenTask uint64
+}
+
+// openSocket(address, protocols, handle) begins to connect.
+func (w *Window) openSocket(call goja.FunctionCall) goja.Value {
+	address, err := url.Parse(call.Argument(0).String())
+	if err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	var protocols []string
+	if err := w.vm.ExportTo(call.Argument(1), &protocols); err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	s := &socket{window: w, wake: make(chan struct{}, 1), written: make(chan struct{})}
+	s.handle, _ = goja.AssertFunction(call.Argument(2))
+	s.ctx, s.cancel = context.WithCancel(w.network.ctx)
+	w.sockets[s] = struct{}{}
+	own := w.isOwn("a WebSocket", address)
+	w.working.Go(func() { s.live(address, protocols, own) })
+
+	native := w.vm.NewObject()
+	for name, method := range map[string]any{
+		"send":     func(value goja.Value) { s.send(messageOf(value)) },
+		"close":    s.close,
+		"abort":    s.cancel,
+		"buffered": s.buffered,
+	} {
+		if err := native.Set(name, method); err != nil {
+			panic(w.vm.NewGoError(err))
+		}
+	}
+	return native
+}
+
+// tell hands something that happened to the script and waits until it has been
+// dealt with: so a page that is busy, or suspended, holds up its server.
+func (s *socket) tell(what string, arguments ...any) {
+	w := s.window
+	_ = w.loop.Do(context.Background(), func() {
+		values := []goja.Value{w.vm.ToValue(what)}
+		for _, argument := range arguments {
+			if data, ok := argument.([]byte); ok {
+				argument = w.vm.NewArrayBuffer(data)
+			}
+			values = append(values, w.vm.ToValue(argument))
+		}
+		if what == "close" {
+			delete(w.sockets, s)
+		}
+		steps, _ := w.Call(s.handle, values...)
+		w.dispatch(steps)
+	})
+}
+
+// live is the socket's life: dial, read, end.
+func (s *socket) live(address *url.URL, protocols []string, own bool) {
+	defer s.cancel()
+	if !own || s.dial(address, protocols) != nil {
+		close(s.written)
+		s.tell("close", true, websocket.CloseAbnormalClosure, "", false)
+		return
+	}
+	defer s.conn.Close()
+	s.tell("open", s.conn.Subprotocol())
+	s.window.working.Go(s.write)
+	err := s.read()
+
+	var ended *websocket.CloseError
+	var network net.Error
+	switch {
+	case errors.As(err, &ended) && ended.Code != websocket.CloseAbnormalClosure:
+		s.tell("closing")
+		s.awaitEnd()
+		s.tell("close", false, ended.Code, ended.Text, true)
+	case errors.As(err, &ended), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
+		s.tell("close", false, websocket.CloseAbnormalClosure, "", false)
+	default: // the server broke the protocol
+		s.tell("close", true, websocket.CloseAbnormalClosure, "", false)
+	}
+}
+
+func (s *socket) dial(address *url.URL, protocols []string) error {
+	w := s.window
+	dialer := websocket.Dialer{
+		NetDialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
+			conn, err := w.network.dial(ctx, network, host)
+			if err == nil {
+				// The library does not heed ctx while it shakes hands.
+				context.AfterFunc(s.ctx, func() { _ = conn.Close() })
+			}
+			return conn, err
+		},
+		Subprotocols: protocols,
+		Jar:          w.options.Cookies,
+	}
+	header := http.Header{"Origin": {w.origin()}, "User-Agent": {UserAgent}}
+	conn, _, err := dialer.DialContext(s.ctx, address.String(), header)
+	if err != nil {
+		return err
+	}
+	conn.SetReadLimit(largestMessage)
+	s.conn = conn
+	return nil
+}
+
+func (s *socket) read() error {
+	for {
+		kind, data, err := s.conn.ReadMessage()
+		switch {
+		case err != nil:
+			return err
+		case kind == websocket.TextMessage:
+			s.tell("text", string(data))
+		default:
+			s.tell("binary", data)
+		}
+	}
+}
+
+// awaitEnd lets the server, which has to, end the connection first.
+func (s *socket) awaitEnd() {
+	_ = s.conn.NetConn().SetReadDeadline(time.Now().Add(endTime))
+	_, _ = io.Copy(io.Discard, s.conn.NetConn())
+}
+
+// write sends what is queued and, when the socket is being closed, the close frame.
+func (s *socket) write() {
+	defer close(s.written)
+	for {
+		next, closing, ok := s.next()
+		if !ok {
+			return
+		}
+		var err error
+		switch {
+		case closing != nil:
+			_ = s.conn.WriteMessage(websocket.CloseMessage, closing)
+			return
+		case next.binary:
+			err = s.conn.WriteMessage(websocket.BinaryMessage, next.data)
+		default:
+			err = s.conn.WriteMessage(websocket.TextMessage, next.data)
+		}
+		if err != nil {
+			return // the reader hears of it, or of what the server said last
+		}
+		s.unsent.Add(-int64(len(next.data)))
+	}
+}
+
+// next waits for something to write.
+func (s *socket) next() (next message, closing []byte, ok bool) {
+	for {
+		s.mu.Lock()
+		if len(s.queue) > 0 {
+			next, s.queue = s.queue[0], s.queue[1:]
+			s.mu.Unlock()
+			return next, nil, true
+		}
+		closing = s.closing
+		s.mu.Unlock()
+		if closing != nil {
+			return message{}, closing, true
+		}
+		select {
+		case <-s.wake:
+		case <-s.ctx.Done():
+			return message{}, nil, false
+		}
+	}
+}
+
+func (s *socket) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *socket) send(m message) {
+	s.unsent.Add(int64(len(m.data)))
+	s.mu.Lock()
+	s.queue = append(s.queue, m)
+	s.mu.Unlock()
+	s.signal()
+}
+
+// close begins the closing handshake. Code 0 means a close frame without one.
+func (s *socket) close(code int, reason string) {
+	payload := []byte{}
+	if code != 0 {
+		payload = websocket.FormatCloseMessage(code, reason)
+	}
+	s.mu.Lock()
+	if s.closing == nil {
+		s.closing = payload
+	}
+	s.mu.Unlock()
+	s.signal()
+	s.window.loop.After(closeHandshakeTime, s.cancel)
+}
+
+// buffered is what bufferedAmount shows: steady for the length of a task.
+func (s *socket) buffered() int64 {
+	current := s.unsent.Load()
+	if s.seenTask == s.window.task+1 && current < s.seen {
+		return s.seen
+	}
+	s.seen, s.seenTask = current, s.window.task+1
+	return current
+}
+
+// goAway is what a browser does with a WebSocket of a page that is left: close
+// frame 1001 behind what was sent before. waitForLastWords waits until that is
+// written, or can no longer be, or patience has run out.
+func (s *socket) goAway() { s.close(websocket.CloseGoingAway, "") }
+
+func (s *socket) waitForLastWords(patience <-chan time.Time) {
+	select {
+	case <-s.written:
+	case <-patience:
+		s.cancel()
+	}
+}

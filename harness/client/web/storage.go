@@ -1,0 +1,220 @@
+package web
+
+import (
+	"slices"
+	"sync"
+	"unicode/utf16"
+
+	"github.com/dop251/goja"
+)
+
+// storageLimit is what browsers allow an origin, in UTF-16 units.
+const storageLimit = 5 << 20
+
+// A Storage is a localStorage or a sessionStorage: texts by key, in the order in
+// which the keys came. Windows of the same origin may share one, at the same time
+// too; a change by one is a storage event at the others. It is safe for concurrent
+// use.
+type Storage struct {
+	mu       sync.Mutex
+	keys     []string
+	values   map[string]string
+	size     int
+	watchers map[*Window]func(storageChange)
+}
+
+// A storageChange is what a storage event tells. key is nil when all was cleared;
+// old and new are nil where there was or is nothing.
+type storageChange struct{ key, old, new *string }
+
+// NewStorage returns an empty storage.
+func NewStorage() *Storage {
+	return &Storage{values: map[string]string{}, watchers: map[*Window]func(storageChange){}}
+}
+
+// watch calls changed for each change that another window makes, until stop.
+func (s *Storage) watch(w *Window, changed func(storageChange)) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[w] = changed
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, w)
+	}
+}
+
+// tell must be called with the lock held; the watchers only queue a task.
+func (s *Storage) tell(from *Window, change storageChange) {
+	for w, changed := range s.watchers {
+		if w != from {
+			changed(change)
+		}
+	}
+}
+
+func (s *Storage) get(key string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, ok := s.values[key]
+	return value, ok
+}
+
+func (s *Storage) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.keys)
+}
+
+// set is false when the storage is full.
+func (s *Storage) set(from *Window, key, value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, known := s.values[key]
+	size := s.size + units(value) - units(old)
+	if !known {
+		size += units(key)
+	}
+	if size > storageLimit {
+		return false
+	}
+	s.size, s.values[key] = size, value
+	change := storageChange{key: &key, new: &value}
+	if known {
+		change.old = &old
+	} else {
+		s.keys = append(s.keys, key)
+	}
+	if !known || old != value {
+		s.tell(from, change)
+	}
+	return true
+}
+
+func (s *Storage) remove(from *Window, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, known := s.values[key]
+	if !known {
+		return
+	}
+	delete(s.values, key)
+	s.keys = slices.DeleteFunc(s.keys, func(k string) bool { return k == key })
+	s.size -= units(key) + units(old)
+	s.tell(from, storageChange{key: &key, old: &old})
+}
+
+func (s *Storage) clear(from *Window) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.keys) == 0 {
+		return
+	}
+	s.keys, s.values, s.size = nil, map[string]string{}, 0
+	s.tell(from, storageChange{})
+}
+
+func units(text string) int {
+	n := 0
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// storageChanged fires the storage event.
+func (w *Window) storageChanged(change storageChange) {
+	value := func(text *string) goja.Value {
+		if text == nil {
+			return goja.Null()
+		}
+		return w.vm.ToValue(*text)
+	}
+	w.loop.Post(func() {
+		w.fire("storageChanged", value(change.key), value(change.old), value(change.new))
+	})
+}
+
+// storageObject is a Storage as a script sees it: its keys are properties.
+type storageObject struct {
+	window  *Window
+	storage *Storage
+	methods *goja.Object
+}
+
+func (o storageObject) Get(key string) goja.Value {
+	if o.methods.Get(key) == nil {
+		if value, ok := o.storage.get(key); ok {
+			return o.window.vm.ToValue(value)
+		}
+	}
+	return nil
+}
+
+func (o storageObject) Set(key string, value goja.Value) bool {
+	if !o.storage.set(o.window, key, value.String()) {
+		o.window.throw("QuotaExceededError", "the storage is full")
+	}
+	return true
+}
+
+func (o storageObject) Has(key string) bool {
+	_, ok := o.storage.get(key)
+	return ok && o.methods.Get(key) == nil
+}
+
+func (o storageObject) Delete(key string) bool {
+	o.storage.remove(o.window, key)
+	return true
+}
+
+func (o storageObject) Keys() []string { return o.storage.list() }
+
+// installStorage gives the window its localStorage and sessionStorage.
+func (w *Window) installStorage() error {
+	for name, storage := range map[string]*Storage{"localStorage": w.options.Local, "sessionStorage": w.options.Session} {
+		methods, err := w.storageMethods(storage)
+		if err != nil {
+			return err
+		}
+		object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
+		if err := object.SetPrototype(methods); err != nil {
+			return err
+		}
+		if err := w.vm.GlobalObject().Set(name, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {
+	methods := w.vm.NewObject()
+	for name, method := range map[string]any{
+		"getItem": func(key string) goja.Value {
+			if value, ok := storage.get(key); ok {
+				return w.vm.ToValue(value)
+			}
+			return goja.Null()
+		},
+		"setItem": func(key, value string) {
+			if !storage.set(w, key, value) {
+				w.throw("QuotaExceededError", "the storage is full")
+			}
+		},
+		"removeItem": func(key string) { storage.remove(w, key) },
+		"clear":      func() { storage.clear(w) },
+		"key": func(i int) goja.Value {
+			if keys := storage.list(); i >= 0 && i < len(keys) {
+				return w.vm.ToValue(keys[i])
+			}
+			return goja.Null()
+		},
+	} {
+		if err := methods.Set(name, method); err != nil {
+			return nil, err
+		}
+	}
+	length := w.vm.ToValue(func(goja.FunctionCall) goja.Value { return w.vm.ToValue(len(storage.list())) })
+	return methods, methods.DefineAccessorProperty("length", length, nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}

@@ -1,0 +1,431 @@
+// Package web is a browser's window without a screen: a JavaScript VM with the
+// parts of the web that a chat page and the official client bundle stand on
+// (timers, events, a document, WebSocket, XMLHttpRequest, storage), each as close
+// to a browser as the table in conformance_test.go shows, which runs in Chromium too.
+//
+// Start with [New], [Window.Load] and [Window.Close]. [Loop] is the event loop,
+// [Storage] what outlives a window. The JavaScript half is in js/, one file a
+// subject; the Go half does what needs a clock, a connection or bytes. What a page
+// uses and the shims do not have fails with a TypeError and is reported, never
+// passed over.
+//
+// Libraries: goja, because it is an ECMAScript engine in pure Go that can be
+// started by the thousand and lives under a fake clock; gorilla/websocket, because
+// it starts no goroutine and sets no finalizer of its own (coder/websocket closes
+// forgotten connections from a finalizer, which a testing/synctest bubble forbids);
+// golang.org/x/net/html, which parses as browsers do; net/http for the rest.
+//
+// web knows nothing of Socket.IO, of chat, or of a history.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+// UserAgent is what a window calls itself.
+const UserAgent = "Mozilla/5.0 (compatible; redial page)"
+
+// maxCallDepth bounds recursion, as browsers do at about ten thousand frames.
+const maxCallDepth = 8192
+
+// unloadTime is how long a page that is being closed may take over its own unload
+// handlers, and a closing connection over its last words.
+const unloadTime = time.Second
+
+// Options say what a window shows and stands on. Only URL is needed.
+type Options struct {
+	// URL is the address of the document, "http://host:port/".
+	URL string
+	// Dial opens connections; nil means real TCP. Nothing but the host of URL is
+	// ever dialled.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Local and Session are the window's storage; nil means an empty one.
+	Local, Session *Storage
+	// Cookies may be nil: then none are kept.
+	Cookies http.CookieJar
+	// Random is where Math.random draws from; nil means from the system.
+	Random mathrand.Source
+	// SeedCrypto makes crypto draw from Random too: then its keys can be foreseen.
+	SeedCrypto bool
+	// Report takes what a person should hear of: errors that nobody caught,
+	// console.error, what the shims refuse. It is called on the window's loop.
+	Report func(text string)
+	// AfterTask is called on the window's loop after every task.
+	AfterTask func()
+}
+
+// A Window is one page load. Its methods may be called from any goroutine that is
+// not its own loop.
+type Window struct {
+	options Options
+	base    *url.URL
+	opened  time.Time
+	loop    *Loop
+	network *network
+	client  *http.Client
+
+	// What follows belongs to the loop.
+	vm         *goja.Runtime
+	shim       *goja.Object
+	timers     map[int64]*Timer
+	lastTimer  int64
+	nesting    int
+	task       uint64
+	rejections []*goja.Promise
+	changed    bool
+	sockets    map[*socket]struct{}
+
+	// working counts the goroutines of sockets and requests.
+	working   sync.WaitGroup
+	unwatch   []func()
+	closeOnce sync.Once
+}
+
+// New makes a window with an empty document. The caller closes it.
+func New(options Options) (*Window, error) {
+	base, err := url.Parse(options.URL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, fmt.Errorf("%q is no address of a page; it looks like http://127.0.0.1:3000", options.URL)
+	}
+	if base.Path == "" {
+		base.Path = "/"
+	}
+	if options.Local == nil {
+		options.Local = NewStorage()
+	}
+	if options.Session == nil {
+		options.Session = NewStorage()
+	}
+	w := &Window{
+		options: options,
+		base:    base,
+		opened:  time.Now(),
+		network: newNetwork(base, options.Dial),
+		vm:      goja.New(),
+		timers:  map[int64]*Timer{},
+		sockets: map[*socket]struct{}{},
+	}
+	w.client = &http.Client{Transport: w.network.transport, Jar: options.Cookies, CheckRedirect: w.checkRedirect}
+	if options.Random != nil {
+		w.vm.SetRandSource(mathrand.New(options.Random).Float64)
+	}
+	w.vm.SetMaxCallStackSize(maxCallDepth)
+	w.vm.SetPromiseRejectionTracker(w.trackRejection)
+	if err := w.install(); err != nil {
+		return nil, err
+	}
+	w.loop = NewLoop(w.afterTask)
+	w.unwatch = []func(){options.Local.watch(w, w.storageChanged)}
+	return w, nil
+}
+
+// install runs the shims' scripts.
+func (w *Window) install() error {
+	w.shim = w.vm.NewObject()
+	host, err := w.host()
+	if err != nil {
+		return err
+	}
+	for _, program := range shimPrograms() {
+		value, err := w.vm.RunProgram(program)
+		if err != nil {
+			return err
+		}
+		run, _ := goja.AssertFunction(value)
+		if _, err := run(goja.Undefined(), w.vm.GlobalObject(), w.shim, host); err != nil {
+			return err
+		}
+	}
+	return w.installStorage()
+}
+
+// Do runs task on the loop, with the VM at hand, and waits for its end. When ctx
+// ends meanwhile, the script that is running is interrupted.
+func (w *Window) Do(ctx context.Context, task func(vm *goja.Runtime)) error {
+	return w.loop.Do(ctx, func() {
+		defer w.interruptible(ctx)()
+		task(w.vm)
+	})
+}
+
+// interruptible interrupts the VM when ctx ends before the returned function is
+// called.
+func (w *Window) interruptible(ctx context.Context) (end func()) {
+	var mu sync.Mutex
+	over := false
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			w.vm.Interrupt(context.Cause(ctx))
+		}
+	})
+	return func() {
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		w.vm.ClearInterrupt()
+	}
+}
+
+// Run runs a script. What it throws is reported as uncaught, as a browser does;
+// the error says only that it could not be run to its end at all.
+// It is for tasks of the window's own loop.
+func (w *Window) Run(name string, source []byte) error {
+	program, err := Compile(name, source)
+	if err != nil {
+		w.Report("uncaught: " + err.Error())
+		return nil
+	}
+	_, err = w.vm.RunProgram(program)
+	return w.settle(err)
+}
+
+// Call calls a JavaScript function of the page's, like Run.
+func (w *Window) Call(function goja.Callable, arguments ...goja.Value) (goja.Value, error) {
+	value, err := function(goja.Undefined(), arguments...)
+	return value, w.settle(err)
+}
+
+// settle reports an exception, and hands back what was no exception.
+func (w *Window) settle(err error) error {
+	exception, ok := err.(*goja.Exception)
+	if !ok {
+		if err != nil {
+			w.Report("uncaught: " + err.Error())
+		}
+		return err
+	}
+	if uncaught, ok := goja.AssertFunction(w.shim.Get("uncaught")); ok {
+		if _, err := uncaught(goja.Undefined(), exception.Value()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Extend runs a script of the harness's own. Its value is a function of the
+// window, the shims and a host object made of the given members; what that
+// returns is returned. It is for tasks of the window's own loop.
+func (w *Window) Extend(name string, source []byte, members map[string]any) (goja.Value, error) {
+	program, err := Compile(name, source)
+	if err != nil {
+		return nil, err
+	}
+	value, err := w.vm.RunProgram(program)
+	if err != nil {
+		return nil, err
+	}
+	run, ok := goja.AssertFunction(value)
+	if !ok {
+		return nil, fmt.Errorf("%s is no function", name)
+	}
+	host := w.vm.NewObject()
+	for member, value := range members {
+		if err := host.Set(member, value); err != nil {
+			return nil, err
+		}
+	}
+	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim, host)
+}
+
+// dispatch calls an event's listeners one by one, so that microtasks run after
+// each. steps is what the shims' fire returned, or undefined.
+func (w *Window) dispatch(steps goja.Value) {
+	if steps == nil {
+		return
+	}
+	step, ok := goja.AssertFunction(steps)
+	for ok {
+		more, err := w.Call(step)
+		ok = err == nil && more != nil && more.ToBoolean()
+	}
+}
+
+// fire calls a function of the shims' that begins an event, and dispatches it.
+func (w *Window) fire(name string, arguments ...goja.Value) {
+	if begin, ok := goja.AssertFunction(w.shim.Get(name)); ok {
+		steps, _ := w.Call(begin, arguments...)
+		w.dispatch(steps)
+	}
+}
+
+// Report tells a person.
+func (w *Window) Report(text string) {
+	if w.options.Report != nil {
+		w.options.Report(text)
+	}
+}
+
+// Location is the address of the document.
+func (w *Window) Location() *url.URL { return w.base }
+
+// Watch keeps an eye on the children of the element with the id; see [Window.Changes].
+// It is for tasks of the window's own loop.
+func (w *Window) Watch(id string) {
+	w.changed = true
+	if watch, ok := goja.AssertFunction(w.shim.Get("watch")); ok {
+		_, _ = w.Call(watch, w.vm.ToValue(id))
+	}
+}
+
+// Changes returns the texts of the watched element's child elements from the
+// index from on, where something changed since the last call. It is for tasks of
+// the window's own loop, AfterTask included.
+func (w *Window) Changes() (from int, texts []string, changed bool) {
+	if !w.changed {
+		return 0, nil, false
+	}
+	w.changed = false
+	changes, _ := goja.AssertFunction(w.shim.Get("changes"))
+	value, err := w.Call(changes)
+	if err != nil || value == nil {
+		return 0, nil, false
+	}
+	result := value.ToObject(w.vm)
+	if err := w.vm.ExportTo(result.Get("texts"), &texts); err != nil {
+		return 0, nil, false
+	}
+	return int(result.Get("from").ToInteger()), texts, true
+}
+
+// Suspend and Resume are the lid of a laptop; see [Loop.Suspend].
+func (w *Window) Suspend()        { w.loop.Suspend() }
+func (w *Window) Resume()         { w.loop.Resume() }
+func (w *Window) Suspended() bool { return w.loop.Suspended() }
+
+// Close unloads the page: beforeunload, pagehide and unload are fired, then last
+// is called on the loop, then WebSockets are closed with 1001 (going away),
+// requests are aborted, and every goroutine, timer and connection is waited for.
+func (w *Window) Close(last func()) {
+	w.closeOnce.Do(func() { w.unload(last) })
+	<-w.loop.done
+}
+
+func (w *Window) unload(last func()) {
+	for _, stop := range w.unwatch {
+		stop()
+	}
+	unloaded := make(chan struct{})
+	w.working.Go(func() { w.interruptUntil(unloaded) })
+	w.loop.Close(func() {
+		w.vm.ClearInterrupt()
+		w.fire("unload")
+		for s := range w.sockets {
+			s.goAway()
+		}
+		if last != nil {
+			last()
+		}
+	})
+	close(unloaded)
+	patience := time.NewTimer(unloadTime)
+	for s := range w.sockets {
+		s.waitForLastWords(patience.C)
+	}
+	patience.Stop()
+	w.network.close()
+	w.working.Wait()
+	w.network.wait()
+}
+
+// interruptUntil interrupts a script that does not end, and the next one too.
+func (w *Window) interruptUntil(unloaded <-chan struct{}) {
+	ticker := time.NewTicker(unloadTime)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-unloaded:
+			return
+		case <-ticker.C:
+			w.vm.Interrupt("the page did not end its work when it was closed")
+		}
+	}
+}
+
+func (w *Window) trackRejection(promise *goja.Promise, operation goja.PromiseRejectionOperation) {
+	if operation == goja.PromiseRejectionReject {
+		w.rejections = append(w.rejections, promise)
+		return
+	}
+	for i, p := range w.rejections {
+		if p == promise {
+			w.rejections = append(w.rejections[:i], w.rejections[i+1:]...)
+			return
+		}
+	}
+}
+
+// afterTask reports rejections that nobody handled and tells the owner.
+func (w *Window) afterTask() {
+	w.task++
+	for len(w.rejections) > 0 {
+		rejections := w.rejections
+		w.rejections = nil
+		rejected, _ := goja.AssertFunction(w.shim.Get("rejected"))
+		for _, promise := range rejections {
+			_, _ = w.Call(rejected, promise.Result(), w.vm.ToValue(promise))
+		}
+	}
+	if w.options.AfterTask != nil {
+		w.options.AfterTask()
+	}
+}
+
+// setTimer starts a timer as browsers do: from the sixth level of timers set by
+// timers on, none is shorter than 4 ms.
+func (w *Window) setTimer(task goja.Callable, delay time.Duration, repeat bool) int64 {
+	w.lastTimer++
+	w.armTimer(w.lastTimer, task, delay, repeat, w.nesting+1)
+	return w.lastTimer
+}
+
+func (w *Window) armTimer(id int64, task goja.Callable, delay time.Duration, repeat bool, nesting int) {
+	wait := delay
+	if nesting > 5 {
+		wait = max(wait, 4*time.Millisecond)
+	}
+	w.timers[id] = w.loop.After(wait, func() {
+		w.nesting = nesting
+		_, _ = w.Call(task)
+		w.nesting = 0
+		if _, kept := w.timers[id]; !kept {
+			return
+		}
+		delete(w.timers, id)
+		if repeat {
+			w.armTimer(id, task, delay, true, nesting+1)
+		}
+	})
+}
+
+func (w *Window) clearTimer(id int64) {
+	if timer := w.timers[id]; timer != nil {
+		timer.Stop()
+		delete(w.timers, id)
+	}
+}
+
+// randomBytes is what crypto draws.
+func (w *Window) randomBytes(n int) []byte {
+	b := make([]byte, n)
+	if !w.options.SeedCrypto || w.options.Random == nil {
+		_, _ = rand.Read(b) // never fails, says its documentation
+		return b
+	}
+	for i := range b {
+		b[i] = byte(w.options.Random.Uint64())
+	}
+	return b
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+	"net/http/cookiejar"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+// awaitGoroutines waits until no more goroutines are left than before.
+func awaitGoroutines(t testing.TB, before int) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			t.Fatalf("%d goroutines are left, %d were there before:\n%s", runtime.NumGoroutine(), before, stacks)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// reports collects what a window reports.
+type reports struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *reports) add(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, text)
+}
+
+func (r *reports) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.list, "\n")
+}
+
+// evaluate runs the body of an async function in the window and returns what it
+// resolves to, bounded.
+func evaluate(t testing.TB, w *Window, body string) string {
+	t.Helper()
+	result := make(chan string, 1)
+	err := w.Do(t.Context(), func(vm *goja.Runtime) {
+		_ = vm.Set("finished", func(text string) { result <- text })
+		_ = w.Run("test", []byte("(async () => {"+body+"\n})().then(finished, (error) => finished('threw ' + (error && error.stack || error)))"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case text := <-result:
+		return text
+	case <-time.After(10 * time.Second):
+		t.Fatal("the script did not end within 10 s")
+		return ""
+	}
+}
+
+func TestConformance(t *testing.T) {
+	server := conformanceServer(t)
+	for _, c := range conformance {
+		t.Run(c.name, func(t *testing.T) {
+			before := runtime.NumGoroutine()
+			jar, _ := cookiejar.New(nil)
+			var heard reports
+			w, err := New(Options{URL: server.URL, Cookies: jar, Report: heard.add})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Load(context.Background(), []byte("<!doctype html><title>conformance</title><body></body>"), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := evaluate(t, w, helpers+c.script+"\nreturn lines.join(' ')"); got != c.expected {
+				t.Errorf("logged   %q\nexpected %q\nreports: %s", got, c.expected, &heard)
+			}
+			w.Close(nil)
+			server.CloseClientConnections()
+			awaitGoroutines(t, before)
+		})
+	}
+}

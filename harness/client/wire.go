@@ -1,0 +1,258 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// A Wire is a client without a page: packets and nothing else, two goroutines a
+// connection, so that thousands fit into a run. It does what the official client
+// (socket.io-client 4.8) and a right page together do: it answers pings, notices
+// a ping timeout, reconnects with the official backoff, asks for connection state
+// recovery, buffers what is said while offline, and shows only what is newer than
+// the last offset that it has shown. What it says goes out once: a send whose
+// connection dies is not repeated.
+//
+// Layers, from the top: this file is the client and its page loads, wire_socket.go
+// the Socket.IO protocol (revision 5), wire_engine.go Engine.IO (revision 4) over
+// one connection, wire_websocket.go and wire_polling.go the transports. Packets
+// are written and read by the library's own parser.
+//
+// The exported fields are set before Open. Options.Record is called with the
+// client's lock held, so that events are in order: it must not call the client.
+type Wire struct {
+	// Raw shows everything that the server sends, without dropping what is not
+	// newer: for reading what a server really does.
+	Raw bool
+	// EagerConnect sends CONNECT right after the open packet, and not some
+	// milliseconds later, as a page does. The Go server now and then never answers
+	// one that comes too soon.
+	EagerConnect bool
+	// Keys makes Say send a random idempotency key with each message, as pages do
+	// from level client-delivery on.
+	Keys bool
+	// Handshake, when not nil, is the auth payload in place of {serverOffset: N}.
+	Handshake map[string]any
+	// Backoff is how long it waits before it connects again.
+	Backoff Backoff
+
+	options Options
+
+	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel
+	// and no mutex because closing takes time, and under a fake clock only waiting on
+	// channels lets time pass.
+	lifecycle chan struct{}
+
+	mu     sync.Mutex
+	view   *wireView // nil when closed
+	views  int
+	random *mathrand.Rand
+}
+
+// connectDelay is how long CONNECT comes after the open packet: about as long as a
+// browser takes.
+const connectDelay = 5 * time.Millisecond
+
+// NewWire makes a client, closed: nothing is dialled before Open. It goes over
+// WebSocket, unless Options.Transports names only "polling".
+func NewWire(options Options) *Wire {
+	name := fnv.New64()
+	name.Write([]byte(options.Name)) // clients of one run do not move in step
+	return &Wire{
+		Backoff:   Backoff{Min: options.ReconnectDelay},
+		options:   options,
+		lifecycle: make(chan struct{}, 1),
+		random:    mathrand.New(mathrand.NewPCG(options.Seed, name.Sum64())),
+	}
+}
+
+// Backoff is the official client's: the n-th wait is Min doubled n times, give or
+// take Jitter, and never longer than Max. Zero values are the official ones.
+type Backoff struct {
+	// Min is the first wait; zero means 1 s.
+	Min time.Duration
+	// Max bounds every wait; zero means 5 s, or Min where that is longer.
+	Max time.Duration
+	// Jitter is the part of the wait that is drawn, from 0 to 1; zero means 0.5,
+	// and less than zero means none.
+	Jitter float64
+}
+
+// Delay is the wait after attempt failures (from 0), with drawn from [0,1).
+func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
+	if b.Min <= 0 {
+		b.Min = time.Second
+	}
+	if b.Max <= 0 {
+		b.Max = max(b.Min, 5*time.Second)
+	}
+	if b.Jitter == 0 {
+		b.Jitter = 0.5
+	}
+	wait := float64(b.Min) * math.Pow(2, float64(attempt))
+	if deviation := drawn * b.Jitter * wait; b.Jitter > 0 {
+		if int(drawn*10)%2 == 0 {
+			deviation = -deviation
+		}
+		wait += deviation
+	}
+	return time.Duration(min(wait, float64(b.Max)))
+}
+
+var errNoView = errors.New("the client is closed: open it first")
+
+// Open begins a view and starts to connect; it does not wait for that.
+func (w *Wire) Open(ctx context.Context) error {
+	w.lifecycle <- struct{}{}
+	defer func() { <-w.lifecycle }()
+	return w.open(ctx)
+}
+
+func (w *Wire) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the client was not opened: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.view != nil {
+		return errors.New("the client is open already: refresh it instead")
+	}
+	w.views++
+	w.view = newWireView(w, w.views)
+	w.view.record(history.Event{Kind: history.Opened})
+	w.view.connect()
+	return nil
+}
+
+// Refresh closes the view and opens the next, which begins with
+// Options.ServerOffset again: there is no storage.
+func (w *Wire) Refresh(ctx context.Context) error {
+	w.lifecycle <- struct{}{}
+	defer func() { <-w.lifecycle }()
+	w.close()
+	return w.open(ctx)
+}
+
+// Close ends the view and everything that belongs to it.
+func (w *Wire) Close() error {
+	w.lifecycle <- struct{}{}
+	defer func() { <-w.lifecycle }()
+	w.close()
+	return nil
+}
+
+func (w *Wire) close() {
+	w.mu.Lock()
+	v := w.view
+	if v != nil {
+		v.record(history.Event{Kind: history.Closed})
+		v.leave()
+		w.view = nil
+	}
+	w.mu.Unlock()
+	if v != nil {
+		v.running.Wait()
+	}
+}
+
+// Disconnect says goodbye to the server and does not reconnect.
+func (w *Wire) Disconnect() error {
+	return w.withView(func(v *wireView) error { v.disconnect(); return nil })
+}
+
+// Connect connects again after a Disconnect, or after the server's.
+func (w *Wire) Connect() error {
+	return w.withView(func(v *wireView) error { v.connect(); return nil })
+}
+
+// Say emits a chat event and asks for its acknowledgement.
+func (w *Wire) Say(text string) error {
+	return w.withView(func(v *wireView) error {
+		v.record(history.Event{Kind: history.Sent, Message: text})
+		args := []any{contract.ChatEvent, text}
+		if w.Keys {
+			args = append(args, w.key())
+		}
+		id := v.await(text)
+		v.emit(&parser.Packet{Type: parser.EVENT, Data: args, Id: &id})
+		return nil
+	})
+}
+
+// key names a message. The caller holds the lock.
+func (w *Wire) key() string {
+	if w.options.SeedKeys {
+		return fmt.Sprintf("%016x%016x", w.random.Uint64(), w.random.Uint64())
+	}
+	return rand.Text()
+}
+
+// Emit emits any event, without an acknowledgement and without a record in the
+// history. Arguments are what package json can write; a []byte as an argument, in
+// a []any or in a map[string]any goes as a binary attachment.
+func (w *Wire) Emit(event string, args ...any) error {
+	if _, err := json.Marshal(args); err != nil {
+		return fmt.Errorf("the event %q cannot be written as JSON: %w", event, err)
+	}
+	return w.withView(func(v *wireView) error {
+		v.emit(&parser.Packet{Type: parser.EVENT, Data: append([]any{event}, args...)})
+		return nil
+	})
+}
+
+// SendPacket sends an Engine.IO packet as it stands, right or wrong, for instance
+// `42["chat message"]`. It needs a connection, but no answer to CONNECT.
+func (w *Wire) SendPacket(packet string) error {
+	return w.withView(func(v *wireView) error {
+		if v.link == nil || v.link.engine == nil {
+			return errors.New("there is no connection to send the packet on")
+		}
+		v.link.engine.send(wirePacket{text: packet})
+		return nil
+	})
+}
+
+// Status is a snapshot. A message is pending until it is acknowledged, refused,
+// or shown here (a server that never acknowledges is within its rights), and no
+// longer when its connection is lost: nothing more will come of it.
+func (w *Wire) Status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	status := Status{View: w.views}
+	if v := w.view; v != nil {
+		status.Open, status.Connected = true, v.connected
+		status.Shown, status.Pending = v.shown, len(v.pending)
+	}
+	return status
+}
+
+func (w *Wire) withView(do func(*wireView) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.view == nil {
+		return errNoView
+	}
+	return do(w.view)
+}
+
+// auth is the payload of the handshake, before what recovery adds to it.
+func (w *Wire) auth(offset int64) map[string]any {
+	if w.Handshake != nil {
+		return maps.Clone(w.Handshake)
+	}
+	return map[string]any{contract.AuthOffset: offset}
+}

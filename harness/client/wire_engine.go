@@ -1,0 +1,257 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The Engine.IO packet types that occur here, each the packet's first character.
+const (
+	openPacket    = "0"
+	closePacket   = "1"
+	pingPacket    = "2"
+	pongPacket    = "3"
+	messagePacket = "4"
+	noopPacket    = "6"
+)
+
+const (
+	// connectBound is the official client's bound on a connection attempt, from
+	// dialling to the open packet.
+	connectBound = 20 * time.Second
+	// leaveBound is how long a connection may take to write what is left and end.
+	leaveBound = time.Second
+	// messageBound is the largest message or polling answer that is read, in bytes.
+	messageBound = 64 << 20
+)
+
+// A wirePacket is one Engine.IO packet: a text with its type in front or, where
+// binary is not nil, a message that is an attachment.
+type wirePacket struct {
+	text   string
+	binary []byte
+}
+
+// A wireTransport carries packets over one connection. One goroutine reads and
+// another one writes.
+type wireTransport interface {
+	// read waits for the next packets.
+	read() ([]wirePacket, error)
+	// write sends packets. Its error ends the connection; a transport that learns
+	// of its end by reading returns none.
+	write([]wirePacket) error
+	// farewell tells the other end that this is the end.
+	farewell()
+	// close ends the connection, and with it read and write.
+	close()
+}
+
+// A wireEngine is one Engine.IO connection, from the open packet to its end.
+type wireEngine struct {
+	transport wireTransport
+	early     []wirePacket // came along with the open packet
+	heartbeat time.Duration
+	silence   *time.Timer // fires when no ping came for a heartbeat
+	writing   sync.WaitGroup
+
+	mu      sync.Mutex
+	queue   []wirePacket
+	leaving *time.Timer   // not nil once leave was called
+	reason  string        // why it ended; empty until it did
+	wake    chan struct{} // for the writer: something has changed
+	ended   chan struct{}
+}
+
+// dial opens a connection and reads the open packet.
+func (w *Wire) dial(ctx context.Context) (*wireEngine, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectBound)
+	defer cancel()
+	transport, err := w.dialTransport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, transport.close)
+	packets, err := transport.read()
+	if !stop() { // ctx has ended, and so has the connection
+		return nil, errors.New("timeout")
+	}
+	if err == nil {
+		var engine *wireEngine
+		if engine, err = newWireEngine(transport, packets); err == nil {
+			return engine, nil
+		}
+	}
+	transport.close()
+	return nil, err
+}
+
+func (w *Wire) dialTransport(ctx context.Context) (wireTransport, error) {
+	if t := w.options.Transports; len(t) == 1 && t[0] == "polling" {
+		return dialPolling(w.options)
+	}
+	return dialWebSocket(ctx, w.options)
+}
+
+func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, error) {
+	var open struct {
+		SID                       string `json:"sid"`
+		PingInterval, PingTimeout int64  // milliseconds
+	}
+	if len(packets) == 0 || !strings.HasPrefix(packets[0].text, openPacket) {
+		return nil, errors.New("the server did not begin with an open packet")
+	}
+	if err := json.Unmarshal([]byte(packets[0].text[1:]), &open); err != nil {
+		return nil, fmt.Errorf("the server's open packet is not understood: %w", err)
+	}
+	if polling, ok := transport.(*pollingTransport); ok {
+		polling.session = open.SID
+	}
+	e := &wireEngine{
+		transport: transport,
+		early:     packets[1:],
+		heartbeat: time.Duration(open.PingInterval+open.PingTimeout) * time.Millisecond,
+		wake:      make(chan struct{}, 1),
+		ended:     make(chan struct{}),
+	}
+	e.silence = time.AfterFunc(e.heartbeat, func() { e.end(pingTimeout) })
+	e.writing.Go(e.write)
+	return e, nil
+}
+
+// send queues packets; they are written in order, on the writer's goroutine.
+func (e *wireEngine) send(packets ...wirePacket) {
+	e.mu.Lock()
+	e.queue = append(e.queue, packets...)
+	e.mu.Unlock()
+	e.wakeWriter()
+}
+
+// leave ends the connection once everything queued is written, or after
+// leaveBound.
+func (e *wireEngine) leave() {
+	e.mu.Lock()
+	if e.leaving == nil {
+		e.leaving = time.AfterFunc(leaveBound, func() { e.end(clientDisconnect) })
+	}
+	e.mu.Unlock()
+	e.wakeWriter()
+}
+
+func (e *wireEngine) wakeWriter() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // it has been woken and has not looked yet
+	}
+}
+
+// write is the writer's goroutine.
+func (e *wireEngine) write() {
+	for {
+		select {
+		case <-e.wake:
+		case <-e.ended:
+			return
+		}
+		e.mu.Lock()
+		batch, leaving := e.queue, e.leaving != nil
+		e.queue = nil
+		e.mu.Unlock()
+		if len(batch) > 0 {
+			if err := e.transport.write(batch); err != nil {
+				e.end(transportError)
+				return
+			}
+		}
+		if leaving {
+			e.transport.farewell()
+			e.end(clientDisconnect)
+			return
+		}
+	}
+}
+
+// end ends the connection, for the reason that comes first.
+func (e *wireEngine) end(reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reason != "" {
+		return
+	}
+	e.reason = reason
+	close(e.ended)
+	e.silence.Stop()
+	if e.leaving != nil {
+		e.leaving.Stop()
+	}
+	e.transport.close()
+}
+
+// wait returns when the connection has ended and its writer is gone.
+func (e *wireEngine) wait() {
+	<-e.ended
+	e.writing.Wait()
+}
+
+// read hands every message to take, until the connection ends, and returns why it
+// did.
+func (e *wireEngine) read(take func(wirePacket) error) (reason string) {
+	packets, err := e.early, error(nil)
+	for {
+		for _, p := range packets {
+			if reason := e.handle(p, take); reason != "" {
+				e.end(reason)
+				break
+			}
+		}
+		if packets, err = e.transport.read(); err != nil {
+			e.end(endReason(err))
+			break
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.reason
+}
+
+// handle deals with one packet; a reason means that the connection has to end.
+func (e *wireEngine) handle(p wirePacket, take func(wirePacket) error) (reason string) {
+	if p.binary == nil && !strings.HasPrefix(p.text, messagePacket) {
+		return e.control(p.text)
+	}
+	if p.binary == nil {
+		p.text = p.text[len(messagePacket):]
+	}
+	if err := take(p); err != nil {
+		return parseError
+	}
+	return ""
+}
+
+func (e *wireEngine) control(packet string) (reason string) {
+	switch {
+	case packet == pingPacket:
+		e.silence.Reset(e.heartbeat)
+		e.send(wirePacket{text: pongPacket})
+	case packet == closePacket:
+		return transportClose
+	case packet == noopPacket:
+	default:
+		return transportError
+	}
+	return ""
+}
+
+// endReason tells an end (a close frame, or the connection closed) from a failure
+// (a reset, a frame that makes no sense), as the official client does.
+func endReason(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return transportClose
+	}
+	return transportError
+}

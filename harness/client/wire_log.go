@@ -1,0 +1,110 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"redial/harness/history"
+)
+
+// A Row is one message of a server's log, as a fresh client is given it.
+type Row struct {
+	Message string
+	// Offset is the row's id; 0 where the server sent none.
+	Offset int64
+}
+
+// sayDelay is how long after CONNECT was answered the sentinel is said. The Go
+// server answers before it knows the connection as connected, and closes it when
+// an event comes in between (servers/socket v3.0.2, namespace._doConnect: 30 times
+// in 900 without the delay). Clients under test get no such help.
+const sayDelay = 50 * time.Millisecond
+
+// ErrNoLog: what the reader said came back without an offset, so the server keeps
+// no log that a fresh client could be given.
+var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be read")
+
+// ReadLog reads a server's log, as a fresh client with offset 0 is given it,
+// without dropping anything, and returns the rows up to the sentinel in the
+// order in which they came, the sentinel's own last. The sentinel is a text that
+// nobody else says.
+//
+// It takes two clients, because a server may mix what it replays with what is
+// said meanwhile. The first says the sentinel and waits until it comes back: now
+// it is in the log. For the second it is the last row of the replay. A server
+// that gave the sentinel no offset keeps no log: that is ErrNoLog.
+//
+// When ctx ends first, or the connection ends once it was made, it returns what it
+// has and an error that says so. Anything else about the clients can be set in
+// change.
+func ReadLog(ctx context.Context, options Options, sentinel string, change ...func(*Wire)) ([]Row, error) {
+	rows, mark, err := readUntil(ctx, options, sentinel, true, change)
+	if err != nil {
+		return rows, err
+	}
+	if mark.Offset == 0 {
+		return nil, ErrNoLog
+	}
+	rows, mark, err = readUntil(ctx, options, sentinel, false, change)
+	if err != nil {
+		return rows, err
+	}
+	return append(rows, mark), nil
+}
+
+// readUntil opens a client and reads until it is shown the sentinel.
+func readUntil(ctx context.Context, options Options, sentinel string, say bool, change []func(*Wire)) (rows []Row, mark Row, err error) {
+	changed, events := make(chan struct{}, 1), history.NewRecorder()
+	options.ServerOffset = 0
+	options.Record = func(e history.Event) {
+		events.Add(e)
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	w := NewWire(options)
+	for _, f := range change {
+		f(w)
+	}
+	w.Raw = true
+	defer w.Close()
+	if err := w.Open(ctx); err != nil {
+		return nil, Row{}, err
+	}
+	progress := "the server was not reached"
+	var mayTalk <-chan time.Time
+	for seen := 0; ; {
+		for _, e := range events.Events(seen) {
+			seen++
+			switch e.Kind {
+			case history.Connected:
+				progress = "the message that marks the end of the log did not come back"
+				if say {
+					mayTalk = time.After(sayDelay)
+				}
+			case history.Acknowledged:
+				progress = "the message that marks the end of the log was accepted but did not come back"
+			case history.Refused:
+				return rows, Row{}, fmt.Errorf("reading the log: the server refused the message that marks its end: %s", e.Detail)
+			case history.Disconnected:
+				return rows, Row{}, fmt.Errorf("reading the log: the connection ended after %d rows: %s", len(rows), e.Detail)
+			case history.Shown:
+				row := Row{Message: e.Message, Offset: e.Offset}
+				if e.Message == sentinel {
+					return rows, row, nil
+				}
+				rows = append(rows, row)
+			}
+		}
+		select {
+		case <-changed:
+		case <-mayTalk:
+			w.Say(sentinel) // fails only when closed
+		case <-ctx.Done():
+			return rows, Row{}, fmt.Errorf("reading the log: %s (%w; %d rows so far)", progress, ctx.Err(), len(rows))
+		}
+	}
+}

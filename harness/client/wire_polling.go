@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+var errPolling = errors.New("polling failed")
+
+// separator stands between the packets of one polling payload.
+const separator = "\x1e"
+
+// A pollingTransport is HTTP long-polling, on net/http: one GET is always under
+// way, and one POST at a time. It never upgrades.
+type pollingTransport struct {
+	options Options
+	session string // set once the open packet is read, before anything else runs
+	client  *http.Client
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+func dialPolling(options Options) (wireTransport, error) {
+	t := &pollingTransport{options: options}
+	t.client = &http.Client{Transport: &http.Transport{DialContext: options.Dial, DisableCompression: true}}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t, nil
+}
+
+func (t *pollingTransport) read() ([]wirePacket, error) {
+	payload, err := t.request(http.MethodGet, "")
+	if err != nil {
+		return nil, err
+	}
+	var packets []wirePacket
+	for _, text := range strings.Split(payload, separator) {
+		p := wirePacket{text: text}
+		if encoded, isBinary := strings.CutPrefix(text, "b"); isBinary {
+			if p.binary, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+				return nil, err
+			}
+		}
+		packets = append(packets, p)
+	}
+	return packets, nil
+}
+
+func (t *pollingTransport) write(packets []wirePacket) error {
+	texts := make([]string, len(packets))
+	for i, p := range packets {
+		texts[i] = p.text
+		if p.binary != nil {
+			texts[i] = "b" + base64.StdEncoding.EncodeToString(p.binary)
+		}
+	}
+	_, err := t.request(http.MethodPost, strings.Join(texts, separator))
+	return err
+}
+
+func (t *pollingTransport) request(method, body string) (answer string, err error) {
+	address, err := engineURL(t.options.URL, "polling", t.session)
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(t.ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	}
+	response, err := t.client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("%w (%w)", errPolling, err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, messageBound))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w (%w)", errPolling, err)
+	case response.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("%w (%s)", errPolling, response.Status)
+	}
+	return string(data), nil
+}
+
+func (t *pollingTransport) farewell() { t.write([]wirePacket{{text: closePacket}}) }
+
+// close lets net/http's goroutines end; they do so within moments.
+func (t *pollingTransport) close() {
+	t.cancel()
+	t.client.CloseIdleConnections()
+}

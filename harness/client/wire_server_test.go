@@ -1,0 +1,307 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// These tests run over TCP, against the Go server.
+
+// chat is a server with a log in memory that does as a right server does:
+// it stores and emits, and replays and joins, under one lock.
+type chat struct {
+	io   *socket.Server
+	http *httptest.Server
+
+	mu   sync.Mutex
+	rows []string
+	// beforeReplay is called before the rows are replayed, without the lock.
+	beforeReplay func()
+}
+
+func newChat(t testing.TB) *chat {
+	t.Helper()
+	c := &chat{io: socket.NewServer(nil, nil)}
+	c.io.On("connection", func(args ...any) { c.serve(args[0].(*socket.Socket)) })
+	c.http = httptest.NewServer(c.io.ServeHandler(nil))
+	t.Cleanup(func() {
+		c.io.Close(nil)
+		c.http.CloseClientConnections()
+		c.http.Close()
+	})
+	return c
+}
+
+func (c *chat) serve(s *socket.Socket) {
+	s.On(contract.ChatEvent, func(args ...any) {
+		text, _ := args[0].(string)
+		acknowledge, _ := args[len(args)-1].(socket.Ack)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.say(text)
+		if acknowledge != nil {
+			acknowledge(nil, nil)
+		}
+	})
+	if c.beforeReplay != nil {
+		c.beforeReplay()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	offset, _ := s.Handshake().Auth[contract.AuthOffset].(float64)
+	for i := int(offset); i < len(c.rows); i++ {
+		s.Emit(contract.ChatEvent, c.rows[i], i+1)
+	}
+	s.Join("chat")
+}
+
+// say stores and emits under the lock.
+func (c *chat) say(text string) {
+	c.rows = append(c.rows, text)
+	c.io.To("chat").Emit(contract.ChatEvent, text, len(c.rows))
+}
+
+func (c *chat) options(name string, r *history.Recorder) Options {
+	return Options{Name: name, URL: c.http.URL, Record: r.Add, ReconnectDelay: 20 * time.Millisecond}
+}
+
+// eventually waits until the history holds what is asked for.
+func eventually(t testing.TB, r *history.Recorder, what string, holds func([]history.Event) bool) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		changed := r.Changed()
+		if holds(r.Events(0)) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("not within the bound: %s; history:\n%s", what, strings.Join(story(r), "\n"))
+		}
+	}
+}
+
+func shown(events []history.Event, client string) (texts []string) {
+	for _, e := range events {
+		if e.Kind == history.Shown && e.Client == client {
+			texts = append(texts, e.Message)
+		}
+	}
+	return texts
+}
+
+func count(events []history.Event, kind history.Kind) (n int) {
+	for _, e := range events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func eventuallyShows(t testing.TB, r *history.Recorder, client string, want ...string) {
+	t.Helper()
+	eventually(t, r, fmt.Sprintf("%s shows %v", client, want), func(events []history.Event) bool {
+		return slices.Equal(shown(events, client), want)
+	})
+}
+
+func TestWireChatsWithTheGoServer(t *testing.T) { chatsOver(t, "websocket") }
+
+func chatsOver(t *testing.T, transport string) {
+	c, r := newChat(t), history.NewRecorder()
+	c.rows = []string{"welcome"} // once it is shown, the server takes events; see sayDelay
+	options := c.options("ann", r)
+	options.Transports = []string{transport}
+	ann, bob := NewWire(options), NewWire(c.options("bob", r))
+	defer ann.Close()
+	defer bob.Close()
+	open(t, ann)
+	open(t, bob)
+	eventuallyShows(t, r, "ann", "welcome")
+	eventuallyShows(t, r, "bob", "welcome")
+	said := []string{"welcome", "<b>hello</b> & grüß dich \u2028", "안녕"}
+	say(t, ann, said[1:]...)
+	eventuallyShows(t, r, "bob", said...)
+	eventuallyShows(t, r, "ann", said...)
+	eventually(t, r, "both are acknowledged", func(e []history.Event) bool { return count(e, history.Acknowledged) == 2 })
+	if err := ann.Disconnect(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, bob, "while ann is away")
+	said = append(said, "while ann is away")
+	eventuallyShows(t, r, "bob", said...)
+	ann.Connect()
+	eventuallyShows(t, r, "ann", said...)
+}
+
+func TestWireReconnectsToTheGoServer(t *testing.T) {
+	c, r := newChat(t), history.NewRecorder()
+	options := c.options("ann", r)
+	conns := make(chan net.Conn, 10)
+	options.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			conns <- conn
+		}
+		return conn, err
+	}
+	w := NewWire(options)
+	defer w.Close()
+	open(t, w)
+	var want []string
+	for i := range 4 {
+		eventually(t, r, "ann is connected again", func(e []history.Event) bool { return count(e, history.Connected) == i+1 })
+		want = append(want, strconv.Itoa(i))
+		c.mu.Lock()
+		c.say(strconv.Itoa(i))
+		c.mu.Unlock()
+		eventuallyShows(t, r, "ann", want...)
+		conn := (<-conns).(*net.TCPConn)
+		conn.SetLinger(0) // a reset
+		conn.Close()
+		eventually(t, r, "ann has noticed", func(e []history.Event) bool { return count(e, history.Disconnected) == i+1 })
+	}
+}
+
+// Every goroutine that a client starts has ended when Close returns. (Polling is
+// looked at in a bubble, which knows of every goroutine.)
+func TestWireLeavesNoGoroutines(t *testing.T) {
+	c, r := newChat(t), history.NewRecorder()
+	var clients []*Wire
+	for i := range 20 {
+		clients = append(clients, NewWire(c.options(strconv.Itoa(i), r)))
+		open(t, clients[i])
+	}
+	eventually(t, r, "all are connected", func(e []history.Event) bool { return count(e, history.Connected) == len(clients) })
+	if own := ownGoroutines(); own != 2*len(clients) {
+		t.Errorf("%d goroutines for %d connected clients; want two each", own, len(clients))
+	}
+	for _, w := range clients {
+		w.Close()
+	}
+	if own := ownGoroutines(); own != 0 {
+		t.Errorf("%d goroutines are left", own)
+	}
+}
+
+// ownGoroutines counts the goroutines of clients. The Go server's stay out of it:
+// it leaks some of its own.
+func ownGoroutines() (n int) {
+	buffer := make([]byte, 16<<20)
+	for _, stack := range strings.Split(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
+		if strings.Contains(stack, "harness/client.(*wire") {
+			n++
+		}
+	}
+	return n
+}
+
+func within(t *testing.T, bound time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func messages(rows []Row) (texts []string) {
+	for _, row := range rows {
+		texts = append(texts, fmt.Sprintf("%s#%d", row.Message, row.Offset))
+	}
+	return texts
+}
+
+func TestReadLog(t *testing.T) {
+	c := newChat(t)
+	c.rows = []string{"one", "two", "two", "three"}
+	rows, err := ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "the end")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := messages(rows), []string{"one#1", "two#2", "two#3", "three#4", "the end#5"}; !slices.Equal(got, want) {
+		t.Errorf("rows %v; want %v", got, want)
+	}
+	// Read again: what was said last time is a row now, and all else is the same.
+	rows, err = ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "another end", func(w *Wire) { w.Keys = true })
+	if err != nil || len(rows) != 6 || rows[4].Message != "the end" {
+		t.Errorf("rows %v, error %v; want six", messages(rows), err)
+	}
+}
+
+// A server that emits what is said before it has replayed: the first client sees
+// the sentinel too early, and ReadLog is not fooled.
+func TestReadLogOfAServerThatMixes(t *testing.T) {
+	c := newChat(t)
+	c.rows = []string{"one", "two"}
+	first := true
+	c.beforeReplay = func() {
+		if first {
+			first = false
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.rows = append(c.rows, "the end")
+			c.io.Emit(contract.ChatEvent, "the end", 3)
+		}
+	}
+	rows, err := ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "the end")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := messages(rows), []string{"one#1", "two#2", "the end#3"}; !slices.Equal(got, want) {
+		t.Errorf("rows %v; want %v", got, want)
+	}
+}
+
+// BenchmarkWireBroadcast has 1,000 clients receive broadcasts of one message.
+func BenchmarkWireBroadcast(b *testing.B) {
+	const clients = 1000
+	c := newChat(b)
+	var received, connected sync.WaitGroup
+	connected.Add(clients)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range clients {
+		options := Options{Name: strconv.Itoa(i), URL: c.http.URL, Record: func(e history.Event) {
+			switch e.Kind {
+			case history.Connected:
+				connected.Done()
+			case history.Shown:
+				received.Done()
+			}
+		}}
+		w := NewWire(options)
+		defer w.Close()
+		if err := w.Open(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	connected.Wait()
+	runtime.GC()
+	runtime.ReadMemStats(&after) // both ends of each connection
+	b.ResetTimer()
+	for range b.N {
+		received.Add(clients)
+		c.mu.Lock()
+		c.say("hello everyone")
+		c.mu.Unlock()
+		received.Wait()
+	}
+	b.ReportMetric(float64(b.N)*clients/b.Elapsed().Seconds(), "messages/s")
+	b.StopTimer() // closing the clients is not measured
+	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/clients/1024, "KB/connection")
+}

@@ -1,0 +1,126 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// A webSocketTransport is one WebSocket, on gobwas/ws: it leaves goroutines and
+// buffers to its user, and one packet is one frame written at once, which is what
+// the network counts and cuts between.
+type webSocketTransport struct {
+	conn   net.Conn
+	reader *wsutil.Reader
+}
+
+func dialWebSocket(ctx context.Context, options Options) (wireTransport, error) {
+	address, err := engineURL(options.URL, "websocket", "")
+	if err != nil {
+		return nil, err
+	}
+	dialer := ws.Dialer{NetDial: options.Dial}
+	conn, buffered, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(address, "http"))
+	if err != nil {
+		return nil, err
+	}
+	if buffered == nil { // otherwise frames came along with the answer
+		buffered = bufio.NewReaderSize(conn, 1024)
+	}
+	reader := wsutil.NewClientSideReader(buffered)
+	reader.CheckUTF8 = true
+	reader.MaxMessageSize = messageBound
+	t := &webSocketTransport{conn: conn, reader: reader}
+	reader.OnIntermediate = t.control
+	return t, nil
+}
+
+// engineURL is where an Engine.IO connection goes; see the protocol's handshake.
+func engineURL(server, transport, session string) (string, error) {
+	address, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	address.Path = "/socket.io/"
+	address.RawQuery = "EIO=4&transport=" + transport
+	if session != "" {
+		address.RawQuery += "&sid=" + url.QueryEscape(session)
+	}
+	return address.String(), nil
+}
+
+func (t *webSocketTransport) read() ([]wirePacket, error) {
+	for {
+		header, err := t.reader.NextFrame()
+		if err != nil {
+			return nil, err
+		}
+		if header.OpCode.IsControl() {
+			if err := t.control(header, t.reader); err != nil {
+				return nil, err
+			}
+			if err := t.reader.Discard(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		data, err := io.ReadAll(t.reader)
+		switch {
+		case err != nil:
+			return nil, err
+		case header.OpCode == ws.OpBinary:
+			return []wirePacket{{binary: data}}, nil
+		}
+		return []wirePacket{{text: string(data)}}, nil
+	}
+}
+
+// control answers the WebSocket's own pings and its close frame. The answer to the
+// latter has a bound, and may fail: who says goodbye may have gone, or not read.
+func (t *webSocketTransport) control(header ws.Header, body io.Reader) error {
+	handler := wsutil.ControlHandler{
+		Src: body, Dst: t.conn, State: ws.StateClientSide, DisableSrcCiphering: true,
+	}
+	if header.OpCode != ws.OpClose {
+		return handler.Handle(header)
+	}
+	t.conn.SetWriteDeadline(time.Now().Add(leaveBound))
+	handler.Handle(header)
+	return io.EOF
+}
+
+// write returns no error: the reader is told of the same end, after whatever was
+// still on its way.
+func (t *webSocketTransport) write(packets []wirePacket) error {
+	for _, p := range packets {
+		frame := ws.NewTextFrame([]byte(p.text))
+		if p.binary != nil {
+			frame = ws.NewBinaryFrame(append([]byte(nil), p.binary...)) // masked in place
+		}
+		if !t.writeFrame(frame) {
+			break
+		}
+	}
+	return nil
+}
+
+func (t *webSocketTransport) writeFrame(frame ws.Frame) bool {
+	data, err := ws.CompileFrame(ws.MaskFrameInPlace(frame))
+	if err == nil {
+		_, err = t.conn.Write(data)
+	}
+	return err == nil
+}
+
+func (t *webSocketTransport) farewell() {
+	t.writeFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
+}
+
+func (t *webSocketTransport) close() { t.conn.Close() }

@@ -1,0 +1,271 @@
+package plan
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Passed is one frame that a network passed on in a run: what a fault can be
+// aimed at in the next one.
+type Passed struct {
+	// Client is the one on whose link it passed.
+	Client string `json:"client"`
+	// Connection is the link's n-th connection, from 1.
+	Connection int `json:"connection"`
+	// Direction is the way it went.
+	Direction Direction `json:"direction"`
+	// Number counts the frames of the connection in that direction, from 1.
+	Number int `json:"number"`
+}
+
+// Sweep lists the kinds that a sweep tries at every frame.
+var Sweep = []FaultKind{Cut, Reset, HalfOpen, Switch, Crash, Restart, RefreshPage}
+
+// Points lists the faults that a sweep of p tries, one at a time: at every frame
+// (in the order given), before it and after it, every kind. A link breaks at its
+// own frames, a page is loaded again at the frames of its own link, and the server
+// goes down at anybody's. No kinds means [Sweep].
+//
+// Frames of who is no client of p (the lab's own reader) are left out, and a frame
+// named twice counts once. A kind that is not in Sweep, and a frame without a
+// connection, a direction or a number, are mistakes of the caller's: Points panics.
+func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
+	points := pointsOf(p, frames, kinds)
+	faults := make([]Fault, len(points))
+	for i, at := range points {
+		faults[i] = at.within
+	}
+	return faults
+}
+
+// Singles yields p with one fault more, once for each of [Points]. The plans share
+// p's clients and script, which must not be changed meanwhile.
+//
+// On a plan that has a fault already, and with the frames of a run in which it
+// fired, Singles aims at what came after that fault as well, which [Pairs] cannot.
+func Singles(p Plan, frames []Passed, kinds []FaultKind) iter.Seq[Plan] {
+	return func(yield func(Plan) bool) {
+		for _, f := range Points(p, frames, kinds) {
+			if !yield(p.with(f)) {
+				return
+			}
+		}
+	}
+}
+
+// Pairs yields p with two faults more: every two of [Points], without regard to
+// their order; or, where there are more than most, that many of them, drawn with
+// the seed and spread evenly over all. With most zero or less there is no bound.
+//
+// After the first fault the client is on another connection. So the later fault
+// counts its client's frames over the whole run, and not those of a connection. It
+// never fires in a run that is over before its frame comes.
+func Pairs(p Plan, frames []Passed, kinds []FaultKind, most int, seed uint64) iter.Seq[Plan] {
+	return func(yield func(Plan) bool) {
+		points := pointsOf(p, frames, kinds)
+		for number := range sample(CountPairs(len(points)), most, seed) {
+			first, second := pair(number)
+			if !yield(p.with(points[first].within, points[second].overall)) {
+				return
+			}
+		}
+	}
+}
+
+// CountPairs is how many pairs there are of so many points.
+func CountPairs(points int) int { return points * (points - 1) / 2 }
+
+// sample yields the numbers from 0 below total, in order; or, where there are more
+// than most, one at random from each of most even parts.
+func sample(total, most int, seed uint64) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if most <= 0 || most > total {
+			most = total
+		}
+		random := rand.New(rand.NewPCG(seed, 'p'))
+		start := 0
+		for n := 1; n <= most; n++ {
+			// total/most·n in whole numbers, without a product that might overflow.
+			end := total/most*n + total%most*n/most
+			if !yield(start + random.IntN(end-start)) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// pair is the pair of points with the number, from 0: (0,1), (0,2), (1,2), (0,3), …
+func pair(number int) (first, second int) {
+	second = int((1 + math.Sqrt(1+8*float64(number))) / 2)
+	for CountPairs(second) > number { // the root was rounded
+		second--
+	}
+	for CountPairs(second+1) <= number {
+		second++
+	}
+	return number - CountPairs(second), second
+}
+
+// A point is one place to break, aimed at in two ways.
+type point struct {
+	within  Fault // counts the frames of one connection
+	overall Fault // counts those of the whole run
+}
+
+func pointsOf(p Plan, frames []Passed, kinds []FaultKind) []point {
+	if len(kinds) == 0 {
+		kinds = Sweep
+	}
+	var points []point
+	for _, frame := range aims(p, frames) {
+		for _, after := range []bool{false, true} {
+			for _, kind := range kinds {
+				points = append(points, point{
+					within:  aim(kind, frame.within, after),
+					overall: aim(kind, frame.overall, after),
+				})
+			}
+		}
+	}
+	return points
+}
+
+// aimed is a frame, counted in two ways.
+type aimed struct{ within, overall Frame }
+
+// aims turns the frames that passed into frames to wait for.
+func aims(p Plan, frames []Passed) []aimed {
+	type way struct {
+		client    string
+		direction Direction
+	}
+	known := p.clientNames()
+	seen := map[Passed]bool{}
+	count := map[way]int{}
+	var list []aimed
+	for _, f := range frames {
+		if f.Connection < 1 || f.Number < 1 || f.Direction != Up && f.Direction != Down {
+			panic(fmt.Sprintf("plan: a frame that passed has no place: %+v", f))
+		}
+		if !known[f.Client] || seen[f] {
+			continue
+		}
+		seen[f] = true
+		on := way{f.Client, f.Direction}
+		count[on]++
+		list = append(list, aimed{
+			within:  Frame{Client: f.Client, Direction: f.Direction, Number: f.Number, Connection: f.Connection},
+			overall: Frame{Client: f.Client, Direction: f.Direction, Number: count[on]},
+		})
+	}
+	return list
+}
+
+// aim makes the fault of the kind at a frame. What breaks a link or a page breaks
+// that of the frame's client, and the frame need not name it again.
+func aim(kind FaultKind, at Frame, after bool) Fault {
+	if !slices.Contains(Sweep, kind) {
+		panic(fmt.Sprintf("plan: %q is not a kind to sweep with; there are %v", kind, Sweep))
+	}
+	at.After = after
+	f := Fault{Kind: kind, Client: at.Client, At: at}
+	switch {
+	case f.IsLink():
+		f.At.Client = ""
+	case kind != RefreshPage:
+		f.Client = "" // the server belongs to everyone
+	}
+	return f
+}
+
+func (p Plan) clientNames() map[string]bool {
+	names := map[string]bool{}
+	for _, c := range p.Clients {
+		names[c.Name] = true
+	}
+	return names
+}
+
+// with returns p with more faults, in a slice of its own.
+func (p Plan) with(more ...Fault) Plan {
+	p.Faults = slices.Concat(p.Faults, more)
+	return p
+}
+
+// Name says which fault an armed one is, for a person: "cut before frame 7 down of
+// bob's connection 1".
+func (f Fault) Name() string {
+	at := f.At.withDefaults()
+	on := at.Client
+	if on == "" {
+		on = f.Client
+	}
+	kind := string(f.Kind)
+	if f.Client != "" && f.Client != on {
+		kind += " of " + possessive(f.Client)
+		if f.IsLink() {
+			kind += " link"
+		} else {
+			kind += " page"
+		}
+	}
+	switch f.Kind {
+	case Delay:
+		kind += " of " + time.Duration(f.Delay).String()
+	case Limit:
+		kind += fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond)
+	}
+	if f.For > 0 {
+		kind += " for " + time.Duration(f.For).String()
+	}
+	when := "before"
+	if at.After {
+		when = "after"
+	}
+	return fmt.Sprintf("%s %s frame %d %s%s of %s", kind, when, at.Number, at.Direction, at.matching(), at.place(on))
+}
+
+// Name names the plan's faults, as a report lists the points of a sweep.
+func (p Plan) Name() string {
+	if len(p.Faults) == 0 {
+		return "no fault"
+	}
+	names := make([]string, len(p.Faults))
+	for i, f := range p.Faults {
+		names[i] = f.Name()
+	}
+	return strings.Join(names, " and ")
+}
+
+// withDefaults fills in what the zero value stands for.
+func (at Frame) withDefaults() Frame {
+	if at.Direction == "" {
+		at.Direction = Up
+	}
+	if at.Number == 0 {
+		at.Number = 1
+	}
+	return at
+}
+
+// matching says what the frame must begin with, if it must.
+func (at Frame) matching() string {
+	if at.Match == "" {
+		return ""
+	}
+	return " that begins with " + quoted(at.Match)
+}
+
+// place is where the frame is counted, on the link of the client.
+func (at Frame) place(on string) string {
+	if at.Connection > 0 {
+		return fmt.Sprintf("%s connection %d", possessive(on), at.Connection)
+	}
+	return possessive(on) + " link"
+}

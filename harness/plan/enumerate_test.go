@@ -1,0 +1,267 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var threeClients = []Client{{Name: "alice"}, {Name: "bob"}, {Name: "carol", Kind: Wire}}
+
+// passedFrames draws what a run may have passed: no frame twice, each connection's
+// numbers in order, connections and clients mixed.
+func passedFrames(clients ...string) *rapid.Generator[[]Passed] {
+	return rapid.Custom(func(t *rapid.T) []Passed {
+		last := map[Passed]int{}
+		var frames []Passed
+		for range rapid.IntRange(0, 12).Draw(t, "frames") {
+			on := Passed{
+				Client:     rapid.SampledFrom(clients).Draw(t, "client"),
+				Connection: rapid.IntRange(1, 3).Draw(t, "connection"),
+				Direction:  rapid.SampledFrom([]Direction{Up, Down}).Draw(t, "direction"),
+			}
+			last[on]++
+			number := last[on]
+			on.Number = number
+			frames = append(frames, on)
+		}
+		return frames
+	})
+}
+
+func ofClients(frames []Passed, names ...string) int {
+	n := 0
+	for _, f := range frames {
+		if slices.Contains(names, f.Client) {
+			n++
+		}
+	}
+	return n
+}
+
+// distinct checks that every plan is valid and that no two say the same.
+func distinct(t rapid.TB, plans []Plan) {
+	seen, names := map[string]bool{}, map[string]bool{}
+	for _, p := range plans {
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := json.Marshal(p.Faults)
+		if seen[string(text)] || names[p.Name()] {
+			t.Fatalf("twice: %s %s", p.Name(), text)
+		}
+		seen[string(text)], names[p.Name()] = true, true
+	}
+}
+
+func TestSinglesAreEveryFaultOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		frames := passedFrames("alice", "bob", "reader").Draw(t, "passed")
+		kinds := Sweep[:rapid.IntRange(1, len(Sweep)).Draw(t, "kinds")]
+		p := Plan{Seed: 3, Clients: threeClients, Script: []Step{{Do: Open, Client: "alice"}}}
+		plans := slices.Collect(Singles(p, frames, kinds))
+		distinct(t, plans)
+		if want := ofClients(frames, "alice", "bob") * 2 * len(kinds); len(plans) != want {
+			t.Fatalf("%d plans, want %d", len(plans), want)
+		}
+		for _, single := range plans {
+			faults := single.Faults
+			single.Faults = nil
+			if len(faults) != 1 || !reflect.DeepEqual(single, p) {
+				t.Fatalf("not p with one fault: %+v", single)
+			}
+		}
+	})
+}
+
+func TestPairsAreEveryTwoPointsOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		frames := passedFrames("alice", "bob").Draw(t, "passed")
+		p := Plan{Clients: threeClients}
+		points := len(Points(p, frames, Sweep[:2]))
+		plans := slices.Collect(Pairs(p, frames, Sweep[:2], 0, 1))
+		distinct(t, plans)
+		if len(plans) != points*(points-1)/2 || len(plans) != CountPairs(points) {
+			t.Fatalf("%d pairs of %d points", len(plans), points)
+		}
+		for _, two := range plans {
+			if len(two.Faults) != 2 || two.Faults[0].At.Connection == 0 || two.Faults[1].At.Connection != 0 {
+				t.Fatalf("the first is to count one connection's frames, the second all: %s", two.Name())
+			}
+		}
+	})
+}
+
+func TestPairsSampleIsBoundedSpreadAndSeeded(t *testing.T) {
+	p := Plan{Clients: threeClients}
+	var frames []Passed
+	for n := range 200 {
+		frames = append(frames, Passed{Client: "bob", Connection: 1, Direction: Down, Number: n + 1})
+	}
+	draw := func(seed uint64) []Plan { return slices.Collect(Pairs(p, frames, nil, 300, seed)) }
+	plans := draw(1)
+	if len(plans) != 300 {
+		t.Fatalf("%d pairs, want 300", len(plans))
+	}
+	distinct(t, plans)
+	if !reflect.DeepEqual(plans, draw(1)) {
+		t.Error("the same seed drew other pairs")
+	}
+	if reflect.DeepEqual(plans, draw(2)) {
+		t.Error("another seed drew the same pairs")
+	}
+	first, last := plans[0].Faults[1].At.Number, plans[299].Faults[1].At.Number
+	if first > 30 || last < 195 {
+		t.Errorf("the second fault is at frames %d to %d of 200: not spread over all", first, last)
+	}
+	if got := slices.Collect(Pairs(p, frames[:1], Sweep[:1], 300, 1)); len(got) != 1 {
+		t.Errorf("%d pairs of two points, want the one there is", len(got))
+	}
+}
+
+func TestSampleTakesOneOfEachPart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		total := rapid.IntRange(0, 200).Draw(t, "total")
+		most := rapid.IntRange(-1, 250).Draw(t, "most")
+		numbers := slices.Collect(sample(total, most, rapid.Uint64().Draw(t, "seed")))
+		want := total
+		if most > 0 {
+			want = min(most, total)
+		}
+		if len(numbers) != want || !slices.IsSorted(numbers) || len(slices.Compact(numbers)) != want {
+			t.Fatalf("%d of %d: %v", most, total, numbers)
+		}
+		for i, n := range numbers {
+			if n < i*total/want || n >= (i+1)*total/want {
+				t.Fatalf("%d is not of part %d of %d: %v", n, i+1, want, numbers)
+			}
+		}
+	})
+}
+
+func TestPairNumbersAreExactWhereFloatsAreNot(t *testing.T) {
+	for _, second := range []int{1, 2, 3, 94906265, 94906266, 94906267, 1 << 30} {
+		for _, first := range []int{0, second - 1} {
+			if a, b := pair(CountPairs(second) + first); a != first || b != second {
+				t.Errorf("pair (%d,%d) came back as (%d,%d)", first, second, a, b)
+			}
+		}
+	}
+}
+
+func TestEnumerationIsLazyAndStops(t *testing.T) {
+	frames := []Passed{{Client: "bob", Connection: 1, Direction: Up, Number: 1}}
+	p := Plan{Clients: threeClients}
+	for _, all := range []func(func(Plan) bool){Singles(p, frames, nil), Pairs(p, frames, nil, 0, 1), Pairs(p, frames, nil, 5, 1)} {
+		n := 0
+		for range all {
+			if n++; n == 3 {
+				break
+			}
+		}
+		if n != 3 {
+			t.Errorf("stopped after %d, want 3", n)
+		}
+	}
+}
+
+func TestPairsCountTheSecondFaultOverTheRun(t *testing.T) {
+	frames := []Passed{
+		{"bob", 1, Down, 1}, {"bob", 1, Up, 1}, {"bob", 1, Down, 2}, {"alice", 1, Down, 1}, {"bob", 2, Down, 1},
+	}
+	var got []string
+	for p := range Pairs(Plan{Clients: threeClients}, frames, []FaultKind{Cut}, 0, 0) {
+		if first := p.Faults[0].At; first == (Frame{Direction: Down, Number: 2, Connection: 1}) && p.Faults[1].At.After {
+			got = append(got, p.Name())
+		}
+	}
+	want := []string{
+		"cut before frame 2 down of bob's connection 1 and cut after frame 2 down of bob's link",
+		"cut before frame 2 down of bob's connection 1 and cut after frame 1 down of alice's link",
+		"cut before frame 2 down of bob's connection 1 and cut after frame 3 down of bob's link",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestPointsAimAtTheRightOne(t *testing.T) {
+	points := Points(Plan{Clients: threeClients}, []Passed{{"bob", 1, Down, 7}, {"bob", 1, Down, 7}}, []FaultKind{Cut, Crash, RefreshPage})
+	at := Frame{Direction: Down, Number: 7, Connection: 1}
+	aimed, after, aimedAfter := at, at, at
+	aimed.Client, aimedAfter.Client = "bob", "bob"
+	after.After, aimedAfter.After = true, true
+	want := []Fault{
+		{Kind: Cut, Client: "bob", At: at}, {Kind: Crash, At: aimed}, {Kind: RefreshPage, Client: "bob", At: aimed},
+		{Kind: Cut, Client: "bob", At: after}, {Kind: Crash, At: aimedAfter}, {Kind: RefreshPage, Client: "bob", At: aimedAfter},
+	}
+	if !slices.Equal(points, want) {
+		t.Errorf("got  %+v\nwant %+v", points, want)
+	}
+}
+
+func TestPointsPanicOnMistakes(t *testing.T) {
+	good := Passed{"bob", 1, Down, 1}
+	for _, c := range []struct {
+		name  string
+		frame Passed
+		kind  FaultKind
+	}{
+		{"a kind that needs more", good, Limit},
+		{"no kind", good, "flood"},
+		{"no connection", Passed{"bob", 0, Down, 1}, Cut},
+		{"no direction", Passed{"bob", 1, "", 1}, Cut},
+		{"no number", Passed{"bob", 1, Down, 0}, Cut},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			Points(Plan{Clients: threeClients}, []Passed{c.frame}, []FaultKind{c.kind})
+		})
+	}
+}
+
+func TestFaultNames(t *testing.T) {
+	for _, c := range []struct {
+		fault Fault
+		want  string
+	}{
+		{Fault{Kind: Cut, Client: "bob", At: Frame{Direction: Down, Number: 7, Connection: 1}}, "cut before frame 7 down of bob's connection 1"},
+		{Fault{Kind: Cut, Client: "bob"}, "cut before frame 1 up of bob's link"},
+		{Fault{Kind: Crash, At: Frame{Client: "bob", Number: 2, After: true}}, "crash after frame 2 up of bob's link"},
+		{Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "bob", Connection: 2}}, "refresh before frame 1 up of bob's connection 2"},
+		{Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "alice"}}, "refresh of bob's page before frame 1 up of alice's link"},
+		{Fault{Kind: Switch, Client: "bob", At: Frame{Client: "alice"}}, "switch of bob's link before frame 1 up of alice's link"},
+		{Fault{Kind: Silence, Client: "bob", For: Duration(2e9)}, "silence for 2s before frame 1 up of bob's link"},
+		{Fault{Kind: Delay, Client: "bob", Delay: Duration(1e6), For: Duration(2e9)}, "delay of 1ms for 2s before frame 1 up of bob's link"},
+		{Fault{Kind: Limit, Client: "bob", BytesPerSecond: 9}, "limit to 9 bytes a second before frame 1 up of bob's link"},
+		{Fault{Kind: Cut, Client: "bob", At: Frame{Match: `42["`}}, "cut before frame 1 up that begins with `42[\"` of bob's link"},
+	} {
+		if got := c.fault.Name(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	if got := (Plan{}).Name(); got != "no fault" {
+		t.Errorf("a plan without faults is named %q", got)
+	}
+}
+
+func ExampleSingles() {
+	p := Plan{Clients: []Client{{Name: "bob"}}}
+	passed := []Passed{{Client: "bob", Connection: 1, Direction: Down, Number: 7}}
+	for single := range Singles(p, passed, []FaultKind{Cut, Crash}) {
+		fmt.Println(single.Name())
+	}
+	// Output:
+	// cut before frame 7 down of bob's connection 1
+	// crash before frame 7 down of bob's connection 1
+	// cut after frame 7 down of bob's connection 1
+	// crash after frame 7 down of bob's connection 1
+}

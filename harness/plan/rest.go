@@ -1,0 +1,195 @@
+package plan
+
+import "fmt"
+
+// ValidateRest returns the first reason why the plan cannot be played to its end
+// and come to rest there, as one line. It asks for more than [Plan.Validate]: a
+// page is open before something is said on it, what breaks is there to be broken,
+// and at the end every fault is healed or heals by itself, the server is up, nobody
+// chatters, and every page that is open may be connected.
+//
+// It reads the script as it stands, without a clock: what a frame or a For sets
+// off may come at any time, and is taken to be in nobody's way.
+func (p Plan) ValidateRest() error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	p = p.WithFaultIDs()
+	s := stage{serverUp: true, people: map[string]*presence{}, faults: map[string]bool{}}
+	for _, c := range p.Clients {
+		s.people[c.Name] = &presence{name: c.Name}
+	}
+	for _, f := range p.Faults {
+		s.arm(f)
+	}
+	for i, step := range p.Script {
+		if err := s.play(step); err != nil {
+			return fmt.Errorf("plan: step %d: %w", i+1, err)
+		}
+	}
+	if err := s.atRest(p.Clients); err != nil {
+		return fmt.Errorf("plan: at the end %w", err)
+	}
+	return nil
+}
+
+// stage is how things stand between two steps of a script.
+type stage struct {
+	serverUp bool
+	people   map[string]*presence
+	faults   map[string]bool // the IDs of those armed or injected so far
+}
+
+// presence is how things stand with one client.
+type presence struct {
+	name     string
+	open     bool
+	chatters bool
+	left     bool // by its own Disconnect
+	out      bool // an Outage is on until Heal
+	silent   bool // a Silence is on until Heal
+	unhealed bool // something is on, or may come on, until Heal
+	heals    bool // something may be on that heals by itself
+}
+
+// play does one step, or says why it cannot be done.
+func (s *stage) play(step Step) error {
+	switch step.Do {
+	case StopServer, KillServer, StartServer:
+		return s.turnServer(step.Do)
+	case Arm:
+		s.arm(*step.Fault)
+		return nil
+	case Break:
+		s.faults[step.Fault.ID] = true
+		return s.inject(*step.Fault)
+	case AwaitFault:
+		if !s.faults[step.Text] {
+			return fmt.Errorf("waits for the fault %q, which is not there", step.Text)
+		}
+		return nil
+	case Wait, Settle:
+		return nil
+	}
+	if step.Client == "" {
+		return s.awaitEveryone(step.Do)
+	}
+	return s.act(step, s.people[step.Client])
+}
+
+func (s *stage) turnServer(do Action) error {
+	up := do == StartServer
+	if s.serverUp == up {
+		return fmt.Errorf("%s, and it is so already", do)
+	}
+	s.serverUp = up
+	return nil
+}
+
+func (s *stage) awaitEveryone(do Action) error {
+	for _, c := range s.people {
+		if do == AwaitConnected && c.open && !s.reaches(c) {
+			return fmt.Errorf("waits for everyone to be connected, which not everyone can be")
+		}
+	}
+	return nil
+}
+
+// reaches tells whether the client can get through to the server.
+func (s *stage) reaches(c *presence) bool {
+	return s.serverUp && !c.out && !c.silent && !c.left
+}
+
+// act is a step of one client's.
+func (s *stage) act(step Step, c *presence) error {
+	switch {
+	case step.Do == Open && c.open:
+		return fmt.Errorf("opens the page of %q, which is open", c.name)
+	case step.Do != Open && !c.open:
+		return fmt.Errorf("%s by %q, whose page is not open", step.Do, c.name)
+	case step.Do == Quiet && !c.chatters:
+		return fmt.Errorf("quiet by %q, who does not chatter", c.name)
+	case step.Do != Quiet && c.chatters && (step.Do == Chatter || step.Do == Refresh || step.Do == Close):
+		return fmt.Errorf("%s by %q, who still chatters", step.Do, c.name)
+	}
+	switch step.Do {
+	case Open, Refresh:
+		c.open, c.left = true, false
+		if !s.reaches(c) {
+			return fmt.Errorf("%s by %q, who cannot reach the server", step.Do, c.name)
+		}
+	case AwaitConnected:
+		if !s.reaches(c) {
+			return fmt.Errorf("waits for %q to be connected, who cannot be", c.name)
+		}
+	case Close:
+		c.open = false
+	case Chatter, Quiet:
+		c.chatters = step.Do == Chatter
+	case Disconnect, Connect:
+		c.left = step.Do == Disconnect
+	}
+	return nil
+}
+
+// arm notes a fault that may fire from now on.
+func (s *stage) arm(f Fault) {
+	s.faults[f.ID] = true
+	if c := s.people[f.Client]; f.lasts() {
+		c.unhealed = c.unhealed || f.For == 0
+		c.heals = c.heals || f.For > 0
+	}
+}
+
+// inject does a Break, or says why there is nothing to break.
+func (s *stage) inject(f Fault) error {
+	c := s.people[f.Client]
+	switch f.Kind {
+	case Crash, Restart:
+		if !s.serverUp {
+			return fmt.Errorf("%s of a server that is not up", f.Kind)
+		}
+	case RefreshPage:
+		return s.act(Step{Do: Refresh, Client: f.Client}, c)
+	case Cut, Reset, HalfOpen, Switch:
+		if !c.open || c.out || c.left || !s.serverUp {
+			return fmt.Errorf("%s of the link of %q, who has no connection", f.Kind, f.Client)
+		}
+	case Heal:
+		if !c.unhealed && !c.heals {
+			return fmt.Errorf("heal on the link of %q, where nothing is broken", f.Client)
+		}
+		c.unhealed, c.heals, c.out, c.silent = false, false, false, false
+	default:
+		s.arm(f)
+		c.out = f.For == 0 && f.Kind == Outage || c.out && f.Kind != Outage
+		c.silent = f.For == 0 && f.Kind == Silence || c.silent && f.Kind != Silence
+	}
+	return nil
+}
+
+func (s *stage) atRest(clients []Client) error {
+	if !s.serverUp {
+		return fmt.Errorf("the server is not up")
+	}
+	for _, client := range clients {
+		switch c := s.people[client.Name]; {
+		case c.unhealed:
+			return fmt.Errorf("the link of %q is not healed", c.name)
+		case c.chatters:
+			return fmt.Errorf("%q still chatters", c.name)
+		case c.open && c.left:
+			return fmt.Errorf("%q stays disconnected", c.name)
+		}
+	}
+	return nil
+}
+
+// lasts tells whether the fault is a state of the link, that has to be healed.
+func (f Fault) lasts() bool {
+	switch f.Kind {
+	case Silence, Outage, Delay, Limit:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,491 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Shrink returns the smallest plan that it finds for which fails still is true: it
+// takes away faults, then clients with all that is theirs, then steps, then lowers
+// counts, times and frame numbers, and begins again until nothing more can go. From
+// the result no single fault, client or step can be taken away (with the awaits for
+// it), unless the budget or ctx ended the search early.
+//
+// p is a plan that fails. fails is called at most budget times, never twice with
+// the same plan, and only with valid plans; where p passes [Plan.ValidateRest],
+// with such as pass it too, so that a lost message is not shrunk into a link that
+// nobody heals. It must answer the same for the same plan. An answer that comes
+// when ctx is done does not count. Faults keep the IDs that [Plan.WithFaultIDs]
+// gives them.
+//
+// The method is delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
+// Failure-Inducing Input", 2002) over the plan's own parts. It is not rapid's: that
+// shrinks what its generators drew, and not a plan that was saved or enumerated.
+func Shrink(ctx context.Context, p Plan, fails func(Plan) bool, budget int) Plan {
+	p = p.WithFaultIDs()
+	s := &shrinker{ctx: ctx, fails: fails, budget: budget, best: p, tried: map[string]bool{}}
+	s.rests = p.ValidateRest() == nil
+	s.tried[key(p)] = true
+	passes := []func(){s.faults, s.clients, s.moves, s.steps, s.talk, s.counts, s.times, s.frames}
+	for smaller := true; smaller && !s.over(); {
+		before := key(s.best)
+		for _, pass := range passes {
+			pass()
+		}
+		smaller = key(s.best) != before
+	}
+	return s.best
+}
+
+// shrinker looks for a smaller plan than best.
+type shrinker struct {
+	ctx    context.Context
+	fails  func(Plan) bool
+	budget int
+	best   Plan
+	rests  bool // the plan to begin with comes to rest, and so must every other
+	tried  map[string]bool
+}
+
+func key(p Plan) string {
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic("plan: a plan that cannot be written as JSON: " + err.Error())
+	}
+	return string(text)
+}
+
+func (s *shrinker) over() bool { return s.budget <= 0 || s.ctx.Err() != nil }
+
+// try makes the candidate the best plan if it still fails.
+func (s *shrinker) try(candidate Plan) bool {
+	if s.over() || candidate.Validate() != nil || s.rests && candidate.ValidateRest() != nil {
+		return false
+	}
+	k := key(candidate)
+	if s.tried[k] {
+		return false
+	}
+	s.tried[k] = true
+	s.budget--
+	if !s.fails(candidate) || s.ctx.Err() != nil {
+		return false
+	}
+	s.best = candidate
+	return true
+}
+
+// ---- taking parts away
+
+// reduce takes away as many of the units 0 to count-1 as it can: ever smaller runs
+// of them, down to single ones. build makes the plan that is left with only some
+// units of the plan that was the best when reduce began.
+func (s *shrinker) reduce(count int, build func(kept map[int]bool) Plan) {
+	kept := make([]int, count)
+	for i := range kept {
+		kept[i] = i
+	}
+	for size := count; size > 0; size /= 2 {
+		for start := 0; start < len(kept) && !s.over(); {
+			end := min(start+size, len(kept))
+			fewer := slices.Delete(slices.Clone(kept), start, end)
+			if s.try(build(setOf(fewer))) {
+				kept = fewer
+			} else {
+				start = end
+			}
+		}
+	}
+}
+
+func setOf(numbers []int) map[int]bool {
+	set := make(map[int]bool, len(numbers))
+	for _, n := range numbers {
+		set[n] = true
+	}
+	return set
+}
+
+// faults takes away what breaks: armed faults, and steps that break something with
+// the steps that mend it.
+func (s *shrinker) faults() {
+	base := s.best
+	armed := len(base.Faults)
+	var breaking [][]int
+	for _, unit := range unitsOf(base.Script) {
+		if breaks(base.Script[unit[0]]) {
+			breaking = append(breaking, unit)
+		}
+	}
+	s.reduce(armed+len(breaking), func(kept map[int]bool) Plan {
+		gone := map[int]bool{}
+		for i, unit := range breaking {
+			if !kept[armed+i] {
+				gone = add(gone, unit)
+			}
+		}
+		return base.filter(
+			func(i int, _ Fault) bool { return kept[i] },
+			func(i int, _ Step) bool { return !gone[i] })
+	})
+}
+
+func breaks(step Step) bool {
+	switch step.Do {
+	case Break, Arm, StopServer, KillServer:
+		return true
+	}
+	return false
+}
+
+func add(set map[int]bool, numbers []int) map[int]bool {
+	for _, n := range numbers {
+		set[n] = true
+	}
+	return set
+}
+
+// clients takes away clients, with their steps and what breaks at them.
+func (s *shrinker) clients() {
+	base := s.best
+	s.reduce(len(base.Clients), func(kept map[int]bool) Plan {
+		stays := map[string]bool{"": true}
+		p := base
+		p.Clients = nil
+		for i, c := range base.Clients {
+			if kept[i] {
+				stays[c.Name] = true
+				p.Clients = append(p.Clients, c)
+			}
+		}
+		hits := func(f Fault) bool { return !stays[f.Client] || !stays[f.At.Client] }
+		return p.filter(
+			func(_ int, f Fault) bool { return !hits(f) },
+			func(_ int, step Step) bool {
+				return stays[step.Client] && (step.Fault == nil || !hits(*step.Fault))
+			})
+	})
+}
+
+// moves takes away steps together with those that belong to them.
+func (s *shrinker) moves() {
+	base := s.best
+	units := unitsOf(base.Script)
+	s.reduce(len(units), func(kept map[int]bool) Plan {
+		stay := map[int]bool{}
+		for i := range kept {
+			stay = add(stay, units[i])
+		}
+		return base.filter(
+			func(int, Fault) bool { return true },
+			func(i int, _ Step) bool { return stay[i] })
+	})
+}
+
+// steps takes away steps one by one, whatever they belong to.
+func (s *shrinker) steps() {
+	base := s.best
+	s.reduce(len(base.Script), func(kept map[int]bool) Plan {
+		return base.filter(
+			func(int, Fault) bool { return true },
+			func(i int, _ Step) bool { return kept[i] })
+	})
+}
+
+// filter returns the plan with the faults and steps that stay, in new slices, and
+// without the awaits for what is not there any more.
+func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Plan {
+	smaller := p
+	smaller.Faults, smaller.Script = nil, nil
+	for i, f := range p.Faults {
+		if fault(i, f) {
+			smaller.Faults = append(smaller.Faults, f)
+		}
+	}
+	for i, st := range p.Script {
+		if step(i, st) {
+			smaller.Script = append(smaller.Script, st)
+		}
+	}
+	before, after := p.offers(), smaller.offers()
+	smaller.Script = slices.DeleteFunc(smaller.Script, func(st Step) bool {
+		return before.gives(st) && !after.gives(st)
+	})
+	return smaller
+}
+
+// offer is what awaits may wait for: faults by ID, and steps that say something.
+type offer struct {
+	faults map[string]bool
+	said   []Step
+}
+
+func (p Plan) offers() offer {
+	o := offer{faults: map[string]bool{}}
+	for _, f := range p.Faults {
+		o.faults[f.ID] = true
+	}
+	for _, step := range p.Script {
+		if step.Fault != nil {
+			o.faults[step.Fault.ID] = true
+		}
+		if step.Do == Say || step.Do == Chatter {
+			o.said = append(o.said, step)
+		}
+	}
+	return o
+}
+
+// gives tells whether step awaits something by name that is there.
+func (o offer) gives(step Step) bool {
+	switch {
+	case step.Do == AwaitFault:
+		return o.faults[step.Text]
+	case step.Do == AwaitShown && step.Text != "":
+		return slices.ContainsFunc(o.said, func(said Step) bool { return said.says(step.Text) })
+	}
+	return false
+}
+
+// says tells whether the step says the text, perhaps among others.
+func (s Step) says(text string) bool {
+	if s.Do == Say && s.Count <= 1 {
+		return text == s.Text
+	}
+	number, ok := strings.CutPrefix(text, s.Text+" ")
+	n, err := strconv.Atoi(number)
+	return ok && err == nil && strconv.Itoa(n) == number && n >= 1 && (s.Count == 0 || n <= s.Count)
+}
+
+// last is the last text that the step says; of a chatter without end, there is none.
+func (s Step) last() string {
+	if s.Do == Say && s.Count <= 1 {
+		return s.Text
+	}
+	return s.numbered(s.Count)
+}
+
+// ---- which steps belong together
+
+// unitsOf sorts a script's steps into units, by index: a step that begins something
+// with the one that ends it and the awaits for it to be noticed. Every step is in
+// one unit.
+func unitsOf(script []Step) [][]int {
+	taken := make([]bool, len(script))
+	var units [][]int
+	for i, step := range script {
+		if taken[i] {
+			continue
+		}
+		unit := []int{i}
+		for j := i + 1; j < len(script); j++ {
+			if taken[j] {
+				continue
+			}
+			if ends(step, script[j]) {
+				unit = append(unit, j)
+				taken[j] = true
+				break
+			}
+			if starts(step, script[j]) {
+				break
+			}
+			if noticed(step, script[j]) {
+				unit = append(unit, j)
+				taken[j] = true
+			}
+		}
+		units = append(units, unit)
+	}
+	return units
+}
+
+// subject is whom a step is about; "" is the server, or everyone.
+func (s Step) subject() string {
+	if s.Fault != nil {
+		return s.Fault.Client
+	}
+	return s.Client
+}
+
+// ends tells whether the second step ends what the first has begun.
+func ends(first, second Step) bool {
+	if first.subject() != second.subject() {
+		return false
+	}
+	switch first.Do {
+	case Chatter:
+		return second.Do == Quiet
+	case Disconnect:
+		return second.Do == Connect
+	case StopServer, KillServer:
+		return second.Do == StartServer
+	case Break:
+		heals := second.Do == Break && second.Fault.Kind == Heal
+		return first.Fault.lasts() && first.Fault.For == 0 && heals
+	}
+	return false
+}
+
+// starts tells whether what comes after the second step is not the first's any
+// more: it begins the same again, or breaks the same.
+func starts(first, second Step) bool {
+	return first.subject() == second.subject() && (second.Do == first.Do || breaks(second))
+}
+
+// noticed tells whether the second step waits for what the first has done to be
+// noticed.
+func noticed(first, second Step) bool {
+	if second.Do != AwaitDisconnected {
+		return false
+	}
+	mine := second.Client == first.subject()
+	switch first.Do {
+	case Break, Arm, Disconnect:
+		return mine
+	case StopServer, KillServer:
+		return true
+	}
+	return false
+}
+
+// ---- making less of what is left
+
+// talk makes a chatter into a few messages said at once, which are easier to
+// follow.
+func (s *shrinker) talk() {
+	const few = 10
+	for i := 0; i < len(s.best.Script); i++ {
+		step := s.best.Script[i]
+		if step.Do != Chatter {
+			continue
+		}
+		p := s.best.clone()
+		p.replace(i, Step{Do: Say, Client: step.Client, Text: step.Text, Count: few})
+		quiet := slices.IndexFunc(p.Script[i:], func(other Step) bool { return ends(step, other) })
+		if quiet >= 0 {
+			p.Script = slices.Delete(p.Script, i+quiet, i+quiet+1)
+		}
+		s.try(p)
+	}
+}
+
+// counts lowers how many messages are said or awaited.
+func (s *shrinker) counts() {
+	for i, step := range s.best.Script {
+		s.lower(step.Count, func(p *Plan, n int) {
+			fewer := p.Script[i]
+			fewer.Count = n
+			p.replace(i, fewer)
+		})
+	}
+}
+
+// replace puts another step in place of the i-th. Who awaited a text that is not
+// said any more awaits the last one that is.
+func (p *Plan) replace(i int, by Step) {
+	was := p.Script[i]
+	p.Script[i] = by
+	if was.Do != Say && was.Do != Chatter {
+		return
+	}
+	for j, step := range p.Script {
+		if step.Do == AwaitShown && was.says(step.Text) && !by.says(step.Text) {
+			p.Script[j].Text = by.last()
+		}
+	}
+}
+
+// times shortens waits and lasting faults, to a figure that is easy to read.
+func (s *shrinker) times() {
+	for i := range s.best.Script {
+		s.shorten(func(p *Plan) *Duration { return &p.Script[i].For })
+		if s.best.Script[i].Fault == nil {
+			continue
+		}
+		s.shorten(func(p *Plan) *Duration { return &p.Script[i].Fault.For })
+		s.shorten(func(p *Plan) *Duration { return &p.Script[i].Fault.Delay })
+	}
+	for i := range s.best.Faults {
+		s.shorten(func(p *Plan) *Duration { return &p.Faults[i].For })
+		s.shorten(func(p *Plan) *Duration { return &p.Faults[i].Delay })
+	}
+}
+
+// shorten tries 1 ms, 2 ms, 5 ms, 10 ms, … up to what the time is now.
+func (s *shrinker) shorten(field func(*Plan) *Duration) {
+	now := *field(&s.best)
+	for tenfold := Duration(time.Millisecond); tenfold < now; tenfold *= 10 {
+		for _, d := range []Duration{tenfold, 2 * tenfold, 5 * tenfold} {
+			if d >= now {
+				return
+			}
+			p := s.best.clone()
+			*field(&p) = d
+			if s.try(p) {
+				return
+			}
+		}
+	}
+}
+
+// frames lowers the numbers of the frames, and of the connections, that faults wait
+// for.
+func (s *shrinker) frames() {
+	for i := range s.best.Faults {
+		s.earlier(func(p *Plan) *Frame { return &p.Faults[i].At })
+	}
+	for i := range s.best.Script {
+		if s.best.Script[i].Do == Arm {
+			s.earlier(func(p *Plan) *Frame { return &p.Script[i].Fault.At })
+		}
+	}
+}
+
+func (s *shrinker) earlier(at func(*Plan) *Frame) {
+	s.lower(at(&s.best).Number, func(p *Plan, n int) { at(p).Number = n })
+	s.lower(at(&s.best).Connection, func(p *Plan, n int) { at(p).Connection = n })
+}
+
+// lower looks for a smaller number than now, from 1 up: the first few one by one,
+// and if none of them will do, by halving what is left, which finds the smallest
+// where all above it fail too.
+func (s *shrinker) lower(now int, set func(*Plan, int)) {
+	const oneByOne = 4
+	try := func(n int) bool {
+		p := s.best.clone()
+		set(&p, n)
+		return s.try(p)
+	}
+	below := 0 // the greatest number known not to do
+	for n := 1; n < now && n <= oneByOne; n++ {
+		if try(n) {
+			return
+		}
+		below = n
+	}
+	for now-below > 1 && !s.over() {
+		if middle := below + (now-below)/2; try(middle) {
+			now = middle
+		} else {
+			below = middle
+		}
+	}
+}
+
+// clone copies the plan as deep as a shrinker changes it.
+func (p Plan) clone() Plan {
+	p.Faults = slices.Clone(p.Faults)
+	p.Script = slices.Clone(p.Script)
+	for i, step := range p.Script {
+		if step.Fault != nil {
+			f := *step.Fault
+			p.Script[i].Fault = &f
+		}
+	}
+	return p
+}

@@ -1,0 +1,255 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// longestQuote bounds what a story quotes of a text, in characters.
+const longestQuote = 60
+
+// Story tells a valid plan in words: a line for who takes part, one for each armed
+// fault, and one, numbered, for each step. Whatever names and texts hold, a line
+// stays a line. "Up" is from a client to the server, "down" the other way.
+func Story(p Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", cast(p.Clients))
+	for _, f := range p.Faults {
+		fmt.Fprintf(&b, "Armed: %s.\n", armed(f))
+	}
+	for i, s := range p.Script {
+		fmt.Fprintf(&b, "%d. %s.\n", i+1, s.words())
+	}
+	return b.String()
+}
+
+// cast is the sentence that says who takes part.
+func cast(clients []Client) string {
+	if len(clients) == 0 {
+		return "Nobody takes part."
+	}
+	kinds := []struct {
+		kind     Kind
+		one, all string
+	}{{Page, "a page", "pages"}, {Browser, "a browser", "browsers"}, {Wire, "a wire client", "wire clients"}}
+	var parts []string
+	for _, k := range kinds {
+		var names []string
+		for _, c := range clients {
+			if c.Kind == k.kind || c.Kind == "" && k.kind == Page {
+				names = append(names, name(c.Name)+transports(c.Transports))
+			}
+		}
+		switch len(names) {
+		case 0:
+		case 1:
+			parts = append(parts, names[0]+" is "+k.one)
+		default:
+			parts = append(parts, list(names)+" are "+k.all)
+		}
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+func transports(names []string) string {
+	if len(names) == 0 || slices.Equal(names, []string{"websocket"}) {
+		return ""
+	}
+	return " (" + strings.Join(names, ", then ") + ")"
+}
+
+func list(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// words is the step as a sentence without its full stop.
+func (s Step) words() string {
+	who := "everyone"
+	if s.Client != "" {
+		who = name(s.Client)
+	}
+	switch s.Do {
+	case Open:
+		return who + " opens the page"
+	case Say:
+		return who + " says " + s.messages()
+	case Chatter:
+		return who + " begins to chatter: " + s.chatters()
+	case Quiet:
+		return who + " stops chattering"
+	case Refresh:
+		return who + " loads the page again"
+	case Close:
+		return who + " closes the tab"
+	case Disconnect:
+		return who + " calls disconnect()"
+	case Connect:
+		return who + " calls connect()"
+	case Break:
+		return s.Fault.happens()
+	case Arm:
+		return "from here on: " + armed(*s.Fault)
+	}
+	return s.stageDirection(who)
+}
+
+// stageDirection is a step of nobody's, in words.
+func (s Step) stageDirection(who string) string {
+	switch s.Do {
+	case StopServer:
+		return "the server is stopped"
+	case KillServer:
+		return "the server is killed"
+	case StartServer:
+		return "the server is started again"
+	case AwaitConnected:
+		return "wait until " + who + " is connected"
+	case AwaitDisconnected:
+		return "wait until " + who + " is disconnected"
+	case AwaitShown:
+		if s.Text != "" {
+			return "wait until " + who + " sees " + quoted(s.Text)
+		}
+		return "wait until " + who + " sees " + counted(s.Count, "message")
+	case AwaitFault:
+		return "wait until the fault " + name(s.Text) + " has happened"
+	case Wait:
+		return time.Duration(s.For).String() + " pass"
+	case Settle:
+		return "wait until everything said has come to rest"
+	}
+	return fmt.Sprintf("%s: %s", name(string(s.Do)), who)
+}
+
+// messages is what a Say says.
+func (s Step) messages() string {
+	if s.Count <= 1 {
+		return quoted(s.Text)
+	}
+	return fmt.Sprintf("%d messages, %s to %s", s.Count, quoted(s.numbered(1)), quoted(s.numbered(s.Count)))
+}
+
+func (s Step) chatters() string {
+	up := "one message after the other"
+	if s.Every > 0 {
+		up = "a message every " + time.Duration(s.Every).String()
+	}
+	if s.Count > 0 {
+		up += ", " + strconv.Itoa(s.Count) + " at most"
+	}
+	return up + ", from " + quoted(s.numbered(1)) + " on"
+}
+
+// numbered is the n-th text of a step that says several.
+func (s Step) numbered(n int) string { return s.Text + " " + strconv.Itoa(n) }
+
+// armed is what an armed fault does and the frame that it waits for.
+func armed(f Fault) string { return f.happens() + " " + f.when() }
+
+// happens is what the fault does, in words.
+func (f Fault) happens() string {
+	link := possessive(f.Client) + " link "
+	lasting := " until it is healed"
+	if f.For > 0 {
+		lasting = " for " + time.Duration(f.For).String()
+	}
+	switch f.Kind {
+	case Cut:
+		return link + "is cut"
+	case Reset:
+		return link + "is reset"
+	case HalfOpen:
+		return link + "is left half-open (the server does not notice)"
+	case Switch:
+		return name(f.Client) + " switches networks (the server does not notice)"
+	case Silence:
+		return link + "goes silent" + lasting
+	case Heal:
+		return link + "is healed"
+	case Outage:
+		return link + "is out" + lasting
+	case Delay:
+		return link + "delays every frame by " + time.Duration(f.Delay).String() + lasting
+	case Limit:
+		return link + fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond) + lasting
+	case Crash:
+		return "the server crashes and starts again"
+	case Restart:
+		return "the server is stopped and started again"
+	case RefreshPage:
+		return name(f.Client) + " loads the page again"
+	}
+	return name(string(f.Kind))
+}
+
+// when is the frame that the fault waits for, in words.
+func (f Fault) when() string {
+	at := f.At.withDefaults()
+	side := "before"
+	if at.After {
+		side = "after"
+	}
+	frame := fmt.Sprintf("%s the %s frame %s", side, ordinal(at.Number), at.Direction) + at.matching()
+	switch {
+	case at.Client != "" && (at.Client != f.Client || f.Kind == RefreshPage):
+		return frame + " of " + at.place(at.Client)
+	case at.Connection > 0:
+		return fmt.Sprintf("%s of connection %d", frame, at.Connection)
+	}
+	return frame
+}
+
+// ordinal is 1st, 2nd, 3rd, 4th, … 11th, … 21st.
+func ordinal(n int) string {
+	ending := "th"
+	if tens := n % 100; tens < 11 || tens > 13 {
+		switch n % 10 {
+		case 1:
+			ending = "st"
+		case 2:
+			ending = "nd"
+		case 3:
+			ending = "rd"
+		}
+	}
+	return strconv.Itoa(n) + ending
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// quoted is a text in quotation marks, on one line and of a length to read.
+func quoted(text string) string {
+	if runes := []rune(text); len(runes) > longestQuote {
+		return fmt.Sprintf("%q (%d characters)", string(runes[:longestQuote])+"…", len(runes))
+	}
+	plain := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
+	if plain && strings.Contains(text, `"`) && strconv.CanBackquote(text) {
+		return "`" + text + "`" // JSON without a backslash before each quotation mark
+	}
+	return strconv.Quote(text)
+}
+
+// name is a name as it stands, or in quotation marks where it could be mistaken
+// for something else.
+func name(s string) string {
+	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }
+	if s == "" || len([]rune(s)) > longestQuote || strings.ContainsFunc(s, odd) {
+		return quoted(s)
+	}
+	return s
+}
+
+func possessive(s string) string { return name(s) + "'s" }
