@@ -1,0 +1,247 @@
+// Package rawclient is a Socket.IO client for the steps' own tests: it shows what is
+// on the wire, in the order in which it came, and makes up for nothing. It does not
+// reconnect, buffer or drop.
+//
+// Read [Connect] first. The package stands on github.com/coder/websocket, whose
+// every read and write ends with its context.
+package rawclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// patience bounds every wait of a test.
+const patience = 10 * time.Second
+
+// An Event is one event as it came.
+type Event struct {
+	Name string
+	// Args are the arguments as JSON values; an attachment is a placeholder here.
+	Args []any
+	// Binary are the attachments.
+	Binary [][]byte
+}
+
+// A Client is one connection.
+type Client struct {
+	t      testing.TB
+	conn   *websocket.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	// Sid and Pid are what the server answered to the connect packet.
+	Sid, Pid string
+	// Events is closed when the connection has ended.
+	Events chan Event
+
+	connected chan string
+	ended     chan struct{}
+	acks      chan string
+	nextAck   int
+}
+
+// Connect opens a WebSocket to the server at url ("http://…") and connects with
+// auth, which may be nil. The test fails when that does not work.
+func Connect(t testing.TB, url string, auth any) *Client {
+	t.Helper()
+	c, err := Dial(t, url, auth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Dial is Connect with an error in place of a failed test, for other goroutines.
+func Dial(t testing.TB, url string, auth any) (*Client, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	dialing, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	conn, _, err := websocket.Dial(dialing, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	conn.SetReadLimit(64 << 20)
+	c := &Client{
+		t: t, conn: conn, ctx: ctx, cancel: cancel,
+		Events:    make(chan Event, 100_000),
+		connected: make(chan string, 1),
+		ended:     make(chan struct{}),
+		acks:      make(chan string, 100_000),
+	}
+	t.Cleanup(c.Close)
+	if _, _, err := conn.Read(dialing); err != nil {
+		return nil, fmt.Errorf("no open packet: %w", err)
+	}
+	go c.read()
+	// The library attaches its listener after it has sent the open packet, and a
+	// connect packet that comes before that is never answered.
+	time.Sleep(5 * time.Millisecond)
+	packet := "40"
+	if auth != nil {
+		encoded, err := json.Marshal(auth)
+		if err != nil {
+			return nil, err
+		}
+		packet += string(encoded)
+	}
+	if err := c.Write(packet); err != nil {
+		return nil, err
+	}
+	select {
+	case answer := <-c.connected:
+		var ids struct{ Sid, Pid string }
+		if err := json.Unmarshal([]byte(answer), &ids); err != nil {
+			return nil, err
+		}
+		c.Sid, c.Pid = ids.Sid, ids.Pid
+		// Likewise the library knows the socket a moment after it has answered; an
+		// event that comes before that makes it close the connection.
+		time.Sleep(5 * time.Millisecond)
+		return c, nil
+	case <-c.ended:
+		return nil, errors.New("the server closed the connection in place of answering the connect packet")
+	case <-time.After(patience):
+		return nil, fmt.Errorf("the connect packet was not answered within %v", patience)
+	}
+}
+
+// Close breaks the connection without a goodbye.
+func (c *Client) Close() {
+	c.cancel()
+	_ = c.conn.CloseNow()
+}
+
+// Write sends one packet, as it stands.
+func (c *Client) Write(packet string) error {
+	return c.conn.Write(c.ctx, websocket.MessageText, []byte(packet))
+}
+
+// WriteBinary sends one attachment.
+func (c *Client) WriteBinary(attachment []byte) error {
+	return c.conn.Write(c.ctx, websocket.MessageBinary, attachment)
+}
+
+// Emit sends an event with these arguments.
+func (c *Client) Emit(name string, args ...any) error {
+	packet, err := json.Marshal(append([]any{name}, args...))
+	if err != nil {
+		return err
+	}
+	return c.Write("42" + string(packet))
+}
+
+// Ask sends an event and waits for its acknowledgement, the first argument of which
+// it returns. It is not for several goroutines at once.
+func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
+	packet, err := json.Marshal(append([]any{name}, args...))
+	if err != nil {
+		return nil, err
+	}
+	id := strconv.Itoa(c.nextAck)
+	c.nextAck++
+	if err := c.Write("42" + id + string(packet)); err != nil {
+		return nil, err
+	}
+	select {
+	case ack := <-c.acks:
+		body, ok := strings.CutPrefix(ack, id+"[")
+		if !ok {
+			return nil, fmt.Errorf("acknowledgement %s is not for %s", ack, id)
+		}
+		var answers []map[string]any
+		err := json.Unmarshal([]byte("["+body), &answers)
+		if err != nil || len(answers) != 1 {
+			return nil, fmt.Errorf("acknowledgement %s is not one object: %v", ack, err)
+		}
+		return answers[0], nil
+	case <-time.After(patience):
+		return nil, fmt.Errorf("no acknowledgement within %v", patience)
+	case <-c.ended:
+		return nil, errors.New("the connection ended before the acknowledgement")
+	}
+}
+
+// Next is the next event. The test fails when there is none.
+func (c *Client) Next() Event {
+	c.t.Helper()
+	select {
+	case event, open := <-c.Events:
+		if !open {
+			c.t.Fatal("the connection has ended, and an event was expected")
+		}
+		return event
+	case <-time.After(patience):
+		c.t.Fatalf("no event within %v", patience)
+	}
+	return Event{}
+}
+
+// Ended waits for the server to close the connection.
+func (c *Client) Ended() {
+	c.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case _, open := <-c.Events:
+			if !open {
+				return
+			}
+		case <-timeout:
+			c.t.Fatalf("the connection is still open after %v", patience)
+		}
+	}
+}
+
+// read sorts what comes until the connection ends.
+func (c *Client) read() {
+	defer close(c.Events)
+	defer close(c.ended)
+	var event Event
+	missing := 0
+	for {
+		kind, data, err := c.conn.Read(c.ctx)
+		if err != nil {
+			return
+		}
+		packet := string(data)
+		switch {
+		case kind == websocket.MessageBinary:
+			event.Binary = append(event.Binary, data)
+			if missing--; missing == 0 {
+				c.Events <- event
+			}
+		case packet == "2":
+			if c.Write("3") != nil {
+				return
+			}
+		case strings.HasPrefix(packet, "40"):
+			c.connected <- packet[2:]
+		case strings.HasPrefix(packet, "42"):
+			c.Events <- parse(packet[2:])
+		case strings.HasPrefix(packet, "43"):
+			c.acks <- packet[2:]
+		case strings.HasPrefix(packet, "45"):
+			count, rest, _ := strings.Cut(packet[2:], "-")
+			missing, _ = strconv.Atoi(count)
+			event = parse(rest)
+		}
+	}
+}
+
+func parse(packet string) Event {
+	var args []any
+	if err := json.Unmarshal([]byte(packet), &args); err != nil || len(args) == 0 {
+		return Event{Name: "not an event: " + packet}
+	}
+	name, _ := args[0].(string)
+	return Event{Name: name, Args: args[1:]}
+}

@@ -1,0 +1,82 @@
+package serve
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// connectWithin bounds how long a connection may take to become one; the library's
+// own bound is 45 s.
+const connectWithin = 10 * time.Second
+
+// connectFirst is a middleware that lets a page connect before anything that it
+// sends is read.
+//
+// The library (servers/socket v3.0.2) answers a page's connect packet on another
+// goroutine than the one that reads, and registers the socket a moment after the
+// answer. An event that a fast page sends at once, such as what it kept while it
+// was offline, can be read before that; the library then takes it for a violation
+// of the protocol and closes the connection, and the event is lost. Middlewares run
+// on the goroutine that reads, so this one holds it up until the connection
+// handler has returned.
+func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
+	next(nil)
+	// next has put the connecting on the socket's queue: this comes behind it.
+	connected := make(chan struct{})
+	client.Enqueue(func() { close(connected) })
+	// The queue of a page that has left already takes nothing, and answers nothing.
+	timeout := time.NewTimer(connectWithin)
+	defer timeout.Stop()
+	select {
+	case <-connected:
+	case <-timeout.C:
+	}
+}
+
+// SocketIO gives a server's handler for /socket.io/, with two races of the library
+// closed: see connectFirst for one. The other is that it attaches its listener
+// after it has sent the open packet (or, in an upgrade, after the handshake), so
+// that what a fast page sends next is sometimes never answered. Here nothing is
+// read from a WebSocket before the library's handler has returned; it returns when
+// everything is attached.
+func SocketIO(server *socket.Server) http.Handler {
+	server.Use(connectFirst)
+	library := server.ServeHandler(nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		attached := make(chan struct{})
+		defer close(attached)
+		library.ServeHTTP(&patientWriter{w, attached}, r)
+	})
+}
+
+// patientWriter hands out a connection that is not read from before its time.
+type patientWriter struct {
+	http.ResponseWriter
+	attached <-chan struct{}
+}
+
+// Hijack is what a WebSocket handshake calls.
+func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	patient := &patientConn{conn, buffered.Reader, w.attached}
+	return patient, bufio.NewReadWriter(bufio.NewReader(patient), buffered.Writer), nil
+}
+
+type patientConn struct {
+	net.Conn
+	from     io.Reader // what the HTTP server has read already comes first
+	attached <-chan struct{}
+}
+
+func (c *patientConn) Read(into []byte) (int, error) {
+	<-c.attached
+	return c.from.Read(into)
+}

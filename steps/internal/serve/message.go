@@ -1,0 +1,107 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// MaxMessage bounds what one message may hold, in bytes. Engine.IO has a bound of
+// its own, 1 MB for a whole packet; going over that one closes the connection.
+const MaxMessage = 64 << 10
+
+// Value is the first argument of an event: any JSON value, or bytes. Its error
+// says why there is none that can be taken.
+//
+// Two things to know of the values. Bytes arrive as a reader, which can be read
+// once; here they become []byte, wherever in the value they are, because a message
+// is sent many times. And an object is a Go map, so its keys leave in alphabetical
+// order.
+func Value(args []any) (any, error) {
+	if acknowledgement(args) != nil {
+		args = args[:len(args)-1]
+	}
+	if len(args) == 0 {
+		return nil, errors.New("a message needs an argument: what to say")
+	}
+	value, size, err := plain(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if size > MaxMessage {
+		return nil, fmt.Errorf("a message may have %d bytes, and this one has %d", MaxMessage, size)
+	}
+	return value, nil
+}
+
+// Text is Value for an event whose first argument has to be a string.
+func Text(args []any) (string, error) {
+	value, err := Value(args)
+	if err != nil {
+		return "", err
+	}
+	text, ok := value.(string)
+	if !ok {
+		return "", errors.New("a message is text, and this was not a string")
+	}
+	return text, nil
+}
+
+// Answer tells the sender of an event what came of it. Where the sender asked for
+// an acknowledgement it gets {"error": …} or result; where it did not, an error
+// is told by the event "refused", and success by nothing at all.
+func Answer(client *socket.Socket, args []any, result map[string]any, err error) {
+	if err != nil {
+		result = map[string]any{"error": err.Error()}
+	}
+	if reply := acknowledgement(args); reply != nil {
+		reply([]any{result}, nil)
+	} else if err != nil {
+		_ = client.Emit("refused", err.Error())
+	}
+}
+
+// acknowledgement is the function that the library puts behind the arguments of an
+// event whose sender wants an answer; nil when the sender does not.
+func acknowledgement(args []any) socket.Ack {
+	if len(args) == 0 {
+		return nil
+	}
+	reply, _ := args[len(args)-1].(socket.Ack)
+	return reply
+}
+
+// plain gives value with its bytes as []byte, and about how many bytes it holds.
+func plain(value any) (any, int, error) {
+	switch v := value.(type) {
+	case string:
+		return v, len(v), nil
+	case io.Reader:
+		bytes, err := io.ReadAll(v)
+		return bytes, len(bytes), err
+	case []any:
+		total := 0
+		for i, item := range v {
+			inner, size, err := plain(item)
+			if err != nil {
+				return nil, 0, err
+			}
+			v[i], total = inner, total+size+1
+		}
+		return v, total, nil
+	case map[string]any:
+		total := 0
+		for key, item := range v {
+			inner, size, err := plain(item)
+			if err != nil {
+				return nil, 0, err
+			}
+			v[key], total = inner, total+len(key)+size+1
+		}
+		return v, total, nil
+	default:
+		return v, 8, nil
+	}
+}

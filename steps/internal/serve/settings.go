@@ -1,0 +1,114 @@
+// Package serve is what every step needs and no step is about: its settings, the
+// listening and stopping, the browser bundle, and the taking apart of what a page
+// has sent.
+//
+// Read [Settings] first, the one thing that a step's New is given; then [Value],
+// [Text] and [Answer], which the steps call. [Run] is what `go run ./steps 7`
+// does with the handler.
+//
+// serve knows no step, and nothing of the harness.
+package serve
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// Settings are what a step can be told. The zero value is valid.
+type Settings struct {
+	// DataDir is the folder for what must outlive the process. Empty means the
+	// current folder. It is made when it is not there.
+	DataDir string
+	// Options are the Socket.IO server's, ping timings included. A step adds its
+	// own to a copy.
+	Options *socket.ServerOptions
+	// MaxDisconnection is how long connection state recovery remembers a session;
+	// 0 means 2 minutes.
+	MaxDisconnection time.Duration
+	// ReplayPage is how many stored messages are read at a time; 0 means 500.
+	ReplayPage int
+}
+
+// WithDefaults fills in what was left empty. Options is a copy, so that two
+// servers made from the same settings do not write into each other's.
+func (s Settings) WithDefaults() Settings {
+	options := socket.DefaultServerOptions()
+	if s.Options != nil {
+		options.Assign(s.Options)
+	}
+	s.Options = options
+	if s.MaxDisconnection <= 0 {
+		s.MaxDisconnection = 2 * time.Minute
+	}
+	if s.ReplayPage <= 0 {
+		s.ReplayPage = 500
+	}
+	return s
+}
+
+// Environment is what the process was told from outside.
+type Environment struct {
+	// Address is "host:port" to listen on.
+	Address  string
+	Settings Settings
+}
+
+// FromEnvironment reads HOST, PORT, DATA_DIR, PING_INTERVAL, PING_TIMEOUT and
+// MAX_DISCONNECTION_DURATION (the last three in milliseconds). dataDir is the
+// folder when DATA_DIR is not set. The error is one line that names the variable.
+func FromEnvironment(dataDir string) (Environment, error) {
+	port, err := number("PORT", 3000, 0, 65535)
+	if err != nil {
+		return Environment{}, err
+	}
+	const day = 24 * 60 * 60 * 1000
+	interval, err := number("PING_INTERVAL", 25_000, 1, day)
+	if err != nil {
+		return Environment{}, err
+	}
+	timeout, err := number("PING_TIMEOUT", 20_000, 1, day)
+	if err != nil {
+		return Environment{}, err
+	}
+	disconnection, err := number("MAX_DISCONNECTION_DURATION", 120_000, 1, 30*day)
+	if err != nil {
+		return Environment{}, err
+	}
+	options := socket.DefaultServerOptions()
+	options.SetPingInterval(milliseconds(interval))
+	options.SetPingTimeout(milliseconds(timeout))
+	return Environment{
+		// Loopback unless told otherwise: a lesson is nobody else's business.
+		Address: fmt.Sprintf("%s:%d", text("HOST", "127.0.0.1"), port),
+		Settings: Settings{
+			DataDir:          text("DATA_DIR", dataDir),
+			Options:          options,
+			MaxDisconnection: milliseconds(disconnection),
+		},
+	}, nil
+}
+
+func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+func text(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func number(name string, otherwise, least, most int) (int, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%s is %q, and should be a whole number from %d to %d", name, value, least, most)
+	}
+	return n, nil
+}

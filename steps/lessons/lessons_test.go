@@ -1,0 +1,346 @@
+package lessons
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"redial/steps/internal/rawclient"
+)
+
+const patience = 20 * time.Second
+
+// asStep in the environment makes the test binary be `go run ./steps`.
+const asStep = "REDIAL_TEST_AS_STEP"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asStep) != "" {
+		os.Exit(Main(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestEveryStepServesItsPageAndTheBundle(t *testing.T) {
+	for _, lesson := range All {
+		t.Run(lesson.Number, func(t *testing.T) {
+			found, err := Find(lesson.Number)
+			if err != nil || found.Title != lesson.Title {
+				t.Fatalf("Find gives %q, %v", found.Title, err)
+			}
+			handler, closer, err := Handler(lesson, Settings{DataDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closer.Close()
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			if status, page := get(t, server.URL+"/"); status != http.StatusOK || page != string(lesson.Page) {
+				t.Errorf("GET / is %d and %d bytes, want 200 and the page's %d", status, len(page), len(lesson.Page))
+			}
+			if status, _ := get(t, server.URL+"/chat.db"); status != http.StatusNotFound {
+				t.Errorf("GET /chat.db is %d, want 404", status)
+			}
+			status, body := get(t, server.URL+"/socket.io/socket.io.js")
+			bundle, err := Bundle()
+			switch {
+			case err == nil && (status != http.StatusOK || body != string(bundle)):
+				t.Errorf("the bundle is %d and %d bytes, want 200 and %d", status, len(body), len(bundle))
+			case err != nil && (status != http.StatusNotFound || !strings.Contains(body, "make client")):
+				t.Errorf("without a bundle it is %d %q, want 404 and the command that fetches it", status, body)
+			}
+		})
+	}
+}
+
+func TestWithoutTheBundleTheCommandIsNamed(t *testing.T) {
+	if !strings.Contains(ErrNoBundle.Error(), "make client") || strings.Contains(ErrNoBundle.Error(), "\n") {
+		t.Errorf("%q, want one line with the command", ErrNoBundle)
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// The pages share one look, though each is a file of its own.
+func TestThePagesLookAlike(t *testing.T) {
+	style := regexp.MustCompile(`(?s)<style>.*</style>`)
+	want := style.Find(All[0].Page)
+	for _, lesson := range All {
+		if got := style.Find(lesson.Page); len(got) == 0 || !bytes.Equal(got, want) {
+			t.Errorf("step %s has a style of its own", lesson.Number)
+		}
+		if !bytes.Contains(lesson.Page, []byte("<small>Step "+lesson.Number+"</small>"+lesson.Title+"</h1>")) {
+			t.Errorf("step %s does not say that it is %s", lesson.Number, lesson.Title)
+		}
+		if bytes.Contains(lesson.Page, []byte("innerHTML =")) {
+			t.Errorf("step %s makes HTML of text", lesson.Number)
+		}
+	}
+}
+
+func TestTheLockFileIsPinnedAndNamesNoHost(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "package-lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lock struct {
+		Packages map[string]struct{ Version, Resolved, Integrity string }
+	}
+	if err := json.Unmarshal(content, &lock); err != nil {
+		t.Fatal(err)
+	}
+	if got := lock.Packages["node_modules/socket.io-client"].Version; got != "4.8.4" {
+		t.Errorf("socket.io-client is pinned to %q, want 4.8.4", got)
+	}
+	for name, p := range lock.Packages {
+		if p.Resolved != "" || name != "" && p.Integrity == "" {
+			t.Errorf("%s has resolved %q and integrity %q, want none and some", name, p.Resolved, p.Integrity)
+		}
+	}
+	if bytes.Contains(content, []byte("://")) && bytes.Contains(content, []byte(".tgz")) {
+		t.Error("the lock file names an archive's address")
+	}
+}
+
+// A process is one step, run for real.
+type process struct {
+	t       *testing.T
+	command *exec.Cmd
+	url     string
+	stderr  *bytes.Buffer
+	exited  chan error
+}
+
+func command(t *testing.T, env []string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(binary, arguments...)
+	c.Dir = t.TempDir()
+	// The race detector would sleep a second before the process ends.
+	c.Env = append(append(os.Environ(), asStep+"=1", "PORT=0", "GORACE=atexit_sleep_ms=0"), env...)
+	return c
+}
+
+// runStep starts the step and returns when it says where it is.
+func runStep(t *testing.T, step string, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, command: command(t, env, step), stderr: &bytes.Buffer{}, exited: make(chan error, 1)}
+	p.command.Stderr = p.stderr
+	stdout, err := p.command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		ready <- line
+		_, _ = io.Copy(io.Discard, stdout)
+		p.exited <- p.command.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		_ = p.command.Process.Kill()
+		<-p.exited
+	})
+	select {
+	case line := <-ready:
+		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
+		if words == nil {
+			<-p.exited
+			t.Fatalf("the step said %q and %q", line, p.stderr)
+		}
+		p.url = words[1]
+	case <-time.After(patience):
+		t.Fatal("the step did not get ready")
+	}
+	return p
+}
+
+// end sends the signal and returns how long the process took to end, and how.
+func (p *process) end(signal os.Signal) (time.Duration, error) {
+	p.t.Helper()
+	began := time.Now()
+	if err := p.command.Process.Signal(signal); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.exited:
+		return time.Since(began), err
+	case <-time.After(patience):
+		p.t.Fatalf("%v did not end the step", signal)
+		return 0, nil
+	}
+}
+
+func TestCtrlCEndsEveryStepWithItsPagesConnected(t *testing.T) {
+	for i, lesson := range All {
+		signal := []os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]
+		p := runStep(t, lesson.Number)
+		var pages []*rawclient.Client
+		if strings.Contains(string(lesson.Page), "socket.io.js") {
+			for range 5 {
+				pages = append(pages, rawclient.Connect(t, p.url, nil))
+			}
+		}
+		took, err := p.end(signal)
+		if err != nil || took > 2*time.Second {
+			t.Errorf("step %s ended after %v with %v and %q, want 0 within 2 s", lesson.Number, took, err, p.stderr)
+		}
+		for _, page := range pages {
+			page.Ended()
+		}
+	}
+}
+
+// Killed at any instant, the server has stored whatever it has shown or
+// acknowledged.
+func TestKilledServerLosesNothingThatWasShown(t *testing.T) {
+	data := t.TempDir()
+	shown := map[int]string{}
+	next := 1
+	for life := range 3 {
+		p := runStep(t, "7", "DATA_DIR="+data)
+		reader := rawclient.Connect(t, p.url, map[string]any{"serverOffset": 0})
+		for id := 1; id < next; id++ {
+			got := reader.Next()
+			if got.Args[1] != float64(id) || shown[id] != "" && got.Args[0] != shown[id] {
+				t.Fatalf("life %d replays %+v, want id %d, %q", life, got, id, shown[id])
+			}
+			shown[id] = got.Args[0].(string)
+		}
+		var writers sync.WaitGroup
+		for w := range 3 {
+			writer := rawclient.Connect(t, p.url, nil)
+			writers.Go(func() {
+				for i := 0; ; i++ {
+					if writer.Emit("chat message", fmt.Sprintf("life %d, writer %d, %d", life, w, i)) != nil {
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		for range 40 {
+			note(shown, reader.Next())
+		}
+		if _, err := p.end(syscall.SIGKILL); err == nil {
+			t.Error("the process ended well when it was killed")
+		}
+		// What was on its way is shown as well; the channel ends with the connection.
+		for event := range reader.Events {
+			note(shown, event)
+		}
+		writers.Wait()
+		for id := range shown {
+			next = max(next, id+1)
+		}
+	}
+	if next < 3*40 {
+		t.Errorf("only %d messages were shown", next)
+	}
+}
+
+func note(shown map[int]string, event rawclient.Event) {
+	id, _ := event.Args[1].(float64)
+	shown[int(id)] = event.Args[0].(string)
+}
+
+func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		arguments []string
+		env       string
+		code      int
+		says      string
+	}{
+		"no step":           {nil, "", 3, "which step"},
+		"two steps":         {[]string{"7", "8"}, "", 3, "which step"},
+		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
+		"port taken":        {[]string{"7"}, "PORT=" + port, 1, "something else listens on 127.0.0.1:" + port},
+		"port no number":    {[]string{"7"}, "PORT=http", 3, `PORT is "http"`},
+		"port too high":     {[]string{"7"}, "PORT=65536", 3, "PORT"},
+		"no such host":      {[]string{"7"}, "HOST=256.1.1.1", 1, "cannot listen on 256.1.1.1"},
+		"interval":          {[]string{"7"}, "PING_INTERVAL=25s", 3, `PING_INTERVAL is "25s"`},
+		"timeout":           {[]string{"7"}, "PING_TIMEOUT=-1", 3, "PING_TIMEOUT"},
+		"disconnection":     {[]string{"7"}, "MAX_DISCONNECTION_DURATION=NaN", 3, "MAX_DISCONNECTION_DURATION"},
+		"folder is a file":  {[]string{"7"}, "DATA_DIR=" + file, 1, "DATA_DIR"},
+		"folder in a file":  {[]string{"7a"}, "DATA_DIR=" + filepath.Join(file, "below"), 1, "DATA_DIR"},
+		"folder of nothing": {[]string{"7"}, "DATA_DIR=/proc/nowhere", 1, "DATA_DIR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := command(t, []string{c.env}, c.arguments...)
+			var stdout, stderr bytes.Buffer
+			p.Stdout, p.Stderr = &stdout, &stderr
+			err := runWithin(p)
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != c.code {
+				t.Errorf("ended with %v, want exit status %d", err, c.code)
+			}
+			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, c.says) {
+				t.Errorf("said %q, want one line with %q", line, c.says)
+			}
+			if stdout.Len() != 0 {
+				t.Errorf("said %q on stdout", &stdout)
+			}
+		})
+	}
+}
+
+func runWithin(c *exec.Cmd) error {
+	if err := c.Start(); err != nil {
+		return err
+	}
+	timer := time.AfterFunc(patience, func() { _ = c.Process.Kill() })
+	defer timer.Stop()
+	return c.Wait()
+}
+
+// The heartbeat is the environment's: it is in the open packet.
+func TestTheHeartbeatIsTheEnvironments(t *testing.T) {
+	p := runStep(t, "5", "PING_INTERVAL=1234", "PING_TIMEOUT=567")
+	_, open := get(t, p.url+"/socket.io/?EIO=4&transport=polling")
+	if !strings.Contains(open, `"pingInterval":1234`) || !strings.Contains(open, `"pingTimeout":567`) {
+		t.Errorf("the open packet is %s", open)
+	}
+}

@@ -1,0 +1,102 @@
+package recovery
+
+import (
+	"crypto/rand"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+// An event is what was broadcast and can be sent again. It is kept as it was
+// encoded, because encoding consumes binary arguments that are readers.
+type event struct {
+	message
+	at            time.Time
+	rooms, except *types.Set[socket.Room]
+}
+
+// reaches tells whether the event is for a session that was in these rooms.
+func (e *event) reaches(rooms *types.Set[socket.Room]) bool {
+	included := e.rooms.Len() == 0
+	for _, room := range rooms.Keys() {
+		if e.except.Has(room) {
+			return false
+		}
+		included = included || e.rooms.Has(room)
+	}
+	return included
+}
+
+// eventLog holds the newest events. Each has a number, from 1, without gaps; a
+// place in the log is the number of the last event seen. The adapter's lock guards
+// it.
+type eventLog struct {
+	// epoch tells this log's offsets from those of another process.
+	epoch     string
+	maxEvents int
+	keepFor   time.Duration
+	// dropped is the number of the newest event that is gone.
+	dropped uint64
+	events  []event
+}
+
+func newEventLog(maxEvents int, keepFor time.Duration) *eventLog {
+	return &eventLog{epoch: rand.Text()[:10], maxEvents: maxEvents, keepFor: keepFor}
+}
+
+// newest is the number of the last event that was appended, 0 before the first.
+func (l *eventLog) newest() uint64 { return l.dropped + uint64(len(l.events)) }
+
+// offset writes a place in the log as a client gets it.
+func (l *eventLog) offset(position uint64) string {
+	return l.epoch + "." + strconv.FormatUint(position, 36)
+}
+
+// position reads an offset, and says no to everything that this log did not write.
+func (l *eventLog) position(offset string) (uint64, bool) {
+	epoch, number, ok := strings.Cut(offset, ".")
+	if !ok || epoch != l.epoch {
+		return 0, false
+	}
+	position, err := strconv.ParseUint(number, 36, 64)
+	return position, err == nil
+}
+
+// covers tells whether every event after position is still there.
+func (l *eventLog) covers(position uint64) bool {
+	return position >= l.dropped && position <= l.newest()
+}
+
+func (l *eventLog) append(e event) {
+	l.events = append(l.events, e)
+	l.trim(e.at)
+}
+
+// after returns up to limit events after position, which the log must cover. The
+// slice is a copy; the events are shared and never change.
+func (l *eventLog) after(position uint64, limit int) []event {
+	rest := l.events[position-l.dropped:]
+	return append([]event(nil), rest[:min(limit, len(rest))]...)
+}
+
+// trim drops what is too much or too old.
+func (l *eventLog) trim(now time.Time) {
+	drop := max(0, len(l.events)-l.maxEvents)
+	for drop < len(l.events) && now.Sub(l.events[drop].at) > l.keepFor {
+		drop++
+	}
+	clear(l.events[:drop])
+	l.events = l.events[drop:]
+	l.dropped += uint64(drop)
+	if len(l.events) == 0 {
+		l.events = nil
+	}
+}
+
+func (l *eventLog) clear() {
+	l.dropped = l.newest()
+	l.events = nil
+}

@@ -1,0 +1,135 @@
+package recovery
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+// A message is an encoded packet, ready to be written to any socket.
+type message struct {
+	buffers []types.BufferInterface
+	options *socket.WriteOptions
+}
+
+// A member is a live socket and the queue of what is to be written to it. The
+// order is fixed by push, under the adapter's lock; the writing is done without
+// it, because closing a connection can happen inside a write, and what listens to
+// that may well emit.
+type member struct {
+	socket *socket.Socket
+	// pidKnown: the session's private id has been seen; see watch.
+	pidKnown atomic.Bool
+
+	// Under the adapter's lock: closing counts the closes of the socket that are
+	// under way (two goroutines may close one socket at once), and gone is closed
+	// when the last of them has ended.
+	closing int
+	ended   bool
+	gone    chan struct{}
+
+	mu      sync.Mutex
+	queue   []message
+	writing bool
+}
+
+// newMember makes a member whose maker is the first to write to it, with drain: so
+// what it is given before it is live is written before anything else.
+func newMember(s *socket.Socket) *member {
+	return &member{socket: s, gone: make(chan struct{}), writing: true}
+}
+
+func (m *member) push(messages ...message) {
+	m.mu.Lock()
+	m.queue = append(m.queue, messages...)
+	m.mu.Unlock()
+}
+
+// write writes what is queued, unless another goroutine is at it: then that one
+// writes this as well.
+func (m *member) write() {
+	m.mu.Lock()
+	busy := m.writing
+	m.writing = true
+	m.mu.Unlock()
+	if !busy {
+		m.drain()
+	}
+}
+
+// drain writes until the queue is empty. It is for the goroutine that set writing.
+func (m *member) drain() {
+	for {
+		m.mu.Lock()
+		queue := m.queue
+		m.queue = nil
+		m.writing = len(queue) > 0
+		m.mu.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		writeTo(m.socket, queue)
+	}
+}
+
+func writeTo(s *socket.Socket, messages []message) {
+	for _, message := range messages {
+		s.Client().WriteToEngine(message.buffers, message.options)
+	}
+}
+
+// ending tells whether the socket is being closed. The state of the connection is
+// asked as well, for a socket whose listeners the application has removed.
+func (m *member) ending() bool {
+	return m.closing > 0 || m.socket.Conn().ReadyState() == "closed"
+}
+
+// watch makes the adapter hear of the end of the socket, and of its private id. The
+// id is exported nowhere but in the packet that tells the client (40{sid,pid}), so
+// that is where it is read. Listeners are not removed again: the library removes
+// by code address, which would hit another namespace's on the same connection.
+func (a *adapter) watch(m *member) {
+	_ = m.socket.On("disconnecting", func(...any) { a.disconnecting(m) })
+	_ = m.socket.On("disconnect", func(...any) { a.disconnected(m) })
+	_ = m.socket.Conn().On("close", func(...any) { a.rescue(m) })
+	_ = m.socket.Conn().On("packetCreate", func(args ...any) {
+		if m.pidKnown.Load() {
+			return
+		}
+		if pid, ok := announced(m.socket.Id(), args[0]); ok {
+			m.pidKnown.Store(true)
+			a.learn(m, pid)
+		}
+	})
+}
+
+// announced reads the private id out of an outgoing connect packet for sid.
+func announced(sid socket.SocketId, created any) (socket.PrivateSessionId, bool) {
+	p, ok := created.(*packet.Packet)
+	if !ok {
+		return "", false
+	}
+	text, ok := p.Data.(*types.StringBuffer)
+	if !ok {
+		return "", false
+	}
+	const connect = '0'
+	content := text.Bytes()
+	start := bytes.IndexByte(content, '{')
+	if len(content) == 0 || content[0] != connect || start < 0 {
+		return "", false
+	}
+	var ids struct {
+		Sid socket.SocketId
+		Pid socket.PrivateSessionId
+	}
+	if json.Unmarshal(content[start:], &ids) != nil || ids.Sid != sid {
+		return "", false
+	}
+	return ids.Pid, ids.Pid != ""
+}

@@ -1,0 +1,189 @@
+// Package recovery is connection state recovery that keeps its word: an adapter
+// for github.com/zishang520/socket.io/servers/socket/v3, to be used in place of
+// the library's SessionAwareAdapterBuilder.
+//
+// Read [Builder] first; [Builder.Apply] is all that a server needs:
+//
+//	options := socket.DefaultServerOptions()
+//	(&recovery.Builder{Takeover: true}).Apply(options)
+//	io := socket.NewServer(nil, options)
+//
+// # What it promises
+//
+// One order: an event gets its place in the log and in every socket's queue in one
+// step, so all sockets are sent the recoverable events in the order of the log,
+// acknowledged and volatile ones between them.
+//
+// An atomic restore: a socket that is being restored is left out of the live
+// broadcast until it is in its namespace. Then everything after its offset is
+// written, in order and once, and in one step with the end of that it is live. If
+// its connection dies before, its session is kept for the next try.
+//
+// A session is restored once. A socket that closes late cannot deafen the one that
+// was restored under its id.
+//
+// A quiet room recovers: offsets are numbers, so a client can be up to date though
+// its last event was dropped from the log long ago. A restore is refused only when
+// events after the client's offset are really gone (by age or by count), when the
+// session has expired, or when the offset is another process's.
+//
+// Bounded memory, by age and by count, swept when an event or a session comes or
+// is asked for. There is no timer and no goroutine, so nothing is left to stop.
+//
+// # What it cannot promise
+//
+// Events with an acknowledgement and volatile events are not stored, as in the
+// reference implementation. Where a volatile event's last argument is a string,
+// which the client would take for an offset, the newest offset is appended, so that
+// it is not poisoned.
+//
+// A client that has received no event has no offset and cannot ask to be restored;
+// see Builder.OffsetEvent.
+//
+// When several goroutines write to one socket at once, one of them writes for all:
+// Emit may then return just before its event is written. Listeners of OnAnyOutgoing
+// are called after the event is on its way; they may emit.
+//
+// The adapter listens to the sockets' "disconnecting" and "disconnect". Do not call
+// RemoveAllListeners for these on a server-side socket.
+//
+// The package must not know the chat, nor anything of the harness.
+package recovery
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+const (
+	defaultMaxDisconnection = 2 * time.Minute
+	defaultMaxEvents        = 10_000
+	defaultMaxSessions      = 10_000
+	// The library's heartbeat where the options do not name one: the time for
+	// which a dead connection goes unnoticed, and so its session is not yet saved.
+	defaultHeartbeat = 45 * time.Second
+	// How long a restore waits for an older socket of its session to be gone.
+	patience = 5 * time.Second
+)
+
+// A Builder makes an adapter for each namespace. Its zero value is valid.
+type Builder struct {
+	// Takeover lets a client come back while its old connection is dead and the
+	// server has not noticed: the old one is closed, its session saved, and the new
+	// one restored. Without it such a client is not recovered, as in the reference.
+	// It needs the default parser (the one that writes packets as text).
+	Takeover bool
+	// MaxDisconnection is how long a session is kept after its connection was seen
+	// to close. Zero means the server's maxDisconnectionDuration, or 2 minutes.
+	MaxDisconnection time.Duration
+	// MaxEvents bounds the log. Zero means 10,000.
+	MaxEvents int
+	// MaxSessions bounds the saved sessions; the oldest go first. Zero means 10,000.
+	MaxSessions int
+	// SkipDirect keeps what is emitted to one socket (socket.Emit, or a broadcast to
+	// one socket id) out of the log: it is sent, not stored, and moves no offset. It
+	// is for applications that replay their own history to a socket, which would
+	// otherwise be stored again for each connection.
+	//
+	// With it a recovered socket may lack what was emitted to it directly: after a
+	// cut in the middle of a replay the application has to go on with the replay
+	// though the socket says Recovered. A way that leaves neither gap nor overlap:
+	// broadcast to a room, let the socket join it in one step with the end of the
+	// replay, and replay to every socket that is not in that room when it connects.
+	// A room once joined is restored with the session, and so are the events to it.
+	SkipDirect bool
+	// OffsetEvent, when not empty, is the name of an event that each new socket is
+	// sent first, with its offset as the only argument, so that a client that has
+	// received nothing else can still be restored. It is not stored.
+	OffsetEvent string
+}
+
+// New makes the adapter of a namespace. It makes *Builder a
+// socket.AdapterConstructor.
+func (b *Builder) New(nsp socket.Namespace) socket.Adapter {
+	a := &adapter{
+		Adapter: socket.MakeAdapter(),
+		builder: *b,
+		bySid:   map[socket.SocketId]*session{},
+		byPid:   map[socket.PrivateSessionId]*session{},
+		live:    map[socket.SocketId]*member{},
+		held:    map[socket.Room]int{},
+		saved:   list.New(),
+	}
+	a.Prototype(a)
+	a.Construct(nsp)
+	return a
+}
+
+// Apply sets the adapter and the recovery options that the library sets by itself
+// only for its own adapter.
+func (b *Builder) Apply(options *socket.ServerOptions) {
+	recovery := socket.DefaultConnectionStateRecovery()
+	recovery.SetSkipMiddlewares(true)
+	recovery.SetMaxDisconnectionDuration(orDefault(b.MaxDisconnection, defaultMaxDisconnection).Milliseconds())
+	options.SetConnectionStateRecovery(recovery)
+	options.SetAdapter(b)
+}
+
+// adapter adds sessions, a log and an order to the library's adapter, whose rooms
+// it goes on using.
+type adapter struct {
+	socket.Adapter
+	builder Builder
+	// recovers is false when the server has recovery switched off: then events get
+	// an order and no offset.
+	recovers bool
+
+	// mu makes "append to the log and to every queue" one step. It is never held
+	// while something is written or a listener is called.
+	mu    sync.Mutex
+	log   *eventLog
+	bySid map[socket.SocketId]*session
+	byPid map[socket.PrivateSessionId]*session
+	// live holds the sockets that broadcasts go to.
+	live map[socket.SocketId]*member
+	// saved holds the sessions that no live socket has, the oldest first, and held
+	// counts them by room.
+	saved *list.List
+	held  map[socket.Room]int
+}
+
+// Construct is called by New, and by nobody else.
+func (a *adapter) Construct(nsp socket.Namespace) {
+	a.Adapter.Construct(nsp)
+	options := nsp.Server().Opts()
+	maxDisconnection := a.builder.MaxDisconnection
+	if recovery := options.ConnectionStateRecovery(); recovery != nil {
+		a.recovers = true
+		maxDisconnection = orDefault(maxDisconnection, time.Duration(recovery.MaxDisconnectionDuration())*time.Millisecond)
+	}
+	a.builder.MaxDisconnection = orDefault(maxDisconnection, defaultMaxDisconnection)
+	a.builder.MaxSessions = orDefault(a.builder.MaxSessions, defaultMaxSessions)
+
+	heartbeat := defaultHeartbeat
+	if options.GetRawPingInterval() != nil && options.GetRawPingTimeout() != nil {
+		heartbeat = options.PingInterval() + options.PingTimeout()
+	}
+	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+heartbeat)
+}
+
+// Close forgets every session and event.
+func (a *adapter) Close() {
+	a.mu.Lock()
+	for _, s := range a.bySid {
+		a.forget(s)
+	}
+	a.log.clear()
+	a.mu.Unlock()
+	a.Adapter.Close()
+}
+
+func orDefault[T ~int | ~int64](value, otherwise T) T {
+	if value > 0 {
+		return value
+	}
+	return otherwise
+}

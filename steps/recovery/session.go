@@ -1,0 +1,349 @@
+package recovery
+
+import (
+	"container/list"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+// flushBatch is how many missed events are written at a time without holding up
+// the others.
+const flushBatch = 128
+
+// state is where a session is in its life: live, saved, restoring, live again.
+type state int
+
+const (
+	// live: a socket has it.
+	live state = iota
+	// saved: its socket was closed, and the client may come back for it.
+	saved
+	// restoring: a client came back, and its socket is not in the namespace yet.
+	restoring
+)
+
+// A session outlives its sockets. There is one for each socket id.
+type session struct {
+	sid   socket.SocketId
+	pid   socket.PrivateSessionId
+	state state
+	// member is the session's newest socket.
+	member *member
+
+	// While saved or restoring.
+	rooms   *types.Set[socket.Room]
+	data    any
+	savedAt time.Time
+	element *list.Element
+
+	// While restoring: position is the last event that the client has, or that has
+	// been written to it since; settled is closed when the restore has ended,
+	// either way.
+	position uint64
+	settled  chan struct{}
+}
+
+// PersistSession saves the session of a socket that is closing. It is ignored for a
+// session that a newer socket has.
+func (a *adapter) PersistSession(p *socket.SessionToPersist) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.bySid[p.Sid]
+	if s == nil || s.state == restoring || s.state == live && !s.member.ending() {
+		return
+	}
+	a.release(s)
+	s.state, s.pid, s.rooms, s.data, s.savedAt = saved, p.Pid, p.Rooms, p.Data, time.Now()
+	a.byPid[s.pid] = s
+	delete(a.live, s.sid)
+	a.hold(s)
+	a.trim()
+}
+
+// RestoreSession begins a restore. What the client missed is not in its answer: it
+// is written when the socket goes live, together with what comes in between.
+func (a *adapter) RestoreSession(pid socket.PrivateSessionId, offset string) (*socket.Session, error) {
+	position, ok := a.log.position(offset)
+	if !ok {
+		return nil, nil
+	}
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for {
+		restored, wait := a.take(pid, position)
+		if restored != nil || wait == nil {
+			return restored, nil
+		}
+		select {
+		case <-wait:
+		case <-timeout.C:
+			return nil, nil
+		}
+	}
+}
+
+// take moves the session from saved to restoring. Where that may become possible
+// only when something has ended, it returns what to wait for.
+func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Session, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trim()
+	s := a.byPid[pid]
+	switch {
+	case s == nil:
+		return nil, nil
+	case s.state == restoring:
+		return nil, s.settled
+	case s.member.closing > 0:
+		// Were it restored now, the old socket would go on to remove the new one,
+		// which has the same id.
+		return nil, s.member.gone
+	case s.state == live && !a.builder.Takeover:
+		return nil, nil
+	case s.state == live:
+		old := s.member
+		gone := old.gone
+		a.mu.Unlock()
+		old.socket.Conn().Close(true)
+		a.mu.Lock()
+		return nil, gone
+	case !a.log.covers(position):
+		a.forget(s)
+		return nil, nil
+	}
+	s.state, s.position, s.settled = restoring, position, make(chan struct{})
+	return &socket.Session{SessionToPersist: &socket.SessionToPersist{
+		Sid: s.sid, Pid: s.pid, Rooms: types.NewSet(s.rooms.Keys()...), Data: s.data,
+	}}, nil
+}
+
+// AddAll lets a socket join rooms. The library's own call for the room with the
+// socket's id, just after it has put the socket into the namespace, is where the
+// socket goes live.
+func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
+	a.Adapter.AddAll(id, rooms)
+	if !rooms.Has(socket.Room(id)) {
+		return
+	}
+	if s, ok := a.Nsp().Sockets().Load(id); ok && s.Connected() {
+		a.goLive(s)
+	}
+}
+
+// goLive writes what the socket missed and adds it to those that broadcasts go to.
+func (a *adapter) goLive(socket *socket.Socket) {
+	if a.isLive(socket) {
+		return
+	}
+	m := newMember(socket)
+	a.watch(m)
+	if !a.enter(m) {
+		// It was told that it is recovered and cannot be: its client has to come
+		// again.
+		socket.Conn().Close(true)
+		socket.Disconnect(false)
+		return
+	}
+	m.drain()
+	if socket.Conn().ReadyState() == "closed" {
+		a.rescue(m)
+	}
+}
+
+func (a *adapter) isLive(socket *socket.Socket) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := a.live[socket.Id()]
+	return m != nil && m.socket == socket
+}
+
+// enter brings the member up to date and makes it live, the last events in one step
+// with that. It fails for a restored socket whose session is gone, or whose missed
+// events are.
+func (a *adapter) enter(m *member) bool {
+	if !m.socket.Recovered() {
+		a.enterNew(m)
+		return true
+	}
+	for {
+		a.mu.Lock()
+		s := a.bySid[m.socket.Id()]
+		if s == nil || s.state != restoring {
+			a.mu.Unlock()
+			return false
+		}
+		if !a.log.covers(s.position) {
+			a.forget(s)
+			a.mu.Unlock()
+			return false
+		}
+		batch := a.log.after(s.position, flushBatch)
+		s.position += uint64(len(batch))
+		missed := reaching(s.rooms, batch)
+		if len(batch) < flushBatch {
+			m.push(missed...)
+			m.pidKnown.Store(true)
+			a.release(s)
+			a.settle(s, live)
+			s.member = m
+			a.live[s.sid] = m
+			a.mu.Unlock()
+			return true
+		}
+		a.mu.Unlock()
+		writeTo(m.socket, missed)
+	}
+}
+
+func (a *adapter) enterNew(m *member) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := m.socket.Id()
+	a.bySid[id] = &session{sid: id, state: live, member: m}
+	a.live[id] = m
+	if a.builder.OffsetEvent != "" && a.recovers {
+		m.push(a.offsetEvent())
+	}
+}
+
+func reaching(rooms *types.Set[socket.Room], events []event) []message {
+	var messages []message
+	for _, e := range events {
+		if e.reaches(rooms) {
+			messages = append(messages, e.message)
+		}
+	}
+	return messages
+}
+
+// DelAll takes a socket out of all rooms, as the last thing that it asks of the
+// adapter. An older socket with the id of a live one is not listened to.
+func (a *adapter) DelAll(id socket.SocketId) {
+	a.mu.Lock()
+	switch s := a.bySid[id]; {
+	case s == nil || s.state == saved:
+	case s.state == restoring:
+		// Its connection died, or a middleware refused it: to be tried again.
+		a.settle(s, saved)
+	case !s.member.ending():
+		a.mu.Unlock()
+		return
+	default:
+		a.forget(s)
+	}
+	a.mu.Unlock()
+	a.Adapter.DelAll(id)
+}
+
+func (a *adapter) disconnecting(m *member) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m.ended {
+		m.ended, m.gone = false, make(chan struct{})
+	}
+	m.closing++
+}
+
+func (a *adapter) disconnected(m *member) {
+	a.mu.Lock()
+	m.closing--
+	if m.closing == 0 {
+		m.ended = true
+		close(m.gone)
+	}
+	s := a.bySid[m.socket.Id()]
+	if s != nil && s.state == live && s.member == m {
+		a.forget(s)
+	}
+	heir := a.live[m.socket.Id()]
+	a.mu.Unlock()
+	if heir != nil && heir != m && heir.socket.Connected() {
+		// This socket was late, and the namespace removes by id.
+		a.Nsp().Sockets().LoadOrStore(heir.socket.Id(), heir.socket)
+	}
+}
+
+// rescue closes a socket whose connection ended after it had entered the namespace
+// and before its client knew of it. The library overlooks such a socket.
+func (a *adapter) rescue(m *member) {
+	a.mu.Lock()
+	s := a.bySid[m.socket.Id()]
+	if s == nil || s.member != m || s.state != live || m.closing > 0 || !m.socket.Connected() {
+		a.mu.Unlock()
+		return
+	}
+	pid := s.pid
+	m.closing++
+	a.mu.Unlock()
+	if pid != "" {
+		a.PersistSession(&socket.SessionToPersist{
+			Sid: s.sid, Pid: pid, Rooms: types.NewSet(m.socket.Rooms().Keys()...), Data: m.socket.Data(),
+		})
+	}
+	m.socket.Disconnect(false)
+	a.disconnected(m)
+}
+
+func (a *adapter) learn(m *member, pid socket.PrivateSessionId) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.bySid[m.socket.Id()]; s != nil && s.member == m {
+		s.pid = pid
+		a.byPid[pid] = s
+	}
+}
+
+// The rest is called under the lock.
+
+// hold puts the session among those without a socket.
+func (a *adapter) hold(s *session) {
+	s.element = a.saved.PushBack(s)
+	for _, room := range s.rooms.Keys() {
+		a.held[room]++
+	}
+}
+
+// release takes it out again.
+func (a *adapter) release(s *session) {
+	if s.element == nil {
+		return
+	}
+	a.saved.Remove(s.element)
+	s.element = nil
+	for _, room := range s.rooms.Keys() {
+		if a.held[room]--; a.held[room] == 0 {
+			delete(a.held, room)
+		}
+	}
+}
+
+// settle ends a restore.
+func (a *adapter) settle(s *session, to state) {
+	s.state = to
+	close(s.settled)
+}
+
+func (a *adapter) forget(s *session) {
+	a.release(s)
+	if s.state == restoring {
+		a.settle(s, saved)
+	}
+	delete(a.bySid, s.sid)
+	delete(a.byPid, s.pid)
+	delete(a.live, s.sid)
+}
+
+// trim drops the events and the sessions that are too old or too many.
+func (a *adapter) trim() {
+	now := time.Now()
+	a.log.trim(now)
+	for front := a.saved.Front(); front != nil; front = a.saved.Front() {
+		s := front.Value.(*session)
+		if a.saved.Len() <= a.builder.MaxSessions && now.Sub(s.savedAt) <= a.builder.MaxDisconnection {
+			return
+		}
+		a.forget(s)
+	}
+}

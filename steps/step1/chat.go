@@ -1,0 +1,28 @@
+// Package step1 is the project: a web server with one page, and no Socket.IO yet.
+//
+// Read New: it gives what net/http serves, and a way to end it. Every step has
+// these two, and the page beside them.
+package step1
+
+import (
+	_ "embed"
+	"io"
+	"net/http"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// New makes the server of this step.
+func New(serve.Settings) (http.Handler, io.Closer, error) {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	return routes, io.NopCloser(nil), nil
+}

@@ -1,0 +1,53 @@
+// Package step3 is a connection: the page and the server find each other and
+// notice when they lose each other.
+//
+// Read New: a Socket.IO server beside the page, and a handler that runs once for
+// every page that connects. The page's side is in index.html, at io().
+package step3
+
+import (
+	_ "embed"
+	"io"
+	"log"
+	"net/http"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// New makes the server of this step.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	server := socket.NewServer(nil, settings.Options)
+
+	_ = server.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+		log.Printf("a page connected: %s", client.Id())
+
+		_ = client.On("disconnect", func(args ...any) {
+			log.Printf("a page is gone: %s, because of %v", client.Id(), args[0])
+		})
+	})
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(server))
+	return routes, closer{server}, nil
+}
+
+type closer struct{ server *socket.Server }
+
+// Close tells every page that the server goes, and forgets them.
+func (c closer) Close() error {
+	c.server.Close(nil)
+	return nil
+}

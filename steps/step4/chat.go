@@ -1,0 +1,66 @@
+// Package step4 is events: the page says something, the server hears it, and
+// answers.
+//
+// Read the connection handler in New. What an event carries is any JSON value, or
+// bytes, in both directions.
+package step4
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// New makes the server of this step.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	server := socket.NewServer(nil, settings.Options)
+
+	_ = server.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+
+		// From the server to this page. The first argument is nested JSON, the
+		// second is bytes; they need nothing special on either side.
+		_ = client.Emit("welcome", map[string]any{
+			"step":  4,
+			"knows": []any{"text", map[string]any{"json": true}, "bytes"},
+		}, []byte("hello"))
+
+		// From the page to the server, and back to the same page.
+		_ = client.On("chat message", func(args ...any) {
+			value, err := serve.Value(args)
+			if err == nil {
+				log.Printf("%s says %.200q", client.Id(), fmt.Sprint(value))
+				_ = client.Emit("chat message", value)
+			}
+			serve.Answer(client, args, map[string]any{}, err)
+		})
+	})
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(server))
+	return routes, closer{server}, nil
+}
+
+type closer struct{ server *socket.Server }
+
+// Close tells every page that the server goes, and forgets them.
+func (c closer) Close() error {
+	c.server.Close(nil)
+	return nil
+}

@@ -1,0 +1,62 @@
+// Package step5 is broadcasting: what one page says, every page hears. This is the
+// whole chat, as long as nobody's connection breaks.
+//
+// Read the connection handler in New: one word has changed, client.Emit to
+// server.Emit.
+package step5
+
+import (
+	_ "embed"
+	"io"
+	"net/http"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// New makes the server of this step.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	server := socket.NewServer(nil, settings.Options)
+
+	_ = server.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+
+		// From the server to this page only.
+		_ = client.Emit("welcome", map[string]any{
+			"step":  5,
+			"knows": []any{"text", map[string]any{"json": true}, "bytes"},
+		}, []byte("hello"))
+
+		// From one page to all of them, the one that said it included.
+		_ = client.On("chat message", func(args ...any) {
+			value, err := serve.Value(args)
+			if err == nil {
+				server.Emit("chat message", value)
+			}
+			serve.Answer(client, args, map[string]any{}, err)
+		})
+	})
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(server))
+	return routes, closer{server}, nil
+}
+
+type closer struct{ server *socket.Server }
+
+// Close tells every page that the server goes, and forgets them.
+func (c closer) Close() error {
+	c.server.Close(nil)
+	return nil
+}

@@ -1,0 +1,72 @@
+// Package step6 is connection state recovery: a page whose connection broke for a
+// moment comes back as who it was, and gets what it missed.
+//
+// Read New: the option that turns it on, and what Recovered changes. The server
+// holds sessions and messages in memory, so a restart forgets them; step 7 is for
+// that.
+package step6
+
+import (
+	_ "embed"
+	"io"
+	"net/http"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// New makes the server of this step.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	recovery := socket.DefaultConnectionStateRecovery()
+	recovery.SetMaxDisconnectionDuration(settings.MaxDisconnection.Milliseconds())
+	// A page that comes back was let in before; it need not pass the door again.
+	recovery.SetSkipMiddlewares(true)
+	settings.Options.SetConnectionStateRecovery(recovery)
+	server := socket.NewServer(nil, settings.Options)
+
+	_ = server.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+
+		// A page asks for what came after the last event that it has seen, so it has
+		// to have seen one: the welcome is what lets a page recover that has heard
+		// nothing else yet. A recovered page is not new here.
+		if !client.Recovered() {
+			_ = client.Emit("welcome", map[string]any{
+				"step":  6,
+				"knows": []any{"text", map[string]any{"json": true}, "bytes"},
+			}, []byte("hello"))
+		}
+
+		// From one page to all of them, the one that said it included.
+		_ = client.On("chat message", func(args ...any) {
+			value, err := serve.Value(args)
+			if err == nil {
+				server.Emit("chat message", value)
+			}
+			serve.Answer(client, args, map[string]any{}, err)
+		})
+	})
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(server))
+	return routes, closer{server}, nil
+}
+
+type closer struct{ server *socket.Server }
+
+// Close tells every page that the server goes, and forgets them.
+func (c closer) Close() error {
+	c.server.Close(nil)
+	return nil
+}

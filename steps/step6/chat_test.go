@@ -1,0 +1,102 @@
+package step6
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"redial/steps/internal/rawclient"
+	"redial/steps/internal/serve"
+)
+
+func start(t *testing.T, settings serve.Settings) string {
+	t.Helper()
+	handler, closer, err := New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+	})
+	return server.URL
+}
+
+// join connects a client, takes its welcome, and returns the recovery offset in it.
+func join(t *testing.T, url string) (*rawclient.Client, any) {
+	t.Helper()
+	client := rawclient.Connect(t, url, nil)
+	welcome := client.Next()
+	if welcome.Name != "welcome" || len(welcome.Args) != 3 {
+		t.Fatalf("a new page hears %+v, want the welcome with an offset", welcome)
+	}
+	return client, welcome.Args[2]
+}
+
+// comeBack connects as the page that client was. The server notices the break in
+// its own time, so the first tries may be too early.
+func comeBack(t *testing.T, url string, client *rawclient.Client, offset any) *rawclient.Client {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		back := rawclient.Connect(t, url, map[string]any{"pid": client.Pid, "offset": offset})
+		if back.Sid == client.Sid {
+			return back
+		}
+		back.Close()
+	}
+	t.Fatal("the page was not recovered")
+	return nil
+}
+
+func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
+	url := start(t, serve.Settings{})
+	ann, _ := join(t, url)
+	bob, offset := join(t, url)
+	bob.Close()
+	said := []byte{0x00, 0xff, 0x10}
+	if answer, err := ann.Ask("chat message", map[string]any{"missed": []any{"by", "bob"}}); err != nil || answer["error"] != nil {
+		t.Fatalf("answered by %v, %v", answer, err)
+	}
+	if err := ann.Write(`451-["chat message",{"_placeholder":true,"num":0}]`); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.WriteBinary(said); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ann.Next() // both are out when ann has heard them
+	}
+	// Twice: what is kept is not used up by being sent.
+	for range 2 {
+		bob = comeBack(t, url, bob, offset)
+		if got := bob.Next(); got.Name != "chat message" || got.Args[0].(map[string]any)["missed"].([]any)[1] != "bob" {
+			t.Fatalf("bob hears %+v, want the JSON that he missed", got)
+		}
+		if got := bob.Next(); len(got.Binary) != 1 || !bytes.Equal(got.Binary[0], said) {
+			t.Fatalf("bob hears %+v, want the bytes that he missed", got)
+		}
+		bob.Close()
+	}
+}
+
+func TestAwayTooLongIsANewPage(t *testing.T) {
+	url := start(t, serve.Settings{MaxDisconnection: time.Millisecond})
+	bob, offset := join(t, url)
+	bob.Close()
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
+		back := rawclient.Connect(t, url, map[string]any{"pid": bob.Pid, "offset": offset})
+		if back.Sid == bob.Sid {
+			continue // noticed less than a millisecond ago
+		}
+		if welcome := back.Next(); welcome.Name != "welcome" {
+			t.Fatalf("a page that is new again hears %+v", welcome)
+		}
+		return
+	}
+	t.Error("bob is recovered for ever")
+}

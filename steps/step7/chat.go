@@ -1,0 +1,223 @@
+// Package step7 is server delivery: the server keeps every message in a database,
+// and a page that was away, for however long, is sent what it missed.
+//
+// Read say and catchUp, in this order. They share one lock, and that is the lesson:
+// the order in which messages are stored is the order in which everybody gets them,
+// and a page goes from old messages to new ones at one point in that order.
+package step7
+
+import (
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	_ "github.com/mattn/go-sqlite3"
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+	"redial/steps/recovery"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// room is where new messages go. A page that is still being sent old ones is not in
+// it yet.
+const room = "chat"
+
+type chat struct {
+	server     *socket.Server
+	replayPage int
+
+	// order is held while a message is stored and emitted, and while a page joins.
+	order sync.Mutex
+	db    *sql.DB
+}
+
+// New makes the server of this step, with its database in settings.DataDir.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	db, err := open(settings.DataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Step 6 used the library's own adapter, which loses a message now and then
+	// when a page comes back just as somebody writes; package recovery does not.
+	// What is emitted to one page only is not worth remembering: it can be read
+	// from the database again.
+	(&recovery.Builder{
+		Takeover:         true,
+		SkipDirect:       true,
+		MaxDisconnection: settings.MaxDisconnection,
+	}).Apply(settings.Options)
+	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, db: db}
+	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(c.server))
+	return routes, c, nil
+}
+
+func (c *chat) connected(client *socket.Socket) {
+	_ = client.On("chat message", func(args ...any) {
+		var id int64
+		text, err := serve.Text(args)
+		if err == nil {
+			id, err = c.say(text)
+		}
+		serve.Answer(client, args, map[string]any{"offset": id}, err)
+	})
+	// A recovered page has its rooms back, and with them what went there meanwhile.
+	// One that was cut off while it was catching up is not in the room, so it goes
+	// on from its offset like any other.
+	if client.Recovered() && client.Rooms().Has(room) {
+		return
+	}
+	// On the page's own queue: its events wait until it has caught up, nobody
+	// else's do.
+	client.Enqueue(func() {
+		if err := c.catchUp(client); err != nil {
+			log.Printf("a page could not catch up: %v", err)
+			// The page sees a broken connection, and comes back to ask again.
+			client.Conn().Close(true)
+		}
+	})
+}
+
+// say stores a message and emits it, as one step. It returns the message's id.
+func (c *chat) say(text string) (int64, error) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	result, err := c.db.Exec("INSERT INTO messages (content) VALUES (?)", text)
+	if err != nil {
+		log.Printf("a message could not be stored: %v", err)
+		return 0, errors.New("the message could not be stored")
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	c.server.To(room).Emit("chat message", text, id)
+	return id, nil
+}
+
+// catchUp sends a page all that is stored after its offset, and lets it into the
+// room. Most of it is read without the lock, a part at a time; the lock is for what
+// was stored during the last part, and for the joining, so that no message falls
+// between the two and none is in both.
+func (c *chat) catchUp(client *socket.Socket) error {
+	offset, known, err := c.offsetOf(client)
+	if err != nil {
+		return err
+	}
+	if !known {
+		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
+		_ = client.Emit("reset")
+	}
+	for {
+		count, last, err := c.replay(client, offset, c.replayPage)
+		if err != nil {
+			return err
+		}
+		offset = last
+		if count < c.replayPage {
+			break
+		}
+	}
+	c.order.Lock()
+	defer c.order.Unlock()
+	if _, _, err := c.replay(client, offset, -1); err != nil {
+		return err
+	}
+	if client.Connected() {
+		client.Join(room)
+	}
+	return nil
+}
+
+// replay emits up to limit messages after offset (-1: all), and returns how many
+// there were and the new offset.
+func (c *chat) replay(client *socket.Socket, offset int64, limit int) (count int, last int64, err error) {
+	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, limit)
+	if err != nil {
+		return 0, offset, err
+	}
+	defer rows.Close()
+	// A connection may break at any time. To go on would be worse than useless: the
+	// page may be back already, as a socket with the same id.
+	for rows.Next() && client.Connected() {
+		var content string
+		if err := rows.Scan(&offset, &content); err != nil {
+			return count, offset, err
+		}
+		_ = client.Emit("chat message", content, offset)
+		count++
+	}
+	return count, offset, rows.Err()
+}
+
+// offsetOf is the last message that the page says it has shown; 0 for a new page.
+// A page that names anything but a message of this log comes from another one,
+// perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
+// new log that has grown past the page's offset cannot be told from the old one.)
+func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
+	named, ok := client.Handshake().Auth["serverOffset"]
+	if !ok {
+		return 0, true, nil
+	}
+	var newest int64
+	err = c.db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&newest)
+	number, isNumber := named.(float64)
+	if err != nil || !isNumber || number < 0 || number > float64(newest) || number != math.Trunc(number) {
+		return 0, false, err
+	}
+	return int64(number), true, nil
+}
+
+// open opens chat.db in the folder, and makes what is missing of them.
+func open(folder string) (*sql.DB, error) {
+	path := filepath.Join(folder, "chat.db")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+	}
+	// WAL lets pages read while a message is written. FULL makes a message safe
+	// from a power cut before anybody is shown it.
+	db, err := sql.Open("sqlite3", path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(16)
+	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		client_offset TEXT UNIQUE,
+		content TEXT
+	)`)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+	}
+	return db, nil
+}
+
+// Close tells every page that the server goes, and closes the database when the
+// message that is being stored is stored.
+func (c *chat) Close() error {
+	c.server.Close(nil)
+	c.order.Lock()
+	defer c.order.Unlock()
+	return c.db.Close()
+}

@@ -1,0 +1,153 @@
+// Package step7a is the other way to server delivery: at each connect the server
+// sends the whole state, and the page replaces what it shows.
+//
+// Read connected. There is no offset and no recovery, so there is little that can
+// go wrong; the price is that every connect costs as much as the log is long, and
+// that everybody waits meanwhile. Step 7 is for logs that grow.
+package step7a
+
+import (
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	_ "github.com/mattn/go-sqlite3"
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/internal/serve"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// room is where new messages go: to the pages that have the state.
+const room = "chat"
+
+type chat struct {
+	server *socket.Server
+
+	// order is held while a message is stored and emitted, and while a page gets
+	// the state and joins.
+	order sync.Mutex
+	db    *sql.DB
+}
+
+// New makes the server of this step, with its database in settings.DataDir.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	db, err := open(settings.DataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &chat{server: socket.NewServer(nil, settings.Options), db: db}
+	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", serve.SocketIO(c.server))
+	return routes, c, nil
+}
+
+func (c *chat) connected(client *socket.Socket) {
+	_ = client.On("chat message", func(args ...any) {
+		var id int64
+		text, err := serve.Text(args)
+		if err == nil {
+			id, err = c.say(text)
+		}
+		serve.Answer(client, args, map[string]any{"offset": id}, err)
+	})
+	c.order.Lock()
+	messages, err := c.state()
+	if err == nil {
+		_ = client.Emit("state", messages)
+		client.Join(room)
+	}
+	c.order.Unlock()
+	if err != nil {
+		log.Printf("a page could not be sent the state: %v", err)
+		// The page sees a broken connection, and comes back to ask again.
+		client.Conn().Close(true)
+	}
+}
+
+// state is every message, the oldest first.
+func (c *chat) state() ([]any, error) {
+	rows, err := c.db.Query("SELECT content FROM messages ORDER BY id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	messages := []any{}
+	for rows.Next() {
+		var content string
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		messages = append(messages, content)
+	}
+	return messages, rows.Err()
+}
+
+// say stores a message and emits it, as one step. It returns the message's id.
+func (c *chat) say(text string) (int64, error) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	result, err := c.db.Exec("INSERT INTO messages (content) VALUES (?)", text)
+	if err != nil {
+		log.Printf("a message could not be stored: %v", err)
+		return 0, errors.New("the message could not be stored")
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	c.server.To(room).Emit("chat message", text, id)
+	return id, nil
+}
+
+// open opens chat.db in the folder, and makes what is missing of them.
+func open(folder string) (*sql.DB, error) {
+	path := filepath.Join(folder, "chat.db")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+	}
+	// WAL lets pages read while a message is written. FULL makes a message safe
+	// from a power cut before anybody is shown it.
+	db, err := sql.Open("sqlite3", path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(16)
+	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		client_offset TEXT UNIQUE,
+		content TEXT
+	)`)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+	}
+	return db, nil
+}
+
+// Close tells every page that the server goes, and closes the database when the
+// message that is being stored is stored.
+func (c *chat) Close() error {
+	c.server.Close(nil)
+	c.order.Lock()
+	defer c.order.Unlock()
+	return c.db.Close()
+}
