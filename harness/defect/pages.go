@@ -1,0 +1,39 @@
+package defect
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// A page is the frame with a script in it. The scripts differ in what they do when
+// a message comes; the frame has what they share.
+var (
+	//go:embed pages/frame.html
+	frame string
+	//go:embed pages/published.js
+	publishing string
+	//go:embed pages/silent.js
+	silent string
+	//go:embed pages/ahead.js
+	ahead string
+	//go:embed pages/forgetful.js
+	forgetful string
+	//go:embed pages/keeper.js
+	keeper string
+)
+
+var (
+	// Page shows all that it is given and moves its offset to it, forward or back,
+	// as the published tutorial's does.
+	Page = page(publishing)
+	// PageWithoutAcknowledgements is right, and asks for no acknowledgement.
+	PageWithoutAcknowledgements = page(silent)
+
+	pageAhead     = page(ahead)
+	pageForgetful = page(forgetful)
+	pageKeeper    = page(keeper)
+)
+
+func page(script string) []byte {
+	return []byte(strings.Replace(frame, "// the page's own script", script, 1))
+}

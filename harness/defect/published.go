@@ -1,0 +1,137 @@
+package defect
+
+import (
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/contract"
+)
+
+// Delays make the races of "published" wide. Each pause is drawn from 0 up to the
+// value, from Seed; the zero value pauses nowhere and leaves the races to luck.
+type Delays struct {
+	Seed uint64
+	// BeforeEmit is between INSERT and emit: who connects there gets a message
+	// twice, and whose turn is longer is overtaken.
+	BeforeEmit time.Duration
+	// BetweenRows is between the rows of a replay: live messages come in between,
+	// and a cut there loses the rest.
+	BetweenRows time.Duration
+}
+
+// DefaultDelays are long enough for a reconnection under traffic to fall into them,
+// and short enough for a test.
+var DefaultDelays = Delays{Seed: 1, BeforeEmit: 120 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
+
+// maxParallel bounds the messages that are being handled at one time.
+const maxParallel = 256
+
+// Published makes a server that does what the published tutorial does at step 7,
+// with recovery off: each message is stored and emitted to everyone with no lock
+// around the two, in parallel with the next of the same sender (in Node the handler
+// awaits the INSERT); and a page that connects is sent the rows one at a time while
+// live messages reach it already. It asks for no key, and answers who asks.
+func Published(delays Delays) New {
+	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
+		p := &published{delays: delays, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
+		p.random = rand.New(rand.NewPCG(delays.Seed, 0))
+		handler, rest, err := serve(dir, options, p.attach)
+		if err != nil {
+			return nil, nil, err
+		}
+		return handler, closer(func() error {
+			p.ending.Lock()
+			close(p.closed)
+			p.ending.Unlock()
+			p.work.Wait()
+			return rest.Close()
+		}), nil
+	}
+}
+
+type published struct {
+	delays Delays
+	server *socket.Server
+	log    *messages
+	slots  chan struct{}
+
+	// ending guards work against a message that begins while Close waits.
+	ending sync.Mutex
+	work   sync.WaitGroup
+	closed chan struct{}
+
+	mu     sync.Mutex
+	random *rand.Rand
+}
+
+func (p *published) attach(server *socket.Server, log *messages) {
+	p.server, p.log = server, log
+	_ = server.On("connection", func(args ...any) { p.connected(args[0].(*socket.Socket)) })
+}
+
+func (p *published) connected(client *socket.Socket) {
+	_ = client.On(contract.ChatEvent, func(args ...any) {
+		p.begin(func() { take(args, p.say) })
+	})
+	p.begin(func() {
+		err := p.log.each(offsetOf(client), func(r row) {
+			_ = client.Emit(contract.ChatEvent, r.text, r.id)
+			p.pause(p.delays.BetweenRows)
+		})
+		if err != nil {
+			log.Printf("a page did not get all that it missed: %v", err) // and is left so
+		}
+	})
+}
+
+func (p *published) say(text, _ string) (int64, error) {
+	id, err := p.log.insert(text, "", true)
+	if err != nil {
+		return 0, err
+	}
+	p.pause(p.delays.BeforeEmit)
+	_ = p.server.Sockets().Emit(contract.ChatEvent, text, id)
+	return id, nil
+}
+
+// begin runs f on a goroutine of its own, unless the server is closing.
+func (p *published) begin(f func()) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.closed:
+		return
+	}
+	p.ending.Lock()
+	defer p.ending.Unlock()
+	select {
+	case <-p.closed:
+		<-p.slots
+		return
+	default:
+	}
+	p.work.Go(func() {
+		defer func() { <-p.slots }()
+		f()
+	})
+}
+
+// pause waits for up to longest, or until the server closes.
+func (p *published) pause(longest time.Duration) {
+	if longest <= 0 {
+		return
+	}
+	p.mu.Lock()
+	wait := time.NewTimer(time.Duration(p.random.Int64N(int64(longest) + 1)))
+	p.mu.Unlock()
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-p.closed:
+	}
+}
