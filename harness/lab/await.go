@@ -1,0 +1,258 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// A watcher keeps what the awaits ask about, read off the history as it grows.
+type watcher struct {
+	history *history.Recorder
+
+	mu    sync.Mutex
+	next  int
+	shown map[string]map[string]bool // by client, in its current view
+	fired map[string]bool
+	left  map[string]int // disconnections, by client
+}
+
+func (w *watcher) catchUp() {
+	if w.shown == nil {
+		w.shown, w.fired, w.left = map[string]map[string]bool{}, map[string]bool{}, map[string]int{}
+	}
+	events := w.history.Events(w.next)
+	for _, e := range events {
+		switch e.Kind {
+		case history.Opened:
+			w.shown[e.Client] = map[string]bool{}
+		case history.Shown:
+			if w.shown[e.Client] == nil {
+				w.shown[e.Client] = map[string]bool{}
+			}
+			w.shown[e.Client][e.Message] = true
+		case history.Disconnected:
+			w.left[e.Client]++
+		case history.FaultFired:
+			w.fired[e.Fault] = true
+		}
+	}
+	w.next += len(events)
+}
+
+func (w *watcher) hasShown(who, text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return w.shown[who][text]
+}
+
+func (w *watcher) countShown(who string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return len(w.shown[who])
+}
+
+func (w *watcher) disconnections(who string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return w.left[who]
+}
+
+func (w *watcher) hasFired(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return w.fired[id]
+}
+
+// await waits until met, looking again whenever something was recorded. It
+// returns false when the bound has passed, and an error when the run is over.
+func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	for {
+		changed := l.history.Changed()
+		if met() {
+			return true, nil
+		}
+		select {
+		case <-changed:
+		case err := <-l.failed:
+			return false, err
+		case <-l.config.Target.Exited():
+			return false, fmt.Errorf("the server ended by itself; it printed last: %s", lastLine(l.config.Target.Output()))
+		case <-timer.C:
+			return met(), nil
+		case <-l.ctx.Done():
+			return false, l.ctx.Err()
+		}
+	}
+}
+
+func lastLine(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	return lines[len(lines)-1]
+}
+
+// awaitStep does the steps that wait for something to be observed.
+func (l *player) awaitStep(s plan.Step) error {
+	var what string
+	var met func() bool
+	bound := l.config.Bound
+	switch s.Do {
+	case plan.AwaitConnected:
+		what = "connected: " + orEveryone(s.Client)
+		met = func() bool { return l.each(s.Client, func(c *participant) bool { return c.Status().Connected }) }
+	case plan.AwaitDisconnected:
+		what = "disconnected: " + orEveryone(s.Client)
+		met = func() bool { return l.each(s.Client, func(c *participant) bool { return l.hasLeft(c) }) }
+	case plan.AwaitShown:
+		bound = l.config.ShownBound
+		if s.Text != "" {
+			text := l.text(s.Text)
+			what = fmt.Sprintf("%s shows %q", s.Client, text)
+			met = func() bool { return l.state.hasShown(s.Client, text) }
+		} else {
+			what = fmt.Sprintf("%s shows %d messages", s.Client, s.Count)
+			met = func() bool { return l.state.countShown(s.Client) >= s.Count }
+		}
+	case plan.AwaitFault:
+		what = "the fault " + s.Text + " fires"
+		met = func() bool { return l.state.hasFired(s.Text) }
+	default:
+		return fmt.Errorf("unknown action")
+	}
+	ok, err := l.await(bound, met)
+	if err == nil && !ok {
+		// A part of the story: what did not come is for the checks to judge.
+		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Detail: what})
+	}
+	return err
+}
+
+// hasLeft tells whether the client has lost its connection since the last step
+// that broke something; it may be back by now.
+func (l *player) hasLeft(c *participant) bool {
+	return l.state.disconnections(c.name) > c.leftBefore || !c.wasConnected && !c.Status().Connected
+}
+
+func orEveryone(name string) string {
+	if name == "" {
+		return "everyone"
+	}
+	return name
+}
+
+// each tells whether holds is true of the client, or of everyone with a page open
+// where no client is named.
+func (l *player) each(name string, holds func(*participant) bool) bool {
+	if name != "" {
+		return holds(l.clients[name])
+	}
+	for _, c := range l.clients {
+		if c.opened && !holds(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle is the barrier. Everyone is awaited back; then everyone says a message
+// of its own, one after the other. A connection keeps the order of what passes
+// through it, so when everyone shows all of these, whatever was said before on the
+// same connections has come through as well, or never will. (A client that retries
+// keeps the order too: it has one message in flight and the others behind it.)
+func (l *player) settle() error {
+	ok, err := l.await(l.config.Bound, func() bool {
+		return l.each("", func(c *participant) bool { return c.Status().Connected })
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
+	}
+	l.settles++
+	bound := l.config.ShownBound
+	for _, name := range l.names {
+		c := l.clients[name]
+		if !c.opened || !c.Status().Connected {
+			continue
+		}
+		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
+		if err := c.Say(mark); err != nil {
+			return err
+		}
+		ok, err := l.await(bound, func() bool { return l.everyoneShows(mark) })
+		if err != nil {
+			return err
+		}
+		if !ok {
+			l.record(history.Event{Kind: history.TimedOut, Detail: fmt.Sprintf("everyone shows %q", mark)})
+			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+		}
+	}
+	l.record(history.Event{Kind: history.Settled})
+	return nil
+}
+
+func (l *player) everyoneShows(mark string) bool {
+	return l.each("", func(c *participant) bool {
+		if !c.Status().Connected {
+			return true // judged by convergence, not awaited twice
+		}
+		return l.state.hasShown(c.name, mark)
+	})
+}
+
+// readLog reads the server's log as a fresh reader, straight from the server, and
+// records its rows as the kind.
+func (l *player) readLog(kind history.Kind) error {
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	defer cancel()
+	l.rest()
+	mark := l.text(fmt.Sprintf("%s reads the log %s", plan.Reader, kind))
+	l.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: 1, Message: mark})
+	rows, err := client.ReadLog(ctx, client.Options{
+		Name:   plan.Reader,
+		URL:    "http://" + l.config.Target.Address(),
+		Record: func(history.Event) {},
+		Dial:   l.world.dial,
+		Seed:   l.plan.Seed,
+	}, mark)
+	if kind == history.Stored {
+		// The reader's own message goes to the pages too: let it arrive.
+		ok, awaitErr := l.await(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
+		if awaitErr != nil {
+			return awaitErr
+		}
+		if !ok {
+			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows what the fresh reader said"})
+		}
+	}
+	if errors.Is(err, client.ErrNoLog) {
+		// Not this run's failure: without a log, every page owes what any page shows.
+		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
+		return nil
+	}
+	for _, row := range rows {
+		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
+	}
+	if err != nil {
+		return err
+	}
+	if kind == history.Stored {
+		l.record(history.Event{Kind: history.LogRead, Client: plan.Reader})
+	}
+	return nil
+}

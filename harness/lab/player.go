@@ -1,0 +1,379 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/network"
+	"redial/harness/plan"
+)
+
+// A player plays one plan. Everything it observes goes through record.
+type player struct {
+	ctx     context.Context
+	world   world
+	config  Config
+	plan    plan.Plan
+	token   string
+	clients map[string]*participant
+	names   []string
+	settles int
+
+	// background counts what runs beside the script: chatter, and the process
+	// faults that a frame has set off. Its first error ends the run.
+	background sync.WaitGroup
+	failed     chan error
+
+	history *history.Recorder
+	state   watcher
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// A participant is a client, its link, and its chatter while it chatters.
+type participant struct {
+	client.Client
+	name   string
+	link   network.Link
+	opened bool
+	// leftBefore counts its disconnections before the last step that broke
+	// something, and wasConnected is what it was then.
+	leftBefore   int
+	wasConnected bool
+	quiet        context.CancelFunc
+	chatter      chan struct{} // closed when the chatter has ended
+}
+
+func newPlayer(ctx context.Context, config Config, p plan.Plan) *player {
+	p = p.WithFaultIDs()
+	l := &player{
+		ctx: ctx, config: config, plan: p,
+		token:   strconv.FormatUint(p.Seed&0xffffffff, 16),
+		clients: map[string]*participant{},
+		failed:  make(chan error, 1),
+		history: history.NewRecorder(),
+	}
+	l.state.history = l.history
+	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, Plan: &p})
+	return l
+}
+
+// record appends to the history, until the run has ended: what happens while
+// everything is taken down is no part of the story.
+func (l *player) record(e history.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.history.Add(e)
+	}
+}
+
+func (l *player) finish() []history.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	return l.history.Events(0)
+}
+
+func (l *player) closeClients() {
+	l.finish()
+	if l.world.last != nil {
+		l.world.last()
+	}
+	for _, name := range l.names {
+		if c := l.clients[name]; c.quiet != nil {
+			c.quiet()
+		}
+	}
+	l.background.Wait()
+	var closing sync.WaitGroup
+	for _, name := range l.names {
+		closing.Go(func() { l.clients[name].Close() })
+	}
+	closing.Wait()
+}
+
+// play does every step of the script, brings the run to rest, reads the log, and
+// closes the history.
+func (l *player) play() error {
+	if l.config.Shared && l.config.KeepsLog {
+		if err := l.readLog(history.Found); err != nil {
+			return fmt.Errorf("reading what is in the log before the run: %w", err)
+		}
+	}
+	for _, f := range l.plan.Faults {
+		if err := l.arm(f); err != nil {
+			return err
+		}
+	}
+	for i, step := range l.plan.Script {
+		if err := l.do(step); err != nil {
+			return fmt.Errorf("step %d (%s %s): %w", i+1, step.Do, step.Client, err)
+		}
+	}
+	if err := l.settle(); err != nil {
+		return err
+	}
+	if l.config.KeepsLog {
+		if err := l.readLog(history.Stored); err != nil {
+			l.record(history.Event{Kind: history.TimedOut, Detail: "a fresh reader of the log: " + err.Error()})
+		}
+	}
+	l.record(history.Event{Kind: history.Ended})
+	return nil
+}
+
+// do performs one step.
+func (l *player) do(s plan.Step) error {
+	if err := l.alive(); err != nil {
+		return err
+	}
+	l.rest()
+	c := l.clients[s.Client]
+	switch s.Do {
+	case plan.Break, plan.Arm, plan.Disconnect, plan.StopServer, plan.KillServer, plan.Refresh:
+		for _, c := range l.clients {
+			c.wasConnected = c.Status().Connected
+			c.leftBefore = l.state.disconnections(c.name)
+		}
+	}
+	switch s.Do {
+	case plan.Open:
+		c.opened = true
+		return l.load(func(ctx context.Context) error { return c.Open(ctx) })
+	case plan.Refresh:
+		return l.load(func(ctx context.Context) error { return c.Refresh(ctx) })
+	case plan.Say:
+		return l.say(c, s)
+	case plan.Chatter:
+		return l.startChatter(c, s)
+	case plan.Quiet:
+		return l.endChatter(c)
+	case plan.Close:
+		c.opened = false
+		return c.Close()
+	case plan.Disconnect:
+		return c.Disconnect()
+	case plan.Connect:
+		return c.Connect()
+	case plan.Break:
+		return l.breakNow(*s.Fault)
+	case plan.Arm:
+		return l.arm(*s.Fault)
+	case plan.StopServer:
+		return l.stopServer("stopped", func() error {
+			ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+			defer cancel()
+			return l.config.Target.Stop(ctx)
+		})
+	case plan.KillServer:
+		return l.stopServer("killed", l.config.Target.Kill)
+	case plan.StartServer:
+		return l.startServer(l.ctx)
+	case plan.Wait:
+		return l.wait(time.Duration(s.For))
+	case plan.Settle:
+		return l.settle()
+	default:
+		return l.awaitStep(s)
+	}
+}
+
+// load loads a page; while the server is away a person would press reload, so
+// it is tried again within the bound.
+func (l *player) load(once func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	defer cancel()
+	return once(ctx)
+}
+
+func (l *player) say(c *participant, s plan.Step) error {
+	if s.Count <= 1 {
+		return c.Say(l.text(s.Text))
+	}
+	for n := 1; n <= s.Count; n++ {
+		if err := c.Say(l.text(s.Text + " " + strconv.Itoa(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RunMark, in a text, is replaced by a mark of the run, so that the texts of two
+// runs on one server differ.
+const RunMark = "$RUN"
+
+func (l *player) text(text string) string {
+	if strings.Contains(text, RunMark) {
+		return strings.ReplaceAll(text, RunMark, fmt.Sprintf("%08s", l.token))
+	}
+	if l.config.Shared {
+		return text + " " + l.token
+	}
+	return text
+}
+
+// startChatter says messages in the background, at the pace that the step names.
+func (l *player) startChatter(c *participant, s plan.Step) error {
+	if c.quiet != nil {
+		return fmt.Errorf("it chatters already")
+	}
+	every := max(time.Duration(s.Every), 50*time.Microsecond)
+	ctx, cancel := context.WithCancel(l.ctx)
+	c.quiet, c.chatter = cancel, make(chan struct{})
+	l.background.Go(func() {
+		defer close(c.chatter)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for n := 1; s.Count == 0 || n <= s.Count; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := c.Say(l.text(s.Text + " " + strconv.Itoa(n))); err != nil {
+				l.fail(fmt.Errorf("%s chattering: %w", c.name, err))
+				return
+			}
+		}
+	})
+	return nil
+}
+
+func (l *player) endChatter(c *participant) error {
+	if c.quiet == nil {
+		return fmt.Errorf("it does not chatter")
+	}
+	c.quiet()
+	<-c.chatter
+	c.quiet = nil
+	return nil
+}
+
+func (l *player) breakNow(f plan.Fault) error {
+	if !f.IsLink() {
+		l.act(f)
+		return nil
+	}
+	if err := l.clients[f.Client].link.Break(f); err != nil {
+		// Not an error of the run: the fault did not happen, which the checks see.
+		l.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
+	}
+	return nil
+}
+
+func (l *player) arm(f plan.Fault) error {
+	on := f.At.Client
+	if on == "" {
+		on = f.Client
+	}
+	c := l.clients[on]
+	if c == nil {
+		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)
+	}
+	c.link.Arm(f)
+	return nil
+}
+
+// fired is told by the network that a fault of a link has happened.
+func (l *player) fired(f network.Fired) {
+	kind := history.FaultFired
+	if f.Healed {
+		kind = history.FaultHealed
+	}
+	l.record(history.Event{Kind: kind, Client: f.Fault.Client, Fault: f.Fault.ID, FaultKind: f.Fault.Kind, Detail: f.Where})
+}
+
+// act injects a fault of the server or of a page.
+func (l *player) act(f plan.Fault) {
+	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind}
+	var err error
+	switch f.Kind {
+	case plan.Crash:
+		l.record(event)
+		err = l.stopServer("killed", l.config.Target.Kill)
+	case plan.Restart:
+		l.record(event)
+		ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+		err = l.stopServer("stopped", func() error { return l.config.Target.Stop(ctx) })
+		cancel()
+	case plan.RefreshPage:
+		l.record(event)
+		l.refreshAt(f)
+		return
+	}
+	if err == nil {
+		err = l.startServer(l.ctx)
+	}
+	if err != nil {
+		l.fail(err)
+	}
+}
+
+// refreshAt loads a page again, in the background, and returns when the old view is
+// gone. It does not wait for the new one, whose requests pass the link that waits.
+func (l *player) refreshAt(f plan.Fault) {
+	next := len(l.history.Events(0))
+	ended := make(chan struct{})
+	l.background.Go(func() {
+		defer close(ended)
+		if err := l.load(l.clients[f.Client].Refresh); err != nil {
+			l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
+		}
+	})
+	for {
+		changed := l.history.Changed()
+		for _, e := range l.history.Events(next) {
+			next++
+			if e.Kind == history.Closed && e.Client == f.Client {
+				return
+			}
+		}
+		select {
+		case <-changed:
+		case <-ended:
+			return
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// fail keeps the first error of what runs in the background.
+func (l *player) fail(err error) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	select {
+	case l.failed <- err:
+	default:
+	}
+}
+
+// alive returns why the run cannot go on.
+func (l *player) alive() error {
+	select {
+	case err := <-l.failed:
+		return err
+	default:
+		return l.ctx.Err()
+	}
+}
+
+func (l *player) wait(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-l.ctx.Done():
+		return l.ctx.Err()
+	}
+}

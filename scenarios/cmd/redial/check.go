@@ -1,0 +1,263 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/formatter"
+
+	"redial/harness/contract"
+	"redial/harness/report"
+	"redial/scenarios"
+)
+
+// settings are the flags of check and matrix.
+type settings struct {
+	step, url, level, scenario string
+	command                    []string
+	seed                       uint64
+	runs, parallel             int
+	json, junit, reportDir     string
+	quiet                      bool
+}
+
+func newFlags(name string) (*flag.FlagSet, *settings) {
+	s := &settings{}
+	f := flag.NewFlagSet("redial "+name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	if name == "check" {
+		f.StringVar(&s.step, "step", "", "check the kit's step `N`")
+		f.StringVar(&s.url, "url", "", "check the server at `URL`, such as http://127.0.0.1:3000")
+		f.StringVar(&s.level, "level", "", "the promise to hold it to: basic, recovery, server-delivery or client-delivery (default: the step's own; else server-delivery)")
+	}
+	f.StringVar(&s.scenario, "scenario", "", "only these `IDs` or row numbers, separated by commas")
+	f.Uint64Var(&s.seed, "seed", 0, "the seed of the first run (default: drawn, and printed)")
+	f.IntVar(&s.runs, "runs", 1, "how often to run each scenario, each with the next seed")
+	f.IntVar(&s.parallel, "parallel", scenarios.DefaultParallel, "how many runs are under way at once")
+	f.StringVar(&s.json, "json", "", "write the verdicts to `FILE`")
+	f.StringVar(&s.junit, "junit", "", "write JUnit XML to `FILE`")
+	f.StringVar(&s.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
+	f.BoolVar(&s.quiet, "quiet", false, "print no progress")
+	return f, s
+}
+
+// read parses the flags and says in one line what is wrong with them.
+func read(name string, arguments []string) (*settings, error) {
+	f, s := newFlags(name)
+	for i, a := range arguments {
+		if a == "--" {
+			arguments, s.command = arguments[:i], arguments[i+1:]
+			if len(s.command) == 0 || name != "check" {
+				return nil, fmt.Errorf("after -- comes the command that starts the server, for check")
+			}
+			break
+		}
+	}
+	if err := f.Parse(arguments); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			help(os.Stdout)
+		}
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q? A command to start goes after --", f.Arg(0))
+	}
+	if s.runs < 1 || s.parallel < 1 {
+		return nil, fmt.Errorf("--runs and --parallel are whole numbers from 1")
+	}
+	seeded := false
+	f.Visit(func(given *flag.Flag) { seeded = seeded || given.Name == "seed" })
+	if !seeded {
+		s.seed = uint64(rand.Uint32())
+	}
+	return s, nil
+}
+
+func check(arguments []string) (int, error) {
+	s, err := read("check", arguments)
+	if err != nil {
+		return 0, err
+	}
+	subject, err := s.subject()
+	if err != nil {
+		return 0, err
+	}
+	which, err := s.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	r := report.Report{Target: subject.Name, Level: subject.Level}
+	return s.run(r, []scenarios.Subject{subject}, which, false)
+}
+
+func matrix(arguments []string) (int, error) {
+	s, err := read("matrix", arguments)
+	if err != nil {
+		return 0, err
+	}
+	which, err := s.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	var subjects []scenarios.Subject
+	for _, number := range scenarios.MatrixSteps {
+		subject, err := scenarios.Step(number)
+		if err != nil {
+			return 0, err
+		}
+		subjects = append(subjects, subject)
+	}
+	r := report.Report{Target: "steps " + strings.Join(scenarios.MatrixSteps, ", "), Level: contract.ClientDelivery}
+	return s.run(r, subjects, which, true)
+}
+
+// subject makes the server to test out of the flags: exactly one must be named.
+func (s *settings) subject() (scenarios.Subject, error) {
+	named := 0
+	for _, given := range []bool{s.step != "", s.url != "", len(s.command) > 0} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 {
+		return scenarios.Subject{}, fmt.Errorf("check needs one of --step N, --url URL, or -- COMMAND")
+	}
+	level := contract.ServerDelivery
+	if s.level != "" {
+		parsed, err := contract.ParseLevel(s.level)
+		if err != nil {
+			return scenarios.Subject{}, err
+		}
+		level = parsed
+	}
+	switch {
+	case s.url != "":
+		if err := scenarios.Reachable(s.url); err != nil {
+			return scenarios.Subject{}, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
+		}
+		return scenarios.URL(s.url, level)
+	case len(s.command) > 0:
+		return scenarios.Command(s.command, level)
+	}
+	subject, err := scenarios.Step(s.step)
+	if err == nil && s.level != "" {
+		subject.Level = level
+	}
+	return subject, err
+}
+
+// cause cuts what an HTTP client wraps around the reason.
+func cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+func (s *settings) scenarios() ([]scenarios.Scenario, error) {
+	if s.scenario == "" {
+		return scenarios.Find(nil)
+	}
+	return scenarios.Find(strings.Split(s.scenario, ","))
+}
+
+// run plays everything through Ginkgo and writes the reports.
+func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []scenarios.Scenario, golden bool) (int, error) {
+	artifacts := s.reportDir
+	if artifacts == "" {
+		artifacts = filepath.Join("out", time.Now().Format("2006-01-02-150405"))
+	}
+	progress := newProgress(s.quiet)
+	suite := scenarios.Define(subjects, which, scenarios.Options{
+		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, Done: progress.show,
+	})
+	r.Seed, r.Lab, r.Began = s.seed, "real", time.Now()
+	interrupted := runSpecs()
+	progress.end()
+	r.Took = time.Since(r.Began)
+	results, err := suite.Results()
+	if err != nil {
+		return 0, err
+	}
+	r.Results = results
+	if interrupted() {
+		return 0, fmt.Errorf("interrupted; everything that was started has been stopped")
+	}
+	if err := s.write(r, golden, artifacts); err != nil {
+		return 0, err
+	}
+	return r.ExitCode(), nil
+}
+
+// failure is what Ginkgo tells of a spec that failed; the results say it better.
+type failure struct{}
+
+func (failure) Fail() {}
+
+// runSpecs runs the Ginkgo tree without Ginkgo's own report. The function that it
+// returns tells whether it was interrupted.
+func runSpecs() (interrupted func() bool) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	formatter.ColorableStdOut = io.Discard
+	ginkgo.RunSpecs(failure{}, "redial")
+	return func() bool { return len(signals) > 0 }
+}
+
+// write prints the report and writes the files that were asked for.
+func (s *settings) write(r report.Report, golden bool, artifacts string) error {
+	color := isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
+	show := report.Text
+	if golden {
+		show = report.Matrix
+	}
+	if err := show(os.Stdout, r, report.Style{Color: color}); err != nil {
+		return err
+	}
+	files := []struct {
+		path  string
+		write func(io.Writer, report.Report) error
+	}{{s.json, report.JSON}, {s.junit, report.JUnit}}
+	if s.reportDir != "" {
+		files = append(files, struct {
+			path  string
+			write func(io.Writer, report.Report) error
+		}{filepath.Join(s.reportDir, "index.html"), report.HTML})
+	}
+	for _, f := range files {
+		if f.path == "" {
+			continue
+		}
+		if err := writeFile(f.path, os.O_TRUNC, r, f.write); err != nil {
+			return err
+		}
+	}
+	if summary := os.Getenv("GITHUB_STEP_SUMMARY"); summary != "" {
+		return writeFile(summary, os.O_APPEND, r, report.GitHubSummary)
+	}
+	return nil
+}
+
+func writeFile(path string, mode int, r report.Report, write func(io.Writer, report.Report) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("the folder for %s: %w", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file, r), file.Close())
+}

@@ -1,0 +1,82 @@
+// Command redial puts a Socket.IO chat server to the test: it breaks the
+// connection in every way that the catalogue knows, and says which messages were
+// lost, duplicated or reordered.
+//
+// Read main, then check.go: the command only reads flags, builds the Ginkgo tree
+// of package scenarios, and hands what it finds to package report.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"redial/harness/report"
+	"redial/scenarios"
+)
+
+const usage = `redial confirms what a Socket.IO chat does when the connection breaks.
+
+  redial check --step N              one of the kit's steps (3 to 7)
+  redial check --url URL             a server that runs already (it is not restarted)
+  redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
+  redial matrix                      all steps, all scenarios, against what is expected
+  redial list                        the scenarios
+
+Flags of check and matrix:
+`
+
+func main() {
+	scenarios.BecomeStep()
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(arguments []string) int {
+	if len(arguments) == 0 {
+		help(os.Stderr)
+		return report.ExitUsage
+	}
+	var err error
+	code := 0
+	switch arguments[0] {
+	case "check":
+		code, err = check(arguments[1:])
+	case "matrix":
+		code, err = matrix(arguments[1:])
+	case "list":
+		err = list(arguments[1:])
+	case "help", "-h", "--help":
+		help(os.Stdout)
+	default:
+		err = fmt.Errorf("there is no command %q; there are check, matrix and list", arguments[0])
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
+		return report.ExitUsage
+	}
+	return code
+}
+
+func help(to *os.File) {
+	fmt.Fprint(to, usage)
+	flags, _ := newFlags("check")
+	flags.SetOutput(to)
+	flags.PrintDefaults()
+	fmt.Fprint(to, `
+Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or the target never came up.
+`)
+}
+
+func list(arguments []string) error {
+	if len(arguments) > 0 {
+		return fmt.Errorf("list takes no arguments")
+	}
+	for _, s := range scenarios.Catalogue {
+		fmt.Printf("%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.From, s.Title)
+	}
+	return nil
+}

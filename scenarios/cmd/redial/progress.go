@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"redial/harness/report"
+)
+
+// progress shows, on a terminal, how far a long run has come; elsewhere it says
+// nothing, so that a log holds results only.
+type progress struct{ on bool }
+
+func newProgress(quiet bool) *progress {
+	return &progress{on: !quiet && isTerminal(os.Stderr)}
+}
+
+func (p *progress) show(finished, all int, r report.Result) {
+	if p.on {
+		fmt.Fprintf(os.Stderr, "\r\x1b[K%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome)
+	}
+}
+
+func (p *progress) end() {
+	if p.on {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+	}
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"redial/scenarios"
+)
+
+// The tests run the command as a user does: as a process. The test's own executable
+// is the command when it is told so.
+func TestMain(m *testing.M) {
+	scenarios.BecomeStep()
+	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+type outcome struct {
+	stdout, stderr string
+	code           int
+	took           time.Duration
+}
+
+func command(t *testing.T, arguments ...string) *exec.Cmd {
+	t.Helper()
+	itself, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(itself, arguments...)
+	c.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "TMPDIR="+t.TempDir())
+	return c
+}
+
+func redial(t *testing.T, arguments ...string) outcome {
+	t.Helper()
+	c := command(t, arguments...)
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	began := time.Now()
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	nothingLeft(t, c)
+	return outcome{stdout.String(), stderr.String(), c.ProcessState.ExitCode(), time.Since(began)}
+}
+
+// nothingLeft fails when the command has left a child process or a temporary
+// folder behind.
+func nothingLeft(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	var folder string
+	for _, v := range c.Env {
+		if after, ok := strings.CutPrefix(v, "TMPDIR="); ok {
+			folder = after
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	// Every child inherits TMPDIR, which is this test's alone.
+	processes, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range processes {
+		text, err := os.ReadFile(p)
+		if err == nil && bytes.Contains(text, []byte("TMPDIR="+folder+"\x00")) {
+			t.Errorf("a process is left behind: %s", p)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		arguments  []string
+	}{
+		{"no such command", "there is no command", []string{"frobnicate"}},
+		{"nothing to check", "check needs one of", []string{"check"}},
+		{"two things to check", "check needs one of", []string{"check", "--step", "7", "--url", "http://127.0.0.1:1"}},
+		{"no such step", "12", []string{"check", "--step", "12"}},
+		{"a step without a chat", "step 1 cannot be checked", []string{"check", "--step", "1"}},
+		{"no such level", "the levels are", []string{"check", "--step", "7", "--level", "best"}},
+		{"no such scenario", "redial list", []string{"check", "--step", "7", "--scenario", "flood"}},
+		{"unknown flag", "flag provided but not defined", []string{"check", "--fast"}},
+		{"seed that is no number", "invalid value", []string{"check", "--step", "7", "--seed", "x"}},
+		{"no runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "0"}},
+		{"no command", "after -- comes", []string{"check", "--"}},
+		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
+		{"no such program", "no-such-program", []string{"check", "--", "no-such-program"}},
+		{"url that is none", "url", []string{"check", "--url", "localhost"}},
+		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := redial(t, c.arguments...)
+			if o.code != 3 {
+				t.Errorf("exit %d, not 3", o.code)
+			}
+			if !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(c.want)) {
+				t.Errorf("stderr %q does not say %q", o.stderr, c.want)
+			}
+			if lines := strings.Count(strings.TrimSpace(o.stderr), "\n"); lines > 0 {
+				t.Errorf("not one line:\n%s", o.stderr)
+			}
+		})
+	}
+}
+
+func TestNothingAnswers(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "check", "--url", "http://127.0.0.1:1")
+	if o.code != 3 || o.took > 10*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1") {
+		t.Errorf("exit %d after %v: %s", o.code, o.took, o.stderr)
+	}
+}
+
+func TestStepFiveIsNoServerDelivery(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "check", "--step", "5", "--level", "server-delivery", "--scenario", "clean-drop")
+	if o.code != 1 {
+		t.Fatalf("exit %d, not 1: %s%s", o.code, o.stdout, o.stderr)
+	}
+	for _, want := range []string{"no-loss", "while bob is away 1", "bob"} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("the report does not name %q:\n%s", want, o.stdout)
+		}
+	}
+}
+
+func TestVerdictAsFiles(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop,24", "--seed", "5", "--runs", "2",
+		"--json", filepath.Join(folder, "v.json"), "--junit", filepath.Join(folder, "deeper", "v.xml"), "--report", folder)
+	if o.code != 0 {
+		t.Fatalf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if o.stderr != "" {
+		t.Errorf("progress where there is no terminal: %q", o.stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "v.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Target, Level string
+		Seed          uint64
+		Scenarios     []struct {
+			ID, Verdict            string
+			Lost, Runs             int
+			FaultsFired            int `json:"faults_fired"`
+			Artifacts              []string
+			Duplicated, Reordered_ int
+		}
+		Summary map[string]int
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Target != "step 7" || v.Level != "server-delivery" || v.Seed != 5 || len(v.Scenarios) != 2 || v.Summary["pass"] != 2 {
+		t.Errorf("%s", text)
+	}
+	if first := v.Scenarios[0]; first.ID != "clean-drop" || first.Verdict != "pass" || first.Runs != 2 || first.FaultsFired < 4 {
+		t.Errorf("%+v", first)
+	}
+	for _, name := range []string{"deeper/v.xml", "index.html"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestInterrupt: Ctrl-C in the middle of a run ends everything that was started.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	c := command(t, "check", "--step", "7", "--runs", "20")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	servers := regexp.MustCompile(scenarios.ServeStep)
+	waitFor(t, func() bool { return servers.MatchString(children(c.Process.Pid)) })
+	if err := c.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { _ = c.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		_ = c.Process.Kill()
+		t.Fatal("it goes on 20 s after Ctrl-C")
+	}
+	if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("exit %d: %s", code, stderr.String())
+	}
+	nothingLeft(t, c)
+}
+
+// children returns the command lines of the process's children.
+func children(pid int) string {
+	out, _ := exec.Command("ps", "-o", "args=", "--ppid", itoa(pid)).Output()
+	return string(out)
+}
+
+func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+func waitFor(t *testing.T, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("what was waited for did not come within 20 s")
+		}
+	}
+}

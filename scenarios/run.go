@@ -1,0 +1,372 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/harness/target"
+)
+
+// A Subject is a server to put to the test, and the promise that it makes.
+type Subject struct {
+	// Name heads its column: "step 7", or the command or URL.
+	Name string
+	// Step is the number of the kit's step that it is; empty for anything else.
+	Step string
+	// Level is the promise that it claims.
+	Level contract.Level
+	// New makes the server, not yet started, for one run.
+	New func(plan.Tuning) (target.Target, error)
+	// HTML is the kit's reference page, for a target that is not ours; empty means
+	// the target's own page.
+	HTML []byte
+	// Bundle is the client library for a target that serves none.
+	Bundle []byte
+	// Shared tells that all runs meet the same server, so they take turns.
+	Shared bool
+	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
+	// that waiting long for it is no use.
+	Mute bool
+}
+
+// Options say how a catalogue is run.
+type Options struct {
+	// Seed is the first run's; the n-th run has Seed+n.
+	Seed uint64
+	// Runs is how often each scenario is run. Zero means once.
+	Runs int
+	// Parallel is how many runs are under way at once. Zero means DefaultParallel.
+	Parallel int
+	// Artifacts is the folder that failing runs are saved under; empty: nowhere.
+	Artifacts string
+	// Golden judges each step by the catalogue's expectations, at the highest
+	// level that a page can ask for, instead of by the level that it claims.
+	Golden bool
+	// Done, if set, is told of each finished cell, one at a time.
+	Done func(finished, all int, result report.Result)
+}
+
+// DefaultParallel suits two cores: a run is mostly waiting.
+const DefaultParallel = 6
+
+// A cell is one scenario on one subject.
+type cell struct {
+	scenario Scenario
+	subject  Subject
+}
+
+// A runner runs cells ahead of whoever asks for their results.
+type runner struct {
+	options Options
+	slots   chan struct{}
+	turn    sync.Mutex // taken by the runs on a shared subject
+
+	mu       sync.Mutex
+	cells    map[string]*future
+	finished int
+}
+
+type future struct {
+	done   chan struct{}
+	result report.Result
+	err    error
+}
+
+func newRunner(options Options) *runner {
+	options.Runs = max(options.Runs, 1)
+	if options.Parallel < 1 {
+		options.Parallel = DefaultParallel
+	}
+	return &runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}}
+}
+
+func (c cell) key() string { return c.scenario.ID + "\x00" + c.subject.Name }
+
+// start begins to run the cells, in order, as slots allow, and returns a function
+// that waits until all of it has ended.
+func (r *runner) start(ctx context.Context, cells []cell) (wait func()) {
+	var all sync.WaitGroup
+	for _, c := range cells {
+		f := &future{done: make(chan struct{})}
+		r.cells[c.key()] = f
+		all.Go(func() {
+			defer close(f.done)
+			f.result, f.err = r.run(ctx, c)
+			r.tell(len(cells), f)
+		})
+	}
+	return all.Wait
+}
+
+func (r *runner) tell(all int, f *future) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished++
+	if r.options.Done != nil && f.err == nil {
+		r.options.Done(r.finished, all, f.result)
+	}
+}
+
+// result waits for the cell's result.
+func (r *runner) result(ctx context.Context, c cell) (report.Result, error) {
+	f := r.cells[c.key()]
+	select {
+	case <-f.done:
+		return f.result, f.err
+	case <-ctx.Done():
+		return report.Result{}, ctx.Err()
+	}
+}
+
+// run runs a cell as often as asked and keeps the worst of it.
+func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
+	result := report.Result{ID: c.scenario.ID, Row: c.scenario.Row, Title: c.scenario.Title, Column: c.subject.Name}
+	if r.options.Golden {
+		result.Expected = string(c.expected())
+	}
+	if why := c.unsupported(); why != "" {
+		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
+		return result, nil
+	}
+	runs := make([]attempt, r.options.Runs)
+	var all sync.WaitGroup
+	for n := range runs {
+		all.Go(func() { runs[n] = r.attempt(ctx, c, r.options.Seed+uint64(n)) })
+	}
+	all.Wait()
+	for n, a := range runs {
+		if a.err != nil && (errors.Is(a.err, lab.ErrUnreachable) || ctx.Err() != nil) {
+			return result, a.err
+		}
+		result.Runs++
+		result.Took += a.took
+		result.FaultsFired += a.verdict.FaultsFired
+		result.Lost += a.verdict.Lost
+		result.Duplicated += a.verdict.Duplicated
+		result.Reordered += a.verdict.Reordered
+		if n == 0 || worse(a.verdict.Outcome, result.Verdict.Outcome) {
+			if r.options.Golden && a.verdict.Outcome == check.Pass {
+				result.Expected = string(Observed(a.verdict))
+			}
+			result.Verdict, result.Events = a.verdict, a.events
+			result.Artifacts, result.Replay = a.artifacts, a.replay
+		}
+	}
+	return result, nil
+}
+
+func (c cell) expected() Expectation {
+	if e, ok := c.scenario.Expect[c.subject.Step]; ok {
+		return e
+	}
+	return DoesNotApply
+}
+
+// unsupported says why the scenario cannot be tried on the subject, if so.
+func (c cell) unsupported() string {
+	if c.subject.Step != "" && c.expected() == DoesNotApply {
+		return "step " + c.subject.Step + " does not offer what is tried here"
+	}
+	if !c.subject.Level.AtLeast(c.scenario.From) {
+		return fmt.Sprintf("needs level %s, and the target claims %s", c.scenario.From, c.subject.Level)
+	}
+	return ""
+}
+
+// worse orders outcomes for the summary of several runs.
+func worse(a, b check.Outcome) bool {
+	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
+	return rank[a] > rank[b]
+}
+
+// An attempt is one run and what it came to.
+type attempt struct {
+	events    []history.Event
+	verdict   check.Verdict
+	took      time.Duration
+	artifacts []string
+	replay    string
+	err       error
+}
+
+func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		a.err = ctx.Err()
+		return a
+	}
+	if c.subject.Shared {
+		r.turn.Lock()
+		defer r.turn.Unlock()
+	}
+	began := time.Now()
+	p := c.scenario.Plan(seed)
+	p.Scenario = c.scenario.ID
+	var output string
+	a.events, output, a.err = r.play(ctx, c, p)
+	a.took = time.Since(began)
+	switch {
+	case errors.Is(a.err, target.ErrUnsupported):
+		a.verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: a.err.Error()}
+		a.err = nil
+		return a
+	case a.err != nil:
+		a.verdict = check.Verdict{Outcome: check.Inconclusive, Level: c.subject.Level, Reason: a.err.Error()}
+	default:
+		a.verdict = check.Judge(a.events)
+		if r.options.Golden {
+			a.verdict = compare(a.verdict, c.expected())
+		}
+	}
+	a.replay = c.replay(seed)
+	if a.verdict.Outcome != check.Pass && r.options.Artifacts != "" {
+		saved, err := save(r.options.Artifacts, c, p, a.events, a.verdict, output)
+		a.artifacts = saved
+		if err != nil {
+			a.verdict.Reason += " (and what happened could not be saved: " + err.Error() + ")"
+		}
+	}
+	return a
+}
+
+// play makes a server for the run, plays the plan on it, and takes it down.
+func (r *runner) play(ctx context.Context, c cell, p plan.Plan) (events []history.Event, output string, err error) {
+	server, err := c.subject.New(p.Tuning)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
+	}
+	defer func() {
+		output = server.Output()
+		err = errors.Join(err, server.Close())
+	}()
+	config := lab.Config{
+		Target: server, Level: c.subject.Level, KeepsLog: c.subject.Level.AtLeast(contract.ServerDelivery),
+		Shared: c.subject.Shared, HTML: c.subject.HTML, Bundle: c.subject.Bundle,
+	}
+	if c.subject.Mute {
+		config.ShownBound = 500 * time.Millisecond
+	}
+	if r.options.Golden {
+		// The matrix asks every step for the most that a page can want.
+		config.Level = contract.ClientDelivery
+	}
+	events, err = lab.Real(ctx, config, p)
+	return events, output, err
+}
+
+// compare turns a verdict into one on the expectation: a step is right when it
+// shows what the catalogue says, also where that is a loss.
+func compare(v check.Verdict, expected Expectation) check.Verdict {
+	if v.Outcome != check.Pass && v.Outcome != check.Fail {
+		return v
+	}
+	observed := Observed(v)
+	if meets(v, observed, expected) {
+		v.Outcome, v.Reason = check.Pass, ""
+		return v
+	}
+	v.Outcome = check.Fail
+	v.Reason = strings.TrimSpace(fmt.Sprintf("expected: %s; observed: %s. %s", expected, observed, v.Reason))
+	return v
+}
+
+func meets(v check.Verdict, observed, expected Expectation) bool {
+	switch expected {
+	case GoesWrong:
+		return v.Lost+v.Duplicated+v.Reordered > 0
+	case MayLose:
+		return observed == Loses || observed == ExactlyOnce
+	}
+	return observed == expected
+}
+
+// Observed says in the words of an Expectation what a verdict found.
+func Observed(v check.Verdict) Expectation {
+	var words []string
+	if v.Lost > 0 {
+		words = append(words, "lost")
+	}
+	if v.Duplicated > 0 {
+		words = append(words, "duplicated")
+	}
+	if v.Reordered > 0 {
+		words = append(words, "reordered")
+	}
+	for _, rule := range []contract.RuleID{contract.NoPhantom, contract.Sends, contract.Convergence} {
+		if v.Counts[rule] > 0 {
+			words = append(words, "another rule broken")
+			break
+		}
+	}
+	if len(words) == 0 {
+		return ExactlyOnce
+	}
+	return Expectation(strings.Join(words, " and "))
+}
+
+func (c cell) replay(seed uint64) string {
+	how := ""
+	if c.subject.Step != "" {
+		how = fmt.Sprintf("go run ./scenarios/cmd/redial check --step %s --level %s", c.subject.Step, c.subject.Level)
+	} else {
+		how = fmt.Sprintf("redial check --level %s", c.subject.Level)
+	}
+	how += fmt.Sprintf(" --scenario %s --seed %d", c.scenario.ID, seed)
+	if c.subject.Step == "" {
+		how += " " + c.subject.Name
+	}
+	return how
+}
+
+// save writes what is needed to understand a run: its plan, history and verdict,
+// and what the server printed.
+func save(folder string, c cell, p plan.Plan, events []history.Event, v check.Verdict, output string) ([]string, error) {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(c.subject.Name))
+	if len(name) > 40 {
+		name = name[:40]
+	}
+	folder = filepath.Join(folder, name, fmt.Sprintf("%s-%d", c.scenario.ID, p.Seed))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	var lines strings.Builder
+	if err := history.Write(&lines, events); err != nil {
+		return nil, err
+	}
+	var saved []string
+	for _, file := range []struct {
+		name string
+		text []byte
+	}{
+		{"history.jsonl", []byte(lines.String())},
+		{"plan.json", encode(p)},
+		{"verdict.json", encode(v)},
+		{"server.txt", []byte(output)},
+	} {
+		path := filepath.Join(folder, file.name)
+		if err := os.WriteFile(path, file.text, 0o644); err != nil {
+			return saved, err
+		}
+		saved = append(saved, path)
+	}
+	return saved, nil
+}

@@ -1,0 +1,117 @@
+package scenarios
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/steps/lessons"
+)
+
+// ServeStep is the argument that makes a program that called [BecomeStep] serve
+// one of the kit's steps instead.
+const ServeStep = "serve-step"
+
+// BecomeStep turns this process into one of the kit's steps when it was started as
+// one, and never returns then. A main function (or TestMain) calls it first: the
+// harness starts its own executable again as the server, so a step is a process
+// of its own without anything to build or find.
+func BecomeStep() {
+	if len(os.Args) == 3 && os.Args[1] == ServeStep {
+		os.Exit(lessons.Main(os.Args[2:]))
+	}
+}
+
+// levels says what each step promises.
+var levels = map[string]contract.Level{
+	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
+	"6": contract.Recovery, "7": contract.ServerDelivery,
+}
+
+// MatrixSteps are the steps that the matrix has columns for.
+var MatrixSteps = []string{"3", "4", "5", "6", "7"}
+
+// Step makes a subject of one of the kit's steps, at the level that it promises.
+func Step(number string) (Subject, error) {
+	lesson, err := lessons.Find(number)
+	if err != nil {
+		return Subject{}, err
+	}
+	level, ok := levels[lesson.Number]
+	if !ok {
+		return Subject{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
+	}
+	bundle, err := lessons.Bundle()
+	if err != nil {
+		return Subject{}, err
+	}
+	return Subject{
+		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
+		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: bundle,
+		New: func(tuning plan.Tuning) (target.Target, error) {
+			return target.NewCommand(target.CommandOptions{
+				Command: []string{itself, ServeStep, lesson.Number}, Name: "step " + lesson.Number, Tuning: tuning,
+			})
+		},
+	}, nil
+}
+
+// Command makes a subject of a program, started anew for every run.
+func Command(command []string, level contract.Level) (Subject, error) {
+	s, err := foreign(strings.Join(command, " "), level)
+	s.Name = "-- " + s.Name
+	// A program may keep its data where it likes, not only in DATA_DIR: its log is
+	// read before each run too.
+	s.Shared = true
+	s.New = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: command, Tuning: tuning})
+	}
+	return s, err
+}
+
+// URL makes a subject of a server that somebody else runs.
+func URL(address string, level contract.Level) (Subject, error) {
+	if _, err := target.NewURL(address); err != nil {
+		return Subject{}, err
+	}
+	s, err := foreign(address, level)
+	s.Name = "--url " + s.Name
+	s.Shared = true
+	s.New = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
+	return s, err
+}
+
+// foreign is a server that is not ours: it is judged with the reference page of
+// the level that it claims, which is the page of the step that introduces it.
+func foreign(name string, level contract.Level) (Subject, error) {
+	page := map[contract.Level]string{contract.Basic: "5", contract.Recovery: "6"}[level]
+	if page == "" {
+		page = "7"
+	}
+	lesson, err := lessons.Find(page)
+	if err != nil {
+		return Subject{}, err
+	}
+	bundle, err := lessons.Bundle()
+	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: bundle}, err
+}
+
+// Reachable tells, in one line, why nothing answers at a URL subject's address.
+func Reachable(address string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(address)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
