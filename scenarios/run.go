@@ -36,6 +36,8 @@ type Subject struct {
 	Bundle []byte
 	// Shared tells that all runs meet the same server, so they take turns.
 	Shared bool
+	// Fixed tells that the server is not ours to stop and start.
+	Fixed bool
 	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
 	// that waiting long for it is no use.
 	Mute bool
@@ -178,6 +180,9 @@ func (c cell) expected() Expectation {
 func (c cell) unsupported() string {
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
+	}
+	if c.scenario.Restarts && c.subject.Fixed {
+		return "the server has to be stopped and started, and a URL's cannot be"
 	}
 	if !c.subject.Level.AtLeast(c.scenario.From) {
 		return fmt.Sprintf("needs level %s, and the target claims %s", c.scenario.From, c.subject.Level)

@@ -150,7 +150,7 @@ func restoreUnderTraffic(seed uint64) plan.Plan {
 		who = append(who, plan.Client{Name: name, Kind: plan.Wire, ReconnectDelay: duration("5ms")})
 	}
 	parts := []part{open("writer"), open(readers...), heard("bob", say("writer", "first", 1)),
-		{{Do: plan.Chatter, Client: "writer", Text: "stream", Every: duration("500us")}}}
+		{{Do: plan.Chatter, Client: "writer", Text: "stream", Every: duration("500us"), Count: 4000}}}
 	for range 60 {
 		var cuts, back part
 		for _, name := range readers {

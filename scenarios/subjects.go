@@ -85,7 +85,7 @@ func URL(address string, level contract.Level) (Subject, error) {
 	}
 	s, err := foreign(address, level)
 	s.Name = "--url " + s.Name
-	s.Shared = true
+	s.Shared, s.Fixed = true, true
 	s.New = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
 	return s, err
 }

@@ -142,10 +142,14 @@ func (s *settings) subject() (scenarios.Subject, error) {
 	}
 	switch {
 	case s.url != "":
-		if err := scenarios.Reachable(s.url); err != nil {
-			return scenarios.Subject{}, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
+		subject, err := scenarios.URL(s.url, level)
+		if err != nil {
+			return subject, err
 		}
-		return scenarios.URL(s.url, level)
+		if err := scenarios.Reachable(s.url); err != nil {
+			return subject, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
+		}
+		return subject, nil
 	case len(s.command) > 0:
 		return scenarios.Command(s.command, level)
 	}
@@ -188,14 +192,14 @@ func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []sc
 	interrupted := runSpecs()
 	progress.end()
 	r.Took = time.Since(r.Began)
+	if interrupted() {
+		return 0, fmt.Errorf("interrupted; everything that was started has been stopped")
+	}
 	results, err := suite.Results()
 	if err != nil {
 		return 0, err
 	}
 	r.Results = results
-	if interrupted() {
-		return 0, fmt.Errorf("interrupted; everything that was started has been stopped")
-	}
 	if err := s.write(r, golden, artifacts); err != nil {
 		return 0, err
 	}

@@ -104,7 +104,7 @@ func TestUsage(t *testing.T) {
 		{"no command", "after -- comes", []string{"check", "--"}},
 		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
 		{"no such program", "no-such-program", []string{"check", "--", "no-such-program"}},
-		{"url that is none", "url", []string{"check", "--url", "localhost"}},
+		{"url that is none", "is no address of a server", []string{"check", "--url", "localhost"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
