@@ -47,6 +47,9 @@
 // The adapter listens to the sockets' "disconnecting" and "disconnect". Do not call
 // RemoveAllListeners for these on a server-side socket.
 //
+// A listener of the adapter's "create-room", "join-room", "leave-room" and
+// "delete-room" must not itself join or leave: it is called in the middle of that.
+//
 // The package must not know the chat, nor anything of the harness.
 package recovery
 
@@ -136,6 +139,10 @@ type adapter struct {
 	// recovers is false when the server has recovery switched off: then events get
 	// an order and no offset.
 	recovers bool
+
+	// rooms is held while a socket joins or leaves; see inRooms. Nothing else is
+	// locked under it.
+	rooms sync.Mutex
 
 	// mu makes "append to the log and to every queue" one step. It is never held
 	// while something is written or a listener is called.

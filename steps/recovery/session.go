@@ -123,7 +123,7 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 // socket's id, just after it has put the socket into the namespace, is where the
 // socket goes live.
 func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
-	a.Adapter.AddAll(id, rooms)
+	a.inRooms(func() { a.Adapter.AddAll(id, rooms) })
 	if !rooms.Has(socket.Room(id)) {
 		return
 	}
@@ -234,7 +234,21 @@ func (a *adapter) DelAll(id socket.SocketId) {
 		a.forget(s)
 	}
 	a.mu.Unlock()
-	a.Adapter.DelAll(id)
+	a.inRooms(func() { a.Adapter.DelAll(id) })
+}
+
+// Del takes the socket out of the room.
+func (a *adapter) Del(id socket.SocketId, room socket.Room) {
+	a.inRooms(func() { a.Adapter.Del(id, room) })
+}
+
+// inRooms lets one goroutine at a time join or leave. In the library's adapter a
+// join that meets the leaving of a room's last member may be lost with the room:
+// 118 times in 500,000 on a tight probe.
+func (a *adapter) inRooms(change func()) {
+	a.rooms.Lock()
+	defer a.rooms.Unlock()
+	change()
 }
 
 func (a *adapter) disconnecting(m *member) {
