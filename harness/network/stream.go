@@ -219,11 +219,11 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 	for at := 0; at < len(data) && !s.lost; {
 		if s.framer.fresh() {
 			start = at
-			s.expect()
 			if s.c.link.frameDelay != nil {
 				sendTo(start)
-				s.ownDelay(s.frames)
+				s.ownDelay(s.frames + 1)
 			}
+			s.expect()
 		}
 		n, ended := s.framer.scan(data[at:])
 		at += n

@@ -1,0 +1,169 @@
+package lessons
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// screenshots in the environment names a folder for pictures of the page.
+const screenshots = "REDIAL_SCREENSHOTS"
+
+// TestStep7InChromium is a learner's afternoon with step 7: the real server, as a
+// process, and its page in two tabs of a real browser. Each part ends with one more
+// message, so that anything that came twice or too late would be seen before it.
+func TestStep7InChromium(t *testing.T) {
+	b := startBrowser(t)
+
+	t.Run("two tabs chat", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		alice.say("hello")
+		alice.shows("hello")
+		bob.shows("hello")
+		bob.say("hello yourself")
+		alice.shows("hello", "hello yourself")
+		bob.shows("hello", "hello yourself")
+	})
+
+	t.Run("the button breaks the connection, and it comes back", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		alice.say("before")
+		bob.shows("before")
+		bob.watchStatus()
+		bob.do(chromedp.Click(chromedp.CSS("#break")))
+		bob.until("a break and a connection again", `statuses.some((s) => s.startsWith("disconnected")) && `+connected)
+		alice.say("after")
+		alice.shows("before", "after")
+		bob.shows("before", "after")
+	})
+
+	t.Run("what is said during a break comes once", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		alice.say("before")
+		bob.shows("before")
+		bob.watchStatus()
+		bob.do(chromedp.Click(chromedp.CSS("#break")))
+		bob.until("a broken connection", `statuses.some((s) => s.startsWith("disconnected"))`)
+		// The page would be back before anybody could type.
+		bob.network(offline)
+		bob.until("no connection", disconnected)
+		alice.say("meanwhile")
+		alice.shows("before", "meanwhile")
+		bob.shows("before")
+		bob.network(online)
+		bob.shows("before", "meanwhile")
+		bob.until("a connection", connected)
+		alice.say("after")
+		alice.shows("before", "meanwhile", "after")
+		bob.shows("before", "meanwhile", "after")
+	})
+
+	t.Run("a refresh brings the whole history", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		history := []string{"one", "two", "two", "three"}
+		for i, text := range history {
+			alice.say(text)
+			bob.shows(history[:i+1]...)
+		}
+		bob.do(chromedp.Reload())
+		bob.shows(history...)
+		history = append(history, "four")
+		alice.say("four")
+		alice.shows(history...)
+		bob.shows(history...)
+	})
+
+	t.Run("markup in a message is text", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		said := []string{`<script>window.harmed = true</script>`, `<img src="x:" onerror="window.harmed = true"> & &amp;`, "the end"}
+		for i, text := range said {
+			alice.say(text)
+			alice.shows(said[:i+1]...)
+		}
+		bob.do(chromedp.Reload()) // from the database as well as live
+		for _, page := range []*tab{alice, bob} {
+			page.shows(said...)
+			if n := evaluate[int](page, `document.querySelectorAll("#messages li *").length`); n != 0 {
+				t.Errorf("%s: the messages made %d elements, want none", page.name, n)
+			}
+			if evaluate[bool](page, `"harmed" in window`) {
+				t.Errorf("%s: a message was run", page.name)
+			}
+		}
+	})
+
+	t.Run("a killed server comes back with all that was shown", func(t *testing.T) {
+		data, port := "DATA_DIR="+t.TempDir(), "PORT="+quietPort(t)
+		server := runStep(t, "7", data, port)
+		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+		alice.say("stored")
+		bob.shows("stored")
+		bob.say("stored as well")
+		alice.shows("stored", "stored as well")
+		bob.shows("stored", "stored as well")
+		if _, err := server.end(syscall.SIGKILL); err == nil {
+			t.Fatal("the process ended well when it was killed")
+		}
+		alice.until("no connection", disconnected)
+		bob.until("no connection", disconnected)
+		server = runStep(t, "7", data, port)
+		alice.until("a connection", connected)
+		bob.until("a connection", connected)
+		alice.say("new")
+		for _, page := range []*tab{alice, bob, b.open(t, "carol", server.url)} {
+			page.shows("stored", "stored as well", "new")
+		}
+	})
+
+	t.Run("light and dark", func(t *testing.T) {
+		server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+		page := b.open(t, "alice", server.url)
+		page.do(chromedp.EmulateViewport(720, 480))
+		said := []string{"Is anybody here?", "I am. 잘 들려요.", "<script>alert(1)</script>"}
+		for i, text := range said {
+			page.say(text)
+			page.shows(said[:i+1]...)
+		}
+		for _, scheme := range []string{"light", "dark"} {
+			page.emulate(&emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme})
+			paper, ink := evaluate[int](page, brightness("backgroundColor")), evaluate[int](page, brightness("color"))
+			if dark := paper < ink; dark != (scheme == "dark") || max(paper-ink, ink-paper) < 300 {
+				t.Errorf("%s: the paper's brightness is %d and the ink's %d, of 765", scheme, paper, ink)
+			}
+			picture, err := chromedp.Run(page.ctx, chromedp.CaptureScreenshot())
+			if err != nil {
+				t.Fatal(err)
+			}
+			save(t, "step-7-"+scheme+".png", picture)
+		}
+	})
+}
+
+// brightness is an expression for the sum of red, green and blue of one of the body's
+// colours.
+func brightness(property string) string {
+	return `getComputedStyle(document.body).` + property + `.match(/\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0)`
+}
+
+func save(t *testing.T, name string, picture []byte) {
+	t.Helper()
+	folder := os.Getenv(screenshots)
+	if folder == "" {
+		return
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

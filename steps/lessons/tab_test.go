@@ -1,0 +1,228 @@
+package lessons
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// A browser is a Chromium without a window, driven through chromedp: Chromium's own
+// protocol in plain Go, with nothing to install beside the browser.
+type browser struct {
+	ctx context.Context
+}
+
+// startBrowser skips the test where there is nothing to start.
+func startBrowser(t *testing.T) *browser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: the page is not tried in a browser")
+	}
+	program := findChromium()
+	if program == "" {
+		t.Skip("there is no Chromium here: the page is not tried in a browser; `make browser` installs it")
+	}
+	if _, err := Bundle(); err != nil {
+		t.Skip(err)
+	}
+	// Its folders are ours, and go with the test.
+	temporary := t.TempDir()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // root can have none
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		closing, done := context.WithTimeout(ctx, patience)
+		defer done()
+		if err := chromedp.Cancel(closing); err != nil {
+			t.Errorf("Chromium did not close: %v", err)
+		}
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium does not start: %v", err)
+	}
+	return &browser{ctx}
+}
+
+func findChromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// A tab is one page, and who sits in front of it.
+type tab struct {
+	t    *testing.T
+	name string
+	ctx  context.Context
+}
+
+// open loads the page in a tab of its own and waits until it is connected.
+func (b *browser) open(t *testing.T, name, url string) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	t.Cleanup(cancel)
+	tab := &tab{t, name, ctx}
+	err := chromedp.Listen(ctx, func(event any) {
+		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("%s: the page's script threw: %s %+v", name, thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.do(chromedp.Navigate(url))
+	tab.until("a connection", connected)
+	return tab
+}
+
+// do runs actions, within bounds.
+func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatalf("%s: %v; %s", p.name, err, p.state())
+	}
+}
+
+func evaluate[T any](p *tab, expression string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %s: %v", p.name, expression, err)
+	}
+	return value
+}
+
+// say types the text and presses Enter.
+func (p *tab) say(text string) {
+	p.t.Helper()
+	p.do(chromedp.SendKeys(chromedp.CSS("#input"), text+"\n"))
+}
+
+// Conditions on the page.
+const (
+	connected    = `document.getElementById("status").textContent.startsWith("connected")`
+	disconnected = `document.getElementById("status").textContent.startsWith("disconnected")`
+	list         = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
+)
+
+// until waits for a condition, which is looked at whenever the page changes.
+func (p *tab) until(what, condition string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	poll := chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingMutation(), chromedp.WithPollingTimeout(0))
+	if err := chromedp.Do(ctx, poll); err != nil {
+		p.t.Fatalf("%s waits for %s: %v; %s", p.name, what, err, p.state())
+	}
+}
+
+// shows waits until the page shows these messages and no others, in this order.
+func (p *tab) shows(messages ...string) {
+	p.t.Helper()
+	text, err := json.Marshal(messages)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	// As a list, and written by JavaScript: the two languages escape differently.
+	p.until(fmt.Sprintf("%q", messages), list+" === JSON.stringify("+string(text)+")")
+}
+
+// state describes the page for a failed test.
+func (p *tab) state() string {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById("status").textContent + ", " + `+list))
+	if err != nil {
+		return "and what it shows cannot be told: " + err.Error()
+	}
+	return "the page is " + text
+}
+
+// watchStatus keeps every change of the status in the page's variable statuses: the
+// page is seldom disconnected for long.
+func (p *tab) watchStatus() {
+	p.t.Helper()
+	evaluate[bool](p, `{
+		window.statuses = [];
+		const status = document.getElementById("status");
+		new MutationObserver(() => statuses.push(status.textContent)).observe(status, { childList: true });
+		true
+	}`)
+}
+
+const offline, online = true, false
+
+// network cuts the tab off, or lets it back: the browser says so to the page, ends
+// what is connected and refuses what is asked for.
+func (p *tab) network(cut bool) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := chromedp.Call(ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+			MatchedNetworkConditions: []*network.Conditions{{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}},
+		})
+		if err != nil {
+			return err
+		}
+		_, err = chromedp.Call(ctx, network.OverrideNetworkState, network.OverrideNetworkStateParams{
+			Offline: cut, DownloadThroughput: -1, UploadThroughput: -1,
+		})
+		return err
+	}))
+}
+
+// emulate makes the tab believe in another reader's preference.
+func (p *tab) emulate(feature *emulation.MediaFeature) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{feature}})
+		return err
+	}))
+}
+
+// quietPort is a free port from below the range that systems give to outgoing
+// connections: a browser that dials a server that is down could be given its port.
+func quietPort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil && strings.Contains(err.Error(), "refused") {
+			return port
+		} else if err == nil {
+			conn.Close()
+		}
+	}
+	t.Fatal("a hundred ports were tried, and something listens on each")
+	return ""
+}
