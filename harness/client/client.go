@@ -30,6 +30,11 @@ type Client interface {
 	// Disconnect and Connect are the page's own socket.disconnect() and connect().
 	Disconnect() error
 	Connect() error
+	// Suspend closes the lid of the laptop: nothing of the page runs, while the clock
+	// and the server go on. Resume opens it; what fell due meanwhile happens then.
+	// Clients that are no page cannot.
+	Suspend() error
+	Resume() error
 	// Status is what the client believes about itself now.
 	Status() Status
 	// Close closes the tab: every connection, timer and goroutine of the client is
@@ -64,6 +69,8 @@ type Options struct {
 	// Dial opens a connection; nil means real TCP. The virtual lab puts its
 	// memory network here.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Profile, when not nil, is what a page has in common with other tabs.
+	Profile *Profile
 	// Record takes what the client observes. The client fills in Kind, Client,
 	// View and what belongs to the kind.
 	Record func(history.Event)

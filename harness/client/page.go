@@ -52,12 +52,24 @@ type Page struct {
 
 // NewPage makes a page client, closed. It keeps its localStorage for as long as it
 // lives.
-func NewPage(options Options) *Page { return newPage(options, web.NewStorage()) }
+func NewPage(options Options) *Page {
+	profile := options.Profile
+	if profile == nil {
+		profile = NewProfile()
+	}
+	return &Page{options: options, local: profile.local, cookies: profile.cookies, turn: make(chan struct{}, 1)}
+}
 
-// newPage takes the localStorage, which two pages of one origin may share.
-func newPage(options Options, local *web.Storage) *Page {
+// A Profile is what the tabs of one browser share: localStorage and cookies.
+type Profile struct {
+	local   *web.Storage
+	cookies http.CookieJar
+}
+
+// NewProfile makes an empty one.
+func NewProfile() *Profile {
 	cookies, _ := cookiejar.New(nil) // fails for options only
-	return &Page{options: options, local: local, cookies: cookies, turn: make(chan struct{}, 1)}
+	return &Profile{local: web.NewStorage(), cookies: cookies}
 }
 
 var errTabClosed = errors.New("the tab was closed meanwhile")

@@ -19,6 +19,8 @@ import (
 	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/history"
+
+	"redial/steps/handshake"
 )
 
 // clientBundle is the official client library.
@@ -78,7 +80,7 @@ type site struct {
 func newSite(t testing.TB, page string) *site {
 	s := &site{io: socket.NewServer(nil, nil), attempts: map[string]int{}, ignore: map[string]int{}}
 	_ = s.io.On("connection", func(args ...any) { s.serve(args[0].(*socket.Socket)) })
-	sockets := s.io.ServeHandler(nil)
+	sockets := handshake.Handler(s.io)
 	bundle := clientBundle(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })

@@ -16,18 +16,21 @@ var errPolling = errors.New("polling failed")
 const separator = "\x1e"
 
 // A pollingTransport is HTTP long-polling, on net/http: one GET is always under
-// way, and one POST at a time. It never upgrades.
+// way, and one POST at a time. Each has a connection of its own, so that it does not
+// depend on who is faster which of them takes which. It never upgrades.
 type pollingTransport struct {
-	options Options
-	session string // set once the open packet is read, before anything else runs
-	client  *http.Client
-	ctx     context.Context
-	cancel  context.CancelFunc
+	options  Options
+	session  string // set once the open packet is read, before anything else runs
+	get, put *http.Client
+	ctx      context.Context
+	cancel   context.CancelFunc
 }
 
 func dialPolling(options Options) (wireTransport, error) {
-	t := &pollingTransport{options: options}
-	t.client = &http.Client{Transport: &http.Transport{DialContext: options.Dial, DisableCompression: true}}
+	client := func() *http.Client {
+		return &http.Client{Transport: &http.Transport{DialContext: options.Dial, DisableCompression: true}}
+	}
+	t := &pollingTransport{options: options, get: client(), put: client()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -71,10 +74,12 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 	if err != nil {
 		return "", err
 	}
+	client := t.get
 	if method == http.MethodPost {
+		client = t.put
 		request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
 	}
-	response, err := t.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return "", fmt.Errorf("%w (%w)", errPolling, err)
 	}
@@ -94,5 +99,6 @@ func (t *pollingTransport) farewell() { t.write([]wirePacket{{text: closePacket}
 // close lets net/http's goroutines end; they do so within moments.
 func (t *pollingTransport) close() {
 	t.cancel()
-	t.client.CloseIdleConnections()
+	t.get.CloseIdleConnections()
+	t.put.CloseIdleConnections()
 }

@@ -17,6 +17,8 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/history"
+
+	"redial/steps/handshake"
 )
 
 // These tests run over TCP, against the Go server.
@@ -37,7 +39,7 @@ func newChat(t testing.TB) *chat {
 	t.Helper()
 	c := &chat{io: socket.NewServer(nil, nil)}
 	c.io.On("connection", func(args ...any) { c.serve(args[0].(*socket.Socket)) })
-	c.http = httptest.NewServer(c.io.ServeHandler(nil))
+	c.http = httptest.NewServer(handshake.Handler(c.io))
 	t.Cleanup(func() {
 		c.io.Close(nil)
 		c.http.CloseClientConnections()

@@ -12,6 +12,8 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+
+	"redial/steps/handshake"
 )
 
 // room is where broadcasts go: to the pages that have caught up.
@@ -110,7 +112,7 @@ func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server
 	server := socket.NewServer(nil, own)
 	attach(server, log)
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", server.ServeHandler(nil))
+	mux.Handle("/socket.io/", handshake.Handler(server))
 	// The library answers every path below its own; the client's it does not have.
 	mux.Handle(contract.ClientPath, http.NotFoundHandler())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {

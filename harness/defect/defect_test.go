@@ -313,7 +313,7 @@ func TestEachServerWorksOtherwise(t *testing.T) {
 
 			// A restart on the same data.
 			second := start(t, s.New, dir)
-			if log := readLog(t, second); !slices.Equal(log, []string{"one", "two <b>", "three"}) {
+			if log := readLog(t, second); !slices.Equal(log, []string{"one", "two <b>", "three", "end of the log"}) {
 				t.Errorf("after a restart the log is %q", log)
 			}
 		})

@@ -1,14 +1,11 @@
 package lab
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
-	"redial/harness/client"
 	"redial/harness/history"
 	"redial/harness/plan"
 )
@@ -21,7 +18,8 @@ type watcher struct {
 	next  int
 	shown map[string]map[string]bool // by client, in its current view
 	fired map[string]bool
-	left  map[string]int // disconnections, by client
+	left  map[string]int // connections lost or left, by client
+	broke int            // faults, stops and lost connections, of anybody
 }
 
 func (w *watcher) catchUp() {
@@ -38,10 +36,14 @@ func (w *watcher) catchUp() {
 				w.shown[e.Client] = map[string]bool{}
 			}
 			w.shown[e.Client][e.Message] = true
-		case history.Disconnected:
+		case history.Disconnected, history.Closed:
 			w.left[e.Client]++
+			w.broke++
 		case history.FaultFired:
 			w.fired[e.Fault] = true
+			w.broke++
+		case history.ServerStopped:
+			w.broke++
 		}
 	}
 	w.next += len(events)
@@ -68,6 +70,13 @@ func (w *watcher) disconnections(who string) int {
 	return w.left[who]
 }
 
+func (w *watcher) breaks() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return w.broke
+}
+
 func (w *watcher) hasFired(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,6 +92,7 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	for {
 		changed := l.history.Changed()
 		if met() {
+			l.rest()
 			return true, nil
 		}
 		select {
@@ -213,46 +223,4 @@ func (l *player) everyoneShows(mark string) bool {
 		}
 		return l.state.hasShown(c.name, mark)
 	})
-}
-
-// readLog reads the server's log as a fresh reader, straight from the server, and
-// records its rows as the kind.
-func (l *player) readLog(kind history.Kind) error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
-	defer cancel()
-	l.rest()
-	mark := l.text(fmt.Sprintf("%s reads the log %s", plan.Reader, kind))
-	l.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: 1, Message: mark})
-	rows, err := client.ReadLog(ctx, client.Options{
-		Name:   plan.Reader,
-		URL:    "http://" + l.config.Target.Address(),
-		Record: func(history.Event) {},
-		Dial:   l.world.dial,
-		Seed:   l.plan.Seed,
-	}, mark)
-	if kind == history.Stored {
-		// The reader's own message goes to the pages too: let it arrive.
-		ok, awaitErr := l.await(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
-		if awaitErr != nil {
-			return awaitErr
-		}
-		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows what the fresh reader said"})
-		}
-	}
-	if errors.Is(err, client.ErrNoLog) {
-		// Not this run's failure: without a log, every page owes what any page shows.
-		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
-		return nil
-	}
-	for _, row := range rows {
-		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
-	}
-	if err != nil {
-		return err
-	}
-	if kind == history.Stored {
-		l.record(history.Event{Kind: history.LogRead, Client: plan.Reader})
-	}
-	return nil
 }

@@ -54,6 +54,11 @@ type Config struct {
 	// bubble that it belongs to, and the runtime ends the process for that. So without
 	// Collect every server is kept until the process ends.
 	Collect bool
+	// CountLeaks is for the virtual lab only. It looks up the goroutines that a run
+	// has left behind. To do so the process is stopped and all its goroutines are
+	// printed, so it is not for thousands of runs; their sum is the growth of
+	// runtime.NumGoroutine.
+	CountLeaks bool
 }
 
 // DefaultBound is above twice what an official client needs at worst to come
@@ -161,7 +166,12 @@ func (l *player) stopServer(how string, stop func() error) error {
 
 // join puts a client at the end of its link.
 func (l *player) join(c plan.Client, link network.Link) error {
+	profile := client.NewProfile()
+	if c.TabOf != "" {
+		profile = l.clients[c.TabOf].profile
+	}
 	made, err := client.New(c.Kind, client.Options{
+		Profile:        profile,
 		Name:           c.Name,
 		URL:            "http://" + link.Address(),
 		Transports:     c.Transports,
@@ -176,7 +186,7 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	if err != nil {
 		return fmt.Errorf("client %s: %w", c.Name, err)
 	}
-	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link}
+	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link, profile: profile}
 	l.names = append(l.names, c.Name)
 	return nil
 }

@@ -2,10 +2,13 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"redial/harness/client"
@@ -24,6 +27,8 @@ type player struct {
 	clients map[string]*participant
 	names   []string
 	settles int
+	// readings counts how often the log was read.
+	readings int
 
 	// background counts what runs beside the script: chatter, and the process
 	// faults that a frame has set off. Its first error ends the run.
@@ -40,9 +45,11 @@ type player struct {
 // A participant is a client, its link, and its chatter while it chatters.
 type participant struct {
 	client.Client
-	name   string
-	link   network.Link
-	opened bool
+	name string
+	link network.Link
+	// profile is what tabs of the client have in common with it.
+	profile *client.Profile
+	opened  bool
 	// leftBefore counts its disconnections before the last step that broke
 	// something, and wasConnected is what it was then.
 	leftBefore   int
@@ -104,7 +111,8 @@ func (l *player) closeClients() {
 // closes the history.
 func (l *player) play() error {
 	if l.config.Shared && l.config.KeepsLog {
-		if err := l.readLog(history.Found); err != nil {
+		rows, err := l.readLog(history.Found)
+		if err = l.recordRows(history.Found, rows, err); err != nil {
 			return fmt.Errorf("reading what is in the log before the run: %w", err)
 		}
 	}
@@ -118,13 +126,8 @@ func (l *player) play() error {
 			return fmt.Errorf("step %d (%s %s): %w", i+1, step.Do, step.Client, err)
 		}
 	}
-	if err := l.settle(); err != nil {
+	if err := l.comeToRest(); err != nil {
 		return err
-	}
-	if l.config.KeepsLog {
-		if err := l.readLog(history.Stored); err != nil {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "a fresh reader of the log: " + err.Error()})
-		}
 	}
 	l.record(history.Event{Kind: history.Ended})
 	return nil
@@ -151,6 +154,9 @@ func (l *player) do(s plan.Step) error {
 	case plan.Refresh:
 		return l.load(func(ctx context.Context) error { return c.Refresh(ctx) })
 	case plan.Say:
+		if err := l.awaitPage(c); err != nil {
+			return err
+		}
 		return l.say(c, s)
 	case plan.Chatter:
 		return l.startChatter(c, s)
@@ -160,9 +166,19 @@ func (l *player) do(s plan.Step) error {
 		c.opened = false
 		return c.Close()
 	case plan.Disconnect:
+		if err := l.awaitPage(c); err != nil {
+			return err
+		}
 		return c.Disconnect()
 	case plan.Connect:
+		if err := l.awaitPage(c); err != nil {
+			return err
+		}
 		return c.Connect()
+	case plan.Suspend:
+		return c.Suspend()
+	case plan.Resume:
+		return c.Resume()
 	case plan.Break:
 		return l.breakNow(*s.Fault)
 	case plan.Arm:
@@ -186,12 +202,40 @@ func (l *player) do(s plan.Step) error {
 	}
 }
 
-// load loads a page; while the server is away a person would press reload, so
-// it is tried again within the bound.
+// load loads a page. Where it cannot be reached, a person would press reload: it is
+// tried again within the bound.
 func (l *player) load(once func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
-	return once(ctx)
+	for {
+		err := once(ctx)
+		if err == nil || ctx.Err() != nil || !isUnreachable(err) || l.wait(reloadTime) != nil {
+			return err
+		}
+	}
+}
+
+// reloadTime is how long a person takes to press reload.
+const reloadTime = time.Second
+
+// isUnreachable tells whether the connection failed, and not the page.
+func isUnreachable(err error) bool {
+	for _, reason := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitPage waits for a page that a fault has made load again: nobody can type into
+// it, or press a button, before it is there.
+func (l *player) awaitPage(c *participant) error {
+	if c.opened && !c.Status().Open {
+		_, err := l.await(l.config.Bound, func() bool { return c.Status().Open })
+		return err
+	}
+	return nil
 }
 
 func (l *player) say(c *participant, s plan.Step) error {
@@ -237,6 +281,9 @@ func (l *player) startChatter(c *participant, s plan.Step) error {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+			}
+			if l.awaitPage(c) != nil {
+				return
 			}
 			if err := c.Say(l.text(s.Text + " " + strconv.Itoa(n))); err != nil {
 				l.fail(fmt.Errorf("%s chattering: %w", c.name, err))
@@ -293,6 +340,9 @@ func (l *player) fired(f network.Fired) {
 
 // act injects a fault of the server or of a page.
 func (l *player) act(f plan.Fault) {
+	if f.At.After {
+		l.rest() // the frame is to be dealt with first
+	}
 	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind}
 	var err error
 	switch f.Kind {

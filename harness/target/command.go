@@ -184,6 +184,15 @@ func (c *Command) Address() string {
 // DataDir is the folder that the server is given for its data.
 func (c *Command) DataDir() string { return c.options.DataDir }
 
+// PID is the process id of the program that runs, which is also its process group;
+// 0 when it does not.
+func (c *Command) PID() int {
+	if l := c.running(); l != nil {
+		return l.group
+	}
+	return 0
+}
+
 // CanRestart is true.
 func (c *Command) CanRestart() bool { return true }
 

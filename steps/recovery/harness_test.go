@@ -12,6 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/handshake"
 )
 
 const patienceInTests = 10 * time.Second
@@ -37,7 +39,7 @@ func start(t testing.TB, builder socket.AdapterConstructor, configure func(*sock
 	}
 	s := &server{io: socket.NewServer(nil, options)}
 	s.adapter, _ = s.io.Sockets().Adapter().(*adapter)
-	web := httptest.NewServer(s.io.ServeHandler(nil))
+	web := httptest.NewServer(handshake.Handler(s.io))
 	_ = s.io.Engine().On("connection", func(args ...any) {
 		s.listening.Store(args[0].(engine.Socket).Id(), true)
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/handshake"
 	"redial/steps/internal/serve"
 )
 
@@ -40,7 +41,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(Page)
 	})
-	routes.Handle("/socket.io/", serve.SocketIO(server))
+	routes.Handle("/socket.io/", handshake.Handler(server))
 	return routes, closer{server}, nil
 }
 

@@ -21,6 +21,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/handshake"
 	"redial/steps/internal/serve"
 )
 
@@ -56,7 +57,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(Page)
 	})
-	routes.Handle("/socket.io/", serve.SocketIO(c.server))
+	routes.Handle("/socket.io/", handshake.Handler(c.server))
 	return routes, c, nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/dop251/goja"
 )
@@ -51,8 +53,18 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	// does that for a POST that has this key; an empty one is not sent.
 	request.Header["Idempotency-Key"] = []string{}
 	own := w.isOwn("a request", address)
+	before, mine := w.lastRequest, &placed{done: make(chan struct{})}
+	w.lastRequest = mine
+	request = request.WithContext(mine.trace(ctx))
 	w.working.Go(func() {
 		defer cancel()
+		defer mine.end()
+		if before != nil {
+			select {
+			case <-before.done:
+			case <-ctx.Done():
+			}
+		}
 		w.request(request, own, handle)
 	})
 	native := w.vm.NewObject()
@@ -60,6 +72,21 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 		panic(w.vm.NewGoError(err))
 	}
 	return native
+}
+
+// placed is a request's place in the order of requests. The next one begins when
+// this one has its connection, or has ended: so it does not depend on the scheduler
+// which of two takes the connection that is free.
+type placed struct {
+	once sync.Once
+	done chan struct{}
+}
+
+func (p *placed) end() { p.once.Do(func() { close(p.done) }) }
+
+// trace makes a context for the request.
+func (p *placed) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { p.end() }})
 }
 
 // request makes the request and tells the script: headers, then done; or failed.

@@ -84,6 +84,8 @@ type Window struct {
 	rejections []*goja.Promise
 	changed    bool
 	sockets    map[*socket]struct{}
+	// lastRequest is the request that was begun last.
+	lastRequest *placed
 
 	// working counts the goroutines of sockets and requests.
 	working   sync.WaitGroup

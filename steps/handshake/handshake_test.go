@@ -1,4 +1,4 @@
-package serve
+package handshake
 
 import (
 	"context"
@@ -18,9 +18,9 @@ func TestAFastPageIsHeard(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
-		_ = client.On("chat message", func(args ...any) { Answer(client, args, map[string]any{}, nil) })
+		_ = client.On("chat message", func(args ...any) { args[len(args)-1].(socket.Ack)(nil, nil) })
 	})
-	web := httptest.NewServer(SocketIO(server))
+	web := httptest.NewServer(Handler(server))
 	defer web.Close()
 	defer server.Close(nil)
 

@@ -1,4 +1,10 @@
-package serve
+// Package handshake closes two races of github.com/zishang520/socket.io that lose
+// what a fast client sends while it connects.
+//
+// [Handler] is all of it: use it in place of the server's own ServeHandler. It could
+// be offered upstream; until then every server of this kit stands behind it. It knows
+// nothing of the chat, nor of the harness.
+package handshake
 
 import (
 	"bufio"
@@ -38,13 +44,13 @@ func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 }
 
-// SocketIO gives a server's handler for /socket.io/, with two races of the library
-// closed: see connectFirst for one. The other is that it attaches its listener
+// Handler gives a server's handler for /socket.io/. One race that it closes is told
+// at connectFirst. The other is that it attaches its listener
 // after it has sent the open packet (or, in an upgrade, after the handshake), so
 // that what a fast page sends next is sometimes never answered. Here nothing is
 // read from a WebSocket before the library's handler has returned; it returns when
 // everything is attached.
-func SocketIO(server *socket.Server) http.Handler {
+func Handler(server *socket.Server) http.Handler {
 	server.Use(connectFirst)
 	library := server.ServeHandler(nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
