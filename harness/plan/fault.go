@@ -124,6 +124,9 @@ func (p Plan) Validate() error {
 				return fmt.Errorf("plan: client %q asks for the transport %q; there are websocket and polling", c.Name, t)
 			}
 		}
+		if c.TabOf != "" && !known[c.TabOf] {
+			return fmt.Errorf("plan: client %q is a tab of %q, who is no client before it", c.Name, c.TabOf)
+		}
 		known[c.Name] = true
 	}
 	for i, s := range p.Script {
@@ -144,7 +147,7 @@ const Reader = "reader"
 
 func (s Step) validate(known map[string]bool) error {
 	switch s.Do {
-	case Open, Say, Chatter, Quiet, Refresh, Close, Disconnect, Connect, AwaitShown:
+	case Open, Say, Chatter, Quiet, Refresh, Close, Disconnect, Connect, Suspend, Resume, AwaitShown:
 		if !known[s.Client] {
 			return fmt.Errorf("%s by %q, who is no client of the plan", s.Do, s.Client)
 		}

@@ -59,6 +59,9 @@ type Client struct {
 	// ReconnectDelay is a Wire client's first wait before it reconnects. Zero
 	// means the official client's backoff (1 s, doubling to 5 s, randomised).
 	ReconnectDelay Duration `json:"reconnectDelay,omitempty"`
+	// TabOf makes a page a second tab in the browser of the client named: they have
+	// localStorage and cookies in common.
+	TabOf string `json:"tabOf,omitempty"`
 }
 
 // Tuning asks the target for timings that make a test short. A target that
@@ -94,6 +97,11 @@ const (
 	Break Action = "break"
 	// Arm arms Fault from here on; it fires when its frame comes.
 	Arm Action = "arm"
+	// Suspend closes the lid of the page's laptop: nothing of the page runs, while
+	// the clock and everybody else go on. Nothing can be said on it until Resume.
+	Suspend Action = "suspend"
+	// Resume opens the lid: what fell due meanwhile happens now.
+	Resume Action = "resume"
 	// StopServer stops the server gracefully (SIGTERM) and waits for its end.
 	StopServer Action = "stop-server"
 	// KillServer ends the server at once (SIGKILL).

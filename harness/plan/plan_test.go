@@ -17,6 +17,8 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "lab's own reader"},
 		{"unknown kind", `{"clients":[{"name":"a","kind":"ship"}]}`, `unknown kind "ship"`},
 		{"unknown transport", `{"clients":[{"name":"a","transports":["carrier pigeon"]}]}`, "websocket and polling"},
+		{"tab of nobody", `{"clients":[{"name":"a","tabOf":"b"},{"name":"b"}]}`, `"a" is a tab of "b", who is no client before it`},
+		{"nobody's laptop", `{"script":[{"do":"suspend","client":"zoe"}]}`, `"zoe", who is no client`},
 		{"unknown action", `{"script":[{"do":"dance"}]}`, `step 1: unknown action "dance"`},
 		{"unknown client", `{"script":[{"do":"open","client":"zoe"}]}`, `"zoe", who is no client`},
 		{"break without a fault", `{"script":[{"do":"break"}]}`, "has no fault"},
