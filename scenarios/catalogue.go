@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"redial/harness/contract"
@@ -65,22 +66,20 @@ func Find(ids []string) ([]Scenario, error) {
 	}
 	var found []Scenario
 	for _, id := range ids {
-		s, ok := byID(id)
-		if !ok {
+		id = strings.TrimSpace(id)
+		before := len(found)
+		for _, s := range Catalogue {
+			named := s.ID == id || fmt.Sprint(s.Row) == id
+			if named && !slices.ContainsFunc(found, func(other Scenario) bool { return other.ID == s.ID }) {
+				found = append(found, s)
+			}
+		}
+		known := slices.ContainsFunc(Catalogue, func(s Scenario) bool { return s.ID == id || fmt.Sprint(s.Row) == id })
+		if len(found) == before && !known {
 			return nil, fmt.Errorf("there is no scenario %q; `redial list` shows them all", id)
 		}
-		found = append(found, s)
 	}
 	return found, nil
-}
-
-func byID(id string) (Scenario, bool) {
-	for _, s := range Catalogue {
-		if s.ID == id || strings.EqualFold(id, fmt.Sprint(s.Row)) {
-			return s, true
-		}
-	}
-	return Scenario{}, false
 }
 
 // Catalogue lists the scenarios, by row.

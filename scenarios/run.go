@@ -328,7 +328,7 @@ func (c cell) replay(seed uint64) string {
 	if c.subject.Step != "" {
 		how = fmt.Sprintf("go run ./scenarios/cmd/redial check --step %s --level %s", c.subject.Step, c.subject.Level)
 	} else {
-		how = fmt.Sprintf("redial check --level %s", c.subject.Level)
+		how = fmt.Sprintf("go run ./scenarios/cmd/redial check --level %s", c.subject.Level)
 	}
 	how += fmt.Sprintf(" --scenario %s --seed %d", c.scenario.ID, seed)
 	if c.subject.Step == "" {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
@@ -45,6 +46,8 @@ type Checker struct {
 	reading []row // rows with no LogRead yet
 	log     []row
 	hasLog  bool
+	// timedOut is what was awaited in vain, first.
+	timedOut string
 	// keepsLog: the log was meant to be read.
 	keepsLog bool
 	// offsets holds, beside message.offset, every other offset that a message was
@@ -122,6 +125,10 @@ func (c *Checker) Add(e history.Event) {
 		return
 	}
 	switch e.Kind {
+	case history.TimedOut:
+		if c.timedOut == "" {
+			c.timedOut = cmp.Or(e.Detail, "something")
+		}
 	case history.Began:
 		c.began, c.level, c.keepsLog = true, e.Level, e.KeepsLog
 		if e.Plan != nil {

@@ -48,12 +48,18 @@ type Config struct {
 	// ShownBound is the same for what was said to be shown. Zero means Bound. It
 	// is there for servers that are known to show nothing, such as step 3's.
 	ShownBound time.Duration
-	// Collect is for the virtual lab only. It says that the server may be garbage
-	// collected after the run. A server that uses the Socket.IO library's own session
-	// adapter may not: a timer of it is stopped when it is collected, outside of the
-	// bubble that it belongs to, and the runtime ends the process for that. So without
-	// Collect every server is kept until the process ends.
-	Collect bool
+	// OwnRecovery is for the virtual lab only. It says that the server does without
+	// the connection state recovery that comes with the zishang520 library (its session
+	// adapter): it has none, or brings its own adapter. Then any number of runs may be
+	// under way at once, and a server's memory is given back after its run.
+	//
+	// The library's adapter allows neither. A timer of it is stopped when it is
+	// collected, outside of the bubble that it belongs to, for which the runtime ends
+	// the process: so every server is kept until the process ends. And its offsets
+	// come from one generator for the whole process, which takes the clock's
+	// millisecond: two runs on two clocks would make it repeat itself. So the runs
+	// wait for each other.
+	OwnRecovery bool
 	// CountLeaks is for the virtual lab only. It looks up the goroutines that a run
 	// has left behind. To do so the process is stopped and all its goroutines are
 	// printed, so it is not for thousands of runs; their sum is the growth of

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,7 +63,7 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan) *player {
 	p = p.WithFaultIDs()
 	l := &player{
 		ctx: ctx, config: config, plan: p,
-		token:   strconv.FormatUint(p.Seed&0xffffffff, 16),
+		token:   mark(config, p),
 		clients: map[string]*participant{},
 		failed:  make(chan error, 1),
 		history: history.NewRecorder(),
@@ -113,7 +114,8 @@ func (l *player) play() error {
 	if l.config.Shared && l.config.KeepsLog {
 		rows, err := l.readLog(history.Found)
 		if err = l.recordRows(history.Found, rows, err); err != nil {
-			return fmt.Errorf("reading what is in the log before the run: %w", err)
+			// A server that cannot do that is judged by what follows.
+			l.record(history.Event{Kind: history.Note, Detail: "reading what is in the log before the run: " + err.Error()})
 		}
 	}
 	for _, f := range l.plan.Faults {
@@ -248,6 +250,16 @@ func (l *player) say(c *participant, s plan.Step) error {
 		}
 	}
 	return nil
+}
+
+// mark is what makes the run's texts its own. On a server that other runs meet too it
+// must differ between two runs of one seed, so it is drawn.
+func mark(config Config, p plan.Plan) string {
+	number := p.Seed
+	if config.Shared {
+		number = rand.Uint64()
+	}
+	return strconv.FormatUint(number&0xffffffff, 16)
 }
 
 // RunMark, in a text, is replaced by a mark of the run, so that the texts of two

@@ -84,7 +84,12 @@ func (l *player) recordRows(kind history.Kind, rows []client.Row, err error) err
 		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}
+	given := map[client.Row]bool{}
 	for _, row := range rows {
+		if row.Offset != 0 && given[row] {
+			continue // one row given twice is not two rows; a page would drop it too
+		}
+		given[row] = true
 		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
 	}
 	if err != nil {

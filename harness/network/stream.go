@@ -222,6 +222,9 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 			if s.c.link.frameDelay != nil {
 				sendTo(start)
 				s.ownDelay(s.frames + 1)
+				if s.awaitOwnDelay(); s.lost {
+					break
+				}
 			}
 			s.expect()
 		}
@@ -275,6 +278,17 @@ func (s *stream) ownDelay(frame int) {
 			s.passedAt = time.Now()
 		}
 	}
+}
+
+// awaitOwnDelay returns when the current frame would arrive on a link that nothing is
+// wrong with. Only then is it counted, and does what waits for it happen: so two
+// frames that set out at one instant, on two connections, are counted in one order.
+func (s *stream) awaitOwnDelay() {
+	for wait := time.Until(s.due(0)); wait > 0 && s.c.open(); wait = time.Until(s.due(0)) {
+		s.handOver()
+		s.c.wait(wait, nil)
+	}
+	s.lost = s.lost || !s.c.open()
 }
 
 // due is when the current frame has been under way for long enough.

@@ -72,11 +72,20 @@ func read(name string, arguments []string) (*settings, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("what is %q? A command to start goes after --", f.Arg(0))
 	}
-	if s.runs < 1 || s.parallel < 1 {
-		return nil, fmt.Errorf("--runs and --parallel are whole numbers from 1")
+	const most = 100_000
+	if s.runs < 1 || s.parallel < 1 || s.runs > most || s.parallel > most {
+		return nil, fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", most)
 	}
-	seeded := false
-	f.Visit(func(given *flag.Flag) { seeded = seeded || given.Name == "seed" })
+	seeded, empty := false, ""
+	f.Visit(func(given *flag.Flag) {
+		seeded = seeded || given.Name == "seed"
+		if given.Value.String() == "" {
+			empty = given.Name
+		}
+	})
+	if empty != "" {
+		return nil, fmt.Errorf("--%s is empty", empty)
+	}
 	if !seeded {
 		s.seed = uint64(rand.Uint32())
 	}
@@ -184,6 +193,9 @@ func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []sc
 	if artifacts == "" {
 		artifacts = filepath.Join("out", time.Now().Format("2006-01-02-150405"))
 	}
+	if err := s.tryFiles(); err != nil {
+		return 0, err
+	}
 	progress := newProgress(s.quiet)
 	suite := scenarios.Define(subjects, which, scenarios.Options{
 		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, Done: progress.show,
@@ -251,6 +263,25 @@ func (s *settings) write(r report.Report, golden bool, artifacts string) error {
 	}
 	if summary := os.Getenv("GITHUB_STEP_SUMMARY"); summary != "" {
 		return writeFile(summary, os.O_APPEND, r, report.GitHubSummary)
+	}
+	return nil
+}
+
+// tryFiles finds out before a long run whether what it is to write can be written.
+func (s *settings) tryFiles() error {
+	if s.reportDir != "" {
+		if err := os.MkdirAll(s.reportDir, 0o755); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
+	}
+	for _, path := range []string{s.json, s.junit} {
+		if path == "" {
+			continue
+		}
+		nothing := func(io.Writer, report.Report) error { return nil }
+		if err := writeFile(path, os.O_APPEND, report.Report{}, nothing); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -104,6 +105,9 @@ func TestUsage(t *testing.T) {
 		{"no command", "after -- comes", []string{"check", "--"}},
 		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
 		{"no such program", "no-such-program", []string{"check", "--", "no-such-program"}},
+		{"too many runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "1000000000"}},
+		{"empty scenario", "--scenario is empty", []string{"check", "--step", "7", "--scenario", ""}},
+		{"file that cannot be written", "/proc/no", []string{"check", "--step", "7", "--json", "/proc/no/v.json"}},
 		{"url that is none", "is no address of a server", []string{"check", "--url", "localhost"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
@@ -147,7 +151,7 @@ func TestStepFiveIsNoServerDelivery(t *testing.T) {
 func TestVerdictAsFiles(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop,24", "--seed", "5", "--runs", "2",
+	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop, 24", "--seed", "5", "--runs", "2",
 		"--json", filepath.Join(folder, "v.json"), "--junit", filepath.Join(folder, "deeper", "v.xml"), "--report", folder)
 	if o.code != 0 {
 		t.Fatalf("exit %d: %s%s", o.code, o.stdout, o.stderr)
@@ -183,6 +187,33 @@ func TestVerdictAsFiles(t *testing.T) {
 	for _, name := range []string{"deeper/v.xml", "index.html"} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestSharedServer has several scenarios meet one server that keeps its log, twice
+// with one seed: what one run has said is not another's.
+func TestSharedServer(t *testing.T) {
+	t.Parallel()
+	server := command(t, scenarios.ServeStep, "7")
+	server.Env = append(server.Env, "PORT=0", "DATA_DIR="+t.TempDir())
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := regexp.MustCompile(`http://[^ ]+`).FindString(line)
+	for range 2 {
+		o := redial(t, "check", "--url", url, "--scenario", "clean-drop,own-disconnect,server-killed", "--seed", "7")
+		if o.code != 0 || !strings.Contains(o.stdout, "2 passed") || !strings.Contains(o.stdout, "1 unsupported") {
+			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 		}
 	}
 }
