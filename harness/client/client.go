@@ -8,6 +8,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -99,7 +100,8 @@ func New(kind plan.Kind, options Options) (Client, error) {
 	switch kind {
 	case plan.Wire:
 		return NewWire(options), nil
-	default:
+	case plan.Page, "":
 		return NewPage(options), nil
 	}
+	return nil, fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", options.Name, kind, plan.Page, plan.Wire)
 }

@@ -25,6 +25,9 @@ const (
 	// connectBound is the official client's bound on a connection attempt, from
 	// dialling to the open packet.
 	connectBound = 20 * time.Second
+	// gatherTime is how long a polling client waits for more to say before it makes a
+	// request, since what a page says in one go leaves in one payload.
+	gatherTime = 5 * time.Microsecond
 	// leaveBound is how long a connection may take to write what is left and end.
 	leaveBound = time.Second
 	// messageBound is the largest message or polling answer that is read, in bytes.
@@ -57,7 +60,8 @@ type wireEngine struct {
 	transport wireTransport
 	early     []wirePacket // came along with the open packet
 	heartbeat time.Duration
-	silence   *time.Timer // fires when no ping came for a heartbeat
+	gather    time.Duration // how long the writer waits for more to write
+	silence   *time.Timer   // fires when no ping came for a heartbeat
 	writing   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -109,7 +113,8 @@ func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, 
 	if err := json.Unmarshal([]byte(packets[0].text[1:]), &open); err != nil {
 		return nil, fmt.Errorf("the server's open packet is not understood: %w", err)
 	}
-	if polling, ok := transport.(*pollingTransport); ok {
+	polling, polls := transport.(*pollingTransport)
+	if polls {
 		polling.session = open.SID
 	}
 	e := &wireEngine{
@@ -120,6 +125,9 @@ func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, 
 		ended:     make(chan struct{}),
 	}
 	e.silence = time.AfterFunc(e.heartbeat, func() { e.end(pingTimeout) })
+	if polls {
+		e.gather = gatherTime
+	}
 	e.writing.Go(e.write)
 	return e, nil
 }
@@ -157,6 +165,9 @@ func (e *wireEngine) write() {
 		case <-e.wake:
 		case <-e.ended:
 			return
+		}
+		if e.gather > 0 {
+			time.Sleep(e.gather)
 		}
 		e.mu.Lock()
 		batch, leaving := e.queue, e.leaving != nil

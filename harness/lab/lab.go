@@ -112,8 +112,9 @@ type world struct {
 	// dial opens connections; nil means TCP.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// rest, if not nil, returns when nothing happens any more but for the passing
-	// of time.
-	rest func()
+	// of time. A fault comes to rest before the script does, where both wait for the
+	// same instant to end.
+	rest func(fault bool)
 	// last, if not nil, is called when the story is over, before the clients are
 	// closed.
 	last func()
@@ -125,7 +126,7 @@ type world struct {
 // rest lets what happens at this instant come to its end, where instants have one.
 func (l *player) rest() {
 	if l.world.rest != nil {
-		l.world.rest()
+		l.world.rest(false)
 	}
 }
 

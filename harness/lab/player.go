@@ -352,8 +352,8 @@ func (l *player) fired(f network.Fired) {
 
 // act injects a fault of the server or of a page.
 func (l *player) act(f plan.Fault) {
-	if f.At.After {
-		l.rest() // the frame is to be dealt with first
+	if f.At.After && l.world.rest != nil {
+		l.world.rest(true) // the frame is to be dealt with first
 	}
 	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind}
 	var err error
