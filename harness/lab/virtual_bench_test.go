@@ -3,7 +3,6 @@
 // Behind a tag until one plan and seed gives one history (issue 3):
 // go test -tags virtual ./harness/lab
 
-
 package lab_test
 
 import (
