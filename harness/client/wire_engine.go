@@ -27,7 +27,7 @@ const (
 	connectBound = 20 * time.Second
 	// gatherTime is how long a polling client waits for more to say before it makes a
 	// request, since what a page says in one go leaves in one payload.
-	gatherTime = 5 * time.Microsecond
+	gatherTime = 2 * time.Microsecond
 	// leaveBound is how long a connection may take to write what is left and end.
 	leaveBound = time.Second
 	// messageBound is the largest message or polling answer that is read, in bytes.

@@ -1,7 +1,4 @@
-//go:build virtual && unix
-
-// Behind a tag until one plan and seed gives one history (issue 3):
-// go test -tags virtual ./harness/lab
+//go:build unix
 
 package lab_test
 

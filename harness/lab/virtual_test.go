@@ -1,8 +1,3 @@
-//go:build virtual
-
-// Behind a tag until one plan and seed gives one history (issue 3):
-// go test -tags virtual ./harness/lab
-
 package lab_test
 
 import (

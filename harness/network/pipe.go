@@ -40,7 +40,9 @@ type flow struct {
 	ended   bool // nothing more will be written
 	deaf    bool // nobody will read any more
 	reset   bool // an end was closed the hard way
-	void    bool // the end that vanished does not know it: see vanish
+	// The end that vanished does not know it: what it writes is swallowed, and as a
+	// reader it is kept waiting.
+	swallowed, waiting bool
 	reading deadline
 	writing deadline
 }
@@ -63,7 +65,7 @@ func (p *pipeEnd) Read(into []byte) (int, error) {
 	defer f.mu.Unlock()
 	for {
 		switch {
-		case f.deaf && !f.void:
+		case f.deaf && !f.waiting:
 			return 0, p.failure("read", net.ErrClosed)
 		case f.reading.passed:
 			return 0, p.failure("read", os.ErrDeadlineExceeded)
@@ -91,7 +93,7 @@ func (p *pipeEnd) Write(data []byte) (written int, err error) {
 	defer f.mu.Unlock()
 	for {
 		switch {
-		case f.void:
+		case f.swallowed:
 			return len(data), nil
 		case f.reset:
 			return written, p.failure("write", syscall.ECONNRESET)
@@ -136,12 +138,12 @@ func (p *pipeEnd) Close() error {
 	p.once.Do(func() {
 		lost := p.abrupt
 		p.out.change(func(f *flow) {
-			f.ended, f.void = true, false
+			f.ended, f.swallowed = true, false
 			f.reset = f.reset || lost && !f.deaf
 			f.stop()
 		})
 		p.in.change(func(f *flow) {
-			f.deaf, f.void, f.data = true, false, nil
+			f.deaf, f.waiting, f.data = true, false, nil
 			f.reset = f.reset || lost && !f.ended
 			f.stop()
 		})
@@ -155,8 +157,8 @@ func (p *pipeEnd) Close() error {
 // vanish closes the connection for the other end, and leaves this one in the dark:
 // what it writes goes nowhere, and what it reads never comes, until it closes.
 func (p *pipeEnd) vanish() {
-	p.out.change(func(f *flow) { f.ended, f.void = true, true })
-	p.in.change(func(f *flow) { f.deaf, f.void, f.data = true, true, nil })
+	p.out.change(func(f *flow) { f.ended, f.swallowed = true, true })
+	p.in.change(func(f *flow) { f.deaf, f.waiting, f.data = true, true, nil })
 }
 
 func (f *flow) change(how func(*flow)) {

@@ -53,18 +53,12 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	// does that for a POST that has this key; an empty one is not sent.
 	request.Header["Idempotency-Key"] = []string{}
 	own := w.isOwn("a request", address)
-	before, mine := w.lastRequest, &placed{done: make(chan struct{})}
-	w.lastRequest = mine
-	request = request.WithContext(mine.trace(ctx))
+	place := w.nextPlace()
+	request = request.WithContext(place.trace(ctx))
 	w.working.Go(func() {
 		defer cancel()
-		defer mine.end()
-		if before != nil {
-			select {
-			case <-before.done:
-			case <-ctx.Done():
-			}
-		}
+		defer place.end()
+		place.await(ctx)
 		w.request(request, own, handle)
 	})
 	native := w.vm.NewObject()
@@ -74,18 +68,38 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	return native
 }
 
-// placed is a request's place in the order of requests. The next one begins when
-// this one has its connection, or has ended: so it does not depend on the scheduler
-// which of two takes the connection that is free.
-type placed struct {
-	once sync.Once
-	done chan struct{}
+// A place is a request's, or a WebSocket's, in the order in which the page began
+// them. The next one begins when this one has its connection, or has ended: so it
+// does not depend on the scheduler which of two takes the connection that is free.
+type place struct {
+	before <-chan struct{} // closed when it is its turn
+	once   sync.Once
+	done   chan struct{}
 }
 
-func (p *placed) end() { p.once.Do(func() { close(p.done) }) }
+// nextPlace is for tasks of the window's own loop.
+func (w *Window) nextPlace() *place {
+	p := &place{before: w.lastPlace, done: make(chan struct{})}
+	w.lastPlace = p.done
+	return p
+}
+
+// await waits for the turn, or until ctx ends.
+func (p *place) await(ctx context.Context) {
+	if p.before == nil {
+		return
+	}
+	select {
+	case <-p.before:
+	case <-ctx.Done():
+	}
+}
+
+// end lets the next one begin.
+func (p *place) end() { p.once.Do(func() { close(p.done) }) }
 
 // trace makes a context for the request.
-func (p *placed) trace(ctx context.Context) context.Context {
+func (p *place) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { p.end() }})
 }
 

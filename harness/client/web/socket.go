@@ -77,7 +77,12 @@ func (w *Window) openSocket(call goja.FunctionCall) goja.Value {
 	s.ctx, s.cancel = context.WithCancel(w.network.ctx)
 	w.sockets[s] = struct{}{}
 	own := w.isOwn("a WebSocket", address)
-	w.working.Go(func() { s.live(address, protocols, own) })
+	place := w.nextPlace()
+	w.working.Go(func() {
+		defer place.end()
+		place.await(s.ctx)
+		s.live(address, protocols, own, place.end)
+	})
 
 	native := w.vm.NewObject()
 	for name, method := range map[string]any{
@@ -113,10 +118,12 @@ func (s *socket) tell(what string, arguments ...any) {
 	})
 }
 
-// live is the socket's life: dial, read, end.
-func (s *socket) live(address *url.URL, protocols []string, own bool) {
+// live is the socket's life: dial, read, end. connected is called when there is a
+// connection, or will be none.
+func (s *socket) live(address *url.URL, protocols []string, own bool, connected func()) {
 	defer s.cancel()
-	if !own || s.dial(address, protocols) != nil {
+	if !own || s.dial(address, protocols, connected) != nil {
+		connected()
 		close(s.written)
 		s.tell("close", true, websocket.CloseAbnormalClosure, "", false)
 		return
@@ -140,11 +147,12 @@ func (s *socket) live(address *url.URL, protocols []string, own bool) {
 	}
 }
 
-func (s *socket) dial(address *url.URL, protocols []string) error {
+func (s *socket) dial(address *url.URL, protocols []string, connected func()) error {
 	w := s.window
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
 			conn, err := w.network.dial(ctx, network, host)
+			connected()
 			if err == nil {
 				// The library does not heed ctx while it shakes hands.
 				context.AfterFunc(s.ctx, func() { _ = conn.Close() })

@@ -84,8 +84,8 @@ type Window struct {
 	rejections []*goja.Promise
 	changed    bool
 	sockets    map[*socket]struct{}
-	// lastRequest is the request that was begun last.
-	lastRequest *placed
+	// lastPlace is closed when the request or WebSocket begun last has its connection.
+	lastPlace <-chan struct{}
 
 	// working counts the goroutines of sockets and requests.
 	working   sync.WaitGroup
