@@ -281,6 +281,7 @@ func TestVirtualFence(t *testing.T) {
 		{plan.StopServer, 1980, 2020}, // and the one that its Close took
 	} {
 		var atStart, atEnd []int // lines in each life's file
+		var mu sync.Mutex        // two lives may end at once
 		server := func(dir string) (http.Handler, io.Closer, error) {
 			path := filepath.Join(dir, "diary")
 			text, err := os.ReadFile(path)
@@ -297,6 +298,8 @@ func TestVirtualFence(t *testing.T) {
 			d.Go(func() {
 				d.write()
 				text, _ := os.ReadFile(path)
+				mu.Lock()
+				defer mu.Unlock()
 				atEnd = append(atEnd, bytes.Count(text, []byte("\n")))
 			})
 			return handler, d, err

@@ -43,8 +43,8 @@ type flow struct {
 	// The end that vanished does not know it: what it writes is swallowed, and as a
 	// reader it is kept waiting.
 	swallowed, waiting bool
-	reading deadline
-	writing deadline
+	reading            deadline
+	writing            deadline
 }
 
 func newFlow() *flow {

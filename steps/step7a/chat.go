@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -38,18 +37,18 @@ type chat struct {
 
 	// order is held while a message is stored and emitted, and while a page gets
 	// the state and joins.
-	order sync.Mutex
+	order serve.Lock
 	db    *sql.DB
 }
 
 // New makes the server of this step, with its database in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	db, err := open(settings.DataDir)
+	db, err := open(settings.Driver, settings.DataDir)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &chat{server: socket.NewServer(nil, settings.Options), db: db}
+	c := &chat{server: socket.NewServer(nil, settings.Options), order: serve.NewLock(), db: db}
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()
@@ -120,14 +119,14 @@ func (c *chat) say(text string) (int64, error) {
 }
 
 // open opens chat.db in the folder, and makes what is missing of them.
-func open(folder string) (*sql.DB, error) {
+func open(driver, folder string) (*sql.DB, error) {
 	path := filepath.Join(folder, "chat.db")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
 	}
 	// WAL lets pages read while a message is written. FULL makes a message safe
 	// from a power cut before anybody is shown it.
-	db, err := sql.Open("sqlite3", path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open(driver, path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,9 @@ type Settings struct {
 	MaxDisconnection time.Duration
 	// ReplayPage is how many stored messages are read at a time; 0 means 500.
 	ReplayPage int
+	// Driver is the database/sql driver to reach SQLite through; empty means
+	// "sqlite3". A test puts a driver of its own between the two.
+	Driver string
 }
 
 // WithDefaults fills in what was left empty. Options is a copy, so that two
@@ -46,6 +49,9 @@ func (s Settings) WithDefaults() Settings {
 	}
 	if s.ReplayPage <= 0 {
 		s.ReplayPage = 500
+	}
+	if s.Driver == "" {
+		s.Driver = "sqlite3"
 	}
 	return s
 }
