@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"redial/harness/check"
@@ -29,6 +31,11 @@ type Subject struct {
 	Level contract.Level
 	// New makes the server, not yet started, for one run.
 	New func(plan.Tuning) (target.Target, error)
+	// Virtual makes the server in this process, for the virtual lab. Nil where it is
+	// another process's.
+	Virtual func(plan.Tuning) lab.Server
+	// OwnRecovery is lab.Config's.
+	OwnRecovery bool
 	// HTML is the kit's reference page, for a target that is not ours; empty means
 	// the target's own page.
 	HTML []byte
@@ -56,6 +63,8 @@ type Options struct {
 	// Golden judges each step by the catalogue's expectations, at the highest
 	// level that a page can ask for, instead of by the level that it claims.
 	Golden bool
+	// T, when not nil, has the scenarios played in the virtual lab, which needs it.
+	T *testing.T
 	// Done, if set, is told of each finished cell, one at a time.
 	Done func(finished, all int, result report.Result)
 }
@@ -90,11 +99,45 @@ func newRunner(options Options) *runner {
 	options.Runs = max(options.Runs, 1)
 	if options.Parallel < 1 {
 		options.Parallel = DefaultParallel
+		if options.T != nil {
+			options.Parallel = runtime.GOMAXPROCS(0) // these runs wait for nothing
+		}
 	}
 	return &runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}}
 }
 
 func (c cell) key() string { return c.scenario.ID + "\x00" + c.subject.Name }
+
+// Run plays the scenarios on the subjects and returns what each came to, subject by
+// subject within a scenario. It is what [Define] does, without Ginkgo.
+func Run(ctx context.Context, subjects []Subject, which []Scenario, options Options) ([]report.Result, error) {
+	r := newRunner(options)
+	all := cells(subjects, which)
+	ctx, cancel := context.WithCancel(ctx)
+	wait := r.start(ctx, all)
+	defer wait()
+	defer cancel()
+	var results []report.Result
+	for _, c := range all {
+		result, err := r.result(ctx, c)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// cells are the scenarios on the subjects.
+func cells(subjects []Subject, which []Scenario) []cell {
+	var all []cell
+	for _, scenario := range which {
+		for _, subject := range subjects {
+			all = append(all, cell{scenario, subject})
+		}
+	}
+	return all
+}
 
 // start begins to run the cells, in order, as slots allow, and returns a function
 // that waits until all of it has ended.
@@ -138,7 +181,7 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	if r.options.Golden {
 		result.Expected = string(c.expected())
 	}
-	if why := c.unsupported(); why != "" {
+	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
 		return result, nil
 	}
@@ -154,6 +197,7 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 		}
 		result.Runs++
 		result.Took += a.took
+		result.Virtual += a.virtual
 		result.FaultsFired += a.verdict.FaultsFired
 		result.Lost += a.verdict.Lost
 		result.Duplicated += a.verdict.Duplicated
@@ -177,9 +221,12 @@ func (c cell) expected() Expectation {
 }
 
 // unsupported says why the scenario cannot be tried on the subject, if so.
-func (c cell) unsupported() string {
+func (r *runner) unsupported(c cell) string {
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
+	}
+	if r.options.T != nil && c.subject.Virtual == nil {
+		return "the virtual lab needs the server in its own process"
 	}
 	if c.scenario.Restarts && c.subject.Fixed {
 		return "the server has to be stopped and started, and a URL's cannot be"
@@ -201,6 +248,7 @@ type attempt struct {
 	events    []history.Event
 	verdict   check.Verdict
 	took      time.Duration
+	virtual   time.Duration
 	artifacts []string
 	replay    string
 	err       error
@@ -221,8 +269,7 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 	began := time.Now()
 	p := c.scenario.Plan(seed)
 	p.Scenario = c.scenario.ID
-	var output string
-	a.events, output, a.err = r.play(ctx, c, p)
+	output := r.play(ctx, c, p, &a)
 	a.took = time.Since(began)
 	switch {
 	case errors.Is(a.err, target.ErrUnsupported):
@@ -249,28 +296,39 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 }
 
 // play makes a server for the run, plays the plan on it, and takes it down.
-func (r *runner) play(ctx context.Context, c cell, p plan.Plan) (events []history.Event, output string, err error) {
-	server, err := c.subject.New(p.Tuning)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
-	}
-	defer func() {
-		output = server.Output()
-		err = errors.Join(err, server.Close())
-	}()
-	config := lab.Config{
-		Target: server, Level: c.subject.Level, KeepsLog: c.subject.Level.AtLeast(contract.ServerDelivery),
-		Shared: c.subject.Shared, HTML: c.subject.HTML, Bundle: c.subject.Bundle,
-	}
-	if c.subject.Mute {
-		config.ShownBound = 500 * time.Millisecond
-	}
+func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (output string) {
+	config := c.subject.config()
 	if r.options.Golden {
 		// The matrix asks every step for the most that a page can want.
 		config.Level = contract.ClientDelivery
 	}
-	events, err = lab.Real(ctx, config, p)
-	return events, output, err
+	if r.options.T != nil {
+		run := lab.Virtual(r.options.T, c.subject.Virtual(p.Tuning), config, p)
+		a.events, a.virtual, a.err = run.Events, run.Virtual, run.Err
+		return run.Output
+	}
+	server, err := c.subject.New(p.Tuning)
+	if err != nil {
+		a.err = fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
+		return ""
+	}
+	config.Target = server
+	a.events, a.err = lab.Real(ctx, config, p)
+	output = server.Output()
+	a.err = errors.Join(a.err, server.Close())
+	return output
+}
+
+// config is how the subject's runs are played, but for the target.
+func (s Subject) config() lab.Config {
+	config := lab.Config{
+		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
+		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
+	}
+	if s.Mute {
+		config.ShownBound = 500 * time.Millisecond
+	}
+	return config
 }
 
 // compare turns a verdict into one on the expectation: a step is right when it

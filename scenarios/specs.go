@@ -24,12 +24,7 @@ type Suite struct {
 // time as Options.Parallel allows, since a run is mostly waiting. Call it before
 // ginkgo.RunSpecs, and once in a process (which is Ginkgo's own limit).
 func Define(subjects []Subject, which []Scenario, options Options) *Suite {
-	s := &Suite{runner: newRunner(options)}
-	for _, scenario := range which {
-		for _, subject := range subjects {
-			s.cells = append(s.cells, cell{scenario, subject})
-		}
-	}
+	s := &Suite{runner: newRunner(options), cells: cells(subjects, which)}
 	ginkgo.Describe("what is shown when the connection breaks", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 		ginkgo.BeforeAll(func() {
 			ctx, cancel := context.WithCancel(context.Background())

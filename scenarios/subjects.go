@@ -2,13 +2,19 @@ package scenarios
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
 	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
 	"redial/harness/plan"
+	"redial/harness/seam"
 	"redial/harness/target"
 	"redial/steps/lessons"
 )
@@ -57,12 +63,66 @@ func Step(number string) (Subject, error) {
 	return Subject{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
 		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: bundle,
+		Virtual: inProcess(lesson), OwnRecovery: true,
 		New: func(tuning plan.Tuning) (target.Target, error) {
 			return target.NewCommand(target.CommandOptions{
 				Command: []string{itself, ServeStep, lesson.Number}, Name: "step " + lesson.Number, Tuning: tuning,
 			})
 		},
 	}, nil
+}
+
+// replayPage is how many rows a step reads at a time in the virtual lab: so few that a
+// replay has parts to be cut between.
+const replayPage = 3
+
+// inProcess makes a step for the virtual lab.
+func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Server {
+	return func(tuning plan.Tuning) lab.Server {
+		return func(dir string) (http.Handler, io.Closer, error) {
+			return lessons.Handler(lesson, lessons.Settings{
+				DataDir: dir, Driver: seam.Driver, Options: tuned(seam.At(dir).Options(), tuning),
+				MaxDisconnection: time.Duration(tuning.MaxDisconnection), ReplayPage: replayPage,
+			})
+		}
+	}
+}
+
+// tuned sets the heartbeat that is asked for.
+func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOptions {
+	if tuning.PingInterval > 0 {
+		options.SetPingInterval(time.Duration(tuning.PingInterval))
+	}
+	if tuning.PingTimeout > 0 {
+		options.SetPingTimeout(time.Duration(tuning.PingTimeout))
+	}
+	return options
+}
+
+// PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
+// adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
+func PublishedRecovery() (Subject, error) {
+	s, err := foreign("step 6 as published", contract.Recovery)
+	s.Virtual = published(defect.PublishedRecovery)
+	return s, err
+}
+
+// PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
+// the lock. It is for the virtual lab.
+func PublishedDelivery() (Subject, error) {
+	s, err := foreign("step 7 as published", contract.ServerDelivery)
+	s.HTML = defect.Page
+	s.Virtual = published(defect.Published(defect.DefaultDelays))
+	s.OwnRecovery = true
+	return s, err
+}
+
+func published(server defect.New) func(plan.Tuning) lab.Server {
+	return func(tuning plan.Tuning) lab.Server {
+		return func(dir string) (http.Handler, io.Closer, error) {
+			return server(dir, tuned(seam.At(dir).Options(), tuning))
+		}
+	}
 }
 
 // Command makes a subject of a program, started anew for every run.

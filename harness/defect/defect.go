@@ -18,7 +18,7 @@
 // fail as a step would.
 //
 // defect must not know how it is judged: no networks, clients or histories; of the
-// harness only package contract. It uses no step.
+// harness only packages contract and seam. It uses no step.
 package defect
 
 import (

@@ -3,7 +3,6 @@ package defect
 import (
 	"io"
 	"log"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -11,10 +10,12 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+	"redial/harness/seam"
 )
 
 // Delays make the races of "published" wide. Each pause is drawn from 0 up to the
-// value, from Seed; the zero value pauses nowhere and leaves the races to luck.
+// value, from Seed and the time of day; the zero value pauses nowhere and leaves the
+// races to luck.
 type Delays struct {
 	Seed uint64
 	// BeforeEmit is between INSERT and emit: who connects there gets a message
@@ -40,7 +41,6 @@ const maxParallel = 256
 func Published(delays Delays) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 		p := &published{delays: delays, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
-		p.random = rand.New(rand.NewPCG(delays.Seed, 0))
 		handler, rest, err := serve(dir, options, p.attach)
 		if err != nil {
 			return nil, nil, err
@@ -65,9 +65,6 @@ type published struct {
 	ending sync.Mutex
 	work   sync.WaitGroup
 	closed chan struct{}
-
-	mu     sync.Mutex
-	random *rand.Rand
 }
 
 func (p *published) attach(server *socket.Server, log *messages) {
@@ -126,9 +123,7 @@ func (p *published) pause(longest time.Duration) {
 	if longest <= 0 {
 		return
 	}
-	p.mu.Lock()
-	wait := time.NewTimer(time.Duration(p.random.Int64N(int64(longest) + 1)))
-	p.mu.Unlock()
+	wait := time.NewTimer(seam.Seams{Seed: p.delays.Seed, Longest: longest}.Draw("published"))
 	defer wait.Stop()
 	select {
 	case <-wait.C:

@@ -15,11 +15,13 @@ import (
 	"redial/harness/history"
 	"redial/harness/network"
 	"redial/harness/plan"
+	"redial/harness/seam"
 )
 
 // A Server makes a server that keeps what must outlive it in the folder dir. The
 // handler serves until the closer is closed; what the server started ends then. The
-// virtual lab calls it once for every life of the server.
+// virtual lab calls it once for every life of the server. One that asks package seam
+// for what belongs to dir gets the pauses that Plan.Seams plans.
 type Server func(dir string) (http.Handler, io.Closer, error)
 
 // A Run is what came of a virtual run.
@@ -88,6 +90,7 @@ func Virtual(t *testing.T, server Server, config Config, p plan.Plan) Run {
 		return Run{Err: fmt.Errorf("no place for the server's data: %w", err)}
 	}
 	defer folder.remove()
+	defer seam.Open(folder.root, seam.Seams{Seed: p.Seed, Longest: time.Duration(p.Seams)})()
 
 	if !config.OwnRecovery {
 		onLibraryRecovery.Lock()

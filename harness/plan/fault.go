@@ -1,6 +1,12 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+// longestSeam bounds Plan.Seams: a server whose every query takes longer is down.
+const longestSeam = Duration(time.Second)
 
 // FaultKind says what breaks.
 type FaultKind string
@@ -128,6 +134,9 @@ func (p Plan) Validate() error {
 			return fmt.Errorf("plan: client %q is a tab of %q, who is no client before it", c.Name, c.TabOf)
 		}
 		known[c.Name] = true
+	}
+	if p.Seams < 0 || p.Seams > longestSeam {
+		return fmt.Errorf("plan: seams are pauses of up to %s, not of %s", time.Duration(longestSeam), time.Duration(p.Seams))
 	}
 	for i, s := range p.Script {
 		if err := s.validate(known); err != nil {

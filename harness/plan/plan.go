@@ -34,6 +34,9 @@ type Plan struct {
 	Faults []Fault `json:"faults,omitempty"`
 	// Tuning is what the target is asked to be set to.
 	Tuning Tuning `json:"tuning,omitzero"`
+	// Seams is the longest pause at the server's database and adapter, each drawn
+	// from the seed. Zero means none. Only the virtual lab can pause there.
+	Seams Duration `json:"seams,omitempty"`
 }
 
 // Kind says what stands behind a client's name.

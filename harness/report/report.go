@@ -54,7 +54,10 @@ type Result struct {
 	// Runs counts how often it was played, FaultsFired the faults in all runs.
 	Runs        int
 	FaultsFired int
-	Took        time.Duration
+	// Took is our time, Virtual the virtual lab's.
+	Took, Virtual time.Duration
+	// Points counts the places where a sweep has broken something, 0 for no sweep.
+	Points int
 	// Artifacts are the files that it left, Replay the command that plays the
 	// worst run again.
 	Artifacts []string

@@ -121,13 +121,23 @@ func (b *Builder) New(nsp socket.Namespace) socket.Adapter {
 	return a
 }
 
+// An outer adapter can go around another one, as a test's does that delays or counts.
+type outer interface {
+	Around(inner socket.AdapterConstructor) socket.AdapterConstructor
+}
+
 // Apply sets the adapter and the recovery options that the library sets by itself
-// only for its own adapter.
+// only for its own adapter. Where the options have an adapter already that can go
+// around another one, it goes around this one.
 func (b *Builder) Apply(options *socket.ServerOptions) {
 	recovery := socket.DefaultConnectionStateRecovery()
 	recovery.SetSkipMiddlewares(true)
 	recovery.SetMaxDisconnectionDuration(orDefault(b.MaxDisconnection, defaultMaxDisconnection).Milliseconds())
 	options.SetConnectionStateRecovery(recovery)
+	if around, ok := options.Adapter().(outer); ok {
+		options.SetAdapter(around.Around(b))
+		return
+	}
 	options.SetAdapter(b)
 }
 

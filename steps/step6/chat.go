@@ -15,6 +15,7 @@ import (
 
 	"redial/steps/handshake"
 	"redial/steps/internal/serve"
+	"redial/steps/recovery"
 )
 
 // Page is the page that the server gives out.
@@ -25,19 +26,23 @@ var Page []byte
 // New makes the server of this step.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	recovery := socket.DefaultConnectionStateRecovery()
-	recovery.SetMaxDisconnectionDuration(settings.MaxDisconnection.Milliseconds())
-	// A page that comes back was let in before; it need not pass the door again.
-	recovery.SetSkipMiddlewares(true)
-	settings.Options.SetConnectionStateRecovery(recovery)
+	// The server remembers who was here, and what was said since. The library can do
+	// that by itself, and loses a message now and then when a page comes back just as
+	// somebody writes; package recovery does not. Takeover is for the phone that goes
+	// from WiFi to 4G: it is back before the server has noticed that it was gone.
+	(&recovery.Builder{
+		Takeover:         true,
+		OffsetEvent:      "offset",
+		MaxDisconnection: settings.MaxDisconnection,
+	}).Apply(settings.Options)
 	server := socket.NewServer(nil, settings.Options)
 
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
 
 		// A page asks for what came after the last event that it has seen, so it has
-		// to have seen one: the welcome is what lets a page recover that has heard
-		// nothing else yet. A recovered page is not new here.
+		// to have seen one: OffsetEvent, which it gets before it is connected, is for
+		// a page that has heard nothing else yet. A recovered page is not new here.
 		if !client.Recovered() {
 			_ = client.Emit("welcome", map[string]any{
 				"step":  6,

@@ -1,0 +1,64 @@
+package seam
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Driver is the name of a database/sql driver: mattn/go-sqlite3, with a pause before
+// and after every statement, and between rows, on files in a folder that has seams.
+const Driver = "sqlite3-with-seams"
+
+func init() { sql.Register(Driver, sqlite{}) }
+
+type sqlite struct{ inner sqlite3.SQLiteDriver }
+
+// Open opens the file that the name begins with.
+func (s sqlite) Open(name string) (driver.Conn, error) {
+	conn, err := s.inner.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	plain, ok := conn.(*sqlite3.SQLiteConn)
+	if !ok {
+		return nil, fmt.Errorf("mattn/go-sqlite3 has a connection of another type: %T", conn)
+	}
+	return &connection{plain, At(name)}, nil
+}
+
+// connection is the library's, with pauses around what reads and writes.
+type connection struct {
+	*sqlite3.SQLiteConn
+	seams Seams
+}
+
+func (c *connection) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
+	c.seams.Pause("before writing")
+	result, err := c.SQLiteConn.ExecContext(ctx, query, arguments)
+	c.seams.Pause("after writing")
+	return result, err
+}
+
+func (c *connection) QueryContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
+	c.seams.Pause("before reading")
+	found, err := c.SQLiteConn.QueryContext(ctx, query, arguments)
+	if err != nil {
+		return nil, err
+	}
+	return &rows{found, c.seams}, nil
+}
+
+type rows struct {
+	driver.Rows
+	seams Seams
+}
+
+func (r *rows) Next(into []driver.Value) error {
+	err := r.Rows.Next(into)
+	r.seams.Pause("after a row")
+	return err
+}

@@ -1,0 +1,111 @@
+// Package seam slows a server down on purpose at the places where its races are: at
+// its database and at its Socket.IO adapter. Under a fake clock a server does all that
+// a frame causes at one instant, so nothing ever comes between storing a message and
+// emitting it, or between restoring a session and letting it in. A pause there, drawn
+// from a seed, lets other frames in.
+//
+// Read [Seams] first. [Open] tells which pauses belong to a data folder; a server made
+// on that folder gets them through the driver [Driver] and the options of [At]:
+//
+//	s := seam.At(dir)
+//	sql.Open(seam.Driver, filepath.Join(dir, "chat.db"))
+//	socket.NewServer(nil, s.Options())
+//
+// The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock
+// does not pass while anybody waits for a sync.Mutex, so a server that holds a mutex
+// over a call of its database or of Emit, while others wait for it, must not be given
+// seams: its run would be stuck. A lock made of a channel is no trouble.
+//
+// seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
+// the steps use, by embedding its connection: there is no well-kept library that wraps
+// a database/sql driver and lets everything else through.
+package seam
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// Seams are the pauses of one server. The zero value pauses nowhere.
+type Seams struct {
+	// Seed fixes every pause.
+	Seed uint64
+	// Longest bounds a pause.
+	Longest time.Duration
+}
+
+// Pause sleeps at a place, every other time, for up to Longest.
+func (s Seams) Pause(place string) {
+	if d := s.Draw(place); d&1 == 0 {
+		time.Sleep(d)
+	}
+}
+
+// Draw draws a pause of up to Longest. How long it is depends on the seed, the place
+// and the clock's time, and on nothing else: so under a fake clock it is the same
+// however goroutines are scheduled.
+func (s Seams) Draw(place string) time.Duration {
+	if s.Longest <= 0 {
+		return 0
+	}
+	drawn := s.Seed ^ uint64(time.Now().UnixNano())
+	for _, letter := range []byte(place) {
+		drawn = mix(drawn + uint64(letter))
+	}
+	return time.Duration(mix(drawn) % uint64(s.Longest+1))
+}
+
+// mix is the SplitMix64 generator's output for a state (Steele, Lea and Flood, 2014).
+func mix(state uint64) uint64 {
+	state += 0x9e3779b97f4a7c15
+	state = (state ^ state>>30) * 0xbf58476d1ce4e5b9
+	state = (state ^ state>>27) * 0x94d049bb133111eb
+	return state ^ state>>31
+}
+
+// Options are server options with an adapter that pauses.
+func (s Seams) Options() *socket.ServerOptions {
+	options := socket.DefaultServerOptions()
+	if s.Longest > 0 {
+		options.SetAdapter(s.Adapter())
+	}
+	return options
+}
+
+// folders says which seams a folder has, for who is given a path only.
+var folders struct {
+	sync.RWMutex
+	seams map[string]Seams
+}
+
+// Open gives a folder, and all below it, the seams, until forget is called.
+func Open(folder string, s Seams) (forget func()) {
+	folders.Lock()
+	defer folders.Unlock()
+	if folders.seams == nil {
+		folders.seams = map[string]Seams{}
+	}
+	folders.seams[folder] = s
+	return func() {
+		folders.Lock()
+		defer folders.Unlock()
+		delete(folders.seams, folder)
+	}
+}
+
+// At returns the seams of the path: those of the nearest folder above it that has
+// any, or none.
+func At(path string) Seams {
+	folders.RLock()
+	defer folders.RUnlock()
+	for path != "" {
+		if s, ok := folders.seams[path]; ok {
+			return s
+		}
+		path = path[:max(0, strings.LastIndexByte(path, '/'))]
+	}
+	return Seams{}
+}
