@@ -297,7 +297,7 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 
 // play makes a server for the run, plays the plan on it, and takes it down.
 func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (output string) {
-	config := c.subject.config()
+	config := ConfigOf(c.subject)
 	if r.options.Golden {
 		// The matrix asks every step for the most that a page can want.
 		config.Level = contract.ClientDelivery
@@ -319,8 +319,8 @@ func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (out
 	return output
 }
 
-// config is how the subject's runs are played, but for the target.
-func (s Subject) config() lab.Config {
+// ConfigOf is how the subject's runs are played, but for the target.
+func ConfigOf(s Subject) lab.Config {
 	config := lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
 		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,

@@ -46,8 +46,7 @@ type Checker struct {
 	reading []row // rows with no LogRead yet
 	log     []row
 	hasLog  bool
-	// timedOut is what was awaited in vain, first.
-	timedOut string
+	awaits  []await
 	// keepsLog: the log was meant to be read.
 	keepsLog bool
 	// offsets holds, beside message.offset, every other offset that a message was
@@ -126,9 +125,7 @@ func (c *Checker) Add(e history.Event) {
 	}
 	switch e.Kind {
 	case history.TimedOut:
-		if c.timedOut == "" {
-			c.timedOut = cmp.Or(e.Detail, "something")
-		}
+		c.awaits = append(c.awaits, await{event, cmp.Or(e.Detail, "something"), e.Client, e.Message})
 	case history.Began:
 		c.began, c.level, c.keepsLog = true, e.Level, e.KeepsLog
 		if e.Plan != nil {

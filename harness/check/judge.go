@@ -65,8 +65,8 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
 	if c.keepsLog && !c.hasLog {
 		return Inconclusive, "The log was not read to its end, and what this level promises cannot be told without it."
 	}
-	if c.timedOut != "" {
-		return Inconclusive, "No rule is seen to be broken, but this was awaited in vain: " + c.timedOut + "."
+	if awaited, ok := c.inVain(); ok {
+		return Inconclusive, "No rule is seen to be broken, but this was awaited in vain: " + awaited + "."
 	}
 	return Pass, ""
 }

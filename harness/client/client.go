@@ -8,6 +8,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -26,8 +27,10 @@ type Client interface {
 	Open(ctx context.Context) error
 	// Say types text and submits it. It records Sent before anything leaves.
 	Say(text string) error
-	// Refresh closes the view and opens the next one, with the same localStorage.
-	Refresh(ctx context.Context) error
+	// Refresh closes the view and opens the next one, with the same localStorage. An
+	// Open or Refresh that is under way is given up, and returns ErrReloaded. left, if
+	// not nil, is called when the view that was there has had its last word.
+	Refresh(ctx context.Context, left func()) error
 	// Disconnect and Connect are the page's own socket.disconnect() and connect().
 	Disconnect() error
 	Connect() error
@@ -43,11 +46,14 @@ type Client interface {
 	Close() error
 }
 
+// ErrReloaded says that the page was loaded again before it was there.
+var ErrReloaded = errors.New("the page was loaded again meanwhile")
+
 // Status is a snapshot of a client.
 type Status struct {
 	// View is the number of page loads so far.
 	View int
-	// Open tells whether there is a view now.
+	// Open tells whether there is a view now whose script has run.
 	Open bool
 	// Connected is what the client's socket says.
 	Connected bool

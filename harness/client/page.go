@@ -44,9 +44,9 @@ type Page struct {
 	view    *view
 	views   int
 	session *web.Storage
-	// cancel ends an Open or Refresh that is under way; closing says that Close
+	// loading ends each Open or Refresh that is under way; closing says that Close
 	// wants it to.
-	cancel  context.CancelCauseFunc
+	loading map[context.Context]context.CancelCauseFunc
 	closing int
 }
 
@@ -57,7 +57,8 @@ func NewPage(options Options) *Page {
 	if profile == nil {
 		profile = NewProfile()
 	}
-	return &Page{options: options, local: profile.local, cookies: profile.cookies, turn: make(chan struct{}, 1)}
+	return &Page{options: options, local: profile.local, cookies: profile.cookies, turn: make(chan struct{}, 1),
+		loading: map[context.Context]context.CancelCauseFunc{}}
 }
 
 // A Profile is what the tabs of one browser share: localStorage and cookies.
@@ -88,21 +89,39 @@ func (p *Page) Open(ctx context.Context) error {
 // Refresh leaves the view and loads the page again. localStorage, sessionStorage
 // and cookies stay. When the target does not answer, the client is left without a
 // view, as a browser is that shows an error page; Refresh tries again.
-func (p *Page) Refresh(ctx context.Context) error {
+func (p *Page) Refresh(ctx context.Context, left func()) error {
+	p.giveUp(ErrReloaded)
 	return p.load(ctx, func(old *view) error {
 		if p.session == nil {
 			return errNotOpen
 		}
-		p.leave(old)
+		p.leave(old, left)
 		return nil
 	})
+}
+
+// giveUp ends each Open or Refresh that is under way, or waits for its turn.
+func (p *Page) giveUp(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, cancel := range p.loading {
+		cancel(why)
+	}
 }
 
 // load takes its turn, lets prepare deal with the view that there is, and opens
 // the next.
 func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	p.mu.Lock()
+	p.loading[ctx] = cancel
+	p.mu.Unlock()
+	defer func() {
+		cancel(nil)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.loading, ctx)
+	}()
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
@@ -114,7 +133,6 @@ func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
 		p.mu.Unlock()
 		return errTabClosed
 	}
-	p.cancel = cancel
 	old := p.view
 	p.mu.Unlock()
 	if err := prepare(old); err != nil {
@@ -150,9 +168,10 @@ func (p *Page) show(ctx context.Context) error {
 		err = v.check(ctx)
 	}
 	if err != nil {
-		p.leave(v)
+		p.leave(v, nil)
 		return fmt.Errorf("cannot open the page: %w", causeOr(ctx, err))
 	}
+	v.setLoaded()
 	return nil
 }
 
@@ -203,25 +222,28 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 	return nil, nil
 }
 
-// leave closes a view, if there is one. The caller has the turn.
-func (p *Page) leave(v *view) {
+// leave closes a view, if there is one, and calls left, if that is not nil, when the
+// view has had its last word. The caller has the turn.
+func (p *Page) leave(v *view, left func()) {
+	if left == nil {
+		left = func() {}
+	}
 	if v == nil {
+		left()
 		return
 	}
 	p.mu.Lock()
 	p.view = nil
 	p.mu.Unlock()
-	v.close()
+	v.close(left)
 }
 
 // Close closes the tab. An Open or Refresh that is under way is given up.
 func (p *Page) Close() error {
 	p.mu.Lock()
 	p.closing++
-	if p.cancel != nil {
-		p.cancel(errTabClosed)
-	}
 	p.mu.Unlock()
+	p.giveUp(errTabClosed)
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
 	p.mu.Lock()
@@ -229,7 +251,7 @@ func (p *Page) Close() error {
 	p.session = nil
 	v := p.view
 	p.mu.Unlock()
-	p.leave(v)
+	p.leave(v, nil)
 	return nil
 }
 

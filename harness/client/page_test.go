@@ -75,7 +75,7 @@ func TestPageRefresh(t *testing.T) {
 	p.await(t, "connected", 1)
 	p.say(t, "one")
 	p.await(t, "shown one", 1)
-	if err := p.Refresh(t.Context()); err != nil {
+	if err := p.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	p.await(t, "connected", 2)
@@ -367,7 +367,7 @@ func TestPageLeavesNothingBehind(t *testing.T) {
 				p := newWatched(t, client.Options{URL: server.URL, Transports: transports}).open(t)
 				p.await(t, "connected", 1)
 				p.say(t, "x")
-				if err := p.Refresh(t.Context()); err != nil {
+				if err := p.Refresh(t.Context(), nil); err != nil {
 					t.Fatal(err)
 				}
 				if err := p.Close(); err != nil {

@@ -41,6 +41,7 @@ type view struct {
 	notes   int
 
 	mu        sync.Mutex
+	loaded    bool // its script has run
 	connected bool
 	count     int             // of shown
 	asked     map[string]bool // texts with an acknowledgement asked for; true when answered
@@ -263,16 +264,23 @@ func (v *view) control(what string) error {
 	})
 }
 
+func (v *view) setLoaded() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.loaded = true
+}
+
 func (v *view) status(s *Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.Open, s.Connected, s.Shown, s.Pending = true, v.connected, v.count, v.pending
+	s.Open, s.Connected, s.Shown, s.Pending = v.loaded, v.connected, v.count, v.pending
 }
 
 // close leaves the page as a browser does; it returns when nothing of it is left.
-func (v *view) close() {
+func (v *view) close(left func()) {
 	v.window.Close(func() {
 		v.look()
 		v.record(history.Event{Kind: history.Closed})
+		left()
 	})
 }

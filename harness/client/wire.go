@@ -140,10 +140,10 @@ func (w *Wire) open(ctx context.Context) error {
 
 // Refresh closes the view and opens the next, which begins with
 // Options.ServerOffset again: there is no storage.
-func (w *Wire) Refresh(ctx context.Context) error {
+func (w *Wire) Refresh(ctx context.Context, left func()) error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
-	w.close()
+	w.close(left)
 	return w.open(ctx)
 }
 
@@ -151,11 +151,11 @@ func (w *Wire) Refresh(ctx context.Context) error {
 func (w *Wire) Close() error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
-	w.close()
+	w.close(nil)
 	return nil
 }
 
-func (w *Wire) close() {
+func (w *Wire) close(left func()) {
 	w.mu.Lock()
 	v := w.view
 	if v != nil {
@@ -164,6 +164,9 @@ func (w *Wire) close() {
 		w.view = nil
 	}
 	w.mu.Unlock()
+	if left != nil {
+		left()
+	}
 	if v != nil {
 		v.running.Wait()
 	}

@@ -525,7 +525,7 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 		p.send(`42["chat message","one",1,"o1"]`)
 		synctest.Wait()
 		go io.Copy(io.Discard, p.conn)
-		if err := w.Refresh(t.Context()); err != nil {
+		if err := w.Refresh(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		p = m.accept(t)

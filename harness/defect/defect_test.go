@@ -496,7 +496,7 @@ func missing(t *testing.T, name string, n int, refresh bool) *participant {
 	ann.awaitShown(t, fmt.Sprint("n", n))
 	ben.goUp()
 	if refresh {
-		if err := ben.Refresh(t.Context()); err != nil {
+		if err := ben.Refresh(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 	}

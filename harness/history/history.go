@@ -68,7 +68,8 @@ const (
 	// Settled: a barrier of the script; everything said before has come to rest.
 	Settled Kind = "settled"
 	// TimedOut: something awaited did not come within the lab's bound. Detail
-	// says what.
+	// says what; where it is a message to be shown, Message is its text and Client
+	// who was to show it, or empty for everyone.
 	TimedOut Kind = "timed-out"
 	// Note is for the reader: a page's uncaught error, a line worth keeping.
 	Note Kind = "note"

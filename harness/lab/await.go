@@ -116,7 +116,7 @@ func lastLine(output string) string {
 
 // awaitStep does the steps that wait for something to be observed.
 func (l *player) awaitStep(s plan.Step) error {
-	var what string
+	var what, text string
 	var met func() bool
 	bound := l.config.Bound
 	switch s.Do {
@@ -129,7 +129,7 @@ func (l *player) awaitStep(s plan.Step) error {
 	case plan.AwaitShown:
 		bound = l.config.ShownBound
 		if s.Text != "" {
-			text := l.text(s.Text)
+			text = l.text(s.Text)
 			what = fmt.Sprintf("%s shows %q", s.Client, text)
 			met = func() bool { return l.state.hasShown(s.Client, text) }
 		} else {
@@ -145,7 +145,7 @@ func (l *player) awaitStep(s plan.Step) error {
 	ok, err := l.await(bound, met)
 	if err == nil && !ok {
 		// A part of the story: what did not come is for the checks to judge.
-		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Detail: what})
+		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Message: text, Detail: what})
 	}
 	return err
 }
@@ -208,7 +208,7 @@ func (l *player) settle() error {
 			return err
 		}
 		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Detail: fmt.Sprintf("everyone shows %q", mark)})
+			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
 			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
 		}
 	}

@@ -152,9 +152,9 @@ func (l *player) do(s plan.Step) error {
 	switch s.Do {
 	case plan.Open:
 		c.opened = true
-		return l.load(func(ctx context.Context) error { return c.Open(ctx) })
+		return l.load(c.Open)
 	case plan.Refresh:
-		return l.load(func(ctx context.Context) error { return c.Refresh(ctx) })
+		return l.load(func(ctx context.Context) error { return c.Refresh(ctx, nil) })
 	case plan.Say:
 		if err := l.awaitPage(c); err != nil {
 			return err
@@ -205,12 +205,15 @@ func (l *player) do(s plan.Step) error {
 }
 
 // load loads a page. Where it cannot be reached, a person would press reload: it is
-// tried again within the bound.
+// tried again within the bound. Where a fault has made it load again, that goes on.
 func (l *player) load(once func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
 	for {
 		err := once(ctx)
+		if errors.Is(err, client.ErrReloaded) {
+			return nil
+		}
 		if err == nil || ctx.Err() != nil || !isUnreachable(err) || l.wait(reloadTime) != nil {
 			return err
 		}
@@ -382,29 +385,18 @@ func (l *player) act(f plan.Fault) {
 // refreshAt loads a page again, in the background, and returns when the old view is
 // gone. It does not wait for the new one, whose requests pass the link that waits.
 func (l *player) refreshAt(f plan.Fault) {
-	next := len(l.history.Events(0))
-	ended := make(chan struct{})
+	left := make(chan struct{})
+	leave := sync.OnceFunc(func() { close(left) })
 	l.background.Go(func() {
-		defer close(ended)
-		if err := l.load(l.clients[f.Client].Refresh); err != nil {
+		defer leave()
+		err := l.load(func(ctx context.Context) error { return l.clients[f.Client].Refresh(ctx, leave) })
+		if err != nil {
 			l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
 		}
 	})
-	for {
-		changed := l.history.Changed()
-		for _, e := range l.history.Events(next) {
-			next++
-			if e.Kind == history.Closed && e.Client == f.Client {
-				return
-			}
-		}
-		select {
-		case <-changed:
-		case <-ended:
-			return
-		case <-l.ctx.Done():
-			return
-		}
+	select {
+	case <-left:
+	case <-l.ctx.Done():
 	}
 }
 

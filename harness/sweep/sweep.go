@@ -1,0 +1,223 @@
+// Package sweep breaks one story in many ways, in the virtual lab, and says which of
+// them break the server's promise.
+//
+// Read [Play] first: it plays plans, as many at a time as there are cores, judges each
+// history, and sorts what failed by name. The plans come from plan.Singles (every fault
+// at every frame of the story), plan.Pairs or plan.Random; [Healthy] plays the story
+// without a fault, which is where the frames come from. [Shrink] makes a failing plan
+// small.
+//
+// sweep does not judge (package check does) and does not know how failures are called:
+// that is given to it. It writes no files.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+)
+
+// A Sweeper plays plans on one server.
+type Sweeper struct {
+	// T is what lab.Virtual needs; see lab.WithT.
+	T *testing.T
+	// Server makes the server for a plan's tuning.
+	Server func(plan.Tuning) lab.Server
+	Config lab.Config
+	// Name says what a failure is, so that a thousand failures are a few. Nil names
+	// it by the rule that was broken.
+	Name func(events []history.Event, v check.Verdict) string
+	// Parallel is how many runs are under way at once. Zero means one for each core.
+	Parallel int
+	// Done, if set, is told how many runs have ended and how many of them failed.
+	Done func(ended, failed int)
+}
+
+// A Result is what came of many runs.
+type Result struct {
+	// Runs counts them. Passed, Failed and Unfired are their verdicts: in a run that is
+	// Unfired its fault never came to its frame, so that it shows nothing. Broken are
+	// those that came to no verdict for another reason; Why is the first one's.
+	Runs, Passed, Failed, Unfired, Broken int
+	Why                                   string
+	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
+	FaultsFired, Lost, Duplicated, Reordered int
+	// Virtual is the sum of the time that passed in the runs, Took our time.
+	Virtual, Took time.Duration
+	// Failures are the kinds of failure, by the order of their first plans.
+	Failures []Failure
+}
+
+// A Failure is one kind of failure, shown by the first plan that failed so.
+type Failure struct {
+	Name string
+	// Count is how many plans failed so.
+	Count   int
+	Plan    plan.Plan
+	Events  []history.Event
+	Verdict check.Verdict
+
+	index int
+}
+
+// PerSecond is how many runs were played in a second of ours.
+func (r Result) PerSecond() float64 { return float64(r.Runs) / r.Took.Seconds() }
+
+// ErrUnhealthy says that the story goes wrong without any fault.
+var ErrUnhealthy = errors.New("the story fails although nothing is broken")
+
+// Healthy plays the story as it stands. Its frames are where it can be broken. A story
+// that does not pass is an error that wraps ErrUnhealthy, with the run beside it.
+func (s Sweeper) Healthy(p plan.Plan) (lab.Run, error) {
+	run := s.run(p)
+	if run.Err != nil {
+		return run, run.Err
+	}
+	if v := check.Judge(run.Events); v.Outcome != check.Pass {
+		return run, fmt.Errorf("%w: %s", ErrUnhealthy, v.Reason)
+	}
+	return run, nil
+}
+
+func (s Sweeper) run(p plan.Plan) lab.Run { return lab.Virtual(s.T, s.Server(p.Tuning), s.Config, p) }
+
+// Play plays every plan, until ctx ends, and judges it.
+func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {
+	began := time.Now()
+	workers := s.Parallel
+	if workers < 1 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	type job struct {
+		index int
+		plan  plan.Plan
+	}
+	jobs := make(chan job)
+	tally := &tally{sweeper: s, kinds: map[string]*Failure{}}
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for j := range jobs {
+				tally.add(j.index, j.plan, s.run(j.plan))
+			}
+		})
+	}
+	index := 0
+	for p := range plans {
+		if ctx.Err() != nil {
+			break
+		}
+		jobs <- job{index, p}
+		index++
+	}
+	close(jobs)
+	working.Wait()
+	return tally.result(time.Since(began))
+}
+
+// tally sums up runs as they end.
+type tally struct {
+	sweeper Sweeper
+
+	mu    sync.Mutex
+	sum   Result
+	kinds map[string]*Failure
+	why   int // the index of the run that Why is about
+}
+
+func (t *tally) add(index int, p plan.Plan, run lab.Run) {
+	v := check.Judge(run.Events)
+	name := ""
+	if run.Err == nil && v.Outcome == check.Fail {
+		name = t.sweeper.name(run.Events, v)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sum.Runs++
+	t.sum.Virtual += run.Virtual
+	t.sum.FaultsFired += v.FaultsFired
+	switch {
+	case run.Err != nil:
+		t.broken(index, p, run.Err.Error())
+	case v.Outcome == check.Pass:
+		t.sum.Passed++
+	case v.Outcome == check.Fail:
+		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, index: index})
+	case v.FaultsFired < v.FaultsPlanned:
+		t.sum.Unfired++
+	default:
+		t.broken(index, p, v.Reason)
+	}
+	if t.sweeper.Done != nil {
+		t.sweeper.Done(t.sum.Runs, t.sum.Failed)
+	}
+}
+
+func (t *tally) broken(index int, p plan.Plan, why string) {
+	t.sum.Broken++
+	if t.sum.Broken == 1 || index < t.why {
+		t.sum.Why, t.why = fmt.Sprintf("seed %d, %s: %s", p.Seed, p.Name(), why), index
+	}
+}
+
+func (t *tally) failed(f Failure) {
+	t.sum.Failed++
+	t.sum.Lost += f.Verdict.Lost
+	t.sum.Duplicated += f.Verdict.Duplicated
+	t.sum.Reordered += f.Verdict.Reordered
+	known := t.kinds[f.Name]
+	if known == nil {
+		t.kinds[f.Name] = &f
+		return
+	}
+	f.Count += known.Count
+	if f.index > known.index {
+		known.Count = f.Count
+		return
+	}
+	*known = f
+}
+
+func (t *tally) result(took time.Duration) Result {
+	t.sum.Took = took
+	for _, f := range t.kinds {
+		t.sum.Failures = append(t.sum.Failures, *f)
+	}
+	slices.SortFunc(t.sum.Failures, func(a, b Failure) int { return a.index - b.index })
+	return t.sum
+}
+
+func (s Sweeper) name(events []history.Event, v check.Verdict) string {
+	if s.Name != nil {
+		return s.Name(events, v)
+	}
+	return string(v.Rule())
+}
+
+// Shrink returns the failure with the smallest plan that still fails in the same way,
+// by name, as plan.Shrink finds it with at most budget runs.
+func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
+	smallest := f
+	fails := func(p plan.Plan) bool {
+		run := s.run(p)
+		v := check.Judge(run.Events)
+		if run.Err != nil || v.Outcome != check.Fail || s.name(run.Events, v) != f.Name {
+			return false
+		}
+		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
+		return true
+	}
+	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)
+	return smallest
+}
