@@ -24,6 +24,8 @@ type Scenario struct {
 	From contract.Level
 	// Restarts tells that the server must be stoppable and startable.
 	Restarts bool
+	// RealOnly says why the virtual lab cannot hold the scenario; empty where it can.
+	RealOnly string
 	// Expect is what each step must show when everything said should be shown
 	// exactly once, by step number; see the constants.
 	Expect map[string]Expectation

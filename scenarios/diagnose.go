@@ -1,39 +1,45 @@
 package scenarios
 
 import (
+	"cmp"
+
 	"redial/harness/check"
 	"redial/harness/history"
 	"redial/harness/plan"
 )
 
 // Diagnose names the scenario of the catalogue that a failed history is a case of, from
-// what it says about the first broken rule: what the connection of the page that was
+// what it says about the worst that is broken: what the connection of the page that was
 // wronged did when it happened. A failure that fits none is named by its rule.
 //
 // It is a name for a person, who has a thousand failures before them that are a few: it
 // decides nothing.
 func Diagnose(events []history.Event, v check.Verdict) string {
-	for _, f := range v.Findings {
-		if !f.Must {
-			continue
+	worst := -1
+	for i, f := range v.Findings {
+		if f.Must && (worst < 0 || severity[f.Anomaly] > severity[v.Findings[worst].Anomaly]) {
+			worst = i
 		}
-		c := &chart{events: events, finding: f}
-		name := ""
-		switch f.Anomaly {
-		case check.Lost:
-			name = c.lost()
-		case check.Duplicated:
-			name = c.duplicated()
-		case check.Reordered:
-			name = c.reordered()
-		}
-		if name != "" {
-			return name
-		}
-		return string(f.Rule)
 	}
-	return ""
+	if worst < 0 {
+		return ""
+	}
+	c := &chart{events: events, finding: v.Findings[worst]}
+	name := ""
+	switch c.finding.Anomaly {
+	case check.Lost:
+		name = c.lost()
+	case check.Duplicated:
+		name = c.duplicated()
+	case check.Reordered:
+		name = c.reordered()
+	}
+	return cmp.Or(name, string(c.finding.Rule))
 }
+
+// severity orders what may be wrong at once: a message that is lost is worse than one
+// that is there twice, and that worse than an order.
+var severity = map[check.Anomaly]int{check.Lost: 3, check.Duplicated: 2, check.Reordered: 1}
 
 // A chart is one finding on its history.
 type chart struct {
@@ -87,9 +93,6 @@ func (c *chart) lost() string {
 		}
 		return ""
 	case c.events[back].Recovered:
-		if c.events[back].At > c.events[elsewhere].At && !c.connectedAt(elsewhere) {
-			return "restore-under-traffic"
-		}
 		return "restore-under-traffic"
 	}
 	return c.notRecovered(back)
@@ -188,11 +191,4 @@ func (c *chart) reordered() string {
 		return "burst"
 	}
 	return "emit-order-inverted"
-}
-
-// connectedAt tells whether the page believed itself connected at the event.
-func (c *chart) connectedAt(index int) bool {
-	on := c.last(index, c.mine(history.Connected))
-	off := c.last(index, c.mine(history.Disconnected))
-	return on > off
 }

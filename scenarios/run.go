@@ -225,6 +225,9 @@ func (r *runner) unsupported(c cell) string {
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}
+	if r.options.T != nil && c.scenario.RealOnly != "" {
+		return c.scenario.RealOnly
+	}
 	if r.options.T != nil && c.subject.Virtual == nil {
 		return "the virtual lab needs the server in its own process"
 	}
@@ -398,16 +401,7 @@ func (c cell) replay(seed uint64) string {
 // save writes what is needed to understand a run: its plan, history and verdict,
 // and what the server printed.
 func save(folder string, c cell, p plan.Plan, events []history.Event, v check.Verdict, output string) ([]string, error) {
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(c.subject.Name))
-	if len(name) > 40 {
-		name = name[:40]
-	}
-	folder = filepath.Join(folder, name, fmt.Sprintf("%s-%d", c.scenario.ID, p.Seed))
+	folder = filepath.Join(folder, fileName(c.subject.Name), fmt.Sprintf("%s-%d", c.scenario.ID, p.Seed))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}

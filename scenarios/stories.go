@@ -18,10 +18,6 @@ type Story struct {
 	Plan func(seed uint64) plan.Plan
 }
 
-// seams is the longest pause at the server's seams in a sweep: about what a frame takes
-// in the virtual network, so that another frame may come in between.
-const seams = "4ms"
-
 // pause is between two messages that are not said in one breath. A story does not wait
 // for what is said to be shown: where it is broken, that may never be.
 var pause = wait("100ms")
@@ -32,7 +28,7 @@ var Stories = []Story{
 		ID: "conversation", Title: "three pages and a dozen messages; one page is loaded again",
 		From: contract.Basic,
 		Plan: func(seed uint64) plan.Plan {
-			return seamed(script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
+			return seamed("4ms", script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
 				say("alice", "hello", 1), pause, say("bob", "hello yourself", 1), pause,
 				say("alice", "news", 4), pause,
 				part{{Do: plan.Refresh, Client: "carol"}},
@@ -47,7 +43,7 @@ var Stories = []Story{
 		ID: "absences", Title: "a page that comes and goes while others talk, and a quiet minute",
 		From: contract.Recovery,
 		Plan: func(seed uint64) plan.Plan {
-			return seamed(script(seed, aliceAndBob, open("alice", "bob"),
+			return seamed("80ms", script(seed, aliceAndBob, open("alice", "bob"),
 				say("alice", "hello", 1), pause,
 				part{{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("150ms"), Count: 12},
 					{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
@@ -61,7 +57,10 @@ var Stories = []Story{
 	},
 }
 
-func seamed(p plan.Plan) plan.Plan {
-	p.Seams = duration(seams)
+// seamed gives the plan pauses at the server's seams: of about what a frame takes in the
+// virtual network, so that another frame may come in between, or long enough for one of
+// a chatter to do so.
+func seamed(longest string, p plan.Plan) plan.Plan {
+	p.Seams = duration(longest)
 	return p
 }

@@ -42,8 +42,15 @@ var levels = map[string]contract.Level{
 // MatrixSteps are the steps that the matrix has columns for.
 var MatrixSteps = []string{"3", "4", "5", "6", "7"}
 
-// Step makes a subject of one of the kit's steps, at the level that it promises.
+// Step makes a subject of one of the kit's steps, at the level that it promises; or of
+// published-6 and published-7, see PublishedRecovery and PublishedDelivery.
 func Step(number string) (Subject, error) {
+	switch number {
+	case "published-6":
+		return PublishedRecovery()
+	case "published-7":
+		return PublishedDelivery()
+	}
 	lesson, err := lessons.Find(number)
 	if err != nil {
 		return Subject{}, err
@@ -102,7 +109,7 @@ func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOpti
 // PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
 // adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
 func PublishedRecovery() (Subject, error) {
-	s, err := foreign("step 6 as published", contract.Recovery)
+	s, err := foreign("published-6", contract.Recovery)
 	s.Virtual = published(defect.PublishedRecovery)
 	return s, err
 }
@@ -110,9 +117,9 @@ func PublishedRecovery() (Subject, error) {
 // PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
 // the lock. It is for the virtual lab.
 func PublishedDelivery() (Subject, error) {
-	s, err := foreign("step 7 as published", contract.ServerDelivery)
+	s, err := foreign("published-7", contract.ServerDelivery)
 	s.HTML = defect.Page
-	s.Virtual = published(defect.Published(defect.DefaultDelays))
+	s.Virtual = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
 }

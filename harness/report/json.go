@@ -17,6 +17,10 @@ type jsonReport struct {
 	Scenarios []jsonScenario `json:"scenarios"`
 	Summary   jsonSummary    `json:"summary"`
 	Lab       string         `json:"lab"`
+	// Of the virtual lab; zero in the real one.
+	Points         int     `json:"points"`
+	RunsPerSecond  float64 `json:"runs_per_second"`
+	VirtualSeconds float64 `json:"virtual_seconds"`
 }
 
 type jsonScenario struct {
@@ -33,6 +37,7 @@ type jsonScenario struct {
 	Reason      string          `json:"reason"`
 	Expected    string          `json:"expected"`
 	Column      string          `json:"column"`
+	Points      int             `json:"points"`
 }
 
 type jsonSummary struct {
@@ -48,6 +53,7 @@ func JSON(w io.Writer, r Report) error {
 	shape := jsonReport{
 		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab,
 		Scenarios: make([]jsonScenario, 0, len(r.Results)),
+		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}
 	s := &shape.Summary
 	s.Pass, s.Fail, s.Inconclusive, s.Unsupported = r.Summary()
@@ -58,7 +64,7 @@ func JSON(w io.Writer, r Report) error {
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
-			Expected: result.Expected, Column: result.Column,
+			Expected: result.Expected, Column: result.Column, Points: result.Points,
 		})
 	}
 	encoder := json.NewEncoder(w)

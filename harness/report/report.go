@@ -56,8 +56,9 @@ type Result struct {
 	FaultsFired int
 	// Took is our time, Virtual the virtual lab's.
 	Took, Virtual time.Duration
-	// Points counts the places where a sweep has broken something, 0 for no sweep.
-	Points int
+	// Points counts the places where a sweep has broken something, 0 for no sweep, and
+	// Unfired the planned faults that never came to their frame, which show nothing.
+	Points, Unfired int
 	// Artifacts are the files that it left, Replay the command that plays the
 	// worst run again.
 	Artifacts []string
@@ -96,6 +97,37 @@ func (r Report) Summary() (pass, fail, inconclusive, unsupported int) {
 		}
 	}
 	return pass, fail, inconclusive, unsupported
+}
+
+// Points counts the places of all sweeps.
+func (r Report) Points() (points int) {
+	for _, result := range r.Results {
+		points += result.Points
+	}
+	return points
+}
+
+// RunsPerSecond is how many virtual runs were played in a second of ours.
+func (r Report) RunsPerSecond() float64 {
+	runs, took := 0, r.Took
+	for _, result := range r.Results {
+		if result.Virtual > 0 {
+			runs += result.Runs
+		}
+	}
+	if took <= 0 {
+		return 0
+	}
+	return float64(runs) / took.Seconds()
+}
+
+// VirtualSeconds is the time that passed in the virtual lab.
+func (r Report) VirtualSeconds() float64 {
+	var sum time.Duration
+	for _, result := range r.Results {
+		sum += result.Virtual
+	}
+	return sum.Seconds()
 }
 
 // Outcome is what the whole report comes to. A report in which nothing passed

@@ -112,6 +112,15 @@ func (r Result) cell(m marks) string {
 	return cell
 }
 
+// Letters is what was observed, as a matrix shows it.
+func (r Result) Letters() string {
+	r.Expected = ""
+	if r.Verdict.Outcome == check.Fail {
+		r.Expected = r.observed().words()
+	}
+	return r.cell(Style{}.marks())
+}
+
 // observedWords is the result in the words in which expectations are written.
 func (r Result) observedWords() string {
 	if r.Outcome() == check.Inconclusive {

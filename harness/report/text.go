@@ -73,6 +73,9 @@ func tail(r Result) string {
 		return "unsupported"
 	}
 	parts := []string{count(r.Runs, "run")}
+	if r.Points > 0 {
+		parts = []string{count(r.Points, "point")}
+	}
 	if harm := r.harm(); harm != "" {
 		parts = append(parts, harm)
 	}

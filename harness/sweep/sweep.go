@@ -1,11 +1,11 @@
 // Package sweep breaks one story in many ways, in the virtual lab, and says which of
 // them break the server's promise.
 //
-// Read [Play] first: it plays plans, as many at a time as there are cores, judges each
+// Read [Sweeper.Play] first: it plays plans, as many at a time as there are cores, judges each
 // history, and sorts what failed by name. The plans come from plan.Singles (every fault
-// at every frame of the story), plan.Pairs or plan.Random; [Healthy] plays the story
-// without a fault, which is where the frames come from. [Shrink] makes a failing plan
-// small.
+// at every frame of the story), plan.Pairs or plan.Random, which [Sweeper.Singles],
+// [Sweeper.Pairs] and [Sweeper.Random] bring together with Play. [Sweeper.Shrink] makes
+// a failing plan small.
 //
 // sweep does not judge (package check does) and does not know how failures are called:
 // that is given to it. It writes no files.
@@ -13,7 +13,6 @@ package sweep
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"runtime"
@@ -74,20 +73,63 @@ type Failure struct {
 // PerSecond is how many runs were played in a second of ours.
 func (r Result) PerSecond() float64 { return float64(r.Runs) / r.Took.Seconds() }
 
-// ErrUnhealthy says that the story goes wrong without any fault.
-var ErrUnhealthy = errors.New("the story fails although nothing is broken")
-
-// Healthy plays the story as it stands. Its frames are where it can be broken. A story
-// that does not pass is an error that wraps ErrUnhealthy, with the run beside it.
-func (s Sweeper) Healthy(p plan.Plan) (lab.Run, error) {
+// Frames plays the story as it stands, and returns the frames that passed: where it can
+// be broken.
+func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 	run := s.run(p)
-	if run.Err != nil {
-		return run, run.Err
+	return run.Frames, run.Err
+}
+
+// Singles plays the story without a fault, and then with every single fault at every
+// frame of that run.
+func (s Sweeper) Singles(ctx context.Context, p plan.Plan) (Result, error) {
+	frames, err := s.Frames(p)
+	if err != nil {
+		return Result{}, err
 	}
-	if v := check.Judge(run.Events); v.Outcome != check.Pass {
-		return run, fmt.Errorf("%w: %s", ErrUnhealthy, v.Reason)
+	return s.Play(ctx, withBase(p, plan.Singles(p, frames, nil))), nil
+}
+
+// Pairs plays the story without a fault, and then with every two faults, or with most
+// pairs drawn from them with the plan's seed.
+func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, error) {
+	frames, err := s.Frames(p)
+	if err != nil {
+		return Result{}, err
 	}
-	return run, nil
+	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, nil, most, p.Seed))), nil
+}
+
+// Random plays as many random plans as asked, with the seeds from the one given on:
+// half of them the story with random faults, half of them random scripts with some.
+func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
+	return s.Play(ctx, func(yield func(plan.Plan) bool) {
+		for n := range runs {
+			if !yield(RandomPlan(story, seed+uint64(n))) {
+				return
+			}
+		}
+	})
+}
+
+// RandomPlan is the plan that Random plays with the seed.
+func RandomPlan(story func(seed uint64) plan.Plan, seed uint64) plan.Plan {
+	p := story(seed)
+	if seed%2 == 1 {
+		random := plan.RandomScript(seed, plan.ScriptConfig{Pages: 1, Wires: 2})
+		random.Seams, random.Tuning = p.Seams, p.Tuning
+		p = random
+	}
+	return plan.Random(p, seed, plan.RandomConfig{})
+}
+
+func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {
+	return func(yield func(plan.Plan) bool) {
+		if !yield(p) {
+			return
+		}
+		broken(yield)
+	}
 }
 
 func (s Sweeper) run(p plan.Plan) lab.Run { return lab.Virtual(s.T, s.Server(p.Tuning), s.Config, p) }
@@ -220,4 +262,31 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 	}
 	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)
 	return smallest
+}
+
+// With sums up two results, of which other came later.
+func (r Result) With(other Result) Result {
+	if r.Broken == 0 {
+		r.Why = other.Why
+	}
+	r.Runs += other.Runs
+	r.Passed += other.Passed
+	r.Failed += other.Failed
+	r.Unfired += other.Unfired
+	r.Broken += other.Broken
+	r.FaultsFired += other.FaultsFired
+	r.Lost += other.Lost
+	r.Duplicated += other.Duplicated
+	r.Reordered += other.Reordered
+	r.Virtual += other.Virtual
+	r.Took += other.Took
+	for _, f := range other.Failures {
+		known := slices.IndexFunc(r.Failures, func(k Failure) bool { return k.Name == f.Name })
+		if known < 0 {
+			r.Failures = append(r.Failures, f)
+			continue
+		}
+		r.Failures[known].Count += f.Count
+	}
+	return r
 }

@@ -1,22 +1,28 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/formatter"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios"
 )
@@ -24,6 +30,7 @@ import (
 // settings are the flags of check and matrix.
 type settings struct {
 	step, url, level, scenario string
+	lab, sweep                 string
 	command                    []string
 	seed                       uint64
 	runs, parallel             int
@@ -41,9 +48,11 @@ func newFlags(name string) (*flag.FlagSet, *settings) {
 		f.StringVar(&s.level, "level", "", "the promise to hold it to: basic, recovery, server-delivery or client-delivery (default: the step's own; else server-delivery)")
 	}
 	f.StringVar(&s.scenario, "scenario", "", "only these `IDs` or row numbers, separated by commas")
+	f.StringVar(&s.lab, "lab", scenarios.LabReal, "the lab: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
+	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios: `KIND` is single, pairs or random")
 	f.Uint64Var(&s.seed, "seed", 0, "the seed of the first run (default: drawn, and printed)")
-	f.IntVar(&s.runs, "runs", 1, "how often to run each scenario, each with the next seed")
-	f.IntVar(&s.parallel, "parallel", scenarios.DefaultParallel, "how many runs are under way at once")
+	f.IntVar(&s.runs, "runs", 0, "how often to run each scenario, each with the next seed (default 1); in a sweep of pairs or random plans, how many (default 1000)")
+	f.IntVar(&s.parallel, "parallel", 0, "how many runs are under way at once (default 6; in the virtual lab one for each core)")
 	f.StringVar(&s.json, "json", "", "write the verdicts to `FILE`")
 	f.StringVar(&s.junit, "junit", "", "write JUnit XML to `FILE`")
 	f.StringVar(&s.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
@@ -72,13 +81,15 @@ func read(name string, arguments []string) (*settings, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("what is %q? A command to start goes after --", f.Arg(0))
 	}
-	const most = 100_000
-	if s.runs < 1 || s.parallel < 1 || s.runs > most || s.parallel > most {
-		return nil, fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", most)
-	}
-	seeded, empty := false, ""
+	seeded, empty, counts := false, "", []int{}
 	f.Visit(func(given *flag.Flag) {
 		seeded = seeded || given.Name == "seed"
+		switch given.Name {
+		case "runs":
+			counts = append(counts, s.runs)
+		case "parallel":
+			counts = append(counts, s.parallel)
+		}
 		if given.Value.String() == "" {
 			empty = given.Name
 		}
@@ -86,10 +97,35 @@ func read(name string, arguments []string) (*settings, error) {
 	if empty != "" {
 		return nil, fmt.Errorf("--%s is empty", empty)
 	}
+	const most = 1_000_000
+	for _, n := range counts {
+		if n < 1 || n > most {
+			return nil, fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", most)
+		}
+	}
 	if !seeded {
 		s.seed = uint64(rand.Uint32())
 	}
-	return s, nil
+	return s, s.checkLab()
+}
+
+// checkLab says what does not go together.
+func (s *settings) checkLab() error {
+	switch {
+	case s.lab != scenarios.LabReal && s.lab != scenarios.LabVirtual:
+		return fmt.Errorf("there is no lab %q; there are %s and %s", s.lab, scenarios.LabReal, scenarios.LabVirtual)
+	case s.lab == scenarios.LabVirtual && (s.url != "" || len(s.command) > 0):
+		return fmt.Errorf("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
+	case s.sweep == "":
+		return nil
+	case !slices.Contains(scenarios.SweepKinds, s.sweep):
+		return fmt.Errorf("there is no sweep %q; there are %s", s.sweep, strings.Join(scenarios.SweepKinds, ", "))
+	case s.lab != scenarios.LabVirtual:
+		return fmt.Errorf("--sweep is for the virtual lab: add --lab virtual")
+	case s.scenario != "":
+		return fmt.Errorf("a sweep breaks stories, and has no scenarios to choose from: leave out --scenario or --sweep")
+	}
+	return nil
 }
 
 func check(arguments []string) (int, error) {
@@ -105,6 +141,9 @@ func check(arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if subject.New == nil && s.lab != scenarios.LabVirtual {
+		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	}
 	r := report.Report{Target: subject.Name, Level: subject.Level}
 	return s.run(r, []scenarios.Subject{subject}, which, false)
 }
@@ -118,16 +157,25 @@ func matrix(arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	subjects, err := matrixSubjects()
+	if err != nil {
+		return 0, err
+	}
+	r := report.Report{Target: "steps " + strings.Join(scenarios.MatrixSteps, ", "), Level: contract.ClientDelivery}
+	return s.run(r, subjects, which, true)
+}
+
+// matrixSubjects are the steps that the matrix has columns for.
+func matrixSubjects() ([]scenarios.Subject, error) {
 	var subjects []scenarios.Subject
 	for _, number := range scenarios.MatrixSteps {
 		subject, err := scenarios.Step(number)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		subjects = append(subjects, subject)
 	}
-	r := report.Report{Target: "steps " + strings.Join(scenarios.MatrixSteps, ", "), Level: contract.ClientDelivery}
-	return s.run(r, subjects, which, true)
+	return subjects, nil
 }
 
 // subject makes the server to test out of the flags: exactly one must be named.
@@ -196,26 +244,78 @@ func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []sc
 	if err := s.tryFiles(); err != nil {
 		return 0, err
 	}
-	progress := newProgress(s.quiet)
-	suite := scenarios.Define(subjects, which, scenarios.Options{
-		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, Done: progress.show,
-	})
-	r.Seed, r.Lab, r.Began = s.seed, "real", time.Now()
-	interrupted := runSpecs()
-	progress.end()
-	r.Took = time.Since(r.Began)
-	if interrupted() {
-		return 0, fmt.Errorf("interrupted; everything that was started has been stopped")
-	}
-	results, err := suite.Results()
+	r.Seed, r.Lab, r.Began = s.seed, s.lab, time.Now()
+	results, err := s.play(subjects, which, golden, artifacts)
 	if err != nil {
 		return 0, err
 	}
+	r.Took = time.Since(r.Began)
 	r.Results = results
 	if err := s.write(r, golden, artifacts); err != nil {
 		return 0, err
 	}
 	return r.ExitCode(), nil
+}
+
+// play plays what was asked for, in the lab that was asked for.
+func (s *settings) play(subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) (results []report.Result, err error) {
+	if s.lab == scenarios.LabReal {
+		return s.playScenarios(nil, subjects, which, golden, artifacts)
+	}
+	failed := inVirtualLab(func(t *testing.T) {
+		if s.sweep != "" {
+			results, err = s.playSweep(t, subjects, artifacts)
+			return
+		}
+		results, err = s.playScenarios(t, subjects, which, golden, artifacts)
+	})
+	return results, errors.Join(failed, err)
+}
+
+// inVirtualLab calls f with what the virtual lab needs, and in the way that suits it:
+// its servers' own log lines are nobody's, and memory is there to be used.
+func inVirtualLab(f func(t *testing.T)) error {
+	log.SetOutput(io.Discard)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	return lab.WithT(f)
+}
+
+func (s *settings) playScenarios(t *testing.T, subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) ([]report.Result, error) {
+	progress := newProgress(s.quiet)
+	suite := scenarios.Define(subjects, which, scenarios.Options{
+		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, T: t, Done: progress.show,
+	})
+	interrupted := runSpecs()
+	progress.end()
+	if interrupted() {
+		return nil, errInterrupted
+	}
+	return suite.Results()
+}
+
+var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
+
+func (s *settings) playSweep(t *testing.T, subjects []scenarios.Subject, artifacts string) ([]report.Result, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	progress := newProgress(s.quiet)
+	defer progress.end()
+	var results []report.Result
+	for _, subject := range subjects {
+		told, err := scenarios.Sweep(ctx, subject, scenarios.SweepOptions{
+			T: t, Kind: s.sweep, Seed: s.seed, Runs: s.runs, Artifacts: artifacts, Done: progress.swept,
+		})
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, told...)
+	}
+	return results, nil
 }
 
 // failure is what Ginkgo tells of a spec that failed; the results say it better.
@@ -237,7 +337,7 @@ func runSpecs() (interrupted func() bool) {
 func (s *settings) write(r report.Report, golden bool, artifacts string) error {
 	color := isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
 	show := report.Text
-	if golden {
+	if golden && s.sweep == "" {
 		show = report.Matrix
 	}
 	if err := show(os.Stdout, r, report.Style{Color: color}); err != nil {

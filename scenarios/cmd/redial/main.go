@@ -2,8 +2,8 @@
 // connection in every way that the catalogue knows, and says which messages were
 // lost, duplicated or reordered.
 //
-// Read main, then check.go: the command only reads flags, builds the Ginkgo tree
-// of package scenarios, and hands what it finds to package report.
+// Read main, then check.go: the command only reads flags, has package scenarios play
+// its Ginkgo tree or its sweeps, and hands what it finds to package report.
 package main
 
 import (
@@ -22,6 +22,8 @@ const usage = `redial confirms what a Socket.IO chat does when the connection br
   redial check --url URL             a server that runs already (it is not restarted)
   redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
   redial matrix                      all steps, all scenarios, against what is expected
+  redial replay FILE                 a failure that was saved, once more
+  redial fidelity                    every scenario in both labs, side by side
   redial list                        the scenarios
 
 Flags of check and matrix:
@@ -44,12 +46,16 @@ func run(arguments []string) int {
 		code, err = check(arguments[1:])
 	case "matrix":
 		code, err = matrix(arguments[1:])
+	case "replay":
+		code, err = replay(arguments[1:])
+	case "fidelity":
+		code, err = fidelity(arguments[1:])
 	case "list":
 		err = list(arguments[1:])
 	case "help", "-h", "--help":
 		help(os.Stdout)
 	default:
-		err = fmt.Errorf("there is no command %q; there are check, matrix and list", arguments[0])
+		err = fmt.Errorf("there is no command %q; there are check, matrix, replay, fidelity and list", arguments[0])
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return 0

@@ -21,6 +21,13 @@ func (p *progress) show(finished, all int, r report.Result) {
 	}
 }
 
+// swept shows how far a sweep has come; not every run, for there are hundreds a second.
+func (p *progress) swept(column, story string, ended, failed int) {
+	if p.on && ended%16 == 0 {
+		fmt.Fprintf(os.Stderr, "\r\x1b[K%s   %s   %d runs   %d fail", column, story, ended, failed)
+	}
+}
+
 func (p *progress) end() {
 	if p.on {
 		fmt.Fprint(os.Stderr, "\r\x1b[K")

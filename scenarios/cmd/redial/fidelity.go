@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"redial/harness/report"
+	"redial/scenarios"
+)
+
+// fidelity plays every scenario on every step in both labs, and writes a Markdown table
+// of what each saw. That the labs differ without a reason is a failure.
+func fidelity(arguments []string) (int, error) {
+	s, err := read("fidelity", arguments)
+	if err != nil {
+		return 0, err
+	}
+	which, err := s.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	subjects, err := matrixSubjects()
+	if err != nil {
+		return 0, err
+	}
+	var virtual []report.Result
+	failed := inVirtualLab(func(t *testing.T) {
+		virtual, err = scenarios.Run(context.Background(), subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, T: t})
+	})
+	if err := errors.Join(failed, err); err != nil {
+		return 0, err
+	}
+	real, err := s.playScenarios(nil, subjects, which, true, "")
+	if err != nil {
+		return 0, err
+	}
+	table, unexplained := scenarios.Fidelity(real, virtual)
+	fmt.Print(table)
+	if unexplained > 0 {
+		fmt.Fprintf(os.Stderr, "the labs differ in %d places without a reason\n", unexplained)
+		return report.ExitFail, nil
+	}
+	return report.ExitPass, nil
+}
