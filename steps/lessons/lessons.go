@@ -27,6 +27,7 @@ import (
 	"redial/steps/step6"
 	"redial/steps/step7"
 	"redial/steps/step7a"
+	"redial/steps/step8"
 )
 
 // Settings are what a step can be told; the zero value is valid.
@@ -58,6 +59,7 @@ var All = []Lesson{
 	{"6", "connection state recovery", step6.New, step6.Page},
 	{"7", "server delivery", step7.New, step7.Page},
 	{"7a", "the whole state", step7a.New, step7a.Page},
+	{"8", "client delivery", step8.New, step8.Page},
 }
 
 // Find gives the step with that number, or says which there are.
