@@ -1,6 +1,7 @@
 package lessons
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -203,6 +204,45 @@ func TestStep8InChromium(t *testing.T) {
 		alice.say("three")
 		bob.shows("kept", "one", "two", "three")
 	})
+}
+
+// TestStep10InChromium refreshes and closes tabs with messages that are not delivered.
+func TestStep10InChromium(t *testing.T) {
+	b := startBrowser(t)
+	data := t.TempDir()
+	server := runStep(t, "10", "DATA_DIR="+data)
+	alice, tab := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
+	if !evaluate[bool](alice, `navigator.locks !== undefined && crypto.randomUUID !== undefined`) {
+		t.Error("the page has no locks or no randomUUID: the fallbacks are what is tried here")
+	}
+	alice.say("before")
+	tab.shows("before")
+
+	unlock := lockDatabase(t, data)
+	defer unlock()
+	alice.say("one")
+	alice.until("the message on its way", pendingIs("one"))
+	tab.until("it on its way there, too", pendingIs("one"))
+	alice.do(chromedp.Reload())
+	alice.until("a connection", connected)
+	alice.until("the message on its way again", pendingIs("one"))
+	tab.say("two")
+	alice.say("three")
+	picture, err := chromedp.Run(alice.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, "step-10-pending.png", picture)
+	closing, done := context.WithTimeout(alice.ctx, patience)
+	defer done()
+	if err := chromedp.Cancel(closing); err != nil {
+		t.Fatal(err)
+	}
+	tab.until("all on their way", pendingIs("one", "two", "three"))
+	unlock()
+	tab.shows("before", "one", "two", "three")
+	tab.until("nothing on its way", pendingIs())
+	b.open(t, "alice again", server.url).shows("before", "one", "two", "three")
 }
 
 // pendingIs is a condition: these texts are on their way, and no others.

@@ -9,6 +9,7 @@
 package step8
 
 import (
+	"crypto/rand"
 	"database/sql"
 	_ "embed"
 	"errors"
@@ -113,22 +114,22 @@ func (c *chat) connected(client *socket.Socket) {
 const maxKey = 256
 
 // messageOf is a message's text and its key: what the sender has named it, so that
-// it can be told from another one with the same text. A sender that names none, nil,
-// does not send it again, or does not mind to see it twice.
-func messageOf(args []any) (text string, key any, err error) {
+// it can be told from another one with the same text. A sender that names none does
+// not send it again, or does not mind to see it twice: it gets a key that nobody has.
+func messageOf(args []any) (text, key string, err error) {
 	text, err = serve.Text(args)
 	if err != nil || len(args) < 2 {
-		return text, nil, err
+		return text, rand.Text(), err
 	}
 	switch key := args[1].(type) {
 	case socket.Ack:
-		return text, nil, nil
+		return text, rand.Text(), nil
 	case string:
 		if 0 < len(key) && len(key) <= maxKey {
 			return text, key, nil
 		}
 	}
-	return "", nil, fmt.Errorf("a message's key is a string of 1 to %d bytes, and this was none", maxKey)
+	return "", "", fmt.Errorf("a message's key is a string of 1 to %d bytes, and this was none", maxKey)
 }
 
 // errUnavailable is not the message's fault: it may be stored the next time.
@@ -136,10 +137,10 @@ var errUnavailable = errors.New("nothing can be stored at the moment")
 
 // say stores a message, unless it is stored already, and emits what the log has and
 // nobody was sent yet, as one step. It returns the message's id.
-func (c *chat) say(text string, key any) (int64, error) {
+func (c *chat) say(text, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	result, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?) ON CONFLICT (client_offset) DO NOTHING", text, key)
+	_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?) ON CONFLICT (client_offset) DO NOTHING", text, key)
 	// Whatever came of it: an INSERT can report an error and be committed, and a
 	// conflict may be with a message that was stored and never emitted.
 	if failed := c.publish(); err == nil {
@@ -148,14 +149,11 @@ func (c *chat) say(text string, key any) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	if inserted, _ := result.RowsAffected(); inserted > 0 {
-		return result.LastInsertId()
-	}
 	return c.stored(text, key)
 }
 
 // stored is the id of the message that has the key.
-func (c *chat) stored(text string, key any) (id int64, err error) {
+func (c *chat) stored(text, key string) (id int64, err error) {
 	var content string
 	if err := c.db.QueryRow("SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &content); err != nil {
 		return 0, fmt.Errorf("%w: %w", errUnavailable, err)

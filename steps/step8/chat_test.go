@@ -719,7 +719,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		client.Ended()
 		client.Close()
 	}
-	if _, err := s.chat.say("too late", nil); err == nil {
+	if _, err := s.chat.say("too late", "key"); err == nil {
 		t.Error("a message is taken after Close")
 	}
 	if got := stored(t, folder); len(got) != 10 {
