@@ -4,7 +4,7 @@
 GO     ?= go
 PORT   ?= 3000
 REDIAL  = $(GO) run ./scenarios/cmd/redial
-STEPS   = 1 2 3 4 5 6 7 7a
+STEPS   = 1 2 3 4 5 6 7 7a 8 10
 
 .DEFAULT_GOAL = help
 .PHONY: help check test bench client peer browser clean $(STEPS:%=step-%)

@@ -22,9 +22,9 @@
 //
 // A barrier is a Settled that names no client, and Ended. A message is at rest
 // from the first barrier after it was Sent on; but what was said offline waits in
-// the page, so for a sender that is away at that barrier it is the first one at
-// which the sender is connected, or gone for good, or by which the message was
-// shown or acknowledged somewhere.
+// the page, or in the browser for its next page. So for a sender that is away at that
+// barrier it is the first one at which a page of its browser is connected, or all of
+// them are gone for good, or by which the message was shown or acknowledged somewhere.
 //
 // A message is said in health if its page was connected then and stayed so,
 // without a break, until the next barrier.
@@ -43,6 +43,12 @@
 //     that exists), if the view is open and connected at the end; with a log, to every row before the last one that it shows, if
 //     it was closed before. A view that was Opened with an Offset asked for what
 //     comes after it, and is owed no row up to there.
+//
+// From client-delivery on a message has to be stored, or shown where there is no log,
+// also if it was not said in health, as long as the page is open and connected at the
+// end. From durable-delivery on it is enough that its browser has any such page then:
+// a message outlives the page that it was said on. (Tabs of one browser are what
+// plan.Client.TabOf says.) And what one client said keeps its order over all its pages.
 //
 // The levels include each other, so a stronger level never excuses what a weaker
 // one blames.

@@ -32,6 +32,10 @@ type facts struct {
 	saidAt  []int32 // the index into said; meant for what is in it
 	restAt  []int   // the barrier from which on it is at rest
 	healthy []bool  // said in health
+	// browsers and queue are by view: its browser, and the number of the order that the
+	// messages have which were said on it.
+	browsers []*browser
+	queue    []int32
 
 	sentOrder turns
 	logOrder  turns
@@ -50,7 +54,10 @@ func newFacts(c *Checker) *facts {
 		saidAt:        make([]int32, n),
 		restAt:        make([]int, n),
 		healthy:       make([]bool, n),
+		browsers:      make([]*browser, len(c.views)),
+		queue:         make([]int32, len(c.views)),
 	}
+	f.findBrowsers()
 	for i, r := range c.log {
 		if f.rows[r.message] == 0 {
 			f.firstRow[r.message] = int32(i)
@@ -123,7 +130,6 @@ func (f *facts) barrierAfter(event int) int {
 }
 
 func (f *facts) findRest() {
-	restfulAgain := make([][]int, len(f.views)) // by view, made when needed
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
@@ -132,25 +138,26 @@ func (f *facts) findRest() {
 			f.healthy[id], f.restAt[id] = true, barrier
 			continue
 		}
-		if _, back := sender.connectedAt(barrier); back || !sender.isPage {
+		kept := f.browsers[m.sender]
+		if kept.connectedAt(barrier) || !sender.isPage {
 			f.restAt[id] = barrier
 			continue
 		}
-		if restfulAgain[m.sender] == nil {
-			restfulAgain[m.sender] = f.restful(sender)
+		if kept.restful == nil {
+			kept.restful = f.restful(kept.connections)
 		}
-		i, _ := slices.BinarySearchFunc(sender.connections, barrier, func(c connection, event int) int { return c.from - event })
-		f.restAt[id] = min(restfulAgain[m.sender][i], f.barrierAfter(max(m.sentAt, sender.closed)),
+		i, _ := slices.BinarySearchFunc(kept.connections, barrier, func(c connection, event int) int { return c.from - event })
+		f.restAt[id] = min(kept.restful[i], f.barrierAfter(max(m.sentAt, kept.closed)),
 			f.barrierAfter(max(m.sentAt, min(m.shown, m.acknowledged))))
 	}
 }
 
-// restful returns, for each connection of a view, the first barrier in it or in a
-// later one; and never behind the last.
-func (f *facts) restful(v *view) []int {
-	first := make([]int, len(v.connections)+1)
-	first[len(v.connections)] = never
-	for i, c := range slices.Backward(v.connections) {
+// restful returns, for each of the connections, the first barrier in it or in a later
+// one; and never behind the last.
+func (f *facts) restful(connections []connection) []int {
+	first := make([]int, len(connections)+1)
+	first[len(connections)] = never
+	for i, c := range slices.Backward(connections) {
 		first[i] = first[i+1]
 		if b := f.barrierAfter(c.from); b < c.to {
 			first[i] = b
@@ -161,7 +168,8 @@ func (f *facts) restful(v *view) []int {
 
 // mustBeKnown tells whether a message has to be in the log, or on a page, even if
 // nobody ever answered: it was said in health, or (from client-delivery on) on a
-// page that is open and connected at the end.
+// page that is open and connected at the end, or (from durable-delivery on) in a
+// browser that has such a page then.
 func (f *facts) mustBeKnown(id int32) bool {
 	m := &f.messages[id]
 	switch {
@@ -170,7 +178,8 @@ func (f *facts) mustBeKnown(id int32) bool {
 	case f.healthy[id]:
 		return true
 	}
-	return f.level.AtLeast(contract.ClientDelivery) && f.isUp(f.views[m.sender])
+	return f.level.AtLeast(contract.ClientDelivery) && f.isUp(f.views[m.sender]) ||
+		f.level.AtLeast(contract.DurableDelivery) && f.browsers[m.sender].up
 }
 
 // isOpen tells whether the view is a page at the end of the run.

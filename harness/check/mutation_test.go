@@ -166,6 +166,52 @@ var mutations = []struct {
 		events[i], events[i+1] = events[i+1], events[i]
 		return events, contract.Order
 	}},
+	{"keep nothing of it", withLog, func(t *rapid.T, run *simulation) ([]history.Event, contract.RuleID) {
+		i, ok := run.draw(t, func(i int) bool { return run.events[i].Kind == history.Sent && run.mustOutlive(run.events[i]) })
+		if !ok {
+			return nil, ""
+		}
+		text := run.events[i].Message
+		return slices.DeleteFunc(run.copy(), func(e history.Event) bool {
+			return e.Message == text && e.Kind != history.Sent
+		}), contract.NoLoss
+	}},
+	{"swap what two views of a client sent", withLog, func(t *rapid.T, run *simulation) ([]history.Event, contract.RuleID) {
+		i, ok := run.draw(t, func(i int) bool {
+			a, b := run.events[i], run.events[min(i+1, len(run.events)-1)]
+			return run.level == contract.DurableDelivery && a.Kind == history.Stored && b.Kind == history.Stored &&
+				run.sender[a.Message].name == run.sender[b.Message].name && run.sender[a.Message] != run.sender[b.Message]
+		})
+		if !ok {
+			return nil, ""
+		}
+		events := run.copy()
+		a, b := events[i].Message, events[i+1].Message
+		for i := range events { // in the log and on the pages: only the order is wrong
+			if e := &events[i]; e.Kind == history.Stored || e.Kind == history.Shown {
+				switch e.Message {
+				case a:
+					e.Message = b
+				case b:
+					e.Message = a
+				}
+			}
+		}
+		// A page that was shown one before the other was sent would show a wonder.
+		for _, text := range []string{a, b} {
+			sent := slices.IndexFunc(events, func(e history.Event) bool { return e.Kind == history.Sent && e.Message == text })
+			known := slices.IndexFunc(events, func(e history.Event) bool {
+				return (e.Kind == history.Shown || e.Kind == history.Acknowledged) && e.Message == text
+			})
+			if known >= 0 && known < sent {
+				return nil, ""
+			}
+		}
+		if run.shownApart(a, b) {
+			return nil, ""
+		}
+		return events, contract.Order
+	}},
 	{"do not come back", either, func(t *rapid.T, run *simulation) ([]history.Event, contract.RuleID) {
 		who := rapid.SampledFrom(run.pages).Draw(t, "who")
 		gone := history.Event{Kind: history.Disconnected, Client: who.name, View: who.view, Detail: "transport close"}
@@ -177,6 +223,7 @@ var mutations = []struct {
 // show it without a gap from where they came in, and what is said offline waits.
 type simulation struct {
 	keepsLog     bool
+	level        contract.Level
 	events       []history.Event
 	at           plan.Duration
 	log          []string
@@ -200,11 +247,11 @@ type simulated struct {
 
 func rightRun(t *rapid.T, keepsLog bool) *simulation {
 	s := &simulation{keepsLog: keepsLog, sender: map[string]simulatedName{}, acknowledged: map[string]bool{}}
-	level := contract.Recovery
+	s.level = contract.Recovery
 	if keepsLog {
-		level = contract.ClientDelivery
+		s.level = rapid.SampledFrom([]contract.Level{contract.ClientDelivery, contract.DurableDelivery}).Draw(t, "level")
 	}
-	s.add(history.Event{Kind: history.Began, Level: level})
+	s.add(history.Event{Kind: history.Began, Level: s.level})
 	for _, name := range []string{"alice", "bob", "carol"}[:rapid.IntRange(1, 3).Draw(t, "clients")] {
 		p := &simulated{simulatedName: simulatedName{name, 1}}
 		s.pages = append(s.pages, p)
@@ -243,7 +290,7 @@ func (s *simulation) step(t *rapid.T) {
 	case 6:
 		s.settle()
 	case 7:
-		if len(p.waiting) > 0 {
+		if len(p.waiting) > 0 && s.level != contract.DurableDelivery {
 			return // it would be lost, by right
 		}
 		s.page(p, history.Closed, "")
@@ -350,6 +397,30 @@ func (s *simulation) next(i int) int {
 		}
 	}
 	return -1
+}
+
+// mustOutlive tells whether the message of a Sent must be in the log, whether
+// somebody answered or not: its page is there at the end, or need not be.
+func (s *simulation) mustOutlive(sent history.Event) bool {
+	return s.level == contract.DurableDelivery || slices.ContainsFunc(s.pages, func(p *simulated) bool {
+		return p.simulatedName == simulatedName{sent.Client, sent.View}
+	})
+}
+
+// shownApart tells whether some page shows only one of two messages.
+func (s *simulation) shownApart(a, b string) bool {
+	shows := map[simulatedName]int{}
+	for _, e := range s.events {
+		if e.Kind == history.Shown && (e.Message == a || e.Message == b) {
+			shows[simulatedName{e.Client, e.View}]++
+		}
+	}
+	for _, n := range shows {
+		if n == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // isEntitled tells whether the event is a showing on a page that is there at the

@@ -42,7 +42,13 @@ func TestAgreesWithReference(t *testing.T) {
 // long right stretches and small wrongs meet.
 func anyHistory(t *rapid.T) []history.Event {
 	d := drawing{t: t, views: map[string]int{}, next: map[string]int{}}
-	d.add(history.Event{Kind: history.Began, Level: rapid.SampledFrom(contract.Levels).Draw(t, "level")})
+	p := &plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}, {Name: "carol"}}}
+	for i := range p.Clients {
+		if i > 0 && rapid.Bool().Draw(t, "is a tab") {
+			p.Clients[i].TabOf = p.Clients[rapid.IntRange(0, i-1).Draw(t, "of")].Name
+		}
+	}
+	d.add(history.Event{Kind: history.Began, Level: rapid.SampledFrom(contract.Levels).Draw(t, "level"), Plan: p})
 	for _, who := range []string{"alice", "bob", "carol"} {
 		if rapid.IntRange(0, 3).Draw(t, "is there from the start") > 0 {
 			d.views[who] = 1

@@ -278,9 +278,14 @@ func (r *reference) restAt(text string) int {
 		if !r.isBarrier(i) {
 			continue
 		}
-		_, connected := r.stretchAt(by, i)
+		connected, gone := false, true
+		for _, p := range r.sameBrowser(by) {
+			_, c := r.stretchAt(p, i)
+			connected = connected || c
+			gone = gone && r.closed(p) < i
+		}
 		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
-		if connected || !r.isPage(by) && firstBarrier || r.closed(by) < i || seen < i {
+		if connected || !r.isPage(by) && firstBarrier || gone || seen < i {
 			return i
 		}
 		firstBarrier = false
@@ -301,7 +306,36 @@ func (r *reference) isHealthy(text string) bool {
 
 func (r *reference) mustBeKnown(text string) bool {
 	return !r.isRefused(text) && (r.isHealthy(text) ||
-		r.level.AtLeast(contract.ClientDelivery) && r.isUp(r.senderOf(text)))
+		r.level.AtLeast(contract.ClientDelivery) && r.isUp(r.senderOf(text)) ||
+		r.level.AtLeast(contract.DurableDelivery) && slices.ContainsFunc(r.sameBrowser(r.senderOf(text)), r.isUp))
+}
+
+// sameBrowser lists the pages that have their storage in common with one.
+func (r *reference) sameBrowser(by page) []page {
+	return slices.DeleteFunc(r.pages(), func(p page) bool {
+		return !r.isPage(p) || r.browser(p.client) != r.browser(by.client)
+	})
+}
+
+// browser is the client that the client is a tab of, or itself.
+func (r *reference) browser(client string) string {
+	for _, e := range r.events {
+		if e.Kind == history.Began && e.Plan != nil {
+			for _, c := range e.Plan.Clients {
+				if c.Name == client && c.TabOf != "" {
+					return r.browser(c.TabOf)
+				}
+			}
+		}
+	}
+	return client
+}
+
+// inOneOrder tells whether two messages have to keep the order in which they were
+// sent.
+func (r *reference) inOneOrder(a, b string) bool {
+	by, other := r.senderOf(a), r.senderOf(b)
+	return by == other || r.level.AtLeast(contract.DurableDelivery) && by.client == other.client
 }
 
 // isMissing tells whether somebody is to blame for the text not being known.
@@ -372,7 +406,7 @@ func (r *reference) standIns(list, missing []string) []string {
 func (r *reference) lateInLog(text string) bool {
 	story := r.story()
 	for _, before := range story[:max(0, slices.Index(story, text))] {
-		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.inOneOrder(text, before) &&
 			r.about(history.Sent, before) > r.about(history.Sent, text) {
 			return true
 		}
@@ -393,7 +427,7 @@ func (r *reference) lateOn(p page) []string {
 			if r.hasLog() {
 				wrong = r.isInPlace(text) && r.isInPlace(before) && slices.Index(story, before) > slices.Index(story, text)
 			} else {
-				wrong = r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
+				wrong = r.isSent(text) && r.isSent(before) && r.inOneOrder(text, before) &&
 					r.about(history.Sent, before) > r.about(history.Sent, text)
 			}
 			if wrong {

@@ -109,6 +109,9 @@ func noLoss(f *facts, t *tally) {
 		}
 		t.blame(contract.NoLoss, Lost, func() Finding {
 			expected := "it kept, for the page is open and connected at the end"
+			if !f.isUp(f.views[m.sender]) {
+				expected = "it kept, for the browser has a page that is open and connected at the end"
+			}
 			if f.healthy[id] {
 				expected = fmt.Sprintf("it kept, for the page stayed connected from sending it (event %d) until it was at rest", m.sentAt)
 			}

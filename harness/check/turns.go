@@ -13,13 +13,13 @@ func (f *facts) readLogTurns() {
 	}
 	for _, id := range f.story {
 		if m := &f.messages[id]; m.isSent() {
-			f.overtookInLog[id] = order.take(int(m.sender), id, m.sentAt)
+			f.overtookInLog[id] = order.take(int(f.queue[m.sender]), id, m.sentAt)
 		}
 	}
 }
 
 // turns tells whether messages come in an order, for several orders at once: the
-// messages of each sender have an order of their own.
+// messages of each sender (see facts.queue) have an order of their own.
 type turns struct {
 	round   int32
 	current []int32 // the round in which the order was last used
@@ -80,7 +80,7 @@ func (f *facts) overtaken(id int32) int32 {
 	m := &f.messages[id]
 	switch {
 	case !f.hasLog && m.isSent():
-		return f.sentOrder.take(int(m.sender), id, m.sentAt)
+		return f.sentOrder.take(int(f.queue[m.sender]), id, m.sentAt)
 	case f.hasLog && f.isInPlace(id):
 		return f.logOrder.take(0, id, int(f.position[id]))
 	}

@@ -157,11 +157,15 @@ func (v *view) close(event int, at plan.Duration) {
 
 // connectedAt returns the connection that the view has at the event, if any.
 func (v *view) connectedAt(event int) (connection, bool) {
-	i, _ := slices.BinarySearchFunc(v.connections, event, func(c connection, event int) int { return cmp.Compare(c.from, event) })
-	if i == 0 || !v.connections[i-1].contains(event) {
+	return connectedAt(v.connections, event)
+}
+
+func connectedAt(all []connection, event int) (connection, bool) {
+	i, _ := slices.BinarySearchFunc(all, event, func(c connection, event int) int { return cmp.Compare(c.from, event) })
+	if i == 0 || !all[i-1].contains(event) {
 		return connection{}, false
 	}
-	return v.connections[i-1], true
+	return all[i-1], true
 }
 
 // isConnected tells whether the view is connected after the last event.

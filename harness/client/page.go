@@ -32,8 +32,7 @@ var errNotOpen = errors.New("the page is not open")
 // Options.Bundle where it answers 404. Other scripts come from the target only.
 type Page struct {
 	options Options
-	local   *web.Storage
-	cookies http.CookieJar
+	profile *Profile
 
 	// turn is held while a view is opened or closed. It is a channel and no mutex
 	// because waiting for it may take time, and under a fake clock only waiting on
@@ -57,20 +56,21 @@ func NewPage(options Options) *Page {
 	if profile == nil {
 		profile = NewProfile()
 	}
-	return &Page{options: options, local: profile.local, cookies: profile.cookies, turn: make(chan struct{}, 1),
+	return &Page{options: options, profile: profile, turn: make(chan struct{}, 1),
 		loading: map[context.Context]context.CancelCauseFunc{}}
 }
 
-// A Profile is what the tabs of one browser share: localStorage and cookies.
+// A Profile is what the tabs of one browser share: localStorage, locks and cookies.
 type Profile struct {
 	local   *web.Storage
+	locks   *web.Locks
 	cookies http.CookieJar
 }
 
 // NewProfile makes an empty one.
 func NewProfile() *Profile {
 	cookies, _ := cookiejar.New(nil) // fails for options only
-	return &Profile{local: web.NewStorage(), cookies: cookies}
+	return &Profile{local: web.NewStorage(), locks: web.NewLocks(), cookies: cookies}
 }
 
 var errTabClosed = errors.New("the tab was closed meanwhile")
@@ -146,7 +146,7 @@ func (p *Page) show(ctx context.Context) error {
 	p.mu.Lock()
 	number, session := p.views+1, p.session
 	p.mu.Unlock()
-	v, err := newView(p.options, number, p.local, session, p.cookies)
+	v, err := newView(p.options, number, p.profile, session)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	mathrand "math/rand/v2"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -48,10 +47,10 @@ type view struct {
 	pending   int
 }
 
-func newView(options Options, number int, local, session *web.Storage, cookies http.CookieJar) (*view, error) {
+func newView(options Options, number int, profile *Profile, session *web.Storage) (*view, error) {
 	v := &view{options: options, number: number, offsets: map[string]int64{}, asked: map[string]bool{}}
 	window, err := web.New(web.Options{
-		URL: options.URL, Dial: options.Dial, Local: local, Session: session, Cookies: cookies,
+		URL: options.URL, Dial: options.Dial, Local: profile.local, Session: session, Locks: profile.locks, Cookies: profile.cookies,
 		Random: v.random(), SeedCrypto: options.SeedKeys,
 		Report: v.note, AfterTask: v.look,
 	})

@@ -75,10 +75,13 @@ const (
 	ClientDelivery Level = "client-delivery"
 	// Cluster: the same with several servers, any of which may die (step 9).
 	Cluster Level = "cluster"
+	// DurableDelivery: also everything that was said on a page that was refreshed or
+	// closed since, as soon as that browser has a page again (step 10).
+	DurableDelivery Level = "durable-delivery"
 )
 
 // Levels lists the levels from the weakest promise to the strongest.
-var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, Cluster}
+var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, Cluster, DurableDelivery}
 
 // ParseLevel reads a level's name, or says which names there are.
 func ParseLevel(name string) (Level, error) {

@@ -1,6 +1,8 @@
 package lessons
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -146,6 +148,110 @@ func TestStep7InChromium(t *testing.T) {
 			save(t, "step-7-"+scheme+".png", picture)
 		}
 	})
+}
+
+// TestStep8InChromium shows what a person sees of a message that is not stored yet.
+func TestStep8InChromium(t *testing.T) {
+	b := startBrowser(t)
+	data := t.TempDir()
+	server := runStep(t, "8", "DATA_DIR="+data)
+	alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
+
+	t.Run("the database is locked", func(t *testing.T) {
+		alice.t, bob.t = t, t
+		unlock := lockDatabase(t, data)
+		defer unlock()
+		alice.say("kept")
+		alice.until("the message among those on their way", pendingIs("kept"))
+		alice.until("a notice", `document.getElementById("notice").textContent.includes("kept here and sent again")`)
+		picture, err := chromedp.Run(alice.ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, "step-8-locked.png", picture)
+		unlock()
+		alice.shows("kept")
+		bob.shows("kept")
+		alice.until("nothing on its way", pendingIs())
+		alice.until("no notice", `document.getElementById("notice").textContent === ""`)
+	})
+
+	t.Run("the network is away", func(t *testing.T) {
+		alice.t, bob.t = t, t
+		alice.watchStatus()
+		alice.do(chromedp.Click(chromedp.CSS("#break")))
+		alice.until("a broken connection", `statuses.some((s) => s.startsWith("disconnected"))`)
+		alice.network(offline)
+		alice.until("no connection", disconnected)
+		alice.say("one")
+		alice.say("two")
+		alice.until("both on their way", pendingIs("one", "two"))
+		alice.network(online)
+		alice.until("nothing on its way", pendingIs())
+		alice.shows("kept", "one", "two")
+		bob.shows("kept", "one", "two")
+	})
+
+	t.Run("a refusal ends it", func(t *testing.T) {
+		alice.t, bob.t = t, t
+		evaluate[bool](alice, `{
+			document.getElementById("input").value = "x".repeat(70000);
+			document.getElementById("form").requestSubmit();
+			true
+		}`)
+		alice.until("a notice", `document.getElementById("notice").textContent.includes("was refused")`)
+		alice.until("nothing on its way", pendingIs())
+		alice.say("three")
+		bob.shows("kept", "one", "two", "three")
+	})
+}
+
+// TestStep10InChromium refreshes and closes tabs with messages that are not delivered.
+func TestStep10InChromium(t *testing.T) {
+	b := startBrowser(t)
+	data := t.TempDir()
+	server := runStep(t, "10", "DATA_DIR="+data)
+	alice, tab := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
+	if !evaluate[bool](alice, `navigator.locks !== undefined && crypto.randomUUID !== undefined`) {
+		t.Error("the page has no locks or no randomUUID: the fallbacks are what is tried here")
+	}
+	alice.say("before")
+	tab.shows("before")
+
+	unlock := lockDatabase(t, data)
+	defer unlock()
+	alice.say("one")
+	alice.until("the message on its way", pendingIs("one"))
+	tab.until("it on its way there, too", pendingIs("one"))
+	alice.do(chromedp.Reload())
+	alice.until("a connection", connected)
+	alice.until("the message on its way again", pendingIs("one"))
+	tab.say("two")
+	alice.say("three")
+	picture, err := chromedp.Run(alice.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, "step-10-pending.png", picture)
+	closing, done := context.WithTimeout(alice.ctx, patience)
+	defer done()
+	if err := chromedp.Cancel(closing); err != nil {
+		t.Fatal(err)
+	}
+	tab.until("all on their way", pendingIs("one", "two", "three"))
+	unlock()
+	tab.shows("before", "one", "two", "three")
+	tab.until("nothing on its way", pendingIs())
+	b.open(t, "alice again", server.url).shows("before", "one", "two", "three")
+}
+
+// pendingIs is a condition: these texts are on their way, and no others.
+func pendingIs(texts ...string) string {
+	list, err := json.Marshal(append([]string{}, texts...))
+	if err != nil {
+		panic(err)
+	}
+	return `JSON.stringify(Array.from(document.querySelectorAll("#pending li"), (item) => item.textContent)) === JSON.stringify(` + string(list) + `)`
 }
 
 // brightness is an expression for the sum of red, green and blue of one of the body's

@@ -20,6 +20,7 @@ import (
 
 	"redial/steps/internal/serve"
 	"redial/steps/step1"
+	"redial/steps/step10"
 	"redial/steps/step2"
 	"redial/steps/step3"
 	"redial/steps/step4"
@@ -27,6 +28,7 @@ import (
 	"redial/steps/step6"
 	"redial/steps/step7"
 	"redial/steps/step7a"
+	"redial/steps/step8"
 )
 
 // Settings are what a step can be told; the zero value is valid.
@@ -58,6 +60,8 @@ var All = []Lesson{
 	{"6", "connection state recovery", step6.New, step6.Page},
 	{"7", "server delivery", step7.New, step7.Page},
 	{"7a", "the whole state", step7a.New, step7a.Page},
+	{"8", "client delivery", step8.New, step8.Page},
+	{"10", "durable delivery", step10.New, step10.Page},
 }
 
 // Find gives the step with that number, or says which there are.

@@ -146,6 +146,17 @@ var conformance = []conformanceCase{
 	{"FileReader as data URL", `const r = new FileReader(); r.onload = () => log(r.result, r.readyState); r.readAsDataURL(new Blob([new Uint8Array([1, 2, 3])])); log(r.readyState); await once(r, "loadend")`, "1 data:application/octet-stream;base64,AQID,2"},
 	{"FileReader as ArrayBuffer", `const r = new FileReader(); r.readAsArrayBuffer(new Blob(["abc"])); await once(r, "load"); log(hex(r.result))`, "616263"},
 	{"random", `log(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID()), crypto.randomUUID() !== crypto.randomUUID(), crypto.getRandomValues(new Uint8Array(4)).length)`, "true,true,4"},
+	{"a lock is given later, and to one at a time, in order", `
+		const hold = (who, ms) => navigator.locks.request("a", async (lock) => { log(who, lock.name, lock.mode); await sleep(ms); log(who + " ends"); return who; });
+		const all = [hold("first", 20), hold("second", 5), hold("third", 0)]; log("asked"); log((await Promise.all(all)).join("+"))`,
+		"asked first,a,exclusive first ends second,a,exclusive second ends third,a,exclusive third ends first+second+third"},
+	{"locks of other names do not wait", `
+		let free; const held = navigator.locks.request("a", () => new Promise((resolve) => { free = resolve; }));
+		await navigator.locks.request("b", { mode: "exclusive" }, () => log("b")); free("a is free"); log(await held)`, "b a is free"},
+	{"a lock is given back when its work fails", `
+		for (const work of [() => { throw new RangeError(); }, async () => { throw new SyntaxError(); }]) await navigator.locks.request("a", work).catch((error) => log(error.name));
+		log(await navigator.locks.request("a", () => "given"))`, "RangeError SyntaxError given"},
+	{"a lock without work", `await navigator.locks.request("a").catch((error) => log(error.name))`, "TypeError"},
 	{"localStorage", `
 		localStorage.clear(); localStorage.setItem("a", 1); localStorage.b = "two"; log(localStorage.getItem("a"), localStorage.getItem("b"), localStorage.a, localStorage.length, localStorage.getItem("none"));
 		localStorage.removeItem("a"); log(localStorage.length, localStorage.key(0), localStorage.key(9), localStorage.a, "b" in localStorage); delete localStorage.b; log(localStorage.length, Object.keys(localStorage).length)`,

@@ -46,6 +46,7 @@ func (w *Window) host() (*goja.Object, error) {
 		"resolveSocket": w.resolveSocket,
 		"openSocket":    w.openSocket,
 		"request":       w.hostRequest,
+		"lock":          w.hostLock,
 	} {
 		if err := host.Set(name, value); err != nil {
 			return nil, err

@@ -51,6 +51,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Local and Session are the window's storage; nil means an empty one.
 	Local, Session *Storage
+	// Locks are the window's navigator.locks; nil means that no other window has them.
+	Locks *Locks
 	// Cookies may be nil: then none are kept.
 	Cookies http.CookieJar
 	// Random is where Math.random draws from; nil means from the system.
@@ -104,6 +106,9 @@ func New(options Options) (*Window, error) {
 	}
 	if options.Local == nil {
 		options.Local = NewStorage()
+	}
+	if options.Locks == nil {
+		options.Locks = NewLocks()
 	}
 	if options.Session == nil {
 		options.Session = NewStorage()
@@ -332,6 +337,7 @@ func (w *Window) unload(last func()) {
 		}
 	})
 	close(unloaded)
+	w.options.Locks.drop(w)
 	patience := time.NewTimer(unloadTime)
 	for s := range w.sockets {
 		s.waitForLastWords(patience.C)

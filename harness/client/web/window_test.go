@@ -88,3 +88,35 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+// A closed window gives back its lock and waits for none, however it was left.
+func TestLocksOutliveTheirWindows(t *testing.T) {
+	server := conformanceServer(t)
+	locks := NewLocks()
+	open := func() *Window {
+		w, err := New(Options{URL: server.URL, Locks: locks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close(nil) })
+		return w
+	}
+	holds, waits, next := open(), open(), open()
+	evaluate(t, holds, `await new Promise((held) => {
+		addEventListener("unload", () => navigator.locks.request("a", () => new Promise(() => {})));
+		navigator.locks.request("a", () => { held(); return new Promise(() => {}); });
+	}); return ""`)
+	evaluate(t, waits, `navigator.locks.request("a", () => new Promise(() => {})); return ""`)
+	got := make(chan string, 1)
+	go func() { got <- evaluate(t, next, `return await navigator.locks.request("a", () => "mine")`) }()
+	waits.Close(nil)
+	holds.Close(nil)
+	select {
+	case text := <-got:
+		if text != "mine" {
+			t.Errorf("the lock says %q", text)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the lock of closed windows is not given out again")
+	}
+}

@@ -53,6 +53,23 @@
   }
   console.assert = (held, ...args) => { if (!held) console.error("assertion failed:", ...args); };
 
+  // A lock is held until what the callback returns has come to its end.
+  const locks = {
+    request(name, options, callback) {
+      if (typeof options === "function") [options, callback] = [{}, options];
+      if (typeof callback !== "function") return Promise.reject(new TypeError("a lock needs a function to call with it"));
+      const unknown = Object.keys(options).find((option) => option !== "mode" || options.mode !== "exclusive");
+      if (unknown) return Promise.reject(new TypeError(`the option ${unknown} of navigator.locks.request is not implemented by the harness's page`));
+      return new Promise((resolve, reject) => {
+        const release = host.lock(String(name), () => {
+          const held = new Promise((done) => done(callback({ name: String(name), mode: "exclusive" })));
+          held.then((value) => { release(); resolve(value); }, (error) => { release(); reject(error); });
+        });
+      });
+    },
+  };
+  shim.missing(locks, "navigator.locks", "query");
+
   const crypto = {
     getRandomValues(view) {
       if (!ArrayBuffer.isView(view)) throw new TypeError("getRandomValues needs a typed array");
@@ -145,7 +162,7 @@
     location,
     console,
     crypto,
-    navigator: { userAgent: host.userAgent, product: "Gecko", onLine: true, language: "en", languages: ["en"], cookieEnabled: true },
+    navigator: { userAgent: host.userAgent, product: "Gecko", onLine: true, language: "en", languages: ["en"], cookieEnabled: true, locks },
     performance: { now: () => host.now(), timeOrigin: host.timeOrigin },
     btoa: (text) => host.btoa(String(text)),
     atob: (text) => host.atob(String(text)),

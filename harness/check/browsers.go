@@ -1,0 +1,78 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"redial/harness/contract"
+)
+
+// A browser is every page of every client that has its storage in common: a message
+// may be kept there after its page is gone.
+type browser struct {
+	// connections are those of its pages, in their order; those that overlap are one.
+	connections []connection
+	closed      int // the event by which all of its pages are gone, or never
+	up          bool
+	restful     []int // see facts.restful; made when needed
+}
+
+// findBrowsers finds the browser of each view, and whose messages have one order: a
+// view's; from durable-delivery on a client's, over all its views.
+func (f *facts) findBrowsers() {
+	durable := f.level.AtLeast(contract.DurableDelivery)
+	nameOf := f.browserNames()
+	browsers, firstView := map[string]*browser{}, map[string]int32{}
+	for i, v := range f.views {
+		b := browsers[nameOf(v.client)]
+		if b == nil {
+			b = &browser{closed: -1}
+			browsers[nameOf(v.client)] = b
+		}
+		f.browsers[i] = b
+		if v.isPage {
+			b.connections = append(b.connections, v.connections...)
+			b.closed = max(b.closed, v.closed)
+			b.up = b.up || f.isUp(v)
+		}
+		if _, known := firstView[v.client]; !known || !durable {
+			firstView[v.client] = int32(i)
+		}
+		f.queue[i] = firstView[v.client]
+	}
+	for _, b := range browsers {
+		b.join()
+	}
+}
+
+// browserNames names the browser of a client: after the first of those that share it.
+func (f *facts) browserNames() func(client string) string {
+	of := map[string]string{}
+	for _, c := range f.plan.Clients {
+		of[c.Name] = c.Name
+		if first, known := of[c.TabOf]; known {
+			of[c.Name] = first
+		}
+	}
+	return func(client string) string { return cmp.Or(of[client], client) }
+}
+
+// join makes connections that overlap one.
+func (b *browser) join() {
+	slices.SortFunc(b.connections, func(a, b connection) int { return cmp.Compare(a.from, b.from) })
+	joined := b.connections[:0]
+	for _, c := range b.connections {
+		if n := len(joined); n > 0 && c.from <= joined[n-1].to {
+			joined[n-1].to = max(joined[n-1].to, c.to)
+			continue
+		}
+		joined = append(joined, c)
+	}
+	b.connections = joined
+}
+
+// connectedAt tells whether one of its pages is connected at the event.
+func (b *browser) connectedAt(event int) bool {
+	_, connected := connectedAt(b.connections, event)
+	return connected
+}

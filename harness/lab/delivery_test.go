@@ -1,0 +1,80 @@
+package lab_test
+
+import (
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/steps/lessons"
+)
+
+// intoTheDark: alice says something on a connection that is dead and looks open.
+var intoTheDark = plan.Plan{
+	Seed:    1,
+	Clients: clients(plan.Page, nil, "alice", "bob"),
+	Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}},
+		{Do: plan.Say, Client: "alice", Text: "into the dark", Count: 2},
+		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}},
+		{Do: plan.AwaitDisconnected, Client: "alice"},
+		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "alice"}},
+		{Do: plan.AwaitConnected, Client: "alice"},
+	},
+}
+
+// answerCut: what alice said is stored, and its acknowledgement is lost.
+var answerCut = plan.Plan{
+	Seed:    1,
+	Clients: clients(plan.Page, nil, "alice", "bob"),
+	Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+		{Do: plan.Say, Client: "alice", Text: "said once"},
+		{Do: plan.AwaitShown, Client: "bob", Text: "said once"},
+		{Do: plan.AwaitConnected},
+	},
+	Faults: []plan.Fault{{Kind: plan.Cut, Client: "alice", At: plan.Frame{Direction: plan.Down, Match: "43"}}},
+}
+
+// Client delivery needs both ends: a page that sends again, and a server that knows
+// the message again. With either one missing, the rule for that is what the run fails.
+func TestClientDeliveryNeedsBothEnds(t *testing.T) {
+	page := func(number string) []byte {
+		lesson, err := lessons.Find(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lesson.Page
+	}
+	for _, c := range []struct {
+		name, server, page string
+		plan               plan.Plan
+		rule               contract.RuleID
+	}{
+		{"a dead connection", "8", "8", intoTheDark, ""},
+		{"a dead connection, and a page that says it once", "8", "7", intoTheDark, contract.NoLoss},
+		{"an answer that is cut", "8", "8", answerCut, ""},
+		{"an answer that is cut, and a server that stores it again", "7", "8", answerCut, contract.Sends},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, HTML: page(c.page)}
+			run := lab.Virtual(t, step(t, c.server), config, c.plan)
+			if run.Err != nil {
+				t.Fatal(run.Err)
+			}
+			v := check.Judge(run.Events)
+			want := check.Pass
+			if c.rule != "" {
+				want = check.Fail
+			}
+			if v.Outcome != want || v.Rule() != c.rule {
+				t.Errorf("%s by %q, want %s by %q: %s", v.Outcome, v.Rule(), want, c.rule, v.Reason)
+			}
+			if v.FaultsFired != v.FaultsPlanned {
+				t.Errorf("%d of %d faults fired", v.FaultsFired, v.FaultsPlanned)
+			}
+		})
+	}
+}

@@ -1,0 +1,317 @@
+// Package step10 is durable delivery: what a person has sent outlives the page, and a
+// page notices when the log is another one than it was.
+//
+// The first half is in index.html, an outbox in the browser's storage. The server
+// needs nothing new for it: a key makes a repeat harmless, whichever tab sends it.
+// The second half is here, fingerprint and offsetOf. An offset says where a message
+// stands; but in a log that was deleted, or put back from an old copy, another one
+// stands there, and the fingerprint tells.
+package step10
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3"
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/steps/handshake"
+	"redial/steps/internal/serve"
+	"redial/steps/recovery"
+)
+
+// Page is the page that the server gives out.
+//
+//go:embed index.html
+var Page []byte
+
+// room is where new messages go. A page that is still being sent old ones is not in
+// it yet.
+const room = "chat"
+
+type chat struct {
+	server     *socket.Server
+	replayPage int
+
+	// order is held while a message is stored and emitted, and while a page joins.
+	order serve.Lock
+	db    *sql.DB
+	// published is the highest id that was emitted.
+	published int64
+}
+
+// New makes the server of this step, with its database in settings.DataDir.
+func New(settings serve.Settings) (http.Handler, io.Closer, error) {
+	settings = settings.WithDefaults()
+	db, published, err := open(settings.Driver, settings.DataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Step 6 used the library's own adapter, which loses a message now and then
+	// when a page comes back just as somebody writes; package recovery does not.
+	// What is emitted to one page only is not worth remembering: it can be read
+	// from the database again.
+	(&recovery.Builder{
+		Takeover:         true,
+		SkipDirect:       true,
+		MaxDisconnection: settings.MaxDisconnection,
+	}).Apply(settings.Options)
+	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, order: serve.NewLock(), db: db, published: published}
+	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(Page)
+	})
+	routes.Handle("/socket.io/", handshake.Handler(c.server))
+	return routes, c, nil
+}
+
+func (c *chat) connected(client *socket.Socket) {
+	_ = client.On("chat message", func(args ...any) {
+		var id int64
+		text, key, err := messageOf(args)
+		if err == nil {
+			id, err = c.say(text, key)
+		}
+		if errors.Is(err, errUnavailable) {
+			// No acknowledgement, so the page keeps the message and sends it again.
+			// An error would be the answer to it for good.
+			log.Print(err)
+			_ = client.Emit("unavailable", err.Error())
+			return
+		}
+		serve.Answer(client, args, map[string]any{"offset": id}, err)
+	})
+	// A recovered page has its rooms back, and with them what went there meanwhile.
+	// One that was cut off while it was catching up is not in the room, so it goes
+	// on from its offset like any other.
+	if client.Recovered() && client.Rooms().Has(room) {
+		return
+	}
+	// On the page's own queue: its events wait until it has caught up, nobody
+	// else's do.
+	client.Enqueue(func() {
+		if err := c.catchUp(client); err != nil {
+			log.Printf("a page could not catch up: %v", err)
+			// The page sees a broken connection, and comes back to ask again.
+			client.Conn().Close(true)
+		}
+	})
+}
+
+// maxKey bounds a key, in bytes.
+const maxKey = 256
+
+// messageOf is a message's text and its key: what the sender has named it, so that
+// it can be told from another one with the same text. A sender that names none does
+// not send it again, or does not mind to see it twice: it gets a key that nobody has.
+func messageOf(args []any) (text, key string, err error) {
+	text, err = serve.Text(args)
+	if err != nil || len(args) < 2 {
+		return text, rand.Text(), err
+	}
+	switch key := args[1].(type) {
+	case socket.Ack:
+		return text, rand.Text(), nil
+	case string:
+		if 0 < len(key) && len(key) <= maxKey {
+			return text, key, nil
+		}
+	}
+	return "", "", fmt.Errorf("a message's key is a string of 1 to %d bytes, and this was none", maxKey)
+}
+
+// errUnavailable is not the message's fault: it may be stored the next time.
+var errUnavailable = errors.New("nothing can be stored at the moment")
+
+// say stores a message, unless it is stored already, and emits what the log has and
+// nobody was sent yet, as one step. It returns the message's id.
+func (c *chat) say(text, key string) (int64, error) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?) ON CONFLICT (client_offset) DO NOTHING", text, key)
+	// Whatever came of it: an INSERT can report an error and be committed, and a
+	// conflict may be with a message that was stored and never emitted.
+	if failed := c.publish(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	return c.stored(text, key)
+}
+
+// stored is the id of the message that has the key.
+func (c *chat) stored(text, key string) (id int64, err error) {
+	var content string
+	if err := c.db.QueryRow("SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &content); err != nil {
+		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	if content != text {
+		return 0, errors.New("another message has this key, and this one was not stored")
+	}
+	return id, nil
+}
+
+// publish emits what is stored and was not emitted yet, in the order of the log.
+func (c *chat) publish() error {
+	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id", c.published)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var key, content string
+		if err := rows.Scan(&id, &key, &content); err != nil {
+			return err
+		}
+		c.server.To(room).Emit("chat message", content, id, fingerprint(key, content))
+		c.published = id
+	}
+	return rows.Err()
+}
+
+// catchUp sends a page all that is stored after its offset, and lets it into the
+// room. Most of it is read without the lock, a part at a time; the lock is for what
+// was stored during the last part, and for the joining, so that no message falls
+// between the two and none is in both.
+func (c *chat) catchUp(client *socket.Socket) error {
+	offset, known, err := c.offsetOf(client)
+	if err != nil {
+		return err
+	}
+	if !known {
+		_ = client.Emit("refused", "The server has another log than before: here is all of it.")
+		_ = client.Emit("reset")
+	}
+	for {
+		count, last, err := c.replay(client, offset, c.replayPage)
+		if err != nil {
+			return err
+		}
+		offset = last
+		if count < c.replayPage {
+			break
+		}
+	}
+	c.order.Lock()
+	defer c.order.Unlock()
+	// Else the page would be sent what nobody was sent yet now, and then once more.
+	if err := c.publish(); err != nil {
+		return err
+	}
+	if _, _, err := c.replay(client, offset, -1); err != nil {
+		return err
+	}
+	if client.Connected() {
+		client.Join(room)
+	}
+	return nil
+}
+
+// replay emits up to limit messages after offset (-1: all), and returns how many
+// there were and the new offset.
+func (c *chat) replay(client *socket.Socket, offset int64, limit int) (count int, last int64, err error) {
+	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, limit)
+	if err != nil {
+		return 0, offset, err
+	}
+	defer rows.Close()
+	// A connection may break at any time. To go on would be worse than useless: the
+	// page may be back already, as a socket with the same id.
+	for rows.Next() && client.Connected() {
+		var key, content string
+		if err := rows.Scan(&offset, &key, &content); err != nil {
+			return count, offset, err
+		}
+		_ = client.Emit("chat message", content, offset, fingerprint(key, content))
+		count++
+	}
+	return count, offset, rows.Err()
+}
+
+// offsetOf is the last message that the page says it has shown; 0 for a new page.
+// It is known if this log has that message there: by its fingerprint or, where the
+// page names none, by its id alone. A page whose offset is not known knows another
+// log, from before chat.db was deleted or replaced; its offset here is 0.
+func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
+	auth := client.Handshake().Auth
+	named, ok := auth["serverOffset"]
+	if !ok || named == 0.0 {
+		return 0, true, nil
+	}
+	number, isNumber := named.(float64)
+	if !isNumber || number != math.Trunc(number) || math.Abs(number) > 1<<53 {
+		return 0, false, nil
+	}
+	var key, content string
+	err = c.db.QueryRow("SELECT client_offset, content FROM messages WHERE id = ?", int64(number)).Scan(&key, &content)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if print, ok := auth["fingerprint"]; err != nil || ok && print != fingerprint(key, content) {
+		return 0, false, err
+	}
+	return int64(number), true, nil
+}
+
+// fingerprint tells a message from any other one that might have its id in another
+// log. The key is random, and cannot be found from it.
+func fingerprint(key, content string) string {
+	sum := sha256.Sum256([]byte(key + "\n" + content))
+	return hex.EncodeToString(sum[:8])
+}
+
+// open opens chat.db in the folder, and makes what is missing of them. It returns
+// the newest id too: whoever connects from now on is sent all up to it.
+func open(driver, folder string) (db *sql.DB, newest int64, err error) {
+	path := filepath.Join(folder, "chat.db")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, 0, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+	}
+	// WAL lets pages read while a message is written. FULL makes a message safe
+	// from a power cut before anybody is shown it.
+	// Where somebody else has locked the database, it is the page that waits and tries
+	// again, not the server, with everybody else's messages behind this one.
+	db, err = sql.Open(driver, path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=FULL")
+	if err != nil {
+		return nil, 0, err
+	}
+	db.SetMaxOpenConns(16)
+	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		client_offset TEXT UNIQUE NOT NULL,
+		content TEXT
+	)`)
+	if err == nil {
+		err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&newest)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, 0, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+	}
+	return db, newest, nil
+}
+
+// Close tells every page that the server goes, and closes the database when the
+// message that is being stored is stored.
+func (c *chat) Close() error {
+	c.server.Close(nil)
+	c.order.Lock()
+	defer c.order.Unlock()
+	return c.db.Close()
+}
