@@ -2,11 +2,13 @@ package messagelog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 )
@@ -138,6 +140,7 @@ func (l *postgresLog) Append(ctx context.Context, key, text string) (id int64, e
 		UNION ALL SELECT id, content FROM messages WHERE client_offset = $1`,
 		named, []byte(text)).QueryRow(func(row pgx.Row) error { return row.Scan(&id, &first) })
 	if err := l.db.SendBatch(ctx, batch).Close(); err != nil {
+		l.lost(err)
 		return 0, err
 	}
 	if string(first) != text {
@@ -148,32 +151,56 @@ func (l *postgresLog) Append(ctx context.Context, key, text string) (id int64, e
 	return id, nil
 }
 
-func (l *postgresLog) After(ctx context.Context, id int64, limit int) ([]Row, error) {
+// lost throws away the other connections too when one of them has died, and tells
+// whether it has: most often PostgreSQL was restarted, and all of them are dead.
+func (l *postgresLog) lost(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) && answer.Severity == "ERROR" {
+		return false // a dead connection says FATAL, or nothing
+	}
+	l.db.Reset()
+	return true
+}
+
+// read asks once more where the connection has turned out to be dead.
+func (l *postgresLog) read(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := l.db.Query(ctx, "SELECT id, content FROM messages WHERE id > $1 ORDER BY id LIMIT $2", id, limit)
-	if err != nil {
-		return nil, err
+	err := ask(ctx)
+	if err != nil && l.lost(err) && ctx.Err() == nil {
+		err = ask(ctx)
 	}
-	return pgx.CollectRows(rows, func(from pgx.CollectableRow) (row Row, err error) {
-		var text []byte
-		err = from.Scan(&row.ID, &text)
-		row.Text = string(text)
-		return row, err
+	return err
+}
+
+func (l *postgresLog) After(ctx context.Context, id int64, limit int) (found []Row, err error) {
+	err = l.read(ctx, func(ctx context.Context) error {
+		rows, err := l.db.Query(ctx, "SELECT id, content FROM messages WHERE id > $1 ORDER BY id LIMIT $2", id, limit)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, func(from pgx.CollectableRow) (row Row, err error) {
+			var text []byte
+			err = from.Scan(&row.ID, &text)
+			row.Text = string(text)
+			return row, err
+		})
+		return err
 	})
+	return found, err
 }
 
 func (l *postgresLog) Newest(ctx context.Context) (id int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = l.db.QueryRow(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	err = l.read(ctx, func(ctx context.Context) error {
+		return l.db.QueryRow(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	})
 	return id, err
 }
 
 func (l *postgresLog) Epoch(ctx context.Context) (name string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = l.db.QueryRow(ctx, "SELECT name FROM epoch").Scan(&name)
+	err = l.read(ctx, func(ctx context.Context) error {
+		return l.db.QueryRow(ctx, "SELECT name FROM epoch").Scan(&name)
+	})
 	return name, err
 }
 
