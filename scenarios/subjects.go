@@ -36,14 +36,17 @@ func BecomeStep() {
 // levels says what each step promises.
 var levels = map[string]contract.Level{
 	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
-	"6": contract.Recovery, "7": contract.ServerDelivery,
+	"6": contract.Recovery, "7": contract.ServerDelivery, onFile: contract.Cluster,
 }
 
 // MatrixSteps are the steps that the matrix has columns for.
-var MatrixSteps = []string{"3", "4", "5", "6", "7"}
+var MatrixSteps = []string{"3", "4", "5", "6", "7", onFile}
 
 // Step makes a subject of one of the kit's steps, at the level that it promises.
 func Step(number string) (Subject, error) {
+	if number == onFile || number == onPostgres {
+		return clusterStep(number)
+	}
 	lesson, err := lessons.Find(number)
 	if err != nil {
 		return Subject{}, err
