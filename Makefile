@@ -4,10 +4,10 @@
 GO     ?= go
 PORT   ?= 3000
 REDIAL  = $(GO) run ./scenarios/cmd/redial
-STEPS   = 1 2 3 4 5 6 7 7a 8 10
+STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench client peer browser clean $(STEPS:%=step-%)
+.PHONY: help check test bench client peer browser backends clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -16,12 +16,17 @@ help: ## this list
 	@echo "  make step-N     serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
 
 $(STEPS:%=step-%): step-%: client
-	@PORT=$(PORT) $(GO) run ./steps $*
+	@PORT=$(PORT) $(GO) run ./steps $* $(SERVERS)
+
+# Step 9 is several servers, on PORT and the ports after it. BACKEND=postgres has them
+# share a PostgreSQL and a Redis, started for the purpose, in place of a file.
+step-9: SERVERS ?= 2
+step-9: $(if $(filter postgres,$(BACKEND)),backends)
 
 check: client ## the main job: break the connection of every step in every way, print the matrix
 	@$(REDIAL) matrix
 
-test: client browser ## vet, staticcheck and every test, with the race detector
+test: client browser backends ## vet, staticcheck and every test, with the race detector
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
@@ -42,6 +47,11 @@ browser: ## Chromium, for the tests in a real browser (apt-get, as root)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }; } || \
 	echo "Chromium is missing and cannot be installed here: the browser tests will be skipped. Install the package chromium to run them."
+
+backends: ## Redis and PostgreSQL, for step 9 (apt-get, as root)
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server postgresql >/dev/null; }; } || \
+	echo "Redis and PostgreSQL are missing and cannot be installed here: step 9 is tried with SQLite only. Install the packages redis-server and postgresql to run it with them."
 
 clean: ## remove what builds and runs left behind
 	rm -rf out bin steps/node_modules scenarios/peers/node/node_modules

@@ -51,14 +51,15 @@ const (
 	DoesNotApply Expectation = "does not apply"
 )
 
-// steps writes an Expect map for steps 3 to 7. Steps 3 and 4 do not broadcast yet:
+// steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:
 // whatever happens to the connection, nobody else sees what is said there.
 func steps(step5, step6, step7 Expectation) map[string]Expectation {
 	early := Loses
 	if step5 == DoesNotApply {
 		early = DoesNotApply
 	}
-	return map[string]Expectation{"3": early, "4": early, "5": step5, "6": step6, "7": step7}
+	return map[string]Expectation{"3": early, "4": early, "5": step5, "6": step6, "7": step7,
+		"8": ExactlyOnce, onFile: ExactlyOnce, "10": ExactlyOnce}
 }
 
 // Find returns the scenarios with the IDs, or says which there are.
@@ -85,7 +86,15 @@ func Find(ids []string) ([]Scenario, error) {
 }
 
 // Catalogue lists the scenarios, by row.
-var Catalogue = []Scenario{
+var Catalogue = byRow(slices.Concat(oneServer, clusterScenarios))
+
+func byRow(list []Scenario) []Scenario {
+	slices.SortStableFunc(list, func(a, b Scenario) int { return a.Row - b.Row })
+	return list
+}
+
+// oneServer are the scenarios for any server.
+var oneServer = []Scenario{
 	{
 		ID: "clean-drop", Row: 1, Title: "a clean drop, after at least one message",
 		Why:    "recovery, or the database, has what was said meanwhile",
@@ -167,7 +176,7 @@ var Catalogue = []Scenario{
 		ID: "restore-under-traffic", Row: 16, Title: "broadcasts while a session is being restored",
 		Why:    "the library restores a session in two moves; what is broadcast between them passes it by",
 		From:   contract.Recovery,
-		Expect: map[string]Expectation{"6": ExactlyOnce, "7": ExactlyOnce},
+		Expect: map[string]Expectation{"6": ExactlyOnce, "7": ExactlyOnce, "8": ExactlyOnce, onFile: ExactlyOnce, "10": ExactlyOnce},
 		Plan:   restoreUnderTraffic,
 	},
 	{

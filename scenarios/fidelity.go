@@ -69,8 +69,8 @@ func reasonToDiffer(id string, real, virtual report.Result) string {
 	if err != nil {
 		return ""
 	}
-	if found[0].RealOnly != "" {
-		return found[0].RealOnly
+	if virtual.Verdict.Outcome == check.Unsupported {
+		return virtual.Verdict.Reason
 	}
 	number := strings.TrimPrefix(real.Column, "step ")
 	switch e := found[0].Expect[number]; {

@@ -45,6 +45,8 @@ type Subject struct {
 	Shared bool
 	// Fixed tells that the server is not ours to stop and start.
 	Fixed bool
+	// Nodes are the names of its servers, where it has several.
+	Nodes []string
 	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
 	// that waiting long for it is no use.
 	Mute bool
@@ -183,6 +185,9 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	}
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
+		if r.options.T != nil && r.options.Golden {
+			result.Expected = string(DoesNotApply) // in this lab
+		}
 		return result, nil
 	}
 	runs := make([]attempt, r.options.Runs)
@@ -230,6 +235,9 @@ func (r *runner) unsupported(c cell) string {
 	}
 	if r.options.T != nil && c.subject.Virtual == nil {
 		return "the virtual lab needs the server in its own process"
+	}
+	if r.options.T != nil && c.scenario.From == contract.Cluster {
+		return "the virtual lab has one server"
 	}
 	if c.scenario.Restarts && c.subject.Fixed {
 		return "the server has to be stopped and started, and a URL's cannot be"
@@ -310,6 +318,7 @@ func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (out
 		a.events, a.virtual, a.err = run.Events, run.Virtual, run.Err
 		return run.Output
 	}
+	p = c.subject.spread(p)
 	server, err := c.subject.New(p.Tuning)
 	if err != nil {
 		a.err = fmt.Errorf("%w: %w", lab.ErrUnreachable, err)

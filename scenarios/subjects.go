@@ -37,10 +37,11 @@ func BecomeStep() {
 var levels = map[string]contract.Level{
 	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
 	"6": contract.Recovery, "7": contract.ServerDelivery,
+	"8": contract.ClientDelivery, onFile: contract.Cluster, "10": contract.DurableDelivery,
 }
 
 // MatrixSteps are the steps that the matrix has columns for.
-var MatrixSteps = []string{"3", "4", "5", "6", "7"}
+var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", onFile, "10"}
 
 // Step makes a subject of one of the kit's steps, at the level that it promises; or of
 // published-6 and published-7, see PublishedRecovery and PublishedDelivery.
@@ -50,6 +51,8 @@ func Step(number string) (Subject, error) {
 		return PublishedRecovery()
 	case "published-7":
 		return PublishedDelivery()
+	case onFile, onPostgres:
+		return clusterStep(number)
 	}
 	lesson, err := lessons.Find(number)
 	if err != nil {

@@ -235,7 +235,10 @@ func leftDown(script []plan.Step, client string) bool {
 	for _, s := range script {
 		switch s.Do {
 		case plan.StopServer, plan.KillServer, plan.StartServer:
-			stopped = s.Do != plan.StartServer
+			// One server of a cluster keeps nobody from the others.
+			if s.Node == "" {
+				stopped = s.Do != plan.StartServer
+			}
 		case plan.Disconnect, plan.Connect, plan.Open, plan.Refresh:
 			if s.Client == client {
 				disconnected = s.Do == plan.Disconnect

@@ -55,9 +55,12 @@ const (
 	// LogRead closes the rows: the fresh reader has seen the whole log.
 	LogRead Kind = "log-read"
 
-	// ServerStarted: the server answers. Detail is its address.
+	// ServerStarted: the server answers. Detail is its address. With Node it is about
+	// that part of a cluster only, here and in ServerStopped; it may also have been
+	// paused, and go on.
 	ServerStarted Kind = "server-started"
-	// ServerStopped: the server has ended. Detail is how: stopped, killed, exited.
+	// ServerStopped: the server has ended. Detail is how: stopped, killed, exited,
+	// paused.
 	ServerStopped Kind = "server-stopped"
 
 	// FaultFired: the fault with the ID Fault has happened. Detail says where.
@@ -94,6 +97,8 @@ type Event struct {
 	// Fault is the ID of the fault in a fault event, FaultKind what broke.
 	Fault     string         `json:"fault,omitempty"`
 	FaultKind plan.FaultKind `json:"faultKind,omitempty"`
+	// Node is the part of a cluster that a server event is about.
+	Node string `json:"node,omitempty"`
 	// Detail is for a person.
 	Detail string `json:"detail,omitempty"`
 	// Level and Plan are in the Began event only, so that a history can be

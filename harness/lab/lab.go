@@ -155,8 +155,23 @@ func (l *player) startServer(ctx context.Context) error {
 	if err := l.config.Target.Start(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	l.record(history.Event{Kind: history.ServerStarted, Detail: l.config.Target.Address()})
+	l.recordServer(history.Event{Kind: history.ServerStarted, Detail: l.config.Target.Address()})
 	return nil
+}
+
+// recordServer records an event of the server's: in a cluster, of each of its servers.
+func (l *player) recordServer(e history.Event) {
+	cluster, ok := l.config.Target.(*target.Cluster)
+	if !ok || e.Node != "" {
+		l.record(e)
+		return
+	}
+	for _, e.Node = range cluster.Nodes() {
+		if e.Kind == history.ServerStarted {
+			e.Detail = cluster.NodeAddress(e.Node)
+		}
+		l.record(e)
+	}
 }
 
 func (l *player) stopServer(how string, stop func() error) error {
@@ -167,7 +182,7 @@ func (l *player) stopServer(how string, stop func() error) error {
 	if err != nil {
 		l.record(history.Event{Kind: history.Note, Detail: "stopping the server: " + err.Error()})
 	}
-	l.record(history.Event{Kind: history.ServerStopped, Detail: how})
+	l.recordServer(history.Event{Kind: history.ServerStopped, Detail: how})
 	return nil
 }
 
@@ -192,6 +207,11 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	})
 	if err != nil {
 		return fmt.Errorf("client %s: %w", c.Name, err)
+	}
+	if c.Node != "" {
+		if err := l.move(c.Name, link, c.Node); err != nil {
+			return err
+		}
 	}
 	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link, profile: profile}
 	l.names = append(l.names, c.Name)

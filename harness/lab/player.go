@@ -143,11 +143,14 @@ func (l *player) do(s plan.Step) error {
 	l.rest()
 	c := l.clients[s.Client]
 	switch s.Do {
-	case plan.Break, plan.Arm, plan.Disconnect, plan.StopServer, plan.KillServer, plan.Refresh:
+	case plan.Break, plan.Arm, plan.Disconnect, plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh:
 		for _, c := range l.clients {
 			c.wasConnected = c.Status().Connected
 			c.leftBefore = l.state.disconnections(c.name)
 		}
+	}
+	if s.Node != "" && s.Client == "" {
+		return l.turnPart(s.Do, s.Node)
 	}
 	switch s.Do {
 	case plan.Open:
@@ -195,6 +198,10 @@ func (l *player) do(s plan.Step) error {
 		return l.stopServer("killed", l.config.Target.Kill)
 	case plan.StartServer:
 		return l.startServer(l.ctx)
+	case plan.PauseServer, plan.ContinueServer:
+		return l.turnWhole(s.Do)
+	case plan.Move:
+		return l.move(c.name, c.link, s.Node)
 	case plan.Wait:
 		return l.wait(time.Duration(s.For))
 	case plan.Settle:
@@ -358,7 +365,14 @@ func (l *player) act(f plan.Fault) {
 	if f.At.After && l.world.rest != nil {
 		l.world.rest(true) // the frame is to be dealt with first
 	}
-	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind}
+	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind, Node: f.Node}
+	if f.Node != "" && f.Kind != plan.RefreshPage {
+		l.record(event)
+		if err := l.restartPart(f); err != nil {
+			l.fail(err)
+		}
+		return
+	}
 	var err error
 	switch f.Kind {
 	case plan.Crash:

@@ -28,6 +28,13 @@ type Link interface {
 	Connections() int
 }
 
+// A Leader is a Link that can lead to another server than its network's.
+type Leader interface {
+	// Lead leads the client's next connections to the server at address, "host:port".
+	// The ones that are open stay.
+	Lead(address string)
+}
+
 // Fired reports that a fault has happened.
 type Fired struct {
 	Fault plan.Fault

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,6 +133,7 @@ type tcpLink struct {
 	accepting sync.WaitGroup
 
 	mu       sync.Mutex
+	target   string // empty: the proxy's
 	moves    int
 	listener net.Listener // nil while the door is shut
 	closed   bool
@@ -224,13 +226,27 @@ func (l *tcpLink) dial() (net.Conn, error) {
 	if l.proxy.addresses {
 		own := dialer
 		own.LocalAddr = &net.TCPAddr{IP: l.source()}
-		server, err := own.DialContext(l.proxy.dialing, "tcp", l.proxy.target)
+		server, err := own.DialContext(l.proxy.dialing, "tcp", l.leadsTo())
 		if err == nil || !l.proxy.named {
 			return server, err
 		}
 		// A name like localhost may stand for an IPv6 address too.
 	}
-	return dialer.DialContext(l.proxy.dialing, "tcp", l.proxy.target)
+	return dialer.DialContext(l.proxy.dialing, "tcp", l.leadsTo())
+}
+
+// Lead leads the link's next connections to another server, "host:port". The ones that
+// are open stay.
+func (l *tcpLink) Lead(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.target = address
+}
+
+func (l *tcpLink) leadsTo() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return cmp.Or(l.target, l.proxy.target)
 }
 
 func (l *tcpLink) source() net.IP {

@@ -66,6 +66,8 @@ type Fault struct {
 	// At is the frame that the fault waits for. In a Break step it is ignored.
 	At Frame `json:"at,omitzero"`
 
+	// Node is the server of a cluster that a Crash or a Restart is about, as in Step.
+	Node string `json:"node,omitempty"`
 	// For is how long a Silence or an Outage lasts. Zero: until Heal.
 	For Duration `json:"for,omitempty"`
 	// Delay is what a Delay adds to each frame's way, in one direction.
@@ -169,7 +171,11 @@ func (s Step) validate(known map[string]bool) error {
 		if s.Client != "" && !known[s.Client] {
 			return fmt.Errorf("%s for %q, who is no client of the plan", s.Do, s.Client)
 		}
-	case StopServer, KillServer, StartServer, AwaitFault, Settle:
+	case StopServer, KillServer, StartServer, PauseServer, ContinueServer, AwaitFault, Settle:
+	case Move:
+		if !known[s.Client] || s.Node == "" {
+			return fmt.Errorf("move needs a client of the plan and a node, and has %q and %q", s.Client, s.Node)
+		}
 	case Wait:
 		if s.For <= 0 {
 			return fmt.Errorf("wait needs a time to wait for")

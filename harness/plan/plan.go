@@ -65,6 +65,9 @@ type Client struct {
 	// TabOf makes a page a second tab in the browser of the client named: they have
 	// localStorage and cookies in common.
 	TabOf string `json:"tabOf,omitempty"`
+	// Node is the server of a cluster that the client's link leads to, until a Move.
+	// Empty: the first.
+	Node string `json:"node,omitempty"`
 }
 
 // Tuning asks the target for timings that make a test short. A target that
@@ -111,6 +114,14 @@ const (
 	KillServer Action = "kill-server"
 	// StartServer starts the server on the same port and data.
 	StartServer Action = "start-server"
+	// PauseServer stops the server where it is (SIGSTOP): its connections stay open,
+	// and nothing comes from it.
+	PauseServer Action = "pause-server"
+	// ContinueServer lets a paused server go on (SIGCONT).
+	ContinueServer Action = "continue-server"
+	// Move leads the client's link to another Node: its next connections go there. The
+	// ones that are open stay.
+	Move Action = "move"
 	// AwaitConnected waits until the client is connected.
 	AwaitConnected Action = "await-connected"
 	// AwaitDisconnected waits until the client knows that it is not.
@@ -138,6 +149,9 @@ type Step struct {
 	Every  Duration `json:"every,omitempty"`
 	For    Duration `json:"for,omitempty"`
 	Fault  *Fault   `json:"fault,omitempty"`
+	// Node names the part of a cluster that a server step is about: one of its servers
+	// (a, b, …), or something that they stand on (redis). Empty: the server, all of it.
+	Node string `json:"node,omitempty"`
 }
 
 // Duration is a time.Duration that is written as text ("1.5s") in JSON.

@@ -15,7 +15,7 @@ func (p Plan) ValidateRest() error {
 		return err
 	}
 	p = p.WithFaultIDs()
-	s := stage{serverUp: true, people: map[string]*presence{}, faults: map[string]bool{}}
+	s := stage{serverUp: true, down: map[string]Action{}, people: map[string]*presence{}, faults: map[string]bool{}}
 	for _, c := range p.Clients {
 		s.people[c.Name] = &presence{name: c.Name}
 	}
@@ -36,8 +36,11 @@ func (p Plan) ValidateRest() error {
 // stage is how things stand between two steps of a script.
 type stage struct {
 	serverUp bool
-	people   map[string]*presence
-	faults   map[string]bool // the IDs of those armed or injected so far
+	// down are the parts of a cluster that do not run, with what was done to them. The
+	// others are taken to go on without them, so a client waits for nobody there.
+	down   map[string]Action
+	people map[string]*presence
+	faults map[string]bool // the IDs of those armed or injected so far
 }
 
 // presence is how things stand with one client.
@@ -55,8 +58,10 @@ type presence struct {
 // play does one step, or says why it cannot be done.
 func (s *stage) play(step Step) error {
 	switch step.Do {
-	case StopServer, KillServer, StartServer:
-		return s.turnServer(step.Do)
+	case StopServer, KillServer, StartServer, PauseServer, ContinueServer:
+		return s.turnServer(step)
+	case Move:
+		return nil
 	case Arm:
 		s.arm(*step.Fault)
 		return nil
@@ -77,12 +82,20 @@ func (s *stage) play(step Step) error {
 	return s.act(step, s.people[step.Client])
 }
 
-func (s *stage) turnServer(do Action) error {
-	up := do == StartServer
-	if s.serverUp == up {
-		return fmt.Errorf("%s, and it is so already", do)
+func (s *stage) turnServer(step Step) error {
+	before, isDown := s.down[step.Node]
+	up := step.Do == StartServer || step.Do == ContinueServer
+	switch {
+	case up != isDown:
+		return fmt.Errorf("%s, and it is so already", step.Do)
+	case up && (step.Do == ContinueServer) != (before == PauseServer):
+		return fmt.Errorf("%s after %s", step.Do, before)
 	}
-	s.serverUp = up
+	if delete(s.down, step.Node); !up {
+		s.down[step.Node] = step.Do
+	}
+	_, isDown = s.down[""]
+	s.serverUp = !isDown
 	return nil
 }
 
@@ -171,6 +184,11 @@ func (s *stage) inject(f Fault) error {
 func (s *stage) atRest(clients []Client) error {
 	if !s.serverUp {
 		return fmt.Errorf("the server is not up")
+	}
+	for node, done := range s.down {
+		if done == PauseServer {
+			return fmt.Errorf("the server %s is paused", node)
+		}
 	}
 	for _, client := range clients {
 		switch c := s.people[client.Name]; {

@@ -136,7 +136,7 @@ func (s *shrinker) faults() {
 
 func breaks(step Step) bool {
 	switch step.Do {
-	case Break, Arm, StopServer, KillServer:
+	case Break, Arm, StopServer, KillServer, PauseServer, Move:
 		return true
 	}
 	return false
@@ -314,10 +314,12 @@ func (s Step) subject() string {
 
 // ends tells whether the second step ends what the first has begun.
 func ends(first, second Step) bool {
-	if first.subject() != second.subject() {
+	if first.subject() != second.subject() || first.Node != second.Node {
 		return false
 	}
 	switch first.Do {
+	case PauseServer:
+		return second.Do == ContinueServer
 	case Chatter:
 		return second.Do == Quiet
 	case Disconnect:
@@ -334,7 +336,7 @@ func ends(first, second Step) bool {
 // starts tells whether what comes after the second step is not the first's any
 // more: it begins the same again, or breaks the same.
 func starts(first, second Step) bool {
-	return first.subject() == second.subject() && (second.Do == first.Do || breaks(second))
+	return first.subject() == second.subject() && first.Node == second.Node && (second.Do == first.Do || breaks(second))
 }
 
 // noticed tells whether the second step waits for what the first has done to be
@@ -347,7 +349,7 @@ func noticed(first, second Step) bool {
 	switch first.Do {
 	case Break, Arm, Disconnect:
 		return mine
-	case StopServer, KillServer:
+	case StopServer, KillServer, PauseServer:
 		return true
 	}
 	return false

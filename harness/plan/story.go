@@ -105,11 +105,17 @@ func (s Step) words() string {
 func (s Step) stageDirection(who string) string {
 	switch s.Do {
 	case StopServer:
-		return "the server is stopped"
+		return part(s.Node) + " is stopped"
 	case KillServer:
-		return "the server is killed"
+		return part(s.Node) + " is killed"
 	case StartServer:
-		return "the server is started again"
+		return part(s.Node) + " is started again"
+	case PauseServer:
+		return part(s.Node) + " is paused"
+	case ContinueServer:
+		return part(s.Node) + " goes on"
+	case Move:
+		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
 	case AwaitConnected:
 		return "wait until " + who + " is connected"
 	case AwaitDisconnected:
@@ -127,6 +133,14 @@ func (s Step) stageDirection(who string) string {
 		return "wait until everything said has come to rest"
 	}
 	return fmt.Sprintf("%s: %s", name(string(s.Do)), who)
+}
+
+// part is what a server step is about, in words.
+func part(node string) string {
+	if node == "" {
+		return "the server"
+	}
+	return "server " + name(node)
 }
 
 // messages is what a Say says.
@@ -181,9 +195,9 @@ func (f Fault) happens() string {
 	case Limit:
 		return link + fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond) + lasting
 	case Crash:
-		return "the server crashes and starts again"
+		return part(f.Node) + " crashes and starts again"
 	case Restart:
-		return "the server is stopped and started again"
+		return part(f.Node) + " is stopped and started again"
 	case RefreshPage:
 		return name(f.Client) + " loads the page again"
 	}

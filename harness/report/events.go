@@ -65,9 +65,9 @@ func describe(e history.Event, columns int) (who, what string) {
 	case history.LogRead:
 		who, what = "log", "is read to its end"
 	case history.ServerStarted:
-		who, what = "server", "starts"
+		who, what = serverName(e.Node), "starts"
 	case history.ServerStopped:
-		who, what = "server", "ends"
+		who, what = serverName(e.Node), "ends"
 	case history.FaultFired:
 		what = fmt.Sprintf("fault %s %s", e.FaultKind, e.Fault)
 	case history.FaultHealed:

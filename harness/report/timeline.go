@@ -101,7 +101,7 @@ func (t Timeline) story() story {
 // nameLanes decides who has a lane. With more clients than fit, those who have
 // to do with the offence come before the others.
 func (s *story) nameLanes(offence *check.Finding) {
-	var clients []string
+	var clients, servers []string
 	hasLog := offence != nil && offence.Client == ""
 	needed := map[string]bool{}
 	for _, e := range s.events {
@@ -109,6 +109,10 @@ func (s *story) nameLanes(offence *check.Finding) {
 		case history.Stored, history.Found, history.LogRead:
 			hasLog = true
 			continue
+		case history.ServerStarted, history.ServerStopped:
+			if name := serverName(e.Node); !slices.Contains(servers, name) {
+				servers = append(servers, name)
+			}
 		}
 		if e.Client == "" || e.Client == plan.Reader {
 			continue
@@ -120,7 +124,10 @@ func (s *story) nameLanes(offence *check.Finding) {
 			needed[e.Client] = true
 		}
 	}
-	room := lanesDrawn - 2
+	if len(servers) == 0 {
+		servers = []string{serverName("")}
+	}
+	room := lanesDrawn - 1 - len(servers)
 	if len(clients) > room {
 		s.hidden = len(clients) - room
 		kept := slices.Clone(clients)
@@ -130,13 +137,23 @@ func (s *story) nameLanes(offence *check.Finding) {
 		kept = kept[:room]
 		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
 	}
-	s.lanes = []lane{{kind: serverLane, name: "server"}}
+	for _, server := range servers {
+		s.lanes = append(s.lanes, lane{kind: serverLane, name: server})
+	}
 	for _, c := range clients {
 		s.lanes = append(s.lanes, lane{kind: clientLane, name: c})
 	}
 	if hasLog {
 		s.lanes = append(s.lanes, lane{kind: logLane, name: "log"})
 	}
+}
+
+// serverName heads the lane of a server: of the one, or of one in a cluster.
+func serverName(node string) string {
+	if node == "" {
+		return "server"
+	}
+	return node
 }
 
 func btoi(b bool) int {
@@ -151,12 +168,12 @@ func (s story) laneOf(e history.Event) int {
 	kind, name := clientLane, e.Client
 	switch e.Kind {
 	case history.ServerStarted, history.ServerStopped:
-		kind = serverLane
+		kind, name = serverLane, serverName(e.Node)
 	case history.Stored, history.Found:
 		kind = logLane
 	case history.FaultFired, history.FaultHealed:
 		if e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
-			kind = serverLane
+			kind, name = serverLane, serverName(e.Node)
 		}
 	}
 	return s.lane(kind, name)
@@ -164,7 +181,7 @@ func (s story) laneOf(e history.Event) int {
 
 func (s story) lane(kind laneKind, name string) int {
 	return slices.IndexFunc(s.lanes, func(l lane) bool {
-		return l.kind == kind && (kind != clientLane || l.name == name)
+		return l.kind == kind && (kind == logLane || l.name == name)
 	})
 }
 
@@ -183,7 +200,7 @@ func (s story) spansOf(l lane) []span {
 		open[kind] = len(spans)
 		spans = append(spans, span{kind, at, len(s.events), label})
 	}
-	if l.kind == serverLane && s.serverWasUp() {
+	if l.kind == serverLane && s.wasUp(l) {
 		begin(serverUp, 0, "")
 	}
 	for i, e := range s.events {
@@ -221,9 +238,12 @@ func (s story) spansOf(l lane) []span {
 	return spans
 }
 
-// serverWasUp tells whether the server ran before the history says anything of it.
-func (s story) serverWasUp() bool {
+// wasUp tells whether the server ran before the history says anything of it.
+func (s story) wasUp(l lane) bool {
 	for _, e := range s.events {
+		if serverName(e.Node) != l.name {
+			continue
+		}
 		switch e.Kind {
 		case history.ServerStarted:
 			return false

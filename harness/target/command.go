@@ -510,6 +510,23 @@ func (c *Command) kill() error {
 	return nil
 }
 
+// Pause stops the server and its children where they are (SIGSTOP): the system keeps
+// their connections open, and nothing comes from them.
+func (c *Command) Pause() error { return c.signal(syscall.SIGSTOP) }
+
+// Continue lets them go on (SIGCONT).
+func (c *Command) Continue() error { return c.signal(syscall.SIGCONT) }
+
+func (c *Command) signal(signal syscall.Signal) error {
+	c.lifecycle.Lock()
+	defer c.lifecycle.Unlock()
+	l := c.running()
+	if l == nil {
+		return errors.New("the server is not running")
+	}
+	return syscall.Kill(-l.group, signal)
+}
+
 // Close kills what still runs and removes the temporary data folder.
 func (c *Command) Close() error {
 	c.lifecycle.Lock()

@@ -2,8 +2,9 @@
 // where it is, stopped, killed, and started again on the same port and data.
 //
 // Read [Target] first. [NewCommand] runs any program, in any language, as a child
-// process with its whole process group under control; [NewURL] points at a server
-// that somebody else runs, which can be neither stopped nor killed.
+// process with its whole process group under control; [NewCluster] several of them, any
+// of which can be broken on its own; [NewURL] points at a server that somebody else
+// runs, which can be neither stopped nor killed.
 //
 // target knows package contract, for the environment that a server is given, and
 // nothing of clients, faults or verdicts.

@@ -9,12 +9,13 @@ package lessons
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -29,6 +30,7 @@ import (
 	"redial/steps/step7"
 	"redial/steps/step7a"
 	"redial/steps/step8"
+	"redial/steps/step9"
 )
 
 // Settings are what a step can be told; the zero value is valid.
@@ -61,6 +63,7 @@ var All = []Lesson{
 	{"7", "server delivery", step7.New, step7.Page},
 	{"7a", "the whole state", step7a.New, step7a.Page},
 	{"8", "client delivery", step8.New, step8.Page},
+	{"9", "several servers", step9.New, step9.Page},
 	{"10", "durable delivery", step10.New, step10.Page},
 }
 
@@ -96,18 +99,15 @@ const (
 	exitUsage  = 3
 )
 
-// Main runs the step that the one argument names until SIGINT or SIGTERM, and
+// Main runs the step that the first argument names until SIGINT or SIGTERM, and
 // returns the exit code: 0 after being stopped, 1 when the step could not run, 3
-// when it was asked for wrongly. What is wrong is said on stderr in one line.
+// when it was asked for wrongly. What is wrong is said on stderr in one line. For step
+// 9 a second argument says how many servers to start; without it, it is one.
 func Main(arguments []string) int {
-	if len(arguments) != 1 {
+	if len(arguments) < 1 || len(arguments) > 2 {
 		return complain(exitUsage, fmt.Errorf("which step? For example: go run ./steps 7"))
 	}
 	lesson, err := Find(arguments[0])
-	if err != nil {
-		return complain(exitUsage, err)
-	}
-	environment, err := serve.FromEnvironment(filepath.Join("out", "step-"+lesson.Number))
 	if err != nil {
 		return complain(exitUsage, err)
 	}
@@ -115,10 +115,37 @@ func Main(arguments []string) int {
 	defer stop()
 	// A second Ctrl-C is the system's own and ends the process at once.
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, lesson, environment); err != nil {
+	if len(arguments) == 2 {
+		err = several(ctx, lesson, arguments[1])
+	} else {
+		err = single(ctx, lesson)
+	}
+	if wrong := new(usage); errors.As(err, wrong) {
+		return complain(exitUsage, err)
+	}
+	if err != nil {
 		return complain(exitFailed, err)
 	}
 	return exitDone
+}
+
+// usage is an error of who has started the program.
+type usage struct{ error }
+
+func single(ctx context.Context, lesson Lesson) error {
+	environment, err := serve.FromEnvironment(dataDir(lesson))
+	if err != nil {
+		return usage{err}
+	}
+	return run(ctx, lesson, environment)
+}
+
+func several(ctx context.Context, lesson Lesson, count string) error {
+	n, err := strconv.Atoi(count)
+	if lesson.Number != "9" || err != nil || n < 1 || n > mostNodes {
+		return usage{fmt.Errorf("which step? Only step 9 takes a second argument, the number of servers, from 1 to %d: go run ./steps 9 2", mostNodes)}
+	}
+	return runNodes(ctx, lesson, n)
 }
 
 func run(ctx context.Context, lesson Lesson, environment serve.Environment) error {

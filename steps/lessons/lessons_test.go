@@ -14,12 +14,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"redial/steps/backends"
 	"redial/steps/internal/rawclient"
 )
 
@@ -296,6 +298,10 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 	}{
 		"no step":           {nil, "", 3, "which step"},
 		"two steps":         {[]string{"7", "8"}, "", 3, "which step"},
+		"too many servers":  {[]string{"9", "10"}, "", 3, "number of servers"},
+		"second port taken": {[]string{"9", "2"}, "PORT=" + before(port), 1, "something else listens on 127.0.0.1:" + port},
+		"unknown backend":   {[]string{"9"}, "BACKEND=redis", 3, "BACKEND"},
+		"no database":       {[]string{"9"}, "BACKEND=postgres", 3, "DATABASE_URL"},
 		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
 		"port taken":        {[]string{"7"}, "PORT=" + port, 1, "something else listens on 127.0.0.1:" + port},
 		"port no number":    {[]string{"7"}, "PORT=http", 3, `PORT is "http"`},
@@ -327,6 +333,12 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 	}
 }
 
+// before is the port before a port.
+func before(port string) string {
+	n, _ := strconv.Atoi(port)
+	return strconv.Itoa(n - 1)
+}
+
 func runWithin(c *exec.Cmd) error {
 	if err := c.Start(); err != nil {
 		return err
@@ -342,5 +354,92 @@ func TestTheHeartbeatIsTheEnvironments(t *testing.T) {
 	_, open := get(t, p.url+"/socket.io/?EIO=4&transport=polling")
 	if !strings.Contains(open, `"pingInterval":1234`) || !strings.Contains(open, `"pingTimeout":567`) {
 		t.Errorf("the open packet is %s", open)
+	}
+}
+
+// Two servers, one killed: the other goes on, has what the first had, and Ctrl-C ends
+// everything that was started.
+func TestStep9IsSeveralServers(t *testing.T) {
+	for _, backend := range []string{"sqlite", "postgres"} {
+		t.Run(backend, func(t *testing.T) {
+			if backend == "postgres" {
+				if s, err := backends.StartPostgres(t.Context()); errors.Is(err, backends.ErrMissing) {
+					t.Skip(err)
+				} else if err != nil || s.Close() != nil {
+					t.Fatal(err)
+				}
+			}
+			temporary := t.TempDir()
+			if err := os.Chmod(filepath.Dir(temporary), 0o755); err != nil { // PostgreSQL's user has to get in
+				t.Fatal(err)
+			}
+			p := command(t, []string{"BACKEND=" + backend, "DATA_DIR=" + t.TempDir(), "TMPDIR=" + temporary}, "9", "2")
+			var stderr bytes.Buffer
+			p.Stderr = &stderr
+			stdout, err := p.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
+			timer := time.AfterFunc(2*patience, func() { _ = p.Process.Kill() })
+			defer timer.Stop()
+			lines := bufio.NewScanner(stdout)
+			urls, pids := map[string]bool{}, map[string]int{}
+			for len(urls) < 2 || len(pids) < 2 {
+				if !lines.Scan() {
+					t.Fatalf("it ended with %q", &stderr)
+				}
+				line := lines.Text()
+				if words := regexp.MustCompile(`^Step 9 .* is at (\S+) - Ctrl-C`).FindStringSubmatch(line); words != nil {
+					urls[words[1]] = true
+				}
+				if words := regexp.MustCompile(`^The process of (\S+) is (\d+):`).FindStringSubmatch(line); words != nil {
+					pids[words[1]], _ = strconv.Atoi(words[2])
+				}
+			}
+			var nodes []string
+			for url := range urls {
+				nodes = append(nodes, url)
+			}
+			ann := rawclient.Connect(t, nodes[0], map[string]any{"serverOffset": 0})
+			if got := ann.Next(); got.Name != "nodes" || len(got.Args[0].([]any)) != 2 {
+				t.Errorf("a page is told %v first, want the nodes", got)
+			}
+			if answer, err := ann.Ask("chat message", "hello", "key"); err != nil || answer["error"] != nil {
+				t.Fatal(answer, err)
+			}
+			if err := syscall.Kill(pids[nodes[0]], syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			ann.Ended()
+			for again := ""; !strings.Contains(again, "go run ./steps 9"); again = lines.Text() {
+				if !lines.Scan() {
+					t.Fatal("it ended with one server left")
+				}
+			}
+			bob := rawclient.Connect(t, nodes[1], map[string]any{"serverOffset": 0})
+			for _, name := range []string{"nodes", "chat message"} {
+				if got := bob.Next(); got.Name != name {
+					t.Errorf("on the other server comes %v, want %s", got, name)
+				}
+			}
+			if err := p.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			for lines.Scan() {
+			}
+			if err := p.Wait(); err != nil {
+				t.Errorf("Ctrl-C ended it with %v and %q", err, &stderr)
+			}
+			if syscall.Kill(pids[nodes[1]], 0) == nil {
+				t.Error("a server is left behind")
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("left behind are %v, %v", left, err)
+			}
+		})
 	}
 }

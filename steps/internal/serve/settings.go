@@ -10,9 +10,11 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -34,6 +36,12 @@ type Settings struct {
 	// Driver is the database/sql driver to reach SQLite through; empty means
 	// "sqlite3". A test puts a driver of its own between the two.
 	Driver string
+	// DatabaseURL, when not empty, is the PostgreSQL that several servers share, and
+	// RedisURL the Redis through which they wake each other. For step 9.
+	DatabaseURL, RedisURL string
+	// Nodes are the addresses that a page may connect to, "http://host:port", when its
+	// own server is gone. For step 9.
+	Nodes []string
 }
 
 // WithDefaults fills in what was left empty. Options is a copy, so that two
@@ -64,8 +72,10 @@ type Environment struct {
 }
 
 // FromEnvironment reads HOST, PORT, DATA_DIR, PING_INTERVAL, PING_TIMEOUT and
-// MAX_DISCONNECTION_DURATION (the last three in milliseconds). dataDir is the
-// folder when DATA_DIR is not set. The error is one line that names the variable.
+// MAX_DISCONNECTION_DURATION (the last three in milliseconds); and, for step 9, NODES
+// (with spaces between) and BACKEND, with which go DATABASE_URL and REDIS_URL. dataDir
+// is the folder when DATA_DIR is not set. The error is one line that names the
+// variable.
 func FromEnvironment(dataDir string) (Environment, error) {
 	port, err := number("PORT", 3000, 0, 65535)
 	if err != nil {
@@ -84,6 +94,10 @@ func FromEnvironment(dataDir string) (Environment, error) {
 	if err != nil {
 		return Environment{}, err
 	}
+	database, redis, err := backend()
+	if err != nil {
+		return Environment{}, err
+	}
 	options := socket.DefaultServerOptions()
 	options.SetPingInterval(milliseconds(interval))
 	options.SetPingTimeout(milliseconds(timeout))
@@ -94,8 +108,27 @@ func FromEnvironment(dataDir string) (Environment, error) {
 			DataDir:          text("DATA_DIR", dataDir),
 			Options:          options,
 			MaxDisconnection: milliseconds(disconnection),
+			DatabaseURL:      database,
+			RedisURL:         redis,
+			Nodes:            strings.Fields(os.Getenv("NODES")),
 		},
 	}, nil
+}
+
+// backend is where step 9 keeps its messages: two empty texts are a file in DATA_DIR.
+func backend() (database, redis string, err error) {
+	switch name := text("BACKEND", "sqlite"); name {
+	case "sqlite":
+		return "", "", nil
+	case "postgres":
+		database, redis = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
+		if database == "" || redis == "" {
+			return "", "", errors.New("BACKEND is postgres, and needs DATABASE_URL (postgres://…) and REDIS_URL (redis://…)")
+		}
+		return database, redis, nil
+	default:
+		return "", "", fmt.Errorf("BACKEND is %q, and should be sqlite or postgres", name)
+	}
 }
 
 func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }

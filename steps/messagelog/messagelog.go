@@ -1,0 +1,115 @@
+// Package messagelog is the list of all messages that several servers share: each
+// message once, in one order, for ever.
+//
+// Read [Log] first; [Open] gives one. There are two kinds:
+//
+//   - one SQLite file, for several processes on one machine (sqlite.go);
+//   - PostgreSQL, for several machines, with Redis to wake the others (postgres.go).
+//
+// # Why the log is the truth, and Redis only a bell
+//
+// A server that has stored a message and then dies has told nobody. If the others
+// heard of messages from that server only, they would never show this one, although
+// it was acknowledged. So each server reads the log itself, from where it is, and a
+// notification says no more than "look again". One that is lost costs a moment: the
+// log is looked at every now and then in any case.
+//
+// That is also why Redis stands alone here, and not behind the Redis Streams adapter
+// of the Socket.IO library. The adapter broadcasts what it is given, but under load
+// it has been seen to lose messages for clients that come back, to deliver in an
+// order of its own on each server, and it begins again at the newest entry after an
+// idle time-out. A hint needs none of what it offers, and one PUBLISH is the whole of it.
+//
+// # Libraries
+//
+// github.com/mattn/go-sqlite3, because it is SQLite itself; github.com/jackc/pgx,
+// because it sends a whole transaction in one packet (see append in postgres.go);
+// github.com/redis/go-redis, the official client.
+//
+// The package knows no chat: texts and keys are strings to it.
+package messagelog
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// A Log is one process's access to the shared log. Its methods, but for Changed, are
+// safe for concurrent use; each returns within about 5 s, also when the store is away.
+type Log interface {
+	// Append stores text under key and returns its id, once it is safe from a crash of
+	// this process and of the store. A key that is there already stores nothing and
+	// gives the id of the first; with another text it is ErrKeyTaken. An empty key names
+	// nothing, and the message is stored.
+	//
+	// Any other error leaves open whether the message was stored. To append it again,
+	// with the same key, is always right.
+	Append(ctx context.Context, key, text string) (id int64, err error)
+	// After returns up to limit rows with ids above id, the lowest first. They are safe
+	// to read up to: nothing will ever appear below a row that was returned.
+	After(ctx context.Context, id int64, limit int) ([]Row, error)
+	// Newest is the id of the newest row, 0 when there is none.
+	Newest(ctx context.Context) (int64, error)
+	// Epoch is a random text that was made with the log: another epoch is another
+	// log, whatever its ids say.
+	Epoch(ctx context.Context) (string, error)
+	// Changed is a channel on which a value comes when the log may have grown. It is
+	// for one reader; who looks at the log at each value misses nothing.
+	Changed() <-chan struct{}
+	// Close ends everything that was started, when what is being stored is stored. After
+	// it, the other methods fail.
+	Close() error
+}
+
+// A Row is one message.
+type Row struct {
+	// ID grows with the log, not always by one.
+	ID   int64
+	Text string
+}
+
+// ErrKeyTaken says that a key names another text already: two messages were given
+// one key, and to acknowledge the second would be to lose it.
+var ErrKeyTaken = errors.New("the key of this message names another message already")
+
+// Options say which log to open. With DatabaseURL empty it is chat.db in Folder.
+type Options struct {
+	// Folder is where chat.db is; it is made when it is not there.
+	Folder string
+	// Driver is the database/sql driver to reach SQLite through; empty: "sqlite3".
+	Driver string
+	// DatabaseURL is PostgreSQL's, "postgres://user:password@host:port/database".
+	DatabaseURL string
+	// RedisURL is the bell's, "redis://:password@host:port/0". Empty: no bell, and
+	// other processes' messages are seen at the next poll.
+	RedisURL string
+	// Poll is how often to look for what other processes have stored. Zero means 20 ms
+	// for SQLite, where it is the only way, and 500 ms for PostgreSQL.
+	Poll time.Duration
+}
+
+// Open opens the log, and makes it when it is not there.
+func Open(ctx context.Context, options Options) (Log, error) {
+	if options.DatabaseURL != "" {
+		return openPostgres(ctx, options)
+	}
+	return openSQLite(ctx, options)
+}
+
+// patience bounds every call of a store.
+const patience = 5 * time.Second
+
+// A bell wakes one reader, however often it is rung before the reader looks.
+type bell chan struct{}
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
+// newEpoch is 26 letters and digits, at random.
+func newEpoch() string { return rand.Text() }

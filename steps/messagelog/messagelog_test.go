@@ -1,0 +1,246 @@
+package messagelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// longest bounds every wait of a test.
+const longest = 20 * time.Second
+
+// open opens a log that is closed with the test.
+func open(t *testing.T, options Options) Log {
+	t.Helper()
+	l, err := Open(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// eachBackend runs the test on every kind of log. Each call of open inside is another
+// process's access to one log.
+func eachBackend(t *testing.T, test func(t *testing.T, options Options)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, Options{Folder: t.TempDir()}) })
+	t.Run("postgres", func(t *testing.T) { test(t, onPostgres(t)) })
+}
+
+func put(t *testing.T, l Log, key, text string) int64 {
+	t.Helper()
+	id, err := l.Append(context.Background(), key, text)
+	if err != nil {
+		t.Fatalf("appending %.40q under %q: %v", text, key, err)
+	}
+	return id
+}
+
+func all(t *testing.T, l Log) (texts []string) {
+	t.Helper()
+	rows, err := l.After(context.Background(), 0, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		texts = append(texts, row.Text)
+	}
+	return texts
+}
+
+func TestARepeatStoresNothingAndHasTheFirstsID(t *testing.T) {
+	eachBackend(t, func(t *testing.T, options Options) {
+		ctx := context.Background()
+		a, b := open(t, options), open(t, options)
+		first := put(t, a, "key", "한글 \x00 'quoted' 👋")
+		second := put(t, b, "another key", "")
+		if again := put(t, b, "key", "한글 \x00 'quoted' 👋"); again != first || second <= first {
+			t.Errorf("ids are %d, %d, and %d for the repeat", first, second, again)
+		}
+		if _, err := b.Append(ctx, "key", "another text"); !errors.Is(err, ErrKeyTaken) {
+			t.Errorf("a key with another text gives %v, want ErrKeyTaken", err)
+		}
+		// Without a key, two that are alike are two.
+		put(t, a, "", "no key")
+		last := put(t, b, "", "no key")
+		if got := fmt.Sprintf("%q", all(t, a)); got != fmt.Sprintf("%q", []string{"한글 \x00 'quoted' 👋", "", "no key", "no key"}) {
+			t.Errorf("the log is %s", got)
+		}
+		if newest, err := a.Newest(ctx); err != nil || newest != last {
+			t.Errorf("the newest is %d, %v, want %d", newest, err, last)
+		}
+		rows, err := a.After(ctx, first, 1)
+		if err != nil || len(rows) != 1 || rows[0].ID != second {
+			t.Errorf("after %d comes %v, %v", first, rows, err)
+		}
+	})
+}
+
+func TestTheEpochIsTheLogs(t *testing.T) {
+	eachBackend(t, func(t *testing.T, options Options) {
+		ctx := context.Background()
+		a, b := open(t, options), open(t, options)
+		one, errA := a.Epoch(ctx)
+		other, errB := b.Epoch(ctx)
+		if errA != nil || errB != nil || one != other || len(one) < 20 {
+			t.Errorf("epochs are %q, %v and %q, %v", one, errA, other, errB)
+		}
+	})
+	apart, err := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
+	same, _ := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
+	if err != nil || apart == same {
+		t.Errorf("two logs have the epoch %q, %v", apart, err)
+	}
+}
+
+// A tailer follows a log as a server does.
+func tail(ctx context.Context, l Log, want int) (rows []Row, err error) {
+	var last int64
+	for len(rows) < want {
+		select {
+		case <-l.Changed():
+		case <-ctx.Done():
+			return rows, fmt.Errorf("%d rows of %d: %w", len(rows), want, ctx.Err())
+		}
+		for {
+			page, err := l.After(ctx, last, 10)
+			if err != nil {
+				return rows, err
+			}
+			rows = append(rows, page...)
+			if len(page) == 0 {
+				break
+			}
+			last = page[len(page)-1].ID
+		}
+	}
+	return rows, nil
+}
+
+// Every tailer gets every row once, in one order, whoever writes.
+func TestTailersSkipNothingUnderWriters(t *testing.T) {
+	const writers, each = 6, 60
+	eachBackend(t, func(t *testing.T, options Options) {
+		ctx, cancel := context.WithTimeout(context.Background(), longest)
+		defer cancel()
+		logs := []Log{open(t, options), open(t, options)}
+		var work sync.WaitGroup
+		followed := make([][]Row, len(logs))
+		for i, l := range logs {
+			work.Go(func() {
+				var err error
+				if followed[i], err = tail(ctx, l, writers*each); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for w := range writers {
+			work.Go(func() {
+				last := int64(0)
+				for i := range each {
+					id, err := logs[(w+i)%2].Append(ctx, fmt.Sprint(w, "-", i), fmt.Sprint(w, " says ", i))
+					if err != nil || id <= last {
+						t.Errorf("id %d after %d, %v", id, last, err)
+						return
+					}
+					last = id
+				}
+			})
+		}
+		work.Wait()
+		if fmt.Sprint(followed[0]) != fmt.Sprint(followed[1]) || len(followed[0]) != writers*each {
+			t.Errorf("the tailers got %d and %d rows, want the same %d", len(followed[0]), len(followed[1]), writers*each)
+		}
+		if got := all(t, logs[0]); len(got) != writers*each {
+			t.Errorf("%d rows are stored", len(got))
+		}
+	})
+}
+
+// Own appends ring at once, others' soon.
+func TestTheBellRings(t *testing.T) {
+	eachBackend(t, func(t *testing.T, options Options) {
+		options.Poll = time.Hour
+		if options.DatabaseURL == "" {
+			options.Poll = 0 // nothing but the poll tells of others
+		}
+		a, b := open(t, options), open(t, options)
+		for _, l := range []Log{a, b} {
+			ring(t, l, func() { put(t, a, "", "hello") })
+		}
+	})
+}
+
+// ring expects the bell to ring because of what do does.
+func ring(t *testing.T, l Log, do func()) {
+	t.Helper()
+	// A ring that is older than this says nothing.
+	for quiet := false; !quiet; {
+		select {
+		case <-l.Changed():
+		case <-time.After(300 * time.Millisecond):
+			quiet = true
+		}
+	}
+	do()
+	select {
+	case <-l.Changed():
+	case <-time.After(longest):
+		t.Error("the bell did not ring")
+	}
+}
+
+func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
+	eachBackend(t, func(t *testing.T, options Options) {
+		_ = open(t, options).Close() // what libraries start once and keep is not ours
+		before := settled()
+		l := open(t, options)
+		put(t, l, "key", "text")
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := l.Append(context.Background(), "late", "text"); err == nil {
+			t.Error("a message is taken after Close")
+		}
+		if _, err := l.After(context.Background(), 0, 1); err == nil {
+			t.Error("a closed log can be read")
+		}
+		for deadline := time.Now().Add(longest); ; time.Sleep(10 * time.Millisecond) {
+			if runtime.NumGoroutine() <= before {
+				return
+			}
+			if time.Now().After(deadline) {
+				stacks := make([]byte, 1<<20)
+				t.Fatalf("more goroutines than the %d before:\n%s", before, stacks[:runtime.Stack(stacks, true)])
+			}
+		}
+	})
+}
+
+func settled() int {
+	time.Sleep(200 * time.Millisecond)
+	return runtime.NumGoroutine()
+}
+
+func TestManyBeginAtOnceOnANewFile(t *testing.T) {
+	for range 10 {
+		folder := filepath.Join(t.TempDir(), "new")
+		var work sync.WaitGroup
+		for range 6 {
+			work.Go(func() {
+				l, err := Open(context.Background(), Options{Folder: folder})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = l.Close()
+			})
+		}
+		work.Wait()
+	}
+}

@@ -1,0 +1,266 @@
+package messagelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"redial/steps/backends"
+)
+
+// servers are started once for all tests of the package.
+var servers struct {
+	once            sync.Once
+	postgres, redis *backends.Server
+	err             error
+	databases       int
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, s := range []*backends.Server{servers.postgres, servers.redis} {
+		if s != nil {
+			if err := s.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
+	}
+	os.Exit(code)
+}
+
+// onPostgres gives a database that nobody else uses. The test is skipped where there
+// is no PostgreSQL or Redis.
+func onPostgres(t *testing.T) Options {
+	t.Helper()
+	ctx := context.Background()
+	servers.once.Do(func() {
+		if servers.postgres, servers.err = backends.StartPostgres(ctx); servers.err == nil {
+			servers.redis, servers.err = backends.StartRedis(ctx)
+		}
+	})
+	if errors.Is(servers.err, backends.ErrMissing) {
+		t.Skip(servers.err)
+	}
+	if servers.err != nil {
+		t.Fatal(servers.err)
+	}
+	servers.databases++
+	name := fmt.Sprint("test", servers.databases)
+	execute(t, servers.postgres.URL, "CREATE DATABASE "+name)
+	return Options{
+		DatabaseURL: strings.Replace(servers.postgres.URL, "/postgres?", "/"+name+"?", 1),
+		RedisURL:    servers.redis.URL,
+	}
+}
+
+func execute(t *testing.T, url, statement string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(context.Background(), statement); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// holdSlow keeps a row with the text "slow" in mid-transaction, its id drawn and
+// nothing to be seen of it, until release.
+func holdSlow(t *testing.T, url string) (release func()) {
+	t.Helper()
+	conn := execute(t, url, `
+		CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.content = 'slow' THEN PERFORM pg_advisory_xact_lock(7); END IF;
+			RETURN NEW;
+		END $$;
+		CREATE TRIGGER hold AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION hold();
+		SELECT pg_advisory_lock(7)`)
+	return func() {
+		if _, err := conn.Exec(context.Background(), "SELECT pg_advisory_unlock(7)"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// waiting waits until so many transactions wait for an advisory lock.
+func waiting(t *testing.T, url string, want int) {
+	t.Helper()
+	conn := execute(t, url, "SELECT 1")
+	for deadline := time.Now().Add(longest); ; time.Sleep(5 * time.Millisecond) {
+		var got int
+		err := conn.QueryRow(context.Background(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&got)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d transactions wait for a lock, want %d: %v", got, want, err)
+		}
+		if got == want {
+			return
+		}
+	}
+}
+
+// What the lock of Append is for. A row draws its id, and its transaction takes long;
+// meanwhile another row draws the next id. Without the lock the second can be read
+// before the first: who reads on from there never sees the first. With it, not.
+func TestIdsThatBecomeVisibleOutOfOrder(t *testing.T) {
+	for _, unordered := range []bool{true, false} {
+		t.Run(fmt.Sprint("unordered=", unordered), func(t *testing.T) {
+			options := onPostgres(t)
+			l := open(t, options).(*postgresLog)
+			l.unordered = unordered
+			release := holdSlow(t, options.DatabaseURL)
+			var work sync.WaitGroup
+			work.Go(func() { put(t, l, "1", "slow") })
+			waiting(t, options.DatabaseURL, 1)
+			fast := make(chan struct{})
+			work.Go(func() { put(t, l, "2", "fast"); close(fast) })
+			var seen []Row
+			if unordered {
+				<-fast // it passes the slow one
+			} else {
+				waiting(t, options.DatabaseURL, 2)
+			}
+			seen = readOn(t, l, seen)
+			release()
+			work.Wait()
+			seen = readOn(t, l, seen)
+			var texts []string
+			for _, row := range seen {
+				texts = append(texts, row.Text)
+			}
+			want := "[slow fast]"
+			if unordered {
+				want = "[fast]" // and slow for ever skipped
+			}
+			if fmt.Sprint(texts) != want {
+				t.Errorf("a tailer saw %v, want %s", texts, want)
+			}
+			if stored := all(t, l); fmt.Sprint(stored) != "[slow fast]" {
+				t.Errorf("stored are %v", stored)
+			}
+		})
+	}
+}
+
+func readOn(t *testing.T, l Log, seen []Row) []Row {
+	t.Helper()
+	var last int64
+	if len(seen) > 0 {
+		last = seen[len(seen)-1].ID
+	}
+	rows, err := l.After(context.Background(), last, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(seen, rows...)
+}
+
+// Restarted in mid-commit, PostgreSQL may or may not have stored what got an error; what
+// was acknowledged is stored, and a repeat gets the id of the first.
+func TestPostgresRestartsInMidCommit(t *testing.T) {
+	options := onPostgres(t)
+	l := open(t, options)
+	acknowledged := make([]map[string]int64, 4)
+	stop := make(chan struct{})
+	var work sync.WaitGroup
+	for w := range acknowledged {
+		acknowledged[w] = map[string]int64{}
+		work.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				key := fmt.Sprint(w, "-", n)
+				for {
+					id, err := l.Append(context.Background(), key, "text of "+key)
+					if err == nil {
+						acknowledged[w][key] = id
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for i := range 4 {
+		time.Sleep(100 * time.Millisecond)
+		end := servers.postgres.Kill
+		if i%2 == 0 {
+			end = servers.postgres.Stop
+		}
+		if err := errors.Join(end(), servers.postgres.Start(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	work.Wait()
+	rows, err := l.After(context.Background(), 0, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]int64{}
+	for _, row := range rows {
+		if ids[row.Text] != 0 {
+			t.Errorf("%q is stored twice", row.Text)
+		}
+		ids[row.Text] = row.ID
+	}
+	count := 0
+	for _, each := range acknowledged {
+		for key, id := range each {
+			count++
+			if ids["text of "+key] != id {
+				t.Errorf("%s was acknowledged as %d and is stored as %d", key, id, ids["text of "+key])
+			}
+		}
+	}
+	if count != len(rows) || count == 0 {
+		t.Errorf("%d are acknowledged and %d stored", count, len(rows))
+	}
+}
+
+// Without Redis, others' messages come with the poll; when it is back, so is the bell.
+func TestRedisIsOnlyABell(t *testing.T) {
+	options := onPostgres(t)
+	slow := options
+	slow.Poll = time.Hour
+	a, b, polling := open(t, options), open(t, slow), open(t, options)
+	if err := servers.redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	put(t, a, "", "while Redis is away")
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("an acknowledgement waited %v for Redis", took)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	if rows, err := tail(ctx, polling, 1); err != nil || rows[0].Text != "while Redis is away" {
+		t.Errorf("the poll gives %v, %v", rows, err)
+	}
+	if err := servers.redis.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		put(t, a, "", "again")
+		select {
+		case <-b.Changed():
+			return
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("the bell never rang again")
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package messagelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// sqliteLog is one file, used by several processes. SQLite lets one of them write at a
+// time, so ids become visible in the order in which they were given out.
+//
+// One thing to know: a process that is stopped (SIGSTOP) in the very middle of a write
+// keeps the others from writing until it goes on or dies. They say so, by an error
+// after 5 s; nothing is lost.
+type sqliteLog struct {
+	db      *sql.DB
+	changed bell
+	// writing is held by the one goroutine that writes. SQLite would let the others try
+	// again and again, in no order; here they queue.
+	writing chan struct{}
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+const sqliteSchema = `
+	CREATE TABLE IF NOT EXISTS messages (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		client_offset TEXT UNIQUE,
+		content TEXT
+	);
+	CREATE TABLE IF NOT EXISTS epoch (
+		one INTEGER PRIMARY KEY CHECK (one = 1),
+		name TEXT NOT NULL
+	);`
+
+func openSQLite(ctx context.Context, options Options) (Log, error) {
+	path := filepath.Join(options.Folder, "chat.db")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+	}
+	driver := options.Driver
+	if driver == "" {
+		driver = "sqlite3"
+	}
+	// WAL lets others read while a message is written. FULL makes a message safe from
+	// a power cut before anybody is shown it.
+	db, err := sql.Open(driver, path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(16)
+	if err := makeSQLite(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+	}
+	poll := options.Poll
+	if poll <= 0 {
+		poll = 20 * time.Millisecond
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l := &sqliteLog{db: db, changed: make(bell, 1), writing: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{})}
+	go l.watch(watching, poll)
+	return l, nil
+}
+
+// makeSQLite makes the tables. Where several processes begin on a new file at once,
+// SQLite answers "busy" without waiting to all but one that ask for WAL.
+func makeSQLite(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		_, err := db.ExecContext(ctx, sqliteSchema)
+		if err == nil {
+			_, err = db.ExecContext(ctx, "INSERT INTO epoch (one, name) VALUES (1, ?) ON CONFLICT DO NOTHING", newEpoch())
+		}
+		if err == nil || !isBusy(err) {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func isBusy(err error) bool {
+	var failed sqlite3.Error
+	return errors.As(err, &failed) && (failed.Code == sqlite3.ErrBusy || failed.Code == sqlite3.ErrLocked)
+}
+
+func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err error) {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	err = l.db.QueryRowContext(ctx,
+		"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", named(key), text).Scan(&id)
+	if err == nil {
+		l.changed.ring()
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, err
+	}
+	var first string
+	err = l.db.QueryRowContext(ctx, "SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &first)
+	if err == nil && first != text {
+		return 0, ErrKeyTaken
+	}
+	return id, err
+}
+
+// named is a key as it is stored: NULL is like no other NULL.
+func named(key string) any {
+	if key == "" {
+		return nil
+	}
+	return key
+}
+
+func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, err error) {
+	rows, err := l.db.QueryContext(ctx, "SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", id, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row Row
+		if err := rows.Scan(&row.ID, &row.Text); err != nil {
+			return nil, err
+		}
+		found = append(found, row)
+	}
+	return found, rows.Err()
+}
+
+func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
+	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	return id, err
+}
+
+func (l *sqliteLog) Epoch(ctx context.Context) (name string, err error) {
+	err = l.db.QueryRowContext(ctx, "SELECT name FROM epoch").Scan(&name)
+	return name, err
+}
+
+func (l *sqliteLog) Changed() <-chan struct{} { return l.changed }
+
+// watch rings when the newest id is another one. (PRAGMA data_version would tell as
+// much for as little, but only on one connection that is kept for it.) When the
+// database cannot be asked, the reader may look and see for itself.
+func (l *sqliteLog) watch(ctx context.Context, poll time.Duration) {
+	defer close(l.stopped)
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	last := int64(-1)
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		newest, err := l.Newest(context.Background())
+		if err != nil || newest != last {
+			last = newest
+			l.changed.ring()
+		}
+	}
+}
+
+// Close closes the database when the message that is being stored is stored.
+func (l *sqliteLog) Close() error {
+	l.stop()
+	<-l.stopped
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
+	return l.db.Close()
+}
