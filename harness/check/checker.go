@@ -41,6 +41,7 @@ type Checker struct {
 
 	barriers []int
 	stops    []int // ServerStopped
+	down     bool  // the server has stopped, and not started since
 	faults   map[string]firing
 
 	reading []row // rows with no LogRead yet
@@ -139,7 +140,9 @@ func (c *Checker) Add(e history.Event) {
 			c.barriers = append(c.barriers, event)
 		}
 	case history.ServerStopped:
-		c.stops = append(c.stops, event)
+		c.stops, c.down = append(c.stops, event), true
+	case history.ServerStarted:
+		c.down = false
 	case history.FaultFired:
 		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
 	case history.FaultHealed:
@@ -162,7 +165,7 @@ func (c *Checker) page(e *history.Event, event int) {
 	case history.Closed:
 		v.close(event, e.At)
 	case history.Connected:
-		v.connect(event, e.At)
+		v.connect(event, e.At, c.down)
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
 	}

@@ -201,6 +201,12 @@ func (r *reference) joined(p page) []stretch {
 				last = s.from
 			}
 		}
+		for j := last; j >= 0; j-- { // the server that it was connected to had ended by then
+			if kind := r.events[j].Kind; kind == history.ServerStopped || kind == history.ServerStarted {
+				stopped = kind == history.ServerStopped
+				break
+			}
+		}
 		for j := last; j < b.from; j++ {
 			stopped = stopped || r.events[j].Kind == history.ServerStopped
 		}

@@ -44,6 +44,8 @@ type connection struct {
 	from, to         int // the indices of Connected and of its end, or never
 	fromTime, toTime plan.Duration
 	reason           string
+	// orphaned: it was noticed only when the server that it was to had ended.
+	orphaned bool
 }
 
 func (c connection) contains(event int) bool { return c.from < event && event < c.to }
@@ -132,9 +134,9 @@ func (v *view) eventAt(place int32) int {
 	return -1
 }
 
-func (v *view) connect(event int, at plan.Duration) {
+func (v *view) connect(event int, at plan.Duration, orphaned bool) {
 	v.disconnect(event, at, "") // a Connected with no Disconnected before it
-	v.connections = append(v.connections, connection{from: event, to: never, fromTime: at})
+	v.connections = append(v.connections, connection{from: event, to: never, fromTime: at, orphaned: orphaned})
 }
 
 // disconnect ends the connection that the view has, if it has one.

@@ -388,12 +388,17 @@ func (l *player) act(f plan.Fault) {
 		l.refreshAt(f)
 		return
 	}
-	if err == nil {
-		err = l.startServer(l.ctx)
-	}
 	if err != nil {
 		l.fail(err)
+		return
 	}
+	// Not here, where a link waits with what the dead server had sent already: that
+	// comes before the next life, not after it has begun.
+	l.background.Go(func() {
+		if err := l.startServer(l.ctx); err != nil {
+			l.fail(err)
+		}
+	})
 }
 
 // refreshAt loads a page again, in the background, and returns when the old view is
