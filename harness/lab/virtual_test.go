@@ -87,7 +87,7 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 // the same frames, however the goroutines are scheduled.
 func TestVirtualIsRepeatable(t *testing.T) {
 	runs := 50
-	if testing.Short() {
+	if testing.Short() || underRace {
 		runs = 8
 	}
 	websocket, polling, upgrade := []string(nil), []string{"polling"}, []string{"polling", "websocket"}
