@@ -172,11 +172,14 @@ func (c *chart) duplicated() string {
 	if first < 0 || second < 0 {
 		return ""
 	}
+	offset := c.events[first].Offset
+	if offset == 0 {
+		return "cut-before-connect-packet" // kept by the client from before the break
+	}
 	between := c.find(first, c.mine(history.Connected))
 	if between < 0 || between > second {
 		return "load-under-traffic" // live and in the replay of one connection
 	}
-	offset := c.events[first].Offset
 	if back := c.find(first, func(e history.Event) bool {
 		return c.mine(history.Shown)(e) && e.Offset < offset && e.Offset > 0
 	}); back >= 0 && back < between {

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -42,6 +43,12 @@ type SweepOptions struct {
 	// one); of the others, how many plans each story is told with (zero:
 	// DefaultSweepRuns).
 	Runs int
+	// Points bounds how many points of a story a single sweep tries, spread evenly over
+	// them; zero means all.
+	Points int
+	// ShrinkBudget is how many runs may be spent on making one failure small; zero
+	// means 400.
+	ShrinkBudget int
 	// Stories has the stories; nil means those of Stories that the subject's level
 	// reaches.
 	Stories []Story
@@ -112,7 +119,7 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story Story) (s
 	}
 	var all sweep.Result
 	for n := range max(1, o.Runs) {
-		r, err := s.Singles(ctx, story.Plan(o.Seed+uint64(n)))
+		r, err := s.Singles(ctx, story.Plan(o.Seed+uint64(n)), o.Points)
 		if err != nil {
 			return all, err
 		}
@@ -152,7 +159,7 @@ func failedReason(r sweep.Result) string {
 
 // failureResult shrinks a failure and saves it.
 func failureResult(ctx context.Context, s sweep.Sweeper, subject Subject, story Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
-	small := s.Shrink(ctx, f, shrinkBudget)
+	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
 	row := 0
 	if named, err := Find([]string{f.Name}); err == nil {

@@ -81,13 +81,33 @@ func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 }
 
 // Singles plays the story without a fault, and then with every single fault at every
-// frame of that run.
-func (s Sweeper) Singles(ctx context.Context, p plan.Plan) (Result, error) {
+// frame of that run; or, where most is not zero, with that many of them, spread evenly.
+func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	frames, err := s.Frames(p)
 	if err != nil {
 		return Result{}, err
 	}
-	return s.Play(ctx, withBase(p, plan.Singles(p, frames, nil))), nil
+	points := plan.Singles(p, frames, nil)
+	if all := len(plan.Points(p, frames, nil)); most > 0 && most < all {
+		points = spread(points, all, most)
+	}
+	return s.Play(ctx, withBase(p, points)), nil
+}
+
+// spread yields most of all plans, evenly.
+func spread(plans iter.Seq[plan.Plan], all, most int) iter.Seq[plan.Plan] {
+	return func(yield func(plan.Plan) bool) {
+		index, taken := 0, 0
+		for p := range plans {
+			if index*most/all >= taken {
+				taken++
+				if !yield(p) {
+					return
+				}
+			}
+			index++
+		}
+	}
 }
 
 // Pairs plays the story without a fault, and then with every two faults, or with most
