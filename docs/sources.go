@@ -61,6 +61,7 @@ var masks = []struct {
 	pattern *regexp.Regexp
 	shown   string
 }{
+	{regexp.MustCompile(`^( {4}[> ]) +\d[\d.µmns]*s  `), "$1 …s  "},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms|s)\b|\b\d+m\d+(\.\d+)?s\b`), "…s"},
 	{regexp.MustCompile(`\bevent \d+\b`), "event …"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
