@@ -7,13 +7,14 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench client peer browser backends clean $(STEPS:%=step-%)
+.PHONY: help check test bench docs docs-accept client peer browser backends clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
 	@echo
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
-	@echo "  make step-N     serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@echo "  make step-N       serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
+	@echo "  make start-exercise-N, make exercise-N   a copy of step N to change, and what it still loses"
 
 $(STEPS:%=step-%): step-%: client
 	@PORT=$(PORT) $(GO) run ./steps $* $(SERVERS)
@@ -35,6 +36,18 @@ test: client browser backends ## vet, staticcheck and every test, with the race 
 
 bench: client peer ## the benchmarks; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+docs: client ## write anew what is generated in docs, and check the rest
+	@$(GO) run ./docs/cmd/docs
+
+docs-accept: client ## the same, and lock both languages as they are: they were looked at
+	@$(GO) run ./docs/cmd/docs -accept
+
+start-exercise-%:
+	@$(GO) run ./docs/cmd/exercise start $*
+
+exercise-%: client
+	@$(GO) run ./docs/cmd/exercise check $* $(LEVEL)
 
 client: steps/node_modules/.package-lock.json ## fetch the official browser client (npm)
 peer: scenarios/peers/node/node_modules/.package-lock.json ## fetch what the Node server needs (npm; builds SQLite)

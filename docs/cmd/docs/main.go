@@ -1,0 +1,71 @@
+// Command docs writes what is generated in the tutorial, and says what is wrong with
+// the rest: `make docs`, and with -accept `make docs-accept`.
+//
+// -measure measures what step 7 and step 7a cost, for the plots; it takes a minute.
+// -html DIR writes the pages as a code host would show them, to be looked at.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"redial/docs"
+	"redial/scenarios"
+)
+
+func main() {
+	scenarios.BecomeStep()
+	accept := flag.Bool("accept", false, "both languages were looked at: lock every section as it is")
+	html := flag.String("html", "", "write the pages as HTML into `DIR`, to look at them")
+	measure := flag.Bool("measure", false, "measure anew what step 7 and step 7a cost")
+	flag.Parse()
+	if err := run(*accept, *measure, *html); err != nil {
+		fmt.Fprintln(os.Stderr, "docs: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(accept, measure bool, html string) error {
+	root, err := docs.Root()
+	if err != nil {
+		return err
+	}
+	before, err := docs.Load(root)
+	if err != nil {
+		return err
+	}
+	if html != "" {
+		return docs.HTML(before, html)
+	}
+	if measure {
+		costs, err := docs.Measure(docs.Histories, 5)
+		if err != nil {
+			return err
+		}
+		before["docs/measured.csv"] = docs.CSV(costs)
+	}
+	sources := &docs.Sources{Root: root}
+	after, err := sources.Generate(before)
+	if err != nil {
+		return err
+	}
+	if accept {
+		after = docs.Accept(after)
+	}
+	changed, err := after.Write(root)
+	for _, name := range changed {
+		fmt.Println("wrote " + name)
+	}
+	if err != nil {
+		return err
+	}
+	problems, err := sources.Check(after)
+	for _, p := range problems {
+		fmt.Println(p)
+	}
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("%d things are wrong with the pages", len(problems))
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+// Package docs keeps the tutorial true: it writes into the pages what comes from the
+// code, and finds what no longer fits.
+//
+// Read [Load] and [Tree.Write] first (`make docs` is these two), then check.go, where
+// every check is a function from the tree to the problems in it. STYLE.md says how the
+// pages are written; the directives are in generate.go.
+//
+// A tree is plain text in memory, so that a test can break a page and see that the
+// check notices. docs knows everything else in the module, and nothing knows docs.
+package docs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Tree is the files of the tutorial by their path from the module's root, with
+// slashes: the pages, the pictures, and what the checks go by.
+type Tree map[string]string
+
+// A Problem is one thing that is wrong, and what to do about it, in a line.
+type Problem struct{ Page, What string }
+
+func (p Problem) String() string { return p.Page + ": " + p.What }
+
+func problem(page, what string, values ...any) Problem {
+	return Problem{page, fmt.Sprintf(what, values...)}
+}
+
+const (
+	lockFile     = "docs/lock.json"
+	glossaryFile = "docs/glossary.json"
+	wordsFile    = "docs/words.json"
+	pictures     = "docs/pictures"
+)
+
+// The languages, and the two pages of the module itself: its README and the Korean
+// one.
+const (
+	english, korean             = "en", "ko"
+	englishReadme, koreanReadme = "README.md", "docs/ko/README.md"
+)
+
+// Root is the module's folder: the working folder or one above it.
+func Root() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("this is not inside the module: go to its folder and try again")
+		}
+		folder = parent
+	}
+}
+
+// Load reads the tree.
+func Load(root string) (Tree, error) {
+	t := Tree{}
+	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, lockFile, glossaryFile, wordsFile, measuredFile} {
+		err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(from)), func(name string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			relative, err := filepath.Rel(root, name)
+			t[filepath.ToSlash(relative)] = string(text)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// Write makes the files under root what the tree says, and names those that it changed.
+func (t Tree) Write(root string) (changed []string, err error) {
+	before, err := Load(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range sorted(t) {
+		if before[name] == t[name] {
+			continue
+		}
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return changed, err
+		}
+		if err := os.WriteFile(file, []byte(t[name]), 0o644); err != nil {
+			return changed, err
+		}
+		changed = append(changed, name)
+	}
+	for _, name := range sorted(before) {
+		if _, kept := t[name]; !kept {
+			if err := os.Remove(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+				return changed, err
+			}
+			changed = append(changed, name)
+		}
+	}
+	return changed, nil
+}
+
+func (t Tree) copy() Tree {
+	c := Tree{}
+	for name, text := range t {
+		c[name] = text
+	}
+	return c
+}
+
+// pages lists the pages of a language, or of both for "".
+func (t Tree) pages(language string) []string {
+	var names []string
+	for _, name := range sorted(t) {
+		if path.Ext(name) == ".md" && (language == "" || languageOf(name) == language) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func languageOf(page string) string {
+	if strings.HasPrefix(page, "docs/ko/") {
+		return korean
+	}
+	return english
+}
+
+// other is the same page in the other language.
+func other(page string) string {
+	switch {
+	case page == englishReadme:
+		return koreanReadme
+	case page == koreanReadme:
+		return englishReadme
+	case languageOf(page) == korean:
+		return "docs/en/" + strings.TrimPrefix(page, "docs/ko/")
+	}
+	return "docs/ko/" + strings.TrimPrefix(page, "docs/en/")
+}
+
+func sorted[V any](m map[string]V) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,322 @@
+package docs
+
+import (
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"redial/docs/internal/markdown"
+	"redial/docs/internal/source"
+	"redial/scenarios"
+	"redial/steps/lessons"
+)
+
+func TestMain(m *testing.M) {
+	scenarios.BecomeStep()
+	os.Exit(m.Run())
+}
+
+// shared is read and run once for all tests.
+var shared = sync.OnceValues(func() (Tree, error) { return Load(everything.Root) })
+
+var everything = func() *Sources {
+	root, err := Root()
+	if err != nil {
+		panic(err)
+	}
+	return &Sources{Root: root}
+}()
+
+func tree(t *testing.T) Tree {
+	t.Helper()
+	if _, err := lessons.Bundle(); err != nil {
+		t.Skip(err)
+	}
+	loaded, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.copy()
+}
+
+func none(t *testing.T, problems []Problem, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Error(p)
+	}
+}
+
+// TestPages is every check on the pages as they are.
+func TestPages(t *testing.T) {
+	pages := tree(t)
+	for name, check := range map[string]func() ([]Problem, error){
+		"drift":     func() ([]Problem, error) { return everything.Drift(pages) },
+		"hunks":     func() ([]Problem, error) { return everything.Hunks(pages) },
+		"links":     func() ([]Problem, error) { return everything.Links(pages), nil },
+		"agreement": func() ([]Problem, error) { return Agreement(pages), nil },
+		"looked at": func() ([]Problem, error) { return LookedAt(pages) },
+		"words":     func() ([]Problem, error) { return Words(pages) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			problems, err := check()
+			none(t, problems, err)
+		})
+	}
+}
+
+// TestBytesAreMeasured measures anew what is the same on every machine.
+func TestBytesAreMeasured(t *testing.T) {
+	pages := tree(t)
+	written, err := readCosts(pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs, err := Measure([]int{10, 1000}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range costs {
+		found := false
+		for _, then := range written {
+			if then.Step == now.Step && then.History == now.History {
+				found = true
+				if then.Bytes != now.Bytes {
+					t.Errorf("step %s with %d messages sends %d bytes, and the page says %d: run go run ./docs/cmd/docs -measure", now.Step, now.History, now.Bytes, then.Bytes)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("nothing was measured for step %s with %d messages", now.Step, now.History)
+		}
+	}
+}
+
+// A control breaks the tree in one way; its check has to say so, about the page named,
+// in words that have want in them.
+type control struct {
+	name, page, want string
+	spoil            func(Tree)
+	check            func(Tree) ([]Problem, error)
+}
+
+func replace(page, before, after string) func(Tree) {
+	return func(t Tree) {
+		if !strings.Contains(t[page], before) {
+			panic(page + " has no " + before)
+		}
+		t[page] = strings.Replace(t[page], before, after, 1)
+	}
+}
+
+// withoutDirective takes a directive and what stands under it off a page.
+func withoutDirective(page, order string) func(Tree) {
+	return func(t Tree) {
+		from := strings.Index(t[page], "<!-- redial: "+order)
+		if from < 0 {
+			panic(page + " has no directive " + order)
+		}
+		const end = "<!-- /redial -->"
+		to := from + strings.Index(t[page][from:], end) + len(end)
+		t[page] = t[page][:from] + t[page][to:]
+	}
+}
+
+var (
+	drift     = func(t Tree) ([]Problem, error) { return everything.Drift(t) }
+	hunks     = func(t Tree) ([]Problem, error) { return everything.Hunks(t) }
+	links     = func(t Tree) ([]Problem, error) { return everything.Links(t), nil }
+	agreement = func(t Tree) ([]Problem, error) { return Agreement(t), nil }
+)
+
+const (
+	en5, ko5 = "docs/en/step-5.md", "docs/ko/step-5.md"
+	en7, ko7 = "docs/en/step-7.md", "docs/ko/step-7.md"
+)
+
+var controls = []control{
+	{"code differs", en7, "differs from its source", replace(en7, "defer c.order.Unlock()", "defer c.order.Unlock() // soon"), drift},
+	{"a diff differs", ko5, "differs from its source", replace(ko5, "+\t\t\t\tserver.Emit", "+\t\t\t\tclient.Emit"), drift},
+	{"a script differs", "docs/en/step-2.md", "differs from its source", replace("docs/en/step-2.md", "textContent = text", "innerHTML = text"), drift},
+	{"an output differs", en5, "differs from its source", replace(en5, "3 lost over 1 run", "4 lost over 1 run"), drift},
+	{"the first line of a step differs", en5, "differs from its source", replace(en5, "is at http://localhost:3000", "is at http://localhost:3001"), drift},
+	{"a table differs", "docs/ko/how-to-read-a-report.md", "differs from its source", replace("docs/ko/how-to-read-a-report.md", "| `no-loss` |", "| `no-losses` |"), drift},
+	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "while bob is away 2", "while bob is away 9"), drift},
+	{"a picture is gone", pictures + "/clean-drop-5.svg", "differs from its source", func(t Tree) { delete(t, pictures+"/clean-drop-5.svg") }, drift},
+	{"a picture too many", pictures + "/old.svg", "no page shows", func(t Tree) { t[pictures+"/old.svg"] = "<svg/>" }, drift},
+	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
+	{"a new function is shown nowhere", ko7, "@@ chat.go: chat.offsetOf @@", withoutDirective(ko7, "code steps/step7/chat.go chat.offsetOf"), hunks},
+	{"a hunk of a script is shown nowhere", en7, "@@ index.html @@", withoutDirective(en7, "diff 7 index.html ~typedOf"), hunks},
+	{"a hunk is shown by hand only", en5, "@@ chat.go: New @@", func(t Tree) {
+		withoutDirective(en5, "diff 5 chat.go")(t)
+		t[en5] += "\n```diff\n@@ chat.go: New @@\n+server.Emit\n```\n"
+	}, hunks},
+	{"a dead link", en5, "there is no docs/en/step-55.md", replace(en5, "](step-7.md)", "](step-55.md)"), links},
+	{"a dead anchor", en5, "no heading #the-end", replace(en5, "](step-7.md)", "](step-7.md#the-end)"), links},
+	{"a picture that is not there", ko5, "there is no docs/pictures/none.svg", replace(ko5, "../pictures/clean-drop-5.svg", "../pictures/none.svg"), links},
+	{"a picture without words", ko5, "no text", replace(ko5, "![5단계: bob의 연결이 끊긴 동안 한 말은 bob에게 닿지 않습니다]", "![]"), links},
+	{"a page in one language", en5, "has no docs/ko/step-5.md", func(t Tree) { delete(t, ko5) }, agreement},
+	{"a page in the other language", "docs/ko/extra.md", "has no docs/en/extra.md", func(t Tree) { t["docs/ko/extra.md"] = "# 더" }, agreement},
+	{"a heading in one language", ko5, "other headings", replace(ko5, "## 고치는 방법", "### 고치는 방법"), agreement},
+	{"a fence in one language", ko5, "other fences", replace(ko5, "make exercise-5\n", "make exercise-6\n"), agreement},
+	{"a picture in one language", ko5, "other pictures", withoutDirective(ko5, "picture network-switch"), agreement},
+	{"a link in one language", ko5, "other links", replace(ko5, "](step-7.md)", "](step-4.md)"), agreement},
+	{"another heading is linked", ko5, "other links", func(t Tree) {
+		replace(en5, "](step-7.md)", "](step-7.md#why)")(t)
+		replace(ko5, "](step-7.md)", "](step-7.md#목표)")(t)
+	}, agreement},
+	{"English changed", en5, "and not in " + ko5, replace(en5, "A broadcast goes", "An event goes"), LookedAt},
+	{"Korean changed", ko5, "and not in " + en5, replace(ko5, "사정이 낫습니다", "사정이 좋습니다"), LookedAt},
+	{"both changed", en5, "in both languages", func(t Tree) {
+		replace(en5, "## Exercise\n", "## Exercise\n\nNew.\n")(t)
+		replace(ko5, "## 연습 문제\n", "## 연습 문제\n\n새로.\n")(t)
+	}, LookedAt},
+	{"a new section", en5, "is new", func(t Tree) { t[en5] += "\n## More\n" }, LookedAt},
+	{"a section is gone", en5, "fewer sections", func(t Tree) { t[en5] = t[en5][:strings.Index(t[en5], "## Exercise")] }, LookedAt},
+	{"a directive changed", en5, "and not in " + ko5, replace(en5, "<!-- redial: serve 5", "<!-- redial: serve 4"), LookedAt},
+	{"a word to avoid", ko5, `says "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
+	{"a term without its English", ko5, "브로드캐스트(broadcast)", replace(ko5, "브로드캐스트(broadcast)", "브로드캐스트"), Words},
+	{"해요체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 나아요."), Words},
+	{"해라체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 낫다."), Words},
+}
+
+// TestControls shows that each check fails on what it is for, and that the same check
+// passes on the pages as they are is TestPages.
+func TestControls(t *testing.T) {
+	for _, c := range controls {
+		t.Run(c.name, func(t *testing.T) {
+			pages := tree(t)
+			c.spoil(pages)
+			problems, err := c.check(pages)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range problems {
+				if p.Page == c.page && strings.Contains(p.What, c.want) {
+					return
+				}
+			}
+			t.Errorf("nothing says %q of %s; what is said: %v", c.want, c.page, problems)
+		})
+	}
+}
+
+// TestAccept: what was looked at is not asked about again.
+func TestAccept(t *testing.T) {
+	pages := tree(t)
+	replace(ko5, "사정이 낫습니다", "사정이 좋습니다")(pages)
+	problems, err := LookedAt(Accept(pages))
+	none(t, problems, err)
+}
+
+// Directives that cannot be followed are errors, not silence.
+func TestDirectivesThatCannotBeFollowed(t *testing.T) {
+	for order, want := range map[string]string{
+		"sing":                                   "there is no directive",
+		"code steps/step7/chat.go chat.whisper":  "declares no chat.whisper",
+		"code steps/step77/chat.go New":          "no such file",
+		"script steps/step7/index.html ~whisper": "no paragraph",
+		"diff 5 index.html":                      "changes nothing",
+		"diff 5 chat.go chat.say":                "changes nothing",
+		"diff 55 chat.go":                        "there is no step 55",
+		"table whispers":                         "there is no table",
+		"picture whisper 5 alt":                  "there is no scenario",
+		"plot whispers alt":                      "plot needs",
+		"run":                                    "needs a command",
+	} {
+		page := Tree{"docs/en/step-5.md": "<!-- redial: " + order + " -->\n<!-- /redial -->\n"}
+		if _, err := everything.Generate(page); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", order, err, want)
+		}
+	}
+	for _, broken := range []string{
+		"<!-- redial: nav -->\ntext\n",
+		"<!-- redial: nav -->\n<!-- redial: nav -->\n<!-- /redial -->\n",
+	} {
+		if _, err := everything.Generate(Tree{"docs/en/step-5.md": broken}); err == nil {
+			t.Errorf("a directive without an end is followed: %q", broken)
+		}
+	}
+}
+
+// A sentence of the code that has no Korean yet stops the generator.
+func TestSentencesWithoutKorean(t *testing.T) {
+	pages := tree(t)
+	replace(wordsFile, "A page shows no message twice.", "A page shows no message thrice.")(pages)
+	if _, err := everything.Generate(pages); err == nil || !strings.Contains(err.Error(), "A page shows no message twice.") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestMask(t *testing.T) {
+	for before, after := range map[string]string{
+		"✓ clean-drop   1 run, 2 lost, 1.19s": "✓ clean-drop   1 run, 2 lost, …s",
+		"in 87ms":                             "in …s",
+		"in 1m3.2s":                           "in …s",
+		"     >    1.185s  lab    all is at rest":           "     >    …s  lab    all is at rest",
+		"    >    1.185s  lab    all is at rest":            "    > …s  lab    all is at rest",
+		"         12.1s  bob    connects":                   "      …s  bob    connects",
+		"  files      out/2026-11-25-044615/step-3/x.jsonl": "  files      out/…/step-3/x.jsonl",
+		"(event 25)":                                   "(event …)",
+		"a page connected: kYf3Jd0aQm1x-_8ZAAAB":       "a page connected: …",
+		"Step 5 is at http://localhost:41237 - Ctrl-C": "Step 5 is at http://localhost:3000 - Ctrl-C",
+		"3 lost over 1 run, seed 1, row 44":            "3 lost over 1 run, seed 1, row 44",
+	} {
+		if got := mask(before); got != after {
+			t.Errorf("%q became %q, not %q", before, got, after)
+		}
+	}
+}
+
+// TestChanges: every change between two steps is a hunk of its declaration, and what is
+// only about the step's number is none.
+func TestChanges(t *testing.T) {
+	step := func(text string) source.Step { return source.Step{Chat: []byte(text)} }
+	changes, err := source.Changes(
+		step("// Package a is a.\npackage a\n\nfunc F() { one() }\n\nfunc G() {}\n"),
+		step("// Package b is b.\npackage b\n\nfunc F() { two() }\n\n// H is new.\nfunc H() {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range changes {
+		got = append(got, h.Header()+" "+strings.ReplaceAll(h.Text, "\n", "|"))
+	}
+	want := []string{
+		"@@ chat.go: F @@ -func F() { one() }|+func F() { two() }",
+		"@@ chat.go: H @@ +// H is new.|+func H() {}",
+		"@@ chat.go: G @@ -func G() {}",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestAnchors: an anchor is what GitHub makes of a heading.
+func TestAnchors(t *testing.T) {
+	page := markdown.Parse("# What `redial` says\n## 왜 그럴까요?\n## Why\n## Why\n### 7a: a, b & c\n")
+	want := []string{"what-redial-says", "왜-그럴까요", "why", "why-1", "7a-a-b--c"}
+	for i, h := range page.Headings {
+		if h.Anchor != want[i] {
+			t.Errorf("%q: %q, not %q", h.Text, h.Anchor, want[i])
+		}
+	}
+}
+
+// TestChapters: every step that has a chapter is in the list, and every page.
+func TestChapters(t *testing.T) {
+	pages := tree(t)
+	listed := map[string]bool{"README": true}
+	for _, name := range chapters(pages) {
+		listed[name] = true
+	}
+	for _, name := range pages.pages("") {
+		if base := strings.TrimSuffix(path.Base(name), ".md"); !listed[base] {
+			t.Errorf("%s is in no reading order", name)
+		}
+	}
+}

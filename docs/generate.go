@@ -1,0 +1,242 @@
+package docs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"redial/docs/internal/markdown"
+	"redial/docs/internal/source"
+	"redial/steps/lessons"
+)
+
+// Generate writes every directive's text anew, and the pictures that the pages ask
+// for. What it returns is t when nothing has drifted. The error names the first
+// directive that could not be followed.
+//
+//	nav                                links to the other language and the neighbours
+//	code FILE NAME…                    declarations of a Go file
+//	script FILE [~TEXT…]               the script of a page, or its paragraphs with TEXT
+//	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
+//	                                   or in the hunks with ~TEXT; with neither, all
+//	run [without FROM… to TO…]         the output of the command in the directive's body
+//	serve STEP                         what a step says when it is started
+//	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
+//	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
+//	table KIND                         a table out of the code that defines it
+func (s *Sources) Generate(t Tree) (Tree, error) {
+	after := t.copy()
+	for name := range after {
+		if path.Dir(name) == pictures {
+			delete(after, name)
+		}
+	}
+	for _, name := range t.pages("") {
+		p := pageWriter{Sources: s, before: t, after: after, page: name}
+		text, err := markdown.Expand(t[name], p.write)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		after[name] = text
+	}
+	return after, nil
+}
+
+// A pageWriter follows the directives of one page.
+type pageWriter struct {
+	*Sources
+	before, after Tree
+	page          string
+}
+
+func (p pageWriter) write(d markdown.Directive) (string, error) {
+	verbs := map[string]func(markdown.Directive) (string, error){
+		"nav": p.nav, "code": p.code, "script": p.script, "diff": p.diff, "run": p.run,
+		"serve": p.serve, "picture": p.picture, "plot": p.plot, "table": p.table,
+	}
+	follow, ok := verbs[d.Verb]
+	if !ok {
+		return "", fmt.Errorf("there is no directive %q; there are %s", d.Verb, strings.Join(sorted(verbs), ", "))
+	}
+	return follow(d)
+}
+
+func fence(language, text string) string {
+	return "```" + language + "\n" + strings.TrimRight(text, "\n") + "\n```"
+}
+
+func (p pageWriter) code(d markdown.Directive) (string, error) {
+	if len(d.Arguments) < 2 {
+		return "", errors.New("code needs a file and the names of declarations")
+	}
+	code, err := os.ReadFile(p.path(d.Arguments[0]))
+	if err != nil {
+		return "", err
+	}
+	parts, err := source.Go(code)
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	for _, name := range d.Arguments[1:] {
+		i := slices.IndexFunc(parts, func(part source.Part) bool { return part.Name == name })
+		if i < 0 {
+			return "", fmt.Errorf("%s declares no %s", d.Arguments[0], name)
+		}
+		texts = append(texts, parts[i].Text)
+	}
+	return fence("go", strings.Join(texts, "\n\n")), nil
+}
+
+func (p pageWriter) script(d markdown.Directive) (string, error) {
+	if len(d.Arguments) < 1 {
+		return "", errors.New("script needs a file")
+	}
+	page, err := os.ReadFile(p.path(d.Arguments[0]))
+	if err != nil {
+		return "", err
+	}
+	script := source.Script(page)
+	if len(d.Arguments) == 1 {
+		return fence("js", script), nil
+	}
+	var texts []string
+	for _, wanted := range d.Arguments[1:] {
+		found := false
+		for _, part := range source.Paragraphs(script) {
+			if strings.Contains(part.Text, strings.TrimPrefix(wanted, "~")) {
+				texts, found = append(texts, part.Text), true
+			}
+		}
+		if !found {
+			return "", fmt.Errorf("no paragraph of the script in %s has %q", d.Arguments[0], wanted)
+		}
+	}
+	return fence("js", strings.Join(slices.Compact(texts), "\n\n")), nil
+}
+
+func (p pageWriter) diff(d markdown.Directive) (string, error) {
+	if len(d.Arguments) < 2 {
+		return "", errors.New("diff needs a step and a file")
+	}
+	hunks, err := p.changes(d.Arguments[0])
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	taken := map[string]bool{}
+	for _, h := range hunks {
+		if h.File != d.Arguments[1] {
+			continue
+		}
+		wanted := len(d.Arguments) == 2
+		for _, a := range d.Arguments[2:] {
+			text, about := strings.CutPrefix(a, "~")
+			if h.Part == a || about && strings.Contains(h.Text, text) {
+				wanted, taken[a] = true, true
+			}
+		}
+		if wanted {
+			texts = append(texts, h.Header()+"\n"+h.Text)
+		}
+	}
+	for _, a := range d.Arguments[2:] {
+		if !taken[a] {
+			return "", fmt.Errorf("step %s changes nothing in %s at %s", d.Arguments[0], d.Arguments[1], a)
+		}
+	}
+	if len(texts) == 0 {
+		return "", fmt.Errorf("step %s changes nothing in %s", d.Arguments[0], d.Arguments[1])
+	}
+	return fence("diff", strings.Join(texts, "\n")), nil
+}
+
+// before is the step that a step goes on from; "" for the first.
+func before(number string) (string, error) {
+	// 7a is another answer to what 7 answers; the step after it goes on from 7.
+	if number == "8" {
+		return "7", nil
+	}
+	for i, lesson := range lessons.All {
+		if lesson.Number == number {
+			if i == 0 {
+				return "", nil
+			}
+			return lessons.All[i-1].Number, nil
+		}
+	}
+	return "", fmt.Errorf("there is no step %s", number)
+}
+
+// changes are the hunks of a step.
+func (s *Sources) changes(number string) ([]source.Hunk, error) {
+	older, err := before(number)
+	if err != nil {
+		return nil, err
+	}
+	var steps [2]source.Step
+	for i, n := range []string{older, number} {
+		if n == "" {
+			continue
+		}
+		if steps[i].Chat, err = os.ReadFile(s.path("steps/step" + n + "/chat.go")); err != nil {
+			return nil, err
+		}
+		if steps[i].Page, err = os.ReadFile(s.path("steps/step" + n + "/index.html")); err != nil {
+			return nil, err
+		}
+	}
+	return source.Changes(steps[0], steps[1])
+}
+
+func (s *Sources) path(name string) string { return filepath.Join(s.Root, filepath.FromSlash(name)) }
+
+// chapters are the pages in reading order, without their language.
+func chapters(t Tree) []string {
+	order := []string{"index"}
+	for _, lesson := range lessons.All {
+		order = append(order, "step-"+lesson.Number)
+	}
+	order = append(order, "why-recovery-is-not-on", "how-to-read-a-report", "your-own-server", "what-we-found", "glossary")
+	return slices.DeleteFunc(order, func(name string) bool { return t["docs/en/"+name+".md"] == "" })
+}
+
+// nav links to the other language and to the pages before and after.
+func (p pageWriter) nav(markdown.Directive) (string, error) {
+	order := chapters(p.before)
+	name := strings.TrimSuffix(path.Base(p.page), ".md")
+	at := slices.Index(order, name)
+	if at < 0 {
+		return "", fmt.Errorf("%s is not among the chapters: add it to the list in generate.go", name)
+	}
+	links := []string{fmt.Sprintf("[한국어](../ko/%s.md)", name)}
+	contents := "Contents"
+	if languageOf(p.page) == korean {
+		links = []string{fmt.Sprintf("[English](../en/%s.md)", name)}
+		contents = "차례"
+	}
+	if at > 1 {
+		links = append(links, fmt.Sprintf("← [%s](%s.md)", p.title(order[at-1]), order[at-1]))
+	}
+	if at > 0 {
+		links = append(links, fmt.Sprintf("[%s](index.md)", contents))
+	}
+	if at+1 < len(order) {
+		links = append(links, fmt.Sprintf("[%s](%s.md) →", p.title(order[at+1]), order[at+1]))
+	}
+	return strings.Join(links, " · "), nil
+}
+
+// title is the first heading of a page in this page's language.
+func (p pageWriter) title(chapter string) string {
+	for _, line := range strings.Split(p.before["docs/"+languageOf(p.page)+"/"+chapter+".md"], "\n") {
+		if title, ok := strings.CutPrefix(line, "# "); ok {
+			return title
+		}
+	}
+	return chapter
+}

@@ -1,0 +1,236 @@
+// Package markdown reads a page: its sections, links, pictures and fences, and the
+// directives under which generated text stands.
+//
+// Read [Parse] for what there is on a page, and [Expand] for how generated text gets
+// into it. A directive is an HTML comment, which a code host does not show:
+//
+//	<!-- redial: code steps/step7/chat.go chat.say -->
+//	…whatever stands here is written anew…
+//	<!-- /redial -->
+//
+// The parsing is github.com/yuin/goldmark's, which reads what GitHub reads. markdown
+// does not know what is written under a directive.
+package markdown
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
+)
+
+// A Page is what stands on a page, in its order.
+type Page struct {
+	Headings []Heading
+	// Sections are the texts from each heading to the next; the first is what stands
+	// above all headings.
+	Sections []string
+	Links    []string
+	Pictures []Picture
+	Fences   []Fence
+	// Prose is what a person wrote, paragraph by paragraph: no headings, no code, and
+	// nothing that was generated.
+	Prose []string
+}
+
+// A Heading is a title; its anchor is what a code host makes of it.
+type Heading struct {
+	Level        int
+	Text, Anchor string
+}
+
+// A Picture is an image.
+type Picture struct{ Address, Alt string }
+
+// A Fence is a block of code. Generated tells that it stands under a directive.
+type Fence struct {
+	Language, Text string
+	Generated      bool
+}
+
+var reader = goldmark.New(goldmark.WithExtensions(extension.GFM))
+
+// HTML is the page as a code host would show it, for looking at it.
+func HTML(page string) string {
+	var out bytes.Buffer
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte(page), &out); err != nil {
+		panic(err) // a bytes.Buffer never fails
+	}
+	return out.String()
+}
+
+// Parse reads a page.
+func Parse(page string) Page {
+	code := []byte(page)
+	generated := generatedRanges(page)
+	inside := func(at int) bool {
+		for _, r := range generated {
+			if at >= r[0] && at < r[1] {
+				return true
+			}
+		}
+		return false
+	}
+	var p Page
+	used := map[string]int{}
+	begins := []int{0}
+	root := reader.Parser().Parse(text.NewReader(code))
+	// Walk's error is only ever the walker's own.
+	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			title := plain(n, code)
+			begins = append(begins, lineStart(page, n.Lines().At(0).Start))
+			p.Headings = append(p.Headings, Heading{n.Level, title, anchor(title, used)})
+		case *ast.Link:
+			p.Links = append(p.Links, string(n.Destination))
+		case *ast.AutoLink:
+			p.Links = append(p.Links, string(n.URL(code)))
+		case *ast.Image:
+			p.Pictures = append(p.Pictures, Picture{string(n.Destination), plain(n, code)})
+		case *ast.FencedCodeBlock:
+			var lines strings.Builder
+			at := 0
+			for i := range n.Lines().Len() {
+				line := n.Lines().At(i)
+				at = line.Start
+				lines.Write(line.Value(code))
+			}
+			p.Fences = append(p.Fences, Fence{string(n.Language(code)), lines.String(), inside(at)})
+		case *ast.Paragraph, *ast.TextBlock:
+			if n.Lines().Len() > 0 && !inside(n.Lines().At(0).Start) {
+				p.Prose = append(p.Prose, plain(n, code))
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	for i, from := range begins {
+		to := len(page)
+		if i+1 < len(begins) {
+			to = begins[i+1]
+		}
+		p.Sections = append(p.Sections, page[from:to])
+	}
+	return p
+}
+
+func lineStart(page string, at int) int { return strings.LastIndex(page[:at], "\n") + 1 }
+
+// plain is the text of a node without its markup, and without code.
+func plain(n ast.Node, source []byte) string {
+	var out strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			out.Write(n.Value(source))
+			if n.SoftLineBreak() {
+				out.WriteByte(' ')
+			}
+		case *ast.CodeSpan:
+			if _, heading := headingOf(n); !heading {
+				out.WriteString(" ` ")
+				return ast.WalkSkipChildren, nil
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return out.String()
+}
+
+func headingOf(n ast.Node) (*ast.Heading, bool) {
+	for ; n != nil; n = n.Parent() {
+		if h, ok := n.(*ast.Heading); ok {
+			return h, true
+		}
+	}
+	return nil, false
+}
+
+// anchor is what GitHub makes of a title: small letters, no punctuation, dashes for
+// spaces, and a number for one that was there before.
+func anchor(title string, used map[string]int) string {
+	var out strings.Builder
+	for _, r := range strings.ToLower(title) {
+		switch {
+		case r == ' ':
+			out.WriteByte('-')
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			out.WriteRune(r)
+		}
+	}
+	name := out.String()
+	n := used[name]
+	used[name]++
+	if n > 0 {
+		return fmt.Sprintf("%s-%d", name, n)
+	}
+	return name
+}
+
+// A Directive is an order to write something.
+type Directive struct {
+	// Verb says what is written; Arguments are the rest of its line, at spaces except
+	// between quotation marks; Body the further lines of the comment.
+	Verb      string
+	Arguments []string
+	Body      string
+}
+
+var block = regexp.MustCompile(`(?ms)^<!-- redial: (.*?)-->\n(.*?)^<!-- /redial -->$`)
+var opening = regexp.MustCompile(`(?m)^<!-- redial:`)
+var word = regexp.MustCompile(`"[^"]*"|\S+`)
+
+func generatedRanges(page string) [][]int { return block.FindAllStringIndex(page, -1) }
+
+// Expand writes every directive's text anew, and leaves the rest as it is.
+func Expand(page string, write func(Directive) (string, error)) (string, error) {
+	if open, whole := len(opening.FindAllString(page, -1)), len(generatedRanges(page)); open != whole {
+		return page, fmt.Errorf("%d directives begin, and %d of them have their <!-- /redial --> on a line of its own", open, whole)
+	}
+	var failed error
+	out := block.ReplaceAllStringFunc(page, func(found string) string {
+		order := block.FindStringSubmatch(found)[1]
+		if strings.Contains(strings.TrimPrefix(found, "<!-- redial:"), "\n<!-- redial:") {
+			failed = fmt.Errorf("the directive %q has no <!-- /redial -->", strings.TrimSpace(order))
+			return found
+		}
+		text, err := write(parseDirective(order))
+		if err != nil {
+			if failed == nil {
+				failed = fmt.Errorf("%s: %w", strings.TrimSpace(order), err)
+			}
+			return found
+		}
+		return "<!-- redial: " + order + "-->\n" + strings.TrimRight(text, "\n") + "\n<!-- /redial -->"
+	})
+	return out, failed
+}
+
+func parseDirective(order string) Directive {
+	first, body, _ := strings.Cut(order, "\n")
+	var words []string
+	for _, w := range word.FindAllString(first, -1) {
+		words = append(words, strings.Trim(w, `"`))
+	}
+	d := Directive{Body: strings.TrimSpace(body)}
+	if len(words) > 0 {
+		d.Verb, d.Arguments = words[0], words[1:]
+	}
+	return d
+}
+
+// Written is the page without what was generated: what its author answers for. The
+// directives stay.
+func Written(page string) string { return block.ReplaceAllString(page, "<!-- redial: $1-->") }

@@ -1,0 +1,461 @@
+// Package picture draws for the pages: a run as a sequence diagram, and measurements
+// as a plot.
+//
+// Read [Sequence] first. Both are SVG files with a light and a dark set of colours in
+// one file. Words in them are names, messages and terms of the protocol, so that one
+// picture serves pages in every language.
+//
+// A drawing of package report's shows a whole run, for who looks for a fault; a
+// picture here tells one story from top to bottom and fits a telephone. picture knows
+// histories and verdicts, and nothing of labs or pages.
+package picture
+
+import (
+	_ "embed"
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+//go:embed picture.css
+var style string
+
+// Measures, in pixels.
+const (
+	lane     = 176.0 // from one lifeline to the next
+	gutter   = 62.0  // for the times
+	margin   = 84.0  // right of the last lifeline
+	rowHigh  = 27.0
+	headHigh = 34.0
+)
+
+// What is drawn at most: a picture tells of a kind of fault, and does not list them.
+const (
+	wrongDrawn = 5
+	lostDrawn  = 4
+)
+
+// Sequence draws the history. What the lab says by itself at a barrier is left out, and
+// of many messages in a row only the first, the last and the ones that went wrong are
+// drawn. name is for those who do not see the picture.
+func Sequence(name string, events []history.Event, findings []check.Finding) string {
+	d := &diagram{events: events, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]bool{}, seen: map[string]bool{}}
+	for _, e := range events {
+		if e.Kind == history.Shown || e.Kind == history.Stored {
+			d.seen[e.Message] = true
+		}
+	}
+	for _, f := range findings {
+		switch f.Anomaly {
+		case check.Lost:
+			d.missing[f.Client+"\x00"+f.Message] = true
+		case check.Duplicated, check.Reordered, check.Phantom:
+			if f.Event >= 0 && len(d.wrong) < wrongDrawn {
+				d.wrong[f.Event] = true
+			}
+		}
+	}
+	d.arrange()
+	d.rows()
+	return d.svg(name)
+}
+
+type diagram struct {
+	events []history.Event
+	// lanes has the place of each client, and of the server under "".
+	lanes map[string]int
+	names []string
+	// missing are the messages that a client should have shown, wrong the events that
+	// should not have been.
+	missing map[string]bool
+	wrong   map[int]bool
+
+	y     float64
+	body  strings.Builder
+	under strings.Builder // what lies below the lines
+
+	up, connected map[string]float64 // since when
+	fault         map[string]float64
+	faultName     map[string]string
+	// seen are the messages that anybody has shown or stored.
+	seen map[string]bool
+}
+
+// arrange gives the lanes: the first client, the server, the other clients.
+func (d *diagram) arrange() {
+	var clients []string
+	for _, e := range d.events {
+		if e.Client != "" && e.Client != plan.Reader && !contains(clients, e.Client) {
+			clients = append(clients, e.Client)
+		}
+	}
+	for i, c := range clients {
+		if i == 1 || len(clients) == 1 && i == 0 {
+			break
+		}
+		d.names = append(d.names, c)
+	}
+	d.names = append(d.names, "")
+	for _, c := range clients {
+		if !contains(d.names, c) {
+			d.names = append(d.names, c)
+		}
+	}
+	for i, c := range d.names {
+		d.lanes[c] = i
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, known := range list {
+		if known == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *diagram) x(client string) float64 {
+	return gutter + 38 + float64(d.lanes[client])*lane
+}
+
+// beside is a place on the network between a client and the server.
+func (d *diagram) beside(client string) float64 { return (d.x(client) + d.x("")) / 2 }
+
+// rows draws the events, from top to bottom.
+func (d *diagram) rows() {
+	d.up, d.connected = map[string]float64{}, map[string]float64{}
+	d.fault, d.faultName = map[string]float64{}, map[string]string{}
+	d.y = headHigh + 8
+	drawn := d.chosen()
+	for i := 0; i < len(d.events); i++ {
+		e := d.events[i]
+		if e.Client == plan.Reader || !drawn[i] {
+			continue
+		}
+		switch e.Kind {
+		case history.ServerStarted:
+			d.row(e)
+			d.up[""] = d.y
+			d.label(d.x("")+9, d.y+4, "quiet", "start", "start")
+		case history.ServerStopped:
+			d.row(e)
+			d.endServer()
+			d.cross(d.x(""), d.y, "stop")
+			d.label(d.x("")+11, d.y+4, "quiet", "start", stopped(e.Detail))
+		case history.Opened:
+			if e.View > 1 {
+				d.row(e)
+				d.label(d.x(e.Client)+9, d.y+4, "quiet", "start", fmt.Sprintf("view %d", e.View))
+			}
+		case history.Connected:
+			d.row(e)
+			text := "connect"
+			if e.Recovered {
+				text = "connect, recovered"
+			}
+			d.connected[e.Client] = d.y
+			d.arrow("quiet-line", d.x(e.Client), d.x(""), d.y)
+			d.over(e.Client, d.y, "quiet", text)
+		case history.Disconnected:
+			d.row(e)
+			d.endConnection(e.Client)
+			d.cross(d.x(e.Client), d.y, "stop")
+			d.over(e.Client, d.y+8, "quiet", clip(e.Detail, 24))
+		case history.FaultFired:
+			if e.FaultKind == plan.Heal {
+				continue
+			}
+			d.row(e)
+			d.strike(e)
+		case history.FaultHealed:
+			d.row(e)
+			d.heal(e.Client)
+			d.label(d.beside(e.Client), d.y+4, "fault-text", "middle", "heal")
+		case history.Sent:
+			d.row(e)
+			d.say(e)
+		case history.Shown:
+			i = d.show(i, drawn)
+		}
+	}
+	d.y += rowHigh * 0.9
+	d.lost()
+	d.y += rowHigh * 0.4
+	for _, c := range d.names {
+		d.endConnection(c)
+		d.heal(c)
+	}
+	d.endServer()
+}
+
+// chosen leaves out barriers, acknowledgements and the middle of a burst.
+func (d *diagram) chosen() map[int]bool {
+	drawn := map[int]bool{}
+	spoken := map[string]int{}
+	last := map[string]int{}
+	for _, e := range d.events {
+		if e.Kind == history.Sent {
+			last[stem(e)]++
+		}
+	}
+	in := map[string]bool{}
+	for i, e := range d.events {
+		if strings.Contains(e.Message, " settles ") || strings.HasPrefix(e.Message, plan.Reader+" ") {
+			continue
+		}
+		if e.Kind == history.Sent {
+			spoken[stem(e)]++
+			n := spoken[stem(e)]
+			in[e.Message] = n <= 3 || n == last[stem(e)]
+		}
+		switch e.Kind {
+		case history.Sent, history.Shown:
+			drawn[i] = in[e.Message] || d.wrong[i]
+		default:
+			drawn[i] = true
+		}
+	}
+	return drawn
+}
+
+// stem is a message without its number.
+func stem(e history.Event) string { return e.Client + strings.TrimRight(e.Message, "0123456789") }
+
+func (d *diagram) row(e history.Event) {
+	d.y += rowHigh
+	d.label(gutter-8, d.y+4, "time", "end", clock(time.Duration(e.At)))
+}
+
+func clock(at time.Duration) string {
+	if at < 10*time.Second {
+		return fmt.Sprintf("%.3f s", at.Seconds())
+	}
+	return fmt.Sprintf("%.1f s", at.Seconds())
+}
+
+func stopped(how string) string {
+	switch how {
+	case "killed":
+		return "SIGKILL"
+	case "stopped":
+		return "SIGTERM"
+	}
+	return how
+}
+
+// say draws a message on its way to the server; on a dead connection, or none, it does
+// not get there now.
+func (d *diagram) say(e history.Event) {
+	from, to := d.x(e.Client), d.x("")
+	class, text := "message", "text"
+	gone := d.goneForGood(e)
+	if gone {
+		class, text = "message bad", "bad-text"
+	}
+	if _, broken := d.fault[e.Client]; broken || gone {
+		to = d.beside(e.Client)
+		class += " waiting"
+	}
+	d.arrow(class, from, to, d.y)
+	d.between(from, d.x(""), d.y-5, text, quoted(e.Message))
+	if gone {
+		d.cross(to, d.y, "bad-cross")
+	}
+}
+
+// goneForGood tells that a message should have been shown and nobody ever saw it: it
+// was lost on its way up.
+func (d *diagram) goneForGood(sent history.Event) bool {
+	wanted := false
+	for key := range d.missing {
+		wanted = wanted || strings.HasSuffix(key, "\x00"+sent.Message)
+	}
+	return wanted && !d.seen[sent.Message]
+}
+
+// show draws a message at the pages that show it, those next to each other in one row.
+func (d *diagram) show(i int, drawn map[int]bool) int {
+	first := d.events[i]
+	d.row(first)
+	seen := map[string]bool{}
+	for ; i < len(d.events); i++ {
+		e := d.events[i]
+		if e.Kind == history.Acknowledged || !drawn[i] {
+			continue
+		}
+		if e.Kind != history.Shown || e.Message != first.Message || seen[e.Client] {
+			break
+		}
+		seen[e.Client] = true
+		class, text := "message", "text"
+		if d.wrong[i] {
+			class, text = "message bad", "bad-text"
+		}
+		words := quoted(e.Message)
+		if e.Offset != 0 {
+			words = fmt.Sprintf("%s, %d", words, e.Offset)
+		}
+		d.arrow(class, d.x(""), d.x(e.Client), d.y)
+		d.between(d.x(""), d.x(e.Client), d.y-5, text, words)
+		if d.wrong[i] {
+			d.cross(d.x(e.Client), d.y, "bad-cross")
+		}
+	}
+	return i - 1
+}
+
+// lost names, at the end of a client's line, what it never showed.
+func (d *diagram) lost() {
+	for _, client := range d.names {
+		var texts []string
+		for _, e := range d.events {
+			if e.Kind == history.Sent && d.missing[client+"\x00"+e.Message] && !d.goneForGood(e) {
+				texts = append(texts, e.Message)
+			}
+		}
+		for n, text := range texts {
+			if n == lostDrawn && len(texts) > lostDrawn+1 {
+				d.y += rowHigh * 0.6
+				d.between(d.x(""), d.x(client), d.y, "bad-text", fmt.Sprintf("… %d more", len(texts)-n))
+				break
+			}
+			d.y += rowHigh
+			to := d.x(client)
+			d.arrow("message bad waiting", d.x(""), d.beside(client), d.y)
+			d.between(d.x(""), to, d.y-5, "bad-text", quoted(text))
+			d.cross(d.beside(client), d.y, "bad-cross")
+		}
+	}
+}
+
+func (d *diagram) strike(e history.Event) {
+	if e.Client == "" {
+		d.label(d.x("")+11, d.y+4, "fault-text", "start", string(e.FaultKind))
+		return
+	}
+	x := d.beside(e.Client)
+	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-26, d.y-9)
+	d.label(x+3, d.y+4, "fault-text", "middle", string(e.FaultKind))
+	switch e.FaultKind {
+	case plan.Outage, plan.Silence, plan.Delay, plan.Limit:
+		d.heal(e.Client)
+		d.fault[e.Client] = d.y
+		d.faultName[e.Client] = string(e.FaultKind)
+	}
+}
+
+func (d *diagram) heal(client string) {
+	from, ok := d.fault[client]
+	if !ok {
+		return
+	}
+	delete(d.fault, client)
+	x := d.beside(client)
+	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-lane*0.36, from+9, lane*0.72, max(4, d.y-from-18))
+}
+
+func (d *diagram) endConnection(client string) {
+	from, ok := d.connected[client]
+	if !ok {
+		return
+	}
+	delete(d.connected, client)
+	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
+}
+
+func (d *diagram) endServer() {
+	from, ok := d.up[""]
+	if !ok {
+		return
+	}
+	delete(d.up, "")
+	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x("")-4.5, from, d.y-from)
+}
+
+func (d *diagram) arrow(class string, from, to, y float64) {
+	tip := 5.0
+	if to > from {
+		tip = -5
+	}
+	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fH%.1fm%.1f -3.5L%.1f %.1fl%.1f 3.5"/>`+"\n", class, from, y, to, tip, to, y, tip)
+}
+
+func (d *diagram) cross(x, y float64, class string) {
+	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
+}
+
+// over writes above a client's line to the server.
+func (d *diagram) over(client string, y float64, class, text string) {
+	d.between(d.x(client), d.x(""), y-5, class, text)
+}
+
+func (d *diagram) between(a, b, y float64, class, text string) {
+	from, to := min(a, b), max(a, b)
+	if to-from > lane { // over another lane: beside the far end
+		if b > a {
+			from = to - lane
+		} else {
+			to = from + lane
+		}
+	}
+	d.label((from+to)/2, y, class, "middle", text)
+}
+
+func (d *diagram) label(x, y float64, class, anchor, text string) {
+	fmt.Fprintf(&d.body, `<text class="%s" text-anchor="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, anchor, x, y, escaped(text))
+}
+
+func (d *diagram) svg(name string) string {
+	width := gutter + 38 + float64(len(d.names)-1)*lane + margin
+	height := d.y + 22
+	var out strings.Builder
+	begin(&out, name, width, height)
+	for i, c := range d.names {
+		x := gutter + 38 + float64(i)*lane
+		title := c
+		if c == "" {
+			title = "server"
+		}
+		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, height-12)
+		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="76" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-38, x, escaped(title))
+	}
+	out.WriteString(d.under.String())
+	out.WriteString(d.body.String())
+	out.WriteString("</svg>\n")
+	return out.String()
+}
+
+func begin(out *strings.Builder, name string, width, height float64) {
+	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n<style>\n%s</style>\n", width, height, width, height, escaped(name), style)
+	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
+}
+
+// quoted shortens a message in its middle, so that a number at its end stays.
+func quoted(message string) string {
+	const longest, end = 25, 4
+	runes := []rune(message)
+	if len(runes) > longest {
+		message = string(runes[:longest-end-1]) + "…" + string(runes[len(runes)-end:])
+	}
+	return `"` + message + `"`
+}
+
+func clip(text string, longest int) string {
+	runes := []rune(text)
+	if len(runes) <= longest {
+		return text
+	}
+	return string(runes[:longest-1]) + "…"
+}
+
+func escaped(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // a strings.Builder never fails
+	return b.String()
+}

@@ -1,0 +1,229 @@
+// Package source takes out of the steps what the pages show of them: declarations of
+// a chat.go, parts of the script of an index.html, and what changes from one step to
+// the next.
+//
+// Read [Go] and [Script], then [Changes]. A change is found a declaration at a time,
+// because that is how a reader of a lesson thinks: not of line 40, but of New.
+//
+// The parsing is go/ast's, the comparing is github.com/rogpeppe/go-internal/diff's
+// (the Go project's own anchored diff, kept up as a package). source knows no page and
+// no Markdown.
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// A Part is a piece of a source file that has a name.
+type Part struct {
+	// Name is a declaration's: "New", "chat", "chat.say", "import". A part of a page
+	// has none.
+	Name string
+	Text string
+}
+
+// Go lists the declarations of a Go file in their order, each with its comment. The
+// package clause, and the comment above it, are no part.
+func Go(code []byte) ([]Part, error) {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "", code, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	var parts []Part
+	for _, d := range file.Decls {
+		from, to := d.Pos(), d.End()
+		if comment := commentOf(d); comment != nil {
+			from = comment.Pos()
+		}
+		parts = append(parts, Part{nameOf(d), string(code[files.Position(from).Offset:files.Position(to).Offset])})
+	}
+	return parts, nil
+}
+
+func commentOf(d ast.Decl) *ast.CommentGroup {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Doc
+	case *ast.GenDecl:
+		return d.Doc
+	}
+	return nil
+}
+
+func nameOf(d ast.Decl) string {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			return d.Name.Name
+		}
+		receiver := d.Recv.List[0].Type
+		if pointer, ok := receiver.(*ast.StarExpr); ok {
+			receiver = pointer.X
+		}
+		return fmt.Sprintf("%s.%s", receiver, d.Name.Name)
+	case *ast.GenDecl:
+		if d.Tok == token.IMPORT {
+			return "import"
+		}
+		switch spec := d.Specs[0].(type) {
+		case *ast.TypeSpec:
+			return spec.Name.Name
+		case *ast.ValueSpec:
+			return spec.Names[0].Name
+		}
+	}
+	return ""
+}
+
+// Script is the script of a page, without its indentation; "" when it has none of its
+// own.
+func Script(page []byte) string {
+	_, rest, found := strings.Cut(string(page), "<script>\n")
+	if !found {
+		return ""
+	}
+	script, _, _ := strings.Cut(rest, "    </script>")
+	var lines []string
+	for _, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
+		lines = append(lines, strings.TrimPrefix(line, "      "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Paragraphs are the parts of a script, which an empty line divides.
+func Paragraphs(script string) []Part {
+	var parts []Part
+	for _, text := range strings.Split(script, "\n\n") {
+		if text = strings.Trim(text, "\n"); text != "" {
+			parts = append(parts, Part{Text: text})
+		}
+	}
+	return parts
+}
+
+// A Hunk is one stretch of what changed.
+type Hunk struct {
+	// File is "chat.go" or "index.html", Part the declaration's name.
+	File, Part string
+	// Text is the hunk as a unified diff has it, without its header.
+	Text string
+}
+
+// Header names the hunk in a diff.
+func (h Hunk) Header() string {
+	if h.Part == "" {
+		return "@@ " + h.File + " @@"
+	}
+	return "@@ " + h.File + ": " + h.Part + " @@"
+}
+
+// Added is the hunk's text as code, when the hunk does nothing but add it.
+func (h Hunk) Added() (string, bool) {
+	var lines []string
+	for _, line := range strings.Split(h.Text, "\n") {
+		if strings.HasPrefix(line, "-") {
+			return "", false
+		}
+		if strings.HasPrefix(line, "+") {
+			lines = append(lines, line[1:])
+		}
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n"), true
+}
+
+// Step is what a step consists of.
+type Step struct{ Chat, Page []byte }
+
+// Changes lists what is different in after, in the order in which after has it; what
+// is gone comes last. before may be empty, for the first step. What is only about a
+// step's number (package clauses, titles) is left out.
+func Changes(before, after Step) ([]Hunk, error) {
+	older, err := goOrNothing(before.Chat)
+	if err != nil {
+		return nil, err
+	}
+	newer, err := goOrNothing(after.Chat)
+	if err != nil {
+		return nil, err
+	}
+	var hunks []Hunk
+	for _, part := range newer {
+		hunks = append(hunks, compare("chat.go", part.Name, textOf(older, part.Name), part.Text)...)
+	}
+	for _, part := range older {
+		if textOf(newer, part.Name) == "" {
+			hunks = append(hunks, compare("chat.go", part.Name, part.Text, "")...)
+		}
+	}
+	return append(hunks, compare("index.html", "", Script(before.Page), Script(after.Page))...), nil
+}
+
+func goOrNothing(code []byte) ([]Part, error) {
+	if len(code) == 0 {
+		return nil, nil
+	}
+	return Go(code)
+}
+
+func textOf(parts []Part, name string) string {
+	i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return ""
+	}
+	return parts[i].Text
+}
+
+// compare gives the hunks of one part.
+func compare(file, part, before, after string) []Hunk {
+	ended := func(text string) []byte {
+		if text == "" {
+			return nil
+		}
+		return []byte(text + "\n")
+	}
+	text := string(diff.Diff("a", ended(before), "b", ended(after)))
+	var hunks []Hunk
+	var lines []string
+	flush := func() {
+		if len(lines) > 0 {
+			hunks = append(hunks, Hunk{file, part, strings.Join(lines, "\n")})
+			lines = nil
+		}
+	}
+	for i, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		switch {
+		case i < 3: // diff a b, --- a, +++ b
+		case strings.HasPrefix(line, "@@ "):
+			flush()
+		default:
+			lines = append(lines, strings.TrimRight(line, " "))
+		}
+	}
+	flush()
+	return hunks
+}
+
+// Contains tells whether the block of code has the lines of text, one after the other
+// and whatever their indentation is.
+func Contains(block, text string) bool {
+	return bytes.Contains(flat(block), flat(text))
+}
+
+func flat(text string) []byte {
+	out := []byte("\n")
+	for _, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(append(out, line...), '\n')
+		}
+	}
+	return out
+}

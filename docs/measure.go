@@ -1,0 +1,231 @@
+package docs
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+	_ "github.com/mattn/go-sqlite3"
+
+	"redial/docs/internal/markdown"
+	"redial/docs/internal/picture"
+	"redial/steps/lessons"
+)
+
+// measuredFile holds what [Measure] found, for the plot: times cannot be had twice.
+const measuredFile = "docs/measured.csv"
+
+// Histories are the lengths of the log, in messages, that are measured.
+var Histories = []int{10, 100, 1000, 10_000, 100_000}
+
+// missed is how many of the messages the page has not shown when it comes back.
+const missed = 3
+
+// A Cost is what one page costs that comes back to a server with a long history, and
+// has missed three messages.
+type Cost struct {
+	Step    string
+	History int
+	// Bytes are those that the server sends until the page has all; Took is the time.
+	Bytes int
+	Took  time.Duration
+}
+
+// Measure lets a page come back to step 7, which sends the missing pieces, and to step
+// 7a, which sends the whole state. Took is the median of runs.
+func Measure(histories []int, runs int) ([]Cost, error) {
+	var costs []Cost
+	for _, number := range []string{"7", "7a"} {
+		for _, history := range histories {
+			cost, err := measure(number, history, runs)
+			if err != nil {
+				return nil, fmt.Errorf("step %s with %d messages: %w", number, history, err)
+			}
+			costs = append(costs, cost)
+		}
+	}
+	return costs, nil
+}
+
+func measure(number string, history, runs int) (cost Cost, err error) {
+	folder, err := os.MkdirTemp("", "redial-docs-")
+	if err != nil {
+		return cost, err
+	}
+	defer os.RemoveAll(folder)
+	lesson, err := lessons.Find(number)
+	if err != nil {
+		return cost, err
+	}
+	handler, closer, err := lesson.New(lessons.Settings{DataDir: folder})
+	if err != nil {
+		return cost, err
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	defer func() { _ = closer.Close() }() // nothing is stored any more
+	if err := fill(filepath.Join(folder, "chat.db"), history); err != nil {
+		return cost, err
+	}
+	var took []time.Duration
+	for range runs {
+		began := time.Now()
+		bytes, err := comeBack("ws"+strings.TrimPrefix(server.URL, "http"), history)
+		if err != nil {
+			return cost, err
+		}
+		took = append(took, time.Since(began))
+		cost = Cost{Step: number, History: history, Bytes: bytes}
+	}
+	slices.Sort(took)
+	cost.Took = took[len(took)/2]
+	return cost, nil
+}
+
+func text(n int) string { return fmt.Sprintf("message %d of a long conversation", n) }
+
+func fill(file string, history int) (err error) {
+	db, err := sql.Open("sqlite3", file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	for n := 1; n <= history; n++ {
+		if _, err := tx.Exec("INSERT INTO messages (content) VALUES (?)", text(n)); err != nil {
+			_ = tx.Rollback()
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// comeBack connects as a page that lacks the last messages, and counts the bytes of
+// the packets until it has the last one.
+func comeBack(address string, history int) (bytes int, err error) {
+	connection, _, err := websocket.DefaultDialer.Dial(address+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer connection.Close()
+	for {
+		if err := connection.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			return bytes, err
+		}
+		_, packet, err := connection.ReadMessage()
+		if err != nil {
+			return bytes, err
+		}
+		switch said := string(packet); {
+		case strings.HasPrefix(said, "0"):
+			offer := fmt.Sprintf(`40{"serverOffset":%d}`, history-missed)
+			if err := connection.WriteMessage(websocket.TextMessage, []byte(offer)); err != nil {
+				return bytes, err
+			}
+		case strings.HasPrefix(said, "42"):
+			bytes += len(packet)
+			if strings.Contains(said, `"`+text(history)+`"`) {
+				return bytes, nil
+			}
+		}
+	}
+}
+
+// CSV writes costs so that [readCosts] reads them.
+func CSV(costs []Cost) string {
+	var out strings.Builder
+	out.WriteString("step,history,bytes,microseconds\n")
+	for _, c := range costs {
+		fmt.Fprintf(&out, "%s,%d,%d,%d\n", c.Step, c.History, c.Bytes, c.Took.Microseconds())
+	}
+	return out.String()
+}
+
+func readCosts(t Tree) ([]Cost, error) {
+	var costs []Cost
+	for _, line := range strings.Split(strings.TrimSpace(t[measuredFile]), "\n")[1:] {
+		fields := strings.Split(line, ",")
+		if len(fields) != 4 {
+			return nil, fmt.Errorf("%s: not a line of four: %q", measuredFile, line)
+		}
+		var numbers [3]int
+		for i := range numbers {
+			n, err := strconv.Atoi(fields[i+1])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", measuredFile, err)
+			}
+			numbers[i] = n
+		}
+		costs = append(costs, Cost{fields[0], numbers[0], numbers[1], time.Duration(numbers[2]) * time.Microsecond})
+	}
+	return costs, nil
+}
+
+// plot draws the costs: what "bytes" or "time" grow to with the history.
+func (p pageWriter) plot(d markdown.Directive) (string, error) {
+	if len(d.Arguments) != 2 || d.Arguments[0] != "bytes" && d.Arguments[0] != "time" {
+		return "", fmt.Errorf(`plot needs "bytes" or "time", and what it shows`)
+	}
+	costs, err := readCosts(p.before)
+	if err != nil {
+		return "", err
+	}
+	plot := picture.Plot{Name: d.Arguments[1], Across: "messages in the log", Unit: "bytes"}
+	if d.Arguments[0] == "time" {
+		plot.Unit = "ms"
+	}
+	for _, number := range []string{"7", "7a"} {
+		line := picture.Line{Name: "step " + number}
+		for _, c := range costs {
+			if c.Step != number {
+				continue
+			}
+			y := float64(c.Bytes)
+			if plot.Unit == "ms" {
+				y = float64(c.Took.Microseconds()) / 1000
+			}
+			line.Points = append(line.Points, [2]float64{float64(c.History), y})
+		}
+		plot.Lines = append(plot.Lines, line)
+	}
+	name := pictures + "/cost-" + d.Arguments[0] + ".svg"
+	// The name that the file carries is English on every page, since the file is one.
+	plot.Name = "cost: " + d.Arguments[0]
+	p.after[name] = plot.SVG()
+	return p.image(name, d.Arguments[1]), nil
+}
+
+// costTable is the same in figures.
+func (p pageWriter) costTable() (string, error) {
+	costs, err := readCosts(p.before)
+	if err != nil {
+		return "", err
+	}
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{w.say("Messages in the log"), w.say("step 7"), w.say("step 7a")}}
+	for _, history := range Histories {
+		row := []string{strconv.Itoa(history)}
+		for _, number := range []string{"7", "7a"} {
+			for _, c := range costs {
+				if c.Step == number && c.History == history {
+					row = append(row, fmt.Sprintf("%d B, %.1f ms", c.Bytes, float64(c.Took.Microseconds())/1000))
+				}
+			}
+		}
+		rows = append(rows, row)
+	}
+	return w.rows(rows)
+}

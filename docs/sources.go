@@ -1,0 +1,263 @@
+package docs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"redial/docs/internal/markdown"
+	"redial/docs/internal/picture"
+	"redial/harness/check"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios"
+)
+
+// Sources are where generated text comes from. What was run once is not run again, so
+// both languages show one run.
+type Sources struct {
+	Root string
+
+	mu   sync.Mutex
+	done map[string]result
+}
+
+type result struct {
+	text string
+	err  error
+}
+
+// commandBound is how long a command on a page may take.
+const commandBound = 3 * time.Minute
+
+// once gives what make gave the first time for this key.
+func (s *Sources) once(key string, make func() (string, error)) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		s.done = map[string]result{}
+	}
+	r, ok := s.done[key]
+	if !ok {
+		r.text, r.err = make()
+		s.done[key] = r
+	}
+	return r.text, r.err
+}
+
+// masks is the rule by which what differs from run to run is shown, as STYLE.md says.
+var masks = []struct {
+	pattern *regexp.Regexp
+	shown   string
+}{
+	{regexp.MustCompile(`^( {4}[> ]) +\d[\d.µmns]*s  `), "$1 …s  "},
+	{regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms|s)\b|\b\d+m\d+(\.\d+)?s\b`), "…s"},
+	{regexp.MustCompile(`\bevent \d+\b`), "event …"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
+	{regexp.MustCompile(`\b[A-Za-z0-9_-]{20}\b( |,|$)`), "…$1"},
+	{regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`), "…"},
+	{regexp.MustCompile(`http://localhost:\d+`), "http://localhost:3000"},
+}
+
+// mask hides timings, random names and dates.
+func mask(output string) string {
+	lines := strings.Split(output, "\n")
+	for i, line := range lines {
+		for _, m := range masks {
+			line = m.pattern.ReplaceAllString(line, m.shown)
+		}
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// run shows a command and what it prints, both channels, as a terminal does.
+func (p pageWriter) run(d markdown.Directive) (string, error) {
+	if d.Body == "" {
+		return "", errors.New("run needs a command, on the lines below it")
+	}
+	output, err := p.once("run "+d.Body, func() (string, error) { return p.execute(d.Body) })
+	if err != nil {
+		return "", err
+	}
+	if output, err = without(output, d.Arguments); err != nil {
+		return "", err
+	}
+	return fence("console", "$ "+d.Body+"\n"+output), nil
+}
+
+// execute runs a command as a reader would, in the module's folder. How it exits is
+// part of what is shown, and no error.
+func (s *Sources) execute(command string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
+	defer cancel()
+	c := exec.CommandContext(ctx, "sh", "-c", command)
+	c.Dir = s.Root
+	c.Env = append(os.Environ(), "NO_COLOR=1", "GITHUB_STEP_SUMMARY=")
+	output, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("the command was not done within %s", commandBound)
+	}
+	if err != nil && !errors.As(err, &exit) {
+		return "", err
+	}
+	return mask(string(output)), nil
+}
+
+// without leaves out the lines from one that begins with the words after "without" up
+// to, not including, one that begins with the words after "to".
+func without(output string, arguments []string) (string, error) {
+	if len(arguments) == 0 {
+		return output, nil
+	}
+	if len(arguments) != 4 || arguments[0] != "without" || arguments[2] != "to" {
+		return "", errors.New(`run takes: without "FROM" to "TO"`)
+	}
+	var kept []string
+	leaving, left := false, false
+	for _, line := range strings.Split(output, "\n") {
+		begins := strings.TrimSpace(line)
+		switch {
+		case !left && strings.HasPrefix(begins, arguments[1]):
+			kept = append(kept, "  …")
+			leaving, left = true, true
+		case leaving && strings.HasPrefix(begins, arguments[3]):
+			leaving = false
+		}
+		if !leaving {
+			kept = append(kept, line)
+		}
+	}
+	if !left || leaving {
+		return "", fmt.Errorf("no lines from %q to %q", arguments[1], arguments[3])
+	}
+	return strings.Join(kept, "\n"), nil
+}
+
+// serve shows the start of a step.
+func (p pageWriter) serve(d markdown.Directive) (string, error) {
+	if len(d.Arguments) != 1 {
+		return "", errors.New("serve needs a step")
+	}
+	number := d.Arguments[0]
+	line, err := p.once("serve "+number, func() (string, error) { return p.start(number) })
+	if err != nil {
+		return "", err
+	}
+	return fence("console", "$ make step-"+number+"\n"+line), nil
+}
+
+// start starts the step on a port of the system's choice, reads its first line, and
+// stops it.
+func (s *Sources) start(number string) (string, error) {
+	folder, err := os.MkdirTemp("", "redial-docs-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(folder)
+	program := filepath.Join(folder, "steps")
+	build := exec.Command("go", "build", "-o", program, "./steps")
+	build.Dir = s.Root
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the steps: %w: %s", err, output)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, number)
+	c.Dir = s.Root
+	c.Env = append(os.Environ(), "PORT=0", "DATA_DIR="+folder)
+	var complaint bytes.Buffer
+	c.Stderr = &complaint
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := c.Start(); err != nil {
+		return "", err
+	}
+	line, readErr := bufio.NewReader(out).ReadString('\n')
+	_ = c.Process.Signal(syscall.SIGINT) // it may have ended by itself: Wait says so
+	if err := errors.Join(readErr, c.Wait()); err != nil {
+		return "", fmt.Errorf("step %s: %w: %s", number, err, complaint.String())
+	}
+	return mask(complaint.String() + line), nil
+}
+
+// picture draws a run of a scenario in the virtual lab, where seed 1 is always the
+// same run.
+func (p pageWriter) picture(d markdown.Directive) (string, error) {
+	if len(d.Arguments) != 3 {
+		return "", errors.New(`picture needs a scenario, a subject ("5", "published-6", "published-7") and what it shows`)
+	}
+	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
+	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) { return Draw(scenario, subject) })
+	if err != nil {
+		return "", err
+	}
+	name := pictures + "/" + scenario + "-" + subject + ".svg"
+	p.after[name] = svg
+	return p.image(name, alt), nil
+}
+
+func (p pageWriter) image(name, alt string) string {
+	relative, err := filepath.Rel(filepath.Dir(p.page), name)
+	if err != nil {
+		panic(err) // both are relative to the root
+	}
+	return fmt.Sprintf("![%s](%s)", alt, filepath.ToSlash(relative))
+}
+
+// Draw plays a scenario on a subject with seed 1, asking for the most that a page can
+// want, and draws what happened.
+func Draw(scenario, subject string) (string, error) {
+	r, err := play(scenario, subject)
+	if err != nil {
+		return "", err
+	}
+	return picture.Sequence(scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
+}
+
+func play(scenario, name string) (r report.Result, err error) {
+	which, err := scenarios.Find([]string{scenario})
+	if err != nil {
+		return r, err
+	}
+	var subject scenarios.Subject
+	switch name {
+	case "published-6":
+		subject, err = scenarios.PublishedRecovery()
+	case "published-7":
+		subject, err = scenarios.PublishedDelivery()
+	default:
+		subject, err = scenarios.Step(name)
+	}
+	if err != nil {
+		return r, err
+	}
+	failed := lab.WithT(func(t *testing.T) {
+		var results []report.Result
+		results, err = scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
+		if err == nil {
+			r = results[0]
+		}
+	})
+	if err = errors.Join(failed, err); err != nil {
+		return r, err
+	}
+	if r.Verdict.Outcome == check.Inconclusive || len(r.Events) == 0 {
+		return r, fmt.Errorf("the run of %s on %s shows nothing: %s", scenario, name, r.Reason())
+	}
+	return r, nil
+}

@@ -1,0 +1,245 @@
+package docs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
+
+	"redial/docs/internal/markdown"
+	"redial/harness/contract"
+	"redial/scenarios"
+	"redial/steps/lessons"
+)
+
+// table writes a table out of the code that defines what is in it. Its words are the
+// code's; their Korean is in words.json, under the English sentence, so that a sentence
+// that changes has no Korean until somebody writes it.
+func (p pageWriter) table(d markdown.Directive) (string, error) {
+	if len(d.Arguments) == 0 {
+		return "", errors.New("table needs a kind")
+	}
+	tables := map[string]func() (string, error){
+		"steps": p.stepTable, "levels": p.levelTable, "rules": p.ruleTable,
+		"scenarios": p.scenarioTable, "matrix": p.matrixTable, "glossary": p.glossaryTable, "cost": p.costTable,
+	}
+	write, ok := tables[d.Arguments[0]]
+	if !ok {
+		return "", fmt.Errorf("there is no table %q; there are %s", d.Arguments[0], strings.Join(sorted(tables), ", "))
+	}
+	return write()
+}
+
+// words are what is said in the page's language.
+type words struct {
+	korean  map[string]string
+	missing []string
+	page    string
+}
+
+func (p pageWriter) words() (*words, error) {
+	w := &words{page: p.page}
+	if languageOf(p.page) == english {
+		return w, nil
+	}
+	if err := json.Unmarshal([]byte(p.before[wordsFile]), &w.korean); err != nil {
+		return nil, fmt.Errorf("%s: %w", wordsFile, err)
+	}
+	return w, nil
+}
+
+func (w *words) say(sentence string) string {
+	if languageOf(w.page) == english {
+		return sentence
+	}
+	said, ok := w.korean[sentence]
+	if !ok {
+		w.missing = append(w.missing, sentence)
+	}
+	return said
+}
+
+func (w *words) err() error {
+	if len(w.missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has no Korean for: %q", wordsFile, w.missing)
+}
+
+// rows writes a table of Markdown; the first row is its head.
+func (w *words) rows(rows [][]string) (string, error) {
+	var out strings.Builder
+	for i, row := range rows {
+		out.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			out.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
+	}
+	return out.String(), w.err()
+}
+
+func (p pageWriter) stepTable() (string, error) {
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{w.say("Step"), w.say("What it adds"), w.say("Code")}}
+	for _, lesson := range lessons.All {
+		chapter := "step-" + lesson.Number
+		title := w.say(lesson.Title)
+		if p.before["docs/en/"+chapter+".md"] != "" {
+			title = fmt.Sprintf("[%s](%s.md)", title, chapter)
+		}
+		folder := "step" + lesson.Number
+		rows = append(rows, []string{lesson.Number, title, fmt.Sprintf("[`steps/%s`](../../steps/%s)", folder, folder)})
+	}
+	return w.rows(rows)
+}
+
+func (p pageWriter) levelTable() (string, error) {
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	comments, err := constComments(p.path("harness/contract/contract.go"), "Level")
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{"`--level`", w.say("What it promises")}}
+	for _, level := range contract.Levels {
+		promise := comments[string(level)]
+		if promise == "" {
+			return "", fmt.Errorf("the level %s has no comment that says what it promises", level)
+		}
+		rows = append(rows, []string{"`" + string(level) + "`", w.say(promise)})
+	}
+	return w.rows(rows)
+}
+
+// constComments reads the comments on the constants of a type, by the constants'
+// values, without the name that a comment begins with.
+func constComments(file, typeName string) (map[string]string, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	comments := map[string]string{}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		kind, _ := spec.Type.(*ast.Ident)
+		value, _ := spec.Values[0].(*ast.BasicLit)
+		if kind == nil || kind.Name != typeName || value == nil || spec.Doc == nil {
+			return true
+		}
+		text := strings.Join(strings.Fields(spec.Doc.Text()), " ")
+		text = strings.TrimPrefix(text, spec.Names[0].Name+": ")
+		comments[strings.Trim(value.Value, `"`)] = text
+		return true
+	})
+	return comments, nil
+}
+
+func (p pageWriter) ruleTable() (string, error) {
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{w.say("Rule"), w.say("What must hold"), w.say("From level")}}
+	for _, rule := range contract.Rules {
+		rows = append(rows, []string{"`" + string(rule.ID) + "`", w.say(rule.Sentence), "`" + string(rule.MustFrom) + "`"})
+	}
+	return w.rows(rows)
+}
+
+func (p pageWriter) scenarioTable() (string, error) {
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{w.say("Row"), w.say("Scenario"), w.say("What happens"), w.say("What decides")}}
+	for _, s := range scenarios.Catalogue {
+		rows = append(rows, []string{fmt.Sprint(s.Row), "`" + s.ID + "`", w.say(s.Title), w.say(s.Why)})
+	}
+	return w.rows(rows)
+}
+
+// signs are how a matrix shows what is expected.
+var signs = map[scenarios.Expectation]string{
+	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.GoesWrong: "LDR",
+	scenarios.MayLose: "(L)", scenarios.DoesNotApply: "–",
+}
+
+func (p pageWriter) matrixTable() (string, error) {
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	head := []string{w.say("Scenario")}
+	head = append(head, scenarios.MatrixSteps...)
+	rows := [][]string{append(head, w.say("What happens"))}
+	for _, s := range scenarios.Catalogue {
+		row := []string{"`" + s.ID + "`"}
+		for _, step := range scenarios.MatrixSteps {
+			expected, ok := s.Expect[step]
+			if !ok {
+				expected = scenarios.DoesNotApply
+			}
+			sign, ok := signs[expected]
+			if !ok {
+				return "", fmt.Errorf("there is no sign for %q", expected)
+			}
+			row = append(row, sign)
+		}
+		rows = append(rows, append(row, w.say(s.Title)))
+	}
+	text, err := w.rows(rows)
+	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, LDR lost, duplicated or reordered, – does not apply") + "\n", errors.Join(err, w.err())
+}
+
+// A Term is one of the field's words.
+type Term struct {
+	English string `json:"english"`
+	Korean  string `json:"korean"`
+	// Avoid lists other Korean words for it, which the pages do not use.
+	Avoid []string `json:"avoid,omitempty"`
+	// Says and SaysKorean explain it in a sentence.
+	Says       string `json:"says"`
+	SaysKorean string `json:"saysKorean"`
+}
+
+func glossary(t Tree) ([]Term, error) {
+	var terms []Term
+	if err := json.Unmarshal([]byte(t[glossaryFile]), &terms); err != nil {
+		return nil, fmt.Errorf("%s: %w", glossaryFile, err)
+	}
+	return terms, nil
+}
+
+func (p pageWriter) glossaryTable() (string, error) {
+	terms, err := glossary(p.before)
+	if err != nil {
+		return "", err
+	}
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	if languageOf(p.page) == english {
+		rows := [][]string{{"Term", "Korean", "What it means"}}
+		for _, term := range terms {
+			rows = append(rows, []string{term.English, term.Korean, term.Says})
+		}
+		return w.rows(rows)
+	}
+	rows := [][]string{{"우리말", "English", "쓰지 않는 말", "뜻"}}
+	for _, term := range terms {
+		rows = append(rows, []string{term.Korean, term.English, strings.Join(term.Avoid, ", "), term.SaysKorean})
+	}
+	return w.rows(rows)
+}
