@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench docs docs-accept client peer browser backends clean $(STEPS:%=step-%)
+.PHONY: help check test bench docs docs-accept client peer browser backends soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -48,6 +48,12 @@ start-exercise-%:
 
 exercise-%: client
 	@$(GO) run ./docs/cmd/exercise check $* $(LEVEL)
+
+# How often, and whose servers. Step 9 has two of them; 7 and 8 have one.
+KILLS      ?= 200
+KILL_STEPS ?= 9
+soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KILL_STEPS=9): nothing acknowledged may be lost
+	$(GO) test -count 1 -v -timeout 0 -run '^TestKills$$' ./scenarios -kills $(KILLS) -kill-steps $(KILL_STEPS)
 
 client: steps/node_modules/.package-lock.json ## fetch the official browser client (npm)
 peer: scenarios/peers/node/node_modules/.package-lock.json ## fetch what the Node server needs (npm; builds SQLite)

@@ -1,0 +1,142 @@
+package scenarios_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/scenarios"
+)
+
+// `make soak-kills` sets these; without it a few kills show that the test works.
+var (
+	kills     = flag.Int("kills", 5, "how often to kill a server of each step in TestKills")
+	killSteps = flag.String("kill-steps", "8,9", "the steps whose servers TestKills kills, with commas between")
+)
+
+// killsInARun bounds what one history holds.
+const killsInARun = 25
+
+// TestKills kills servers (SIGKILL) at random frames, under traffic from 8 wire clients,
+// and starts them again: every acknowledged message has to be in every view, and in the
+// log, exactly once. Where there are several servers, one of them is killed at a time.
+//
+// The clients send each message once, so one that was not acknowledged may be there or
+// not. That is what level server-delivery asks; a page's repeats are the catalogue's.
+func TestKills(t *testing.T) {
+	for _, step := range strings.Split(*killSteps, ",") {
+		t.Run("step "+step, func(t *testing.T) {
+			subject, err := scenarios.Step(step)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sum tally
+			began := time.Now()
+			for seed := uint64(began.UnixNano()); sum.kills < *kills && !t.Failed(); seed++ {
+				p := killPlan(seed, min(killsInARun, *kills-sum.kills), subject.Nodes)
+				events, output, err := playOn(t, subject, p)
+				if err != nil {
+					t.Errorf("seed %d: %v\n%s", seed, err, output)
+				}
+				before := sum.kills
+				sum.add(events)
+				if sum.kills == before {
+					t.Fatalf("seed %d: no server was killed", seed)
+				}
+				if v := check.Judge(events); v.Outcome != check.Pass {
+					t.Errorf("seed %d: %s: %s", seed, v.Outcome, v.Reason)
+				}
+			}
+			t.Logf("%d kills in %s: %s", sum.kills, time.Since(began).Round(time.Second), sum)
+		})
+	}
+}
+
+func playOn(t *testing.T, subject scenarios.Subject, p plan.Plan) (events []history.Event, output string, err error) {
+	t.Helper()
+	server, err := subject.New(p.Tuning)
+	if err != nil {
+		return nil, "", err
+	}
+	defer server.Close()
+	config := scenarios.ConfigOf(subject)
+	config.Target, config.Level = server, contract.ServerDelivery
+	events, err = lab.Real(t.Context(), config, p)
+	return events, server.Output(), err
+}
+
+// killPlan has eight clients chatter, and kills a server so many times: each time when
+// one of its clients' frames passes, drawn from the seed.
+func killPlan(seed uint64, count int, nodes []string) plan.Plan {
+	const clients = 8
+	random := rand.New(rand.NewPCG(seed, 0))
+	p := plan.Plan{Seed: seed}
+	if len(nodes) == 0 {
+		nodes = []string{""}
+	}
+	for n := range clients {
+		p.Clients = append(p.Clients, plan.Client{
+			Name: fmt.Sprintf("client-%d", n+1), Kind: plan.Wire, Node: nodes[n%len(nodes)], ReconnectDelay: plan.Duration(20 * time.Millisecond),
+		})
+		name := p.Clients[n].Name
+		p.Script = append(p.Script, plan.Step{Do: plan.Open, Client: name}, plan.Step{Do: plan.AwaitConnected, Client: name},
+			plan.Step{Do: plan.Chatter, Client: name, Text: name + " says", Every: plan.Duration(80 * time.Millisecond)})
+	}
+	for n := range count {
+		client := p.Clients[random.IntN(clients)]
+		at := plan.Frame{Client: client.Name, Direction: plan.Down, Number: 1 + random.IntN(60), After: random.IntN(2) == 0}
+		if random.IntN(2) == 0 {
+			at.Direction, at.Number = plan.Up, 1+random.IntN(8)
+		}
+		id := fmt.Sprint("kill ", n+1)
+		p.Script = append(p.Script,
+			plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Crash, Node: client.Node, At: at}},
+			plan.Step{Do: plan.AwaitFault, Text: id})
+		// What a client says before it has noticed is lost, for it says it once.
+		for _, c := range p.Clients {
+			if c.Node == client.Node {
+				p.Script = append(p.Script, plan.Step{Do: plan.AwaitDisconnected, Client: c.Name})
+			}
+		}
+		p.Script = append(p.Script, plan.Step{Do: plan.AwaitConnected})
+	}
+	for _, c := range p.Clients {
+		p.Script = append(p.Script, plan.Step{Do: plan.Quiet, Client: c.Name})
+	}
+	return p
+}
+
+// A tally is what the histories of a soak come to.
+type tally struct{ kills, sent, acknowledged, shown, stored, reconnections int }
+
+func (t *tally) add(events []history.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case history.FaultFired:
+			t.kills++
+		case history.Sent:
+			t.sent++
+		case history.Acknowledged:
+			t.acknowledged++
+		case history.Shown:
+			t.shown++
+		case history.Stored:
+			t.stored++
+		case history.Disconnected:
+			t.reconnections++
+		}
+	}
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d messages sent, %d acknowledged, %d stored; %d times shown, over %d lost connections",
+		t.sent, t.acknowledged, t.stored, t.shown, t.reconnections)
+}
