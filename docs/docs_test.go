@@ -181,7 +181,10 @@ var controls = []control{
 		replace(ko5, "## 연습 문제\n", "## 연습 문제\n\n새로.\n")(t)
 	}, LookedAt},
 	{"a new section", en5, "is new", func(t Tree) { t[en5] += "\n## More\n" }, LookedAt},
-	{"a section is gone", en5, "fewer sections", func(t Tree) { t[en5] = t[en5][:strings.Index(t[en5], "## Exercise")] }, LookedAt},
+	{"a section is gone", en5, "fewer sections", func(t Tree) {
+		t[en5] = t[en5][:strings.Index(t[en5], "## Exercise")]
+		t[ko5] = t[ko5][:strings.Index(t[ko5], "## 연습 문제")]
+	}, LookedAt},
 	{"a directive changed", en5, "and not in " + ko5, replace(en5, "<!-- redial: serve 5", "<!-- redial: serve 4"), LookedAt},
 	{"a word to avoid", ko5, `says "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
 	{"a term without its English", ko5, "브로드캐스트(broadcast)", replace(ko5, "브로드캐스트(broadcast)", "브로드캐스트"), Words},
@@ -259,17 +262,15 @@ func TestSentencesWithoutKorean(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	for before, after := range map[string]string{
-		"✓ clean-drop   1 run, 2 lost, 1.19s": "✓ clean-drop   1 run, 2 lost, …s",
-		"in 87ms":                             "in …s",
-		"in 1m3.2s":                           "in …s",
-		"     >    1.185s  lab    all is at rest":           "     >    …s  lab    all is at rest",
-		"    >    1.185s  lab    all is at rest":            "    > …s  lab    all is at rest",
-		"         12.1s  bob    connects":                   "      …s  bob    connects",
-		"  files      out/2026-11-25-044615/step-3/x.jsonl": "  files      out/…/step-3/x.jsonl",
-		"(event 25)":                                   "(event …)",
-		"a page connected: kYf3Jd0aQm1x-_8ZAAAB":       "a page connected: …",
-		"Step 5 is at http://localhost:41237 - Ctrl-C": "Step 5 is at http://localhost:3000 - Ctrl-C",
-		"3 lost over 1 run, seed 1, row 44":            "3 lost over 1 run, seed 1, row 44",
+		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s": "✗ clean-drop    1 run, 2 lost, …s",
+		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                "✓ clean-drop    20 runs, …s",
+		"✓ long-names  1 run, 1m3.2s":                                      "✓ long-names  1 run, …s",
+		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms": "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
+		"    >    1.185s  lab    all is at rest":                           "    >    1.185s  lab    all is at rest",
+		"  files      out/2026-11-25-044615/step-3/x.jsonl":                "  files      out/…/step-3/x.jsonl",
+		"Step 5 is at http://localhost:41237 - Ctrl-C":                     "Step 5 is at http://localhost:3000 - Ctrl-C",
+		"  in all     3 lost over 1 run":                                   "  in all     3 lost over 1 run",
+		"expected   it by then, since (event 5) it was sent (event 24)":    "expected   it by then, since (event 5) it was sent (event 24)",
 	} {
 		if got := mask(before); got != after {
 			t.Errorf("%q became %q, not %q", before, got, after)
