@@ -151,6 +151,7 @@ func (d *diagram) rows() {
 		case history.Opened:
 			if e.View > 1 {
 				d.row(e)
+				d.endConnection(e.Client)
 				d.label(d.x(e.Client)+9, d.y+4, "quiet", "start", fmt.Sprintf("view %d", e.View))
 			}
 		case history.Connected:
@@ -322,7 +323,7 @@ func (d *diagram) lost() {
 		for n, text := range texts {
 			if n == lostDrawn && len(texts) > lostDrawn+1 {
 				d.y += rowHigh * 0.6
-				d.between(d.x(""), d.x(client), d.y, "bad-text", fmt.Sprintf("… %d more", len(texts)-n))
+				d.between(d.x(""), d.x(client), d.y, "bad-text", "…") // findings are bounded: no count
 				break
 			}
 			d.y += rowHigh
