@@ -1,8 +1,3 @@
-//go:build docs
-
-// Behind a tag until the pages have caught up with steps 6 and 8 to 10, which landed
-// after them (issue 5): go test -tags docs ./docs
-
 package docs
 
 import (
