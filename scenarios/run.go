@@ -283,7 +283,7 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 	output := r.play(ctx, c, p, &a)
 	a.took = time.Since(began)
 	switch {
-	case errors.Is(a.err, target.ErrUnsupported):
+	case errors.Is(a.err, target.ErrUnsupported), errors.Is(a.err, target.ErrNoData):
 		a.verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: a.err.Error()}
 		a.err = nil
 		return a
@@ -311,7 +311,7 @@ func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (out
 	config := ConfigOf(c.subject)
 	if r.options.Golden {
 		// The matrix asks every step for the most that a page can want.
-		config.Level = contract.ClientDelivery
+		config.Level = contract.DurableDelivery
 	}
 	if r.options.T != nil {
 		run := lab.Virtual(r.options.T, c.subject.Virtual(p.Tuning), config, p)

@@ -3,8 +3,6 @@ package check
 import (
 	"cmp"
 	"slices"
-
-	"redial/harness/contract"
 )
 
 // A browser is every page of every client that has its storage in common: a message
@@ -17,12 +15,11 @@ type browser struct {
 	restful     []int // see facts.restful; made when needed
 }
 
-// findBrowsers finds the browser of each view, and whose messages have one order: a
-// view's; from durable-delivery on a client's, over all its views.
+// findBrowsers finds the browser and the first view of each view's client.
 func (f *facts) findBrowsers() {
-	durable := f.level.AtLeast(contract.DurableDelivery)
 	nameOf := f.browserNames()
-	browsers, firstView := map[string]*browser{}, map[string]int32{}
+	browsers := map[string]*browser{}
+	firstView := map[string]int32{}
 	for i, v := range f.views {
 		b := browsers[nameOf(v.client)]
 		if b == nil {
@@ -35,10 +32,10 @@ func (f *facts) findBrowsers() {
 			b.closed = max(b.closed, v.closed)
 			b.up = b.up || f.isUp(v)
 		}
-		if _, known := firstView[v.client]; !known || !durable {
+		if _, known := firstView[v.client]; !known {
 			firstView[v.client] = int32(i)
 		}
-		f.queue[i] = firstView[v.client]
+		f.firstView[i] = firstView[v.client]
 	}
 	for _, b := range browsers {
 		b.join()

@@ -42,6 +42,7 @@ type Checker struct {
 	barriers []int
 	stops    []int // ServerStopped
 	down     bool  // the server has stopped, and not started since
+	replaced int   // the last DataReplaced; 0 for none
 	faults   map[string]firing
 
 	reading []row // rows with no LogRead yet
@@ -143,6 +144,8 @@ func (c *Checker) Add(e history.Event) {
 		c.stops, c.down = append(c.stops, event), true
 	case history.ServerStarted:
 		c.down = false
+	case history.DataReplaced:
+		c.replaced = event
 	case history.FaultFired:
 		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
 	case history.FaultHealed:

@@ -48,10 +48,13 @@
 // also if it was not said in health, as long as the page is open and connected at the
 // end. From durable-delivery on it is enough that its browser has any such page then:
 // a message outlives the page that it was said on. (Tabs of one browser are what
-// plan.Client.TabOf says.) And what one client said keeps its order over all its pages.
+// plan.Client.TabOf says.) And what one client said keeps its order in the log over all its pages.
 //
 // The levels include each other, so a stronger level never excuses what a weaker
 // one blames.
+//
+// What was acknowledged or shown before the server's data was replaced (DataReplaced)
+// need not be in the log, and where there is none is owed to nobody any more.
 //
 // # One break, one rule
 //

@@ -24,6 +24,9 @@ type facts struct {
 	// overtookInLog is the later message of the same sender that the log holds
 	// before it, or -1.
 	overtookInLog []int32
+	// overtookOnTab is the same for what its client said on any page before or after;
+	// nil below durable-delivery.
+	overtookOnTab []int32
 	// altered: not in the story, where a phantom stands in its place.
 	altered []bool
 	// said holds the messages that can be missing anywhere: what was Found and is
@@ -32,10 +35,9 @@ type facts struct {
 	saidAt  []int32 // the index into said; meant for what is in it
 	restAt  []int   // the barrier from which on it is at rest
 	healthy []bool  // said in health
-	// browsers and queue are by view: its browser, and the number of the order that the
-	// messages have which were said on it.
-	browsers []*browser
-	queue    []int32
+	// browsers and firstView are by view: its browser, and its client's first view.
+	browsers  []*browser
+	firstView []int32
 
 	sentOrder turns
 	logOrder  turns
@@ -55,7 +57,7 @@ func newFacts(c *Checker) *facts {
 		restAt:        make([]int, n),
 		healthy:       make([]bool, n),
 		browsers:      make([]*browser, len(c.views)),
-		queue:         make([]int32, len(c.views)),
+		firstView:     make([]int32, len(c.views)),
 	}
 	f.findBrowsers()
 	for i, r := range c.log {
@@ -195,12 +197,19 @@ func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
 func (f *facts) isMissing(id int32) bool {
 	m := &f.messages[id]
 	switch {
-	case f.position[id] >= 0 || m.isRefused():
+	case f.position[id] >= 0 || m.isRefused() || f.isWiped(id):
 		return false
 	case f.hasLog:
 		return m.isAcknowledged() || m.isShown() || f.mustBeKnown(id)
 	}
 	return !m.isAcknowledged() && f.mustBeKnown(id)
+}
+
+// isWiped tells whether the message was known before the server's data was replaced:
+// then it is nobody's fault that the log does not have it.
+func (f *facts) isWiped(id int32) bool {
+	m := &f.messages[id]
+	return min(m.acknowledged, m.shown) < f.replaced
 }
 
 // findAltered finds the missing messages that the log has altered; without a log,

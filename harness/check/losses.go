@@ -27,6 +27,7 @@ func newLosses(f *facts) *losses {
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged()
+		exists = exists && (f.hasLog || !f.isWiped(id))
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)
 		}
@@ -96,7 +97,7 @@ func (l *losses) owed(o loss) {
 // did not ask for.
 func (l *losses) whole(v *view, end, event int) {
 	for _, id := range l.story[:end] {
-		if v.after == 0 || !l.hasLog || l.log[l.firstRow[id]].offset > v.after {
+		if l.hasLog && (v.after == 0 || l.log[l.firstRow[id]].offset > v.after) || !l.hasLog && !l.isWiped(id) {
 			l.owed(loss{id, -1, event})
 		}
 	}

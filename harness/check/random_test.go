@@ -106,7 +106,7 @@ func (d *drawing) step() {
 		d.views[who]++
 		d.next[who] = 0
 	case what < 10:
-		kinds := []history.Kind{history.ServerStopped, history.ServerStarted}
+		kinds := []history.Kind{history.ServerStopped, history.ServerStarted, history.DataReplaced}
 		e = history.Event{Kind: rapid.SampledFrom(kinds).Draw(d.t, "server")}
 	case what < 12:
 		e = history.Event{Kind: history.Settled, Client: rapid.SampledFrom([]string{"", "", "bob"}).Draw(d.t, "settled for")}

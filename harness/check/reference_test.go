@@ -337,22 +337,38 @@ func (r *reference) browser(client string) string {
 	return client
 }
 
-// inOneOrder tells whether two messages have to keep the order in which they were
-// sent.
-func (r *reference) inOneOrder(a, b string) bool {
-	by, other := r.senderOf(a), r.senderOf(b)
-	return by == other || r.level.AtLeast(contract.DurableDelivery) && by.client == other.client
+// lateOnTab is lateInLog over all pages of a client.
+func (r *reference) lateOnTab(text string) bool {
+	story := r.story()
+	for _, before := range story[:max(0, slices.Index(story, text))] {
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text).client == r.senderOf(before).client &&
+			r.about(history.Sent, before) > r.about(history.Sent, text) {
+			return r.level.AtLeast(contract.DurableDelivery)
+		}
+	}
+	return false
 }
 
 // isMissing tells whether somebody is to blame for the text not being known.
 func (r *reference) isMissing(text string) bool {
-	if slices.Contains(r.story(), text) || r.isRefused(text) {
+	if slices.Contains(r.story(), text) || r.isRefused(text) || r.isWiped(text) {
 		return false
 	}
 	if r.hasLog() {
 		return r.isAcknowledged(text) || r.isShown(text) || r.mustBeKnown(text)
 	}
 	return !r.isAcknowledged(text) && r.mustBeKnown(text)
+}
+
+// isWiped tells whether it was known before the data was replaced.
+func (r *reference) isWiped(text string) bool {
+	known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
+	for i, e := range r.events {
+		if e.Kind == history.DataReplaced && known < i {
+			return true
+		}
+	}
+	return false
 }
 
 // altered lists the messages that the log, or else the sender's page, has altered.
@@ -412,7 +428,7 @@ func (r *reference) standIns(list, missing []string) []string {
 func (r *reference) lateInLog(text string) bool {
 	story := r.story()
 	for _, before := range story[:max(0, slices.Index(story, text))] {
-		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.inOneOrder(text, before) &&
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
 			r.about(history.Sent, before) > r.about(history.Sent, text) {
 			return true
 		}
@@ -433,7 +449,7 @@ func (r *reference) lateOn(p page) []string {
 			if r.hasLog() {
 				wrong = r.isInPlace(text) && r.isInPlace(before) && slices.Index(story, before) > slices.Index(story, text)
 			} else {
-				wrong = r.isSent(text) && r.isSent(before) && r.inOneOrder(text, before) &&
+				wrong = r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
 					r.about(history.Sent, before) > r.about(history.Sent, text)
 			}
 			if wrong {
@@ -481,6 +497,9 @@ func (r *reference) owed(p page) []string {
 	story, shown := r.story(), once(r.shownBy(p))
 	var owed []string
 	exists := func(text string) bool {
+		if !r.hasLog() && r.isWiped(text) {
+			return false
+		}
 		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
 	}
 	if r.level.AtLeast(contract.ServerDelivery) && (r.hasLog() || r.isUp(p)) {
@@ -495,7 +514,7 @@ func (r *reference) owed(p page) []string {
 		} else if r.isOpen(p) || r.closed(p) == never {
 			last = 0
 		}
-		owed = append(owed, story[:last]...)
+		owed = append(owed, slices.DeleteFunc(slices.Clone(story[:last]), func(text string) bool { return !exists(text) })...)
 		for _, e := range r.sent() {
 			if !r.hasLog() && r.isUp(p) && exists(e.Message) && !r.isPhantom(e.Message) {
 				owed = append(owed, e.Message)
@@ -538,7 +557,7 @@ func (r *reference) judgeLog() {
 			r.counts[contract.NoPhantom]++
 			continue
 		}
-		if r.lateInLog(text) {
+		if r.lateInLog(text) || r.lateOnTab(text) {
 			r.counts[contract.Order]++
 			r.moved++
 		}

@@ -71,13 +71,18 @@ func noDuplicate(f *facts, t *tally) {
 	}
 }
 
-// order blames the log for what it holds after a later message of its sender, and
+// order blames the log for what it holds after a later message of its sender (from
+// durable-delivery on that is the client, over all its page loads), and
 // each view for what it shows after a later message of the log. Without a log it
 // is the sender's later message that counts, on each view.
 func order(f *facts, t *tally) {
 	if f.hasLog {
 		for _, id := range f.story {
-			if later := f.overtookInLog[id]; later >= 0 {
+			later := f.overtookInLog[id]
+			if later < 0 && f.overtookOnTab != nil && f.messages[id].isSent() {
+				later = f.overtookOnTab[id]
+			}
+			if later >= 0 {
 				t.blame(contract.Order, Reordered, func() Finding {
 					return f.finding(nil, id, f.storedAt(id, 1), "it before "+quote(f.text(later))+", as they were sent", "it stands after")
 				})

@@ -1,10 +1,17 @@
 package check
 
-import "iter"
+import (
+	"iter"
+
+	"redial/harness/contract"
+)
 
 // readLogTurns finds what stands in the log after a later message of its sender.
 func (f *facts) readLogTurns() {
-	order := newTurns(len(f.views))
+	order, onTab := newTurns(len(f.views)), newTurns(len(f.views))
+	if f.level.AtLeast(contract.DurableDelivery) {
+		f.overtookOnTab = make([]int32, len(f.messages))
+	}
 	for id := range f.overtookInLog {
 		f.overtookInLog[id] = -1
 	}
@@ -12,14 +19,19 @@ func (f *facts) readLogTurns() {
 		return
 	}
 	for _, id := range f.story {
-		if m := &f.messages[id]; m.isSent() {
-			f.overtookInLog[id] = order.take(int(f.queue[m.sender]), id, m.sentAt)
+		m := &f.messages[id]
+		if !m.isSent() {
+			continue
 		}
+		if f.overtookOnTab != nil {
+			f.overtookOnTab[id] = onTab.take(int(f.firstView[m.sender]), id, m.sentAt)
+		}
+		f.overtookInLog[id] = order.take(int(m.sender), id, m.sentAt)
 	}
 }
 
 // turns tells whether messages come in an order, for several orders at once: the
-// messages of each sender (see facts.queue) have an order of their own.
+// messages of each sender have an order of their own.
 type turns struct {
 	round   int32
 	current []int32 // the round in which the order was last used
@@ -80,7 +92,7 @@ func (f *facts) overtaken(id int32) int32 {
 	m := &f.messages[id]
 	switch {
 	case !f.hasLog && m.isSent():
-		return f.sentOrder.take(int(f.queue[m.sender]), id, m.sentAt)
+		return f.sentOrder.take(int(m.sender), id, m.sentAt)
 	case f.hasLog && f.isInPlace(id):
 		return f.logOrder.take(0, id, int(f.position[id]))
 	}

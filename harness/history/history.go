@@ -63,6 +63,9 @@ const (
 	// paused.
 	ServerStopped Kind = "server-stopped"
 
+	// DataReplaced: the server, which is down, begins anew without the data that it had.
+	DataReplaced Kind = "data-replaced"
+
 	// FaultFired: the fault with the ID Fault has happened. Detail says where.
 	FaultFired Kind = "fault-fired"
 	// FaultHealed: it is over.

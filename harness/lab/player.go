@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ type player struct {
 	settles int
 	// readings counts how often the log was read.
 	readings int
+
+	// locks are the connections that keep the server's database locked.
+	locks []*sql.DB
 
 	// background counts what runs beside the script: chatter, and the process
 	// faults that a frame has set off. Its first error ends the run.
@@ -101,6 +105,7 @@ func (l *player) closeClients() {
 		}
 	}
 	l.background.Wait()
+	_ = l.unlockDatabase()
 	var closing sync.WaitGroup
 	for _, name := range l.names {
 		closing.Go(func() { l.clients[name].Close() })
@@ -202,6 +207,12 @@ func (l *player) do(s plan.Step) error {
 		return l.turnWhole(s.Do)
 	case plan.Move:
 		return l.move(c.name, c.link, s.Node)
+	case plan.LockDatabase:
+		return l.lockDatabase()
+	case plan.UnlockDatabase:
+		return l.unlockDatabase()
+	case plan.ReplaceData:
+		return l.replaceData()
 	case plan.Wait:
 		return l.wait(time.Duration(s.For))
 	case plan.Settle:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redial/harness/network"
+	"redial/harness/target"
 )
 
 // startTime is how long a server takes to come up, in virtual time. Meanwhile
@@ -65,6 +66,18 @@ func (t *handlerTarget) Address() string         { return network.ServerAddress 
 func (t *handlerTarget) CanRestart() bool        { return true }
 func (t *handlerTarget) Exited() <-chan struct{} { return t.exited }
 func (t *handlerTarget) Output() string          { return t.output.String() }
+
+// DataDir is the folder of the server that runs, or of the next one.
+func (t *handlerTarget) DataDir() string {
+	defer t.take()()
+	if t.current == nil {
+		return t.folder.path(t.folder.lives + 1)
+	}
+	return t.folder.path(t.folder.lives)
+}
+
+// ReplaceData empties it. The server must be down.
+func (t *handlerTarget) ReplaceData() error { return target.Empty(t.DataDir()) }
 
 func (t *handlerTarget) take() (letGo func()) {
 	t.turn <- struct{}{}

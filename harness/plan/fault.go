@@ -171,7 +171,7 @@ func (s Step) validate(known map[string]bool) error {
 		if s.Client != "" && !known[s.Client] {
 			return fmt.Errorf("%s for %q, who is no client of the plan", s.Do, s.Client)
 		}
-	case StopServer, KillServer, StartServer, PauseServer, ContinueServer, AwaitFault, Settle:
+	case StopServer, KillServer, StartServer, PauseServer, ContinueServer, LockDatabase, UnlockDatabase, ReplaceData, AwaitFault, Settle:
 	case Move:
 		if !known[s.Client] || s.Node == "" {
 			return fmt.Errorf("move needs a client of the plan and a node, and has %q and %q", s.Client, s.Node)

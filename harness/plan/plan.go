@@ -122,6 +122,13 @@ const (
 	// Move leads the client's link to another Node: its next connections go there. The
 	// ones that are open stay.
 	Move Action = "move"
+	// LockDatabase takes the server's SQLite database away, as another program would
+	// that holds its lock: nothing can be written to it until UnlockDatabase.
+	LockDatabase Action = "lock-database"
+	// UnlockDatabase gives it back.
+	UnlockDatabase Action = "unlock-database"
+	// ReplaceData empties the server's data folder while the server is down.
+	ReplaceData Action = "replace-data"
 	// AwaitConnected waits until the client is connected.
 	AwaitConnected Action = "await-connected"
 	// AwaitDisconnected waits until the client knows that it is not.

@@ -5,8 +5,8 @@ import "fmt"
 // ValidateRest returns the first reason why the plan cannot be played to its end
 // and come to rest there, as one line. It asks for more than [Plan.Validate]: a
 // page is open before something is said on it, what breaks is there to be broken,
-// and at the end every fault is healed or heals by itself, the server is up, nobody
-// chatters, and every page that is open may be connected.
+// and at the end every fault is healed or heals by itself, the server is up and has
+// its database, nobody chatters, and every page that is open may be connected.
 //
 // It reads the script as it stands, without a clock: what a frame or a For sets
 // off may come at any time, and is taken to be in nobody's way.
@@ -36,6 +36,7 @@ func (p Plan) ValidateRest() error {
 // stage is how things stand between two steps of a script.
 type stage struct {
 	serverUp bool
+	locked   bool // the database
 	// down are the parts of a cluster that do not run, with what was done to them. The
 	// others are taken to go on without them, so a client waits for nobody there.
 	down   map[string]Action
@@ -62,6 +63,8 @@ func (s *stage) play(step Step) error {
 		return s.turnServer(step)
 	case Move:
 		return nil
+	case LockDatabase, UnlockDatabase, ReplaceData:
+		return s.touchData(step.Do)
 	case Arm:
 		s.arm(*step.Fault)
 		return nil
@@ -96,6 +99,19 @@ func (s *stage) turnServer(step Step) error {
 	}
 	_, isDown = s.down[""]
 	s.serverUp = !isDown
+	return nil
+}
+
+func (s *stage) touchData(do Action) error {
+	switch {
+	case do == ReplaceData && s.serverUp:
+		return fmt.Errorf("%s while the server is up", do)
+	case do == ReplaceData:
+		return nil
+	case s.locked == (do == LockDatabase):
+		return fmt.Errorf("%s, and it is so already", do)
+	}
+	s.locked = !s.locked
 	return nil
 }
 
@@ -184,6 +200,9 @@ func (s *stage) inject(f Fault) error {
 func (s *stage) atRest(clients []Client) error {
 	if !s.serverUp {
 		return fmt.Errorf("the server is not up")
+	}
+	if s.locked {
+		return fmt.Errorf("the database is locked")
 	}
 	for node, done := range s.down {
 		if done == PauseServer {

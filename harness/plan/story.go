@@ -116,6 +116,12 @@ func (s Step) stageDirection(who string) string {
 		return part(s.Node) + " goes on"
 	case Move:
 		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
+	case LockDatabase:
+		return "another program locks the database"
+	case UnlockDatabase:
+		return "the database is unlocked"
+	case ReplaceData:
+		return "the server's data is deleted"
 	case AwaitConnected:
 		return "wait until " + who + " is connected"
 	case AwaitDisconnected:

@@ -68,6 +68,8 @@ func describe(e history.Event, columns int) (who, what string) {
 		who, what = serverName(e.Node), "starts"
 	case history.ServerStopped:
 		who, what = serverName(e.Node), "ends"
+	case history.DataReplaced:
+		who, what = "server", "loses its data, as planned"
 	case history.FaultFired:
 		what = fmt.Sprintf("fault %s %s", e.FaultKind, e.Fault)
 	case history.FaultHealed:

@@ -167,7 +167,7 @@ func btoi(b bool) int {
 func (s story) laneOf(e history.Event) int {
 	kind, name := clientLane, e.Client
 	switch e.Kind {
-	case history.ServerStarted, history.ServerStopped:
+	case history.ServerStarted, history.ServerStopped, history.DataReplaced:
 		kind, name = serverLane, serverName(e.Node)
 	case history.Stored, history.Found:
 		kind = logLane

@@ -184,6 +184,27 @@ func (c *Command) Address() string {
 // DataDir is the folder that the server is given for its data.
 func (c *Command) DataDir() string { return c.options.DataDir }
 
+// ReplaceData empties the data folder, if it is a temporary one. The program must not
+// be running.
+func (c *Command) ReplaceData() error {
+	if c.made == "" {
+		return ErrNoData
+	}
+	return Empty(c.made)
+}
+
+// Empty removes what is in a folder. It is ErrNoData if that is nothing.
+func Empty(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err == nil && len(entries) == 0 {
+		err = ErrNoData
+	}
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(folder, entry.Name())))
+	}
+	return err
+}
+
 // PID is the process id of the program that runs, which is also its process group;
 // 0 when it does not.
 func (c *Command) PID() int {

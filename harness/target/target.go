@@ -19,6 +19,10 @@ import (
 // not ours to stop. A scenario that needs it is unsupported, not failed.
 var ErrUnsupported = errors.New("the target cannot be stopped and started: it is a URL, not a command")
 
+// ErrNoData is returned where a plan wants something done to the server's data, and
+// there is none to do it to. The scenario is unsupported then, not failed.
+var ErrNoData = errors.New("the target has no SQLite file in a folder that Redial has made for it, so its data cannot be locked or replaced")
+
 // A Target is one server. Its methods are safe for concurrent use.
 type Target interface {
 	// String names the target in reports: the command line, or the URL.

@@ -1,0 +1,104 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3" // the driver that the steps use, too
+
+	"redial/harness/history"
+	"redial/harness/target"
+)
+
+// A dataKeeper is a target whose data the lab can get at.
+type dataKeeper interface {
+	// DataDir is the folder for what outlives the server.
+	DataDir() string
+	// ReplaceData empties it. The server must be down.
+	ReplaceData() error
+}
+
+// lockDatabase takes the lock of every SQLite database in the server's data folder.
+// Whoever wants to write is told that it is busy; in WAL mode, reading goes on.
+func (l *player) lockDatabase() error {
+	keeper, ok := l.config.Target.(dataKeeper)
+	if !ok {
+		return target.ErrNoData
+	}
+	files, err := databases(keeper.DataDir())
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return target.ErrNoData
+	}
+	for _, file := range files {
+		db, err := sql.Open("sqlite3", "file:"+file+"?_busy_timeout=5000")
+		if err != nil {
+			return err
+		}
+		l.locks = append(l.locks, db)
+		// One connection, which has the transaction until the database is closed.
+		db.SetMaxOpenConns(1)
+		if _, err := db.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
+			return fmt.Errorf("locking the database %s: %w", filepath.Base(file), err)
+		}
+	}
+	l.record(history.Event{Kind: history.Note, Detail: "the database is locked"})
+	return nil
+}
+
+func (l *player) unlockDatabase() error {
+	if len(l.locks) == 0 {
+		return nil
+	}
+	var err error
+	for _, db := range l.locks {
+		err = errors.Join(err, db.Close()) // which rolls back
+	}
+	l.locks = nil
+	l.record(history.Event{Kind: history.Note, Detail: "the database is unlocked"})
+	return err
+}
+
+func (l *player) replaceData() error {
+	keeper, ok := l.config.Target.(dataKeeper)
+	if !ok {
+		return target.ErrNoData
+	}
+	if err := keeper.ReplaceData(); err != nil {
+		return err
+	}
+	l.record(history.Event{Kind: history.DataReplaced})
+	return nil
+}
+
+// databases lists the SQLite files in a folder, known by what they begin with.
+func databases(folder string) (files []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() {
+			continue
+		}
+		file, err := os.Open(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		magic := make([]byte, 16)
+		n, _ := io.ReadFull(file, magic)
+		_ = file.Close()
+		if bytes.Equal(magic[:n], []byte("SQLite format 3\x00")) {
+			files = append(files, file.Name())
+		}
+	}
+	return files, nil
+}
