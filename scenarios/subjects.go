@@ -163,10 +163,10 @@ func URL(address string, level contract.Level) (Subject, error) {
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
 func foreign(name string, level contract.Level) (Subject, error) {
-	page := map[contract.Level]string{contract.Basic: "5", contract.Recovery: "6"}[level]
-	if page == "" {
-		page = "7"
-	}
+	page := map[contract.Level]string{
+		contract.Basic: "5", contract.Recovery: "6", contract.ServerDelivery: "7",
+		contract.ClientDelivery: "8", contract.Cluster: "8", contract.DurableDelivery: "10",
+	}[level]
 	lesson, err := lessons.Find(page)
 	if err != nil {
 		return Subject{}, err

@@ -84,6 +84,17 @@ func NewCluster(options ClusterOptions) (*Cluster, error) {
 	return c, nil
 }
 
+// DataDir is the folder that the servers have in common.
+func (c *Cluster) DataDir() string { return c.nodes[c.names[0]].DataDir() }
+
+// ReplaceData empties it, if it is a temporary one. No server must be running.
+func (c *Cluster) ReplaceData() error {
+	if c.dataDir == "" {
+		return ErrNoData
+	}
+	return Empty(c.dataDir)
+}
+
 // String is the command line, and how many of it there are.
 func (c *Cluster) String() string {
 	return fmt.Sprintf("%d × %s", len(c.names), c.nodes[c.names[0]])

@@ -17,7 +17,7 @@ import (
 //
 // One thing to know: a process that is stopped (SIGSTOP) in the very middle of a write
 // keeps the others from writing until it goes on or dies. They say so, by an error
-// after 5 s; nothing is lost.
+// after half a second, and their pages try again; nothing is lost.
 type sqliteLog struct {
 	db      *sql.DB
 	changed bell
@@ -50,7 +50,7 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	}
 	// WAL lets others read while a message is written. FULL makes a message safe from
 	// a power cut before anybody is shown it.
-	db, err := sql.Open(driver, path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open(driver, path+"?_busy_timeout=500&_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}
