@@ -148,7 +148,7 @@ func (l *player) do(s plan.Step) error {
 	l.rest()
 	c := l.clients[s.Client]
 	switch s.Do {
-	case plan.Break, plan.Arm, plan.Disconnect, plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh:
+	case plan.Break, plan.Arm, plan.Suspend, plan.Disconnect, plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh:
 		for _, c := range l.clients {
 			c.wasConnected = c.Status().Connected
 			c.leftBefore = l.state.disconnections(c.name)
