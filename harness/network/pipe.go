@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,7 +30,7 @@ type pipeEnd struct {
 	local, remote net.Addr
 	closed        func() // told once, if not nil
 	once          sync.Once
-	abrupt        bool // SetLinger(0) was called: Close resets
+	abrupt        atomic.Bool // SetLinger(0) was called: Close resets
 }
 
 // flow is one direction of a pipe.
@@ -129,14 +130,14 @@ func (p *pipeEnd) CloseWrite() error {
 
 // SetLinger(0) makes Close a reset, as it does for a net.TCPConn.
 func (p *pipeEnd) SetLinger(seconds int) error {
-	p.abrupt = seconds == 0
+	p.abrupt.Store(seconds == 0)
 	return nil
 }
 
 // Close ends both directions: the other end reads what was sent, then the end.
 func (p *pipeEnd) Close() error {
 	p.once.Do(func() {
-		lost := p.abrupt
+		lost := p.abrupt.Load()
 		p.out.change(func(f *flow) {
 			f.ended, f.swallowed = true, false
 			f.reset = f.reset || lost && !f.deaf
