@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"redial/harness/internal/splitmix"
 	"redial/harness/plan"
 )
 
@@ -201,7 +202,7 @@ func (l *memoryLink) move() string {
 func (l *memoryLink) draw(numbers ...uint64) time.Duration {
 	drawn := l.seed
 	for _, n := range numbers {
-		drawn = mix(drawn + n)
+		drawn = splitmix.Mix(drawn + n)
 	}
 	return shortestWay + time.Duration(drawn%uint64(longestWay-shortestWay))
 }
@@ -209,17 +210,7 @@ func (l *memoryLink) draw(numbers ...uint64) time.Duration {
 func seedOf(seed uint64, name string) uint64 {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(name))
-	return mix(seed ^ hash.Sum64())
-}
-
-// mix is the SplitMix64 generator's output for a state (Steele, Lea and Flood,
-// 2014): every bit of the state matters to every bit of the result, so counting up
-// gives numbers that look drawn at random.
-func mix(state uint64) uint64 {
-	state += 0x9e3779b97f4a7c15
-	state = (state ^ state>>30) * 0xbf58476d1ce4e5b9
-	state = (state ^ state>>27) * 0x94d049bb133111eb
-	return state ^ state>>31
+	return splitmix.Mix(seed ^ hash.Sum64())
 }
 
 // Listen gives the server a listener, in place of the one before. Until then, and

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/internal/splitmix"
 )
 
 // Seams are the pauses of one server. The zero value pauses nowhere.
@@ -53,17 +55,9 @@ func (s Seams) Draw(place string) time.Duration {
 	}
 	drawn := s.Seed ^ uint64(time.Now().UnixNano())
 	for _, letter := range []byte(place) {
-		drawn = mix(drawn + uint64(letter))
+		drawn = splitmix.Mix(drawn + uint64(letter))
 	}
-	return time.Duration(mix(drawn) % uint64(s.Longest+1))
-}
-
-// mix is the SplitMix64 generator's output for a state (Steele, Lea and Flood, 2014).
-func mix(state uint64) uint64 {
-	state += 0x9e3779b97f4a7c15
-	state = (state ^ state>>30) * 0xbf58476d1ce4e5b9
-	state = (state ^ state>>27) * 0x94d049bb133111eb
-	return state ^ state>>31
+	return time.Duration(splitmix.Mix(drawn) % uint64(s.Longest+1))
 }
 
 // Options are server options with an adapter that pauses.
