@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"redial/harness/check"
@@ -21,10 +22,10 @@ func Fidelity(real, virtual []report.Result) (table string, unexplained int) {
 	}
 	byKey := map[key]report.Result{}
 	for _, r := range real {
-		if !contains(columns, r.Column) {
+		if !slices.Contains(columns, r.Column) {
 			columns = append(columns, r.Column)
 		}
-		if !contains(ids, r.ID) {
+		if !slices.Contains(ids, r.ID) {
 			ids = append(ids, r.ID)
 		}
 		byKey[key{r.ID, r.Column}] = r
@@ -51,15 +52,6 @@ func Fidelity(real, virtual []report.Result) (table string, unexplained int) {
 		fmt.Fprintf(&b, " %s |\n", why)
 	}
 	return b.String(), unexplained
-}
-
-func contains(list []string, text string) bool {
-	for _, item := range list {
-		if item == text {
-			return true
-		}
-	}
-	return false
 }
 
 // reasonToDiffer says why the labs may see something else in the scenario, "" if they

@@ -295,7 +295,7 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 			a.verdict = compare(a.verdict, c.expected())
 		}
 	}
-	a.replay = c.replay(seed)
+	a.replay = r.replay(c, seed)
 	if a.verdict.Outcome != check.Pass && r.options.Artifacts != "" {
 		saved, err := save(r.options.Artifacts, c, p, a.events, a.verdict, output)
 		a.artifacts = saved
@@ -393,18 +393,21 @@ func Observed(v check.Verdict) Expectation {
 	return Expectation(strings.Join(words, " and "))
 }
 
-func (c cell) replay(seed uint64) string {
-	how := ""
-	if c.subject.Step != "" {
-		how = fmt.Sprintf("go run ./scenarios/cmd/redial check --step %s --level %s", c.subject.Step, c.subject.Level)
-	} else {
-		how = fmt.Sprintf("go run ./scenarios/cmd/redial check --level %s", c.subject.Level)
+// replay is the command that plays the cell again. What is named after -- comes last.
+func (r *runner) replay(c cell, seed uint64) string {
+	how, last := "go run ./scenarios/cmd/redial check", ""
+	switch {
+	case c.subject.Step != "":
+		how += " --step " + c.subject.Step
+	case c.subject.New == nil: // published-6, published-7
+		how += " --step " + c.subject.Name
+	default:
+		last = " " + c.subject.Name
 	}
-	how += fmt.Sprintf(" --scenario %s --seed %d", c.scenario.ID, seed)
-	if c.subject.Step == "" {
-		how += " " + c.subject.Name
+	if r.options.T != nil {
+		how += " --lab " + LabVirtual
 	}
-	return how
+	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.subject.Level, c.scenario.ID, seed) + last
 }
 
 // save writes what is needed to understand a run: its plan, history and verdict,

@@ -34,3 +34,24 @@ func TestScenariosVirtual(t *testing.T) {
 		}
 	}
 }
+
+// The command that a result names is the one that plays it again, in the same lab.
+func TestReplayLine(t *testing.T) {
+	which, err := scenarios.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, want := range map[string]string{
+		"7":           "go run ./scenarios/cmd/redial check --step 7 --lab virtual --level server-delivery --scenario clean-drop --seed 3",
+		"published-6": "go run ./scenarios/cmd/redial check --step published-6 --lab virtual --level recovery --scenario clean-drop --seed 3",
+	} {
+		subject, err := scenarios.Step(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 3, T: t})
+		if err != nil || len(results) != 1 || results[0].Replay != want {
+			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func newFlags(name string) (*flag.FlagSet, *settings) {
 	if name == "check" {
 		f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 		f.StringVar(&s.url, "url", "", "check the server at `URL`, such as http://127.0.0.1:3000")
-		f.StringVar(&s.level, "level", "", "the promise to hold it to: basic, recovery, server-delivery or client-delivery (default: the step's own; else server-delivery)")
+		f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise to hold it to: %s (default: the step's own; else server-delivery)", levelNames()))
 	}
 	f.StringVar(&s.scenario, "scenario", "", "only these `IDs` or row numbers, separated by commas")
 	f.StringVar(&s.lab, "lab", scenarios.LabReal, "the lab: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
@@ -58,6 +58,15 @@ func newFlags(name string) (*flag.FlagSet, *settings) {
 	f.StringVar(&s.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
 	f.BoolVar(&s.quiet, "quiet", false, "print no progress")
 	return f, s
+}
+
+// levelNames lists the promises, from the weakest on.
+func levelNames() string {
+	var names []string
+	for _, level := range contract.Levels {
+		names = append(names, string(level))
+	}
+	return strings.Join(names, ", ")
 }
 
 // read parses the flags and says in one line what is wrong with them.
