@@ -118,7 +118,9 @@ func StartPostgres(ctx context.Context) (*Server, error) {
 	s.URL = fmt.Sprintf("postgres://redial:%s@%s/postgres?sslmode=disable", password, s.Address)
 	s.command = func() *exec.Cmd {
 		command := exec.Command(filepath.Join(programs, "postgres"), "-D", data,
-			"-c", "listen_addresses="+host, "-c", "port="+strconv.Itoa(port), "-c", "unix_socket_directories=")
+			"-c", "listen_addresses="+host, "-c", "port="+strconv.Itoa(port), "-c", "unix_socket_directories=",
+			// In the folder, which goes when a PostgreSQL has been killed, too.
+			"-c", "dynamic_shared_memory_type=mmap")
 		command.SysProcAttr = owner.attributes()
 		return command
 	}
@@ -269,9 +271,13 @@ func (s *Server) signal(signal syscall.Signal) error {
 	return syscall.Kill(-s.life.group, signal)
 }
 
-// Close ends it and removes its folder.
+// Close ends it and removes its folder. It is asked to end, since a PostgreSQL that is
+// killed leaves its shared memory to the machine; one that is paused hears nothing.
 func (s *Server) Close() error {
-	return errors.Join(s.Kill(), os.RemoveAll(s.folder))
+	if s.life != nil {
+		_ = s.Continue()
+	}
+	return errors.Join(s.Stop(), os.RemoveAll(s.folder))
 }
 
 // pingRedis speaks two lines of Redis' protocol.

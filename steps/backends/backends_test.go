@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +79,45 @@ func TestAWrongPasswordIsRefused(t *testing.T) {
 	if err := s.pingRedis(context.Background(), "wrong"); err == nil {
 		t.Error("Redis takes any password")
 	}
+}
+
+// PostgreSQL keeps shared memory outside of any process; a folder that is removed does
+// not take it along. What is looked at is this server's, whoever else runs one.
+func TestNoSharedMemoryIsLeft(t *testing.T) {
+	s := started(t, StartPostgres)
+	process := strconv.Itoa(s.life.group)
+	maps, err := os.ReadFile("/proc/" + process + "/maps")
+	if err != nil {
+		t.Skip(err)
+	}
+	if len(segmentsOf(t, process)) == 0 {
+		t.Error("a PostgreSQL that runs has no System V segment: this test looks in the wrong place")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range regexp.MustCompile(`/dev/shm/PostgreSQL\.\d+`).FindAllString(string(maps), -1) {
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("left behind: %s", file)
+		}
+	}
+	if left := segmentsOf(t, process); len(left) > 0 {
+		t.Errorf("System V segments left behind: %v", left)
+	}
+}
+
+// segmentsOf lists the System V shared memory that the process has made, as Linux tells.
+func segmentsOf(t *testing.T, process string) (ids []string) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/sysvipc/shm")
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		// key shmid perms size cpid …
+		if fields := strings.Fields(line); len(fields) > 4 && fields[4] == process {
+			ids = append(ids, fields[1])
+		}
+	}
+	return ids
 }
