@@ -86,7 +86,7 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 // One seed, one history: the same plan gives the same events at the same times, and
 // the same frames, however the goroutines are scheduled.
 func TestVirtualIsRepeatable(t *testing.T) {
-	runs := 50
+	runs := *repeats
 	if testing.Short() || underRace {
 		runs = 8
 	}

@@ -2,8 +2,9 @@
 // what a fast client sends while it connects.
 //
 // [Handler] is all of it: use it in place of the server's own ServeHandler. It could
-// be offered upstream; until then every server of this kit stands behind it. It knows
-// nothing of the chat, nor of the harness.
+// be offered upstream; until then every server of this kit stands behind it. It also
+// mends what the library leaves behind at the other end of a connection's life: see
+// leaveNothing. It knows nothing of the chat, nor of the harness.
 package handshake
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
@@ -31,6 +33,7 @@ const connectWithin = 10 * time.Second
 // on the goroutine that reads, so this one holds it up until the connection
 // handler has returned.
 func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
+	collectable(client, "taskQueue")
 	next(nil)
 	// next has put the connecting on the socket's queue: this comes behind it.
 	connected := make(chan struct{})
@@ -52,7 +55,9 @@ func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 // everything is attached.
 func Handler(server *socket.Server) http.Handler {
 	server.Use(connectFirst)
-	library := server.ServeHandler(nil)
+	_ = server.On("connection", func(args ...any) { collectable(args[0], "taskQueue") }) // also those that are recovered: they pass by the middlewares
+	library := server.ServeHandler(nil)                                                  // makes the engine, too
+	_ = server.Engine().On("connection", func(args ...any) { leaveNothing(args[0].(engine.Socket)) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		attached := make(chan struct{})
 		defer close(attached)

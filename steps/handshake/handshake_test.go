@@ -2,7 +2,9 @@ package handshake
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -56,4 +58,82 @@ func talkFast(url string) error {
 			return nil
 		}
 	}
+}
+
+// TestAClosedPageLeavesNothing has pages come and go, and looks at what is left of
+// them: nothing here; behind the bare library a goroutine and two queues for each.
+func TestAClosedPageLeavesNothing(t *testing.T) {
+	const pages = 200
+	goroutines, bytes := left(t, pages, Handler, 10*time.Second)
+	t.Logf("left by %d pages: %d goroutines, %d bytes a page", pages, goroutines, bytes/pages)
+	if goroutines > pages/10 {
+		t.Errorf("%d pages left %d goroutines", pages, goroutines)
+	}
+	if bytes > 4<<10*pages {
+		t.Errorf("%d pages left %d bytes each", pages, bytes/pages)
+	}
+	bare := func(server *socket.Server) http.Handler { return server.ServeHandler(nil) }
+	goroutines, bytes = left(t, pages, bare, time.Second)
+	t.Logf("behind the bare library: %d goroutines, %d bytes a page", goroutines, bytes/pages)
+	if goroutines < pages || bytes < 16<<10*pages {
+		t.Errorf("behind the bare library %d pages left %d goroutines and %d bytes each: if it has learned to leave nothing, leaveNothing can go", pages, goroutines, bytes/pages)
+	}
+}
+
+func left(t *testing.T, pages int, handler func(*socket.Server) http.Handler, within time.Duration) (goroutines, bytes int) {
+	t.Helper()
+	server := socket.NewServer(nil, socket.DefaultServerOptions())
+	web := httptest.NewServer(handler(server))
+	defer web.Close()
+	defer server.Close(nil)
+	come := func(pages int) {
+		for range pages {
+			if err := visit(web.URL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	come(5) // what is made once, such as pools
+	time.Sleep(100 * time.Millisecond)
+	before, heap := runtime.NumGoroutine(), inUse()
+	come(pages)
+	// What ends does so in a moment; what is left stays.
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if goroutines = runtime.NumGoroutine() - before; goroutines <= 0 {
+			break
+		}
+	}
+	return goroutines, int(inUse()) - int(heap)
+}
+
+// inUse is the memory that is reachable, in bytes.
+func inUse() uint64 {
+	runtime.GC()
+	runtime.GC() // what a finalizer or a pool held on to
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// visit connects, waits to be welcome, and leaves.
+func visit(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		return err
+	}
+	defer conn.CloseNow()
+	// The bare library may miss a packet that comes with the end of the handshake.
+	if _, _, err := conn.Read(ctx); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Millisecond)
+	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
+		return err
+	}
+	if _, _, err := conn.Read(ctx); err != nil {
+		return err
+	}
+	return conn.Close(websocket.StatusGoingAway, "")
 }

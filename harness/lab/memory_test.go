@@ -1,0 +1,60 @@
+package lab_test
+
+import (
+	"flag"
+	"runtime"
+	"testing"
+
+	"redial/harness/lab"
+	"redial/harness/plan"
+)
+
+var (
+	repeats    = flag.Int("repeats", 50, "how often TestVirtualIsRepeatable plays one plan")
+	memoryRuns = flag.Int("memory-runs", 300, "how many runs TestMemoryStaysFlat plays; 20000 take some minutes")
+)
+
+// What thousands of runs leave behind is what one leaves behind: no goroutine, and no
+// memory. The library by itself leaves both for every WebSocket that a client closes;
+// package handshake ends them.
+func TestMemoryStaysFlat(t *testing.T) {
+	config := forStep7
+	play := func(from, runs int) {
+		for run := range parallel(runs, func(i int) lab.Run {
+			kind := plan.Wire
+			if i%20 == 0 {
+				kind = plan.Page
+			}
+			return lab.Virtual(t, step(t, "7"), config, conversation(uint64(from+i), kind))
+		}) {
+			if run.Err != nil || run.Leaked != 0 {
+				t.Fatalf("%v, leaked %d", run.Err, run.Leaked)
+			}
+		}
+	}
+	warm := min(100, *memoryRuns/3) // caches fill: compiled scripts, pools
+	play(0, warm)
+	heap, goroutines := inUse()
+	play(warm, *memoryRuns-warm)
+	heapAfter, goroutinesAfter := inUse()
+	t.Logf("after %d runs: %.1f MB, %d goroutines; after %d: %.1f MB, %d goroutines",
+		warm, megabytes(heap), goroutines, *memoryRuns, megabytes(heapAfter), goroutinesAfter)
+	if goroutinesAfter > goroutines+5 {
+		t.Errorf("%d goroutines more", goroutinesAfter-goroutines)
+	}
+	const most = 4 << 20
+	if heapAfter > heap+most {
+		t.Errorf("%.1f MB more in use, above %.1f MB", megabytes(heapAfter-heap), megabytes(most))
+	}
+}
+
+// inUse is the memory that is reachable, in bytes, and how many goroutines there are.
+func inUse() (heap uint64, goroutines int) {
+	runtime.GC()
+	runtime.GC() // what a finalizer or a pool held on to
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc, runtime.NumGoroutine()
+}
+
+func megabytes(n uint64) float64 { return float64(n) / (1 << 20) }
