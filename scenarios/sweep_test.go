@@ -3,14 +3,21 @@ package scenarios_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"redial/harness/check"
 	"redial/harness/report"
 	"redial/scenarios"
+)
+
+var (
+	controlPoints = flag.Int("control-points", 100, "how many points of a story the sweep of the published code tries")
+	replays       = flag.Int("replays", 5, "how often each failure that was found there is played again")
 )
 
 // sample is how many points of a story a test tries; `make check` tries them all.
@@ -51,6 +58,64 @@ func TestSweepOfTheSteps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The control of the sweep: on the code as published it finds what is known to be
+// wrong there, by name, makes each small, and what it saves fails again in the same way.
+// `make test` runs it without the race detector, which would take ten times as long.
+func TestSweepFindsWhatIsPublished(t *testing.T) {
+	if underRace {
+		t.Skip("`make test` runs it without the race detector")
+	}
+	t.Run("step 6", func(t *testing.T) {
+		found := sweptControl(t, "published-6")
+		for _, name := range []string{"network-switch", "drop-before-any-event", "zombie", "restore-under-traffic"} {
+			if !slices.ContainsFunc(found, func(r report.Result) bool { return r.ID == name }) {
+				t.Errorf("%s was not found", name)
+			}
+		}
+	})
+	t.Run("step 7", func(t *testing.T) {
+		found := sweptControl(t, "published-7")
+		for what, shows := range map[string]func(report.Result) bool{
+			"loss":          func(r report.Result) bool { return r.Lost > 0 },
+			"duplicates":    func(r report.Result) bool { return r.Duplicated > 0 },
+			"another order": func(r report.Result) bool { return r.Reordered > 0 },
+		} {
+			if !slices.ContainsFunc(found, shows) {
+				t.Errorf("%s was not found", what)
+			}
+		}
+	})
+}
+
+// sweptControl sweeps a server that is wrong, and returns the kinds of failure that
+// were found. Each was saved, has at most two faults, and is the same when it is played
+// again.
+func sweptControl(t *testing.T, number string) (found []report.Result) {
+	for _, r := range swept(t, number, scenarios.SweepOptions{
+		Kind: scenarios.SweepSingle, Points: *controlPoints, ShrinkBudget: 40, Artifacts: t.TempDir(),
+	}) {
+		t.Log(r.ID, r.Runs, r.Outcome(), r.Reason())
+		if len(r.Artifacts) == 0 { // the sum of a story
+			continue
+		}
+		found = append(found, r)
+		saved, err := scenarios.ReadSaved(r.Artifacts[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(saved.Plan.Faults) > 2 {
+			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
+		}
+		for n := range *replays {
+			if _, err := saved.Play(t.Context(), t); err != nil {
+				t.Errorf("%s, played again for the %dth time: %v", r.ID, n+1, err)
+				break
+			}
+		}
+	}
+	return found
 }
 
 // A saved failure that is none, or comes to something else, is said so.

@@ -3,11 +3,17 @@
 package lab_test
 
 import (
+	"bytes"
 	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/pprof/profile"
 
 	"redial/harness/contract"
 	"redial/harness/lab"
@@ -28,6 +34,9 @@ func benchmark(b *testing.B, number string, kind plan.Kind) {
 	server := step(b, number)
 	var virtual, frames atomic.Int64
 	var seed atomic.Uint64
+	// As the command redial has it: memory is there to be used.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	share := startProfile()
 	before, cpuBefore := runtime.NumGoroutine(), cpuTime()
 	if err := lab.WithT(func(t *testing.T) {
 		b.ResetTimer()
@@ -46,11 +55,57 @@ func benchmark(b *testing.B, number string, kind plan.Kind) {
 		b.Fatal(err)
 	}
 	real := b.Elapsed().Seconds()
+	share(b)
 	b.ReportMetric(float64((cpuTime()-cpuBefore).Microseconds())/1000/float64(b.N), "cpu-ms/run")
 	b.ReportMetric(float64(b.N)/real, "runs/s")
 	b.ReportMetric(time.Duration(virtual.Load()).Seconds()/real, "virtual-s/s")
 	b.ReportMetric(float64(frames.Load())/float64(b.N), "frames/run")
 	b.ReportMetric(float64(runtime.NumGoroutine()-before)/float64(b.N), "leaks/run")
+}
+
+// startProfile begins to sample where the CPU is. The function that it returns reports
+// that in percent: of the harness (lab, network, page), the JavaScript VM, the server
+// with its database, and Go's runtime (garbage collection, scheduling). A sample
+// belongs to whoever called what is no part of any of them, such as a copy of bytes.
+func startProfile() (report func(b *testing.B)) {
+	var samples bytes.Buffer
+	if err := pprof.StartCPUProfile(&samples); err != nil {
+		return func(*testing.B) {} // -cpuprofile has it
+	}
+	return func(b *testing.B) {
+		pprof.StopCPUProfile()
+		parsed, err := profile.Parse(&samples)
+		if err != nil {
+			b.Fatal(err)
+		}
+		spent, all := map[string]int64{}, int64(0)
+		for _, s := range parsed.Sample {
+			spent[ownerOf(s)] += s.Value[1]
+			all += s.Value[1]
+		}
+		for _, owner := range []string{"harness", "vm", "server", "runtime"} {
+			b.ReportMetric(100*float64(spent[owner])/float64(max(all, 1)), owner+"-%cpu")
+		}
+	}
+}
+
+// ownerOf says whose a sample is: that of the innermost function with an owner.
+func ownerOf(s *profile.Sample) string {
+	for _, location := range s.Location {
+		for _, line := range location.Line {
+			name := line.Function.Name
+			switch {
+			case strings.HasPrefix(name, "github.com/dop251/goja"):
+				return "vm"
+			case strings.HasPrefix(name, "redial/harness"):
+				return "harness"
+			case strings.HasPrefix(name, "redial/steps"), strings.HasPrefix(name, "github.com/zishang520/"),
+				strings.HasPrefix(name, "github.com/mattn/go-sqlite3"), strings.HasPrefix(name, "net/http"):
+				return "server"
+			}
+		}
+	}
+	return "runtime"
 }
 
 // cpuTime is what this process has used so far: on a machine with something else

@@ -258,6 +258,7 @@ func (l *Listener) dial(source net.Addr) (net.Conn, error) {
 	if !closed {
 		l.open[server] = true
 		server.closed = func() { l.forget(server) }
+		server.late = true
 	}
 	l.mu.Unlock()
 	if !closed {
@@ -267,7 +268,7 @@ func (l *Listener) dial(source net.Addr) (net.Conn, error) {
 		case <-l.over:
 		}
 	}
-	_ = server.Close()
+	server.close()
 	return nil, refused(ServerAddress)
 }
 
@@ -313,7 +314,7 @@ func (l *Listener) Vanish() {
 func (l *Listener) CloseAll() {
 	_ = l.Close()
 	for _, end := range l.ends() {
-		_ = end.Close()
+		end.close()
 	}
 }
 

@@ -31,6 +31,7 @@ type pipeEnd struct {
 	closed        func() // told once, if not nil
 	once          sync.Once
 	abrupt        atomic.Bool // SetLinger(0) was called: Close resets
+	late          bool        // Close takes effect at the end of the instant
 }
 
 // flow is one direction of a pipe.
@@ -135,7 +136,21 @@ func (p *pipeEnd) SetLinger(seconds int) error {
 }
 
 // Close ends both directions: the other end reads what was sent, then the end.
+//
+// A server's end closes when the instant is over, so that under a fake clock what the
+// server's other goroutines write at that very instant is sent, whichever of them the
+// scheduler lets run first.
 func (p *pipeEnd) Close() error {
+	if p.late {
+		time.AfterFunc(time.Nanosecond, p.close)
+		return nil
+	}
+	p.close()
+	return nil
+}
+
+// close is Close, at once.
+func (p *pipeEnd) close() {
 	p.once.Do(func() {
 		lost := p.abrupt.Load()
 		p.out.change(func(f *flow) {
@@ -152,7 +167,6 @@ func (p *pipeEnd) Close() error {
 			p.closed()
 		}
 	})
-	return nil
 }
 
 // vanish closes the connection for the other end, and leaves this one in the dark:

@@ -38,6 +38,7 @@ type jsonScenario struct {
 	Expected    string          `json:"expected"`
 	Column      string          `json:"column"`
 	Points      int             `json:"points"`
+	Unfired     int             `json:"unfired"`
 }
 
 type jsonSummary struct {
@@ -64,7 +65,7 @@ func JSON(w io.Writer, r Report) error {
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
-			Expected: result.Expected, Column: result.Column, Points: result.Points,
+			Expected: result.Expected, Column: result.Column, Points: result.Points, Unfired: result.Unfired,
 		})
 	}
 	encoder := json.NewEncoder(w)

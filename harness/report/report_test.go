@@ -426,3 +426,18 @@ func TestTook(t *testing.T) {
 		}
 	}
 }
+
+// A sweep says how many of its faults never fired: they show nothing, and count for
+// nothing.
+func TestTextUnfired(t *testing.T) {
+	r := Report{Results: []Result{{
+		ID: "single:story", Runs: 12, Points: 10, Unfired: 2, Verdict: check.Verdict{Outcome: check.Pass},
+	}}}
+	var out strings.Builder
+	if err := Text(&out, r, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "10 points, 2 more whose fault never fired"; !strings.Contains(out.String(), want) {
+		t.Errorf("%s\nlacks %q", out.String(), want)
+	}
+}

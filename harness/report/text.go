@@ -76,6 +76,9 @@ func tail(r Result) string {
 	if r.Points > 0 {
 		parts = []string{count(r.Points, "point")}
 	}
+	if r.Unfired > 0 {
+		parts = append(parts, fmt.Sprintf("%d more whose fault never fired", r.Unfired))
+	}
 	if harm := r.harm(); harm != "" {
 		parts = append(parts, harm)
 	}

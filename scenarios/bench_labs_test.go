@@ -1,0 +1,102 @@
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/scenarios"
+)
+
+// BenchmarkLabs plays the same 100 single faults of one story on step 7 in the virtual
+// lab and then in the real one, each with as many runs at once as it has by default,
+// and reports the time that each took, and how many times longer the real one needed.
+// A frame of the virtual run may not come in the real one, where time is not planned:
+// such a run is counted as unfired.
+func BenchmarkLabs(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	const atOnceInReal = 6
+	var virtual, real time.Duration
+	unfired := 0
+	for b.Loop() {
+		if err := lab.WithT(func(t *testing.T) {
+			plans := hundredPoints(b, t)
+			took, missed := playAll(b, plans, runtime.GOMAXPROCS(0), t)
+			if missed > 0 {
+				b.Errorf("%d faults did not fire in the virtual lab", missed)
+			}
+			virtual += took
+			took, missed = playAll(b, plans, atOnceInReal, nil)
+			real += took
+			unfired += missed
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(virtual.Seconds()/float64(b.N), "virtual-s")
+	b.ReportMetric(real.Seconds()/float64(b.N), "real-s")
+	b.ReportMetric(real.Seconds()/virtual.Seconds(), "real/virtual")
+	b.ReportMetric(float64(unfired)/float64(b.N), "unfired-in-real")
+	b.ReportMetric(0, "ns/op")
+}
+
+// hundredPoints are 100 single faults, spread over all of a story's.
+func hundredPoints(b *testing.B, t *testing.T) (chosen []plan.Plan) {
+	const points = 100
+	subject, err := scenarios.Step("7")
+	if err != nil {
+		b.Fatal(err)
+	}
+	story := scenarios.Stories[0].Plan(1)
+	story.Seams = 0 // pauses are the virtual lab's only
+	whole := lab.Virtual(t, subject.Virtual(story.Tuning), scenarios.ConfigOf(subject), story)
+	if whole.Err != nil {
+		b.Fatal(whole.Err)
+	}
+	var all []plan.Plan
+	for p := range plan.Singles(story, whole.Frames, nil) {
+		all = append(all, p)
+	}
+	for n := range points {
+		chosen = append(chosen, all[n*len(all)/points])
+	}
+	return chosen
+}
+
+// playAll plays the plans, some at once, in the virtual lab if there is a t. Step 7
+// has to keep its promise in all of them; those whose fault did not fire are counted.
+func playAll(b *testing.B, plans []plan.Plan, atOnce int, t *testing.T) (took time.Duration, unfired int) {
+	began := time.Now()
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for _, p := range plans {
+		slots <- struct{}{}
+		working.Go(func() {
+			defer func() { <-slots }()
+			saved := scenarios.Saved{Target: "step 7", Plan: p}
+			saved.Verdict.Outcome, saved.Verdict.Level = check.Pass, contract.ServerDelivery
+			result, err := saved.Play(context.Background(), t)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case result.FaultsFired < result.Verdict.FaultsPlanned:
+				unfired++
+			case errors.Is(err, scenarios.ErrOtherVerdict):
+				b.Errorf("%s: %s %s", p.Name(), result.Outcome(), result.Reason())
+			case err != nil:
+				b.Errorf("%s: %v", p.Name(), err)
+			}
+		})
+	}
+	working.Wait()
+	return time.Since(began), unfired
+}
