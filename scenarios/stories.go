@@ -57,6 +57,17 @@ var Stories = []Story{
 	},
 }
 
+// ShortStories are what a sweep of pairs tells: two faults hit each other the more often,
+// the fewer frames there are to hit.
+var ShortStories = []Story{{
+	ID: "exchange", Title: "two pages, and a few words each",
+	From: contract.Basic,
+	Plan: func(seed uint64) plan.Plan {
+		return seamed("4ms", script(seed, aliceAndBob, open("alice", "bob"),
+			say("alice", "hello", 1), pause, say("bob", "hello yourself", 2), pause, say("alice", "goodbye", 1)))
+	},
+}}
+
 // seamed gives the plan pauses at the server's seams: of about what a frame takes in the
 // virtual network, so that another frame may come in between, or long enough for one of
 // a chatter to do so.

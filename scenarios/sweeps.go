@@ -49,8 +49,8 @@ type SweepOptions struct {
 	// ShrinkBudget is how many runs may be spent on making one failure small; zero
 	// means 400.
 	ShrinkBudget int
-	// Stories has the stories; nil means those of Stories that the subject's level
-	// reaches.
+	// Stories has the stories; nil means those of Stories, or for pairs of ShortStories,
+	// that the subject's level reaches.
 	Stories []Story
 	// Artifacts is the folder that failures are saved under; empty: nowhere.
 	Artifacts string
@@ -66,6 +66,9 @@ func Sweep(ctx context.Context, subject Subject, o SweepOptions) ([]report.Resul
 		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", subject.Name)
 	}
 	stories := o.Stories
+	if stories == nil && o.Kind == SweepPairs {
+		stories = ShortStories
+	}
 	if stories == nil {
 		stories = Stories
 	}

@@ -33,6 +33,7 @@ type Checker struct {
 	// index into it is a message's place.
 	inSight []int32
 	sends   []int32 // in the order of the Sent events
+	orders  int32   // how many were given out; see orderOf
 
 	views  []*view
 	byName map[viewName]int32
@@ -71,6 +72,7 @@ type message struct {
 	found        int32 // rows before the run
 	place        int32 // in Checker.inSight, or -1
 	sender       int32 // the view that sent it
+	order        int32 // which of the orders of messages it belongs to; see orderOf
 	firstView    int32 // the view that showed it first
 	offset       int64 // the first one that it was shown with
 	// ambiguous: the text stands for two messages.
@@ -190,12 +192,29 @@ func (c *Checker) send(e *history.Event, event int) {
 			return
 		}
 		m.sentAt, m.sender = event, c.viewOf(e.Client, e.View)
+		m.order = c.orderOf(c.views[m.sender])
 		c.sends = append(c.sends, c.byText[e.Message])
 	case history.Acknowledged:
 		m.acknowledged = min(m.acknowledged, event)
 	case history.Refused:
 		m.refused = min(m.refused, event)
 	}
+}
+
+// orderOf returns the order that what the view sends now is to keep. Below
+// client-delivery a view has one for each connection, as Socket.IO keeps none over two:
+// the server may still be at work on what came over the one before. What is said
+// offline belongs to the connection that is made next.
+func (c *Checker) orderOf(v *view) int32 {
+	ended := v.ended
+	if c.level.AtLeast(contract.ClientDelivery) {
+		ended = 0 // one message is under way at a time
+	}
+	if v.order < 0 || v.orderOf != ended {
+		v.order, v.orderOf = c.orders, ended
+		c.orders++
+	}
+	return v.order
 }
 
 func (c *Checker) read(e *history.Event, event int) {
@@ -262,7 +281,7 @@ func (c *Checker) viewOf(client string, number int) int32 {
 		index = int32(len(c.views))
 		c.byName[name] = index
 		c.views = append(c.views, &view{
-			client: client, number: number, follower: index, closed: never, highest: -1,
+			client: client, number: number, follower: index, closed: never, highest: -1, order: -1,
 		})
 	}
 	c.views[c.active].follower = index

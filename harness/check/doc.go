@@ -29,6 +29,12 @@
 // A message is said in health if its page was connected then and stayed so,
 // without a break, until the next barrier.
 //
+// Messages of one view keep the order in which they were sent. Below client-delivery
+// that is asked of those that went over one connection (what is said offline goes over
+// the next one): Socket.IO keeps no order over two, as the server may still be at work on
+// what came over the first when the second brings more. From client-delivery on a page
+// has one message under way at a time.
+//
 // A view is entitled to a message that certainly exists (a row of the log;
 // without a log, what was acknowledged or is shown anywhere)
 //   - at every level: if one of its connections began before the message was Sent

@@ -90,7 +90,7 @@ var mutations = []struct {
 		first, second := events[i].Message, events[j].Message
 		events[i].Message, events[j].Message = second, first
 		switch {
-		case run.keepsLog || run.sender[first] == run.sender[second]:
+		case run.keepsLog || run.order[first] == run.order[second]:
 			return events, contract.Order
 		case run.bothShownElsewhere(i, j):
 			return events, contract.Agreement
@@ -157,7 +157,7 @@ var mutations = []struct {
 	{"swap a sender's two in the log", withLog, func(t *rapid.T, run *simulation) ([]history.Event, contract.RuleID) {
 		i, ok := run.draw(t, func(i int) bool {
 			a, b := run.events[i], run.events[min(i+1, len(run.events)-1)]
-			return a.Kind == history.Stored && b.Kind == history.Stored && run.sender[a.Message] == run.sender[b.Message]
+			return a.Kind == history.Stored && b.Kind == history.Stored && run.order[a.Message] == run.order[b.Message]
 		})
 		if !ok {
 			return nil, ""
@@ -229,6 +229,7 @@ type simulation struct {
 	log          []string
 	pages        []*simulated
 	sender       map[string]simulatedName
+	order        map[string]simulatedOrder // messages with the same one are in order
 	acknowledged map[string]bool
 }
 
@@ -237,16 +238,22 @@ type simulatedName struct {
 	view int
 }
 
+type simulatedOrder struct {
+	simulatedName
+	ended int
+}
+
 type simulated struct {
 	simulatedName
 	connected bool
+	ended     int // connections
 	came      int // the event of the first Connected of the view
 	next      int // in the log
 	waiting   []string
 }
 
 func rightRun(t *rapid.T, keepsLog bool) *simulation {
-	s := &simulation{keepsLog: keepsLog, sender: map[string]simulatedName{}, acknowledged: map[string]bool{}}
+	s := &simulation{keepsLog: keepsLog, sender: map[string]simulatedName{}, order: map[string]simulatedOrder{}, acknowledged: map[string]bool{}}
 	s.level = contract.Recovery
 	if keepsLog {
 		s.level = rapid.SampledFrom([]contract.Level{contract.ClientDelivery, contract.DurableDelivery}).Draw(t, "level")
@@ -283,6 +290,7 @@ func (s *simulation) step(t *rapid.T) {
 	case 3:
 		if p.connected {
 			p.connected = false
+			p.ended++
 			s.page(p, history.Disconnected, "transport close")
 		}
 	case 4, 5:
@@ -338,6 +346,10 @@ func (s *simulation) connect(p *simulated) {
 func (s *simulation) say(p *simulated, acknowledge bool) {
 	text := fmt.Sprintf("%s-%d", p.name, len(s.sender)+1)
 	s.sender[text] = p.simulatedName
+	s.order[text] = simulatedOrder{p.simulatedName, 0}
+	if !s.level.AtLeast(contract.ClientDelivery) {
+		s.order[text] = simulatedOrder{p.simulatedName, p.ended}
+	}
 	s.add(history.Event{Kind: history.Sent, Client: p.name, View: p.view, Message: text})
 	if !p.connected {
 		p.waiting = append(p.waiting, text)

@@ -424,11 +424,29 @@ func (r *reference) standIns(list, missing []string) []string {
 	return matched
 }
 
+// sentInOneOrder tells whether the two have an order to keep: they are of one page, and
+// below client-delivery no connection of it ended between them.
+func (r *reference) sentInOneOrder(a, b string) bool {
+	p := r.senderOf(a)
+	if p != r.senderOf(b) {
+		return false
+	}
+	over := func(text string) (n int) {
+		for _, s := range r.stretches(p) {
+			if s.to < r.about(history.Sent, text) {
+				n++
+			}
+		}
+		return n
+	}
+	return r.level.AtLeast(contract.ClientDelivery) || over(a) == over(b)
+}
+
 // lateInLog tells whether the log has a later message of the sender before.
 func (r *reference) lateInLog(text string) bool {
 	story := r.story()
 	for _, before := range story[:max(0, slices.Index(story, text))] {
-		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.sentInOneOrder(text, before) &&
 			r.about(history.Sent, before) > r.about(history.Sent, text) {
 			return true
 		}
@@ -449,7 +467,7 @@ func (r *reference) lateOn(p page) []string {
 			if r.hasLog() {
 				wrong = r.isInPlace(text) && r.isInPlace(before) && slices.Index(story, before) > slices.Index(story, text)
 			} else {
-				wrong = r.isSent(text) && r.isSent(before) && r.senderOf(text) == r.senderOf(before) &&
+				wrong = r.isSent(text) && r.isSent(before) && r.sentInOneOrder(text, before) &&
 					r.about(history.Sent, before) > r.about(history.Sent, text)
 			}
 			if wrong {

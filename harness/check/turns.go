@@ -8,7 +8,7 @@ import (
 
 // readLogTurns finds what stands in the log after a later message of its sender.
 func (f *facts) readLogTurns() {
-	order, onTab := newTurns(len(f.views)), newTurns(len(f.views))
+	order, onTab := newTurns(int(f.orders)), newTurns(len(f.views))
 	if f.level.AtLeast(contract.DurableDelivery) {
 		f.overtookOnTab = make([]int32, len(f.messages))
 	}
@@ -26,7 +26,7 @@ func (f *facts) readLogTurns() {
 		if f.overtookOnTab != nil {
 			f.overtookOnTab[id] = onTab.take(int(f.firstView[m.sender]), id, m.sentAt)
 		}
-		f.overtookInLog[id] = order.take(int(m.sender), id, m.sentAt)
+		f.overtookInLog[id] = order.take(int(m.order), id, m.sentAt)
 	}
 }
 
@@ -60,7 +60,7 @@ func (t *turns) take(order int, message int32, rank int) int32 {
 // first shows it; with it the message that it should have come before, or -1.
 func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	if f.sentOrder.round == 0 {
-		f.sentOrder, f.logOrder = newTurns(len(f.views)), newTurns(1)
+		f.sentOrder, f.logOrder = newTurns(int(f.orders)), newTurns(1)
 	}
 	f.sentOrder.reset()
 	f.logOrder.reset()
@@ -92,7 +92,7 @@ func (f *facts) overtaken(id int32) int32 {
 	m := &f.messages[id]
 	switch {
 	case !f.hasLog && m.isSent():
-		return f.sentOrder.take(int(m.sender), id, m.sentAt)
+		return f.sentOrder.take(int(m.order), id, m.sentAt)
 	case f.hasLog && f.isInPlace(id):
 		return f.logOrder.take(0, id, int(f.position[id]))
 	}

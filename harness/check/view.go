@@ -26,6 +26,9 @@ type view struct {
 	closed      int   // index of the event, or never
 	after       int64 // the offset that it was opened with
 	connections []connection
+	ended       int   // how many of them are over
+	order       int32 // what it sends now is to keep; -1 before it has sent anything
+	orderOf     int   // how many connections were over when order was given out
 
 	// What it shows, as places in the order of first sight: every page that shows
 	// everything in that order needs a single run.
@@ -147,6 +150,7 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	last := &v.connections[len(v.connections)-1]
 	if last.to == never {
 		last.to, last.toTime, last.reason = event, at, reason
+		v.ended++
 	}
 }
 

@@ -23,6 +23,8 @@ const usage = `redial confirms what a Socket.IO chat does when the connection br
   redial check --url URL             a server that runs already (it is not restarted)
   redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
   redial matrix                      all steps, all scenarios, against what is expected
+  redial soak [--runs N]             random plans on steps 6 to 10 in the virtual lab, until
+                                     as many of each are done or Ctrl-C; --steps, --seed
   redial replay FILE                 a failure that was saved, once more
   redial fidelity                    every scenario in both labs, side by side
   redial list                        the scenarios
@@ -51,12 +53,14 @@ func run(arguments []string) int {
 		code, err = replay(arguments[1:])
 	case "fidelity":
 		code, err = fidelity(arguments[1:])
+	case "soak":
+		code, err = soak(arguments[1:])
 	case "list":
 		err = list(arguments[1:])
 	case "help", "-h", "--help":
 		help(os.Stdout)
 	default:
-		err = fmt.Errorf("there is no command %q; there are check, matrix, replay, fidelity and list", arguments[0])
+		err = fmt.Errorf("there is no command %q; there are check, matrix, soak, replay, fidelity and list", arguments[0])
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return 0

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	verdict "redial/harness/check"
+	"redial/harness/report"
+	"redial/scenarios"
+)
+
+// roundRuns is how many random plans a step plays before it is the next one's turn.
+const roundRuns = 500
+
+// soaking is what `redial soak` was asked for, and what it has seen.
+type soaking struct {
+	steps    []scenarios.Subject
+	seed     uint64
+	runs     int // of each step; zero: until told to stop
+	folder   string
+	progress *progress
+	sums     []soakSum // one for each step
+}
+
+// A soakSum is what a step's runs came to so far.
+type soakSum struct {
+	runs, unfired, without      int
+	faults                      int
+	failed                      int
+	lost, duplicated, reordered int
+	took, virtual               time.Duration
+	saved                       []string
+}
+
+// soak plays random plans on the steps in turn, until as many as asked are done or it
+// is told to stop, and saves what fails.
+func soak(arguments []string) (int, error) {
+	s, err := readSoak(arguments)
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	failed := inVirtualLab(func(t *testing.T) { err = s.play(ctx, t) })
+	s.progress.end()
+	if err := errors.Join(failed, err); err != nil {
+		return 0, err
+	}
+	return s.sumUp(), nil
+}
+
+func readSoak(arguments []string) (*soaking, error) {
+	f := flag.NewFlagSet("redial soak", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	steps := f.String("steps", "6,7,8,9,10", "")
+	runs := f.Int("runs", 0, "")
+	seed := f.Uint64("seed", uint64(rand.Uint32()), "")
+	quiet := f.Bool("quiet", false, "")
+	if err := f.Parse(arguments); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 || *runs < 0 || *steps == "" {
+		return nil, fmt.Errorf("soak takes --steps 6,7 --runs N (of each step; without it: until Ctrl-C) --seed N --quiet")
+	}
+	s := &soaking{seed: *seed, runs: *runs, progress: newProgress(*quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
+	for _, number := range strings.Split(*steps, ",") {
+		subject, err := scenarios.Step(number)
+		if err != nil {
+			return nil, err
+		}
+		if subject.Virtual == nil {
+			return nil, fmt.Errorf("%s does not run in the virtual lab", subject.Name)
+		}
+		s.steps = append(s.steps, subject)
+	}
+	s.sums = make([]soakSum, len(s.steps))
+	return s, nil
+}
+
+// play plays rounds until all is done or ctx ends. A round that ctx breaks off does
+// not count.
+func (s *soaking) play(ctx context.Context, t *testing.T) error {
+	for round := 0; ; round++ {
+		done := true
+		for i, step := range s.steps {
+			left := roundRuns
+			if s.runs > 0 {
+				left = min(left, s.runs-s.sums[i].runs)
+			}
+			if left <= 0 {
+				continue
+			}
+			done = false
+			// Every story is told with its part of the seeds.
+			seed := s.seed + uint64(round*roundRuns)
+			for n, story := range scenarios.Stories {
+				each := left/len(scenarios.Stories) + btoi(n < left%len(scenarios.Stories))
+				if each == 0 {
+					continue
+				}
+				results, err := scenarios.Sweep(ctx, step, scenarios.SweepOptions{
+					T: t, Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
+					Stories: []scenarios.Story{story}, Artifacts: s.folder, Done: s.progress.swept,
+				})
+				seed += uint64(each)
+				if ctx.Err() != nil {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				s.sums[i].add(results)
+			}
+			s.progress.end()
+			fmt.Println(s.line(i))
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// add takes in a story's result, and the kinds of failure that follow it.
+func (sum *soakSum) add(results []report.Result) {
+	for _, r := range results {
+		if len(r.Artifacts) > 0 {
+			sum.saved = append(sum.saved, r.Artifacts...)
+			continue
+		}
+		sum.runs += r.Runs
+		sum.unfired += r.Unfired
+		sum.without += r.Runs - r.Points - r.Unfired
+		sum.faults += r.FaultsFired
+		sum.lost += r.Lost
+		sum.duplicated += r.Duplicated
+		sum.reordered += r.Reordered
+		sum.took += r.Took
+		sum.virtual += r.Virtual
+		if r.Outcome() == verdict.Fail {
+			sum.failed++
+		}
+	}
+}
+
+// line tells a step's sum.
+func (s *soaking) line(i int) string {
+	sum := s.sums[i]
+	line := fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
+		s.steps[i].Name, sum.runs, sum.faults, sum.lost, sum.duplicated, sum.reordered, sum.unfired, sum.without,
+		sum.took.Round(time.Second), float64(sum.runs)/sum.took.Seconds())
+	return line
+}
+
+// sumUp prints every step's sum, and what to play again, and makes the exit status.
+func (s *soaking) sumUp() (code int) {
+	fmt.Printf("\nseeds from %d on\n", s.seed)
+	code = report.ExitPass
+	for i, sum := range s.sums {
+		fmt.Println(s.line(i))
+		for _, file := range sum.saved {
+			fmt.Println("  go run ./scenarios/cmd/redial replay " + file)
+		}
+		switch {
+		case sum.failed > 0:
+			code = report.ExitFail
+		case code == report.ExitPass && (sum.without > 0 || sum.runs == 0):
+			code = report.ExitInconclusive
+		}
+	}
+	return code
+}
