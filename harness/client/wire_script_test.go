@@ -240,6 +240,38 @@ func TestWireRecoversAsTheOfficialClient(t *testing.T) {
 	})
 }
 
+// What came over a connection that never was one comes again, and is shown once.
+func TestWireForgetsWhatCameTooEarly(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+		open(t, w)
+		p := m.connected(t, `40{"sid":"s1","pid":"p1"}`)
+		p.send(`42["chat message","one","o1"]`)
+		synctest.Wait()
+		p.conn.Close()
+		for _, lost := range []bool{true, false} {
+			p = m.accept(t)
+			p.send(openText)
+			p.expect(`40{"offset":"o1","pid":"p1","serverOffset":0}`)
+			p.send(`42["chat message","two","o2"]`)
+			synctest.Wait()
+			if lost {
+				p.conn.Close()
+			}
+		}
+		p.send(`40{"sid":"s1","pid":"p1"}`)
+		synctest.Wait()
+		shown := 0
+		for _, e := range r.Events(0) {
+			if e.Kind == history.Shown && e.Message == "two" {
+				shown++
+			}
+		}
+		if shown != 1 {
+			t.Errorf("a message that came twice before the connect packet was shown %d times, want once", shown)
+		}
+	})
+}
+
 func TestWireSendsOnceAndInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
 		open(t, w)

@@ -201,8 +201,12 @@ func (v *wireView) ifCurrent(link *wireLink, do func()) bool {
 	return true
 }
 
-// sendConnect asks for the old session back if there was one.
+// sendConnect asks for the old session back if there was one. What a connection before
+// this one brought, and held back since its own connect packet never came, will come
+// again: the official client would show it twice, and the pages of the steps see to it
+// that it does not.
 func (v *wireView) sendConnect() {
+	v.received = nil
 	auth := v.wire.auth(v.offset)
 	if v.session != "" {
 		recovery := map[string]any{"pid": v.session}

@@ -140,9 +140,20 @@ func (p Plan) Validate() error {
 	if p.Seams < 0 || p.Seams > longestSeam {
 		return fmt.Errorf("plan: seams are pauses of up to %s, not of %s", time.Duration(longestSeam), time.Duration(p.Seams))
 	}
+	chattering := map[string]bool{}
 	for i, s := range p.Script {
 		if err := s.validate(known); err != nil {
 			return fmt.Errorf("plan: step %d: %w", i+1, err)
+		}
+		switch s.Do {
+		case Chatter, Quiet:
+			chattering[s.Client] = s.Do == Chatter
+		case Settle:
+			for _, c := range p.Clients {
+				if chattering[c.Name] {
+					return fmt.Errorf("plan: step %d: settle while %s chatters, so that nothing can come to rest: quiet comes first", i+1, c.Name)
+				}
+			}
 		}
 	}
 	for i, f := range p.Faults {

@@ -142,7 +142,7 @@ const (
 	// expires), never for something to have happened: those are awaited.
 	Wait Action = "wait"
 	// Settle is a barrier: it waits until everything said has come to rest at
-	// every connected client, or the lab's bound has passed.
+	// every connected client, or the lab's bound has passed. Nobody may chatter then.
 	Settle Action = "settle"
 )
 

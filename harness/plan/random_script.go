@@ -215,7 +215,17 @@ func (w *scriptWriter) leave() {
 	w.do(Step{Do: Connect, Client: who}, Step{Do: AwaitConnected, Client: who})
 }
 
-func (w *scriptWriter) settle() { w.do(Step{Do: Settle}) }
+// settle waits until what was said is at rest, which what is still being said is not.
+func (w *scriptWriter) settle() {
+	w.allQuiet()
+	w.do(Step{Do: Settle})
+}
+
+func (w *scriptWriter) allQuiet() {
+	for _, who := range w.present {
+		w.quiet(who)
+	}
+}
 
 func (w *scriptWriter) wait() { w.do(Step{Do: Wait, For: between(w.random, 1, w.config.Longest)}) }
 
@@ -231,8 +241,6 @@ func (w *scriptWriter) finish() {
 	for len(w.absent) > 0 {
 		w.open()
 	}
-	for _, who := range w.present {
-		w.quiet(who)
-	}
+	w.allQuiet()
 	w.do(Step{Do: AwaitConnected}, Step{Do: Settle})
 }

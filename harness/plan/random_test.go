@@ -272,6 +272,8 @@ func TestValidateRestSaysWhatIsWrong(t *testing.T) {
 		{append(bob(), Step{Do: AwaitFault, Text: "f9"}), "which is not there"},
 		{append(bob(), Step{Do: Arm, Fault: &Fault{Kind: Cut, Client: "bob"}}, Step{Do: AwaitFault, Text: "f1"}), ""},
 		{append([]Step{brk(RefreshPage)}, bob()...), "not open"},
+		{append(bob(Chatter), Step{Do: Settle}), "settle while bob chatters"},
+		{append(bob(Chatter, Quiet), Step{Do: Settle}), ""},
 	} {
 		err := Plan{Clients: threeClients, Script: c.script}.ValidateRest()
 		switch {

@@ -121,15 +121,42 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 }
 
 // Random plays as many random plans as asked, with the seeds from the one given on:
-// half of them the story with random faults, half of them random scripts with some.
+// half of them the story with random faults, half of them random scripts with some. Not
+// every fault of a random plan comes to its frame; a run in which some fired is one of
+// the plan without the others, and is taken for that.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
-	return s.Play(ctx, func(yield func(plan.Plan) bool) {
+	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {
 			if !yield(RandomPlan(story, seed+uint64(n))) {
 				return
 			}
 		}
-	})
+	}, withoutUnfired)
+}
+
+// withoutUnfired is the run as one of a plan that has only those of the armed faults
+// that fired; if none did, it is the run as it stands.
+func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.Event) {
+	fired := map[string]bool{}
+	for _, e := range events {
+		if e.Kind == history.FaultFired {
+			fired[e.Fault] = true
+		}
+	}
+	whole := p.WithFaultIDs()
+	var faults []plan.Fault
+	for _, f := range whole.Faults {
+		if fired[f.ID] {
+			faults = append(faults, f)
+		}
+	}
+	if len(faults) == 0 || len(faults) == len(whole.Faults) || len(events) == 0 || events[0].Plan == nil {
+		return p, events
+	}
+	whole.Faults = faults
+	events = slices.Clone(events)
+	events[0].Plan = &whole
+	return whole, events
 }
 
 // RandomPlan is the plan that Random plays with the seed.
@@ -156,6 +183,11 @@ func (s Sweeper) run(p plan.Plan) lab.Run { return lab.Virtual(s.T, s.Server(p.T
 
 // Play plays every plan, until ctx ends, and judges it.
 func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {
+	return s.play(ctx, plans, func(p plan.Plan, events []history.Event) (plan.Plan, []history.Event) { return p, events })
+}
+
+// play is Play, where a run is taken for what as makes of it.
+func (s Sweeper) play(ctx context.Context, plans iter.Seq[plan.Plan], as func(plan.Plan, []history.Event) (plan.Plan, []history.Event)) Result {
 	began := time.Now()
 	workers := s.Parallel
 	if workers < 1 {
@@ -171,7 +203,9 @@ func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {
 	for range workers {
 		working.Go(func() {
 			for j := range jobs {
-				tally.add(j.index, j.plan, s.run(j.plan))
+				run := s.run(j.plan)
+				j.plan, run.Events = as(j.plan, run.Events)
+				tally.add(j.index, j.plan, run)
 			}
 		})
 	}
