@@ -81,23 +81,6 @@ func TestARepeatStoresNothingAndHasTheFirstsID(t *testing.T) {
 	})
 }
 
-func TestTheEpochIsTheLogs(t *testing.T) {
-	eachBackend(t, func(t *testing.T, options Options) {
-		ctx := context.Background()
-		a, b := open(t, options), open(t, options)
-		one, errA := a.Epoch(ctx)
-		other, errB := b.Epoch(ctx)
-		if errA != nil || errB != nil || one != other || len(one) < 20 {
-			t.Errorf("epochs are %q, %v and %q, %v", one, errA, other, errB)
-		}
-	})
-	apart, err := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
-	same, _ := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
-	if err != nil || apart == same {
-		t.Errorf("two logs have the epoch %q, %v", apart, err)
-	}
-}
-
 // A tailer follows a log as a server does.
 func tail(ctx context.Context, l Log, want int) (rows []Row, err error) {
 	var last int64

@@ -33,11 +33,7 @@ const sqliteSchema = `
 		id INTEGER PRIMARY KEY AUTOINCREMENT,
 		client_offset TEXT UNIQUE,
 		content TEXT
-	);
-	CREATE TABLE IF NOT EXISTS epoch (
-		one INTEGER PRIMARY KEY CHECK (one = 1),
-		name TEXT NOT NULL
-	);`
+	)`
 
 func openSQLite(ctx context.Context, options Options) (Log, error) {
 	path := filepath.Join(options.Folder, "chat.db")
@@ -69,16 +65,13 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	return l, nil
 }
 
-// makeSQLite makes the tables. Where several processes begin on a new file at once,
+// makeSQLite makes the table. Where several processes begin on a new file at once,
 // SQLite answers "busy" without waiting to all but one that ask for WAL.
 func makeSQLite(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		_, err := db.ExecContext(ctx, sqliteSchema)
-		if err == nil {
-			_, err = db.ExecContext(ctx, "INSERT INTO epoch (one, name) VALUES (1, ?) ON CONFLICT DO NOTHING", newEpoch())
-		}
 		if err == nil || !isBusy(err) {
 			return err
 		}
@@ -145,11 +138,6 @@ func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row
 func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
 	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
 	return id, err
-}
-
-func (l *sqliteLog) Epoch(ctx context.Context) (name string, err error) {
-	err = l.db.QueryRowContext(ctx, "SELECT name FROM epoch").Scan(&name)
-	return name, err
 }
 
 func (l *sqliteLog) Changed() <-chan struct{} { return l.changed }
