@@ -2,6 +2,7 @@ package messagelog
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -208,6 +209,47 @@ func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
 func settled() int {
 	time.Sleep(200 * time.Millisecond)
 	return runtime.NumGoroutine()
+}
+
+// A message waits while another process has the database; in the end it gets an error,
+// and the messages behind it do not wait as long again each.
+func TestAppendWaitsForItsTurn(t *testing.T) {
+	folder := t.TempDir()
+	l := open(t, Options{Folder: folder})
+	other, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	writing, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	failed := make(chan error, 3)
+	for i := range cap(failed) {
+		go func() {
+			_, err := l.Append(context.Background(), fmt.Sprint(i), "in vain")
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; !isBusy(err) {
+			t.Errorf("with the database away, a message gets %v, want busy", err)
+		}
+	}
+	if took := time.Since(began); took < turnWithin || took > 2*turnWithin {
+		t.Errorf("%d messages waited %v in vain, want a little more than %v", cap(failed), took, turnWithin)
+	}
+	time.AfterFunc(turnWithin/2, func() {
+		if err := writing.Rollback(); err != nil {
+			t.Error(err)
+		}
+	})
+	put(t, l, "patient", "stored")
+	if got := fmt.Sprint(all(t, l)); got != "[stored]" {
+		t.Errorf("the log is %s", got)
+	}
 }
 
 func TestManyBeginAtOnceOnANewFile(t *testing.T) {
