@@ -138,11 +138,19 @@ func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, 
 func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.Level) plan.Plan {
 	p := story(seed)
 	if seed%2 == 1 {
-		random := plan.RandomScript(seed, plan.ScriptConfig{Pages: 1, Wires: 2, Retries: level.AtLeast(contract.ClientDelivery)})
+		random := plan.RandomScript(seed, cast(level))
 		random.Seams, random.Tuning = p.Seams, p.Tuning
 		p = random
 	}
 	return plan.Random(p, seed, plan.RandomConfig{})
+}
+
+// cast says who takes part in a random script.
+func cast(level contract.Level) plan.ScriptConfig {
+	if level.AtLeast(contract.DurableDelivery) {
+		return plan.ScriptConfig{Pages: 3} // a wire client keeps nothing over a refresh
+	}
+	return plan.ScriptConfig{Pages: 1, Wires: 2, Retries: level.AtLeast(contract.ClientDelivery)}
 }
 
 func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {

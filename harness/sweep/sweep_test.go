@@ -9,8 +9,8 @@ import (
 )
 
 // Whoever promises to store what was said on an open page can be held to it only by
-// clients that say it again.
-func TestRandomPlansRetryWhereTheLevelAsksForIt(t *testing.T) {
+// clients that say it again; and on a page that was refreshed, by pages.
+func TestWhoTakesPartInRandomPlans(t *testing.T) {
 	for _, level := range contract.Levels {
 		p := sweep.RandomPlan(func(seed uint64) plan.Plan { return plan.Plan{Seed: seed} }, 1, level)
 		wires := 0
@@ -23,8 +23,8 @@ func TestRandomPlansRetryWhereTheLevelAsksForIt(t *testing.T) {
 				t.Errorf("%s: %s retries: %v, want %v", level, c.Name, c.Retries, want)
 			}
 		}
-		if wires == 0 {
-			t.Errorf("%s: no wire client takes part", level)
+		if durable := level.AtLeast(contract.DurableDelivery); len(p.Clients) != 3 || durable != (wires == 0) {
+			t.Errorf("%s: %d clients take part, %d of them wire clients", level, len(p.Clients), wires)
 		}
 	}
 }
