@@ -90,6 +90,10 @@ type Options struct {
 	// ReconnectDelay is the first wait before a reconnection; zero means the
 	// official client's own backoff. A page keeps its own whatever this says.
 	ReconnectDelay time.Duration
+	// Retries has a Wire client send what it says as the official client does with
+	// retries: with a key, one message at a time, again and again until it is
+	// acknowledged. A page does as its script says.
+	Retries bool
 	// Seed fixes what the client draws at random, but for the keys with which it
 	// names messages: a server that has kept those of an earlier run would take the
 	// messages for repeated ones.

@@ -25,12 +25,13 @@ import (
 // a ping timeout, reconnects with the official backoff, asks for connection state
 // recovery, buffers what is said while offline, and shows only what is newer than
 // the last offset that it has shown. What it says goes out once: a send whose
-// connection dies is not repeated.
+// connection dies is not repeated, unless Options.Retries asks for it.
 //
 // Layers, from the top: this file is the client and its page loads, wire_socket.go
-// the Socket.IO protocol (revision 5), wire_engine.go Engine.IO (revision 4) over
-// one connection, wire_websocket.go and wire_polling.go the transports. Packets
-// are written and read by the library's own parser.
+// the Socket.IO protocol (revision 5), wire_retries.go what sends again,
+// wire_engine.go Engine.IO (revision 4) over one connection, wire_websocket.go and
+// wire_polling.go the transports. Packets are written and read by the library's own
+// parser.
 //
 // The exported fields are set before Open. Options.Record is called with the
 // client's lock held, so that events are in order: it must not call the client.
@@ -192,6 +193,10 @@ func (w *Wire) Resume() error  { return errNoPage }
 func (w *Wire) Say(text string) error {
 	return w.withView(func(v *wireView) error {
 		v.record(history.Event{Kind: history.Sent, Message: text})
+		if w.options.Retries {
+			v.enqueue(wireMessage{text, w.key()})
+			return nil
+		}
 		args := []any{contract.ChatEvent, text}
 		if w.Keys {
 			args = append(args, w.key())
@@ -237,14 +242,15 @@ func (w *Wire) SendPacket(packet string) error {
 
 // Status is a snapshot. A message is pending until it is acknowledged, refused,
 // or shown here (a server that never acknowledges is within its rights), and no
-// longer when its connection is lost: nothing more will come of it.
+// longer when its connection is lost: nothing more will come of it. With Retries it is
+// pending until it is acknowledged or refused.
 func (w *Wire) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	status := Status{View: w.views}
 	if v := w.view; v != nil {
 		status.Open, status.Connected = true, v.connected
-		status.Shown, status.Pending = v.shown, len(v.pending)
+		status.Shown, status.Pending = v.shown, len(v.pending)+len(v.queue.messages)
 	}
 	return status
 }

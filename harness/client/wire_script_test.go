@@ -531,6 +531,62 @@ func TestWireBinary(t *testing.T) {
 	})
 }
 
+// With Retries a message goes out again, with its key, after ackTimeout and on every new
+// connection, and the next one only when it is acknowledged: the official client's way.
+func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+		w.options.Retries = true
+		open(t, w)
+		say(t, w, "a", "b", "c") // offline
+		p := m.connected(t, `40{"sid":"s1"}`)
+		first := p.receive()
+		a, ok := strings.CutPrefix(first, `420["chat message","a",`)
+		if !ok || len(a) < 10 {
+			t.Fatalf("received %s; want a with a key", first)
+		}
+		sent := time.Now()
+		p.expect(`421["chat message","a",` + a) // nothing was answered
+		if waited := time.Since(sent); waited != ackTimeout {
+			t.Errorf("sent again after %s; want %s", waited, ackTimeout)
+		}
+		p.send(`430[]`) // an answer to the first try, too late
+		p.send(`42["chat message","a",1]`)
+		synctest.Wait()
+		if pending := w.Status().Pending; pending != 3 {
+			t.Errorf("%d pending with nothing acknowledged; want 3", pending)
+		}
+		p.conn.Close()
+		time.Sleep(ackTimeout / 2) // less would do to connect
+		p = m.connected(t, `40{"sid":"s2"}`)
+		p.expect(`422["chat message","a",` + a)
+		p.send(`432[]`)
+		second := p.receive()
+		if !strings.HasPrefix(second, `423["chat message","b",`) || strings.HasSuffix(second, a) {
+			t.Fatalf("received %s; want b with a key of its own", second)
+		}
+		p.send(`433[{"error":"too long"}]`)
+		if third := p.receive(); !strings.HasPrefix(third, `424["chat message","c",`) {
+			t.Fatalf("received %s; want c", third)
+		}
+		p.send(`434[]`)
+		tells(t, r, "opened", "sent a", "sent b", "sent c", "connected", "shown a #1", "disconnected transport close",
+			"connected", "acknowledged a", "refused b too long", "acknowledged c")
+		if pending := w.Status().Pending; pending != 0 {
+			t.Errorf("%d pending; want 0", pending)
+		}
+		say(t, w, "d")
+		p.receive()
+		go io.Copy(io.Discard, p.conn)
+		view := w.view
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if view.queue.timer != nil {
+			t.Error("a closed client goes on to wait for an acknowledgement")
+		}
+	})
+}
+
 func TestWireKeys(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Wire, _ *history.Recorder) {
 		w.Keys = true

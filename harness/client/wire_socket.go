@@ -48,6 +48,7 @@ type wireView struct {
 	nextID   uint64
 	awaiting map[uint64]string // messages by the id of the acknowledgement due
 	pending  map[string]int    // of these, the ones not seen otherwise, by text
+	queue    wireQueue         // with Retries: what is said is here until it is acknowledged
 }
 
 // A wireLink lasts from one connect to the disconnect that ends it, over any
@@ -100,6 +101,7 @@ func (v *wireView) disconnect() {
 // leave ends the link. What is still to be written is, but nothing that comes in
 // from here on is looked at.
 func (v *wireView) leave() {
+	v.stopWaiting()
 	if v.link == nil {
 		return
 	}
@@ -114,6 +116,7 @@ func (v *wireView) leave() {
 // come; those of what was never sent still may.
 func (v *wireView) lost(reason string) {
 	v.connected = false
+	v.stopWaiting()
 	v.record(history.Event{Kind: history.Disconnected, Detail: reason})
 	unsent := map[uint64]bool{}
 	for _, p := range v.unsent {
@@ -311,6 +314,7 @@ func (v *wireView) onConnect(data any) {
 	for _, p := range unsent {
 		v.write(p)
 	}
+	v.sendFirst()
 	v.record(history.Event{Kind: history.Connected, Recovered: recovered})
 }
 
@@ -352,6 +356,7 @@ func (v *wireView) onAcknowledgement(p *parser.Packet) {
 	}
 	delete(v.awaiting, *p.Id)
 	v.settled(text)
+	defer v.answered(*p.Id)
 	if args, _ := p.Data.([]any); len(args) > 0 {
 		if answer, ok := args[0].(map[string]any); ok && answer[contract.RefusalField] != nil {
 			v.record(history.Event{Kind: history.Refused, Message: text, Detail: describe(answer[contract.RefusalField])})

@@ -198,6 +198,7 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		URL:            "http://" + link.Address(),
 		Transports:     c.Transports,
 		ReconnectDelay: time.Duration(c.ReconnectDelay),
+		Retries:        c.Retries,
 		Record:         l.record,
 		HTML:           l.config.HTML,
 		Bundle:         l.config.Bundle,

@@ -127,6 +127,9 @@ func (p Plan) Validate() error {
 		default:
 			return fmt.Errorf("plan: client %q has the unknown kind %q", c.Name, c.Kind)
 		}
+		if c.Retries && c.Kind != Wire {
+			return fmt.Errorf("plan: client %q is to retry, which only a wire client can be told: a page does as its script says", c.Name)
+		}
 		for _, t := range c.Transports {
 			if t != "websocket" && t != "polling" {
 				return fmt.Errorf("plan: client %q asks for the transport %q; there are websocket and polling", c.Name, t)

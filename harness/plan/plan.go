@@ -62,6 +62,9 @@ type Client struct {
 	// ReconnectDelay is a Wire client's first wait before it reconnects. Zero
 	// means the official client's backoff (1 s, doubling to 5 s, randomised).
 	ReconnectDelay Duration `json:"reconnectDelay,omitempty"`
+	// Retries has a Wire client send each message with a key, and again until it is
+	// acknowledged, as pages do from level client-delivery on; without it, it sends once.
+	Retries bool `json:"retries,omitempty"`
 	// TabOf makes a page a second tab in the browser of the client named: they have
 	// localStorage and cookies in common.
 	TabOf string `json:"tabOf,omitempty"`

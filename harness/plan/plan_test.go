@@ -16,6 +16,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"two of a name", `{"clients":[{"name":"a"},{"name":"a"}]}`, "two clients"},
 		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "lab's own reader"},
 		{"unknown kind", `{"clients":[{"name":"a","kind":"ship"}]}`, `unknown kind "ship"`},
+		{"a page that retries", `{"clients":[{"name":"a","retries":true}]}`, "only a wire client"},
 		{"unknown transport", `{"clients":[{"name":"a","transports":["carrier pigeon"]}]}`, "websocket and polling"},
 		{"tab of nobody", `{"clients":[{"name":"a","tabOf":"b"},{"name":"b"}]}`, `"a" is a tab of "b", who is no client before it`},
 		{"nobody's laptop", `{"script":[{"do":"suspend","client":"zoe"}]}`, `"zoe", who is no client`},

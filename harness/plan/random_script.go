@@ -17,6 +17,8 @@ type ScriptConfig struct {
 	Transports [][]string
 	// Moves is how many things are done, each of a few steps. Zero means 12.
 	Moves int
+	// Retries has the wire clients send again until they are acknowledged.
+	Retries bool
 	// KeepServer leaves the server alone.
 	KeepServer bool
 	// Longest bounds what has a time: a silence, a wait. Zero means DefaultLongest.
@@ -78,7 +80,7 @@ func (w *scriptWriter) invite() {
 	}
 	for n := range max(0, w.config.Wires) {
 		delay := between(w.random, 5, Duration(time.Second))
-		w.inviteOne(Client{Name: fmt.Sprintf("wire-%d", n+1), Kind: Wire, ReconnectDelay: delay})
+		w.inviteOne(Client{Name: fmt.Sprintf("wire-%d", n+1), Kind: Wire, ReconnectDelay: delay, Retries: w.config.Retries})
 	}
 }
 

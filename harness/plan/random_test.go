@@ -152,6 +152,7 @@ func TestRandomScriptsComeToRest(t *testing.T) {
 			Wires:      rapid.IntRange(0, 4).Draw(t, "wires"),
 			Moves:      rapid.IntRange(0, 60).Draw(t, "moves"),
 			KeepServer: rapid.Bool().Draw(t, "keep server"),
+			Retries:    rapid.Bool().Draw(t, "retries"),
 		}
 		if rapid.Bool().Draw(t, "any transport") {
 			config.Transports = [][]string{{"polling"}, {"polling", "websocket"}, nil}

@@ -14,7 +14,9 @@
 // The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock
 // does not pass while anybody waits for a sync.Mutex, so a server that holds a mutex
 // over a call of its database or of Emit, while others wait for it, must not be given
-// seams: its run would be stuck. A lock made of a channel is no trouble.
+// seams: its run would be stuck. A lock made of a channel is no trouble. Nor must such
+// a server cancel the context of a query while it reads the rows: database/sql closes
+// them under a mutex, for which it waits until the pause after the row is over.
 //
 // seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
 // the steps use, by embedding its connection: there is no well-kept library that wraps

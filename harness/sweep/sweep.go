@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
@@ -127,7 +128,7 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {
-			if !yield(RandomPlan(story, seed+uint64(n))) {
+			if !yield(RandomPlan(story, seed+uint64(n), s.Config.Level)) {
 				return
 			}
 		}
@@ -159,15 +160,24 @@ func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.E
 	return whole, events
 }
 
-// RandomPlan is the plan that Random plays with the seed.
-func RandomPlan(story func(seed uint64) plan.Plan, seed uint64) plan.Plan {
+// RandomPlan is the plan that Random plays with the seed. A level that promises something
+// of what was said on a page is asked of clients that say it as that level's pages do.
+func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.Level) plan.Plan {
 	p := story(seed)
 	if seed%2 == 1 {
-		random := plan.RandomScript(seed, plan.ScriptConfig{Pages: 1, Wires: 2})
+		random := plan.RandomScript(seed, cast(level))
 		random.Seams, random.Tuning = p.Seams, p.Tuning
 		p = random
 	}
 	return plan.Random(p, seed, plan.RandomConfig{})
+}
+
+// cast says who takes part in a random script.
+func cast(level contract.Level) plan.ScriptConfig {
+	if level.AtLeast(contract.DurableDelivery) {
+		return plan.ScriptConfig{Pages: 3} // a wire client keeps nothing over a refresh
+	}
+	return plan.ScriptConfig{Pages: 1, Wires: 2, Retries: level.AtLeast(contract.ClientDelivery)}
 }
 
 func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {

@@ -31,7 +31,6 @@ package messagelog
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 )
@@ -52,9 +51,6 @@ type Log interface {
 	After(ctx context.Context, id int64, limit int) ([]Row, error)
 	// Newest is the id of the newest row, 0 when there is none.
 	Newest(ctx context.Context) (int64, error)
-	// Epoch is a random text that was made with the log: another epoch is another
-	// log, whatever its ids say.
-	Epoch(ctx context.Context) (string, error)
 	// Changed is a channel on which a value comes when the log may have grown. It is
 	// for one reader; who looks at the log at each value misses nothing.
 	Changed() <-chan struct{}
@@ -110,6 +106,3 @@ func (b bell) ring() {
 	default:
 	}
 }
-
-// newEpoch is 26 letters and digits, at random.
-func newEpoch() string { return rand.Text() }

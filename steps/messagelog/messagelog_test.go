@@ -2,6 +2,7 @@ package messagelog
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -79,23 +80,6 @@ func TestARepeatStoresNothingAndHasTheFirstsID(t *testing.T) {
 			t.Errorf("after %d comes %v, %v", first, rows, err)
 		}
 	})
-}
-
-func TestTheEpochIsTheLogs(t *testing.T) {
-	eachBackend(t, func(t *testing.T, options Options) {
-		ctx := context.Background()
-		a, b := open(t, options), open(t, options)
-		one, errA := a.Epoch(ctx)
-		other, errB := b.Epoch(ctx)
-		if errA != nil || errB != nil || one != other || len(one) < 20 {
-			t.Errorf("epochs are %q, %v and %q, %v", one, errA, other, errB)
-		}
-	})
-	apart, err := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
-	same, _ := open(t, Options{Folder: t.TempDir()}).Epoch(context.Background())
-	if err != nil || apart == same {
-		t.Errorf("two logs have the epoch %q, %v", apart, err)
-	}
 }
 
 // A tailer follows a log as a server does.
@@ -225,6 +209,47 @@ func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
 func settled() int {
 	time.Sleep(200 * time.Millisecond)
 	return runtime.NumGoroutine()
+}
+
+// A message waits while another process has the database; in the end it gets an error,
+// and the messages behind it do not wait as long again each.
+func TestAppendWaitsForItsTurn(t *testing.T) {
+	folder := t.TempDir()
+	l := open(t, Options{Folder: folder})
+	other, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	writing, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	failed := make(chan error, 3)
+	for i := range cap(failed) {
+		go func() {
+			_, err := l.Append(context.Background(), fmt.Sprint(i), "in vain")
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; !isBusy(err) {
+			t.Errorf("with the database away, a message gets %v, want busy", err)
+		}
+	}
+	if took := time.Since(began); took < turnWithin || took > 2*turnWithin {
+		t.Errorf("%d messages waited %v in vain, want a little more than %v", cap(failed), took, turnWithin)
+	}
+	time.AfterFunc(turnWithin/2, func() {
+		if err := writing.Rollback(); err != nil {
+			t.Error(err)
+		}
+	})
+	put(t, l, "patient", "stored")
+	if got := fmt.Sprint(all(t, l)); got != "[stored]" {
+		t.Errorf("the log is %s", got)
+	}
 }
 
 func TestManyBeginAtOnceOnANewFile(t *testing.T) {

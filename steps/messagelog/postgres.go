@@ -41,10 +41,6 @@ const (
 		id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		client_offset BYTEA UNIQUE,
 		content BYTEA NOT NULL
-	);
-	CREATE TABLE IF NOT EXISTS epoch (
-		one INT PRIMARY KEY CHECK (one = 1),
-		name TEXT NOT NULL
 	)`
 )
 
@@ -65,7 +61,7 @@ func openPostgres(ctx context.Context, options Options) (Log, error) {
 		return nil, err
 	}
 	l := &postgresLog{db: db, changed: make(bell, 1), tell: make(bell, 1)}
-	if err := l.makeTables(ctx); err != nil {
+	if err := l.makeTable(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("the PostgreSQL of DATABASE_URL cannot be used: %w", err)
 	}
@@ -99,18 +95,15 @@ func (l *postgresLog) start(loop func()) {
 	go func() { defer close(stopped); loop() }()
 }
 
-// makeTables takes the lock too: two processes that make one table at once fail.
-func (l *postgresLog) makeTables(ctx context.Context) error {
+// makeTable takes the lock too: two processes that make one table at once fail.
+func (l *postgresLog) makeTable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return pgx.BeginFunc(ctx, l.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", appending); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, postgresSchema); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "INSERT INTO epoch (one, name) VALUES (1, $1) ON CONFLICT DO NOTHING", newEpoch())
+		_, err := tx.Exec(ctx, postgresSchema)
 		return err
 	})
 }
@@ -195,13 +188,6 @@ func (l *postgresLog) Newest(ctx context.Context) (id int64, err error) {
 		return l.db.QueryRow(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
 	})
 	return id, err
-}
-
-func (l *postgresLog) Epoch(ctx context.Context) (name string, err error) {
-	err = l.read(ctx, func(ctx context.Context) error {
-		return l.db.QueryRow(ctx, "SELECT name FROM epoch").Scan(&name)
-	})
-	return name, err
 }
 
 func (l *postgresLog) Changed() <-chan struct{} { return l.changed }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,12 +166,40 @@ func readOn(t *testing.T, l Log, seen []Row) []Row {
 	return append(seen, rows...)
 }
 
+// Killed when a message is in mid-transaction, PostgreSQL has not stored it: Append has
+// said so, and a repeat stores it, once.
+func TestPostgresDiesInMidTransaction(t *testing.T) {
+	options := onPostgres(t)
+	l := open(t, options)
+	put(t, l, "1", "before")
+	holdSlow(t, options.DatabaseURL)
+	appended := make(chan error, 1)
+	go func() {
+		_, err := l.Append(context.Background(), "2", "slow")
+		appended <- err
+	}()
+	waiting(t, options.DatabaseURL, 1)
+	if err := errors.Join(servers.postgres.Kill(), servers.postgres.Start(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-appended; err == nil {
+		t.Error("a message is acknowledged whose transaction has died")
+	}
+	put(t, l, "3", "meanwhile")
+	put(t, l, "2", "slow")
+	put(t, l, "2", "slow")
+	if stored := fmt.Sprint(all(t, l)); stored != "[before meanwhile slow]" {
+		t.Errorf("stored are %s", stored)
+	}
+}
+
 // Restarted in mid-commit, PostgreSQL may or may not have stored what got an error; what
 // was acknowledged is stored, and a repeat gets the id of the first.
 func TestPostgresRestartsInMidCommit(t *testing.T) {
 	options := onPostgres(t)
 	l := open(t, options)
 	acknowledged := make([]map[string]int64, 4)
+	var failed atomic.Int64
 	stop := make(chan struct{})
 	var work sync.WaitGroup
 	for w := range acknowledged {
@@ -189,6 +218,7 @@ func TestPostgresRestartsInMidCommit(t *testing.T) {
 						acknowledged[w][key] = id
 						break
 					}
+					failed.Add(1)
 					time.Sleep(10 * time.Millisecond)
 				}
 			}
@@ -228,6 +258,9 @@ func TestPostgresRestartsInMidCommit(t *testing.T) {
 	}
 	if count != len(rows) || count == 0 {
 		t.Errorf("%d are acknowledged and %d stored", count, len(rows))
+	}
+	if failed.Load() == 0 {
+		t.Error("no message was on its way when PostgreSQL ended: this has shown nothing")
 	}
 }
 

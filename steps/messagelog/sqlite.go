@@ -17,7 +17,7 @@ import (
 //
 // One thing to know: a process that is stopped (SIGSTOP) in the very middle of a write
 // keeps the others from writing until it goes on or dies. They say so, by an error
-// after half a second, and their pages try again; nothing is lost.
+// after two seconds, and their pages try again; nothing is lost.
 type sqliteLog struct {
 	db      *sql.DB
 	changed bell
@@ -33,11 +33,7 @@ const sqliteSchema = `
 		id INTEGER PRIMARY KEY AUTOINCREMENT,
 		client_offset TEXT UNIQUE,
 		content TEXT
-	);
-	CREATE TABLE IF NOT EXISTS epoch (
-		one INTEGER PRIMARY KEY CHECK (one = 1),
-		name TEXT NOT NULL
-	);`
+	)`
 
 func openSQLite(ctx context.Context, options Options) (Log, error) {
 	path := filepath.Join(options.Folder, "chat.db")
@@ -50,7 +46,7 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	}
 	// WAL lets others read while a message is written. FULL makes a message safe from
 	// a power cut before anybody is shown it.
-	db, err := sql.Open(driver, path+"?_busy_timeout=500&_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open(driver, path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}
@@ -69,17 +65,22 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	return l, nil
 }
 
-// makeSQLite makes the tables. Where several processes begin on a new file at once,
+// makeSQLite makes the table. Where several processes begin on a new file at once,
 // SQLite answers "busy" without waiting to all but one that ask for WAL.
 func makeSQLite(ctx context.Context, db *sql.DB) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
+	return whileBusy(ctx, time.Now().Add(patience), func() error {
 		_, err := db.ExecContext(ctx, sqliteSchema)
-		if err == nil {
-			_, err = db.ExecContext(ctx, "INSERT INTO epoch (one, name) VALUES (1, ?) ON CONFLICT DO NOTHING", newEpoch())
-		}
-		if err == nil || !isBusy(err) {
+		return err
+	})
+}
+
+// whileBusy tries again, until the time given, while another process has the database.
+// SQLite can wait by itself, but it waits the longer the more often it was in vain, and
+// so does not get a turn while the others write without a break.
+func whileBusy(ctx context.Context, until time.Time, try func() error) error {
+	for {
+		err := try()
+		if err == nil || !isBusy(err) || time.Now().After(until) {
 			return err
 		}
 		select {
@@ -95,15 +96,22 @@ func isBusy(err error) bool {
 	return errors.As(err, &failed) && (failed.Code == sqlite3.ErrBusy || failed.Code == sqlite3.ErrLocked)
 }
 
+// turnWithin is how long a message may wait for its turn. It is shorter than a page's
+// ackTimeout: a page is told why it waits before it tries again.
+const turnWithin = 2 * time.Second
+
 func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err error) {
+	until := time.Now().Add(turnWithin)
 	select {
 	case l.writing <- struct{}{}:
 		defer func() { <-l.writing }()
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	err = l.db.QueryRowContext(ctx,
-		"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", named(key), text).Scan(&id)
+	err = whileBusy(ctx, until, func() error {
+		return l.db.QueryRowContext(ctx,
+			"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", named(key), text).Scan(&id)
+	})
 	if err == nil {
 		l.changed.ring()
 	}
@@ -145,11 +153,6 @@ func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row
 func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
 	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
 	return id, err
-}
-
-func (l *sqliteLog) Epoch(ctx context.Context) (name string, err error) {
-	err = l.db.QueryRowContext(ctx, "SELECT name FROM epoch").Scan(&name)
-	return name, err
 }
 
 func (l *sqliteLog) Changed() <-chan struct{} { return l.changed }

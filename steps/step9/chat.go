@@ -164,7 +164,8 @@ func (c *chat) say(text, key string) (int64, error) {
 	return id, err
 }
 
-// follow emits what is new in the log, until ctx ends.
+// follow emits what is new in the log, until ctx ends. A read that is under way then is
+// waited for, and not broken off: the log bounds it.
 func (c *chat) follow(ctx context.Context) {
 	defer close(c.followed)
 	const again = 200 * time.Millisecond
@@ -179,12 +180,12 @@ func (c *chat) follow(ctx context.Context) {
 			return
 		}
 		c.order.Lock()
-		err := c.publish(ctx)
+		err := c.publish()
 		c.order.Unlock()
 		if err != nil {
 			retry.Reset(again)
 		}
-		if err != nil && !failed && ctx.Err() == nil {
+		if err != nil && !failed {
 			log.Printf("the messages cannot be read at the moment, and are shown when they can: %v", err)
 		}
 		failed = err != nil
@@ -193,9 +194,9 @@ func (c *chat) follow(ctx context.Context) {
 
 // publish emits what is in the log and was not emitted yet, in the order of the log.
 // The caller holds the order.
-func (c *chat) publish(ctx context.Context) error {
+func (c *chat) publish() error {
 	for {
-		rows, err := c.messages.After(ctx, c.published, c.replayPage)
+		rows, err := c.messages.After(context.Background(), c.published, c.replayPage)
 		if err != nil {
 			return err
 		}
@@ -230,7 +231,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	c.order.Lock()
 	defer c.order.Unlock()
 	// The room is where the page is now, or further on.
-	if err := c.publish(ctx); err != nil {
+	if err := c.publish(); err != nil {
 		return err
 	}
 	if _, err := c.replay(ctx, client, offset, c.published); err != nil {
