@@ -21,6 +21,8 @@ type ScriptConfig struct {
 	Retries bool
 	// KeepServer leaves the server alone.
 	KeepServer bool
+	// KeepPages loads no page again.
+	KeepPages bool
 	// Longest bounds what has a time: a silence, a wait. Zero means DefaultLongest.
 	Longest Duration
 }
@@ -96,8 +98,11 @@ func (w *scriptWriter) inviteOne(c Client) {
 func (w *scriptWriter) moves() []func() {
 	moves := []func(){
 		w.say, w.say, w.say, w.say, w.say, w.say, w.chatter, w.chatter,
-		w.open, w.refresh, w.breakOnce, w.breakOnce, w.breakForAWhile, w.outage, w.leave,
+		w.open, w.breakOnce, w.breakOnce, w.breakForAWhile, w.outage, w.leave,
 		w.settle, w.wait,
+	}
+	if !w.config.KeepPages {
+		moves = append(moves, w.refresh)
 	}
 	if !w.config.KeepServer {
 		moves = append(moves, w.restart)

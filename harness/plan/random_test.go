@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,7 @@ func TestRandomScriptsComeToRest(t *testing.T) {
 			Moves:      rapid.IntRange(0, 60).Draw(t, "moves"),
 			KeepServer: rapid.Bool().Draw(t, "keep server"),
 			Retries:    rapid.Bool().Draw(t, "retries"),
+			KeepPages:  rapid.Bool().Draw(t, "keep pages"),
 		}
 		if rapid.Bool().Draw(t, "any transport") {
 			config.Transports = [][]string{{"polling"}, {"polling", "websocket"}, nil}
@@ -169,6 +171,9 @@ func TestRandomScriptsComeToRest(t *testing.T) {
 			t.Fatalf("%d steps for %d moves", len(p.Script), config.Moves)
 		}
 		inOrder(t, p, config)
+		if config.KeepPages && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == Refresh }) {
+			t.Fatal("a page is loaded again, against the config")
+		}
 	})
 }
 

@@ -121,9 +121,8 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, nil, most, p.Seed))), nil
 }
 
-// Random plays as many random plans as asked, with the seeds from the one given on:
-// half of them the story with random faults, half of them random scripts with some. Not
-// every fault of a random plan comes to its frame; a run in which some fired is one of
+// Random plays as many random plans as asked, with the seeds from the one given on; see
+// [RandomPlan]. Not every fault of a random plan comes to its frame; a run in which some fired is one of
 // the plan without the others, and is taken for that.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
@@ -160,24 +159,34 @@ func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.E
 	return whole, events
 }
 
-// RandomPlan is the plan that Random plays with the seed. A level that promises something
-// of what was said on a page is asked of clients that say it as that level's pages do.
+// RandomPlan is the plan that Random plays with the seed. Of ten plans one is the story
+// and one a random script with pages; eight are random scripts of wire clients, which
+// speak the same protocol at a twentieth of the cost. A level that promises something of
+// what was said is asked of wire clients that say it again until they are acknowledged,
+// and of one that keeps it over a refresh of pages only.
 func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.Level) plan.Plan {
 	p := story(seed)
-	if seed%2 == 1 {
-		random := plan.RandomScript(seed, cast(level))
-		random.Seams, random.Tuning = p.Seams, p.Tuning
-		p = random
+	keeps := level.AtLeast(contract.DurableDelivery)
+	script := plan.ScriptConfig{Retries: level.AtLeast(contract.ClientDelivery)}
+	faults := plan.RandomConfig{Weights: plan.DefaultWeights()}
+	switch seed % 10 {
+	case 0:
+		return plan.Random(p, seed, faults)
+	case 1:
+		script.Pages, script.Wires = 1, 2
+		if keeps {
+			script.Pages, script.Wires = 3, 0
+		}
+	default:
+		script.Wires = 3
+		if keeps { // a wire client forgets when its page goes
+			script.KeepPages = true
+			delete(faults.Weights, plan.RefreshPage)
+		}
 	}
-	return plan.Random(p, seed, plan.RandomConfig{})
-}
-
-// cast says who takes part in a random script.
-func cast(level contract.Level) plan.ScriptConfig {
-	if level.AtLeast(contract.DurableDelivery) {
-		return plan.ScriptConfig{Pages: 3} // a wire client keeps nothing over a refresh
-	}
-	return plan.ScriptConfig{Pages: 1, Wires: 2, Retries: level.AtLeast(contract.ClientDelivery)}
+	random := plan.RandomScript(seed, script)
+	random.Seams, random.Tuning = p.Seams, p.Tuning
+	return plan.Random(random, seed, faults)
 }
 
 func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {

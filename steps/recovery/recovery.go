@@ -91,8 +91,10 @@ type Builder struct {
 	// is for applications that replay their own history to a socket, which would
 	// otherwise be stored again for each connection.
 	//
-	// With it a recovered socket may lack what was emitted to it directly: after a
-	// cut in the middle of a replay the application has to go on with the replay
+	// A client is then restored only if it has received an event of its session that is
+	// stored, and with that, as the connection keeps the order, all that was emitted to
+	// it directly before. Still a recovered socket may lack what was emitted to it
+	// directly after that: after a cut in the middle of a replay the application has to go on with the replay
 	// though the socket says Recovered. A way that leaves neither gap nor overlap:
 	// broadcast to a room, let the socket join it in one step with the end of the
 	// replay, and replay to every socket that is not in that room when it connects.

@@ -31,6 +31,8 @@ type session struct {
 	state state
 	// member is the session's newest socket.
 	member *member
+	// since is the last event before the session began.
+	since uint64
 
 	// While saved or restoring.
 	rooms   *types.Set[socket.Room]
@@ -110,6 +112,12 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 		a.mu.Lock()
 		return nil, gone
 	case !a.log.covers(position):
+		a.forget(s)
+		return nil, nil
+	case a.builder.SkipDirect && position <= s.since:
+		// The client keeps the offset of an earlier session until an event brings it
+		// another. It has had none of this session's, and perhaps not what was emitted
+		// to it directly, or not all, which the log does not have.
 		a.forget(s)
 		return nil, nil
 	}
@@ -201,7 +209,7 @@ func (a *adapter) enterNew(m *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := m.socket.Id()
-	a.bySid[id] = &session{sid: id, state: live, member: m}
+	a.bySid[id] = &session{sid: id, state: live, member: m, since: a.log.newest()}
 	a.live[id] = m
 	if a.builder.OffsetEvent != "" && a.recovers {
 		m.push(a.offsetEvent())

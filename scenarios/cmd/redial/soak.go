@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -39,6 +40,7 @@ type soakSum struct {
 	faults                      int
 	failed                      int
 	lost, duplicated, reordered int
+	why                         string // the first run without a verdict had none
 	took, virtual               time.Duration
 	saved                       []string
 }
@@ -154,8 +156,11 @@ func (sum *soakSum) add(results []report.Result) {
 		sum.reordered += r.Reordered
 		sum.took += r.Took
 		sum.virtual += r.Virtual
-		if r.Outcome() == verdict.Fail {
+		switch r.Outcome() {
+		case verdict.Fail:
 			sum.failed++
+		case verdict.Inconclusive:
+			sum.why = cmp.Or(sum.why, r.Reason())
 		}
 	}
 }
@@ -175,6 +180,9 @@ func (s *soaking) sumUp() (code int) {
 	code = report.ExitPass
 	for i, sum := range s.sums {
 		fmt.Println(s.line(i))
+		if sum.why != "" {
+			fmt.Println("  " + sum.why)
+		}
 		for _, file := range sum.saved {
 			fmt.Println("  go run ./scenarios/cmd/redial replay " + file)
 		}
