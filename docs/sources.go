@@ -197,7 +197,7 @@ func (s *Sources) start(number string) (string, error) {
 // same run.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 3 {
-		return "", errors.New(`picture needs a scenario, a subject ("5", "published-6", "published-7") and what it shows`)
+		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
 	}
 	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
 	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) { return Draw(scenario, subject) })
@@ -232,15 +232,7 @@ func play(scenario, name string) (r report.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	var subject scenarios.Subject
-	switch name {
-	case "published-6":
-		subject, err = scenarios.PublishedRecovery()
-	case "published-7":
-		subject, err = scenarios.PublishedDelivery()
-	default:
-		subject, err = scenarios.Step(name)
-	}
+	subject, err := scenarios.Step(name)
 	if err != nil {
 		return r, err
 	}
