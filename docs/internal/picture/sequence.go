@@ -52,7 +52,7 @@ func Sequence(name string, events []history.Event, findings []check.Finding) str
 	}
 	for _, f := range findings {
 		switch f.Anomaly {
-		case check.Lost:
+		case check.Lost, check.Unstored:
 			d.missing[f.Client+"\x00"+f.Message] = true
 		case check.Duplicated, check.Reordered, check.Phantom:
 			if f.Event >= 0 && len(d.wrong) < wrongDrawn {
@@ -70,8 +70,8 @@ type diagram struct {
 	// lanes has the place of each client, and of the server under "".
 	lanes map[string]int
 	names []string
-	// missing are the messages that a client should have shown, wrong the events that
-	// should not have been.
+	// missing are the messages that a client should have shown, or was told are stored
+	// and are not; wrong are the events that should not have been.
 	missing map[string]bool
 	wrong   map[int]bool
 
@@ -270,8 +270,8 @@ func (d *diagram) say(e history.Event) {
 	}
 }
 
-// goneForGood tells that a message should have been shown and nobody ever saw it: it
-// was lost on its way up.
+// goneForGood tells that a message is missing and nobody ever saw it: it was lost on its
+// way up, or at the server.
 func (d *diagram) goneForGood(sent history.Event) bool {
 	wanted := false
 	for key := range d.missing {
