@@ -19,6 +19,7 @@ import (
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/picture"
 	"redial/harness/check"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios"
@@ -194,13 +195,18 @@ func (s *Sources) start(number string) (string, error) {
 }
 
 // picture draws a run of a scenario in the virtual lab, where seed 1 is always the
-// same run.
+// same run, or one that was recorded.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 3 {
 		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
 	}
 	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
-	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) { return Draw(scenario, subject) })
+	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) {
+		if history := p.before[recorded(scenario, subject)]; history != "" {
+			return drawRecorded(scenario, subject, history)
+		}
+		return Draw(scenario, subject)
+	})
 	if err != nil {
 		return "", err
 	}
@@ -228,6 +234,12 @@ func Draw(scenario, subject string) (string, error) {
 }
 
 func play(scenario, name string) (r report.Result, err error) {
+	failed := lab.WithT(func(t *testing.T) { r, err = playIn(t, scenario, name) })
+	return r, errors.Join(failed, err)
+}
+
+// playIn plays in the virtual lab, for which it needs t, or without it in the real one.
+func playIn(t *testing.T, scenario, name string) (r report.Result, err error) {
 	which, err := scenarios.Find([]string{scenario})
 	if err != nil {
 		return r, err
@@ -236,18 +248,42 @@ func play(scenario, name string) (r report.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	failed := lab.WithT(func(t *testing.T) {
-		var results []report.Result
-		results, err = scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
-		if err == nil {
-			r = results[0]
-		}
-	})
-	if err = errors.Join(failed, err); err != nil {
+	results, err := scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
+	if err != nil {
 		return r, err
 	}
+	r = results[0]
 	if r.Verdict.Outcome == check.Inconclusive || len(r.Events) == 0 {
 		return r, fmt.Errorf("the run of %s on %s shows nothing: %s", scenario, name, r.Reason())
 	}
 	return r, nil
+}
+
+// recorded is where the history of a run is kept that the virtual lab cannot play: it
+// has one server.
+func recorded(scenario, subject string) string {
+	return histories + "/" + scenario + "-" + subject + ".jsonl"
+}
+
+// Record plays a scenario in the real lab, and keeps its history for the pictures.
+func Record(t Tree, scenario, subject string) (Tree, error) {
+	r, err := playIn(nil, scenario, subject)
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if err := history.Write(&text, r.Events); err != nil {
+		return nil, err
+	}
+	after := t.copy()
+	after[recorded(scenario, subject)] = text.String()
+	return after, nil
+}
+
+func drawRecorded(scenario, subject, text string) (string, error) {
+	events, err := history.Read(strings.NewReader(text))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", recorded(scenario, subject), err)
+	}
+	return picture.Sequence(scenario+", step "+subject, events, check.Judge(events).Findings), nil
 }
