@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"bufio"
 	"os"
 	"path"
 	"strings"
@@ -257,19 +258,35 @@ func TestSentencesWithoutKorean(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	for before, after := range map[string]string{
-		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s": "✗ clean-drop    1 run, 2 lost, …s",
-		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                "✓ clean-drop    20 runs, …s",
-		"✓ long-names  1 run, 1m3.2s":                                      "✓ long-names  1 run, …s",
-		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms": "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
-		"    >    1.185s  lab    all is at rest":                           "    >    1.185s  lab    all is at rest",
-		"  files      out/2026-11-25-044615/step-3/x.jsonl":                "  files      out/…/step-3/x.jsonl",
-		"Step 5 is at http://localhost:41237 - Ctrl-C":                     "Step 5 is at http://localhost:3000 - Ctrl-C",
-		"  in all     3 lost over 1 run":                                   "  in all     3 lost over 1 run",
-		"expected   it by then, since (event 5) it was sent (event 24)":    "expected   it by then, since (event 5) it was sent (event 24)",
+		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s":  "✗ clean-drop    1 run, 2 lost, …s",
+		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                 "✓ clean-drop    20 runs, …s",
+		"✓ long-names  1 run, 1m3.2s":                                       "✓ long-names  1 run, …s",
+		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms":  "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
+		"    >    1.185s  lab    all is at rest":                            "    >    1.185s  lab    all is at rest",
+		"  files      out/2026-11-25-044615/step-3/x.jsonl":                 "  files      out/…/step-3/x.jsonl",
+		"Step 5 is at http://localhost:41237 - Ctrl-C":                      "Step 5 is at http://localhost:3000 - Ctrl-C",
+		"The process of http://localhost:4001 is 77: kill -9 it":            "The process of http://localhost:3000 is …: kill -9 it",
+		"http://localhost:7002 http://localhost:7001 http://localhost:7002": "http://localhost:3000 http://localhost:3001 http://localhost:3000",
+		"  in all     3 lost over 1 run":                                    "  in all     3 lost over 1 run",
+		"expected   it by then, since (event 5) it was sent (event 24)":     "expected   it by then, since (event 5) it was sent (event 24)",
 	} {
 		if got := mask(before); got != after {
 			t.Errorf("%q became %q, not %q", before, got, after)
 		}
+	}
+}
+
+// What several servers say at once is in one order on the page.
+func TestServersSayInOrder(t *testing.T) {
+	const said = "The process of http://localhost:7001 is 1: kill\n" +
+		"Step 9 is at http://localhost:7002\nThe process of http://localhost:7002 is 2: kill\nStep 9 is at http://localhost:7001\n"
+	const want = "The process of http://localhost:3000 is …: kill\nThe process of http://localhost:3001 is …: kill\n" +
+		"Step 9 is at http://localhost:3000\nStep 9 is at http://localhost:3001\n"
+	if got, err := read(bufio.NewReader(strings.NewReader(said)), 4); err != nil || got != want {
+		t.Errorf("%v, %q", err, got)
+	}
+	if _, err := read(bufio.NewReader(strings.NewReader(said)), 5); err == nil {
+		t.Error("a server that says nothing is no error")
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 //	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
 //	                                   or in the hunks with ~TEXT; with neither, all
 //	run [without FROM… to TO…]         the output of the command in the directive's body
-//	serve STEP                         what a step says when it is started
+//	serve STEP [SERVERS]               what a step says when it is started
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
