@@ -226,6 +226,8 @@ func (d *diagram) rows() {
 	for _, c := range d.names {
 		d.endConnection(c)
 		d.heal(c)
+	}
+	for _, c := range d.names {
 		d.endServer(c)
 	}
 }
