@@ -301,7 +301,7 @@ func (d *diagram) say(e history.Event) {
 		class += " waiting"
 	}
 	d.arrow(class, from, to, d.y)
-	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message))
+	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, longestAlone))
 	if gone {
 		d.cross(to, d.y, "bad-cross")
 	}
@@ -335,9 +335,9 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		if d.wrong[i] {
 			class, text = "message bad", "bad-text"
 		}
-		words := quoted(e.Message)
+		words := quoted(e.Message, longestAlone)
 		if e.Offset != 0 {
-			words = fmt.Sprintf("%s, %d", words, e.Offset)
+			words = fmt.Sprintf("%s, %d", quoted(e.Message, longestWithOffset), e.Offset)
 		}
 		d.arrow(class, d.server(e.Client), d.x(e.Client), d.y)
 		d.between(d.server(e.Client), d.x(e.Client), d.y-5, text, words)
@@ -366,7 +366,7 @@ func (d *diagram) lost() {
 			d.y += rowHigh
 			to := d.x(client)
 			d.arrow("message bad waiting", d.server(client), d.beside(client), d.y)
-			d.between(d.server(client), to, d.y-5, "bad-text", quoted(text))
+			d.between(d.server(client), to, d.y-5, "bad-text", quoted(text, longestAlone))
 			d.cross(d.beside(client), d.y, "bad-cross")
 		}
 	}
@@ -474,9 +474,13 @@ func begin(out *strings.Builder, name string, width, height float64) {
 	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
 }
 
+// What of a message has room between two lanes, in letters: without its offset, and
+// with it.
+const longestAlone, longestWithOffset = 25, 22
+
 // quoted shortens a message in its middle, so that a number at its end stays.
-func quoted(message string) string {
-	const longest, end = 25, 4
+func quoted(message string, longest int) string {
+	const end = 4
 	runes := []rune(message)
 	if len(runes) > longest {
 		message = string(runes[:longest-end-1]) + "…" + string(runes[len(runes)-end:])
