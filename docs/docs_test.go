@@ -147,6 +147,7 @@ var controls = []control{
 	{"the first line of a step differs", en5, "differs from its source", replace(en5, "is at http://localhost:3000", "is at http://localhost:3001"), drift},
 	{"a table differs", "docs/ko/how-to-read-a-report.md", "differs from its source", replace("docs/ko/how-to-read-a-report.md", "| `no-loss` |", "| `no-losses` |"), drift},
 	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "while bob is away 2", "while bob is away 9"), drift},
+	{"a recorded run differs", pictures + "/crash-before-emit-9.svg", "differs from its source", replace(histories+"/crash-before-emit-9.jsonl", `"bob","view":1,"message":"and life goes on"`, `"bob","view":1,"message":"and life goes by"`), drift},
 	{"a picture is gone", pictures + "/clean-drop-5.svg", "differs from its source", func(t Tree) { delete(t, pictures+"/clean-drop-5.svg") }, drift},
 	{"a picture too many", pictures + "/old.svg", "no page shows", func(t Tree) { t[pictures+"/old.svg"] = "<svg/>" }, drift},
 	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
@@ -287,6 +288,15 @@ func TestServersSayInOrder(t *testing.T) {
 	}
 	if _, err := read(bufio.NewReader(strings.NewReader(said)), 5); err == nil {
 		t.Error("a server that says nothing is no error")
+	}
+}
+
+// A step goes on from the one before it in the list, with two exceptions.
+func TestBefore(t *testing.T) {
+	for number, want := range map[string]string{"1": "", "7a": "7", "8": "7", "9": "8", "10": "8"} {
+		if got, err := before(number); err != nil || got != want {
+			t.Errorf("step %s goes on from %q (%v), not %q", number, got, err, want)
+		}
 	}
 }
 

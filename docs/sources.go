@@ -241,12 +241,12 @@ func (p pageWriter) picture(d markdown.Directive) (string, error) {
 		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
 	}
 	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
-	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) {
-		if history := p.before[recorded(scenario, subject)]; history != "" {
-			return drawRecorded(scenario, subject, history)
-		}
-		return Draw(scenario, subject)
-	})
+	draw := func() (string, error) { return Draw(scenario, subject) }
+	history := p.before[recorded(scenario, subject)]
+	if history != "" {
+		draw = func() (string, error) { return drawRecorded(scenario, subject, history) }
+	}
+	svg, err := p.once("picture "+scenario+" "+subject+history, draw)
 	if err != nil {
 		return "", err
 	}
