@@ -31,4 +31,3 @@ func TestStill(t *testing.T) {
 		}
 	}
 }
-
