@@ -38,6 +38,7 @@ const (
 	glossaryFile = "docs/glossary.json"
 	wordsFile    = "docs/words.json"
 	pictures     = "docs/pictures"
+	histories    = "docs/histories"
 )
 
 // The languages, and the two pages of the module itself: its README and the Korean
@@ -68,7 +69,7 @@ func Root() (string, error) {
 // Load reads the tree.
 func Load(root string) (Tree, error) {
 	t := Tree{}
-	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, lockFile, glossaryFile, wordsFile, measuredFile} {
+	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, histories, lockFile, glossaryFile, wordsFile, measuredFile} {
 		err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(from)), func(name string, entry fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"bufio"
 	"os"
 	"path"
 	"strings"
@@ -146,6 +147,7 @@ var controls = []control{
 	{"the first line of a step differs", en5, "differs from its source", replace(en5, "is at http://localhost:3000", "is at http://localhost:3001"), drift},
 	{"a table differs", "docs/ko/how-to-read-a-report.md", "differs from its source", replace("docs/ko/how-to-read-a-report.md", "| `no-loss` |", "| `no-losses` |"), drift},
 	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "while bob is away 2", "while bob is away 9"), drift},
+	{"a recorded run differs", pictures + "/crash-before-emit-9.svg", "differs from its source", replace(histories+"/crash-before-emit-9.jsonl", `"bob","view":1,"message":"and life goes on"`, `"bob","view":1,"message":"and life goes by"`), drift},
 	{"a picture is gone", pictures + "/clean-drop-5.svg", "differs from its source", func(t Tree) { delete(t, pictures+"/clean-drop-5.svg") }, drift},
 	{"a picture too many", pictures + "/old.svg", "no page shows", func(t Tree) { t[pictures+"/old.svg"] = "<svg/>" }, drift},
 	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
@@ -257,18 +259,43 @@ func TestSentencesWithoutKorean(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	for before, after := range map[string]string{
-		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s": "✗ clean-drop    1 run, 2 lost, …s",
-		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                "✓ clean-drop    20 runs, …s",
-		"✓ long-names  1 run, 1m3.2s":                                      "✓ long-names  1 run, …s",
-		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms": "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
-		"    >    1.185s  lab    all is at rest":                           "    >    1.185s  lab    all is at rest",
-		"  files      out/2026-11-25-044615/step-3/x.jsonl":                "  files      out/…/step-3/x.jsonl",
-		"Step 5 is at http://localhost:41237 - Ctrl-C":                     "Step 5 is at http://localhost:3000 - Ctrl-C",
-		"  in all     3 lost over 1 run":                                   "  in all     3 lost over 1 run",
-		"expected   it by then, since (event 5) it was sent (event 24)":    "expected   it by then, since (event 5) it was sent (event 24)",
+		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s":  "✗ clean-drop    1 run, 2 lost, …s",
+		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                 "✓ clean-drop    20 runs, …s",
+		"✓ long-names  1 run, 1m3.2s":                                       "✓ long-names  1 run, …s",
+		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms":  "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
+		"    >    1.185s  lab    all is at rest":                            "    >    1.185s  lab    all is at rest",
+		"  files      out/2026-11-25-044615/step-3/x.jsonl":                 "  files      out/…/step-3/x.jsonl",
+		"Step 5 is at http://localhost:41237 - Ctrl-C":                      "Step 5 is at http://localhost:3000 - Ctrl-C",
+		"The process of http://localhost:4001 is 77: kill -9 it":            "The process of http://localhost:3000 is …: kill -9 it",
+		"http://localhost:7002 http://localhost:7001 http://localhost:7002": "http://localhost:3000 http://localhost:3001 http://localhost:3000",
+		"  in all     3 lost over 1 run":                                    "  in all     3 lost over 1 run",
+		"expected   it by then, since (event 5) it was sent (event 24)":     "expected   it by then, since (event 5) it was sent (event 24)",
 	} {
 		if got := mask(before); got != after {
 			t.Errorf("%q became %q, not %q", before, got, after)
+		}
+	}
+}
+
+// What several servers say at once is in one order on the page.
+func TestServersSayInOrder(t *testing.T) {
+	const said = "The process of http://localhost:7001 is 1: kill\n" +
+		"Step 9 is at http://localhost:7002\nThe process of http://localhost:7002 is 2: kill\nStep 9 is at http://localhost:7001\n"
+	const want = "The process of http://localhost:3000 is …: kill\nThe process of http://localhost:3001 is …: kill\n" +
+		"Step 9 is at http://localhost:3000\nStep 9 is at http://localhost:3001\n"
+	if got, err := read(bufio.NewReader(strings.NewReader(said)), 4); err != nil || got != want {
+		t.Errorf("%v, %q", err, got)
+	}
+	if _, err := read(bufio.NewReader(strings.NewReader(said)), 5); err == nil {
+		t.Error("a server that says nothing is no error")
+	}
+}
+
+// A step goes on from the one before it in the list, with two exceptions.
+func TestBefore(t *testing.T) {
+	for number, want := range map[string]string{"1": "", "7a": "7", "8": "7", "9": "8", "10": "8"} {
+		if got, err := before(number); err != nil || got != want {
+			t.Errorf("step %s goes on from %q (%v), not %q", number, got, err, want)
 		}
 	}
 }

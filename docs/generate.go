@@ -24,7 +24,7 @@ import (
 //	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
 //	                                   or in the hunks with ~TEXT; with neither, all
 //	run [without FROM… to TO…]         the output of the command in the directive's body
-//	serve STEP                         what a step says when it is started
+//	serve STEP [SERVERS]               what a step says when it is started
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
@@ -157,9 +157,11 @@ func (p pageWriter) diff(d markdown.Directive) (string, error) {
 
 // before is the step that a step goes on from; "" for the first.
 func before(number string) (string, error) {
-	// 7a is another answer to what 7 answers; the step after it goes on from 7.
-	if number == "8" {
+	switch number {
+	case "8": // 7a is another answer to what 7 answers
 		return "7", nil
+	case "10": // on one server, as 8 is; it has nothing of 9
+		return "8", nil
 	}
 	for i, lesson := range lessons.All {
 		if lesson.Number == number {

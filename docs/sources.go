@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +21,7 @@ import (
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/picture"
 	"redial/harness/check"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios"
@@ -65,11 +68,20 @@ var masks = []struct {
 	{regexp.MustCompile(`^(\S \S+ +)(?:\S.* )?(\d+ runs?(?:, \d+ \w+)*), [\d.µnmsh]+s$`), "$1$2, …s"},
 	{regexp.MustCompile(`\b(unsupported, in) [\d.µnmsh]+s$`), "$1 …s"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
-	{regexp.MustCompile(`http://localhost:\d+`), "http://localhost:3000"},
+	{regexp.MustCompile(`^(The process of \S+ is) \d+:`), "$1 …:"},
 }
 
-// mask hides measured times, dates and ports.
+var localAddress = regexp.MustCompile(`http://localhost:\d+`)
+
+// mask hides measured times, dates, numbers of processes and ports.
 func mask(output string) string {
+	shown := map[string]string{}
+	output = localAddress.ReplaceAllStringFunc(output, func(address string) string {
+		if shown[address] == "" {
+			shown[address] = fmt.Sprintf("http://localhost:%d", 3000+len(shown))
+		}
+		return shown[address]
+	})
 	lines := strings.Split(output, "\n")
 	for i, line := range lines {
 		for _, m := range masks {
@@ -146,20 +158,29 @@ func without(output string, arguments []string) (string, error) {
 
 // serve shows the start of a step.
 func (p pageWriter) serve(d markdown.Directive) (string, error) {
-	if len(d.Arguments) != 1 {
-		return "", errors.New("serve needs a step")
+	if len(d.Arguments) < 1 || len(d.Arguments) > 2 {
+		return "", errors.New("serve needs a step, and how many servers that is when it is several")
 	}
 	number := d.Arguments[0]
-	line, err := p.once("serve "+number, func() (string, error) { return p.start(number) })
+	said, err := p.once("serve "+number, func() (string, error) { return p.start(d.Arguments) })
 	if err != nil {
 		return "", err
 	}
-	return fence("console", "$ make step-"+number+"\n"+line), nil
+	return fence("console", "$ make step-"+number+"\n"+said), nil
 }
 
-// start starts the step on a port of the system's choice, reads its first line, and
-// stops it.
-func (s *Sources) start(number string) (string, error) {
+// start starts the step on a port of the system's choice, reads what it says, and
+// stops it. A server says one line; where there are several, who starts them says one
+// of each as well.
+func (s *Sources) start(arguments []string) (string, error) {
+	number, lines := arguments[0], 1
+	if len(arguments) > 1 {
+		servers, err := strconv.Atoi(arguments[1])
+		if err != nil {
+			return "", fmt.Errorf("how many servers is %q?", arguments[1])
+		}
+		lines = 2 * servers
+	}
 	folder, err := os.MkdirTemp("", "redial-docs-")
 	if err != nil {
 		return "", err
@@ -173,7 +194,7 @@ func (s *Sources) start(number string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
 	defer cancel()
-	c := exec.CommandContext(ctx, program, number)
+	c := exec.CommandContext(ctx, program, arguments...)
 	c.Dir = s.Root
 	c.Env = append(os.Environ(), "PORT=0", "DATA_DIR="+folder)
 	var complaint bytes.Buffer
@@ -185,22 +206,47 @@ func (s *Sources) start(number string) (string, error) {
 	if err := c.Start(); err != nil {
 		return "", err
 	}
-	line, readErr := bufio.NewReader(out).ReadString('\n')
+	said, readErr := read(bufio.NewReader(out), lines)
 	_ = c.Process.Signal(syscall.SIGINT) // it may have ended by itself: Wait says so
 	if err := errors.Join(readErr, c.Wait()); err != nil {
 		return "", fmt.Errorf("step %s: %w: %s", number, err, complaint.String())
 	}
-	return mask(complaint.String() + line), nil
+	return complaint.String() + said, nil
+}
+
+// read reads that many lines. Those that several servers say at once are put in the
+// order of their ports, behind those of who has started them.
+func read(from *bufio.Reader, count int) (string, error) {
+	var ofStarter, ofServers []string
+	for range count {
+		line, err := from.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		if strings.HasPrefix(line, "The process of ") {
+			ofStarter = append(ofStarter, line)
+		} else {
+			ofServers = append(ofServers, line)
+		}
+	}
+	lines := strings.SplitAfter(mask(strings.Join(slices.Concat(ofStarter, ofServers), "")), "\n")
+	slices.Sort(lines[len(ofStarter):count])
+	return strings.Join(lines, ""), nil
 }
 
 // picture draws a run of a scenario in the virtual lab, where seed 1 is always the
-// same run.
+// same run, or one that was recorded.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 3 {
-		return "", errors.New(`picture needs a scenario, a subject ("5", "published-6", "published-7") and what it shows`)
+		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
 	}
 	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
-	svg, err := p.once("picture "+scenario+" "+subject, func() (string, error) { return Draw(scenario, subject) })
+	draw := func() (string, error) { return Draw(scenario, subject) }
+	history := p.before[recorded(scenario, subject)]
+	if history != "" {
+		draw = func() (string, error) { return drawRecorded(scenario, subject, history) }
+	}
+	svg, err := p.once("picture "+scenario+" "+subject+history, draw)
 	if err != nil {
 		return "", err
 	}
@@ -228,34 +274,56 @@ func Draw(scenario, subject string) (string, error) {
 }
 
 func play(scenario, name string) (r report.Result, err error) {
+	failed := lab.WithT(func(t *testing.T) { r, err = playIn(t, scenario, name) })
+	return r, errors.Join(failed, err)
+}
+
+// playIn plays in the virtual lab, for which it needs t, or without it in the real one.
+func playIn(t *testing.T, scenario, name string) (r report.Result, err error) {
 	which, err := scenarios.Find([]string{scenario})
 	if err != nil {
 		return r, err
 	}
-	var subject scenarios.Subject
-	switch name {
-	case "published-6":
-		subject, err = scenarios.PublishedRecovery()
-	case "published-7":
-		subject, err = scenarios.PublishedDelivery()
-	default:
-		subject, err = scenarios.Step(name)
-	}
+	subject, err := scenarios.Step(name)
 	if err != nil {
 		return r, err
 	}
-	failed := lab.WithT(func(t *testing.T) {
-		var results []report.Result
-		results, err = scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
-		if err == nil {
-			r = results[0]
-		}
-	})
-	if err = errors.Join(failed, err); err != nil {
+	results, err := scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
+	if err != nil {
 		return r, err
 	}
+	r = results[0]
 	if r.Verdict.Outcome == check.Inconclusive || len(r.Events) == 0 {
 		return r, fmt.Errorf("the run of %s on %s shows nothing: %s", scenario, name, r.Reason())
 	}
 	return r, nil
+}
+
+// recorded is where the history of a run is kept that the virtual lab cannot play: it
+// has one server.
+func recorded(scenario, subject string) string {
+	return histories + "/" + scenario + "-" + subject + ".jsonl"
+}
+
+// Record plays a scenario in the real lab, and keeps its history for the pictures.
+func Record(t Tree, scenario, subject string) (Tree, error) {
+	r, err := playIn(nil, scenario, subject)
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if err := history.Write(&text, r.Events); err != nil {
+		return nil, err
+	}
+	after := t.copy()
+	after[recorded(scenario, subject)] = text.String()
+	return after, nil
+}
+
+func drawRecorded(scenario, subject, text string) (string, error) {
+	events, err := history.Read(strings.NewReader(text))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", recorded(scenario, subject), err)
+	}
+	return picture.Sequence(scenario+", step "+subject, events, check.Judge(events).Findings), nil
 }

@@ -399,7 +399,7 @@ func (r *runner) replay(c cell, seed uint64) string {
 	switch {
 	case c.subject.Step != "":
 		how += " --step " + c.subject.Step
-	case c.subject.New == nil: // published-6, published-7
+	case c.subject.New == nil: // published-6 and the like
 		how += " --step " + c.subject.Name
 	default:
 		last = " " + c.subject.Name

@@ -44,13 +44,16 @@ var levels = map[string]contract.Level{
 var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", onFile, "10"}
 
 // Step makes a subject of one of the kit's steps, at the level that it promises; or of
-// published-6 and published-7, see PublishedRecovery and PublishedDelivery.
+// published-6, published-7 and published-8, see PublishedRecovery, PublishedDelivery and
+// PublishedClientDelivery.
 func Step(number string) (Subject, error) {
 	switch number {
 	case "published-6":
 		return PublishedRecovery()
 	case "published-7":
 		return PublishedDelivery()
+	case "published-8":
+		return PublishedClientDelivery()
 	case onFile, onPostgres:
 		return clusterStep(number)
 	}
@@ -123,6 +126,16 @@ func PublishedDelivery() (Subject, error) {
 	s, err := foreign("published-7", contract.ServerDelivery)
 	s.HTML = defect.Page
 	s.Virtual = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
+	s.OwnRecovery = true
+	return s, err
+}
+
+// PublishedClientDelivery is step 8 as the tutorial publishes it, with keys that a page
+// counts and three retries. It is for the virtual lab.
+func PublishedClientDelivery() (Subject, error) {
+	s, err := foreign("published-8", contract.ClientDelivery)
+	s.HTML = defect.PageWithRetries
+	s.Virtual = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
 }

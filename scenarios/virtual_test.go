@@ -1,8 +1,12 @@
 package scenarios_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
+	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/scenarios"
 )
 
@@ -52,6 +56,35 @@ func TestReplayLine(t *testing.T) {
 		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 3, T: t})
 		if err != nil || len(results) != 1 || results[0].Replay != want {
 			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
+		}
+	}
+}
+
+// The published step 8 loses what it loses by its own rules, and not the rest.
+func TestPublishedClientDelivery(t *testing.T) {
+	subject, err := scenarios.Step("published-8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blamed := map[string]contract.RuleID{
+		"two-tabs-write-offline": contract.Sends, "four-cuts": contract.NoLoss,
+		"write-on-dead-connection": "", "acknowledgement-cut": "",
+	}
+	which, err := scenarios.Find(slices.Collect(maps.Keys(blamed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t})
+	if err != nil || len(results) != len(blamed) {
+		t.Fatalf("%v, %d results", err, len(results))
+	}
+	for _, r := range results {
+		want := check.Pass
+		if blamed[r.ID] != "" {
+			want = check.Fail
+		}
+		if r.Verdict.Outcome != want || r.Verdict.Rule() != blamed[r.ID] {
+			t.Errorf("%s: %s %s, want %s %s", r.ID, r.Verdict.Outcome, r.Reason(), want, blamed[r.ID])
 		}
 	}
 }

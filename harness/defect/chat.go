@@ -128,6 +128,10 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
+// errNoAnswer leaves a message without an acknowledgement, so that a page with retries
+// sends it again.
+var errNoAnswer = errors.New("no answer")
+
 // take reads the arguments of a chat message, (text [, key] [, acknowledgement]),
 // lets say have them, and answers.
 func take(args []any, say func(text, key string) (int64, error)) {
@@ -141,6 +145,9 @@ func take(args []any, say func(text, key string) (int64, error)) {
 	var id int64
 	if err == nil {
 		id, err = say(text, key)
+	}
+	if errors.Is(err, errNoAnswer) {
+		return
 	}
 	if err != nil {
 		reply([]any{map[string]any{contract.RefusalField: err.Error()}}, nil)

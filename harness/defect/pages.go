@@ -12,6 +12,8 @@ var (
 	frame string
 	//go:embed pages/published.js
 	publishing string
+	//go:embed pages/retries.js
+	retrying string
 	//go:embed pages/silent.js
 	silent string
 	//go:embed pages/ahead.js
@@ -26,6 +28,9 @@ var (
 	// Page shows all that it is given and moves its offset to it, forward or back,
 	// as the published tutorial's does.
 	Page = page(publishing)
+	// PageWithRetries is Page with what the published tutorial adds at step 8: it sends
+	// a message again, three times and no more, under a key that it counts.
+	PageWithRetries = page(retrying)
 	// PageWithoutAcknowledgements is right, and asks for no acknowledgement.
 	PageWithoutAcknowledgements = page(silent)
 

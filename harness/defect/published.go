@@ -1,12 +1,14 @@
 package defect
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
@@ -38,9 +40,17 @@ const maxParallel = 256
 // around the two, in parallel with the next of the same sender (in Node the handler
 // awaits the INSERT); and a page that connects is sent the rows one at a time while
 // live messages reach it already. It asks for no key, and answers who asks.
-func Published(delays Delays) New {
+func Published(delays Delays) New { return publish(delays, false) }
+
+// PublishedKeyed makes a server that does what the published tutorial does at step 8:
+// the same, and it stores a message with the key that it comes with. A key that is
+// there already is acknowledged, whatever message has it, and nothing is emitted; what
+// cannot be stored is not answered. It needs [PageWithRetries].
+func PublishedKeyed(delays Delays) New { return publish(delays, true) }
+
+func publish(delays Delays, keyed bool) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
-		p := &published{delays: delays, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
+		p := &published{delays: delays, keyed: keyed, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
 		handler, rest, err := serve(dir, options, p.attach)
 		if err != nil {
 			return nil, nil, err
@@ -57,6 +67,7 @@ func Published(delays Delays) New {
 
 type published struct {
 	delays Delays
+	keyed  bool
 	server *socket.Server
 	log    *messages
 	slots  chan struct{}
@@ -87,9 +98,18 @@ func (p *published) connected(client *socket.Socket) {
 	})
 }
 
-func (p *published) say(text, _ string) (int64, error) {
-	id, err := p.log.insert(text, "", true)
-	if err != nil {
+func (p *published) say(text, key string) (int64, error) {
+	if !p.keyed {
+		key = ""
+	}
+	id, err := p.log.insert(text, key, true)
+	var refusal sqlite3.Error
+	switch {
+	case p.keyed && errors.As(err, &refusal) && refusal.ExtendedCode == sqlite3.ErrConstraintUnique:
+		return 0, nil // it must be a repeat, the published code says, and acknowledges it
+	case p.keyed && err != nil:
+		return 0, errNoAnswer
+	case err != nil:
 		return 0, err
 	}
 	p.pause(p.delays.BeforeEmit)

@@ -58,10 +58,8 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Step 6 used the library's own adapter, which loses a message now and then
-	// when a page comes back just as somebody writes; package recovery does not.
-	// What is emitted to one page only is not worth remembering: it can be read
-	// from the database again.
+	// Recovery as before, but for one thing: what is emitted to one page only is not
+	// worth remembering, since it can be read from the database again.
 	(&recovery.Builder{
 		Takeover:         true,
 		SkipDirect:       true,

@@ -2,6 +2,8 @@
 // the rest: `make docs`, and with -accept `make docs-accept`.
 //
 // -measure measures what step 7 and step 7a cost, for the plots; it takes a minute.
+// -record SCENARIO/STEP plays a scenario in the real lab, and keeps its history for the
+// picture, where the virtual lab cannot play it.
 // -html DIR writes the pages as a code host would show them, to be looked at.
 package main
 
@@ -9,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	"redial/docs"
 	"redial/scenarios"
@@ -19,14 +22,15 @@ func main() {
 	accept := flag.Bool("accept", false, "both languages were looked at: lock every section as it is")
 	html := flag.String("html", "", "write the pages as HTML into `DIR`, to look at them")
 	measure := flag.Bool("measure", false, "measure anew what step 7 and step 7a cost")
+	record := flag.String("record", "", "play `SCENARIO/STEP` in the real lab and keep its history for the picture")
 	flag.Parse()
-	if err := run(*accept, *measure, *html); err != nil {
+	if err := run(*accept, *measure, *html, *record); err != nil {
 		fmt.Fprintln(os.Stderr, "docs: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(accept, measure bool, html string) error {
+func run(accept, measure bool, html, record string) error {
 	root, err := docs.Root()
 	if err != nil {
 		return err
@@ -37,6 +41,14 @@ func run(accept, measure bool, html string) error {
 	}
 	if html != "" {
 		return docs.HTML(before, html)
+	}
+	if record != "" {
+		scenario, step, _ := strings.Cut(record, "/")
+		if before, err = docs.Record(before, scenario, step); err != nil {
+			return err
+		}
+		_, err = before.Write(root)
+		return err
 	}
 	if measure {
 		costs, err := docs.Measure(docs.Histories, 5)

@@ -164,7 +164,11 @@ func (e exercise) check(level string) (int, error) {
 	subject.Name = "your step " + e.lesson.Number
 	subject.Virtual, subject.Mute = nil, false
 	subject.New = func(tuning plan.Tuning) (target.Target, error) {
-		return target.NewCommand(target.CommandOptions{Command: []string{program}, Name: subject.Name, Tuning: tuning})
+		command := target.CommandOptions{Command: []string{program}, Name: subject.Name, Tuning: tuning}
+		if len(subject.Nodes) > 0 {
+			return target.NewCluster(target.ClusterOptions{Nodes: subject.Nodes, Command: command})
+		}
+		return target.NewCommand(command)
 	}
 	return judge(subject, e.offered())
 }
@@ -222,7 +226,7 @@ func askedForAll(events []history.Event) check.Verdict {
 	events = slices.Clone(events)
 	for i := range events {
 		if events[i].Kind == history.Began {
-			events[i].Level = contract.ClientDelivery
+			events[i].Level = contract.DurableDelivery
 		}
 	}
 	return check.Judge(events)

@@ -22,6 +22,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
 )
 
@@ -56,10 +57,12 @@ type Fence struct {
 
 var reader = goldmark.New(goldmark.WithExtensions(extension.GFM))
 
-// HTML is the page as a code host would show it, for looking at it.
+// HTML is the page as a code host would show it, for looking at it: with what it has of
+// HTML itself, such as <details>.
 func HTML(page string) string {
 	var out bytes.Buffer
-	if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte(page), &out); err != nil {
+	shown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
+	if err := shown.Convert([]byte(page), &out); err != nil {
 		panic(err) // a bytes.Buffer never fails
 	}
 	return out.String()

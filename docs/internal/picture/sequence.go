@@ -44,7 +44,8 @@ const (
 // of many messages in a row only the first, the last and the ones that went wrong are
 // drawn. name is for those who do not see the picture.
 func Sequence(name string, events []history.Event, findings []check.Finding) string {
-	d := &diagram{events: events, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]bool{}, seen: map[string]bool{}}
+	d := &diagram{events: events, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]bool{}, seen: map[string]bool{},
+		leads: map[string]string{}, home: map[string]string{}}
 	for _, e := range events {
 		if e.Kind == history.Shown || e.Kind == history.Stored {
 			d.seen[e.Message] = true
@@ -52,7 +53,7 @@ func Sequence(name string, events []history.Event, findings []check.Finding) str
 	}
 	for _, f := range findings {
 		switch f.Anomaly {
-		case check.Lost:
+		case check.Lost, check.Unstored:
 			d.missing[f.Client+"\x00"+f.Message] = true
 		case check.Duplicated, check.Reordered, check.Phantom:
 			if f.Event >= 0 && len(d.wrong) < wrongDrawn {
@@ -67,11 +68,14 @@ func Sequence(name string, events []history.Event, findings []check.Finding) str
 
 type diagram struct {
 	events []history.Event
-	// lanes has the place of each client, and of the server under "".
+	// lanes has the place of each client, and of each server under serverLane.
 	lanes map[string]int
 	names []string
-	// missing are the messages that a client should have shown, wrong the events that
-	// should not have been.
+	// leads is the server that a client's link leads to, and home the one that it was
+	// connected to last, where there are several.
+	leads, home map[string]string
+	// missing are the messages that a client should have shown, or was told are stored
+	// and are not; wrong are the events that should not have been.
 	missing map[string]bool
 	wrong   map[int]bool
 
@@ -86,13 +90,22 @@ type diagram struct {
 	seen map[string]bool
 }
 
-// arrange gives the lanes: the first client, the server, the other clients.
+// serverLane names a server's lane so that no client has it. A server alone is "".
+func serverLane(node string) string { return "\x00" + node }
+
+// arrange gives the lanes: the first client, the servers, the other clients.
 func (d *diagram) arrange() {
-	var clients []string
+	var clients, servers []string
 	for _, e := range d.events {
 		if e.Client != "" && e.Client != plan.Reader && !contains(clients, e.Client) {
 			clients = append(clients, e.Client)
 		}
+		if e.Kind == history.ServerStarted && !contains(servers, serverLane(e.Node)) {
+			servers = append(servers, serverLane(e.Node))
+		}
+	}
+	if len(servers) == 0 {
+		servers = []string{serverLane("")} // one that ran already
 	}
 	for i, c := range clients {
 		if i == 1 || len(clients) == 1 && i == 0 {
@@ -100,7 +113,7 @@ func (d *diagram) arrange() {
 		}
 		d.names = append(d.names, c)
 	}
-	d.names = append(d.names, "")
+	d.names = append(d.names, servers...)
 	for _, c := range clients {
 		if !contains(d.names, c) {
 			d.names = append(d.names, c)
@@ -124,8 +137,21 @@ func (d *diagram) x(client string) float64 {
 	return gutter + 38 + float64(d.lanes[client])*lane
 }
 
-// beside is a place on the network between a client and the server.
-func (d *diagram) beside(client string) float64 { return (d.x(client) + d.x("")) / 2 }
+// server is where the server of a client is.
+func (d *diagram) server(client string) float64 { return d.x(serverLane(d.home[client])) }
+
+// beside is a place on the network between a client and its server: half-way, unless
+// another server stands there.
+func (d *diagram) beside(client string) float64 {
+	from, to := d.x(client), d.server(client)
+	if d.home[client] == "" {
+		return (from + to) / 2
+	}
+	if to < from {
+		return from - lane/2
+	}
+	return from + lane/2
+}
 
 // rows draws the events, from top to bottom.
 func (d *diagram) rows() {
@@ -138,16 +164,24 @@ func (d *diagram) rows() {
 		if e.Client == plan.Reader || !drawn[i] {
 			continue
 		}
+		at := serverLane(e.Node)
 		switch e.Kind {
+		case history.Note:
+			if e.Node != "" {
+				d.leads[e.Client] = e.Node
+				if d.home[e.Client] == "" {
+					d.home[e.Client] = e.Node
+				}
+			}
 		case history.ServerStarted:
 			d.row(e)
-			d.up[""] = d.y
-			d.label(d.x("")+9, d.y+4, "quiet", "start", "start")
+			d.up[at] = d.y
+			d.label(d.x(at)+9, d.y+4, "quiet", "start", "start")
 		case history.ServerStopped:
 			d.row(e)
-			d.endServer()
-			d.cross(d.x(""), d.y, "stop")
-			d.label(d.x("")+11, d.y+4, "quiet", "start", stopped(e.Detail))
+			d.endServer(at)
+			d.cross(d.x(at), d.y, "stop")
+			d.label(d.x(at)+11, d.y+4, "quiet", "start", stopped(e.Detail))
 		case history.Opened:
 			if e.View > 1 {
 				d.row(e)
@@ -161,7 +195,8 @@ func (d *diagram) rows() {
 				text = "connect, recovered"
 			}
 			d.connected[e.Client] = d.y
-			d.arrow("quiet-line", d.x(e.Client), d.x(""), d.y)
+			d.home[e.Client] = d.leads[e.Client]
+			d.arrow("quiet-line", d.x(e.Client), d.server(e.Client), d.y)
 			d.over(e.Client, d.y, "quiet", text)
 		case history.Disconnected:
 			d.row(e)
@@ -192,7 +227,9 @@ func (d *diagram) rows() {
 		d.endConnection(c)
 		d.heal(c)
 	}
-	d.endServer()
+	for _, c := range d.names {
+		d.endServer(c)
+	}
 }
 
 // chosen leaves out barriers, acknowledgements and the middle of a burst.
@@ -253,7 +290,7 @@ func stopped(how string) string {
 // say draws a message on its way to the server; on a dead connection, or none, it does
 // not get there now.
 func (d *diagram) say(e history.Event) {
-	from, to := d.x(e.Client), d.x("")
+	from, to := d.x(e.Client), d.server(e.Client)
 	class, text := "message", "text"
 	gone := d.goneForGood(e)
 	if gone {
@@ -264,14 +301,14 @@ func (d *diagram) say(e history.Event) {
 		class += " waiting"
 	}
 	d.arrow(class, from, to, d.y)
-	d.between(from, d.x(""), d.y-5, text, quoted(e.Message))
+	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, longestAlone))
 	if gone {
 		d.cross(to, d.y, "bad-cross")
 	}
 }
 
-// goneForGood tells that a message should have been shown and nobody ever saw it: it
-// was lost on its way up.
+// goneForGood tells that a message is missing and nobody ever saw it: it was lost on its
+// way up, or at the server.
 func (d *diagram) goneForGood(sent history.Event) bool {
 	wanted := false
 	for key := range d.missing {
@@ -298,12 +335,12 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		if d.wrong[i] {
 			class, text = "message bad", "bad-text"
 		}
-		words := quoted(e.Message)
+		words := quoted(e.Message, longestAlone)
 		if e.Offset != 0 {
-			words = fmt.Sprintf("%s, %d", words, e.Offset)
+			words = fmt.Sprintf("%s, %d", quoted(e.Message, longestWithOffset), e.Offset)
 		}
-		d.arrow(class, d.x(""), d.x(e.Client), d.y)
-		d.between(d.x(""), d.x(e.Client), d.y-5, text, words)
+		d.arrow(class, d.server(e.Client), d.x(e.Client), d.y)
+		d.between(d.server(e.Client), d.x(e.Client), d.y-5, text, words)
 		if d.wrong[i] {
 			d.cross(d.x(e.Client), d.y, "bad-cross")
 		}
@@ -323,13 +360,13 @@ func (d *diagram) lost() {
 		for n, text := range texts {
 			if n == lostDrawn && len(texts) > lostDrawn+1 {
 				d.y += rowHigh * 0.6
-				d.between(d.x(""), d.x(client), d.y, "bad-text", "…") // findings are bounded: no count
+				d.between(d.server(client), d.x(client), d.y, "bad-text", "…") // findings are bounded: no count
 				break
 			}
 			d.y += rowHigh
 			to := d.x(client)
-			d.arrow("message bad waiting", d.x(""), d.beside(client), d.y)
-			d.between(d.x(""), to, d.y-5, "bad-text", quoted(text))
+			d.arrow("message bad waiting", d.server(client), d.beside(client), d.y)
+			d.between(d.server(client), to, d.y-5, "bad-text", quoted(text, longestAlone))
 			d.cross(d.beside(client), d.y, "bad-cross")
 		}
 	}
@@ -337,7 +374,7 @@ func (d *diagram) lost() {
 
 func (d *diagram) strike(e history.Event) {
 	if e.Client == "" {
-		d.label(d.x("")+11, d.y+4, "fault-text", "start", string(e.FaultKind))
+		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", string(e.FaultKind))
 		return
 	}
 	x := d.beside(e.Client)
@@ -370,13 +407,13 @@ func (d *diagram) endConnection(client string) {
 	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
 }
 
-func (d *diagram) endServer() {
-	from, ok := d.up[""]
+func (d *diagram) endServer(at string) {
+	from, ok := d.up[at]
 	if !ok {
 		return
 	}
-	delete(d.up, "")
-	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x("")-4.5, from, d.y-from)
+	delete(d.up, at)
+	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x(at)-4.5, from, d.y-from)
 }
 
 func (d *diagram) arrow(class string, from, to, y float64) {
@@ -393,7 +430,7 @@ func (d *diagram) cross(x, y float64, class string) {
 
 // over writes above a client's line to the server.
 func (d *diagram) over(client string, y float64, class, text string) {
-	d.between(d.x(client), d.x(""), y-5, class, text)
+	d.between(d.x(client), d.server(client), y-5, class, text)
 }
 
 func (d *diagram) between(a, b, y float64, class, text string) {
@@ -420,8 +457,8 @@ func (d *diagram) svg(name string) string {
 	for i, c := range d.names {
 		x := gutter + 38 + float64(i)*lane
 		title := c
-		if c == "" {
-			title = "server"
+		if node, ok := strings.CutPrefix(c, serverLane("")); ok {
+			title = strings.TrimSpace("server " + node)
 		}
 		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, height-12)
 		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="76" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-38, x, escaped(title))
@@ -437,9 +474,13 @@ func begin(out *strings.Builder, name string, width, height float64) {
 	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
 }
 
+// What of a message has room between two lanes, in letters: without its offset, and
+// with it.
+const longestAlone, longestWithOffset = 25, 22
+
 // quoted shortens a message in its middle, so that a number at its end stays.
-func quoted(message string) string {
-	const longest, end = 25, 4
+func quoted(message string, longest int) string {
+	const end = 4
 	runes := []rune(message)
 	if len(runes) > longest {
 		message = string(runes[:longest-end-1]) + "…" + string(runes[len(runes)-end:])

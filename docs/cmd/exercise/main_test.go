@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"redial/scenarios"
+)
+
+// What a copy still loses is said whether its step has promised it or not.
+func TestStill(t *testing.T) {
+	for number, want := range map[string]string{
+		"8":  "  refresh-with-pending: lost\n",
+		"10": "Nothing is lost any more.\n",
+	} {
+		subject, err := scenarios.Step(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		which, err := scenarios.Find([]string{"refresh-with-pending"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		if err := still(&said, results); err != nil || !strings.HasSuffix(said.String(), want) {
+			t.Errorf("step %s: %v, %q, want %q", number, err, said.String(), want)
+		}
+	}
+}
