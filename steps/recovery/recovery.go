@@ -97,6 +97,10 @@ type Builder struct {
 	// broadcast to a room, let the socket join it in one step with the end of the
 	// replay, and replay to every socket that is not in that room when it connects.
 	// A room once joined is restored with the session, and so are the events to it.
+	//
+	// For that to hold, a client is not restored that has received no stored event in
+	// its session: where it names an offset, it is one from a session before, and the
+	// end of the replay may not have reached it.
 	SkipDirect bool
 	// OffsetEvent, when not empty, is the name of an event that each new socket is
 	// sent first, with its offset as the only argument, so that a client that has

@@ -573,3 +573,35 @@ func TestRecoverySwitchedOff(t *testing.T) {
 		t.Errorf("received %v", a.events[0])
 	}
 }
+
+// A client keeps its offset when it begins a new session. In that session it is sent
+// something directly, which the dead connection has swallowed: the offset says nothing
+// of that, and must not bring back a session that seems to need nothing.
+func TestSkipDirectAndAnOffsetFromASessionBefore(t *testing.T) {
+	for _, hears := range []bool{false, true} {
+		s := start(t, &Builder{SkipDirect: true}, nil)
+		_ = s.io.On("connection", func(args ...any) {
+			connected := args[0].(*socket.Socket)
+			if !connected.Recovered() {
+				_ = connected.Emit("n", 1)
+				connected.Join("room")
+				_ = connected.Emit("n", 2)
+			}
+		})
+		first := s.dial(t, nil)
+		first.awaitEvent(t, 2)
+		s.io.To("room").Emit("n", 3) // which gives the client an offset
+		first.awaitEvent(t, 3)
+
+		second := s.dial(t, nil)
+		second.awaitEvent(t, 2)
+		if hears {
+			s.io.To("room").Emit("n", 4) // so what was sent before has arrived
+			second.awaitEvent(t, 4)
+		} else {
+			second.offset = first.offset
+		}
+		s.drop(t, second)
+		wantRecovered(t, second, s.dial(t, second), hears)
+	}
+}

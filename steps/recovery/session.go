@@ -31,6 +31,8 @@ type session struct {
 	state state
 	// member is the session's newest socket.
 	member *member
+	// begun is the newest event of the log from before the session.
+	begun uint64
 
 	// While saved or restoring.
 	rooms   *types.Set[socket.Room]
@@ -93,6 +95,10 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	s := a.byPid[pid]
 	switch {
 	case s == nil:
+		return nil, nil
+	case a.builder.SkipDirect && position <= s.begun:
+		// The offset is from before the session, and the client has had nothing of the
+		// log in it; so what it was sent directly may be on the dead connection still.
 		return nil, nil
 	case s.state == restoring:
 		return nil, s.settled
@@ -201,7 +207,7 @@ func (a *adapter) enterNew(m *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := m.socket.Id()
-	a.bySid[id] = &session{sid: id, state: live, member: m}
+	a.bySid[id] = &session{sid: id, state: live, member: m, begun: a.log.newest()}
 	a.live[id] = m
 	if a.builder.OffsetEvent != "" && a.recovers {
 		m.push(a.offsetEvent())
