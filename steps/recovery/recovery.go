@@ -91,14 +91,16 @@ type Builder struct {
 	// is for applications that replay their own history to a socket, which would
 	// otherwise be stored again for each connection.
 	//
-	// A client is then restored only if it has received an event of its session that is
-	// stored, and with that, as the connection keeps the order, all that was emitted to
-	// it directly before. Still a recovered socket may lack what was emitted to it
-	// directly after that: after a cut in the middle of a replay the application has to go on with the replay
+	// With it a recovered socket may lack what was emitted to it directly: after a
+	// cut in the middle of a replay the application has to go on with the replay
 	// though the socket says Recovered. A way that leaves neither gap nor overlap:
 	// broadcast to a room, let the socket join it in one step with the end of the
 	// replay, and replay to every socket that is not in that room when it connects.
 	// A room once joined is restored with the session, and so are the events to it.
+	//
+	// For that to hold, a client is not restored that has received no stored event in
+	// its session: where it names an offset, it is one from a session before, and the
+	// end of the replay may not have reached it.
 	SkipDirect bool
 	// OffsetEvent, when not empty, is the name of an event that each new socket is
 	// sent first, with its offset as the only argument, so that a client that has

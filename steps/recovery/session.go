@@ -31,8 +31,8 @@ type session struct {
 	state state
 	// member is the session's newest socket.
 	member *member
-	// since is the last event before the session began.
-	since uint64
+	// begun is the newest event of the log from before the session.
+	begun uint64
 
 	// While saved or restoring.
 	rooms   *types.Set[socket.Room]
@@ -96,6 +96,10 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	switch {
 	case s == nil:
 		return nil, nil
+	case a.builder.SkipDirect && position <= s.begun:
+		// The offset is from before the session, and the client has had nothing of the
+		// log in it; so what it was sent directly may be on the dead connection still.
+		return nil, nil
 	case s.state == restoring:
 		return nil, s.settled
 	case s.member.closing > 0:
@@ -112,12 +116,6 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 		a.mu.Lock()
 		return nil, gone
 	case !a.log.covers(position):
-		a.forget(s)
-		return nil, nil
-	case a.builder.SkipDirect && position <= s.since:
-		// The client keeps the offset of an earlier session until an event brings it
-		// another. It has had none of this session's, and perhaps not what was emitted
-		// to it directly, or not all, which the log does not have.
 		a.forget(s)
 		return nil, nil
 	}
@@ -209,7 +207,7 @@ func (a *adapter) enterNew(m *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := m.socket.Id()
-	a.bySid[id] = &session{sid: id, state: live, member: m, since: a.log.newest()}
+	a.bySid[id] = &session{sid: id, state: live, member: m, begun: a.log.newest()}
 	a.live[id] = m
 	if a.builder.OffsetEvent != "" && a.recovers {
 		m.push(a.offsetEvent())
