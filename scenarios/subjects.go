@@ -130,9 +130,21 @@ func PublishedDelivery() (Subject, error) {
 func published(server defect.New) func(plan.Tuning) lab.Server {
 	return func(tuning plan.Tuning) lab.Server {
 		return func(dir string) (http.Handler, io.Closer, error) {
-			return server(dir, tuned(seam.At(dir).Options(), tuning))
+			return server(dir, remembering(tuned(seam.At(dir).Options(), tuning), time.Duration(tuning.MaxDisconnection)))
 		}
 	}
+}
+
+// remembering sets how long the library's recovery keeps sessions and events. It looks
+// for old ones twice in that time, as it does by default (every minute, of two).
+func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) *socket.ServerOptions {
+	if maxDisconnection > 0 {
+		recovery := socket.DefaultConnectionStateRecovery()
+		recovery.SetMaxDisconnectionDuration(maxDisconnection.Milliseconds())
+		recovery.SetSessionCleanupInterval(maxDisconnection / 2)
+		options.SetConnectionStateRecovery(recovery)
+	}
+	return options
 }
 
 // Command makes a subject of a program, started anew for every run.

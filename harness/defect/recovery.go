@@ -27,10 +27,9 @@ func PublishedRecovery(_ string, options *socket.ServerOptions) (http.Handler, i
 	}
 	recovery := socket.DefaultConnectionStateRecovery()
 	recovery.SetSkipMiddlewares(true)
+	recovery.SetMaxDisconnectionDuration(120_000)
 	if own.GetRawConnectionStateRecovery() != nil {
-		recovery.SetMaxDisconnectionDuration(own.ConnectionStateRecovery().MaxDisconnectionDuration())
-	} else {
-		recovery.SetMaxDisconnectionDuration(120_000)
+		recovery.Assign(own.ConnectionStateRecovery())
 	}
 	own.SetConnectionStateRecovery(recovery)
 	var adapter socket.AdapterConstructor = &socket.SessionAwareAdapterBuilder{}
