@@ -94,7 +94,7 @@ func Find(ids []string) ([]Scenario, error) {
 }
 
 // Catalogue lists the scenarios, by row.
-var Catalogue = byRow(slices.Concat(oneServer, sessionScenarios, deliveryScenarios, clusterScenarios))
+var Catalogue = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, deliveryScenarios, clusterScenarios))
 
 func byRow(list []Scenario) []Scenario {
 	slices.SortStableFunc(list, func(a, b Scenario) int { return a.Row - b.Row })

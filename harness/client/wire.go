@@ -39,10 +39,6 @@ type Wire struct {
 	// Raw shows everything that the server sends, without dropping what is not
 	// newer: for reading what a server really does.
 	Raw bool
-	// EagerConnect sends CONNECT right after the open packet, and not some
-	// milliseconds later, as a page does. The Go server now and then never answers
-	// one that comes too soon.
-	EagerConnect bool
 	// Keys makes Say send a random idempotency key with each message, as pages do
 	// from level client-delivery on.
 	Keys bool

@@ -65,6 +65,9 @@ type Client struct {
 	// Retries has a Wire client send each message with a key, and again until it is
 	// acknowledged, as pages do from level client-delivery on; without it, it sends once.
 	Retries bool `json:"retries,omitempty"`
+	// Eager makes a Wire client connect at once after the open packet, and not some
+	// milliseconds later, as a page does.
+	Eager bool `json:"eager,omitempty"`
 	// TabOf makes a page a second tab in the browser of the client named: they have
 	// localStorage and cookies in common.
 	TabOf string `json:"tabOf,omitempty"`
