@@ -24,6 +24,9 @@ type Scenario struct {
 	From contract.Level
 	// Restarts tells that the server must be stoppable and startable.
 	Restarts bool
+	// Needs is what the scenario is about where no step does it, such as a server that
+	// emits volatile events. Then it is played on the servers with habits.
+	Needs string
 	// RealOnly says why the virtual lab cannot hold the scenario; empty where it can.
 	RealOnly string
 	// Expect is what each step must show when everything said should be shown
@@ -94,7 +97,7 @@ func Find(ids []string) ([]Scenario, error) {
 }
 
 // Catalogue lists the scenarios, by row.
-var Catalogue = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, deliveryScenarios, clusterScenarios))
+var Catalogue = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, habitScenarios, deliveryScenarios, clusterScenarios))
 
 func byRow(list []Scenario) []Scenario {
 	slices.SortStableFunc(list, func(a, b Scenario) int { return a.Row - b.Row })

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -28,9 +29,14 @@ const ServeStep = "serve-step"
 // harness starts its own executable again as the server, so a step is a process
 // of its own without anything to build or find.
 func BecomeStep() {
-	if len(os.Args) == 3 && os.Args[1] == ServeStep {
+	if len(os.Args) != 3 || os.Args[1] != ServeStep {
+		return
+	}
+	if habits[os.Args[2]] == nil {
 		os.Exit(lessons.Main(os.Args[2:]))
 	}
+	fmt.Fprintln(os.Stderr, serveHabits(os.Args[2]))
+	os.Exit(1)
 }
 
 // levels says what each step promises.
@@ -51,6 +57,8 @@ func Step(number string) (Subject, error) {
 		return PublishedRecovery()
 	case "published-7":
 		return PublishedDelivery()
+	case withHabits, withHabitsPublished:
+		return habitsStep(number)
 	case onFile, onPostgres:
 		return clusterStep(number)
 	}
@@ -125,6 +133,49 @@ func PublishedDelivery() (Subject, error) {
 	s.Virtual = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
+}
+
+// Servers with habits that no step has, for the rows that are about those.
+const (
+	withHabits          = "habits"
+	withHabitsPublished = "habits-published"
+)
+
+// habits are the servers by their names as steps.
+var habits = map[string]defect.New{withHabits: defect.Habits, withHabitsPublished: defect.HabitsPublished}
+
+// habitsStep makes a subject of a chat that does what some applications do and no step
+// does, on package recovery or on the library's own adapter. It has its rows to itself.
+func habitsStep(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	if err != nil {
+		return s, err
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+	}
+	s.Step = name
+	s.Virtual = published(habits[name])
+	s.OwnRecovery = name == withHabits
+	s.New = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, name}, Name: name, Tuning: tuning})
+	}
+	return s, nil
+}
+
+// serveHabits is the process of a server with habits.
+func serveHabits(name string) error {
+	handler, closer, err := habits[name](os.Getenv(contract.EnvDataDir), nil)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv(contract.EnvPort))
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, handler)
 }
 
 func published(server defect.New) func(plan.Tuning) lab.Server {
