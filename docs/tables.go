@@ -171,7 +171,7 @@ func (p pageWriter) scenarioTable() (string, error) {
 
 // signs are how a matrix shows what is expected.
 var signs = map[scenarios.Expectation]string{
-	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.GoesWrong: "LDR",
+	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.Duplicates: "D", scenarios.GoesWrong: "LDR",
 	scenarios.MayLose: "(L)", scenarios.DoesNotApply: "–",
 }
 

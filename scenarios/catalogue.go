@@ -46,6 +46,8 @@ const (
 	// Loses: at least one message is lost, and nothing else goes wrong. If none
 	// were, the fault did not bite.
 	Loses Expectation = "lost"
+	// Duplicates: at least one message is shown twice, and nothing else goes wrong.
+	Duplicates Expectation = "duplicated"
 	// GoesWrong: a race loses messages, or repeats or reorders some.
 	GoesWrong Expectation = "lost, duplicated or reordered"
 	// MayLose: a race decides whether anything is lost; nothing worse may happen.

@@ -53,6 +53,17 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
+		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a drop",
+		Why:    "the client moves its offset when every handler has returned, so the message comes again; a page that knows its own offset drops it",
+		From:   contract.Basic,
+		Expect: steps(Loses, Duplicates, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Throw, Client: "bob"}), heard("bob", say("alice", "at which a handler throws", 1)),
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
 		ID: "cut-before-connect-packet", Row: 17, Title: "the page comes back, and is cut off between its connect packet and the server's answer",
 		Why:    "a session that is being restored is not used up before the page knows",
 		From:   contract.Basic,

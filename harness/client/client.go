@@ -39,6 +39,9 @@ type Client interface {
 	// Clients that are no page cannot.
 	Suspend() error
 	Resume() error
+	// Throw adds a handler that throws at the next chat message, once, after those that
+	// the page has. Clients that are no page cannot.
+	Throw() error
 	// Status is what the client believes about itself now.
 	Status() Status
 	// Close closes the tab: every connection, timer and goroutine of the client is

@@ -179,11 +179,12 @@ func (w *Wire) Connect() error {
 	return w.withView(func(v *wireView) error { v.connect(); return nil })
 }
 
-var errNoPage = errors.New("a wire client has no page that could be suspended")
+var errNoPage = errors.New("a wire client has no page")
 
-// Suspend and Resume are for pages.
+// Suspend, Resume and Throw are for pages.
 func (w *Wire) Suspend() error { return errNoPage }
 func (w *Wire) Resume() error  { return errNoPage }
+func (w *Wire) Throw() error   { return errNoPage }
 
 // Say emits a chat event and asks for its acknowledgement.
 func (w *Wire) Say(text string) error {

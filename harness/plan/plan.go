@@ -114,6 +114,9 @@ const (
 	Suspend Action = "suspend"
 	// Resume opens the lid: what fell due meanwhile happens now.
 	Resume Action = "resume"
+	// Throw adds a handler to the page that throws at the next chat message, after the
+	// page's own have dealt with it.
+	Throw Action = "throw"
 	// StopServer stops the server gracefully (SIGTERM) and waits for its end.
 	StopServer Action = "stop-server"
 	// KillServer ends the server at once (SIGKILL).
