@@ -52,9 +52,10 @@ var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", onFile, "10"}
 // Step makes a subject of one of the kit's steps, at the level that it promises; or of
 // published-6 and published-7, see PublishedRecovery and PublishedDelivery.
 func Step(number string) (Subject, error) {
+	if recoveries[number] != nil {
+		return onRecovery(number)
+	}
 	switch number {
-	case "published-6":
-		return PublishedRecovery()
 	case "published-7":
 		return PublishedDelivery()
 	case withHabits, withHabitsPublished:
@@ -119,9 +120,19 @@ func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOpti
 
 // PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
 // adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
-func PublishedRecovery() (Subject, error) {
-	s, err := foreign("published-6", contract.Recovery)
-	s.Virtual = published(defect.PublishedRecovery)
+func PublishedRecovery() (Subject, error) { return onRecovery("published-6") }
+
+// recoveries are servers at level recovery, each broken in a way that a row is about but
+// for the last, by their names as steps.
+var recoveries = map[string]defect.New{
+	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
+	"late": defect.Late, "late-and-handled": defect.LateAndHandled,
+}
+
+// onRecovery makes a subject of one of recoveries, for the virtual lab.
+func onRecovery(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	s.Virtual = published(recoveries[name])
 	return s, err
 }
 

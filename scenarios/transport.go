@@ -77,7 +77,12 @@ var transportScenarios = []Scenario{
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in a poll", Kind: plan.Switch, Client: "bob",
 					At: plan.Frame{Direction: plan.Up}}}),
 				say("alice", "for bob to ask for more", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in a poll"}),
-				away("bob", say("alice", "while bob changes networks", 3)))
+				away("bob", say("alice", "while bob changes networks", 3)),
+				// The answer to a poll, with a message in it.
+				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in an answer", Kind: plan.Cut, Client: "bob",
+					At: plan.Frame{Direction: plan.Down}}}),
+				say("alice", "in an answer that is cut off", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in an answer"}),
+				awaited(plan.AwaitConnected, "bob"), heard("bob", say("alice", "and the next one", 1)))
 		},
 	},
 	{

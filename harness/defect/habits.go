@@ -34,20 +34,23 @@ const slowly = 250 * time.Millisecond
 func Habits(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	(&recovery.Builder{Takeover: true, OffsetEvent: "offset"}).Apply(own)
-	return habits(own)
+	return habits(own, true)
 }
 
 // HabitsPublished is the same on the library's own adapter, which loses messages by two
 // of these habits: a volatile event that ends in a string leaves the page with an offset
 // that nobody knows, and what is said while the middleware runs is left out of what a
-// recovered page is sent.
+// recovered page is sent. And a page that it disconnects is told so, as the Node.js
+// server does: the official client then stays away.
 func HabitsPublished(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	onLibrary(own, &socket.SessionAwareAdapterBuilder{})
-	return habits(own)
+	return habits(own, false)
 }
 
-func habits(options *socket.ServerOptions) (http.Handler, io.Closer, error) {
+// habits makes the chat. A page that it disconnects loses its connection, or is told and
+// nothing more.
+func habits(options *socket.ServerOptions, connectionToo bool) (http.Handler, io.Closer, error) {
 	options.ConnectionStateRecovery().SetSkipMiddlewares(false)
 	server := socket.NewServer(nil, options)
 	server.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
@@ -64,7 +67,7 @@ func habits(options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 			everyone.Timeout(time.Second).EmitWithAck(contract.ChatEvent, text)(func([]any, error) {})
 		case strings.HasPrefix(text, Disconnecting):
 			_ = everyone.Emit(contract.ChatEvent, text)
-			client.Broadcast().DisconnectSockets(true)
+			client.Broadcast().DisconnectSockets(connectionToo)
 		default:
 			_ = everyone.Emit(contract.ChatEvent, value)
 		}

@@ -1,11 +1,8 @@
 package defect
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -15,13 +12,14 @@ import (
 	"redial/steps/recovery"
 )
 
-// lateBy is how long the open packet is on its way before the library goes on: as if the
-// scheduler had other things to do.
+// lateBy is how long the library takes, here, between sending the open packet and
+// listening to what comes: as if the scheduler had other things to do.
 const lateBy = 20 * time.Millisecond
 
 // Late makes a chat at level recovery behind the library's own handler, which listens a
 // moment after it has sent the open packet. Here that is a long moment. What a client
-// sends in it, such as its connect packet, is never heard.
+// sends in it, such as its connect packet, is never heard. And nothing keeps a browser
+// from asking twice for the answer to a poll.
 func Late(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return late(options, func(server *socket.Server) http.Handler { return server.ServeHandler(nil) })
 }
@@ -36,29 +34,11 @@ func late(options *socket.ServerOptions, handler func(*socket.Server) http.Handl
 	(&recovery.Builder{Takeover: true, OffsetEvent: "offset"}).Apply(own)
 	server := socket.NewServer(nil, own)
 	memoryChat(server, func(_ *socket.Socket, value any) { _ = server.Sockets().Emit(contract.ChatEvent, value) })
-	inner := handler(server)
-	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(lateWriter{w}, r) })
-	return routes(outer, "a chat that listens late"), closer(func() error { server.Close(nil); return nil }), nil
-}
-
-// lateWriter hands out a connection whose second write, the open packet behind the
-// handshake's answer, takes its time to return.
-type lateWriter struct{ http.ResponseWriter }
-
-func (w lateWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	return &lateConn{Conn: conn}, buffered, err
-}
-
-type lateConn struct {
-	net.Conn
-	writes atomic.Int32
-}
-
-func (c *lateConn) Write(data []byte) (int, error) {
-	n, err := c.Conn.Write(data)
-	if c.writes.Add(1) == 2 {
-		time.Sleep(lateBy)
-	}
-	return n, err
+	sockets := handler(server)
+	// Before the listener that the library has added, which Bind adds again.
+	connections := server.Engine()
+	connections.RemoveAllListeners("connection")
+	_ = connections.On("connection", func(...any) { time.Sleep(lateBy) })
+	server.Bind(connections)
+	return routes(sockets, "a chat that listens late"), closer(func() error { server.Close(nil); return nil }), nil
 }

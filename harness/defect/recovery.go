@@ -24,11 +24,11 @@ func PublishedRecovery(_ string, options *socket.ServerOptions) (http.Handler, i
 }
 
 // UsesUp is PublishedRecovery with a cure for the session that is restored twice that is
-// worse than the illness: a session is used up as soon as somebody asks for it. A page
-// that is cut off before it has the answer has lost it.
+// worse than the illness: a session can be restored once in its life. A page that is cut
+// off before it has the answer has lost it.
 func UsesUp(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
-		return &usesUp{Adapter: inner, known: map[socket.PrivateSessionId]bool{}}
+		return &usesUp{Adapter: inner, used: map[socket.PrivateSessionId]bool{}}
 	}))
 }
 
@@ -58,23 +58,16 @@ func (a around) New(nsp socket.Namespace) socket.Adapter {
 
 type usesUp struct {
 	socket.Adapter
-	mu    sync.Mutex
-	known map[socket.PrivateSessionId]bool
-}
-
-func (a *usesUp) PersistSession(session *socket.SessionToPersist) {
-	a.mu.Lock()
-	a.known[session.Pid] = true
-	a.mu.Unlock()
-	a.Adapter.PersistSession(session)
+	mu   sync.Mutex
+	used map[socket.PrivateSessionId]bool
 }
 
 func (a *usesUp) RestoreSession(pid socket.PrivateSessionId, offset string) (*socket.Session, error) {
 	a.mu.Lock()
-	known := a.known[pid]
-	delete(a.known, pid)
+	used := a.used[pid]
+	a.used[pid] = true
 	a.mu.Unlock()
-	if !known {
+	if used {
 		return nil, nil
 	}
 	return a.Adapter.RestoreSession(pid, offset)
