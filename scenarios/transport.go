@@ -70,7 +70,7 @@ var transportScenarios = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
-			return script(seed, over([]string{"polling"}, aliceAndBob), meet,
+			p := script(seed, over([]string{"polling"}, aliceAndBob), meet,
 				away("bob", say("alice", "while bob is away", 3)),
 				heard("bob", say("alice", "burst", 50)),
 				// At a poll: between two of them there is no connection to break.
@@ -83,6 +83,9 @@ var transportScenarios = []Scenario{
 					At: plan.Frame{Direction: plan.Down}}}),
 				say("alice", "in an answer that is cut off", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in an answer"}),
 				awaited(plan.AwaitConnected, "bob"), heard("bob", say("alice", "and the next one", 1)))
+			// Where nobody is sent anything, a poll is answered by a ping.
+			p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("5s")}
+			return p
 		},
 	},
 	{
@@ -142,7 +145,7 @@ func slowReader(seed uint64) plan.Plan {
 		heard("writer", say("writer", "history", 2000)),
 		part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "bob", BytesPerSecond: 200_000}},
 			{Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
-			{Do: plan.Chatter, Client: "writer", Text: "live", Every: duration("5ms"), Count: 2000},
+			{Do: plan.Chatter, Client: "writer", Text: "live", Every: duration("10ms"), Count: 1000},
 			{Do: plan.AwaitShown, Client: "bob", Count: 100 + random.IntN(200)},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "bob", For: duration("500ms")}},
 			{Do: plan.AwaitShown, Client: "bob", Count: 500 + random.IntN(500)},
@@ -177,7 +180,7 @@ func upgradeCut(seed uint64) plan.Plan {
 	return script(seed, append(clients("alice"), over([]string{"polling", "websocket"}, clients(names...))...),
 		open("alice"), open(names...), heard(names[0], say("alice", "hello", 1)), one(plan.Step{Do: plan.Settle}),
 		cut, heard("alice", say("alice", "while they are away", 3)),
-		arm, part{{Do: plan.Chatter, Client: "alice", Text: "while they come back", Every: duration("20ms"), Count: 200}},
+		arm, part{{Do: plan.Chatter, Client: "alice", Text: "while they come back", Every: duration("40ms"), Count: 100}},
 		fired, back, one(plan.Step{Do: plan.Quiet, Client: "alice"}))
 }
 
