@@ -202,9 +202,10 @@ func connectAtOnce(seed uint64) plan.Plan {
 	parts := []part{open(names...)}
 	for range 50 {
 		for _, name := range names {
-			parts = append(parts, one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: name}}))
+			parts = append(parts, part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: name}},
+				{Do: plan.AwaitDisconnected, Client: name}})
 		}
-		parts = append(parts, awaited(plan.AwaitDisconnected, names...), awaited(plan.AwaitConnected, names...))
+		parts = append(parts, awaited(plan.AwaitConnected, names...))
 	}
 	return script(seed, who, append(parts, outage("bob"), say("bob", "back at once", 3), heal("bob"))...)
 }
