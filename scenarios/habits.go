@@ -11,7 +11,7 @@ import (
 var habitScenarios = []Scenario{
 	{
 		ID: "server-disconnects", Row: 11, Title: "the server disconnects a page",
-		Why:    "a page that is told so stays away, by design; the Go server closes the connection before it has told, so the page comes back",
+		Why:    "a page that is told to go stays away, by design (after disconnect(true) the Go server tells it only now and then); it comes back when its connection is closed and nothing is said",
 		From:   contract.Recovery,
 		Needs:  "a server that disconnects pages",
 		Expect: onHabits(ExactlyOnce, ExactlyOnce),

@@ -19,7 +19,7 @@ const (
 	Volatile = "/volatile "
 	// Acknowledged: everyone who is sent it is asked to acknowledge it.
 	Acknowledged = "/acknowledged "
-	// Disconnecting: it is emitted, and then the server disconnects everyone else.
+	// Disconnecting: it is emitted, and then the server has everyone else go.
 	Disconnecting = "/disconnect "
 )
 
@@ -34,23 +34,32 @@ const slowly = 250 * time.Millisecond
 func Habits(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	(&recovery.Builder{Takeover: true, OffsetEvent: "offset"}).Apply(own)
-	return habits(own, true)
+	return habits(own, closeConnections)
 }
 
 // HabitsPublished is the same on the library's own adapter, which loses messages by two
 // of these habits: a volatile event that ends in a string leaves the page with an offset
 // that nobody knows, and what is said while the middleware runs is left out of what a
-// recovered page is sent. And a page that it disconnects is told so, as the Node.js
-// server does: the official client then stays away.
+// recovered page is sent. And it has pages go by telling them so, after which
+// the official client stays away, by design.
 func HabitsPublished(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	onLibrary(own, &socket.SessionAwareAdapterBuilder{})
-	return habits(own, false)
+	return habits(own, func(_ *socket.Server, by *socket.Socket) { by.Broadcast().DisconnectSockets(false) })
 }
 
-// habits makes the chat. A page that it disconnects loses its connection, or is told and
-// nothing more.
-func habits(options *socket.ServerOptions, connectionToo bool) (http.Handler, io.Closer, error) {
+// closeConnections closes the connection of every page but one: they come back.
+func closeConnections(server *socket.Server, but *socket.Socket) {
+	server.Sockets().Sockets().Range(func(id socket.SocketId, page *socket.Socket) bool {
+		if id != but.Id() {
+			page.Conn().Close(true)
+		}
+		return true
+	})
+}
+
+// habits makes the chat; disconnect makes all pages go but the one that asks for it.
+func habits(options *socket.ServerOptions, disconnect func(server *socket.Server, by *socket.Socket)) (http.Handler, io.Closer, error) {
 	options.ConnectionStateRecovery().SetSkipMiddlewares(false)
 	server := socket.NewServer(nil, options)
 	server.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
@@ -67,7 +76,7 @@ func habits(options *socket.ServerOptions, connectionToo bool) (http.Handler, io
 			everyone.Timeout(time.Second).EmitWithAck(contract.ChatEvent, text)(func([]any, error) {})
 		case strings.HasPrefix(text, Disconnecting):
 			_ = everyone.Emit(contract.ChatEvent, text)
-			client.Broadcast().DisconnectSockets(connectionToo)
+			disconnect(server, client)
 		default:
 			_ = everyone.Emit(contract.ChatEvent, value)
 		}

@@ -35,10 +35,11 @@ func late(options *socket.ServerOptions, handler func(*socket.Server) http.Handl
 	server := socket.NewServer(nil, own)
 	memoryChat(server, func(_ *socket.Socket, value any) { _ = server.Sockets().Emit(contract.ChatEvent, value) })
 	sockets := handler(server)
-	// Before the listener that the library has added, which Bind adds again.
+	// Before the listeners that there are.
 	connections := server.Engine()
+	listeners := connections.Listeners("connection")
 	connections.RemoveAllListeners("connection")
 	_ = connections.On("connection", func(...any) { time.Sleep(lateBy) })
-	server.Bind(connections)
+	_ = connections.On("connection", listeners...)
 	return routes(sockets, "a chat that listens late"), closer(func() error { server.Close(nil); return nil }), nil
 }
