@@ -171,7 +171,7 @@ func (p pageWriter) scenarioTable() (string, error) {
 
 // signs are how a matrix shows what is expected.
 var signs = map[scenarios.Expectation]string{
-	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.GoesWrong: "LDR",
+	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.Duplicates: "D", scenarios.GoesWrong: "LDR",
 	scenarios.MayLose: "(L)", scenarios.DoesNotApply: "–",
 }
 
@@ -199,7 +199,7 @@ func (p pageWriter) matrixTable() (string, error) {
 		rows = append(rows, append(row, w.say(s.Title)))
 	}
 	text, err := w.rows(rows)
-	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, LDR lost, duplicated or reordered, – does not apply") + "\n", errors.Join(err, w.err())
+	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, LDR lost, duplicated or reordered, – does not apply") + "\n", errors.Join(err, w.err())
 }
 
 // A Term is one of the field's words.

@@ -24,6 +24,9 @@ type Scenario struct {
 	From contract.Level
 	// Restarts tells that the server must be stoppable and startable.
 	Restarts bool
+	// Needs is what the scenario is about where no step does it, such as a server that
+	// emits volatile events. Then it is played on the servers with habits.
+	Needs string
 	// RealOnly says why the virtual lab cannot hold the scenario; empty where it can.
 	RealOnly string
 	// Expect is what each step must show when everything said should be shown
@@ -43,6 +46,8 @@ const (
 	// Loses: at least one message is lost, and nothing else goes wrong. If none
 	// were, the fault did not bite.
 	Loses Expectation = "lost"
+	// Duplicates: at least one message is shown twice, and nothing else goes wrong.
+	Duplicates Expectation = "duplicated"
 	// GoesWrong: a race loses messages, or repeats or reorders some.
 	GoesWrong Expectation = "lost, duplicated or reordered"
 	// MayLose: a race decides whether anything is lost; nothing worse may happen.
@@ -94,7 +99,7 @@ func Find(ids []string) ([]Scenario, error) {
 }
 
 // Catalogue lists the scenarios, by row.
-var Catalogue = byRow(slices.Concat(oneServer, deliveryScenarios, clusterScenarios))
+var Catalogue = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, habitScenarios, deliveryScenarios, clusterScenarios))
 
 func byRow(list []Scenario) []Scenario {
 	slices.SortStableFunc(list, func(a, b Scenario) int { return a.Row - b.Row })

@@ -227,6 +227,9 @@ func (c cell) expected() Expectation {
 
 // unsupported says why the scenario cannot be tried on the subject, if so.
 func (r *runner) unsupported(c cell) string {
+	if _, told := c.scenario.Expect[c.subject.Step]; c.scenario.Needs != "" && !told {
+		return "needs " + c.scenario.Needs + ": it is played with --step " + withHabits
+	}
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}

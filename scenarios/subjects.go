@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -28,9 +29,14 @@ const ServeStep = "serve-step"
 // harness starts its own executable again as the server, so a step is a process
 // of its own without anything to build or find.
 func BecomeStep() {
-	if len(os.Args) == 3 && os.Args[1] == ServeStep {
+	if len(os.Args) != 3 || os.Args[1] != ServeStep {
+		return
+	}
+	if habits[os.Args[2]] == nil {
 		os.Exit(lessons.Main(os.Args[2:]))
 	}
+	fmt.Fprintln(os.Stderr, serveHabits(os.Args[2]))
+	os.Exit(1)
 }
 
 // levels says what each step promises.
@@ -47,13 +53,16 @@ var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", onFile, "10"}
 // published-6, published-7 and published-8, see PublishedRecovery, PublishedDelivery and
 // PublishedClientDelivery.
 func Step(number string) (Subject, error) {
+	if recoveries[number] != nil {
+		return onRecovery(number)
+	}
 	switch number {
-	case "published-6":
-		return PublishedRecovery()
 	case "published-7":
 		return PublishedDelivery()
 	case "published-8":
 		return PublishedClientDelivery()
+	case withHabits, withHabitsPublished:
+		return habitsStep(number)
 	case onFile, onPostgres:
 		return clusterStep(number)
 	}
@@ -114,9 +123,19 @@ func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOpti
 
 // PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
 // adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
-func PublishedRecovery() (Subject, error) {
-	s, err := foreign("published-6", contract.Recovery)
-	s.Virtual = published(defect.PublishedRecovery)
+func PublishedRecovery() (Subject, error) { return onRecovery("published-6") }
+
+// recoveries are servers at level recovery, each broken in a way that a row is about but
+// for the last, by their names as steps.
+var recoveries = map[string]defect.New{
+	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
+	"late": defect.Late, "late-and-handled": defect.LateAndHandled,
+}
+
+// onRecovery makes a subject of one of recoveries, for the virtual lab.
+func onRecovery(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	s.Virtual = published(recoveries[name])
 	return s, err
 }
 
@@ -140,12 +159,67 @@ func PublishedClientDelivery() (Subject, error) {
 	return s, err
 }
 
+// Servers with habits that no step has, for the rows that are about those.
+const (
+	withHabits          = "habits"
+	withHabitsPublished = "habits-published"
+)
+
+// habits are the servers by their names as steps.
+var habits = map[string]defect.New{withHabits: defect.Habits, withHabitsPublished: defect.HabitsPublished}
+
+// habitsStep makes a subject of a chat that does what some applications do and no step
+// does, on package recovery or on the library's own adapter. It has its rows to itself.
+func habitsStep(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	if err != nil {
+		return s, err
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+	}
+	s.Step = name
+	s.Virtual = published(habits[name])
+	s.OwnRecovery = name == withHabits
+	s.New = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, name}, Name: name, Tuning: tuning})
+	}
+	return s, nil
+}
+
+// serveHabits is the process of a server with habits.
+func serveHabits(name string) error {
+	handler, closer, err := habits[name](os.Getenv(contract.EnvDataDir), nil)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv(contract.EnvPort))
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, handler)
+}
+
 func published(server defect.New) func(plan.Tuning) lab.Server {
 	return func(tuning plan.Tuning) lab.Server {
 		return func(dir string) (http.Handler, io.Closer, error) {
-			return server(dir, tuned(seam.At(dir).Options(), tuning))
+			return server(dir, remembering(tuned(seam.At(dir).Options(), tuning), time.Duration(tuning.MaxDisconnection)))
 		}
 	}
+}
+
+// remembering sets how long the library's recovery keeps sessions and events. It looks
+// for old ones twice in that time, as it does by default (every minute, of two).
+func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) *socket.ServerOptions {
+	if maxDisconnection > 0 {
+		recovery := socket.DefaultConnectionStateRecovery()
+		recovery.SetMaxDisconnectionDuration(maxDisconnection.Milliseconds())
+		recovery.SetSessionCleanupInterval(maxDisconnection / 2)
+		options.SetConnectionStateRecovery(recovery)
+	}
+	return options
 }
 
 // Command makes a subject of a program, started anew for every run.

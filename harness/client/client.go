@@ -39,6 +39,9 @@ type Client interface {
 	// Clients that are no page cannot.
 	Suspend() error
 	Resume() error
+	// Throw adds a handler that throws at the next chat message, once, after those that
+	// the page has. Clients that are no page cannot.
+	Throw() error
 	// Status is what the client believes about itself now.
 	Status() Status
 	// Close closes the tab: every connection, timer and goroutine of the client is
@@ -94,6 +97,10 @@ type Options struct {
 	// retries: with a key, one message at a time, again and again until it is
 	// acknowledged. A page does as its script says.
 	Retries bool
+	// EagerConnect makes a Wire client send CONNECT right after the open packet, and not
+	// some milliseconds later, as a page does. The Go server now and then never answers
+	// one that comes too soon.
+	EagerConnect bool
 	// Seed fixes what the client draws at random, but for the keys with which it
 	// names messages: a server that has kept those of an earlier run would take the
 	// messages for repeated ones.

@@ -293,6 +293,9 @@ func (p *Page) Disconnect() error { return p.control("disconnect") }
 // Connect calls socket.connect() on the page's sockets.
 func (p *Page) Connect() error { return p.control("connect") }
 
+// Throw adds a handler to the page's sockets that throws at the next chat message.
+func (p *Page) Throw() error { return p.control("throw") }
+
 func (p *Page) control(what string) error {
 	v, err := p.current()
 	if err == nil {

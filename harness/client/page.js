@@ -73,15 +73,17 @@
     else host.acknowledged(text);
   }
 
-  const control = (method) => () => {
+  const control = (act) => () => {
     if (sockets.length === 0) return "the page has made no socket";
-    for (const socket of sockets) socket[method]();
+    for (const socket of sockets) act(socket);
     return "";
   };
   const element = (id) => window.document.getElementById(id);
   return {
-    disconnect: control("disconnect"),
-    connect: control("connect"),
+    disconnect: control((socket) => socket.disconnect()),
+    connect: control((socket) => socket.connect()),
+    // It is the last of the handlers, so the page's own have had the message.
+    throw: control((socket) => socket.once(host.chatEvent, () => { throw new Error("a handler that throws, on purpose"); })),
     missing: (ids) => ids.filter((id) => !element(id)),
     // type fills the input and says what is wrong with that, if anything.
     type(text) {

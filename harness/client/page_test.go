@@ -420,6 +420,31 @@ func TestPageIsSuspended(t *testing.T) {
 	}
 }
 
+// A handler that throws is the last to have the message, and throws once.
+func TestPageThrows(t *testing.T) {
+	server := serveTCP(t, newSite(t, chatPage("", "")))
+	anna := newWatched(t, client.Options{Name: "anna", URL: server.URL}).open(t)
+	anna.await(t, "connected", 1)
+	if err := anna.Throw(); err != nil {
+		t.Fatal(err)
+	}
+	anna.say(t, "one")
+	anna.say(t, "two")
+	anna.await(t, "shown two", 1)
+	if shown := anna.Status().Shown; shown != 2 {
+		t.Errorf("%d messages are shown, want both", shown)
+	}
+	notes := 0
+	for _, e := range anna.history.Events(0) {
+		if e.Kind == history.Note && strings.Contains(e.Detail, "throws, on purpose") {
+			notes++
+		}
+	}
+	if notes != 1 {
+		t.Errorf("%d notes of the exception, want 1", notes)
+	}
+}
+
 // memory is a network of pipes: what is dialled is accepted.
 type memory struct {
 	accepted chan net.Conn

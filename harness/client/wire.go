@@ -39,10 +39,6 @@ type Wire struct {
 	// Raw shows everything that the server sends, without dropping what is not
 	// newer: for reading what a server really does.
 	Raw bool
-	// EagerConnect sends CONNECT right after the open packet, and not some
-	// milliseconds later, as a page does. The Go server now and then never answers
-	// one that comes too soon.
-	EagerConnect bool
 	// Keys makes Say send a random idempotency key with each message, as pages do
 	// from level client-delivery on.
 	Keys bool
@@ -183,11 +179,12 @@ func (w *Wire) Connect() error {
 	return w.withView(func(v *wireView) error { v.connect(); return nil })
 }
 
-var errNoPage = errors.New("a wire client has no page that could be suspended")
+var errNoPage = errors.New("a wire client has no page")
 
-// Suspend and Resume are for pages.
+// Suspend, Resume and Throw are for pages.
 func (w *Wire) Suspend() error { return errNoPage }
 func (w *Wire) Resume() error  { return errNoPage }
+func (w *Wire) Throw() error   { return errNoPage }
 
 // Say emits a chat event and asks for its acknowledgement.
 func (w *Wire) Say(text string) error {

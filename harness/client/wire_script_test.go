@@ -503,7 +503,7 @@ func TestWireGivesUpOnAMuteServer(t *testing.T) {
 
 func TestWireBinary(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
-		w.EagerConnect = true
+		w.options.EagerConnect = true
 		open(t, w)
 		p := m.accept(t)
 		p.send(openText)

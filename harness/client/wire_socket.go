@@ -168,7 +168,7 @@ func (v *wireView) converse(ctx context.Context, link *wireLink, engine *wireEng
 		engine.leave()
 		return
 	}
-	if !v.wire.EagerConnect {
+	if !v.wire.options.EagerConnect {
 		select {
 		case <-time.After(connectDelay):
 		case <-ctx.Done():

@@ -102,23 +102,13 @@ func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server
 	if err != nil {
 		return nil, nil, err
 	}
-	own := socket.DefaultServerOptions()
-	if options != nil {
-		own.Assign(options)
-	}
+	own := copied(options)
 	// Recovery would hide most of the defects: a page that is recovered is sent
 	// what it missed by the library.
 	own.SetConnectionStateRecovery(nil)
 	server := socket.NewServer(nil, own)
 	attach(server, log)
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", handshake.Handler(server))
-	// The library answers every path below its own; the client's it does not have.
-	mux.Handle(contract.ClientPath, http.NotFoundHandler())
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(w, "a chat server that is broken on purpose")
-	})
-	return mux, closer(func() error {
+	return routes(handshake.Handler(server), "a chat server that is broken on purpose"), closer(func() error {
 		server.Close(nil)
 		return log.close()
 	}), nil

@@ -199,6 +199,7 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		Transports:     c.Transports,
 		ReconnectDelay: time.Duration(c.ReconnectDelay),
 		Retries:        c.Retries,
+		EagerConnect:   c.Eager,
 		Record:         l.record,
 		HTML:           l.config.HTML,
 		Bundle:         l.config.Bundle,

@@ -189,6 +189,8 @@ func (l *player) do(s plan.Step) error {
 		return c.Suspend()
 	case plan.Resume:
 		return c.Resume()
+	case plan.Throw:
+		return c.Throw()
 	case plan.Break:
 		return l.breakNow(*s.Fault)
 	case plan.Arm:

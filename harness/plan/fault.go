@@ -172,7 +172,7 @@ const Reader = "reader"
 
 func (s Step) validate(known map[string]bool) error {
 	switch s.Do {
-	case Open, Say, Chatter, Quiet, Refresh, Close, Disconnect, Connect, Suspend, Resume, AwaitShown:
+	case Open, Say, Chatter, Quiet, Refresh, Close, Disconnect, Connect, Suspend, Resume, Throw, AwaitShown:
 		if !known[s.Client] {
 			return fmt.Errorf("%s by %q, who is no client of the plan", s.Do, s.Client)
 		}

@@ -65,6 +65,9 @@ type Client struct {
 	// Retries has a Wire client send each message with a key, and again until it is
 	// acknowledged, as pages do from level client-delivery on; without it, it sends once.
 	Retries bool `json:"retries,omitempty"`
+	// Eager makes a Wire client connect at once after the open packet, and not some
+	// milliseconds later, as a page does.
+	Eager bool `json:"eager,omitempty"`
 	// TabOf makes a page a second tab in the browser of the client named: they have
 	// localStorage and cookies in common.
 	TabOf string `json:"tabOf,omitempty"`
@@ -111,6 +114,9 @@ const (
 	Suspend Action = "suspend"
 	// Resume opens the lid: what fell due meanwhile happens now.
 	Resume Action = "resume"
+	// Throw adds a handler to the page that throws at the next chat message, after the
+	// page's own have dealt with it.
+	Throw Action = "throw"
 	// StopServer stops the server gracefully (SIGTERM) and waits for its end.
 	StopServer Action = "stop-server"
 	// KillServer ends the server at once (SIGKILL).

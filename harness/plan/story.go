@@ -93,6 +93,12 @@ func (s Step) words() string {
 		return who + " calls disconnect()"
 	case Connect:
 		return who + " calls connect()"
+	case Suspend:
+		return who + " closes the lid of the laptop"
+	case Resume:
+		return who + " opens the lid of the laptop"
+	case Throw:
+		return "a handler of " + possessive(who) + " page throws at the next message"
 	case Break:
 		return s.Fault.happens()
 	case Arm:

@@ -1,5 +1,5 @@
 // Package handshake closes two races of github.com/zishang520/socket.io that lose
-// what a fast client sends while it connects.
+// what a fast client sends while it connects, and a gap in HTTP long-polling.
 //
 // [Handler] is all of it: use it in place of the server's own ServeHandler. It could
 // be offered upstream; until then every server of this kit stands behind it. It also
@@ -59,11 +59,22 @@ func Handler(server *socket.Server) http.Handler {
 	library := server.ServeHandler(nil)                                                  // makes the engine, too
 	_ = server.Engine().On("connection", func(args ...any) { leaveNothing(args[0].(engine.Socket)) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			answerOnce(w)
+		}
 		attached := make(chan struct{})
 		defer close(attached)
 		library.ServeHTTP(&patientWriter{w, attached}, r)
 	})
 }
+
+// answerOnce keeps a browser from asking twice. A request that fails on a connection
+// that was used before is sent again by the browser (and by Go's client), without a
+// word to the page: it takes the connection to have been closed while it was idle. For
+// a polling request that is wrong. The answer that was cut off had messages in it, or
+// the answer to the connect packet, and the next one has not; and a POST that was heard
+// is heard again. On a connection of its own a request fails once, and the page knows.
+func answerOnce(w http.ResponseWriter) { w.Header().Set("Connection", "close") }
 
 // patientWriter hands out a connection that is not read from before its time.
 type patientWriter struct {

@@ -137,3 +137,30 @@ func visit(url string) error {
 	}
 	return conn.Close(websocket.StatusGoingAway, "")
 }
+
+// TestAPollIsAskedOnce asks as a browser does that would use its connections again.
+// Behind the bare library it could.
+func TestAPollIsAskedOnce(t *testing.T) {
+	server := socket.NewServer(nil, socket.DefaultServerOptions())
+	defer server.Close(nil)
+	for name, test := range map[string]struct {
+		handler http.Handler
+		closes  bool
+	}{
+		"behind Handler":   {Handler(server), true},
+		"the bare library": {server.ServeHandler(nil), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			web := httptest.NewServer(test.handler)
+			defer web.Close()
+			response, err := http.Get(web.URL + "/socket.io/?EIO=4&transport=polling")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != http.StatusOK || response.Close != test.closes {
+				t.Errorf("%s, and the connection ends with it: %t, want %t", response.Status, response.Close, test.closes)
+			}
+		})
+	}
+}

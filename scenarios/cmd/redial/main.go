@@ -18,8 +18,9 @@ import (
 
 const usage = `redial confirms what a Socket.IO chat does when the connection breaks.
 
-  redial check --step N              one of the kit's steps, from 3 on; with --lab virtual
-                                     also published-6, published-7 and published-8
+  redial check --step N              one of the kit's steps, from 3 on; or habits and
+                                     habits-published, for the rows that no step is about;
+                                     with --lab virtual also published-6, -7 and -8
   redial check --url URL             a server that runs already (it is not restarted)
   redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
   redial matrix                      all steps, all scenarios, against what is expected
