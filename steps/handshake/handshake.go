@@ -58,6 +58,10 @@ func Handler(server *socket.Server) http.Handler {
 	_ = server.On("connection", func(args ...any) { collectable(args[0], "taskQueue") }) // also those that are recovered: they pass by the middlewares
 	library := server.ServeHandler(nil)                                                  // makes the engine, too
 	_ = server.Engine().On("connection", func(args ...any) { leaveNothing(args[0].(engine.Socket)) })
+	return patient(library)
+}
+
+func patient(library http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		attached := make(chan struct{})
 		defer close(attached)

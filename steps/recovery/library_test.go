@@ -1,0 +1,136 @@
+package recovery
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// besideTheLibrary runs a test on the library's own adapter, where it shows what is
+// wrong, and on ours: a check that had never failed would prove nothing.
+func besideTheLibrary(t *testing.T, configure func(*socket.ServerOptions), test func(t *testing.T, s *server, ours bool)) {
+	t.Run("library", func(t *testing.T) {
+		test(t, start(t, &socket.SessionAwareAdapterBuilder{}, configure), false)
+	})
+	t.Run("ours", func(t *testing.T) {
+		test(t, start(t, &Builder{Takeover: true}, configure), true)
+	})
+}
+
+// TestLibraryHalfOpen has a client come back before the server has noticed that it was
+// gone. The library knows of no session then.
+func TestLibraryHalfOpen(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, ours)
+	})
+}
+
+// TestLibraryZombie has a session restored twice: after a clean drop, and then before
+// the server has noticed the second one. In the library the older socket, as it ends,
+// takes the newer one out of the namespace, since both have one id; it goes on without
+// ever being sent anything again.
+func TestLibraryZombie(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		s.drop(t, a)
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		c := s.dial(t, b)
+		wantRecovered(t, a, c, true)
+
+		b.cut()
+		if !ours {
+			s.awaitEnd(t, b)
+		}
+		hears := s.dial(t, nil)
+		s.emit(2)
+		hears.awaitEvent(t, 2)
+		if ours {
+			c.awaitEvent(t, 2)
+			return
+		}
+		wantNumbers(t, c)
+		if c.isClosed() {
+			t.Error("the client was at least told")
+		}
+	})
+}
+
+func (c *client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// TestLibraryIdle has a client drop out of a room that has been quiet for longer than
+// events are kept. The library no longer knows the client's offset then.
+func TestLibraryIdle(t *testing.T) {
+	const keep = 300 * time.Millisecond
+	configure := func(options *socket.ServerOptions) {
+		recovery := socket.DefaultConnectionStateRecovery()
+		recovery.SetMaxDisconnectionDuration(keep.Milliseconds())
+		recovery.SetSessionCleanupInterval(keep / 4)
+		options.SetConnectionStateRecovery(recovery)
+	}
+	besideTheLibrary(t, configure, func(t *testing.T, s *server, ours bool) {
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		time.Sleep(2 * keep) // what the test is about is time itself
+		s.drop(t, a)
+		wantRecovered(t, a, s.dial(t, a), ours)
+	})
+}
+
+// TestLibraryVolatile sends a client a volatile event that ends in a string. The
+// library gives it no offset, and the client takes the string for one.
+func TestLibraryVolatile(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+		awaitCondition(t, "room for a volatile event", connected.Conn().Transport().Writable)
+		_ = s.io.Sockets().Volatile().Emit("n", 2, "a status")
+		a.awaitEvent(t, 2)
+		s.drop(t, a)
+		wantRecovered(t, a, s.dial(t, a), ours)
+	})
+}
+
+// TestLibraryBinary restores bytes that somebody else has been sent already. The
+// library keeps the argument and not what was sent, and a reader is read only once.
+func TestLibraryBinary(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
+		a, stays := s.dial(t, nil), s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		s.drop(t, a)
+		_ = s.io.Sockets().Emit("n", 2, io.Reader(bytes.NewReader([]byte("bytes"))))
+		attached := func(c *client) string {
+			c.await(t, "the attachment", func() bool { return len(c.binaries) == 1 })
+			return string(c.binaries[0])
+		}
+		if got := attached(stays); got != "bytes" {
+			t.Errorf("who stayed was sent %q", got)
+		}
+		want := ""
+		if ours {
+			want = "bytes"
+		}
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		if got := attached(b); got != want {
+			t.Errorf("who came back was sent %q, want %q", got, want)
+		}
+	})
+}
