@@ -264,6 +264,9 @@ func TestMask(t *testing.T) {
 		"    >    1.185s  lab    all is at rest":                           "    >    1.185s  lab    all is at rest",
 		"  files      out/2026-11-25-044615/step-3/x.jsonl":                "  files      out/…/step-3/x.jsonl",
 		"Step 5 is at http://localhost:41237 - Ctrl-C":                     "Step 5 is at http://localhost:3000 - Ctrl-C",
+		"    --- PASS: TestGap/library (0.01s)":                            "    --- PASS: TestGap/library (…s)",
+		"ok  \tredial/steps/recovery\t(cached)":                            "ok  \tredial/steps/recovery\t…s",
+		"ok  \tredial/steps/recovery\t1.243s":                              "ok  \tredial/steps/recovery\t…s",
 		"  in all     3 lost over 1 run":                                   "  in all     3 lost over 1 run",
 		"expected   it by then, since (event 5) it was sent (event 24)":    "expected   it by then, since (event 5) it was sent (event 24)",
 	} {
