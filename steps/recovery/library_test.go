@@ -3,6 +3,9 @@ package recovery
 import (
 	"bytes"
 	"io"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,6 +134,57 @@ func TestLibraryBinary(t *testing.T) {
 		wantRecovered(t, a, b, true)
 		if got := attached(b); got != want {
 			t.Errorf("who came back was sent %q, want %q", got, want)
+		}
+	})
+}
+
+// TestLibraryMemory emits more than a log should hold, to nobody. The library bounds its
+// log by age alone, so it keeps all of it, also while no page is away.
+func TestLibraryMemory(t *testing.T) {
+	const events, size, bound = 8_000, 4 << 10, 100
+	for name, builder := range map[string]socket.AdapterConstructor{
+		"library": &socket.SessionAwareAdapterBuilder{},
+		"ours":    &Builder{MaxEvents: bound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, builder, nil)
+			before := heap()
+			for range events {
+				_ = s.io.Sockets().Emit("n", strings.Repeat("x", size))
+			}
+			kept := int(heap()-before) / size
+			runtime.KeepAlive(s)
+			if library := name == "library"; library != (kept > events/2) {
+				t.Errorf("%d KB of %d are kept", kept*size>>10, events*size>>10)
+			}
+		})
+	}
+}
+
+// heap is what is in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestMiddlewaresAreSkipped: who was let in once is not asked again. That is the
+// reference's default, and here it is ours as well.
+func TestMiddlewaresAreSkipped(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, _ bool) {
+		var asked atomic.Int32
+		s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+			asked.Add(1)
+			next(nil)
+		})
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		s.drop(t, a)
+		wantRecovered(t, a, s.dial(t, a), true)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("the middleware was asked %d times for two connections of one session", n)
 		}
 	})
 }
