@@ -74,6 +74,28 @@ func (c *client) isClosed() bool {
 	return c.closed
 }
 
+// TestLibraryOrder emits an event while another one is on its way to the sockets, as two
+// goroutines do by chance: what is emitted second is sent first, and the log has them
+// the other way round.
+func TestLibraryOrder(t *testing.T) {
+	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
+		a := s.dial(t, nil)
+		connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+		connected.OnAnyOutgoing(func(args ...any) {
+			if args[1] == 1 {
+				s.emit(2)
+			}
+		})
+		s.emit(1)
+		a.await(t, "both events", func() bool { return len(a.events) == 2 })
+		want := []int{2, 1}
+		if ours {
+			want = []int{1, 2}
+		}
+		wantNumbers(t, a, want...)
+	})
+}
+
 // TestLibraryIdle has a client drop out of a room that has been quiet for longer than
 // events are kept. The library no longer knows the client's offset then.
 func TestLibraryIdle(t *testing.T) {
