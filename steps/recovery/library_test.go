@@ -164,19 +164,22 @@ func TestLibraryBinary(t *testing.T) {
 // log by age alone, so it keeps all of it, also while no page is away.
 func TestLibraryMemory(t *testing.T) {
 	const events, size, bound = 8_000, 4 << 10, 100
-	for name, builder := range map[string]socket.AdapterConstructor{
-		"library": &socket.SessionAwareAdapterBuilder{},
-		"ours":    &Builder{MaxEvents: bound},
+	for _, c := range []struct {
+		name    string
+		builder socket.AdapterConstructor
+	}{
+		{"library", &socket.SessionAwareAdapterBuilder{}},
+		{"ours", &Builder{MaxEvents: bound}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t, builder, nil)
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, c.builder, nil)
 			before := heap()
 			for range events {
 				_ = s.io.Sockets().Emit("n", strings.Repeat("x", size))
 			}
 			kept := int(heap()-before) / size
 			runtime.KeepAlive(s)
-			if library := name == "library"; library != (kept > events/2) {
+			if library := c.name == "library"; library != (kept > events/2) {
 				t.Errorf("%d KB of %d are kept", kept*size>>10, events*size>>10)
 			}
 		})
