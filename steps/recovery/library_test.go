@@ -99,7 +99,7 @@ func TestLibraryOrder(t *testing.T) {
 // TestLibraryIdle has a client drop out of a room that has been quiet for longer than
 // events are kept. The library no longer knows the client's offset then.
 func TestLibraryIdle(t *testing.T) {
-	const keep = 300 * time.Millisecond
+	const keep = 500 * time.Millisecond
 	configure := func(options *socket.ServerOptions) {
 		recovery := socket.DefaultConnectionStateRecovery()
 		recovery.SetMaxDisconnectionDuration(keep.Milliseconds())
