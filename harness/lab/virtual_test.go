@@ -447,7 +447,6 @@ func TestVirtualCountsLeaks(t *testing.T) {
 	if run.Err != nil || run.Leaked != len(run.Leaks) {
 		t.Fatalf("%v, %d leaked, of which %d are named", run.Err, run.Leaked, len(run.Leaks))
 	}
-	t.Logf("%d goroutines left behind", run.Leaked)
 	for _, leak := range run.Leaks {
 		if !strings.Contains(leak, "zishang520/socket.io") {
 			t.Errorf("left behind by somebody else than the library: %s", leak)
