@@ -67,6 +67,9 @@ var masks = []struct {
 	// How much room a scenario's sentence has depends on how long the time beside it is.
 	{regexp.MustCompile(`^(\S \S+ +)(?:\S.* )?(\d+ runs?(?:, \d+ \w+)*), [\d.µnmsh]+s$`), "$1$2, …s"},
 	{regexp.MustCompile(`\b(unsupported, in) [\d.µnmsh]+s$`), "$1 …s"},
+	// A test's time, and whether go test had run it before.
+	{regexp.MustCompile(`^( *--- (?:PASS|FAIL|SKIP): \S+) \([\d.]+s\)$`), "$1 (…s)"},
+	{regexp.MustCompile(`^(ok|FAIL)( *\t\S+\t)(?:[\d.]+s|\(cached\))$`), "$1$2…s"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
 	{regexp.MustCompile(`^(The process of \S+ is) \d+:`), "$1 …:"},
 }

@@ -47,17 +47,21 @@ func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 }
 
-// Handler gives a server's handler for /socket.io/. One race that it closes is told
-// at connectFirst. The other is that it attaches its listener
-// after it has sent the open packet (or, in an upgrade, after the handshake), so
-// that what a fast page sends next is sometimes never answered. Here nothing is
-// read from a WebSocket before the library's handler has returned; it returns when
-// everything is attached.
+// Handler gives a server's handler for /socket.io/. One race that it closes is told at
+// connectFirst. The other is that the library attaches its listener after it has sent
+// the open packet (or, in an upgrade, after the handshake), so that what a fast page
+// sends next is sometimes never answered; see patient.
 func Handler(server *socket.Server) http.Handler {
 	server.Use(connectFirst)
 	_ = server.On("connection", func(args ...any) { collectable(args[0], "taskQueue") }) // also those that are recovered: they pass by the middlewares
 	library := server.ServeHandler(nil)                                                  // makes the engine, too
 	_ = server.Engine().On("connection", func(args ...any) { leaveNothing(args[0].(engine.Socket)) })
+	return patient(library)
+}
+
+// patient has nothing read from a WebSocket before the library's handler has returned; it
+// returns when everything is attached.
+func patient(library http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
 			answerOnce(w)

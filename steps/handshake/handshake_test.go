@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
@@ -30,6 +31,65 @@ func TestAFastPageIsHeard(t *testing.T) {
 	for range pages {
 		if err := talkFast(web.URL); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestAttachedLate makes the moment long in which the library has sent the open packet
+// and does not listen yet, and sends the connect packet in it. The bare library losing
+// that is the negative control.
+func TestAttachedLate(t *testing.T) {
+	const moment = 100 * time.Millisecond
+	for _, c := range []struct {
+		name   string
+		around func(http.Handler) http.Handler
+		answer string
+	}{
+		{"library", func(library http.Handler) http.Handler { return library }, ""},
+		{"ours", patient, "40"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			options := socket.DefaultServerOptions()
+			options.SetPath("/socket.io")
+			options.SetConnectTimeout(5 * moment) // then the library gives up
+			transport := engine.NewServer(options)
+			_ = transport.On("connection", func(...any) { time.Sleep(moment) })
+			server := socket.NewServer(nil, options)
+			server.Bind(transport)
+			web := httptest.NewServer(c.around(transport))
+			defer web.Close()
+			defer server.Close(nil)
+
+			if answer := connectFast(t, web.URL); answer != c.answer {
+				t.Errorf("the connect packet is answered with %q, want %q", answer, c.answer)
+			}
+		})
+	}
+}
+
+// connectFast gives the kind of the packet that answers a connect packet; "" when the
+// connection is closed instead.
+func connectFast(t *testing.T, url string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, packet, err := conn.Read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			t.Fatal("neither answered nor closed")
+		case err != nil:
+			return ""
+		case strings.HasPrefix(string(packet), "4"):
+			return string(packet[:2])
 		}
 	}
 }

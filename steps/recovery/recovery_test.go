@@ -396,15 +396,21 @@ func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
 	wantNumbers(t, b, 2, 3, 4)
 }
 
+// emitVolatile sends the client a volatile event 2 that ends in a string.
+func (s *server) emitVolatile(t *testing.T, c *client) {
+	t.Helper()
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(c.sid))
+	awaitCondition(t, "room for a volatile event", connected.Conn().Transport().Writable)
+	_ = s.io.Sockets().Volatile().Emit("n", 2, "looks like an offset")
+	c.awaitEvent(t, 2)
+}
+
 func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.dial(t, nil)
 	s.emit(1)
 	a.awaitEvent(t, 1)
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
-	awaitCondition(t, "room for a volatile event", connected.Conn().Transport().Writable)
-	_ = s.io.Sockets().Volatile().Emit("n", 2, "looks like an offset")
-	a.awaitEvent(t, 2)
+	s.emitVolatile(t, a)
 	s.drop(t, a)
 	s.emit(3)
 	_ = s.io.Sockets().Volatile().Emit("n", 4)

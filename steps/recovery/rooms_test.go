@@ -9,22 +9,35 @@ import (
 )
 
 // TestJoinMeetsTheLastLeave has one socket leave a room just as another joins it:
-// the other must be in it afterwards. The library's adapter loses it now and then.
+// the other must be in it afterwards. The library's adapter loses it now and then, which
+// is told and not demanded: it is a matter of luck.
 func TestJoinMeetsTheLastLeave(t *testing.T) {
+	lost, rounds := joinsLost(&socket.AdapterBuilder{})
+	t.Logf("library: %d of %d joins lost", lost, rounds)
+	lost, rounds = joinsLost(&Builder{})
+	t.Logf("ours: %d of %d joins lost", lost, rounds)
+	if lost > 0 {
+		t.Error("who joined is not in the room")
+	}
+}
+
+func joinsLost(builder socket.AdapterConstructor) (lost, rounds int) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	defer server.Close(nil)
-	a := (&Builder{}).New(server.Of("/", nil))
+	a := builder.New(server.Of("/", nil))
 	defer a.Close()
-	const room, rounds = socket.Room("chat"), 200_000
-	for n := range rounds {
+	const room = socket.Room("chat")
+	rounds = count(200_000, 1_000_000)
+	for range rounds {
 		a.AddAll("leaver", types.NewSet(room))
 		var both sync.WaitGroup
 		both.Go(func() { a.Del("leaver", room) })
 		both.Go(func() { a.AddAll("joiner", types.NewSet(room)) })
 		both.Wait()
 		if ids, ok := a.Rooms().Load(room); !ok || !ids.Has("joiner") {
-			t.Fatalf("round %d: the one who joined is not in the room", n)
+			lost++
 		}
 		a.Del("joiner", room)
 	}
+	return lost, rounds
 }

@@ -14,35 +14,9 @@ const http = require("node:http");
 const path = require("node:path");
 const sqlite3 = require("sqlite3");
 const { Server } = require("socket.io");
+const { fail, serverOptions } = require("./options");
 
 const chatEvent = "chat message";
-
-function milliseconds(name) {
-  const text = process.env[name];
-  if (text === undefined || text === "") return undefined;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) {
-    fail(`${name} is a number of milliseconds, not "${text}"`);
-  }
-  return value;
-}
-
-function fail(reason) {
-  console.error(reason);
-  process.exit(1);
-}
-
-// Options that nobody asked for stay the library's own.
-function socketOptions() {
-  const options = { connectionStateRecovery: {} };
-  const pingInterval = milliseconds("PING_INTERVAL");
-  const pingTimeout = milliseconds("PING_TIMEOUT");
-  const away = milliseconds("MAX_DISCONNECTION_DURATION");
-  if (pingInterval) options.pingInterval = pingInterval;
-  if (pingTimeout) options.pingTimeout = pingTimeout;
-  if (away) options.connectionStateRecovery.maxDisconnectionDuration = away;
-  return options;
-}
 
 const file = path.join(process.env.DATA_DIR || ".", "chat.db");
 const database = new sqlite3.Database(file, (error) => {
@@ -57,7 +31,7 @@ const web = http.createServer((request, response) => {
   response.setHeader("Content-Type", "text/plain; charset=utf-8");
   response.end("A chat server without a page. Its client is at /socket.io/socket.io.js\n");
 });
-const io = new Server(web, socketOptions());
+const io = new Server(web, serverOptions());
 
 io.on("connection", (socket) => {
   socket.on(chatEvent, (content, ...rest) => {
