@@ -6,21 +6,18 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"reflect"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/gorilla/websocket"
-	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"redial/steps/handshake"
+	"redial/steps/internal/writebuffer"
 )
 
 // patience bounds every wait.
@@ -32,21 +29,14 @@ type network struct {
 	dial     func() (net.Conn, error)
 }
 
-// tcp is loopback, with a small buffer at the client's end, so that a client that
-// does not read is soon noticed.
+// tcp is loopback, with the system's buffers.
 func tcp(t *testing.T) network {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return network{listener, func() (net.Conn, error) {
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err == nil {
-			err = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-		}
-		return conn, err
-	}}
+	return network{listener, func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }}
 }
 
 // memory has no buffer at all: what the client does not read is not written.
@@ -151,14 +141,6 @@ func next(t *testing.T, conn *websocket.Conn) string {
 	return string(data)
 }
 
-// inLibrary is how many packets the library has in its buffer for the connection: the
-// thing itself, not what this package thinks of it.
-func inLibrary(client *socket.Socket) int {
-	field := reflect.ValueOf(client.Conn()).Elem().FieldByName("writeBuffer")
-	buffer := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface()
-	return buffer.(*types.Slice[*packet.Packet]).Len()
-}
-
 // captured is what is logged until the test's end.
 func captured(t *testing.T) *bytes.Buffer {
 	var buffer bytes.Buffer
@@ -228,7 +210,7 @@ func (s *server) talk(t *testing.T, client *socket.Socket) (most int) {
 	before := heap()
 	for n := range 100_000 {
 		s.io.Emit("chat message", "said while one does not listen", n)
-		most = max(most, inLibrary(client))
+		most = max(most, writebuffer.Len(client))
 	}
 	t.Logf("%d packets waited at the most; %.0f MB are on the heap that were not", most, heap()-before)
 	return most
@@ -243,7 +225,7 @@ func TestBytesAreBoundedToo(t *testing.T) {
 	most := 0
 	for range 1_000 {
 		s.io.Emit("chat message", text)
-		most = max(most, inLibrary(client))
+		most = max(most, writebuffer.Len(client))
 	}
 	if most < 90 || most > 100 {
 		t.Errorf("%d packets of about 1,000 bytes waited at most, want nearly 100", most)
@@ -283,7 +265,7 @@ func TestAPollingClientThatHasStopped(t *testing.T) {
 	most := 0
 	for n := range 1_000 {
 		s.io.Emit("chat message", n)
-		most = max(most, inLibrary(client))
+		most = max(most, writebuffer.Len(client))
 	}
 	if most > limit.Packets+1 {
 		t.Errorf("%d packets waited, want %d at most", most, limit.Packets+1)
@@ -308,7 +290,7 @@ func TestWaitKeepsPaceWithTheReader(t *testing.T) {
 						Wait(client, page)
 					}
 					_ = client.Emit("chat message", n)
-					highest = max(highest, inLibrary(client))
+					highest = max(highest, writebuffer.Len(client))
 				}
 				most <- highest
 			}()
