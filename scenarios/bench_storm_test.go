@@ -1,0 +1,319 @@
+package scenarios_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios"
+)
+
+// stormClients is what -short makes a tenth of.
+var stormClients = flag.Int("storm-clients", 2_000, "how many wire clients BenchmarkStorm has come back at once")
+
+const (
+	// stormMessages are said in all, a quarter of them before the server is killed.
+	stormMessages = 200
+	// stormWriters of the clients say them, each one message after another.
+	stormWriters = 4
+	// stormDelay is the first wait before a reconnection. The official client's second
+	// would be most of what is measured, and would spread the storm.
+	stormDelay = 100 * time.Millisecond
+	// stormBound is how long a storm may take. Who lacks what by then is counted.
+	stormBound = 3 * time.Minute
+)
+
+// BenchmarkStorm kills a server (SIGKILL) under traffic and starts it again; all its
+// clients come back at once, while the traffic goes on. It does so with the kit's step 7
+// and with the same chat on the official Node server, in turn. For each it reports the
+// time from the kill until every client had the last message, the messages a second that
+// were delivered in that time, the most memory that the server held, the processor time
+// that the server used since its restart, and how many messages the clients lack (the
+// published code, which the Node server is, loses some). The clients are in this
+// process, and share the machine's cores with the server.
+func BenchmarkStorm(b *testing.B) {
+	peer, err := nodePeer()
+	if err != nil {
+		b.Skip(err)
+	}
+	subject, err := scenarios.Step("7")
+	if err != nil {
+		b.Skip(err)
+	}
+	step := func() (*target.Command, error) {
+		t, err := subject.New(plan.Tuning{})
+		if err != nil {
+			return nil, err
+		}
+		return t.(*target.Command), nil
+	}
+	count := *stormClients
+	if testing.Short() {
+		count = max(stormWriters, count/10)
+	}
+	b.Run(fmt.Sprintf("clients=%d", count), func(b *testing.B) {
+		ours, theirs := stormFigures{name: "step7"}, stormFigures{name: "node"}
+		for b.Loop() {
+			ours.add(b, step, count)
+			theirs.add(b, peer, count)
+		}
+		ours.report(b)
+		theirs.report(b)
+		b.ReportMetric(theirs.took.Seconds()/ours.took.Seconds(), "node/step7-time")
+		b.ReportMetric(theirs.cpu/ours.cpu, "node/step7-cpu")
+		b.ReportMetric(ours.peak/theirs.peak, "step7/node-memory")
+		b.ReportMetric(ours.rate()/theirs.rate(), "step7/node-msgs/s")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// stormFigures are a server's, over all runs.
+type stormFigures struct {
+	name      string
+	runs      int
+	took      time.Duration
+	delivered int64   // from the kill on
+	lacking   int64   // messages of the log that a client was not shown
+	peak      float64 // MB, the most of any run
+	cpu       float64 // seconds
+}
+
+func (f *stormFigures) rate() float64 { return float64(f.delivered) / f.took.Seconds() }
+
+func (f *stormFigures) report(b *testing.B) {
+	b.ReportMetric(f.took.Seconds()/float64(f.runs), f.name+"-s")
+	b.ReportMetric(f.cpu/float64(f.runs), f.name+"-cpu-s")
+	b.ReportMetric(f.rate(), f.name+"-msgs/s")
+	b.ReportMetric(f.peak, f.name+"-peak-MB")
+	b.ReportMetric(float64(f.lacking)/float64(f.runs), f.name+"-lacking")
+}
+
+// add is one storm, on a new server.
+func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, error), count int) {
+	b.Helper()
+	server, err := newServer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(b.Context(), stormBound)
+	defer cancel()
+	if err := server.Start(ctx); err != nil {
+		b.Fatal(err)
+	}
+	s := newStorm(server, count)
+	defer s.close()
+	killed, before, err := s.rage(ctx)
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", f.name, err, server.Output())
+	}
+	rows, last := s.last()
+	f.runs++
+	f.took += last.Sub(killed)
+	f.delivered += s.shown() - before
+	f.lacking += int64(count)*rows - s.shown()
+	f.peak = max(f.peak, s.peak, peakMemory(server))
+	f.cpu += processorTime(server)
+}
+
+// A storm is a server and the clients that it loses and gets back.
+type storm struct {
+	server  *target.Command
+	clients []*stormClient
+	said    atomic.Int64
+	peak    float64 // of the server that was killed
+}
+
+// A stormClient notes what its wire client tells, which is called with that one's lock.
+type stormClient struct {
+	*client.Wire
+	connected atomic.Bool
+	shown     atomic.Int64
+	offset    atomic.Int64
+	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
+	changed   chan struct{}
+}
+
+func newStorm(server *target.Command, count int) *storm {
+	s := &storm{server: server}
+	for n := range count {
+		c := &stormClient{changed: make(chan struct{}, 1)}
+		c.Wire = client.NewWire(client.Options{
+			Name: fmt.Sprintf("client %d", n), URL: "http://" + server.Address(), Seed: uint64(n),
+			ReconnectDelay: stormDelay, Record: c.note,
+		})
+		s.clients = append(s.clients, c)
+	}
+	return s
+}
+
+func (c *stormClient) note(e history.Event) {
+	switch e.Kind {
+	case history.Connected:
+		c.connected.Store(true)
+	case history.Disconnected:
+		c.connected.Store(false)
+	case history.Shown:
+		c.shown.Add(1)
+		c.offset.Store(e.Offset)
+		c.at.Store(time.Now().UnixNano())
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// rage lets all clients connect and some of them talk, kills the server, starts it
+// again, and returns when everybody has the last message, or with what they lack. before
+// is what was shown before the kill.
+func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err error) {
+	for _, c := range s.clients {
+		if err := c.Open(ctx); err != nil {
+			return killed, 0, err
+		}
+	}
+	err = await(ctx, "every client to connect", func() bool {
+		return s.every(func(c *stormClient) bool { return c.connected.Load() })
+	})
+	if err != nil {
+		return killed, 0, err
+	}
+	talking, stop := context.WithCancel(ctx)
+	defer stop()
+	var writers sync.WaitGroup
+	for _, c := range s.clients[:stormWriters] {
+		writers.Go(func() { s.talk(talking, c) })
+	}
+	defer writers.Wait()
+	if err := await(ctx, "the first messages", func() bool { return s.said.Load() > stormMessages/4 }); err != nil {
+		return killed, 0, err
+	}
+	s.peak = peakMemory(s.server)
+	before, killed = s.shown(), time.Now()
+	if err := s.server.Kill(); err != nil {
+		return killed, before, err
+	}
+	if err := s.server.Start(ctx); err != nil {
+		return killed, before, err
+	}
+	writers.Wait()
+	newest, err := newestOf(s.server)
+	if err != nil {
+		return killed, before, err
+	}
+	return killed, before, await(ctx, fmt.Sprintf("every client to have message %d", newest), func() bool {
+		return s.every(func(c *stormClient) bool { return c.offset.Load() >= newest })
+	})
+}
+
+// talk says messages, each when nothing more will come of the one before.
+func (s *storm) talk(ctx context.Context, c *stormClient) {
+	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
+		_ = c.Say(fmt.Sprintf("message %d, said while a storm was coming", n))
+		for c.Status().Pending > 0 {
+			select {
+			case <-c.changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (s *storm) every(holds func(*stormClient) bool) bool {
+	for _, c := range s.clients {
+		if !holds(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *storm) shown() (sum int64) {
+	for _, c := range s.clients {
+		sum += c.shown.Load()
+	}
+	return sum
+}
+
+// last is how many messages there are, and when the last of them was shown to the last
+// client.
+func (s *storm) last() (rows int64, at time.Time) {
+	var latest int64
+	for _, c := range s.clients {
+		latest = max(latest, c.at.Load())
+		rows = max(rows, c.offset.Load()) // numbered from 1, without gaps
+	}
+	return rows, time.Unix(0, latest)
+}
+
+func (s *storm) close() {
+	var closing sync.WaitGroup
+	for _, c := range s.clients {
+		closing.Go(func() { _ = c.Close() })
+	}
+	closing.Wait()
+}
+
+// await waits for what nobody announces.
+func await(ctx context.Context, what string, met func() bool) error {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !met() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// newestOf is the id of the newest message in the server's database.
+func newestOf(server *target.Command) (id int64, err error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(server.DataDir(), "chat.db")+"?mode=ro&_busy_timeout=5000")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	if err == nil && id == 0 {
+		err = errors.New("nothing was stored")
+	}
+	return id, err
+}
+
+// processorTime is how long the server's process has kept a processor busy since its
+// start, in seconds; 0 where the system does not tell. See proc(5) on /proc/PID/stat.
+func processorTime(server *target.Command) float64 {
+	const perSecond = 100 // USER_HZ, the same on every Linux
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.PID()))
+	if err != nil {
+		return 0
+	}
+	// The name, in parentheses, may have spaces; utime and stime are the 12th and 13th
+	// fields behind it.
+	_, behind, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(behind)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return float64(user+system) / perSecond
+}
