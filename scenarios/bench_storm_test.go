@@ -1,11 +1,14 @@
 package scenarios_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,13 +20,16 @@ import (
 
 	"redial/harness/client"
 	"redial/harness/history"
-	"redial/harness/plan"
 	"redial/harness/target"
-	"redial/scenarios"
 )
 
 // stormClients is what -short makes a tenth of.
-var stormClients = flag.Int("storm-clients", 2_000, "how many wire clients BenchmarkStorm has come back at once")
+var stormClients = flag.Int("storm-clients", 2_000, "how many clients BenchmarkStorm has come back at once")
+
+// stormWire makes every client one of package client's, which do all that a page does and
+// cost three times what a server costs. They share the cores: most of what is measured
+// is then their own time.
+var stormWire = flag.Bool("storm-wire", false, "let all clients of BenchmarkStorm be wire clients, not only those that talk")
 
 const (
 	// stormMessages are said in all, a quarter of them before the server is killed.
@@ -44,23 +50,14 @@ const (
 // were delivered in that time, the most memory that the server held, the processor time
 // that the server used since its restart, and how many messages the clients lack (the
 // published code, which the Node server is, loses some). The clients are in this
-// process, and share the machine's cores with the server.
+// process, and share the machine's cores with the server: the processor time says more
+// of a server than the other times do.
 func BenchmarkStorm(b *testing.B) {
 	peer, err := nodePeer()
 	if err != nil {
 		b.Skip(err)
 	}
-	subject, err := scenarios.Step("7")
-	if err != nil {
-		b.Skip(err)
-	}
-	step := func() (*target.Command, error) {
-		t, err := subject.New(plan.Tuning{})
-		if err != nil {
-			return nil, err
-		}
-		return t.(*target.Command), nil
-	}
+	step := stepSeven(b)
 	count := *stormClients
 	if testing.Short() {
 		count = max(stormWriters, count/10)
@@ -138,29 +135,56 @@ type storm struct {
 	peak    float64 // of the server that was killed
 }
 
-// A stormClient notes what its wire client tells, which is called with that one's lock.
+// A stormClient is a wire client, or else one that only listens, and costs little.
 type stormClient struct {
-	*client.Wire
+	address   string
+	wire      *client.Wire
 	connected atomic.Bool
 	shown     atomic.Int64
 	offset    atomic.Int64
 	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
 	changed   chan struct{}
+
+	stop    context.CancelFunc
+	stopped chan struct{}
 }
 
 func newStorm(server *target.Command, count int) *storm {
 	s := &storm{server: server}
 	for n := range count {
-		c := &stormClient{changed: make(chan struct{}, 1)}
-		c.Wire = client.NewWire(client.Options{
-			Name: fmt.Sprintf("client %d", n), URL: "http://" + server.Address(), Seed: uint64(n),
-			ReconnectDelay: stormDelay, Record: c.note,
-		})
+		c := &stormClient{address: server.Address(), changed: make(chan struct{}, 1)}
+		if n < stormWriters || *stormWire {
+			c.wire = client.NewWire(client.Options{
+				Name: fmt.Sprintf("client %d", n), URL: "http://" + c.address, Seed: uint64(n),
+				ReconnectDelay: stormDelay, Record: c.note,
+			})
+		}
 		s.clients = append(s.clients, c)
 	}
 	return s
 }
 
+func (c *stormClient) open(ctx context.Context) error {
+	if c.wire != nil {
+		return c.wire.Open(ctx)
+	}
+	ctx, c.stop = context.WithCancel(ctx)
+	c.stopped = make(chan struct{})
+	go c.listen(ctx)
+	return nil
+}
+
+func (c *stormClient) close() {
+	switch {
+	case c.wire != nil:
+		_ = c.wire.Close()
+	case c.stop != nil:
+		c.stop()
+		<-c.stopped
+	}
+}
+
+// note takes what a wire client tells. It is called with that one's lock.
 func (c *stormClient) note(e history.Event) {
 	switch e.Kind {
 	case history.Connected:
@@ -168,13 +192,84 @@ func (c *stormClient) note(e history.Event) {
 	case history.Disconnected:
 		c.connected.Store(false)
 	case history.Shown:
-		c.shown.Add(1)
-		c.offset.Store(e.Offset)
-		c.at.Store(time.Now().UnixNano())
+		c.show(e.Offset)
 	}
 	select {
 	case c.changed <- struct{}{}:
 	default:
+	}
+}
+
+func (c *stormClient) show(offset int64) {
+	c.shown.Add(1)
+	c.offset.Store(offset)
+	c.at.Store(time.Now().UnixNano())
+}
+
+// listen listens over one connection after another, as a page would.
+func (c *stormClient) listen(ctx context.Context) {
+	defer close(c.stopped)
+	for ctx.Err() == nil {
+		_ = converse(ctx, c.address, c.take) // it is cut: that is the point
+		c.connected.Store(false)
+		select {
+		case <-time.After(stormDelay/2 + rand.N(stormDelay)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take looks at one Engine.IO packet. It shows a message that is newer than the last.
+func (c *stormClient) take(conn net.Conn, packet []byte) error {
+	switch {
+	case bytes.HasPrefix(packet, []byte(`42["chat message",`)):
+		if id := idIn(packet); id > c.offset.Load() {
+			c.show(id)
+		}
+	case bytes.HasPrefix(packet, []byte("40")):
+		c.connected.Store(true)
+	case packet[0] == '0':
+		return send(conn, fmt.Sprintf(`40{"serverOffset":%d}`, c.offset.Load()))
+	case packet[0] == '2':
+		return send(conn, "3")
+	}
+	return nil
+}
+
+// idIn is the id behind the text of a chat message, which has no quotation marks.
+func idIn(packet []byte) (id int64) {
+	_, behind, _ := bytes.Cut(packet, []byte(`",`)) // behind the event's name
+	_, behind, _ = bytes.Cut(behind, []byte(`",`))
+	for _, digit := range behind {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		id = 10*id + int64(digit-'0')
+	}
+	return id
+}
+
+// TestTheListenerReads shows the storm's cheap client what it will be sent.
+func TestTheListenerReads(t *testing.T) {
+	c := new(stormClient)
+	for _, step := range []struct {
+		packet        string
+		shown, offset int64
+	}{
+		{`40{"sid":"a","pid":"b"}`, 0, 0},
+		{`42["chat message","message 1, said",1]`, 1, 1},
+		{`42["chat message","message 2, said",12,"an offset"]`, 2, 12},
+		{`42["chat message","message 3, said",12]`, 2, 12}, // twice
+		{`42["chat message","message 4, said",7]`, 2, 12},  // too late to be shown
+		{`42["other","message 5, said",20]`, 2, 12},
+	} {
+		if err := c.take(nil, []byte(step.packet)); err != nil || c.shown.Load() != step.shown || c.offset.Load() != step.offset {
+			t.Errorf("after %s it shows %d up to %d (%v), want %d up to %d",
+				step.packet, c.shown.Load(), c.offset.Load(), err, step.shown, step.offset)
+		}
+	}
+	if !c.connected.Load() {
+		t.Error("it is not connected")
 	}
 }
 
@@ -183,7 +278,7 @@ func (c *stormClient) note(e history.Event) {
 // is what was shown before the kill.
 func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err error) {
 	for _, c := range s.clients {
-		if err := c.Open(ctx); err != nil {
+		if err := c.open(ctx); err != nil {
 			return killed, 0, err
 		}
 	}
@@ -224,8 +319,8 @@ func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err e
 // talk says messages, each when nothing more will come of the one before.
 func (s *storm) talk(ctx context.Context, c *stormClient) {
 	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
-		_ = c.Say(fmt.Sprintf("message %d, said while a storm was coming", n))
-		for c.Status().Pending > 0 {
+		_ = c.wire.Say(fmt.Sprintf("message %d, said while a storm was coming", n))
+		for c.wire.Status().Pending > 0 {
 			select {
 			case <-c.changed:
 			case <-ctx.Done():
@@ -265,7 +360,7 @@ func (s *storm) last() (rows int64, at time.Time) {
 func (s *storm) close() {
 	var closing sync.WaitGroup
 	for _, c := range s.clients {
-		closing.Go(func() { _ = c.Close() })
+		closing.Go(c.close)
 	}
 	closing.Wait()
 }
