@@ -44,8 +44,10 @@ const (
 )
 
 // BenchmarkStorm kills a server (SIGKILL) under traffic and starts it again; all its
-// clients come back at once, while the traffic goes on. It does so with the kit's step 7
-// and with the same chat on the official Node server, in turn. For each it reports the
+// clients come back at once, while the traffic goes on. In one storm they have what was
+// said before; in the other one their users refresh the page, and they lack a history of
+// some hundred messages too. It does so with the kit's step 7 and with the same chat on
+// the official Node server, in turn. For each it reports the
 // time from the kill until every client had the last message, the messages a second that
 // were delivered in that time, the most memory that the server held, the processor time
 // that the server used since its restart, and how many messages the clients lack (the
@@ -62,20 +64,22 @@ func BenchmarkStorm(b *testing.B) {
 	if testing.Short() {
 		count = max(stormWriters, count/10)
 	}
-	b.Run(fmt.Sprintf("clients=%d", count), func(b *testing.B) {
-		ours, theirs := stormFigures{name: "step7"}, stormFigures{name: "node"}
-		for b.Loop() {
-			ours.add(b, step, count)
-			theirs.add(b, peer, count)
-		}
-		ours.report(b)
-		theirs.report(b)
-		b.ReportMetric(theirs.took.Seconds()/ours.took.Seconds(), "node/step7-time")
-		b.ReportMetric(theirs.cpu/ours.cpu, "node/step7-cpu")
-		b.ReportMetric(ours.peak/theirs.peak, "step7/node-memory")
-		b.ReportMetric(ours.rate()/theirs.rate(), "step7/node-msgs/s")
-		b.ReportMetric(0, "ns/op")
-	})
+	for _, load := range []load{{count, 0}, {count, 500}} {
+		b.Run(fmt.Sprintf("clients=%d/refreshed-history=%d", load.clients, load.messages), func(b *testing.B) {
+			ours, theirs := stormFigures{name: "step7"}, stormFigures{name: "node"}
+			for b.Loop() {
+				ours.add(b, step, load)
+				theirs.add(b, peer, load)
+			}
+			ours.report(b)
+			theirs.report(b)
+			b.ReportMetric(theirs.took.Seconds()/ours.took.Seconds(), "node/step7-time")
+			b.ReportMetric(theirs.cpu/ours.cpu, "node/step7-cpu")
+			b.ReportMetric(ours.peak/theirs.peak, "step7/node-memory")
+			b.ReportMetric(ours.rate()/theirs.rate(), "step7/node-msgs/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 // stormFigures are a server's, over all runs.
@@ -100,19 +104,22 @@ func (f *stormFigures) report(b *testing.B) {
 }
 
 // add is one storm, on a new server.
-func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, error), count int) {
+func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, error), load load) {
 	b.Helper()
 	server, err := newServer()
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer server.Close()
+	if err := store(filepath.Join(server.DataDir(), "chat.db"), load.messages); err != nil {
+		b.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(b.Context(), stormBound)
 	defer cancel()
 	if err := server.Start(ctx); err != nil {
 		b.Fatal(err)
 	}
-	s := newStorm(server, count)
+	s := newStorm(server, load)
 	defer s.close()
 	killed, before, err := s.rage(ctx)
 	if err != nil {
@@ -122,7 +129,7 @@ func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, erro
 	f.runs++
 	f.took += last.Sub(killed)
 	f.delivered += s.shown() - before
-	f.lacking += int64(count)*rows - s.shown()
+	f.lacking += int64(load.clients)*rows - s.shown()
 	f.peak = max(f.peak, s.peak, peakMemory(server))
 	f.cpu += processorTime(server)
 }
@@ -131,6 +138,7 @@ func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, erro
 type storm struct {
 	server  *target.Command
 	clients []*stormClient
+	history int
 	said    atomic.Int64
 	peak    float64 // of the server that was killed
 }
@@ -140,7 +148,8 @@ type stormClient struct {
 	address   string
 	wire      *client.Wire
 	connected atomic.Bool
-	shown     atomic.Int64
+	refresh   atomic.Bool  // when the connection ends
+	shown     atomic.Int64 // in the view that it has now
 	offset    atomic.Int64
 	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
 	changed   chan struct{}
@@ -149,14 +158,17 @@ type stormClient struct {
 	stopped chan struct{}
 }
 
-func newStorm(server *target.Command, count int) *storm {
-	s := &storm{server: server}
-	for n := range count {
+// newStorm makes the clients, who have been shown what is stored already.
+func newStorm(server *target.Command, load load) *storm {
+	s := &storm{server: server, history: load.messages}
+	for n := range load.clients {
 		c := &stormClient{address: server.Address(), changed: make(chan struct{}, 1)}
+		c.shown.Store(int64(load.messages))
+		c.offset.Store(int64(load.messages))
 		if n < stormWriters || *stormWire {
 			c.wire = client.NewWire(client.Options{
 				Name: fmt.Sprintf("client %d", n), URL: "http://" + c.address, Seed: uint64(n),
-				ReconnectDelay: stormDelay, Record: c.note,
+				ReconnectDelay: stormDelay, Record: c.note, ServerOffset: int64(load.messages),
 			})
 		}
 		s.clients = append(s.clients, c)
@@ -212,6 +224,10 @@ func (c *stormClient) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		_ = converse(ctx, c.address, c.take) // it is cut: that is the point
 		c.connected.Store(false)
+		if c.refresh.CompareAndSwap(true, false) {
+			c.shown.Store(0)
+			c.offset.Store(0)
+		}
 		select {
 		case <-time.After(stormDelay/2 + rand.N(stormDelay)):
 		case <-ctx.Done():
@@ -275,7 +291,7 @@ func TestTheListenerReads(t *testing.T) {
 
 // rage lets all clients connect and some of them talk, kills the server, starts it
 // again, and returns when everybody has the last message, or with what they lack. before
-// is what was shown before the kill.
+// is how many messages were shown before the kill, in the views that outlast it.
 func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err error) {
 	for _, c := range s.clients {
 		if err := c.open(ctx); err != nil {
@@ -299,7 +315,7 @@ func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err e
 		return killed, 0, err
 	}
 	s.peak = peakMemory(s.server)
-	before, killed = s.shown(), time.Now()
+	before, killed = s.refreshed(), time.Now()
 	if err := s.server.Kill(); err != nil {
 		return killed, before, err
 	}
@@ -328,6 +344,19 @@ func (s *storm) talk(ctx context.Context, c *stormClient) {
 			}
 		}
 	}
+}
+
+// refreshed lets all clients that only listen begin anew when they are cut off, if there
+// is a history to be shown; it returns how many messages are shown in views that last.
+func (s *storm) refreshed() (lasting int64) {
+	for _, c := range s.clients {
+		if c.wire == nil && s.history > 0 {
+			c.refresh.Store(true)
+		} else {
+			lasting += c.shown.Load()
+		}
+	}
+	return lasting
 }
 
 func (s *storm) every(holds func(*stormClient) bool) bool {
