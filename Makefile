@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench docs docs-accept client peer browser backends soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check test bench probe docs docs-accept client peer browser backends soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -37,6 +37,9 @@ test: client browser backends ## vet, staticcheck and every test, with the race 
 
 bench: client peer ## the benchmarks; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+probe: ## what is lost and reordered while sessions are restored: the library's adapter and ours
+	$(GO) test -count 1 -v -run '^TestProbe$$' ./steps/recovery
 
 docs: client ## write anew what is generated in docs, and check the rest
 	@$(GO) run ./docs/cmd/docs

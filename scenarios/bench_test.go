@@ -21,9 +21,7 @@ import (
 	"github.com/gobwas/ws"
 	_ "github.com/mattn/go-sqlite3"
 
-	"redial/harness/plan"
 	"redial/harness/target"
-	"redial/scenarios"
 )
 
 const (
@@ -45,17 +43,7 @@ func BenchmarkReplay(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	subject, err := scenarios.Step("7")
-	if err != nil {
-		b.Skip(err)
-	}
-	step := func() (*target.Command, error) {
-		t, err := subject.New(plan.Tuning{})
-		if err != nil {
-			return nil, err
-		}
-		return t.(*target.Command), nil
-	}
+	step := stepSeven(b)
 	for _, load := range []load{{1, 100_000}, {200, 10_000}, {200, 100_000}} {
 		b.Run(fmt.Sprintf("clients=%d/messages=%d", load.clients, load.messages), func(b *testing.B) {
 			ours, theirs := figures{name: "step7", load: load}, figures{name: "node", load: load}
@@ -69,6 +57,19 @@ func BenchmarkReplay(b *testing.B) {
 			b.ReportMetric(ours.peak/theirs.peak, "step7/node-memory")
 			b.ReportMetric(0, "ns/op")
 		})
+	}
+}
+
+// stepSeven builds what `make step-7` runs, and says how it is started. The tests' own
+// program could be step 7 as well, and has 20 MB more of code in its memory.
+func stepSeven(b *testing.B) func() (*target.Command, error) {
+	b.Helper()
+	program := filepath.Join(b.TempDir(), "steps")
+	if output, err := exec.Command("go", "build", "-o", program, "redial/steps").CombinedOutput(); err != nil {
+		b.Fatalf("step 7 cannot be built: %v\n%s", err, output)
+	}
+	return func() (*target.Command, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{program, "7"}, Name: "step 7"})
 	}
 }
 
@@ -238,37 +239,58 @@ func (r *reader) readAll(ctx context.Context, until int) error {
 	}
 }
 
+// errRead ends a conversation that has served its purpose.
+var errRead = errors.New("everything is read")
+
 // read reads over one connection.
 func (r *reader) read(ctx context.Context, until int) error {
-	conn, early, _, err := ws.Dial(ctx, "ws://"+r.address+"/socket.io/?EIO=4&transport=websocket")
+	err := converse(ctx, r.address, func(conn net.Conn, packet []byte) error {
+		err := r.take(conn, packet)
+		if err == nil && r.last >= until {
+			err = errRead
+		}
+		return err
+	})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	return err
+}
+
+// converse makes one connection and hands each Engine.IO packet to take, where it lies
+// in the buffer, until the connection ends or take returns an error.
+func converse(ctx context.Context, address string, take func(conn net.Conn, packet []byte) error) error {
+	conn, early, _, err := ws.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	from := bufio.NewReaderSize(conn, 64<<10)
+	from := bufio.NewReaderSize(conn, maxPacket)
 	if early != nil { // the first packets came along with the answer
-		from = bufio.NewReaderSize(early, 64<<10)
+		from = bufio.NewReaderSize(early, maxPacket)
 	}
-	for r.last < until {
+	for {
 		header, err := ws.ReadHeader(from)
 		if err != nil {
 			return err
 		}
-		if header.OpCode != ws.OpText || !header.Fin || header.Length > 64<<10 {
+		if header.OpCode != ws.OpText || !header.Fin || header.Length > maxPacket {
 			return io.EOF // a goodbye: nothing else is sent like that
 		}
 		packet, err := from.Peek(int(header.Length))
 		if err != nil {
 			return err
 		}
-		if err := r.take(conn, packet); err != nil {
+		if err := take(conn, packet); err != nil {
 			return err
 		}
 		from.Discard(len(packet))
 	}
-	return nil
 }
+
+// maxPacket is more than any packet here has, in bytes.
+const maxPacket = 16 << 10
 
 // take looks at one Engine.IO packet.
 func (r *reader) take(conn net.Conn, packet []byte) error {

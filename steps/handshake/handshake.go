@@ -9,7 +9,8 @@ package handshake
 
 import (
 	"bufio"
-	"io"
+	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -66,9 +67,9 @@ func patient(library http.Handler) http.Handler {
 		if r.Header.Get("Upgrade") == "" {
 			answerOnce(w)
 		}
-		attached := make(chan struct{})
-		defer close(attached)
-		library.ServeHTTP(&patientWriter{w, attached}, r)
+		patient := &patientWriter{ResponseWriter: w, attached: make(chan struct{})}
+		defer patient.release()
+		library.ServeHTTP(patient, r)
 	})
 }
 
@@ -83,7 +84,8 @@ func answerOnce(w http.ResponseWriter) { w.Header().Set("Connection", "close") }
 // patientWriter hands out a connection that is not read from before its time.
 type patientWriter struct {
 	http.ResponseWriter
-	attached <-chan struct{}
+	attached chan struct{}
+	hijacked bool
 }
 
 // Hijack is what a WebSocket handshake calls.
@@ -92,17 +94,47 @@ func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	patient := &patientConn{conn, buffered.Reader, w.attached}
+	w.hijacked = true
+	// What the HTTP server has read already comes first. Its buffer is not kept: it is
+	// 4 KB for each connection.
+	early, err := buffered.Peek(buffered.Reader.Buffered())
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	patient := &patientConn{Conn: conn, attached: w.attached, early: bytes.Clone(early)}
 	return patient, bufio.NewReadWriter(bufio.NewReader(patient), buffered.Writer), nil
 }
 
+// release lets the connection be read from, when the library's handler has returned.
+// The library keeps the writer for as long as the connection lasts, though there is
+// nothing to be written to it any more: so the writer lets go of the HTTP server's,
+// which has some 10 KB of buffers behind it.
+func (w *patientWriter) release() {
+	if w.hijacked {
+		w.ResponseWriter = gone{}
+	}
+	close(w.attached)
+}
+
+// gone is the response to a request that has become a WebSocket.
+type gone struct{}
+
+func (gone) Header() http.Header       { return http.Header{} }
+func (gone) Write([]byte) (int, error) { return 0, http.ErrHijacked }
+func (gone) WriteHeader(int)           {}
+
 type patientConn struct {
 	net.Conn
-	from     io.Reader // what the HTTP server has read already comes first
 	attached <-chan struct{}
+	early    []byte
 }
 
 func (c *patientConn) Read(into []byte) (int, error) {
 	<-c.attached
-	return c.from.Read(into)
+	if len(c.early) > 0 {
+		n := copy(into, c.early)
+		c.early = c.early[n:]
+		return n, nil
+	}
+	return c.Conn.Read(into)
 }

@@ -2,25 +2,16 @@ package recovery
 
 import (
 	"fmt"
-	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
-
-// full asks for the counts that the figures in the project's notes were taken with.
-var full = os.Getenv("REDIAL_PROBES") == "full"
-
-func count(short, long int) int {
-	if full {
-		return long
-	}
-	return short
-}
 
 // gap is an adapter that emits an event in the moment between the restoring of a
 // session and its socket's entry into the namespace.
@@ -77,20 +68,39 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// TestRestoreRace reconnects again and again while one goroutine emits, and counts
-// what a recovered client lacks or has twice.
-func TestRestoreRace(t *testing.T) {
-	reconnects := count(100, 300)
-	library := restoreRace(t, &socket.SessionAwareAdapterBuilder{}, reconnects)
-	t.Logf("library: %s", library)
-	if library.lost == 0 {
-		t.Log("the library lost nothing this time: this run is no negative control")
+// TestProbe is the two races without the arrangement: what each adapter makes of them,
+// in one run and one table. The library's figures say that there was something to lose.
+func TestProbe(t *testing.T) {
+	const reconnects, emitted = 300, 2_000
+	table := new(strings.Builder)
+	columns := tabwriter.NewWriter(table, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(columns, "adapter\trecovered\tlost\tduplicated\tdead sockets\tplaces where two clients disagree\tinversions of an emitter\n")
+	for _, c := range []struct {
+		name    string
+		builder socket.AdapterConstructor
+		holds   bool
+	}{
+		{"the library's", &socket.SessionAwareAdapterBuilder{}, false},
+		{"ours", &Builder{Takeover: true, MaxEvents: 1_000_000}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			race := restoreRace(t, c.builder, reconnects)
+			disagree, inverted := orderProbe(t, c.builder, emitted)
+			fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n",
+				c.name, race.recovered, race.lost, race.duplicated, race.overlooked, disagree, inverted)
+			if !c.holds {
+				return
+			}
+			if want := (raceResult{recovered: reconnects}); race != want {
+				t.Errorf("the restores are %+v, want %+v", race, want)
+			}
+			if disagree != 0 || inverted != 0 {
+				t.Errorf("the clients disagree at %d places, with %d inversions; want one order", disagree, inverted)
+			}
+		})
 	}
-	ours := restoreRace(t, &Builder{MaxEvents: 1_000_000}, reconnects)
-	t.Logf("ours: %s", ours)
-	if want := (raceResult{recovered: reconnects}); ours != want {
-		t.Errorf("got %s, want %s", ours, want)
-	}
+	_ = columns.Flush()
+	t.Logf("one emitter at 100 µs and %d reconnects, then four emitters:\n%s", reconnects, table)
 }
 
 type raceResult struct {
@@ -100,11 +110,8 @@ type raceResult struct {
 	overlooked int
 }
 
-func (r raceResult) String() string {
-	return fmt.Sprintf("%d recovered reconnects, %d events lost, %d duplicated, %d dead sockets overlooked",
-		r.recovered, r.lost, r.duplicated, r.overlooked)
-}
-
+// restoreRace reconnects again and again while one goroutine emits, and counts what a
+// recovered client lacks or has twice.
 func restoreRace(t *testing.T, builder socket.AdapterConstructor, reconnects int) (result raceResult) {
 	s := start(t, builder, nil)
 	stop := make(chan struct{})
@@ -161,18 +168,7 @@ func (s *server) endsWithin(c *client, bound time.Duration) bool {
 	return true
 }
 
-// TestOrder emits from four goroutines and compares what the clients were sent.
-func TestOrder(t *testing.T) {
-	events := count(400, 2_000)
-	disagree, inverted := orderProbe(t, &socket.SessionAwareAdapterBuilder{}, events)
-	t.Logf("library: the clients disagree at %d places, %d inversions within an emitter", disagree, inverted)
-	disagree, inverted = orderProbe(t, &Builder{}, events)
-	t.Logf("ours: the clients disagree at %d places, %d inversions within an emitter", disagree, inverted)
-	if disagree != 0 || inverted != 0 {
-		t.Error("want one order")
-	}
-}
-
+// orderProbe emits from four goroutines and compares what the clients were sent.
 func orderProbe(t *testing.T, builder socket.AdapterConstructor, events int) (disagree, inverted int) {
 	const emitters, clients = 4, 4
 	s := start(t, builder, nil)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"redial/steps/backpressure"
 )
 
 // flushBatch is how many missed events are written at a time without holding up
@@ -200,6 +202,8 @@ func (a *adapter) enter(m *member) bool {
 		}
 		a.mu.Unlock()
 		writeTo(m.socket, missed)
+		// Not faster than the client reads, where the server bounds what waits.
+		backpressure.Wait(m.socket, flushBatch)
 	}
 }
 

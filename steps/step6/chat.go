@@ -13,6 +13,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/backpressure"
 	"redial/steps/handshake"
 	"redial/steps/internal/serve"
 	"redial/steps/recovery"
@@ -36,6 +37,9 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
 	server := socket.NewServer(nil, settings.Options)
+	// A page that takes nothing while others talk is cut off before the memory is full
+	// of what waits for it. When it is back it gets that like any page that was away.
+	backpressure.Limit{}.Apply(server)
 
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)

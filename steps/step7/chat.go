@@ -21,6 +21,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/backpressure"
 	"redial/steps/handshake"
 	"redial/steps/internal/serve"
 	"redial/steps/recovery"
@@ -59,6 +60,9 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
 	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, order: serve.NewLock(), db: db}
+	// A page that takes nothing while others talk is cut off before the memory is full
+	// of what waits for it. When it is back it gets that like any page that was away.
+	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()
@@ -127,6 +131,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 		_ = client.Emit("reset")
 	}
 	for {
+		backpressure.Wait(client, c.replayPage) // not faster than the page reads
 		count, last, err := c.replay(client, offset, c.replayPage)
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/backpressure"
 	"redial/steps/handshake"
 	"redial/steps/internal/serve"
 	"redial/steps/messagelog"
@@ -80,6 +81,9 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		server: socket.NewServer(nil, settings.Options), nodes: settings.Nodes, replayPage: settings.ReplayPage,
 		messages: messages, stop: stop, followed: make(chan struct{}), order: serve.NewLock(), published: newest,
 	}
+	// A page that takes nothing while others talk is cut off before the memory is full
+	// of what waits for it. When it is back it gets that like any page that was away.
+	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 	go c.follow(ctx)
 
@@ -224,9 +228,11 @@ func (c *chat) catchUp(client *socket.Socket) error {
 		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
 		_ = client.Emit("reset")
 	}
-	offset, err = c.replay(ctx, client, offset, math.MaxInt64)
-	if err != nil {
-		return err
+	for more := true; more; {
+		backpressure.Wait(client, c.replayPage) // not faster than the page reads
+		if offset, more, err = c.replay(ctx, client, offset, math.MaxInt64); err != nil {
+			return err
+		}
 	}
 	c.order.Lock()
 	defer c.order.Unlock()
@@ -234,8 +240,10 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	if err := c.publish(); err != nil {
 		return err
 	}
-	if _, err := c.replay(ctx, client, offset, c.published); err != nil {
-		return err
+	for more := true; more; {
+		if offset, more, err = c.replay(ctx, client, offset, c.published); err != nil {
+			return err
+		}
 	}
 	if client.Connected() {
 		client.Join(room)
@@ -243,27 +251,23 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replay emits to one page what the log has after offset, up to the id last, and
-// returns the new offset.
-func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last int64) (int64, error) {
-	for {
-		rows, err := c.messages.After(ctx, offset, c.replayPage)
-		if err != nil {
-			return offset, err
-		}
-		for _, row := range rows {
-			// A connection may break at any time. To go on would be worse than useless:
-			// the page may be back already, as a socket with the same id.
-			if row.ID > last || !client.Connected() {
-				return offset, nil
-			}
-			_ = client.Emit("chat message", row.Text, row.ID)
-			offset = row.ID
-		}
-		if len(rows) < c.replayPage {
-			return offset, nil
-		}
+// replay emits to one page the next few messages that the log has after offset, none
+// beyond the id last. It returns the new offset, and whether there may be more.
+func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last int64) (int64, bool, error) {
+	rows, err := c.messages.After(ctx, offset, c.replayPage)
+	if err != nil {
+		return offset, false, err
 	}
+	for _, row := range rows {
+		// A connection may break at any time. To go on would be worse than useless:
+		// the page may be back already, as a socket with the same id.
+		if row.ID > last || !client.Connected() {
+			return offset, false, nil
+		}
+		_ = client.Emit("chat message", row.Text, row.ID)
+		offset = row.ID
+	}
+	return offset, len(rows) == c.replayPage, nil
 }
 
 // offsetOf is the last message that the page says it has shown; 0 for a new page.

@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,10 +63,17 @@ func Connect(t testing.TB, url string, auth any) *Client {
 
 // Dial is Connect with an error in place of a failed test, for other goroutines.
 func Dial(t testing.TB, url string, auth any) (*Client, error) {
+	return DialOver(t, url, auth, new(net.Dialer).DialContext)
+}
+
+// DialOver is Dial over the connection that dial makes.
+func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	dialing, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	conn, _, err := websocket.Dial(dialing, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	conn, _, err := websocket.Dial(dialing, url+"/socket.io/?EIO=4&transport=websocket", &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}},
+	})
 	if err != nil {
 		cancel()
 		return nil, err

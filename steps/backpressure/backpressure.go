@@ -1,0 +1,99 @@
+// Package backpressure bounds what waits to be written to a connection of
+// github.com/zishang520/socket.io/servers/socket/v3.
+//
+// The library (servers/engine v3.0.2) keeps what it cannot write yet in a buffer
+// without a bound. A client whose link takes nothing, while others talk, costs the
+// server memory until the ping timeout, 45 s by default; and a history that is
+// replayed faster than it is read is in memory as a whole, once for each reader.
+//
+// Read [Limit.Apply] first: it is for what is broadcast. A connection that lets too
+// much pile up is closed, and its client comes back and catches up, as after any
+// other break. [Wait] is for who sends much to one client, and can do it slower.
+//
+//	backpressure.Limit{}.Apply(io)
+//	…
+//	for page := range history {
+//		backpressure.Wait(client, len(page))
+//		…
+//	}
+//
+// It could be offered upstream; it needs nothing but what the library exports. It
+// knows nothing of the chat, nor of the harness.
+package backpressure
+
+import (
+	"log"
+	"sync"
+
+	"github.com/zishang520/socket.io/servers/engine/v3"
+	"github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+const (
+	defaultPackets = 4_000
+	defaultBytes   = 4 << 20
+)
+
+// A Limit is how much may wait for one connection, behind what its transport is
+// writing. Its zero value is valid.
+type Limit struct {
+	// Packets bounds their number. Zero means 4,000: some hundred bytes of memory each,
+	// besides what is in them.
+	Packets int
+	// Bytes bounds what is in them. Zero means 4 MB.
+	Bytes int
+}
+
+// queues has the queue of each connection that is bounded and open, by its
+// engine.Socket.
+var queues sync.Map
+
+// Apply bounds every connection that is made to the server from now on. One that has
+// as much waiting as the limit allows, and is sent more, is closed: with a line in the
+// log, and in the way that connection state recovery takes for a broken connection
+// ("forced close"). What it is sent from then on is dropped.
+//
+// Apply makes the server's http.Handler if there is none yet, as ServeHandler does.
+func (l Limit) Apply(server *socket.Server) {
+	if l.Packets <= 0 {
+		l.Packets = defaultPackets
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = defaultBytes
+	}
+	if server.Engine() == nil {
+		server.ServeHandler(nil)
+	}
+	_ = server.Engine().On("connection", func(args ...any) {
+		newQueue(args[0].(engine.Socket), l)
+	})
+}
+
+// Wait returns when at most so many packets wait to be written to the client, those
+// that are being written included, or when its connection has ended. It returns at
+// once where no Limit was applied. Do not call it with a lock held: it takes as long
+// as the client does.
+func Wait(client *socket.Socket, packets int) {
+	found, ok := queues.Load(client.Conn())
+	if !ok {
+		return
+	}
+	q := found.(*queue)
+	for {
+		enough, changed := q.atMost(packets)
+		if enough {
+			return
+		}
+		<-changed
+	}
+}
+
+// close ends the connection, for the reason that it is too slow. It runs on a
+// goroutine of its own, since closing calls listeners that may emit, and this is
+// called from within an emit. Until then nothing more is queued: the state sees to it.
+func (q *queue) close(waiting amount) {
+	log.Printf("the client at %s takes less than it is sent, and %d packets (%d bytes) waited for it: its connection is closed; it may come again",
+		q.conn.RemoteAddress(), waiting.packets, waiting.bytes)
+	q.conn.SetReadyState("closing")
+	go q.conn.Close(true)
+}

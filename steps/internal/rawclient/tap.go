@@ -1,0 +1,70 @@
+package rawclient
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// A Tap is a link that can be shut: then its client takes nothing off it, and what the
+// server sends stays in the network's buffers (some MB, which the system may make
+// larger or smaller), and behind them in the server. Give its Dial to DialOver. It is open at first.
+type Tap struct {
+	mu   sync.Mutex
+	open chan struct{} // closed while it is open
+}
+
+// NewTap makes one that is open.
+func NewTap() *Tap {
+	open := make(chan struct{})
+	close(open)
+	return &Tap{open: open}
+}
+
+// Dial dials, as net.Dialer does.
+func (t *Tap) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &tapped{Conn: conn, tap: t, closed: make(chan struct{})}, nil
+}
+
+// Shut shuts the tap. What is being read at that moment may still come.
+func (t *Tap) Shut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = make(chan struct{})
+}
+
+// Open opens it again.
+func (t *Tap) Open() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.open)
+}
+
+type tapped struct {
+	net.Conn
+	tap    *Tap
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *tapped) Read(into []byte) (int, error) {
+	c.tap.mu.Lock()
+	open := c.tap.open
+	c.tap.mu.Unlock()
+	select {
+	case <-open:
+		return c.Conn.Read(into)
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (c *tapped) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
