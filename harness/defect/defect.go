@@ -7,6 +7,10 @@
 // chat, with the behaviour of the tutorial as it is published. bend.go has the
 // seams, chat.go the chat, pages/ the pages.
 //
+// Beside them are servers that keep nothing and promise connection state recovery, for
+// rows of the catalogue: [PublishedRecovery] and what is wrong with it in its own way
+// ([UsesUp], [OwnOffset]), [Late], and [Habits], which does what no step does.
+//
 // What goes wrong only now and then in real servers goes wrong here by count, so
 // that a control does not depend on luck: "the 4th message" is the 4th, 8th, … that
 // one connection sends. The first three of a connection are always handled well, so
