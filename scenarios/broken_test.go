@@ -47,6 +47,9 @@ func TestRowsOnBrokenServers(t *testing.T) {
 		{"habits-published", "slow-middleware", scenarios.Loses, ""},
 	} {
 		t.Run(test.subject+" "+test.row, func(t *testing.T) {
+			if underRace && test.subject == "late" && test.row == "connect-at-once" {
+				t.Skip("hours of clients that hang and come again: too slow for the race detector")
+			}
 			subject, err := scenarios.Step(test.subject)
 			if err != nil {
 				t.Fatal(err)
