@@ -109,6 +109,9 @@ func TestUsage(t *testing.T) {
 		{"empty scenario", "--scenario is empty", []string{"check", "--step", "7", "--scenario", ""}},
 		{"file that cannot be written", "/proc/no", []string{"check", "--step", "7", "--json", "/proc/no/v.json"}},
 		{"url that is none", "is no address of a server", []string{"check", "--url", "localhost"}},
+		{"soak of a step that is none", "12", []string{"soak", "--steps", "7,12"}},
+		{"soak with a stray argument", "soak takes", []string{"soak", "7"}},
+		{"soak of fewer than none", "soak takes", []string{"soak", "--runs", "-1"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -215,6 +218,27 @@ func TestSharedServer(t *testing.T) {
 		if o.code != 0 || !strings.Contains(o.stdout, "2 passed") || !strings.Contains(o.stdout, "1 unsupported") {
 			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 		}
+	}
+}
+
+// TestSoak: as many random runs as asked of each step, and on Ctrl-C what came of those
+// that were done.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "soak", "--steps", "6,7", "--runs", "20", "--seed", "1")
+	if o.code != 0 || strings.Count(o.stdout, "20 runs") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
+		t.Errorf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	c := command(t, "soak", "--steps", "7")
+	var stdout bytes.Buffer
+	c.Stdout = &stdout
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(time.Second, func() { _ = c.Process.Signal(syscall.SIGINT) })
+	_ = c.Wait()
+	if code := c.ProcessState.ExitCode(); code != 0 && code != 2 || !strings.Contains(stdout.String(), "step 7 ") {
+		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a round was over:\n%s", code, stdout.String())
 	}
 }
 
