@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	}
 	// WAL lets others read while a message is written. FULL makes a message safe from
 	// a power cut before anybody is shown it.
-	db, err := sql.Open(driver, path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open(driver, path+"?_busy_timeout=0&_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +75,9 @@ func makeSQLite(ctx context.Context, db *sql.DB) error {
 }
 
 // whileBusy tries again, until the time given, while another process has the database.
-// SQLite can wait by itself, but it waits the longer the more often it was in vain, and
-// so does not get a turn while the others write without a break.
+// SQLite can wait by itself (its busy timeout, which is off here), but it waits the
+// longer the more often it was in vain, and so does not get a turn while the others write
+// without a break; and it waits on the machine's clock, also where a test has another.
 func whileBusy(ctx context.Context, until time.Time, try func() error) error {
 	for {
 		err := try()
@@ -84,7 +85,7 @@ func whileBusy(ctx context.Context, until time.Time, try func() error) error {
 			return err
 		}
 		select {
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
 			return err
 		}
@@ -134,7 +135,19 @@ func named(key string) any {
 	return key
 }
 
+// readWithin is how long a read may wait. Readers do not wait for writers, but for a
+// process that repairs what another one left that was killed.
+const readWithin = 500 * time.Millisecond
+
 func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, err error) {
+	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
+		found, err = l.after(ctx, id, limit)
+		return err
+	})
+	return found, err
+}
+
+func (l *sqliteLog) after(ctx context.Context, id int64, limit int) (found []Row, err error) {
 	rows, err := l.db.QueryContext(ctx, "SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", id, limit)
 	if err != nil {
 		return nil, err
@@ -151,7 +164,9 @@ func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row
 }
 
 func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
-	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
+		return l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	})
 	return id, err
 }
 
