@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench probe docs docs-accept client peer browser backends soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check test bench probe docs docs-accept client peer browser backends fidelity soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -58,6 +58,9 @@ KILLS      ?= 200
 KILL_STEPS ?= 9
 soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KILL_STEPS=9): nothing acknowledged may be lost
 	$(GO) test -count 1 -v -timeout 0 -run '^TestKills$$' ./scenarios -kills $(KILLS) -kill-steps $(KILL_STEPS)
+
+fidelity: client ## play every scenario in both labs, and write down where they differ (scenarios/fidelity.md)
+	@mkdir -p out && $(REDIAL) fidelity --seed 1 >out/fidelity.md && mv out/fidelity.md scenarios/fidelity.md
 
 RUNS ?= 0
 soak: client ## random plans on steps 6 to 10 until Ctrl-C, or RUNS=100000 of each; what fails is saved

@@ -72,7 +72,7 @@ var transportScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, over([]string{"polling"}, aliceAndBob), meet,
 				away("bob", say("alice", "while bob is away", 3)),
-				heard("bob", say("alice", "burst", 50)),
+				heard("bob", say("alice", "burst", 15)),
 				// At a poll: between two of them there is no connection to break.
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in a poll", Kind: plan.Switch, Client: "bob",
 					At: plan.Frame{Direction: plan.Up}}}),

@@ -20,6 +20,7 @@ type watcher struct {
 	fired map[string]bool
 	left  map[string]int // connections lost or left, by client
 	broke int            // faults, stops and lost connections, of anybody
+	shows int            // what was shown, on any page
 }
 
 func (w *watcher) catchUp() {
@@ -36,6 +37,7 @@ func (w *watcher) catchUp() {
 				w.shown[e.Client] = map[string]bool{}
 			}
 			w.shown[e.Client][e.Message] = true
+			w.shows++
 		case history.Disconnected, history.Closed:
 			w.left[e.Client]++
 			w.broke++
@@ -77,6 +79,13 @@ func (w *watcher) breaks() int {
 	return w.broke
 }
 
+func (w *watcher) showings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	return w.shows
+}
+
 func (w *watcher) hasFired(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,6 +116,20 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 			return false, l.ctx.Err()
 		}
 	}
+}
+
+// awaitShown is await for something to be shown. A page that is still showing one message
+// after the other is slow and has lost nothing, so the bound begins again where there is
+// progress; a few times, as a server that never ends is no progress.
+func (l *player) awaitShown(bound time.Duration, met func() bool) (ok bool, err error) {
+	const times = 6
+	for range times {
+		before := l.state.showings()
+		if ok, err = l.await(bound, met); ok || err != nil || l.state.showings() == before {
+			break
+		}
+	}
+	return ok, err
 }
 
 func lastLine(output string) string {
@@ -142,7 +165,11 @@ func (l *player) awaitStep(s plan.Step) error {
 	default:
 		return fmt.Errorf("unknown action")
 	}
-	ok, err := l.await(bound, met)
+	await := l.await
+	if s.Do == plan.AwaitShown {
+		await = l.awaitShown
+	}
+	ok, err := await(bound, met)
 	if err == nil && !ok {
 		// A part of the story: what did not come is for the checks to judge.
 		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Message: text, Detail: what})
@@ -203,7 +230,7 @@ func (l *player) settle() error {
 		if err := c.Say(mark); err != nil {
 			return err
 		}
-		ok, err := l.await(bound, func() bool { return l.everyoneShows(mark) })
+		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (l *player) readLog(kind history.Kind) ([]client.Row, error) {
 	}, mark)
 	if kind == history.Stored {
 		// The reader's own message goes to the pages too: let it arrive.
-		ok, awaitErr := l.await(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
+		ok, awaitErr := l.awaitShown(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
 		if awaitErr != nil {
 			return nil, awaitErr
 		}

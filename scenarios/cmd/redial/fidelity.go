@@ -6,10 +6,18 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"redial/harness/report"
 	"redial/scenarios"
 )
+
+// preface says what the table is, in the file that make fidelity writes.
+const preface = `# The two labs, side by side
+
+What every scenario came to in the real lab and in the virtual one, on %s with the seed %d: ✓ exactly once, L lost, D duplicated, R reordered, – does not apply. Where the labs differ, a cell says what the real one saw and then the virtual one, and the last column says why. "make fidelity" writes this file.
+
+`
 
 // fidelity plays every scenario on every step in both labs, and writes a Markdown table
 // of what each saw. That the labs differ without a reason is a failure.
@@ -38,6 +46,7 @@ func fidelity(arguments []string) (int, error) {
 		return 0, err
 	}
 	table, unexplained := scenarios.Fidelity(real, virtual)
+	fmt.Printf(preface, time.Now().Format(time.DateOnly), s.seed)
 	fmt.Print(table)
 	if unexplained > 0 {
 		fmt.Fprintf(os.Stderr, "the labs differ in %d places without a reason\n", unexplained)
