@@ -590,3 +590,30 @@ func ExampleVirtual() {
 	}
 	// Output: <nil> pass
 }
+
+// A page that is slow to show what was said is waited for as long as it goes on; one that
+// shows nothing is given up after one bound.
+func TestASlowPageIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		step string
+		want int // awaits in vain
+	}{{"7", 0}, {"4", 1}} {
+		p := plan.Plan{Seed: 1, Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "bob", BytesPerSecond: 3000}},
+			{Do: plan.Say, Client: "alice", Text: "news", Count: 100},
+			{Do: plan.AwaitShown, Client: "bob", Text: "news 100"},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
+		}}
+		run := lab.Virtual(t, step(t, c.step), lab.Config{OwnRecovery: true, ShownBound: time.Second}, p)
+		vain := 0
+		for _, e := range run.Events {
+			if e.Kind == history.TimedOut && e.Message == "news 100" {
+				vain++
+			}
+		}
+		if run.Err != nil || vain != c.want {
+			t.Errorf("step %s: %v, %d awaits in vain, want %d", c.step, run.Err, vain, c.want)
+		}
+	}
+}
