@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,13 +36,19 @@ func fidelity(arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	var virtual []report.Result
 	failed := inVirtualLab(func(t *testing.T) {
-		virtual, err = scenarios.Run(context.Background(), subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, T: t})
+		virtual, err = scenarios.Run(ctx, subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, T: t})
 	})
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
 	if err := errors.Join(failed, err); err != nil {
 		return 0, err
 	}
+	stop() // the real lab has its own way to be interrupted
 	real, err := s.playScenarios(nil, subjects, which, true, "")
 	if err != nil {
 		return 0, err

@@ -87,6 +87,9 @@ func readSoak(arguments []string) (*soaking, error) {
 		s.steps = append(s.steps, subject)
 	}
 	s.sums = make([]soakSum, len(s.steps))
+	if err := os.MkdirAll(s.folder, 0o755); err != nil {
+		return nil, fmt.Errorf("no place for what fails: %w", err)
+	}
 	return s, nil
 }
 
@@ -170,7 +173,7 @@ func (s *soaking) line(i int) string {
 	sum := s.sums[i]
 	line := fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
 		s.steps[i].Name, sum.runs, sum.faults, sum.lost, sum.duplicated, sum.reordered, sum.unfired, sum.without,
-		sum.took.Round(time.Second), float64(sum.runs)/sum.took.Seconds())
+		sum.took.Round(time.Second), float64(sum.runs)/max(sum.took.Seconds(), 1e-9))
 	return line
 }
 
