@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
 	"redial/harness/report"
@@ -50,6 +51,9 @@ func ReadSaved(path string) (Saved, error) {
 	}
 	if err := s.Plan.Validate(); err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := contract.ParseLevel(string(s.Verdict.Level)); err != nil || s.Verdict.Outcome != check.Fail {
+		return s, fmt.Errorf("%s is not a saved failure: it has no verdict that fails, at a level that there is", path)
 	}
 	return s, nil
 }

@@ -121,9 +121,10 @@ func sweptControl(t *testing.T, number string) (found []report.Result) {
 // A saved failure that is none, or comes to something else, is said so.
 func TestReadSaved(t *testing.T) {
 	for text, want := range map[string]string{
-		"{":                             "is not a saved failure",
-		"{}":                            "names no target",
-		`{"target":"step 7","lab":"x"}`: "names no target, or no lab",
+		"{":                                   "is not a saved failure",
+		"{}":                                  "names no target",
+		`{"target":"step 7","lab":"x"}`:       "names no target, or no lab",
+		`{"target":"step 7","lab":"virtual"}`: "has no verdict that fails",
 		`{"target":"step 7","lab":"virtual","plan":{"script":[{"do":"dance"}]}}`: "unknown action",
 	} {
 		file := filepath.Join(t.TempDir(), "saved.json")
