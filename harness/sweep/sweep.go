@@ -122,8 +122,8 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 }
 
 // Random plays as many random plans as asked, with the seeds from the one given on; see
-// [RandomPlan]. Not every fault of a random plan comes to its frame; a run in which some fired is one of
-// the plan without the others, and is taken for that.
+// [RandomPlan]. Not every fault of a random plan comes to its frame; a run in which some
+// fired is one of the plan without the others, and is taken for that.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {

@@ -41,7 +41,7 @@ type soakSum struct {
 	failed                      int
 	lost, duplicated, reordered int
 	why                         string // the first run without a verdict had none
-	took, virtual               time.Duration
+	took                        time.Duration
 	saved                       []string
 }
 
@@ -70,6 +70,9 @@ func readSoak(arguments []string) (*soaking, error) {
 	seed := f.Uint64("seed", uint64(rand.Uint32()), "")
 	quiet := f.Bool("quiet", false, "")
 	if err := f.Parse(arguments); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			help(os.Stdout)
+		}
 		return nil, err
 	}
 	if f.NArg() > 0 || *runs < 0 || *steps == "" {
@@ -93,12 +96,11 @@ func readSoak(arguments []string) (*soaking, error) {
 	return s, nil
 }
 
-// play plays rounds until all is done or ctx ends. A round that ctx breaks off does
-// not count.
+// play plays rounds until all is done or ctx ends. What ctx breaks off does not count.
 func (s *soaking) play(ctx context.Context, t *testing.T) error {
-	for round := 0; ; round++ {
-		done := true
-		for i, step := range s.steps {
+	for round, done := 0, false; !done; round++ {
+		done = true
+		for i := range s.steps {
 			left := roundRuns
 			if s.runs > 0 {
 				left = min(left, s.runs-s.sums[i].runs)
@@ -107,40 +109,39 @@ func (s *soaking) play(ctx context.Context, t *testing.T) error {
 				continue
 			}
 			done = false
-			// Every story is told with its part of the seeds.
-			seed := s.seed + uint64(round*roundRuns)
-			for n, story := range scenarios.Stories {
-				each := left/len(scenarios.Stories) + btoi(n < left%len(scenarios.Stories))
-				if each == 0 {
-					continue
-				}
-				results, err := scenarios.Sweep(ctx, step, scenarios.SweepOptions{
-					T: t, Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
-					Stories: []scenarios.Story{story}, Artifacts: s.folder, Done: s.progress.swept,
-				})
-				seed += uint64(each)
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				s.sums[i].add(results)
+			if err := s.playStep(ctx, t, i, left, s.seed+uint64(round*roundRuns)); err != nil || ctx.Err() != nil {
+				return err
 			}
-			s.progress.end()
-			fmt.Println(s.line(i))
-		}
-		if done {
-			return nil
 		}
 	}
+	return nil
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
+// playStep plays so many runs of a step. Every story is told with its part of them, and
+// of the seeds.
+func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed uint64) error {
+	stories := scenarios.Stories
+	for n := range stories {
+		each := (runs + len(stories) - 1 - n) / len(stories)
+		if each == 0 {
+			continue
+		}
+		results, err := scenarios.Sweep(ctx, s.steps[i], scenarios.SweepOptions{
+			T: t, Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
+			Stories: stories[n : n+1], Artifacts: s.folder, Done: s.progress.swept,
+		})
+		seed += uint64(each)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.sums[i].add(results)
 	}
-	return 0
+	s.progress.end()
+	fmt.Println(s.line(i))
+	return nil
 }
 
 // add takes in a story's result, and the kinds of failure that follow it.
@@ -158,7 +159,6 @@ func (sum *soakSum) add(results []report.Result) {
 		sum.duplicated += r.Duplicated
 		sum.reordered += r.Reordered
 		sum.took += r.Took
-		sum.virtual += r.Virtual
 		switch r.Outcome() {
 		case verdict.Fail:
 			sum.failed++
@@ -171,10 +171,9 @@ func (sum *soakSum) add(results []report.Result) {
 // line tells a step's sum.
 func (s *soaking) line(i int) string {
 	sum := s.sums[i]
-	line := fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
+	return fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
 		s.steps[i].Name, sum.runs, sum.faults, sum.lost, sum.duplicated, sum.reordered, sum.unfired, sum.without,
 		sum.took.Round(time.Second), float64(sum.runs)/max(sum.took.Seconds(), 1e-9))
-	return line
 }
 
 // sumUp prints every step's sum, and what to play again, and makes the exit status.
