@@ -28,7 +28,15 @@ func (l *player) turnPart(do plan.Action, node string) error {
 	if err != nil {
 		return err
 	}
-	return l.turn(do, node, part)
+	act := func() error { return l.turn(do, node, part) }
+	switch do {
+	case plan.StopServer, plan.KillServer:
+		return l.powerOf(node).end(act)
+	case plan.StartServer:
+		return l.powerOf(node).start(act)
+	default:
+		return act()
+	}
 }
 
 // turnWhole pauses the server, or lets it go on.
@@ -68,15 +76,32 @@ func (l *player) turn(do plan.Action, node string, part target.Part) error {
 }
 
 // restartPart is a Crash or a Restart of one part of a cluster.
-func (l *player) restartPart(f plan.Fault) error {
+func (l *player) restartPart(f plan.Fault, event history.Event) error {
 	end := plan.KillServer
 	if f.Kind == plan.Restart {
 		end = plan.StopServer
 	}
-	if err := l.turnPart(end, f.Node); err != nil {
+	cluster, err := l.cluster()
+	if err != nil {
 		return err
 	}
-	return l.turnPart(plan.StartServer, f.Node)
+	part, err := cluster.Part(f.Node)
+	if err != nil {
+		return err
+	}
+	power := l.powerOf(f.Node)
+	ended, err := power.interrupt(func() error {
+		l.record(event)
+		return l.turn(end, f.Node, part)
+	})
+	if err != nil {
+		return err
+	}
+	if !ended {
+		l.noteDown(f)
+		return nil
+	}
+	return power.resume(func() error { return l.turn(plan.StartServer, f.Node, part) })
 }
 
 // move leads a link to another server.

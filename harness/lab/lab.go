@@ -93,7 +93,7 @@ func Real(ctx context.Context, config Config, p plan.Plan) (events []history.Eve
 
 	l := newPlayer(ctx, config, p)
 	defer func() { events = l.finish() }()
-	if err := l.startServer(ctx); err != nil {
+	if err := l.power.start(func() error { return l.startServer(ctx) }); err != nil {
 		return nil, err
 	}
 	proxy, err := network.NewProxy(config.Target.Address(), network.Events{Fired: l.fired, Act: l.act})
@@ -172,6 +172,15 @@ func (l *player) recordServer(e history.Event) {
 		}
 		l.record(e)
 	}
+}
+
+func (l *player) killServer() error { return l.stopServer("killed", l.config.Target.Kill) }
+
+// askServerToStop gives the server the bound to end by itself.
+func (l *player) askServerToStop() error {
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	defer cancel()
+	return l.stopServer("stopped", func() error { return l.config.Target.Stop(ctx) })
 }
 
 func (l *player) stopServer(how string, stop func() error) error {

@@ -43,6 +43,10 @@ type player struct {
 	history *history.Recorder
 	state   watcher
 
+	// power is the whole server's switch, and powers are those of its parts.
+	power  *power
+	powers map[string]*power
+
 	mu    sync.Mutex
 	ended bool
 }
@@ -71,6 +75,8 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan) *player {
 		clients: map[string]*participant{},
 		failed:  make(chan error, 1),
 		history: history.NewRecorder(),
+		power:   newPower(),
+		powers:  map[string]*power{},
 	}
 	l.state.history = l.history
 	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, Plan: &p})
@@ -196,15 +202,11 @@ func (l *player) do(s plan.Step) error {
 	case plan.Arm:
 		return l.arm(*s.Fault)
 	case plan.StopServer:
-		return l.stopServer("stopped", func() error {
-			ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
-			defer cancel()
-			return l.config.Target.Stop(ctx)
-		})
+		return l.power.end(l.askServerToStop)
 	case plan.KillServer:
-		return l.stopServer("killed", l.config.Target.Kill)
+		return l.power.end(l.killServer)
 	case plan.StartServer:
-		return l.startServer(l.ctx)
+		return l.power.start(func() error { return l.startServer(l.ctx) })
 	case plan.PauseServer, plan.ContinueServer:
 		return l.turnWhole(s.Do)
 	case plan.Move:
@@ -379,39 +381,49 @@ func (l *player) act(f plan.Fault) {
 		l.world.rest(true) // the frame is to be dealt with first
 	}
 	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind, Node: f.Node}
-	if f.Node != "" && f.Kind != plan.RefreshPage {
-		l.record(event)
-		if err := l.restartPart(f); err != nil {
-			l.fail(err)
-		}
-		return
-	}
-	var err error
-	switch f.Kind {
-	case plan.Crash:
-		l.record(event)
-		err = l.stopServer("killed", l.config.Target.Kill)
-	case plan.Restart:
-		l.record(event)
-		ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
-		err = l.stopServer("stopped", func() error { return l.config.Target.Stop(ctx) })
-		cancel()
-	case plan.RefreshPage:
+	switch {
+	case f.Kind == plan.RefreshPage:
 		l.record(event)
 		l.refreshAt(f)
-		return
+	case f.Node != "":
+		if err := l.restartPart(f, event); err != nil {
+			l.fail(err)
+		}
+	default:
+		l.restartServer(f, event)
 	}
+}
+
+// restartServer is a Crash or a Restart of the server.
+func (l *player) restartServer(f plan.Fault, event history.Event) {
+	ended, err := l.power.interrupt(func() error {
+		l.record(event)
+		if f.Kind == plan.Crash {
+			return l.killServer()
+		}
+		return l.askServerToStop()
+	})
 	if err != nil {
 		l.fail(err)
+		return
+	}
+	if !ended {
+		l.noteDown(f)
 		return
 	}
 	// Not here, where a link waits with what the dead server had sent already: that
 	// comes before the next life, not after it has begun.
 	l.background.Go(func() {
-		if err := l.startServer(l.ctx); err != nil {
+		if err := l.power.resume(func() error { return l.startServer(l.ctx) }); err != nil {
 			l.fail(err)
 		}
 	})
+}
+
+// noteDown tells of a fault that found its server down already. It has not fired:
+// nothing happened.
+func (l *player) noteDown(f plan.Fault) {
+	l.record(history.Event{Kind: history.Note, Node: f.Node, Detail: fmt.Sprintf("the fault %s (%s) had nothing to end: the server was down already", f.ID, f.Kind)})
 }
 
 // refreshAt loads a page again, in the background, and returns when the old view is

@@ -174,7 +174,7 @@ func (v *virtual) play() {
 		},
 		bare: true,
 	}
-	v.run.Err = l.startServer(ctx)
+	v.run.Err = l.power.start(func() error { return l.startServer(ctx) })
 	if v.run.Err == nil {
 		v.run.Err = l.playWithClients()
 	}

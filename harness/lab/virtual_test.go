@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -357,6 +358,45 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 	}
 	if stopped < len(broken)*9/10 {
 		t.Errorf("%d of %d faults fired", stopped, len(broken))
+	}
+}
+
+// A second end that comes while the server is down already, or on its way, is no end
+// of the run.
+func TestVirtualTwoEndsAtOnce(t *testing.T) {
+	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+		{Do: plan.Say, Client: "alice", Text: "said", Count: 3},
+	}}
+	healthy := lab.Virtual(t, step(t, "7"), forStep7, p)
+	if healthy.Err != nil {
+		t.Fatal(healthy.Err)
+	}
+	ends := []plan.FaultKind{plan.Restart, plan.Crash}
+	singles := slices.Collect(plan.Singles(p, healthy.Frames, ends))
+	var broken []plan.Plan
+	for i, single := range singles {
+		for _, later := range []int{1, 2, 3} {
+			if i+later < len(singles) {
+				single.Faults = append(slices.Clone(single.Faults[:1]), singles[i+later].Faults[0])
+				broken = append(broken, single)
+			}
+		}
+	}
+	superfluous := 0
+	for run := range parallel(len(broken), func(i int) lab.Run { return lab.Virtual(t, step(t, "7"), forStep7, broken[i]) }) {
+		verdict := check.Judge(run.Events)
+		if run.Err != nil || verdict.Outcome == check.Fail {
+			t.Errorf("%v, %s: %s", run.Err, verdict.Outcome, verdict.Reason)
+		}
+		for _, e := range run.Events {
+			if e.Kind == history.Note && strings.Contains(e.Detail, "down already") {
+				superfluous++
+			}
+		}
+	}
+	if superfluous == 0 {
+		t.Errorf("in none of %d runs a fault found the server down", len(broken))
 	}
 }
 

@@ -1,0 +1,98 @@
+package lab
+
+import "sync"
+
+// A power is the switch of one server. The script and the faults all reach for it: the
+// script ends the server and keeps it down until it starts it; a fault ends it and
+// starts it again at once. What they want at the same time is put in order here, so
+// that a fault never starts what the script keeps down, nor what runs already.
+type power struct {
+	// turn is held by whoever ends or starts the server. It is a channel because that
+	// takes virtual time.
+	turn chan struct{}
+
+	mu sync.Mutex
+	// up is true from when a start is done until an end begins.
+	up bool
+	// kept is true while the script keeps the server down.
+	kept bool
+}
+
+// powerOf is the switch of a part of a cluster. The parts are up to begin with, since
+// the whole is.
+func (l *player) powerOf(part string) *power {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.powers[part]
+	if p == nil {
+		p = newPower()
+		p.up = true
+		l.powers[part] = p
+	}
+	return p
+}
+
+func newPower() *power { return &power{turn: make(chan struct{}, 1)} }
+
+func (p *power) take() (letGo func()) {
+	p.turn <- struct{}{}
+	return func() { <-p.turn }
+}
+
+func (p *power) set(up, kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.up, p.kept = up, kept
+}
+
+func (p *power) is() (up, kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up, p.kept
+}
+
+// end is the script's: the server is down from now on.
+func (p *power) end(end func() error) error {
+	defer p.take()()
+	p.set(false, true)
+	return end()
+}
+
+// start is the script's. What runs already, start refuses.
+func (p *power) start(start func() error) error {
+	defer p.take()()
+	if err := start(); err != nil {
+		return err
+	}
+	p.set(true, false)
+	return nil
+}
+
+// interrupt is a fault's. It returns false, and does nothing, where the server is
+// down already. It does not wait for a start, since the frame that has set off the
+// fault waits for it.
+func (p *power) interrupt(end func() error) (ended bool, err error) {
+	if up, _ := p.is(); !up {
+		return false, nil
+	}
+	defer p.take()()
+	if up, _ := p.is(); !up {
+		return false, nil
+	}
+	p.set(false, false)
+	return true, end()
+}
+
+// resume is a fault's, after interrupt: it starts the server unless the script keeps
+// it down or has started it meanwhile.
+func (p *power) resume(start func() error) error {
+	defer p.take()()
+	if up, kept := p.is(); up || kept {
+		return nil
+	}
+	if err := start(); err != nil {
+		return err
+	}
+	p.set(true, false)
+	return nil
+}
