@@ -20,14 +20,20 @@
 // for it: an acknowledged message would be missing from an empty log. A run that was
 // to read the log, as its Began event says, and has no LogRead is inconclusive.)
 //
-// A barrier is a Settled that names no client, and Ended. A message is at rest
-// from the first barrier after it was Sent on; but what was said offline waits in
-// the page, or in the browser for its next page. So for a sender that is away at that
-// barrier it is the first one at which a page of its browser is connected, or all of
-// them are gone for good, or by which the message was shown or acknowledged somewhere.
+// A barrier is a Settled that names no client, and Ended. A message is at rest from the
+// first barrier on by which it was shown or acknowledged, or that the connection has
+// lasted to which carried it (for what was said offline, the next one). Where that
+// connection broke before, the server may still be at work on it, and nobody knows for
+// how long. From client-delivery on the page says it again, and nothing else before it
+// is acknowledged; so there it is at rest from the first barrier after it was Sent at
+// which a page of its browser is connected, or all of them are gone for good.
 //
 // A message is said in health if its page was connected then and stayed so,
 // without a break, until the next barrier.
+//
+// The log is read up to a message of the reader's own, the last that no page has Sent.
+// What was shown or acknowledged only after that was Sent may stand behind it, and is
+// not asked of the log.
 //
 // Messages of one view keep the order in which they were sent. Below client-delivery
 // that is asked of those that went over one connection (what is said offline goes over

@@ -35,6 +35,9 @@ type facts struct {
 	saidAt  []int32 // the index into said; meant for what is in it
 	restAt  []int   // the barrier from which on it is at rest
 	healthy []bool  // said in health
+	// readFrom is when the reader of the log said what it read up to, or never: what
+	// came to light later may stand behind it.
+	readFrom int
 	// browsers and firstView are by view: its browser, and its client's first view.
 	browsers  []*browser
 	firstView []int32
@@ -68,10 +71,22 @@ func newFacts(c *Checker) *facts {
 	}
 	f.findPhantoms()
 	f.tellStory()
+	f.findReading()
 	f.findRest()
 	f.findAltered()
 	f.readLogTurns()
 	return f
+}
+
+// findReading finds what no page has sent, last.
+func (f *facts) findReading() {
+	f.readFrom = never
+	for _, id := range slices.Backward(f.sends) {
+		if m := &f.messages[id]; !f.views[m.sender].isPage && f.rows[id] > 0 {
+			f.readFrom = m.sentAt
+			return
+		}
+	}
 }
 
 func (f *facts) findPhantoms() {
@@ -140,6 +155,10 @@ func (f *facts) findRest() {
 			f.healthy[id], f.restAt[id] = true, barrier
 			continue
 		}
+		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
+			f.restAt[id] = min(f.carriedBy(sender, m.sentAt), f.knownBy(m))
+			continue
+		}
 		kept := f.browsers[m.sender]
 		if kept.connectedAt(barrier) || !sender.isPage {
 			f.restAt[id] = barrier
@@ -149,9 +168,30 @@ func (f *facts) findRest() {
 			kept.restful = f.restful(kept.connections)
 		}
 		i, _ := slices.BinarySearchFunc(kept.connections, barrier, func(c connection, event int) int { return c.from - event })
-		f.restAt[id] = min(kept.restful[i], f.barrierAfter(max(m.sentAt, kept.closed)),
-			f.barrierAfter(max(m.sentAt, min(m.shown, m.acknowledged))))
+		f.restAt[id] = min(kept.restful[i], f.barrierAfter(max(m.sentAt, kept.closed)), f.knownBy(m))
 	}
+}
+
+// knownBy is the first barrier by which the message was shown or acknowledged.
+func (f *facts) knownBy(m *message) int {
+	return f.barrierAfter(max(m.sentAt, min(m.shown, m.acknowledged)))
+}
+
+// carriedBy is the first barrier that the connection has lasted to which carried what
+// the view said at the event, or never. That is the connection that it had, or else the
+// next one.
+func (f *facts) carriedBy(v *view, event int) int {
+	i, _ := slices.BinarySearchFunc(v.connections, event, func(c connection, event int) int { return c.from - event })
+	if _, connected := v.connectedAt(event); connected {
+		i--
+	}
+	if i == len(v.connections) {
+		return never
+	}
+	if b := f.barrierAfter(max(event, v.connections[i].from)); b < v.connections[i].to {
+		return b
+	}
+	return never
 }
 
 // restful returns, for each of the connections, the first barrier in it or in a later
@@ -191,8 +231,8 @@ func (f *facts) isOpen(v *view) bool { return f.ended != never && v.isPage && v.
 func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
 
 // isMissing tells whether somebody is to blame for the message not being known:
-// it is not in the log, and was acknowledged, or is shown, or must be known; or
-// there is no log, and it must be known, and nobody shows it. (Without a log, what
+// it is not in the log, and was acknowledged, or shown, before the log was read, or must
+// be known; or there is no log, and it must be known, and nobody shows it. (Without a log, what
 // was acknowledged is asked of every view that is entitled to it.)
 func (f *facts) isMissing(id int32) bool {
 	m := &f.messages[id]
@@ -200,7 +240,7 @@ func (f *facts) isMissing(id int32) bool {
 	case f.position[id] >= 0 || m.isRefused() || f.isWiped(id):
 		return false
 	case f.hasLog:
-		return m.isAcknowledged() || m.isShown() || f.mustBeKnown(id)
+		return min(m.acknowledged, m.shown) < f.readFrom || f.mustBeKnown(id)
 	}
 	return !m.isAcknowledged() && f.mustBeKnown(id)
 }

@@ -279,6 +279,9 @@ func (r *reference) senderOf(text string) page {
 
 func (r *reference) restAt(text string) int {
 	sent, by := r.about(history.Sent, text), r.senderOf(text)
+	if r.isPage(by) && !r.level.AtLeast(contract.ClientDelivery) {
+		return r.restAtWithoutRetries(text)
+	}
 	firstBarrier := true
 	for i := sent + 1; i < len(r.events); i++ {
 		if !r.isBarrier(i) {
@@ -295,6 +298,36 @@ func (r *reference) restAt(text string) int {
 			return i
 		}
 		firstBarrier = false
+	}
+	return never
+}
+
+// restAtWithoutRetries: once the connection that carried it is gone, nobody knows
+// before it is seen.
+func (r *reference) restAtWithoutRetries(text string) int {
+	sent := r.about(history.Sent, text)
+	carrier := stretch{from: never, to: never}
+	for _, s := range r.stretches(r.senderOf(text)) {
+		if sent < s.to {
+			carrier = s
+			break
+		}
+	}
+	seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
+	for i := sent + 1; i < len(r.events); i++ {
+		if r.isBarrier(i) && (seen < i || carrier.from < i && i < carrier.to) {
+			return i
+		}
+	}
+	return never
+}
+
+// readFrom is when the last message was sent that comes from no page and is stored.
+func (r *reference) readFrom() int {
+	for i, e := range slices.Backward(r.events) {
+		if e.Kind == history.Sent && i == r.about(history.Sent, e.Message) && !r.isPage(page{e.Client, e.View}) && r.rows(e.Message) > 0 {
+			return i
+		}
 	}
 	return never
 }
@@ -355,7 +388,8 @@ func (r *reference) isMissing(text string) bool {
 		return false
 	}
 	if r.hasLog() {
-		return r.isAcknowledged(text) || r.isShown(text) || r.mustBeKnown(text)
+		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
+		return seen < r.readFrom() || r.mustBeKnown(text)
 	}
 	return !r.isAcknowledged(text) && r.mustBeKnown(text)
 }
