@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"redial/harness/check"
+	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/harness/sweep"
 	"redial/scenarios"
 )
 
@@ -139,5 +141,26 @@ func TestReadSaved(t *testing.T) {
 	right.Verdict.Outcome = check.Fail
 	if _, err := right.Play(context.Background(), t); !errors.Is(err, scenarios.ErrOtherVerdict) {
 		t.Errorf("a failure that is none any more: %v", err)
+	}
+}
+
+// Random plans that once ended without a verdict, through a fault of ours.
+func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
+	subject, err := scenarios.Step("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed, why := range map[uint64]string{
+		500133:  "a restart while another one starts the server",
+		900347:  "the same",
+		1000951: "a page that is loaded again just when it is to say something",
+	} {
+		for _, story := range scenarios.Stories {
+			p := sweep.RandomPlan(story.Plan, seed, subject.Level)
+			run := lab.Virtual(t, subject.Virtual(p.Tuning), scenarios.ConfigOf(subject), p)
+			if run.Err != nil {
+				t.Errorf("seed %d, %s (%s): %v", seed, story.ID, why, run.Err)
+			}
+		}
 	}
 }

@@ -21,8 +21,8 @@ const (
 	largestScript = 8 << 20
 )
 
-// errNotOpen is what a page without a view answers.
-var errNotOpen = errors.New("the page is not open")
+// ErrNotOpen is what a page without a view answers. Nothing was done.
+var ErrNotOpen = errors.New("the page is not open")
 
 // A Page is a client that runs the target's own page: its HTML, its script as it
 // stands and the client library, in a JavaScript VM with the parts of a browser
@@ -93,7 +93,7 @@ func (p *Page) Refresh(ctx context.Context, left func()) error {
 	p.giveUp(ErrReloaded)
 	return p.load(ctx, func(old *view) error {
 		if p.session == nil {
-			return errNotOpen
+			return ErrNotOpen
 		}
 		p.leave(old, left)
 		return nil
@@ -260,7 +260,7 @@ func (p *Page) current() (*view, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.view == nil {
-		return nil, errNotOpen
+		return nil, ErrNotOpen
 	}
 	return p.view, nil
 }

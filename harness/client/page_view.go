@@ -228,7 +228,7 @@ func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
 	var wrong string
 	if err := v.window.Do(ctx, func(vm *goja.Runtime) { wrong = task(vm) }); err != nil {
 		if errors.Is(err, web.ErrClosed) {
-			err = errNotOpen
+			err = ErrNotOpen
 		}
 		return err
 	}

@@ -227,7 +227,7 @@ func (l *player) settle() error {
 			continue
 		}
 		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
-		if err := c.Say(mark); err != nil {
+		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
 			return err
 		}
 		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })

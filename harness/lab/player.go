@@ -170,9 +170,6 @@ func (l *player) do(s plan.Step) error {
 	case plan.Refresh:
 		return l.load(func(ctx context.Context) error { return c.Refresh(ctx, nil) })
 	case plan.Say:
-		if err := l.awaitPage(c); err != nil {
-			return err
-		}
 		return l.say(c, s)
 	case plan.Chatter:
 		return l.startChatter(c, s)
@@ -182,12 +179,12 @@ func (l *player) do(s plan.Step) error {
 		c.opened = false
 		return c.Close()
 	case plan.Disconnect:
-		if err := l.awaitPage(c); err != nil {
+		if has, err := l.awaitPage(c, s, 0); err != nil || !has {
 			return err
 		}
 		return c.Disconnect()
 	case plan.Connect:
-		if err := l.awaitPage(c); err != nil {
+		if has, err := l.awaitPage(c, s, 0); err != nil || !has {
 			return err
 		}
 		return c.Connect()
@@ -255,26 +252,52 @@ func isUnreachable(err error) bool {
 	return false
 }
 
-// awaitPage waits for a page that a fault has made load again: nobody can type into
-// it, or press a button, before it is there.
-func (l *player) awaitPage(c *participant) error {
-	if c.opened && !c.Status().Open {
-		_, err := l.await(l.config.Bound, func() bool { return c.Status().Open })
-		return err
+// awaitPage waits until a client has a page (a next one, where the view gone is on its
+// way out), if a fault has made it load again. It returns false, with a note, where that
+// cannot come about: what was to be loaded while the script keeps the server down is an
+// error page, and nobody can type into that.
+func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) {
+	has := func() bool { now := c.Status(); return now.Open && now.View != gone }
+	if !c.opened || has() {
+		return true, nil // where it was not opened, the client says so
 	}
-	return nil
+	isDown := func() bool { _, kept := l.power.is(); return kept }
+	_, err := l.await(l.config.Bound, func() bool { return has() || isDown() })
+	if err != nil || has() || !isDown() {
+		return true, err
+	}
+	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as the server is down", s.Do)})
+	return false, nil
 }
 
+// say says a step's messages.
 func (l *player) say(c *participant, s plan.Step) error {
 	if s.Count <= 1 {
-		return c.Say(l.text(s.Text))
+		return l.sayOnce(c, s, l.text(s.Text))
 	}
 	for n := 1; n <= s.Count; n++ {
-		if err := c.Say(l.text(s.Text + " " + strconv.Itoa(n))); err != nil {
+		if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sayOnce says it on the next page where a fault loads the page again at this moment, as
+// a person would.
+func (l *player) sayOnce(c *participant, s plan.Step, text string) error {
+	gone := 0
+	for {
+		if has, err := l.awaitPage(c, s, gone); err != nil || !has {
+			return err
+		}
+		view := c.Status().View
+		err := c.Say(text)
+		if !c.opened || view == gone || !errors.Is(err, client.ErrNotOpen) {
+			return err
+		}
+		gone = view
+	}
 }
 
 // mark is what makes the run's texts its own. On a server that other runs meet too it
@@ -319,10 +342,7 @@ func (l *player) startChatter(c *participant, s plan.Step) error {
 				return
 			case <-ticker.C:
 			}
-			if l.awaitPage(c) != nil {
-				return
-			}
-			if err := c.Say(l.text(s.Text + " " + strconv.Itoa(n))); err != nil {
+			if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
 				l.fail(fmt.Errorf("%s chattering: %w", c.name, err))
 				return
 			}
