@@ -23,9 +23,10 @@
 // was restored under its id.
 //
 // A quiet room recovers: offsets are numbers, so a client can be up to date though
-// its last event was dropped from the log long ago. A restore is refused only when
-// events after the client's offset are really gone (by age or by count), when the
-// session has expired, or when the offset is another process's.
+// its last event was dropped from the log long ago, and what was for others only since.
+// A restore is refused only when events for the client after its offset are really gone
+// (by age or by count), when the session has expired, or when the offset is another
+// process's.
 //
 // Bounded memory, by age and by count, swept when an event or a session comes or
 // is asked for. There is no timer and no goroutine, so nothing is left to stop.

@@ -212,6 +212,53 @@ func TestQuietRoomRecoversAfterPurge(t *testing.T) {
 	wantRecovered(t, b, s.dial(t, b), false)
 }
 
+// A client that got nothing while others did is up to date all the same, when what was
+// for them is gone. It is not, when something for it may be gone as well.
+func TestQuietForOneRecoversAfterOthersTalked(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		gone      func(s *server, a *client) // broadcast while a is there, or away
+		away      bool
+		recovered bool
+	}{
+		{"for others, while it was there", func(s *server, a *client) { s.emitPast(a, 1, 2, 3) }, false, true},
+		{"for others, while it was away", func(s *server, a *client) { s.emitPast(a, 1, 2, 3) }, true, false},
+		{"for it, after its offset", func(s *server, a *client) { s.emit(1); s.emitPast(a, 2, 3) }, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, &Builder{MaxEvents: 2}, nil)
+			a := s.dial(t, nil)
+			s.emit(0)
+			a.awaitEvent(t, 0)
+			had := a.offset
+			if !c.away {
+				c.gone(s, a)
+			}
+			s.drop(t, a)
+			if c.away {
+				c.gone(s, a)
+			}
+			a.offset = had
+			b := s.dial(t, a)
+			wantRecovered(t, a, b, c.recovered)
+			if c.recovered {
+				s.emit(9)
+				b.awaitEvent(t, 9)
+				if got := b.numbers(); len(got) != 1 {
+					t.Errorf("it got %v, want only what it lacks", got)
+				}
+			}
+		})
+	}
+}
+
+// emitPast broadcasts to everybody but c.
+func (s *server) emitPast(c *client, numbers ...int) {
+	for _, n := range numbers {
+		_ = s.io.Except(socket.Room(c.sid)).Emit("n", n)
+	}
+}
+
 func (s *server) events() int {
 	s.adapter.mu.Lock()
 	defer s.adapter.mu.Unlock()
