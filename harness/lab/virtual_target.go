@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redial/harness/network"
+	"redial/harness/seam"
 	"redial/harness/target"
 )
 
@@ -93,6 +94,7 @@ func (t *handlerTarget) Start(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the server's data could not be copied: %w", err)
 	}
+	seam.At(dir).End(false)
 	time.Sleep(startTime)
 	handler, closer, err := t.server(dir)
 	if err != nil {
@@ -117,6 +119,7 @@ func (t *handlerTarget) Stop(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
+	seam.At(t.folder.path(t.folder.lives)).End(true)
 	_ = l.http.Close()
 	closed := make(chan error, 1)
 	go func() { closed <- l.closer.Close() }()

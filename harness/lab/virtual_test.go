@@ -20,6 +20,7 @@ import (
 	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
+	"redial/harness/seam"
 	"redial/harness/target"
 	"redial/steps/lessons"
 )
@@ -128,6 +129,39 @@ func TestVirtualIsRepeatable(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same of a server with pauses, which the library ends socket by socket in an order
+// that nobody knows.
+func TestVirtualStopIsRepeatable(t *testing.T) {
+	lesson, err := lessons.Find("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := func(dir string) (http.Handler, io.Closer, error) {
+		return lessons.Handler(lesson, lessons.Settings{DataDir: dir, Driver: seam.Driver, Options: seam.At(dir).Options()})
+	}
+	p := plan.Plan{
+		Seams: plan.Duration(20 * time.Millisecond), Clients: clients(plan.Wire, nil, "alice", "bob", "carol", "dave"),
+		Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.Open, Client: "carol"}, {Do: plan.Open, Client: "dave"},
+			{Do: plan.AwaitConnected},
+			{Do: plan.Say, Client: "alice", Text: "hello", Count: 3}, {Do: plan.Say, Client: "bob", Text: "hello to you", Count: 3},
+			{Do: plan.AwaitShown, Client: "dave", Text: "hello 1"}, {Do: plan.StopServer}, {Do: plan.StartServer},
+		},
+	}
+	for p.Seed = range uint64(6) {
+		first := lab.Virtual(t, server, forStep7, p)
+		if first.Err != nil {
+			t.Fatal(first.Err)
+		}
+		want := story(t, first)
+		for again := range parallel(8, func(int) lab.Run { return lab.Virtual(t, server, forStep7, p) }) {
+			if got := story(t, again); !bytes.Equal(got, want) {
+				t.Fatalf("the same plan gave another run:\n%s", difference(want, got))
+			}
+		}
 	}
 }
 

@@ -39,7 +39,9 @@ func (a *adapter) Broadcast(packet *parser.Packet, options *socket.BroadcastOpti
 }
 
 func (a *adapter) PersistSession(session *socket.SessionToPersist) {
-	a.seams.Pause("before saving a session")
+	if !a.seams.isEnding() {
+		a.seams.Pause("before saving a session")
+	}
 	a.Adapter.PersistSession(session)
 }
 

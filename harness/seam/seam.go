@@ -26,6 +26,7 @@ package seam
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -39,7 +40,21 @@ type Seams struct {
 	Seed uint64
 	// Longest bounds a pause.
 	Longest time.Duration
+	// ending is shared by all who were given these seams; nil where Open has no part in it.
+	ending *atomic.Bool
 }
+
+// End tells that the server is being closed, and with false that the next one begins.
+// A server that is being closed saves its sessions without a pause: the library does
+// that for one socket after the other, in the order of a Go map, and what happens when
+// would be the map's doing.
+func (s Seams) End(ending bool) {
+	if s.ending != nil {
+		s.ending.Store(ending)
+	}
+}
+
+func (s Seams) isEnding() bool { return s.ending != nil && s.ending.Load() }
 
 // Pause sleeps at a place, every other time, for up to Longest.
 func (s Seams) Pause(place string) {
@@ -84,6 +99,7 @@ func Open(folder string, s Seams) (forget func()) {
 	if folders.seams == nil {
 		folders.seams = map[string]Seams{}
 	}
+	s.ending = new(atomic.Bool)
 	folders.seams[folder] = s
 	return func() {
 		folders.Lock()
