@@ -8,6 +8,13 @@ import (
 // longestSeam bounds Plan.Seams: a server whose every query takes longer is down.
 const longestSeam = Duration(time.Second)
 
+// longestTime bounds every time in a plan, and mostSaid a step's Count: what is beyond is
+// a slip of the pen, and would keep a run from ending.
+const (
+	longestTime = Duration(24 * time.Hour)
+	mostSaid    = 1_000_000
+)
+
 // FaultKind says what breaks.
 type FaultKind string
 
@@ -143,6 +150,11 @@ func (p Plan) Validate() error {
 	if p.Seams < 0 || p.Seams > longestSeam {
 		return fmt.Errorf("plan: seams are pauses of up to %s, not of %s", time.Duration(longestSeam), time.Duration(p.Seams))
 	}
+	for _, d := range []Duration{p.Tuning.PingInterval, p.Tuning.PingTimeout, p.Tuning.MaxDisconnection} {
+		if d < 0 || d > longestTime {
+			return fmt.Errorf("plan: the tuning has a time of %s; there are 0 to %s", time.Duration(d), time.Duration(longestTime))
+		}
+	}
 	chattering := map[string]bool{}
 	for i, s := range p.Script {
 		if err := s.validate(known); err != nil {
@@ -197,6 +209,9 @@ func (s Step) validate(known map[string]bool) error {
 	default:
 		return fmt.Errorf("unknown action %q", s.Do)
 	}
+	if s.Every < 0 || s.For < 0 || max(s.Every, s.For) > longestTime || s.Count < 0 || s.Count > mostSaid {
+		return fmt.Errorf("%s has a time or a count out of bounds: times are up to %s, counts up to %d", s.Do, time.Duration(longestTime), mostSaid)
+	}
 	if s.Do == Say && s.Text == "" {
 		return fmt.Errorf("say has no text")
 	}
@@ -224,6 +239,9 @@ func (f Fault) validate(known map[string]bool) error {
 	}
 	if f.At.Number < 0 || f.At.Connection < 0 || f.For < 0 || f.Delay < 0 || f.BytesPerSecond < 0 {
 		return fmt.Errorf("%s has a negative number", f.Kind)
+	}
+	if max(f.For, f.Delay) > longestTime {
+		return fmt.Errorf("%s lasts longer than %s", f.Kind, time.Duration(longestTime))
 	}
 	if f.Kind == Limit && f.BytesPerSecond == 0 {
 		return fmt.Errorf("limit needs bytesPerSecond")
