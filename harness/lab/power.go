@@ -12,7 +12,7 @@ type power struct {
 	turn chan struct{}
 
 	mu sync.Mutex
-	// up is true from when a start is done until an end begins.
+	// up is true from when a start begins until an end does.
 	up bool
 	// kept is true while the script keeps the server down.
 	kept bool
@@ -61,16 +61,23 @@ func (p *power) end(end func() error) error {
 // start is the script's. What runs already, start refuses.
 func (p *power) start(start func() error) error {
 	defer p.take()()
-	if err := start(); err != nil {
-		return err
-	}
+	return p.turnOn(start)
+}
+
+// turnOn starts the server. The caller has the turn.
+func (p *power) turnOn(start func() error) error {
+	before, kept := p.is()
 	p.set(true, false)
-	return nil
+	err := start()
+	if err != nil {
+		p.set(before, kept)
+	}
+	return err
 }
 
 // interrupt is a fault's. It returns false, and does nothing, where the server is
-// down already. It does not wait for a start, since the frame that has set off the
-// fault waits for it.
+// down already. Where it is being started, and may have answered a client although
+// start does not know it yet, it is ended when start is done.
 func (p *power) interrupt(end func() error) (ended bool, err error) {
 	if up, _ := p.is(); !up {
 		return false, nil
@@ -90,9 +97,5 @@ func (p *power) resume(start func() error) error {
 	if up, kept := p.is(); up || kept {
 		return nil
 	}
-	if err := start(); err != nil {
-		return err
-	}
-	p.set(true, false)
-	return nil
+	return p.turnOn(start)
 }

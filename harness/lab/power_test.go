@@ -34,6 +34,16 @@ func TestPower(t *testing.T) {
 			_, _ = p.interrupt(func() error { interrupt(); return do("interrupt")() })
 			_ = p.resume(do("resume"))
 		}, []string{"interrupt", "resume"}},
+		{"a fault while the server is being started", func() {
+			interrupt()
+			interrupted := make(chan struct{})
+			_ = p.resume(func() error {
+				go func() { defer close(interrupted); interrupt() }()
+				return do("resume")()
+			})
+			<-interrupted
+			_ = p.resume(do("resume"))
+		}, []string{"interrupt", "resume", "interrupt", "resume"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.set(true, false)
