@@ -38,9 +38,6 @@ func (a *adapter) send(packet *parser.Packet, opts *socket.BroadcastOptions, pre
 		if prepare != nil {
 			prepare(member.socket)
 		}
-		if recoverable {
-			member.reached = a.log.newest()
-		}
 		member.push(m)
 	}
 	a.mu.Unlock()

@@ -37,10 +37,13 @@ type eventLog struct {
 	// epoch tells this log's offsets from those of another process.
 	epoch     string
 	maxEvents int
-	keepFor   time.Duration
-	// dropped is the number of the newest event that is gone.
-	dropped uint64
-	events  []event
+	// keepFor is longer than a session may be away and its connection may have been
+	// dead before that. So what is older came when the connection was alive.
+	keepFor time.Duration
+	// dropped is the number of the newest event that is gone, and crowdedOut that of
+	// the newest that had to go for lack of room.
+	dropped, crowdedOut uint64
+	events              []event
 }
 
 func newEventLog(maxEvents int, keepFor time.Duration) *eventLog {
@@ -70,6 +73,14 @@ func (l *eventLog) covers(position uint64) bool {
 	return position >= l.dropped && position <= l.newest()
 }
 
+// startFor is where the log has to be written from for a client that has what came up to
+// position; it says no where the client may lack something that is gone. What went for
+// its age it does not lack: it was for others, or came before the connection was last
+// seen to be alive; see keepFor.
+func (l *eventLog) startFor(position uint64) (uint64, bool) {
+	return max(position, l.dropped), position <= l.newest() && (position >= l.dropped || position >= l.crowdedOut)
+}
+
 func (l *eventLog) append(e event) {
 	l.events = append(l.events, e)
 	l.trim(e.at)
@@ -85,6 +96,9 @@ func (l *eventLog) after(position uint64, limit int) []event {
 // trim drops what is too much or too old.
 func (l *eventLog) trim(now time.Time) {
 	drop := max(0, len(l.events)-l.maxEvents)
+	if drop > 0 {
+		l.crowdedOut = l.dropped + uint64(drop)
+	}
 	for drop < len(l.events) && now.Sub(l.events[drop].at) > l.keepFor {
 		drop++
 	}
@@ -98,5 +112,6 @@ func (l *eventLog) trim(now time.Time) {
 
 func (l *eventLog) clear() {
 	l.dropped = l.newest()
+	l.crowdedOut = l.dropped
 	l.events = nil
 }

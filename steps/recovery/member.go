@@ -32,9 +32,6 @@ type member struct {
 	closing int
 	ended   bool
 	gone    chan struct{}
-	// reached, under the adapter's lock too, is the newest event of the log that was
-	// for this socket, or that was there before its session.
-	reached uint64
 
 	mu      sync.Mutex
 	queue   []message

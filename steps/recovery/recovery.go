@@ -23,10 +23,9 @@
 // was restored under its id.
 //
 // A quiet room recovers: offsets are numbers, so a client can be up to date though
-// its last event was dropped from the log long ago, and what was for others only since.
-// A restore is refused only when events for the client after its offset are really gone
-// (by age or by count), when the session has expired, or when the offset is another
-// process's.
+// its last event was dropped from the log long ago, and what was for others since. A
+// restore is refused only when there were too many events after the client's offset
+// (MaxEvents), when the session has expired, or when the offset is another process's.
 //
 // Bounded memory, by age and by count, swept when an event or a session comes or
 // is asked for. There is no timer and no goroutine, so nothing is left to stop.
@@ -66,9 +65,8 @@ const (
 	defaultMaxDisconnection = 2 * time.Minute
 	defaultMaxEvents        = 10_000
 	defaultMaxSessions      = 10_000
-	// The library's heartbeat where the options do not name one: the time for
-	// which a dead connection goes unnoticed, and so its session is not yet saved.
-	defaultHeartbeat = 45 * time.Second
+	// The library's heartbeat where the options do not name one.
+	defaultPingInterval, defaultPingTimeout = 25 * time.Second, 20 * time.Second
 	// How long a restore waits for an older socket of its session to be gone.
 	patience = 5 * time.Second
 )
@@ -185,11 +183,15 @@ func (a *adapter) Construct(nsp socket.Namespace) {
 	a.builder.MaxDisconnection = orDefault(maxDisconnection, defaultMaxDisconnection)
 	a.builder.MaxSessions = orDefault(a.builder.MaxSessions, defaultMaxSessions)
 
-	heartbeat := defaultHeartbeat
+	interval, timeout := defaultPingInterval, defaultPingTimeout
 	if options.GetRawPingInterval() != nil && options.GetRawPingTimeout() != nil {
-		heartbeat = options.PingInterval() + options.PingTimeout()
+		interval, timeout = options.PingInterval(), options.PingTimeout()
 	}
-	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+heartbeat)
+	// How long a connection may have been dead when it is seen to be: a ping was
+	// answered within the timeout, the next one sent after the interval, and not
+	// answered within the timeout. What was written before the first one had arrived.
+	unnoticed := timeout + interval + timeout
+	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+unnoticed)
 }
 
 // Close forgets every session and event.

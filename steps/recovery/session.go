@@ -40,8 +40,6 @@ type session struct {
 	rooms   *types.Set[socket.Room]
 	data    any
 	savedAt time.Time
-	// until is the newest event of the log when it was saved.
-	until   uint64
 	element *list.Element
 
 	// While restoring: position is the last event that the client has, or that has
@@ -61,8 +59,7 @@ func (a *adapter) PersistSession(p *socket.SessionToPersist) {
 		return
 	}
 	a.release(s)
-	s.state, s.pid, s.rooms, s.data = saved, p.Pid, p.Rooms, p.Data
-	s.savedAt, s.until = time.Now(), a.log.newest()
+	s.state, s.pid, s.rooms, s.data, s.savedAt = saved, p.Pid, p.Rooms, p.Data, time.Now()
 	a.byPid[s.pid] = s
 	delete(a.live, s.sid)
 	a.hold(s)
@@ -121,7 +118,7 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 		a.mu.Lock()
 		return nil, gone
 	}
-	position, ok := a.startOf(s, position)
+	position, ok := a.log.startFor(position)
 	if !ok {
 		a.forget(s)
 		return nil, nil
@@ -130,17 +127,6 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	return &socket.Session{SessionToPersist: &socket.SessionToPersist{
 		Sid: s.sid, Pid: s.pid, Rooms: types.NewSet(s.rooms.Keys()...), Data: s.data,
 	}}, nil
-}
-
-// startOf is where the log has to be written from for a client that has what came up to
-// position; it says no where something that the client may lack is gone. What is gone
-// does not matter if it was all broadcast while the session was live, and not to it.
-func (a *adapter) startOf(s *session, position uint64) (uint64, bool) {
-	if a.log.covers(position) {
-		return position, true
-	}
-	dropped := a.log.dropped
-	return dropped, position < dropped && dropped <= s.until && s.member.reached <= position
 }
 
 // AddAll lets a socket join rooms. The library's own call for the room with the
@@ -204,12 +190,8 @@ func (a *adapter) enter(m *member) bool {
 			return false
 		}
 		batch := a.log.after(s.position, flushBatch)
-		missed, last := reaching(s.rooms, batch)
-		m.reached = max(m.reached, s.member.reached)
-		if len(missed) > 0 {
-			m.reached = s.position + uint64(last)
-		}
 		s.position += uint64(len(batch))
+		missed := reaching(s.rooms, batch)
 		if len(batch) < flushBatch {
 			m.push(missed...)
 			m.pidKnown.Store(true)
@@ -231,23 +213,21 @@ func (a *adapter) enterNew(m *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := m.socket.Id()
-	m.reached = a.log.newest()
-	a.bySid[id] = &session{sid: id, state: live, member: m, begun: m.reached}
+	a.bySid[id] = &session{sid: id, state: live, member: m, begun: a.log.newest()}
 	a.live[id] = m
 	if a.builder.OffsetEvent != "" && a.recovers {
 		m.push(a.offsetEvent())
 	}
 }
 
-// reaching picks the events for a session that was in these rooms; the last of them is
-// the last-th event, counted from 1.
-func reaching(rooms *types.Set[socket.Room], events []event) (messages []message, last int) {
-	for i, e := range events {
+func reaching(rooms *types.Set[socket.Room], events []event) []message {
+	var messages []message
+	for _, e := range events {
 		if e.reaches(rooms) {
-			messages, last = append(messages, e.message), i+1
+			messages = append(messages, e.message)
 		}
 	}
-	return messages, last
+	return messages
 }
 
 // DelAll takes a socket out of all rooms, as the last thing that it asks of the
