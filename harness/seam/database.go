@@ -49,16 +49,19 @@ func (c *connection) QueryContext(ctx context.Context, query string, arguments [
 	if err != nil {
 		return nil, err
 	}
-	return &rows{found, c.seams}, nil
+	return &rows{found, c.seams, ctx}, nil
 }
 
 type rows struct {
 	driver.Rows
 	seams Seams
+	query context.Context // the query's
 }
 
+// Next does not pause on when the query is cancelled: database/sql then waits for it
+// with a mutex, and while anybody does, no fake clock passes.
 func (r *rows) Next(into []driver.Value) error {
 	err := r.Rows.Next(into)
-	r.seams.Pause("after a row")
+	r.seams.pauseWhile(r.query, "after a row")
 	return err
 }

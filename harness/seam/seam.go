@@ -14,9 +14,7 @@
 // The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock
 // does not pass while anybody waits for a sync.Mutex, so a server that holds a mutex
 // over a call of its database or of Emit, while others wait for it, must not be given
-// seams: its run would be stuck. A lock made of a channel is no trouble. Nor must such
-// a server cancel the context of a query while it reads the rows: database/sql closes
-// them under a mutex, for which it waits until the pause after the row is over.
+// seams: its run would be stuck. A lock made of a channel is no trouble.
 //
 // seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
 // the steps use, by embedding its connection: there is no well-kept library that wraps
@@ -24,6 +22,7 @@
 package seam
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,6 +59,20 @@ func (s Seams) isEnding() bool { return s.ending != nil && s.ending.Load() }
 func (s Seams) Pause(place string) {
 	if d := s.Draw(place); d&1 == 0 {
 		time.Sleep(d)
+	}
+}
+
+// pauseWhile is Pause, which ends when ctx does.
+func (s Seams) pauseWhile(ctx context.Context, place string) {
+	d := s.Draw(place)
+	if d&1 != 0 || d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
