@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -209,12 +210,53 @@ func (l *player) each(name string, holds func(*participant) bool) bool {
 // through it, so when everyone shows all of these, whatever was said before on the
 // same connections has come through as well, or never will. (A client that retries
 // keeps the order too: it has one message in flight and the others behind it.)
+//
+// Where something breaks meanwhile, somebody may not have said its own, or before what it
+// said again afterwards; so settle begins again.
 func (l *player) settle() error {
+	_, err := l.settled()
+	return err
+}
+
+// settled is settle; it returns what breaks() was when it was calm.
+func (l *player) settled() (breaks int, err error) {
+	for again := 2*l.faults() + 1; ; again-- {
+		breaks = l.state.breaks()
+		silent, err := l.sayMarks()
+		if err != nil {
+			return breaks, err
+		}
+		cameBack := slices.ContainsFunc(silent, func(c *participant) bool { return c.Status().Connected })
+		if !cameBack && l.state.breaks() == breaks {
+			l.record(history.Event{Kind: history.Settled})
+			return breaks, nil
+		}
+		if again == 0 {
+			l.record(history.Event{Kind: history.Note, Detail: "nothing has come to rest: something broke each time"})
+			return breaks, nil
+		}
+	}
+}
+
+// faults counts the plan's.
+func (l *player) faults() int {
+	count := len(l.plan.Faults)
+	for _, s := range l.plan.Script {
+		if s.Fault != nil {
+			count++
+		}
+	}
+	return count
+}
+
+// sayMarks has every page that is connected say a mark, one after the other, and awaits
+// it everywhere. It returns those that are open and were not connected.
+func (l *player) sayMarks() (silent []*participant, err error) {
 	ok, err := l.await(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !ok {
 		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
@@ -223,24 +265,27 @@ func (l *player) settle() error {
 	bound := l.config.ShownBound
 	for _, name := range l.names {
 		c := l.clients[name]
-		if !c.opened || !c.Status().Connected {
+		if !c.opened {
+			continue
+		}
+		if !c.Status().Connected {
+			silent = append(silent, c)
 			continue
 		}
 		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
 		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
-			return err
+			return nil, err
 		}
 		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
 			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
 		}
 	}
-	l.record(history.Event{Kind: history.Settled})
-	return nil
+	return silent, nil
 }
 
 func (l *player) everyoneShows(mark string) bool {

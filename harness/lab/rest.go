@@ -14,21 +14,12 @@ import (
 // meanwhile: a fault may have waited for a frame of this very part. It breaks this
 // part when it happens, and may break the next one when it is noticed.
 func (l *player) comeToRest() error {
-	faults := len(l.plan.Faults)
-	for _, s := range l.plan.Script {
-		if s.Fault != nil {
-			faults++
-		}
-	}
-	for again := 2 * faults; ; again-- {
-		before := l.state.breaks()
-		disturbed := func() bool { return again > 0 && l.state.breaks() != before }
-		if err := l.settle(); err != nil {
+	for again := 2 * l.faults(); ; again-- {
+		before, err := l.settled()
+		if err != nil {
 			return err
 		}
-		if disturbed() {
-			continue
-		}
+		disturbed := func() bool { return again > 0 && l.state.breaks() != before }
 		if !l.config.KeepsLog {
 			return nil
 		}
