@@ -78,7 +78,7 @@ func (l *eventLog) covers(position uint64) bool {
 // its age it does not lack: it was for others, or came before the connection was last
 // seen to be alive; see keepFor.
 func (l *eventLog) startFor(position uint64) (uint64, bool) {
-	return max(position, l.dropped), position <= l.newest() && (position >= l.dropped || position >= l.crowdedOut)
+	return max(position, l.dropped), position >= l.crowdedOut && position <= l.newest()
 }
 
 func (l *eventLog) append(e event) {
