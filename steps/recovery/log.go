@@ -37,12 +37,11 @@ type eventLog struct {
 	// epoch tells this log's offsets from those of another process.
 	epoch     string
 	maxEvents int
-	// keepFor is longer than a session may be away and its connection may have been
-	// dead before that. So what is older came when the connection was alive.
-	keepFor time.Duration
-	// dropped is the number of the newest event that is gone, and crowdedOut that of
-	// the newest that had to go for lack of room.
+	keepFor   time.Duration
+	// dropped is the number of the newest event that is gone, droppedAt when it was
+	// broadcast, and crowdedOut the number of the newest that had to go for lack of room.
 	dropped, crowdedOut uint64
+	droppedAt           time.Time
 	events              []event
 }
 
@@ -68,17 +67,18 @@ func (l *eventLog) position(offset string) (uint64, bool) {
 	return position, err == nil
 }
 
-// covers tells whether every event after position is still there.
-func (l *eventLog) covers(position uint64) bool {
-	return position >= l.dropped && position <= l.newest()
-}
-
 // startFor is where the log has to be written from for a client that has what came up to
-// position; it says no where the client may lack something that is gone. What went for
-// its age it does not lack: it was for others, or came before the connection was last
-// seen to be alive; see keepFor.
-func (l *eventLog) startFor(position uint64) (uint64, bool) {
-	return max(position, l.dropped), position >= l.crowdedOut && position <= l.newest()
+// position, and whatever was written to it before the time arrived. It says no where the
+// client may lack something that is gone: what is gone for its age had arrived, or was for
+// others.
+func (l *eventLog) startFor(position uint64, arrived time.Time) (uint64, bool) {
+	switch {
+	case position > l.newest() || position < l.crowdedOut:
+		return 0, false
+	case position >= l.dropped:
+		return position, true
+	}
+	return l.dropped, l.droppedAt.Before(arrived)
 }
 
 func (l *eventLog) append(e event) {
@@ -86,7 +86,7 @@ func (l *eventLog) append(e event) {
 	l.trim(e.at)
 }
 
-// after returns up to limit events after position, which the log must cover. The
+// after returns up to limit events after position, none of which must be gone. The
 // slice is a copy; the events are shared and never change.
 func (l *eventLog) after(position uint64, limit int) []event {
 	rest := l.events[position-l.dropped:]
@@ -101,6 +101,9 @@ func (l *eventLog) trim(now time.Time) {
 	}
 	for drop < len(l.events) && now.Sub(l.events[drop].at) > l.keepFor {
 		drop++
+	}
+	if drop > 0 {
+		l.droppedAt = l.events[drop-1].at
 	}
 	clear(l.events[:drop])
 	l.events = l.events[drop:]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -32,6 +33,8 @@ type member struct {
 	closing int
 	ended   bool
 	gone    chan struct{}
+	// closedAt, under that lock too, is when its connection was seen to close.
+	closedAt time.Time
 
 	mu      sync.Mutex
 	queue   []message
@@ -42,6 +45,13 @@ type member struct {
 // what it is given before it is live is written before anything else.
 func newMember(s *socket.Socket) *member {
 	return &member{socket: s, gone: make(chan struct{}), writing: true}
+}
+
+// close notes when the connection was seen to close. The caller holds the adapter's lock.
+func (m *member) close() {
+	if m.closedAt.IsZero() {
+		m.closedAt = time.Now()
+	}
 }
 
 func (m *member) push(messages ...message) {

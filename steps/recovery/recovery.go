@@ -24,8 +24,9 @@
 //
 // A quiet room recovers: offsets are numbers, so a client can be up to date though
 // its last event was dropped from the log long ago, and what was for others since. A
-// restore is refused only when there were too many events after the client's offset
-// (MaxEvents), when the session has expired, or when the offset is another process's.
+// restore is refused only when an event that the client may lack is gone (there were more
+// than MaxEvents after its offset, or it comes back again and again and never gets them),
+// when the session has expired, or when the offset is another process's.
 //
 // Bounded memory, by age and by count, swept when an event or a session comes or
 // is asked for. There is no timer and no goroutine, so nothing is left to stop.
@@ -153,6 +154,11 @@ type adapter struct {
 	// an order and no offset.
 	recovers bool
 
+	// unnoticed is how long a connection may have been dead when it is seen to be: a ping
+	// was answered within the timeout, the next one was sent after the interval, and not
+	// answered within the timeout. What was written before the first one had arrived.
+	unnoticed time.Duration
+
 	// rooms is held while a socket joins or leaves; see inRooms. Nothing else is
 	// locked under it.
 	rooms sync.Mutex
@@ -184,14 +190,14 @@ func (a *adapter) Construct(nsp socket.Namespace) {
 	a.builder.MaxSessions = orDefault(a.builder.MaxSessions, defaultMaxSessions)
 
 	interval, timeout := defaultPingInterval, defaultPingTimeout
-	if options.GetRawPingInterval() != nil && options.GetRawPingTimeout() != nil {
-		interval, timeout = options.PingInterval(), options.PingTimeout()
+	if options.GetRawPingInterval() != nil {
+		interval = options.PingInterval()
 	}
-	// How long a connection may have been dead when it is seen to be: a ping was
-	// answered within the timeout, the next one sent after the interval, and not
-	// answered within the timeout. What was written before the first one had arrived.
-	unnoticed := timeout + interval + timeout
-	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+unnoticed)
+	if options.GetRawPingTimeout() != nil {
+		timeout = options.PingTimeout()
+	}
+	a.unnoticed = timeout + interval + timeout
+	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+a.unnoticed)
 }
 
 // Close forgets every session and event.

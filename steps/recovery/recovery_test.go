@@ -218,7 +218,7 @@ func TestQuietForOneRecoversAfterOthersTalked(t *testing.T) {
 	const keep = 150 * time.Millisecond
 	s := start(t, &Builder{}, nil)
 	s.adapter.mu.Lock()
-	s.adapter.log.keepFor = keep
+	s.adapter.log.keepFor, s.adapter.unnoticed = keep, keep
 	s.adapter.mu.Unlock()
 	a := s.dial(t, nil)
 	s.emit(1)

@@ -35,6 +35,10 @@ type session struct {
 	member *member
 	// begun is the newest event of the log from before the session.
 	begun uint64
+	// replayed is the newest event that was written to it when it was restored last, at
+	// restoredAt; what came later was written as it came.
+	replayed   uint64
+	restoredAt time.Time
 
 	// While saved or restoring.
 	rooms   *types.Set[socket.Room]
@@ -60,6 +64,9 @@ func (a *adapter) PersistSession(p *socket.SessionToPersist) {
 	}
 	a.release(s)
 	s.state, s.pid, s.rooms, s.data, s.savedAt = saved, p.Pid, p.Rooms, p.Data, time.Now()
+	if !s.member.closedAt.IsZero() {
+		s.savedAt = s.member.closedAt // the application's listeners may have taken their time
+	}
 	a.byPid[s.pid] = s
 	delete(a.live, s.sid)
 	a.hold(s)
@@ -118,7 +125,7 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 		a.mu.Lock()
 		return nil, gone
 	}
-	position, ok := a.log.startFor(position)
+	position, ok := a.startFor(s, position)
 	if !ok {
 		a.forget(s)
 		return nil, nil
@@ -127,6 +134,16 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	return &socket.Session{SessionToPersist: &socket.SessionToPersist{
 		Sid: s.sid, Pid: s.pid, Rooms: types.NewSet(s.rooms.Keys()...), Data: s.data,
 	}}, nil
+}
+
+// startFor is the log's, for a session that is away. What was written to its last
+// connection before that was last seen to be alive has arrived.
+func (a *adapter) startFor(s *session, position uint64) (uint64, bool) {
+	arrived := s.savedAt.Add(-a.unnoticed)
+	if position < s.replayed && !s.restoredAt.Before(arrived) {
+		arrived = time.Time{} // what it missed before may have been lost on that connection too
+	}
+	return a.log.startFor(position, arrived)
 }
 
 // AddAll lets a socket join rooms. The library's own call for the room with the
@@ -184,11 +201,13 @@ func (a *adapter) enter(m *member) bool {
 			a.mu.Unlock()
 			return false
 		}
-		if !a.log.covers(s.position) {
+		position, ok := a.startFor(s, s.position)
+		if !ok {
 			a.forget(s)
 			a.mu.Unlock()
 			return false
 		}
+		s.position = position
 		batch := a.log.after(s.position, flushBatch)
 		s.position += uint64(len(batch))
 		missed := reaching(s.rooms, batch)
@@ -197,7 +216,7 @@ func (a *adapter) enter(m *member) bool {
 			m.pidKnown.Store(true)
 			a.release(s)
 			a.settle(s, live)
-			s.member = m
+			s.member, s.replayed, s.restoredAt = m, s.position, time.Now()
 			a.live[s.sid] = m
 			a.mu.Unlock()
 			return true
@@ -266,6 +285,7 @@ func (a *adapter) inRooms(change func()) {
 func (a *adapter) disconnecting(m *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	m.close()
 	if m.ended {
 		m.ended, m.gone = false, make(chan struct{})
 	}
@@ -295,6 +315,7 @@ func (a *adapter) disconnected(m *member) {
 // and before its client knew of it. The library overlooks such a socket.
 func (a *adapter) rescue(m *member) {
 	a.mu.Lock()
+	m.close()
 	s := a.bySid[m.socket.Id()]
 	if s == nil || s.member != m || s.state != live || m.closing > 0 || !m.socket.Connected() {
 		a.mu.Unlock()
