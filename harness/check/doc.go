@@ -21,8 +21,9 @@
 // to read the log, as its Began event says, and has no LogRead is inconclusive.)
 //
 // A barrier is a Settled that names no client, and Ended. A message is at rest from the
-// first barrier on by which it was shown or acknowledged, or that the connection has
-// lasted to which carried it (for what was said offline, the next one). Where that
+// first barrier on that the connection has lasted to which carried it (for what was said
+// offline, the next one), or before which somebody said something when it had been shown
+// or acknowledged (a settle is that everyone says something). Where that
 // connection broke before, the server may still be at work on it, and nobody knows for
 // how long. From client-delivery on the page says it again, and nothing else before it
 // is acknowledged; so there it is at rest from the first barrier after it was Sent at

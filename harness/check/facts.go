@@ -172,9 +172,16 @@ func (f *facts) findRest() {
 	}
 }
 
-// knownBy is the first barrier by which the message was shown or acknowledged.
+// knownBy is the first barrier before which something was said when the message had been
+// shown or acknowledged. Who shows what was said then has been sent the message too; one
+// that turned up behind all that was said may still be on its way to some.
 func (f *facts) knownBy(m *message) int {
-	return f.barrierAfter(max(m.sentAt, min(m.shown, m.acknowledged)))
+	known := max(m.sentAt, min(m.shown, m.acknowledged))
+	i, _ := slices.BinarySearchFunc(f.sends, known+1, func(id int32, event int) int { return f.messages[id].sentAt - event })
+	if known == never || i == len(f.sends) {
+		return never
+	}
+	return f.barrierAfter(f.messages[f.sends[i]].sentAt)
 }
 
 // carriedBy is the first barrier that the connection has lasted to which carried what

@@ -375,9 +375,17 @@ func (s *simulation) deliver(p *simulated) bool {
 	return true
 }
 
+// settle has every page that is connected say something, one after the other, and all
+// show it, as the lab does.
 func (s *simulation) settle() {
 	for _, p := range s.pages {
-		for p.connected && s.deliver(p) {
+		if !p.connected {
+			continue
+		}
+		s.say(p, false)
+		for _, other := range s.pages {
+			for other.connected && s.deliver(other) {
+			}
 		}
 	}
 	s.add(history.Event{Kind: history.Settled})

@@ -293,8 +293,7 @@ func (r *reference) restAt(text string) int {
 			connected = connected || c
 			gone = gone && r.closed(p) < i
 		}
-		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
-		if connected || !r.isPage(by) && firstBarrier || gone || seen < i {
+		if connected || !r.isPage(by) && firstBarrier || gone || r.isKnown(text, i) {
 			return i
 		}
 		firstBarrier = false
@@ -313,13 +312,23 @@ func (r *reference) restAtWithoutRetries(text string) int {
 			break
 		}
 	}
-	seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
 	for i := sent + 1; i < len(r.events); i++ {
-		if r.isBarrier(i) && (seen < i || carrier.from < i && i < carrier.to) {
+		if r.isBarrier(i) && (r.isKnown(text, i) || carrier.from < i && i < carrier.to) {
 			return i
 		}
 	}
 	return never
+}
+
+// isKnown tells whether something was said before i when the text had been seen.
+func (r *reference) isKnown(text string, i int) bool {
+	seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
+	for j, e := range r.events[:i] {
+		if e.Kind == history.Sent && j == r.about(history.Sent, e.Message) && j > seen && j > r.about(history.Sent, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // readFrom is when the last message was sent that comes from no page and is stored.

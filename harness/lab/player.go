@@ -261,9 +261,8 @@ func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) 
 	if !c.opened || has() {
 		return true, nil // where it was not opened, the client says so
 	}
-	isDown := func() bool { _, kept := l.power.is(); return kept }
-	_, err := l.await(l.config.Bound, func() bool { return has() || isDown() })
-	if err != nil || has() || !isDown() {
+	_, err := l.await(l.config.Bound, func() bool { return has() || l.isKeptDown() })
+	if err != nil || has() || !l.isKeptDown() {
 		return true, err
 	}
 	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as the server is down", s.Do)})
@@ -453,7 +452,11 @@ func (l *player) refreshAt(f plan.Fault) {
 	leave := sync.OnceFunc(func() { close(left) })
 	l.background.Go(func() {
 		defer leave()
-		err := l.load(func(ctx context.Context) error { return l.clients[f.Client].Refresh(ctx, leave) })
+		again := func(ctx context.Context) error { return l.clients[f.Client].Refresh(ctx, leave) }
+		err := l.load(again)
+		for err != nil && l.isKeptDown() { // for longer than the bound; that is the script's affair
+			err = l.load(again)
+		}
 		if err != nil {
 			l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
 		}

@@ -32,6 +32,12 @@ func (l *player) powerOf(part string) *power {
 	return p
 }
 
+// isKeptDown tells whether the script keeps the server down.
+func (l *player) isKeptDown() bool {
+	_, kept := l.power.is()
+	return kept && l.ctx.Err() == nil
+}
+
 func newPower() *power { return &power{turn: make(chan struct{}, 1)} }
 
 func (p *power) take() (letGo func()) {

@@ -37,14 +37,14 @@ type connection struct {
 }
 
 func (c *connection) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
-	c.seams.Pause("before writing")
+	c.seams.pauseWhile(ctx, "before writing")
 	result, err := c.SQLiteConn.ExecContext(ctx, query, arguments)
-	c.seams.Pause("after writing")
+	c.seams.pauseWhile(ctx, "after writing")
 	return result, err
 }
 
 func (c *connection) QueryContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
-	c.seams.Pause("before reading")
+	c.seams.pauseWhile(ctx, "before reading")
 	found, err := c.SQLiteConn.QueryContext(ctx, query, arguments)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,9 @@
 // The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock
 // does not pass while anybody waits for a sync.Mutex, so a server that holds a mutex
 // over a call of its database or of Emit, while others wait for it, must not be given
-// seams: its run would be stuck. A lock made of a channel is no trouble.
+// seams: its run would be stuck. A lock made of a channel is no trouble. Nor must it end
+// a transaction's context during a query that has another one: database/sql waits for
+// the query with a mutex, and the pause knows the query's only.
 //
 // seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
 // the steps use, by embedding its connection: there is no well-kept library that wraps
