@@ -168,6 +168,7 @@ func (t *handlerTarget) end(closer io.Closer) error {
 func (t *handlerTarget) Close() error {
 	defer t.take()()
 	if l := t.current; l != nil {
+		seam.At(t.folder.path(t.folder.lives)).End(true)
 		t.current = nil
 		t.ending.Go(func() {
 			_ = l.closer.Close()

@@ -18,6 +18,10 @@
 // a transaction's context during a query that has another one: database/sql waits for
 // the query with a mutex, and the pause knows the query's only.
 //
+// One such mutex is the library's own: where reading from a WebSocket and writing to it
+// fail at once, the second waits in a sync.Once for the first, which saves the session. A
+// run that meets this in the midst of its story is stuck, and the lab says so.
+//
 // seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
 // the steps use, by embedding its connection: there is no well-kept library that wraps
 // a database/sql driver and lets everything else through.
