@@ -170,7 +170,7 @@ func (c *Checker) page(e *history.Event, event int) {
 	case history.Closed:
 		v.close(event, e.At)
 	case history.Connected:
-		v.connect(event, e.At, c.down)
+		v.connect(event, e.At, c.down || e.Recovered && c.hasStoppedSince(v.lastEnd()))
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
 	}
@@ -181,6 +181,12 @@ func (c *Checker) page(e *history.Event, event int) {
 		}
 		c.latest[e.Client] = c.byName[viewName{e.Client, e.View}]
 	}
+}
+
+// hasStoppedSince tells whether a server has ended after the event. Who says recovered
+// then was answered before that: the next server knows no session.
+func (c *Checker) hasStoppedSince(event int) bool {
+	return event >= 0 && len(c.stops) > 0 && c.stops[len(c.stops)-1] > event
 }
 
 func (c *Checker) send(e *history.Event, event int) {

@@ -50,8 +50,8 @@
 //     connection state recovery covers. The view has to be connected at the barrier:
 //     one that falls into a gap gives it no time to catch up. Not covered are a gap
 //     that either side asked for ("io client disconnect", "io server disconnect"), one with the end
-//     of a server between the Connected before (or just before that, with the answer
-//     still on its way) and the Connected after, and one of at least
+//     of a server between the Connected before (or before that, with the answer still on
+//     its way) and the Connected after, and one of at least
 //     MaxDisconnection (2 minutes, where the plan does not say);
 //   - from server-delivery on: to every row of the log (without one, to everything
 //     that exists), if the view is open and connected at the end; with a log, to every row before the last one that it shows, if

@@ -98,6 +98,7 @@ func (d *drawing) step() {
 		e.Kind = history.Opened
 	case what < 6:
 		e.Kind = history.Connected
+		e.Recovered = rapid.Bool().Draw(d.t, "recovered")
 	case what < 8:
 		e.Kind = history.Disconnected
 		e.Detail = rapid.SampledFrom([]string{"transport close", "io client disconnect"}).Draw(d.t, "reason")

@@ -195,11 +195,18 @@ func (r *reference) joined(p page) []stretch {
 	for i := 0; i+1 < len(all); {
 		a, b := all[i], all[i+1]
 		stopped := false
-		last := a.from // of the last connection that was joined into a
-		for _, s := range r.stretches(p) {
+		last, before := a.from, never // of the last connection that was joined into a, and the end of the one before
+		stretches := r.stretches(p)
+		for i, s := range stretches {
 			if s.from < b.from {
 				last = s.from
+				if i > 0 {
+					before = stretches[i-1].to
+				}
 			}
+		}
+		for j := before; j < last && r.events[last].Recovered; j++ { // it was answered before that
+			stopped = stopped || r.events[j].Kind == history.ServerStopped
 		}
 		for j := last; j >= 0; j-- { // the server that it was connected to had ended by then
 			if kind := r.events[j].Kind; kind == history.ServerStopped || kind == history.ServerStarted {

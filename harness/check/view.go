@@ -154,6 +154,14 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	}
 }
 
+// lastEnd is the event that ended the view's last connection, -1 before there was one.
+func (v *view) lastEnd() int {
+	if len(v.connections) == 0 {
+		return -1
+	}
+	return v.connections[len(v.connections)-1].to
+}
+
 func (v *view) close(event int, at plan.Duration) {
 	if v.closed == never {
 		v.disconnect(event, at, "closed")
