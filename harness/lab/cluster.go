@@ -18,13 +18,18 @@ func (l *player) cluster() (*target.Cluster, error) {
 	return nil, fmt.Errorf("%w: the plan is about one of several servers, and there is only one", target.ErrUnsupported)
 }
 
-// turnPart does a server step to one part of a cluster.
-func (l *player) turnPart(do plan.Action, node string) error {
+// part is the part of the cluster with that name.
+func (l *player) part(name string) (target.Part, error) {
 	cluster, err := l.cluster()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	part, err := cluster.Part(node)
+	return cluster.Part(name)
+}
+
+// turnPart does a server step to one part of a cluster.
+func (l *player) turnPart(do plan.Action, node string) error {
+	part, err := l.part(node)
 	if err != nil {
 		return err
 	}
@@ -81,11 +86,7 @@ func (l *player) restartPart(f plan.Fault, event history.Event) error {
 	if f.Kind == plan.Restart {
 		end = plan.StopServer
 	}
-	cluster, err := l.cluster()
-	if err != nil {
-		return err
-	}
-	part, err := cluster.Part(f.Node)
+	part, err := l.part(f.Node)
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,23 @@ package lab
 
 import "sync"
 
+// A turn is held by whoever starts or ends something. It is a channel, and no mutex,
+// because that takes virtual time.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take() (letGo func()) {
+	t <- struct{}{}
+	return func() { <-t }
+}
+
 // A power is the switch of one server. The script and the faults all reach for it: the
 // script ends the server and keeps it down until it starts it; a fault ends it and
 // starts it again at once. What they want at the same time is put in order here, so
 // that a fault never starts what the script keeps down, nor what runs already.
 type power struct {
-	// turn is held by whoever ends or starts the server. It is a channel because that
-	// takes virtual time.
-	turn chan struct{}
+	turn
 
 	mu sync.Mutex
 	// up is true from when a start begins until an end does.
@@ -38,12 +47,7 @@ func (l *player) isKeptDown() bool {
 	return kept && l.ctx.Err() == nil
 }
 
-func newPower() *power { return &power{turn: make(chan struct{}, 1)} }
-
-func (p *power) take() (letGo func()) {
-	p.turn <- struct{}{}
-	return func() { <-p.turn }
-}
+func newPower() *power { return &power{turn: newTurn()} }
 
 func (p *power) set(up, kept bool) {
 	p.mu.Lock()

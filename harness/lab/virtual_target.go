@@ -40,9 +40,7 @@ type handlerTarget struct {
 	output output
 	exited chan struct{} // never closed: a handler cannot exit by itself
 
-	// turn is held by whoever starts or ends a life. It is a channel because that
-	// takes virtual time.
-	turn    chan struct{}
+	turn
 	current *life // nil while the server is down
 	// lives are the handler and the closer of every life.
 	lives []any
@@ -59,7 +57,7 @@ type life struct {
 }
 
 func newHandlerTarget(server Server, memory *network.Memory, folder *dataFolder) *handlerTarget {
-	return &handlerTarget{server: server, memory: memory, folder: folder, exited: make(chan struct{}), turn: make(chan struct{}, 1)}
+	return &handlerTarget{server: server, memory: memory, folder: folder, exited: make(chan struct{}), turn: newTurn()}
 }
 
 func (t *handlerTarget) String() string          { return "a handler in this process" }
@@ -79,11 +77,6 @@ func (t *handlerTarget) DataDir() string {
 
 // ReplaceData empties it. The server must be down.
 func (t *handlerTarget) ReplaceData() error { return target.Empty(t.DataDir()) }
-
-func (t *handlerTarget) take() (letGo func()) {
-	t.turn <- struct{}{}
-	return func() { <-t.turn }
-}
 
 func (t *handlerTarget) Start(context.Context) error {
 	defer t.take()()

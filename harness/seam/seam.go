@@ -62,11 +62,7 @@ func (s Seams) End(ending bool) {
 func (s Seams) isEnding() bool { return s.ending != nil && s.ending.Load() }
 
 // Pause sleeps at a place, every other time, for up to Longest.
-func (s Seams) Pause(place string) {
-	if d := s.Draw(place); d&1 == 0 {
-		time.Sleep(d)
-	}
-}
+func (s Seams) Pause(place string) { s.pauseWhile(context.Background(), place) }
 
 // pauseWhile is Pause, which ends when ctx does.
 func (s Seams) pauseWhile(ctx context.Context, place string) {

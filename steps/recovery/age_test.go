@@ -20,10 +20,7 @@ func quick(o *socket.ServerOptions) {
 // keepFor, though it was written to it only at the first return.
 func TestRestoredTwiceAndWhatGrewOld(t *testing.T) {
 	s := start(t, &Builder{Takeover: true}, quick)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	s.emit(2, 3) // missed
 	time.Sleep(400 * time.Millisecond)
 	b := s.dial(t, a) // within MaxDisconnection
@@ -43,10 +40,7 @@ func TestRestoredTwiceAndWhatGrewOld(t *testing.T) {
 // The same, where a half of what it missed has come: the offset is one of the replay.
 func TestHalfAReplayAndWhatGrewOld(t *testing.T) {
 	s := start(t, &Builder{}, quick)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	s.emit(2, 3)
 	time.Sleep(400 * time.Millisecond)
 	b := s.dial(t, a)

@@ -26,6 +26,16 @@ func (s *server) drop(t *testing.T, c *client) {
 	s.awaitEnd(t, c)
 }
 
+// awayAfterOne is a client that has received event 1 and was cut off.
+func (s *server) awayAfterOne(t *testing.T) *client {
+	t.Helper()
+	a := s.dial(t, nil)
+	s.emit(1)
+	a.awaitEvent(t, 1)
+	s.drop(t, a)
+	return a
+}
+
 func (s *server) live() int {
 	s.adapter.mu.Lock()
 	defer s.adapter.mu.Unlock()
@@ -48,10 +58,7 @@ func wantRecovered(t *testing.T, before, after *client, want bool) {
 
 func TestMissedEventsComeBeforeTheAnswer(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	var missed []int
 	for n := range 3 * flushBatch {
 		missed = append(missed, n+2)
@@ -75,10 +82,7 @@ func TestMissedEventsComeBeforeTheAnswer(t *testing.T) {
 
 func TestSessionIsRestoredOnce(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
@@ -268,10 +272,7 @@ func TestRefusedOnlyWhenEventsAreGone(t *testing.T) {
 
 func TestOffsetOfAnotherProcess(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	for _, offset := range []string{"", "1", "other.1", a.offset + "0", a.offset + "!"} {
 		wantRecovered(t, a, s.dial(t, &client{sid: a.sid, pid: a.pid, offset: offset}), false)
 		if offset == a.offset+"0" {
@@ -323,10 +324,7 @@ func TestPendingRestoreThatDies(t *testing.T) {
 		}
 		next <- go_
 	})
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	s.emit(2)
 
 	hold = true
@@ -359,10 +357,7 @@ func TestRefusedRestore(t *testing.T) {
 		}
 		next(nil)
 	})
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	s.emit(2)
 	refuse = true
 	s.dialOnly(t, a)
@@ -405,10 +400,7 @@ func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
 	builder := &cutterBuilder{}
 	s := start(t, builder, nil)
 	s.adapter = builder.made.adapter
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	s.emit(2)
 	builder.made.armed = true
 	dead := s.dialOnly(t, a)
@@ -557,10 +549,7 @@ func TestRoomsAndExceptions(t *testing.T) {
 
 func TestBinaryIsRestored(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	s.drop(t, a)
+	a := s.awayAfterOne(t)
 	_ = s.io.Sockets().Emit("n", 2, io.Reader(bytes.NewReader([]byte("bytes"))))
 	for range 2 {
 		b := s.dial(t, a)
