@@ -121,7 +121,7 @@ func talkFast(url string) error {
 }
 
 // TestAClosedPageLeavesNothing has pages come and go, and looks at what is left of
-// them: nothing here; behind the bare library a goroutine and two queues for each.
+// them: nothing here; without leaveNothing a goroutine and two queues for each.
 func TestAClosedPageLeavesNothing(t *testing.T) {
 	const pages = 200
 	goroutines, bytes := left(t, pages, Handler, 10*time.Second)
@@ -132,11 +132,12 @@ func TestAClosedPageLeavesNothing(t *testing.T) {
 	if bytes > 4<<10*pages {
 		t.Errorf("%d pages left %d bytes each", pages, bytes/pages)
 	}
-	bare := func(server *socket.Server) http.Handler { return server.ServeHandler(nil) }
-	goroutines, bytes = left(t, pages, bare, time.Second)
-	t.Logf("behind the bare library: %d goroutines, %d bytes a page", goroutines, bytes/pages)
+	// Not the bare library: it may miss the connect packet, and the page would wait for ever.
+	untidy := func(server *socket.Server) http.Handler { return patient(server.ServeHandler(nil)) }
+	goroutines, bytes = left(t, pages, untidy, time.Second)
+	t.Logf("without leaveNothing: %d goroutines, %d bytes a page", goroutines, bytes/pages)
 	if goroutines < pages || bytes < 16<<10*pages {
-		t.Errorf("behind the bare library %d pages left %d goroutines and %d bytes each: if it has learned to leave nothing, leaveNothing can go", pages, goroutines, bytes/pages)
+		t.Errorf("without leaveNothing %d pages left %d goroutines and %d bytes each: if the library has learned to leave nothing, leaveNothing can go", pages, goroutines, bytes/pages)
 	}
 }
 
@@ -184,16 +185,13 @@ func visit(url string) error {
 		return err
 	}
 	defer conn.CloseNow()
-	// The bare library may miss a packet that comes with the end of the handshake.
-	if _, _, err := conn.Read(ctx); err != nil {
-		return err
-	}
-	time.Sleep(2 * time.Millisecond)
 	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
 		return err
 	}
-	if _, _, err := conn.Read(ctx); err != nil {
-		return err
+	for range 2 { // the open packet, and the answer
+		if _, _, err := conn.Read(ctx); err != nil {
+			return err
+		}
 	}
 	return conn.Close(websocket.StatusGoingAway, "")
 }
