@@ -222,7 +222,7 @@ func (l *player) settle() error {
 func (l *player) settled() (breaks int, err error) {
 	for again := 2*l.faults() + 1; ; again-- {
 		breaks = l.state.breaks()
-		silent, err := l.sayMarks()
+		silent, err := l.sayMarks(breaks)
 		if err != nil {
 			return breaks, err
 		}
@@ -250,8 +250,9 @@ func (l *player) faults() int {
 }
 
 // sayMarks has every page that is connected say a mark, one after the other, and awaits
-// it everywhere. It returns those that are open and were not connected.
-func (l *player) sayMarks() (silent []*participant, err error) {
+// it everywhere. It returns those that are open and were not connected. Where more broke
+// than so many, a mark may rightly be lost.
+func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 	ok, err := l.await(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
 	})
@@ -282,7 +283,9 @@ func (l *player) sayMarks() (silent []*participant, err error) {
 		}
 		if !ok {
 			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
-			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+			if l.state.breaks() == breaks {
+				bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+			}
 		}
 	}
 	return silent, nil

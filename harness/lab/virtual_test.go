@@ -712,3 +712,19 @@ func TestVirtualPageOfAServerThatIsKeptDown(t *testing.T) {
 		}
 	}
 }
+
+// A settle's mark that is lost with its page's connection says nothing of the server: the
+// next mark is waited for as long.
+func TestAMarkThatIsLostHurriesNobody(t *testing.T) {
+	mark := plan.Frame{Direction: plan.Up, Match: "42"}
+	p := plan.Plan{Clients: clients(plan.Wire, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}, {Do: plan.Settle},
+	}, Faults: []plan.Fault{
+		{Kind: plan.HalfOpen, Client: "alice", At: mark},
+		{Kind: plan.Silence, Client: "bob", At: mark, For: plan.Duration(5 * time.Second)},
+	}}
+	run := lab.Virtual(t, step(t, "6"), lab.Config{Level: contract.Recovery, OwnRecovery: true}, p)
+	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
+		t.Errorf("%v, %s: %s", run.Err, v.Outcome, v.Reason)
+	}
+}
