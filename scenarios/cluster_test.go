@@ -2,10 +2,14 @@ package scenarios_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/scenarios"
 	"redial/steps/backends"
 )
@@ -39,5 +43,49 @@ func TestClusterOnPostgres(t *testing.T) {
 		if !r.AsExpected() {
 			t.Errorf("%s: %s (files: %v)", r.ID, r.Reason(), r.Artifacts)
 		}
+	}
+}
+
+// TestClusterPartsAreKeptDown: what the script does to one server holds for the faults and
+// the pages of that server.
+func TestClusterPartsAreKeptDown(t *testing.T) {
+	subject, err := scenarios.Step("9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crash := plan.Fault{ID: "crash", Kind: plan.Crash, Node: "a"}
+	for name, script := range map[string][]plan.Step{
+		"a fault ends what the whole's start has started": {
+			{Do: plan.KillServer, Node: "a"}, {Do: plan.KillServer}, {Do: plan.StartServer},
+			{Do: plan.Break, Fault: &crash}, {Do: plan.AwaitFault, Text: crash.ID},
+		},
+		"a page waits for the server that it is led to": {
+			{Do: plan.KillServer, Node: "a"}, {Do: plan.AwaitDisconnected, Client: "alice"},
+			{Do: plan.Break, Fault: &plan.Fault{ID: "again", Kind: plan.RefreshPage, Client: "alice"}},
+			{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
+			{Do: plan.Say, Client: "bob", Text: "bob can"},
+			{Do: plan.Wait, For: plan.Duration(8 * time.Second)},
+			{Do: plan.StartServer, Node: "a"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Page, Node: "a"}, {Name: "bob", Kind: plan.Page, Node: "b"}}}
+			p.Script = slices.Concat([]plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}},
+				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "and life goes on"}})
+			server, err := subject.New(p.Tuning)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			config := scenarios.ConfigOf(subject)
+			config.Target, config.Bound = server, 5*time.Second
+			events, err := lab.Real(t.Context(), config, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := check.Judge(events); v.Outcome != check.Pass || v.FaultsFired != 1 {
+				t.Errorf("%s: %s, %d faults fired", v.Outcome, v.Reason, v.FaultsFired)
+			}
+		})
 	}
 }

@@ -105,18 +105,19 @@ func (l *player) restartPart(f plan.Fault, event history.Event) error {
 	return power.resume(func() error { return l.turn(plan.StartServer, f.Node, part) })
 }
 
-// move leads a link to another server.
-func (l *player) move(client string, link network.Link, node string) error {
+// move leads a client's link to another server.
+func (l *player) move(c *participant, node string) error {
 	cluster, err := l.cluster()
 	if err != nil {
 		return err
 	}
 	address := cluster.NodeAddress(node)
-	leader, ok := link.(network.Leader)
+	leader, ok := c.link.(network.Leader)
 	if !ok || address == "" {
 		return fmt.Errorf("%w: no link can lead to the server %q here", target.ErrUnsupported, node)
 	}
 	leader.Lead(address)
-	l.record(history.Event{Kind: history.Note, Client: client, Node: node, Detail: "the link leads to server " + node + " from now on"})
+	c.node.Store(node)
+	l.record(history.Event{Kind: history.Note, Client: c.name, Node: node, Detail: "the link leads to server " + node + " from now on"})
 	return nil
 }

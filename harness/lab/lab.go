@@ -159,7 +159,8 @@ func (l *player) startServer(ctx context.Context) error {
 	return nil
 }
 
-// recordServer records an event of the server's: in a cluster, of each of its servers.
+// recordServer records an event of the server's: in a cluster, of each of its servers,
+// whose switches follow.
 func (l *player) recordServer(e history.Event) {
 	cluster, ok := l.config.Target.(*target.Cluster)
 	if !ok || e.Node != "" {
@@ -170,6 +171,8 @@ func (l *player) recordServer(e history.Event) {
 		if e.Kind == history.ServerStarted {
 			e.Detail = cluster.NodeAddress(e.Node)
 		}
+		_, kept := l.power.is()
+		l.powerOf(e.Node).set(e.Kind == history.ServerStarted, kept)
 		l.record(e)
 	}
 }
@@ -219,12 +222,10 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	if err != nil {
 		return fmt.Errorf("client %s: %w", c.Name, err)
 	}
-	if c.Node != "" {
-		if err := l.move(c.Name, link, c.Node); err != nil {
-			return err
-		}
-	}
 	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link, profile: profile}
 	l.names = append(l.names, c.Name)
-	return nil
+	if c.Node == "" {
+		return nil
+	}
+	return l.move(l.clients[c.Name], c.Node)
 }

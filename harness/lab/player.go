@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,7 +59,9 @@ type participant struct {
 	link network.Link
 	// profile is what tabs of the client have in common with it.
 	profile *client.Profile
-	opened  bool
+	// node is the server of a cluster that the link leads to, a string.
+	node   atomic.Value
+	opened bool
 	// leftBefore counts its disconnections before the last step that broke
 	// something, and wasConnected is what it was then.
 	leftBefore   int
@@ -207,7 +210,7 @@ func (l *player) do(s plan.Step) error {
 	case plan.PauseServer, plan.ContinueServer:
 		return l.turnWhole(s.Do)
 	case plan.Move:
-		return l.move(c.name, c.link, s.Node)
+		return l.move(c, s.Node)
 	case plan.LockDatabase:
 		return l.lockDatabase()
 	case plan.UnlockDatabase:
@@ -261,8 +264,8 @@ func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) 
 	if !c.opened || has() {
 		return true, nil // where it was not opened, the client says so
 	}
-	_, err := l.await(l.config.Bound, func() bool { return has() || l.isKeptDown() })
-	if err != nil || has() || !l.isKeptDown() {
+	_, err := l.await(l.config.Bound, func() bool { return has() || l.isKeptDown(c) })
+	if err != nil || has() || !l.isKeptDown(c) {
 		return true, err
 	}
 	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as the server is down", s.Do)})
@@ -452,9 +455,10 @@ func (l *player) refreshAt(f plan.Fault) {
 	leave := sync.OnceFunc(func() { close(left) })
 	l.background.Go(func() {
 		defer leave()
-		again := func(ctx context.Context) error { return l.clients[f.Client].Refresh(ctx, leave) }
+		c := l.clients[f.Client]
+		again := func(ctx context.Context) error { return c.Refresh(ctx, leave) }
 		err := l.load(again)
-		for err != nil && l.isKeptDown() { // for longer than the bound; that is the script's affair
+		for err != nil && l.isKeptDown(c) { // for longer than the bound; that is the script's affair
 			err = l.load(again)
 		}
 		if err != nil {

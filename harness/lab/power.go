@@ -41,9 +41,12 @@ func (l *player) powerOf(part string) *power {
 	return p
 }
 
-// isKeptDown tells whether the script keeps the server down.
-func (l *player) isKeptDown() bool {
+// isKeptDown tells whether the script keeps the server down that the client's link leads to.
+func (l *player) isKeptDown(c *participant) bool {
 	_, kept := l.power.is()
+	if node := c.node.Load(); node != nil && !kept {
+		_, kept = l.powerOf(node.(string)).is()
+	}
 	return kept && l.ctx.Err() == nil
 }
 
