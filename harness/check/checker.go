@@ -166,11 +166,11 @@ func (c *Checker) page(e *history.Event, event int) {
 	v.isPage = true
 	switch e.Kind {
 	case history.Opened:
-		v.after = e.Offset
+		v.after, v.opened = e.Offset, event
 	case history.Closed:
 		v.close(event, e.At)
 	case history.Connected:
-		v.connect(event, e.At, c.down || e.Recovered && c.hasStoppedSince(v.lastEnd()))
+		v.connect(connection{from: event, fromTime: e.At, recovered: e.Recovered, origin: c.originOf(v, e)})
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
 	}
@@ -183,10 +183,18 @@ func (c *Checker) page(e *history.Event, event int) {
 	}
 }
 
-// hasStoppedSince tells whether a server has ended after the event. Who says recovered
-// then was answered before that: the next server knows no session.
-func (c *Checker) hasStoppedSince(event int) bool {
-	return event >= 0 && len(c.stops) > 0 && c.stops[len(c.stops)-1] > event
+// originOf says of which server it is that the view is told now that it is connected. Its
+// attempt is as old as the end of its last connection, or its page; where a server has
+// ended since then, the answer may have been on its way for as long.
+func (c *Checker) originOf(v *view, e *history.Event) origin {
+	stopped := len(c.stops) > 0 && c.stops[len(c.stops)-1] > v.attempt()
+	switch {
+	case c.down, stopped && e.Recovered: // the next server knows no session
+		return ended
+	case stopped:
+		return doubtful
+	}
+	return running
 }
 
 func (c *Checker) send(e *history.Event, event int) {

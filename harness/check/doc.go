@@ -50,9 +50,11 @@
 //     connection state recovery covers. The view has to be connected at the barrier:
 //     one that falls into a gap gives it no time to catch up. Not covered are a gap
 //     that either side asked for ("io client disconnect", "io server disconnect"), one with the end
-//     of a server between the Connected before (or before that, with the answer still on
-//     its way) and the Connected after, and one of at least
-//     MaxDisconnection (2 minutes, where the plan does not say);
+//     of a server between the Connected before and the Connected after, and one of at least
+//     MaxDisconnection (2 minutes, where the plan does not say). Where the page had tried
+//     to connect since before the end of a server, the Connected before may be that
+//     server's, whose answer was on its way for as long: it is, if it says recovered, and
+//     is taken for it, if the Connected after does not;
 //   - from server-delivery on: to every row of the log (without one, to everything
 //     that exists), if the view is open and connected at the end; with a log, to every row before the last one that it shows, if
 //     it was closed before. A view that was Opened with an Offset asked for what

@@ -61,7 +61,8 @@ func (f *facts) covers(before, after connection) bool {
 		limit = maxDisconnection
 	}
 	stop, _ := slices.BinarySearch(f.stops, before.from)
-	stopped := before.orphaned || stop < len(f.stops) && f.stops[stop] < after.from
+	stopped := before.origin == ended || before.origin == doubtful && !after.recovered ||
+		stop < len(f.stops) && f.stops[stop] < after.from
 	asked := before.reason == "io client disconnect" || before.reason == "io server disconnect"
 	return !stopped && !asked && after.fromTime-before.toTime < limit
 }

@@ -195,7 +195,7 @@ func (r *reference) joined(p page) []stretch {
 	for i := 0; i+1 < len(all); {
 		a, b := all[i], all[i+1]
 		stopped := false
-		last, before := a.from, never // of the last connection that was joined into a, and the end of the one before
+		last, before := a.from, r.opening(p, a.from) // of the last connection that was joined into a, and since when the page tried
 		stretches := r.stretches(p)
 		for i, s := range stretches {
 			if s.from < b.from {
@@ -205,7 +205,7 @@ func (r *reference) joined(p page) []stretch {
 				}
 			}
 		}
-		for j := before; j < last && r.events[last].Recovered; j++ { // it was answered before that
+		for j := before; j < last && (r.events[last].Recovered || !r.events[b.from].Recovered); j++ { // it may have been answered before that
 			stopped = stopped || r.events[j].Kind == history.ServerStopped
 		}
 		for j := last; j >= 0; j-- { // the server that it was connected to had ended by then
@@ -226,6 +226,17 @@ func (r *reference) joined(p page) []stretch {
 		all = slices.Delete(all, i+1, i+2)
 	}
 	return all
+}
+
+// opening is the last Opened of the page before the event; 0 for none.
+func (r *reference) opening(p page, before int) int {
+	last := 0
+	for i, e := range r.events[:before] {
+		if e.Client == p.client && e.View == p.view && e.Kind == history.Opened {
+			last = i
+		}
+	}
+	return last
 }
 
 func (r *reference) isOpen(p page) bool {

@@ -23,6 +23,7 @@ type view struct {
 	// isPage tells that it was seen to open or connect. A sender of which nothing
 	// else is known (the lab's reader) is no page, and nothing is expected of it.
 	isPage      bool
+	opened      int   // index of the event, 0 for none
 	closed      int   // index of the event, or never
 	after       int64 // the offset that it was opened with
 	connections []connection
@@ -47,9 +48,18 @@ type connection struct {
 	from, to         int // the indices of Connected and of its end, or never
 	fromTime, toTime plan.Duration
 	reason           string
-	// orphaned: it was noticed only when the server that it was to had ended.
-	orphaned bool
+	recovered        bool
+	origin           origin
 }
+
+// An origin says which server a connection is to.
+type origin int
+
+const (
+	running  origin = iota
+	ended           // one that had ended when the page heard of the connection
+	doubtful        // the running one, or one that had ended
+)
 
 func (c connection) contains(event int) bool { return c.from < event && event < c.to }
 
@@ -137,9 +147,10 @@ func (v *view) eventAt(place int32) int {
 	return -1
 }
 
-func (v *view) connect(event int, at plan.Duration, orphaned bool) {
-	v.disconnect(event, at, "") // a Connected with no Disconnected before it
-	v.connections = append(v.connections, connection{from: event, to: never, fromTime: at, orphaned: orphaned})
+func (v *view) connect(c connection) {
+	v.disconnect(c.from, c.fromTime, "") // a Connected with no Disconnected before it
+	c.to = never
+	v.connections = append(v.connections, c)
 }
 
 // disconnect ends the connection that the view has, if it has one.
@@ -154,10 +165,10 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	}
 }
 
-// lastEnd is the event that ended the view's last connection, -1 before there was one.
-func (v *view) lastEnd() int {
+// attempt is the event since which the view may have tried to connect.
+func (v *view) attempt() int {
 	if len(v.connections) == 0 {
-		return -1
+		return v.opened
 	}
 	return v.connections[len(v.connections)-1].to
 }
