@@ -14,7 +14,7 @@ help: ## this list
 	@echo
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo "  make step-N       serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
-	@echo "  make start-exercise-N, make exercise-N   a copy of step N to change, and what it still loses"
+	@echo "  make start-exercise-N, make exercise-N   a copy of step N (3 to 10) to change, and what it still loses"
 
 $(STEPS:%=step-%): step-%: client
 	@PORT=$(PORT) $(GO) run ./steps $* $(SERVERS)
@@ -47,7 +47,7 @@ docs: client ## write anew what is generated in docs, and check the rest
 docs-accept: client ## the same, and lock both languages as they are: they were looked at
 	@$(GO) run ./docs/cmd/docs -accept
 
-start-exercise-%:
+start-exercise-%: client
 	@$(GO) run ./docs/cmd/exercise start $*
 
 exercise-%: client

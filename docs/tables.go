@@ -199,7 +199,7 @@ func (p pageWriter) matrixTable() (string, error) {
 		rows = append(rows, append(row, w.say(s.Title)))
 	}
 	text, err := w.rows(rows)
-	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, LDR lost, duplicated or reordered, – does not apply") + "\n", errors.Join(err, w.err())
+	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, – does not apply") + "\n", errors.Join(err, w.err())
 }
 
 // A Term is one of the field's words.

@@ -230,6 +230,9 @@ func (r *runner) unsupported(c cell) string {
 	if _, told := c.scenario.Expect[c.subject.Step]; c.scenario.Needs != "" && !told {
 		return "needs " + c.scenario.Needs + ": it is played with --step " + withHabits
 	}
+	if _, only := c.scenario.Expect[onPostgres]; only && len(c.scenario.Expect) == 1 && c.subject.Step != onPostgres {
+		return "needs a PostgreSQL and a Redis: it is played with --step " + onPostgres
+	}
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}

@@ -178,10 +178,9 @@ func runStep(t *testing.T, step string, env ...string) *process {
 	})
 	select {
 	case line := <-ready:
-		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
-		if words == nil {
-			<-p.exited
-			t.Fatalf("the step said %q and %q", line, p.stderr)
+		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+), process (\d+) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
+		if words == nil || words[2] != strconv.Itoa(p.command.Process.Pid) {
+			t.Fatalf("process %d said %q and %q", p.command.Process.Pid, line, p.stderr)
 		}
 		p.url = words[1]
 	case <-time.After(patience):
@@ -303,6 +302,7 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		"unknown backend":   {[]string{"9"}, "BACKEND=redis", 3, "BACKEND"},
 		"no database":       {[]string{"9"}, "BACKEND=postgres", 3, "DATABASE_URL"},
 		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
+		"no second port":    {[]string{"9", "2"}, "PORT=65535", 3, "2 servers need the ports from 65535 to 65536"},
 		"port taken":        {[]string{"7"}, "PORT=" + port, 1, "something else listens on 127.0.0.1:" + port},
 		"port no number":    {[]string{"7"}, "PORT=http", 3, `PORT is "http"`},
 		"port too high":     {[]string{"7"}, "PORT=65536", 3, "PORT"},
@@ -393,7 +393,7 @@ func TestStep9IsSeveralServers(t *testing.T) {
 					t.Fatalf("it ended with %q", &stderr)
 				}
 				line := lines.Text()
-				if words := regexp.MustCompile(`^Step 9 .* is at (\S+) - Ctrl-C`).FindStringSubmatch(line); words != nil {
+				if words := regexp.MustCompile(`^Step 9 .* is at (\S+), process \d+ - Ctrl-C`).FindStringSubmatch(line); words != nil {
 					urls[words[1]] = true
 				}
 				if words := regexp.MustCompile(`^The process of (\S+) is (\d+):`).FindStringSubmatch(line); words != nil {

@@ -97,6 +97,9 @@ func nodeAddresses(first string, count int) (addresses []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if last := number + count - 1; last > 65535 {
+		return nil, usage{fmt.Errorf("%d servers need the ports from %d to %d, and 65535 is the last: choose another PORT", count, number, last)}
+	}
 	for n := range count {
 		next := "0"
 		if number > 0 {

@@ -66,6 +66,9 @@ func run(arguments []string) (int, error) {
 	copied := exercise{lesson, root, filepath.Join(root, "steps", "exercise"+lesson.Number)}
 	switch {
 	case arguments[0] == "start" && len(arguments) == 2:
+		if _, err := scenarios.Step(lesson.Number); err != nil {
+			return report.ExitUsage, err
+		}
 		if err := copied.start(); err != nil {
 			return report.ExitUsage, err
 		}

@@ -18,8 +18,8 @@ import (
 
 const usage = `redial confirms what a Socket.IO chat does when the connection breaks.
 
-  redial check --step N              one of the kit's steps, from 3 on; or habits and
-                                     habits-published, for the rows that no step is about;
+  redial check --step N              one of the kit's steps, from 3 on; 9-postgres for row 41;
+                                     habits and habits-published for the rows that no step is about;
                                      with --lab virtual also published-6, -7 and -8
   redial check --url URL             a server that runs already (it is not restarted)
   redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
@@ -30,7 +30,7 @@ const usage = `redial confirms what a Socket.IO chat does when the connection br
   redial fidelity                    every scenario in both labs, side by side
   redial list                        the scenarios
 
-Flags of check and matrix:
+Flags of check, and of matrix but for -step, -url and -level:
 `
 
 func main() {
