@@ -70,9 +70,11 @@ func (l Limit) Apply(server *socket.Server) {
 }
 
 // Wait returns when at most so many packets wait to be written to the client, those
-// that are being written included, or when its connection has ended. It returns at
-// once where no Limit was applied. Do not call it with a lock held: it takes as long
-// as the client does.
+// that are being written included, and in them at most an eighth of the bytes that may;
+// or when its connection has ended. It returns at once where no Limit was applied. Do
+// not call it with a lock held, nor on the goroutine that reads from the client: it
+// takes as long as the client does, and with long-polling what it waits for comes with
+// the client's next request.
 func Wait(client *socket.Socket, packets int) {
 	found, ok := queues.Load(client.Conn())
 	if !ok {

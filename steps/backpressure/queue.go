@@ -109,12 +109,14 @@ func (q *queue) announce() {
 	q.changed = make(chan struct{})
 }
 
-// atMost tells whether no more packets than that wait, or none ever will; if not, it
-// returns what is closed when that may have changed.
+// atMost tells whether no more packets than that wait, with no more than an eighth of
+// the bytes that may, or none ever will; if not, it returns what is closed when that may
+// have changed.
 func (q *queue) atMost(packets int) (bool, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ended || q.waiting().packets <= packets, q.changed
+	waiting := q.waiting()
+	return q.ended || waiting.packets <= packets && waiting.bytes <= q.limit.Bytes/8, q.changed
 }
 
 // waiting is all that is not written yet. The caller holds the lock.

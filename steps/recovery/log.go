@@ -15,6 +15,7 @@ import (
 type event struct {
 	message
 	at            time.Time
+	bytes         int
 	rooms, except *types.Set[socket.Room]
 }
 
@@ -37,16 +38,18 @@ type eventLog struct {
 	// epoch tells this log's offsets from those of another process.
 	epoch     string
 	maxEvents int
+	maxBytes  int
 	keepFor   time.Duration
 	// dropped is the number of the newest event that is gone, droppedAt when it was
 	// broadcast, and crowdedOut the number of the newest that had to go for lack of room.
 	dropped, crowdedOut uint64
 	droppedAt           time.Time
 	events              []event
+	bytes               int // in all of them
 }
 
-func newEventLog(maxEvents int, keepFor time.Duration) *eventLog {
-	return &eventLog{epoch: rand.Text()[:10], maxEvents: maxEvents, keepFor: keepFor}
+func newEventLog(maxEvents, maxBytes int, keepFor time.Duration) *eventLog {
+	return &eventLog{epoch: rand.Text()[:10], maxEvents: maxEvents, maxBytes: maxBytes, keepFor: keepFor}
 }
 
 // newest is the number of the last event that was appended, 0 before the first.
@@ -82,25 +85,28 @@ func (l *eventLog) startFor(position uint64, arrived time.Time) (uint64, bool) {
 }
 
 func (l *eventLog) append(e event) {
+	e.bytes = e.size()
 	l.events = append(l.events, e)
+	l.bytes += e.bytes
 	l.trim(e.at)
 }
 
-// after returns up to limit events after position, none of which must be gone. The
-// slice is a copy; the events are shared and never change.
-func (l *eventLog) after(position uint64, limit int) []event {
-	rest := l.events[position-l.dropped:]
-	return append([]event(nil), rest[:min(limit, len(rest))]...)
-}
+// after returns the events after position, none of which must be gone. They never
+// change; the slice is the log's own.
+func (l *eventLog) after(position uint64) []event { return l.events[position-l.dropped:] }
 
 // trim drops what is too much or too old.
 func (l *eventLog) trim(now time.Time) {
-	drop := max(0, len(l.events)-l.maxEvents)
+	drop := 0
+	gone := func() { l.bytes -= l.events[drop].bytes; drop++ }
+	for len(l.events)-drop > l.maxEvents || l.bytes > l.maxBytes {
+		gone()
+	}
 	if drop > 0 {
 		l.crowdedOut = l.dropped + uint64(drop)
 	}
 	for drop < len(l.events) && now.Sub(l.events[drop].at) > l.keepFor {
-		drop++
+		gone()
 	}
 	if drop > 0 {
 		l.droppedAt = l.events[drop-1].at
@@ -116,5 +122,5 @@ func (l *eventLog) trim(now time.Time) {
 func (l *eventLog) clear() {
 	l.dropped = l.newest()
 	l.crowdedOut = l.dropped
-	l.events = nil
+	l.events, l.bytes = nil, 0
 }

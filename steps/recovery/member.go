@@ -18,6 +18,14 @@ type message struct {
 	options *socket.WriteOptions
 }
 
+// size is in bytes.
+func (m message) size() (size int) {
+	for _, b := range m.buffers {
+		size += b.Len()
+	}
+	return size
+}
+
 // A member is a live socket and the queue of what is to be written to it. The
 // order is fixed by push, under the adapter's lock; the writing is done without
 // it, because closing a connection can happen inside a write, and what listens to
@@ -35,6 +43,8 @@ type member struct {
 	gone    chan struct{}
 	// closedAt, under that lock too, is when its connection was seen to close.
 	closedAt time.Time
+	// paced, under that lock too, while what it missed is being written; see keepPace.
+	paced bool
 
 	mu      sync.Mutex
 	queue   []message
@@ -64,12 +74,41 @@ func (m *member) push(messages ...message) {
 // writes this as well.
 func (m *member) write() {
 	m.mu.Lock()
-	busy := m.writing
+	busy, tooMuch := m.writing, len(m.queue) > 2*defaultMaxEvents
 	m.writing = true
 	m.mu.Unlock()
-	if !busy {
+	switch {
+	case !busy:
 		m.drain()
+	case tooMuch: // it comes back for the rest, if that is still there
+		go m.socket.Conn().Close(true)
 	}
+}
+
+// What is written at a time to a member that has missed much.
+const (
+	batchEvents = 1_000
+	batchBytes  = 1 << 20
+)
+
+// firstOf is the part of the messages that is written at a time; not empty if they are not.
+func firstOf(messages []message) []message {
+	for n, size := 0, 0; n < len(messages); n++ {
+		if n == batchEvents || size >= batchBytes {
+			return messages[:n]
+		}
+		size += messages[n].size()
+	}
+	return messages
+}
+
+// take takes the first part from the queue.
+func (m *member) take() []message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := firstOf(m.queue)
+	m.queue = m.queue[len(first):]
+	return first
 }
 
 // drain writes until the queue is empty. It is for the goroutine that set writing.

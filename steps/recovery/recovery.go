@@ -65,6 +65,7 @@ import (
 const (
 	defaultMaxDisconnection = 2 * time.Minute
 	defaultMaxEvents        = 10_000
+	defaultMaxBytes         = 64 << 20
 	defaultMaxSessions      = 10_000
 	// The library's heartbeat where the options do not name one.
 	defaultPingInterval, defaultPingTimeout = 25 * time.Second, 20 * time.Second
@@ -84,6 +85,8 @@ type Builder struct {
 	MaxDisconnection time.Duration
 	// MaxEvents bounds the log. Zero means 10,000.
 	MaxEvents int
+	// MaxBytes bounds what is in the log's events, in bytes. Zero means 64 MB.
+	MaxBytes int
 	// MaxSessions bounds the saved sessions; the oldest go first. Zero means 10,000.
 	MaxSessions int
 	// SkipDirect keeps what is emitted to one socket (socket.Emit, or a broadcast to
@@ -197,7 +200,7 @@ func (a *adapter) Construct(nsp socket.Namespace) {
 		timeout = options.PingTimeout()
 	}
 	a.unnoticed = timeout + interval + timeout
-	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), a.builder.MaxDisconnection+a.unnoticed)
+	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), orDefault(a.builder.MaxBytes, defaultMaxBytes), a.builder.MaxDisconnection+a.unnoticed)
 }
 
 // Close forgets every session and event.

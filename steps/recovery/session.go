@@ -10,10 +10,6 @@ import (
 	"redial/steps/backpressure"
 )
 
-// flushBatch is how many missed events are written at a time without holding up
-// the others.
-const flushBatch = 128
-
 // state is where a session is in its life: live, saved, restoring, live again.
 type state int
 
@@ -46,9 +42,8 @@ type session struct {
 	savedAt time.Time
 	element *list.Element
 
-	// While restoring: position is the last event that the client has, or that has
-	// been written to it since; settled is closed when the restore has ended,
-	// either way.
+	// While restoring: position is the last event that the client has; settled is
+	// closed when the restore has ended, either way.
 	position uint64
 	settled  chan struct{}
 }
@@ -140,7 +135,7 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 // connection before that was last seen to be alive has arrived.
 func (a *adapter) startFor(s *session, position uint64) (uint64, bool) {
 	arrived := s.savedAt.Add(-a.unnoticed)
-	if position < s.replayed && !s.restoredAt.Before(arrived) {
+	if s.member.paced || position < s.replayed && !s.restoredAt.Before(arrived) {
 		arrived = time.Time{} // what it missed before may have been lost on that connection too
 	}
 	return a.log.startFor(position, arrived)
@@ -159,7 +154,7 @@ func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 	}
 }
 
-// goLive writes what the socket missed and adds it to those that broadcasts go to.
+// goLive adds the socket to those that broadcasts go to, and writes what it missed.
 func (a *adapter) goLive(socket *socket.Socket) {
 	if a.isLive(socket) {
 		return
@@ -173,7 +168,14 @@ func (a *adapter) goLive(socket *socket.Socket) {
 		socket.Disconnect(false)
 		return
 	}
-	m.drain()
+	a.mu.Lock()
+	paced := m.paced
+	a.mu.Unlock()
+	if paced {
+		go a.keepPace(m)
+	} else {
+		m.drain()
+	}
 	if socket.Conn().ReadyState() == "closed" {
 		a.rescue(m)
 	}
@@ -186,45 +188,51 @@ func (a *adapter) isLive(socket *socket.Socket) bool {
 	return m != nil && m.socket == socket
 }
 
-// enter brings the member up to date and makes it live, the last events in one step
-// with that. It fails for a restored socket whose session is gone, or whose missed
-// events are.
+// enter queues what the member missed, and makes it live in one step with that. It
+// fails for a restored socket whose session is gone, or whose missed events are.
 func (a *adapter) enter(m *member) bool {
 	if !m.socket.Recovered() {
 		a.enterNew(m)
 		return true
 	}
-	for {
-		a.mu.Lock()
-		s := a.bySid[m.socket.Id()]
-		if s == nil || s.state != restoring {
-			a.mu.Unlock()
-			return false
-		}
-		position, ok := a.startFor(s, s.position)
-		if !ok {
-			a.forget(s)
-			a.mu.Unlock()
-			return false
-		}
-		s.position = position
-		batch := a.log.after(s.position, flushBatch)
-		s.position += uint64(len(batch))
-		missed := reaching(s.rooms, batch)
-		if len(batch) < flushBatch {
-			m.push(missed...)
-			m.pidKnown.Store(true)
-			a.release(s)
-			a.settle(s, live)
-			s.member, s.replayed, s.restoredAt = m, s.position, time.Now()
-			a.live[s.sid] = m
-			a.mu.Unlock()
-			return true
-		}
-		a.mu.Unlock()
-		writeTo(m.socket, missed)
-		// Not faster than the client reads, where the server bounds what waits.
-		backpressure.Wait(m.socket, flushBatch)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.bySid[m.socket.Id()]
+	if s == nil || s.state != restoring {
+		return false
+	}
+	position, ok := a.startFor(s, s.position)
+	if !ok {
+		a.forget(s)
+		return false
+	}
+	missed := reaching(s.rooms, a.log.after(position))
+	m.push(missed...)
+	m.paced = len(firstOf(missed)) < len(missed)
+	m.pidKnown.Store(true)
+	a.release(s)
+	a.settle(s, live)
+	s.member, s.replayed, s.restoredAt = m, a.log.newest(), time.Now()
+	a.live[s.sid] = m
+	return true
+}
+
+// keepPace writes what a member missed, and what comes in meanwhile, not faster than
+// the client reads, where the server bounds what waits for it (package backpressure).
+// It has a goroutine of its own: the one that has restored the socket is that which
+// reads from the client, and a client that polls reads nothing while its own request
+// is not answered.
+func (a *adapter) keepPace(m *member) {
+	for batch := m.take(); len(batch) > 0 && m.socket.Connected(); batch = m.take() {
+		writeTo(m.socket, batch)
+		backpressure.Wait(m.socket, batchEvents)
+	}
+	m.drain()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m.paced = false
+	if s := a.bySid[m.socket.Id()]; s != nil && s.member == m {
+		s.replayed, s.restoredAt = a.log.newest(), time.Now()
 	}
 }
 
