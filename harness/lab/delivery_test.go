@@ -1,10 +1,13 @@
 package lab_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/steps/lessons"
@@ -76,5 +79,31 @@ func TestClientDeliveryNeedsBothEnds(t *testing.T) {
 				t.Errorf("%d of %d faults fired", v.FaultsFired, v.FaultsPlanned)
 			}
 		})
+	}
+}
+
+// A message that is longer on a slow line than three seconds is on its way all the same:
+// its answer is waited for, and what was said after it is said.
+func TestALongMessageOnASlowLine(t *testing.T) {
+	long := strings.Repeat("x", 60_000)
+	for _, number := range []string{"8", "10"} {
+		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 12_000}},
+			{Do: plan.Say, Client: "alice", Text: long}, {Do: plan.Say, Client: "alice", Text: "after"},
+			{Do: plan.AwaitShown, Client: "bob", Text: "after"},
+		}}
+		run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
+		if run.Err != nil {
+			t.Fatal(run.Err)
+		}
+		for _, e := range run.Events {
+			if e.Kind == history.TimedOut {
+				t.Errorf("step %s: awaited in vain: %.100s", number, e.Detail)
+			}
+		}
+		if v := check.Judge(run.Events); v.Outcome != check.Pass {
+			t.Errorf("step %s: %.300s", number, v.Reason)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"redial/harness/client"
 	"redial/harness/history"
+	"redial/steps/internal/rawclient"
 )
 
 // A site is a step on loopback, and the pages in front of it: the step's own page and
@@ -433,6 +434,53 @@ func TestStep10NoticesAnotherLog(t *testing.T) {
 			}
 			device.network(online)
 			s.shows("alice", want...)
+		})
+	}
+}
+
+// What is stored already is acknowledged though nothing can be written: a repeat costs a
+// slow or locked disk nothing.
+func TestARepeatNeedsNoWrite(t *testing.T) {
+	for _, number := range []string{"8", "9", "10"} {
+		t.Run(number, func(t *testing.T) {
+			s := serveStep(t, number)
+			ann := rawclient.Connect(t, s.url, nil)
+			for try := range 2 {
+				answer, err := ann.Ask("chat message", "once", "key")
+				if err != nil || answer["offset"] != float64(1) {
+					t.Fatalf("try %d is answered by %v, %v, want offset 1", try+1, answer, err)
+				}
+				if try == 0 {
+					defer lockDatabase(t, s.folder)()
+				}
+			}
+		})
+	}
+}
+
+// A history of long messages is replayed in parts that are not too much for the
+// connection; nobody is cut off for what it is sent.
+func TestAHistoryOfLongMessages(t *testing.T) {
+	const messages = 60
+	for _, number := range []string{"7", "8", "9", "10"} {
+		t.Run(number, func(t *testing.T) {
+			s := serveStep(t, number)
+			ann := rawclient.Connect(t, s.url, nil)
+			for n := range messages {
+				// Six bytes each on the wire.
+				if answer, err := ann.Ask("chat message", strings.Repeat("<", 60_000), fmt.Sprint("key ", n)); err != nil || answer["error"] != nil {
+					t.Fatal(answer, err)
+				}
+			}
+			s.open("bob")
+			s.until("bob shows them all", func() bool { return len(s.texts("bob", history.Shown)) == messages })
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, e := range s.events {
+				if e.Kind == history.Disconnected {
+					t.Errorf("%s was disconnected: %s", e.Client, e.Detail)
+				}
+			}
 		})
 	}
 }

@@ -144,9 +144,15 @@ var errUnavailable = errors.New("nothing can be stored at the moment")
 func (c *chat) say(text, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?) ON CONFLICT (client_offset) DO NOTHING", text, key)
+	var repeat bool
+	err := c.db.QueryRow("SELECT EXISTS (SELECT 1 FROM messages WHERE client_offset = ?)", key).Scan(&repeat)
+	// A repeat costs no write: else a slow disk would be slower by each of them, and the
+	// answers later, until there is none in time.
+	if err == nil && !repeat {
+		_, err = c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?)", text, key)
+	}
 	// Whatever came of it: an INSERT can report an error and be committed, and a
-	// conflict may be with a message that was stored and never emitted.
+	// repeat may be of a message that was stored and never emitted.
 	if failed := c.publish(); err == nil {
 		err = failed
 	}
@@ -200,15 +206,10 @@ func (c *chat) catchUp(client *socket.Socket) error {
 		_ = client.Emit("refused", "The server has another log than before: here is all of it.")
 		_ = client.Emit("reset")
 	}
-	for {
+	for more := true; more; {
 		backpressure.Wait(client, c.replayPage) // not faster than the page reads
-		count, last, err := c.replay(client, offset, c.replayPage)
-		if err != nil {
+		if offset, more, err = c.replay(client, offset); err != nil {
 			return err
-		}
-		offset = last
-		if count < c.replayPage {
-			break
 		}
 	}
 	c.order.Lock()
@@ -217,8 +218,10 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	if err := c.publish(); err != nil {
 		return err
 	}
-	if _, _, err := c.replay(client, offset, -1); err != nil {
-		return err
+	for more := true; more; {
+		if offset, more, err = c.replay(client, offset); err != nil {
+			return err
+		}
 	}
 	if client.Connected() {
 		client.Join(room)
@@ -226,25 +229,29 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replay emits up to limit messages after offset (-1: all), and returns how many
-// there were and the new offset.
-func (c *chat) replay(client *socket.Socket, offset int64, limit int) (count int, last int64, err error) {
-	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, limit)
+// replayBytes bounds a part of a replay, beside the number of its messages.
+const replayBytes = 256 << 10
+
+// replay emits the next few messages after offset, and returns the new offset, and
+// whether there may be more.
+func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more bool, err error) {
+	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
 	if err != nil {
-		return 0, offset, err
+		return offset, false, err
 	}
 	defer rows.Close()
+	count, bytes := 0, 0
 	// A connection may break at any time. To go on would be worse than useless: the
 	// page may be back already, as a socket with the same id.
-	for rows.Next() && client.Connected() {
+	for bytes < replayBytes && rows.Next() && client.Connected() {
 		var key, content string
 		if err := rows.Scan(&offset, &key, &content); err != nil {
-			return count, offset, err
+			return offset, false, err
 		}
 		_ = client.Emit("chat message", content, offset, fingerprint(key, content))
-		count++
+		count, bytes = count+1, bytes+len(content)
 	}
-	return count, offset, rows.Err()
+	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
 // offsetOf is the last message that the page says it has shown; 0 for a new page.
@@ -300,6 +307,9 @@ func open(driver, folder string) (db *sql.DB, newest int64, err error) {
 		client_offset TEXT UNIQUE NOT NULL,
 		content TEXT
 	)`)
+	if err == nil { // a log of step 9 may have messages without a key
+		_, err = db.Exec("UPDATE messages SET client_offset = lower(hex(randomblob(16))) WHERE client_offset IS NULL")
+	}
 	if err == nil {
 		err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&newest)
 	}

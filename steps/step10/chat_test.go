@@ -3,6 +3,7 @@ package step10
 import (
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -393,6 +394,25 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 		}
 		s.stop()
 	}
+}
+
+// Step 9 stores a message without a key where its sender names none.
+func TestAFolderOfStep9(t *testing.T) {
+	folder := t.TempDir()
+	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, client_offset TEXT UNIQUE, content TEXT);
+		INSERT INTO messages (content) VALUES ('one'), ('two')`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Settings{DataDir: folder})
+	ann := rawclient.Connect(t, s.url, nil)
+	hear(t, ann, 1, "one", "two")
+	say(t, ann, "three")
+	hear(t, ann, 3, "three")
 }
 
 func TestCloseEndsEverything(t *testing.T) {

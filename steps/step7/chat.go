@@ -130,21 +130,18 @@ func (c *chat) catchUp(client *socket.Socket) error {
 		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
 		_ = client.Emit("reset")
 	}
-	for {
+	for more := true; more; {
 		backpressure.Wait(client, c.replayPage) // not faster than the page reads
-		count, last, err := c.replay(client, offset, c.replayPage)
-		if err != nil {
+		if offset, more, err = c.replay(client, offset); err != nil {
 			return err
-		}
-		offset = last
-		if count < c.replayPage {
-			break
 		}
 	}
 	c.order.Lock()
 	defer c.order.Unlock()
-	if _, _, err := c.replay(client, offset, -1); err != nil {
-		return err
+	for more := true; more; {
+		if offset, more, err = c.replay(client, offset); err != nil {
+			return err
+		}
 	}
 	if client.Connected() {
 		client.Join(room)
@@ -152,25 +149,29 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replay emits up to limit messages after offset (-1: all), and returns how many
-// there were and the new offset.
-func (c *chat) replay(client *socket.Socket, offset int64, limit int) (count int, last int64, err error) {
-	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, limit)
+// replayBytes bounds a part of a replay, beside the number of its messages.
+const replayBytes = 256 << 10
+
+// replay emits the next few messages after offset, and returns the new offset, and
+// whether there may be more.
+func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more bool, err error) {
+	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
 	if err != nil {
-		return 0, offset, err
+		return offset, false, err
 	}
 	defer rows.Close()
+	count, bytes := 0, 0
 	// A connection may break at any time. To go on would be worse than useless: the
 	// page may be back already, as a socket with the same id.
-	for rows.Next() && client.Connected() {
+	for bytes < replayBytes && rows.Next() && client.Connected() {
 		var content string
 		if err := rows.Scan(&offset, &content); err != nil {
-			return count, offset, err
+			return offset, false, err
 		}
 		_ = client.Emit("chat message", content, offset)
-		count++
+		count, bytes = count+1, bytes+len(content)
 	}
-	return count, offset, rows.Err()
+	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
 // offsetOf is the last message that the page says it has shown; 0 for a new page.

@@ -251,6 +251,9 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
+// replayBytes bounds a part of a replay, beside the number of its messages.
+const replayBytes = 256 << 10
+
 // replay emits to one page the next few messages that the log has after offset, none
 // beyond the id last. It returns the new offset, and whether there may be more.
 func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last int64) (int64, bool, error) {
@@ -258,14 +261,18 @@ func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last i
 	if err != nil {
 		return offset, false, err
 	}
+	bytes := 0
 	for _, row := range rows {
 		// A connection may break at any time. To go on would be worse than useless:
 		// the page may be back already, as a socket with the same id.
 		if row.ID > last || !client.Connected() {
 			return offset, false, nil
 		}
+		if bytes >= replayBytes {
+			return offset, true, nil
+		}
 		_ = client.Emit("chat message", row.Text, row.ID)
-		offset = row.ID
+		offset, bytes = row.ID, bytes+len(row.Text)
 	}
 	return offset, len(rows) == c.replayPage, nil
 }
