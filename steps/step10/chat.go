@@ -3,9 +3,10 @@
 //
 // The first half is in index.html, an outbox in the browser's storage. The server
 // needs nothing new for it: a key makes a repeat harmless, whichever tab sends it.
-// The second half is here, fingerprint and offsetOf. An offset says where a message
-// stands; but in a log that was deleted, or put back from an old copy, another one
-// stands there, and the fingerprint tells.
+// The second half is here, fingerprint, has and beginAgain. An offset says where a
+// message stands; but in a log that was deleted, or put back from an old copy, another
+// one stands there, and the fingerprint tells: a page that comes back, and a server that
+// has run meanwhile.
 package step10
 
 import (
@@ -22,6 +23,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -37,10 +39,6 @@ import (
 //go:embed index.html
 var Page []byte
 
-// room is where new messages go. A page that is still being sent old ones is not in
-// it yet.
-const room = "chat"
-
 type chat struct {
 	server     *socket.Server
 	replayPage int
@@ -48,14 +46,18 @@ type chat struct {
 	// order is held while a message is stored and emitted, and while a page joins.
 	order serve.Lock
 	db    *sql.DB
-	// published is the highest id that was emitted.
+	// published is the highest id that was emitted, and print that message's fingerprint.
 	published int64
+	print     string
+	// room is where new messages go, a socket.Room. A page that is still being sent old
+	// ones is not in it yet. Another log has another room.
+	room atomic.Value
 }
 
 // New makes the server of this step, with its database in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	db, published, err := open(settings.Driver, settings.DataDir)
+	db, err := open(settings.Driver, settings.DataDir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,7 +68,10 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		SkipDirect:       true,
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
-	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, order: serve.NewLock(), db: db, published: published}
+	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, order: serve.NewLock(), db: db}
+	if err := c.begin(); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
 	// A page that takes nothing while others talk is cut off before the memory is full
 	// of what waits for it. When it is back it gets that like any page that was away.
 	backpressure.Limit{}.Apply(c.server)
@@ -100,7 +105,7 @@ func (c *chat) connected(client *socket.Socket) {
 	// A recovered page has its rooms back, and with them what went there meanwhile.
 	// One that was cut off while it was catching up is not in the room, so it goes
 	// on from its offset like any other.
-	if client.Recovered() && client.Rooms().Has(room) {
+	if client.Recovered() && client.Rooms().Has(c.room.Load().(socket.Room)) {
 		return
 	}
 	// On the page's own queue: its events wait until it has caught up, nobody
@@ -174,8 +179,39 @@ func (c *chat) stored(text, key string) (id int64, err error) {
 	return id, nil
 }
 
+// begin takes the log as it is now: whoever connects is sent all that is in it.
+func (c *chat) begin() error {
+	var key, content string
+	err := c.db.QueryRow("SELECT id, client_offset, content FROM messages ORDER BY id DESC LIMIT 1").Scan(&c.published, &key, &content)
+	if errors.Is(err, sql.ErrNoRows) {
+		c.published, err = 0, nil
+	}
+	c.print = fingerprint(key, content)
+	c.room.Store(socket.Room(rand.Text()))
+	return err
+}
+
+// beginAgain is begin, for a log that was emptied or put back under the running server:
+// every page has to come again, and say what it has.
+func (c *chat) beginAgain() error {
+	log.Print("chat.db has another log than before: every page begins again")
+	if err := c.begin(); err != nil {
+		return err
+	}
+	c.server.Sockets().Sockets().Range(func(_ socket.SocketId, client *socket.Socket) bool {
+		go client.Conn().Close(true) // this may be called from within its event
+		return true
+	})
+	return nil
+}
+
 // publish emits what is stored and was not emitted yet, in the order of the log.
 func (c *chat) publish() error {
+	if same, err := c.has(c.published, c.print); err != nil {
+		return err
+	} else if !same {
+		return c.beginAgain()
+	}
 	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id", c.published)
 	if err != nil {
 		return err
@@ -187,8 +223,8 @@ func (c *chat) publish() error {
 		if err := rows.Scan(&id, &key, &content); err != nil {
 			return err
 		}
-		c.server.To(room).Emit("chat message", content, id, fingerprint(key, content))
-		c.published = id
+		c.published, c.print = id, fingerprint(key, content)
+		c.server.To(c.room.Load().(socket.Room)).Emit("chat message", content, id, c.print)
 	}
 	return rows.Err()
 }
@@ -198,6 +234,7 @@ func (c *chat) publish() error {
 // was stored during the last part, and for the joining, so that no message falls
 // between the two and none is in both.
 func (c *chat) catchUp(client *socket.Socket) error {
+	room := c.room.Load().(socket.Room)
 	offset, known, err := c.offsetOf(client)
 	if err != nil {
 		return err
@@ -217,6 +254,9 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	// Else the page would be sent what nobody was sent yet now, and then once more.
 	if err := c.publish(); err != nil {
 		return err
+	}
+	if room != c.room.Load() {
+		return errors.New("the log is another one than when it began")
 	}
 	for more := true; more; {
 		if offset, more, err = c.replay(client, offset); err != nil {
@@ -268,15 +308,25 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	if !isNumber || number != math.Trunc(number) || math.Abs(number) > 1<<53 {
 		return 0, false, nil
 	}
-	var key, content string
-	err = c.db.QueryRow("SELECT client_offset, content FROM messages WHERE id = ?", int64(number)).Scan(&key, &content)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, false, nil
-	}
-	if print, ok := auth["fingerprint"]; err != nil || ok && print != fingerprint(key, content) {
+	known, err = c.has(int64(number), auth["fingerprint"])
+	if err != nil || !known {
 		return 0, false, err
 	}
 	return int64(number), true, nil
+}
+
+// has tells whether the log has a message there with that fingerprint, or any, where the
+// fingerprint is nil; at 0 every log has the same.
+func (c *chat) has(id int64, print any) (bool, error) {
+	if id == 0 {
+		return true, nil
+	}
+	var key, content string
+	err := c.db.QueryRow("SELECT client_offset, content FROM messages WHERE id = ?", id).Scan(&key, &content)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && (print == nil || print == fingerprint(key, content)), err
 }
 
 // fingerprint tells a message from any other one that might have its id in another
@@ -286,12 +336,11 @@ func fingerprint(key, content string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// open opens chat.db in the folder, and makes what is missing of them. It returns
-// the newest id too: whoever connects from now on is sent all up to it.
-func open(driver, folder string) (db *sql.DB, newest int64, err error) {
+// open opens chat.db in the folder, and makes what is missing of them.
+func open(driver, folder string) (db *sql.DB, err error) {
 	path := filepath.Join(folder, "chat.db")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, 0, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
 	}
 	// WAL lets pages read while a message is written. FULL makes a message safe
 	// from a power cut before anybody is shown it.
@@ -299,7 +348,7 @@ func open(driver, folder string) (db *sql.DB, newest int64, err error) {
 	// again, not the server, with everybody else's messages behind this one.
 	db, err = sql.Open(driver, path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	db.SetMaxOpenConns(16)
 	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
@@ -310,14 +359,11 @@ func open(driver, folder string) (db *sql.DB, newest int64, err error) {
 	if err == nil { // a log of step 9 may have messages without a key
 		_, err = db.Exec("UPDATE messages SET client_offset = lower(hex(randomblob(16))) WHERE client_offset IS NULL")
 	}
-	if err == nil {
-		err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&newest)
-	}
 	if err != nil {
 		_ = db.Close()
-		return nil, 0, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
 	}
-	return db, newest, nil
+	return db, nil
 }
 
 // Close tells every page that the server goes, and closes the database when the

@@ -396,6 +396,59 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 	}
 }
 
+// The log is emptied, or an older copy of it put back, under the running server: the first
+// message after that ends every connection, and whoever comes back begins again, also
+// where its session is restored.
+func TestALogThatIsReplacedUnderTheServer(t *testing.T) {
+	for name, change := range map[string]string{
+		"emptied": "DELETE FROM messages; DELETE FROM sqlite_sequence",
+		"an older copy": `DELETE FROM messages WHERE id > 1; UPDATE sqlite_sequence SET seq = 1;
+			INSERT INTO messages (content, client_offset) VALUES ('another two', 'a'), ('another three', 'b'), ('another four', 'c')`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, serve.Settings{DataDir: t.TempDir()})
+			ann, bob := rawclient.Connect(t, s.url, nil), rawclient.Connect(t, s.url, nil)
+			say(t, ann, "one", "two", "three")
+			bob.Next()
+			bob.Next()
+			last := bob.Next()
+			if _, err := s.chat.db.Exec(change); err != nil {
+				t.Fatal(err)
+			}
+			if err := ann.Emit("chat message", "new", "key"); err != nil {
+				t.Fatal(err)
+			}
+			ann.Ended()
+			bob.Ended()
+			auth := mark(last)
+			auth["pid"], auth["offset"] = bob.Pid, last.Args[3]
+			back := rawclient.Connect(t, s.url, auth)
+			if back.Sid != bob.Sid {
+				t.Error("bob's session is not restored, so this shows nothing")
+			}
+			if first, second := back.Next(), back.Next(); first.Name != "refused" || second.Name != "reset" {
+				t.Errorf("bob is told %+v and %+v, want refused and reset", first, second)
+			}
+			texts, err := s.chat.db.Query("SELECT content FROM messages ORDER BY id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer texts.Close()
+			for n := 1; texts.Next(); n++ {
+				var text string
+				if err := texts.Scan(&text); err != nil {
+					t.Fatal(err)
+				}
+				hear(t, back, n, text)
+			}
+			say(t, back, "life goes on")
+			if got := back.Next(); got.Args[0] != "life goes on" {
+				t.Errorf("then comes %+v", got)
+			}
+		})
+	}
+}
+
 // Step 9 stores a message without a key where its sender names none.
 func TestAFolderOfStep9(t *testing.T) {
 	folder := t.TempDir()
