@@ -265,7 +265,7 @@ func TestMask(t *testing.T) {
 		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms":  "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
 		"    >    1.185s  lab    all is at rest":                            "    >    1.185s  lab    all is at rest",
 		"  files      out/2026-11-25-044615/step-3/x.jsonl":                 "  files      out/…/step-3/x.jsonl",
-		"Step 5 is at http://localhost:41237, process 7 - Ctrl-C":           "Step 5 is at http://localhost:3000, process … - Ctrl-C",
+		"Step 5 is at http://localhost:41237 (process 7) - Ctrl-C":          "Step 5 is at http://localhost:3000 (process …) - Ctrl-C",
 		"The process of http://localhost:4001 is 77: kill -9 it":            "The process of http://localhost:3000 is …: kill -9 it",
 		"http://localhost:7002 http://localhost:7001 http://localhost:7002": "http://localhost:3000 http://localhost:3001 http://localhost:3000",
 		"  in all     3 lost over 1 run":                                    "  in all     3 lost over 1 run",

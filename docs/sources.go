@@ -72,7 +72,7 @@ var masks = []struct {
 	{regexp.MustCompile(`^(ok|FAIL)( *\t\S+\t)(?:[\d.]+s|\(cached\))$`), "$1$2…s"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
 	{regexp.MustCompile(`^(The process of \S+ is) \d+:`), "$1 …:"},
-	{regexp.MustCompile(`^(Step .* is at \S+, process) \d+ `), "$1 … "},
+	{regexp.MustCompile(`^(Step .* is at \S+ \(process) \d+\) `), "$1 …) "},
 }
 
 var localAddress = regexp.MustCompile(`http://localhost:\d+`)

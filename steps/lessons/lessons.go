@@ -162,7 +162,7 @@ func run(ctx context.Context, lesson Lesson, environment serve.Environment) erro
 	if _, err := Bundle(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	fmt.Printf("Step %s (%s) is at %s, process %d - Ctrl-C stops it\n", lesson.Number, lesson.Title, serve.URL(listener), os.Getpid())
+	fmt.Printf("Step %s (%s) is at %s (process %d) - Ctrl-C stops it\n", lesson.Number, lesson.Title, serve.URL(listener), os.Getpid())
 	return serve.Run(ctx, listener, handler, closer)
 }
 

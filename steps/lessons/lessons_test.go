@@ -178,7 +178,7 @@ func runStep(t *testing.T, step string, env ...string) *process {
 	})
 	select {
 	case line := <-ready:
-		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+), process (\d+) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
+		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+) \(process (\d+)\) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
 		if words == nil || words[2] != strconv.Itoa(p.command.Process.Pid) {
 			t.Fatalf("process %d said %q and %q", p.command.Process.Pid, line, p.stderr)
 		}
@@ -393,7 +393,7 @@ func TestStep9IsSeveralServers(t *testing.T) {
 					t.Fatalf("it ended with %q", &stderr)
 				}
 				line := lines.Text()
-				if words := regexp.MustCompile(`^Step 9 .* is at (\S+), process \d+ - Ctrl-C`).FindStringSubmatch(line); words != nil {
+				if words := regexp.MustCompile(`^Step 9 .* is at (\S+) \(process \d+\) - Ctrl-C`).FindStringSubmatch(line); words != nil {
 					urls[words[1]] = true
 				}
 				if words := regexp.MustCompile(`^The process of (\S+) is (\d+):`).FindStringSubmatch(line); words != nil {
