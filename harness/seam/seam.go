@@ -61,14 +61,19 @@ func (s Seams) End(ending bool) {
 
 func (s Seams) isEnding() bool { return s.ending != nil && s.ending.Load() }
 
-// Pause sleeps at a place, every other time, for up to Longest.
+// Pause sleeps at a place for up to Longest; every other time for less than a microsecond.
+// Not for no time at all: who lets go of a lock and takes it again at one instant races
+// with everybody else who wants it at that instant.
 func (s Seams) Pause(place string) { s.pauseWhile(context.Background(), place) }
 
 // pauseWhile is Pause, which ends when ctx does.
 func (s Seams) pauseWhile(ctx context.Context, place string) {
+	if s.Longest <= 0 {
+		return
+	}
 	d := s.Draw(place)
 	if d&1 != 0 || d == 0 {
-		return
+		d = 1 + d%1000
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
