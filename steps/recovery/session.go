@@ -168,10 +168,7 @@ func (a *adapter) goLive(socket *socket.Socket) {
 		socket.Disconnect(false)
 		return
 	}
-	a.mu.Lock()
-	paced := m.paced
-	a.mu.Unlock()
-	if paced {
+	if m.paced { // nobody else changes it before keepPace does
 		go a.keepPace(m)
 	} else {
 		m.drain()

@@ -356,7 +356,13 @@ func open(driver, folder string) (db *sql.DB, err error) {
 		client_offset TEXT UNIQUE NOT NULL,
 		content TEXT
 	)`)
-	if err == nil { // a log of step 9 may have messages without a key
+	// A log of step 9 may have messages without a key. An UPDATE of nothing would lock the
+	// database all the same, and so not start while another program has it.
+	var keyless bool
+	if err == nil {
+		err = db.QueryRow("SELECT EXISTS (SELECT 1 FROM messages WHERE client_offset IS NULL)").Scan(&keyless)
+	}
+	if err == nil && keyless {
 		_, err = db.Exec("UPDATE messages SET client_offset = lower(hex(randomblob(16))) WHERE client_offset IS NULL")
 	}
 	if err != nil {

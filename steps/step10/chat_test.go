@@ -513,3 +513,23 @@ func settled() int {
 	}
 	return runtime.NumGoroutine()
 }
+
+// The server starts on a log that another program has locked: it is the page that waits.
+func TestTheServerStartsOnALockedDatabase(t *testing.T) {
+	folder := t.TempDir()
+	s := start(t, serve.Settings{DataDir: folder})
+	say(t, rawclient.Connect(t, s.url, nil), "one")
+	s.stop()
+	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	transaction, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transaction.Rollback()
+	s = start(t, serve.Settings{DataDir: folder})
+	hear(t, rawclient.Connect(t, s.url, nil), 1, "one")
+}
