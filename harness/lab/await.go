@@ -94,15 +94,16 @@ func (w *watcher) hasFired(id string) bool {
 	return w.fired[id]
 }
 
-// await waits until met, looking again whenever something was recorded. It
-// returns false when the bound has passed, and an error when the run is over.
+// await waits until met, looking again whenever something was recorded, a breath later:
+// of what else happens at that instant, met would see as much as the scheduler lets it.
+// It returns false when the bound has passed, and an error when the run is over.
 func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
 	for {
 		changed := l.history.Changed()
+		l.rest()
 		if met() {
-			l.rest()
 			return true, nil
 		}
 		select {
@@ -112,6 +113,7 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 		case <-l.config.Target.Exited():
 			return false, fmt.Errorf("the server ended by itself; it printed last: %s", lastLine(l.config.Target.Output()))
 		case <-timer.C:
+			l.rest()
 			return met(), nil
 		case <-l.ctx.Done():
 			return false, l.ctx.Err()
@@ -221,6 +223,7 @@ func (l *player) settle() error {
 // settled is settle; it returns what breaks() was when it was calm.
 func (l *player) settled() (breaks int, err error) {
 	for again := 2*l.faults() + 1; ; again-- {
+		l.rest()
 		breaks = l.state.breaks()
 		silent, err := l.sayMarks(breaks)
 		if err != nil {
