@@ -325,7 +325,13 @@ func (s *stream) decide(ended bool) (before []*armedFault) {
 	return before
 }
 
+// fireAfter lets happen what waited for the frame that has just passed. Where instants
+// have no length, the one at which the frame came is over before.
 func (s *stream) fireAfter() {
+	if s.c.link.frameDelay != nil {
+		s.handOver()
+		s.c.wait(frameGap/2, nil)
+	}
 	due := s.after
 	s.after = nil
 	s.fire(due)
