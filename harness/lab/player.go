@@ -60,8 +60,10 @@ type participant struct {
 	// profile is what tabs of the client have in common with it.
 	profile *client.Profile
 	// node is the server of a cluster that the link leads to, a string.
-	node   atomic.Value
-	opened bool
+	node atomic.Value
+	// unhealed counts the faults of its link that let nothing through until Heal.
+	unhealed atomic.Int32
+	opened   bool
 	// leftBefore counts its disconnections before the last step that broke
 	// something, and wasConnected is what it was then.
 	leftBefore   int
@@ -257,18 +259,23 @@ func isUnreachable(err error) bool {
 
 // awaitPage waits until a client has a page (a next one, where the view gone is on its
 // way out), if a fault has made it load again. It returns false, with a note, where that
-// cannot come about: what was to be loaded while the script keeps the server down is an
-// error page, and nobody can type into that.
+// cannot come about: what was to be loaded while the script keeps the page from the server
+// is an error page, and nobody can type into that.
 func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) {
 	has := func() bool { now := c.Status(); return now.Open && now.View != gone }
 	if !c.opened || has() {
 		return true, nil // where it was not opened, the client says so
 	}
-	_, err := l.await(l.config.Bound, func() bool { return has() || l.isKeptDown(c) })
-	if err != nil || has() || !l.isKeptDown(c) {
+	var how string
+	var apart bool
+	_, err := l.await(l.config.Bound, func() bool {
+		how, apart = l.isKeptApart(c)
+		return has() || apart
+	})
+	if err != nil || has() || !apart {
 		return true, err
 	}
-	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as the server is down", s.Do)})
+	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as %s", s.Do, how)})
 	return false, nil
 }
 
@@ -394,6 +401,13 @@ func (l *player) fired(f network.Fired) {
 	if f.Healed {
 		kind = history.FaultHealed
 	}
+	if c := l.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && (f.Fault.Kind == plan.Outage || f.Fault.Kind == plan.Silence) {
+		if f.Healed {
+			c.unhealed.Add(-1)
+		} else {
+			c.unhealed.Add(1)
+		}
+	}
 	l.record(history.Event{Kind: kind, Client: f.Fault.Client, Fault: f.Fault.ID, FaultKind: f.Fault.Kind, Detail: f.Where})
 }
 
@@ -456,14 +470,15 @@ func (l *player) refreshAt(f plan.Fault) {
 	l.background.Go(func() {
 		defer leave()
 		c := l.clients[f.Client]
-		again := func(ctx context.Context) error { return c.Refresh(ctx, leave) }
-		err := l.load(again)
-		for err != nil && l.isKeptDown(c) { // for longer than the bound; that is the script's affair
-			err = l.load(again)
+		var err error
+		for before, after := true, true; before || after; { // longer than the bound is the script's affair
+			_, before = l.isKeptApart(c)
+			if err = l.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
+				return
+			}
+			_, after = l.isKeptApart(c)
 		}
-		if err != nil {
-			l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
-		}
+		l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
 	})
 	select {
 	case <-left:

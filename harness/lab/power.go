@@ -41,13 +41,20 @@ func (l *player) powerOf(part string) *power {
 	return p
 }
 
-// isKeptDown tells whether the script keeps the server down that the client's link leads to.
-func (l *player) isKeptDown(c *participant) bool {
-	_, kept := l.power.is()
-	if node := c.node.Load(); node != nil && !kept {
-		_, kept = l.powerOf(node.(string)).is()
+// isKeptApart tells whether the script keeps the client from its server, and how: the
+// server is down that the client's link leads to, or the link lets nothing through.
+func (l *player) isKeptApart(c *participant) (how string, is bool) {
+	if l.ctx.Err() != nil {
+		return "", false
 	}
-	return kept && l.ctx.Err() == nil
+	_, down := l.power.is()
+	if node := c.node.Load(); node != nil && !down {
+		_, down = l.powerOf(node.(string)).is()
+	}
+	if down {
+		return "the server is down", true
+	}
+	return "the link is out", c.unhealed.Load() > 0
 }
 
 func newPower() *power { return &power{turn: newTurn()} }

@@ -692,23 +692,32 @@ func TestASlowPageIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A page that a fault loads again waits for the server as long as the script keeps that
-// down; what is to be said on it meanwhile is not said.
-func TestVirtualPageOfAServerThatIsKeptDown(t *testing.T) {
-	p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice"), Script: []plan.Step{
-		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected},
-		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.RefreshPage, Client: "alice"}}, {Do: plan.StopServer},
-		{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
-		{Do: plan.Wait, For: plan.Duration(lab.VirtualBound + time.Minute)},
-		{Do: plan.StartServer}, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "said"},
-	}}
-	run := lab.Virtual(t, step(t, "7"), forStep7, p)
-	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
-		t.Errorf("%v, %s: %s", run.Err, v.Outcome, v.Reason)
+// A page that a fault loads again waits for as long as the script keeps it from the server;
+// what is to be said on it meanwhile is not said.
+func TestVirtualPageThatIsKeptApart(t *testing.T) {
+	ofAlice := func(kind plan.FaultKind) plan.Step {
+		return plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: kind, Client: "alice"}}
 	}
-	for _, e := range run.Events {
-		if e.Message == "nobody can say that" {
-			t.Errorf("%s: %s", e.Kind, e.Message)
+	for how, steps := range map[string]struct{ parts, joins plan.Step }{
+		"the server is down": {plan.Step{Do: plan.StopServer}, plan.Step{Do: plan.StartServer}},
+		"an outage":          {ofAlice(plan.Outage), ofAlice(plan.Heal)},
+		"a silence":          {ofAlice(plan.Silence), ofAlice(plan.Heal)},
+	} {
+		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice"), Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected},
+			steps.parts, ofAlice(plan.RefreshPage),
+			{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
+			{Do: plan.Wait, For: plan.Duration(lab.VirtualBound + time.Minute)},
+			steps.joins, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "said"},
+		}}
+		run := lab.Virtual(t, step(t, "7"), forStep7, p)
+		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
+			t.Errorf("%s: %v, %s: %s", how, run.Err, v.Outcome, v.Reason)
+		}
+		for _, e := range run.Events {
+			if e.Message == "nobody can say that" {
+				t.Errorf("%s: %s: %s", how, e.Kind, e.Message)
+			}
 		}
 	}
 }
