@@ -98,6 +98,7 @@ func readSoak(arguments []string) (*soaking, error) {
 
 // play plays rounds until all is done or ctx ends. What ctx breaks off does not count.
 func (s *soaking) play(ctx context.Context, t *testing.T) error {
+	fmt.Printf("seeds from %d on\n", s.seed)
 	for round, done := 0, false; !done; round++ {
 		done = true
 		for i := range s.steps {
@@ -138,6 +139,12 @@ func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed 
 			return err
 		}
 		s.sums[i].add(results)
+		for _, r := range results {
+			if r.Runs > r.Points+r.Unfired && len(r.Artifacts) == 0 { // it cannot be saved, so it is told at once
+				s.progress.end()
+				fmt.Printf("%s, %s: %s\n", s.steps[i].Name, r.ID, r.Reason())
+			}
+		}
 	}
 	s.progress.end()
 	fmt.Println(s.line(i))
@@ -178,7 +185,7 @@ func (s *soaking) line(i int) string {
 
 // sumUp prints every step's sum, and what to play again, and makes the exit status.
 func (s *soaking) sumUp() (code int) {
-	fmt.Printf("\nseeds from %d on\n", s.seed)
+	fmt.Println()
 	code = report.ExitPass
 	for i, sum := range s.sums {
 		fmt.Println(s.line(i))
