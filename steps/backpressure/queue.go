@@ -55,6 +55,7 @@ func newQueue(conn engine.Socket, limit Limit) *queue {
 func (q *queue) writesTo(transport transports.Transport) {
 	q.mu.Lock()
 	q.transport, q.writing = transport, nil
+	q.announce()
 	q.mu.Unlock()
 	_ = transport.On("drain", func(...any) { q.drained(transport) })
 }

@@ -48,13 +48,14 @@ type member struct {
 
 	mu      sync.Mutex
 	queue   []message
+	most    int // events that the queue may hold
 	writing bool
 }
 
 // newMember makes a member whose maker is the first to write to it, with drain: so
 // what it is given before it is live is written before anything else.
-func newMember(s *socket.Socket) *member {
-	return &member{socket: s, gone: make(chan struct{}), writing: true}
+func newMember(s *socket.Socket, most int) *member {
+	return &member{socket: s, gone: make(chan struct{}), most: most, writing: true}
 }
 
 // close notes when the connection was seen to close. The caller holds the adapter's lock.
@@ -74,7 +75,7 @@ func (m *member) push(messages ...message) {
 // writes this as well.
 func (m *member) write() {
 	m.mu.Lock()
-	busy, tooMuch := m.writing, len(m.queue) > 2*defaultMaxEvents
+	busy, tooMuch := m.writing, len(m.queue) > m.most
 	m.writing = true
 	m.mu.Unlock()
 	switch {
@@ -85,19 +86,22 @@ func (m *member) write() {
 	}
 }
 
-// What is written at a time to a member that has missed much.
+// What is written at a time to a member that has missed much. It is written before the
+// word that the client is back, and before a ping: so many bytes that a slow line brings
+// all of that before the client gives the connection up for dead.
 const (
-	batchEvents = 1_000
-	batchBytes  = 1 << 20
+	batchPackets = 1_000
+	batchBytes   = 64 << 10
 )
 
 // firstOf is the part of the messages that is written at a time; not empty if they are not.
 func firstOf(messages []message) []message {
-	for n, size := 0, 0; n < len(messages); n++ {
-		if n == batchEvents || size >= batchBytes {
+	packets, size := 0, 0
+	for n, m := range messages {
+		if packets >= batchPackets || size >= batchBytes {
 			return messages[:n]
 		}
-		size += messages[n].size()
+		packets, size = packets+len(m.buffers), size+m.size() // an attachment is a packet, too
 	}
 	return messages
 }
@@ -109,6 +113,13 @@ func (m *member) take() []message {
 	first := firstOf(m.queue)
 	m.queue = m.queue[len(first):]
 	return first
+}
+
+// drop empties the queue.
+func (m *member) drop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.queue = nil
 }
 
 // drain writes until the queue is empty. It is for the goroutine that set writing.

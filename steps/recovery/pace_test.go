@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func TestALongRestoreKeepsPace(t *testing.T) {
 	const missed = 5_000
 	s := start(t, &Builder{}, nil)
-	backpressure.Limit{Packets: 2*batchEvents + 1}.Apply(s.io)
+	backpressure.Limit{Packets: 2*batchPackets + 1}.Apply(s.io)
 	a := s.dial(t, nil)
 	s.emit(0)
 	a.awaitEvent(t, 0)
@@ -95,5 +96,95 @@ func TestAClientThatHasMissedMuchIsHeard(t *testing.T) {
 	}
 	b.mu.Unlock()
 	b.awaitEvent(t, 199)
+	wantRecovered(t, a, b, true)
+}
+
+// An attachment is a packet of its own, and counts as one towards what may wait.
+func TestALongRestoreOfAttachmentsKeepsPace(t *testing.T) {
+	const missed, attachments = batchPackets - 1, 9
+	s := start(t, &Builder{}, nil)
+	backpressure.Limit{Packets: 2*batchPackets + 1}.Apply(s.io)
+	a := s.awayAfterOne(t)
+	var want []int
+	for n := range missed {
+		args := []any{n}
+		for range attachments {
+			args = append(args, []byte("x"))
+		}
+		s.io.Emit("n", args...)
+		want = append(want, n)
+	}
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	b.awaitEvent(t, missed-1)
+	wantNumbers(t, b, want...)
+}
+
+// A client that says goodbye in the midst of it is written no more: its connection may go
+// on, for another namespace or as another socket.
+func TestAGoodbyeEndsALongRestore(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	backpressure.Limit{}.Apply(s.io)
+	gone := make(chan struct{})
+	var stray atomic.Int32
+	_ = s.io.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+		_ = client.On("disconnect", func(why ...any) {
+			if why[0] != "client namespace disconnect" {
+				return
+			}
+			_ = client.Conn().On("packetCreate", func(...any) { stray.Add(1) })
+			close(gone)
+		})
+	})
+	a := s.awayAfterOne(t)
+	text := strings.Repeat("x", 100<<10)
+	for n := range 200 { // more than the system's buffers take
+		s.io.Emit("n", n, text)
+	}
+	b := s.dialOnly(t, a)
+	b.await(t, "the first events", func() bool { return len(b.events) > 2 && b.sid != "" })
+	b.mu.Lock() // it reads one message more, and then nothing
+	if err := b.conn.WriteMessage(websocket.TextMessage, []byte("41")); err != nil {
+		t.Fatal(err)
+	}
+	<-gone
+	before := b.sid
+	b.mu.Unlock()
+	awaitCondition(t, "the end of the restore", func() bool {
+		s.adapter.mu.Lock()
+		defer s.adapter.mu.Unlock()
+		return len(s.adapter.live) == 0
+	})
+	// What keepPace was about to write it may write: one part.
+	if err := b.conn.WriteMessage(websocket.TextMessage, []byte("40")); err != nil {
+		t.Fatal(err)
+	}
+	b.await(t, "another socket on the same connection", func() bool { return b.sid != before })
+	if n := stray.Load(); n > 3 {
+		t.Errorf("%d packets were written after the goodbye", n)
+	}
+}
+
+// What waits for a member is bounded by what the log may hold, not by what it holds by default.
+func TestALargeLogIsRestored(t *testing.T) {
+	const missed = 2*defaultMaxEvents + 5_000
+	s := start(t, &Builder{MaxEvents: 2 * missed}, nil)
+	backpressure.Limit{}.Apply(s.io)
+	a := s.awayAfterOne(t)
+	text := strings.Repeat("x", 1_000) // more than the system's buffers take
+	for n := range missed {
+		s.io.Emit("n", n, text)
+	}
+	b := s.dialOnly(t, a)
+	b.mu.Lock() // it reads one message more, and then nothing
+	awaitCondition(t, "the restore", func() bool {
+		s.adapter.mu.Lock()
+		defer s.adapter.mu.Unlock()
+		return len(s.adapter.live) == 1
+	})
+	s.emit(missed)
+	b.mu.Unlock()
+	b.awaitEvent(t, missed)
 	wantRecovered(t, a, b, true)
 }

@@ -60,7 +60,7 @@ func TestMissedEventsComeBeforeTheAnswer(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.awayAfterOne(t)
 	var missed []int
-	for n := range batchEvents {
+	for n := range batchPackets {
 		missed = append(missed, n+2)
 	}
 	s.emit(missed...)

@@ -159,7 +159,7 @@ func (a *adapter) goLive(socket *socket.Socket) {
 	if a.isLive(socket) {
 		return
 	}
-	m := newMember(socket)
+	m := newMember(socket, 2*a.log.maxEvents)
 	a.watch(m)
 	if !a.enter(m) {
 		// It was told that it is recovered and cannot be: its client has to come
@@ -215,14 +215,18 @@ func (a *adapter) enter(m *member) bool {
 }
 
 // keepPace writes what a member missed, and what comes in meanwhile, not faster than
-// the client reads, where the server bounds what waits for it (package backpressure).
+// the client reads, where the server bounds what waits for it (package backpressure: at
+// 2,000 packets or more, so that a part fits in behind another one).
 // It has a goroutine of its own: the one that has restored the socket is that which
 // reads from the client, and a client that polls reads nothing while its own request
 // is not answered.
 func (a *adapter) keepPace(m *member) {
 	for batch := m.take(); len(batch) > 0 && m.socket.Connected(); batch = m.take() {
 		writeTo(m.socket, batch)
-		backpressure.Wait(m.socket, batchEvents)
+		backpressure.Wait(m.socket, batchPackets)
+	}
+	if !m.socket.Connected() {
+		m.drop() // after a goodbye the connection may go on, for another socket
 	}
 	m.drain()
 	a.mu.Lock()
