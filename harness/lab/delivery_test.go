@@ -83,27 +83,54 @@ func TestClientDeliveryNeedsBothEnds(t *testing.T) {
 }
 
 // A message that is longer on a slow line than three seconds is on its way all the same:
-// its answer is waited for, and what was said after it is said.
+// its answer is waited for, and what was said after it is said. It is bytes that take
+// their time, and not characters.
 func TestALongMessageOnASlowLine(t *testing.T) {
-	long := strings.Repeat("x", 60_000)
-	for _, number := range []string{"8", "10"} {
-		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
-			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 12_000}},
-			{Do: plan.Say, Client: "alice", Text: long}, {Do: plan.Say, Client: "alice", Text: "after"},
-			{Do: plan.AwaitShown, Client: "bob", Text: "after"},
-		}}
-		run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
-		if run.Err != nil {
-			t.Fatal(run.Err)
-		}
-		for _, e := range run.Events {
-			if e.Kind == history.TimedOut {
-				t.Errorf("step %s: awaited in vain: %.100s", number, e.Detail)
+	for _, number := range []string{"8", "9", "10"} {
+		for language, long := range map[string]string{"English": strings.Repeat("x", 18_000), "Korean": strings.Repeat("가", 6_000)} {
+			p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
+				{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+				{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 1_500}},
+				{Do: plan.Say, Client: "alice", Text: long}, {Do: plan.Say, Client: "alice", Text: "after"},
+				{Do: plan.AwaitShown, Client: "bob", Text: "after"},
+			}}
+			run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
+			if run.Err != nil {
+				t.Fatal(run.Err)
+			}
+			for _, e := range run.Events {
+				if e.Kind == history.TimedOut {
+					t.Errorf("step %s, %s: awaited in vain: %.100s", number, language, e.Detail)
+				}
+			}
+			if v := check.Judge(run.Events); v.Outcome != check.Pass {
+				t.Errorf("step %s, %s: %.300s", number, language, v.Reason)
 			}
 		}
-		if v := check.Judge(run.Events); v.Outcome != check.Pass {
-			t.Errorf("step %s: %.300s", number, v.Reason)
+	}
+}
+
+// What a page missed on a slow line comes through, though it takes the line longer than a
+// page waits for the next sign of life: it gets further with each connection, and has all
+// of it before its session is too old to be recovered.
+func TestMuchIsMissedOnASlowLine(t *testing.T) {
+	long := strings.Repeat("x", 60_000)
+	for _, number := range []string{"6", "8", "10"} {
+		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
+			{Do: plan.Say, Client: "bob", Text: "before"}, {Do: plan.AwaitShown, Client: "alice", Text: "before"},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 5_000}},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "alice", For: plan.Duration(time.Second)}},
+			{Do: plan.Say, Client: "bob", Text: long, Count: 5}, {Do: plan.AwaitShown, Client: "alice", Text: long + " 5"},
+		}}
+		run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.Recovery, OwnRecovery: true, ShownBound: 100 * time.Second}, p)
+		for _, e := range run.Events {
+			if e.Kind == history.TimedOut {
+				t.Errorf("step %s: awaited in vain: …%s", number, e.Detail[max(0, len(e.Detail)-60):])
+			}
+		}
+		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
+			t.Errorf("step %s: %v, %.300s", number, run.Err, v.Reason)
 		}
 	}
 }

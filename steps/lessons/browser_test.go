@@ -3,6 +3,7 @@ package lessons
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -194,13 +195,7 @@ func TestStep8InChromium(t *testing.T) {
 
 	t.Run("a refusal ends it", func(t *testing.T) {
 		alice.t, bob.t = t, t
-		evaluate[bool](alice, `{
-			for (const text of ["x".repeat(70000), "behind it"]) {
-				document.getElementById("input").value = text;
-				document.getElementById("form").requestSubmit();
-			}
-			true
-		}`)
+		evaluate[bool](alice, refuseAndSay("behind it"))
 		alice.until("nothing on its way", pendingIs())
 		const refused = `document.getElementById("notice").textContent.includes("was refused")`
 		if !evaluate[bool](alice, refused) {
@@ -214,7 +209,30 @@ func TestStep8InChromium(t *testing.T) {
 		alice.say("three")
 		bob.shows("kept", "one", "two", "behind it", "three")
 		alice.until("no notice", "!"+refused)
+		unlock := lockDatabase(t, data)
+		defer unlock()
+		evaluate[bool](alice, `socket.once("unavailable", () => (document.body.dataset.away = "told")) && true`)
+		evaluate[bool](alice, refuseAndSay("while it is locked"))
+		alice.until("only what can be sent on its way", pendingIs("while it is locked"))
+		alice.until("the word that the database is away", `document.body.dataset.away === "told"`)
+		unlock()
+		bob.shows("kept", "one", "two", "behind it", "three", "while it is locked")
+		alice.until("nothing on its way", pendingIs())
+		if !evaluate[bool](alice, refused) {
+			t.Error("the refusal is not to be seen: that the database was away has cleared it away")
+		}
 	})
+}
+
+// refuseAndSay says what is too long, and then the text.
+func refuseAndSay(text string) string {
+	return fmt.Sprintf(`{
+		for (const text of ["x".repeat(70000), %q]) {
+			document.getElementById("input").value = text;
+			document.getElementById("form").requestSubmit();
+		}
+		true
+	}`, text)
 }
 
 // TestStep10InChromium refreshes and closes tabs with messages that are not delivered.
@@ -222,22 +240,34 @@ func TestStep10InChromium(t *testing.T) {
 	b := startBrowser(t)
 	data := t.TempDir()
 	server := runStep(t, "10", "DATA_DIR="+data)
-	alice, tab := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
+	alice, other := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
 	if !evaluate[bool](alice, `navigator.locks !== undefined && crypto.randomUUID !== undefined`) {
 		t.Error("the page has no locks or no randomUUID: the fallbacks are what is tried here")
 	}
 	alice.say("before")
-	tab.shows("before")
+	other.shows("before")
 
+	// Both tabs try, and are told that it cannot be stored; whichever delivers it.
 	unlock := lockDatabase(t, data)
-	defer unlock()
+	defer func() { unlock() }()
+	alice.say("zero")
+	for _, each := range []*tab{alice, other} {
+		each.until("the notice", `document.getElementById("notice").textContent.includes("kept here")`)
+	}
+	unlock()
+	for _, each := range []*tab{alice, other} {
+		each.until("nothing on its way", pendingIs())
+		each.until("no notice", `document.getElementById("notice").textContent === ""`)
+	}
+
+	unlock = lockDatabase(t, data)
 	alice.say("one")
 	alice.until("the message on its way", pendingIs("one"))
-	tab.until("it on its way there, too", pendingIs("one"))
+	other.until("it on its way there, too", pendingIs("one"))
 	alice.do(chromedp.Reload())
 	alice.until("a connection", connected)
 	alice.until("the message on its way again", pendingIs("one"))
-	tab.say("two")
+	other.say("two")
 	alice.say("three")
 	picture, err := chromedp.Run(alice.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
@@ -249,11 +279,11 @@ func TestStep10InChromium(t *testing.T) {
 	if err := chromedp.Cancel(closing); err != nil {
 		t.Fatal(err)
 	}
-	tab.until("all on their way", pendingIs("one", "two", "three"))
+	other.until("all on their way", pendingIs("one", "two", "three"))
 	unlock()
-	tab.shows("before", "one", "two", "three")
-	tab.until("nothing on its way", pendingIs())
-	b.open(t, "alice again", server.url).shows("before", "one", "two", "three")
+	other.shows("before", "zero", "one", "two", "three")
+	other.until("nothing on its way", pendingIs())
+	b.open(t, "alice again", server.url).shows("before", "zero", "one", "two", "three")
 }
 
 // pendingIs is a condition: these texts are on their way, and no others.

@@ -39,6 +39,9 @@ import (
 //go:embed index.html
 var Page []byte
 
+// columns are read of each message. One of step 9's may have no key.
+const columns = "id, COALESCE(client_offset, ''), content"
+
 type chat struct {
 	server     *socket.Server
 	replayPage int
@@ -182,7 +185,7 @@ func (c *chat) stored(text, key string) (id int64, err error) {
 // begin takes the log as it is now: whoever connects is sent all that is in it.
 func (c *chat) begin() error {
 	var key, content string
-	err := c.db.QueryRow("SELECT id, client_offset, content FROM messages ORDER BY id DESC LIMIT 1").Scan(&c.published, &key, &content)
+	err := c.db.QueryRow("SELECT "+columns+" FROM messages ORDER BY id DESC LIMIT 1").Scan(&c.published, &key, &content)
 	if errors.Is(err, sql.ErrNoRows) {
 		c.published, err = 0, nil
 	}
@@ -205,28 +208,36 @@ func (c *chat) beginAgain() error {
 	return nil
 }
 
-// publish emits what is stored and was not emitted yet, in the order of the log.
+// publish emits what is stored and was not emitted yet, in the order of the log; in one
+// query with what was emitted last, which must be there still.
 func (c *chat) publish() error {
-	if same, err := c.has(c.published, c.print); err != nil {
-		return err
-	} else if !same {
-		return c.beginAgain()
-	}
-	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id", c.published)
+	rows, err := c.db.Query("SELECT "+columns+" FROM messages WHERE id >= ? ORDER BY id", c.published)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	same := c.published == 0 // where nothing was emitted, nothing can be missing
 	for rows.Next() {
 		var id int64
 		var key, content string
 		if err := rows.Scan(&id, &key, &content); err != nil {
 			return err
 		}
-		c.published, c.print = id, fingerprint(key, content)
-		c.server.To(c.room.Load().(socket.Room)).Emit("chat message", content, id, c.print)
+		print := fingerprint(key, content)
+		if !same {
+			if id != c.published || print != c.print {
+				break
+			}
+			same = true
+			continue
+		}
+		c.published, c.print = id, print
+		c.server.To(c.room.Load().(socket.Room)).Emit("chat message", content, id, print)
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil || same {
+		return err
+	}
+	return c.beginAgain()
 }
 
 // catchUp sends a page all that is stored after its offset, and lets it into the
@@ -239,7 +250,10 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	if err != nil {
 		return err
 	}
-	if !known {
+	// A page that was restored to a room, and not to this one, has just been sent what it
+	// missed of the log before.
+	if !known || client.Recovered() && client.Rooms().Len() > 1 {
+		offset = 0
 		_ = client.Emit("refused", "The server has another log than before: here is all of it.")
 		_ = client.Emit("reset")
 	}
@@ -275,7 +289,7 @@ const replayBytes = 256 << 10
 // replay emits the next few messages after offset, and returns the new offset, and
 // whether there may be more.
 func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more bool, err error) {
-	rows, err := c.db.Query("SELECT id, client_offset, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
+	rows, err := c.db.Query("SELECT "+columns+" FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
 	if err != nil {
 		return offset, false, err
 	}
@@ -322,7 +336,7 @@ func (c *chat) has(id int64, print any) (bool, error) {
 		return true, nil
 	}
 	var key, content string
-	err := c.db.QueryRow("SELECT client_offset, content FROM messages WHERE id = ?", id).Scan(&key, &content)
+	err := c.db.QueryRow("SELECT "+columns+" FROM messages WHERE id = ?", id).Scan(&id, &key, &content)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -353,18 +367,9 @@ func open(driver, folder string) (db *sql.DB, err error) {
 	db.SetMaxOpenConns(16)
 	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
 		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		client_offset TEXT UNIQUE NOT NULL,
+		client_offset TEXT UNIQUE,
 		content TEXT
 	)`)
-	// A log of step 9 may have messages without a key. An UPDATE of nothing would lock the
-	// database all the same, and so not start while another program has it.
-	var keyless bool
-	if err == nil {
-		err = db.QueryRow("SELECT EXISTS (SELECT 1 FROM messages WHERE client_offset IS NULL)").Scan(&keyless)
-	}
-	if err == nil && keyless {
-		_, err = db.Exec("UPDATE messages SET client_offset = lower(hex(randomblob(16))) WHERE client_offset IS NULL")
-	}
 	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)

@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
@@ -449,7 +452,60 @@ func TestALogThatIsReplacedUnderTheServer(t *testing.T) {
 	}
 }
 
-// Step 9 stores a message without a key where its sender names none.
+// A page that was away when the log was replaced, at a place that both logs have, is
+// restored, and so sent what it missed of the old one. It begins again, too.
+func TestWhatAPageMissedOfAReplacedLogDoesNotStay(t *testing.T) {
+	folder := t.TempDir()
+	s := start(t, serve.Settings{DataDir: folder})
+	ann, bob := rawclient.Connect(t, s.url, nil), rawclient.Connect(t, s.url, nil)
+	say(t, ann, "one")
+	one := bob.Next()
+	bob.Close()
+	awaitSockets(t, s, 1)
+	say(t, ann, "old two", "old three")
+	if _, err := s.chat.db.Exec("DELETE FROM messages WHERE id > 1; UPDATE sqlite_sequence SET seq = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Emit("chat message", "new two", "key"); err != nil {
+		t.Fatal(err)
+	}
+	ann.Ended()
+	auth := mark(one)
+	auth["pid"], auth["offset"] = bob.Pid, one.Args[3]
+	back := rawclient.Connect(t, s.url, auth)
+	if back.Sid != bob.Sid {
+		t.Error("bob's session is not restored, so this shows nothing")
+	}
+	shown := []string{"one"}
+	for len(shown) == 0 || shown[len(shown)-1] != "new two" {
+		switch got := back.Next(); got.Name {
+		case "reset":
+			shown = nil
+		case "chat message":
+			shown = append(shown, got.Args[0].(string))
+		}
+	}
+	if want := stored(t, folder); !slices.Equal(shown, want) {
+		t.Errorf("bob's page shows %q, the log has %q", shown, want)
+	}
+}
+
+// awaitSockets waits until the server has so many.
+func awaitSockets(t *testing.T, s running, want int) {
+	t.Helper()
+	count := func() (n int) {
+		s.chat.server.Sockets().Sockets().Range(func(socket.SocketId, *socket.Socket) bool { n++; return true })
+		return n
+	}
+	for deadline := time.Now().Add(patience); count() != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the server has %d pages, want %d", count(), want)
+		}
+	}
+}
+
+// Step 9 stores a message without a key where its sender names none; also into a log that
+// is in use, or that is put back under the running server.
 func TestAFolderOfStep9(t *testing.T) {
 	folder := t.TempDir()
 	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
@@ -466,6 +522,19 @@ func TestAFolderOfStep9(t *testing.T) {
 	hear(t, ann, 1, "one", "two")
 	say(t, ann, "three")
 	hear(t, ann, 3, "three")
+	if _, err := s.chat.db.Exec("INSERT INTO messages (content) VALUES ('four')"); err != nil {
+		t.Fatal(err)
+	}
+	say(t, ann, "five")
+	hear(t, ann, 4, "four", "five")
+	if _, err := s.chat.db.Exec("DELETE FROM messages; DELETE FROM sqlite_sequence; INSERT INTO messages (content) VALUES ('another')"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Emit("chat message", "six", "key"); err != nil {
+		t.Fatal(err)
+	}
+	ann.Ended()
+	hear(t, rawclient.Connect(t, s.url, nil), 1, "another", "six")
 }
 
 func TestCloseEndsEverything(t *testing.T) {
