@@ -46,9 +46,10 @@ type Log interface {
 	// Any other error leaves open whether the message was stored. To append it again,
 	// with the same key, is always right.
 	Append(ctx context.Context, key, text string) (id int64, err error)
-	// After returns up to limit rows with ids above id, the lowest first. They are safe
-	// to read up to: nothing will ever appear below a row that was returned.
-	After(ctx context.Context, id int64, limit int) ([]Row, error)
+	// After returns up to limit rows with ids above id, the lowest first, and whether there
+	// may be more: fewer than limit where they have more than 256 KB. They are safe to read
+	// up to: nothing will ever appear below a row that was returned.
+	After(ctx context.Context, id int64, limit int) (rows []Row, more bool, err error)
 	// Newest is the id of the newest row, 0 when there is none.
 	Newest(ctx context.Context) (int64, error)
 	// Changed is a channel on which a value comes when the log may have grown. It is
@@ -65,6 +66,22 @@ type Row struct {
 	ID   int64
 	Text string
 }
+
+// partBytes bounds the texts of a part, but for its last row's.
+const partBytes = 256 << 10
+
+// A part collects the rows that After returns.
+type part struct {
+	rows  []Row
+	bytes int
+}
+
+func (p *part) add(row Row) {
+	p.rows = append(p.rows, row)
+	p.bytes += len(row.Text)
+}
+
+func (p *part) isFull(limit int) bool { return len(p.rows) == limit || p.bytes >= partBytes }
 
 // ErrKeyTaken says that a key names another text already: two messages were given
 // one key, and to acknowledge the second would be to lose it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,9 +45,9 @@ func put(t *testing.T, l Log, key, text string) int64 {
 
 func all(t *testing.T, l Log) (texts []string) {
 	t.Helper()
-	rows, err := l.After(context.Background(), 0, 1_000_000)
-	if err != nil {
-		t.Fatal(err)
+	rows, more, err := l.After(context.Background(), 0, 1_000_000)
+	if err != nil || more {
+		t.Fatal(err, more)
 	}
 	for _, row := range rows {
 		texts = append(texts, row.Text)
@@ -75,9 +76,28 @@ func TestARepeatStoresNothingAndHasTheFirstsID(t *testing.T) {
 		if newest, err := a.Newest(ctx); err != nil || newest != last {
 			t.Errorf("the newest is %d, %v, want %d", newest, err, last)
 		}
-		rows, err := a.After(ctx, first, 1)
+		rows, _, err := a.After(ctx, first, 1)
 		if err != nil || len(rows) != 1 || rows[0].ID != second {
 			t.Errorf("after %d comes %v, %v", first, rows, err)
+		}
+	})
+}
+
+// A part of large rows is a small one, and says that there is more.
+func TestAPartIsBoundedInBytes(t *testing.T) {
+	eachBackend(t, func(t *testing.T, options Options) {
+		l := open(t, options)
+		text := strings.Repeat("한", 20_000) // 60 kB
+		for n := range 7 {
+			put(t, l, fmt.Sprint(n), text)
+		}
+		var last int64
+		for _, want := range []int{5, 2} {
+			rows, more, err := l.After(context.Background(), last, 100)
+			if err != nil || len(rows) != want || more != (want == 5) || rows[0].Text != text {
+				t.Fatalf("after %d come %d rows, more: %v, %v; want %d", last, len(rows), more, err, want)
+			}
+			last = rows[len(rows)-1].ID
 		}
 	})
 }
@@ -92,7 +112,7 @@ func tail(ctx context.Context, l Log, want int) (rows []Row, err error) {
 			return rows, fmt.Errorf("%d rows of %d: %w", len(rows), want, ctx.Err())
 		}
 		for {
-			page, err := l.After(ctx, last, 10)
+			page, _, err := l.After(ctx, last, 10)
 			if err != nil {
 				return rows, err
 			}
@@ -191,7 +211,7 @@ func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
 		if _, err := l.Append(context.Background(), "late", "text"); err == nil {
 			t.Error("a message is taken after Close")
 		}
-		if _, err := l.After(context.Background(), 0, 1); err == nil {
+		if _, _, err := l.After(context.Background(), 0, 1); err == nil {
 			t.Error("a closed log can be read")
 		}
 		for deadline := time.Now().Add(longest); ; time.Sleep(10 * time.Millisecond) {

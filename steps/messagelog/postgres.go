@@ -148,7 +148,7 @@ func (l *postgresLog) Append(ctx context.Context, key, text string) (id int64, e
 // whether it has: most often PostgreSQL was restarted, and all of them are dead.
 func (l *postgresLog) lost(err error) bool {
 	var answer *pgconn.PgError
-	if errors.As(err, &answer) && answer.Severity == "ERROR" {
+	if errors.As(err, &answer) && answer.SeverityUnlocalized == "ERROR" {
 		return false // a dead connection says FATAL, or nothing
 	}
 	l.db.Reset()
@@ -166,21 +166,29 @@ func (l *postgresLog) read(ctx context.Context, ask func(context.Context) error)
 	return err
 }
 
-func (l *postgresLog) After(ctx context.Context, id int64, limit int) (found []Row, err error) {
+// After has PostgreSQL add up the lengths, so that what a part has no room for is not sent.
+func (l *postgresLog) After(ctx context.Context, id int64, limit int) (found []Row, more bool, err error) {
+	var p part
 	err = l.read(ctx, func(ctx context.Context) error {
-		rows, err := l.db.Query(ctx, "SELECT id, content FROM messages WHERE id > $1 ORDER BY id LIMIT $2", id, limit)
+		p = part{}
+		rows, err := l.db.Query(ctx, `
+			SELECT id, content FROM (
+				SELECT id, content, SUM(length(content)) OVER (ORDER BY id) - length(content) AS before
+				FROM (SELECT id, content FROM messages WHERE id > $1 ORDER BY id LIMIT $2) AS next
+			) AS counted WHERE before < $3 ORDER BY id`, id, limit, partBytes)
 		if err != nil {
 			return err
 		}
-		found, err = pgx.CollectRows(rows, func(from pgx.CollectableRow) (row Row, err error) {
-			var text []byte
-			err = from.Scan(&row.ID, &text)
+		var row Row
+		var text []byte
+		_, err = pgx.ForEachRow(rows, []any{&row.ID, &text}, func() error {
 			row.Text = string(text)
-			return row, err
+			p.add(row)
+			return nil
 		})
 		return err
 	})
-	return found, err
+	return p.rows, p.isFull(limit), err
 }
 
 func (l *postgresLog) Newest(ctx context.Context) (id int64, err error) {

@@ -159,7 +159,7 @@ func readOn(t *testing.T, l Log, seen []Row) []Row {
 	if len(seen) > 0 {
 		last = seen[len(seen)-1].ID
 	}
-	rows, err := l.After(context.Background(), last, 100)
+	rows, _, err := l.After(context.Background(), last, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,9 +236,9 @@ func TestPostgresRestartsInMidCommit(t *testing.T) {
 	}
 	close(stop)
 	work.Wait()
-	rows, err := l.After(context.Background(), 0, 1_000_000)
-	if err != nil {
-		t.Fatal(err)
+	rows, more, err := l.After(context.Background(), 0, 1_000_000)
+	if err != nil || more {
+		t.Fatal(err, more)
 	}
 	ids := map[string]int64{}
 	for _, row := range rows {

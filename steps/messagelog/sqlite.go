@@ -150,26 +150,27 @@ func named(key string) any {
 // process that repairs what another one left that was killed.
 const readWithin = 500 * time.Millisecond
 
-func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, err error) {
+func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, more bool, err error) {
+	var p part
 	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
-		found, err = l.after(ctx, id, limit)
+		p, err = l.after(ctx, id, limit)
 		return err
 	})
-	return found, err
+	return p.rows, p.isFull(limit), err
 }
 
-func (l *sqliteLog) after(ctx context.Context, id int64, limit int) (found []Row, err error) {
+func (l *sqliteLog) after(ctx context.Context, id int64, limit int) (found part, err error) {
 	rows, err := l.db.QueryContext(ctx, "SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", id, limit)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer rows.Close()
-	for rows.Next() {
+	for !found.isFull(limit) && rows.Next() {
 		var row Row
 		if err := rows.Scan(&row.ID, &row.Text); err != nil {
-			return nil, err
+			return found, err
 		}
-		found = append(found, row)
+		found.add(row)
 	}
 	return found, rows.Err()
 }

@@ -200,7 +200,7 @@ func (c *chat) follow(ctx context.Context) {
 // The caller holds the order.
 func (c *chat) publish() error {
 	for {
-		rows, err := c.messages.After(context.Background(), c.published, c.replayPage)
+		rows, more, err := c.messages.After(context.Background(), c.published, c.replayPage)
 		if err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (c *chat) publish() error {
 			c.server.To(room).Emit("chat message", row.Text, row.ID)
 			c.published = row.ID
 		}
-		if len(rows) < c.replayPage {
+		if !more {
 			return nil
 		}
 	}
@@ -251,30 +251,23 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replayBytes bounds a part of a replay, beside the number of its messages.
-const replayBytes = 256 << 10
-
 // replay emits to one page the next few messages that the log has after offset, none
 // beyond the id last. It returns the new offset, and whether there may be more.
 func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last int64) (int64, bool, error) {
-	rows, err := c.messages.After(ctx, offset, c.replayPage)
+	rows, more, err := c.messages.After(ctx, offset, c.replayPage)
 	if err != nil {
 		return offset, false, err
 	}
-	bytes := 0
 	for _, row := range rows {
 		// A connection may break at any time. To go on would be worse than useless:
 		// the page may be back already, as a socket with the same id.
 		if row.ID > last || !client.Connected() {
 			return offset, false, nil
 		}
-		if bytes >= replayBytes {
-			return offset, true, nil
-		}
 		_ = client.Emit("chat message", row.Text, row.ID)
-		offset, bytes = row.ID, bytes+len(row.Text)
+		offset = row.ID
 	}
-	return offset, len(rows) == c.replayPage, nil
+	return offset, more, nil
 }
 
 // offsetOf is the last message that the page says it has shown; 0 for a new page.

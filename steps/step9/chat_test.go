@@ -108,9 +108,9 @@ func hear(t *testing.T, client *rawclient.Client, after float64, texts ...string
 // stored is the shared log.
 func stored(t *testing.T, n node) []messagelog.Row {
 	t.Helper()
-	rows, err := n.chat.messages.After(context.Background(), 0, 1_000_000)
-	if err != nil {
-		t.Fatal(err)
+	rows, more, err := n.chat.messages.After(context.Background(), 0, 1_000_000)
+	if err != nil || more {
+		t.Fatal(err, more)
 	}
 	return rows
 }
