@@ -151,9 +151,10 @@ func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	for seed, why := range map[uint64]string{
-		500133:  "a restart while another one starts the server",
-		900347:  "the same",
-		1000951: "a page that is loaded again just when it is to say something",
+		500133:    "a restart while another one starts the server",
+		900347:    "the same",
+		700025450: "a page that a fault has loaded when it is opened again after an outage",
+		1000951:   "a page that is loaded again just when it is to say something",
 	} {
 		for _, story := range scenarios.Stories {
 			p := sweep.RandomPlan(story.Plan, seed, subject.Level)

@@ -49,6 +49,9 @@ type Client interface {
 	Close() error
 }
 
+// ErrOpen is what Open answers where the client is open already. Nothing was done.
+var ErrOpen = errors.New("it is open already: refresh it instead")
+
 // ErrReloaded says that the page was loaded again before it was there.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
 

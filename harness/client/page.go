@@ -79,7 +79,7 @@ var errTabClosed = errors.New("the tab was closed meanwhile")
 func (p *Page) Open(ctx context.Context) error {
 	return p.load(ctx, func(old *view) error {
 		if old != nil {
-			return errors.New("the page is open already")
+			return ErrOpen
 		}
 		p.session = web.NewStorage()
 		return nil

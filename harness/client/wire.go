@@ -126,7 +126,7 @@ func (w *Wire) open(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.view != nil {
-		return errors.New("the client is open already: refresh it instead")
+		return ErrOpen
 	}
 	w.views++
 	w.view = newWireView(w, w.views)

@@ -229,13 +229,14 @@ func (l *player) do(s plan.Step) error {
 }
 
 // load loads a page. Where it cannot be reached, a person would press reload: it is
-// tried again within the bound. Where a fault has made it load again, that goes on.
+// tried again within the bound. Where a fault has made it load again, that goes on, or has
+// been done.
 func (l *player) load(once func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
-	for {
+	for again := false; ; again = true {
 		err := once(ctx)
-		if errors.Is(err, client.ErrReloaded) {
+		if errors.Is(err, client.ErrReloaded) || again && errors.Is(err, client.ErrOpen) {
 			return nil
 		}
 		if err == nil || ctx.Err() != nil || !isUnreachable(err) || l.wait(reloadTime) != nil {
