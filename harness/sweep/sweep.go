@@ -330,6 +330,9 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 		if run.Err != nil || v.Outcome != check.Fail || s.name(run.Events, v) != f.Name {
 			return false
 		}
+		if again := check.Judge(s.run(p).Events); again.Reason != v.Reason {
+			return false // a race at one instant: saved, it would not come again
+		}
 		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
 		return true
 	}
