@@ -698,14 +698,16 @@ func TestVirtualPageThatIsKeptApart(t *testing.T) {
 	ofAlice := func(kind plan.FaultKind) plan.Step {
 		return plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: kind, Client: "alice"}}
 	}
-	for how, steps := range map[string]struct{ parts, joins plan.Step }{
-		"the server is down": {plan.Step{Do: plan.StopServer}, plan.Step{Do: plan.StartServer}},
-		"an outage":          {ofAlice(plan.Outage), ofAlice(plan.Heal)},
-		"a silence":          {ofAlice(plan.Silence), ofAlice(plan.Heal)},
+	refresh, stop, start := ofAlice(plan.RefreshPage), plan.Step{Do: plan.StopServer}, plan.Step{Do: plan.StartServer}
+	for how, steps := range map[string]struct{ first, second, joins plan.Step }{
+		"the server stops while it loads": {refresh, stop, start},
+		"the server is down":              {stop, refresh, start},
+		"an outage":                       {ofAlice(plan.Outage), refresh, ofAlice(plan.Heal)},
+		"a silence":                       {ofAlice(plan.Silence), refresh, ofAlice(plan.Heal)},
 	} {
 		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice"), Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected},
-			steps.parts, ofAlice(plan.RefreshPage),
+			steps.first, steps.second,
 			{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
 			{Do: plan.Wait, For: plan.Duration(lab.VirtualBound + time.Minute)},
 			steps.joins, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "said"},

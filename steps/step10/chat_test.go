@@ -399,6 +399,18 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 	}
 }
 
+// restore brings a page back that has shown up to last, in its old session.
+func (s running) restore(t *testing.T, page *rawclient.Client, last rawclient.Event) *rawclient.Client {
+	t.Helper()
+	auth := mark(last)
+	auth["pid"], auth["offset"] = page.Pid, last.Args[3]
+	back := rawclient.Connect(t, s.url, auth)
+	if back.Sid != page.Sid {
+		t.Error("the session is not restored, so this shows nothing")
+	}
+	return back
+}
+
 // The log is emptied, or an older copy of it put back, under the running server: the first
 // message after that ends every connection, and whoever comes back begins again, also
 // where its session is restored.
@@ -423,12 +435,7 @@ func TestALogThatIsReplacedUnderTheServer(t *testing.T) {
 			}
 			ann.Ended()
 			bob.Ended()
-			auth := mark(last)
-			auth["pid"], auth["offset"] = bob.Pid, last.Args[3]
-			back := rawclient.Connect(t, s.url, auth)
-			if back.Sid != bob.Sid {
-				t.Error("bob's session is not restored, so this shows nothing")
-			}
+			back := s.restore(t, bob, last)
 			if first, second := back.Next(), back.Next(); first.Name != "refused" || second.Name != "reset" {
 				t.Errorf("bob is told %+v and %+v, want refused and reset", first, second)
 			}
@@ -470,12 +477,7 @@ func TestWhatAPageMissedOfAReplacedLogDoesNotStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann.Ended()
-	auth := mark(one)
-	auth["pid"], auth["offset"] = bob.Pid, one.Args[3]
-	back := rawclient.Connect(t, s.url, auth)
-	if back.Sid != bob.Sid {
-		t.Error("bob's session is not restored, so this shows nothing")
-	}
+	back := s.restore(t, bob, one)
 	shown := []string{"one"}
 	for len(shown) == 0 || shown[len(shown)-1] != "new two" {
 		switch got := back.Next(); got.Name {
