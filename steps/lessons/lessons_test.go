@@ -279,7 +279,10 @@ func note(shown map[int]string, event rawclient.Event) {
 }
 
 func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	// A loopback address of this test's own: on 127.0.0.1 any connection of another
+	// test may take the port before the one that is taken here.
+	const host = "127.0.0.2"
+	taken, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,12 +301,12 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		"no step":           {nil, "", 3, "which step"},
 		"two steps":         {[]string{"7", "8"}, "", 3, "which step"},
 		"too many servers":  {[]string{"9", "10"}, "", 3, "number of servers"},
-		"second port taken": {[]string{"9", "2"}, "PORT=" + before(port), 1, "something else listens on 127.0.0.1:" + port},
+		"second port taken": {[]string{"9", "2"}, "PORT=" + before(port), 1, "something else listens on " + host + ":" + port},
 		"unknown backend":   {[]string{"9"}, "BACKEND=redis", 3, "BACKEND"},
 		"no database":       {[]string{"9"}, "BACKEND=postgres", 3, "DATABASE_URL"},
 		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
 		"no second port":    {[]string{"9", "2"}, "PORT=65535", 3, "2 servers need the ports from 65535 to 65536"},
-		"port taken":        {[]string{"7"}, "PORT=" + port, 1, "something else listens on 127.0.0.1:" + port},
+		"port taken":        {[]string{"7"}, "PORT=" + port, 1, "something else listens on " + host + ":" + port},
 		"port no number":    {[]string{"7"}, "PORT=http", 3, `PORT is "http"`},
 		"port too high":     {[]string{"7"}, "PORT=65536", 3, "PORT"},
 		"no such host":      {[]string{"7"}, "HOST=256.1.1.1", 1, "cannot listen on 256.1.1.1"},
@@ -315,7 +318,7 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		"folder of nothing": {[]string{"7"}, "DATA_DIR=/proc/nowhere", 1, "DATA_DIR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := command(t, []string{c.env}, c.arguments...)
+			p := command(t, []string{"HOST=" + host, c.env}, c.arguments...)
 			var stdout, stderr bytes.Buffer
 			p.Stdout, p.Stderr = &stdout, &stderr
 			err := runWithin(p)
