@@ -184,14 +184,16 @@ func (v *view) look() {
 		v.shown = v.shown[:from]
 		v.note("the list was rewritten")
 	}
-	for _, text := range texts {
-		v.shown = append(v.shown, text)
-		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
-		delete(v.offsets, text)
-	}
+	v.shown = append(v.shown, texts...)
+	// The status changes before the history: whoever has seen the event finds the
+	// page's status as the event left it.
 	v.mu.Lock()
 	v.count = len(v.shown)
 	v.mu.Unlock()
+	for _, text := range texts {
+		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
+		delete(v.offsets, text)
+	}
 }
 
 // check names what the page lacks.
