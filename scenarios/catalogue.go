@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/plan"
 )
@@ -36,24 +37,16 @@ type Scenario struct {
 	Plan func(seed uint64) plan.Plan
 }
 
-// An Expectation is what must be observed of a step in a scenario: which of
-// lost, duplicated and reordered messages there are.
-type Expectation string
+// Expectation and its values are package check's, for a table that reads well.
+type Expectation = check.Expectation
 
 const (
-	// ExactlyOnce: everything said is shown once, in order, by everyone.
-	ExactlyOnce Expectation = "exactly once"
-	// Loses: at least one message is lost, and nothing else goes wrong. If none
-	// were, the fault did not bite.
-	Loses Expectation = "lost"
-	// Duplicates: at least one message is shown twice, and nothing else goes wrong.
-	Duplicates Expectation = "duplicated"
-	// GoesWrong: a race loses messages, or repeats or reorders some.
-	GoesWrong Expectation = "lost, duplicated or reordered"
-	// MayLose: a race decides whether anything is lost; nothing worse may happen.
-	MayLose Expectation = "lost or not"
-	// DoesNotApply: the step does not offer what the scenario tries.
-	DoesNotApply Expectation = "does not apply"
+	ExactlyOnce  = check.ExactlyOnce
+	Loses        = check.Loses
+	Duplicates   = check.Duplicates
+	GoesWrong    = check.GoesWrong
+	MayLose      = check.MayLose
+	DoesNotApply = check.DoesNotApply
 )
 
 // steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:

@@ -181,48 +181,41 @@ func (r *runner) result(ctx context.Context, c cell) (report.Result, error) {
 func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	result := report.Result{ID: c.scenario.ID, Row: c.scenario.Row, Title: c.scenario.Title, Column: c.subject.Name}
 	if r.options.Golden {
-		result.Expected = string(c.expected())
+		result.Expected = c.expected()
 	}
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
 		if r.options.T != nil && r.options.Golden {
-			result.Expected = string(DoesNotApply) // in this lab
+			result.Expected = check.DoesNotApply // in this lab
 		}
+		result.Met = result.Verdict.Meets(result.Expected, c.subject.Level)
 		return result, nil
 	}
 	runs := make([]attempt, r.options.Runs)
 	var all sync.WaitGroup
 	for n := range runs {
-		all.Go(func() { runs[n] = r.attempt(ctx, c, r.options.Seed+uint64(n)) })
+		all.Go(func() { runs[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
 	}
 	all.Wait()
+	var sum report.Tally
 	for n, a := range runs {
 		if a.err != nil && (errors.Is(a.err, lab.ErrUnreachable) || ctx.Err() != nil) {
 			return result, a.err
 		}
-		result.Runs++
-		result.Took += a.took
-		result.Virtual += a.virtual
-		result.FaultsFired += a.verdict.FaultsFired
-		result.Lost += a.verdict.Lost
-		result.Duplicated += a.verdict.Duplicated
-		result.Reordered += a.verdict.Reordered
-		if n == 0 || worse(a.verdict.Outcome, result.Verdict.Outcome) {
-			if r.options.Golden && a.verdict.Outcome == check.Pass {
-				result.Expected = string(Observed(a.verdict))
-			}
-			result.Verdict, result.Events = a.verdict, a.events
-			result.Artifacts, result.Replay = a.artifacts, a.replay
+		sum.Add(a.result.Tally)
+		if n == 0 || worse(a.result.Outcome(), result.Outcome()) {
+			result = a.result
 		}
 	}
+	result.Tally = sum
 	return result, nil
 }
 
-func (c cell) expected() Expectation {
+func (c cell) expected() check.Expectation {
 	if e, ok := c.scenario.Expect[c.subject.Step]; ok {
 		return e
 	}
-	return DoesNotApply
+	return check.DoesNotApply
 }
 
 // unsupported says why the scenario cannot be tried on the subject, if so.
@@ -233,7 +226,7 @@ func (r *runner) unsupported(c cell) string {
 	if _, only := c.scenario.Expect[onPostgres]; only && len(c.scenario.Expect) == 1 && c.subject.Step != onPostgres {
 		return "needs a PostgreSQL and a Redis: it is played with --step " + onPostgres
 	}
-	if c.subject.Step != "" && c.expected() == DoesNotApply {
+	if c.subject.Step != "" && c.expected() == check.DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}
 	if r.options.T != nil && c.scenario.RealOnly != "" {
@@ -260,18 +253,17 @@ func worse(a, b check.Outcome) bool {
 	return rank[a] > rank[b]
 }
 
-// An attempt is one run and what it came to.
+// An attempt is one run: its history, what it came to, and why it could not be played to
+// its end, if so.
 type attempt struct {
-	events    []history.Event
-	verdict   check.Verdict
-	took      time.Duration
-	virtual   time.Duration
-	artifacts []string
-	replay    string
-	err       error
+	events  []history.Event
+	virtual time.Duration
+	result  report.Result
+	err     error
 }
 
-func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
+// attempt plays the cell once; result says what is asked of it.
+func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed uint64) (a attempt) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
@@ -287,29 +279,48 @@ func (r *runner) attempt(ctx context.Context, c cell, seed uint64) (a attempt) {
 	p := c.scenario.Plan(seed)
 	p.Scenario = c.scenario.ID
 	output := r.play(ctx, c, p, &a)
-	a.took = time.Since(began)
+	result.Verdict = r.verdict(c, a)
+	result.Met = result.Expected != "" && result.Verdict.Meets(result.Expected, c.subject.Level)
+	result.Tally = r.tally(c, result.Verdict)
+	result.Took, result.Virtual = time.Since(began), a.virtual
+	result.Events, result.Replay = a.events, r.replay(c, seed)
+	if result.Verdict.Outcome == check.Unsupported {
+		a.err = nil
+	} else if result.Outcome() != check.Pass && r.options.Artifacts != "" {
+		saved, err := save(r.options.Artifacts, c, p, a.events, result.Verdict, output)
+		result.Artifacts = saved
+		if err != nil {
+			result.Artifacts = append(result.Artifacts, "(not all could be saved: "+err.Error()+")")
+		}
+	}
+	a.result = result
+	return a
+}
+
+// verdict is what the run came to, by its history or by what kept it from having one.
+func (r *runner) verdict(c cell, a attempt) check.Verdict {
 	switch {
 	case errors.Is(a.err, target.ErrUnsupported), errors.Is(a.err, target.ErrNoData):
-		a.verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: a.err.Error()}
-		a.err = nil
-		return a
+		return check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: a.err.Error()}
 	case a.err != nil:
-		a.verdict = check.Verdict{Outcome: check.Inconclusive, Level: c.subject.Level, Reason: a.err.Error()}
-	default:
-		a.verdict = check.Judge(a.events)
-		if r.options.Golden {
-			a.verdict = compare(a.verdict, c.expected(), c.subject.Level)
-		}
+		return check.Verdict{Outcome: check.Inconclusive, Level: c.subject.Level, Reason: a.err.Error()}
 	}
-	a.replay = r.replay(c, seed)
-	if a.verdict.Outcome != check.Pass && r.options.Artifacts != "" {
-		saved, err := save(r.options.Artifacts, c, p, a.events, a.verdict, output)
-		a.artifacts = saved
-		if err != nil {
-			a.verdict.Reason += " (and what happened could not be saved: " + err.Error() + ")"
-		}
+	return check.Judge(a.events)
+}
+
+// tally counts one run. Where an expectation stands in for the level's promise, an order
+// that the subject does not promise is not counted against it.
+func (r *runner) tally(c cell, v check.Verdict) report.Tally {
+	t := tallyOf(v)
+	if r.options.Golden {
+		t.Reordered = v.ReorderedFor(c.subject.Level)
 	}
-	return a
+	return t
+}
+
+// tallyOf counts the one run of a verdict.
+func tallyOf(v check.Verdict) report.Tally {
+	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
 }
 
 // play makes a server for the run, plays the plan on it, and takes it down.
@@ -347,63 +358,6 @@ func ConfigOf(s Subject) lab.Config {
 		config.ShownBound = 500 * time.Millisecond
 	}
 	return config
-}
-
-// compare turns a verdict into one on the expectation: a step is right when it
-// shows what the catalogue says, also where that is a loss. Of a step whose own level
-// has no one order for all pages (step 5) none is expected: what two say at once may
-// come to one page in this order and to another in that.
-func compare(v check.Verdict, expected Expectation, level contract.Level) check.Verdict {
-	if v.Outcome != check.Pass && v.Outcome != check.Fail {
-		return v
-	}
-	for _, rule := range contract.Rules {
-		if rule.ID == contract.Agreement && !rule.MustAt(level) {
-			v.Reordered -= v.Counts[rule.ID]
-		}
-	}
-	observed := Observed(v)
-	if meets(v, observed, expected) {
-		v.Outcome, v.Reason = check.Pass, ""
-		return v
-	}
-	v.Outcome = check.Fail
-	v.Reason = strings.TrimSpace(fmt.Sprintf("expected: %s; observed: %s. %s", expected, observed, v.Reason))
-	return v
-}
-
-func meets(v check.Verdict, observed, expected Expectation) bool {
-	switch expected {
-	case GoesWrong:
-		return v.Lost+v.Duplicated+v.Reordered > 0
-	case MayLose:
-		return observed == Loses || observed == ExactlyOnce
-	}
-	return observed == expected
-}
-
-// Observed says in the words of an Expectation what a verdict found.
-func Observed(v check.Verdict) Expectation {
-	var words []string
-	if v.Lost > 0 {
-		words = append(words, "lost")
-	}
-	if v.Duplicated > 0 {
-		words = append(words, "duplicated")
-	}
-	if v.Reordered > 0 {
-		words = append(words, "reordered")
-	}
-	for _, rule := range []contract.RuleID{contract.NoPhantom, contract.Sends, contract.Convergence} {
-		if v.Counts[rule] > 0 {
-			words = append(words, "another rule broken")
-			break
-		}
-	}
-	if len(words) == 0 {
-		return ExactlyOnce
-	}
-	return Expectation(strings.Join(words, " and "))
 }
 
 // replay is the command that plays the cell again. What is named after -- comes last.

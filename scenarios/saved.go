@@ -95,15 +95,14 @@ func (s Saved) Play(ctx context.Context, t *testing.T) (report.Result, error) {
 	began := time.Now()
 	r.play(ctx, cell{subject: subject}, s.Plan, &a)
 	result := report.Result{
-		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Runs: 1, Took: time.Since(began), Virtual: a.virtual,
-		Events: a.events, Verdict: check.Judge(a.events),
+		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: a.events, Verdict: check.Judge(a.events),
 	}
+	result.Tally = tallyOf(result.Verdict)
+	result.Took, result.Virtual = time.Since(began), a.virtual
 	if a.err != nil {
 		return result, a.err
 	}
-	v := result.Verdict
-	result.Lost, result.Duplicated, result.Reordered, result.FaultsFired = v.Lost, v.Duplicated, v.Reordered, v.FaultsFired
-	if v.Outcome != s.Verdict.Outcome || v.Reason != s.Verdict.Reason {
+	if v := result.Verdict; v.Outcome != s.Verdict.Outcome || v.Reason != s.Verdict.Reason {
 		return result, fmt.Errorf("%w: it was %s (%s)", ErrOtherVerdict, s.Verdict.Outcome, s.Verdict.Reason)
 	}
 	return result, nil

@@ -46,14 +46,14 @@ func (s *Suite) judge(ctx ginkgo.SpecContext, c cell) {
 		ginkgo.AbortSuite(err.Error())
 	}
 	s.results = append(s.results, result)
-	switch v := result.Verdict; v.Outcome {
+	switch result.Outcome() {
 	case check.Pass:
 	case check.Unsupported:
-		ginkgo.Skip("unsupported: " + v.Reason)
+		ginkgo.Skip("unsupported: " + result.Reason())
 	case check.Inconclusive:
-		ginkgo.Fail("inconclusive: " + v.Reason)
+		ginkgo.Fail("inconclusive: " + result.Reason())
 	default:
-		ginkgo.Fail(v.Reason + "\nagain: " + result.Replay)
+		ginkgo.Fail(result.Reason() + "\nagain: " + result.Replay)
 	}
 }
 

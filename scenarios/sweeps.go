@@ -136,9 +136,11 @@ func storyResult(subject Subject, story Story, o SweepOptions, r sweep.Result) r
 	result := report.Result{
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: subject.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: subject.Level},
-		Runs:    r.Runs, Points: r.Runs - r.Unfired - r.Broken, FaultsFired: r.FaultsFired,
-		Took: r.Took, Virtual: r.Virtual, Unfired: r.Unfired,
-		Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered,
+		Points:  r.Passed + r.Failed,
+		Tally: report.Tally{
+			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
+			Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered, Took: r.Took, Virtual: r.Virtual,
+		},
 	}
 	switch {
 	case r.Failed > 0:
@@ -170,9 +172,9 @@ func failureResult(ctx context.Context, s sweep.Sweeper, subject Subject, story 
 	}
 	result := report.Result{
 		ID: f.Name, Row: row, Title: title, Column: subject.Name,
-		Verdict: small.Verdict, Events: small.Events, Runs: f.Count,
-		Lost: small.Verdict.Lost, Duplicated: small.Verdict.Duplicated, Reordered: small.Verdict.Reordered,
+		Verdict: small.Verdict, Events: small.Events, Tally: tallyOf(small.Verdict),
 	}
+	result.Runs, result.FaultsFired = f.Count, 0 // the faults are counted with the story
 	if o.Artifacts == "" {
 		return result, nil
 	}

@@ -2,12 +2,10 @@ package report
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 	"strconv"
 
 	"redial/harness/check"
@@ -72,7 +70,6 @@ type (
 		Rule, Sentence, Message, Where                 string
 		Expected, Observed                             string
 		Promised                                       bool
-		Known                                          bool // fails as expected
 		Also                                           []string
 		Reason, Replay                                 string
 		Artifacts                                      []string
@@ -174,8 +171,6 @@ func (p *page) addResults(r Report, anchors map[*Result]string) error {
 			*section.into = append(*section.into, shown)
 		}
 	}
-	// What fails as expected is no news: it comes last.
-	slices.SortStableFunc(p.Failed, func(a, b pageResult) int { return cmp.Compare(btoi(a.Known), btoi(b.Known)) })
 	return nil
 }
 
@@ -245,9 +240,8 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm
 	}
-	if outcome == check.Fail && result.AsExpected() {
+	if result.Met && result.observed() != 0 {
 		shown.Facts += ", as expected"
-		shown.Known = true
 	}
 	if len(r.columns()) > 1 {
 		shown.Column = visible(result.Column)

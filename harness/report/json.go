@@ -65,7 +65,7 @@ func JSON(w io.Writer, r Report) error {
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
-			Expected: result.Expected, Column: result.Column, Points: result.Points, Unfired: result.Unfired,
+			Expected: string(result.Expected), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
 		})
 	}
 	encoder := json.NewEncoder(w)

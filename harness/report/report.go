@@ -18,6 +18,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,28 +46,47 @@ type Result struct {
 	Row   int
 	// Column names the target in a matrix, for instance "step 7".
 	Column string
-	// Verdict is that of the worst run.
+	// Verdict is that of the worst run, as package check gave it.
 	Verdict check.Verdict
-	// Expected is what a matrix of known outcomes expects: "" for no expectation,
-	// "exactly once", "does not apply", "another rule broken", or any of "lost",
-	// "duplicated" and "reordered", joined by commas or "and".
-	Expected string
-	// Runs counts how often it was played, FaultsFired the faults in all runs.
-	Runs        int
-	FaultsFired int
-	// Took is our time, Virtual the virtual lab's.
-	Took, Virtual time.Duration
-	// Points counts the places where a sweep has broken something, 0 for no sweep, and
-	// Unfired the planned faults that never came to their frame, which show nothing.
-	Points, Unfired int
+	// Expected is what a matrix of known outcomes expects; "" for no expectation. Met
+	// tells that every run came to it.
+	Expected check.Expectation
+	Met      bool
+	Tally
+	// Points counts the places where a sweep has broken something, 0 for no sweep.
+	Points int
 	// Artifacts are the files that it left, Replay the command that plays the
 	// worst run again.
 	Artifacts []string
 	Replay    string
 	// Events is the history of the worst run; it may be nil.
 	Events []history.Event
+}
+
+// A Tally sums up runs.
+type Tally struct {
+	// Runs counts them. Unfired are those whose planned fault never came to its frame,
+	// which show nothing; Undecided those that came to no verdict for another reason.
+	Runs, Unfired, Undecided int
+	// FaultsFired counts the faults in all runs.
+	FaultsFired int
 	// Lost, Duplicated and Reordered count messages over all runs.
 	Lost, Duplicated, Reordered int
+	// Took is our time, Virtual the virtual lab's.
+	Took, Virtual time.Duration
+}
+
+// Add takes in the sums of other runs.
+func (t *Tally) Add(other Tally) {
+	t.Runs += other.Runs
+	t.Unfired += other.Unfired
+	t.Undecided += other.Undecided
+	t.FaultsFired += other.FaultsFired
+	t.Lost += other.Lost
+	t.Duplicated += other.Duplicated
+	t.Reordered += other.Reordered
+	t.Took += other.Took
+	t.Virtual += other.Virtual
 }
 
 // A Report is what one command found.
@@ -166,39 +186,45 @@ func (r Report) Unexpected() []Result {
 	return unexpected
 }
 
-// Outcome is the verdict's outcome, made cautious: an outcome that is unknown or
-// missing, and a pass without a run, are inconclusive.
+// Outcome is what the result counts as: the verdict's outcome, or, where something
+// else is expected than the level's promise, whether that was met. It is cautious: an
+// outcome that is unknown or missing, and a pass without a run, are inconclusive.
 func (r Result) Outcome() check.Outcome {
-	switch r.Verdict.Outcome {
-	case check.Fail, check.Unsupported:
-		return r.Verdict.Outcome
-	case check.Pass:
-		if r.Runs > 0 {
-			return check.Pass
+	outcome := r.Verdict.Outcome
+	if r.Expected != "" && (outcome == check.Pass || outcome == check.Fail) {
+		outcome = check.Fail
+		if r.Met {
+			outcome = check.Pass
 		}
+	}
+	switch {
+	case outcome == check.Fail, outcome == check.Unsupported, outcome == check.Pass && r.Runs > 0:
+		return outcome
 	}
 	return check.Inconclusive
 }
 
 // Reason says in one line why the outcome is what it is; "" for a pass.
 func (r Result) Reason() string {
-	outcome := r.Outcome()
+	outcome, reason := r.Outcome(), visible(r.Verdict.Reason)
 	switch {
 	case outcome == check.Pass:
 		return ""
+	case outcome == check.Fail && r.Expected != "":
+		return strings.TrimSpace(fmt.Sprintf("expected: %s; observed: %s. %s", r.expectedWords(), r.observedWords(), reason))
 	case outcome != r.Verdict.Outcome && r.Runs == 0:
 		return "it was not run once"
 	case outcome != r.Verdict.Outcome:
 		return "the run has no verdict"
-	case r.Verdict.Reason != "":
-		return visible(r.Verdict.Reason)
+	case reason != "":
+		return reason
 	}
 	return "no reason was given"
 }
 
 // AsExpected tells whether what was observed is what Expected says. With no
 // expectation a pass is as expected, and so is what does not apply. What is
-// inconclusive, and an expectation that cannot be read, never is.
+// inconclusive never is.
 func (r Result) AsExpected() bool {
 	outcome := r.Outcome()
 	if outcome == check.Inconclusive {
@@ -207,8 +233,7 @@ func (r Result) AsExpected() bool {
 	if r.Expected == "" {
 		return outcome != check.Fail
 	}
-	expected, ok := parseSymptoms(r.Expected)
-	return ok && expected == r.observed()
+	return r.Met
 }
 
 // offence is the finding that a report is about: the first that fails the run,

@@ -116,7 +116,7 @@ func hostile() Report {
 	for i := range r.Results {
 		result := &r.Results[i]
 		result.ID += nasty
-		result.Title, result.Column, result.Expected, result.Replay = nasty, nasty, nasty, nasty
+		result.Title, result.Column, result.Expected, result.Replay = nasty, nasty, check.Expectation(nasty), nasty
 		result.Verdict.Reason = nasty
 		result.Artifacts = []string{"javascript:alert(1)", nasty}
 		for j := range result.Verdict.Findings {
@@ -279,7 +279,7 @@ func TestJSONShape(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	result := func(outcome check.Outcome, runs int) Result {
-		return Result{Runs: runs, Verdict: check.Verdict{Outcome: outcome}}
+		return Result{Tally: Tally{Runs: runs}, Verdict: check.Verdict{Outcome: outcome}}
 	}
 	pass, fail := result(check.Pass, 1), result(check.Fail, 1)
 	inconclusive, unsupported := result(check.Inconclusive, 1), result(check.Unsupported, 0)
@@ -311,7 +311,7 @@ func TestExitCode(t *testing.T) {
 func TestAsExpected(t *testing.T) {
 	for _, c := range []struct {
 		outcome   check.Outcome
-		expected  string
+		expected  check.Expectation
 		lost, dup int
 		cell      string
 	}{
@@ -323,16 +323,21 @@ func TestAsExpected(t *testing.T) {
 		{check.Fail, "lost", 1, 0, "L"},
 		{check.Fail, "", 1, 0, "L!"},
 		{check.Fail, "lost", 1, 1, "LD!"},
-		{check.Fail, "lost, duplicated", 1, 1, "LD"},
-		{check.Fail, "Duplicated and lost", 1, 1, "LD"},
-		{check.Fail, "another rule broken", 0, 0, "X"},
+		{check.Fail, "lost and duplicated", 1, 1, "LD"},
+		{check.Fail, "lost or not", 1, 0, "L"},
+		{check.Pass, "lost or not", 0, 0, "✓"},
+		{check.Fail, "lost or not", 1, 1, "LD!"},
+		{check.Fail, "lost, duplicated or reordered", 0, 1, "D"},
+		{check.Pass, "lost, duplicated or reordered", 0, 0, "✓!"},
+		{check.Fail, "", 0, 0, "X!"},
 		{check.Fail, "gone", 1, 0, "L!"},
 		{check.Unsupported, "", 0, 0, "–"},
 		{check.Unsupported, "does not apply", 0, 0, "–"},
 		{check.Unsupported, "lost", 0, 0, "–!"},
 		{check.Inconclusive, "", 0, 0, "?"},
 	} {
-		r := Result{Expected: c.expected, Runs: 1, Lost: c.lost, Duplicated: c.dup, Verdict: check.Verdict{Outcome: c.outcome}}
+		v := check.Verdict{Outcome: c.outcome, Lost: c.lost, Duplicated: c.dup}
+		r := Result{Expected: c.expected, Met: v.Meets(c.expected, ""), Tally: Tally{Runs: 1, Lost: c.lost, Duplicated: c.dup}, Verdict: v}
 		if got := r.cell(unicodeMarks); got != c.cell {
 			t.Errorf("%s, expected %q, %d lost, %d duplicated: cell %q, want %q", c.outcome, c.expected, c.lost, c.dup, got, c.cell)
 		}
@@ -431,7 +436,7 @@ func TestTook(t *testing.T) {
 // nothing.
 func TestTextUnfired(t *testing.T) {
 	r := Report{Results: []Result{{
-		ID: "single:story", Runs: 12, Points: 10, Unfired: 2, Verdict: check.Verdict{Outcome: check.Pass},
+		ID: "single:story", Tally: Tally{Runs: 12, Unfired: 2}, Points: 10, Verdict: check.Verdict{Outcome: check.Pass},
 	}}}
 	var out strings.Builder
 	if err := Text(&out, r, Style{}); err != nil {

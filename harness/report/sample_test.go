@@ -66,14 +66,14 @@ func sample() Report {
 		Results: []Result{
 			{
 				ID: "clean-drop", Title: "The connection drops after at least one message, and comes back.",
-				Row: 1, Column: "step 7", Runs: 250, FaultsFired: 250, Took: 900 * time.Millisecond,
-				Expected: "exactly once",
-				Verdict:  check.Verdict{Outcome: check.Pass, Level: contract.ServerDelivery, FaultsPlanned: 1, FaultsFired: 1},
+				Row: 1, Column: "step 7", Tally: Tally{Runs: 250, FaultsFired: 250, Took: 900 * time.Millisecond},
+				Expected: "exactly once", Met: true,
+				Verdict: check.Verdict{Outcome: check.Pass, Level: contract.ServerDelivery, FaultsPlanned: 1, FaultsFired: 1},
 			},
 			{
 				ID: "half-open", Title: "A phone changes from WiFi to 4G, and the server does not notice.",
-				Row: 3, Column: "step 7", Runs: 250, FaultsFired: 250, Took: 2 * time.Second,
-				Expected: "exactly once", Lost: 17, Duplicated: 1,
+				Row: 3, Column: "step 7", Tally: Tally{Runs: 250, FaultsFired: 250, Took: 2 * time.Second, Lost: 17, Duplicated: 1},
+				Expected:  "exactly once",
 				Replay:    "redial replay out/half-open/plan.json",
 				Artifacts: []string{"out/half-open/plan.json", "out/half-open/history.jsonl"},
 				Events:    halfOpenHistory(),
@@ -91,7 +91,7 @@ func sample() Report {
 			},
 			{
 				ID: "silence", Title: "Nothing goes through for ten seconds.",
-				Row: 17, Column: "step 7", Runs: 3, FaultsFired: 2, Took: 1100 * time.Millisecond,
+				Row: 17, Column: "step 7", Tally: Tally{Runs: 3, FaultsFired: 2, Took: 1100 * time.Millisecond},
 				Replay: "redial replay out/silence/plan.json",
 				Verdict: check.Verdict{
 					Outcome: check.Inconclusive, Level: contract.ServerDelivery,
@@ -128,7 +128,7 @@ func sampleMatrix() Report {
 		for i, cell := range []rune(row.cells) {
 			result := Result{
 				ID: row.id, Title: row.title, Row: row.row, Column: fmt.Sprintf("step %d", i+5),
-				Runs: 10, FaultsFired: 10, Took: 100 * time.Millisecond, Expected: "exactly once",
+				Tally: Tally{Runs: 10, FaultsFired: 10, Took: 100 * time.Millisecond}, Expected: "exactly once", Met: true,
 				Verdict: check.Verdict{Outcome: check.Pass},
 			}
 			fail := func() { result.Verdict.Outcome, result.Verdict.Reason = check.Fail, "a rule was broken" }
@@ -140,13 +140,13 @@ func sampleMatrix() Report {
 				result.Expected, result.Duplicated = "duplicated", 2
 				fail()
 			case 'R':
-				result.Expected, result.Reordered = "", 2
+				result.Expected, result.Met, result.Reordered = "", false, 2
 				fail()
 			case 'B':
 				result.Expected, result.Lost, result.Duplicated = "lost and duplicated", 2, 2
 				fail()
 			case 'X':
-				result.Expected = "deaf"
+				result.Expected, result.Met = "deaf", false
 				fail()
 			case '?':
 				result.Verdict = check.Verdict{Outcome: check.Inconclusive, Reason: "the fault f1 never fired"}
@@ -158,7 +158,7 @@ func sampleMatrix() Report {
 		}
 	}
 	r.Results = r.Results[1:] // one cell that was not run
-	r.Results[0].Expected = "exactly once"
+	r.Results[0].Expected, r.Results[0].Met = "exactly once", false
 	r.Results[0].Replay = "redial replay out/half-open/plan.json"
 	return r
 }
@@ -250,7 +250,7 @@ func gallery() Report {
 	events, finding := crowd(500)
 	r.Results = append(r.Results, Result{
 		ID: "crowd", Title: "Ten pages talk while links break, pages refresh and the server crashes.", Row: 46, Column: "step 7",
-		Runs: 40, FaultsFired: 212, Took: 7 * time.Second, Duplicated: 1, Events: events,
+		Tally: Tally{Runs: 40, FaultsFired: 212, Took: 7 * time.Second, Duplicated: 1}, Events: events,
 		Replay: "redial replay out/crowd/plan.json", Artifacts: []string{"out/crowd/history.jsonl"},
 		Verdict: check.Verdict{Outcome: check.Fail, Findings: []check.Finding{finding}, Counts: map[contract.RuleID]int{contract.NoDuplicate: 1}},
 	})

@@ -212,7 +212,7 @@ func judge(subject scenarios.Subject, which []scenarios.Scenario) (int, error) {
 func still(out io.Writer, results []report.Result) error {
 	var wrong []string
 	for _, r := range results {
-		if seen := scenarios.Observed(askedForAll(r.Events)); seen != scenarios.ExactlyOnce {
+		if seen := askedForAll(r.Events).Observed(""); seen != scenarios.ExactlyOnce {
 			wrong = append(wrong, fmt.Sprintf("  %s: %s", r.ID, seen))
 		}
 	}

@@ -36,13 +36,10 @@ type soaking struct {
 
 // A soakSum is what a step's runs came to so far.
 type soakSum struct {
-	runs, unfired, without      int
-	faults                      int
-	failed                      int
-	lost, duplicated, reordered int
-	why                         string // the first run without a verdict had none
-	took                        time.Duration
-	saved                       []string
+	report.Tally
+	failed int    // stories
+	why    string // the first run without a verdict had none
+	saved  []string
 }
 
 // soak plays random plans on the steps in turn, until as many as asked are done or it
@@ -104,7 +101,7 @@ func (s *soaking) play(ctx context.Context, t *testing.T) error {
 		for i := range s.steps {
 			left := roundRuns
 			if s.runs > 0 {
-				left = min(left, s.runs-s.sums[i].runs)
+				left = min(left, s.runs-s.sums[i].Runs)
 			}
 			if left <= 0 {
 				continue
@@ -138,9 +135,9 @@ func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed 
 		if err != nil {
 			return err
 		}
-		s.sums[i].add(results)
+		s.sums[i].take(results)
 		for _, r := range results {
-			if r.Runs > r.Points+r.Unfired && len(r.Artifacts) == 0 { // it cannot be saved, so it is told at once
+			if r.Undecided > 0 { // it cannot be saved, so it is told at once
 				s.progress.end()
 				fmt.Printf("%s, %s: %s\n", s.steps[i].Name, r.ID, r.Reason())
 			}
@@ -151,21 +148,14 @@ func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed 
 	return nil
 }
 
-// add takes in a story's result, and the kinds of failure that follow it.
-func (sum *soakSum) add(results []report.Result) {
+// take adds a story's result, and the kinds of failure that follow it.
+func (sum *soakSum) take(results []report.Result) {
 	for _, r := range results {
 		if len(r.Artifacts) > 0 {
 			sum.saved = append(sum.saved, r.Artifacts...)
 			continue
 		}
-		sum.runs += r.Runs
-		sum.unfired += r.Unfired
-		sum.without += r.Runs - r.Points - r.Unfired
-		sum.faults += r.FaultsFired
-		sum.lost += r.Lost
-		sum.duplicated += r.Duplicated
-		sum.reordered += r.Reordered
-		sum.took += r.Took
+		sum.Add(r.Tally)
 		switch r.Outcome() {
 		case verdict.Fail:
 			sum.failed++
@@ -179,8 +169,8 @@ func (sum *soakSum) add(results []report.Result) {
 func (s *soaking) line(i int) string {
 	sum := s.sums[i]
 	return fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
-		s.steps[i].Name, sum.runs, sum.faults, sum.lost, sum.duplicated, sum.reordered, sum.unfired, sum.without,
-		sum.took.Round(time.Second), float64(sum.runs)/max(sum.took.Seconds(), 1e-9))
+		s.steps[i].Name, sum.Runs, sum.FaultsFired, sum.Lost, sum.Duplicated, sum.Reordered, sum.Unfired, sum.Undecided,
+		sum.Took.Round(time.Second), float64(sum.Runs)/max(sum.Took.Seconds(), 1e-9))
 }
 
 // sumUp prints every step's sum, and what to play again, and makes the exit status.
@@ -198,7 +188,7 @@ func (s *soaking) sumUp() (code int) {
 		switch {
 		case sum.failed > 0:
 			code = report.ExitFail
-		case code == report.ExitPass && (sum.without > 0 || sum.runs == 0):
+		case code == report.ExitPass && (sum.Undecided > 0 || sum.Runs == 0):
 			code = report.ExitInconclusive
 		}
 	}

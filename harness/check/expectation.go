@@ -1,0 +1,86 @@
+package check
+
+import (
+	"strings"
+
+	"redial/harness/contract"
+)
+
+// An Expectation is what a run is expected to show, whatever its level promises: which
+// of lost, duplicated and reordered messages there are. Its text is for people; two of
+// the values leave the outcome of a race open.
+type Expectation string
+
+const (
+	// ExactlyOnce: every message is shown once, in order, on every page.
+	ExactlyOnce Expectation = "exactly once"
+	// Loses: at least one message is lost, and nothing else goes wrong. If none is
+	// lost, the fault had no effect.
+	Loses Expectation = "lost"
+	// Duplicates: at least one message is shown twice, and nothing else goes wrong.
+	Duplicates Expectation = "duplicated"
+	// GoesWrong: a race loses messages, or repeats or reorders some.
+	GoesWrong Expectation = "lost, duplicated or reordered"
+	// MayLose: a race decides whether anything is lost; nothing worse may happen.
+	MayLose Expectation = "lost or not"
+	// DoesNotApply: the target does not offer what the scenario tries.
+	DoesNotApply Expectation = "does not apply"
+)
+
+// Observed says what the verdict found, in the words of an Expectation, on a target
+// that claims the level. An empty level claims every promise.
+func (v Verdict) Observed(claimed contract.Level) Expectation {
+	if v.Outcome == Unsupported {
+		return DoesNotApply
+	}
+	var words []string
+	if v.Lost > 0 {
+		words = append(words, string(Loses))
+	}
+	if v.Duplicated > 0 {
+		words = append(words, string(Duplicates))
+	}
+	if v.ReorderedFor(claimed) > 0 {
+		words = append(words, "reordered")
+	}
+	for _, rule := range []contract.RuleID{contract.NoPhantom, contract.Sends, contract.Convergence} {
+		if v.Counts[rule] > 0 {
+			words = append(words, "another rule broken")
+			break
+		}
+	}
+	if len(words) == 0 {
+		return ExactlyOnce
+	}
+	return Expectation(strings.Join(words, " and "))
+}
+
+// ReorderedFor counts what is out of order on a target that claims the level. Below the
+// level that promises one order to all pages (step 5, for instance), two messages that
+// were sent at once may be shown in one order here and in another there.
+func (v Verdict) ReorderedFor(claimed contract.Level) int {
+	if claimed == "" {
+		return v.Reordered
+	}
+	for _, rule := range contract.Rules {
+		if rule.ID == contract.Agreement && !rule.MustAt(claimed) {
+			return v.Reordered - v.Counts[rule.ID]
+		}
+	}
+	return v.Reordered
+}
+
+// Meets tells whether the verdict found what is expected of a target that claims the
+// level. An inconclusive verdict found nothing, and meets no expectation.
+func (v Verdict) Meets(expected Expectation, claimed contract.Level) bool {
+	observed := v.Observed(claimed)
+	switch {
+	case v.Outcome == Inconclusive:
+		return false
+	case expected == GoesWrong:
+		return v.Lost+v.Duplicated+v.ReorderedFor(claimed) > 0
+	case expected == MayLose:
+		return observed == Loses || observed == ExactlyOnce
+	}
+	return observed == expected
+}
