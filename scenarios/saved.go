@@ -82,6 +82,26 @@ func fileName(text string) string {
 // ErrOtherVerdict says that a saved run was played again and came to something else.
 var ErrOtherVerdict = errors.New("the verdict is another one this time")
 
+// Rate plays the run again so many times, and counts how often it came to the saved
+// verdict and how often it failed in any way. A failure that rests on a race in the
+// server comes again at a rate: the Go scheduler decides within an instant, and no seed
+// decides for it.
+func (s Saved) Rate(ctx context.Context, t *testing.T, times int) (same, failed int, err error) {
+	for range times {
+		result, err := s.Play(ctx, t)
+		if err != nil && !errors.Is(err, ErrOtherVerdict) {
+			return same, failed, err
+		}
+		if err == nil {
+			same++
+		}
+		if result.Outcome() == check.Fail {
+			failed++
+		}
+	}
+	return same, failed, nil
+}
+
 // Play plays the run again. A verdict that differs from the saved one is an error that
 // wraps ErrOtherVerdict, with the result beside it. t is for the virtual lab.
 func (s Saved) Play(ctx context.Context, t *testing.T) (report.Result, error) {

@@ -63,14 +63,21 @@ func TestSweepOfTheSteps(t *testing.T) {
 }
 
 // The control of the sweep: on the code as published it finds what is known to be
-// wrong there, by name, makes each small, and what it saves fails again in the same way.
+// wrong there, by name, and makes each small.
+//
+// What it saves at step 6 is decided by the protocol, and comes again every time. At step
+// 7 it rests on races in the published code, which the Go scheduler decides within an
+// instant: it comes again at a rate. Seen, beside a load of 2: 300 of 300 times; on busier
+// machines a replay differed now and then. At a rate of only 9 in 10, no replay of five
+// comes to the saved verdict once in 100,000 times.
+//
 // `make test` runs it without the race detector, which would take ten times as long.
 func TestSweepFindsWhatIsPublished(t *testing.T) {
 	if underRace {
 		t.Skip("`make test` runs it without the race detector")
 	}
 	t.Run("step 6", func(t *testing.T) {
-		found := sweptControl(t, "published-6")
+		found := sweptControl(t, "published-6", *replays)
 		for _, name := range []string{"network-switch", "drop-before-any-event", "zombie", "restore-under-traffic"} {
 			if !slices.ContainsFunc(found, func(r report.Result) bool { return r.ID == name }) {
 				t.Errorf("%s was not found", name)
@@ -78,7 +85,7 @@ func TestSweepFindsWhatIsPublished(t *testing.T) {
 		}
 	})
 	t.Run("step 7", func(t *testing.T) {
-		found := sweptControl(t, "published-7")
+		found := sweptControl(t, "published-7", 1)
 		for what, shows := range map[string]func(report.Result) bool{
 			"loss":          func(r report.Result) bool { return r.Lost > 0 },
 			"duplicates":    func(r report.Result) bool { return r.Duplicated > 0 },
@@ -92,9 +99,9 @@ func TestSweepFindsWhatIsPublished(t *testing.T) {
 }
 
 // sweptControl sweeps a server that is wrong, and returns the kinds of failure that
-// were found. Each was saved, has at most two faults, and is the same when it is played
-// again.
-func sweptControl(t *testing.T, number string) (found []report.Result) {
+// were found. Each was saved, has at most two faults, and comes to the same verdict at
+// least so many times when it is replayed.
+func sweptControl(t *testing.T, number string, least int) (found []report.Result) {
 	for _, r := range swept(t, number, scenarios.SweepOptions{
 		Kind: scenarios.SweepSingle, Points: *controlPoints, ShrinkBudget: 40, Artifacts: t.TempDir(),
 	}) {
@@ -110,11 +117,10 @@ func sweptControl(t *testing.T, number string) (found []report.Result) {
 		if len(saved.Plan.Faults) > 2 {
 			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
 		}
-		for n := range *replays {
-			if _, err := saved.Play(t.Context(), t); err != nil {
-				t.Errorf("%s, played again for the %dth time: %v", r.ID, n+1, err)
-				break
-			}
+		same, failed, err := saved.Rate(t.Context(), t, *replays)
+		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, *replays, failed)
+		if err != nil || same < least || failed < same {
+			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, *replays, least, err)
 		}
 	}
 	return found

@@ -82,9 +82,6 @@ func read(name string, arguments []string) (*settings, error) {
 		}
 	}
 	if err := f.Parse(arguments); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			help(os.Stdout)
-		}
 		return nil, err
 	}
 	if f.NArg() > 0 {

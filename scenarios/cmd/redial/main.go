@@ -7,8 +7,6 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 
@@ -26,7 +24,8 @@ const usage = `redial confirms what a Socket.IO chat does when the connection br
   redial matrix                      all steps, all scenarios, against what is expected
   redial soak [--runs N]             random plans on steps 6 to 10 in the virtual lab, until
                                      as many of each are done or Ctrl-C; --steps, --seed
-  redial replay FILE                 a failure that was saved, once more
+  redial replay [--times N] FILE     a failure that was saved, once more, or how often it comes
+                                     again: what rests on a race has a rate
   redial fidelity                    every scenario in both labs, side by side
   redial list                        the scenarios
 
@@ -43,6 +42,10 @@ func run(arguments []string) int {
 		help(os.Stderr)
 		return report.ExitUsage
 	}
+	if asksForHelp(arguments) {
+		help(os.Stdout)
+		return report.ExitPass
+	}
 	var err error
 	code := 0
 	switch arguments[0] {
@@ -58,19 +61,30 @@ func run(arguments []string) int {
 		code, err = soak(arguments[1:])
 	case "list":
 		err = list(arguments[1:])
-	case "help", "-h", "--help":
-		help(os.Stdout)
 	default:
 		err = fmt.Errorf("there is no command %q; there are check, matrix, soak, replay, fidelity and list", arguments[0])
-	}
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
 		return report.ExitUsage
 	}
 	return code
+}
+
+// asksForHelp tells whether redial itself, and not the command after --, is asked.
+func asksForHelp(arguments []string) bool {
+	if arguments[0] == "help" {
+		return true
+	}
+	for _, a := range arguments {
+		switch a {
+		case "--":
+			return false
+		case "-h", "-help", "--help":
+			return true
+		}
+	}
+	return false
 }
 
 func help(to *os.File) {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	verdict "redial/harness/check"
+	"redial/harness/contract"
 	"redial/scenarios"
 )
 
@@ -112,6 +114,8 @@ func TestUsage(t *testing.T) {
 		{"soak of a step that is none", "12", []string{"soak", "--steps", "7,12"}},
 		{"soak with a stray argument", "soak takes", []string{"soak", "7"}},
 		{"soak of fewer than none", "soak takes", []string{"soak", "--runs", "-1"}},
+		{"replay of no file", "redial replay [--times N] FILE", []string{"replay"}},
+		{"replay of fewer than one", "from 1 to", []string{"replay", "--times", "0", "saved.json"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,6 +131,46 @@ func TestUsage(t *testing.T) {
 				t.Errorf("not one line:\n%s", o.stderr)
 			}
 		})
+	}
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	for _, command := range []string{"check", "matrix", "soak", "replay", "fidelity", "list", "help"} {
+		o := redial(t, command, "--help")
+		if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "redial "+command) && command != "help" {
+			t.Errorf("%s --help: exit %d, %q, %q", command, o.code, o.stdout, o.stderr)
+		}
+	}
+	// What is asked after -- is the server's to answer.
+	if o := redial(t, "check", "--", "no-such-program", "--help"); o.code != 3 {
+		t.Errorf("the help of another program was taken for ours: exit %d, %q", o.code, o.stdout)
+	}
+}
+
+// A failure that comes again is told with its rate, and fails; one that never does passes.
+func TestReplaySaysTheRate(t *testing.T) {
+	which, err := scenarios.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]outcome{
+		"step 5": {stdout: "The same verdict in 0 of 3 runs; it failed in 3.", code: 1},
+		"step 7": {stdout: "The same verdict in 0 of 3 runs; it failed in 0.", code: 0},
+	} {
+		saved, err := json.Marshal(scenarios.Saved{
+			Target: target, Lab: scenarios.LabVirtual, Plan: which[0].Plan(1),
+			Verdict: verdict.Verdict{Outcome: verdict.Fail, Level: contract.ServerDelivery, Reason: "another one"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "saved.json")
+		if err := os.WriteFile(file, saved, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if o := redial(t, "replay", "--times", "3", file); o.code != want.code || !strings.Contains(o.stdout, want.stdout) {
+			t.Errorf("%s: exit %d, %q, %q", target, o.code, o.stdout, o.stderr)
+		}
 	}
 }
 

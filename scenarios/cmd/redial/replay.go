@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,15 +17,27 @@ import (
 	"redial/scenarios"
 )
 
-// replay plays a failure that was saved once more, tells its story, and says whether it
-// came to the same verdict.
+// mostReplays bounds how often one failure is played again.
+const mostReplays = 100_000
+
+// replay plays a saved failure again, tells its story, and says whether it came to the
+// same verdict, or how often it did.
 func replay(arguments []string) (int, error) {
-	if len(arguments) != 1 {
-		return 0, fmt.Errorf("replay takes one file, as a failure names it: redial replay FILE")
+	f := flag.NewFlagSet("redial replay", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	times := f.Int("times", 1, "")
+	if err := f.Parse(arguments); err != nil {
+		return 0, err
 	}
-	saved, err := scenarios.ReadSaved(arguments[0])
+	if f.NArg() != 1 || *times < 1 || *times > mostReplays {
+		return 0, fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)
+	}
+	saved, err := scenarios.ReadSaved(f.Arg(0))
 	if err != nil {
 		return 0, err
+	}
+	if *times > 1 {
+		return replayRate(saved, *times)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -56,4 +70,29 @@ func replay(arguments []string) (int, error) {
 		fmt.Println("The verdict is the saved one.")
 	}
 	return r.ExitCode(), nil
+}
+
+// replayRate says how often a saved failure comes again. That it came at all is a
+// failure; that it never did is a pass.
+func replayRate(saved scenarios.Saved, times int) (code int, err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	same, failed := 0, 0
+	rate := func(t *testing.T) { same, failed, err = saved.Rate(ctx, t, times) }
+	if saved.Lab == scenarios.LabVirtual {
+		err = errors.Join(inVirtualLab(rate), err)
+	} else {
+		rate(nil)
+	}
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, err
+	}
+	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, times, failed)
+	if failed > 0 {
+		return report.ExitFail, nil
+	}
+	return report.ExitPass, nil
 }

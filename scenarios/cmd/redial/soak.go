@@ -67,9 +67,6 @@ func readSoak(arguments []string) (*soaking, error) {
 	seed := f.Uint64("seed", uint64(rand.Uint32()), "")
 	quiet := f.Bool("quiet", false, "")
 	if err := f.Parse(arguments); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			help(os.Stdout)
-		}
 		return nil, err
 	}
 	if f.NArg() > 0 || *runs < 0 || *steps == "" {
