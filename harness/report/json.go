@@ -36,6 +36,7 @@ type jsonScenario struct {
 	Title       string          `json:"title"`
 	Reason      string          `json:"reason"`
 	Expected    string          `json:"expected"`
+	AsExpected  bool            `json:"as_expected"`
 	Column      string          `json:"column"`
 	Points      int             `json:"points"`
 	Unfired     int             `json:"unfired"`
@@ -65,7 +66,7 @@ func JSON(w io.Writer, r Report) error {
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
-			Expected: string(result.Expected), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
+			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
 		})
 	}
 	encoder := json.NewEncoder(w)
