@@ -186,7 +186,7 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
 		if r.options.T != nil && r.options.Golden {
-			result.Expected = check.DoesNotApply // in this lab
+			result.Expected = DoesNotApply // in this lab
 		}
 		result.Met = result.Verdict.Meets(result.Expected, c.subject.Level)
 		return result, nil
@@ -211,11 +211,11 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	return result, nil
 }
 
-func (c cell) expected() check.Expectation {
+func (c cell) expected() Expectation {
 	if e, ok := c.scenario.Expect[c.subject.Step]; ok {
 		return e
 	}
-	return check.DoesNotApply
+	return DoesNotApply
 }
 
 // unsupported says why the scenario cannot be tried on the subject, if so.
@@ -226,7 +226,7 @@ func (r *runner) unsupported(c cell) string {
 	if _, only := c.scenario.Expect[onPostgres]; only && len(c.scenario.Expect) == 1 && c.subject.Step != onPostgres {
 		return "needs a PostgreSQL and a Redis: it is played with --step " + onPostgres
 	}
-	if c.subject.Step != "" && c.expected() == check.DoesNotApply {
+	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}
 	if r.options.T != nil && c.scenario.RealOnly != "" {
@@ -262,7 +262,8 @@ type attempt struct {
 	err     error
 }
 
-// attempt plays the cell once; result says what is asked of it.
+// attempt plays the cell once and fills in result, which already names the scenario and
+// what is expected.
 func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed uint64) (a attempt) {
 	select {
 	case r.slots <- struct{}{}:
@@ -280,7 +281,7 @@ func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed
 	p.Scenario = c.scenario.ID
 	output := r.play(ctx, c, p, &a)
 	result.Verdict = r.verdict(c, a)
-	result.Met = result.Expected != "" && result.Verdict.Meets(result.Expected, c.subject.Level)
+	result.Met = result.Verdict.Meets(result.Expected, c.subject.Level)
 	result.Tally = r.tally(c, result.Verdict)
 	result.Took, result.Virtual = time.Since(began), a.virtual
 	result.Events, result.Replay = a.events, r.replay(c, seed)
@@ -290,7 +291,7 @@ func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed
 		saved, err := save(r.options.Artifacts, c, p, a.events, result.Verdict, output)
 		result.Artifacts = saved
 		if err != nil {
-			result.Artifacts = append(result.Artifacts, "(not all could be saved: "+err.Error()+")")
+			result.Unsaved = err.Error()
 		}
 	}
 	a.result = result

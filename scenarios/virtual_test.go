@@ -2,7 +2,10 @@ package scenarios_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"redial/harness/check"
@@ -67,6 +70,32 @@ func TestReplayLine(t *testing.T) {
 		if err != nil || len(results) != 1 || results[0].Replay != want {
 			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
 		}
+	}
+}
+
+// A failure whose files cannot be written is still reported, with its verdict unchanged.
+func TestFailureThatCannotBeSaved(t *testing.T) {
+	which, err := scenarios.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := scenarios.Step("5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject.Level = contract.ServerDelivery
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t, Artifacts: file})
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%v, %d results", err, len(results))
+	}
+	r := results[0]
+	if want := check.Judge(r.Events); r.Outcome() != check.Fail || r.Verdict.Reason != want.Reason ||
+		len(r.Artifacts) != 0 || !strings.Contains(r.Reason(), "could not be saved") {
+		t.Errorf("%s: %s, files %v", r.Outcome(), r.Reason(), r.Artifacts)
 	}
 }
 

@@ -43,16 +43,19 @@ func (v Verdict) Observed(claimed contract.Level) Expectation {
 	if v.ReorderedFor(claimed) > 0 {
 		words = append(words, "reordered")
 	}
-	for _, rule := range []contract.RuleID{contract.NoPhantom, contract.Sends, contract.Convergence} {
-		if v.Counts[rule] > 0 {
-			words = append(words, "another rule broken")
-			break
-		}
+	if v.BreaksAnotherRule() {
+		words = append(words, "another rule broken")
 	}
 	if len(words) == 0 {
 		return ExactlyOnce
 	}
 	return Expectation(strings.Join(words, " and "))
+}
+
+// BreaksAnotherRule tells whether a rule was broken that is not about lost, duplicated or
+// reordered messages.
+func (v Verdict) BreaksAnotherRule() bool {
+	return v.Counts[contract.NoPhantom]+v.Counts[contract.Sends]+v.Counts[contract.Convergence] > 0
 }
 
 // ReorderedFor counts what is out of order on a target that claims the level. Below the

@@ -21,13 +21,9 @@ func TestOneOrderIsExpectedOnlyWhereItIsPromised(t *testing.T) {
 		events = append(events, history.Event{Kind: history.Shown, Client: shown[0], View: 1, Message: "by " + shown[1]})
 	}
 	v := Judge(append(events, history.Event{Kind: history.Settled}, history.Event{Kind: history.Ended}))
-	before := v.Reordered
 	for level, want := range map[contract.Level]bool{contract.Basic: true, contract.Recovery: false, "": false} {
 		if got := v.Meets(ExactlyOnce, level); got != want {
 			t.Errorf("at %q: meets %t (%s), want %t", level, got, v.Observed(level), want)
 		}
-	}
-	if v.Reordered != before || v.Outcome != Fail {
-		t.Error("the verdict was changed by what was expected of it")
 	}
 }

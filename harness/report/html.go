@@ -240,7 +240,7 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm
 	}
-	if result.Met && result.observed() != 0 {
+	if outcome == check.Pass && result.Met && result.observed() != 0 {
 		shown.Facts += ", as expected"
 	}
 	if len(r.columns()) > 1 {

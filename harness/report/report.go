@@ -6,8 +6,9 @@
 // they all agree, because they all ask the Report. [Timeline] draws one history
 // and can be used without a report.
 //
-// report judges nothing: an outcome is what package check said, with one
-// exception on the side of caution, that what was never run is never a pass. It
+// report judges nothing. An outcome is what package check said of the history, or of
+// the expectation where there is one; only a scenario that was never run is not called a
+// pass, to be cautious. It
 // does not know labs, clients or networks. Whatever a server or a page said is
 // shown as text only: control characters are made visible, markup is escaped.
 //
@@ -56,8 +57,9 @@ type Result struct {
 	// Points counts the places where a sweep has broken something, 0 for no sweep.
 	Points int
 	// Artifacts are the files that it left, Replay the command that plays the
-	// worst run again.
+	// worst run again. Unsaved says why files are missing; "" where none are.
 	Artifacts []string
+	Unsaved   string
 	Replay    string
 	// Events is the history of the worst run; it may be nil.
 	Events []history.Event
@@ -186,9 +188,9 @@ func (r Report) Unexpected() []Result {
 	return unexpected
 }
 
-// Outcome is what the result counts as: the verdict's outcome, or, where something
-// else is expected than the level's promise, whether that was met. It is cautious: an
-// outcome that is unknown or missing, and a pass without a run, are inconclusive.
+// Outcome is what the result counts as: whether the expectation was met, where there is
+// one, or else the verdict's outcome. An outcome that is unknown or missing, and a pass
+// without a run, are inconclusive, to be cautious.
 func (r Result) Outcome() check.Outcome {
 	outcome := r.Verdict.Outcome
 	if r.Expected != "" && (outcome == check.Pass || outcome == check.Fail) {
@@ -206,6 +208,14 @@ func (r Result) Outcome() check.Outcome {
 
 // Reason says in one line why the outcome is what it is; "" for a pass.
 func (r Result) Reason() string {
+	reason := r.reason()
+	if reason != "" && r.Unsaved != "" {
+		reason += " (and what happened could not be saved: " + visible(r.Unsaved) + ")"
+	}
+	return reason
+}
+
+func (r Result) reason() string {
 	outcome, reason := r.Outcome(), visible(r.Verdict.Reason)
 	switch {
 	case outcome == check.Pass:

@@ -329,6 +329,7 @@ func TestAsExpected(t *testing.T) {
 		{check.Fail, "lost or not", 1, 1, "LD!"},
 		{check.Fail, "lost, duplicated or reordered", 0, 1, "D"},
 		{check.Pass, "lost, duplicated or reordered", 0, 0, "✓!"},
+		{check.Fail, "another rule broken", 0, 0, "X"},
 		{check.Fail, "", 0, 0, "X!"},
 		{check.Fail, "gone", 1, 0, "L!"},
 		{check.Unsupported, "", 0, 0, "–"},
@@ -337,6 +338,9 @@ func TestAsExpected(t *testing.T) {
 		{check.Inconclusive, "", 0, 0, "?"},
 	} {
 		v := check.Verdict{Outcome: c.outcome, Lost: c.lost, Duplicated: c.dup}
+		if c.outcome == check.Fail && c.lost+c.dup == 0 {
+			v.Counts = map[contract.RuleID]int{contract.Sends: 1}
+		}
 		r := Result{Expected: c.expected, Met: v.Meets(c.expected, ""), Tally: Tally{Runs: 1, Lost: c.lost, Duplicated: c.dup}, Verdict: v}
 		if got := r.cell(unicodeMarks); got != c.cell {
 			t.Errorf("%s, expected %q, %d lost, %d duplicated: cell %q, want %q", c.outcome, c.expected, c.lost, c.dup, got, c.cell)

@@ -30,7 +30,7 @@ var symptomNames = []struct {
 	{doesNotApply, "–", "does not apply"},
 }
 
-// unmet stands behind what is not as expected.
+// unmet marks a cell that is not as expected.
 const unmet = "!"
 
 // observed is what the runs showed, whatever the level promises.
@@ -48,7 +48,8 @@ func (r Result) observed() symptoms {
 	if r.Reordered > 0 {
 		seen |= reordered
 	}
-	if seen == 0 && r.Outcome() == check.Fail && r.Verdict.Outcome == check.Fail {
+	fails := r.Outcome() == check.Fail && r.Verdict.Outcome == check.Fail
+	if seen == 0 && (fails || r.Verdict.BreaksAnotherRule()) {
 		seen = otherRule
 	}
 	return seen

@@ -2,13 +2,13 @@ package backpressure
 
 import (
 	"bytes"
+	"context"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +17,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/steps/handshake"
+	"redial/steps/internal/rawclient"
 	"redial/steps/internal/writebuffer"
 )
 
@@ -41,35 +42,9 @@ func tcp(t *testing.T) network {
 
 // memory has no buffer at all: what the client does not read is not written.
 func memory(*testing.T) network {
-	l := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
-	return network{l, func() (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		select {
-		case l.accepted <- theirs:
-			return ours, nil
-		case <-l.closed:
-			return nil, net.ErrClosed
-		}
-	}}
+	l := rawclient.NewPipes()
+	return network{l, func() (net.Conn, error) { return l.Dial(context.Background(), "", "") }}
 }
-
-type pipes struct {
-	accepted chan net.Conn
-	closed   chan struct{}
-	once     sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.accepted:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
 
 // A server is a Socket.IO server, with the client sockets in the order in which they
 // connected.

@@ -15,15 +15,15 @@ func quick(o *socket.ServerOptions) {
 	o.ConnectionStateRecovery().SetMaxDisconnectionDuration(500)
 }
 
-// whatGrowsOld is how long a client stays away the second time, of the 800 ms that an
-// event is kept for and the 400 ms that have passed, and whether it is restored then.
-var whatGrowsOld = map[time.Duration]bool{380 * time.Millisecond: true, 450 * time.Millisecond: false}
+// secondAbsence maps how long a client is offline the second time to whether it is
+// restored: an event is kept for 800 ms, and it was offline for 400 ms before.
+var secondAbsence = map[time.Duration]bool{380 * time.Millisecond: true, 450 * time.Millisecond: false}
 
 // A client comes back in time, and its connection dies before it has read anything; it
 // comes back in time once more. It is restored while what it missed the first time is
 // kept, and refused afterwards, although that was written to it at the first return.
 func TestRestoredTwiceOnlyWhileWhatItMissedIsKept(t *testing.T) {
-	for wait, restored := range whatGrowsOld {
+	for wait, restored := range secondAbsence {
 		onFakeClock(t, func(t *testing.T, start starter) {
 			s := start(&Builder{Takeover: true}, quick)
 			a := s.awayAfterOne(t)
@@ -46,7 +46,7 @@ func TestRestoredTwiceOnlyWhileWhatItMissedIsKept(t *testing.T) {
 
 // The same, where a half of what it missed has come: the offset is one of the replay.
 func TestRestoredInMidReplayOnlyWhileTheRestIsKept(t *testing.T) {
-	for wait, restored := range whatGrowsOld {
+	for wait, restored := range secondAbsence {
 		onFakeClock(t, func(t *testing.T, start starter) {
 			s := start(&Builder{}, quick)
 			a := s.awayAfterOne(t)

@@ -1,10 +1,8 @@
 package recovery
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/steps/handshake"
+	"redial/steps/internal/rawclient"
 )
 
 const patienceInTests = 10 * time.Second
@@ -40,7 +39,7 @@ func start(t testing.TB, builder socket.AdapterConstructor, configure func(*sock
 }
 
 // startOn serves on pipes, or on loopback where they are nil.
-func startOn(t testing.TB, pipes *pipes, builder socket.AdapterConstructor, configure func(*socket.ServerOptions)) *server {
+func startOn(t testing.TB, pipes *rawclient.Pipes, builder socket.AdapterConstructor, configure func(*socket.ServerOptions)) *server {
 	t.Helper()
 	options := socket.DefaultServerOptions()
 	(&Builder{}).Apply(options)
@@ -54,7 +53,7 @@ func startOn(t testing.TB, pipes *pipes, builder socket.AdapterConstructor, conf
 	if pipes != nil {
 		_ = web.Listener.Close()
 		web.Listener = pipes
-		s.dialer.NetDialContext = pipes.dial
+		s.dialer.NetDialContext = pipes.Dial
 	}
 	web.Start()
 	_ = s.io.Engine().On("connection", func(args ...any) {
@@ -68,41 +67,6 @@ func startOn(t testing.TB, pipes *pipes, builder socket.AdapterConstructor, conf
 	})
 	return s
 }
-
-// pipes is a listener in memory. Real sockets are out of a fake clock's sight.
-type pipes struct {
-	accepted chan net.Conn
-	closed   chan struct{}
-	once     sync.Once
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case p.accepted <- theirs:
-		return ours, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.accepted:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 type starter func(socket.AdapterConstructor, func(*socket.ServerOptions)) *server
 
@@ -129,7 +93,7 @@ func onFakeClock(t *testing.T, test func(t *testing.T, start starter)) {
 		// The last of the clean-ups: the ping timers of what was closed run out.
 		t.Cleanup(func() { time.Sleep(4 * time.Minute) })
 		test(t, func(builder socket.AdapterConstructor, configure func(*socket.ServerOptions)) *server {
-			return startOn(t, &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}, builder, configure)
+			return startOn(t, rawclient.NewPipes(), builder, configure)
 		})
 	})
 }
@@ -238,8 +202,8 @@ func (c *client) receive(kind int, content []byte) {
 	case kind == websocket.BinaryMessage:
 		c.binaries = append(c.binaries, content)
 	case text == "2":
-		// No network answers in no time. Within one instant of a fake clock the library
-		// now and then takes the connection for dead although the answer has come.
+		// Delay the answer: on a fake clock it would arrive at the instant of the ping,
+		// and then the server closes the connection once in some hundred runs.
 		time.Sleep(time.Millisecond)
 		_ = c.conn.WriteMessage(websocket.TextMessage, []byte("3"))
 	case strings.HasPrefix(text, "40"):

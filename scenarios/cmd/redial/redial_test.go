@@ -147,8 +147,8 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
-// A failure that comes again is told with its rate, and fails; one that never does passes.
-func TestReplaySaysTheRate(t *testing.T) {
+// A failure that comes again is reported with its rate and fails; one that never does passes.
+func TestReplayReportsTheRate(t *testing.T) {
 	which, err := scenarios.Find([]string{"clean-drop"})
 	if err != nil {
 		t.Fatal(err)

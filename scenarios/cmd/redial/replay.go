@@ -42,12 +42,8 @@ func replay(arguments []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var result report.Result
-	if saved.Lab == scenarios.LabVirtual {
-		if failed := inVirtualLab(func(t *testing.T) { result, err = saved.Play(ctx, t) }); failed != nil {
-			return 0, failed
-		}
-	} else {
-		result, err = saved.Play(ctx, nil)
+	if failed := inLab(saved.Lab, func(t *testing.T) { result, err = saved.Play(ctx, t) }); failed != nil {
+		return 0, failed
 	}
 	if ctx.Err() != nil {
 		return 0, errInterrupted
@@ -72,17 +68,23 @@ func replay(arguments []string) (int, error) {
 	return r.ExitCode(), nil
 }
 
-// replayRate says how often a saved failure comes again. That it came at all is a
-// failure; that it never did is a pass.
+// inLab calls f with what the lab needs: nothing in the real one.
+func inLab(lab string, f func(t *testing.T)) error {
+	if lab == scenarios.LabVirtual {
+		return inVirtualLab(f)
+	}
+	f(nil)
+	return nil
+}
+
+// replayRate reports how often a saved failure comes again. One recurrence is a failure,
+// none is a pass.
 func replayRate(saved scenarios.Saved, times int) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	same, failed := 0, 0
-	rate := func(t *testing.T) { same, failed, err = saved.Rate(ctx, t, times) }
-	if saved.Lab == scenarios.LabVirtual {
-		err = errors.Join(inVirtualLab(rate), err)
-	} else {
-		rate(nil)
+	if broken := inLab(saved.Lab, func(t *testing.T) { same, failed, err = saved.Rate(ctx, t, times) }); broken != nil {
+		return 0, broken
 	}
 	if ctx.Err() != nil {
 		return 0, errInterrupted
