@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"redial/docs/internal/markdown"
@@ -278,12 +277,10 @@ func Draw(scenario, subject string) (string, error) {
 }
 
 func play(scenario, name string) (r report.Result, err error) {
-	failed := lab.WithT(func(t *testing.T) { r, err = playIn(t, scenario, name) })
-	return r, errors.Join(failed, err)
+	return playIn(lab.Virtual, scenario, name)
 }
 
-// playIn plays in the virtual lab, for which it needs t, or without it in the real one.
-func playIn(t *testing.T, scenario, name string) (r report.Result, err error) {
+func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
 	which, err := scenarios.Find([]string{scenario})
 	if err != nil {
 		return r, err
@@ -292,7 +289,7 @@ func playIn(t *testing.T, scenario, name string) (r report.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	results, err := scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, T: t})
+	results, err := scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, Lab: in})
 	if err != nil {
 		return r, err
 	}
@@ -311,7 +308,7 @@ func recorded(scenario, subject string) string {
 
 // Record plays a scenario in the real lab, and keeps its history for the pictures.
 func Record(t Tree, scenario, subject string) (Tree, error) {
-	r, err := playIn(nil, scenario, subject)
+	r, err := playIn(lab.Real, scenario, subject)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package scenarios_test
 
 import (
-	"context"
-	"errors"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -10,7 +8,6 @@ import (
 	"time"
 
 	"redial/harness/check"
-	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/scenarios"
@@ -28,19 +25,15 @@ func BenchmarkLabs(b *testing.B) {
 	var virtual, real time.Duration
 	open := 0
 	for b.Loop() {
-		if err := lab.WithT(func(t *testing.T) {
-			plans := hundredPoints(b, t)
-			took, missed := playAll(b, plans, runtime.GOMAXPROCS(0), t)
-			if missed > 0 {
-				b.Errorf("%d runs came to no verdict in the virtual lab", missed)
-			}
-			virtual += took
-			took, missed = playAll(b, plans, atOnceInReal, nil)
-			real += took
-			open += missed
-		}); err != nil {
-			b.Fatal(err)
+		plans := hundredPoints(b)
+		took, missed := playAll(b, plans, runtime.GOMAXPROCS(0), lab.Virtual)
+		if missed > 0 {
+			b.Errorf("%d runs came to no verdict in the virtual lab", missed)
 		}
+		virtual += took
+		took, missed = playAll(b, plans, atOnceInReal, lab.Real)
+		real += took
+		open += missed
 	}
 	b.ReportMetric(virtual.Seconds()/float64(b.N), "virtual-s")
 	b.ReportMetric(real.Seconds()/float64(b.N), "real-s")
@@ -50,7 +43,7 @@ func BenchmarkLabs(b *testing.B) {
 }
 
 // hundredPoints are 100 single faults, spread over all of a story's.
-func hundredPoints(b *testing.B, t *testing.T) (chosen []plan.Plan) {
+func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 	const points = 100
 	subject, err := scenarios.Step("7")
 	if err != nil {
@@ -58,7 +51,7 @@ func hundredPoints(b *testing.B, t *testing.T) (chosen []plan.Plan) {
 	}
 	story := scenarios.Stories[0].Plan(1)
 	story.Seams = 0 // pauses are the virtual lab's only
-	whole := lab.Virtual(t, subject.Virtual(story.Tuning), scenarios.ConfigOf(subject), story)
+	whole := lab.Virtual.Play(b.Context(), subject.Server, scenarios.ConfigOf(subject), story)
 	if whole.Err != nil {
 		b.Fatal(whole.Err)
 	}
@@ -72,9 +65,13 @@ func hundredPoints(b *testing.B, t *testing.T) (chosen []plan.Plan) {
 	return chosen
 }
 
-// playAll plays the plans, some at once, in the virtual lab if there is a t. Step 7
+// playAll plays the plans, some at once. Step 7
 // has to keep its promise in all of them; those that come to no verdict are counted.
-func playAll(b *testing.B, plans []plan.Plan, atOnce int, t *testing.T) (took time.Duration, open int) {
+func playAll(b *testing.B, plans []plan.Plan, atOnce int, in lab.Lab) (took time.Duration, open int) {
+	subject, err := scenarios.Step("7")
+	if err != nil {
+		b.Fatal(err)
+	}
 	began := time.Now()
 	var mu sync.Mutex
 	var working sync.WaitGroup
@@ -83,18 +80,17 @@ func playAll(b *testing.B, plans []plan.Plan, atOnce int, t *testing.T) (took ti
 		slots <- struct{}{}
 		working.Go(func() {
 			defer func() { <-slots }()
-			saved := scenarios.Saved{Target: "step 7", Plan: p}
-			saved.Verdict.Outcome, saved.Verdict.Level = check.Pass, contract.ServerDelivery
-			result, err := saved.Play(context.Background(), t)
+			run := in.Play(b.Context(), subject.Server, scenarios.ConfigOf(subject), p)
+			v := check.Judge(run.Events)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case result.Outcome() == check.Inconclusive:
+			case run.Err != nil:
+				b.Errorf("%s: %v", p.Name(), run.Err)
+			case v.Outcome == check.Inconclusive:
 				open++
-			case errors.Is(err, scenarios.ErrOtherVerdict):
-				b.Errorf("%s: %s %s", p.Name(), result.Outcome(), result.Reason())
-			case err != nil:
-				b.Errorf("%s: %v", p.Name(), err)
+			case v.Outcome != check.Pass:
+				b.Errorf("%s: %s %s", p.Name(), v.Outcome, v.Reason)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/scenarios"
 )
 
@@ -64,7 +65,7 @@ func TestRowsOnBrokenServers(t *testing.T) {
 			if test.level != "" {
 				subject.Level = test.level
 			}
-			results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t})
+			results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Lab: lab.Virtual})
 			if err != nil {
 				t.Fatal(err)
 			}

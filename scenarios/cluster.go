@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/steps/backends"
@@ -43,9 +44,9 @@ func clusterStep(number string) (Subject, error) {
 	}
 	s := Subject{
 		Name: "step " + number, Step: number, Level: contract.Cluster, Bundle: bundle, Nodes: nodes,
-		Virtual: inProcess(lesson), OwnRecovery: true,
+		Server: lab.Server{Handler: inProcess(lesson)}, OwnRecovery: true,
 	}
-	s.New = func(tuning plan.Tuning) (target.Target, error) {
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		options := target.ClusterOptions{Nodes: nodes, Command: target.CommandOptions{
 			Command: []string{itself, ServeStep, lesson.Number}, Name: s.Name, Tuning: tuning,
 		}}

@@ -72,18 +72,13 @@ func TestClusterPartsAreKeptDown(t *testing.T) {
 			p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Page, Node: "a"}, {Name: "bob", Kind: plan.Page, Node: "b"}}}
 			p.Script = slices.Concat([]plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}},
 				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "and life goes on"}})
-			server, err := subject.New(p.Tuning)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer server.Close()
 			config := scenarios.ConfigOf(subject)
-			config.Target, config.Bound = server, 5*time.Second
-			events, err := lab.Real(t.Context(), config, p)
-			if err != nil {
-				t.Fatal(err)
+			config.Bound = 5 * time.Second
+			run := lab.Real.Play(t.Context(), subject.Server, config, p)
+			if run.Err != nil {
+				t.Fatal(run.Err)
 			}
-			if v := check.Judge(events); v.Outcome != check.Pass || v.FaultsFired != 1 {
+			if v := check.Judge(run.Events); v.Outcome != check.Pass || v.FaultsFired != 1 {
 				t.Errorf("%s: %s, %d faults fired", v.Outcome, v.Reason, v.FaultsFired)
 			}
 		})

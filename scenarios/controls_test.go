@@ -131,18 +131,16 @@ func (c control) judge(t *testing.T) check.Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := target.NewCommand(target.CommandOptions{Command: []string{itself, serveControl, c.name}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	events, err := lab.Real(t.Context(), lab.Config{
-		Target: server, Level: contract.ServerDelivery, KeepsLog: true, HTML: html, Bundle: bundle,
+	server := lab.Server{Target: func(plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{itself, serveControl, c.name}})
+	}}
+	run := lab.Real.Play(t.Context(), server, lab.Config{
+		Level: contract.ServerDelivery, KeepsLog: true, HTML: html, Bundle: bundle,
 		// What a broken server owes does not come however long one waits.
 		Bound: 12 * time.Second, ShownBound: 6 * time.Second,
 	}, c.plan)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, server.Output())
+	if run.Err != nil {
+		t.Fatalf("%v\n%s", run.Err, run.Output)
 	}
-	return check.Judge(events)
+	return check.Judge(run.Events)
 }

@@ -43,16 +43,16 @@ func TestKills(t *testing.T) {
 			began := time.Now()
 			for seed := uint64(began.UnixNano()); sum.kills < *kills && !t.Failed(); seed++ {
 				p := killPlan(seed, min(killsInARun, *kills-sum.kills), subject)
-				events, output, err := playOn(t, subject, p)
-				if err != nil {
-					t.Errorf("seed %d: %v\n%s", seed, err, output)
+				run := lab.Real.Play(t.Context(), subject.Server, scenarios.ConfigOf(subject), p)
+				if run.Err != nil {
+					t.Errorf("seed %d: %v\n%s", seed, run.Err, run.Output)
 				}
 				before := sum.kills
-				sum.add(events)
+				sum.add(run.Events)
 				if sum.kills == before {
 					t.Fatalf("seed %d: no server was killed", seed)
 				}
-				if v := check.Judge(events); v.Outcome != check.Pass {
+				if v := check.Judge(run.Events); v.Outcome != check.Pass {
 					t.Errorf("seed %d: %s: %s", seed, v.Outcome, v.Reason)
 				}
 			}
@@ -66,19 +66,6 @@ func TestKills(t *testing.T) {
 
 // retries tells whether the step's clients send again what is not acknowledged.
 func retries(s scenarios.Subject) bool { return s.Level.AtLeast(contract.ClientDelivery) }
-
-func playOn(t *testing.T, subject scenarios.Subject, p plan.Plan) (events []history.Event, output string, err error) {
-	t.Helper()
-	server, err := subject.New(p.Tuning)
-	if err != nil {
-		return nil, "", err
-	}
-	defer server.Close()
-	config := scenarios.ConfigOf(subject)
-	config.Target = server
-	events, err = lab.Real(t.Context(), config, p)
-	return events, server.Output(), err
-}
 
 // killPlan has eight clients chatter, and kills a server so many times: each time when
 // one of its clients' frames passes, drawn from the seed.

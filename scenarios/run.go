@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
-	"redial/harness/history"
 	"redial/harness/lab"
-	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
 )
@@ -29,11 +23,11 @@ type Subject struct {
 	Step string
 	// Level is the promise that it claims.
 	Level contract.Level
-	// New makes the server, not yet started, for one run.
-	New func(plan.Tuning) (target.Target, error)
-	// Virtual makes the server in this process, for the virtual lab. Nil where it is
-	// another process's.
-	Virtual func(plan.Tuning) lab.Server
+	// Server makes the server for a run, in the labs that it can run in.
+	Server lab.Server
+	// Command or URL is how the server is reached that is none of the kit's.
+	Command []string
+	URL     string
 	// OwnRecovery is lab.Config's.
 	OwnRecovery bool
 	// HTML is the kit's reference page, for a target that is not ours; empty means
@@ -43,8 +37,6 @@ type Subject struct {
 	Bundle []byte
 	// Shared tells that all runs meet the same server, so they take turns.
 	Shared bool
-	// Fixed tells that the server is not ours to stop and start.
-	Fixed bool
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
 	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
@@ -65,8 +57,8 @@ type Options struct {
 	// Golden judges each step by the catalogue's expectations, at the highest
 	// level that a page can ask for, instead of by the level that it claims.
 	Golden bool
-	// T, when not nil, has the scenarios played in the virtual lab, which needs it.
-	T *testing.T
+	// Lab plays the scenarios. Nil means lab.Real.
+	Lab lab.Lab
 	// Done, if set, is told of each finished cell, one at a time.
 	Done func(finished, all int, result report.Result)
 }
@@ -99,9 +91,12 @@ type future struct {
 
 func newRunner(options Options) *runner {
 	options.Runs = max(options.Runs, 1)
+	if options.Lab == nil {
+		options.Lab = lab.Real
+	}
 	if options.Parallel < 1 {
 		options.Parallel = DefaultParallel
-		if options.T != nil {
+		if options.Lab == lab.Virtual {
 			options.Parallel = runtime.GOMAXPROCS(0) // these runs wait for nothing
 		}
 	}
@@ -185,26 +180,26 @@ func (r *runner) run(ctx context.Context, c cell) (report.Result, error) {
 	}
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: why}
-		if r.options.T != nil && r.options.Golden {
+		if r.options.Lab == lab.Virtual && r.options.Golden {
 			result.Expected = DoesNotApply // in this lab
 		}
 		result.Met = result.Verdict.Meets(result.Expected, c.subject.Level)
 		return result, nil
 	}
-	runs := make([]attempt, r.options.Runs)
+	runs, failed := make([]report.Result, r.options.Runs), make([]error, r.options.Runs)
 	var all sync.WaitGroup
 	for n := range runs {
-		all.Go(func() { runs[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
+		all.Go(func() { runs[n], failed[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
 	}
 	all.Wait()
 	var sum report.Tally
-	for n, a := range runs {
-		if a.err != nil && (errors.Is(a.err, lab.ErrUnreachable) || ctx.Err() != nil) {
-			return result, a.err
+	for n, one := range runs {
+		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) || ctx.Err() != nil) {
+			return result, err
 		}
-		sum.Add(a.result.Tally)
-		if n == 0 || worse(a.result.Outcome(), result.Outcome()) {
-			result = a.result
+		sum.Add(one.Tally)
+		if n == 0 || worse(one.Outcome(), result.Outcome()) {
+			result = one
 		}
 	}
 	result.Tally = sum
@@ -229,16 +224,16 @@ func (r *runner) unsupported(c cell) string {
 	if c.subject.Step != "" && c.expected() == DoesNotApply {
 		return "step " + c.subject.Step + " does not offer what is tried here"
 	}
-	if r.options.T != nil && c.scenario.RealOnly != "" {
+	if r.options.Lab == lab.Virtual && c.scenario.RealOnly != "" {
 		return c.scenario.RealOnly
 	}
-	if r.options.T != nil && c.subject.Virtual == nil {
+	if r.options.Lab == lab.Virtual && c.subject.Server.Handler == nil {
 		return "the virtual lab needs the server in its own process"
 	}
-	if r.options.T != nil && c.scenario.From == contract.Cluster {
+	if r.options.Lab == lab.Virtual && c.scenario.From == contract.Cluster {
 		return "the virtual lab has one server"
 	}
-	if c.scenario.Restarts && c.subject.Fixed {
+	if c.scenario.Restarts && c.subject.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
 	}
 	if !c.subject.Level.AtLeast(c.scenario.From) {
@@ -253,60 +248,59 @@ func worse(a, b check.Outcome) bool {
 	return rank[a] > rank[b]
 }
 
-// An attempt is one run: its history, what it came to, and why it could not be played to
-// its end, if so.
-type attempt struct {
-	events  []history.Event
-	virtual time.Duration
-	result  report.Result
-	err     error
-}
-
 // attempt plays the cell once and fills in result, which already names the scenario and
-// what is expected.
-func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed uint64) (a attempt) {
+// what is expected. The error says why the run could not be played to its end.
+func (r *runner) attempt(ctx context.Context, c cell, result report.Result, seed uint64) (report.Result, error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		a.err = ctx.Err()
-		return a
+		return result, ctx.Err()
 	}
 	if c.subject.Shared {
 		r.turn.Lock()
 		defer r.turn.Unlock()
 	}
-	began := time.Now()
 	p := c.scenario.Plan(seed)
 	p.Scenario = c.scenario.ID
-	output := r.play(ctx, c, p, &a)
-	result.Verdict = r.verdict(c, a)
+	if r.options.Lab == lab.Real {
+		p = c.subject.spread(p)
+	}
+	config := ConfigOf(c.subject)
+	if r.options.Golden {
+		// The matrix asks every step for the most that a page can want.
+		config.Level = contract.DurableDelivery
+	}
+	run := r.options.Lab.Play(ctx, c.subject.Server, config, p)
+	result.Verdict = verdictOf(run, c.subject.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.subject.Level)
 	result.Tally = r.tally(c, result.Verdict)
-	result.Took, result.Virtual = time.Since(began), a.virtual
-	result.Events, result.Replay = a.events, r.replay(c, seed)
+	result.Took, result.Virtual = run.Real, run.Virtual
+	result.Events, result.Replay = run.Events, r.replay(c, seed)
 	if result.Verdict.Outcome == check.Unsupported {
-		a.err = nil
-	} else if result.Outcome() != check.Pass && r.options.Artifacts != "" {
-		saved, err := save(r.options.Artifacts, c, p, a.events, result.Verdict, output)
-		result.Artifacts = saved
+		return result, nil
+	}
+	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
+		path, err := newSaved(c.subject, r.options.Lab, c.scenario.ID, p, run, result.Verdict).
+			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.scenario.ID, seed))
 		if err != nil {
 			result.Unsaved = err.Error()
+		} else {
+			result.Artifacts = []string{path}
 		}
 	}
-	a.result = result
-	return a
+	return result, run.Err
 }
 
-// verdict is what the run came to, by its history or by what kept it from having one.
-func (r *runner) verdict(c cell, a attempt) check.Verdict {
+// verdictOf is what the run came to, by its history or by what kept it from having one.
+func verdictOf(run lab.Run, level contract.Level) check.Verdict {
 	switch {
-	case errors.Is(a.err, target.ErrUnsupported), errors.Is(a.err, target.ErrNoData):
-		return check.Verdict{Outcome: check.Unsupported, Level: c.subject.Level, Reason: a.err.Error()}
-	case a.err != nil:
-		return check.Verdict{Outcome: check.Inconclusive, Level: c.subject.Level, Reason: a.err.Error()}
+	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData):
+		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: run.Err.Error()}
+	case run.Err != nil:
+		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: run.Err.Error()}
 	}
-	return check.Judge(a.events)
+	return check.Judge(run.Events)
 }
 
 // tally counts one run. Where an expectation stands in for the level's promise, an order
@@ -324,32 +318,7 @@ func tallyOf(v check.Verdict) report.Tally {
 	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
 }
 
-// play makes a server for the run, plays the plan on it, and takes it down.
-func (r *runner) play(ctx context.Context, c cell, p plan.Plan, a *attempt) (output string) {
-	config := ConfigOf(c.subject)
-	if r.options.Golden {
-		// The matrix asks every step for the most that a page can want.
-		config.Level = contract.DurableDelivery
-	}
-	if r.options.T != nil {
-		run := lab.Virtual(r.options.T, c.subject.Virtual(p.Tuning), config, p)
-		a.events, a.virtual, a.err = run.Events, run.Virtual, run.Err
-		return run.Output
-	}
-	p = c.subject.spread(p)
-	server, err := c.subject.New(p.Tuning)
-	if err != nil {
-		a.err = fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
-		return ""
-	}
-	config.Target = server
-	a.events, a.err = lab.Real(ctx, config, p)
-	output = server.Output()
-	a.err = errors.Join(a.err, server.Close())
-	return output
-}
-
-// ConfigOf is how the subject's runs are played, but for the target.
+// ConfigOf is how the subject's runs are played.
 func ConfigOf(s Subject) lab.Config {
 	config := lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
@@ -367,43 +336,13 @@ func (r *runner) replay(c cell, seed uint64) string {
 	switch {
 	case c.subject.Step != "":
 		how += " --step " + c.subject.Step
-	case c.subject.New == nil: // published-6 and the like
+	case c.subject.Server.Target == nil: // published-6 and the like
 		how += " --step " + c.subject.Name
 	default:
 		last = " " + c.subject.Name
 	}
-	if r.options.T != nil {
-		how += " --lab " + LabVirtual
+	if r.options.Lab == lab.Virtual {
+		how += " --lab " + lab.Virtual.String()
 	}
 	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.subject.Level, c.scenario.ID, seed) + last
-}
-
-// save writes what is needed to understand a run: its plan, history and verdict,
-// and what the server printed.
-func save(folder string, c cell, p plan.Plan, events []history.Event, v check.Verdict, output string) ([]string, error) {
-	folder = filepath.Join(folder, fileName(c.subject.Name), fmt.Sprintf("%s-%d", c.scenario.ID, p.Seed))
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, err
-	}
-	var lines strings.Builder
-	if err := history.Write(&lines, events); err != nil {
-		return nil, err
-	}
-	var saved []string
-	for _, file := range []struct {
-		name string
-		text []byte
-	}{
-		{"history.jsonl", []byte(lines.String())},
-		{"plan.json", encode(p)},
-		{"verdict.json", encode(v)},
-		{"server.txt", []byte(output)},
-	} {
-		path := filepath.Join(folder, file.name)
-		if err := os.WriteFile(path, file.text, 0o644); err != nil {
-			return saved, err
-		}
-		saved = append(saved, path)
-	}
-	return saved, nil
 }

@@ -8,32 +8,41 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
-	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
 )
 
-// The labs, by name.
-const (
-	LabReal    = "real"
-	LabVirtual = "virtual"
-)
-
-// A Saved is a run that failed, with all that it takes to play it again.
+// A Saved is a run that did not pass, with all that it takes to understand it and to
+// play it again, from either lab.
 type Saved struct {
-	// Target is the subject's name: a step of the kit, by which it is found again.
-	Target string `json:"target"`
-	Lab    string `json:"lab"`
+	// Target is the subject's name. A step of the kit is found again by it; any other
+	// server by Command or URL.
+	Target  string   `json:"target"`
+	Command []string `json:"command,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	// Level is the promise that the server claims. (The matrix judges every step by more
+	// than that; see Verdict.)
+	Level contract.Level `json:"level"`
+	Lab   string         `json:"lab"`
 	// Name is the scenario that it is, or is a case of.
 	Name    string          `json:"name"`
 	Verdict check.Verdict   `json:"verdict"`
 	Plan    plan.Plan       `json:"plan"`
 	Events  []history.Event `json:"history"`
+	// Output is what the server printed, the first and the last part of it.
+	Output string `json:"output,omitempty"`
+}
+
+func newSaved(s Subject, l lab.Lab, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
+	return Saved{
+		Target: s.Name, Command: s.Command, URL: s.URL, Level: s.Level, Lab: l.String(),
+		Name: name, Verdict: v, Plan: p, Events: run.Events, Output: run.Output,
+	}
 }
 
 // ReadSaved reads a file that was saved, and says in one line what is wrong with it.
@@ -46,14 +55,19 @@ func ReadSaved(path string) (Saved, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
 	}
-	if s.Target == "" || s.Lab != LabReal && s.Lab != LabVirtual {
+	if _, err := lab.Named(s.Lab); err != nil || s.Target == "" {
 		return s, fmt.Errorf("%s is not a saved failure: it names no target, or no lab", path)
 	}
 	if err := s.Plan.Validate(); err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
 	}
-	if _, err := contract.ParseLevel(string(s.Verdict.Level)); err != nil || s.Verdict.Outcome != check.Fail {
-		return s, fmt.Errorf("%s is not a saved failure: it has no verdict that fails, at a level that there is", path)
+	if s.Verdict.Outcome != check.Fail && s.Verdict.Outcome != check.Inconclusive {
+		return s, fmt.Errorf("%s is not a saved failure: it has no verdict that fails", path)
+	}
+	for _, level := range []contract.Level{s.Level, s.Verdict.Level} {
+		if _, err := contract.ParseLevel(string(level)); err != nil {
+			return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
+		}
 	}
 	return s, nil
 }
@@ -65,7 +79,11 @@ func (s Saved) write(folder, name string) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(folder, fileName(name)+".json")
-	return path, os.WriteFile(path, encode(s), 0o644)
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 // fileName makes a name of a file out of any text.
@@ -86,9 +104,9 @@ var ErrOtherVerdict = errors.New("the verdict is another one this time")
 // verdict and how often it failed in any way. A failure that rests on a race in the
 // server comes again at a rate: the Go scheduler decides within an instant, and no seed
 // decides for it.
-func (s Saved) Rate(ctx context.Context, t *testing.T, times int) (same, failed int, err error) {
+func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error) {
 	for range times {
-		result, err := s.Play(ctx, t)
+		result, err := s.Play(ctx)
 		if err != nil && !errors.Is(err, ErrOtherVerdict) {
 			return same, failed, err
 		}
@@ -102,28 +120,56 @@ func (s Saved) Rate(ctx context.Context, t *testing.T, times int) (same, failed 
 	return same, failed, nil
 }
 
-// Play plays the run again. A verdict that differs from the saved one is an error that
-// wraps ErrOtherVerdict, with the result beside it. t is for the virtual lab.
-func (s Saved) Play(ctx context.Context, t *testing.T) (report.Result, error) {
+// subject is the server that the run was of.
+func (s Saved) subject() (Subject, error) {
+	switch {
+	case s.URL != "":
+		return URL(s.URL, s.Level)
+	case len(s.Command) > 0:
+		return Command(s.Command, s.Level)
+	}
 	subject, err := Step(strings.TrimPrefix(s.Target, "step "))
 	if err != nil {
-		return report.Result{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
+		return Subject{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 	}
-	subject.Level = s.Verdict.Level
-	r := newRunner(Options{T: t})
-	a := attempt{}
-	began := time.Now()
-	r.play(ctx, cell{subject: subject}, s.Plan, &a)
+	subject.Level = s.Level
+	return subject, nil
+}
+
+// Play plays the run again, in its lab. A verdict that differs from the saved one is an
+// error that wraps ErrOtherVerdict, with the result beside it.
+func (s Saved) Play(ctx context.Context) (report.Result, error) {
+	subject, err := s.subject()
+	if err != nil {
+		return report.Result{}, err
+	}
+	in, err := lab.Named(s.Lab)
+	if err != nil {
+		return report.Result{}, err
+	}
+	config := ConfigOf(subject)
+	config.Level = s.Verdict.Level
+	run := in.Play(ctx, subject.Server, config, s.Plan)
 	result := report.Result{
-		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: a.events, Verdict: check.Judge(a.events),
+		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),
 	}
 	result.Tally = tallyOf(result.Verdict)
-	result.Took, result.Virtual = time.Since(began), a.virtual
-	if a.err != nil {
-		return result, a.err
+	result.Took, result.Virtual = run.Real, run.Virtual
+	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
+		return result, run.Err
 	}
-	if v := result.Verdict; v.Outcome != s.Verdict.Outcome || v.Reason != s.Verdict.Reason {
+	if !s.same(result.Verdict) {
 		return result, fmt.Errorf("%w: it was %s (%s)", ErrOtherVerdict, s.Verdict.Outcome, s.Verdict.Reason)
 	}
 	return result, nil
+}
+
+// same tells whether a verdict is the saved one. The virtual lab plays the same run
+// again, down to the event that is blamed; in the real lab no two runs are the same, so
+// that the rule has to be.
+func (s Saved) same(v check.Verdict) bool {
+	if s.Lab == lab.Real.String() {
+		return v.Outcome == s.Verdict.Outcome && v.Rule() == s.Verdict.Rule()
+	}
+	return v.Outcome == s.Verdict.Outcome && v.Reason == s.Verdict.Reason
 }

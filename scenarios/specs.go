@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/onsi/ginkgo/v2"
@@ -60,11 +59,3 @@ func (s *Suite) judge(ctx ginkgo.SpecContext, c cell) {
 // Results returns what the specs that ran came to, and why the suite was broken
 // off, if it was.
 func (s *Suite) Results() ([]report.Result, error) { return s.results, s.err }
-
-func encode(v any) []byte {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		panic(err) // plain data: it can always be written
-	}
-	return append(text, '\n')
-}

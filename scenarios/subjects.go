@@ -85,12 +85,12 @@ func Step(number string) (Subject, error) {
 	return Subject{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
 		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: bundle,
-		Virtual: inProcess(lesson), OwnRecovery: true,
-		New: func(tuning plan.Tuning) (target.Target, error) {
+		OwnRecovery: true,
+		Server: lab.Server{Handler: inProcess(lesson), Target: func(tuning plan.Tuning) (target.Target, error) {
 			return target.NewCommand(target.CommandOptions{
 				Command: []string{itself, ServeStep, lesson.Number}, Name: "step " + lesson.Number, Tuning: tuning,
 			})
-		},
+		}},
 	}, nil
 }
 
@@ -99,8 +99,8 @@ func Step(number string) (Subject, error) {
 const replayPage = 3
 
 // inProcess makes a step for the virtual lab.
-func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Server {
-	return func(tuning plan.Tuning) lab.Server {
+func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
+	return func(tuning plan.Tuning) lab.Handler {
 		return func(dir string) (http.Handler, io.Closer, error) {
 			return lessons.Handler(lesson, lessons.Settings{
 				DataDir: dir, Driver: seam.Driver, Options: tuned(seam.At(dir).Options(), tuning),
@@ -135,7 +135,7 @@ var recoveries = map[string]defect.New{
 // onRecovery makes a subject of one of recoveries, for the virtual lab.
 func onRecovery(name string) (Subject, error) {
 	s, err := foreign(name, contract.Recovery)
-	s.Virtual = published(recoveries[name])
+	s.Server.Handler = published(recoveries[name])
 	return s, err
 }
 
@@ -144,7 +144,7 @@ func onRecovery(name string) (Subject, error) {
 func PublishedDelivery() (Subject, error) {
 	s, err := foreign("published-7", contract.ServerDelivery)
 	s.HTML = defect.Page
-	s.Virtual = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
+	s.Server.Handler = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
 }
@@ -154,7 +154,7 @@ func PublishedDelivery() (Subject, error) {
 func PublishedClientDelivery() (Subject, error) {
 	s, err := foreign("published-8", contract.ClientDelivery)
 	s.HTML = defect.PageWithRetries
-	s.Virtual = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
+	s.Server.Handler = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
 }
@@ -180,9 +180,9 @@ func habitsStep(name string) (Subject, error) {
 		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
 	}
 	s.Step = name
-	s.Virtual = published(habits[name])
+	s.Server.Handler = published(habits[name])
 	s.OwnRecovery = name == withHabits
-	s.New = func(tuning plan.Tuning) (target.Target, error) {
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, name}, Name: name, Tuning: tuning})
 	}
 	return s, nil
@@ -202,8 +202,8 @@ func serveHabits(name string) error {
 	return http.Serve(listener, handler)
 }
 
-func published(server defect.New) func(plan.Tuning) lab.Server {
-	return func(tuning plan.Tuning) lab.Server {
+func published(server defect.New) func(plan.Tuning) lab.Handler {
+	return func(tuning plan.Tuning) lab.Handler {
 		return func(dir string) (http.Handler, io.Closer, error) {
 			return server(dir, remembering(tuned(seam.At(dir).Options(), tuning), time.Duration(tuning.MaxDisconnection)))
 		}
@@ -225,11 +225,12 @@ func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) 
 // Command makes a subject of a program, started anew for every run.
 func Command(command []string, level contract.Level) (Subject, error) {
 	s, err := foreign(strings.Join(command, " "), level)
+	s.Command = command
 	s.Name = "-- " + s.Name
 	// A program may keep its data where it likes, not only in DATA_DIR: its log is
 	// read before each run too.
 	s.Shared = true
-	s.New = func(tuning plan.Tuning) (target.Target, error) {
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCommand(target.CommandOptions{Command: command, Tuning: tuning})
 	}
 	return s, err
@@ -242,8 +243,8 @@ func URL(address string, level contract.Level) (Subject, error) {
 	}
 	s, err := foreign(address, level)
 	s.Name = "--url " + s.Name
-	s.Shared, s.Fixed = true, true
-	s.New = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
+	s.Shared, s.URL = true, address
+	s.Server.Target = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
 	return s, err
 }
 

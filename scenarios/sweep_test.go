@@ -36,7 +36,7 @@ func swept(t *testing.T, number string, o scenarios.SweepOptions) []report.Resul
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.T, o.Seed = t, 1
+	o.Seed = 1
 	results, err := scenarios.Sweep(t.Context(), subject, o)
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func sweptControl(t *testing.T, number string, least int) (found []report.Result
 		if len(saved.Plan.Faults) > 2 {
 			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
 		}
-		same, failed, err := saved.Rate(t.Context(), t, *replays)
+		same, failed, err := saved.Rate(t.Context(), *replays)
 		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, *replays, failed)
 		if err != nil || same < least || failed < same {
 			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, *replays, least, err)
@@ -143,9 +143,9 @@ func TestReadSaved(t *testing.T) {
 			t.Errorf("%s: %v, want one line with %q", text, err, want)
 		}
 	}
-	right := scenarios.Saved{Target: "step 7", Lab: scenarios.LabVirtual, Plan: scenarios.ControlScript()}
+	right := scenarios.Saved{Target: "step 7", Lab: lab.Virtual.String(), Plan: scenarios.ControlScript()}
 	right.Verdict.Outcome = check.Fail
-	if _, err := right.Play(context.Background(), t); !errors.Is(err, scenarios.ErrOtherVerdict) {
+	if _, err := right.Play(context.Background()); !errors.Is(err, scenarios.ErrOtherVerdict) {
 		t.Errorf("a failure that is none any more: %v", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
 	} {
 		for _, story := range scenarios.Stories {
 			p := sweep.RandomPlan(story.Plan, seed, subject.Level)
-			run := lab.Virtual(t, subject.Virtual(p.Tuning), scenarios.ConfigOf(subject), p)
+			run := lab.Virtual.Play(t.Context(), subject.Server, scenarios.ConfigOf(subject), p)
 			if run.Err != nil {
 				t.Errorf("seed %d, %s (%s): %v", seed, story.ID, why, run.Err)
 			}

@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"testing"
 
 	"redial/harness/check"
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/harness/sweep"
 )
@@ -34,8 +34,6 @@ const shrinkBudget = 400
 
 // SweepOptions say how the stories are swept.
 type SweepOptions struct {
-	// T is what the virtual lab needs; see lab.WithT.
-	T *testing.T
 	// Kind is one of SweepKinds.
 	Kind string
 	Seed uint64
@@ -62,7 +60,7 @@ type SweepOptions struct {
 // result, and every kind of failure that was found in it to one more, shrunk and saved,
 // under the ID of the scenario that it is a case of.
 func Sweep(ctx context.Context, subject Subject, o SweepOptions) ([]report.Result, error) {
-	if subject.Virtual == nil {
+	if subject.Server.Handler == nil {
 		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", subject.Name)
 	}
 	stories := o.Stories
@@ -87,7 +85,7 @@ func Sweep(ctx context.Context, subject Subject, o SweepOptions) ([]report.Resul
 }
 
 func sweepStory(ctx context.Context, subject Subject, story Story, o SweepOptions) ([]report.Result, error) {
-	s := sweep.Sweeper{T: o.T, Server: subject.Virtual, Config: ConfigOf(subject), Name: Diagnose}
+	s := sweep.Sweeper{Server: subject.Server, Config: ConfigOf(subject), Name: Diagnose}
 	if o.Done != nil {
 		s.Done = func(ended, failed int) { o.Done(subject.Name, story.ID, ended, failed) }
 	}
@@ -178,9 +176,7 @@ func failureResult(ctx context.Context, s sweep.Sweeper, subject Subject, story 
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	path, err := Saved{
-		Target: subject.Name, Lab: LabVirtual, Name: f.Name, Plan: small.Plan, Verdict: small.Verdict, Events: small.Events,
-	}.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
+	path, err := newSaved(subject, lab.Virtual, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
 		return result, fmt.Errorf("what failed could not be saved: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/scenarios"
 )
 
@@ -36,7 +37,7 @@ func TestScenariosVirtual(t *testing.T) {
 		rows = slices.DeleteFunc(slices.Clone(rows), func(s scenarios.Scenario) bool { return polls(s.ID) })
 	}
 	results, err := scenarios.Run(t.Context(), held, rows, scenarios.Options{
-		Seed: 1, Golden: true, T: t, Artifacts: artifacts(t),
+		Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func TestReplayLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 3, T: t})
+		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 3, Lab: lab.Virtual})
 		if err != nil || len(results) != 1 || results[0].Replay != want {
 			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
 		}
@@ -88,7 +89,7 @@ func TestFailureThatCannotBeSaved(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t, Artifacts: file})
+	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Lab: lab.Virtual, Artifacts: file})
 	if err != nil || len(results) != 1 {
 		t.Fatalf("%v, %d results", err, len(results))
 	}
@@ -113,7 +114,7 @@ func TestPublishedClientDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t})
+	results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Lab: lab.Virtual})
 	if err != nil || len(results) != len(blamed) {
 		t.Fatalf("%v, %d results", err, len(results))
 	}

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -102,7 +101,7 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	defer timer.Stop()
 	for {
 		changed := l.history.Changed()
-		l.rest()
+		l.quiesce()
 		if met() {
 			return true, nil
 		}
@@ -110,10 +109,10 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 		case <-changed:
 		case err := <-l.failed:
 			return false, err
-		case <-l.config.Target.Exited():
-			return false, fmt.Errorf("the server ended by itself; it printed last: %s", lastLine(l.config.Target.Output()))
+		case <-l.target.Exited():
+			return false, fmt.Errorf("the server ended by itself; it printed last: %s", lastLine(l.target.Output()))
 		case <-timer.C:
-			l.rest()
+			l.quiesce()
 			return met(), nil
 		case <-l.ctx.Done():
 			return false, l.ctx.Err()
@@ -205,100 +204,4 @@ func (l *player) each(name string, holds func(*participant) bool) bool {
 		}
 	}
 	return true
-}
-
-// settle is the barrier. Everyone is awaited back; then everyone says a message
-// of its own, one after the other. A connection keeps the order of what passes
-// through it, so when everyone shows all of these, whatever was said before on the
-// same connections has come through as well, or never will. (A client that retries
-// keeps the order too: it has one message in flight and the others behind it.)
-//
-// Where something breaks meanwhile, somebody may not have said its own, or before what it
-// said again afterwards; so settle begins again.
-func (l *player) settle() error {
-	_, err := l.settled()
-	return err
-}
-
-// settled is settle; it returns what breaks() was when it was calm.
-func (l *player) settled() (breaks int, err error) {
-	for again := 2*l.faults() + 1; ; again-- {
-		l.rest()
-		breaks = l.state.breaks()
-		silent, err := l.sayMarks(breaks)
-		if err != nil {
-			return breaks, err
-		}
-		cameBack := slices.ContainsFunc(silent, func(c *participant) bool { return c.Status().Connected })
-		if !cameBack && l.state.breaks() == breaks {
-			l.record(history.Event{Kind: history.Settled})
-			return breaks, nil
-		}
-		if again == 0 {
-			l.record(history.Event{Kind: history.Note, Detail: "nothing has come to rest: something broke each time"})
-			return breaks, nil
-		}
-	}
-}
-
-// faults counts the plan's.
-func (l *player) faults() int {
-	count := len(l.plan.Faults)
-	for _, s := range l.plan.Script {
-		if s.Fault != nil {
-			count++
-		}
-	}
-	return count
-}
-
-// sayMarks has every page that is connected say a mark, one after the other, and awaits
-// it everywhere. It returns those that are open and were not connected. Where more broke
-// than so many, a mark may rightly be lost.
-func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
-	ok, err := l.await(l.config.Bound, func() bool {
-		return l.each("", func(c *participant) bool { return c.Status().Connected })
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
-	}
-	l.settles++
-	bound := l.config.ShownBound
-	for _, name := range l.names {
-		c := l.clients[name]
-		if !c.opened {
-			continue
-		}
-		if !c.Status().Connected {
-			silent = append(silent, c)
-			continue
-		}
-		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
-		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
-			return nil, err
-		}
-		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
-			if l.state.breaks() == breaks {
-				bound = min(bound, time.Second) // the run is broken: no need to wait as long again
-			}
-		}
-	}
-	return silent, nil
-}
-
-func (l *player) everyoneShows(mark string) bool {
-	return l.each("", func(c *participant) bool {
-		if !c.Status().Connected {
-			return true // judged by convergence, not awaited twice
-		}
-		return l.state.hasShown(c.name, mark)
-	})
 }

@@ -27,7 +27,7 @@ type dataKeeper interface {
 // lockDatabase takes the lock of every SQLite database in the server's data folder.
 // Whoever wants to write is told that it is busy; in WAL mode, reading goes on.
 func (l *player) lockDatabase() error {
-	keeper, ok := l.config.Target.(dataKeeper)
+	keeper, ok := l.target.(dataKeeper)
 	if !ok {
 		return target.ErrNoData
 	}
@@ -68,7 +68,7 @@ func (l *player) unlockDatabase() error {
 }
 
 func (l *player) replaceData() error {
-	keeper, ok := l.config.Target.(dataKeeper)
+	keeper, ok := l.target.(dataKeeper)
 	if !ok {
 		return target.ErrNoData
 	}

@@ -35,7 +35,7 @@ func TestLockedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true}
-	run := lab.Virtual(t, step(t, "8"), config, p)
+	run := play(t, step(t, "8"), config, p)
 	if run.Err != nil {
 		t.Fatal(run.Err)
 	}
@@ -67,7 +67,7 @@ func TestReplacedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := lab.Config{Level: contract.DurableDelivery, KeepsLog: true, OwnRecovery: true}
-	run := lab.Virtual(t, step(t, "10"), config, p)
+	run := play(t, step(t, "10"), config, p)
 	if run.Err != nil {
 		t.Fatal(run.Err)
 	}
@@ -92,15 +92,12 @@ func TestNoDataToTouch(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	for _, do := range []plan.Action{plan.LockDatabase, plan.ReplaceData} {
-		elsewhere, err := target.NewURL(server.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
+		elsewhere := lab.Server{Target: func(plan.Tuning) (target.Target, error) { return target.NewURL(server.URL) }}
 		p := plan.Plan{Script: []plan.Step{{Do: do}}}
-		if _, err := lab.Real(t.Context(), lab.Config{Target: elsewhere, Level: contract.Basic}, p); !errors.Is(err, target.ErrNoData) {
-			t.Errorf("%s of a URL's: %v, want ErrNoData", do, err)
+		if run := lab.Real.Play(t.Context(), elsewhere, lab.Config{Level: contract.Basic}, p); !errors.Is(run.Err, target.ErrNoData) {
+			t.Errorf("%s of a URL's: %v, want ErrNoData", do, run.Err)
 		}
-		if run := lab.Virtual(t, step(t, "5"), lab.Config{Level: contract.Basic, OwnRecovery: true}, p); !errors.Is(run.Err, target.ErrNoData) {
+		if run := play(t, step(t, "5"), lab.Config{Level: contract.Basic, OwnRecovery: true}, p); !errors.Is(run.Err, target.ErrNoData) {
 			t.Errorf("%s of a step without a database: %v, want ErrNoData", do, run.Err)
 		}
 	}

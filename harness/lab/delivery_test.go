@@ -63,7 +63,7 @@ func TestClientDeliveryNeedsBothEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, HTML: page(c.page)}
-			run := lab.Virtual(t, step(t, c.server), config, c.plan)
+			run := play(t, step(t, c.server), config, c.plan)
 			if run.Err != nil {
 				t.Fatal(run.Err)
 			}
@@ -94,7 +94,7 @@ func TestALongMessageOnASlowLine(t *testing.T) {
 				{Do: plan.Say, Client: "alice", Text: long}, {Do: plan.Say, Client: "alice", Text: "after"},
 				{Do: plan.AwaitShown, Client: "bob", Text: "after"},
 			}}
-			run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
+			run := play(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
 			if run.Err != nil {
 				t.Fatal(run.Err)
 			}
@@ -123,7 +123,7 @@ func TestMuchIsMissedOnASlowLine(t *testing.T) {
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "alice", For: plan.Duration(time.Second)}},
 			{Do: plan.Say, Client: "bob", Text: long, Count: 5}, {Do: plan.AwaitShown, Client: "alice", Text: long + " 5"},
 		}}
-		run := lab.Virtual(t, step(t, number), lab.Config{Level: contract.Recovery, OwnRecovery: true, ShownBound: 100 * time.Second}, p)
+		run := play(t, step(t, number), lab.Config{Level: contract.Recovery, OwnRecovery: true, ShownBound: 100 * time.Second}, p)
 		for _, e := range run.Events {
 			if e.Kind == history.TimedOut {
 				t.Errorf("step %s: awaited in vain: …%s", number, e.Detail[max(0, len(e.Detail)-60):])

@@ -1,9 +1,12 @@
-// Package lab plays a plan: it starts the server, opens the clients, does what
-// the script says, injects the faults, and hands back the history.
+// Package lab plays a plan on a server: it starts the server, opens the clients,
+// follows the script, injects the faults, and returns the history.
 //
-// Read [Real] first, the lab of real processes and real TCP. player.go is the
-// interpreter of scripts; it waits for conditions, never for a time to pass,
-// except where the script is about time itself.
+// Read [Lab] first, then [Real], the lab of real processes and real TCP, and
+// [Virtual], the lab of one process with a fake clock. Both have the same player:
+// script.go interprets the steps, faults.go injects the faults, servers.go starts and
+// stops the servers, await.go waits for conditions, and end.go is the barrier that
+// ends a run. The player waits for conditions, never for a time to pass, except where
+// the script is about time itself.
 //
 // lab brings together what does not know each other: packages target, network
 // and client. It does not judge: what a history comes to is for package check.
@@ -13,22 +16,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
+	"net/http"
 	"time"
 
-	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/history"
-	"redial/harness/network"
 	"redial/harness/plan"
 	"redial/harness/target"
 )
 
-// Config says what a plan is played against.
+// A Lab plays plans. Its methods are safe for concurrent use.
+type Lab interface {
+	// String is the lab's name, "real" or "virtual".
+	String() string
+	// Play plays p on a new server, and closes the server. What went wrong is in the Run.
+	Play(ctx context.Context, server Server, config Config, p plan.Plan) Run
+}
+
+// The labs. See Real and Virtual in their own files for what each of them needs.
+var (
+	// Real has real processes, real TCP and the system's clock. It needs Server.Target.
+	Real Lab = realLab{}
+	// Virtual has the server in this process, the same clients, scripts, faults and
+	// histories as Real, a clock that jumps over every wait, and a network in memory.
+	// Minutes of heartbeats and backoff take milliseconds. It needs Server.Handler.
+	//
+	// Every run is one testing/synctest bubble, in a test or in any other program. The
+	// context is looked at before a run begins, and does not end it.
+	Virtual Lab = virtualLab{}
+)
+
+// Named returns the lab with the name.
+func Named(name string) (Lab, error) {
+	for _, l := range []Lab{Real, Virtual} {
+		if l.String() == name {
+			return l, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no lab %q; there are %s and %s", name, Real, Virtual)
+}
+
+// A Server says how to make the server under test. A lab that needs what is nil
+// returns target.ErrUnsupported.
+type Server struct {
+	// Target makes the server for the real lab, not yet started.
+	Target func(plan.Tuning) (target.Target, error)
+	// Handler makes the server in this process, for the virtual lab.
+	Handler func(plan.Tuning) Handler
+}
+
+// A Handler makes a server that keeps in the folder dir what must outlive it. The
+// http.Handler serves until the io.Closer is closed, which ends all that the server
+// started. The virtual lab calls a Handler once for every start of the server. One that
+// asks package seam for what belongs to dir gets the pauses that Plan.Seams plans.
+type Handler func(dir string) (http.Handler, io.Closer, error)
+
+// InProcess is a Server for the virtual lab that has no use for a plan's tuning.
+func InProcess(h Handler) Server {
+	return Server{Handler: func(plan.Tuning) Handler { return h }}
+}
+
+// Config says how a plan is played.
 type Config struct {
-	// Target is the server. The lab starts it, and closes nothing that it did not
-	// make: closing the target is the caller's.
-	Target target.Target
 	// Level is the promise that the history will be judged by.
 	Level contract.Level
 	// KeepsLog tells that a fresh reader of this server is given everything that
@@ -43,9 +93,10 @@ type Config struct {
 	HTML []byte
 	// Bundle is the client library for a target that serves none.
 	Bundle []byte
-	// Bound is how long anything awaited may take. Zero means DefaultBound.
+	// Bound is how long anything awaited may take. Zero means DefaultBound in the real
+	// lab and VirtualBound in the virtual one.
 	Bound time.Duration
-	// ShownBound is the same for what was said to be shown. Zero means Bound. It
+	// ShownBound is the same for a message to be shown. Zero means Bound. It
 	// is there for servers that are known to show nothing, such as step 3's.
 	ShownBound time.Duration
 	// OwnRecovery is for the virtual lab only. It says that the server does without
@@ -67,8 +118,8 @@ type Config struct {
 	CountLeaks bool
 }
 
-// DefaultBound is above twice what an official client needs at worst to come
-// back (5 s backoff, randomised by half) on a loaded machine.
+// DefaultBound is above twice what an official client needs at worst to reconnect
+// (5 s backoff, randomised by half) on a loaded machine.
 const DefaultBound = 20 * time.Second
 
 func (c Config) withBounds(bound time.Duration) Config {
@@ -81,151 +132,29 @@ func (c Config) withBounds(bound time.Duration) Config {
 	return c
 }
 
-// Real plays p on real TCP and returns what was observed. The error says why the
-// run could not be played to its end; the events until then are returned with it.
-func Real(ctx context.Context, config Config, p plan.Plan) (events []history.Event, err error) {
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	config = config.withBounds(DefaultBound)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
-	l := newPlayer(ctx, config, p)
-	defer func() { events = l.finish() }()
-	if err := l.power.start(func() error { return l.startServer(ctx) }); err != nil {
-		return nil, err
-	}
-	proxy, err := network.NewProxy(config.Target.Address(), network.Events{Fired: l.fired, Act: l.act})
-	if err != nil {
-		return nil, fmt.Errorf("the proxy between clients and server: %w", err)
-	}
-	defer proxy.Close()
-	l.world = world{link: proxy.Link}
-	return nil, l.playWithClients()
-}
-
-// A world is what differs between the labs, seen from a player.
-type world struct {
-	// link gives a client its way to the server.
-	link func(name string) (network.Link, error)
-	// dial opens connections; nil means TCP.
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// rest, if not nil, returns when nothing happens any more but for the passing
-	// of time. A fault comes to rest before the script does, where both wait for the
-	// same instant to end.
-	rest func(fault bool)
-	// last, if not nil, is called when the story is over, before the clients are
-	// closed.
-	last func()
-	// bare tells that the server begins with nothing, so that clients may draw
-	// their keys from the seed too.
-	bare bool
-}
-
-// rest lets what happens at this instant come to its end, where instants have one.
-func (l *player) rest() {
-	if l.world.rest != nil {
-		l.world.rest(false)
-	}
-}
-
-// playWithClients puts the clients at the ends of their links, plays, and closes
-// them.
-func (l *player) playWithClients() error {
-	defer l.closeClients()
-	for _, c := range l.plan.Clients {
-		link, err := l.world.link(c.Name)
-		if err != nil {
-			return fmt.Errorf("the link of %s: %w", c.Name, err)
-		}
-		if err := l.join(c, link); err != nil {
-			return err
-		}
-	}
-	return l.play()
+// A Run is what came of playing a plan.
+type Run struct {
+	// Events is the history, as far as the run came.
+	Events []history.Event
+	// Err says why the run could not be played to its end.
+	Err error
+	// Virtual is how long the run took on its own clock (zero in the real lab, whose
+	// clock is ours), Real on ours.
+	Virtual, Real time.Duration
+	// Output is what the server printed, or its http.Server logged: panics of handlers,
+	// for instance.
+	Output string
+	// Frames are the frames that passed: the places where a fault can be put in
+	// another run of the same plan. The real lab, where no two runs have the same
+	// frames, lists none.
+	Frames []plan.Passed
+	// Leaked counts the goroutines that were still there long after everything was
+	// closed, with Config.CountLeaks; without it, -1 means that there are some. They
+	// stay, with what they hold, until the process ends. Zero in the real lab.
+	Leaked int
+	// Leaks says where they are, one line each.
+	Leaks []string
 }
 
 // ErrUnreachable says that the target never answered at all.
 var ErrUnreachable = errors.New("the target never came up")
-
-func (l *player) startServer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.config.Bound)
-	defer cancel()
-	if err := l.config.Target.Start(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	l.recordServer(history.Event{Kind: history.ServerStarted, Detail: l.config.Target.Address()})
-	return nil
-}
-
-// recordServer records an event of the server's: in a cluster, of each of its servers,
-// whose switches follow.
-func (l *player) recordServer(e history.Event) {
-	cluster, ok := l.config.Target.(*target.Cluster)
-	if !ok || e.Node != "" {
-		l.record(e)
-		return
-	}
-	for _, e.Node = range cluster.Nodes() {
-		if e.Kind == history.ServerStarted {
-			e.Detail = cluster.NodeAddress(e.Node)
-		}
-		_, kept := l.power.is()
-		l.powerOf(e.Node).set(e.Kind == history.ServerStarted, kept)
-		l.record(e)
-	}
-}
-
-func (l *player) killServer() error { return l.stopServer("killed", l.config.Target.Kill) }
-
-// askServerToStop gives the server the bound to end by itself.
-func (l *player) askServerToStop() error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
-	defer cancel()
-	return l.stopServer("stopped", func() error { return l.config.Target.Stop(ctx) })
-}
-
-func (l *player) stopServer(how string, stop func() error) error {
-	err := stop()
-	if errors.Is(err, target.ErrUnsupported) {
-		return err
-	}
-	if err != nil {
-		l.record(history.Event{Kind: history.Note, Detail: "stopping the server: " + err.Error()})
-	}
-	l.recordServer(history.Event{Kind: history.ServerStopped, Detail: how})
-	return nil
-}
-
-// join puts a client at the end of its link.
-func (l *player) join(c plan.Client, link network.Link) error {
-	profile := client.NewProfile()
-	if c.TabOf != "" {
-		profile = l.clients[c.TabOf].profile
-	}
-	made, err := client.New(c.Kind, client.Options{
-		Profile:        profile,
-		Name:           c.Name,
-		URL:            "http://" + link.Address(),
-		Transports:     c.Transports,
-		ReconnectDelay: time.Duration(c.ReconnectDelay),
-		Retries:        c.Retries,
-		EagerConnect:   c.Eager,
-		Record:         l.record,
-		HTML:           l.config.HTML,
-		Bundle:         l.config.Bundle,
-		Dial:           l.world.dial,
-		Seed:           l.plan.Seed,
-		SeedKeys:       l.world.bare,
-	})
-	if err != nil {
-		return fmt.Errorf("client %s: %w", c.Name, err)
-	}
-	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link, profile: profile}
-	l.names = append(l.names, c.Name)
-	if c.Node == "" {
-		return nil
-	}
-	return l.move(l.clients[c.Name], c.Node)
-}

@@ -19,13 +19,13 @@ var (
 // package handshake ends them.
 func TestMemoryStaysFlat(t *testing.T) {
 	config := forStep7
-	play := func(from, runs int) {
+	playSome := func(from, runs int) {
 		for run := range parallel(runs, func(i int) lab.Run {
 			kind := plan.Wire
 			if i%20 == 0 {
 				kind = plan.Page
 			}
-			return lab.Virtual(t, step(t, "7"), config, conversation(uint64(from+i), kind))
+			return play(t, step(t, "7"), config, conversation(uint64(from+i), kind))
 		}) {
 			if run.Err != nil || run.Leaked != 0 {
 				t.Fatalf("%v, leaked %d", run.Err, run.Leaked)
@@ -33,9 +33,9 @@ func TestMemoryStaysFlat(t *testing.T) {
 		}
 	}
 	warm := min(100, *memoryRuns/3) // caches fill: compiled scripts, pools
-	play(0, warm)
+	playSome(0, warm)
 	heap, goroutines := inUse()
-	play(warm, *memoryRuns-warm)
+	playSome(warm, *memoryRuns-warm)
 	heapAfter, goroutinesAfter := inUse()
 	t.Logf("after %d runs: %.1f MB, %d goroutines; after %d: %.1f MB, %d goroutines",
 		warm, megabytes(heap), goroutines, *memoryRuns, megabytes(heapAfter), goroutinesAfter)

@@ -42,7 +42,7 @@ func TestWhatCameBeforeTheConnectPacketIsShownOnce(t *testing.T) {
 		want int
 	}{{"the page", string(lesson.Page), 0}, {"without the line", bare, 1}} {
 		t.Run(c.name, func(t *testing.T) {
-			run := lab.Virtual(t, step(t, "6"), lab.Config{Level: contract.Recovery, OwnRecovery: true, HTML: []byte(c.html)}, p)
+			run := play(t, step(t, "6"), lab.Config{Level: contract.Recovery, OwnRecovery: true, HTML: []byte(c.html)}, p)
 			if run.Err != nil {
 				t.Fatal(run.Err)
 			}

@@ -38,22 +38,18 @@ func benchmark(b *testing.B, number string, kind plan.Kind) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	share := startProfile()
 	before, cpuBefore := runtime.NumGoroutine(), cpuTime()
-	if err := lab.WithT(func(t *testing.T) {
-		b.ResetTimer()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				run := lab.Virtual(t, server, config, conversation(seed.Add(1), kind))
-				if run.Err != nil {
-					b.Error(run.Err)
-					return
-				}
-				virtual.Add(int64(run.Virtual))
-				frames.Add(int64(len(run.Frames)))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			run := play(b, server, config, conversation(seed.Add(1), kind))
+			if run.Err != nil {
+				b.Error(run.Err)
+				return
 			}
-		})
-	}); err != nil {
-		b.Fatal(err)
-	}
+			virtual.Add(int64(run.Virtual))
+			frames.Add(int64(len(run.Frames)))
+		}
+	})
 	real := b.Elapsed().Seconds()
 	share(b)
 	b.ReportMetric(float64((cpuTime()-cpuBefore).Microseconds())/1000/float64(b.N), "cpu-ms/run")

@@ -34,13 +34,13 @@ const instant = time.Nanosecond
 // while: nobody will read what they write any more, and the network has closed
 // their connections.
 type handlerTarget struct {
-	server Server
+	server Handler
 	memory *network.Memory
 	folder *dataFolder
 	output output
 	exited chan struct{} // never closed: a handler cannot exit by itself
 
-	turn
+	bubbleLock
 	current *life // nil while the server is down
 	// lives are the handler and the closer of every life.
 	lives []any
@@ -56,8 +56,8 @@ type life struct {
 	served   chan struct{} // closed when http.Server.Serve has returned
 }
 
-func newHandlerTarget(server Server, memory *network.Memory, folder *dataFolder) *handlerTarget {
-	return &handlerTarget{server: server, memory: memory, folder: folder, exited: make(chan struct{}), turn: newTurn()}
+func newHandlerTarget(server Handler, memory *network.Memory, folder *dataFolder) *handlerTarget {
+	return &handlerTarget{server: server, memory: memory, folder: folder, exited: make(chan struct{}), bubbleLock: newBubbleLock()}
 }
 
 func (t *handlerTarget) String() string          { return "a handler in this process" }
@@ -66,9 +66,17 @@ func (t *handlerTarget) CanRestart() bool        { return true }
 func (t *handlerTarget) Exited() <-chan struct{} { return t.exited }
 func (t *handlerTarget) Output() string          { return t.output.String() }
 
+// Pause and Continue are not for a server that shares its process with the clients.
+func (t *handlerTarget) Pause() error    { return target.ErrUnsupported }
+func (t *handlerTarget) Continue() error { return target.ErrUnsupported }
+
+func (t *handlerTarget) Nodes() []string                       { return []string{everyServer} }
+func (t *handlerTarget) NodeAddress(string) string             { return t.Address() }
+func (t *handlerTarget) Part(name string) (target.Part, error) { return target.OnlyPart(t, name) }
+
 // DataDir is the folder of the server that runs, or of the next one.
 func (t *handlerTarget) DataDir() string {
-	defer t.take()()
+	defer t.lock()()
 	if t.current == nil {
 		return t.folder.path(t.folder.lives + 1)
 	}
@@ -79,7 +87,7 @@ func (t *handlerTarget) DataDir() string {
 func (t *handlerTarget) ReplaceData() error { return target.Empty(t.DataDir()) }
 
 func (t *handlerTarget) Start(context.Context) error {
-	defer t.take()()
+	defer t.lock()()
 	if t.current != nil {
 		return errors.New("the server is running already")
 	}
@@ -107,7 +115,7 @@ func (t *handlerTarget) Start(context.Context) error {
 // Stop does what a server's main function does on SIGTERM: it stops listening,
 // drops the connections that are plain HTTP, closes the server, and is gone.
 func (t *handlerTarget) Stop(ctx context.Context) error {
-	defer t.take()()
+	defer t.lock()()
 	l := t.current
 	if l == nil {
 		return nil
@@ -128,7 +136,7 @@ func (t *handlerTarget) Stop(ctx context.Context) error {
 // Kill ends the server at once: what it was doing at this very instant is done,
 // and then there is no server. What it has not committed is gone.
 func (t *handlerTarget) Kill() error {
-	defer t.take()()
+	defer t.lock()()
 	if t.current == nil {
 		return nil
 	}
@@ -136,7 +144,7 @@ func (t *handlerTarget) Kill() error {
 }
 
 // end is the end of a life. What is left of it ends in the background, and closer,
-// if any, is closed there. The caller has the turn.
+// if any, is closed there. The caller has the lock.
 func (t *handlerTarget) end(closer io.Closer) error {
 	time.Sleep(instant)
 	err := t.folder.freeze()
@@ -159,7 +167,7 @@ func (t *handlerTarget) end(closer io.Closer) error {
 
 // Close ends the server without keeping its data and waits until it is gone.
 func (t *handlerTarget) Close() error {
-	defer t.take()()
+	defer t.lock()()
 	if l := t.current; l != nil {
 		seam.At(t.folder.path(t.folder.lives)).End(true)
 		t.current = nil

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,11 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/seam"
-	"redial/harness/target"
 	"redial/steps/lessons"
 )
 
 // step is one of the tutorial's servers.
-func step(t testing.TB, number string) lab.Server {
+func step(t testing.TB, number string) lab.Handler {
 	t.Helper()
 	lesson, err := lessons.Find(number)
 	if err != nil {
@@ -38,6 +38,12 @@ func step(t testing.TB, number string) lab.Server {
 	return func(dir string) (http.Handler, io.Closer, error) {
 		return lessons.Handler(lesson, lessons.Settings{DataDir: dir})
 	}
+}
+
+// play plays a plan in the virtual lab on a server in this process.
+func play(t testing.TB, server lab.Handler, config lab.Config, p plan.Plan) lab.Run {
+	t.Helper()
+	return lab.Virtual.Play(t.Context(), lab.InProcess(server), config, p)
 }
 
 // forStep7 is how step 7 is judged.
@@ -115,7 +121,7 @@ func TestVirtualIsRepeatable(t *testing.T) {
 			config.KeepsLog, config.OwnRecovery = c.step == "7", c.step == "7"
 			config.Level = contract.ClientDelivery
 			p := everything(7, c.kind, c.transports...)
-			first := lab.Virtual(t, step(t, c.step), config, p)
+			first := play(t, step(t, c.step), config, p)
 			if first.Err != nil {
 				t.Fatal(first.Err)
 			}
@@ -123,7 +129,7 @@ func TestVirtualIsRepeatable(t *testing.T) {
 				t.Errorf("%d of %d faults fired: %s", v.FaultsFired, v.FaultsPlanned, v.Reason)
 			}
 			want := story(t, first)
-			for again := range parallel(c.runs, func(int) lab.Run { return lab.Virtual(t, step(t, c.step), config, p) }) {
+			for again := range parallel(c.runs, func(int) lab.Run { return play(t, step(t, c.step), config, p) }) {
 				if got := story(t, again); !bytes.Equal(got, want) {
 					t.Fatalf("the same plan gave another run:\n%s", difference(want, got))
 				}
@@ -152,12 +158,12 @@ func TestVirtualStopIsRepeatable(t *testing.T) {
 		},
 	}
 	for p.Seed = range uint64(6) {
-		first := lab.Virtual(t, server, forStep7, p)
+		first := play(t, server, forStep7, p)
 		if first.Err != nil {
 			t.Fatal(first.Err)
 		}
 		want := story(t, first)
-		for again := range parallel(8, func(int) lab.Run { return lab.Virtual(t, server, forStep7, p) }) {
+		for again := range parallel(8, func(int) lab.Run { return play(t, server, forStep7, p) }) {
 			if got := story(t, again); !bytes.Equal(got, want) {
 				t.Fatalf("the same plan gave another run:\n%s", difference(want, got))
 			}
@@ -171,7 +177,7 @@ func TestVirtualSeedsDiffer(t *testing.T) {
 	for seed := range uint64(5) {
 		p := everything(0, plan.Wire)
 		p.Faults = nil
-		run := lab.Virtual(t, step(t, "7"), forStep7, withSeed(p, seed))
+		run := play(t, step(t, "7"), forStep7, withSeed(p, seed))
 		var times strings.Builder
 		for _, e := range run.Events {
 			fmt.Fprintln(&times, e.At, e.Kind, e.Client)
@@ -241,11 +247,11 @@ func difference(want, got []byte) string {
 func TestVirtualVerdicts(t *testing.T) {
 	for _, kind := range []plan.Kind{plan.Page, plan.Wire} {
 		p := everything(3, kind)
-		run := lab.Virtual(t, step(t, "7"), forStep7, p)
+		run := play(t, step(t, "7"), forStep7, p)
 		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
 			t.Errorf("step 7 with %s clients: %v, %s: %s", kind, run.Err, v.Outcome, v.Reason)
 		}
-		run = lab.Virtual(t, step(t, "5"), lab.Config{Level: contract.ServerDelivery, OwnRecovery: true}, p)
+		run = play(t, step(t, "5"), lab.Config{Level: contract.ServerDelivery, OwnRecovery: true}, p)
 		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Fail || v.Lost == 0 {
 			t.Errorf("step 5 with %s clients: %v, %s with %d lost; it cannot but lose", kind, run.Err, v.Outcome, v.Lost)
 		}
@@ -257,7 +263,7 @@ func TestVirtualTimeIsFree(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Wait, For: plan.Duration(time.Hour)},
 	}}
-	run := lab.Virtual(t, step(t, "5"), lab.Config{OwnRecovery: true}, p)
+	run := play(t, step(t, "5"), lab.Config{OwnRecovery: true}, p)
 	if run.Err != nil || run.Virtual < time.Hour || run.Real > time.Minute {
 		t.Errorf("%v after %s, which took %s", run.Err, run.Virtual, run.Real)
 	}
@@ -342,7 +348,7 @@ func TestVirtualFence(t *testing.T) {
 			})
 			return handler, d, err
 		}
-		run := lab.Virtual(t, server, lab.Config{OwnRecovery: true}, plan.Plan{Script: []plan.Step{
+		run := play(t, server, lab.Config{OwnRecovery: true}, plan.Plan{Script: []plan.Step{
 			{Do: plan.Wait, For: plan.Duration(time.Second)},
 			{Do: c.end},
 			{Do: plan.Wait, For: plan.Duration(10 * time.Second)},
@@ -367,7 +373,7 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 		{Do: plan.Say, Client: "alice", Text: "said", Count: 3},
 	}}
-	healthy := lab.Virtual(t, step(t, "7"), forStep7, p)
+	healthy := play(t, step(t, "7"), forStep7, p)
 	if healthy.Err != nil || len(healthy.Frames) < 20 {
 		t.Fatalf("%v, %d frames", healthy.Err, len(healthy.Frames))
 	}
@@ -382,7 +388,7 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 	}
 	stopped := 0
 	for o := range parallel(len(broken), func(i int) outcome {
-		run := lab.Virtual(t, step(t, "7"), forStep7, broken[i])
+		run := play(t, step(t, "7"), forStep7, broken[i])
 		return outcome{check.Judge(run.Events), run.Err, broken[i].Faults[0]}
 	}) {
 		if o.err != nil || o.verdict.Outcome == check.Fail {
@@ -402,7 +408,7 @@ func TestVirtualTwoEndsAtOnce(t *testing.T) {
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 		{Do: plan.Say, Client: "alice", Text: "said", Count: 3},
 	}}
-	healthy := lab.Virtual(t, step(t, "7"), forStep7, p)
+	healthy := play(t, step(t, "7"), forStep7, p)
 	if healthy.Err != nil {
 		t.Fatal(healthy.Err)
 	}
@@ -418,7 +424,7 @@ func TestVirtualTwoEndsAtOnce(t *testing.T) {
 		}
 	}
 	superfluous := 0
-	for run := range parallel(len(broken), func(i int) lab.Run { return lab.Virtual(t, step(t, "7"), forStep7, broken[i]) }) {
+	for run := range parallel(len(broken), func(i int) lab.Run { return play(t, step(t, "7"), forStep7, broken[i]) }) {
 		verdict := check.Judge(run.Events)
 		if run.Err != nil || verdict.Outcome == check.Fail {
 			t.Errorf("%v, %s: %s", run.Err, verdict.Outcome, verdict.Reason)
@@ -443,7 +449,7 @@ func TestVirtualRefuses(t *testing.T) {
 		{Do: plan.StartServer},
 		{Do: plan.AwaitConnected},
 	}}
-	run := lab.Virtual(t, step(t, "5"), lab.Config{OwnRecovery: true}, p)
+	run := play(t, step(t, "5"), lab.Config{OwnRecovery: true}, p)
 	if run.Err != nil {
 		t.Fatal(run.Err)
 	}
@@ -467,7 +473,7 @@ func TestVirtualSuspend(t *testing.T) {
 		{Do: plan.Resume, Client: "bob"},
 		{Do: plan.AwaitShown, Client: "bob", Text: "good night 3"},
 	}}
-	run := lab.Virtual(t, step(t, "7"), forStep7, p)
+	run := play(t, step(t, "7"), forStep7, p)
 	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
 		t.Errorf("%v, %s: %s", run.Err, v.Outcome, v.Reason)
 	}
@@ -477,7 +483,7 @@ func TestVirtualSuspend(t *testing.T) {
 		}
 	}
 	p.Clients[1].Kind = plan.Wire
-	if run := lab.Virtual(t, step(t, "7"), forStep7, p); run.Err == nil || !strings.Contains(run.Err.Error(), "step 4 (suspend bob)") {
+	if run := play(t, step(t, "7"), forStep7, p); run.Err == nil || !strings.Contains(run.Err.Error(), "step 4 (suspend bob)") {
 		t.Errorf("a wire client was suspended: %v", run.Err)
 	}
 }
@@ -499,7 +505,7 @@ func TestVirtualTabs(t *testing.T) {
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitShown, Client: "bob", Text: want},
 		}}
 		p.Clients[1].TabOf = tab
-		run := lab.Virtual(t, step(t, "5"), lab.Config{HTML: page, OwnRecovery: true, Bound: time.Second}, p)
+		run := play(t, step(t, "5"), lab.Config{HTML: page, OwnRecovery: true, Bound: time.Second}, p)
 		shown := ""
 		for _, e := range run.Events {
 			if e.Client == "bob" && e.Kind == history.Shown {
@@ -517,7 +523,7 @@ func TestVirtualTabs(t *testing.T) {
 func TestVirtualCountsLeaks(t *testing.T) {
 	config := forStep7
 	config.CountLeaks = true
-	run := lab.Virtual(t, step(t, "7"), config, everything(1, plan.Page, "polling", "websocket"))
+	run := play(t, step(t, "7"), config, everything(1, plan.Page, "polling", "websocket"))
 	if run.Err != nil || run.Leaked != len(run.Leaks) {
 		t.Fatalf("%v, %d leaked, of which %d are named", run.Err, run.Leaked, len(run.Leaks))
 	}
@@ -530,11 +536,11 @@ func TestVirtualCountsLeaks(t *testing.T) {
 		go func() { select {} }()
 		return step(t, "5")(dir)
 	}
-	run = lab.Virtual(t, left, lab.Config{OwnRecovery: true, CountLeaks: true}, plan.Plan{})
+	run = play(t, left, lab.Config{OwnRecovery: true, CountLeaks: true}, plan.Plan{})
 	if run.Err != nil || run.Leaked != 1 || !strings.Contains(run.Leaks[0], "TestVirtualCountsLeaks") {
 		t.Errorf("%v, %d leaked: %v; want the one that the test has left", run.Err, run.Leaked, run.Leaks)
 	}
-	if run = lab.Virtual(t, left, lab.Config{OwnRecovery: true}, plan.Plan{}); run.Err != nil || run.Leaked != -1 {
+	if run = play(t, left, lab.Config{OwnRecovery: true}, plan.Plan{}); run.Err != nil || run.Leaked != -1 {
 		t.Errorf("%v, %d leaked; want -1 for some", run.Err, run.Leaked)
 	}
 }
@@ -544,7 +550,7 @@ func TestVirtualCountsLeaks(t *testing.T) {
 func TestVirtualSurvivesCollection(t *testing.T) {
 	for seed := range uint64(5) {
 		p := everything(seed, plan.Wire)
-		if run := lab.Virtual(t, step(t, "6"), lab.Config{Level: contract.Recovery}, p); run.Err != nil {
+		if run := play(t, step(t, "6"), lab.Config{Level: contract.Recovery}, p); run.Err != nil {
 			t.Fatal(run.Err)
 		}
 		for range 3 {
@@ -558,12 +564,11 @@ func TestVirtualErrors(t *testing.T) {
 	failing := func(string) (http.Handler, io.Closer, error) { return nil, nil, errors.New("no room in the disk") }
 	for _, c := range []struct {
 		name   string
-		server lab.Server
+		server lab.Handler
 		config lab.Config
 		plan   plan.Plan
 		want   string
 	}{
-		{"a target", step(t, "5"), lab.Config{Target: notATarget{}}, plan.Plan{}, "leave Config.Target empty"},
 		{"a plan that is none", step(t, "5"), lab.Config{}, plan.Plan{Script: []plan.Step{{Do: "dance"}}}, "unknown action"},
 		{"a browser", step(t, "5"), lab.Config{}, plan.Plan{Clients: clients(plan.Browser, nil, "bob")}, "bob is a browser"},
 		{"a server that does not start", failing, lab.Config{}, plan.Plan{}, "no room in the disk"},
@@ -571,15 +576,13 @@ func TestVirtualErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.config.OwnRecovery = true
-			run := lab.Virtual(t, c.server, c.config, c.plan)
+			run := play(t, c.server, c.config, c.plan)
 			if run.Err == nil || !strings.Contains(run.Err.Error(), c.want) || strings.Contains(run.Err.Error(), "\n") {
 				t.Errorf("%v, want one line with %q", run.Err, c.want)
 			}
 		})
 	}
 }
-
-type notATarget struct{ target.Target }
 
 // Data folders are gone when a run is over.
 func TestVirtualLeavesNoFolders(t *testing.T) {
@@ -588,7 +591,7 @@ func TestVirtualLeavesNoFolders(t *testing.T) {
 		folders = append(folders, dir)
 		return step(t, "7")(dir)
 	}
-	run := lab.Virtual(t, server, forStep7, plan.Plan{Script: []plan.Step{{Do: plan.KillServer}, {Do: plan.StartServer}}})
+	run := play(t, server, forStep7, plan.Plan{Script: []plan.Step{{Do: plan.KillServer}, {Do: plan.StartServer}}})
 	if run.Err != nil || len(folders) != 2 || folders[0] == folders[1] {
 		t.Fatalf("%v, folders %v", run.Err, folders)
 	}
@@ -596,18 +599,6 @@ func TestVirtualLeavesNoFolders(t *testing.T) {
 		if _, err := os.Stat(filepath.Dir(folder)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is still there (%v)", folder, err)
 		}
-	}
-}
-
-// A program that is no test gets a T too.
-func TestWithT(t *testing.T) {
-	ran := false
-	err := lab.WithT(func(own *testing.T) {
-		run := lab.Virtual(own, step(t, "5"), lab.Config{OwnRecovery: true}, conversation(1, plan.Wire))
-		ran = run.Err == nil && len(run.Events) > 10
-	})
-	if err != nil || !ran {
-		t.Errorf("%v, ran %v", err, ran)
 	}
 }
 
@@ -632,9 +623,8 @@ func conversation(seed uint64, kind plan.Kind) plan.Plan {
 	return p
 }
 
-// ExampleVirtual is all that a test of your own server needs: with *testing.T in
-// place of WithT.
-func ExampleVirtual() {
+// Any program can play a plan on its server, a test or not.
+func ExampleLab() {
 	myServer := func(dir string) (http.Handler, io.Closer, error) {
 		// Keep in dir what must outlive the process. Here it is the tutorial's step 7.
 		lesson, err := lessons.Find("7")
@@ -654,14 +644,9 @@ func ExampleVirtual() {
 		},
 	}
 	config := lab.Config{Level: contract.ServerDelivery, KeepsLog: true, OwnRecovery: true}
-	err := lab.WithT(func(t *testing.T) {
-		run := lab.Virtual(t, myServer, config, p)
-		verdict := check.Judge(run.Events)
-		fmt.Println(run.Err, verdict.Outcome, verdict.Reason)
-	})
-	if err != nil {
-		fmt.Println(err)
-	}
+	run := lab.Virtual.Play(context.Background(), lab.InProcess(myServer), config, p)
+	verdict := check.Judge(run.Events)
+	fmt.Println(run.Err, verdict.Outcome, verdict.Reason)
 	// Output: <nil> pass
 }
 
@@ -679,7 +664,7 @@ func TestASlowPageIsWaitedFor(t *testing.T) {
 			{Do: plan.AwaitShown, Client: "bob", Text: "news 100"},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
 		}}
-		run := lab.Virtual(t, step(t, c.step), lab.Config{OwnRecovery: true, ShownBound: time.Second}, p)
+		run := play(t, step(t, c.step), lab.Config{OwnRecovery: true, ShownBound: time.Second}, p)
 		vain := 0
 		for _, e := range run.Events {
 			if e.Kind == history.TimedOut && e.Message == "news 100" {
@@ -712,7 +697,7 @@ func TestVirtualPageThatIsKeptApart(t *testing.T) {
 			{Do: plan.Wait, For: plan.Duration(lab.VirtualBound + time.Minute)},
 			steps.joins, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "said"},
 		}}
-		run := lab.Virtual(t, step(t, "7"), forStep7, p)
+		run := play(t, step(t, "7"), forStep7, p)
 		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
 			t.Errorf("%s: %v, %s: %s", how, run.Err, v.Outcome, v.Reason)
 		}
@@ -734,7 +719,7 @@ func TestAMarkThatIsLostHurriesNobody(t *testing.T) {
 		{Kind: plan.HalfOpen, Client: "alice", At: mark},
 		{Kind: plan.Silence, Client: "bob", At: mark, For: plan.Duration(5 * time.Second)},
 	}}
-	run := lab.Virtual(t, step(t, "6"), lab.Config{Level: contract.Recovery, OwnRecovery: true}, p)
+	run := play(t, step(t, "6"), lab.Config{Level: contract.Recovery, OwnRecovery: true}, p)
 	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
 		t.Errorf("%v, %s: %s", run.Err, v.Outcome, v.Reason)
 	}

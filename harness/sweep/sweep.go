@@ -18,7 +18,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"redial/harness/check"
@@ -30,10 +29,8 @@ import (
 
 // A Sweeper plays plans on one server.
 type Sweeper struct {
-	// T is what lab.Virtual needs; see lab.WithT.
-	T *testing.T
-	// Server makes the server for a plan's tuning.
-	Server func(plan.Tuning) lab.Server
+	// Server is what they are played on, in the virtual lab.
+	Server lab.Server
 	Config lab.Config
 	// Name says what a failure is, so that a thousand failures are a few. Nil names
 	// it by the rule that was broken.
@@ -198,7 +195,9 @@ func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {
 	}
 }
 
-func (s Sweeper) run(p plan.Plan) lab.Run { return lab.Virtual(s.T, s.Server(p.Tuning), s.Config, p) }
+func (s Sweeper) run(p plan.Plan) lab.Run {
+	return lab.Virtual.Play(context.Background(), s.Server, s.Config, p)
+}
 
 // Play plays every plan, until ctx ends, and judges it.
 func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {

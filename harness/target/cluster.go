@@ -11,18 +11,6 @@ import (
 	"sync"
 )
 
-// A Part is what can be broken on its own: one server of a cluster, or something that
-// the servers stand on.
-type Part interface {
-	// Start, Stop and Kill as in Target.
-	Start(ctx context.Context) error
-	Stop(ctx context.Context) error
-	Kill() error
-	// Pause stops it where it is (SIGSTOP), and Continue lets it go on.
-	Pause() error
-	Continue() error
-}
-
 // ClusterOptions say which servers a Cluster has.
 type ClusterOptions struct {
 	// Nodes names the servers, in order. Each is a Command on a port of its own.
@@ -126,6 +114,9 @@ func (c *Cluster) Address() string {
 
 // Part is the server, or what the servers stand on, with that name.
 func (c *Cluster) Part(name string) (Part, error) {
+	if name == "" {
+		return c, nil
+	}
 	if node := c.nodes[name]; node != nil {
 		return clusterNode{c, name, node}, nil
 	}
@@ -222,6 +213,16 @@ func (c *Cluster) Stop(ctx context.Context) error {
 // Kill ends every server at once.
 func (c *Cluster) Kill() error {
 	return c.each(func(_ string, node clusterNode) error { return node.Kill() })
+}
+
+// Pause stops every server where it is.
+func (c *Cluster) Pause() error {
+	return c.each(func(_ string, node clusterNode) error { return node.Pause() })
+}
+
+// Continue lets every server go on.
+func (c *Cluster) Continue() error {
+	return c.each(func(_ string, node clusterNode) error { return node.Continue() })
 }
 
 // CanRestart is true.

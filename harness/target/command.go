@@ -538,6 +538,15 @@ func (c *Command) Pause() error { return c.signal(syscall.SIGSTOP) }
 // Continue lets them go on (SIGCONT).
 func (c *Command) Continue() error { return c.signal(syscall.SIGCONT) }
 
+// Nodes is the one server.
+func (c *Command) Nodes() []string { return []string{""} }
+
+// NodeAddress is Address for the empty name.
+func (c *Command) NodeAddress(name string) string { return onlyAddress(c, name) }
+
+// Part is the server as a whole.
+func (c *Command) Part(name string) (Part, error) { return OnlyPart(c, name) }
+
 func (c *Command) signal(signal syscall.Signal) error {
 	c.lifecycle.Lock()
 	defer c.lifecycle.Unlock()

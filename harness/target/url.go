@@ -52,7 +52,7 @@ func (u *URL) Start(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.started {
-		return ErrUnsupported
+		return errNotOurs
 	}
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
@@ -65,11 +65,29 @@ func (u *URL) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop is ErrUnsupported.
-func (u *URL) Stop(context.Context) error { return ErrUnsupported }
+// errNotOurs is what a server at a URL says to all that only its owner can do.
+var errNotOurs = fmt.Errorf("%w: it is a URL, not a command, and can be neither stopped nor started", ErrUnsupported)
+
+// Stop is ErrUnsupported, as are Kill, Pause and Continue.
+func (u *URL) Stop(context.Context) error { return errNotOurs }
 
 // Kill is ErrUnsupported.
-func (u *URL) Kill() error { return ErrUnsupported }
+func (u *URL) Kill() error { return errNotOurs }
+
+// Pause is ErrUnsupported.
+func (u *URL) Pause() error { return errNotOurs }
+
+// Continue is ErrUnsupported.
+func (u *URL) Continue() error { return errNotOurs }
+
+// Nodes is the one server.
+func (u *URL) Nodes() []string { return []string{""} }
+
+// NodeAddress is Address for the empty name.
+func (u *URL) NodeAddress(name string) string { return onlyAddress(u, name) }
+
+// Part is the server as a whole.
+func (u *URL) Part(name string) (Part, error) { return OnlyPart(u, name) }
 
 // CanRestart is false.
 func (u *URL) CanRestart() bool { return false }

@@ -165,8 +165,8 @@ func (e exercise) check(level string) (int, error) {
 		return report.ExitFail, fmt.Errorf("your copy does not build:\n%s", output)
 	}
 	subject.Name = "your step " + e.lesson.Number
-	subject.Virtual, subject.Mute = nil, false
-	subject.New = func(tuning plan.Tuning) (target.Target, error) {
+	subject.Server.Handler, subject.Mute = nil, false
+	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		command := target.CommandOptions{Command: []string{program}, Name: subject.Name, Tuning: tuning}
 		if len(subject.Nodes) > 0 {
 			return target.NewCluster(target.ClusterOptions{Nodes: subject.Nodes, Command: command})

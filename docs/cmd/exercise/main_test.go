@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"redial/harness/lab"
 	"redial/scenarios"
 )
 
@@ -21,7 +22,7 @@ func TestStill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, T: t})
+		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Lab: lab.Virtual})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -30,7 +29,8 @@ import (
 // settings are the flags of check and matrix.
 type settings struct {
 	step, url, level, scenario string
-	lab, sweep                 string
+	labName, sweep             string
+	lab                        lab.Lab
 	command                    []string
 	seed                       uint64
 	runs, parallel             int
@@ -48,7 +48,7 @@ func newFlags(name string) (*flag.FlagSet, *settings) {
 		f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise to hold it to: %s (default: the step's own; else server-delivery)", levelNames()))
 	}
 	f.StringVar(&s.scenario, "scenario", "", "only these `IDs` or row numbers, separated by commas")
-	f.StringVar(&s.lab, "lab", scenarios.LabReal, "the lab: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
+	f.StringVar(&s.labName, "lab", lab.Real.String(), "the lab: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios: `KIND` is single, pairs or random")
 	f.Uint64Var(&s.seed, "seed", 0, "the seed of the first run (default: drawn, and printed)")
 	f.IntVar(&s.runs, "runs", 0, "how often to run each scenario, each with the next seed (default 1); in a sweep of pairs or random plans, how many (default 1000)")
@@ -116,17 +116,18 @@ func read(name string, arguments []string) (*settings, error) {
 }
 
 // checkLab says what does not go together.
-func (s *settings) checkLab() error {
+func (s *settings) checkLab() (err error) {
+	s.lab, err = lab.Named(s.labName)
 	switch {
-	case s.lab != scenarios.LabReal && s.lab != scenarios.LabVirtual:
-		return fmt.Errorf("there is no lab %q; there are %s and %s", s.lab, scenarios.LabReal, scenarios.LabVirtual)
-	case s.lab == scenarios.LabVirtual && (s.url != "" || len(s.command) > 0):
+	case err != nil:
+		return err
+	case s.lab == lab.Virtual && (s.url != "" || len(s.command) > 0):
 		return fmt.Errorf("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
 	case s.sweep == "":
 		return nil
 	case !slices.Contains(scenarios.SweepKinds, s.sweep):
 		return fmt.Errorf("there is no sweep %q; there are %s", s.sweep, strings.Join(scenarios.SweepKinds, ", "))
-	case s.lab != scenarios.LabVirtual:
+	case s.lab != lab.Virtual:
 		return fmt.Errorf("--sweep is for the virtual lab: add --lab virtual")
 	case s.scenario != "":
 		return fmt.Errorf("a sweep breaks stories, and has no scenarios to choose from: leave out --scenario or --sweep")
@@ -147,7 +148,7 @@ func check(arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if subject.New == nil && s.lab != scenarios.LabVirtual {
+	if subject.Server.Target == nil && s.lab == lab.Real {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
 	}
 	r := report.Report{Target: subject.Name, Level: subject.Level}
@@ -250,7 +251,7 @@ func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []sc
 	if err := s.tryFiles(); err != nil {
 		return 0, err
 	}
-	r.Seed, r.Lab, r.Began = s.seed, s.lab, time.Now()
+	r.Seed, r.Lab, r.Began = s.seed, s.lab.String(), time.Now()
 	results, err := s.play(subjects, which, golden, artifacts)
 	if err != nil {
 		return 0, err
@@ -264,34 +265,30 @@ func (s *settings) run(r report.Report, subjects []scenarios.Subject, which []sc
 }
 
 // play plays what was asked for, in the lab that was asked for.
-func (s *settings) play(subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) (results []report.Result, err error) {
-	if s.lab == scenarios.LabReal {
-		return s.playScenarios(nil, subjects, which, golden, artifacts)
+func (s *settings) play(subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) ([]report.Result, error) {
+	if s.sweep != "" {
+		return s.playSweep(subjects, artifacts)
 	}
-	failed := inVirtualLab(func(t *testing.T) {
-		if s.sweep != "" {
-			results, err = s.playSweep(t, subjects, artifacts)
-			return
-		}
-		results, err = s.playScenarios(t, subjects, which, golden, artifacts)
-	})
-	return results, errors.Join(failed, err)
+	return s.playScenarios(s.lab, subjects, which, golden, artifacts)
 }
 
-// inVirtualLab calls f with what the virtual lab needs, and in the way that suits it:
-// its servers' own log lines are nobody's, and memory is there to be used.
-func inVirtualLab(f func(t *testing.T)) error {
+// prepare makes this process fit for the lab. The virtual one has its servers in this
+// process: their own log lines are nobody's, and memory is there to be used.
+func prepare(l lab.Lab) {
+	if l != lab.Virtual {
+		return
+	}
 	log.SetOutput(io.Discard)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	return lab.WithT(f)
 }
 
-func (s *settings) playScenarios(t *testing.T, subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) ([]report.Result, error) {
+func (s *settings) playScenarios(in lab.Lab, subjects []scenarios.Subject, which []scenarios.Scenario, golden bool, artifacts string) ([]report.Result, error) {
+	prepare(in)
 	progress := newProgress(s.quiet)
 	suite := scenarios.Define(subjects, which, scenarios.Options{
-		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, T: t, Done: progress.show,
+		Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Golden: golden, Artifacts: artifacts, Lab: in, Done: progress.show,
 	})
 	interrupted := runSpecs()
 	progress.end()
@@ -303,7 +300,8 @@ func (s *settings) playScenarios(t *testing.T, subjects []scenarios.Subject, whi
 
 var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
 
-func (s *settings) playSweep(t *testing.T, subjects []scenarios.Subject, artifacts string) ([]report.Result, error) {
+func (s *settings) playSweep(subjects []scenarios.Subject, artifacts string) ([]report.Result, error) {
+	prepare(lab.Virtual)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	progress := newProgress(s.quiet)
@@ -311,7 +309,7 @@ func (s *settings) playSweep(t *testing.T, subjects []scenarios.Subject, artifac
 	var results []report.Result
 	for _, subject := range subjects {
 		told, err := scenarios.Sweep(ctx, subject, scenarios.SweepOptions{
-			T: t, Kind: s.sweep, Seed: s.seed, Runs: s.runs, Artifacts: artifacts, Done: progress.swept,
+			Kind: s.sweep, Seed: s.seed, Runs: s.runs, Artifacts: artifacts, Done: progress.swept,
 		})
 		if ctx.Err() != nil {
 			return nil, errInterrupted

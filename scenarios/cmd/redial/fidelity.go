@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
-	"testing"
 	"time"
 
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios"
 )
@@ -38,18 +37,16 @@ func fidelity(arguments []string) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var virtual []report.Result
-	failed := inVirtualLab(func(t *testing.T) {
-		virtual, err = scenarios.Run(ctx, subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, T: t})
-	})
+	prepare(lab.Virtual)
+	virtual, err := scenarios.Run(ctx, subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, Lab: lab.Virtual})
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}
-	if err := errors.Join(failed, err); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	stop() // the real lab has its own way to be interrupted
-	real, err := s.playScenarios(nil, subjects, which, true, "")
+	real, err := s.playScenarios(lab.Real, subjects, which, true, "")
 	if err != nil {
 		return 0, err
 	}

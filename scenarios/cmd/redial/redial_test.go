@@ -17,6 +17,7 @@ import (
 
 	verdict "redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/scenarios"
 )
 
@@ -158,7 +159,7 @@ func TestReplayReportsTheRate(t *testing.T) {
 		"step 7": {stdout: "The same verdict in 0 of 3 runs; it failed in 0.", code: 0},
 	} {
 		saved, err := json.Marshal(scenarios.Saved{
-			Target: target, Lab: scenarios.LabVirtual, Plan: which[0].Plan(1),
+			Target: target, Level: contract.ServerDelivery, Lab: lab.Virtual.String(), Plan: which[0].Plan(1),
 			Verdict: verdict.Verdict{Outcome: verdict.Fail, Level: contract.ServerDelivery, Reason: "another one"},
 		})
 		if err != nil {
@@ -192,6 +193,38 @@ func TestStepFiveIsNoServerDelivery(t *testing.T) {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("the report does not name %q:\n%s", want, o.stdout)
 		}
+	}
+}
+
+// A failure of the real lab is saved with what the server printed, and can be replayed:
+// of a step, and of a server that the command line names.
+func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
+	t.Parallel()
+	itself, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, server := range map[string][]string{
+		"step":    {"--step", "5", "--level", "server-delivery"},
+		"command": {"--", itself, scenarios.ServeStep, "5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			o := redial(t, append([]string{"check", "--scenario", "clean-drop", "--report", folder}, server...)...)
+			saved, err := filepath.Glob(filepath.Join(folder, "*", "clean-drop-*.json"))
+			if o.code != 1 || err != nil || len(saved) != 1 {
+				t.Fatalf("exit %d, saved %v, %v: %s%s", o.code, saved, err, o.stdout, o.stderr)
+			}
+			failure, err := scenarios.ReadSaved(saved[0])
+			if err != nil || failure.Output == "" || len(failure.Events) == 0 {
+				t.Errorf("%v, output %q, %d events", err, failure.Output, len(failure.Events))
+			}
+			o = redial(t, "replay", saved[0])
+			if o.code != 1 || !strings.Contains(o.stdout, "The verdict is the saved one.") {
+				t.Errorf("replayed: exit %d: %s%s", o.code, o.stdout, o.stderr)
+			}
+		})
 	}
 }
 

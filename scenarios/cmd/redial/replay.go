@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"testing"
 	"time"
 
+	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios"
@@ -36,15 +36,17 @@ func replay(arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	in, err := lab.Named(saved.Lab)
+	if err != nil {
+		return 0, err
+	}
+	prepare(in)
 	if *times > 1 {
 		return replayRate(saved, *times)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var result report.Result
-	if failed := inLab(saved.Lab, func(t *testing.T) { result, err = saved.Play(ctx, t) }); failed != nil {
-		return 0, failed
-	}
+	result, err := saved.Play(ctx)
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}
@@ -68,24 +70,12 @@ func replay(arguments []string) (int, error) {
 	return r.ExitCode(), nil
 }
 
-// inLab calls f with what the lab needs: nothing in the real one.
-func inLab(lab string, f func(t *testing.T)) error {
-	if lab == scenarios.LabVirtual {
-		return inVirtualLab(f)
-	}
-	f(nil)
-	return nil
-}
-
 // replayRate reports how often a saved failure comes again. One recurrence is a failure,
 // none is a pass.
 func replayRate(saved scenarios.Saved, times int) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	same, failed := 0, 0
-	if broken := inLab(saved.Lab, func(t *testing.T) { same, failed, err = saved.Rate(ctx, t, times) }); broken != nil {
-		return 0, broken
-	}
+	same, failed, err := saved.Rate(ctx, times)
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	verdict "redial/harness/check"
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios"
 )
@@ -51,9 +50,10 @@ func soak(arguments []string) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	failed := inVirtualLab(func(t *testing.T) { err = s.play(ctx, t) })
+	prepare(lab.Virtual)
+	err = s.play(ctx)
 	s.progress.end()
-	if err := errors.Join(failed, err); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	return s.sumUp(), nil
@@ -78,7 +78,7 @@ func readSoak(arguments []string) (*soaking, error) {
 		if err != nil {
 			return nil, err
 		}
-		if subject.Virtual == nil {
+		if subject.Server.Handler == nil {
 			return nil, fmt.Errorf("%s does not run in the virtual lab", subject.Name)
 		}
 		s.steps = append(s.steps, subject)
@@ -91,7 +91,7 @@ func readSoak(arguments []string) (*soaking, error) {
 }
 
 // play plays rounds until all is done or ctx ends. What ctx breaks off does not count.
-func (s *soaking) play(ctx context.Context, t *testing.T) error {
+func (s *soaking) play(ctx context.Context) error {
 	fmt.Printf("seeds from %d on\n", s.seed)
 	for round, done := 0, false; !done; round++ {
 		done = true
@@ -104,7 +104,7 @@ func (s *soaking) play(ctx context.Context, t *testing.T) error {
 				continue
 			}
 			done = false
-			if err := s.playStep(ctx, t, i, left, s.seed+uint64(round*roundRuns)); err != nil || ctx.Err() != nil {
+			if err := s.playStep(ctx, i, left, s.seed+uint64(round*roundRuns)); err != nil || ctx.Err() != nil {
 				return err
 			}
 		}
@@ -114,7 +114,7 @@ func (s *soaking) play(ctx context.Context, t *testing.T) error {
 
 // playStep plays so many runs of a step. Every story is told with its part of them, and
 // of the seeds.
-func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed uint64) error {
+func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error {
 	stories := scenarios.Stories
 	for n := range stories {
 		each := (runs + len(stories) - 1 - n) / len(stories)
@@ -122,7 +122,7 @@ func (s *soaking) playStep(ctx context.Context, t *testing.T, i, runs int, seed 
 			continue
 		}
 		results, err := scenarios.Sweep(ctx, s.steps[i], scenarios.SweepOptions{
-			T: t, Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
+			Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
 			Stories: stories[n : n+1], Artifacts: s.folder, Done: s.progress.swept,
 		})
 		seed += uint64(each)

@@ -7,12 +7,12 @@ import (
 )
 
 // What the script and the faults want at the same time is put in order.
-func TestPower(t *testing.T) {
+func TestSupervisor(t *testing.T) {
 	var did []string
 	do := func(what string) func() error {
 		return func() error { did = append(did, what); return nil }
 	}
-	p := newPower()
+	p := newSupervisor()
 	interrupt := func() { _, _ = p.interrupt(do("interrupt")) }
 	for _, c := range []struct {
 		name string

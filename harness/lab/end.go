@@ -1,0 +1,191 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// finishStory settles and reads the log, and does so again where something has broken
+// meanwhile: a fault may have waited for a frame of this very part. It breaks this
+// part when it happens, and may break the next one when it is noticed.
+func (l *player) finishStory() error {
+	for again := 2 * l.faults(); ; again-- {
+		before, err := l.settled()
+		if err != nil {
+			return err
+		}
+		disturbed := func() bool { return again > 0 && l.state.breaks() != before }
+		if !l.config.KeepsLog {
+			return nil
+		}
+		rows, err := l.readLog(history.Stored)
+		if disturbed() {
+			// The next reader is another one, who knows nothing of what this one said.
+			l.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: l.readings})
+			continue
+		}
+		if err = l.recordRows(history.Stored, rows, err); err != nil {
+			l.record(history.Event{Kind: history.TimedOut, Detail: "a fresh reader of the log: " + err.Error()})
+		}
+		return l.alive()
+	}
+}
+
+// readLog reads the server's log as a fresh reader, straight from the server.
+func (l *player) readLog(kind history.Kind) ([]client.Row, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	defer cancel()
+	l.readings++
+	mark := fmt.Sprintf("%s reads the log %s", plan.Reader, kind)
+	if l.readings > 1 {
+		mark += fmt.Sprint(" ", l.readings)
+	}
+	mark = l.text(mark)
+	l.quiesce()
+	l.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: l.readings, Message: mark})
+	rows, err := client.ReadLog(ctx, client.Options{
+		Name:   plan.Reader,
+		URL:    "http://" + l.target.Address(),
+		Record: func(history.Event) {},
+		Dial:   l.env.dial,
+		Seed:   l.plan.Seed,
+	}, mark)
+	if kind == history.Stored {
+		// The reader's own message goes to the pages too: let it arrive.
+		ok, awaitErr := l.awaitShown(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
+		if awaitErr != nil {
+			return nil, awaitErr
+		}
+		if !ok {
+			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows what the fresh reader said"})
+		}
+	}
+	return rows, err
+}
+
+// recordRows records what reading the log has given as events of the kind.
+func (l *player) recordRows(kind history.Kind, rows []client.Row, err error) error {
+	if errors.Is(err, client.ErrNoLog) {
+		// Not this run's failure: without a log, every page owes what any page shows.
+		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
+		return nil
+	}
+	given := map[client.Row]bool{}
+	for _, row := range rows {
+		if row.Offset != 0 && given[row] {
+			continue // one row given twice is not two rows; a page would drop it too
+		}
+		given[row] = true
+		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
+	}
+	if err != nil {
+		return err
+	}
+	if kind == history.Stored {
+		l.record(history.Event{Kind: history.LogRead, Client: plan.Reader})
+	}
+	return nil
+}
+
+// settle is the barrier. Everyone is awaited back; then everyone says a message
+// of its own, one after the other. A connection keeps the order of what passes
+// through it, so when everyone shows all of these, whatever was said before on the
+// same connections has come through as well, or never will. (A client that retries
+// keeps the order too: it has one message in flight and the others behind it.)
+//
+// Where something breaks meanwhile, somebody may not have said its own, or before what it
+// said again afterwards; so settle begins again.
+func (l *player) settle() error {
+	_, err := l.settled()
+	return err
+}
+
+// settled is settle; it returns what breaks() was when it was calm.
+func (l *player) settled() (breaks int, err error) {
+	for again := 2*l.faults() + 1; ; again-- {
+		l.quiesce()
+		breaks = l.state.breaks()
+		silent, err := l.sayMarks(breaks)
+		if err != nil {
+			return breaks, err
+		}
+		cameBack := slices.ContainsFunc(silent, func(c *participant) bool { return c.Status().Connected })
+		if !cameBack && l.state.breaks() == breaks {
+			l.record(history.Event{Kind: history.Settled})
+			return breaks, nil
+		}
+		if again == 0 {
+			l.record(history.Event{Kind: history.Note, Detail: "nothing has come to rest: something broke each time"})
+			return breaks, nil
+		}
+	}
+}
+
+// faults counts the plan's.
+func (l *player) faults() int {
+	count := len(l.plan.Faults)
+	for _, s := range l.plan.Script {
+		if s.Fault != nil {
+			count++
+		}
+	}
+	return count
+}
+
+// sayMarks has every page that is connected say a mark, one after the other, and awaits
+// it everywhere. It returns those that are open and were not connected. Where more broke
+// than so many, a mark may rightly be lost.
+func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
+	ok, err := l.await(l.config.Bound, func() bool {
+		return l.each("", func(c *participant) bool { return c.Status().Connected })
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
+	}
+	l.settles++
+	bound := l.config.ShownBound
+	for _, name := range l.names {
+		c := l.clients[name]
+		if !c.opened {
+			continue
+		}
+		if !c.Status().Connected {
+			silent = append(silent, c)
+			continue
+		}
+		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
+		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
+			return nil, err
+		}
+		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
+			if l.state.breaks() == breaks {
+				bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+			}
+		}
+	}
+	return silent, nil
+}
+
+func (l *player) everyoneShows(mark string) bool {
+	return l.each("", func(c *participant) bool {
+		if !c.Status().Connected {
+			return true // judged by convergence, not awaited twice
+		}
+		return l.state.hasShown(c.name, mark)
+	})
+}

@@ -1,0 +1,93 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"redial/harness/history"
+	"redial/harness/network"
+	"redial/harness/plan"
+)
+
+func (l *player) breakNow(f plan.Fault) error {
+	if !f.IsLink() {
+		l.act(f)
+		return nil
+	}
+	if err := l.clients[f.Client].link.Break(f); err != nil {
+		// Not an error of the run: the fault did not happen, which the checks see.
+		l.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
+	}
+	return nil
+}
+
+func (l *player) arm(f plan.Fault) error {
+	on := f.At.Client
+	if on == "" {
+		on = f.Client
+	}
+	c := l.clients[on]
+	if c == nil {
+		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)
+	}
+	c.link.Arm(f)
+	return nil
+}
+
+// fired is told by the network that a fault of a link has happened.
+func (l *player) fired(f network.Fired) {
+	kind := history.FaultFired
+	if f.Healed {
+		kind = history.FaultHealed
+	}
+	if c := l.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && (f.Fault.Kind == plan.Outage || f.Fault.Kind == plan.Silence) {
+		if f.Healed {
+			c.unhealed.Add(-1)
+		} else {
+			c.unhealed.Add(1)
+		}
+	}
+	l.record(history.Event{Kind: kind, Client: f.Fault.Client, Fault: f.Fault.ID, FaultKind: f.Fault.Kind, Detail: f.Where})
+}
+
+// act injects a fault of the server or of a page.
+func (l *player) act(f plan.Fault) {
+	if f.At.After && l.env.quiesce != nil {
+		l.env.quiesce(true) // the frame is to be dealt with first
+	}
+	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind, Node: f.Node}
+	switch {
+	case f.Kind == plan.RefreshPage:
+		l.record(event)
+		l.refreshAt(f)
+	default:
+		if err := l.restart(f, event); err != nil {
+			l.fail(err)
+		}
+	}
+}
+
+// refreshAt loads a page again, in the background, and returns when the old view is
+// gone. It does not wait for the new one, whose requests pass the link that waits.
+func (l *player) refreshAt(f plan.Fault) {
+	left := make(chan struct{})
+	leave := sync.OnceFunc(func() { close(left) })
+	l.background.Go(func() {
+		defer leave()
+		c := l.clients[f.Client]
+		var err error
+		for before, after := true, true; before || after; { // longer than the bound is the script's affair
+			_, before = l.isKeptApart(c)
+			if err = l.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
+				return
+			}
+			_, after = l.isKeptApart(c)
+		}
+		l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
+	})
+	select {
+	case <-left:
+	case <-l.ctx.Done():
+	}
+}

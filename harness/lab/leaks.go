@@ -1,0 +1,51 @@
+package lab
+
+import (
+	"runtime"
+	"strings"
+)
+
+// bubbleID is how the runtime marks this bubble's goroutines in their traces.
+func bubbleID() string {
+	header := make([]byte, 128)
+	text := string(header[:runtime.Stack(header, false)])
+	if from := strings.Index(text, "synctest bubble "); from >= 0 {
+		if end := strings.IndexAny(text[from:], ",]"); end >= 0 {
+			return text[from : from+end]
+		}
+	}
+	return ""
+}
+
+// goroutines says where the goroutines of a bubble are: the function that each is
+// in, and what made it.
+func goroutines(bubble string) []string {
+	traces := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(traces, true)
+		if n < len(traces) {
+			traces = traces[:n]
+			break
+		}
+		traces = make([]byte, 2*len(traces))
+	}
+	var found []string
+	for _, trace := range strings.Split(string(traces), "\n\n") {
+		lines := strings.Split(trace, "\n")
+		if header := lines[0]; bubble == "" || !strings.Contains(header, bubble+"]") && !strings.Contains(header, bubble+",") {
+			continue
+		}
+		where := "?"
+		if len(lines) > 1 {
+			where, _, _ = strings.Cut(lines[1], "(0x")
+		}
+		for _, line := range lines {
+			if by, ok := strings.CutPrefix(line, "created by "); ok {
+				by, _, _ = strings.Cut(by, " in goroutine")
+				where += ", made by " + by
+			}
+		}
+		found = append(found, where)
+	}
+	return found
+}

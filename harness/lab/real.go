@@ -1,0 +1,53 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"redial/harness/network"
+	"redial/harness/plan"
+	"redial/harness/target"
+)
+
+// realLab plays on real processes and real TCP, through a proxy.
+type realLab struct{}
+
+func (realLab) String() string { return "real" }
+
+func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Plan) (run Run) {
+	began := time.Now()
+	defer func() { run.Real = time.Since(began) }()
+	if err := p.Validate(); err != nil {
+		return Run{Err: err}
+	}
+	if server.Target == nil {
+		return Run{Err: fmt.Errorf("%w: the real lab needs the server as a process or at an address", target.ErrUnsupported)}
+	}
+	under, err := server.Target(p.Tuning)
+	if err != nil {
+		return Run{Err: fmt.Errorf("%w: %w", ErrUnreachable, err)}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := newPlayer(ctx, config.withBounds(DefaultBound), p, under)
+	run.Err = playReal(l)
+	run.Events = l.finish()
+	run.Output = under.Output()
+	run.Err = errors.Join(run.Err, under.Close())
+	return run
+}
+
+func playReal(l *player) error {
+	if err := l.start(); err != nil {
+		return err
+	}
+	proxy, err := network.NewProxy(l.target.Address(), network.Events{Fired: l.fired, Act: l.act})
+	if err != nil {
+		return fmt.Errorf("the proxy between clients and server: %w", err)
+	}
+	defer proxy.Close()
+	l.env = environment{link: proxy.Link}
+	return l.playWithClients()
+}

@@ -1,0 +1,228 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// do performs one step.
+func (l *player) do(s plan.Step) error {
+	if err := l.alive(); err != nil {
+		return err
+	}
+	l.quiesce()
+	c := l.clients[s.Client]
+	switch s.Do {
+	case plan.Break, plan.Arm, plan.Suspend, plan.Disconnect, plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh:
+		for _, c := range l.clients {
+			c.wasConnected = c.Status().Connected
+			c.leftBefore = l.state.disconnections(c.name)
+		}
+	}
+	switch s.Do {
+	case plan.Open:
+		c.opened = true
+		return l.load(c.Open)
+	case plan.Refresh:
+		return l.load(func(ctx context.Context) error { return c.Refresh(ctx, nil) })
+	case plan.Say:
+		return l.say(c, s)
+	case plan.Chatter:
+		return l.startChatter(c, s)
+	case plan.Quiet:
+		return l.endChatter(c)
+	case plan.Close:
+		c.opened = false
+		return c.Close()
+	case plan.Disconnect:
+		if has, err := l.awaitPage(c, s, 0); err != nil || !has {
+			return err
+		}
+		return c.Disconnect()
+	case plan.Connect:
+		if has, err := l.awaitPage(c, s, 0); err != nil || !has {
+			return err
+		}
+		return c.Connect()
+	case plan.Suspend:
+		return c.Suspend()
+	case plan.Resume:
+		return c.Resume()
+	case plan.Throw:
+		return c.Throw()
+	case plan.Break:
+		return l.breakNow(*s.Fault)
+	case plan.Arm:
+		return l.arm(*s.Fault)
+	case plan.StartServer, plan.StopServer, plan.KillServer, plan.PauseServer, plan.ContinueServer:
+		return l.serverStep(s.Do, s.Node)
+	case plan.Move:
+		return l.move(c, s.Node)
+	case plan.LockDatabase:
+		return l.lockDatabase()
+	case plan.UnlockDatabase:
+		return l.unlockDatabase()
+	case plan.ReplaceData:
+		return l.replaceData()
+	case plan.Wait:
+		return l.wait(time.Duration(s.For))
+	case plan.Settle:
+		return l.settle()
+	default:
+		return l.awaitStep(s)
+	}
+}
+
+// load loads a page. Where it cannot be reached, a person would press reload: it is
+// tried again within the bound. Where a fault has made it load again, that goes on, or has
+// been done.
+func (l *player) load(once func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	defer cancel()
+	for again := false; ; again = true {
+		err := once(ctx)
+		if errors.Is(err, client.ErrReloaded) || again && errors.Is(err, client.ErrOpen) {
+			return nil
+		}
+		if err == nil || ctx.Err() != nil || !isUnreachable(err) || l.wait(reloadTime) != nil {
+			return err
+		}
+	}
+}
+
+// reloadTime is how long a person takes to press reload.
+const reloadTime = time.Second
+
+// isUnreachable tells whether the connection failed, and not the page.
+func isUnreachable(err error) bool {
+	for _, reason := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitPage waits until a client has a page (a next one, where the view gone is on its
+// way out), if a fault has made it load again. It returns false, with a note, where that
+// cannot come about: what was to be loaded while the script keeps the page from the server
+// is an error page, and nobody can type into that.
+func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) {
+	has := func() bool { now := c.Status(); return now.Open && now.View != gone }
+	if !c.opened || has() {
+		return true, nil // where it was not opened, the client says so
+	}
+	var how string
+	var apart bool
+	_, err := l.await(l.config.Bound, func() bool {
+		how, apart = l.isKeptApart(c)
+		return has() || apart
+	})
+	if err != nil || has() || !apart {
+		return true, err
+	}
+	l.record(history.Event{Kind: history.Note, Client: c.name, Detail: fmt.Sprintf("no %s: the page could not be loaded, as %s", s.Do, how)})
+	return false, nil
+}
+
+// say says a step's messages.
+func (l *player) say(c *participant, s plan.Step) error {
+	if s.Count <= 1 {
+		return l.sayOnce(c, s, l.text(s.Text))
+	}
+	for n := 1; n <= s.Count; n++ {
+		if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sayOnce says it on the next page where a fault loads the page again at this moment, as
+// a person would.
+func (l *player) sayOnce(c *participant, s plan.Step, text string) error {
+	gone := 0
+	for {
+		if has, err := l.awaitPage(c, s, gone); err != nil || !has {
+			return err
+		}
+		view := c.Status().View
+		err := c.Say(text)
+		if !c.opened || view == gone || !errors.Is(err, client.ErrNotOpen) {
+			return err
+		}
+		gone = view
+	}
+}
+
+// mark is what makes the run's texts its own. On a server that other runs meet too it
+// must differ between two runs of one seed, so it is drawn.
+func mark(config Config, p plan.Plan) string {
+	number := p.Seed
+	if config.Shared {
+		number = rand.Uint64()
+	}
+	return strconv.FormatUint(number&0xffffffff, 16)
+}
+
+// RunMark, in a text, is replaced by a mark of the run, so that the texts of two
+// runs on one server differ.
+const RunMark = "$RUN"
+
+func (l *player) text(text string) string {
+	if strings.Contains(text, RunMark) {
+		return strings.ReplaceAll(text, RunMark, fmt.Sprintf("%08s", l.token))
+	}
+	if l.config.Shared {
+		return text + " " + l.token
+	}
+	return text
+}
+
+// startChatter says messages in the background, at the pace that the step names.
+func (l *player) startChatter(c *participant, s plan.Step) error {
+	if c.quiet != nil {
+		return fmt.Errorf("it chatters already")
+	}
+	every := max(time.Duration(s.Every), 50*time.Microsecond)
+	ctx, cancel := context.WithCancel(l.ctx)
+	c.quiet, c.chatter = cancel, make(chan struct{})
+	l.background.Go(func() {
+		defer close(c.chatter)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for n := 1; s.Count == 0 || n <= s.Count; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
+				l.fail(fmt.Errorf("%s chattering: %w", c.name, err))
+				return
+			}
+		}
+	})
+	return nil
+}
+
+func (l *player) endChatter(c *participant) error {
+	if c.quiet == nil {
+		return fmt.Errorf("it does not chatter")
+	}
+	c.quiet()
+	<-c.chatter
+	c.quiet = nil
+	return nil
+}
