@@ -34,7 +34,8 @@ test: client browser backends ## vet, staticcheck and every test, with the race 
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test -run '^(TestSweepFindsWhatIsPublished|TestScenariosVirtual)$$' ./scenarios
+	$(GO) test -run '^TestSweepFindsWhatIsPublished$$' ./scenarios/runner
+	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 bench: client peer ## the benchmarks; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
@@ -58,7 +59,7 @@ exercise-%: client
 KILLS      ?= 200
 KILL_STEPS ?= 9
 soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KILL_STEPS=9): nothing acknowledged may be lost
-	$(GO) test -count 1 -v -timeout 0 -run '^TestKills$$' ./scenarios -kills $(KILLS) -kill-steps $(KILL_STEPS)
+	$(GO) test -count 1 -v -timeout 0 -run '^TestKills$$' ./scenarios/runner -kills $(KILLS) -kill-steps $(KILL_STEPS)
 
 fidelity: client ## play every scenario in both labs, and write down where they differ (scenarios/fidelity.md)
 	@mkdir -p out && $(REDIAL) fidelity --seed 1 >out/fidelity.md && mv out/fidelity.md scenarios/fidelity.md

@@ -10,12 +10,12 @@ import (
 
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/source"
-	"redial/scenarios"
 	"redial/steps/lessons"
+	"redial/scenarios/servers"
 )
 
 func TestMain(m *testing.M) {
-	scenarios.BecomeStep()
+	servers.BecomeStep()
 	os.Exit(m.Run())
 }
 

@@ -23,7 +23,9 @@ import (
 	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/report"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+	"redial/scenarios/runner"
 )
 
 // Sources are where generated text comes from. What was run once is not run again, so
@@ -281,15 +283,15 @@ func play(scenario, name string) (r report.Result, err error) {
 }
 
 func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
-	which, err := scenarios.Find([]string{scenario})
+	which, err := catalogue.Find([]string{scenario})
 	if err != nil {
 		return r, err
 	}
-	subject, err := scenarios.Step(name)
+	subject, err := servers.Step(name)
 	if err != nil {
 		return r, err
 	}
-	results, err := scenarios.Run(context.Background(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Golden: true, Lab: in})
+	results, err := runner.Run(context.Background(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Golden: true, Lab: in})
 	if err != nil {
 		return r, err
 	}

@@ -11,7 +11,8 @@ import (
 
 	"redial/docs/internal/markdown"
 	"redial/harness/contract"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
 	"redial/steps/lessons"
 )
 
@@ -163,16 +164,16 @@ func (p pageWriter) scenarioTable() (string, error) {
 		return "", err
 	}
 	rows := [][]string{{w.say("Row"), w.say("Scenario"), w.say("What happens"), w.say("What decides")}}
-	for _, s := range scenarios.Catalogue {
+	for _, s := range catalogue.All {
 		rows = append(rows, []string{fmt.Sprint(s.Row), "`" + s.ID + "`", w.say(s.Title), w.say(s.Why)})
 	}
 	return w.rows(rows)
 }
 
 // signs are how a matrix shows what is expected.
-var signs = map[scenarios.Expectation]string{
-	scenarios.ExactlyOnce: "✓", scenarios.Loses: "L", scenarios.Duplicates: "D", scenarios.GoesWrong: "LDR",
-	scenarios.MayLose: "(L)", scenarios.DoesNotApply: "–",
+var signs = map[catalogue.Expectation]string{
+	catalogue.ExactlyOnce: "✓", catalogue.Loses: "L", catalogue.Duplicates: "D", catalogue.GoesWrong: "LDR",
+	catalogue.MayLose: "(L)", catalogue.DoesNotApply: "–",
 }
 
 func (p pageWriter) matrixTable() (string, error) {
@@ -181,14 +182,14 @@ func (p pageWriter) matrixTable() (string, error) {
 		return "", err
 	}
 	head := []string{w.say("Scenario")}
-	head = append(head, scenarios.MatrixSteps...)
+	head = append(head, servers.MatrixSteps...)
 	rows := [][]string{append(head, w.say("What happens"))}
-	for _, s := range scenarios.Catalogue {
+	for _, s := range catalogue.All {
 		row := []string{"`" + s.ID + "`"}
-		for _, step := range scenarios.MatrixSteps {
+		for _, step := range servers.MatrixSteps {
 			expected, ok := s.Expect[step]
 			if !ok {
-				expected = scenarios.DoesNotApply
+				expected = catalogue.DoesNotApply
 			}
 			sign, ok := signs[expected]
 			if !ok {

@@ -9,7 +9,7 @@
 //
 // Beside them are servers that keep nothing and promise connection state recovery, for
 // rows of the catalogue: [PublishedRecovery] and what is wrong with it in its own way
-// ([UsesUp], [OwnOffset]), [Late], and [Habits], which does what no step does.
+// ([UsesUp], [OwnOffset]), [Late], and [Features], which does what no step does.
 //
 // What goes wrong only now and then in real servers goes wrong here by count, so
 // that a control does not depend on luck: "the 4th message" is the 4th, 8th, … that

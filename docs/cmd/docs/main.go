@@ -14,11 +14,11 @@ import (
 	"strings"
 
 	"redial/docs"
-	"redial/scenarios"
+	"redial/scenarios/servers"
 )
 
 func main() {
-	scenarios.BecomeStep()
+	servers.BecomeStep()
 	accept := flag.Bool("accept", false, "both languages were looked at: lock every section as it is")
 	html := flag.String("html", "", "write the pages as HTML into `DIR`, to look at them")
 	measure := flag.Bool("measure", false, "measure anew what step 7 and step 7a cost")

@@ -31,7 +31,9 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+	"redial/scenarios/runner"
 	"redial/steps/lessons"
 )
 
@@ -66,7 +68,7 @@ func run(arguments []string) (int, error) {
 	copied := exercise{lesson, root, filepath.Join(root, "steps", "exercise"+lesson.Number)}
 	switch {
 	case arguments[0] == "start" && len(arguments) == 2:
-		if _, err := scenarios.Step(lesson.Number); err != nil {
+		if _, err := servers.Step(lesson.Number); err != nil {
 			return report.ExitUsage, err
 		}
 		if err := copied.start(); err != nil {
@@ -144,7 +146,7 @@ func (e exercise) check(level string) (int, error) {
 	if _, err := os.Stat(e.folder); err != nil {
 		return report.ExitUsage, fmt.Errorf("there is no copy of step %s yet: run make start-exercise-%s", e.lesson.Number, e.lesson.Number)
 	}
-	subject, err := scenarios.Step(e.lesson.Number)
+	subject, err := servers.Step(e.lesson.Number)
 	if err != nil {
 		return report.ExitUsage, err
 	}
@@ -177,10 +179,10 @@ func (e exercise) check(level string) (int, error) {
 }
 
 // offered are the scenarios that make sense for the step.
-func (e exercise) offered() []scenarios.Scenario {
-	var offered []scenarios.Scenario
-	for _, s := range scenarios.Catalogue {
-		if expected, ok := s.Expect[e.lesson.Number]; ok && expected != scenarios.DoesNotApply {
+func (e exercise) offered() []catalogue.Scenario {
+	var offered []catalogue.Scenario
+	for _, s := range catalogue.All {
+		if expected, ok := s.Expect[e.lesson.Number]; ok && expected != catalogue.DoesNotApply {
 			offered = append(offered, s)
 		}
 	}
@@ -190,11 +192,11 @@ func (e exercise) offered() []scenarios.Scenario {
 // runs is how often a scenario is played: a race does not go wrong every time.
 const runs = 3
 
-func judge(subject scenarios.Subject, which []scenarios.Scenario) (int, error) {
+func judge(subject servers.Subject, which []catalogue.Scenario) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	began := time.Now()
-	results, err := scenarios.Run(ctx, []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Runs: runs, Artifacts: "out"})
+	results, err := runner.Run(ctx, []servers.Subject{subject}, which, runner.Options{Seed: 1, Runs: runs, Artifacts: "out"})
 	if err != nil {
 		return report.ExitUsage, err
 	}
@@ -212,7 +214,7 @@ func judge(subject scenarios.Subject, which []scenarios.Scenario) (int, error) {
 func still(out io.Writer, results []report.Result) error {
 	var wrong []string
 	for _, r := range results {
-		if seen := askedForAll(r.Events).Observed(""); seen != scenarios.ExactlyOnce {
+		if seen := askedForAll(r.Events).Observed(""); seen != catalogue.ExactlyOnce {
 			wrong = append(wrong, fmt.Sprintf("  %s: %s", r.ID, seen))
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"redial/harness/lab"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+	"redial/scenarios/runner"
 )
 
 // What a copy still loses is said whether its step has promised it or not.
@@ -14,15 +16,15 @@ func TestStill(t *testing.T) {
 		"8":  "  refresh-with-pending: lost\n",
 		"10": "Nothing is lost any more.\n",
 	} {
-		subject, err := scenarios.Step(number)
+		subject, err := servers.Step(number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		which, err := scenarios.Find([]string{"refresh-with-pending"})
+		which, err := catalogue.Find([]string{"refresh-with-pending"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := scenarios.Run(t.Context(), []scenarios.Subject{subject}, which, scenarios.Options{Seed: 1, Lab: lab.Virtual})
+		results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
 		if err != nil {
 			t.Fatal(err)
 		}

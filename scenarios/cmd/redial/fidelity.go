@@ -8,9 +8,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"redial/harness/lab"
 	"redial/harness/report"
-	"redial/scenarios"
+	"redial/scenarios/runner"
 )
 
 // preface says what the table is, in the file that make fidelity writes.
@@ -20,14 +22,26 @@ What every scenario came to in the real lab and in the virtual one, on %s with t
 
 `
 
-// fidelity plays every scenario on every step in both labs, and writes a Markdown table
-// of what each saw. That the labs differ without a reason is a failure.
-func fidelity(arguments []string) (int, error) {
-	s, err := read("fidelity", arguments)
-	if err != nil {
-		return 0, err
+func newFidelity(code *int) *cobra.Command {
+	p := &play{golden: true}
+	c := &cobra.Command{
+		Use:   "fidelity",
+		Short: "Play every scenario in both labs, and print where they differ",
+		Long:  "fidelity plays the scenarios on every step in both labs, and prints a Markdown table of what\neach saw. It fails where the labs differ without a reason.",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err = p.read(c); err == nil {
+				*code, err = p.fidelity()
+			}
+			return err
+		},
 	}
-	which, err := s.scenarios()
+	p.commonFlags(c)
+	return c
+}
+
+func (p *play) fidelity() (int, error) {
+	which, err := p.scenarios()
 	if err != nil {
 		return 0, err
 	}
@@ -38,7 +52,8 @@ func fidelity(arguments []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	prepare(lab.Virtual)
-	virtual, err := scenarios.Run(ctx, subjects, which, scenarios.Options{Seed: s.seed, Runs: s.runs, Golden: true, Lab: lab.Virtual})
+	progress := newProgress(p.quiet)
+	virtual, err := runner.Run(ctx, subjects, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}
@@ -46,12 +61,12 @@ func fidelity(arguments []string) (int, error) {
 		return 0, err
 	}
 	stop() // the real lab has its own way to be interrupted
-	real, err := s.playScenarios(lab.Real, subjects, which, true, "")
+	real, err := p.playScenarios(lab.Real, subjects, which, "")
 	if err != nil {
 		return 0, err
 	}
-	table, unexplained := scenarios.Fidelity(real, virtual)
-	fmt.Printf(preface, time.Now().Format(time.DateOnly), s.seed)
+	table, unexplained := runner.Fidelity(real, virtual)
+	fmt.Printf(preface, time.Now().Format(time.DateOnly), p.seed)
 	fmt.Print(table)
 	if unexplained > 0 {
 		fmt.Fprintf(os.Stderr, "the labs differ in %d places without a reason\n", unexplained)

@@ -2,107 +2,105 @@
 // connection in every way that the catalogue knows, and says which messages were
 // lost, duplicated or reordered.
 //
-// Read main, then check.go: the command only reads flags, has package scenarios play
-// its Ginkgo tree or its sweeps, and hands what it finds to package report.
+// Read [newRoot], then check.go and play.go: the command only reads flags, has package
+// suite play its specs or package runner its sweeps, and hands what comes of it to package
+// report. Each subcommand has a file of its own.
+//
+// The flags, help pages and shell completion are cobra's, which users know from most
+// command lines written in Go; golang.org/x/term tells a terminal and its width.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"redial/harness/report"
-	"redial/scenarios"
+	"redial/scenarios/servers"
 )
 
-const usage = `redial confirms what a Socket.IO chat does when the connection breaks.
-
-  redial check --step N              one of the kit's steps, from 3 on; 9-postgres for row 41;
-                                     habits and habits-published for the rows that no step is about;
-                                     with --lab virtual also published-6, -7 and -8
-  redial check --url URL             a server that runs already (it is not restarted)
-  redial check [flags] -- COMMAND …  a server that redial starts, on the PORT it is given
-  redial matrix                      all steps, all scenarios, against what is expected
-  redial soak [--runs N]             random plans on steps 6 to 10 in the virtual lab, until
-                                     as many of each are done or Ctrl-C; --steps, --seed
-  redial replay [--times N] FILE     a failure that was saved, once more, or how often it comes
-                                     again: what rests on a race has a rate
-  redial fidelity                    every scenario in both labs, side by side
-  redial list                        the scenarios
-
-Flags of check, and of matrix but for -step, -url and -level:
-`
-
 func main() {
-	scenarios.BecomeStep()
+	servers.BecomeStep()
 	os.Exit(run(os.Args[1:]))
 }
 
+// run runs the command line and returns the exit status.
 func run(arguments []string) int {
-	if len(arguments) == 0 {
-		help(os.Stderr)
-		return report.ExitUsage
-	}
-	if asksForHelp(arguments) {
-		help(os.Stdout)
-		return report.ExitPass
-	}
-	var err error
-	code := 0
-	switch arguments[0] {
-	case "check":
-		code, err = check(arguments[1:])
-	case "matrix":
-		code, err = matrix(arguments[1:])
-	case "replay":
-		code, err = replay(arguments[1:])
-	case "fidelity":
-		code, err = fidelity(arguments[1:])
-	case "soak":
-		code, err = soak(arguments[1:])
-	case "list":
-		err = list(arguments[1:])
-	default:
-		err = fmt.Errorf("there is no command %q; there are check, matrix, soak, replay, fidelity and list", arguments[0])
-	}
-	if err != nil {
+	code := report.ExitPass
+	root := newRoot(&code)
+	root.SetArgs(arguments)
+	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
 		return report.ExitUsage
 	}
 	return code
 }
 
-// asksForHelp tells whether redial itself, and not the command after --, is asked.
-func asksForHelp(arguments []string) bool {
-	if arguments[0] == "help" {
-		return true
+// newRoot makes the command with all its subcommands, which set code to the exit status.
+func newRoot(code *int) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "redial",
+		Short: "Confirm what a Socket.IO chat does when the connection breaks",
+		Long: `redial breaks the connection of a Socket.IO chat in every way that its catalogue
+knows, and says which messages were lost, duplicated or reordered.
+
+Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that never came up.`,
+		Example: `  redial check --step 7                            one of the kit's steps
+  redial check --url http://127.0.0.1:3000         a server that runs already
+  redial check --level recovery -- node server.js  a server that redial starts`,
+		Args:               cobra.ArbitraryArgs,
+		SilenceErrors:      true,
+		SilenceUsage:       true,
+		DisableSuggestions: true,
+		RunE: func(c *cobra.Command, arguments []string) error {
+			if len(arguments) > 0 {
+				return fmt.Errorf("there is no command %q; there are %s", arguments[0], subcommands(c))
+			}
+			*code = report.ExitUsage
+			c.SetOut(os.Stderr)
+			return c.Help()
+		},
 	}
-	for _, a := range arguments {
-		switch a {
-		case "--":
-			return false
-		case "-h", "-help", "--help":
-			return true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if errors.Is(err, pflag.ErrHelp) {
+			return err
+		}
+		return fmt.Errorf("%w; `%s --help` lists the flags", err, c.CommandPath())
+	})
+	root.AddCommand(
+		newCheck(code), newMatrix(code), newList(), newReplay(code), newSoak(code), newFidelity(code), newVersion(),
+	)
+	return root
+}
+
+func subcommands(root *cobra.Command) string {
+	var names []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
 		}
 	}
-	return false
+	return strings.Join(names, ", ")
 }
 
-func help(to *os.File) {
-	fmt.Fprint(to, usage)
-	flags, _ := newFlags("check")
-	flags.SetOutput(to)
-	flags.PrintDefaults()
-	fmt.Fprint(to, `
-Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or the target never came up.
-`)
-}
-
-func list(arguments []string) error {
+// noArguments refuses what is neither a flag nor asked for.
+func noArguments(c *cobra.Command, arguments []string) error {
 	if len(arguments) > 0 {
-		return fmt.Errorf("list takes no arguments")
-	}
-	for _, s := range scenarios.Catalogue {
-		fmt.Printf("%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.From, s.Title)
+		return fmt.Errorf("%s takes no arguments but its flags, and was given %q; `%s --help` lists the flags", c.Name(), arguments[0], c.CommandPath())
 	}
 	return nil
+}
+
+// noneEmpty refuses a flag that was given an empty text.
+func noneEmpty(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" {
+			err = fmt.Errorf("--%s is empty", f.Name)
+		}
+	})
+	return err
 }

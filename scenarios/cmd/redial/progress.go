@@ -33,8 +33,3 @@ func (p *progress) end() {
 		fmt.Fprint(os.Stderr, "\r\x1b[K")
 	}
 }
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}

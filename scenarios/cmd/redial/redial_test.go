@@ -15,16 +15,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	verdict "redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/lab"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // The tests run the command as a user does: as a process. The test's own executable
 // is the command when it is told so.
 func TestMain(m *testing.M) {
-	scenarios.BecomeStep()
+	servers.BecomeStep()
 	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
 		main()
 	}
@@ -102,8 +106,8 @@ func TestUsage(t *testing.T) {
 		{"a step without a chat", "step 1 cannot be checked", []string{"check", "--step", "1"}},
 		{"no such level", "the levels are", []string{"check", "--step", "7", "--level", "best"}},
 		{"no such scenario", "redial list", []string{"check", "--step", "7", "--scenario", "flood"}},
-		{"unknown flag", "flag provided but not defined", []string{"check", "--fast"}},
-		{"seed that is no number", "invalid value", []string{"check", "--step", "7", "--seed", "x"}},
+		{"unknown flag", "unknown flag: --fast", []string{"check", "--fast"}},
+		{"seed that is no number", "invalid argument", []string{"check", "--step", "7", "--seed", "x"}},
 		{"no runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "0"}},
 		{"no command", "after -- comes", []string{"check", "--"}},
 		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
@@ -113,8 +117,16 @@ func TestUsage(t *testing.T) {
 		{"file that cannot be written", "/proc/no", []string{"check", "--step", "7", "--json", "/proc/no/v.json"}},
 		{"url that is none", "is no address of a server", []string{"check", "--url", "localhost"}},
 		{"soak of a step that is none", "12", []string{"soak", "--steps", "7,12"}},
-		{"soak with a stray argument", "soak takes", []string{"soak", "7"}},
-		{"soak of fewer than none", "soak takes", []string{"soak", "--runs", "-1"}},
+		{"soak with a stray argument", "soak takes no arguments", []string{"soak", "7"}},
+		{"soak of fewer than none", "--runs is a whole number", []string{"soak", "--runs", "-1"}},
+		{"flag without a value", "flag needs an argument", []string{"check", "--step"}},
+		{"no such lab", "there are real and virtual", []string{"matrix", "--lab", "paper"}},
+		{"a sweep in the real lab", "add --lab virtual", []string{"check", "--step", "7", "--sweep", "single"}},
+		{"a sweep of scenarios", "leave out --scenario", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--scenario", "24"}},
+		{"a sweep with so many at once", "leave out --parallel", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--parallel", "2"}},
+		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
+		{"list with an argument", "list takes no arguments", []string{"list", "all"}},
+		{"no lab to choose", "unknown flag: --lab", []string{"fidelity", "--lab", "real"}},
 		{"replay of no file", "redial replay [--times N] FILE", []string{"replay"}},
 		{"replay of fewer than one", "from 1 to", []string{"replay", "--times", "0", "saved.json"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
@@ -135,12 +147,32 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// Every command has a page that names each of its flags, and shell completion is there.
 func TestEveryCommandHasHelp(t *testing.T) {
-	for _, command := range []string{"check", "matrix", "soak", "replay", "fidelity", "list", "help"} {
-		o := redial(t, command, "--help")
-		if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "redial "+command) && command != "help" {
-			t.Errorf("%s --help: exit %d, %q, %q", command, o.code, o.stdout, o.stderr)
+	code := 0
+	for _, c := range newRoot(&code).Commands() {
+		o := redial(t, c.Name(), "--help")
+		if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "redial "+c.Name()) {
+			t.Errorf("%s --help: exit %d, %q, %q", c.Name(), o.code, o.stdout, o.stderr)
 		}
+		c.Flags().VisitAll(func(flag *pflag.Flag) {
+			if !strings.Contains(o.stdout, "--"+flag.Name) || flag.Usage == "" {
+				t.Errorf("the page of %s says nothing of --%s", c.Name(), flag.Name)
+			}
+		})
+	}
+	for _, c := range []struct{ want, line string }{
+		{"Exit status: 0 pass", "--help"}, {"Exit status: 0 pass", "help"}, {"redial check", "help check"},
+		{"complete -o default", "completion bash"}, {"#compdef redial", "completion zsh"},
+		{"server-delivery", "__complete check --level s"}, {"clean-drop", "__complete matrix --scenario clean"},
+		{"zishang520/socket.io/servers/socket", "version"},
+	} {
+		if o := redial(t, strings.Fields(c.line)...); o.code != 0 || !strings.Contains(o.stdout, c.want) {
+			t.Errorf("redial %s: exit %d, no %q in %q%q", c.line, o.code, c.want, o.stdout, o.stderr)
+		}
+	}
+	if o := redial(t); o.code != 3 || !strings.Contains(o.stderr, "Usage:") || o.stdout != "" {
+		t.Errorf("redial alone: exit %d, %q, %q", o.code, o.stdout, o.stderr)
 	}
 	// What is asked after -- is the server's to answer.
 	if o := redial(t, "check", "--", "no-such-program", "--help"); o.code != 3 {
@@ -150,7 +182,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 
 // A failure that comes again is reported with its rate and fails; one that never does passes.
 func TestReplayReportsTheRate(t *testing.T) {
-	which, err := scenarios.Find([]string{"clean-drop"})
+	which, err := catalogue.Find([]string{"clean-drop"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +190,7 @@ func TestReplayReportsTheRate(t *testing.T) {
 		"step 5": {stdout: "The same verdict in 0 of 3 runs; it failed in 3.", code: 1},
 		"step 7": {stdout: "The same verdict in 0 of 3 runs; it failed in 0.", code: 0},
 	} {
-		saved, err := json.Marshal(scenarios.Saved{
+		saved, err := json.Marshal(runner.Saved{
 			Target: target, Level: contract.ServerDelivery, Lab: lab.Virtual.String(), Plan: which[0].Plan(1),
 			Verdict: verdict.Verdict{Outcome: verdict.Fail, Level: contract.ServerDelivery, Reason: "another one"},
 		})
@@ -206,7 +238,7 @@ func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
 	}
 	for name, server := range map[string][]string{
 		"step":    {"--step", "5", "--level", "server-delivery"},
-		"command": {"--", itself, scenarios.ServeStep, "5"},
+		"command": {"--", itself, servers.ServeStep, "5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +248,7 @@ func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
 			if o.code != 1 || err != nil || len(saved) != 1 {
 				t.Fatalf("exit %d, saved %v, %v: %s%s", o.code, saved, err, o.stdout, o.stderr)
 			}
-			failure, err := scenarios.ReadSaved(saved[0])
+			failure, err := runner.ReadSaved(saved[0])
 			if err != nil || failure.Output == "" || len(failure.Events) == 0 {
 				t.Errorf("%v, output %q, %d events", err, failure.Output, len(failure.Events))
 			}
@@ -275,7 +307,7 @@ func TestVerdictAsFiles(t *testing.T) {
 // with one seed: what one run has said is not another's.
 func TestSharedServer(t *testing.T) {
 	t.Parallel()
-	server := command(t, scenarios.ServeStep, "7")
+	server := command(t, servers.ServeStep, "7")
 	server.Env = append(server.Env, "PORT=0", "DATA_DIR="+t.TempDir())
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -328,7 +360,7 @@ func TestInterrupt(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	servers := regexp.MustCompile(scenarios.ServeStep)
+	servers := regexp.MustCompile(servers.ServeStep)
 	waitFor(t, func() bool { return servers.MatchString(children(c.Process.Pid)) })
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

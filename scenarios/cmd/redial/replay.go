@@ -3,36 +3,48 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
-	"redial/scenarios"
+	"redial/scenarios/runner"
 )
 
 // mostReplays bounds how often one failure is played again.
 const mostReplays = 100_000
 
+func newReplay(code *int) *cobra.Command {
+	times := 1
+	c := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Play a saved failure again",
+		Long: `replay plays a failure that check, matrix or soak has saved, tells its story, and says
+whether it came to the same verdict. What rests on a race has a rate: --times reports in
+how many runs the failure recurs.`,
+		Example: "  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
+		RunE: func(_ *cobra.Command, files []string) (err error) {
+			if len(files) != 1 || times < 1 || times > mostReplays {
+				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)
+			}
+			*code, err = replay(files[0], times)
+			return err
+		},
+	}
+	c.Flags().IntVar(&times, "times", 1, "play it `N` times")
+	return c
+}
+
 // replay plays a saved failure again, tells its story, and says whether it came to the
 // same verdict, or how often it did.
-func replay(arguments []string) (int, error) {
-	f := flag.NewFlagSet("redial replay", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	times := f.Int("times", 1, "")
-	if err := f.Parse(arguments); err != nil {
-		return 0, err
-	}
-	if f.NArg() != 1 || *times < 1 || *times > mostReplays {
-		return 0, fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)
-	}
-	saved, err := scenarios.ReadSaved(f.Arg(0))
+func replay(file string, times int) (int, error) {
+	saved, err := runner.ReadSaved(file)
 	if err != nil {
 		return 0, err
 	}
@@ -41,8 +53,8 @@ func replay(arguments []string) (int, error) {
 		return 0, err
 	}
 	prepare(in)
-	if *times > 1 {
-		return replayRate(saved, *times)
+	if times > 1 {
+		return replayRate(saved, times)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -50,7 +62,7 @@ func replay(arguments []string) (int, error) {
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}
-	other := errors.Is(err, scenarios.ErrOtherVerdict)
+	other := errors.Is(err, runner.ErrOtherVerdict)
 	if err != nil && !other {
 		return 0, err
 	}
@@ -59,7 +71,7 @@ func replay(arguments []string) (int, error) {
 		Results: []report.Result{result}, Began: time.Now().Add(-result.Took), Took: result.Took,
 	}
 	fmt.Printf("%s\n", plan.Story(saved.Plan))
-	if err := report.Text(os.Stdout, r, report.Style{Color: isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""}); err != nil {
+	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
 	if other {
@@ -72,7 +84,7 @@ func replay(arguments []string) (int, error) {
 
 // replayRate reports how often a saved failure comes again. One recurrence is a failure,
 // none is a pass.
-func replayRate(saved scenarios.Saved, times int) (code int, err error) {
+func replayRate(saved runner.Saved, times int) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	same, failed, err := saved.Rate(ctx, times)

@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -14,10 +12,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	verdict "redial/harness/check"
 	"redial/harness/lab"
 	"redial/harness/report"
-	"redial/scenarios"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // roundRuns is how many random plans a step plays before it is the next one's turn.
@@ -25,7 +27,7 @@ const roundRuns = 500
 
 // soaking is what `redial soak` was asked for, and what it has seen.
 type soaking struct {
-	steps    []scenarios.Subject
+	steps    []servers.Subject
 	seed     uint64
 	runs     int // of each step; zero: until told to stop
 	folder   string
@@ -41,17 +43,50 @@ type soakSum struct {
 	saved  []string
 }
 
-// soak plays random plans on the steps in turn, until as many as asked are done or it
-// is told to stop, and saves what fails.
-func soak(arguments []string) (int, error) {
-	s, err := readSoak(arguments)
-	if err != nil {
-		return 0, err
+func newSoak(code *int) *cobra.Command {
+	var (
+		steps string
+		runs  int
+		seed  uint64
+		quiet bool
+	)
+	c := &cobra.Command{
+		Use:     "soak",
+		Short:   "Play random plans until as many are done as asked, or until Ctrl-C",
+		Long:    "soak plays random plans on the steps in turn, in the virtual lab, and saves what fails.",
+		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := noneEmpty(c); err != nil {
+				return err
+			}
+			if c.Flags().Changed("runs") && runs < 1 && runs != 0 {
+				return fmt.Errorf("--runs is a whole number, of runs of each step; 0 means until Ctrl-C")
+			}
+			s, err := newSoaking(steps, runs, seed, quiet)
+			if err != nil {
+				return err
+			}
+			*code, err = s.soak()
+			return err
+		},
 	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&steps, "steps", "6,7,8,9,10", "the kit's steps (`LIST`), separated by commas")
+	f.IntVar(&runs, "runs", 0, "how many runs (`N`) of each step (default 0: until Ctrl-C)")
+	f.Uint64Var(&seed, "seed", uint64(rand.Uint32()), "the `SEED` of the first run, the n-th having the n-th after it")
+	f.Lookup("seed").DefValue = "drawn, and printed"
+	f.BoolVar(&quiet, "quiet", false, "print no progress")
+	return c
+}
+
+// soak plays until as many runs as asked are done or it is told to stop.
+func (s *soaking) soak() (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	prepare(lab.Virtual)
-	err = s.play(ctx)
+	err := s.play(ctx)
 	s.progress.end()
 	if err != nil {
 		return 0, err
@@ -59,22 +94,10 @@ func soak(arguments []string) (int, error) {
 	return s.sumUp(), nil
 }
 
-func readSoak(arguments []string) (*soaking, error) {
-	f := flag.NewFlagSet("redial soak", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	steps := f.String("steps", "6,7,8,9,10", "")
-	runs := f.Int("runs", 0, "")
-	seed := f.Uint64("seed", uint64(rand.Uint32()), "")
-	quiet := f.Bool("quiet", false, "")
-	if err := f.Parse(arguments); err != nil {
-		return nil, err
-	}
-	if f.NArg() > 0 || *runs < 0 || *steps == "" {
-		return nil, fmt.Errorf("soak takes --steps 6,7 --runs N (of each step; without it: until Ctrl-C) --seed N --quiet")
-	}
-	s := &soaking{seed: *seed, runs: *runs, progress: newProgress(*quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
-	for _, number := range strings.Split(*steps, ",") {
-		subject, err := scenarios.Step(number)
+func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, error) {
+	s := &soaking{seed: seed, runs: runs, progress: newProgress(quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
+	for _, number := range strings.Split(steps, ",") {
+		subject, err := servers.Step(number)
 		if err != nil {
 			return nil, err
 		}
@@ -115,14 +138,14 @@ func (s *soaking) play(ctx context.Context) error {
 // playStep plays so many runs of a step. Every story is told with its part of them, and
 // of the seeds.
 func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error {
-	stories := scenarios.Stories
+	stories := catalogue.Stories
 	for n := range stories {
 		each := (runs + len(stories) - 1 - n) / len(stories)
 		if each == 0 {
 			continue
 		}
-		results, err := scenarios.Sweep(ctx, s.steps[i], scenarios.SweepOptions{
-			Kind: scenarios.SweepRandom, Seed: seed, Runs: each,
+		results, err := runner.Sweep(ctx, s.steps[i], runner.SweepOptions{
+			Kind: runner.SweepRandom, Seed: seed, Runs: each,
 			Stories: stories[n : n+1], Artifacts: s.folder, Done: s.progress.swept,
 		})
 		seed += uint64(each)

@@ -1,0 +1,321 @@
+// Package catalogue is the cases by name: for each, who does what, what breaks, and what
+// every step of the tutorial must show.
+//
+// Read [Scenario] first, then [All]: a scenario is data and a line of why. The rows are in
+// this file (one server) and in sessions.go, transport.go, features.go, delivery.go and
+// cluster.go; script.go has the parts that they are written with, and stories.go the
+// stories that a sweep breaks everywhere.
+//
+// catalogue plays nothing and judges nothing, and knows neither servers nor labs.
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// A Scenario is one case: who does what, what breaks, and what must come of it.
+type Scenario struct {
+	// ID is stable: it may be put into a CI configuration.
+	ID string
+	// Row is the scenario's number in the catalogue of docs.
+	Row int
+	// Title says in one line what happens.
+	Title string
+	// Why says what decides the outcome.
+	Why string
+	// From is the weakest level that the scenario makes sense at. A target below
+	// it does not offer what is tried here, and is not judged.
+	From contract.Level
+	// Restarts tells that the server must be stoppable and startable.
+	Restarts bool
+	// Needs is what the scenario is about where no step does it, such as a server that
+	// emits volatile events. Then it is played on the servers with more features.
+	Needs string
+	// RealOnly says why the virtual lab cannot hold the scenario; empty where it can.
+	RealOnly string
+	// Expect is what each step must show when everything said should be shown
+	// exactly once, by step number; see the constants.
+	Expect map[string]Expectation
+	// Plan writes the script for a seed.
+	Plan func(seed uint64) plan.Plan
+}
+
+// The kit's servers that have a name for a number, as in Scenario.Expect.
+const (
+	// OnFile is step 9, two servers on one SQLite file.
+	OnFile = "9"
+	// OnPostgres is step 9 on a PostgreSQL and a Redis of its own.
+	OnPostgres = "9-postgres"
+	// Features is a server with features of Socket.IO that no step uses, on package
+	// recovery, for the rows that are about those.
+	Features = "features"
+	// FeaturesPublished is the same on the library's own adapter.
+	FeaturesPublished = "features-published"
+)
+
+// Expectation and its values are package check's, for a table that reads well.
+type Expectation = check.Expectation
+
+const (
+	ExactlyOnce  = check.ExactlyOnce
+	Loses        = check.Loses
+	Duplicates   = check.Duplicates
+	GoesWrong    = check.GoesWrong
+	MayLose      = check.MayLose
+	DoesNotApply = check.DoesNotApply
+)
+
+// steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:
+// whatever happens to the connection, nobody else sees what is said there.
+func steps(step5, step6, step7 Expectation) map[string]Expectation {
+	early := Loses
+	if step5 == DoesNotApply {
+		early = DoesNotApply
+	}
+	return map[string]Expectation{"3": early, "4": early, "5": step5, "6": step6, "7": step7,
+		"8": ExactlyOnce, OnFile: ExactlyOnce, "10": ExactlyOnce}
+}
+
+// except changes what a row asks of some of the steps.
+func except(all map[string]Expectation, expected Expectation, numbers ...string) map[string]Expectation {
+	for _, number := range numbers {
+		all[number] = expected
+	}
+	return all
+}
+
+// Find returns the scenarios with the IDs, or says which there are.
+func Find(ids []string) ([]Scenario, error) {
+	if len(ids) == 0 {
+		return All, nil
+	}
+	var found []Scenario
+	for _, id := range ids {
+		id = strings.TrimSpace(id)
+		before := len(found)
+		for _, s := range All {
+			named := s.ID == id || fmt.Sprint(s.Row) == id
+			if named && !slices.ContainsFunc(found, func(other Scenario) bool { return other.ID == s.ID }) {
+				found = append(found, s)
+			}
+		}
+		known := slices.ContainsFunc(All, func(s Scenario) bool { return s.ID == id || fmt.Sprint(s.Row) == id })
+		if len(found) == before && !known {
+			return nil, fmt.Errorf("there is no scenario %q; `redial list` shows them all", id)
+		}
+	}
+	return found, nil
+}
+
+// All lists the scenarios, by row.
+var All = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, featureScenarios, deliveryScenarios, clusterScenarios))
+
+func byRow(list []Scenario) []Scenario {
+	slices.SortStableFunc(list, func(a, b Scenario) int { return a.Row - b.Row })
+	return list
+}
+
+// oneServer are the scenarios for any server.
+var oneServer = []Scenario{
+	{
+		ID: "clean-drop", Row: 1, Title: "a clean drop, after at least one message",
+		Why:    "recovery, or the database, has what was said meanwhile",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
+		ID: "drop-before-any-event", Row: 2, Title: "a drop before the page has received anything",
+		Why:    "without an event there is no offset to recover from; step 6 greets every page with one",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, open("alice", "bob"),
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
+		ID: "network-switch", Row: 3, Title: "WiFi to 4G: the old connection stays half-open",
+		Why:    "the server has not noticed, so the old connection has to be taken over",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
+				away("bob", say("alice", "while bob changes networks", 3)))
+		},
+	},
+	{
+		ID: "away-too-long", Row: 7, Title: "away longer than maxDisconnectionDuration",
+		Why:    "the session has expired",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			p := script(seed, aliceAndBob, meet,
+				away("bob", say("alice", "while bob is away", 3), wait("1.5s")))
+			p.Tuning.MaxDisconnection = duration("1s")
+			return p
+		},
+	},
+	{
+		ID: "server-killed", Row: 8, Title: "the server is killed (SIGKILL) and started again",
+		Why:      "what was in memory is gone",
+		From:     contract.Basic,
+		Restarts: true,
+		Expect:   steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, restart(plan.KillServer))
+		},
+	},
+	{
+		ID: "server-restarted", Row: 9, Title: "the server is stopped (SIGTERM) and started again",
+		Why:      "what was in memory is gone",
+		From:     contract.Basic,
+		Restarts: true,
+		Expect:   steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, restart(plan.StopServer))
+		},
+	},
+	{
+		ID: "own-disconnect", Row: 10, Title: "the page's own disconnect(), then connect()",
+		Why:    "a disconnection that was asked for is not recovered (the Go server sometimes sees the connection end before the goodbye, and then does recover)",
+		From:   contract.Basic,
+		Expect: steps(Loses, MayLose, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Disconnect, Client: "bob"}),
+				one(plan.Step{Do: plan.AwaitDisconnected, Client: "bob"}),
+				heard("alice", say("alice", "while bob is away", 3)),
+				one(plan.Step{Do: plan.Connect, Client: "bob"}),
+				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}))
+		},
+	},
+	{
+		ID: "restore-under-traffic", Row: 16, Title: "broadcasts while a session is being restored",
+		Why:    "the library restores a session in two moves; what is broadcast between them passes it by",
+		From:   contract.Recovery,
+		Expect: map[string]Expectation{"6": ExactlyOnce, "7": ExactlyOnce, "8": ExactlyOnce, OnFile: ExactlyOnce, "10": ExactlyOnce},
+		Plan:   restoreUnderTraffic,
+	},
+	{
+		ID: "five-drops", Row: 18, Title: "five drops in a row",
+		Why:    "each recovery must leave what the next one needs",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet}
+			for n := 1; n <= 5; n++ {
+				parts = append(parts, away("bob", say("alice", fmt.Sprintf("in drop %d", n), 2)))
+			}
+			return script(seed, aliceAndBob, parts...)
+		},
+	},
+	{
+		ID: "load-under-traffic", Row: 19, Title: "pages load while others write: connections between commit and emit",
+		Why:    "a row that the replay has read may be broadcast to the same page a moment later",
+		From:   contract.ServerDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
+		Plan:   loadUnderTraffic,
+	},
+	{
+		ID: "cut-in-replay", Row: 20, Title: "cut in the middle of a replay, with live messages in between",
+		Why:    "a live message in mid-replay moves the offset past what was not replayed yet",
+		From:   contract.ServerDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
+		Plan:   cutInReplay,
+	},
+	{
+		ID: "refresh", Row: 24, Title: "page refresh, quiet and under traffic",
+		Why:    "a new page knows nothing: all of it must come again, once",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
+				heard("bob", say("alice", "before the refresh", 5)),
+				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
+				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
+				one(plan.Step{Do: plan.Chatter, Client: "carol", Text: "carol chatters", Every: duration("5ms"), Count: 300}),
+				one(plan.Step{Do: plan.AwaitShown, Client: "alice", Text: "carol chatters 5"}),
+				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
+				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
+				one(plan.Step{Do: plan.Quiet, Client: "carol"}))
+		},
+	},
+	{
+		ID: "write-offline", Row: 26, Title: "writing while offline",
+		Why:    "the client keeps what is said offline and sends it when it is back",
+		From:   contract.Basic,
+		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				outage("alice"),
+				say("alice", "written offline", 3),
+				heal("alice"))
+		},
+	},
+	{
+		ID: "write-on-dead-connection", Row: 27, Title: "writing on a dead connection that still looks open",
+		Why:    "at most once: without acknowledgement and retry nobody notices",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, Loses),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}}),
+				say("alice", "into the dark", 2),
+				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}}),
+				one(plan.Step{Do: plan.AwaitDisconnected, Client: "alice"}),
+				heal("alice"),
+				one(plan.Step{Do: plan.AwaitConnected, Client: "alice"}))
+		},
+	},
+	{
+		ID: "burst", Row: 36, Title: "a burst from one sender",
+		Why:    "what one page says in order is stored and shown in order",
+		From:   contract.Basic,
+		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, heard("bob", say("alice", "burst", 200)))
+		},
+	},
+	{
+		ID: "payloads-drop", Row: 44, Title: "nested JSON and binary over a clean drop",
+		Why:    "whatever can be said survives as what was said",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, payloads("early"), away("bob", payloads("away")))
+		},
+	},
+	{
+		ID: "payloads-restart", Row: 44, Title: "nested JSON and binary over a killed server",
+		Why:      "as payloads-drop",
+		From:     contract.Basic,
+		Restarts: true,
+		Expect:   steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, payloads("early"), restart(plan.KillServer), payloads("late"))
+		},
+	},
+	{
+		ID: "payloads-refresh", Row: 44, Title: "nested JSON and binary over a page refresh",
+		Why:    "as payloads-drop",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, payloads("early"),
+				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
+				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
+				payloads("late"))
+		},
+	},
+}

@@ -1,0 +1,206 @@
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// everyCluster is what a row asks of step 9, on whatever it stands; onlyPostgres of what
+// stands on PostgreSQL.
+var (
+	everyCluster = map[string]Expectation{OnFile: ExactlyOnce, OnPostgres: ExactlyOnce}
+	onlyPostgres = map[string]Expectation{OnPostgres: ExactlyOnce}
+)
+
+// at puts pages on a server.
+func at(node string, names ...string) []plan.Client {
+	who := clients(names...)
+	for i := range who {
+		who[i].Node = node
+	}
+	return who
+}
+
+func everyone(groups ...[]plan.Client) []plan.Client { return slices.Concat(groups...) }
+
+func server(do plan.Action, node string) part { return one(plan.Step{Do: do, Node: node}) }
+
+func move(who, node string) part { return one(plan.Step{Do: plan.Move, Client: who, Node: node}) }
+
+func awaited(do plan.Action, names ...string) (steps part) {
+	for _, name := range names {
+		steps = append(steps, plan.Step{Do: do, Client: name})
+	}
+	return steps
+}
+
+// shown waits until each of the names shows the text.
+func shown(text string, names ...string) (steps part) {
+	for _, name := range names {
+		steps = append(steps, plan.Step{Do: plan.AwaitShown, Client: name, Text: text})
+	}
+	return steps
+}
+
+// clusterScenarios are the rows of the catalogue that need several servers.
+var clusterScenarios = []Scenario{
+	{
+		ID: "crash-before-emit", Row: 38, Title: "a server dies after storing a message, before the acknowledgement",
+		Why:  "the other server must come by the message by itself, and the repeat must not become a second one",
+		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
+				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-acknowledgement", Kind: plan.Crash, Node: "a",
+					At: plan.Frame{Client: "alice", Direction: plan.Down, Match: "43"}}}),
+				say("alice", "stored, and the server dies", 1),
+				one(plan.Step{Do: plan.AwaitFault, Text: "at-the-acknowledgement"}),
+				awaited(plan.AwaitConnected, "alice"),
+				shown("stored, and the server dies", "bob", "alice"),
+				heard("alice", say("bob", "and life goes on", 1)))
+		},
+	},
+	{
+		ID: "node-dies", Row: 39, Title: "a server dies for good; its pages come to another",
+		Why:  "what the dead server has stored is in the log, and the pages' offsets mean the same everywhere",
+		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
+				say("alice", "burst", 40), shown("burst 10", "bob"),
+				server(plan.KillServer, "a"),
+				awaited(plan.AwaitDisconnected, "alice", "carol"),
+				heard("bob", say("bob", "while they are away", 3)),
+				move("alice", "b"), move("carol", "b"),
+				awaited(plan.AwaitConnected, "alice", "carol"),
+				shown("burst 40", "alice", "bob", "carol"))
+		},
+	},
+	{
+		ID: "nodes-killed-in-turn", Row: 39, Title: "each server is killed and started again, under traffic on both",
+		Why:  "a server that starts joins the log where it is now, and its pages where they were",
+		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet}
+			for n, node := range []string{"a", "b", "a"} {
+				whose := map[string]string{"a": "alice", "b": "bob"}[node]
+				// A page sends the next when the last is acknowledged, so these are on their
+				// way when the server dies.
+				burst := fmt.Sprint("burst ", n+1)
+				parts = append(parts, say("alice", "alice's "+burst, 25), say("bob", "bob's "+burst, 25),
+					shown("alice's "+burst+" 3", "bob"), shown("bob's "+burst+" 3", "alice"),
+					server(plan.KillServer, node), awaited(plan.AwaitDisconnected, whose),
+					server(plan.StartServer, node), awaited(plan.AwaitConnected, whose),
+					shown("alice's "+burst+" 25", "bob"), shown("bob's "+burst+" 25", "alice"))
+			}
+			return script(seed, everyone(at("a", "alice"), at("b", "bob")), parts...)
+		},
+	},
+	{
+		ID: "node-paused", Row: 39, Title: "a server is stopped where it is (SIGSTOP), and goes on later",
+		Why:  "it wakes with old connections and an old place in the log, and must not go back or skip",
+		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			p := script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
+				say("bob", "burst", 30), shown("burst 3", "alice"),
+				server(plan.PauseServer, "a"),
+				say("alice", "to a server that sleeps", 2),
+				awaited(plan.AwaitDisconnected, "alice"),
+				move("alice", "b"), awaited(plan.AwaitConnected, "alice"),
+				shown("to a server that sleeps 2", "bob"),
+				server(plan.ContinueServer, "a"),
+				awaited(plan.AwaitConnected, "carol"),
+				shown("to a server that sleeps 2", "carol"))
+			p.Tuning = plan.Tuning{PingInterval: duration("300ms"), PingTimeout: duration("600ms")}
+			return p
+		},
+	},
+	{
+		ID: "client-moves", Row: 39, Title: "a page moves between the servers, to and fro, under traffic",
+		Why:  "a session is one server's, and the page's offset is everyone's",
+		From: contract.Cluster, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet}
+			for n, node := range []string{"a", "b", "a"} {
+				burst, moved := fmt.Sprint("burst ", n+1), fmt.Sprint("bob's move ", n+1)
+				parts = append(parts, say("alice", burst, 25), shown(burst+" 3", "bob"),
+					move("bob", node), one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}}),
+					say("bob", moved, 1),
+					awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"), shown(moved, "alice"))
+			}
+			return script(seed, everyone(at("a", "alice"), at("b", "bob")), parts...)
+		},
+	},
+	{
+		ID: "join-elsewhere", Row: 40, Title: "pages load from one server while messages of the other are on their way",
+		Why:  "replay and live have to meet at one point of the log, wherever a message came from",
+		From: contract.Cluster, Expect: everyCluster,
+		Plan: func(seed uint64) plan.Plan {
+			p := loadUnderTraffic(seed)
+			for i := range p.Clients {
+				p.Clients[i].Node = "b"
+				if p.Clients[i].Kind == plan.Wire {
+					p.Clients[i].Node = "a"
+				}
+			}
+			return p
+		},
+	},
+	{
+		ID: "redis-restarted", Row: 41, Title: "Redis is killed and started again",
+		Why:  "a notification is lost; the log is looked at in any case",
+		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		Plan: func(seed uint64) plan.Plan {
+			return breakBell(seed, plan.KillServer, plan.StartServer, "redis")
+		},
+	},
+	{
+		ID: "redis-cut-off", Row: 41, Title: "Redis is cut off from one server, whose connections to it go silent",
+		Why:  "as redis-restarted, and nothing tells this server that it hears nothing",
+		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		Plan: func(seed uint64) plan.Plan {
+			return breakBell(seed, plan.PauseServer, plan.ContinueServer, "b-to-redis")
+		},
+	},
+	{
+		ID: "postgres-cut-off", Row: 41, Title: "a server's way to PostgreSQL is cut in mid-commit, again and again",
+		Why:  "a message may be stored though its server was told nothing: its repeat must not become a second one",
+		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet, say("alice", "burst", 90), say("bob", "bob's burst", 90)}
+			for n := range 6 {
+				parts = append(parts, shown(fmt.Sprint("burst ", 10*n+3), "bob"),
+					server(plan.KillServer, "a-to-postgres"), server(plan.StartServer, "a-to-postgres"))
+			}
+			return script(seed, everyone(at("a", "alice"), at("b", "bob")), append(parts, shown("burst 90", "bob"))...)
+		},
+	},
+	{
+		ID: "postgres-restarted", Row: 41, Title: "PostgreSQL is killed, and stopped, in mid-commit, under traffic on both servers",
+		Why:  "an error leaves open whether a message was stored: no acknowledgement, and the repeat finds the first",
+		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet}
+			for n, end := range []plan.Action{plan.KillServer, plan.StopServer} {
+				// A page sends the next when the last is acknowledged: something is always
+				// being committed.
+				burst, back := fmt.Sprint("burst ", n+1), fmt.Sprint("it is back ", n+1)
+				parts = append(parts, say("alice", "alice's "+burst, 60), say("bob", "bob's "+burst, 60),
+					shown("alice's "+burst+" 3", "bob"), shown("bob's "+burst+" 3", "alice"),
+					server(end, "postgres"), server(plan.StartServer, "postgres"),
+					say("bob", back, 1), shown(back, "alice"))
+			}
+			return script(seed, everyone(at("a", "alice"), at("b", "bob")), parts...)
+		},
+	},
+}
+
+// breakBell talks while what wakes the servers is broken, and after.
+func breakBell(seed uint64, end, mend plan.Action, what string) plan.Plan {
+	return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
+		server(end, what),
+		heard("bob", say("alice", "without the bell", 5)), heard("alice", say("bob", "without it too", 5)),
+		server(mend, what),
+		heard("bob", say("alice", "with the bell", 5)), heard("alice", say("bob", "with it too", 5)))
+}

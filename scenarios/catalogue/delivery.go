@@ -1,0 +1,181 @@
+package catalogue
+
+import (
+	"fmt"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// aliceHerTabAndBob are three pages in two browsers.
+var aliceHerTabAndBob = []plan.Client{{Name: "alice"}, {Name: "tab", TabOf: "alice"}, {Name: "bob"}}
+
+// away41s is longer than any number of tries that a client with a bound would make.
+const away41s = "41s"
+
+// whileLocked takes the database away for a time, while alice says something.
+func whileLocked(said part, meanwhile ...part) part {
+	return concat(one(plan.Step{Do: plan.LockDatabase}), said, concat(meanwhile...), one(plan.Step{Do: plan.UnlockDatabase}))
+}
+
+// deliveryScenarios are the rows that are about what a person says: how it comes to the
+// server, and that it does so once.
+var deliveryScenarios = []Scenario{
+	{
+		ID: "replaced-database", Row: 23, Title: "the database is deleted while a page keeps its offset",
+		Why:      "ids begin again, and the new log has grown past the page's offset when it comes back",
+		From:     contract.ServerDelivery,
+		Restarts: true,
+		Expect:   except(steps(DoesNotApply, DoesNotApply, Loses), Loses, "8", OnFile),
+		Plan: func(seed uint64) plan.Plan {
+			// Carol's part is over before: a page that is still there sends again what was
+			// not acknowledged, and so brings it into the new log, by right.
+			return script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
+				say("carol", "in the old log", 6), shown("in the old log 6", "alice", "bob"),
+				one(plan.Step{Do: plan.Close, Client: "carol"}),
+				outage("bob"),
+				part{{Do: plan.StopServer}, {Do: plan.AwaitDisconnected, Client: "alice"},
+					{Do: plan.ReplaceData}, {Do: plan.StartServer}, {Do: plan.AwaitConnected, Client: "alice"}},
+				heard("alice", say("alice", "in the new log", 20)),
+				heal("bob"))
+		},
+	},
+	{
+		ID: "two-tabs-one-refreshed", Row: 25, Title: "two tabs of one browser, each refreshed in turn, under traffic",
+		Why:    "tabs have their storage in common, and not what they show",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			refresh := func(who string) part {
+				return part{{Do: plan.Refresh, Client: who}, {Do: plan.AwaitConnected, Client: who}}
+			}
+			return script(seed, aliceHerTabAndBob, open("alice", "tab", "bob"),
+				heard("bob", say("alice", "from one tab", 3)), heard("alice", say("tab", "from the other", 3)),
+				refresh("tab"), say("tab", "right after the refresh", 2),
+				part{{Do: plan.Chatter, Client: "bob", Text: "bob chatters", Every: duration("10ms"), Count: 100},
+					{Do: plan.AwaitShown, Client: "bob", Text: "bob chatters 5"}},
+				refresh("alice"), say("alice", "under traffic", 2),
+				part{{Do: plan.Quiet, Client: "bob"}})
+		},
+	},
+	{
+		ID: "acknowledgement-cut", Row: 28, Title: "a message is stored, and its acknowledgement is cut off",
+		Why:    "the page sends it again, and the server knows it by its key",
+		From:   contract.ServerDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-answer", Kind: plan.Cut, Client: "alice",
+					At: plan.Frame{Direction: plan.Down, Match: "43"}}}),
+				say("alice", "said once", 1),
+				part{{Do: plan.AwaitFault, Text: "at-the-answer"},
+					{Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
+				heard("bob", say("alice", "and then this", 1)))
+		},
+	},
+	{
+		ID: "slow-database", Row: 29, Title: "the database is away for longer than a page waits for its answer",
+		Why:    "the page tries again while the server may still be at it",
+		From:   contract.ClientDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				whileLocked(say("alice", "while the database is slow", 3), wait("4s")),
+				shown("while the database is slow 3", "bob"))
+		},
+	},
+	{
+		ID: "four-cuts", Row: 30, Title: "four cuts while one message is on its way",
+		Why:    "retries must not be used up",
+		From:   contract.ClientDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet}
+			for n := 1; n <= 4; n++ {
+				parts = append(parts, one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: fmt.Sprint("cut-", n), Kind: plan.Cut, Client: "alice",
+					At: plan.Frame{Direction: plan.Up, Match: "42", Number: n}}}))
+			}
+			parts = append(parts, say("alice", "cut off four times", 2), one(plan.Step{Do: plan.AwaitFault, Text: "cut-4"}),
+				shown("cut off four times 2", "bob"))
+			return script(seed, aliceAndBob, parts...)
+		},
+	},
+	{
+		ID: "database-away", Row: 31, Title: "the database is away for " + away41s,
+		Why:    "nothing that was said may be dropped without a word, however long it takes",
+		From:   contract.ClientDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				whileLocked(say("alice", "while the database is away", 3), say("bob", "bob says this meanwhile", 2), wait(away41s)),
+				shown("while the database is away 3", "bob"), shown("bob says this meanwhile 2", "alice"))
+		},
+	},
+	{
+		ID: "two-tabs-write-offline", Row: 32, Title: "two tabs of one browser write offline",
+		Why:    "their keys must not collide (without recovery, the one that is back first misses nothing, and the other does)",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceHerTabAndBob, open("alice", "tab", "bob"),
+				outage("alice"), outage("tab"),
+				say("alice", "alice offline", 2), say("tab", "the tab offline", 3), say("alice", "alice again", 2),
+				heal("tab"), heal("alice"))
+		},
+	},
+	{
+		ID: "refresh-with-pending", Row: 33, Title: "the page is refreshed with messages on their way",
+		Why:    "what is kept in the page goes with the page",
+		From:   contract.Basic,
+		Expect: except(steps(Loses, Loses, Loses), Loses, "8", OnFile),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, open("alice", "bob"),
+				part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "alice", For: duration("1.5s")}},
+					{Do: plan.AwaitDisconnected, Client: "alice"}},
+				say("alice", "not sent yet", 3),
+				part{{Do: plan.Refresh, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
+				heard("bob", say("alice", "from the new page", 2)))
+		},
+	},
+	{
+		ID: "tab-closed-with-pending", Row: 33, Title: "the tab is closed with messages on their way, and another one is open",
+		Why:    "as refresh-with-pending",
+		From:   contract.Basic,
+		Expect: except(steps(Loses, Loses, Loses), Loses, "8", OnFile),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceHerTabAndBob, open("alice", "bob"),
+				outage("alice"),
+				say("alice", "not sent yet", 3),
+				part{{Do: plan.Close, Client: "alice"}},
+				open("tab"),
+				heard("bob", say("tab", "from the other tab", 2)),
+				part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "alice"}}})
+		},
+	},
+	{
+		ID: "refresh-then-offline", Row: 34, Title: "a refresh, and then writing offline again",
+		Why:    "a key that a page counts is used again by the next page",
+		From:   contract.Basic,
+		Expect: steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, open("alice", "bob"),
+				heard("bob", say("alice", "before the refresh", 3)),
+				part{{Do: plan.Refresh, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
+				outage("alice"), say("alice", "written offline", 3), heal("alice"))
+		},
+	},
+	{
+		ID: "laptop-wakes", Row: 35, Title: "a laptop is suspended past the ping; then something is said",
+		Why:    "the client knows that its ping has expired and keeps the message, unless it wakes to a ping that came before the end and is heard first; with retries the message goes out twice",
+		From:   contract.Basic,
+		Expect: steps(MayLose, MayLose, MayLose),
+		Plan: func(seed uint64) plan.Plan {
+			p := script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Suspend, Client: "alice"}), wait("5s"), one(plan.Step{Do: plan.Resume, Client: "alice"}),
+				say("alice", "good morning", 2),
+				part{{Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}})
+			p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("1s")}
+			return p
+		},
+	},
+}

@@ -1,0 +1,69 @@
+package catalogue
+
+import (
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/plan"
+)
+
+// featureScenarios are the rows about what some applications do and no step does. They are
+// played on two servers that do: one on package recovery, one on the library's adapter.
+var featureScenarios = []Scenario{
+	{
+		ID: "server-disconnects", Row: 11, Title: "the server disconnects a page",
+		Why:    "a page that is told to go stays away, by design (after disconnect(true) the Go server tells it only now and then); it comes back when its connection is closed and nothing is said",
+		From:   contract.Recovery,
+		Needs:  "a server that disconnects pages",
+		Expect: onFeatures(ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				say("alice", defect.Disconnecting+"bob goes", 1),
+				awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"),
+				heard("bob", say("alice", "and bob is back", 3)))
+		},
+	},
+	{
+		ID: "volatile-then-drop", Row: 12, Title: "a volatile message is the last before a drop",
+		Why:    "it has no offset, and the page takes its last text for one, which nobody knows",
+		From:   contract.Recovery,
+		Needs:  "a server that emits volatile events",
+		Expect: onFeatures(ExactlyOnce, Loses),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				heard("bob", say("alice", defect.Volatile+"not so important", 1)),
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
+		ID: "acknowledged-broadcast", Row: 13, Title: "everyone is asked to acknowledge a message while a page is away",
+		Why:    "the library does not store what asks for an acknowledgement, nor does package recovery: who is away is not asked later",
+		From:   contract.Recovery,
+		Needs:  "a server that asks everyone for an acknowledgement",
+		Expect: onFeatures(Loses, Loses),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				heard("bob", say("alice", defect.Acknowledged+"is everyone there", 1)),
+				away("bob", say("alice", defect.Acknowledged+"while bob is away", 3)))
+		},
+	},
+	{
+		ID: "slow-middleware", Row: 15, Title: "a page comes back through a slow middleware (skipMiddlewares is false) under traffic",
+		Why:    "what is said meanwhile is neither among what the page has missed nor live for it yet",
+		From:   contract.Recovery,
+		Needs:  "a server with a middleware",
+		Expect: onFeatures(ExactlyOnce, Loses),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				part{{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("10ms"), Count: 1000},
+					{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
+					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
+					{Do: plan.Quiet, Client: "alice"}})
+		},
+	},
+}
+
+// onFeatures writes an Expect map for the servers with more features: on package recovery, and on
+// the library's adapter.
+func onFeatures(ours, published Expectation) map[string]Expectation {
+	return map[string]Expectation{Features: ours, FeaturesPublished: published}
+}

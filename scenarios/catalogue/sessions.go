@@ -1,0 +1,98 @@
+package catalogue
+
+import (
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// sessionScenarios are the rows about what a server remembers of a page that is away,
+// beyond one drop: a session that is restored, and restored again, late, or not in time.
+var sessionScenarios = []Scenario{
+	{
+		ID: "switch-then-drop", Row: 4, Title: "a switch of networks, then a clean drop before the page has received anything",
+		Why:    "whatever the server made of the switch, the page's offset is from before it",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
+				away("bob", say("alice", "while bob changes networks", 3)),
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
+		ID: "zombie", Row: 5, Title: "a clean drop, then a half-open one, then the ping timeout of what was left behind",
+		Why:    "a session may be restored once: a dead connection that ends late must not take the live one with it",
+		From:   contract.Recovery,
+		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			dropped := func(how plan.FaultKind) part {
+				return part{{Do: plan.Break, Fault: &plan.Fault{Kind: how, Client: "bob"}},
+					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}}
+			}
+			p := script(seed, aliceAndBob, meet,
+				dropped(plan.Cut), heard("bob", say("alice", "after the clean drop", 1)),
+				dropped(plan.HalfOpen), wait("2s"),
+				heard("alice", say("alice", "after the ping timeout", 3)), say("bob", "bob can hear himself", 1))
+			p.Tuning = plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("600ms")}
+			return p
+		},
+	},
+	{
+		ID: "idle", Row: 6, Title: "nothing is said for longer than maxDisconnectionDuration, then a drop",
+		Why:    "the last event is forgotten, and with it the place where the page has to go on",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			// Longer than the library keeps an event, and than steps/recovery does, which
+			// adds the heartbeat; the drop itself is shorter than a session is kept.
+			p := script(seed, aliceAndBob, meet, wait("7s"),
+				away("bob", say("alice", "while bob is away", 3)))
+			p.Tuning = plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")}
+			return p
+		},
+	},
+	{
+		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a drop",
+		Why:    "the client moves its offset when every handler has returned, so the message comes again; a page that knows its own offset drops it",
+		From:   contract.Basic,
+		Expect: steps(Loses, Duplicates, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				one(plan.Step{Do: plan.Throw, Client: "bob"}), heard("bob", say("alice", "at which a handler throws", 1)),
+				away("bob", say("alice", "while bob is away", 3)))
+		},
+	},
+	{
+		ID: "cut-before-connect-packet", Row: 17, Title: "the page comes back, and is cut off between its connect packet and the server's answer",
+		Why:    "a session that is being restored is not used up before the page knows",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				cutOnReturn("asked", plan.Frame{Direction: plan.Up, Match: "40", After: true}),
+				cutOnReturn("answered", plan.Frame{Direction: plan.Down, Match: "40"}))
+		},
+	},
+	{
+		ID: "cut-in-missed-events", Row: 17, Title: "the page comes back, and is cut off among the events that it missed",
+		Why:    "the page keeps what comes before the connect packet, and forgets it when that does not come",
+		From:   contract.Recovery,
+		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				cutOnReturn("before an event", plan.Frame{Direction: plan.Down, Match: "42"}),
+				cutOnReturn("after an event", plan.Frame{Direction: plan.Down, Match: "42", After: true}))
+		},
+	},
+}
+
+// cutOnReturn takes bob away while alice says something, and when he comes back cuts his
+// connection at a frame of that.
+func cutOnReturn(id string, at plan.Frame) part {
+	return concat(
+		outage("bob"), heard("alice", say("alice", "while bob is away: "+id, 3)),
+		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Cut, Client: "bob", At: at}},
+			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
+			{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitConnected, Client: "bob"}})
+}

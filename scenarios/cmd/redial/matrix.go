@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/contract"
+	"redial/harness/report"
+	"redial/scenarios/servers"
+)
+
+func newMatrix(code *int) *cobra.Command {
+	p := &play{golden: true}
+	c := &cobra.Command{
+		Use:     "matrix",
+		Short:   "Play every scenario on every step, against what the catalogue expects",
+		Long:    "matrix plays the scenarios on steps 3 to 10 and prints one table. A cell that is not what the\ncatalogue expects of that step fails, whether it is worse or better.",
+		Example: "  redial matrix\n  redial matrix --lab virtual --scenario 24,26 --seed 1",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := p.read(c); err != nil {
+				return err
+			}
+			subjects, err := matrixSubjects()
+			if err != nil {
+				return err
+			}
+			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: contract.ClientDelivery}
+			*code, err = p.run(r, subjects)
+			return err
+		},
+	}
+	p.commonFlags(c)
+	p.labFlags(c)
+	return c
+}
+
+// matrixSubjects are the steps that the matrix has columns for.
+func matrixSubjects() ([]servers.Subject, error) {
+	var subjects []servers.Subject
+	for _, number := range servers.MatrixSteps {
+		subject, err := servers.Step(number)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, subject)
+	}
+	return subjects, nil
+}

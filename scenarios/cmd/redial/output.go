@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"redial/harness/report"
+)
+
+// outputs are the files that a report is written to.
+type outputs struct{ json, junit, reportDir string }
+
+func (o *outputs) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.json, "json", "", "write the verdicts to `FILE`")
+	f.StringVar(&o.junit, "junit", "", "write JUnit XML to `FILE`")
+	f.StringVar(&o.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
+}
+
+// try finds out before a long run whether what it is to write can be written.
+func (o outputs) try() error {
+	if o.reportDir != "" {
+		if err := os.MkdirAll(o.reportDir, 0o755); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
+	}
+	for _, path := range []string{o.json, o.junit} {
+		if path == "" {
+			continue
+		}
+		nothing := func(io.Writer, report.Report) error { return nil }
+		if err := writeFile(path, os.O_APPEND, report.Report{}, nothing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the files that were asked for, and GitHub's summary where there is one.
+func (o outputs) write(r report.Report) error {
+	index := ""
+	if o.reportDir != "" {
+		index = filepath.Join(o.reportDir, "index.html")
+	}
+	for _, f := range []struct {
+		path  string
+		mode  int
+		write func(io.Writer, report.Report) error
+	}{
+		{o.json, os.O_TRUNC, report.JSON}, {o.junit, os.O_TRUNC, report.JUnit}, {index, os.O_TRUNC, report.HTML},
+		{os.Getenv("GITHUB_STEP_SUMMARY"), os.O_APPEND, report.GitHubSummary},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if err := writeFile(f.path, f.mode, r, f.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(path string, mode int, r report.Report, write func(io.Writer, report.Report) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("the folder for %s: %w", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file, r), file.Close())
+}
+
+// terminal is the style that suits the file: colours and the width of a terminal, where
+// it is one.
+func terminal(file *os.File) report.Style {
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return report.Style{}
+	}
+	return report.Style{Color: os.Getenv("NO_COLOR") == "", Width: width}
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/onsi/ginkgo/v2/formatter"
+	"github.com/spf13/cobra"
+
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+	"redial/scenarios/suite"
+)
+
+// A play is what is to be played: the flags that check, matrix and fidelity have in
+// common, and those of check and matrix.
+type play struct {
+	seed           uint64
+	runs, parallel int
+	scenario       string
+	quiet          bool
+
+	labName string
+	lab     lab.Lab
+	sweep   string // check's only
+	golden  bool   // matrix's
+	files   outputs
+}
+
+// commonFlags defines the flags that choose the runs.
+func (p *play) commonFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&p.scenario, "scenario", "", "only these `IDs` or row numbers, separated by commas (default all; see redial list)")
+	f.Uint64Var(&p.seed, "seed", 0, "the `SEED` of the first run (default: drawn, and printed)")
+	f.IntVar(&p.runs, "runs", 1, "run each scenario `N` times, each with the next seed")
+	f.BoolVar(&p.quiet, "quiet", false, "print no progress")
+	_ = c.RegisterFlagCompletionFunc("scenario", func(*cobra.Command, []string, string) (ids []string, _ cobra.ShellCompDirective) {
+		for _, s := range catalogue.All {
+			ids = append(ids, s.ID+"\t"+s.Title)
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// labFlags defines the flags that say where the runs are played, and what is written.
+func (p *play) labFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
+	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
+	p.files.flags(c)
+	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// mostRuns bounds counts, which are slices somewhere.
+const mostRuns = 1_000_000
+
+// read looks at the flags once they are parsed, and says in one line what is wrong.
+func (p *play) read(c *cobra.Command) (err error) {
+	if err := noneEmpty(c); err != nil {
+		return err
+	}
+	f := c.Flags()
+	if p.runs < 1 || p.runs > mostRuns || f.Changed("parallel") && (p.parallel < 1 || p.parallel > mostRuns) {
+		return fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", mostRuns)
+	}
+	if !f.Changed("seed") {
+		p.seed = uint64(rand.Uint32())
+	}
+	if f.Lookup("lab") != nil {
+		p.lab, err = lab.Named(p.labName)
+	}
+	return err
+}
+
+func (p *play) scenarios() ([]catalogue.Scenario, error) {
+	if p.scenario == "" {
+		return catalogue.Find(nil)
+	}
+	return catalogue.Find(strings.Split(p.scenario, ","))
+}
+
+// run plays everything, prints and writes the reports, and returns the exit status.
+func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
+	which, err := p.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	if err := p.files.try(); err != nil {
+		return 0, err
+	}
+	artifacts := p.files.reportDir
+	if artifacts == "" {
+		artifacts = filepath.Join("out", time.Now().Format("2006-01-02-150405"))
+	}
+	r.Seed, r.Lab, r.Began = p.seed, p.lab.String(), time.Now()
+	if p.sweep != "" {
+		r.Results, err = p.playSweep(subjects, artifacts)
+	} else {
+		r.Results, err = p.playScenarios(p.lab, subjects, which, artifacts)
+	}
+	if err != nil {
+		return 0, err
+	}
+	r.Took = time.Since(r.Began)
+	show := report.Text
+	if p.golden {
+		show = report.Matrix
+	}
+	if err := show(os.Stdout, r, terminal(os.Stdout)); err != nil {
+		return 0, err
+	}
+	return r.ExitCode(), p.files.write(r)
+}
+
+// prepare makes this process fit for the lab. The virtual one has its servers in this
+// process: their own log lines are nobody's, and memory is there to be used.
+func prepare(l lab.Lab) {
+	if l != lab.Virtual {
+		return
+	}
+	log.SetOutput(io.Discard)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
+
+// playScenarios plays through Ginkgo, without Ginkgo's own report: ours has the story.
+func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
+	prepare(in)
+	progress := newProgress(p.quiet)
+	specs := suite.Define(subjects, which, runner.Options{
+		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Artifacts: artifacts, Lab: in, Done: progress.show,
+	})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	formatter.ColorableStdOut = io.Discard
+	specs.Run(unreported{})
+	progress.end()
+	if len(signals) > 0 {
+		return nil, errInterrupted
+	}
+	return specs.Results()
+}
+
+// unreported is told by Ginkgo that a spec failed; the results say it better.
+type unreported struct{}
+
+func (unreported) Fail() {}
+
+func (p *play) playSweep(subjects []servers.Subject, artifacts string) ([]report.Result, error) {
+	prepare(lab.Virtual)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	progress := newProgress(p.quiet)
+	defer progress.end()
+	var results []report.Result
+	for _, subject := range subjects {
+		told, err := runner.Sweep(ctx, subject, runner.SweepOptions{
+			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Artifacts: artifacts, Done: progress.swept,
+		})
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, told...)
+	}
+	return results, nil
+}

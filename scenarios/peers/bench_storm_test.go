@@ -1,0 +1,443 @@
+package peers_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/target"
+)
+
+// stormClients is what -short makes a tenth of.
+var stormClients = flag.Int("storm-clients", 2_000, "how many clients BenchmarkStorm has come back at once")
+
+// stormWire makes every client one of package client's, which do all that a page does and
+// cost three times what a server costs. They share the cores: most of what is measured
+// is then their own time.
+var stormWire = flag.Bool("storm-wire", false, "let all clients of BenchmarkStorm be wire clients, not only those that talk")
+
+const (
+	// stormMessages are said in all, a quarter of them before the server is killed.
+	stormMessages = 200
+	// stormWriters of the clients say them, each one message after another.
+	stormWriters = 4
+	// stormDelay is the first wait before a reconnection. The official client's second
+	// would be most of what is measured, and would spread the storm.
+	stormDelay = 100 * time.Millisecond
+	// stormBound is how long a storm may take. Who lacks what by then is counted.
+	stormBound = 3 * time.Minute
+)
+
+// BenchmarkStorm kills a server (SIGKILL) under traffic and starts it again; all its
+// clients come back at once, while the traffic goes on. In one storm they have what was
+// said before; in the other one their users refresh the page, and they lack a history of
+// some hundred messages too. It does so with the kit's step 7 and with the same chat on
+// the official Node server, in turn. For each it reports the
+// time from the kill until every client had the last message, the messages a second that
+// were delivered in that time, the most memory that the server held, the processor time
+// that the server used since its restart, and how many messages the clients lack (the
+// published code, which the Node server is, loses some). The clients are in this
+// process, and share the machine's cores with the server: the processor time says more
+// of a server than the other times do.
+func BenchmarkStorm(b *testing.B) {
+	peer, err := nodePeer()
+	if err != nil {
+		b.Skip(err)
+	}
+	step := stepSeven(b)
+	count := *stormClients
+	if testing.Short() {
+		count = max(stormWriters, count/10)
+	}
+	for _, load := range []load{{count, 0}, {count, 500}} {
+		b.Run(fmt.Sprintf("clients=%d/refreshed-history=%d", load.clients, load.messages), func(b *testing.B) {
+			ours, theirs := stormFigures{name: "step7"}, stormFigures{name: "node"}
+			for b.Loop() {
+				ours.add(b, step, load)
+				theirs.add(b, peer, load)
+			}
+			ours.report(b)
+			theirs.report(b)
+			b.ReportMetric(theirs.took.Seconds()/ours.took.Seconds(), "node/step7-time")
+			b.ReportMetric(theirs.cpu/ours.cpu, "node/step7-cpu")
+			b.ReportMetric(ours.peak/theirs.peak, "step7/node-memory")
+			b.ReportMetric(ours.rate()/theirs.rate(), "step7/node-msgs/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// stormFigures are a server's, over all runs.
+type stormFigures struct {
+	name      string
+	runs      int
+	took      time.Duration
+	delivered int64   // from the kill on
+	lacking   int64   // messages of the log that a client was not shown
+	peak      float64 // MB, the most of any run
+	cpu       float64 // seconds
+}
+
+func (f *stormFigures) rate() float64 { return float64(f.delivered) / f.took.Seconds() }
+
+func (f *stormFigures) report(b *testing.B) {
+	b.ReportMetric(f.took.Seconds()/float64(f.runs), f.name+"-s")
+	b.ReportMetric(f.cpu/float64(f.runs), f.name+"-cpu-s")
+	b.ReportMetric(f.rate(), f.name+"-msgs/s")
+	b.ReportMetric(f.peak, f.name+"-peak-MB")
+	b.ReportMetric(float64(f.lacking)/float64(f.runs), f.name+"-lacking")
+}
+
+// add is one storm, on a new server.
+func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, error), load load) {
+	b.Helper()
+	server, err := newServer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	if err := store(filepath.Join(server.DataDir(), "chat.db"), load.messages); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), stormBound)
+	defer cancel()
+	if err := server.Start(ctx); err != nil {
+		b.Fatal(err)
+	}
+	s := newStorm(server, load)
+	defer s.close()
+	killed, before, err := s.rage(ctx)
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", f.name, err, server.Output())
+	}
+	rows, last := s.last()
+	f.runs++
+	f.took += last.Sub(killed)
+	f.delivered += s.shown() - before
+	f.lacking += int64(load.clients)*rows - s.shown()
+	f.peak = max(f.peak, s.peak, peakMemory(server))
+	f.cpu += processorTime(server)
+}
+
+// A storm is a server and the clients that it loses and gets back.
+type storm struct {
+	server  *target.Command
+	clients []*stormClient
+	history int
+	said    atomic.Int64
+	peak    float64 // of the server that was killed
+}
+
+// A stormClient is a wire client, or else one that only listens, and costs little.
+type stormClient struct {
+	address   string
+	wire      *client.Wire
+	connected atomic.Bool
+	refresh   atomic.Bool  // when the connection ends
+	shown     atomic.Int64 // in the view that it has now
+	offset    atomic.Int64
+	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
+	changed   chan struct{}
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// newStorm makes the clients, who have been shown what is stored already.
+func newStorm(server *target.Command, load load) *storm {
+	s := &storm{server: server, history: load.messages}
+	for n := range load.clients {
+		c := &stormClient{address: server.Address(), changed: make(chan struct{}, 1)}
+		c.shown.Store(int64(load.messages))
+		c.offset.Store(int64(load.messages))
+		if n < stormWriters || *stormWire {
+			c.wire = client.NewWire(client.Options{
+				Name: fmt.Sprintf("client %d", n), URL: "http://" + c.address, Seed: uint64(n),
+				ReconnectDelay: stormDelay, Record: c.note, ServerOffset: int64(load.messages),
+			})
+		}
+		s.clients = append(s.clients, c)
+	}
+	return s
+}
+
+func (c *stormClient) open(ctx context.Context) error {
+	if c.wire != nil {
+		return c.wire.Open(ctx)
+	}
+	ctx, c.stop = context.WithCancel(ctx)
+	c.stopped = make(chan struct{})
+	go c.listen(ctx)
+	return nil
+}
+
+func (c *stormClient) close() {
+	switch {
+	case c.wire != nil:
+		_ = c.wire.Close()
+	case c.stop != nil:
+		c.stop()
+		<-c.stopped
+	}
+}
+
+// note takes what a wire client tells. It is called with that one's lock.
+func (c *stormClient) note(e history.Event) {
+	switch e.Kind {
+	case history.Connected:
+		c.connected.Store(true)
+	case history.Disconnected:
+		c.connected.Store(false)
+	case history.Shown:
+		c.show(e.Offset)
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (c *stormClient) show(offset int64) {
+	c.shown.Add(1)
+	c.offset.Store(offset)
+	c.at.Store(time.Now().UnixNano())
+}
+
+// listen listens over one connection after another, as a page would.
+func (c *stormClient) listen(ctx context.Context) {
+	defer close(c.stopped)
+	for ctx.Err() == nil {
+		_ = converse(ctx, c.address, c.take) // it is cut: that is the point
+		c.connected.Store(false)
+		if c.refresh.CompareAndSwap(true, false) {
+			c.shown.Store(0)
+			c.offset.Store(0)
+		}
+		select {
+		case <-time.After(stormDelay/2 + rand.N(stormDelay)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take looks at one Engine.IO packet. It shows a message that is newer than the last.
+func (c *stormClient) take(conn net.Conn, packet []byte) error {
+	switch {
+	case bytes.HasPrefix(packet, []byte(`42["chat message",`)):
+		if id := idIn(packet); id > c.offset.Load() {
+			c.show(id)
+		}
+	case bytes.HasPrefix(packet, []byte("40")):
+		c.connected.Store(true)
+	case packet[0] == '0':
+		return send(conn, fmt.Sprintf(`40{"serverOffset":%d}`, c.offset.Load()))
+	case packet[0] == '2':
+		return send(conn, "3")
+	}
+	return nil
+}
+
+// idIn is the id behind the text of a chat message, which has no quotation marks.
+func idIn(packet []byte) (id int64) {
+	_, behind, _ := bytes.Cut(packet, []byte(`",`)) // behind the event's name
+	_, behind, _ = bytes.Cut(behind, []byte(`",`))
+	for _, digit := range behind {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		id = 10*id + int64(digit-'0')
+	}
+	return id
+}
+
+// TestTheListenerReads shows the storm's cheap client what it will be sent.
+func TestTheListenerReads(t *testing.T) {
+	c := new(stormClient)
+	for _, step := range []struct {
+		packet        string
+		shown, offset int64
+	}{
+		{`40{"sid":"a","pid":"b"}`, 0, 0},
+		{`42["chat message","message 1, said",1]`, 1, 1},
+		{`42["chat message","message 2, said",12,"an offset"]`, 2, 12},
+		{`42["chat message","message 3, said",12]`, 2, 12}, // twice
+		{`42["chat message","message 4, said",7]`, 2, 12},  // too late to be shown
+		{`42["other","message 5, said",20]`, 2, 12},
+	} {
+		if err := c.take(nil, []byte(step.packet)); err != nil || c.shown.Load() != step.shown || c.offset.Load() != step.offset {
+			t.Errorf("after %s it shows %d up to %d (%v), want %d up to %d",
+				step.packet, c.shown.Load(), c.offset.Load(), err, step.shown, step.offset)
+		}
+	}
+	if !c.connected.Load() {
+		t.Error("it is not connected")
+	}
+}
+
+// rage lets all clients connect and some of them talk, kills the server, starts it
+// again, and returns when everybody has the last message, or with what they lack. before
+// is how many messages were shown before the kill, in the views that outlast it.
+func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err error) {
+	for _, c := range s.clients {
+		if err := c.open(ctx); err != nil {
+			return killed, 0, err
+		}
+	}
+	err = await(ctx, "every client to connect", func() bool {
+		return s.every(func(c *stormClient) bool { return c.connected.Load() })
+	})
+	if err != nil {
+		return killed, 0, err
+	}
+	talking, stop := context.WithCancel(ctx)
+	defer stop()
+	var writers sync.WaitGroup
+	for _, c := range s.clients[:stormWriters] {
+		writers.Go(func() { s.talk(talking, c) })
+	}
+	defer writers.Wait()
+	if err := await(ctx, "the first messages", func() bool { return s.said.Load() > stormMessages/4 }); err != nil {
+		return killed, 0, err
+	}
+	s.peak = peakMemory(s.server)
+	before, killed = s.refreshed(), time.Now()
+	if err := s.server.Kill(); err != nil {
+		return killed, before, err
+	}
+	if err := s.server.Start(ctx); err != nil {
+		return killed, before, err
+	}
+	writers.Wait()
+	newest, err := newestOf(s.server)
+	if err != nil {
+		return killed, before, err
+	}
+	return killed, before, await(ctx, fmt.Sprintf("every client to have message %d", newest), func() bool {
+		return s.every(func(c *stormClient) bool { return c.offset.Load() >= newest })
+	})
+}
+
+// talk says messages, each when nothing more will come of the one before.
+func (s *storm) talk(ctx context.Context, c *stormClient) {
+	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
+		_ = c.wire.Say(fmt.Sprintf("message %d, said while a storm was coming", n))
+		for c.wire.Status().Pending > 0 {
+			select {
+			case <-c.changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// refreshed lets all clients that only listen begin anew when they are cut off, if there
+// is a history to be shown; it returns how many messages are shown in views that last.
+func (s *storm) refreshed() (lasting int64) {
+	for _, c := range s.clients {
+		if c.wire == nil && s.history > 0 {
+			c.refresh.Store(true)
+		} else {
+			lasting += c.shown.Load()
+		}
+	}
+	return lasting
+}
+
+func (s *storm) every(holds func(*stormClient) bool) bool {
+	for _, c := range s.clients {
+		if !holds(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *storm) shown() (sum int64) {
+	for _, c := range s.clients {
+		sum += c.shown.Load()
+	}
+	return sum
+}
+
+// last is how many messages there are, and when the last of them was shown to the last
+// client.
+func (s *storm) last() (rows int64, at time.Time) {
+	var latest int64
+	for _, c := range s.clients {
+		latest = max(latest, c.at.Load())
+		rows = max(rows, c.offset.Load()) // numbered from 1, without gaps
+	}
+	return rows, time.Unix(0, latest)
+}
+
+func (s *storm) close() {
+	var closing sync.WaitGroup
+	for _, c := range s.clients {
+		closing.Go(c.close)
+	}
+	closing.Wait()
+}
+
+// await waits for what nobody announces.
+func await(ctx context.Context, what string, met func() bool) error {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !met() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// newestOf is the id of the newest message in the server's database.
+func newestOf(server *target.Command) (id int64, err error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(server.DataDir(), "chat.db")+"?mode=ro&_busy_timeout=5000")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
+	if err == nil && id == 0 {
+		err = errors.New("nothing was stored")
+	}
+	return id, err
+}
+
+// processorTime is how long the server's process has kept a processor busy since its
+// start, in seconds; 0 where the system does not tell. See proc(5) on /proc/PID/stat.
+func processorTime(server *target.Command) float64 {
+	const perSecond = 100 // USER_HZ, the same on every Linux
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.PID()))
+	if err != nil {
+		return 0
+	}
+	// The name, in parentheses, may have spaces; utime and stime are the 12th and 13th
+	// fields behind it.
+	_, behind, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(behind)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return float64(user+system) / perSecond
+}

@@ -1,0 +1,100 @@
+package runner_test
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// BenchmarkLabs plays the same 100 single faults of one story on step 7 in the virtual
+// lab and then in the real one, each with as many runs at once as it has by default,
+// and reports the time that each took, and how many times longer the real one needed.
+// Not every run comes to a verdict in the real one: a frame of the virtual run may not
+// come where time is not planned, and a client that waits out a time-out of 20 s or more
+// is not waited for. Those are counted.
+func BenchmarkLabs(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	const atOnceInReal = 6
+	var virtual, real time.Duration
+	open := 0
+	for b.Loop() {
+		plans := hundredPoints(b)
+		took, missed := playAll(b, plans, runtime.GOMAXPROCS(0), lab.Virtual)
+		if missed > 0 {
+			b.Errorf("%d runs came to no verdict in the virtual lab", missed)
+		}
+		virtual += took
+		took, missed = playAll(b, plans, atOnceInReal, lab.Real)
+		real += took
+		open += missed
+	}
+	b.ReportMetric(virtual.Seconds()/float64(b.N), "virtual-s")
+	b.ReportMetric(real.Seconds()/float64(b.N), "real-s")
+	b.ReportMetric(real.Seconds()/virtual.Seconds(), "real/virtual")
+	b.ReportMetric(float64(open)/float64(b.N), "no-verdict-in-real")
+	b.ReportMetric(0, "ns/op")
+}
+
+// hundredPoints are 100 single faults, spread over all of a story's.
+func hundredPoints(b *testing.B) (chosen []plan.Plan) {
+	const points = 100
+	subject, err := servers.Step("7")
+	if err != nil {
+		b.Fatal(err)
+	}
+	story := catalogue.Stories[0].Plan(1)
+	story.Seams = 0 // pauses are the virtual lab's only
+	whole := lab.Virtual.Play(b.Context(), subject.Server, servers.ConfigOf(subject), story)
+	if whole.Err != nil {
+		b.Fatal(whole.Err)
+	}
+	var all []plan.Plan
+	for p := range plan.Singles(story, whole.Frames, nil) {
+		all = append(all, p)
+	}
+	for n := range points {
+		chosen = append(chosen, all[n*len(all)/points])
+	}
+	return chosen
+}
+
+// playAll plays the plans, some at once. Step 7
+// has to keep its promise in all of them; those that come to no verdict are counted.
+func playAll(b *testing.B, plans []plan.Plan, atOnce int, in lab.Lab) (took time.Duration, open int) {
+	subject, err := servers.Step("7")
+	if err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for _, p := range plans {
+		slots <- struct{}{}
+		working.Go(func() {
+			defer func() { <-slots }()
+			run := in.Play(b.Context(), subject.Server, servers.ConfigOf(subject), p)
+			v := check.Judge(run.Events)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case run.Err != nil:
+				b.Errorf("%s: %v", p.Name(), run.Err)
+			case v.Outcome == check.Inconclusive:
+				open++
+			case v.Outcome != check.Pass:
+				b.Errorf("%s: %s %s", p.Name(), v.Outcome, v.Reason)
+			}
+		})
+	}
+	working.Wait()
+	return time.Since(began), open
+}

@@ -1,0 +1,83 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// TestRowsOnBrokenServers shows that a row finds what it is there to find: each of these
+// servers is broken in the way that the row is about, and what is seen is that.
+func TestRowsOnBrokenServers(t *testing.T) {
+	const otherRule = "another rule broken"
+	for _, test := range []struct {
+		subject, row string
+		// want must be among what is observed: a race may do more.
+		want catalogue.Expectation
+		// level, when not empty, is the promise that the row is for.
+		level contract.Level
+	}{
+		{"own-offset", "switch-then-drop", catalogue.Loses, ""},
+		{"published-6", "zombie", catalogue.Loses, ""},
+		{"published-6", "idle", catalogue.Loses, ""},
+		{"published-6", "handler-throws", catalogue.Duplicates, ""},
+		{"uses-up", "cut-before-connect-packet", catalogue.Loses, ""},
+		{"uses-up", "cut-in-missed-events", catalogue.Loses, ""},
+		{"published-7", "emit-order-inverted", "reordered", ""},
+		{"published-7", "drop-after-two-writers", catalogue.Duplicates, ""},
+		{"published-7", "slow-reader", catalogue.Loses, ""},
+		{"5", "burst-then-disconnect", catalogue.Loses, contract.ClientDelivery},
+		{"8", "burst-then-close", catalogue.Loses, contract.DurableDelivery},
+		{"published-6", "polling", catalogue.Loses, ""},
+		{"late", "polling", catalogue.Loses, ""},
+		{"late", "connect-at-once", otherRule, ""},
+		{"late-and-handled", "polling", catalogue.ExactlyOnce, ""},
+		{"published-6", "upgrade-cut", catalogue.Loses, ""},
+		{"late-and-handled", "connect-at-once", catalogue.ExactlyOnce, ""},
+		{"features", "server-disconnects", catalogue.ExactlyOnce, ""},
+		{"features", "volatile-then-drop", catalogue.ExactlyOnce, ""},
+		{"features", "acknowledged-broadcast", catalogue.Loses, ""},
+		{"features", "slow-middleware", catalogue.ExactlyOnce, ""},
+		{"features-published", "server-disconnects", otherRule, ""},
+		{"features-published", "volatile-then-drop", catalogue.Loses, ""},
+		{"features-published", "acknowledged-broadcast", catalogue.Loses, ""},
+		{"features-published", "slow-middleware", catalogue.Loses, ""},
+	} {
+		t.Run(test.subject+" "+test.row, func(t *testing.T) {
+			switch {
+			case underRace && test.subject == "late" && test.row == "connect-at-once":
+				t.Skip("hours of clients that hang and come again: too slow for the race detector")
+			case underRace && polls(test.row):
+				t.Skip("the library races with itself where a client polls")
+			}
+			subject, err := servers.Step(test.subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			which, err := catalogue.Find([]string{test.row})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.level != "" {
+				subject.Level = test.level
+			}
+			results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := results[0].Verdict.Observed("")
+			if outcome := results[0].Outcome(); outcome != check.Pass && outcome != check.Fail {
+				got = catalogue.Expectation(outcome)
+			}
+			if !strings.Contains(string(got), string(test.want)) {
+				t.Errorf("%s, want %s: %s", got, test.want, results[0].Reason())
+			}
+		})
+	}
+}

@@ -1,0 +1,147 @@
+package runner_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/scenarios/servers"
+)
+
+// `make soak-kills` sets these; without it a few kills show that the test works.
+var (
+	kills     = flag.Int("kills", 5, "how often to kill a server of each step in TestKills")
+	killSteps = flag.String("kill-steps", "8,9", "the steps whose servers TestKills kills, with commas between")
+)
+
+// killsInARun bounds what one history holds.
+const killsInARun = 25
+
+// TestKills kills servers (SIGKILL) at random frames, under traffic from 8 wire clients,
+// and starts them again: every acknowledged message has to be in every view, and in the
+// log, exactly once. Where there are several servers, one of them is killed at a time.
+//
+// From level client-delivery on the clients send each message again, with its key, until
+// it is acknowledged; so by the end all of them are. Below, they send it once, and one
+// that was not acknowledged may be there or not.
+func TestKills(t *testing.T) {
+	for _, step := range strings.Split(*killSteps, ",") {
+		t.Run("step "+step, func(t *testing.T) {
+			subject, err := servers.Step(step)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sum tally
+			began := time.Now()
+			for seed := uint64(began.UnixNano()); sum.kills < *kills && !t.Failed(); seed++ {
+				p := killPlan(seed, min(killsInARun, *kills-sum.kills), subject)
+				run := lab.Real.Play(t.Context(), subject.Server, servers.ConfigOf(subject), p)
+				if run.Err != nil {
+					t.Errorf("seed %d: %v\n%s", seed, run.Err, run.Output)
+				}
+				before := sum.kills
+				sum.add(run.Events)
+				if sum.kills == before {
+					t.Fatalf("seed %d: no server was killed", seed)
+				}
+				if v := check.Judge(run.Events); v.Outcome != check.Pass {
+					t.Errorf("seed %d: %s: %s", seed, v.Outcome, v.Reason)
+				}
+			}
+			t.Logf("%d kills in %s: %s", sum.kills, time.Since(began).Round(time.Second), sum)
+			if retries(subject) && sum.acknowledged != sum.sent {
+				t.Errorf("%d of %d messages were acknowledged", sum.acknowledged, sum.sent)
+			}
+		})
+	}
+}
+
+// retries tells whether the step's clients send again what is not acknowledged.
+func retries(s servers.Subject) bool { return s.Level.AtLeast(contract.ClientDelivery) }
+
+// killPlan has eight clients chatter, and kills a server so many times: each time when
+// one of its clients' frames passes, drawn from the seed.
+func killPlan(seed uint64, count int, subject servers.Subject) plan.Plan {
+	const clients = 8
+	random := rand.New(rand.NewPCG(seed, 0))
+	p := plan.Plan{Seed: seed}
+	nodes := subject.Nodes
+	if len(nodes) == 0 {
+		nodes = []string{""}
+	}
+	for n := range clients {
+		p.Clients = append(p.Clients, plan.Client{
+			Name: fmt.Sprintf("client-%d", n+1), Kind: plan.Wire, Node: nodes[n%len(nodes)],
+			ReconnectDelay: plan.Duration(20 * time.Millisecond), Retries: retries(subject),
+		})
+		name := p.Clients[n].Name
+		p.Script = append(p.Script, plan.Step{Do: plan.Open, Client: name}, plan.Step{Do: plan.AwaitConnected, Client: name},
+			plan.Step{Do: plan.Chatter, Client: name, Text: name + " says", Every: plan.Duration(80 * time.Millisecond)})
+	}
+	for n := range count {
+		client := p.Clients[random.IntN(clients)]
+		at := plan.Frame{Client: client.Name, Direction: plan.Down, Number: 1 + random.IntN(60), After: random.IntN(2) == 0}
+		if random.IntN(2) == 0 {
+			at.Direction, at.Number = plan.Up, 1+random.IntN(8)
+		}
+		id := fmt.Sprint("kill ", n+1)
+		p.Script = append(p.Script,
+			plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Crash, Node: client.Node, At: at}},
+			plan.Step{Do: plan.AwaitFault, Text: id})
+		// What a client that sends once says before it has noticed is lost; and the next
+		// kill needs somebody to be there.
+		for _, c := range p.Clients {
+			if c.Node == client.Node {
+				p.Script = append(p.Script, plan.Step{Do: plan.AwaitDisconnected, Client: c.Name})
+			}
+		}
+		p.Script = append(p.Script, plan.Step{Do: plan.AwaitConnected})
+	}
+	for _, c := range p.Clients {
+		p.Script = append(p.Script, plan.Step{Do: plan.Quiet, Client: c.Name})
+	}
+	return p
+}
+
+// A tally is what the histories of a soak come to. What the reader of the log says is not
+// in it.
+type tally struct{ kills, sent, acknowledged, shown, stored, reconnections int }
+
+func (t *tally) add(events []history.Event) {
+	readers := map[string]bool{}
+	for _, e := range events {
+		if e.Kind == history.Sent && e.Client == plan.Reader {
+			readers[e.Message] = true
+		}
+		if readers[e.Message] {
+			continue
+		}
+		switch e.Kind {
+		case history.FaultFired:
+			t.kills++
+		case history.Sent:
+			t.sent++
+		case history.Acknowledged:
+			t.acknowledged++
+		case history.Shown:
+			t.shown++
+		case history.Stored:
+			t.stored++
+		case history.Disconnected:
+			t.reconnections++
+		}
+	}
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d messages sent, %d acknowledged, %d stored; %d times shown, over %d lost connections",
+		t.sent, t.acknowledged, t.stored, t.shown, t.reconnections)
+}

@@ -1,0 +1,321 @@
+// Package runner plays scenarios and sweeps on servers and says what each came to.
+//
+// Read [Runner] first, or [Run], which is the whole of it in one call. saved.go keeps what
+// did not pass, so that it can be played again; sweeps.go breaks a story everywhere;
+// fidelity.go compares the labs.
+//
+// runner does not know Ginkgo (package suite makes a tree of specs out of it) and writes
+// nothing but saved failures: package report shows what it returns.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// Options say how a catalogue is run.
+type Options struct {
+	// Seed is the first run's; the n-th run has Seed+n.
+	Seed uint64
+	// Runs is how often each scenario is run. Zero means once.
+	Runs int
+	// Parallel is how many runs are under way at once. Zero means DefaultParallel.
+	Parallel int
+	// Artifacts is the folder that failing runs are saved under; empty: nowhere.
+	Artifacts string
+	// Golden judges each step by the catalogue's expectations, at the highest
+	// level that a page can ask for, instead of by the level that it claims.
+	Golden bool
+	// Lab plays the scenarios. Nil means lab.Real.
+	Lab lab.Lab
+	// Done, if set, is told of each finished cell, one at a time.
+	Done func(finished, all int, result report.Result)
+}
+
+// DefaultParallel suits two cores: a run is mostly waiting.
+const DefaultParallel = 6
+
+// A Cell is one scenario on one subject.
+type Cell struct {
+	Scenario catalogue.Scenario
+	Subject  servers.Subject
+}
+
+// A Runner plays cells, those that it is started with ahead of whoever asks for their
+// results: a run in the real lab is mostly waiting.
+type Runner struct {
+	options Options
+	slots   chan struct{}
+	turn    sync.Mutex // taken by the runs on a shared subject
+
+	mu       sync.Mutex
+	cells    map[string]*future
+	finished int
+}
+
+type future struct {
+	done   chan struct{}
+	result report.Result
+	err    error
+}
+
+// New makes a runner; nothing is played yet.
+func New(options Options) *Runner {
+	options.Runs = max(options.Runs, 1)
+	if options.Lab == nil {
+		options.Lab = lab.Real
+	}
+	if options.Parallel < 1 {
+		options.Parallel = DefaultParallel
+		if options.Lab == lab.Virtual {
+			options.Parallel = runtime.GOMAXPROCS(0) // these runs wait for nothing
+		}
+	}
+	return &Runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}}
+}
+
+func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Subject.Name }
+
+// Run plays the scenarios on the subjects and returns what each came to, subject by
+// subject within a scenario. It is what package suite does, without Ginkgo.
+func Run(ctx context.Context, subjects []servers.Subject, which []catalogue.Scenario, options Options) ([]report.Result, error) {
+	r := New(options)
+	all := Cells(subjects, which)
+	ctx, cancel := context.WithCancel(ctx)
+	wait := r.Start(ctx, all)
+	defer wait()
+	defer cancel()
+	var results []report.Result
+	for _, c := range all {
+		result, err := r.Result(ctx, c)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// Cells are the scenarios on the subjects.
+func Cells(subjects []servers.Subject, which []catalogue.Scenario) []Cell {
+	var all []Cell
+	for _, scenario := range which {
+		for _, subject := range subjects {
+			all = append(all, Cell{scenario, subject})
+		}
+	}
+	return all
+}
+
+// Start begins to play the cells, in order, as slots allow, and returns a function
+// that waits until all of it has ended.
+func (r *Runner) Start(ctx context.Context, cells []Cell) (wait func()) {
+	var all sync.WaitGroup
+	for _, c := range cells {
+		f := &future{done: make(chan struct{})}
+		r.cells[c.key()] = f
+		all.Go(func() {
+			defer close(f.done)
+			f.result, f.err = r.run(ctx, c)
+			r.tell(len(cells), f)
+		})
+	}
+	return all.Wait
+}
+
+func (r *Runner) tell(all int, f *future) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished++
+	if r.options.Done != nil && f.err == nil {
+		r.options.Done(r.finished, all, f.result)
+	}
+}
+
+// Result waits for the cell's result. A cell that was not started is played now.
+func (r *Runner) Result(ctx context.Context, c Cell) (report.Result, error) {
+	f := r.cells[c.key()]
+	if f == nil {
+		return r.run(ctx, c)
+	}
+	select {
+	case <-f.done:
+		return f.result, f.err
+	case <-ctx.Done():
+		return report.Result{}, ctx.Err()
+	}
+}
+
+// run runs a cell as often as asked and keeps the worst of it.
+func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
+	result := report.Result{ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Subject.Name}
+	if r.options.Golden {
+		result.Expected = c.expected()
+	}
+	if why := r.unsupported(c); why != "" {
+		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Subject.Level, Reason: why}
+		if r.options.Lab == lab.Virtual && r.options.Golden {
+			result.Expected = catalogue.DoesNotApply // in this lab
+		}
+		result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
+		return result, nil
+	}
+	runs, failed := make([]report.Result, r.options.Runs), make([]error, r.options.Runs)
+	var all sync.WaitGroup
+	for n := range runs {
+		all.Go(func() { runs[n], failed[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
+	}
+	all.Wait()
+	var sum report.Tally
+	for n, one := range runs {
+		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) || ctx.Err() != nil) {
+			return result, err
+		}
+		sum.Add(one.Tally)
+		if n == 0 || worse(one.Outcome(), result.Outcome()) {
+			result = one
+		}
+	}
+	result.Tally = sum
+	return result, nil
+}
+
+func (c Cell) expected() catalogue.Expectation {
+	if e, ok := c.Scenario.Expect[c.Subject.Step]; ok {
+		return e
+	}
+	return catalogue.DoesNotApply
+}
+
+// unsupported says why the scenario cannot be tried on the subject, if so.
+func (r *Runner) unsupported(c Cell) string {
+	if _, told := c.Scenario.Expect[c.Subject.Step]; c.Scenario.Needs != "" && !told {
+		return "needs " + c.Scenario.Needs + ": it is played with --step " + catalogue.Features
+	}
+	if _, only := c.Scenario.Expect[catalogue.OnPostgres]; only && len(c.Scenario.Expect) == 1 && c.Subject.Step != catalogue.OnPostgres {
+		return "needs a PostgreSQL and a Redis: it is played with --step " + catalogue.OnPostgres
+	}
+	if c.Subject.Step != "" && c.expected() == catalogue.DoesNotApply {
+		return "step " + c.Subject.Step + " does not offer what is tried here"
+	}
+	if r.options.Lab == lab.Virtual && c.Scenario.RealOnly != "" {
+		return c.Scenario.RealOnly
+	}
+	if r.options.Lab == lab.Virtual && c.Subject.Server.Handler == nil {
+		return "the virtual lab needs the server in its own process"
+	}
+	if r.options.Lab == lab.Virtual && c.Scenario.From == contract.Cluster {
+		return "the virtual lab has one server"
+	}
+	if c.Scenario.Restarts && c.Subject.URL != "" {
+		return "the server has to be stopped and started, and a URL's cannot be"
+	}
+	if !c.Subject.Level.AtLeast(c.Scenario.From) {
+		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
+	}
+	return ""
+}
+
+// worse orders outcomes for the summary of several runs.
+func worse(a, b check.Outcome) bool {
+	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
+	return rank[a] > rank[b]
+}
+
+// attempt plays the cell once and fills in result, which already names the scenario and
+// what is expected. The error says why the run could not be played to its end.
+func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed uint64) (report.Result, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
+	if c.Subject.Shared {
+		r.turn.Lock()
+		defer r.turn.Unlock()
+	}
+	p := c.Scenario.Plan(seed)
+	p.Scenario = c.Scenario.ID
+	if r.options.Lab == lab.Real {
+		p = c.Subject.Spread(p)
+	}
+	config := servers.ConfigOf(c.Subject)
+	if r.options.Golden {
+		// The matrix asks every step for the most that a page can want.
+		config.Level = contract.DurableDelivery
+	}
+	run := r.options.Lab.Play(ctx, c.Subject.Server, config, p)
+	result.Verdict = verdictOf(run, c.Subject.Level)
+	result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
+	result.Tally = r.tally(c, result.Verdict)
+	result.Took, result.Virtual = run.Real, run.Virtual
+	result.Events, result.Replay = run.Events, r.replay(c, seed)
+	if result.Verdict.Outcome == check.Unsupported {
+		return result, nil
+	}
+	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
+		path, err := newSaved(c.Subject, r.options.Lab, c.Scenario.ID, p, run, result.Verdict).
+			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.Scenario.ID, seed))
+		if err != nil {
+			result.Unsaved = err.Error()
+		} else {
+			result.Artifacts = []string{path}
+		}
+	}
+	return result, run.Err
+}
+
+// verdictOf is what the run came to, by its history or by what kept it from having one.
+func verdictOf(run lab.Run, level contract.Level) check.Verdict {
+	switch {
+	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData):
+		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: run.Err.Error()}
+	case run.Err != nil:
+		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: run.Err.Error()}
+	}
+	return check.Judge(run.Events)
+}
+
+// tally counts one run. Where an expectation stands in for the level's promise, an order
+// that the subject does not promise is not counted against it.
+func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
+	t := tallyOf(v)
+	if r.options.Golden {
+		t.Reordered = v.ReorderedFor(c.Subject.Level)
+	}
+	return t
+}
+
+// tallyOf counts the one run of a verdict.
+func tallyOf(v check.Verdict) report.Tally {
+	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
+}
+
+// replay is the command that plays the cell again. What is named after -- comes last.
+func (r *Runner) replay(c Cell, seed uint64) string {
+	how, last := "go run ./scenarios/cmd/redial check", ""
+	switch {
+	case c.Subject.Step != "":
+		how += " --step " + c.Subject.Step
+	case c.Subject.Server.Target == nil: // published-6 and the like
+		how += " --step " + c.Subject.Name
+	default:
+		last = " " + c.Subject.Name
+	}
+	if r.options.Lab == lab.Virtual {
+		how += " --lab " + lab.Virtual.String()
+	}
+	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Subject.Level, c.Scenario.ID, seed) + last
+}

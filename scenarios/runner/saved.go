@@ -1,0 +1,176 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/scenarios/servers"
+)
+
+// A Saved is a run that did not pass, with all that it takes to understand it and to
+// play it again, from either lab.
+type Saved struct {
+	// Target is the subject's name. A step of the kit is found again by it; any other
+	// server by Command or URL.
+	Target  string   `json:"target"`
+	Command []string `json:"command,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	// Level is the promise that the server claims. (The matrix judges every step by more
+	// than that; see Verdict.)
+	Level contract.Level `json:"level"`
+	Lab   string         `json:"lab"`
+	// Name is the scenario that it is, or is a case of.
+	Name    string          `json:"name"`
+	Verdict check.Verdict   `json:"verdict"`
+	Plan    plan.Plan       `json:"plan"`
+	Events  []history.Event `json:"history"`
+	// Output is what the server printed, the first and the last part of it.
+	Output string `json:"output,omitempty"`
+}
+
+func newSaved(s servers.Subject, l lab.Lab, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
+	return Saved{
+		Target: s.Name, Command: s.Command, URL: s.URL, Level: s.Level, Lab: l.String(),
+		Name: name, Verdict: v, Plan: p, Events: run.Events, Output: run.Output,
+	}
+}
+
+// ReadSaved reads a file that was saved, and says in one line what is wrong with it.
+func ReadSaved(path string) (Saved, error) {
+	var s Saved
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
+	}
+	if _, err := lab.Named(s.Lab); err != nil || s.Target == "" {
+		return s, fmt.Errorf("%s is not a saved failure: it names no target, or no lab", path)
+	}
+	if err := s.Plan.Validate(); err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Verdict.Outcome != check.Fail && s.Verdict.Outcome != check.Inconclusive {
+		return s, fmt.Errorf("%s is not a saved failure: it has no verdict that fails", path)
+	}
+	for _, level := range []contract.Level{s.Level, s.Verdict.Level} {
+		if _, err := contract.ParseLevel(string(level)); err != nil {
+			return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
+		}
+	}
+	return s, nil
+}
+
+// write saves it under the name in the target's folder of folder.
+func (s Saved) write(folder, name string) (path string, err error) {
+	folder = filepath.Join(folder, fileName(s.Target))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	path = filepath.Join(folder, fileName(name)+".json")
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// fileName makes a name of a file out of any text.
+func fileName(text string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(text))
+	return name[:min(len(name), 80)]
+}
+
+// ErrOtherVerdict says that a saved run was played again and came to something else.
+var ErrOtherVerdict = errors.New("the verdict is another one this time")
+
+// Rate plays the run again so many times, and counts how often it came to the saved
+// verdict and how often it failed in any way. A failure that rests on a race in the
+// server comes again at a rate: the Go scheduler decides within an instant, and no seed
+// decides for it.
+func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error) {
+	for range times {
+		result, err := s.Play(ctx)
+		if err != nil && !errors.Is(err, ErrOtherVerdict) {
+			return same, failed, err
+		}
+		if err == nil {
+			same++
+		}
+		if result.Outcome() == check.Fail {
+			failed++
+		}
+	}
+	return same, failed, nil
+}
+
+// subject is the server that the run was of.
+func (s Saved) subject() (servers.Subject, error) {
+	switch {
+	case s.URL != "":
+		return servers.URL(s.URL, s.Level)
+	case len(s.Command) > 0:
+		return servers.Command(s.Command, s.Level)
+	}
+	subject, err := servers.Step(strings.TrimPrefix(s.Target, "step "))
+	if err != nil {
+		return servers.Subject{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
+	}
+	subject.Level = s.Level
+	return subject, nil
+}
+
+// Play plays the run again, in its lab. A verdict that differs from the saved one is an
+// error that wraps ErrOtherVerdict, with the result beside it.
+func (s Saved) Play(ctx context.Context) (report.Result, error) {
+	subject, err := s.subject()
+	if err != nil {
+		return report.Result{}, err
+	}
+	in, err := lab.Named(s.Lab)
+	if err != nil {
+		return report.Result{}, err
+	}
+	config := servers.ConfigOf(subject)
+	config.Level = s.Verdict.Level
+	run := in.Play(ctx, subject.Server, config, s.Plan)
+	result := report.Result{
+		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),
+	}
+	result.Tally = tallyOf(result.Verdict)
+	result.Took, result.Virtual = run.Real, run.Virtual
+	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
+		return result, run.Err
+	}
+	if !s.same(result.Verdict) {
+		return result, fmt.Errorf("%w: it was %s (%s)", ErrOtherVerdict, s.Verdict.Outcome, s.Verdict.Reason)
+	}
+	return result, nil
+}
+
+// same tells whether a verdict is the saved one. The virtual lab plays the same run
+// again, down to the event that is blamed; in the real lab no two runs are the same, so
+// that the rule has to be.
+func (s Saved) same(v check.Verdict) bool {
+	if s.Lab == lab.Real.String() {
+		return v.Outcome == s.Verdict.Outcome && v.Rule() == s.Verdict.Rule()
+	}
+	return v.Outcome == s.Verdict.Outcome && v.Reason == s.Verdict.Reason
+}

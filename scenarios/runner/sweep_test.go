@@ -1,0 +1,175 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/harness/sweep"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+var (
+	controlPoints = flag.Int("control-points", 100, "how many points of a story the sweep of the published code tries")
+	replays       = flag.Int("replays", 5, "how often each failure that was found there is played again")
+)
+
+// sample is how many points of a story a test tries; `make check` tries them all.
+func sample(points int) int {
+	if underRace {
+		return points / 5
+	}
+	return points
+}
+
+func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
+	t.Helper()
+	subject, err := servers.Step(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Seed = 1
+	results, err := runner.Sweep(t.Context(), subject, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+// What a step promises holds wherever a story is broken.
+func TestSweepOfTheSteps(t *testing.T) {
+	// Steps 3 and 4 show nothing to anybody else. Step 9 is one server here, so that the
+	// death of a server is the death of the only one.
+	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
+		t.Run("step "+number, func(t *testing.T) {
+			for _, r := range swept(t, number, runner.SweepOptions{Kind: runner.SweepSingle, Points: sample(50)}) {
+				if r.Outcome() != check.Pass {
+					t.Errorf("%s: %s: %s", r.ID, r.Outcome(), r.Reason())
+				}
+				if r.Points < sample(50)*8/10 || r.Virtual == 0 {
+					t.Errorf("%s: %d points in %s", r.ID, r.Points, r.Virtual)
+				}
+			}
+		})
+	}
+}
+
+// The control of the sweep: on the code as published it finds what is known to be
+// wrong there, by name, and makes each small.
+//
+// What it saves at step 6 is decided by the protocol, and has to come to the saved verdict
+// in every replay. At step 7 the published code has races, and a replay has differed
+// once on a fresh clone; why is not known, and none of 1,690 measured since did. Shrink
+// saves a failure that no smaller plan shows without having replayed it, which may be the
+// cause. Until that is known, one replay has to come to the saved verdict.
+//
+// `make test` runs it without the race detector, which would take ten times as long.
+func TestSweepFindsWhatIsPublished(t *testing.T) {
+	if underRace {
+		t.Skip("`make test` runs it without the race detector")
+	}
+	t.Run("step 6", func(t *testing.T) {
+		found := sweptControl(t, "published-6", *replays)
+		for _, name := range []string{"network-switch", "drop-before-any-event", "zombie", "restore-under-traffic"} {
+			if !slices.ContainsFunc(found, func(r report.Result) bool { return r.ID == name }) {
+				t.Errorf("%s was not found", name)
+			}
+		}
+	})
+	t.Run("step 7", func(t *testing.T) {
+		found := sweptControl(t, "published-7", 1)
+		for what, shows := range map[string]func(report.Result) bool{
+			"loss":          func(r report.Result) bool { return r.Lost > 0 },
+			"duplicates":    func(r report.Result) bool { return r.Duplicated > 0 },
+			"another order": func(r report.Result) bool { return r.Reordered > 0 },
+		} {
+			if !slices.ContainsFunc(found, shows) {
+				t.Errorf("%s was not found", what)
+			}
+		}
+	})
+}
+
+// sweptControl sweeps a server that is wrong, and returns the kinds of failure that
+// were found. Each was saved, has at most two faults, and comes to the same verdict at
+// least so many times when it is replayed.
+func sweptControl(t *testing.T, number string, least int) (found []report.Result) {
+	for _, r := range swept(t, number, runner.SweepOptions{
+		Kind: runner.SweepSingle, Points: *controlPoints, ShrinkBudget: 40, Artifacts: t.TempDir(),
+	}) {
+		t.Log(r.ID, r.Runs, r.Outcome(), r.Reason())
+		if len(r.Artifacts) == 0 { // the sum of a story
+			continue
+		}
+		found = append(found, r)
+		saved, err := runner.ReadSaved(r.Artifacts[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(saved.Plan.Faults) > 2 {
+			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
+		}
+		same, failed, err := saved.Rate(t.Context(), *replays)
+		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, *replays, failed)
+		if err != nil || same < least || failed < same {
+			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, *replays, least, err)
+		}
+	}
+	return found
+}
+
+// A saved failure that is none, or comes to something else, is said so.
+func TestReadSaved(t *testing.T) {
+	for text, want := range map[string]string{
+		"{":                                   "is not a saved failure",
+		"{}":                                  "names no target",
+		`{"target":"step 7","lab":"x"}`:       "names no target, or no lab",
+		`{"target":"step 7","lab":"virtual"}`: "has no verdict that fails",
+		`{"target":"step 7","lab":"virtual","plan":{"script":[{"do":"dance"}]}}`: "unknown action",
+	} {
+		file := filepath.Join(t.TempDir(), "saved.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := runner.ReadSaved(file); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", text, err, want)
+		}
+	}
+	right := runner.Saved{Target: "step 7", Lab: lab.Virtual.String(), Plan: catalogue.ControlScript()}
+	right.Verdict.Outcome = check.Fail
+	if _, err := right.Play(context.Background()); !errors.Is(err, runner.ErrOtherVerdict) {
+		t.Errorf("a failure that is none any more: %v", err)
+	}
+}
+
+// Random plans that once ended without a verdict, through a fault of ours.
+func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
+	subject, err := servers.Step("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed, why := range map[uint64]string{
+		500133:    "a restart while another one starts the server",
+		900347:    "the same",
+		700025450: "a page that a fault has loaded when it is opened again after an outage",
+		1000951:   "a page that is loaded again just when it is to say something",
+	} {
+		for _, story := range catalogue.Stories {
+			p := sweep.RandomPlan(story.Plan, seed, subject.Level)
+			run := lab.Virtual.Play(t.Context(), subject.Server, servers.ConfigOf(subject), p)
+			if run.Err != nil {
+				t.Errorf("seed %d, %s (%s): %v", seed, story.ID, why, run.Err)
+			}
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"redial/harness/check"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/harness/sweep"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// The kinds of sweep.
+const (
+	// SweepSingle tries every fault at every frame, one at a time.
+	SweepSingle = "single"
+	// SweepPairs tries every two of them, or as many pairs as asked, drawn evenly.
+	SweepPairs = "pairs"
+	// SweepRandom tries random plans.
+	SweepRandom = "random"
+)
+
+// SweepKinds lists them.
+var SweepKinds = []string{SweepSingle, SweepPairs, SweepRandom}
+
+// DefaultSweepRuns is how many pairs or random plans a story is told with, unless it is
+// said.
+const DefaultSweepRuns = 1000
+
+// shrinkBudget is how many runs may be spent on making one failure small.
+const shrinkBudget = 400
+
+// SweepOptions say how the stories are swept.
+type SweepOptions struct {
+	// Kind is one of SweepKinds.
+	Kind string
+	Seed uint64
+	// Runs is, of a single sweep, how many seeds it is done with, from Seed on (zero:
+	// one); of the others, how many plans each story is told with (zero:
+	// DefaultSweepRuns).
+	Runs int
+	// Points bounds how many points of a story a single sweep tries, spread evenly over
+	// them; zero means all.
+	Points int
+	// ShrinkBudget is how many runs may be spent on making one failure small; zero
+	// means 400.
+	ShrinkBudget int
+	// Stories has the stories; nil means those of catalogue.Stories, or for pairs of
+	// catalogue.ShortStories, that the subject's level reaches.
+	Stories []catalogue.Story
+	// Artifacts is the folder that failures are saved under; empty: nowhere.
+	Artifacts string
+	// Done, if set, is told how far a story has come.
+	Done func(column, story string, ended, failed int)
+}
+
+// Sweep breaks every story on the subject, in the virtual lab. A story comes to one
+// result, and every kind of failure that was found in it to one more, shrunk and saved,
+// under the ID of the scenario that it is a case of.
+func Sweep(ctx context.Context, subject servers.Subject, o SweepOptions) ([]report.Result, error) {
+	if subject.Server.Handler == nil {
+		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", subject.Name)
+	}
+	stories := o.Stories
+	if stories == nil && o.Kind == SweepPairs {
+		stories = catalogue.ShortStories
+	}
+	if stories == nil {
+		stories = catalogue.Stories
+	}
+	var results []report.Result
+	for _, story := range stories {
+		if !subject.Level.AtLeast(story.From) {
+			continue
+		}
+		told, err := sweepStory(ctx, subject, story, o)
+		if err != nil {
+			return results, fmt.Errorf("%s, %s: %w", subject.Name, story.ID, err)
+		}
+		results = append(results, told...)
+	}
+	return results, nil
+}
+
+func sweepStory(ctx context.Context, subject servers.Subject, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
+	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose}
+	if o.Done != nil {
+		s.Done = func(ended, failed int) { o.Done(subject.Name, story.ID, ended, failed) }
+	}
+	found, err := o.play(ctx, s, story)
+	if err != nil {
+		return nil, err
+	}
+	results := []report.Result{storyResult(subject, story, o, found)}
+	for _, f := range found.Failures {
+		if ctx.Err() != nil {
+			break
+		}
+		result, err := failureResult(ctx, s, subject, story, o, f)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, ctx.Err()
+}
+
+func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue.Story) (sweep.Result, error) {
+	plans := o.Runs
+	if plans == 0 {
+		plans = DefaultSweepRuns
+	}
+	switch o.Kind {
+	case SweepPairs:
+		return s.Pairs(ctx, story.Plan(o.Seed), plans)
+	case SweepRandom:
+		return s.Random(ctx, story.Plan, o.Seed, plans), nil
+	}
+	var all sweep.Result
+	for n := range max(1, o.Runs) {
+		r, err := s.Singles(ctx, story.Plan(o.Seed+uint64(n)), o.Points)
+		if err != nil {
+			return all, err
+		}
+		all = all.With(r)
+	}
+	return all, nil
+}
+
+// storyResult sums up a story's runs.
+func storyResult(subject servers.Subject, story catalogue.Story, o SweepOptions, r sweep.Result) report.Result {
+	result := report.Result{
+		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: subject.Name,
+		Verdict: check.Verdict{Outcome: check.Pass, Level: subject.Level},
+		Points:  r.Passed + r.Failed,
+		Tally: report.Tally{
+			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
+			Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered, Took: r.Took, Virtual: r.Virtual,
+		},
+	}
+	switch {
+	case r.Failed > 0:
+		result.Verdict.Outcome, result.Verdict.Reason = check.Fail, failedReason(r)
+	case r.Broken > 0:
+		result.Verdict.Outcome = check.Inconclusive
+		result.Verdict.Reason = fmt.Sprintf("%d of %d runs came to no verdict; the first: %s", r.Broken, r.Runs, r.Why)
+	case result.Points == 0:
+		result.Verdict.Outcome, result.Verdict.Reason = check.Inconclusive, "no planned fault ever fired"
+	}
+	return result
+}
+
+func failedReason(r sweep.Result) string {
+	var kinds []string
+	for _, f := range r.Failures {
+		kinds = append(kinds, fmt.Sprintf("%s %d", f.Name, f.Count))
+	}
+	return fmt.Sprintf("%d of %d runs break the promise: %s", r.Failed, r.Runs, strings.Join(kinds, ", "))
+}
+
+// failureResult shrinks a failure and saves it.
+func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
+	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
+	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
+	row := 0
+	if named, err := catalogue.Find([]string{f.Name}); err == nil {
+		title, row = named[0].Title+" ("+title+")", named[0].Row
+	}
+	result := report.Result{
+		ID: f.Name, Row: row, Title: title, Column: subject.Name,
+		Verdict: small.Verdict, Events: small.Events, Tally: tallyOf(small.Verdict),
+	}
+	result.Runs, result.FaultsFired = f.Count, 0 // the faults are counted with the story
+	if o.Artifacts == "" {
+		return result, nil
+	}
+	path, err := newSaved(subject, lab.Virtual, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
+	if err != nil {
+		return result, fmt.Errorf("what failed could not be saved: %w", err)
+	}
+	result.Artifacts = []string{path}
+	result.Replay = "go run ./scenarios/cmd/redial replay " + path
+	return result, nil
+}

@@ -1,0 +1,117 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/steps/backends"
+	"redial/steps/lessons"
+)
+
+// nodes are the names of the servers of a cluster, in plans too.
+var nodes = []string{"a", "b"}
+
+// clusterStep makes a subject of step 9: two processes.
+func clusterStep(number string) (Subject, error) {
+	lesson, err := lessons.Find("9")
+	if err != nil {
+		return Subject{}, err
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
+	}
+	bundle, err := lessons.Bundle()
+	if err != nil {
+		return Subject{}, err
+	}
+	s := Subject{
+		Name: "step " + number, Step: number, Level: contract.Cluster, Bundle: bundle, Nodes: nodes,
+		Server: lab.Server{Handler: inProcess(lesson)}, OwnRecovery: true,
+	}
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		options := target.ClusterOptions{Nodes: nodes, Command: target.CommandOptions{
+			Command: []string{itself, ServeStep, lesson.Number}, Name: s.Name, Tuning: tuning,
+		}}
+		if number == catalogue.OnPostgres {
+			if err := standOnPostgres(&options); err != nil {
+				return nil, err
+			}
+		}
+		return target.NewCluster(options)
+	}
+	return s, nil
+}
+
+// standOnPostgres starts what the servers of a cluster share, with a way of its own from
+// each server to each of them, which can be broken: a-to-postgres, b-to-redis.
+func standOnPostgres(options *target.ClusterOptions) error {
+	ctx := context.Background()
+	var started []interface{ Close() error }
+	options.Release = func() (err error) {
+		for _, one := range slices.Backward(started) {
+			err = errors.Join(err, one.Close())
+		}
+		return err
+	}
+	fail := func(err error) error { return errors.Join(err, options.Release()) }
+	postgres, err := backends.StartPostgres(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	started = append(started, postgres)
+	redis, err := backends.StartRedis(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	started = append(started, redis)
+	options.Shared = map[string]target.Part{"postgres": backend{postgres}, "redis": backend{redis}}
+	environment := map[string][]string{}
+	for _, node := range options.Nodes {
+		environment[node] = []string{"BACKEND=postgres"}
+		for name, to := range map[string]*backends.Server{"postgres": postgres, "redis": redis} {
+			way, err := newRelay(to.Address)
+			if err != nil {
+				return fail(err)
+			}
+			started = append(started, way)
+			options.Shared[node+"-to-"+name] = way
+			address, err := url.Parse(to.URL)
+			if err != nil {
+				return fail(err)
+			}
+			address.Host = way.address
+			variable := map[string]string{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[name]
+			environment[node] = append(environment[node], variable+"="+address.String())
+		}
+	}
+	options.Env = func(node string) []string { return environment[node] }
+	return nil
+}
+
+// backend is a server of package backends as a part of a cluster.
+type backend struct{ *backends.Server }
+
+// Stop is bounded by itself.
+func (b backend) Stop(context.Context) error { return b.Server.Stop() }
+
+// Spread puts the clients of a plan that says nothing of servers on all of them in turn.
+func (s Subject) Spread(p plan.Plan) plan.Plan {
+	if len(s.Nodes) == 0 || slices.ContainsFunc(p.Clients, func(c plan.Client) bool { return c.Node != "" }) {
+		return p
+	}
+	p.Clients = slices.Clone(p.Clients)
+	for i := range p.Clients {
+		p.Clients[i].Node = s.Nodes[i%len(s.Nodes)]
+	}
+	return p
+}

@@ -1,0 +1,319 @@
+// Package servers makes the servers under test: the kit's steps, the tutorial's code as
+// published, servers that are broken on purpose, and anybody's server by its command or
+// URL.
+//
+// Read [Subject] first. A step runs as a process for the real lab (the harness starts its
+// own executable again, see [BecomeStep]) and inside this process for the virtual one.
+//
+// servers knows the names in package catalogue, and plays and judges nothing.
+package servers
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/seam"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/steps/lessons"
+)
+
+// A Subject is a server to put to the test, and the promise that it makes.
+type Subject struct {
+	// Name heads its column: "step 7", or the command or URL.
+	Name string
+	// Step is the number of the kit's step that it is; empty for anything else.
+	Step string
+	// Level is the promise that it claims.
+	Level contract.Level
+	// Server makes the server for a run, in the labs that it can run in.
+	Server lab.Server
+	// Command or URL is how the server is reached that is none of the kit's.
+	Command []string
+	URL     string
+	// OwnRecovery is lab.Config's.
+	OwnRecovery bool
+	// HTML is the kit's reference page, for a target that is not ours; empty means
+	// the target's own page.
+	HTML []byte
+	// Bundle is the client library for a target that serves none.
+	Bundle []byte
+	// Shared tells that all runs meet the same server, so they take turns.
+	Shared bool
+	// Nodes are the names of its servers, where it has several.
+	Nodes []string
+	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
+	// that waiting long for it is no use.
+	Mute bool
+}
+
+// ConfigOf is how the subject's runs are played.
+func ConfigOf(s Subject) lab.Config {
+	config := lab.Config{
+		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
+		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
+	}
+	if s.Mute {
+		config.ShownBound = 500 * time.Millisecond
+	}
+	return config
+}
+
+// ServeStep is the argument that makes a program that called [BecomeStep] serve
+// one of the kit's steps instead.
+const ServeStep = "serve-step"
+
+// BecomeStep turns this process into one of the kit's steps when it was started as
+// one, and never returns then. A main function (or TestMain) calls it first: the
+// harness starts its own executable again as the server, so a step is a process
+// of its own without anything to build or find.
+func BecomeStep() {
+	if len(os.Args) != 3 || os.Args[1] != ServeStep {
+		return
+	}
+	if features[os.Args[2]] == nil {
+		os.Exit(lessons.Main(os.Args[2:]))
+	}
+	fmt.Fprintln(os.Stderr, serveFeatures(os.Args[2]))
+	os.Exit(1)
+}
+
+// levels says what each step promises.
+var levels = map[string]contract.Level{
+	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
+	"6": contract.Recovery, "7": contract.ServerDelivery,
+	"8": contract.ClientDelivery, catalogue.OnFile: contract.Cluster, "10": contract.DurableDelivery,
+}
+
+// MatrixSteps are the steps that the matrix has columns for.
+var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", catalogue.OnFile, "10"}
+
+// Step makes a subject of one of the kit's steps, at the level that it promises; or of
+// published-6, published-7 and published-8, see PublishedRecovery, PublishedDelivery and
+// PublishedClientDelivery.
+func Step(number string) (Subject, error) {
+	if recoveries[number] != nil {
+		return onRecovery(number)
+	}
+	switch number {
+	case "published-7":
+		return PublishedDelivery()
+	case "published-8":
+		return PublishedClientDelivery()
+	case catalogue.Features, catalogue.FeaturesPublished:
+		return featuresStep(number)
+	case catalogue.OnFile, catalogue.OnPostgres:
+		return clusterStep(number)
+	}
+	lesson, err := lessons.Find(number)
+	if err != nil {
+		return Subject{}, err
+	}
+	level, ok := levels[lesson.Number]
+	if !ok {
+		return Subject{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
+	}
+	bundle, err := lessons.Bundle()
+	if err != nil {
+		return Subject{}, err
+	}
+	return Subject{
+		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
+		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: bundle,
+		OwnRecovery: true,
+		Server: lab.Server{Handler: inProcess(lesson), Target: func(tuning plan.Tuning) (target.Target, error) {
+			return target.NewCommand(target.CommandOptions{
+				Command: []string{itself, ServeStep, lesson.Number}, Name: "step " + lesson.Number, Tuning: tuning,
+			})
+		}},
+	}, nil
+}
+
+// replayPage is how many rows a step reads at a time in the virtual lab: so few that a
+// replay has parts to be cut between.
+const replayPage = 3
+
+// inProcess makes a step for the virtual lab.
+func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
+	return func(tuning plan.Tuning) lab.Handler {
+		return func(dir string) (http.Handler, io.Closer, error) {
+			return lessons.Handler(lesson, lessons.Settings{
+				DataDir: dir, Driver: seam.Driver, Options: tuned(seam.At(dir).Options(), tuning),
+				MaxDisconnection: time.Duration(tuning.MaxDisconnection), ReplayPage: replayPage,
+			})
+		}
+	}
+}
+
+// tuned sets the heartbeat that is asked for.
+func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOptions {
+	if tuning.PingInterval > 0 {
+		options.SetPingInterval(time.Duration(tuning.PingInterval))
+	}
+	if tuning.PingTimeout > 0 {
+		options.SetPingTimeout(time.Duration(tuning.PingTimeout))
+	}
+	return options
+}
+
+// PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
+// adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
+func PublishedRecovery() (Subject, error) { return onRecovery("published-6") }
+
+// recoveries are servers at level recovery, each broken in a way that a row is about but
+// for the last, by their names as steps.
+var recoveries = map[string]defect.New{
+	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
+	"late": defect.Late, "late-and-handled": defect.LateAndHandled,
+}
+
+// onRecovery makes a subject of one of recoveries, for the virtual lab.
+func onRecovery(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	s.Server.Handler = published(recoveries[name])
+	return s, err
+}
+
+// PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
+// the lock. It is for the virtual lab.
+func PublishedDelivery() (Subject, error) {
+	s, err := foreign("published-7", contract.ServerDelivery)
+	s.HTML = defect.Page
+	s.Server.Handler = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
+	s.OwnRecovery = true
+	return s, err
+}
+
+// PublishedClientDelivery is step 8 as the tutorial publishes it, with keys that a page
+// counts and three retries. It is for the virtual lab.
+func PublishedClientDelivery() (Subject, error) {
+	s, err := foreign("published-8", contract.ClientDelivery)
+	s.HTML = defect.PageWithRetries
+	s.Server.Handler = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
+	s.OwnRecovery = true
+	return s, err
+}
+
+// features are the servers by their names as steps.
+var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
+
+// featuresStep makes a subject of a chat that does what some applications do and no step
+// does, on package recovery or on the library's own adapter. It has its rows to itself.
+func featuresStep(name string) (Subject, error) {
+	s, err := foreign(name, contract.Recovery)
+	if err != nil {
+		return s, err
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+	}
+	s.Step = name
+	s.Server.Handler = published(features[name])
+	s.OwnRecovery = name == catalogue.Features
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, name}, Name: name, Tuning: tuning})
+	}
+	return s, nil
+}
+
+// serveFeatures is the process of one of them.
+func serveFeatures(name string) error {
+	handler, closer, err := features[name](os.Getenv(contract.EnvDataDir), nil)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv(contract.EnvPort))
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, handler)
+}
+
+func published(server defect.New) func(plan.Tuning) lab.Handler {
+	return func(tuning plan.Tuning) lab.Handler {
+		return func(dir string) (http.Handler, io.Closer, error) {
+			return server(dir, remembering(tuned(seam.At(dir).Options(), tuning), time.Duration(tuning.MaxDisconnection)))
+		}
+	}
+}
+
+// remembering sets how long the library's recovery keeps sessions and events. It looks
+// for old ones twice in that time, as it does by default (every minute, of two).
+func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) *socket.ServerOptions {
+	if maxDisconnection > 0 {
+		recovery := socket.DefaultConnectionStateRecovery()
+		recovery.SetMaxDisconnectionDuration(maxDisconnection.Milliseconds())
+		recovery.SetSessionCleanupInterval(maxDisconnection / 2)
+		options.SetConnectionStateRecovery(recovery)
+	}
+	return options
+}
+
+// Command makes a subject of a program, started anew for every run.
+func Command(command []string, level contract.Level) (Subject, error) {
+	s, err := foreign(strings.Join(command, " "), level)
+	s.Command = command
+	s.Name = "-- " + s.Name
+	// A program may keep its data where it likes, not only in DATA_DIR: its log is
+	// read before each run too.
+	s.Shared = true
+	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: command, Tuning: tuning})
+	}
+	return s, err
+}
+
+// URL makes a subject of a server that somebody else runs.
+func URL(address string, level contract.Level) (Subject, error) {
+	if _, err := target.NewURL(address); err != nil {
+		return Subject{}, err
+	}
+	s, err := foreign(address, level)
+	s.Name = "--url " + s.Name
+	s.Shared, s.URL = true, address
+	s.Server.Target = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
+	return s, err
+}
+
+// foreign is a server that is not ours: it is judged with the reference page of
+// the level that it claims, which is the page of the step that introduces it.
+func foreign(name string, level contract.Level) (Subject, error) {
+	page := map[contract.Level]string{
+		contract.Basic: "5", contract.Recovery: "6", contract.ServerDelivery: "7",
+		contract.ClientDelivery: "8", contract.Cluster: "8", contract.DurableDelivery: "10",
+	}[level]
+	lesson, err := lessons.Find(page)
+	if err != nil {
+		return Subject{}, err
+	}
+	bundle, err := lessons.Bundle()
+	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: bundle}, err
+}
+
+// Reachable tells, in one line, why nothing answers at a URL subject's address.
+func Reachable(address string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(address)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}

@@ -1,0 +1,23 @@
+package suite
+
+import (
+	"testing"
+
+	"redial/harness/lab"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// Labels are those of a scenario on a step, in the real lab.
+func Labels(t *testing.T, step, scenario string) []string {
+	subject, err := servers.Step(step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	which, err := catalogue.Find([]string{scenario})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labels(runner.Cell{Scenario: which[0], Subject: subject}, lab.Real)
+}

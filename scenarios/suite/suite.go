@@ -1,0 +1,175 @@
+// Package suite makes Ginkgo specs of the catalogue: one for each scenario on each server.
+//
+// Read [Define] first. `go test ./scenarios/suite` runs the specs on the kit's own steps,
+// and the command redial (scenarios/cmd/redial) runs the same on anybody's server. Ginkgo
+// was chosen because its specs are ordinary Go values, which can be built for a server that
+// is known only at run time, and for what it brings for CI: labels, parallel processes and
+// its own reports.
+//
+// A spec has the labels step:7, level:server-delivery, row:24, scenario:refresh, lab:real,
+// and transport: and fault: for each of those in its plan. So
+//
+//	go test ./scenarios/suite -ginkgo.label-filter='level:recovery && transport:polling'
+//
+// runs what is about polling in the step that promises recovery.
+package suite
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+
+	"redial/harness/check"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// A Suite is the specs over some servers and scenarios, and what came of them.
+type Suite struct {
+	specs   []spec
+	results map[string]report.Result // by the spec's text
+	err     error
+}
+
+type spec struct {
+	text   string
+	runner *runner.Runner
+	cell   runner.Cell
+	labels ginkgo.Labels
+}
+
+// Define builds the specs, in the lab of each of the options. Call it once in a process,
+// which is Ginkgo's own limit, and then [Suite.Run].
+func Define(subjects []servers.Subject, which []catalogue.Scenario, options ...runner.Options) *Suite {
+	s := &Suite{results: map[string]report.Result{}}
+	for _, o := range options {
+		o.Lab = cmp.Or(o.Lab, lab.Real)
+		in := runner.New(o)
+		for _, c := range runner.Cells(subjects, which) {
+			text := fmt.Sprintf("%s, %s lab: row %d, %s: %s", c.Subject.Name, o.Lab, c.Scenario.Row, c.Scenario.ID, c.Scenario.Title)
+			s.specs = append(s.specs, spec{text, in, c, labels(c, o.Lab)})
+		}
+	}
+	// Ginkgo calls this for a preview, too, and again for the run.
+	ginkgo.Describe("what is shown when the connection breaks", func() {
+		for _, one := range s.specs {
+			ginkgo.It(one.text, one.labels, func(ctx ginkgo.SpecContext) { s.judge(ctx, one) })
+		}
+	})
+	return s
+}
+
+// labels are what a filter can choose the cell by.
+func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
+	l := ginkgo.Labels{
+		"level:" + string(c.Subject.Level), fmt.Sprintf("row:%d", c.Scenario.Row), "scenario:" + c.Scenario.ID, "lab:" + in.String(),
+	}
+	if c.Subject.Step != "" {
+		l = append(l, "step:"+c.Subject.Step)
+	}
+	add := func(label string) {
+		if !slices.Contains(l, label) {
+			l = append(l, label)
+		}
+	}
+	p := c.Scenario.Plan(1)
+	for _, client := range p.Clients {
+		for _, transport := range client.Transports {
+			add("transport:" + transport)
+		}
+		if len(client.Transports) == 0 {
+			add("transport:websocket") // see plan.Client
+		}
+	}
+	for _, f := range p.Faults {
+		add("fault:" + string(f.Kind))
+	}
+	for _, step := range p.Script {
+		if step.Fault != nil {
+			add("fault:" + string(step.Fault.Kind))
+		}
+		if slices.Contains([]plan.Action{plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh}, step.Do) {
+			add("fault:" + string(step.Do))
+		}
+	}
+	return l
+}
+
+// Run runs the specs that Ginkgo's flags choose, and reports failures to t as Ginkgo does.
+//
+// In one process their runs go on ahead of them, as many at a time as Options.Parallel
+// allows, since a run in the real lab is mostly waiting. With several (`ginkgo -p`) every
+// process plays its own specs, one after the other.
+func (s *Suite) Run(t ginkgo.GinkgoTestingT, args ...any) bool {
+	if config, _ := ginkgo.GinkgoConfiguration(); config.ParallelTotal == 1 && !config.DryRun {
+		ctx, cancel := context.WithCancel(context.Background())
+		for in, cells := range s.chosen(args...) {
+			defer in.Start(ctx, cells)()
+		}
+		defer cancel()
+	}
+	return ginkgo.RunSpecs(t, "Redial", args...)
+}
+
+// chosen are the cells whose specs the flags choose, by their runners, in the order in
+// which they were defined. (Ginkgo's is by text, where specs are defined in one place.)
+func (s *Suite) chosen(args ...any) map[*runner.Runner][]runner.Cell {
+	skipped := map[string]bool{}
+	for _, r := range ginkgo.PreviewSpecs("Redial", args...).SpecReports {
+		skipped[r.LeafNodeText] = !r.State.Is(types.SpecStatePassed)
+	}
+	chosen := map[*runner.Runner][]runner.Cell{}
+	for _, one := range s.specs {
+		if !skipped[one.text] {
+			chosen[one.runner] = append(chosen[one.runner], one.cell)
+		}
+	}
+	return chosen
+}
+
+func (s *Suite) judge(ctx ginkgo.SpecContext, one spec) {
+	result, err := one.runner.Result(ctx, one.cell)
+	if err != nil {
+		s.err = err
+		ginkgo.AbortSuite(err.Error())
+	}
+	s.results[one.text] = result
+	outcome := result.Outcome()
+	if outcome == check.Unsupported {
+		ginkgo.Skip("unsupported: " + result.Reason())
+	}
+	if outcome == check.Pass {
+		return
+	}
+	if len(result.Events) > 0 && result.Events[0].Plan != nil {
+		ginkgo.AddReportEntry("story", plan.Story(*result.Events[0].Plan))
+	}
+	ginkgo.AddReportEntry("replay", result.Replay)
+	if len(result.Artifacts) > 0 {
+		ginkgo.AddReportEntry("files", strings.Join(result.Artifacts, "\n"))
+	}
+	if outcome == check.Inconclusive {
+		ginkgo.Fail("inconclusive: " + result.Reason())
+	}
+	ginkgo.Fail(result.Reason() + "\nagain: " + result.Replay)
+}
+
+// Results returns what the specs that ran in this process came to, in the order in which
+// they were defined, and why the suite was broken off, if it was.
+func (s *Suite) Results() (results []report.Result, err error) {
+	for _, one := range s.specs {
+		if r, ran := s.results[one.text]; ran {
+			results = append(results, r)
+		}
+	}
+	return results, s.err
+}

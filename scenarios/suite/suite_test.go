@@ -1,0 +1,80 @@
+package suite_test
+
+import (
+	"io"
+	"log"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+	"redial/scenarios/suite"
+)
+
+func TestMain(m *testing.M) {
+	servers.BecomeStep()
+	log.SetOutput(io.Discard) // what the servers in this process print is nobody's
+	os.Exit(m.Run())
+}
+
+// TestScenarios holds every step to what the catalogue expects of it, both ways: a
+// step that must lose a message and does not fails as much as one that loses one.
+func TestScenarios(t *testing.T) {
+	var subjects []servers.Subject
+	for _, number := range servers.MatrixSteps {
+		subject, err := servers.Step(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subjects = append(subjects, subject)
+	}
+	// Ginkgo's own seed, so that -ginkgo.seed plays the same runs again.
+	config, _ := ginkgo.GinkgoConfiguration()
+	real := runner.Options{Seed: uint64(config.RandomSeed), Golden: true, Artifacts: "../../out/suite"}
+	virtual := real
+	virtual.Lab = lab.Virtual
+	both := []runner.Options{real, virtual}
+	if underRace {
+		both = both[:1] // what is virtual runs here without the race detector, which has time for one step
+	}
+	s := suite.Define(subjects, catalogue.All, both...)
+	s.Run(t)
+	results, err := s.Results()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(results) > 0 && config.LabelFilter == "" && len(both) == 2 {
+		sameAsTheRunner(t, subjects, virtual, results[len(results)/2:])
+	}
+}
+
+// sameAsTheRunner: what the command redial prints is what the specs came to, whichever
+// way the scenarios were played.
+func sameAsTheRunner(t *testing.T, subjects []servers.Subject, options runner.Options, specs []report.Result) {
+	again, err := runner.Run(t.Context(), subjects, catalogue.All, options)
+	if err != nil || len(again) != len(specs) {
+		t.Fatalf("%d results of the runner and %d of the specs: %v", len(again), len(specs), err)
+	}
+	for i, r := range again {
+		if s := specs[i]; r.ID != s.ID || r.Column != s.Column || r.Outcome() != s.Outcome() || r.Letters() != s.Letters() {
+			t.Errorf("%s on %s: %s %s by the runner, %s on %s: %s %s by the specs",
+				r.ID, r.Column, r.Outcome(), r.Letters(), s.ID, s.Column, s.Outcome(), s.Letters())
+		}
+	}
+}
+
+// The labels that the package doc names are there, and a filter chooses by them.
+func TestLabels(t *testing.T) {
+	labels := suite.Labels(t, "6", "polling")
+	for _, want := range []string{"step:6", "level:recovery", "row:43", "scenario:polling", "lab:real", "transport:polling", "fault:cut"} {
+		if !slices.Contains(labels, want) {
+			t.Errorf("no label %s among %v", want, labels)
+		}
+	}
+}
