@@ -41,7 +41,7 @@ bench: client peer ## the benchmarks; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 probe: ## what is lost and reordered while sessions are restored: the library's adapter and ours
-	$(GO) test -count 1 -v -run '^TestProbe$$' ./steps/recovery
+	$(GO) test -count 1 -v -run '^TestProbe$$' ./steps/cures/recovery
 
 docs: client ## write anew what is generated in docs, and check the rest
 	@$(GO) run ./docs/cmd/docs

@@ -20,7 +20,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/history"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 )
 
 // clientBundle is the official client library.

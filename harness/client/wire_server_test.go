@@ -18,7 +18,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/history"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 )
 
 // These tests run over TCP, against the Go server.

@@ -13,7 +13,7 @@ import (
 
 	"redial/harness/contract"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 )
 
 // room is where broadcasts go: to the pages that have caught up.

@@ -9,7 +9,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
-	"redial/steps/recovery"
+	"redial/steps/cures/recovery"
 )
 
 // How a message has to begin for the chat with features to do something unusual with it.

@@ -8,8 +8,8 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
-	"redial/steps/handshake"
-	"redial/steps/recovery"
+	"redial/steps/cures/handshake"
+	"redial/steps/cures/recovery"
 )
 
 // lateBy is how long the library takes, here, between sending the open packet and

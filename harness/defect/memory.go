@@ -8,7 +8,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 )
 
 // copied is options of one's own.

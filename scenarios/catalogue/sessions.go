@@ -44,7 +44,7 @@ var sessionScenarios = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
-			// Longer than the library keeps an event, and than steps/recovery does, which
+			// Longer than the library keeps an event, and than steps/cures/recovery does, which
 			// adds the heartbeat; the drop itself is shorter than a session is kept.
 			p := script(seed, aliceAndBob, meet, wait("7s"),
 				away("bob", say("alice", "while bob is away", 3)))

@@ -97,7 +97,7 @@ var transportScenarios = []Scenario{
 	},
 	{
 		ID: "connect-at-once", Row: 45, Title: "the connect packet comes at once after the open packet, and so does a message",
-		Why:    "the library listens a moment too late; steps/handshake keeps what comes until it does",
+		Why:    "the library listens a moment too late; steps/cures/handshake keeps what comes until it does",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan:   connectAtOnce,

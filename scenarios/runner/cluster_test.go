@@ -13,7 +13,7 @@ import (
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
-	"redial/steps/backends"
+	"redial/steps/stores/backends"
 )
 
 // TestClusterOnPostgres holds step 9 to its promise on a PostgreSQL and a Redis, which

@@ -13,7 +13,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
-	"redial/steps/backends"
+	"redial/steps/stores/backends"
 	"redial/steps/lessons"
 )
 

@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"redial/steps/backends"
 	"redial/steps/internal/rawclient"
+	"redial/steps/stores/backends"
 )
 
 const patience = 20 * time.Second
@@ -89,13 +89,23 @@ func get(t *testing.T, url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// The pages share one look, though each is a file of its own.
+// The pages have one stylesheet, which every step serves.
 func TestThePagesLookAlike(t *testing.T) {
-	style := regexp.MustCompile(`(?s)<style>.*</style>`)
-	want := style.Find(All[0].Page)
 	for _, lesson := range All {
-		if got := style.Find(lesson.Page); len(got) == 0 || !bytes.Equal(got, want) {
+		if !bytes.Contains(lesson.Page, []byte(`<link rel="stylesheet" href="/style.css">`)) || bytes.Contains(lesson.Page, []byte("<style")) {
 			t.Errorf("step %s has a style of its own", lesson.Number)
+		}
+		handler, closer, err := Handler(lesson, Settings{DataDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(handler)
+		if code, style := get(t, server.URL+"/style.css"); code != http.StatusOK || !strings.Contains(style, "prefers-color-scheme: dark") {
+			t.Errorf("step %s serves the stylesheet so: %d %.60q", lesson.Number, code, style)
+		}
+		server.Close()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
 		}
 		if !bytes.Contains(lesson.Page, []byte("<small>Step "+lesson.Number+"</small>"+lesson.Title+"</h1>")) {
 			t.Errorf("step %s does not say that it is %s", lesson.Number, lesson.Title)

@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"redial/steps/backends"
 	"redial/steps/internal/serve"
+	"redial/steps/stores/backends"
 )
 
 // mostNodes bounds how many servers one command starts.

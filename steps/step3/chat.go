@@ -13,7 +13,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 	"redial/steps/internal/serve"
 )
 

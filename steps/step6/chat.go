@@ -13,10 +13,10 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/backpressure"
-	"redial/steps/handshake"
+	"redial/steps/cures/backpressure"
+	"redial/steps/cures/handshake"
+	"redial/steps/cures/recovery"
 	"redial/steps/internal/serve"
-	"redial/steps/recovery"
 )
 
 // Page is the page that the server gives out.

@@ -10,21 +10,19 @@ import (
 	"database/sql"
 	_ "embed"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"math"
 	"net/http"
-	"os"
-	"path/filepath"
+	"time"
 
-	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/backpressure"
-	"redial/steps/handshake"
+	"redial/steps/cures/backpressure"
+	"redial/steps/cures/handshake"
+	"redial/steps/cures/recovery"
 	"redial/steps/internal/serve"
-	"redial/steps/recovery"
+	"redial/steps/stores/sqlite"
 )
 
 // Page is the page that the server gives out.
@@ -48,7 +46,7 @@ type chat struct {
 // New makes the server of this step, with its database in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	db, err := open(settings.Driver, settings.DataDir)
+	db, err := sqlite.Open(settings.Driver, settings.DataDir, 5*time.Second)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,31 +188,6 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 		return 0, false, err
 	}
 	return int64(number), true, nil
-}
-
-// open opens chat.db in the folder, and makes what is missing of them.
-func open(driver, folder string) (*sql.DB, error) {
-	path := filepath.Join(folder, "chat.db")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
-	}
-	// WAL lets pages read while a message is written. FULL makes a message safe
-	// from a power cut before anybody is shown it.
-	db, err := sql.Open(driver, path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(16)
-	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
-		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		client_offset TEXT UNIQUE,
-		content TEXT
-	)`)
-	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
-	}
-	return db, nil
 }
 
 // Close tells every page that the server goes, and closes the database when the

@@ -18,16 +18,15 @@ import (
 	"log"
 	"math"
 	"net/http"
-	"os"
-	"path/filepath"
+	"time"
 
-	_ "github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/backpressure"
-	"redial/steps/handshake"
+	"redial/steps/cures/backpressure"
+	"redial/steps/cures/handshake"
+	"redial/steps/cures/recovery"
 	"redial/steps/internal/serve"
-	"redial/steps/recovery"
+	"redial/steps/stores/sqlite"
 )
 
 // Page is the page that the server gives out.
@@ -53,9 +52,17 @@ type chat struct {
 // New makes the server of this step, with its database in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	db, published, err := open(settings.Driver, settings.DataDir)
+	// Where somebody else has locked the database, it is the page that waits and tries
+	// again, not the server, with everybody else's messages behind this one.
+	db, err := sqlite.Open(settings.Driver, settings.DataDir, 100*time.Millisecond)
 	if err != nil {
 		return nil, nil, err
+	}
+	// Whoever connects from now on is sent all up to the newest id.
+	var published int64
+	if err := db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&published); err != nil {
+		_ = db.Close()
+		return nil, nil, sqlite.Unwritable(settings.DataDir, err)
 	}
 	// Recovery as before, but for one thing: what is emitted to one page only is not
 	// worth remembering, since it can be read from the database again.
@@ -268,37 +275,6 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 		return 0, false, err
 	}
 	return int64(number), true, nil
-}
-
-// open opens chat.db in the folder, and makes what is missing of them. It returns
-// the newest id too: whoever connects from now on is sent all up to it.
-func open(driver, folder string) (db *sql.DB, newest int64, err error) {
-	path := filepath.Join(folder, "chat.db")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, 0, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
-	}
-	// WAL lets pages read while a message is written. FULL makes a message safe
-	// from a power cut before anybody is shown it.
-	// Where somebody else has locked the database, it is the page that waits and tries
-	// again, not the server, with everybody else's messages behind this one.
-	db, err = sql.Open(driver, path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=FULL")
-	if err != nil {
-		return nil, 0, err
-	}
-	db.SetMaxOpenConns(16)
-	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
-		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		client_offset TEXT UNIQUE,
-		content TEXT
-	)`)
-	if err == nil {
-		err = db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&newest)
-	}
-	if err != nil {
-		_ = db.Close()
-		return nil, 0, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
-	}
-	return db, newest, nil
 }
 
 // Close tells every page that the server goes, and closes the database when the

@@ -21,11 +21,11 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/backpressure"
-	"redial/steps/handshake"
+	"redial/steps/cures/backpressure"
+	"redial/steps/cures/handshake"
+	"redial/steps/cures/recovery"
 	"redial/steps/internal/serve"
-	"redial/steps/messagelog"
-	"redial/steps/recovery"
+	"redial/steps/stores/messagelog"
 )
 
 // Page is the page that the server gives out.

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"redial/steps/backends"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
-	"redial/steps/messagelog"
+	"redial/steps/stores/backends"
+	"redial/steps/stores/messagelog"
 )
 
 // patience bounds every wait.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	_ "embed"
 	"errors"
 	"net/http"
 	"os"
@@ -11,6 +12,11 @@ import (
 // BundlePath is where a page finds its client library, as the official server
 // offers it.
 const BundlePath = "/socket.io/socket.io.js"
+
+// style is what the steps' pages look like, which is no part of any lesson.
+//
+//go:embed style.css
+var style []byte
 
 // ErrNoBundle says how the browser's client library is fetched.
 var ErrNoBundle = errors.New("the pages need the Socket.IO client, which is not here yet: run make client")
@@ -42,7 +48,8 @@ func moduleFolders() []string {
 	return folders
 }
 
-// WithBundle answers for BundlePath and leaves every other request to step.
+// WithBundle answers for BundlePath and the pages' stylesheet, and leaves every other
+// request to step.
 func WithBundle(step http.Handler) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("/", step)
@@ -55,6 +62,11 @@ func WithBundle(step http.Handler) http.Handler {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(bundle)
+	})
+	routes.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(style)
 	})
 	return routes
 }

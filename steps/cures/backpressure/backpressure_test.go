@@ -16,7 +16,7 @@ import (
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/writebuffer"
 )

@@ -15,7 +15,7 @@ import (
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/handshake"
+	"redial/steps/cures/handshake"
 	"redial/steps/internal/rawclient"
 )
 
@@ -80,7 +80,7 @@ func onFakeClock(t *testing.T, test func(t *testing.T, start starter)) {
 			panic(reason)
 		}
 		// A timer of the library's that is stopped at once leaves its goroutine behind: see
-		// steps/handshake, TestATimerStoppedAtOnceStays. Any other goroutine is our leak.
+		// steps/cures/handshake, TestATimerStoppedAtOnceStays. Any other goroutine is our leak.
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		for stack := range strings.SplitSeq(string(stacks), "\n\n") {

@@ -9,7 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
-	"redial/steps/backpressure"
+	"redial/steps/cures/backpressure"
 )
 
 // A restore may write much more than the server lets wait for one client: it goes as

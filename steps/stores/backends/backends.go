@@ -47,6 +47,8 @@ type Server struct {
 	// polite is the signal that asks it to end with its clients connected.
 	polite syscall.Signal
 	life   *life // nil while it does not run
+	// release gives the port back.
+	release func() error
 }
 
 // A life is one run of the program.
@@ -145,18 +147,17 @@ func version(path string) int {
 	return n
 }
 
-// prepare makes the folder and chooses the port.
+// prepare makes the folder and takes a port.
 func prepare(name string, polite syscall.Signal) (*Server, int, error) {
 	folder, err := os.MkdirTemp("", "redial-"+name+"-")
 	if err != nil {
 		return nil, 0, err
 	}
-	listener, err := net.Listen("tcp", host+":0")
+	port, release, err := reserve()
 	if err != nil {
-		return nil, 0, errors.Join(err, os.RemoveAll(folder))
+		return nil, 0, errors.Join(fmt.Errorf("no free port for %s: %w", name, err), os.RemoveAll(folder))
 	}
-	defer listener.Close()
-	return &Server{name: name, folder: folder, polite: polite, Address: listener.Addr().String()}, listener.Addr().(*net.TCPAddr).Port, nil
+	return &Server{name: name, folder: folder, polite: polite, release: release, Address: net.JoinHostPort(host, strconv.Itoa(port))}, port, nil
 }
 
 func (s *Server) begin(ctx context.Context) (*Server, error) {
@@ -186,7 +187,7 @@ func (s *Server) Start(ctx context.Context) error {
 		select {
 		case <-l.done:
 			s.life = nil
-			return fmt.Errorf("%s ended before it was ready: %s", s.name, lastLine(l.said.String()))
+			return fmt.Errorf("%s ended before it was ready: %s", s.name, strings.ReplaceAll(strings.TrimSpace(l.said.String()), "\n", "; "))
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("%s did not get ready: %w; it said: %s", s.name, err, lastLine(l.said.String())), s.Kill())
 		case <-time.After(20 * time.Millisecond):
@@ -277,7 +278,7 @@ func (s *Server) Close() error {
 	if s.life != nil {
 		_ = s.Continue()
 	}
-	return errors.Join(s.Stop(), os.RemoveAll(s.folder))
+	return errors.Join(s.Stop(), s.release(), os.RemoveAll(s.folder))
 }
 
 // pingRedis speaks two lines of Redis' protocol.

@@ -7,7 +7,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 
-	"redial/steps/backpressure"
+	"redial/steps/cures/backpressure"
 )
 
 // state is where a session is in its life: live, saved, restoring, live again.

@@ -52,6 +52,13 @@
 // "delete-room" must not itself join or leave: it is called in the middle of that.
 //
 // The package must not know the chat, nor anything of the harness.
+//
+// # What it works around
+//
+// library_test.go has a reproduction for each of the faults of the library's adapter:
+// TestLibraryHalfOpen, TestLibraryZombie, TestLibraryOrder, TestLibraryIdle,
+// TestLibraryVolatile, TestLibraryBinary and TestLibraryMemory. Upstream this package could
+// take the place of the session-aware adapter: it implements the same interface.
 package recovery
 
 import (

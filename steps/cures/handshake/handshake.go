@@ -1,10 +1,13 @@
 // Package handshake closes two races of github.com/zishang520/socket.io that lose
 // what a fast client sends while it connects, and a gap in HTTP long-polling.
 //
-// [Handler] is all of it: use it in place of the server's own ServeHandler. It could
-// be offered upstream; until then every server of this kit stands behind it. It also
-// mends what the library leaves behind at the other end of a connection's life: see
-// leaveNothing. It knows nothing of the chat, nor of the harness.
+// [Handler] is all of it: use it in place of the server's own ServeHandler. It also ends
+// what the library leaves behind when a connection is closed; see leaveNothing.
+//
+// TestAFastPageIsHeard loses events without it, TestAPollIsAskedOnce a poll, and
+// TestAClosedPageLeavesNothing goroutines. Upstream the first two are one change each in
+// servers/socket and servers/engine; until then every server of this kit uses the
+// package. It knows nothing of the chat, nor of the harness.
 package handshake
 
 import (

@@ -17,8 +17,9 @@
 //		…
 //	}
 //
-// It could be offered upstream; it needs nothing but what the library exports. It
-// knows nothing of the chat, nor of the harness.
+// TestWithoutALimitAllOfItWaits shows the buffer grow without it.
+// Upstream it could be an option of the engine, as it needs nothing but what the library
+// exports. The package knows nothing of the chat, nor of the harness.
 package backpressure
 
 import (

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"redial/steps/backends"
+	"redial/steps/stores/backends"
 )
 
 // servers are started once for all tests of the package.

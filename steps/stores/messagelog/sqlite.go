@@ -4,12 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+	"redial/steps/stores/sqlite"
 )
 
 // sqliteLog is one file, used by several processes. SQLite lets one of them write at a
@@ -28,32 +26,18 @@ type sqliteLog struct {
 	stopped chan struct{}
 }
 
-const sqliteSchema = `
-	CREATE TABLE IF NOT EXISTS messages (
-		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		client_offset TEXT UNIQUE,
-		content TEXT
-	)`
-
 func openSQLite(ctx context.Context, options Options) (Log, error) {
-	path := filepath.Join(options.Folder, "chat.db")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
-	}
 	driver := options.Driver
 	if driver == "" {
 		driver = "sqlite3"
 	}
-	// WAL lets others read while a message is written. FULL makes a message safe from
-	// a power cut before anybody is shown it.
-	db, err := sql.Open(driver, path+"?_busy_timeout=0&_journal_mode=WAL&_synchronous=FULL")
+	db, err := sqlite.Connect(driver, options.Folder, 0)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(16)
 	if err := makeSQLite(ctx, db); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", path, err)
+		return nil, sqlite.Unwritable(options.Folder, err)
 	}
 	poll := options.Poll
 	if poll <= 0 {
@@ -69,7 +53,7 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 // SQLite answers "busy" without waiting to all but one that ask for WAL.
 func makeSQLite(ctx context.Context, db *sql.DB) error {
 	return whileBusy(ctx, time.Now().Add(patience), func() error {
-		_, err := db.ExecContext(ctx, sqliteSchema)
+		_, err := db.ExecContext(ctx, sqlite.Schema)
 		return err
 	})
 }

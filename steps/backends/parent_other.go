@@ -1,8 +1,0 @@
-//go:build !linux
-
-package backends
-
-import "syscall"
-
-// dieWithParent can do nothing here.
-func dieWithParent(*syscall.SysProcAttr) {}

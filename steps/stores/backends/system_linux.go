@@ -1,0 +1,42 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+)
+
+// dieWithParent has the program ended when this process dies, however it dies. SIGTERM
+// lets PostgreSQL end its own children.
+func dieWithParent(attributes *syscall.SysProcAttr) { attributes.Pdeathsig = syscall.SIGTERM }
+
+// reserve takes a free port for a program that sets SO_REUSEADDR, as Redis and PostgreSQL
+// do. The socket is bound and does not listen: so the program can listen on the port, and
+// Linux gives it to nobody else who asks for any free one (socket(7), ip(7)). Without
+// that, another test could be given the port while the database is still being made, or
+// while the program is down.
+func reserve() (port int, release func() error, err error) {
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, nil, os.NewSyscallError("socket", err)
+	}
+	release = func() error { return os.NewSyscallError("close", syscall.Close(socket)) }
+	address := &syscall.SockaddrInet4{Addr: [4]byte(net.ParseIP(host).To4())}
+	if err := syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return 0, nil, errors.Join(os.NewSyscallError("setsockopt", err), release())
+	}
+	if err := syscall.Bind(socket, address); err != nil {
+		return 0, nil, errors.Join(os.NewSyscallError("bind", err), release())
+	}
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		return 0, nil, errors.Join(os.NewSyscallError("getsockname", err), release())
+	}
+	given, ok := bound.(*syscall.SockaddrInet4)
+	if !ok {
+		return 0, nil, errors.Join(fmt.Errorf("a port of another kind: %T", bound), release())
+	}
+	return given.Port, release, nil
+}

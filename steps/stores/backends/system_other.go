@@ -1,0 +1,20 @@
+//go:build !linux
+
+package backends
+
+import (
+	"net"
+	"syscall"
+)
+
+// dieWithParent: only Linux can.
+func dieWithParent(*syscall.SysProcAttr) {}
+
+// reserve chooses a port that is free now. Only Linux can keep it for a program.
+func reserve() (port int, release func() error, err error) {
+	listener, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		return 0, nil, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, func() error { return nil }, listener.Close()
+}
