@@ -25,7 +25,7 @@ func disagreement(f *facts, t *tally) {
 	if components == nil {
 		return
 	}
-	orders := newTurns(len(f.story))
+	orders := newOrdering(len(f.story))
 	for _, v := range f.views {
 		orders.reset()
 		for id, later := range f.shown(v) {

@@ -42,8 +42,8 @@ type facts struct {
 	browsers  []*browser
 	firstView []int32
 
-	sentOrder turns
-	logOrder  turns
+	sentOrder ordering
+	logOrder  ordering
 }
 
 func newFacts(c *Checker) *facts {
@@ -74,7 +74,7 @@ func newFacts(c *Checker) *facts {
 	f.findReading()
 	f.findRest()
 	f.findAltered()
-	f.readLogTurns()
+	f.readLogOrder()
 	return f
 }
 
@@ -280,7 +280,7 @@ func (f *facts) findAltered() {
 		if f.hasLog {
 			list = f.tale()
 		}
-		for _, id := range f.standIns(list, ids) {
+		for _, id := range f.alteredAmong(list, ids) {
 			f.altered[id] = true
 		}
 	}

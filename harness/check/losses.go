@@ -133,7 +133,7 @@ func (l *losses) excuse(v *view) {
 	}
 	slices.SortFunc(missing, func(a, b int32) int { return cmp.Compare(l.saidAt[a], l.saidAt[b]) })
 	altered := map[int32]bool{}
-	for _, id := range l.standIns(l.shownBy(v), missing) {
+	for _, id := range l.alteredAmong(l.shownBy(v), missing) {
 		altered[id] = true
 	}
 	l.lost = slices.DeleteFunc(l.lost, func(o loss) bool { return altered[o.message] })

@@ -436,12 +436,12 @@ func (r *reference) isWiped(text string) bool {
 func (r *reference) altered() []string {
 	missing := slices.DeleteFunc(r.said(), func(text string) bool { return !r.isMissing(text) })
 	if r.hasLog() {
-		return r.standIns(once(r.tale()), missing)
+		return r.alteredAmong(once(r.tale()), missing)
 	}
 	var all []string
 	for _, p := range r.pages() {
 		own := slices.DeleteFunc(slices.Clone(missing), func(text string) bool { return r.senderOf(text) != p })
-		all = append(all, r.standIns(once(r.shownBy(p)), own)...)
+		all = append(all, r.alteredAmong(once(r.shownBy(p)), own)...)
 	}
 	return all
 }
@@ -455,8 +455,8 @@ func (r *reference) said() []string {
 	return all
 }
 
-// standIns lists which of the missing messages a list has altered.
-func (r *reference) standIns(list, missing []string) []string {
+// alteredAmong lists which of the missing messages a list has altered.
+func (r *reference) alteredAmong(list, missing []string) []string {
 	var matched []string
 	used := map[string]bool{}
 	for _, text := range missing {
@@ -611,7 +611,7 @@ func (r *reference) owed(p page) []string {
 	missing := slices.DeleteFunc(r.said(), func(text string) bool {
 		return !slices.Contains(owed, text) || slices.Contains(shown, text)
 	})
-	altered := r.standIns(shown, missing)
+	altered := r.alteredAmong(shown, missing)
 	return slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(altered, text) })
 }
 

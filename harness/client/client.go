@@ -1,20 +1,18 @@
-// Package client holds what can sit at the client's end of a link: a [Page] (the
-// official bundle and a page's own script in a JavaScript VM), and [Wire] (packets
-// and nothing else).
+// Package client says what can sit at the client's end of a link, whatever it is made of.
 //
-// Read [Client] first: the lab drives every kind through it. A client tells what
-// it observes to a sink and judges nothing; it knows nothing of faults.
+// Read [Client] first: the lab drives every kind through it. Package page is the official
+// client and a page's own script in a JavaScript VM; package wire is packets and nothing
+// else. A client tells what it observes to a sink and judges nothing; it knows nothing of
+// faults.
 package client
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 // A Client is one participant of a run, over all its page loads. Its methods
@@ -52,6 +50,9 @@ type Client interface {
 // ErrOpen is what Open answers where the client is open already. Nothing was done.
 var ErrOpen = errors.New("it is open already: refresh it instead")
 
+// ErrNotOpen is what a page without a view answers. Nothing was done.
+var ErrNotOpen = errors.New("the page is not open")
+
 // ErrReloaded says that the page was loaded again before it was there.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
 
@@ -82,8 +83,6 @@ type Options struct {
 	// Dial opens a connection; nil means real TCP. The virtual lab puts its
 	// memory network here.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Profile, when not nil, is what a page has in common with other tabs.
-	Profile *Profile
 	// Record takes what the client observes. The client fills in Kind, Client,
 	// View and what belongs to the kind.
 	Record func(history.Event)
@@ -113,15 +112,4 @@ type Options struct {
 	SeedKeys bool
 	// ServerOffset is the offset that a Wire client begins with.
 	ServerOffset int64
-}
-
-// New makes a client of the kind, closed: nothing is dialled before Open.
-func New(kind plan.Kind, options Options) (Client, error) {
-	switch kind {
-	case plan.Wire:
-		return NewWire(options), nil
-	case plan.Page, "":
-		return NewPage(options), nil
-	}
-	return nil, fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", options.Name, kind, plan.Page, plan.Wire)
 }

@@ -25,16 +25,16 @@ const (
 	maxKey  = 256
 )
 
-// Right is the chat without a bend: every rule holds.
+// Right is the chat without an injection: every rule holds.
 func Right(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
-	return bent(bend{})(dir, options)
+	return injected(injection{})(dir, options)
 }
 
 // A chat stores and broadcasts in one step, and lets a page catch up and join in
 // one step. The bends apart, that is all there is to it.
 type chat struct {
-	server *socket.Server
-	bend   bend
+	server    *socket.Server
+	injection injection
 
 	order sync.Mutex
 	log   *messages
@@ -56,8 +56,8 @@ func (c *chat) connected(client *socket.Socket) {
 // say stores and broadcasts the n-th message of a connection.
 func (c *chat) say(n int, text, key string) (int64, error) {
 	f := usual(text)
-	if c.bend.message != nil {
-		c.bend.message(n, &f)
+	if c.injection.message != nil {
+		c.injection.message(n, &f)
 	}
 	c.order.Lock()
 	defer c.order.Unlock()
@@ -86,8 +86,8 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if offset > 0 && c.bend.replay != nil {
-		rows = c.bend.replay(rows)
+	if offset > 0 && c.injection.replay != nil {
+		rows = c.injection.replay(rows)
 	}
 	for _, r := range rows {
 		_ = client.Emit(contract.ChatEvent, r.text, r.id)

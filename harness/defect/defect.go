@@ -3,13 +3,13 @@
 // that lets its defect pass is itself broken.
 //
 // Read [Servers] and [Pages] first. Every server but one is the same small, right
-// chat ([Right], the positive control) with one [bend]; "published" is another
-// chat, with the behaviour of the tutorial as it is published. bend.go has the
+// chat ([Right], the positive control) with one [injection]; "published" is another
+// chat, with the behaviour of the tutorial as it is published. inject.go has the
 // seams, chat.go the chat, pages/ the pages.
 //
 // Beside them are servers that keep nothing and promise connection state recovery, for
 // rows of the catalogue: [PublishedRecovery] and what is wrong with it in its own way
-// ([UsesUp], [OwnOffset]), [Late], and [Features], which does what no step does.
+// ([UsesUp], [OwnOffset]), [SlowHandshake], and [Features], which does what no step does.
 //
 // What goes wrong only now and then in real servers goes wrong here by count, so
 // that a control does not depend on luck: "the 4th message" is the 4th, 8th, … that
@@ -70,58 +70,58 @@ var Servers = []Server{
 		Name:  "drops",
 		Story: "Stores every 10th message of a connection, acknowledges it, and does not broadcast it. Needs ten messages on one connection, and another after them.",
 		Rule:  contract.NoLoss,
-		New:   bent(bend{message: every(10, func(f *fate) { f.broadcast = false })}),
+		New:   injected(injection{message: every(10, func(f *fate) { f.broadcast = false })}),
 	},
 	{
 		Name:  "repeats",
 		Story: "Sends each row twice to a page that comes back. Needs a page that misses a message.",
 		Rule:  contract.NoDuplicate,
 		Page:  Page,
-		New:   bent(bend{replay: twice}),
+		New:   injected(injection{replay: twice}),
 	},
 	{
 		Name:  "swaps",
 		Story: "Sends the first two rows in the wrong order to a page that comes back. Needs a page that misses three messages or more.",
 		Rule:  contract.Order,
 		Page:  Page,
-		New:   bent(bend{replay: swapped}),
+		New:   injected(injection{replay: swapped}),
 	},
 	{
 		Name:  "swaps, right page",
 		Story: "The same, with a page that drops what is not newer: so it loses the message that comes late.",
 		Rule:  contract.NoLoss,
-		New:   bent(bend{replay: swapped}),
+		New:   injected(injection{replay: swapped}),
 	},
 	{
 		Name:  "forgets",
 		Story: "Acknowledges every 4th message of a connection, and neither stores nor broadcasts it. Needs four messages on one connection, from a page that asks for acknowledgements.",
 		Rule:  contract.Sends,
-		New:   bent(bend{message: every(4, func(f *fate) { f.rows, f.broadcast = 0, false })}),
+		New:   injected(injection{message: every(4, func(f *fate) { f.rows, f.broadcast = 0, false })}),
 	},
 	{
 		Name:  "skips",
 		Story: "Replays from the wrong offset: a page that comes back never gets the first row that it missed. Needs a page that misses a message.",
 		Rule:  contract.NoLoss,
-		New:   bent(bend{replay: withoutFirst}),
+		New:   injected(injection{replay: withoutFirst}),
 	},
 	{
 		Name:  "does not store",
 		Story: "Broadcasts every 4th message of a connection and does not store it. Needs four messages on one connection. The page asks for no acknowledgement: with one it would be another rule's.",
 		Rule:  contract.Agreement,
 		Page:  PageWithoutAcknowledgements,
-		New:   bent(bend{message: every(4, func(f *fate) { f.rows = 0 })}),
+		New:   injected(injection{message: every(4, func(f *fate) { f.rows = 0 })}),
 	},
 	{
 		Name:  "alters",
 		Story: "Broadcasts every 4th message of a connection with a full stop behind it; the log has it as it was sent. Needs four messages on one connection.",
 		Rule:  contract.NoPhantom,
-		New:   bent(bend{message: every(4, func(f *fate) { f.text += "." })}),
+		New:   injected(injection{message: every(4, func(f *fate) { f.text += "." })}),
 	},
 	{
 		Name:  "refuses",
 		Story: "Refuses every page that comes back with an offset, for ever. Needs a page that was shown a message and loses its connection.",
 		Rule:  contract.Convergence,
-		New: bent(bend{admit: func(offset int64, next func(*socket.ExtendedError)) {
+		New: injected(injection{admit: func(offset int64, next func(*socket.ExtendedError)) {
 			if offset > 0 {
 				next(socket.NewExtendedError("come back another day", nil))
 				return
@@ -133,7 +133,7 @@ var Servers = []Server{
 		Name:  "never answers",
 		Story: "Takes the connection of a page that comes back with an offset and never answers its connect packet. Needs what refuses needs.",
 		Rule:  contract.Convergence,
-		New: bent(bend{admit: func(offset int64, next func(*socket.ExtendedError)) {
+		New: injected(injection{admit: func(offset int64, next func(*socket.ExtendedError)) {
 			if offset == 0 {
 				next(nil)
 			}
@@ -143,7 +143,7 @@ var Servers = []Server{
 		Name:  "stores twice",
 		Story: "Stores and broadcasts every 4th message of a connection twice. Needs four messages on one connection.",
 		Rule:  contract.Sends,
-		New:   bent(bend{message: every(4, func(f *fate) { f.rows = 2 })}),
+		New:   injected(injection{message: every(4, func(f *fate) { f.rows = 2 })}),
 	},
 	{
 		Name:  "published",
@@ -161,7 +161,7 @@ var Pages = []BrokenPage{
 		Story: "Shows whatever it is given, as the published page does, and so shows what a server repeats. Needs a page that misses a message.",
 		Rule:  contract.NoDuplicate,
 		HTML:  Page,
-		New:   bent(bend{replay: twice}),
+		New:   injected(injection{replay: twice}),
 	},
 	{
 		Name:  "moves ahead",
@@ -181,7 +181,7 @@ var Pages = []BrokenPage{
 		Name:  "keeps its offset",
 		Story: "Keeps its offset in localStorage and its list nowhere, so after a refresh it never shows what came before. Needs a refresh after a message was shown.",
 		Rule:  contract.NoLoss,
-		HTML:  pageKeeper,
+		HTML:  pageWithPersistentOffset,
 		New:   Right,
 	},
 }

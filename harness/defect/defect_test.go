@@ -19,6 +19,8 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/client"
+	"redial/harness/client/page"
+	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
@@ -62,12 +64,12 @@ func join(t *testing.T, server *httptest.Server, name string, html []byte) *part
 		HTML: html, ReconnectDelay: 20 * time.Millisecond,
 	}
 	if html == nil {
-		w := client.NewWire(options)
+		w := wire.New(options)
 		w.Raw = true
 		p.Client = w
 	} else {
 		options.Bundle = bundle(t)
-		p.Client = client.NewPage(options)
+		p.Client = page.New(options, nil)
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	if err := p.Open(t.Context()); err != nil {
@@ -179,7 +181,7 @@ func readLog(t *testing.T, server *httptest.Server) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	rows, err := client.ReadLog(ctx, client.Options{Name: plan.Reader, URL: server.URL}, "end of the log")
+	rows, err := wire.ReadLog(ctx, client.Options{Name: plan.Reader, URL: server.URL}, "end of the log")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +201,7 @@ func numbered(prefix string, n int) []string {
 }
 
 // play lets ann say a to l on one connection, ben away for d to f, and returns what
-// ben was sent and what the log has. It is the story in which every bend shows.
+// ben was sent and what the log has. It is the story in which every injection shows.
 func play(t *testing.T, build New) (ann, ben *participant, log []string) {
 	server := start(t, build, t.TempDir())
 	ann, ben = join(t, server, "ann", nil), join(t, server, "ben", nil)

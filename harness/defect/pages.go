@@ -20,25 +20,25 @@ var (
 	ahead string
 	//go:embed pages/forgetful.js
 	forgetful string
-	//go:embed pages/keeper.js
-	keeper string
+	//go:embed pages/persistent-offset.js
+	persistentOffset string
 )
 
 var (
 	// Page shows all that it is given and moves its offset to it, forward or back,
 	// as the published tutorial's does.
-	Page = page(publishing)
+	Page = withScript(publishing)
 	// PageWithRetries is Page with what the published tutorial adds at step 8: it sends
 	// a message again, three times and no more, under a key that it counts.
-	PageWithRetries = page(retrying)
+	PageWithRetries = withScript(retrying)
 	// PageWithoutAcknowledgements is right, and asks for no acknowledgement.
-	PageWithoutAcknowledgements = page(silent)
+	PageWithoutAcknowledgements = withScript(silent)
 
-	pageAhead     = page(ahead)
-	pageForgetful = page(forgetful)
-	pageKeeper    = page(keeper)
+	pageAhead                = withScript(ahead)
+	pageForgetful            = withScript(forgetful)
+	pageWithPersistentOffset = withScript(persistentOffset)
 )
 
-func page(script string) []byte {
+func withScript(script string) []byte {
 	return []byte(strings.Replace(frame, "// the page's own script", script, 1))
 }

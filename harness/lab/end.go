@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/wire"
 	"redial/harness/history"
 	"redial/harness/plan"
 )
@@ -39,7 +40,7 @@ func (l *player) finishStory() error {
 }
 
 // readLog reads the server's log as a fresh reader, straight from the server.
-func (l *player) readLog(kind history.Kind) ([]client.Row, error) {
+func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
 	l.readings++
@@ -50,7 +51,7 @@ func (l *player) readLog(kind history.Kind) ([]client.Row, error) {
 	mark = l.text(mark)
 	l.quiesce()
 	l.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: l.readings, Message: mark})
-	rows, err := client.ReadLog(ctx, client.Options{
+	rows, err := wire.ReadLog(ctx, client.Options{
 		Name:   plan.Reader,
 		URL:    "http://" + l.target.Address(),
 		Record: func(history.Event) {},
@@ -71,13 +72,13 @@ func (l *player) readLog(kind history.Kind) ([]client.Row, error) {
 }
 
 // recordRows records what reading the log has given as events of the kind.
-func (l *player) recordRows(kind history.Kind, rows []client.Row, err error) error {
-	if errors.Is(err, client.ErrNoLog) {
+func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error {
+	if errors.Is(err, wire.ErrNoLog) {
 		// Not this run's failure: without a log, every page owes what any page shows.
 		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}
-	given := map[client.Row]bool{}
+	given := map[wire.Row]bool{}
 	for _, row := range rows {
 		if row.Offset != 0 && given[row] {
 			continue // one row given twice is not two rows; a page would drop it too

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/page"
+	"redial/harness/client/wire"
 	"redial/harness/history"
 	"redial/harness/network"
 	"redial/harness/plan"
@@ -52,7 +54,7 @@ type participant struct {
 	name string
 	link network.Link
 	// profile is what tabs of the client have in common with it.
-	profile *client.Profile
+	profile *page.Profile
 	// node is the server of a cluster that the link leads to, a string.
 	node atomic.Value
 	// unhealed counts the faults of its link that let nothing through until Heal.
@@ -141,12 +143,7 @@ func (l *player) playWithClients() error {
 
 // join puts a client at the end of its link.
 func (l *player) join(c plan.Client, link network.Link) error {
-	profile := client.NewProfile()
-	if c.TabOf != "" {
-		profile = l.clients[c.TabOf].profile
-	}
-	made, err := client.New(c.Kind, client.Options{
-		Profile:        profile,
+	options := client.Options{
 		Name:           c.Name,
 		URL:            "http://" + link.Address(),
 		Transports:     c.Transports,
@@ -159,11 +156,20 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		Dial:           l.env.dial,
 		Seed:           l.plan.Seed,
 		SeedKeys:       l.env.bare,
-	})
-	if err != nil {
-		return fmt.Errorf("client %s: %w", c.Name, err)
 	}
-	l.clients[c.Name] = &participant{Client: made, name: c.Name, link: link, profile: profile}
+	made := &participant{name: c.Name, link: link, profile: page.NewProfile()}
+	if c.TabOf != "" {
+		made.profile = l.clients[c.TabOf].profile
+	}
+	switch c.Kind {
+	case plan.Wire:
+		made.Client = wire.New(options)
+	case plan.Page, "":
+		made.Client = page.New(options, made.profile)
+	default:
+		return fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", c.Name, c.Kind, plan.Page, plan.Wire)
+	}
+	l.clients[c.Name] = made
 	l.names = append(l.names, c.Name)
 	if c.Node == "" {
 		return nil

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/wire"
 	"redial/harness/history"
 	"redial/harness/target"
 )
@@ -146,7 +147,7 @@ type storm struct {
 // A stormClient is a wire client, or else one that only listens, and costs little.
 type stormClient struct {
 	address   string
-	wire      *client.Wire
+	wire      *wire.Client
 	connected atomic.Bool
 	refresh   atomic.Bool  // when the connection ends
 	shown     atomic.Int64 // in the view that it has now
@@ -166,7 +167,7 @@ func newStorm(server *target.Command, load load) *storm {
 		c.shown.Store(int64(load.messages))
 		c.offset.Store(int64(load.messages))
 		if n < stormWriters || *stormWire {
-			c.wire = client.NewWire(client.Options{
+			c.wire = wire.New(client.Options{
 				Name: fmt.Sprintf("client %d", n), URL: "http://" + c.address, Seed: uint64(n),
 				ReconnectDelay: stormDelay, Record: c.note, ServerOffset: int64(load.messages),
 			})

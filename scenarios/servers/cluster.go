@@ -13,8 +13,8 @@ import (
 	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
-	"redial/steps/stores/backends"
 	"redial/steps/lessons"
+	"redial/steps/stores/backends"
 )
 
 // nodes are the names of the servers of a cluster, in plans too.

@@ -179,7 +179,7 @@ func PublishedRecovery() (Subject, error) { return onRecovery("published-6") }
 // for the last, by their names as steps.
 var recoveries = map[string]defect.New{
 	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
-	"late": defect.Late, "late-and-handled": defect.LateAndHandled,
+	"slow-handshake": defect.SlowHandshake, "slow-handshake-fixed": defect.SlowHandshakeFixed,
 }
 
 // onRecovery makes a subject of one of recoveries, for the virtual lab.

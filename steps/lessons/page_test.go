@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/page"
 	"redial/harness/history"
 	"redial/steps/internal/rawclient"
 )
@@ -78,7 +79,7 @@ func (s *site) end() {
 
 // A device has one browser, and one way to the server for all of its tabs.
 type device struct {
-	profile *client.Profile
+	profile *page.Profile
 	html    []byte
 
 	mu    sync.Mutex
@@ -86,7 +87,7 @@ type device struct {
 	conns []net.Conn
 }
 
-func newDevice() *device { return &device{profile: client.NewProfile()} }
+func newDevice() *device { return &device{profile: page.NewProfile()} }
 
 func (b *device) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	b.mu.Lock()
@@ -113,21 +114,21 @@ func (b *device) network(cut bool) {
 }
 
 // open opens a page in a browser of its own.
-func (s *site) open(name string) *client.Page { return s.openTab(name, newDevice()) }
+func (s *site) open(name string) *page.Page { return s.openTab(name, newDevice()) }
 
 // openTab opens a page as one more tab of a browser.
-func (s *site) openTab(name string, b *device) *client.Page {
+func (s *site) openTab(name string, b *device) *page.Page {
 	s.t.Helper()
-	page := client.NewPage(client.Options{Name: name, URL: s.url, Profile: b.profile, Dial: b.dial, HTML: b.html, Record: s.record})
-	s.t.Cleanup(func() { _ = page.Close() })
-	s.must(page.Open(context.Background()))
-	s.isConnected(name, page, true)
-	return page
+	opened := page.New(client.Options{Name: name, URL: s.url, Dial: b.dial, HTML: b.html, Record: s.record}, b.profile)
+	s.t.Cleanup(func() { _ = opened.Close() })
+	s.must(opened.Open(context.Background()))
+	s.isConnected(name, opened, true)
+	return opened
 }
 
-func (s *site) isConnected(name string, page *client.Page, want bool) {
+func (s *site) isConnected(name string, p *page.Page, want bool) {
 	s.t.Helper()
-	s.until(fmt.Sprintf("%s is connected: %v", name, want), func() bool { return page.Status().Connected == want })
+	s.until(fmt.Sprintf("%s is connected: %v", name, want), func() bool { return p.Status().Connected == want })
 }
 
 func (s *site) must(err error) {
@@ -343,7 +344,7 @@ func TestStep10TwoTabsWriteOffline(t *testing.T) {
 					t.Fatal("the page does not ask for navigator.locks")
 				}
 			}
-			tabs := map[string]*client.Page{"alice": s.openTab("alice", device), "her other tab": s.openTab("her other tab", device)}
+			tabs := map[string]*page.Page{"alice": s.openTab("alice", device), "her other tab": s.openTab("her other tab", device)}
 			s.open("bob")
 			device.network(offline)
 			var said []string

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -28,8 +28,8 @@ const (
 
 // A wireView is one page load of a Wire. Its fields and methods are guarded by
 // the Wire's lock, except where a method says that it runs on its own goroutine.
-type wireView struct {
-	wire    *Wire
+type view struct {
+	wire    *Client
 	number  int
 	running sync.WaitGroup
 
@@ -48,18 +48,18 @@ type wireView struct {
 	nextID   uint64
 	awaiting map[uint64]string // messages by the id of the acknowledgement due
 	pending  map[string]int    // of these, the ones not seen otherwise, by text
-	queue    wireQueue         // with Retries: what is said is here until it is acknowledged
+	queue    queue             // with Retries: what is said is here until it is acknowledged
 }
 
 // A wireLink lasts from one connect to the disconnect that ends it, over any
 // number of connections.
 type wireLink struct {
 	cancel context.CancelFunc
-	engine *wireEngine // nil while there is no connection
+	engine *engine // nil while there is no connection
 }
 
-func newWireView(w *Wire, number int) *wireView {
-	return &wireView{
+func newView(w *Client, number int) *view {
+	return &view{
 		wire:     w,
 		number:   number,
 		offset:   w.options.ServerOffset,
@@ -68,7 +68,7 @@ func newWireView(w *Wire, number int) *wireView {
 	}
 }
 
-func (v *wireView) record(e history.Event) {
+func (v *view) record(e history.Event) {
 	if v.wire.options.Record == nil {
 		return
 	}
@@ -77,7 +77,7 @@ func (v *wireView) record(e history.Event) {
 }
 
 // connect starts to connect, and to reconnect, unless that is under way.
-func (v *wireView) connect() {
+func (v *view) connect() {
 	if v.link != nil {
 		return
 	}
@@ -88,7 +88,7 @@ func (v *wireView) connect() {
 }
 
 // disconnect is the page's own: a goodbye, if there is somebody to say it to.
-func (v *wireView) disconnect() {
+func (v *view) disconnect() {
 	if v.connected {
 		v.write(&parser.Packet{Type: parser.DISCONNECT})
 	}
@@ -100,7 +100,7 @@ func (v *wireView) disconnect() {
 
 // leave ends the link. What is still to be written is, but nothing that comes in
 // from here on is looked at.
-func (v *wireView) leave() {
+func (v *view) leave() {
 	v.stopWaiting()
 	if v.link == nil {
 		return
@@ -114,7 +114,7 @@ func (v *wireView) leave() {
 
 // lost notes the end of a connection. The acknowledgements due on it will not
 // come; those of what was never sent still may.
-func (v *wireView) lost(reason string) {
+func (v *view) lost(reason string) {
 	v.connected = false
 	v.stopWaiting()
 	v.record(history.Event{Kind: history.Disconnected, Detail: reason})
@@ -133,7 +133,7 @@ func (v *wireView) lost(reason string) {
 }
 
 // keepConnected runs on its own goroutine for as long as the link lasts.
-func (v *wireView) keepConnected(ctx context.Context, link *wireLink) {
+func (v *view) keepConnected(ctx context.Context, link *wireLink) {
 	failing := false
 	for attempt := 0; ; attempt++ {
 		engine, err := v.wire.dial(ctx)
@@ -162,7 +162,7 @@ func (v *wireView) keepConnected(ctx context.Context, link *wireLink) {
 }
 
 // converse runs on the link's goroutine, over one connection, until it has ended.
-func (v *wireView) converse(ctx context.Context, link *wireLink, engine *wireEngine) {
+func (v *view) converse(ctx context.Context, link *wireLink, engine *engine) {
 	defer engine.wait()
 	if !v.ifCurrent(link, func() { link.engine = engine }) {
 		engine.leave()
@@ -181,7 +181,7 @@ func (v *wireView) converse(ctx context.Context, link *wireLink, engine *wireEng
 		v.ifCurrent(link, func() { v.handle(args[0].(*parser.Packet)) })
 	})
 	defer decoder.Destroy()
-	reason := engine.read(func(p wirePacket) error {
+	reason := engine.read(func(p packet) error {
 		if p.binary != nil {
 			return decoder.Add(p.binary)
 		}
@@ -194,7 +194,7 @@ func (v *wireView) converse(ctx context.Context, link *wireLink, engine *wireEng
 }
 
 // ifCurrent does something under the lock, unless the link is of the past.
-func (v *wireView) ifCurrent(link *wireLink, do func()) bool {
+func (v *view) ifCurrent(link *wireLink, do func()) bool {
 	v.wire.mu.Lock()
 	defer v.wire.mu.Unlock()
 	if v.link != link {
@@ -208,7 +208,7 @@ func (v *wireView) ifCurrent(link *wireLink, do func()) bool {
 // this one brought, and held back since its own connect packet never came, will come
 // again: the official client would show it twice, and the pages of the steps see to it
 // that it does not.
-func (v *wireView) sendConnect() {
+func (v *view) sendConnect() {
 	v.received = nil
 	auth := v.wire.auth(v.offset)
 	if v.session != "" {
@@ -225,23 +225,23 @@ func (v *wireView) sendConnect() {
 }
 
 // write hands a packet to the connection; without one it is lost.
-func (v *wireView) write(p *parser.Packet) {
+func (v *view) write(p *parser.Packet) {
 	if v.link == nil || v.link.engine == nil {
 		return
 	}
-	var packets []wirePacket
+	var packets []packet
 	for _, buffer := range parser.NewEncoder().Encode(p) {
 		if _, isText := buffer.(*types.StringBuffer); isText {
-			packets = append(packets, wirePacket{text: messagePacket + buffer.String()})
+			packets = append(packets, packet{text: messagePacket + buffer.String()})
 		} else {
-			packets = append(packets, wirePacket{binary: buffer.Bytes()})
+			packets = append(packets, packet{binary: buffer.Bytes()})
 		}
 	}
 	v.link.engine.send(packets...)
 }
 
 // emit writes an event now or, while not connected, later.
-func (v *wireView) emit(p *parser.Packet) {
+func (v *view) emit(p *parser.Packet) {
 	if v.connected {
 		v.write(p)
 	} else {
@@ -250,7 +250,7 @@ func (v *wireView) emit(p *parser.Packet) {
 }
 
 // await expects an acknowledgement for the text, under the id that it returns.
-func (v *wireView) await(text string) (id uint64) {
+func (v *view) await(text string) (id uint64) {
 	id = v.nextID
 	v.nextID++
 	v.awaiting[id] = text
@@ -259,7 +259,7 @@ func (v *wireView) await(text string) (id uint64) {
 }
 
 // settled takes one message with the text off the pending ones, if there is one.
-func (v *wireView) settled(text string) {
+func (v *view) settled(text string) {
 	if v.pending[text] > 1 {
 		v.pending[text]--
 	} else {
@@ -267,7 +267,7 @@ func (v *wireView) settled(text string) {
 	}
 }
 
-func (v *wireView) handle(p *parser.Packet) {
+func (v *view) handle(p *parser.Packet) {
 	if p.Nsp != "/" {
 		return
 	}
@@ -300,7 +300,7 @@ type acknowledgeable struct{}
 
 // onConnect delivers what was held back, then sends what was, and only then
 // counts as connected for the page: the official client's order.
-func (v *wireView) onConnect(data any) {
+func (v *view) onConnect(data any) {
 	fields, _ := data.(map[string]any)
 	session, _ := fields["pid"].(string)
 	recovered := session != "" && v.session == session
@@ -318,7 +318,7 @@ func (v *wireView) onConnect(data any) {
 	v.record(history.Event{Kind: history.Connected, Recovered: recovered})
 }
 
-func (v *wireView) onEvent(args []any) {
+func (v *view) onEvent(args []any) {
 	if len(args) > 1 && args[0] == contract.ChatEvent {
 		v.onMessage(args[1:])
 	}
@@ -331,7 +331,7 @@ func (v *wireView) onEvent(args []any) {
 }
 
 // onMessage shows a message, (text [, offset]), and then moves the offset.
-func (v *wireView) onMessage(args []any) {
+func (v *view) onMessage(args []any) {
 	e := history.Event{Kind: history.Shown, Message: describe(args[0])}
 	numbered := false
 	if len(args) > 1 {
@@ -346,7 +346,7 @@ func (v *wireView) onMessage(args []any) {
 	v.offset = max(v.offset, e.Offset)
 }
 
-func (v *wireView) onAcknowledgement(p *parser.Packet) {
+func (v *view) onAcknowledgement(p *parser.Packet) {
 	if p.Id == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/history"
 
@@ -77,8 +78,8 @@ func (c *chat) say(text string) {
 	c.io.To("chat").Emit(contract.ChatEvent, text, len(c.rows))
 }
 
-func (c *chat) options(name string, r *history.Recorder) Options {
-	return Options{Name: name, URL: c.http.URL, Record: r.Add, ReconnectDelay: 20 * time.Millisecond}
+func (c *chat) options(name string, r *history.Recorder) client.Options {
+	return client.Options{Name: name, URL: c.http.URL, Record: r.Add, ReconnectDelay: 20 * time.Millisecond}
 }
 
 // eventually waits until the history holds what is asked for.
@@ -130,7 +131,7 @@ func chatsOver(t *testing.T, transport string) {
 	c.rows = []string{"welcome"} // once it is shown, the server takes events; see sayDelay
 	options := c.options("ann", r)
 	options.Transports = []string{transport}
-	ann, bob := NewWire(options), NewWire(c.options("bob", r))
+	ann, bob := New(options), New(c.options("bob", r))
 	defer ann.Close()
 	defer bob.Close()
 	open(t, ann)
@@ -163,7 +164,7 @@ func TestWireReconnectsToTheGoServer(t *testing.T) {
 		}
 		return conn, err
 	}
-	w := NewWire(options)
+	w := New(options)
 	defer w.Close()
 	open(t, w)
 	var want []string
@@ -185,9 +186,9 @@ func TestWireReconnectsToTheGoServer(t *testing.T) {
 // looked at in a bubble, which knows of every goroutine.)
 func TestWireLeavesNoGoroutines(t *testing.T) {
 	c, r := newChat(t), history.NewRecorder()
-	var clients []*Wire
+	var clients []*Client
 	for i := range 20 {
-		clients = append(clients, NewWire(c.options(strconv.Itoa(i), r)))
+		clients = append(clients, New(c.options(strconv.Itoa(i), r)))
 		open(t, clients[i])
 	}
 	eventually(t, r, "all are connected", func(e []history.Event) bool { return count(e, history.Connected) == len(clients) })
@@ -207,7 +208,7 @@ func TestWireLeavesNoGoroutines(t *testing.T) {
 func ownGoroutines() (n int) {
 	buffer := make([]byte, 16<<20)
 	for _, stack := range strings.Split(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
-		if strings.Contains(stack, "harness/client.(*wire") {
+		if strings.Contains(stack, "harness/client/wire.(*") {
 			n++
 		}
 	}
@@ -230,7 +231,7 @@ func messages(rows []Row) (texts []string) {
 func TestReadLog(t *testing.T) {
 	c := newChat(t)
 	c.rows = []string{"one", "two", "two", "three"}
-	rows, err := ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "the end")
+	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +239,7 @@ func TestReadLog(t *testing.T) {
 		t.Errorf("rows %v; want %v", got, want)
 	}
 	// Read again: what was said last time is a row now, and all else is the same.
-	rows, err = ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "another end", func(w *Wire) { w.Keys = true })
+	rows, err = ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "another end", func(w *Client) { w.Keys = true })
 	if err != nil || len(rows) != 6 || rows[4].Message != "the end" {
 		t.Errorf("rows %v, error %v; want six", messages(rows), err)
 	}
@@ -259,7 +260,7 @@ func TestReadLogOfAServerThatMixes(t *testing.T) {
 			c.io.Emit(contract.ChatEvent, "the end", 3)
 		}
 	}
-	rows, err := ReadLog(within(t, 20*time.Second), Options{URL: c.http.URL}, "the end")
+	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +279,7 @@ func BenchmarkWireBroadcast(b *testing.B) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range clients {
-		options := Options{Name: strconv.Itoa(i), URL: c.http.URL, Record: func(e history.Event) {
+		options := client.Options{Name: strconv.Itoa(i), URL: c.http.URL, Record: func(e history.Event) {
 			switch e.Kind {
 			case history.Connected:
 				connected.Done()
@@ -286,7 +287,7 @@ func BenchmarkWireBroadcast(b *testing.B) {
 				received.Done()
 			}
 		}}
-		w := NewWire(options)
+		w := New(options)
 		defer w.Close()
 		if err := w.Open(b.Context()); err != nil {
 			b.Fatal(err)

@@ -1,4 +1,9 @@
-package client
+// Package page is the client that runs the target's own page in a JavaScript VM with the
+// parts of a browser that it needs.
+//
+// Read [Page] first, then view.go, one load of the page, and package web, the VM and its
+// browser.
+package page
 
 import (
 	"context"
@@ -10,7 +15,8 @@ import (
 	"strings"
 	"sync"
 
-	"redial/harness/client/web"
+	"redial/harness/client"
+	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
 )
@@ -21,9 +27,6 @@ const (
 	largestScript = 8 << 20
 )
 
-// ErrNotOpen is what a page without a view answers. Nothing was done.
-var ErrNotOpen = errors.New("the page is not open")
-
 // A Page is a client that runs the target's own page: its HTML, its script as it
 // stands and the client library, in a JavaScript VM with the parts of a browser
 // that they need (package web). What it records as Shown is what a user would see.
@@ -31,7 +34,7 @@ var ErrNotOpen = errors.New("the page is not open")
 // The client library is the one that the target serves at contract.ClientPath, and
 // Options.Bundle where it answers 404. Other scripts come from the target only.
 type Page struct {
-	options Options
+	options client.Options
 	profile *Profile
 
 	// turn is held while a view is opened or closed. It is a channel and no mutex
@@ -49,10 +52,9 @@ type Page struct {
 	closing int
 }
 
-// NewPage makes a page client, closed. It keeps its localStorage for as long as it
-// lives.
-func NewPage(options Options) *Page {
-	profile := options.Profile
+// New makes a page client, closed, which keeps its localStorage for as long as it
+// lives. The profile is what it has in common with other tabs; nil means a new one.
+func New(options client.Options, profile *Profile) *Page {
 	if profile == nil {
 		profile = NewProfile()
 	}
@@ -79,7 +81,7 @@ var errTabClosed = errors.New("the tab was closed meanwhile")
 func (p *Page) Open(ctx context.Context) error {
 	return p.load(ctx, func(old *view) error {
 		if old != nil {
-			return ErrOpen
+			return client.ErrOpen
 		}
 		p.session = web.NewStorage()
 		return nil
@@ -90,10 +92,10 @@ func (p *Page) Open(ctx context.Context) error {
 // and cookies stay. When the target does not answer, the client is left without a
 // view, as a browser is that shows an error page; Refresh tries again.
 func (p *Page) Refresh(ctx context.Context, left func()) error {
-	p.giveUp(ErrReloaded)
+	p.giveUp(client.ErrReloaded)
 	return p.load(ctx, func(old *view) error {
 		if p.session == nil {
-			return ErrNotOpen
+			return client.ErrNotOpen
 		}
 		p.leave(old, left)
 		return nil
@@ -260,7 +262,7 @@ func (p *Page) current() (*view, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.view == nil {
-		return nil, ErrNotOpen
+		return nil, client.ErrNotOpen
 	}
 	return p.view, nil
 }
@@ -323,11 +325,11 @@ func (p *Page) lid(move func(*web.Window)) error {
 }
 
 // Status is a snapshot. See Client.
-func (p *Page) Status() Status {
+func (p *Page) Status() client.Status {
 	p.mu.Lock()
 	v, views := p.view, p.views
 	p.mu.Unlock()
-	status := Status{View: views}
+	status := client.Status{View: views}
 	if v != nil {
 		v.status(&status)
 	}

@@ -1,4 +1,4 @@
-package client
+package page
 
 import (
 	"context"
@@ -13,7 +13,8 @@ import (
 
 	"github.com/dop251/goja"
 
-	"redial/harness/client/web"
+	"redial/harness/client"
+	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
 )
@@ -29,7 +30,7 @@ const patience = 10 * time.Second
 
 // A view is one page load: a window, and what is seen in it.
 type view struct {
-	options Options
+	options client.Options
 	number  int
 	window  *web.Window
 	// hands is what page.js returns: how the harness reaches into the page. It
@@ -47,7 +48,7 @@ type view struct {
 	pending   int
 }
 
-func newView(options Options, number int, profile *Profile, session *web.Storage) (*view, error) {
+func newView(options client.Options, number int, profile *Profile, session *web.Storage) (*view, error) {
 	v := &view{options: options, number: number, offsets: map[string]int64{}, asked: map[string]bool{}}
 	window, err := web.New(web.Options{
 		URL: options.URL, Dial: options.Dial, Local: profile.local, Session: session, Locks: profile.locks, Cookies: profile.cookies,
@@ -230,7 +231,7 @@ func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
 	var wrong string
 	if err := v.window.Do(ctx, func(vm *goja.Runtime) { wrong = task(vm) }); err != nil {
 		if errors.Is(err, web.ErrClosed) {
-			err = ErrNotOpen
+			err = client.ErrNotOpen
 		}
 		return err
 	}
@@ -271,7 +272,7 @@ func (v *view) setLoaded() {
 	v.loaded = true
 }
 
-func (v *view) status(s *Status) {
+func (v *view) status(s *client.Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s.Open, s.Connected, s.Shown, s.Pending = v.loaded, v.connected, v.count, v.pending

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// standIns says which of the missing messages a list (the log, or a page) has
+// alteredAmong says which of the missing messages a list (the log, or a page) has
 // altered: a phantom is taken for the first missing message that its sender said
 // between what the list has before the phantom and after it. Each phantom stands
 // for one message. The missing ones are in the order of facts.said; what was found
 // before the run counts as said by one sender.
-func (f *facts) standIns(list iter.Seq[int32], missing []int32) []int32 {
+func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []int32 {
 	at := make([]int, len(f.messages)) // in the list, from 1; 0 for what is not in it
 	var phantoms remaining
 	length := 0

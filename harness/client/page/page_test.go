@@ -1,4 +1,4 @@
-package client_test
+package page_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/page"
 	"redial/harness/history"
 )
 
@@ -506,7 +507,7 @@ func inBubble(t *testing.T, story func(t *testing.T)) {
 func leftovers() string {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	for _, own := range []string{"harness/client/web.", "harness/client.(", "net/http.(*persistConn)"} {
+	for _, own := range []string{"harness/client/page/web.", "harness/client/page.(", "net/http.(*persistConn)"} {
 		if strings.Contains(string(stacks), own) {
 			return string(stacks)
 		}
@@ -514,8 +515,8 @@ func leftovers() string {
 	return ""
 }
 
-func fakeClockStory(t *testing.T, page string, transports []string) {
-	s := newSite(t, page)
+func fakeClockStory(t *testing.T, html string, transports []string) {
+	s := newSite(t, html)
 	network := &memory{accepted: make(chan net.Conn), closed: make(chan struct{})}
 	listener := &cutter{Listener: network}
 	server := &http.Server{Handler: s.handler}
@@ -526,8 +527,8 @@ func fakeClockStory(t *testing.T, page string, transports []string) {
 	begin := time.Now()
 	open := func(name string) *watched {
 		recorder := history.NewRecorder()
-		p := &watched{history: recorder, Page: client.NewPage(client.Options{
-			Name: name, URL: "http://127.0.0.1:3000", Dial: network.dial, Transports: transports, Record: recorder.Add})}
+		p := &watched{history: recorder, Page: page.New(client.Options{
+			Name: name, URL: "http://127.0.0.1:3000", Dial: network.dial, Transports: transports, Record: recorder.Add}, nil)}
 		t.Cleanup(func() { _ = p.Close() })
 		return p.open(t)
 	}
@@ -587,9 +588,9 @@ func fakeClockStory(t *testing.T, page string, transports []string) {
 }
 
 func BenchmarkPageOpens(b *testing.B) {
-	page := []byte(strings.Replace(chatPage(", autoConnect: false", ""), `<script src="/socket.io/socket.io.js"></script>`, "<script>"+string(clientBundle(b))+"</script>", 1))
-	open := func() *client.Page {
-		p := client.NewPage(client.Options{URL: "http://127.0.0.1:1", HTML: page})
+	html := []byte(strings.Replace(chatPage(", autoConnect: false", ""), `<script src="/socket.io/socket.io.js"></script>`, "<script>"+string(clientBundle(b))+"</script>", 1))
+	open := func() *page.Page {
+		p := page.New(client.Options{URL: "http://127.0.0.1:1", HTML: html}, nil)
 		if err := p.Open(b.Context()); err != nil {
 			b.Fatal(err)
 		}
@@ -603,11 +604,11 @@ func BenchmarkPageOpens(b *testing.B) {
 }
 
 // heldBy is how much memory an open page holds.
-func heldBy(n int, open func() *client.Page) uint64 {
+func heldBy(n int, open func() *page.Page) uint64 {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	pages := make([]*client.Page, n)
+	pages := make([]*page.Page, n)
 	for i := range pages {
 		pages[i] = open()
 	}

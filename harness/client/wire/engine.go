@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -36,19 +36,19 @@ const (
 
 // A wirePacket is one Engine.IO packet: a text with its type in front or, where
 // binary is not nil, a message that is an attachment.
-type wirePacket struct {
+type packet struct {
 	text   string
 	binary []byte
 }
 
 // A wireTransport carries packets over one connection. One goroutine reads and
 // another one writes.
-type wireTransport interface {
+type transport interface {
 	// read waits for the next packets.
-	read() ([]wirePacket, error)
+	read() ([]packet, error)
 	// write sends packets. Its error ends the connection; a transport that learns
 	// of its end by reading returns none.
-	write([]wirePacket) error
+	write([]packet) error
 	// farewell tells the other end that this is the end.
 	farewell()
 	// close ends the connection, and with it read and write.
@@ -56,16 +56,16 @@ type wireTransport interface {
 }
 
 // A wireEngine is one Engine.IO connection, from the open packet to its end.
-type wireEngine struct {
-	transport wireTransport
-	early     []wirePacket // came along with the open packet
+type engine struct {
+	transport transport
+	early     []packet // came along with the open packet
 	heartbeat time.Duration
 	gather    time.Duration // how long the writer waits for more to write
 	silence   *time.Timer   // fires when no ping came for a heartbeat
 	writing   sync.WaitGroup
 
 	mu      sync.Mutex
-	queue   []wirePacket
+	queue   []packet
 	leaving *time.Timer   // not nil once leave was called
 	reason  string        // why it ended; empty until it did
 	wake    chan struct{} // for the writer: something has changed
@@ -73,7 +73,7 @@ type wireEngine struct {
 }
 
 // dial opens a connection and reads the open packet.
-func (w *Wire) dial(ctx context.Context) (*wireEngine, error) {
+func (w *Client) dial(ctx context.Context) (*engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectBound)
 	defer cancel()
 	transport, err := w.dialTransport(ctx)
@@ -86,8 +86,8 @@ func (w *Wire) dial(ctx context.Context) (*wireEngine, error) {
 		return nil, errors.New("timeout")
 	}
 	if err == nil {
-		var engine *wireEngine
-		if engine, err = newWireEngine(transport, packets); err == nil {
+		var engine *engine
+		if engine, err = newEngine(transport, packets); err == nil {
 			return engine, nil
 		}
 	}
@@ -95,14 +95,14 @@ func (w *Wire) dial(ctx context.Context) (*wireEngine, error) {
 	return nil, err
 }
 
-func (w *Wire) dialTransport(ctx context.Context) (wireTransport, error) {
+func (w *Client) dialTransport(ctx context.Context) (transport, error) {
 	if t := w.options.Transports; len(t) == 1 && t[0] == "polling" {
 		return dialPolling(w.options)
 	}
 	return dialWebSocket(ctx, w.options)
 }
 
-func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, error) {
+func newEngine(transport transport, packets []packet) (*engine, error) {
 	var open struct {
 		SID                       string `json:"sid"`
 		PingInterval, PingTimeout int64  // milliseconds
@@ -117,7 +117,7 @@ func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, 
 	if polls {
 		polling.session = open.SID
 	}
-	e := &wireEngine{
+	e := &engine{
 		transport: transport,
 		early:     packets[1:],
 		heartbeat: time.Duration(open.PingInterval+open.PingTimeout) * time.Millisecond,
@@ -133,7 +133,7 @@ func newWireEngine(transport wireTransport, packets []wirePacket) (*wireEngine, 
 }
 
 // send queues packets; they are written in order, on the writer's goroutine.
-func (e *wireEngine) send(packets ...wirePacket) {
+func (e *engine) send(packets ...packet) {
 	e.mu.Lock()
 	e.queue = append(e.queue, packets...)
 	e.mu.Unlock()
@@ -142,7 +142,7 @@ func (e *wireEngine) send(packets ...wirePacket) {
 
 // leave ends the connection once everything queued is written, or after
 // leaveBound.
-func (e *wireEngine) leave() {
+func (e *engine) leave() {
 	e.mu.Lock()
 	if e.leaving == nil {
 		e.leaving = time.AfterFunc(leaveBound, func() { e.end(clientDisconnect) })
@@ -151,7 +151,7 @@ func (e *wireEngine) leave() {
 	e.wakeWriter()
 }
 
-func (e *wireEngine) wakeWriter() {
+func (e *engine) wakeWriter() {
 	select {
 	case e.wake <- struct{}{}:
 	default: // it has been woken and has not looked yet
@@ -159,7 +159,7 @@ func (e *wireEngine) wakeWriter() {
 }
 
 // write is the writer's goroutine.
-func (e *wireEngine) write() {
+func (e *engine) write() {
 	for {
 		select {
 		case <-e.wake:
@@ -188,7 +188,7 @@ func (e *wireEngine) write() {
 }
 
 // end ends the connection, for the reason that comes first.
-func (e *wireEngine) end(reason string) {
+func (e *engine) end(reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.reason != "" {
@@ -204,14 +204,14 @@ func (e *wireEngine) end(reason string) {
 }
 
 // wait returns when the connection has ended and its writer is gone.
-func (e *wireEngine) wait() {
+func (e *engine) wait() {
 	<-e.ended
 	e.writing.Wait()
 }
 
 // read hands every message to take, until the connection ends, and returns why it
 // did.
-func (e *wireEngine) read(take func(wirePacket) error) (reason string) {
+func (e *engine) read(take func(packet) error) (reason string) {
 	packets, err := e.early, error(nil)
 	for {
 		for _, p := range packets {
@@ -231,7 +231,7 @@ func (e *wireEngine) read(take func(wirePacket) error) (reason string) {
 }
 
 // handle deals with one packet; a reason means that the connection has to end.
-func (e *wireEngine) handle(p wirePacket, take func(wirePacket) error) (reason string) {
+func (e *engine) handle(p packet, take func(packet) error) (reason string) {
 	if p.binary == nil && !strings.HasPrefix(p.text, messagePacket) {
 		return e.control(p.text)
 	}
@@ -244,14 +244,14 @@ func (e *wireEngine) handle(p wirePacket, take func(wirePacket) error) (reason s
 	return ""
 }
 
-func (e *wireEngine) control(packet string) (reason string) {
+func (e *engine) control(text string) (reason string) {
 	switch {
-	case packet == pingPacket:
+	case text == pingPacket:
 		e.silence.Reset(e.heartbeat)
-		e.send(wirePacket{text: pongPacket})
-	case packet == closePacket:
+		e.send(packet{text: pongPacket})
+	case text == closePacket:
 		return transportClose
-	case packet == noopPacket:
+	case text == noopPacket:
 	default:
 		return transportError
 	}

@@ -1,4 +1,7 @@
-package client
+// Package wire is a client without a page: packets and nothing else.
+//
+// Read [Client] first. [ReadLog] reads the server's whole log as a fresh client.
+package wire
 
 import (
 	"context"
@@ -15,11 +18,12 @@ import (
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
+	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/history"
 )
 
-// A Wire is a client without a page: packets and nothing else, two goroutines a
+// A Client is a client without a page: packets and nothing else, two goroutines a
 // connection, so that thousands fit into a run. It does what the official client
 // (socket.io-client 4.8) and a right page together do: it answers pings, notices
 // a ping timeout, reconnects with the official backoff, asks for connection state
@@ -27,15 +31,15 @@ import (
 // the last offset that it has shown. What it says goes out once: a send whose
 // connection dies is not repeated, unless Options.Retries asks for it.
 //
-// Layers, from the top: this file is the client and its page loads, wire_socket.go
-// the Socket.IO protocol (revision 5), wire_retries.go what sends again,
-// wire_engine.go Engine.IO (revision 4) over one connection, wire_websocket.go and
-// wire_polling.go the transports. Packets are written and read by the library's own
+// Layers, from the top: this file is the client and its page loads, socket.go
+// the Socket.IO protocol (revision 5), retries.go what sends again,
+// engine.go Engine.IO (revision 4) over one connection, websocket.go and
+// polling.go the transports. Packets are written and read by the library's own
 // parser.
 //
 // The exported fields are set before Open. Options.Record is called with the
 // client's lock held, so that events are in order: it must not call the client.
-type Wire struct {
+type Client struct {
 	// Raw shows everything that the server sends, without dropping what is not
 	// newer: for reading what a server really does.
 	Raw bool
@@ -47,7 +51,7 @@ type Wire struct {
 	// Backoff is how long it waits before it connects again.
 	Backoff Backoff
 
-	options Options
+	options client.Options
 
 	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel
 	// and no mutex because closing takes time, and under a fake clock only waiting on
@@ -55,7 +59,7 @@ type Wire struct {
 	lifecycle chan struct{}
 
 	mu     sync.Mutex
-	view   *wireView // nil when closed
+	view   *view // nil when closed
 	views  int
 	random *mathrand.Rand
 }
@@ -64,12 +68,12 @@ type Wire struct {
 // browser takes.
 const connectDelay = 5 * time.Millisecond
 
-// NewWire makes a client, closed: nothing is dialled before Open. It goes over
+// New makes a client, closed: nothing is dialled before Open. It goes over
 // WebSocket, unless Options.Transports names only "polling".
-func NewWire(options Options) *Wire {
+func New(options client.Options) *Client {
 	name := fnv.New64()
 	name.Write([]byte(options.Name)) // clients of one run do not move in step
-	return &Wire{
+	return &Client{
 		Backoff:   Backoff{Min: options.ReconnectDelay},
 		options:   options,
 		lifecycle: make(chan struct{}, 1),
@@ -113,23 +117,23 @@ func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
 var errNoView = errors.New("the client is closed: open it first")
 
 // Open begins a view and starts to connect; it does not wait for that.
-func (w *Wire) Open(ctx context.Context) error {
+func (w *Client) Open(ctx context.Context) error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
 	return w.open(ctx)
 }
 
-func (w *Wire) open(ctx context.Context) error {
+func (w *Client) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the client was not opened: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.view != nil {
-		return ErrOpen
+		return client.ErrOpen
 	}
 	w.views++
-	w.view = newWireView(w, w.views)
+	w.view = newView(w, w.views)
 	w.view.record(history.Event{Kind: history.Opened})
 	w.view.connect()
 	return nil
@@ -137,7 +141,7 @@ func (w *Wire) open(ctx context.Context) error {
 
 // Refresh closes the view and opens the next, which begins with
 // Options.ServerOffset again: there is no storage.
-func (w *Wire) Refresh(ctx context.Context, left func()) error {
+func (w *Client) Refresh(ctx context.Context, left func()) error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
 	w.close(left)
@@ -145,14 +149,14 @@ func (w *Wire) Refresh(ctx context.Context, left func()) error {
 }
 
 // Close ends the view and everything that belongs to it.
-func (w *Wire) Close() error {
+func (w *Client) Close() error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
 	w.close(nil)
 	return nil
 }
 
-func (w *Wire) close(left func()) {
+func (w *Client) close(left func()) {
 	w.mu.Lock()
 	v := w.view
 	if v != nil {
@@ -170,28 +174,28 @@ func (w *Wire) close(left func()) {
 }
 
 // Disconnect says goodbye to the server and does not reconnect.
-func (w *Wire) Disconnect() error {
-	return w.withView(func(v *wireView) error { v.disconnect(); return nil })
+func (w *Client) Disconnect() error {
+	return w.withView(func(v *view) error { v.disconnect(); return nil })
 }
 
 // Connect connects again after a Disconnect, or after the server's.
-func (w *Wire) Connect() error {
-	return w.withView(func(v *wireView) error { v.connect(); return nil })
+func (w *Client) Connect() error {
+	return w.withView(func(v *view) error { v.connect(); return nil })
 }
 
 var errNoPage = errors.New("a wire client has no page")
 
 // Suspend, Resume and Throw are for pages.
-func (w *Wire) Suspend() error { return errNoPage }
-func (w *Wire) Resume() error  { return errNoPage }
-func (w *Wire) Throw() error   { return errNoPage }
+func (w *Client) Suspend() error { return errNoPage }
+func (w *Client) Resume() error  { return errNoPage }
+func (w *Client) Throw() error   { return errNoPage }
 
 // Say emits a chat event and asks for its acknowledgement.
-func (w *Wire) Say(text string) error {
-	return w.withView(func(v *wireView) error {
+func (w *Client) Say(text string) error {
+	return w.withView(func(v *view) error {
 		v.record(history.Event{Kind: history.Sent, Message: text})
 		if w.options.Retries {
-			v.enqueue(wireMessage{text, w.key()})
+			v.enqueue(message{text, w.key()})
 			return nil
 		}
 		args := []any{contract.ChatEvent, text}
@@ -205,7 +209,7 @@ func (w *Wire) Say(text string) error {
 }
 
 // key names a message. The caller holds the lock.
-func (w *Wire) key() string {
+func (w *Client) key() string {
 	if w.options.SeedKeys {
 		return fmt.Sprintf("%016x%016x", w.random.Uint64(), w.random.Uint64())
 	}
@@ -215,11 +219,11 @@ func (w *Wire) key() string {
 // Emit emits any event, without an acknowledgement and without a record in the
 // history. Arguments are what package json can write; a []byte as an argument, in
 // a []any or in a map[string]any goes as a binary attachment.
-func (w *Wire) Emit(event string, args ...any) error {
+func (w *Client) Emit(event string, args ...any) error {
 	if _, err := json.Marshal(args); err != nil {
 		return fmt.Errorf("the event %q cannot be written as JSON: %w", event, err)
 	}
-	return w.withView(func(v *wireView) error {
+	return w.withView(func(v *view) error {
 		v.emit(&parser.Packet{Type: parser.EVENT, Data: append([]any{event}, args...)})
 		return nil
 	})
@@ -227,12 +231,12 @@ func (w *Wire) Emit(event string, args ...any) error {
 
 // SendPacket sends an Engine.IO packet as it stands, right or wrong, for instance
 // `42["chat message"]`. It needs a connection, but no answer to CONNECT.
-func (w *Wire) SendPacket(packet string) error {
-	return w.withView(func(v *wireView) error {
+func (w *Client) SendPacket(text string) error {
+	return w.withView(func(v *view) error {
 		if v.link == nil || v.link.engine == nil {
 			return errors.New("there is no connection to send the packet on")
 		}
-		v.link.engine.send(wirePacket{text: packet})
+		v.link.engine.send(packet{text: text})
 		return nil
 	})
 }
@@ -241,10 +245,10 @@ func (w *Wire) SendPacket(packet string) error {
 // or shown here (a server that never acknowledges is within its rights), and no
 // longer when its connection is lost: nothing more will come of it. With Retries it is
 // pending until it is acknowledged or refused.
-func (w *Wire) Status() Status {
+func (w *Client) Status() client.Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	status := Status{View: w.views}
+	status := client.Status{View: w.views}
 	if v := w.view; v != nil {
 		status.Open, status.Connected = true, v.connected
 		status.Shown, status.Pending = v.shown, len(v.pending)+len(v.queue.messages)
@@ -252,7 +256,7 @@ func (w *Wire) Status() Status {
 	return status
 }
 
-func (w *Wire) withView(do func(*wireView) error) error {
+func (w *Client) withView(do func(*view) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.view == nil {
@@ -262,7 +266,7 @@ func (w *Wire) withView(do func(*wireView) error) error {
 }
 
 // auth is the payload of the handshake, before what recovery adds to it.
-func (w *Wire) auth(offset int64) map[string]any {
+func (w *Client) auth(offset int64) map[string]any {
 	if w.Handshake != nil {
 		return maps.Clone(w.Handshake)
 	}

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"redial/harness/client"
 )
 
 // A webSocketTransport is one WebSocket, on gobwas/ws: it leaves goroutines and
@@ -21,7 +23,7 @@ type webSocketTransport struct {
 	reader *wsutil.Reader
 }
 
-func dialWebSocket(ctx context.Context, options Options) (wireTransport, error) {
+func dialWebSocket(ctx context.Context, options client.Options) (transport, error) {
 	address, err := engineURL(options.URL, "websocket", "")
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func engineURL(server, transport, session string) (string, error) {
 	return address.String(), nil
 }
 
-func (t *webSocketTransport) read() ([]wirePacket, error) {
+func (t *webSocketTransport) read() ([]packet, error) {
 	for {
 		header, err := t.reader.NextFrame()
 		if err != nil {
@@ -76,9 +78,9 @@ func (t *webSocketTransport) read() ([]wirePacket, error) {
 		case err != nil:
 			return nil, err
 		case header.OpCode == ws.OpBinary:
-			return []wirePacket{{binary: data}}, nil
+			return []packet{{binary: data}}, nil
 		}
-		return []wirePacket{{text: string(data)}}, nil
+		return []packet{{text: string(data)}}, nil
 	}
 }
 
@@ -98,7 +100,7 @@ func (t *webSocketTransport) control(header ws.Header, body io.Reader) error {
 
 // write returns no error: the reader is told of the same end, after whatever was
 // still on its way.
-func (t *webSocketTransport) write(packets []wirePacket) error {
+func (t *webSocketTransport) write(packets []packet) error {
 	for _, p := range packets {
 		frame := ws.NewTextFrame([]byte(p.text))
 		if p.binary != nil {

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
+	"redial/harness/client"
 	"redial/harness/history"
 )
 
@@ -142,24 +143,24 @@ func (p *peer) expect(want ...string) {
 }
 
 // bubble runs a test in a bubble, with a client that is closed at its end.
-func bubble(t *testing.T, test func(t *testing.T, m *memory, w *Wire, r *history.Recorder)) {
+func bubble(t *testing.T, test func(t *testing.T, m *memory, w *Client, r *history.Recorder)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemory(), history.NewRecorder()
-		w := NewWire(Options{Name: "ann", URL: "http://chat.test:80", Dial: m.dial, Record: r.Add, Seed: 1})
+		w := New(client.Options{Name: "ann", URL: "http://chat.test:80", Dial: m.dial, Record: r.Add, Seed: 1})
 		defer w.Close()
 		test(t, m, w, r)
 	})
 }
 
-func open(t *testing.T, w *Wire) {
+func open(t *testing.T, w *Client) {
 	t.Helper()
 	if err := w.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func say(t *testing.T, w *Wire, texts ...string) {
+func say(t *testing.T, w *Client, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if err := w.Say(text); err != nil {
@@ -199,7 +200,7 @@ func tells(t *testing.T, r *history.Recorder, want ...string) {
 }
 
 func TestWireRecoversAsTheOfficialClient(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.accept(t)
 		p.send(openText)
@@ -242,7 +243,7 @@ func TestWireRecoversAsTheOfficialClient(t *testing.T) {
 
 // What came over a connection that never was one comes again, and is shown once.
 func TestWireForgetsWhatCameTooEarly(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1","pid":"p1"}`)
 		p.send(`42["chat message","one","o1"]`)
@@ -273,7 +274,7 @@ func TestWireForgetsWhatCameTooEarly(t *testing.T) {
 }
 
 func TestWireSendsOnceAndInOrder(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		say(t, w, "a", "b") // offline
 		p := m.connected(t, `40{"sid":"s1"}`)
@@ -314,7 +315,7 @@ func TestWireSendsOnceAndInOrder(t *testing.T) {
 func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
 	given := []string{`42["chat message","two",2]`, `42["chat message","one",1]`, `42["chat message","two",2]`,
 		`42["chat message","no offset"]`, `42["chat message","string","5"]`, `42["chat message",{"a":[1]},3]`}
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
 		for _, text := range given {
@@ -322,7 +323,7 @@ func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
 		}
 		tells(t, r, "opened", "connected", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`)
 	})
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Raw = true
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
@@ -335,7 +336,7 @@ func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
 }
 
 func TestWireHeartbeat(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
 		for range 3 {
@@ -356,7 +357,7 @@ func TestWireHeartbeat(t *testing.T) {
 }
 
 func TestWireDisconnects(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
 		synctest.Wait()
@@ -400,7 +401,7 @@ func TestWireDisconnectReasons(t *testing.T) {
 		"parse error (binary out of place)": func(p *peer) { wsutil.WriteServerBinary(p.conn, []byte{1}) },
 	} {
 		t.Run(reason, func(t *testing.T) {
-			bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+			bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 				open(t, w)
 				p := m.connected(t, `40{"sid":"s1"}`)
 				synctest.Wait()
@@ -415,7 +416,7 @@ func TestWireDisconnectReasons(t *testing.T) {
 }
 
 func TestWireIsRefused(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Handshake = map[string]any{"token": []any{"wrong"}}
 		open(t, w)
 		p := m.accept(t)
@@ -433,8 +434,8 @@ func TestWireIsRefused(t *testing.T) {
 
 func TestWireBackoff(t *testing.T) {
 	waits := func(t *testing.T, backoff Backoff, seed uint64) (waits []time.Duration) {
-		bubble(t, func(t *testing.T, m *memory, _ *Wire, r *history.Recorder) {
-			w := NewWire(Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Seed: seed})
+		bubble(t, func(t *testing.T, m *memory, _ *Client, r *history.Recorder) {
+			w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Seed: seed})
 			defer w.Close()
 			w.Backoff = backoff
 			m.setDown(true)
@@ -468,7 +469,7 @@ func TestWireBackoff(t *testing.T) {
 
 // A connection that was made ends the row: the next wait is the first one again.
 func TestWireBackoffBeginsAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, _ *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
 		w.Backoff = Backoff{Jitter: -1}
 		m.setDown(true)
 		open(t, w)
@@ -489,7 +490,7 @@ func TestWireBackoffBeginsAgain(t *testing.T) {
 }
 
 func TestWireGivesUpOnAMuteServer(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Backoff = Backoff{Jitter: -1}
 		open(t, w)
 		m.accept(t) // and never an open packet
@@ -502,7 +503,7 @@ func TestWireGivesUpOnAMuteServer(t *testing.T) {
 }
 
 func TestWireBinary(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.options.EagerConnect = true
 		open(t, w)
 		p := m.accept(t)
@@ -534,7 +535,7 @@ func TestWireBinary(t *testing.T) {
 // With Retries a message goes out again, with its key, after ackTimeout and on every new
 // connection, and the next one only when it is acknowledged: the official client's way.
 func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.options.Retries = true
 		open(t, w)
 		say(t, w, "a", "b", "c") // offline
@@ -588,7 +589,7 @@ func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
 }
 
 func TestWireKeys(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, _ *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
 		w.Keys = true
 		open(t, w)
 		say(t, w, "a", "a")
@@ -601,7 +602,7 @@ func TestWireKeys(t *testing.T) {
 }
 
 func TestWireRefreshesAndCloses(t *testing.T) {
-	bubble(t, func(t *testing.T, m *memory, w *Wire, r *history.Recorder) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		if err := w.Say("too early"); err == nil {
 			t.Error("a closed client said something")
 		}
@@ -621,7 +622,7 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 		p.expect(`40{"serverOffset":0}`) // a fresh page knows nothing
 		p.send(`40{"sid":"s2","pid":"p2"}`)
 		synctest.Wait()
-		if got, want := w.Status(), (Status{View: 2, Open: true, Connected: true}); got != want {
+		if got, want := w.Status(), (client.Status{View: 2, Open: true, Connected: true}); got != want {
 			t.Errorf("status %+v; want %+v", got, want)
 		}
 		began := time.Now() // nobody reads from here on
@@ -633,7 +634,7 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 		if took := time.Since(began); took > leaveBound {
 			t.Errorf("Close took %s with a server that does not read", took)
 		}
-		if got, want := w.Status(), (Status{View: 2}); got != want {
+		if got, want := w.Status(), (client.Status{View: 2}); got != want {
 			t.Errorf("status %+v; want %+v", got, want)
 		}
 		tells(t, r, "opened", "connected", "shown one #1", "closed", "opened", "connected", "closed")
@@ -644,20 +645,20 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 }
 
 func TestWireClosesWhateverItIsDoing(t *testing.T) {
-	for name, until := range map[string]func(t *testing.T, m *memory, w *Wire){
-		"dialling":    func(*testing.T, *memory, *Wire) {},
-		"handshaking": func(_ *testing.T, m *memory, _ *Wire) { <-m.conns },
-		"opening":     func(t *testing.T, m *memory, _ *Wire) { m.accept(t) },
-		"connecting":  func(t *testing.T, m *memory, _ *Wire) { m.accept(t).send(openText) },
-		"backing off": func(t *testing.T, m *memory, _ *Wire) { m.accept(t).conn.Close() },
-		"disconnecting": func(t *testing.T, m *memory, w *Wire) {
+	for name, until := range map[string]func(t *testing.T, m *memory, w *Client){
+		"dialling":    func(*testing.T, *memory, *Client) {},
+		"handshaking": func(_ *testing.T, m *memory, _ *Client) { <-m.conns },
+		"opening":     func(t *testing.T, m *memory, _ *Client) { m.accept(t) },
+		"connecting":  func(t *testing.T, m *memory, _ *Client) { m.accept(t).send(openText) },
+		"backing off": func(t *testing.T, m *memory, _ *Client) { m.accept(t).conn.Close() },
+		"disconnecting": func(t *testing.T, m *memory, w *Client) {
 			m.connected(t, `40{"sid":"s1"}`)
 			synctest.Wait()
 			w.Disconnect()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, m *memory, w *Wire, _ *history.Recorder) {
+			bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
 				open(t, w)
 				until(t, m, w)
 				synctest.Wait()

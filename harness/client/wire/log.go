@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"redial/harness/client"
 	"redial/harness/history"
 )
 
@@ -39,7 +40,7 @@ var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be
 // When ctx ends first, or the connection ends once it was made, it returns what it
 // has and an error that says so. Anything else about the clients can be set in
 // change.
-func ReadLog(ctx context.Context, options Options, sentinel string, change ...func(*Wire)) ([]Row, error) {
+func ReadLog(ctx context.Context, options client.Options, sentinel string, change ...func(*Client)) ([]Row, error) {
 	rows, mark, err := readUntil(ctx, options, sentinel, true, change)
 	if err != nil {
 		return rows, err
@@ -55,7 +56,7 @@ func ReadLog(ctx context.Context, options Options, sentinel string, change ...fu
 }
 
 // readUntil opens a client and reads until it is shown the sentinel.
-func readUntil(ctx context.Context, options Options, sentinel string, say bool, change []func(*Wire)) (rows []Row, mark Row, err error) {
+func readUntil(ctx context.Context, options client.Options, sentinel string, say bool, change []func(*Client)) (rows []Row, mark Row, err error) {
 	changed, events := make(chan struct{}, 1), history.NewRecorder()
 	options.ServerOffset = 0
 	options.Record = func(e history.Event) {
@@ -65,7 +66,7 @@ func readUntil(ctx context.Context, options Options, sentinel string, say bool, 
 		default:
 		}
 	}
-	w := NewWire(options)
+	w := New(options)
 	for _, f := range change {
 		f(w)
 	}

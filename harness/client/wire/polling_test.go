@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"redial/harness/client"
 	"redial/harness/history"
 )
 
@@ -76,7 +77,7 @@ func (l pollingListener) Accept() (net.Conn, error) {
 func (l pollingListener) Close() error   { close(l.closed); return nil }
 func (l pollingListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-func pollingBubble(t *testing.T, test func(p *pollingPeer, w *Wire, r *history.Recorder)) {
+func pollingBubble(t *testing.T, test func(p *pollingPeer, w *Client, r *history.Recorder)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemory(), history.NewRecorder()
@@ -84,14 +85,14 @@ func pollingBubble(t *testing.T, test func(p *pollingPeer, w *Wire, r *history.R
 		server := &http.Server{Handler: p}
 		go server.Serve(pollingListener{m, make(chan struct{})})
 		defer server.Close()
-		w := NewWire(Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Transports: []string{"polling"}})
+		w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Transports: []string{"polling"}})
 		defer w.Close()
 		test(p, w, r)
 	})
 }
 
 func TestWirePolls(t *testing.T) {
-	pollingBubble(t, func(p *pollingPeer, w *Wire, r *history.Recorder) {
+	pollingBubble(t, func(p *pollingPeer, w *Client, r *history.Recorder) {
 		open(t, w)
 		p.down <- openText
 		p.expect(`40{"serverOffset":0}`)
@@ -115,21 +116,21 @@ func TestWirePolls(t *testing.T) {
 }
 
 func TestWirePollingEnds(t *testing.T) {
-	for reason, end := range map[string]func(p *pollingPeer, w *Wire){
-		"transport close (close packet)": func(p *pollingPeer, _ *Wire) { p.down <- "1" },
-		"transport error (failed GET)":   func(p *pollingPeer, _ *Wire) { p.down <- "" },
-		"transport error (failed POST)": func(p *pollingPeer, w *Wire) {
+	for reason, end := range map[string]func(p *pollingPeer, w *Client){
+		"transport close (close packet)": func(p *pollingPeer, _ *Client) { p.down <- "1" },
+		"transport error (failed GET)":   func(p *pollingPeer, _ *Client) { p.down <- "" },
+		"transport error (failed POST)": func(p *pollingPeer, w *Client) {
 			p.status = http.StatusBadRequest
 			w.Emit("x")
 			<-p.up
 		},
-		"parse error (of a batch)": func(p *pollingPeer, _ *Wire) {
+		"parse error (of a batch)": func(p *pollingPeer, _ *Client) {
 			p.down <- "49" + separator + `42["chat message","after it",1]`
 		},
-		"ping timeout": func(*pollingPeer, *Wire) { time.Sleep(45 * time.Second) },
+		"ping timeout": func(*pollingPeer, *Client) { time.Sleep(45 * time.Second) },
 	} {
 		t.Run(reason, func(t *testing.T) {
-			pollingBubble(t, func(p *pollingPeer, w *Wire, r *history.Recorder) {
+			pollingBubble(t, func(p *pollingPeer, w *Client, r *history.Recorder) {
 				open(t, w)
 				p.down <- openText
 				p.expect(`40{"serverOffset":0}`)

@@ -1,4 +1,4 @@
-package client_test
+package page_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/client"
+	"redial/harness/client/page"
 	"redial/harness/contract"
 	"redial/harness/history"
 
@@ -26,7 +27,7 @@ import (
 // clientBundle is the official client library.
 func clientBundle(t testing.TB) []byte {
 	t.Helper()
-	bundle, err := os.ReadFile(filepath.Join("..", "..", "steps", "node_modules", "socket.io-client", "dist", "socket.io.js"))
+	bundle, err := os.ReadFile(filepath.Join("..", "..", "..", "steps", "node_modules", "socket.io-client", "dist", "socket.io.js"))
 	if err != nil {
 		t.Fatal("there is no client library; run make client")
 	}
@@ -176,7 +177,7 @@ func dialLate(ctx context.Context, network, address string) (net.Conn, error) {
 
 // A watched client records into a history of its own.
 type watched struct {
-	*client.Page
+	*page.Page
 	history *history.Recorder
 }
 
@@ -187,7 +188,7 @@ func newWatched(t testing.TB, options client.Options) *watched {
 	if options.Name == "" {
 		options.Name = "anna"
 	}
-	p := &watched{Page: client.NewPage(options), history: recorder}
+	p := &watched{Page: page.New(options, nil), history: recorder}
 	t.Cleanup(func() { _ = p.Close() })
 	return p
 }

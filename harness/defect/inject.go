@@ -8,9 +8,9 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// A bend is the seams at which the chat can be made to go wrong. A seam that is nil
+// An injection is the seams at which the chat can be made to go wrong. A seam that is nil
 // goes right.
-type bend struct {
+type injection struct {
 	// message decides what becomes of the n-th message of a connection, from 1.
 	message func(n int, f *fate)
 	// replay changes the rows that a page is sent that comes back with an offset.
@@ -31,7 +31,7 @@ type fate struct {
 
 func usual(text string) fate { return fate{rows: 1, broadcast: true, text: text} }
 
-// every bends each n-th message.
+// every changes each n-th message.
 func every(n int, change func(*fate)) func(int, *fate) {
 	return func(number int, f *fate) {
 		if number%n == 0 {
@@ -61,11 +61,11 @@ func swapped(rows []row) []row {
 
 func withoutFirst(rows []row) []row { return rows[min(1, len(rows)):] }
 
-// bent makes a chat with the bend.
-func bent(b bend) New {
+// injected makes a chat with the injection.
+func injected(b injection) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 		return serve(dir, options, func(server *socket.Server, log *messages) {
-			c := &chat{server: server, log: log, bend: b}
+			c := &chat{server: server, log: log, injection: b}
 			if b.admit != nil {
 				server.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) { b.admit(offsetOf(client), next) })
 			}

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"redial/harness/client"
 )
 
 // readLogFrom reads the log of a scripted server, within a virtual minute.
@@ -20,7 +22,7 @@ func readLogFrom(t *testing.T, play func(t *testing.T, m *memory)) (rows []Row, 
 		defer cancel()
 		go func() {
 			defer close(done)
-			rows, err = ReadLog(ctx, Options{URL: "http://chat.test", Dial: m.dial}, "end")
+			rows, err = ReadLog(ctx, client.Options{URL: "http://chat.test", Dial: m.dial}, "end")
 		}()
 		play(t, m)
 		<-done

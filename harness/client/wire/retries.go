@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"time"
@@ -15,18 +15,18 @@ const ackTimeout = 3 * time.Second
 // A wireQueue is what was said and is not acknowledged, the first first. It is sent as
 // the official client does with ackTimeout and retries: the first message only, again
 // after ackTimeout and on every new connection, and then the next.
-type wireQueue struct {
-	messages []wireMessage
+type queue struct {
+	messages []message
 	// try is the id of the acknowledgement that is due for the first; meant while timer
 	// is not nil.
 	try   uint64
 	timer *time.Timer
 }
 
-type wireMessage struct{ text, key string }
+type message struct{ text, key string }
 
 // enqueue sends the message when it is its turn.
-func (v *wireView) enqueue(m wireMessage) {
+func (v *view) enqueue(m message) {
 	v.queue.messages = append(v.queue.messages, m)
 	if len(v.queue.messages) == 1 {
 		v.sendFirst()
@@ -34,7 +34,7 @@ func (v *wireView) enqueue(m wireMessage) {
 }
 
 // sendFirst sends the first of the queue, for the first time or again.
-func (v *wireView) sendFirst() {
+func (v *view) sendFirst() {
 	v.stopWaiting()
 	if len(v.queue.messages) == 0 || !v.connected {
 		return
@@ -56,7 +56,7 @@ func (v *wireView) sendFirst() {
 
 // stopWaiting gives up the try that is under way, if there is one. An answer to it that
 // comes later says nothing: the message is being sent again.
-func (v *wireView) stopWaiting() {
+func (v *view) stopWaiting() {
 	if v.queue.timer != nil {
 		v.queue.timer.Stop()
 		v.queue.timer = nil
@@ -65,7 +65,7 @@ func (v *wireView) stopWaiting() {
 }
 
 // answered goes on to the next message, if the acknowledgement is the first's.
-func (v *wireView) answered(id uint64) {
+func (v *view) answered(id uint64) {
 	if v.queue.timer != nil && v.queue.try == id {
 		v.queue.messages = v.queue.messages[1:]
 		v.sendFirst()

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"redial/harness/client"
 )
 
 var errPolling = errors.New("polling failed")
@@ -19,14 +21,14 @@ const separator = "\x1e"
 // way, and one POST at a time. Each has a connection of its own, so that it does not
 // depend on who is faster which of them takes which. It never upgrades.
 type pollingTransport struct {
-	options  Options
+	options  client.Options
 	session  string // set once the open packet is read, before anything else runs
 	get, put *http.Client
 	ctx      context.Context
 	cancel   context.CancelFunc
 }
 
-func dialPolling(options Options) (wireTransport, error) {
+func dialPolling(options client.Options) (transport, error) {
 	client := func() *http.Client {
 		return &http.Client{Transport: &http.Transport{DialContext: options.Dial, DisableCompression: true}}
 	}
@@ -35,14 +37,14 @@ func dialPolling(options Options) (wireTransport, error) {
 	return t, nil
 }
 
-func (t *pollingTransport) read() ([]wirePacket, error) {
+func (t *pollingTransport) read() ([]packet, error) {
 	payload, err := t.request(http.MethodGet, "")
 	if err != nil {
 		return nil, err
 	}
-	var packets []wirePacket
+	var packets []packet
 	for _, text := range strings.Split(payload, separator) {
-		p := wirePacket{text: text}
+		p := packet{text: text}
 		if encoded, isBinary := strings.CutPrefix(text, "b"); isBinary {
 			if p.binary, err = base64.StdEncoding.DecodeString(encoded); err != nil {
 				return nil, err
@@ -53,7 +55,7 @@ func (t *pollingTransport) read() ([]wirePacket, error) {
 	return packets, nil
 }
 
-func (t *pollingTransport) write(packets []wirePacket) error {
+func (t *pollingTransport) write(packets []packet) error {
 	texts := make([]string, len(packets))
 	for i, p := range packets {
 		texts[i] = p.text
@@ -94,7 +96,7 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 	return string(data), nil
 }
 
-func (t *pollingTransport) farewell() { t.write([]wirePacket{{text: closePacket}}) }
+func (t *pollingTransport) farewell() { t.write([]packet{{text: closePacket}}) }
 
 // close lets net/http's goroutines end; they do so within moments.
 func (t *pollingTransport) close() {

@@ -6,9 +6,9 @@ import (
 	"redial/harness/contract"
 )
 
-// readLogTurns finds what stands in the log after a later message of its sender.
-func (f *facts) readLogTurns() {
-	order, onTab := newTurns(int(f.orders)), newTurns(len(f.views))
+// readLogOrder finds what stands in the log after a later message of its sender.
+func (f *facts) readLogOrder() {
+	order, onTab := newOrdering(int(f.orders)), newOrdering(len(f.views))
 	if f.level.AtLeast(contract.DurableDelivery) {
 		f.overtookOnTab = make([]int32, len(f.messages))
 	}
@@ -30,25 +30,25 @@ func (f *facts) readLogTurns() {
 	}
 }
 
-// turns tells whether messages come in an order, for several orders at once: the
+// An ordering tells whether messages come in an order, for several orders at once: the
 // messages of each sender have an order of their own.
-type turns struct {
+type ordering struct {
 	round   int32
 	current []int32 // the round in which the order was last used
 	highest []int
 	message []int32 // the one that was highest
 }
 
-func newTurns(orders int) turns {
-	return turns{1, make([]int32, orders), make([]int, orders), make([]int32, orders)}
+func newOrdering(orders int) ordering {
+	return ordering{1, make([]int32, orders), make([]int, orders), make([]int32, orders)}
 }
 
 // reset forgets everything, in no time.
-func (t *turns) reset() { t.round++ }
+func (t *ordering) reset() { t.round++ }
 
 // take notes that the message has the given rank in the order. It returns -1, or
 // the message of a higher rank that came before.
-func (t *turns) take(order int, message int32, rank int) int32 {
+func (t *ordering) take(order int, message int32, rank int) int32 {
 	if t.current[order] == t.round && t.highest[order] > rank {
 		return t.message[order]
 	}
@@ -60,7 +60,7 @@ func (t *turns) take(order int, message int32, rank int) int32 {
 // first shows it; with it the message that it should have come before, or -1.
 func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	if f.sentOrder.round == 0 {
-		f.sentOrder, f.logOrder = newTurns(int(f.orders)), newTurns(1)
+		f.sentOrder, f.logOrder = newOrdering(int(f.orders)), newOrdering(1)
 	}
 	f.sentOrder.reset()
 	f.logOrder.reset()
