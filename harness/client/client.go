@@ -89,9 +89,9 @@ type Options struct {
 	// HTML, when not empty, is used instead of what GET / answers: the kit's
 	// reference page for a target that is not ours.
 	HTML []byte
-	// Bundle is the client library to fall back to when the target does not serve
+	// Bundle gets the client library to fall back to when the target does not serve
 	// one at contract.ClientPath.
-	Bundle []byte
+	Bundle func() ([]byte, error)
 	// ReconnectDelay is the first wait before a reconnection; zero means the
 	// official client's own backoff. A page keeps its own whatever this says.
 	ReconnectDelay time.Duration

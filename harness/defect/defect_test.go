@@ -68,7 +68,7 @@ func join(t *testing.T, server *httptest.Server, name string, html []byte) *part
 		w.Raw = true
 		p.Client = w
 	} else {
-		options.Bundle = bundle(t)
+		options.Bundle = func() ([]byte, error) { return bundle(t), nil }
 		p.Client = page.New(options, nil)
 	}
 	t.Cleanup(func() { _ = p.Close() })

@@ -91,8 +91,8 @@ type Config struct {
 	Shared bool
 	// HTML, when not empty, is the page to use instead of the target's own.
 	HTML []byte
-	// Bundle is the client library for a target that serves none.
-	Bundle []byte
+	// Bundle gets the client library for a target that serves none. Nil: there is none.
+	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real
 	// lab and VirtualBound in the virtual one.
 	Bound time.Duration

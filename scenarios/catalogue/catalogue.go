@@ -29,11 +29,14 @@ type Scenario struct {
 	Title string
 	// Why says what decides the outcome.
 	Why string
-	// From is the weakest level that the scenario makes sense at. A target below
-	// it does not offer what is tried here, and is not judged.
+	// From is the weakest level whose promise covers the scenario. A target below it
+	// does not promise what is tried here, and is not judged, unless by Expect.
 	From contract.Level
 	// Restarts tells that the server must be stoppable and startable.
 	Restarts bool
+	// WaitsOutHeartbeat tells that the script waits as long as the heartbeat that its
+	// plan's tuning asks for. It shows nothing on a server with a longer one.
+	WaitsOutHeartbeat bool
 	// Needs is what the scenario is about where no step does it, such as a server that
 	// emits volatile events. Then it is played on the servers with more features.
 	Needs string

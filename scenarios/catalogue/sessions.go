@@ -55,7 +55,7 @@ var sessionScenarios = []Scenario{
 	{
 		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a drop",
 		Why:    "the client moves its offset when every handler has returned, so the message comes again; a page that knows its own offset drops it",
-		From:   contract.Basic,
+		From:   contract.ServerDelivery, // a page without an offset of its own has to show it twice
 		Expect: steps(Loses, Duplicates, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,

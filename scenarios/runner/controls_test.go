@@ -133,10 +133,6 @@ func (c control) judge(t *testing.T) check.Verdict {
 		}
 		html = lesson.Page
 	}
-	bundle, err := lessons.Bundle()
-	if err != nil {
-		t.Fatal(err)
-	}
 	itself, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +141,7 @@ func (c control) judge(t *testing.T) check.Verdict {
 		return target.NewCommand(target.CommandOptions{Command: []string{itself, serveControl, c.name}})
 	}}
 	run := lab.Real.Play(t.Context(), server, lab.Config{
-		Level: contract.ServerDelivery, KeepsLog: true, HTML: html, Bundle: bundle,
+		Level: contract.ServerDelivery, KeepsLog: true, HTML: html, Bundle: lessons.FetchBundle,
 		// What a broken server owes does not come however long one waits.
 		Bound: 12 * time.Second, ShownBound: 6 * time.Second,
 	}, c.plan)

@@ -218,10 +218,13 @@ func (r *Runner) unsupported(c Cell) string {
 	if r.options.Lab == lab.Virtual && c.Scenario.From == contract.Cluster {
 		return "the virtual lab has one server"
 	}
+	if c.Scenario.WaitsOutHeartbeat && c.Subject.Untuned {
+		return "waits out a short heartbeat, and the server's cannot be set"
+	}
 	if c.Scenario.Restarts && c.Subject.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
 	}
-	if !c.Subject.Level.AtLeast(c.Scenario.From) {
+	if !r.options.Golden && !c.Subject.Level.AtLeast(c.Scenario.From) {
 		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
 	}
 	return ""

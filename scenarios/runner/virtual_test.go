@@ -37,6 +37,38 @@ func TestScenariosVirtual(t *testing.T) {
 	}
 }
 
+// Every step keeps the promise of its own level, in every row that the level covers.
+func TestStepsKeepTheirOwnPromise(t *testing.T) {
+	steps, runs := []string{"5", "6", "7", "8", "9", "10"}, 3
+	if underRace {
+		steps, runs = []string{"6"}, 1
+	}
+	for _, number := range steps {
+		subject, err := servers.Step(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := slices.DeleteFunc(slices.Clone(catalogue.All), func(s catalogue.Scenario) bool { return underRace && polls(s.ID) })
+		results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Runs: runs, Lab: lab.Virtual, Artifacts: artifacts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed := 0
+		for _, r := range results {
+			switch r.Outcome() {
+			case check.Pass:
+				passed++
+			case check.Unsupported:
+			default:
+				t.Errorf("step %s, %s: %s: %s", number, r.ID, r.Outcome(), r.Reason())
+			}
+		}
+		if passed < 25 {
+			t.Errorf("step %s passed in %d rows only", number, passed)
+		}
+	}
+}
+
 // polls tells whether the scenario's pages use HTTP long-polling, where the library races
 // with itself.
 func polls(id string) bool { return id == "polling" || id == "upgrade-cut" }

@@ -30,12 +30,8 @@ func clusterStep(number string) (Subject, error) {
 	if err != nil {
 		return Subject{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
 	}
-	bundle, err := lessons.Bundle()
-	if err != nil {
-		return Subject{}, err
-	}
 	s := Subject{
-		Name: "step " + number, Step: number, Level: contract.Cluster, Bundle: bundle, Nodes: nodes,
+		Name: "step " + number, Step: number, Level: contract.Cluster, Bundle: lessons.FetchBundle, Nodes: nodes,
 		Server: lab.Server{Handler: inProcess(lesson)}, OwnRecovery: true,
 	}
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {

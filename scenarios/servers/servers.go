@@ -47,12 +47,14 @@ type Subject struct {
 	// HTML is the kit's reference page, for a target that is not ours; empty means
 	// the target's own page.
 	HTML []byte
-	// Bundle is the client library for a target that serves none.
-	Bundle []byte
+	// Bundle gets the client library for a target that serves none. Nil: there is none.
+	Bundle func() ([]byte, error)
 	// Shared tells that all runs meet the same server, so they take turns.
 	Shared bool
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
+	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
+	Untuned bool
 	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
 	// that waiting long for it is no use.
 	Mute bool
@@ -128,13 +130,9 @@ func Step(number string) (Subject, error) {
 	if err != nil {
 		return Subject{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
 	}
-	bundle, err := lessons.Bundle()
-	if err != nil {
-		return Subject{}, err
-	}
 	return Subject{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
-		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: bundle,
+		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: lessons.FetchBundle,
 		OwnRecovery: true,
 		Server: lab.Server{Handler: inProcess(lesson), Target: func(tuning plan.Tuning) (target.Target, error) {
 			return target.NewCommand(target.CommandOptions{
@@ -292,6 +290,13 @@ func URL(address string, level contract.Level) (Subject, error) {
 	return s, err
 }
 
+// InProcess makes a subject of somebody's own server in this process, for the virtual lab.
+func InProcess(name string, level contract.Level, server lab.Handler) (Subject, error) {
+	s, err := foreign(name, level)
+	s.Server, s.Untuned = lab.InProcess(server), true
+	return s, err
+}
+
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
 func foreign(name string, level contract.Level) (Subject, error) {
@@ -303,8 +308,7 @@ func foreign(name string, level contract.Level) (Subject, error) {
 	if err != nil {
 		return Subject{}, err
 	}
-	bundle, err := lessons.Bundle()
-	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: bundle}, err
+	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: lessons.FetchBundle}, nil
 }
 
 // Reachable tells, in one line, why nothing answers at a URL subject's address.

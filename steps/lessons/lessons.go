@@ -82,6 +82,9 @@ func Find(number string) (Lesson, error) {
 // Bundle is the pinned socket.io.js that the pages load, or ErrNoBundle.
 func Bundle() ([]byte, error) { return serve.Bundle() }
 
+// FetchBundle is Bundle, which npm fetches into the user's cache where it is not here.
+func FetchBundle() ([]byte, error) { return serve.Fetch() }
+
 // Handler is lesson.New with the browser bundle at /socket.io/socket.io.js, where
 // the pages look for it.
 func Handler(lesson Lesson, settings Settings) (http.Handler, io.Closer, error) {

@@ -32,7 +32,7 @@ const (
 // that they need (package web). What it records as Shown is what a user would see.
 //
 // The client library is the one that the target serves at contract.ClientPath, and
-// Options.Bundle where it answers 404. Other scripts come from the target only.
+// Options.Bundle where it serves none. Other scripts come from the target only.
 type Page struct {
 	options client.Options
 	profile *Profile
@@ -215,8 +215,12 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
 	case status == http.StatusOK:
 		return &web.Script{Name: address.Path, Source: body}, nil
-	case isClient && status == http.StatusNotFound && len(p.options.Bundle) > 0:
-		return &web.Script{Name: contract.ClientPath, Source: p.options.Bundle}, nil
+	case isClient && p.options.Bundle != nil: // 404, or 400 where an engine takes it for a handshake
+		source, err := p.options.Bundle()
+		if err != nil {
+			return nil, fmt.Errorf("the server does not serve %s: %w", contract.ClientPath, err)
+		}
+		return &web.Script{Name: contract.ClientPath, Source: source}, nil
 	case isClient:
 		return nil, fmt.Errorf("GET %s answers %d, and there is no client library to fall back to", contract.ClientPath, status)
 	}

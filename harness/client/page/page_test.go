@@ -303,7 +303,7 @@ func TestPageFallsBackToTheBundle(t *testing.T) {
 	mux.Handle("/socket.io/", s.handler)
 	s.handler = mux
 	server := serveTCP(t, s)
-	p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: clientBundle(t)}).open(t)
+	p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return clientBundle(t), nil }}).open(t)
 	p.await(t, "connected", 1)
 }
 

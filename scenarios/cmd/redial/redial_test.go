@@ -260,6 +260,27 @@ func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
 	}
 }
 
+// The command works from any folder: npm fetches the client once, into the user's cache.
+func TestFromAnyFolder(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	for n, want := range []string{"fetching socket.io-client 4.8.4 with npm into " + cache, ""} {
+		c := command(t, "check", "--step", "5", "--scenario", "clean-drop", "--seed", "1")
+		c.Dir = t.TempDir()
+		c.Env = append(c.Env, "XDG_CACHE_HOME="+cache, "HOME="+cache)
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		output, err := c.Output()
+		if err != nil || !strings.Contains(string(output), "1 passed") {
+			t.Fatalf("run %d: %v: %s%s", n+1, err, output, stderr.String())
+		}
+		if got := stderr.String(); want == "" && got != "" || !strings.HasPrefix(got, want) || strings.Count(got, "\n") > 1 {
+			t.Errorf("run %d says %q, want one line with %q", n+1, got, want)
+		}
+		nothingLeft(t, c)
+	}
+}
+
 func TestVerdictAsFiles(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

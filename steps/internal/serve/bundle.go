@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // BundlePath is where a page finds its client library, as the official server
@@ -21,29 +20,34 @@ var style []byte
 // ErrNoBundle says how the browser's client library is fetched.
 var ErrNoBundle = errors.New("the pages need the Socket.IO client, which is not here yet: run make client")
 
-// Bundle is the pinned socket.io.js, which npm has put into steps/node_modules. It
-// is not part of the build, so that the kit builds before anything is fetched.
+// inFolder is where npm puts the client library.
+var inFolder = filepath.Join("node_modules", "socket.io-client", "dist", "socket.io.js")
+
+// Bundle is the pinned socket.io.js, which npm has put into steps/node_modules, or Fetch
+// into the user's cache. It is not part of the build, so that the kit builds before
+// anything is fetched.
 func Bundle() ([]byte, error) {
-	const inModule = "steps/node_modules/socket.io-client/dist/socket.io.js"
-	for _, folder := range moduleFolders() {
-		if bundle, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(inModule))); err == nil {
+	folders := stepsFolders()
+	if cache, err := cacheFolder(); err == nil {
+		folders = append(folders, cache)
+	}
+	for _, folder := range folders {
+		if bundle, err := os.ReadFile(filepath.Join(folder, inFolder)); err == nil {
 			return bundle, nil
 		}
 	}
 	return nil, ErrNoBundle
 }
 
-// moduleFolders lists where the module may be: the working folder or one above it,
-// or else where this file was compiled.
-func moduleFolders() []string {
-	var folders []string
-	if folder, err := os.Getwd(); err == nil {
-		for parent := filepath.Dir(folder); parent != folder; folder, parent = parent, filepath.Dir(parent) {
-			folders = append(folders, folder)
-		}
+// stepsFolders lists where the folder steps of the module may be: in the working folder or
+// in one above it.
+func stepsFolders() (folders []string) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil
 	}
-	if _, file, _, ok := runtime.Caller(0); ok {
-		folders = append(folders, filepath.Join(filepath.Dir(file), "..", "..", ".."))
+	for parent := filepath.Dir(folder); parent != folder; folder, parent = parent, filepath.Dir(parent) {
+		folders = append(folders, filepath.Join(folder, "steps"))
 	}
 	return folders
 }

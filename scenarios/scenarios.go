@@ -1,0 +1,57 @@
+// Package scenarios holds a Socket.IO server that is written in Go to what it promises, in
+// a test of the server's own. [Check] is all of it:
+//
+//	func TestReconnecting(t *testing.T) {
+//		scenarios.Check(t, contract.ServerDelivery, func(dir string) (http.Handler, io.Closer, error) {
+//			return New(filepath.Join(dir, "chat.log"))
+//		})
+//	}
+//
+// Its packages are the parts: catalogue has the scenarios, servers what they can be played
+// on, runner plays them, suite makes Ginkgo specs of them, and cmd/redial is the command.
+// What they stand on is in redial/harness.
+package scenarios
+
+import (
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// Check plays the catalogue's scenarios on the server, in the virtual lab, each as a
+// subtest that fails where the server breaks the promise of the level, and is skipped where
+// the level does not promise what the scenario is about. Minutes of heartbeats and backoff
+// take milliseconds.
+//
+// The server is made anew for every start; what must outlive it belongs into dir. It speaks
+// as the README says under "Check your own server". The pages are the kit's reference pages
+// with the official client, which npm fetches once if the server does not serve it.
+//
+// A failure is saved as a file among the test's artifacts (go test -artifacts keeps them).
+// The same test fails in the same way again: the seeds are fixed.
+func Check(t *testing.T, level contract.Level, server lab.Handler) {
+	t.Helper()
+	subject, err := servers.InProcess(t.Name(), level, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	play := runner.New(runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: t.ArtifactDir()})
+	for _, cell := range runner.Cells([]servers.Subject{subject}, catalogue.All) {
+		t.Run(cell.Scenario.ID, func(t *testing.T) {
+			result, err := play.Result(t.Context(), cell)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case result.Outcome() == check.Unsupported:
+				t.Skip(result.Reason())
+			case result.Outcome() != check.Pass:
+				t.Errorf("%s: %s\n%s\nsaved as %v", result.Title, result.Outcome(), result.Reason(), result.Artifacts)
+			}
+		})
+	}
+}

@@ -1,0 +1,77 @@
+package serve
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+)
+
+// The client library that is pinned: the version, and what its socket.io.js hashes to.
+const (
+	clientVersion = "4.8.4"
+	clientSHA256  = "e135466dffd976ef028000a211a6dfd4dda0f5a91af760f122585131f4ee9936"
+)
+
+// Fetch is Bundle where there is one; else it has npm fetch the pinned client into the
+// user's cache, once, and says so in one line on stderr. A program that was copied away
+// from the module finds it there.
+var Fetch = sync.OnceValues(func() ([]byte, error) {
+	if bundle, err := Bundle(); err == nil {
+		return bundle, nil
+	}
+	folder, err := cacheFolder()
+	if err != nil {
+		return nil, fmt.Errorf("%w (there is no cache folder to fetch it into: %w)", ErrNoBundle, err)
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return nil, errors.New("the Socket.IO client is not here and npm, which fetches it, is missing: install Node.js 20 or later with npm")
+	}
+	fmt.Fprintf(os.Stderr, "fetching socket.io-client %s with npm into %s, once\n", clientVersion, folder)
+	return fetchInto(npm, folder)
+})
+
+// fetchInto fetches beside the folder and moves what came there, so that two programs
+// that do it at once do not see each other's half.
+func fetchInto(npm, folder string) ([]byte, error) {
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return nil, err
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(folder), "fetching-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(beside)
+	install := exec.Command(npm, "install", "--prefix", beside, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund",
+		"--loglevel=error", "socket.io-client@"+clientVersion)
+	if output, err := install.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("npm could not fetch socket.io-client %s: %w: %.300s", clientVersion, err, output)
+	}
+	bundle, err := os.ReadFile(filepath.Join(beside, inFolder))
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(bundle); hex.EncodeToString(sum[:]) != clientSHA256 {
+		return nil, fmt.Errorf("npm fetched another socket.io-client %s than the pinned one: its SHA-256 is %x", clientVersion, sum)
+	}
+	if err := os.Rename(beside, folder); err != nil && !exists(filepath.Join(folder, inFolder)) {
+		return nil, err
+	}
+	return bundle, nil
+}
+
+// cacheFolder is where Fetch keeps the client.
+func cacheFolder() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "redial", "socket.io-client-"+clientVersion), err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
