@@ -3,15 +3,19 @@ package docs
 import (
 	"bufio"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/source"
-	"redial/steps/lessons"
 	"redial/scenarios/servers"
+	"redial/steps/lessons"
 )
 
 func TestMain(m *testing.M) {
@@ -271,8 +275,8 @@ func TestMask(t *testing.T) {
 		"  in all     3 lost over 1 run":                                    "  in all     3 lost over 1 run",
 		"expected   it by then, since (event 5) it was sent (event 24)":     "expected   it by then, since (event 5) it was sent (event 24)",
 		"    --- PASS: TestGap/library (0.01s)":                             "    --- PASS: TestGap/library (…s)",
-		"ok  \tredial/steps/cures/recovery\t(cached)":                             "ok  \tredial/steps/cures/recovery\t…s",
-		"ok  \tredial/steps/cures/recovery\t1.243s":                               "ok  \tredial/steps/cures/recovery\t…s",
+		"ok  \tredial/steps/cures/recovery\t(cached)":                       "ok  \tredial/steps/cures/recovery\t…s",
+		"ok  \tredial/steps/cures/recovery\t1.243s":                         "ok  \tredial/steps/cures/recovery\t…s",
 	} {
 		if got := mask(before); got != after {
 			t.Errorf("%q became %q, not %q", before, got, after)
@@ -348,6 +352,33 @@ func TestChapters(t *testing.T) {
 	for _, name := range pages.pages("") {
 		if base := strings.TrimSuffix(path.Base(name), ".md"); !listed[base] {
 			t.Errorf("%s is in no reading order", name)
+		}
+	}
+}
+
+// The page on the kit's architecture names every package that there is, once, and none
+// that there is not.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	output, err := exec.Command("go", "list", "redial/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTree := slices.DeleteFunc(strings.Fields(string(output)), func(p string) bool {
+		return strings.Contains(p, "/internal/") || strings.HasPrefix(p, "redial/steps/step")
+	})
+	row := regexp.MustCompile("(?m)^\\| `(redial/[a-z0-9/]+)` \\|")
+	for _, language := range []string{"en", "ko"} {
+		page, err := os.ReadFile(filepath.Join(language, "architecture.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var named []string
+		for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+			named = append(named, match[1])
+		}
+		slices.Sort(named)
+		if !slices.Equal(named, inTree) {
+			t.Errorf("docs/%s/architecture.md lists %q, the tree has %q", language, named, inTree)
 		}
 	}
 }
