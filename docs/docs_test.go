@@ -10,8 +10,8 @@ import (
 
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/source"
-	"redial/steps/lessons"
 	"redial/scenarios/servers"
+	"redial/steps/lessons"
 )
 
 func TestMain(m *testing.M) {
@@ -271,8 +271,8 @@ func TestMask(t *testing.T) {
 		"  in all     3 lost over 1 run":                                    "  in all     3 lost over 1 run",
 		"expected   it by then, since (event 5) it was sent (event 24)":     "expected   it by then, since (event 5) it was sent (event 24)",
 		"    --- PASS: TestGap/library (0.01s)":                             "    --- PASS: TestGap/library (…s)",
-		"ok  \tredial/steps/cures/recovery\t(cached)":                             "ok  \tredial/steps/cures/recovery\t…s",
-		"ok  \tredial/steps/cures/recovery\t1.243s":                               "ok  \tredial/steps/cures/recovery\t…s",
+		"ok  \tredial/steps/cures/recovery\t(cached)":                       "ok  \tredial/steps/cures/recovery\t…s",
+		"ok  \tredial/steps/cures/recovery\t1.243s":                         "ok  \tredial/steps/cures/recovery\t…s",
 	} {
 		if got := mask(before); got != after {
 			t.Errorf("%q became %q, not %q", before, got, after)

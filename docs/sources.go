@@ -24,8 +24,8 @@ import (
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/servers"
 	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // Sources are where generated text comes from. What was run once is not run again, so

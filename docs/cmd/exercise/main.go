@@ -32,8 +32,8 @@ import (
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/servers"
 	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 	"redial/steps/lessons"
 )
 

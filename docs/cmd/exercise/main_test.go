@@ -6,8 +6,8 @@ import (
 
 	"redial/harness/lab"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/servers"
 	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // What a copy still loses is said whether its step has promised it or not.
