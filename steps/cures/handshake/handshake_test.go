@@ -16,7 +16,8 @@ import (
 
 // TestAFastPageIsHeard sends the connect packet together with the WebSocket
 // handshake's end and an event together with the answer, as fast as it goes. Behind
-// the bare library some of these connections hang or are closed.
+// the bare library some of these connections hang, and without connectFirst some are
+// closed.
 func TestAFastPageIsHeard(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	_ = server.On("connection", func(args ...any) {

@@ -29,7 +29,7 @@
 // when the session has expired, or when the offset is another process's.
 //
 // Bounded memory, by age and by count, swept when an event or a session comes or
-// is asked for. There is no timer and no goroutine, so nothing is left to stop.
+// is asked for. The sweep has no timer and no goroutine, so nothing is left to stop.
 //
 // # What it cannot promise
 //
@@ -51,14 +51,16 @@
 // A listener of the adapter's "create-room", "join-room", "leave-room" and
 // "delete-room" must not itself join or leave: it is called in the middle of that.
 //
-// The package must not know the chat, nor anything of the harness.
+// The package must not import the chat, nor the harness.
 //
 // # What it works around
 //
 // library_test.go has a reproduction for each of the faults of the library's adapter:
 // TestLibraryHalfOpen, TestLibraryZombie, TestLibraryOrder, TestLibraryIdle,
-// TestLibraryVolatile, TestLibraryBinary and TestLibraryMemory. Upstream this package could
-// take the place of the session-aware adapter: it implements the same interface.
+// TestLibraryVolatile, TestLibraryBinary and TestLibraryMemory. TestGap (probe_test.go) is
+// the event that is broadcast while a session is restored, and TestJoinMeetsTheLastLeave
+// (rooms_test.go) counts the joins that the library's rooms lose. Upstream this package
+// could take the place of the session-aware adapter, as it implements the same interface.
 package recovery
 
 import (
