@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -134,14 +132,6 @@ func (s *shrinker) faults() {
 	})
 }
 
-func breaks(step Step) bool {
-	switch step.Do {
-	case Break, Arm, StopServer, KillServer, PauseServer, Move:
-		return true
-	}
-	return false
-}
-
 func add(set map[int]bool, numbers []int) map[int]bool {
 	for _, n := range numbers {
 		set[n] = true
@@ -196,164 +186,7 @@ func (s *shrinker) steps() {
 	})
 }
 
-// filter returns the plan with the faults and steps that stay, in new slices, and
-// without the awaits for what is not there any more.
-func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Plan {
-	smaller := p
-	smaller.Faults, smaller.Script = nil, nil
-	for i, f := range p.Faults {
-		if fault(i, f) {
-			smaller.Faults = append(smaller.Faults, f)
-		}
-	}
-	for i, st := range p.Script {
-		if step(i, st) {
-			smaller.Script = append(smaller.Script, st)
-		}
-	}
-	before, after := p.offers(), smaller.offers()
-	smaller.Script = slices.DeleteFunc(smaller.Script, func(st Step) bool {
-		return before.gives(st) && !after.gives(st)
-	})
-	return smaller
-}
-
-// offer is what awaits may wait for: faults by ID, and steps that say something.
-type offer struct {
-	faults map[string]bool
-	said   []Step
-}
-
-func (p Plan) offers() offer {
-	o := offer{faults: map[string]bool{}}
-	for _, f := range p.Faults {
-		o.faults[f.ID] = true
-	}
-	for _, step := range p.Script {
-		if step.Fault != nil {
-			o.faults[step.Fault.ID] = true
-		}
-		if step.Do == Say || step.Do == Chatter {
-			o.said = append(o.said, step)
-		}
-	}
-	return o
-}
-
-// gives tells whether step awaits something by name that is there.
-func (o offer) gives(step Step) bool {
-	switch {
-	case step.Do == AwaitFault:
-		return o.faults[step.Text]
-	case step.Do == AwaitShown && step.Text != "":
-		return slices.ContainsFunc(o.said, func(said Step) bool { return said.says(step.Text) })
-	}
-	return false
-}
-
-// says tells whether the step says the text, perhaps among others.
-func (s Step) says(text string) bool {
-	if s.Do == Say && s.Count <= 1 {
-		return text == s.Text
-	}
-	number, ok := strings.CutPrefix(text, s.Text+" ")
-	n, err := strconv.Atoi(number)
-	return ok && err == nil && strconv.Itoa(n) == number && n >= 1 && (s.Count == 0 || n <= s.Count)
-}
-
-// last is the last text that the step says; of a chatter without end, there is none.
-func (s Step) last() string {
-	if s.Do == Say && s.Count <= 1 {
-		return s.Text
-	}
-	return s.numbered(s.Count)
-}
-
 // ---- which steps belong together
-
-// unitsOf sorts a script's steps into units, by index: a step that begins something
-// with the one that ends it and the awaits for it to be noticed. Every step is in
-// one unit.
-func unitsOf(script []Step) [][]int {
-	taken := make([]bool, len(script))
-	var units [][]int
-	for i, step := range script {
-		if taken[i] {
-			continue
-		}
-		unit := []int{i}
-		for j := i + 1; j < len(script); j++ {
-			if taken[j] {
-				continue
-			}
-			if ends(step, script[j]) {
-				unit = append(unit, j)
-				taken[j] = true
-				break
-			}
-			if starts(step, script[j]) {
-				break
-			}
-			if noticed(step, script[j]) {
-				unit = append(unit, j)
-				taken[j] = true
-			}
-		}
-		units = append(units, unit)
-	}
-	return units
-}
-
-// subject is whom a step is about; "" is the server, or everyone.
-func (s Step) subject() string {
-	if s.Fault != nil {
-		return s.Fault.Client
-	}
-	return s.Client
-}
-
-// ends tells whether the second step ends what the first has begun.
-func ends(first, second Step) bool {
-	if first.subject() != second.subject() || first.Node != second.Node {
-		return false
-	}
-	switch first.Do {
-	case PauseServer:
-		return second.Do == ContinueServer
-	case Chatter:
-		return second.Do == Quiet
-	case Disconnect:
-		return second.Do == Connect
-	case StopServer, KillServer:
-		return second.Do == StartServer
-	case Break:
-		heals := second.Do == Break && second.Fault.Kind == Heal
-		return first.Fault.lasts() && first.Fault.For == 0 && heals
-	}
-	return false
-}
-
-// starts tells whether what comes after the second step is not the first's any
-// more: it begins the same again, or breaks the same.
-func starts(first, second Step) bool {
-	return first.subject() == second.subject() && first.Node == second.Node && (second.Do == first.Do || breaks(second))
-}
-
-// noticed tells whether the second step waits for what the first has done to be
-// noticed.
-func noticed(first, second Step) bool {
-	if second.Do != AwaitDisconnected {
-		return false
-	}
-	mine := second.Client == first.subject()
-	switch first.Do {
-	case Break, Arm, Disconnect:
-		return mine
-	case StopServer, KillServer, PauseServer:
-		return true
-	}
-	return false
-}
 
 // ---- making less of what is left
 

@@ -12,7 +12,6 @@ package picture
 
 import (
 	_ "embed"
-	"encoding/xml"
 	"fmt"
 	"strings"
 	"time"
@@ -277,16 +276,6 @@ func clock(at time.Duration) string {
 	return fmt.Sprintf("%.1f s", at.Seconds())
 }
 
-func stopped(how string) string {
-	switch how {
-	case "killed":
-		return "SIGKILL"
-	case "stopped":
-		return "SIGTERM"
-	}
-	return how
-}
-
 // say draws a message on its way to the server; on a dead connection, or none, it does
 // not get there now.
 func (d *diagram) say(e history.Event) {
@@ -346,158 +335,4 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		}
 	}
 	return i - 1
-}
-
-// lost names, at the end of a client's line, what it never showed.
-func (d *diagram) lost() {
-	for _, client := range d.names {
-		var texts []string
-		for _, e := range d.events {
-			if e.Kind == history.Sent && d.missing[client+"\x00"+e.Message] && !d.goneForGood(e) {
-				texts = append(texts, e.Message)
-			}
-		}
-		for n, text := range texts {
-			if n == lostDrawn && len(texts) > lostDrawn+1 {
-				d.y += rowHigh * 0.6
-				d.between(d.server(client), d.x(client), d.y, "bad-text", "…") // findings are bounded: no count
-				break
-			}
-			d.y += rowHigh
-			to := d.x(client)
-			d.arrow("message bad waiting", d.server(client), d.beside(client), d.y)
-			d.between(d.server(client), to, d.y-5, "bad-text", quoted(text, longestAlone))
-			d.cross(d.beside(client), d.y, "bad-cross")
-		}
-	}
-}
-
-func (d *diagram) strike(e history.Event) {
-	if e.Client == "" {
-		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", string(e.FaultKind))
-		return
-	}
-	x := d.beside(e.Client)
-	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-26, d.y-9)
-	d.label(x+3, d.y+4, "fault-text", "middle", string(e.FaultKind))
-	switch e.FaultKind {
-	case plan.Outage, plan.Silence, plan.Delay, plan.Limit:
-		d.heal(e.Client)
-		d.fault[e.Client] = d.y
-		d.faultName[e.Client] = string(e.FaultKind)
-	}
-}
-
-func (d *diagram) heal(client string) {
-	from, ok := d.fault[client]
-	if !ok {
-		return
-	}
-	delete(d.fault, client)
-	x := d.beside(client)
-	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-lane*0.36, from+9, lane*0.72, max(4, d.y-from-18))
-}
-
-func (d *diagram) endConnection(client string) {
-	from, ok := d.connected[client]
-	if !ok {
-		return
-	}
-	delete(d.connected, client)
-	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
-}
-
-func (d *diagram) endServer(at string) {
-	from, ok := d.up[at]
-	if !ok {
-		return
-	}
-	delete(d.up, at)
-	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x(at)-4.5, from, d.y-from)
-}
-
-func (d *diagram) arrow(class string, from, to, y float64) {
-	tip := 5.0
-	if to > from {
-		tip = -5
-	}
-	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fH%.1fm%.1f -3.5L%.1f %.1fl%.1f 3.5"/>`+"\n", class, from, y, to, tip, to, y, tip)
-}
-
-func (d *diagram) cross(x, y float64, class string) {
-	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
-}
-
-// over writes above a client's line to the server.
-func (d *diagram) over(client string, y float64, class, text string) {
-	d.between(d.x(client), d.server(client), y-5, class, text)
-}
-
-func (d *diagram) between(a, b, y float64, class, text string) {
-	from, to := min(a, b), max(a, b)
-	if to-from > lane { // over another lane: beside the far end
-		if b > a {
-			from = to - lane
-		} else {
-			to = from + lane
-		}
-	}
-	d.label((from+to)/2, y, class, "middle", text)
-}
-
-func (d *diagram) label(x, y float64, class, anchor, text string) {
-	fmt.Fprintf(&d.body, `<text class="%s" text-anchor="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, anchor, x, y, escaped(text))
-}
-
-func (d *diagram) svg(name string) string {
-	width := gutter + 38 + float64(len(d.names)-1)*lane + margin
-	height := d.y + 22
-	var out strings.Builder
-	begin(&out, name, width, height)
-	for i, c := range d.names {
-		x := gutter + 38 + float64(i)*lane
-		title := c
-		if node, ok := strings.CutPrefix(c, serverLane("")); ok {
-			title = strings.TrimSpace("server " + node)
-		}
-		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, height-12)
-		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="76" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-38, x, escaped(title))
-	}
-	out.WriteString(d.under.String())
-	out.WriteString(d.body.String())
-	out.WriteString("</svg>\n")
-	return out.String()
-}
-
-func begin(out *strings.Builder, name string, width, height float64) {
-	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n<style>\n%s</style>\n", width, height, width, height, escaped(name), style)
-	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
-}
-
-// What of a message has room between two lanes, in letters: without its offset, and
-// with it.
-const longestAlone, longestWithOffset = 25, 22
-
-// quoted shortens a message in its middle, so that a number at its end stays.
-func quoted(message string, longest int) string {
-	const end = 4
-	runes := []rune(message)
-	if len(runes) > longest {
-		message = string(runes[:longest-end-1]) + "…" + string(runes[len(runes)-end:])
-	}
-	return `"` + message + `"`
-}
-
-func clip(text string, longest int) string {
-	runes := []rune(text)
-	if len(runes) <= longest {
-		return text
-	}
-	return string(runes[:longest-1]) + "…"
-}
-
-func escaped(text string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a strings.Builder never fails
-	return b.String()
 }

@@ -362,69 +362,6 @@ func (w *Window) interruptUntil(unloaded <-chan struct{}) {
 	}
 }
 
-func (w *Window) trackRejection(promise *goja.Promise, operation goja.PromiseRejectionOperation) {
-	if operation == goja.PromiseRejectionReject {
-		w.rejections = append(w.rejections, promise)
-		return
-	}
-	for i, p := range w.rejections {
-		if p == promise {
-			w.rejections = append(w.rejections[:i], w.rejections[i+1:]...)
-			return
-		}
-	}
-}
-
-// afterTask reports rejections that nobody handled and tells the owner.
-func (w *Window) afterTask() {
-	w.task++
-	for len(w.rejections) > 0 {
-		rejections := w.rejections
-		w.rejections = nil
-		rejected, _ := goja.AssertFunction(w.shim.Get("rejected"))
-		for _, promise := range rejections {
-			_, _ = w.Call(rejected, promise.Result(), w.vm.ToValue(promise))
-		}
-	}
-	if w.options.AfterTask != nil {
-		w.options.AfterTask()
-	}
-}
-
-// setTimer starts a timer as browsers do: from the sixth level of timers set by
-// timers on, none is shorter than 4 ms.
-func (w *Window) setTimer(task goja.Callable, delay time.Duration, repeat bool) int64 {
-	w.lastTimer++
-	w.armTimer(w.lastTimer, task, delay, repeat, w.nesting+1)
-	return w.lastTimer
-}
-
-func (w *Window) armTimer(id int64, task goja.Callable, delay time.Duration, repeat bool, nesting int) {
-	wait := delay
-	if nesting > 5 {
-		wait = max(wait, 4*time.Millisecond)
-	}
-	w.timers[id] = w.loop.After(wait, func() {
-		w.nesting = nesting
-		_, _ = w.Call(task)
-		w.nesting = 0
-		if _, kept := w.timers[id]; !kept {
-			return
-		}
-		delete(w.timers, id)
-		if repeat {
-			w.armTimer(id, task, delay, true, nesting+1)
-		}
-	})
-}
-
-func (w *Window) clearTimer(id int64) {
-	if timer := w.timers[id]; timer != nil {
-		timer.Stop()
-		delete(w.timers, id)
-	}
-}
-
 // randomBytes is what crypto draws.
 func (w *Window) randomBytes(n int) []byte {
 	b := make([]byte, n)

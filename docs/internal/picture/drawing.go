@@ -1,0 +1,94 @@
+package picture
+
+import (
+	_ "embed"
+	"encoding/xml"
+	"fmt"
+	"strings"
+)
+
+func (d *diagram) arrow(class string, from, to, y float64) {
+	tip := 5.0
+	if to > from {
+		tip = -5
+	}
+	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fH%.1fm%.1f -3.5L%.1f %.1fl%.1f 3.5"/>`+"\n", class, from, y, to, tip, to, y, tip)
+}
+
+func (d *diagram) cross(x, y float64, class string) {
+	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
+}
+
+// over writes above a client's line to the server.
+func (d *diagram) over(client string, y float64, class, text string) {
+	d.between(d.x(client), d.server(client), y-5, class, text)
+}
+
+func (d *diagram) between(a, b, y float64, class, text string) {
+	from, to := min(a, b), max(a, b)
+	if to-from > lane { // over another lane: beside the far end
+		if b > a {
+			from = to - lane
+		} else {
+			to = from + lane
+		}
+	}
+	d.label((from+to)/2, y, class, "middle", text)
+}
+
+func (d *diagram) label(x, y float64, class, anchor, text string) {
+	fmt.Fprintf(&d.body, `<text class="%s" text-anchor="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, anchor, x, y, escaped(text))
+}
+
+func (d *diagram) svg(name string) string {
+	width := gutter + 38 + float64(len(d.names)-1)*lane + margin
+	height := d.y + 22
+	var out strings.Builder
+	begin(&out, name, width, height)
+	for i, c := range d.names {
+		x := gutter + 38 + float64(i)*lane
+		title := c
+		if node, ok := strings.CutPrefix(c, serverLane("")); ok {
+			title = strings.TrimSpace("server " + node)
+		}
+		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, height-12)
+		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="76" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-38, x, escaped(title))
+	}
+	out.WriteString(d.under.String())
+	out.WriteString(d.body.String())
+	out.WriteString("</svg>\n")
+	return out.String()
+}
+
+func begin(out *strings.Builder, name string, width, height float64) {
+	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n<style>\n%s</style>\n", width, height, width, height, escaped(name), style)
+	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
+}
+
+// What of a message has room between two lanes, in letters: without its offset, and
+// with it.
+const longestAlone, longestWithOffset = 25, 22
+
+// quoted shortens a message in its middle, so that a number at its end stays.
+func quoted(message string, longest int) string {
+	const end = 4
+	runes := []rune(message)
+	if len(runes) > longest {
+		message = string(runes[:longest-end-1]) + "…" + string(runes[len(runes)-end:])
+	}
+	return `"` + message + `"`
+}
+
+func clip(text string, longest int) string {
+	runes := []rune(text)
+	if len(runes) <= longest {
+		return text
+	}
+	return string(runes[:longest-1]) + "…"
+}
+
+func escaped(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // a strings.Builder never fails
+	return b.String()
+}

@@ -1,0 +1,192 @@
+package docs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"redial/docs/internal/markdown"
+)
+
+// Agreement finds where the two languages are not one tutorial: a page that one lacks,
+// other headings, fences, pictures or links.
+func Agreement(t Tree) []Problem {
+	var found []Problem
+	for _, name := range t.pages("") {
+		pair := other(name)
+		if t[pair] == "" {
+			found = append(found, problem(name, "has no %s beside it", pair))
+			continue
+		}
+		if languageOf(name) == korean {
+			continue
+		}
+		a, b := markdown.Parse(t[name]), markdown.Parse(t[pair])
+		for _, compared := range []struct {
+			what string
+			of   func(markdown.Page, string) []string
+		}{
+			{"headings", func(p markdown.Page, _ string) []string { return headings(p) }},
+			{"fences", func(p markdown.Page, _ string) []string { return fences(p) }},
+			{"pictures", func(p markdown.Page, at string) []string { return addresses(t, at, pictureAddresses(p)) }},
+			{"links", func(p markdown.Page, at string) []string { return addresses(t, at, p.Links) }},
+		} {
+			one, two := compared.of(a, name), compared.of(b, pair)
+			if why := firstDifference(strings.Join(two, "\n"), strings.Join(one, "\n")); why != "nothing" {
+				found = append(found, problem(pair, "has other %s than %s: %s", compared.what, name, why))
+			}
+		}
+	}
+	return found
+}
+
+func headings(p markdown.Page) (list []string) {
+	for _, h := range p.Headings {
+		list = append(list, strings.Repeat("#", h.Level))
+	}
+	return list
+}
+
+func fences(p markdown.Page) (list []string) {
+	for _, f := range p.Fences {
+		list = append(list, f.Language+" "+f.Text)
+	}
+	return list
+}
+
+func pictureAddresses(p markdown.Page) (list []string) {
+	for _, picture := range p.Pictures {
+		list = append(list, picture.Address)
+	}
+	return list
+}
+
+// addresses makes links comparable: a page stands for itself in either language, and
+// an anchor for the place of its heading. Their order on the page is not compared,
+// since languages order a sentence in their own way.
+func addresses(t Tree, page string, targets []string) (list []string) {
+	for _, target := range targets {
+		if strings.Contains(target, "://") {
+			list = append(list, target)
+			continue
+		}
+		file, anchor := resolve(page, target)
+		if anchor != "" {
+			at := slices.IndexFunc(markdown.Parse(t[file]).Headings, func(h markdown.Heading) bool { return h.Anchor == anchor })
+			anchor = fmt.Sprintf("#%d", at)
+		}
+		if path.Ext(file) == ".md" && languageOf(file) == korean {
+			file = other(file)
+		}
+		list = append(list, file+anchor)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// A Lock holds the hashes of every section of every English page and its Korean
+// counterpart, as they were when somebody last saw that they say the same.
+type Lock map[string][]Pair
+
+// A Pair is one section: its English title, for people, and both hashes.
+type Pair struct {
+	Section string `json:"section"`
+	English string `json:"en"`
+	Korean  string `json:"ko"`
+}
+
+// Sections locks the tree as it is.
+func Sections(t Tree) Lock {
+	lock := Lock{}
+	for _, name := range t.pages(english) {
+		a, b := written(t[name]), written(t[other(name)])
+		titles := markdown.Parse(t[name]).Headings
+		pairs := []Pair{}
+		for i := range max(len(a), len(b)) {
+			p := Pair{Section: "(top)"}
+			if i > 0 && i <= len(titles) {
+				p.Section = titles[i-1].Text
+			}
+			if i < len(a) {
+				p.English = hash(a[i])
+			}
+			if i < len(b) {
+				p.Korean = hash(b[i])
+			}
+			pairs = append(pairs, p)
+		}
+		lock[name] = pairs
+	}
+	return lock
+}
+
+func written(page string) []string { return markdown.Parse(markdown.Written(page)).Sections }
+
+func hash(section string) string {
+	sum := sha256.Sum256([]byte(strings.TrimSpace(section)))
+	return hex.EncodeToString(sum[:6])
+}
+
+func readLock(t Tree) (Lock, error) {
+	lock := Lock{}
+	if t[lockFile] == "" {
+		return lock, nil
+	}
+	if err := json.Unmarshal([]byte(t[lockFile]), &lock); err != nil {
+		return nil, fmt.Errorf("%s: %w", lockFile, err)
+	}
+	return lock, nil
+}
+
+// LookedAt finds the sections that were changed in one language while nobody said that
+// the other still fits.
+func LookedAt(t Tree) ([]Problem, error) {
+	lock, err := readLock(t)
+	if err != nil {
+		return nil, err
+	}
+	var found []Problem
+	now := Sections(t)
+	for _, page := range sorted(now) {
+		for i, pair := range now[page] {
+			if i >= len(lock[page]) {
+				found = append(found, problem(page, "the section %q is new: see that both languages say it, and run make docs-accept", pair.Section))
+				continue
+			}
+			locked := lock[page][i]
+			en, ko := pair.English != locked.English, pair.Korean != locked.Korean
+			switch {
+			case en && ko:
+				found = append(found, problem(page, "the section %q was changed in both languages: see that they say the same, and run make docs-accept", pair.Section))
+			case en:
+				found = append(found, problem(page, "the section %q was changed, and not in %s: change that too, or see that it still fits and run make docs-accept", pair.Section, other(page)))
+			case ko:
+				found = append(found, problem(other(page), "the section %q was changed, and not in %s: change that too, or see that it still fits and run make docs-accept", pair.Section, page))
+			}
+		}
+		if len(lock[page]) > len(now[page]) {
+			found = append(found, problem(page, "has fewer sections than it had: run make docs-accept"))
+		}
+	}
+	for _, page := range sorted(lock) {
+		if now[page] == nil {
+			found = append(found, problem(page, "is gone: run make docs-accept"))
+		}
+	}
+	return found, nil
+}
+
+// Accept locks the tree as it is: both languages were looked at.
+func Accept(t Tree) Tree {
+	after := t.copy()
+	text, err := json.MarshalIndent(Sections(t), "", "  ")
+	if err != nil {
+		panic(err) // strings can always be written
+	}
+	after[lockFile] = string(text) + "\n"
+	return after
+}

@@ -1,0 +1,213 @@
+package network
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"strings"
+
+	"redial/harness/plan"
+)
+
+// httpHead takes a message's head, up to the empty line.
+func (f *framer) httpHead(data []byte) (int, bool) {
+	before := len(f.head)
+	f.head = append(f.head, data[:min(len(data), maxHead-before)]...)
+	if !f.looksLikeHTTP() {
+		return f.giveUp(data)
+	}
+	end := endOfHead(f.head, max(0, before-3))
+	if end < 0 {
+		if len(f.head) == maxHead {
+			return f.giveUp(data)
+		}
+		return len(data), false
+	}
+	taken := end - before
+	f.head = f.head[:end]
+	known := f.afterHead()
+	switch {
+	case !known:
+		return f.giveUp(data)
+	case f.left == 0:
+		return taken, true
+	}
+	return taken, false
+}
+
+// looksLikeHTTP judges the bytes of the first line that are there so far.
+func (f *framer) looksLikeHTTP() bool {
+	line := bytes.TrimLeft(f.head, "\r\n")
+	if f.direction == plan.Down {
+		const start = "HTTP/1."
+		return strings.HasPrefix(start, string(line[:min(len(line), len(start))]))
+	}
+	method, _, found := bytes.Cut(line[:min(len(line), 32)], []byte(" "))
+	for _, b := range method {
+		if (b < 'A' || b > 'Z') && b != '-' {
+			return false
+		}
+	}
+	return (found && len(method) > 0 && string(method) != "PRI") || (!found && len(method) < 32)
+}
+
+// endOfHead is the index after the empty line that ends a head, or -1. Bytes
+// before from have been looked at.
+func endOfHead(head []byte, from int) int {
+	for i := from; i < len(head); i++ {
+		if head[i] != '\n' || len(bytes.TrimLeft(head[:i], "\r\n")) == 0 {
+			continue
+		}
+		switch rest := head[i+1:]; {
+		case bytes.HasPrefix(rest, []byte("\r\n")):
+			return i + 3
+		case bytes.HasPrefix(rest, []byte("\n")):
+			return i + 2
+		}
+	}
+	return -1
+}
+
+// afterHead finds out how long the body is, and what comes after it.
+func (f *framer) afterHead() (known bool) {
+	head := bufio.NewReader(bytes.NewReader(bytes.TrimLeft(f.head, "\r\n")))
+	if f.direction == plan.Up {
+		r, err := http.ReadRequest(head)
+		if err != nil {
+			return false
+		}
+		f.talk.asked(request{r.Method, r.Header.Get("Upgrade") != ""})
+		f.body(r.ContentLength, r.TransferEncoding, 0)
+		return true
+	}
+	asked := f.talk.answers()
+	r, err := http.ReadResponse(head, &http.Request{Method: asked.method})
+	if err != nil {
+		return false
+	}
+	f.plain = r.Header.Get("Content-Encoding") == ""
+	f.talk.answered(asked, r)
+	switch code := r.StatusCode; {
+	case code < 200, code == http.StatusNoContent, code == http.StatusNotModified, asked.method == http.MethodHead:
+		f.left = 0
+	case asked.method == http.MethodConnect && code < 300:
+		f.left = 0
+	default:
+		f.body(r.ContentLength, r.TransferEncoding, untilEnd)
+	}
+	return true
+}
+
+// body prepares for a body as the head describes it; unsaid is its length when
+// the head does not say.
+func (f *framer) body(length int64, encoding []string, unsaid uint64) {
+	f.step = (*framer).httpBody
+	switch {
+	case len(encoding) > 0:
+		f.head = f.head[:0]
+		f.left = 1 // more than nothing: the first size line
+		f.step = (*framer).chunkSize
+	case length >= 0:
+		f.left = uint64(length)
+	default:
+		f.left = unsaid
+	}
+}
+
+func (f *framer) httpBody(data []byte) (int, bool) {
+	n := int(min(uint64(len(data)), f.left))
+	f.keepBody(data[:n])
+	if f.left == untilEnd {
+		return n, false
+	}
+	f.left -= uint64(n)
+	return n, f.left == 0
+}
+
+func (f *framer) keepBody(data []byte) {
+	if f.plain {
+		f.keep(data)
+	}
+}
+
+// line takes bytes up to the end of a line, which is then in f.head.
+func (f *framer) line(data []byte) (n int, complete bool) {
+	n = bytes.IndexByte(data, '\n') + 1
+	if n == 0 {
+		n = len(data)
+	} else {
+		complete = true
+	}
+	f.head = append(f.head, data[:min(n, maxHead-len(f.head))]...)
+	return n, complete
+}
+
+// chunkSize takes a chunk's first line: its size in hexadecimal digits.
+func (f *framer) chunkSize(data []byte) (int, bool) {
+	n, complete := f.line(data)
+	if !complete {
+		return n, false
+	}
+	size, ok := hexadecimal(f.head)
+	f.head = f.head[:0]
+	if !ok {
+		return f.giveUp(data)
+	}
+	f.left = size
+	f.step = (*framer).chunkData
+	if size == 0 {
+		f.step = (*framer).chunkTrailer
+	}
+	return n, false
+}
+
+func hexadecimal(line []byte) (size uint64, ok bool) {
+	for i, b := range line {
+		var digit byte
+		switch {
+		case b >= '0' && b <= '9':
+			digit = b - '0'
+		case b|0x20 >= 'a' && b|0x20 <= 'f':
+			digit = b | 0x20 - 'a' + 10
+		default:
+			// A size may be followed by an extension.
+			return size, i > 0 && bytes.IndexByte([]byte("; \t\r\n"), b) >= 0
+		}
+		if i == 15 {
+			return 0, false
+		}
+		size = size<<4 | uint64(digit)
+	}
+	return 0, false
+}
+
+func (f *framer) chunkData(data []byte) (int, bool) {
+	n := int(min(uint64(len(data)), f.left))
+	f.keepBody(data[:n])
+	f.left -= uint64(n)
+	if f.left == 0 {
+		f.step = (*framer).chunkEnd
+	}
+	return n, false
+}
+
+// chunkEnd takes the line end after a chunk's data.
+func (f *framer) chunkEnd(data []byte) (int, bool) {
+	n, complete := f.line(data)
+	if complete {
+		f.head = f.head[:0]
+		f.step = (*framer).chunkSize
+	}
+	return n, false
+}
+
+// chunkTrailer takes the lines after the last chunk; an empty one is the last.
+func (f *framer) chunkTrailer(data []byte) (int, bool) {
+	n, complete := f.line(data)
+	if !complete {
+		return n, false
+	}
+	empty := len(bytes.TrimRight(f.head, "\r\n")) == 0
+	f.head = f.head[:0]
+	return n, empty
+}

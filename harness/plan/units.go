@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+)
+
+func breaks(step Step) bool {
+	switch step.Do {
+	case Break, Arm, StopServer, KillServer, PauseServer, Move:
+		return true
+	}
+	return false
+}
+
+// says tells whether the step says the text, perhaps among others.
+func (s Step) says(text string) bool {
+	if s.Do == Say && s.Count <= 1 {
+		return text == s.Text
+	}
+	number, ok := strings.CutPrefix(text, s.Text+" ")
+	n, err := strconv.Atoi(number)
+	return ok && err == nil && strconv.Itoa(n) == number && n >= 1 && (s.Count == 0 || n <= s.Count)
+}
+
+// last is the last text that the step says; of a chatter without end, there is none.
+func (s Step) last() string {
+	if s.Do == Say && s.Count <= 1 {
+		return s.Text
+	}
+	return s.numbered(s.Count)
+}
+
+// unitsOf sorts a script's steps into units, by index: a step that begins something
+// with the one that ends it and the awaits for it to be noticed. Every step is in
+// one unit.
+func unitsOf(script []Step) [][]int {
+	taken := make([]bool, len(script))
+	var units [][]int
+	for i, step := range script {
+		if taken[i] {
+			continue
+		}
+		unit := []int{i}
+		for j := i + 1; j < len(script); j++ {
+			if taken[j] {
+				continue
+			}
+			if ends(step, script[j]) {
+				unit = append(unit, j)
+				taken[j] = true
+				break
+			}
+			if starts(step, script[j]) {
+				break
+			}
+			if noticed(step, script[j]) {
+				unit = append(unit, j)
+				taken[j] = true
+			}
+		}
+		units = append(units, unit)
+	}
+	return units
+}
+
+// subject is whom a step is about; "" is the server, or everyone.
+func (s Step) subject() string {
+	if s.Fault != nil {
+		return s.Fault.Client
+	}
+	return s.Client
+}
+
+// ends tells whether the second step ends what the first has begun.
+func ends(first, second Step) bool {
+	if first.subject() != second.subject() || first.Node != second.Node {
+		return false
+	}
+	switch first.Do {
+	case PauseServer:
+		return second.Do == ContinueServer
+	case Chatter:
+		return second.Do == Quiet
+	case Disconnect:
+		return second.Do == Connect
+	case StopServer, KillServer:
+		return second.Do == StartServer
+	case Break:
+		heals := second.Do == Break && second.Fault.Kind == Heal
+		return first.Fault.lasts() && first.Fault.For == 0 && heals
+	}
+	return false
+}
+
+// starts tells whether what comes after the second step is not the first's any
+// more: it begins the same again, or breaks the same.
+func starts(first, second Step) bool {
+	return first.subject() == second.subject() && first.Node == second.Node && (second.Do == first.Do || breaks(second))
+}
+
+// noticed tells whether the second step waits for what the first has done to be
+// noticed.
+func noticed(first, second Step) bool {
+	if second.Do != AwaitDisconnected {
+		return false
+	}
+	mine := second.Client == first.subject()
+	switch first.Do {
+	case Break, Arm, Disconnect:
+		return mine
+	case StopServer, KillServer, PauseServer:
+		return true
+	}
+	return false
+}

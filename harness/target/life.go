@@ -1,0 +1,262 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// A life is one run of the program, from its start until no process of its group
+// is left.
+type life struct {
+	command *exec.Cmd
+	group   int
+	printed int64 // where its output begins
+
+	asked     chan struct{} // closed when we ask it to end
+	askOnce   sync.Once
+	force     chan struct{} // closed when patience is over
+	forceOnce sync.Once
+	done      chan struct{} // closed when the whole group is gone
+	state     string        // how the program ended; valid after done
+	leftover  error         // a group that would not die; valid after done
+}
+
+func (c *Command) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// running is the life that has not ended, or nil.
+func (c *Command) running() *life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.life == nil {
+		return nil
+	}
+	select {
+	case <-c.life.done:
+		return nil
+	default:
+		return c.life
+	}
+}
+
+// begin starts the program. The goroutine that starts it keeps its thread until
+// the program ends, because Linux ties Pdeathsig to the thread, not the process.
+func (c *Command) begin() (*life, error) {
+	if _, err := os.Stat(c.options.Dir); c.options.Dir != "" && err != nil {
+		return nil, fmt.Errorf("the folder to run the command in: %w", err)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("no pipe for the server's output: %w", err)
+	}
+	l := &life{
+		command: exec.Command(c.options.Command[0], c.options.Command[1:]...),
+		printed: c.output.Written(),
+		asked:   make(chan struct{}),
+		force:   make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	l.command.Dir = c.options.Dir
+	l.command.Env = c.environment()
+	l.command.Stdout, l.command.Stderr = writer, writer
+	l.command.SysProcAttr = ownGroup()
+
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := l.command.Start()
+		started <- err
+		if err == nil {
+			l.command.Wait() // what it was is read from ProcessState
+			close(ended)
+		}
+	}()
+	err = <-started
+	writer.Close()
+	if err != nil {
+		reader.Close()
+		if notFound := new(exec.Error); errors.As(err, &notFound) {
+			err = notFound.Err
+		}
+		return nil, fmt.Errorf("the command %q cannot be started: %w", c.options.Command[0], err)
+	}
+	l.group = l.command.Process.Pid
+	c.guard.watch(l.group)
+
+	exited := make(chan struct{})
+	c.mu.Lock()
+	c.life, c.exited = l, exited
+	c.mu.Unlock()
+	go c.watch(l, reader, ended, exited)
+	return l, nil
+}
+
+func (c *Command) environment() []string {
+	env := append(os.Environ(),
+		contract.EnvPort+"="+strconv.Itoa(c.options.Port),
+		contract.EnvDataDir+"="+c.options.DataDir)
+	wish := func(name string, d plan.Duration) {
+		if d > 0 {
+			milliseconds := max(1, time.Duration(d).Milliseconds())
+			env = append(env, name+"="+strconv.FormatInt(milliseconds, 10))
+		}
+	}
+	wish(contract.EnvPingInterval, c.options.Tuning.PingInterval)
+	wish(contract.EnvPingTimeout, c.options.Tuning.PingTimeout)
+	wish(contract.EnvMaxDisconnection, c.options.Tuning.MaxDisconnection)
+	return append(env, c.options.Env...)
+}
+
+// watch sees one life to its end: the program, then the rest of its group, then
+// the last of its output.
+func (c *Command) watch(l *life, output *os.File, ended <-chan struct{}, exited chan struct{}) {
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		io.Copy(c.output, output) // ends when the last writer is gone
+	}()
+
+	<-ended
+	asked := isClosed(l.asked)
+	if asked {
+		l.awaitGroup(l.force, 0) // its children may take their time too
+	}
+	syscall.Kill(-l.group, syscall.SIGKILL)
+	if !l.awaitGroup(nil, goneBound) {
+		l.leftover = fmt.Errorf("processes of group %d are still there %s after SIGKILL", l.group, goneBound)
+	}
+	c.guard.watch(0)
+
+	select {
+	case <-copied:
+	case <-time.After(time.Second): // somebody left the group and holds the pipe
+	}
+	output.Close()
+	<-copied
+	l.state = l.command.ProcessState.String()
+	close(l.done)
+	if !asked {
+		close(exited)
+	}
+}
+
+// awaitGroup waits until no process of the group is left; not, where it says
+// false: enough was closed first, or the bound (zero: none) has passed.
+func (l *life) awaitGroup(enough <-chan struct{}, bound time.Duration) bool {
+	var late <-chan time.Time
+	if bound > 0 {
+		late = time.After(bound)
+	}
+	for groupAlive(l.group) {
+		select {
+		case <-time.After(goneEvery):
+		case <-enough:
+			return false
+		case <-late:
+			return false
+		}
+	}
+	return true
+}
+
+// ask asks the group to end, politely.
+func (l *life) ask() {
+	l.askOnce.Do(func() { close(l.asked) })
+	syscall.Kill(-l.group, syscall.SIGTERM)
+}
+
+// kill ends the group at once and waits until it is gone.
+func (l *life) kill() error {
+	l.askOnce.Do(func() { close(l.asked) })
+	l.forceOnce.Do(func() { close(l.force) })
+	syscall.Kill(-l.group, syscall.SIGKILL)
+	<-l.done
+	return l.leftover
+}
+
+// awaitReady waits until the server answers, and makes sure that it is the server
+// who does.
+func (c *Command) awaitReady(ctx context.Context, l *life) error {
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		Timeout:       tryBound,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for {
+		answered := answers(ctx, client, "http://"+c.Address()+"/") == nil
+		select {
+		case <-l.done:
+			return fmt.Errorf("the server ended before it was ready (%s)%s", l.state, c.lastLine(l))
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not answer at http://%s/ in time; does it listen on %s? (%w)%s",
+				c.Address(), contract.EnvPort, ctx.Err(), c.lastLine(l))
+		default:
+		}
+		if answered {
+			return l.owns(c.options.Port)
+		}
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+		case <-time.After(tryEvery):
+		}
+	}
+}
+
+// owns tells, where the system lets us know, whether the port is served by the
+// program's own group. Anything else could be neither stopped nor killed.
+func (l *life) owns(port int) error {
+	owners := listenerGroups(port)
+	if len(owners) == 0 || slices.Contains(owners, l.group) {
+		return nil
+	}
+	return fmt.Errorf("port %d is served by something else (process group %d), not by the command, "+
+		"which has to stay in the foreground and in its own group", port, owners[0])
+}
+
+func (c *Command) lastLine(l *life) string {
+	if line := c.output.LastLine(l.printed); line != "" {
+		return ": " + line
+	}
+	return "; it printed nothing"
+}
+
+// answers makes one GET and tells why there was no answer, if there was none.
+func answers(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+func isClosed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
+		return false
+	}
+}
