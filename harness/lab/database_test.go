@@ -31,7 +31,7 @@ func TestLockedDatabase(t *testing.T) {
 		{Do: plan.UnlockDatabase},
 		{Do: plan.AwaitShown, Client: "alice", Text: "kept"},
 	})}
-	if err := p.ValidateRest(); err != nil {
+	if err := p.ValidateEnd(); err != nil {
 		t.Fatal(err)
 	}
 	config := lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true}
@@ -63,7 +63,7 @@ func TestReplacedData(t *testing.T) {
 		{Do: plan.Say, Client: "alice", Text: "new"},
 		{Do: plan.AwaitShown, Client: "alice", Text: "new"},
 	})}
-	if err := p.ValidateRest(); err != nil {
+	if err := p.ValidateEnd(); err != nil {
 		t.Fatal(err)
 	}
 	config := lab.Config{Level: contract.DurableDelivery, KeepsLog: true, OwnRecovery: true}

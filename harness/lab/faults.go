@@ -41,7 +41,7 @@ func (l *player) fired(f network.Fired) {
 	if f.Healed {
 		kind = history.FaultHealed
 	}
-	if c := l.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && (f.Fault.Kind == plan.Outage || f.Fault.Kind == plan.Silence) {
+	if c := l.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && f.Fault.Kind.Blocks() {
 		if f.Healed {
 			c.unhealed.Add(-1)
 		} else {

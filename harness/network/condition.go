@@ -12,7 +12,7 @@ type condition struct {
 	timer *time.Timer
 }
 
-var lasting = []plan.FaultKind{plan.Silence, plan.Outage, plan.Delay, plan.Limit}
+var lasting = plan.Lasting
 
 // begin puts a lasting condition on the link. Another one of its kind is over
 // then. An Outage ends what is open.

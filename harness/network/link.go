@@ -116,14 +116,14 @@ func (l *link) Break(f plan.Fault) error {
 	if closed {
 		return fmt.Errorf("the link of %s is closed: nothing to break", l.name)
 	}
-	switch f.Kind {
-	case plan.Cut, plan.Reset, plan.HalfOpen, plan.Switch:
+	switch {
+	case f.Kind.EndsConnections():
 		if !l.breakConnections(f, l.openConnections(), "") {
 			return fmt.Errorf("%s has no open connection: nothing to break by %s", l.name, f.Kind)
 		}
-	case plan.Silence, plan.Outage, plan.Delay, plan.Limit:
+	case f.Kind.Lasts():
 		l.begin(f, l.name)
-	case plan.Heal:
+	case f.Kind == plan.Heal:
 		if !l.heal(f, l.name) {
 			return fmt.Errorf("nothing to heal on the link of %s", l.name)
 		}

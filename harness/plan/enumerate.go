@@ -23,9 +23,6 @@ type Passed struct {
 	Number int `json:"number"`
 }
 
-// Sweep lists the kinds that a sweep tries at every frame.
-var Sweep = []FaultKind{Cut, Reset, HalfOpen, Switch, Crash, Restart, RefreshPage}
-
 // Points lists the faults that a sweep of p tries, one at a time: at every frame
 // (in the order given), before it and after it, every kind. A link breaks at its
 // own frames, a page is loaded again at the frames of its own link, and the server

@@ -50,9 +50,6 @@ const (
 	RefreshPage FaultKind = "refresh"
 )
 
-// Links lists the kinds that break a link, as against a process or a page.
-var Links = []FaultKind{Cut, Reset, HalfOpen, Switch, Silence, Heal, Outage, Delay, Limit}
-
 // Direction is the way a frame goes.
 type Direction string
 
@@ -105,16 +102,6 @@ type Frame struct {
 	// After lets the frame through first. Otherwise the frame is lost with the
 	// connection, whatever direction it went.
 	After bool `json:"after,omitempty"`
-}
-
-// IsLink tells whether the fault breaks a link rather than a process or a page.
-func (f Fault) IsLink() bool {
-	for _, kind := range Links {
-		if f.Kind == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // Validate returns the first thing in the plan that makes no sense, as one line.
@@ -183,31 +170,31 @@ func (p Plan) Validate() error {
 const Reader = "reader"
 
 func (s Step) validate(known map[string]bool) error {
-	switch s.Do {
-	case Open, Say, Chatter, Quiet, Refresh, Close, Disconnect, Connect, Suspend, Resume, Throw, AwaitShown:
+	row, ok := s.Do.row()
+	if !ok {
+		return fmt.Errorf("unknown action %q", s.Do)
+	}
+	switch row.names {
+	case aClient:
 		if !known[s.Client] {
 			return fmt.Errorf("%s by %q, who is no client of the plan", s.Do, s.Client)
 		}
-	case Break, Arm:
+	case aClientOrEveryone:
+		if s.Client != "" && !known[s.Client] {
+			return fmt.Errorf("%s for %q, who is no client of the plan", s.Do, s.Client)
+		}
+	case aClientAndNode:
+		if !known[s.Client] || s.Node == "" {
+			return fmt.Errorf("%s needs a client of the plan and a node, and has %q and %q", s.Do, s.Client, s.Node)
+		}
+	case aFault:
 		if s.Fault == nil {
 			return fmt.Errorf("%s has no fault", s.Do)
 		}
 		return s.Fault.validate(known)
-	case AwaitConnected, AwaitDisconnected:
-		if s.Client != "" && !known[s.Client] {
-			return fmt.Errorf("%s for %q, who is no client of the plan", s.Do, s.Client)
-		}
-	case StopServer, KillServer, StartServer, PauseServer, ContinueServer, LockDatabase, UnlockDatabase, ReplaceData, AwaitFault, Settle:
-	case Move:
-		if !known[s.Client] || s.Node == "" {
-			return fmt.Errorf("move needs a client of the plan and a node, and has %q and %q", s.Client, s.Node)
-		}
-	case Wait:
-		if s.For <= 0 {
-			return fmt.Errorf("wait needs a time to wait for")
-		}
-	default:
-		return fmt.Errorf("unknown action %q", s.Do)
+	}
+	if s.Do == Wait && s.For <= 0 {
+		return fmt.Errorf("wait needs a time to wait for")
 	}
 	if s.Every < 0 || s.For < 0 || max(s.Every, s.For) > longestTime || s.Count < 0 || s.Count > mostSaid {
 		return fmt.Errorf("%s has a time or a count out of bounds: times are up to %s, counts up to %d", s.Do, time.Duration(longestTime), mostSaid)
@@ -219,15 +206,12 @@ func (s Step) validate(known map[string]bool) error {
 }
 
 func (f Fault) validate(known map[string]bool) error {
-	switch f.Kind {
-	case Crash, Restart:
-		// no client: the server belongs to everyone
-	case Cut, Reset, HalfOpen, Switch, Silence, Heal, Outage, Delay, Limit, RefreshPage:
-		if !known[f.Client] {
-			return fmt.Errorf("%s on the link of %q, who is no client of the plan", f.Kind, f.Client)
-		}
-	default:
+	row, ok := f.Kind.row()
+	switch {
+	case !ok:
 		return fmt.Errorf("unknown kind %q", f.Kind)
+	case row.where != onServer && !known[f.Client]: // the server belongs to everyone
+		return fmt.Errorf("%s on the link of %q, who is no client of the plan", f.Kind, f.Client)
 	}
 	if f.At.Client != "" && !known[f.At.Client] {
 		return fmt.Errorf("%s waits for a frame of %q, who is no client of the plan", f.Kind, f.At.Client)
@@ -243,8 +227,8 @@ func (f Fault) validate(known map[string]bool) error {
 	if max(f.For, f.Delay) > longestTime {
 		return fmt.Errorf("%s lasts longer than %s", f.Kind, time.Duration(longestTime))
 	}
-	if f.Kind == Limit && f.BytesPerSecond == 0 {
-		return fmt.Errorf("limit needs bytesPerSecond")
+	if row.needs != nil && row.needs(f) != "" {
+		return fmt.Errorf("%s needs %s", f.Kind, row.needs(f))
 	}
 	return nil
 }

@@ -28,15 +28,6 @@ type RandomConfig struct {
 	Longest Duration
 }
 
-// DefaultWeights are what a RandomConfig without weights draws by.
-func DefaultWeights() map[FaultKind]int {
-	return map[FaultKind]int{
-		Cut: 4, Reset: 2, HalfOpen: 3, Switch: 3,
-		Silence: 2, Outage: 2, Delay: 1,
-		Crash: 1, Restart: 1, RefreshPage: 2,
-	}
-}
-
 // DefaultLongest is how long a random fault lasts at most. It is well below the
 // bound within which a lab expects everyone back.
 const DefaultLongest = Duration(5 * time.Second)
@@ -102,13 +93,13 @@ func (c RandomConfig) anyFrame(random *rand.Rand, clients []Client) Frame {
 func (c RandomConfig) anyFault(random *rand.Rand, kind FaultKind, at Frame) Fault {
 	at.After = random.IntN(2) == 0
 	f := Fault{Kind: kind, At: at}
-	if kind != Crash && kind != Restart {
+	if row, _ := kind.row(); row.where != onServer {
 		f.Client = at.Client
 	}
 	if f.IsLink() {
 		f.At.Client = ""
 	}
-	if f.lasts() {
+	if f.Kind.Lasts() {
 		f.For = between(random, 1, c.Longest)
 	}
 	switch kind {
@@ -138,7 +129,7 @@ type lottery struct {
 
 func newLottery(weights map[FaultKind]int) lottery {
 	var l lottery
-	drawable := append(slices.Clone(Sweep), Silence, Outage, Delay, Limit)
+	drawable := append(slices.Clone(Sweep), Lasting...)
 	// Sorted, for a map has another order each time.
 	for _, kind := range slices.Sorted(maps.Keys(weights)) {
 		if weights[kind] < 0 || !slices.Contains(drawable, kind) {

@@ -33,7 +33,7 @@ func TestRandomFaultsAreValidAndHeal(t *testing.T) {
 		config := anyRandomConfig(t)
 		seed := rapid.Uint64().Draw(t, "seed")
 		p := Random(base, seed, config)
-		if err := p.ValidateRest(); err != nil {
+		if err := p.ValidateEnd(); err != nil {
 			t.Fatal(err)
 		}
 		if again := Random(base, seed, config); !reflect.DeepEqual(p, again) {
@@ -68,7 +68,7 @@ func aimedWell(t *rapid.T, config RandomConfig, f Fault) {
 	if config.Weights[f.Kind] == 0 {
 		t.Fatalf("%s has no weight", f.Kind)
 	}
-	if f.lasts() && (f.For < Duration(time.Millisecond) || f.For > max(config.Longest, Duration(time.Millisecond))) {
+	if f.Kind.Lasts() && (f.For < Duration(time.Millisecond) || f.For > max(config.Longest, Duration(time.Millisecond))) {
 		t.Fatalf("%s lasts %v of at most %v", f.Kind, time.Duration(f.For), time.Duration(config.Longest))
 	}
 	on := f.At.Client
@@ -161,7 +161,7 @@ func TestRandomScriptsComeToRest(t *testing.T) {
 		}
 		seed := rapid.Uint64().Draw(t, "seed")
 		p := RandomScript(seed, config)
-		if err := p.ValidateRest(); err != nil {
+		if err := p.ValidateEnd(); err != nil {
 			t.Fatalf("%v\n%s", err, Story(p))
 		}
 		if !reflect.DeepEqual(p, RandomScript(seed, config)) {
@@ -177,7 +177,7 @@ func TestRandomScriptsComeToRest(t *testing.T) {
 	})
 }
 
-// inOrder checks by itself, not by ValidateRest, what RandomScript promises.
+// inOrder checks by itself, not by ValidateEnd, what RandomScript promises.
 func inOrder(t *rapid.T, p Plan, config ScriptConfig) {
 	opened, texts := map[string]bool{}, map[string]bool{}
 	var off []Action
@@ -193,7 +193,7 @@ func inOrder(t *rapid.T, p Plan, config ScriptConfig) {
 		case StopServer, KillServer, StartServer:
 			off = append(off, step.Do)
 		case Break:
-			if f := step.Fault; f.lasts() && f.For == 0 && f.Kind != Outage {
+			if f := step.Fault; f.Kind.Lasts() && f.For == 0 && f.Kind != Outage {
 				t.Fatalf("%s does not heal", f.Kind)
 			}
 		}
@@ -231,7 +231,7 @@ func TestRandomScriptsDoEverything(t *testing.T) {
 	}
 }
 
-func TestValidateRestSaysWhatIsWrong(t *testing.T) {
+func TestValidateEndSaysWhatIsWrong(t *testing.T) {
 	brk := func(kind FaultKind) Step { return Step{Do: Break, Fault: &Fault{Kind: kind, Client: "bob"}} }
 	bob := func(actions ...Action) []Step {
 		steps := []Step{{Do: Open, Client: "bob"}}
@@ -281,7 +281,7 @@ func TestValidateRestSaysWhatIsWrong(t *testing.T) {
 		{append(bob(Chatter), Step{Do: Settle}), "settle while bob chatters"},
 		{append(bob(Chatter, Quiet), Step{Do: Settle}), ""},
 	} {
-		err := Plan{Clients: threeClients, Script: c.script}.ValidateRest()
+		err := Plan{Clients: threeClients, Script: c.script}.ValidateEnd()
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%v\n%s", err, Story(Plan{Script: c.script}))
@@ -290,11 +290,11 @@ func TestValidateRestSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	forever := Plan{Clients: threeClients, Faults: []Fault{{Kind: Silence, Client: "bob"}}}
-	if err := forever.ValidateRest(); err == nil {
+	if err := forever.ValidateEnd(); err == nil {
 		t.Error("an armed silence without end passed")
 	}
 	forever.Faults[0].For = 1
-	if err := forever.ValidateRest(); err != nil {
+	if err := forever.ValidateEnd(); err != nil {
 		t.Error(err)
 	}
 }

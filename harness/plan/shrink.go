@@ -14,7 +14,7 @@ import (
 // it), unless the budget or ctx ended the search early.
 //
 // p is a plan that fails. fails is called at most budget times, never twice with
-// the same plan, and only with valid plans; where p passes [Plan.ValidateRest],
+// the same plan, and only with valid plans; where p passes [Plan.ValidateEnd],
 // with such as pass it too, so that a lost message is not shrunk into a link that
 // nobody heals. It must answer the same for the same plan. An answer that comes
 // when ctx is done does not count. Faults keep the IDs that [Plan.WithFaultIDs]
@@ -26,7 +26,7 @@ import (
 func Shrink(ctx context.Context, p Plan, fails func(Plan) bool, budget int) Plan {
 	p = p.WithFaultIDs()
 	s := &shrinker{ctx: ctx, fails: fails, budget: budget, best: p, tried: map[string]bool{}}
-	s.rests = p.ValidateRest() == nil
+	s.rests = p.ValidateEnd() == nil
 	s.tried[key(p)] = true
 	passes := []func(){s.faults, s.clients, s.moves, s.steps, s.talk, s.counts, s.times, s.frames}
 	for smaller := true; smaller && !s.over(); {
@@ -61,7 +61,7 @@ func (s *shrinker) over() bool { return s.budget <= 0 || s.ctx.Err() != nil }
 
 // try makes the candidate the best plan if it still fails.
 func (s *shrinker) try(candidate Plan) bool {
-	if s.over() || candidate.Validate() != nil || s.rests && candidate.ValidateRest() != nil {
+	if s.over() || candidate.Validate() != nil || s.rests && candidate.ValidateEnd() != nil {
 		return false
 	}
 	k := key(candidate)

@@ -26,14 +26,14 @@ func watch(t rapid.TB, start Plan, fails func(Plan) bool) *watched {
 	if !fails(start) {
 		t.Fatal("the plan to begin with does not fail")
 	}
-	return &watched{t: t, fails: fails, rests: start.ValidateRest() == nil, calls: map[string]bool{}}
+	return &watched{t: t, fails: fails, rests: start.ValidateEnd() == nil, calls: map[string]bool{}}
 }
 
 func (w *watched) ask(p Plan) bool {
 	if err := p.Validate(); err != nil {
 		w.t.Fatalf("asked with an invalid plan: %v", err)
 	}
-	if err := p.ValidateRest(); w.rests && err != nil {
+	if err := p.ValidateEnd(); w.rests && err != nil {
 		w.t.Fatalf("asked with a plan that does not come to rest: %v", err)
 	}
 	text, _ := json.Marshal(p)

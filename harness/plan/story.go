@@ -76,73 +76,8 @@ func (s Step) words() string {
 	if s.Client != "" {
 		who = name(s.Client)
 	}
-	switch s.Do {
-	case Open:
-		return who + " opens the page"
-	case Say:
-		return who + " says " + s.messages()
-	case Chatter:
-		return who + " begins to chatter: " + s.chatters()
-	case Quiet:
-		return who + " stops chattering"
-	case Refresh:
-		return who + " loads the page again"
-	case Close:
-		return who + " closes the tab"
-	case Disconnect:
-		return who + " calls disconnect()"
-	case Connect:
-		return who + " calls connect()"
-	case Suspend:
-		return who + " closes the lid of the laptop"
-	case Resume:
-		return who + " opens the lid of the laptop"
-	case Throw:
-		return "a handler of " + possessive(who) + " page throws at the next message"
-	case Break:
-		return s.Fault.happens()
-	case Arm:
-		return "from here on: " + armed(*s.Fault)
-	}
-	return s.stageDirection(who)
-}
-
-// stageDirection is a step of nobody's, in words.
-func (s Step) stageDirection(who string) string {
-	switch s.Do {
-	case StopServer:
-		return part(s.Node) + " is stopped"
-	case KillServer:
-		return part(s.Node) + " is killed"
-	case StartServer:
-		return part(s.Node) + " is started again"
-	case PauseServer:
-		return part(s.Node) + " is paused"
-	case ContinueServer:
-		return part(s.Node) + " goes on"
-	case Move:
-		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
-	case LockDatabase:
-		return "another program locks the database"
-	case UnlockDatabase:
-		return "the database is unlocked"
-	case ReplaceData:
-		return "the server's data is deleted"
-	case AwaitConnected:
-		return "wait until " + who + " is connected"
-	case AwaitDisconnected:
-		return "wait until " + who + " is disconnected"
-	case AwaitShown:
-		if s.Text != "" {
-			return "wait until " + who + " sees " + quoted(s.Text)
-		}
-		return "wait until " + who + " sees " + counted(s.Count, "message")
-	case AwaitFault:
-		return "wait until the fault " + name(s.Text) + " has happened"
-	case Wait:
-		return time.Duration(s.For).String() + " pass"
-	case Settle:
-		return "wait until everything said has come to rest"
+	if row, ok := s.Do.row(); ok {
+		return row.story(s, who)
 	}
 	return fmt.Sprintf("%s: %s", name(string(s.Do)), who)
 }
@@ -182,36 +117,8 @@ func armed(f Fault) string { return f.happens() + " " + f.when() }
 
 // happens is what the fault does, in words.
 func (f Fault) happens() string {
-	link := possessive(f.Client) + " link "
-	lasting := " until it is healed"
-	if f.For > 0 {
-		lasting = " for " + time.Duration(f.For).String()
-	}
-	switch f.Kind {
-	case Cut:
-		return link + "is cut"
-	case Reset:
-		return link + "is reset"
-	case HalfOpen:
-		return link + "is left half-open (the server does not notice)"
-	case Switch:
-		return name(f.Client) + " switches networks (the server does not notice)"
-	case Silence:
-		return link + "goes silent" + lasting
-	case Heal:
-		return link + "is healed"
-	case Outage:
-		return link + "is out" + lasting
-	case Delay:
-		return link + "delays every frame by " + time.Duration(f.Delay).String() + lasting
-	case Limit:
-		return link + fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond) + lasting
-	case Crash:
-		return part(f.Node) + " crashes and starts again"
-	case Restart:
-		return part(f.Node) + " is stopped and started again"
-	case RefreshPage:
-		return name(f.Client) + " loads the page again"
+	if row, ok := f.Kind.row(); ok {
+		return row.story(f)
 	}
 	return name(string(f.Kind))
 }

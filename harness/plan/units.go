@@ -5,14 +5,6 @@ import (
 	"strings"
 )
 
-func breaks(step Step) bool {
-	switch step.Do {
-	case Break, Arm, StopServer, KillServer, PauseServer, Move:
-		return true
-	}
-	return false
-}
-
 // says tells whether the step says the text, perhaps among others.
 func (s Step) says(text string) bool {
 	if s.Do == Say && s.Count <= 1 {
@@ -77,21 +69,13 @@ func ends(first, second Step) bool {
 	if first.subject() != second.subject() || first.Node != second.Node {
 		return false
 	}
-	switch first.Do {
-	case PauseServer:
-		return second.Do == ContinueServer
-	case Chatter:
-		return second.Do == Quiet
-	case Disconnect:
-		return second.Do == Connect
-	case StopServer, KillServer:
-		return second.Do == StartServer
-	case Break:
-		heals := second.Do == Break && second.Fault.Kind == Heal
-		return first.Fault.lasts() && first.Fault.For == 0 && heals
+	if row, _ := first.Do.row(); row.endedBy != "" {
+		return second.Do == row.endedBy
 	}
-	return false
+	return first.Do == Break && first.Fault.Kind.Lasts() && first.Fault.For == 0 && second.Do == Break && second.Fault.Kind == Heal
 }
+
+func breaks(s Step) bool { row, _ := s.Do.row(); return row.breaks }
 
 // starts tells whether what comes after the second step is not the first's any
 // more: it begins the same again, or breaks the same.
@@ -105,12 +89,6 @@ func noticed(first, second Step) bool {
 	if second.Do != AwaitDisconnected {
 		return false
 	}
-	mine := second.Client == first.subject()
-	switch first.Do {
-	case Break, Arm, Disconnect:
-		return mine
-	case StopServer, KillServer, PauseServer:
-		return true
-	}
-	return false
+	row, _ := first.Do.row()
+	return row.noticed && (row.names == nobody || second.Client == first.subject())
 }

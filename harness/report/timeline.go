@@ -226,7 +226,7 @@ func (s story) spansOf(l lane) []span {
 			end(isConnected, i)
 			begin(isDisconnected, i, "")
 		case history.FaultFired:
-			if lasts(e.FaultKind) {
+			if e.FaultKind.Lasts() {
 				begin(underFault, i, string(e.FaultKind))
 			}
 		case history.FaultHealed:
@@ -250,15 +250,6 @@ func (s story) wasUp(l lane) bool {
 		}
 	}
 	return true
-}
-
-// lasts tells whether a fault is a stretch of time rather than a moment.
-func lasts(kind plan.FaultKind) bool {
-	switch kind {
-	case plan.Silence, plan.Outage, plan.Delay, plan.Limit:
-		return true
-	}
-	return false
 }
 
 func viewLabel(view int) string {

@@ -64,6 +64,9 @@ type Failure struct {
 	Plan    plan.Plan
 	Events  []history.Event
 	Verdict check.Verdict
+	// Recurred is in how many of Replays runs the failure came again with this very
+	// plan, which Shrink finds out. A failure that rests on a race has a rate.
+	Recurred int
 
 	index int
 }
@@ -319,8 +322,12 @@ func (s Sweeper) name(events []history.Event, v check.Verdict) string {
 	return string(v.Rule())
 }
 
+// Replays is how often Shrink plays the plan that it returns.
+const Replays = 3
+
 // Shrink returns the failure with the smallest plan that still fails in the same way,
-// by name, as plan.Shrink finds it with at most budget runs.
+// by name, as plan.Shrink finds it with at most budget runs, and how often that plan came
+// to the same verdict again.
 func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 	smallest := f
 	fails := func(p plan.Plan) bool {
@@ -336,6 +343,11 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 		return true
 	}
 	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)
+	for range Replays {
+		if check.Judge(s.run(smallest.Plan).Events).Reason == smallest.Verdict.Reason {
+			smallest.Recurred++
+		}
+	}
 	return smallest
 }
 

@@ -1,11 +1,19 @@
 package sweep_test
 
 import (
+	"io"
+	"net/http"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/sweep"
+	"redial/steps/cures/handshake"
 )
 
 // Whoever promises to store what was said on an open page can be held to it only by
@@ -42,3 +50,43 @@ func TestWhoTakesPartInRandomPlans(t *testing.T) {
 		}
 	}
 }
+
+// A failure that does not come again is kept, and says so.
+func TestShrinkSaysHowOftenAFailureRecurs(t *testing.T) {
+	for name, want := range map[string]int{"never again": 0, "always": sweep.Replays} {
+		lost := want > 0
+		s := sweep.Sweeper{
+			Config: lab.Config{Level: contract.Basic, OwnRecovery: true, ShownBound: time.Second},
+			Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(lost) }),
+		}
+		p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "hello"},
+		}}
+		// The failure as it was found, by a server that loses everything.
+		found := sweep.Sweeper{Config: s.Config, Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(true) })}.
+			Play(t.Context(), slices.Values([]plan.Plan{p}))
+		if len(found.Failures) != 1 {
+			t.Fatalf("%s: %+v", name, found)
+		}
+		if small := s.Shrink(t.Context(), found.Failures[0], 10); small.Recurred != want {
+			t.Errorf("%s: it recurred in %d of %d replays, want %d", name, small.Recurred, sweep.Replays, want)
+		}
+	}
+}
+
+// echo is a chat that sends everyone what is said, or loses it.
+func echo(loses bool) (http.Handler, io.Closer, error) {
+	server := socket.NewServer(nil, nil)
+	_ = server.On("connection", func(args ...any) {
+		_ = args[0].(*socket.Socket).On(contract.ChatEvent, func(args ...any) {
+			if !loses {
+				_ = server.Sockets().Emit(contract.ChatEvent, args[0])
+			}
+		})
+	})
+	return handshake.Handler(server), closer(func() { server.Close(nil) }), nil
+}
+
+type closer func()
+
+func (c closer) Close() error { c(); return nil }

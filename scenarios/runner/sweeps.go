@@ -166,6 +166,9 @@ func failedReason(r sweep.Result) string {
 func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
+	if small.Recurred < sweep.Replays {
+		title += fmt.Sprintf("; it came again in %d of %d replays", small.Recurred, sweep.Replays)
+	}
 	row := 0
 	if named, err := catalogue.Find([]string{f.Name}); err == nil {
 		title, row = named[0].Title+" ("+title+")", named[0].Row

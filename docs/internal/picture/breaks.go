@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 func stopped(how string) string {
@@ -50,8 +49,7 @@ func (d *diagram) strike(e history.Event) {
 	x := d.beside(e.Client)
 	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-26, d.y-9)
 	d.label(x+3, d.y+4, "fault-text", "middle", string(e.FaultKind))
-	switch e.FaultKind {
-	case plan.Outage, plan.Silence, plan.Delay, plan.Limit:
+	if e.FaultKind.Lasts() {
 		d.heal(e.Client)
 		d.fault[e.Client] = d.y
 		d.faultName[e.Client] = string(e.FaultKind)

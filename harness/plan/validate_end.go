@@ -2,15 +2,15 @@ package plan
 
 import "fmt"
 
-// ValidateRest returns the first reason why the plan cannot be played to its end
-// and come to rest there, as one line. It asks for more than [Plan.Validate]: a
+// ValidateEnd returns the first reason why the plan cannot be played to its end
+// and be quiet there, as one line. It asks for more than [Plan.Validate]: a
 // page is open before something is said on it, what breaks is there to be broken,
 // and at the end every fault is healed or heals by itself, the server is up and has
 // its database, nobody chatters, and every page that is open may be connected.
 //
 // It reads the script as it stands, without a clock: what a frame or a For sets
 // off may come at any time, and is taken to be in nobody's way.
-func (p Plan) ValidateRest() error {
+func (p Plan) ValidateEnd() error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (p Plan) ValidateRest() error {
 			return fmt.Errorf("plan: step %d: %w", i+1, err)
 		}
 	}
-	if err := s.atRest(p.Clients); err != nil {
+	if err := s.ended(p.Clients); err != nil {
 		return fmt.Errorf("plan: at the end %w", err)
 	}
 	return nil
@@ -164,7 +164,7 @@ func (s *stage) act(step Step, c *presence) error {
 // arm notes a fault that may fire from now on.
 func (s *stage) arm(f Fault) {
 	s.faults[f.ID] = true
-	if c := s.people[f.Client]; f.lasts() {
+	if c := s.people[f.Client]; f.Kind.Lasts() {
 		c.unhealed = c.unhealed || f.For == 0
 		c.heals = c.heals || f.For > 0
 	}
@@ -173,18 +173,19 @@ func (s *stage) arm(f Fault) {
 // inject does a Break, or says why there is nothing to break.
 func (s *stage) inject(f Fault) error {
 	c := s.people[f.Client]
-	switch f.Kind {
-	case Crash, Restart:
+	row, _ := f.Kind.row()
+	switch {
+	case row.where == onServer:
 		if !s.serverUp {
 			return fmt.Errorf("%s of a server that is not up", f.Kind)
 		}
-	case RefreshPage:
+	case row.where == onPage:
 		return s.act(Step{Do: Refresh, Client: f.Client}, c)
-	case Cut, Reset, HalfOpen, Switch:
+	case row.ends:
 		if !c.open || c.out || c.left || !s.serverUp {
 			return fmt.Errorf("%s of the link of %q, who has no connection", f.Kind, f.Client)
 		}
-	case Heal:
+	case f.Kind == Heal:
 		if !c.unhealed && !c.heals {
 			return fmt.Errorf("heal on the link of %q, where nothing is broken", f.Client)
 		}
@@ -197,7 +198,7 @@ func (s *stage) inject(f Fault) error {
 	return nil
 }
 
-func (s *stage) atRest(clients []Client) error {
+func (s *stage) ended(clients []Client) error {
 	if !s.serverUp {
 		return fmt.Errorf("the server is not up")
 	}
@@ -220,13 +221,4 @@ func (s *stage) atRest(clients []Client) error {
 		}
 	}
 	return nil
-}
-
-// lasts tells whether the fault is a state of the link, that has to be healed.
-func (f Fault) lasts() bool {
-	switch f.Kind {
-	case Silence, Outage, Delay, Limit:
-		return true
-	}
-	return false
 }

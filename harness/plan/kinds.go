@@ -1,0 +1,212 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Where a fault breaks something.
+const (
+	onLink = iota
+	onServer
+	onPage
+)
+
+// A faultRow is what a kind of fault is. A new kind is a row in faultKinds, and the code
+// that performs it: package network for a link, package lab for the server and a page.
+type faultRow struct {
+	kind FaultKind
+	// where is onLink, onServer or onPage. All but the server's name a client.
+	where int
+	// ends tells that it ends connections that are open.
+	ends bool
+	// lasts tells that it is a state of the link, over after Fault.For or by a Heal, and
+	// blocks that nothing gets through meanwhile.
+	lasts, blocks bool
+	// swept tells that a sweep tries it at every frame.
+	swept bool
+	// weight is how often it is drawn by default, beside the others; 0 is never.
+	weight int
+	// needs says what the fault lacks to make sense; nil means nothing.
+	needs func(Fault) string
+	// story tells what it does, as a sentence without its full stop.
+	story func(Fault) string
+}
+
+var faultKinds = []faultRow{
+	{kind: Cut, ends: true, swept: true, weight: 4, story: onItsLink("is cut")},
+	{kind: Reset, ends: true, swept: true, weight: 2, story: onItsLink("is reset")},
+	{kind: HalfOpen, ends: true, swept: true, weight: 3, story: onItsLink("is left half-open (the server does not notice)")},
+	{kind: Switch, ends: true, swept: true, weight: 3, story: func(f Fault) string {
+		return name(f.Client) + " switches networks (the server does not notice)"
+	}},
+	{kind: Silence, lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("goes silent") + f.lasting() }},
+	{kind: Heal, story: onItsLink("is healed")},
+	{kind: Outage, lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
+	{kind: Delay, lasts: true, weight: 1, story: func(f Fault) string {
+		return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
+	}},
+	{kind: Limit, lasts: true, story: func(f Fault) string {
+		return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
+	}, needs: func(f Fault) string {
+		if f.BytesPerSecond == 0 {
+			return "bytesPerSecond"
+		}
+		return ""
+	}},
+	{kind: Crash, where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
+	{kind: Restart, where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
+	{kind: RefreshPage, where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " loads the page again" }},
+}
+
+func onItsLink(does string) func(Fault) string {
+	return func(f Fault) string { return f.link(does) }
+}
+
+func (f Fault) link(does string) string { return possessive(f.Client) + " link " + does }
+
+// lasting is for how long, in words.
+func (f Fault) lasting() string {
+	if f.For > 0 {
+		return " for " + time.Duration(f.For).String()
+	}
+	return " until it is healed"
+}
+
+// row is what the kind is; false for a kind that there is not.
+func (k FaultKind) row() (faultRow, bool) {
+	i := slices.IndexFunc(faultKinds, func(r faultRow) bool { return r.kind == k })
+	if i < 0 {
+		return faultRow{kind: k, where: -1}, false
+	}
+	return faultKinds[i], true
+}
+
+func kindsWhere(holds func(faultRow) bool) (kinds []FaultKind) {
+	for _, r := range faultKinds {
+		if holds(r) {
+			kinds = append(kinds, r.kind)
+		}
+	}
+	return kinds
+}
+
+// Links lists the kinds that break a link, as against a process or a page.
+var Links = kindsWhere(func(r faultRow) bool { return r.where == onLink })
+
+// Lasting lists the kinds that are a state of the link.
+var Lasting = kindsWhere(func(r faultRow) bool { return r.lasts })
+
+// Sweep lists the kinds that a sweep tries at every frame.
+var Sweep = kindsWhere(func(r faultRow) bool { return r.swept })
+
+// IsLink tells whether the fault breaks a link rather than a process or a page.
+func (f Fault) IsLink() bool { r, _ := f.Kind.row(); return r.where == onLink }
+
+// EndsConnections tells whether the fault ends the connections that are open, and leaves
+// it at that.
+func (k FaultKind) EndsConnections() bool { r, _ := k.row(); return r.ends }
+
+// Lasts tells whether the fault is a state of the link, over after Fault.For or by a Heal.
+func (k FaultKind) Lasts() bool { r, _ := k.row(); return r.lasts }
+
+// Blocks tells whether nothing gets through the link while the fault lasts.
+func (k FaultKind) Blocks() bool { r, _ := k.row(); return r.blocks }
+
+// DefaultWeights are what a RandomConfig without weights draws by.
+func DefaultWeights() map[FaultKind]int {
+	weights := map[FaultKind]int{}
+	for _, r := range faultKinds {
+		if r.weight > 0 {
+			weights[r.kind] = r.weight
+		}
+	}
+	return weights
+}
+
+// Whom a step names.
+const (
+	nobody = iota
+	aClient
+	aClientOrEveryone
+	aClientAndNode
+	aFault
+)
+
+// An actionRow is what a kind of step is. A new action is a row in actions, and the code
+// that performs it, in package lab.
+type actionRow struct {
+	action Action
+	names  int // nobody, aClient, …
+	// breaks tells that it breaks a connection, and noticed that an await may follow
+	// for it to be noticed, by any client where it names none.
+	breaks, noticed bool
+	// endedBy is the action that ends what this one has begun; empty for none.
+	endedBy Action
+	// story tells it as a sentence without its full stop; who is the client, or everyone.
+	story func(s Step, who string) string
+}
+
+var actions = []actionRow{
+	{action: Open, names: aClient, story: does("opens the page")},
+	{action: Say, names: aClient, story: func(s Step, who string) string { return who + " says " + s.messages() }},
+	{action: Chatter, names: aClient, endedBy: Quiet, story: func(s Step, who string) string { return who + " begins to chatter: " + s.chatters() }},
+	{action: Quiet, names: aClient, story: does("stops chattering")},
+	{action: Refresh, names: aClient, story: does("loads the page again")},
+	{action: Close, names: aClient, story: does("closes the tab")},
+	{action: Disconnect, names: aClient, endedBy: Connect, noticed: true, story: does("calls disconnect()")},
+	{action: Connect, names: aClient, story: does("calls connect()")},
+	{action: Suspend, names: aClient, story: does("closes the lid of the laptop")},
+	{action: Resume, names: aClient, story: does("opens the lid of the laptop")},
+	{action: Throw, names: aClient, story: func(_ Step, who string) string {
+		return "a handler of " + possessive(who) + " page throws at the next message"
+	}},
+	{action: Break, names: aFault, breaks: true, noticed: true, story: func(s Step, _ string) string { return s.Fault.happens() }},
+	{action: Arm, names: aFault, breaks: true, noticed: true, story: func(s Step, _ string) string { return "from here on: " + armed(*s.Fault) }},
+
+	{action: StopServer, breaks: true, noticed: true, endedBy: StartServer, story: happensTo("is stopped")},
+	{action: KillServer, breaks: true, noticed: true, endedBy: StartServer, story: happensTo("is killed")},
+	{action: StartServer, story: happensTo("is started again")},
+	{action: PauseServer, breaks: true, noticed: true, endedBy: ContinueServer, story: happensTo("is paused")},
+	{action: ContinueServer, story: happensTo("goes on")},
+	{action: Move, names: aClientAndNode, breaks: true, story: func(s Step, who string) string {
+		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
+	}},
+	{action: LockDatabase, story: always("another program locks the database")},
+	{action: UnlockDatabase, story: always("the database is unlocked")},
+	{action: ReplaceData, story: always("the server's data is deleted")},
+
+	{action: AwaitConnected, names: aClientOrEveryone, story: func(_ Step, who string) string { return "wait until " + who + " is connected" }},
+	{action: AwaitDisconnected, names: aClientOrEveryone, story: func(_ Step, who string) string { return "wait until " + who + " is disconnected" }},
+	{action: AwaitShown, names: aClient, story: func(s Step, who string) string {
+		if s.Text != "" {
+			return "wait until " + who + " sees " + quoted(s.Text)
+		}
+		return "wait until " + who + " sees " + counted(s.Count, "message")
+	}},
+	{action: AwaitFault, story: func(s Step, _ string) string { return "wait until the fault " + name(s.Text) + " has happened" }},
+	{action: Wait, story: func(s Step, _ string) string { return time.Duration(s.For).String() + " pass" }},
+	{action: Settle, story: always("wait until everything said has come to rest")},
+}
+
+func does(what string) func(Step, string) string {
+	return func(_ Step, who string) string { return who + " " + what }
+}
+
+func happensTo(what string) func(Step, string) string {
+	return func(s Step, _ string) string { return part(s.Node) + " " + what }
+}
+
+func always(sentence string) func(Step, string) string {
+	return func(Step, string) string { return sentence }
+}
+
+// row is what the action is; false for one that there is not.
+func (a Action) row() (actionRow, bool) {
+	i := slices.IndexFunc(actions, func(r actionRow) bool { return r.action == a })
+	if i < 0 {
+		return actionRow{action: a}, false
+	}
+	return actions[i], true
+}
