@@ -85,7 +85,7 @@ func standOnPostgres(options *target.ClusterOptions) error {
 			if err != nil {
 				return fail(err)
 			}
-			address.Host = way.address
+			address.Host = way.link.Address()
 			variable := map[string]string{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[name]
 			environment[node] = append(environment[node], variable+"="+address.String())
 		}

@@ -102,8 +102,7 @@ var levels = map[string]contract.Level{
 var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", catalogue.OnFile, "10"}
 
 // Step makes a subject of one of the kit's steps, at the level that it promises; or of
-// published-6, published-7 and published-8, see PublishedRecovery, PublishedDelivery and
-// PublishedClientDelivery.
+// published-6, published-7 and published-8, the code that the tutorial publishes.
 func Step(number string) (Subject, error) {
 	if recoveries[number] != nil {
 		return onRecovery(number)
@@ -168,10 +167,6 @@ func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOpti
 	}
 	return options
 }
-
-// PublishedRecovery is step 6 as the tutorial publishes it, on the library's own
-// adapter: broken, and there to show what a sweep finds. It is for the virtual lab.
-func PublishedRecovery() (Subject, error) { return onRecovery("published-6") }
 
 // recoveries are servers at level recovery, each broken in a way that a row is about but
 // for the last, by their names as steps.

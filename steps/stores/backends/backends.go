@@ -117,6 +117,10 @@ func StartPostgres(ctx context.Context) (*Server, error) {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, lastLine(string(output))), s.Close())
 	}
+	// Clients may come from any loopback address, as they do through the harness's network.
+	if err := appendTo(filepath.Join(data, "pg_hba.conf"), "host all all 127.0.0.0/8 scram-sha-256\n"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	s.URL = fmt.Sprintf("postgres://redial:%s@%s/postgres?sslmode=disable", password, s.Address)
 	s.command = func() *exec.Cmd {
 		command := exec.Command(filepath.Join(programs, "postgres"), "-D", data,
@@ -128,6 +132,15 @@ func StartPostgres(ctx context.Context) (*Server, error) {
 	}
 	s.ready = func(ctx context.Context) error { return s.pingPostgres(ctx) }
 	return s.begin(ctx)
+}
+
+func appendTo(path, text string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // postgresPrograms is the folder with the newest initdb and postgres.
