@@ -73,15 +73,13 @@ const (
 	// ClientDelivery: everything that was said on a page that stays open is
 	// stored exactly once, and so shown (step 8).
 	ClientDelivery Level = "client-delivery"
-	// Cluster: the same with several servers, any of which may die (step 9).
-	Cluster Level = "cluster"
 	// DurableDelivery: also everything that was said on a page that was refreshed or
 	// closed since, as soon as that browser has a page again (step 10).
 	DurableDelivery Level = "durable-delivery"
 )
 
 // Levels lists the levels from the weakest promise to the strongest.
-var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, Cluster, DurableDelivery}
+var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, DurableDelivery}
 
 // ParseLevel reads a level's name, or says which names there are.
 func ParseLevel(name string) (Level, error) {

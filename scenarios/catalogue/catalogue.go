@@ -32,6 +32,8 @@ type Scenario struct {
 	// From is the weakest level whose promise covers the scenario. A target below it
 	// does not promise what is tried here, and is not judged, unless by Expect.
 	From contract.Level
+	// Cluster tells that there must be several servers, named as in the plan.
+	Cluster bool
 	// Restarts tells that the server must be stoppable and startable.
 	Restarts bool
 	// WaitsOutHeartbeat tells that the script waits as long as the heartbeat that its

@@ -50,7 +50,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "crash-before-emit", Row: 38, Title: "a server dies after storing a message, before the acknowledgement",
 		Why:  "the other server must come by the message by itself, and the repeat must not become a second one",
-		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-acknowledgement", Kind: plan.Crash, Node: "a",
@@ -65,7 +65,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "node-dies", Row: 39, Title: "a server dies for good; its pages come to another",
 		Why:  "what the dead server has stored is in the log, and the pages' offsets mean the same everywhere",
-		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
 				say("alice", "burst", 40), shown("burst 10", "bob"),
@@ -80,7 +80,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "nodes-killed-in-turn", Row: 39, Title: "each server is killed and started again, under traffic on both",
 		Why:  "a server that starts joins the log where it is now, and its pages where they were",
-		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
 			for n, node := range []string{"a", "b", "a"} {
@@ -100,7 +100,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "node-paused", Row: 39, Title: "a server is stopped where it is (SIGSTOP), and goes on later",
 		Why:  "it wakes with old connections and an old place in the log, and must not go back or skip",
-		From: contract.Cluster, Restarts: true, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
 				say("bob", "burst", 30), shown("burst 3", "alice"),
@@ -119,7 +119,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "client-moves", Row: 39, Title: "a page moves between the servers, to and fro, under traffic",
 		Why:  "a session is one server's, and the page's offset is everyone's",
-		From: contract.Cluster, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
 			for n, node := range []string{"a", "b", "a"} {
@@ -135,7 +135,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "join-elsewhere", Row: 40, Title: "pages load from one server while messages of the other are on their way",
 		Why:  "replay and live have to meet at one point of the log, wherever a message came from",
-		From: contract.Cluster, Expect: everyCluster,
+		From: contract.ClientDelivery, Cluster: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			p := loadUnderTraffic(seed)
 			for i := range p.Clients {
@@ -150,7 +150,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "redis-restarted", Row: 41, Title: "Redis is killed and started again",
 		Why:  "a notification is lost; the log is looked at in any case",
-		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			return breakBell(seed, plan.KillServer, plan.StartServer, "redis")
 		},
@@ -158,7 +158,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "redis-cut-off", Row: 41, Title: "Redis is cut off from one server, whose connections to it go silent",
 		Why:  "as redis-restarted, and nothing tells this server that it hears nothing",
-		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			return breakBell(seed, plan.PauseServer, plan.ContinueServer, "b-to-redis")
 		},
@@ -166,7 +166,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "postgres-cut-off", Row: 41, Title: "a server's way to PostgreSQL is cut in mid-commit, again and again",
 		Why:  "a message may be stored though its server was told nothing: its repeat must not become a second one",
-		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet, say("alice", "burst", 90), say("bob", "bob's burst", 90)}
 			for n := range 6 {
@@ -179,7 +179,7 @@ var clusterScenarios = []Scenario{
 	{
 		ID: "postgres-restarted", Row: 41, Title: "PostgreSQL is killed, and stopped, in mid-commit, under traffic on both servers",
 		Why:  "an error leaves open whether a message was stored: no acknowledgement, and the repeat finds the first",
-		From: contract.Cluster, Restarts: true, Expect: onlyPostgres,
+		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
 			for n, end := range []plan.Action{plan.KillServer, plan.StopServer} {

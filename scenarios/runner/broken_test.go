@@ -26,7 +26,7 @@ func TestRowsOnBrokenServers(t *testing.T) {
 		{"own-offset", "switch-then-drop", catalogue.Loses, ""},
 		{"published-6", "zombie", catalogue.Loses, ""},
 		{"published-6", "idle", catalogue.Loses, ""},
-		{"published-6", "handler-throws", catalogue.Duplicates, ""},
+		{"published-6", "handler-throws", catalogue.Duplicates, contract.ServerDelivery},
 		{"uses-up", "cut-before-connect-packet", catalogue.Loses, ""},
 		{"uses-up", "cut-in-missed-events", catalogue.Loses, ""},
 		{"published-7", "emit-order-inverted", "reordered", ""},

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"redial/harness/check"
-	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/scenarios/catalogue"
@@ -30,7 +29,7 @@ func TestClusterOnPostgres(t *testing.T) {
 	}
 	var rows []catalogue.Scenario
 	for _, s := range catalogue.All {
-		if s.From == contract.Cluster {
+		if s.Cluster {
 			rows = append(rows, s)
 		}
 	}

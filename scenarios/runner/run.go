@@ -215,8 +215,11 @@ func (r *Runner) unsupported(c Cell) string {
 	if r.options.Lab == lab.Virtual && c.Subject.Server.Handler == nil {
 		return "the virtual lab needs the server in its own process"
 	}
-	if r.options.Lab == lab.Virtual && c.Scenario.From == contract.Cluster {
+	if r.options.Lab == lab.Virtual && c.Scenario.Cluster {
 		return "the virtual lab has one server"
+	}
+	if c.Scenario.Cluster && len(c.Subject.Nodes) == 0 {
+		return "needs several servers"
 	}
 	if c.Scenario.WaitsOutHeartbeat && c.Subject.Untuned {
 		return "waits out a short heartbeat, and the server's cannot be set"

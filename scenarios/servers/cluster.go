@@ -31,7 +31,7 @@ func clusterStep(number string) (Subject, error) {
 		return Subject{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
 	}
 	s := Subject{
-		Name: "step " + number, Step: number, Level: contract.Cluster, Bundle: lessons.FetchBundle, Nodes: nodes,
+		Name: "step " + number, Step: number, Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, Nodes: nodes,
 		Server: lab.Server{Handler: inProcess(lesson)}, OwnRecovery: true,
 	}
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {

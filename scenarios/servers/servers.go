@@ -95,7 +95,7 @@ func BecomeStep() {
 var levels = map[string]contract.Level{
 	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
 	"6": contract.Recovery, "7": contract.ServerDelivery,
-	"8": contract.ClientDelivery, catalogue.OnFile: contract.Cluster, "10": contract.DurableDelivery,
+	"8": contract.ClientDelivery, catalogue.OnFile: contract.ClientDelivery, "10": contract.DurableDelivery,
 }
 
 // MatrixSteps are the steps that the matrix has columns for.
@@ -297,7 +297,7 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Subject, 
 func foreign(name string, level contract.Level) (Subject, error) {
 	page := map[contract.Level]string{
 		contract.Basic: "5", contract.Recovery: "6", contract.ServerDelivery: "7",
-		contract.ClientDelivery: "8", contract.Cluster: "8", contract.DurableDelivery: "10",
+		contract.ClientDelivery: "8", contract.DurableDelivery: "10",
 	}[level]
 	lesson, err := lessons.Find(page)
 	if err != nil {
