@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,9 +28,11 @@ const (
 	// stepGap is how long the player waits before each step, so that all that a step
 	// caused at its instant is over before the next one begins.
 	stepGap = 10 * time.Microsecond
-	// stuckAfter is how long, on the real clock, a run may take. One takes some
-	// milliseconds; one that takes this long is stuck.
-	stuckAfter = 2 * time.Minute
+	// stuckAfter is how long, on the real clock, a run may go on without a frame, and
+	// longestRun with them. A run takes some milliseconds; one with hours of polling on
+	// a busy machine takes minutes.
+	stuckAfter = time.Minute
+	longestRun = 20 * time.Minute
 )
 
 // virtualLab plays on a server in this process, in a bubble of its own for each run.
@@ -59,18 +62,36 @@ func (virtualLab) Play(ctx context.Context, server Server, config Config, p plan
 		defer close(over)
 		v.bubble()
 	}()
-	stuck := time.NewTimer(stuckAfter)
-	defer stuck.Stop()
-	select {
-	case <-over:
-	case <-stuck.C:
-		return Run{Real: time.Since(began), Err: fmt.Errorf("the run is stuck: after %s of real time a goroutine of it still runs, or waits for what lets no virtual time pass, such as a mutex whose holder sleeps", stuckAfter)}
+	if err := v.await(over); err != nil {
+		return Run{Real: time.Since(began), Err: err}
 	}
 	if v.panicked != nil {
 		panic(v.panicked)
 	}
 	v.run.Real = time.Since(began)
 	return v.run
+}
+
+// await waits until the run is over, as long as frames pass in it.
+func (v *virtual) await(over <-chan struct{}) error {
+	look := time.NewTicker(stuckAfter)
+	defer look.Stop()
+	for began, before := time.Now(), -1; ; {
+		select {
+		case <-over:
+			return nil
+		case <-look.C:
+		}
+		passed := 0
+		if memory := v.memory.Load(); memory != nil {
+			passed = memory.Passed()
+		}
+		if passed == before || time.Since(began) > longestRun {
+			return fmt.Errorf("the run is stuck: after %s of real time a goroutine of it still runs, or waits for what lets no virtual time pass, such as a mutex whose holder sleeps",
+				time.Since(began).Round(time.Second))
+		}
+		before = passed
+	}
 }
 
 // playable says why the virtual lab cannot play the plan on the server, if so.
@@ -95,6 +116,9 @@ type virtual struct {
 	config  Config
 	plan    plan.Plan
 	folder  *dataFolder
+
+	// memory is there once the bubble has made it.
+	memory atomic.Pointer[network.Memory]
 
 	run      Run
 	id       string // how stack traces mark the bubble's goroutines
@@ -132,6 +156,7 @@ func (v *virtual) play() {
 		Fired: func(f network.Fired) { l.fired(f) },
 		Act:   func(f plan.Fault) { l.act(f) },
 	})
+	v.memory.Store(memory)
 	under := newHandlerTarget(v.handler, memory, v.folder)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -108,6 +108,13 @@ func (m *Memory) Frames() []plan.Passed {
 	return frames
 }
 
+// Passed counts the frames that came so far.
+func (m *Memory) Passed() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.passed)
+}
+
 // Dial connects to a link's Address, or to ServerAddress. It is refused while
 // nobody listens, and in an Outage.
 func (m *Memory) Dial(ctx context.Context, _, address string) (net.Conn, error) {
