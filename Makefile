@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check test bench probe docs docs-accept client peer browser backends fidelity soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check check-all test bench probe docs docs-accept client peer browser backends fidelity soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -25,6 +25,12 @@ step-9: SERVERS ?= 2
 step-9: $(if $(filter postgres,$(BACKEND)),backends)
 
 check: client ## the main job: break the connection of every step in every way, print the matrix
+	@$(REDIAL) matrix --lab virtual
+	@$(REDIAL) matrix --sample 12
+	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --points 300 || exit; done
+
+check-all: client ## the same without samples: every row in both labs, every fault at every frame
+	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) matrix
 	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single || exit; done
 

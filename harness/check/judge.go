@@ -229,18 +229,6 @@ func (v *Verdict) locate(events []history.Event) {
 	}
 }
 
-// Around returns up to n events with the one at index in their middle, for a
-// report. Near an end of the history they are the first or the last n. An index
-// that is no event's, such as -1, gives the last n.
-func Around(events []history.Event, index, n int) []history.Event {
-	if index < 0 || index >= len(events) {
-		index = len(events) - 1
-	}
-	n = max(n, 0)
-	from := max(0, min(index-n/2, len(events)-n))
-	return events[from:min(from+n, len(events))]
-}
-
 // String is the finding as one line for a person.
 func (f Finding) String() string { return string(f.Rule) + ": " + f.clause() }
 

@@ -8,7 +8,6 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 func TestEveryRuleIsJudged(t *testing.T) {
@@ -103,31 +102,6 @@ func TestFindingReadsAsOneLine(t *testing.T) {
 	want := `no-loss: bob's page (view 1) never showed "line one\nline \"two\"": expected it by then; observed no message at all`
 	if f.String() != want {
 		t.Errorf("got  %s\nwant %s", f, want)
-	}
-}
-
-func TestAround(t *testing.T) {
-	events := make([]history.Event, 10)
-	for i := range events {
-		events[i].At = plan.Duration(i)
-	}
-	for _, c := range []struct{ index, n, first, count int }{
-		{5, 4, 3, 4},
-		{0, 4, 0, 4},
-		{9, 4, 6, 4},
-		{-1, 4, 6, 4},
-		{99, 4, 6, 4},
-		{5, 100, 0, 10},
-		{5, 0, 0, 0},
-		{5, -1, 0, 0},
-	} {
-		got := Around(events, c.index, c.n)
-		if len(got) != c.count || c.count > 0 && got[0].At != plan.Duration(c.first) {
-			t.Errorf("%d around %d: got %v, want %d from %d", c.n, c.index, got, c.count, c.first)
-		}
-	}
-	if got := Around(nil, 0, 10); len(got) != 0 {
-		t.Errorf("around nothing: %v", got)
 	}
 }
 

@@ -32,7 +32,7 @@ func noPhantom(f *facts, t *tally) {
 		t.blame(contract.NoPhantom, Phantom, func() Finding {
 			observed := "nobody sent it"
 			if f.messages[id].isSent() {
-				observed = fmt.Sprintf("the server had refused it (event %d)", f.messages[id].refused)
+				observed = fmt.Sprintf("the server had refused it (event %d)", number(f.messages[id].refused))
 			}
 			return f.finding(v, id, event, "only what was sent and not refused", observed)
 		})
@@ -118,7 +118,7 @@ func noLoss(f *facts, t *tally) {
 				expected = "it kept, for the browser has a page that is open and connected at the end"
 			}
 			if f.healthy[id] {
-				expected = fmt.Sprintf("it kept, for the page stayed connected from sending it (event %d) until it was at rest", m.sentAt)
+				expected = fmt.Sprintf("it kept, for the page stayed connected from sending it (event %d) until it was at rest", number(m.sentAt))
 			}
 			return f.finding(f.views[m.sender], id, f.restAt[id], expected, "no row and no page has it")
 		})
@@ -133,13 +133,25 @@ func noLoss(f *facts, t *tally) {
 				}
 				if lost.connected >= 0 {
 					event = f.dueAt(v, lost.event)
-					expected = fmt.Sprintf("it by then, since the page was connected (event %d) when it was sent (event %d)",
-						lost.connected, f.messages[lost.message].sentAt)
+					expected = f.entitled(v, lost)
 				}
 				return f.finding(v, lost.message, event, expected, l.observed())
 			})
 		}
 	}
+}
+
+// number is an event's for a person: events are counted from 1.
+func number(event int) int { return event + 1 }
+
+// entitled says why the page is entitled to the lost message: it was connected when the
+// message was sent, or its connection had broken and recovery covers the break.
+func (f *facts) entitled(v *view, l loss) string {
+	sent := f.messages[l.message].sentAt
+	if _, connected := v.connectedAt(sent); connected {
+		return fmt.Sprintf("it by then, since the page was connected (event %d) when it was sent (event %d)", number(l.connected), number(sent))
+	}
+	return fmt.Sprintf("it by then, since recovery covers the break in which it was sent (event %d); the page had been connected before (event %d)", number(sent), number(l.connected))
 }
 
 // agreement blames what is shown and sent and not in the log, and each offset that
@@ -226,7 +238,7 @@ func convergence(f *facts, t *tally) {
 			event, observed := -1, "it never connected"
 			if n := len(v.connections); n > 0 {
 				event = v.connections[n-1].to
-				observed = fmt.Sprintf("disconnected since event %d (%s)", event, v.connections[n-1].reason)
+				observed = fmt.Sprintf("disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
 			}
 			return f.finding(v, -1, event, "it connected at the end", observed)
 		})

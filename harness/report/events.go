@@ -75,7 +75,7 @@ func describe(e history.Event, columns int) (who, what string) {
 	case history.FaultHealed:
 		what = fmt.Sprintf("fault %s %s is over", e.FaultKind, e.Fault)
 	case history.Settled:
-		what = "all is at rest"
+		what = "barrier: what was sent before has had the time to arrive"
 	case history.TimedOut:
 		what = "waited in vain"
 	case history.Note:

@@ -54,8 +54,9 @@ type Result struct {
 	Expected check.Expectation
 	Met      bool
 	Tally
-	// Points counts the places where a sweep has broken something, 0 for no sweep.
-	Points int
+	// Points counts the places where a sweep has broken something, 0 for no sweep, and
+	// AllPoints those that there were, 0 where that is not known.
+	Points, AllPoints int
 	// Artifacts are the files that it left, Replay the command that plays the
 	// worst run again. Unsaved says why files are missing; "" where none are.
 	Artifacts []string

@@ -10,9 +10,6 @@ import (
 	"redial/harness/contract"
 )
 
-// eventsAroundFailure is how much of a history a failure is told with.
-const eventsAroundFailure = 10
-
 // Text writes the terminal report: a line for each scenario, every failure in
 // full, what came to no conclusion and why, and a summary line.
 func Text(w io.Writer, r Report, s Style) error {
@@ -75,6 +72,9 @@ func tail(r Result) string {
 	parts := []string{count(r.Runs, "run")}
 	if r.Points > 0 {
 		parts = []string{count(r.Points, "point")}
+		if r.AllPoints > r.Runs {
+			parts[0] = fmt.Sprintf("%d of %s", r.Points, count(r.AllPoints, "point"))
+		}
 	}
 	if r.Unfired > 0 {
 		parts = append(parts, fmt.Sprintf("%d more whose fault never fired", r.Unfired))
@@ -145,38 +145,6 @@ func otherCounts(r Result, told contract.RuleID) []string {
 		}
 	}
 	return others
-}
-
-// excerpt is the events around the offence, which is marked with ">".
-func excerpt(r Result, s Style) []string {
-	if len(r.Events) == 0 {
-		return nil
-	}
-	index := -1
-	if f := r.offence(); f != nil {
-		index = f.Event
-	}
-	from, to := around(len(r.Events), index, eventsAroundFailure)
-	lines := []string{fmt.Sprintf("  %-9s  events %d to %d of %d", "history", from+1, to, len(r.Events))}
-	names := 0
-	for _, e := range r.Events[from:to] {
-		who, _ := describe(e, 40)
-		names = max(names, min(12, textWidth(who)))
-	}
-	for i := from; i < to; i++ {
-		who, what := describe(r.Events[i], s.columns()-58)
-		mark := "  "
-		if i == index {
-			mark = "> "
-		}
-		line := fmt.Sprintf("    %s%9s  %s  %s", mark, clock(r.Events[i].At), pad(clip(who, names), names), what)
-		line = clip(line, s.columns())
-		if i == index {
-			line = s.paint(red, line)
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 func writeReasons(out io.Writer, r Report, s Style, outcome check.Outcome, title string) {

@@ -47,7 +47,10 @@ type Result struct {
 	// Unfired its fault never came to its frame, so that it shows nothing. Broken are
 	// those that came to no verdict for another reason; Why is the first one's.
 	Runs, Passed, Failed, Unfired, Broken int
-	Why                                   string
+	// Points is how many places there were to break, where that is known; with the story
+	// as it stands, Runs is at most one more.
+	Points int
+	Why    string
 	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
 	FaultsFired, Lost, Duplicated, Reordered int
 	// Virtual is the sum of the time that passed in the runs, Took our time.
@@ -71,9 +74,6 @@ type Failure struct {
 	index int
 }
 
-// PerSecond is how many runs were played in a second of ours.
-func (r Result) PerSecond() float64 { return float64(r.Runs) / r.Took.Seconds() }
-
 // Frames plays the story as it stands, and returns the frames that passed: where it can
 // be broken.
 func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
@@ -88,11 +88,13 @@ func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	points := plan.Singles(p, frames, nil)
-	if all := len(plan.Points(p, frames, nil)); most > 0 && most < all {
+	points, all := plan.Singles(p, frames, nil), len(plan.Points(p, frames, nil))
+	if most > 0 && most < all {
 		points = spread(points, all, most)
 	}
-	return s.Play(ctx, withBase(p, points)), nil
+	result := s.Play(ctx, withBase(p, points))
+	result.Points = all
+	return result, nil
 }
 
 // spread yields most of all plans, evenly.
@@ -357,6 +359,7 @@ func (r Result) With(other Result) Result {
 		r.Why = other.Why
 	}
 	r.Runs += other.Runs
+	r.Points += other.Points
 	r.Passed += other.Passed
 	r.Failed += other.Failed
 	r.Unfired += other.Unfired

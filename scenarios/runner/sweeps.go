@@ -136,7 +136,7 @@ func storyResult(subject servers.Subject, story catalogue.Story, o SweepOptions,
 	result := report.Result{
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: subject.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: subject.Level},
-		Points:  r.Passed + r.Failed,
+		Points:  r.Passed + r.Failed, AllPoints: r.Points,
 		Tally: report.Tally{
 			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
 			Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered, Took: r.Took, Virtual: r.Virtual,

@@ -56,6 +56,7 @@ as published.`,
 	s.commonFlags(c)
 	s.labFlags(c)
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
+	f.IntVar(&s.points, "points", 0, "how many places (`N`) of each story a single sweep breaks, spread evenly over all (default all)")
 	complete := func(flag string, values []string) {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -93,6 +94,9 @@ func (s *checking) read(c *cobra.Command, arguments []string) error {
 func (s *checking) fits(c *cobra.Command) error {
 	if s.lab == lab.Virtual && (s.url != "" || len(s.command) > 0) {
 		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
+	}
+	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
+		return errors.New("--points is a whole number from 1, and for --sweep single")
 	}
 	if s.sweep == "" {
 		return nil

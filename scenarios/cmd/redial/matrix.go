@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ func newMatrix(code *int) *cobra.Command {
 			if err := p.read(c); err != nil {
 				return err
 			}
+			if c.Flags().Changed("sample") && (p.sample < 1 || p.scenario != "") {
+				return errors.New("--sample is a whole number from 1, and draws the rows itself: leave out --scenario or --sample")
+			}
 			subjects, err := matrixSubjects()
 			if err != nil {
 				return err
@@ -33,6 +37,7 @@ func newMatrix(code *int) *cobra.Command {
 	}
 	p.commonFlags(c)
 	p.labFlags(c)
+	c.Flags().IntVar(&p.sample, "sample", 0, "play only `N` rows, drawn with the seed, and those that only the real lab can show (default all)")
 	return c
 }
 

@@ -37,7 +37,9 @@ type play struct {
 	labName string
 	lab     lab.Lab
 	sweep   string // check's only
+	points  int    // check's: of a story that a single sweep plays
 	golden  bool   // matrix's
+	sample  int    // matrix's: how many of the rows that the virtual lab can show
 	files   outputs
 }
 
@@ -89,9 +91,35 @@ func (p *play) read(c *cobra.Command) (err error) {
 
 func (p *play) scenarios() ([]catalogue.Scenario, error) {
 	if p.scenario == "" {
-		return catalogue.Find(nil)
+		return p.sampled(), nil
 	}
 	return catalogue.Find(strings.Split(p.scenario, ","))
+}
+
+// sampled are all rows; or those that only the real lab can show, and as many others as
+// asked, drawn with the seed.
+func (p *play) sampled() (rows []catalogue.Scenario) {
+	if p.sample == 0 {
+		return catalogue.All
+	}
+	random := rand.New(rand.NewPCG(p.seed, 's'))
+	drawn, left := map[string]bool{}, p.sample
+	for _, i := range random.Perm(len(catalogue.All)) {
+		s := catalogue.All[i]
+		switch {
+		case s.RealOnly != "", s.Cluster:
+			drawn[s.ID] = true
+		case s.Needs == "" && left > 0:
+			drawn[s.ID] = true
+			left--
+		}
+	}
+	for _, s := range catalogue.All {
+		if drawn[s.ID] {
+			rows = append(rows, s)
+		}
+	}
+	return rows
 }
 
 // run plays everything, prints and writes the reports, and returns the exit status.
@@ -174,7 +202,7 @@ func (p *play) playSweep(subjects []servers.Subject, artifacts string) ([]report
 	var results []report.Result
 	for _, subject := range subjects {
 		told, err := runner.Sweep(ctx, subject, runner.SweepOptions{
-			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Artifacts: artifacts, Done: progress.swept,
+			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Artifacts: artifacts, Done: progress.swept,
 		})
 		if ctx.Err() != nil {
 			return nil, errInterrupted

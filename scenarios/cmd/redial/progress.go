@@ -3,33 +3,61 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync"
+	"time"
 
 	"redial/harness/report"
 )
 
-// progress shows, on a terminal, how far a long run has come; elsewhere it says
-// nothing, so that a log holds results only.
-type progress struct{ on bool }
+// lineEvery is how often a line of progress is printed where there is no terminal.
+const lineEvery = 10 * time.Second
+
+// progress tells on stderr how far a long run has come: in a terminal on one line that
+// changes, elsewhere, such as in CI, in a line every ten seconds. Its methods may be called
+// from several goroutines.
+type progress struct {
+	terminal, quiet bool
+
+	mu          sync.Mutex
+	began, last time.Time
+}
 
 func newProgress(quiet bool) *progress {
-	return &progress{on: !quiet && isTerminal(os.Stderr)}
+	now := time.Now()
+	return &progress{terminal: isTerminal(os.Stderr), quiet: quiet, began: now, last: now}
 }
 
+// show tells of a scenario that has ended.
 func (p *progress) show(finished, all int, r report.Result) {
-	if p.on {
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome)
-	}
+	p.tell(true, func() string {
+		return fmt.Sprintf("%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome)
+	})
 }
 
-// swept shows how far a sweep has come; not every run, for there are hundreds a second.
+// swept tells how far a sweep has come; not every run, for there are hundreds a second.
 func (p *progress) swept(column, story string, ended, failed int) {
-	if p.on && ended%16 == 0 {
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%s   %s   %d runs   %d fail", column, story, ended, failed)
+	p.tell(ended%16 == 0, func() string {
+		return fmt.Sprintf("%s   %s   %d runs   %d fail", column, story, ended, failed)
+	})
+}
+
+func (p *progress) tell(now bool, text func() string) {
+	if p.quiet {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.terminal && now:
+		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", text())
+	case !p.terminal && time.Since(p.last) >= lineEvery:
+		p.last = time.Now()
+		fmt.Fprintf(os.Stderr, "%4.0f s   %s\n", time.Since(p.began).Seconds(), text())
 	}
 }
 
 func (p *progress) end() {
-	if p.on {
+	if p.terminal && !p.quiet {
 		fmt.Fprint(os.Stderr, "\r\x1b[K")
 	}
 }
