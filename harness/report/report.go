@@ -36,6 +36,9 @@ const (
 	ExitFail         = 1 // at least one scenario failed
 	ExitInconclusive = 2 // none failed, but one was inconclusive or none passed
 	ExitUsage        = 3 // the command was called wrongly; nothing was run
+	// ExitInterrupted: the run was broken off (128 and SIGINT, as a shell has it). What is
+	// known by then is reported.
+	ExitInterrupted = 130
 )
 
 // A Result is one scenario played against one target, over all its runs.

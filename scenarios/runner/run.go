@@ -121,14 +121,23 @@ func Cells(subjects []servers.Subject, which []catalogue.Scenario) []Cell {
 // Start begins to play the cells, in order, as slots allow, and returns a function
 // that waits until all of it has ended.
 func (r *Runner) Start(ctx context.Context, cells []Cell) (wait func()) {
-	var all sync.WaitGroup
 	for _, c := range cells {
-		f := &future{done: make(chan struct{})}
-		r.cells[c.key()] = f
+		r.cells[c.key()] = &future{done: make(chan struct{})}
+	}
+	next := make(chan Cell, len(cells))
+	for _, c := range cells {
+		next <- c
+	}
+	close(next)
+	var all sync.WaitGroup
+	for range r.options.Parallel {
 		all.Go(func() {
-			defer close(f.done)
-			f.result, f.err = r.run(ctx, c)
-			r.tell(len(cells), f)
+			for c := range next {
+				f := r.cells[c.key()]
+				f.result, f.err = r.run(ctx, c)
+				close(f.done)
+				r.tell(len(cells), f)
+			}
 		})
 	}
 	return all.Wait
@@ -154,6 +163,20 @@ func (r *Runner) Result(ctx context.Context, c Cell) (report.Result, error) {
 		return f.result, f.err
 	case <-ctx.Done():
 		return report.Result{}, ctx.Err()
+	}
+}
+
+// Finished returns the cell's result, if it was started and has one by now.
+func (r *Runner) Finished(c Cell) (report.Result, bool) {
+	f := r.cells[c.key()]
+	if f == nil {
+		return report.Result{}, false
+	}
+	select {
+	case <-f.done:
+		return f.result, f.err == nil
+	default:
+		return report.Result{}, false
 	}
 }
 

@@ -163,13 +163,36 @@ func (s *Suite) judge(ctx ginkgo.SpecContext, one spec) {
 	ginkgo.Fail(result.Reason() + "\nagain: " + result.Replay)
 }
 
-// Results returns what the specs that ran in this process came to, in the order in which
-// they were defined, and why the suite was broken off, if it was.
+// Results returns what the specs that were played in this process came to, in the order in
+// which they were defined, and why the suite was broken off, if it was.
 func (s *Suite) Results() (results []report.Result, err error) {
 	for _, one := range s.specs {
-		if r, ran := s.results[one.text]; ran {
+		if r, ran := s.result(one); ran {
 			results = append(results, r)
 		}
 	}
 	return results, s.err
+}
+
+// result is the spec's, also where Ginkgo was broken off before it asked for it.
+func (s *Suite) result(one spec) (report.Result, bool) {
+	if r, ran := s.results[one.text]; ran {
+		return r, true
+	}
+	return one.runner.Finished(one.cell)
+}
+
+// Unplayed returns an inconclusive result, with the reason, for each spec that did not run
+// to its end.
+func (s *Suite) Unplayed(reason string) (results []report.Result) {
+	for _, one := range s.specs {
+		if _, ran := s.result(one); !ran {
+			c := one.cell
+			results = append(results, report.Result{
+				ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Subject.Name,
+				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Subject.Level, Reason: reason},
+			})
+		}
+	}
+	return results
 }

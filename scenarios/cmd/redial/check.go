@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -108,6 +112,8 @@ func (s *checking) fits(c *cobra.Command) error {
 		return errors.New("--sweep is for the virtual lab: add --lab virtual")
 	case s.scenario != "":
 		return errors.New("a sweep breaks stories, and has no scenarios to choose from: leave out --scenario or --sweep")
+	case s.timeLimit > 0:
+		return errors.New("a sweep is bounded by --points or --runs: leave out --time-limit or --sweep")
 	case c.Flags().Changed("parallel"):
 		return errors.New("a sweep has one run under way for each core: leave out --parallel or --sweep")
 	}
@@ -124,6 +130,18 @@ func (s *checking) check() (int, error) {
 	}
 	if subject.Server.Target == nil && s.lab == lab.Real {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	}
+	if s.url != "" || len(s.command) > 0 {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err := runner.Preflight(ctx, subject)
+		interrupted := ctx.Err() != nil
+		stop()
+		if interrupted {
+			return 0, errInterrupted
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
 	return s.run(report.Report{Target: subject.Name, Level: subject.Level}, []servers.Subject{subject})
 }

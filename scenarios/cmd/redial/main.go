@@ -33,9 +33,14 @@ func run(arguments []string) int {
 	code := report.ExitPass
 	root := newRoot(&code)
 	root.SetArgs(arguments)
-	if err := root.Execute(); err != nil {
+	err := root.Execute()
+	if errors.Is(err, errInterrupted) {
+		code = report.ExitInterrupted
+	} else if err != nil {
+		code = report.ExitUsage
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
-		return report.ExitUsage
 	}
 	return code
 }
@@ -48,7 +53,8 @@ func newRoot(code *int) *cobra.Command {
 		Long: `redial breaks the connection of a Socket.IO chat in every way that its catalogue
 knows, and says which messages were lost, duplicated or reordered.
 
-Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that never came up.`,
+Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that never came up,
+130 interrupted.`,
 		Example: `  redial check --step 7                            one of the kit's steps
   redial check --url http://127.0.0.1:3000         a server that runs already
   redial check --level recovery -- node server.js  a server that redial starts`,

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/formatter"
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,8 @@ type play struct {
 	runs, parallel int
 	scenario       string
 	quiet          bool
+
+	timeLimit time.Duration
 
 	labName string
 	lab     lab.Lab
@@ -64,6 +67,7 @@ func (p *play) labFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
+	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; what is not played by then is inconclusive (default: no limit)")
 	p.files.flags(c)
 	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -79,6 +83,9 @@ func (p *play) read(c *cobra.Command) (err error) {
 	f := c.Flags()
 	if p.runs < 1 || p.runs > mostRuns || f.Changed("parallel") && (p.parallel < 1 || p.parallel > mostRuns) {
 		return fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", mostRuns)
+	}
+	if f.Changed("time-limit") && p.timeLimit < time.Second {
+		return errors.New("--time-limit is a time of at least 1s, such as 90s or 10m")
 	}
 	if !f.Changed("seed") {
 		p.seed = uint64(rand.Uint32())
@@ -141,7 +148,8 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	} else {
 		r.Results, err = p.playScenarios(p.lab, subjects, which, artifacts)
 	}
-	if err != nil {
+	interrupted := errors.Is(err, errInterrupted) && len(r.Results) > 0
+	if err != nil && !interrupted {
 		return 0, err
 	}
 	r.Took = time.Since(r.Began)
@@ -151,6 +159,10 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	}
 	if err := show(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
+	}
+	if interrupted {
+		fmt.Fprintf(os.Stderr, "redial: %v; the report is of the %d scenarios that had ended\n", errInterrupted, len(r.Results))
+		return report.ExitInterrupted, p.files.write(r)
 	}
 	return r.ExitCode(), p.files.write(r)
 }
@@ -180,12 +192,21 @@ func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []cat
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	formatter.ColorableStdOut = io.Discard
-	specs.Run(unreported{})
-	progress.end()
-	if len(signals) > 0 {
-		return nil, errInterrupted
+	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
+	if p.timeLimit > 0 {
+		suiteConfig.Timeout = p.timeLimit
 	}
-	return specs.Results()
+	began := time.Now()
+	specs.Run(unreported{}, suiteConfig, reporterConfig)
+	progress.end()
+	results, err := specs.Results()
+	switch {
+	case len(signals) > 0:
+		return results, errInterrupted
+	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
+		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was over", p.timeLimit))...), nil
+	}
+	return results, err
 }
 
 // unreported is told by Ginkgo that a spec failed; the results say it better.

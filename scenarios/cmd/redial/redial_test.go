@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +19,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	verdict "redial/harness/check"
 	"redial/harness/contract"
@@ -127,6 +131,7 @@ func TestUsage(t *testing.T) {
 		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
 		{"points without a sweep", "--points is", []string{"check", "--step", "7", "--points", "9"}},
 		{"a sample of named rows", "leave out --scenario", []string{"matrix", "--sample", "3", "--scenario", "24"}},
+		{"no time at all", "at least 1s", []string{"check", "--step", "7", "--time-limit", "5ms"}},
 		{"list with an argument", "list takes no arguments", []string{"list", "all"}},
 		{"no lab to choose", "unknown flag: --lab", []string{"fidelity", "--lab", "real"}},
 		{"replay of no file", "redial replay [--times N] FILE", []string{"replay"}},
@@ -206,6 +211,38 @@ func TestReplayReportsTheRate(t *testing.T) {
 		if o := redial(t, "replay", "--times", "3", file); o.code != want.code || !strings.Contains(o.stdout, want.stdout) {
 			t.Errorf("%s: exit %d, %q, %q", target, o.code, o.stdout, o.stderr)
 		}
+	}
+}
+
+// A server that speaks otherwise is told so in seconds, in one line, before any scenario.
+func TestServersThatSpeakOtherwise(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		want    string
+		handler func() http.Handler
+	}{
+		"no Socket.IO": {"no Socket.IO client can connect", func() http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "\x00garbage") })
+		}},
+		"another path": {"on the path /socket.io/", func() http.Handler {
+			routes := http.NewServeMux()
+			routes.Handle("/ws/", socket.NewServer(nil, nil).ServeHandler(nil))
+			return routes
+		}},
+		"another event": {"did not come back", func() http.Handler { return socket.NewServer(nil, nil).ServeHandler(nil) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			routes := http.NewServeMux()
+			routes.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) {})
+			routes.Handle("/", c.handler())
+			server := httptest.NewServer(routes)
+			defer server.Close()
+			o := redial(t, "check", "--url", server.URL)
+			if o.code != 3 || o.took > 15*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
+				t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
+			}
+		})
 	}
 }
 
@@ -398,10 +435,20 @@ func TestInterrupt(t *testing.T) {
 		_ = c.Process.Kill()
 		t.Fatal("it goes on 20 s after Ctrl-C")
 	}
-	if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(stderr.String(), "interrupted") {
+	if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exit %d: %s", code, stderr.String())
 	}
 	nothingLeft(t, c)
+}
+
+// TestTimeLimit: what is not played in time is named and inconclusive, and what was played
+// counts.
+func TestTimeLimit(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "check", "--step", "7", "--time-limit", "8s")
+	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "not played: the time limit of 8s was over") || !strings.Contains(o.stdout, "✓ clean-drop") {
+		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
+	}
 }
 
 // children returns the command lines of the process's children.
