@@ -79,6 +79,9 @@ func Find(number string) (Lesson, error) {
 	return Lesson{}, fmt.Errorf("there is no step %q; the steps are %s", number, strings.Join(numbers, ", "))
 }
 
+// ClientVersion is that of the socket.io-client which is pinned.
+const ClientVersion = serve.ClientVersion
+
 // Bundle is the pinned socket.io.js that the pages load, or ErrNoBundle.
 func Bundle() ([]byte, error) { return serve.Bundle() }
 

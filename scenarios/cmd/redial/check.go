@@ -15,6 +15,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -45,6 +46,7 @@ as published.`,
   redial check --step published-6 --lab virtual --sweep single
   redial check --level recovery --scenario clean-drop,24 --seed 1 -- node server.js
   redial check --url http://127.0.0.1:3000 --junit result.xml`,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault), // files, after --
 		RunE: func(c *cobra.Command, arguments []string) (err error) {
 			if err = s.read(c, arguments); err == nil {
 				*code, err = s.check()
@@ -98,6 +100,12 @@ func (s *checking) read(c *cobra.Command, arguments []string) error {
 func (s *checking) fits(c *cobra.Command) error {
 	if s.lab == lab.Virtual && (s.url != "" || len(s.command) > 0) {
 		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
+	}
+	if s.lab == lab.Virtual && s.step == catalogue.OnPostgres {
+		return fmt.Errorf("--step %s is for the real lab, which has a PostgreSQL: leave out --lab virtual, or check --step %s", s.step, catalogue.OnFile)
+	}
+	if c.Flags().Changed("parallel") && (s.url != "" || len(s.command) > 0) {
+		return errors.New("runs on a server that is not the kit's take turns, since they may share its data: leave out --parallel")
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
 		return errors.New("--points is a whole number from 1, and for --sweep single")

@@ -25,10 +25,11 @@ What every scenario came to in the real lab and in the virtual one, on %s with t
 func newFidelity(code *int) *cobra.Command {
 	p := &play{golden: true}
 	c := &cobra.Command{
-		Use:   "fidelity",
-		Short: "Play every scenario in both labs, and print where they differ",
-		Long:  "fidelity plays the scenarios on every step in both labs, and prints a Markdown table of what\neach saw. It fails where the labs differ without a reason.",
-		Args:  noArguments,
+		Use:     "fidelity",
+		Short:   "Play every scenario in both labs, and print where they differ",
+		Long:    "fidelity plays the scenarios on every step in both labs, and prints a Markdown table of what\neach saw. It fails where the labs differ without a reason.",
+		Example: "  redial fidelity --seed 1 >fidelity.md\n  redial fidelity --scenario clean-drop,24",
+		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if err = p.read(c); err == nil {
 				*code, err = p.fidelity()

@@ -4,7 +4,7 @@
 //
 // Read [newRoot], then check.go and play.go: the command only reads flags, has package
 // suite play its specs or package runner its sweeps, and hands what comes of it to package
-// report. Each subcommand has a file of its own.
+// report. Each subcommand has a file of its own; usage.go answers a wrong command line.
 //
 // The flags, help pages and shell completion are cobra's, which users know from most
 // command lines written in Go; golang.org/x/term tells a terminal and its width.
@@ -17,7 +17,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"redial/harness/report"
 	"redial/scenarios/servers"
@@ -45,6 +44,10 @@ func run(arguments []string) int {
 	return code
 }
 
+// helpWidth is that of the texts of the help pages: their flags are wrapped to it too, in
+// a pipe as in a terminal.
+const helpWidth = 96
+
 // newRoot makes the command with all its subcommands, which set code to the exit status.
 func newRoot(code *int) *cobra.Command {
 	root := &cobra.Command{
@@ -62,51 +65,24 @@ Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that neve
 		SilenceErrors:      true,
 		SilenceUsage:       true,
 		DisableSuggestions: true,
-		RunE: func(c *cobra.Command, arguments []string) error {
-			if len(arguments) > 0 {
-				return fmt.Errorf("there is no command %q; there are %s", arguments[0], subcommands(c))
-			}
-			*code = report.ExitUsage
-			c.SetOut(os.Stderr)
-			return c.Help()
-		},
+		RunE:               subcommandMissing(code),
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		if errors.Is(err, pflag.ErrHelp) {
-			return err
-		}
-		return fmt.Errorf("%w; `%s --help` lists the flags", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newCheck(code), newMatrix(code), newList(), newReplay(code), newSoak(code), newFidelity(code), newVersion(),
 	)
-	return root
-}
-
-func subcommands(root *cobra.Command) string {
-	var names []string
+	// Cobra would add these two when it runs, and take an unknown topic or shell for none.
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
+		switch c.Name() {
+		case "help":
+			c.Args = helpTopic
+		case "completion":
+			c.Args, c.RunE = cobra.ArbitraryArgs, subcommandMissing(code)
 		}
 	}
-	return strings.Join(names, ", ")
-}
-
-// noArguments refuses what is neither a flag nor asked for.
-func noArguments(c *cobra.Command, arguments []string) error {
-	if len(arguments) > 0 {
-		return fmt.Errorf("%s takes no arguments but its flags, and was given %q; `%s --help` lists the flags", c.Name(), arguments[0], c.CommandPath())
-	}
-	return nil
-}
-
-// noneEmpty refuses a flag that was given an empty text.
-func noneEmpty(c *cobra.Command) (err error) {
-	c.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.String() == "" {
-			err = fmt.Errorf("--%s is empty", f.Name)
-		}
-	})
-	return err
+	return root
 }

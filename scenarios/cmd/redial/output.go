@@ -21,10 +21,16 @@ func (o *outputs) flags(c *cobra.Command) {
 	f.StringVar(&o.json, "json", "", "write the verdicts to `FILE`")
 	f.StringVar(&o.junit, "junit", "", "write JUnit XML to `FILE`")
 	f.StringVar(&o.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
+	_ = c.MarkFlagFilename("json", "json")
+	_ = c.MarkFlagFilename("junit", "xml")
+	_ = c.MarkFlagDirname("report")
 }
 
 // try finds out before a long run whether what it is to write can be written.
 func (o outputs) try() error {
+	if o.json != "" && o.json == o.junit {
+		return fmt.Errorf("--json and --junit would both write %s: name two files", o.json)
+	}
 	if o.reportDir != "" {
 		if err := os.MkdirAll(o.reportDir, 0o755); err != nil {
 			return fmt.Errorf("--report: %w", err)

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	verdict "redial/harness/check"
@@ -95,95 +94,6 @@ func nothingLeft(t *testing.T, c *exec.Cmd) {
 		if err == nil && bytes.Contains(text, []byte("TMPDIR="+folder+"\x00")) {
 			t.Errorf("a process is left behind: %s", p)
 		}
-	}
-}
-
-func TestUsage(t *testing.T) {
-	for _, c := range []struct {
-		name, want string
-		arguments  []string
-	}{
-		{"no such command", "there is no command", []string{"frobnicate"}},
-		{"nothing to check", "check needs one of", []string{"check"}},
-		{"two things to check", "check needs one of", []string{"check", "--step", "7", "--url", "http://127.0.0.1:1"}},
-		{"no such step", "12", []string{"check", "--step", "12"}},
-		{"a step without a chat", "step 1 cannot be checked", []string{"check", "--step", "1"}},
-		{"no such level", "the levels are", []string{"check", "--step", "7", "--level", "best"}},
-		{"no such scenario", "redial list", []string{"check", "--step", "7", "--scenario", "flood"}},
-		{"unknown flag", "unknown flag: --fast", []string{"check", "--fast"}},
-		{"seed that is no number", "invalid argument", []string{"check", "--step", "7", "--seed", "x"}},
-		{"no runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "0"}},
-		{"no command", "after -- comes", []string{"check", "--"}},
-		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
-		{"no such program", "no-such-program", []string{"check", "--", "no-such-program"}},
-		{"too many runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "1000000000"}},
-		{"empty scenario", "--scenario is empty", []string{"check", "--step", "7", "--scenario", ""}},
-		{"file that cannot be written", "/proc/no", []string{"check", "--step", "7", "--json", "/proc/no/v.json"}},
-		{"url that is none", "is no address of a server", []string{"check", "--url", "localhost"}},
-		{"soak of a step that is none", "12", []string{"soak", "--steps", "7,12"}},
-		{"soak with a stray argument", "soak takes no arguments", []string{"soak", "7"}},
-		{"soak of fewer than none", "--runs is a whole number", []string{"soak", "--runs", "-1"}},
-		{"flag without a value", "flag needs an argument", []string{"check", "--step"}},
-		{"no such lab", "there are real and virtual", []string{"matrix", "--lab", "paper"}},
-		{"a sweep in the real lab", "add --lab virtual", []string{"check", "--step", "7", "--sweep", "single"}},
-		{"a sweep of scenarios", "leave out --scenario", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--scenario", "24"}},
-		{"a sweep with so many at once", "leave out --parallel", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--parallel", "2"}},
-		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
-		{"points without a sweep", "--points is", []string{"check", "--step", "7", "--points", "9"}},
-		{"a sample of named rows", "leave out --scenario", []string{"matrix", "--sample", "3", "--scenario", "24"}},
-		{"no time at all", "at least 1s", []string{"check", "--step", "7", "--time-limit", "5ms"}},
-		{"list with an argument", "list takes no arguments", []string{"list", "all"}},
-		{"no lab to choose", "unknown flag: --lab", []string{"fidelity", "--lab", "real"}},
-		{"replay of no file", "redial replay [--times N] FILE", []string{"replay"}},
-		{"replay of fewer than one", "from 1 to", []string{"replay", "--times", "0", "saved.json"}},
-		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			o := redial(t, c.arguments...)
-			if o.code != 3 {
-				t.Errorf("exit %d, not 3", o.code)
-			}
-			if !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(c.want)) {
-				t.Errorf("stderr %q does not say %q", o.stderr, c.want)
-			}
-			if lines := strings.Count(strings.TrimSpace(o.stderr), "\n"); lines > 0 {
-				t.Errorf("not one line:\n%s", o.stderr)
-			}
-		})
-	}
-}
-
-// Every command has a page that names each of its flags, and shell completion is there.
-func TestEveryCommandHasHelp(t *testing.T) {
-	code := 0
-	for _, c := range newRoot(&code).Commands() {
-		o := redial(t, c.Name(), "--help")
-		if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "redial "+c.Name()) {
-			t.Errorf("%s --help: exit %d, %q, %q", c.Name(), o.code, o.stdout, o.stderr)
-		}
-		c.Flags().VisitAll(func(flag *pflag.Flag) {
-			if !strings.Contains(o.stdout, "--"+flag.Name) || flag.Usage == "" {
-				t.Errorf("the page of %s says nothing of --%s", c.Name(), flag.Name)
-			}
-		})
-	}
-	for _, c := range []struct{ want, line string }{
-		{"Exit status: 0 pass", "--help"}, {"Exit status: 0 pass", "help"}, {"redial check", "help check"},
-		{"complete -o default", "completion bash"}, {"#compdef redial", "completion zsh"},
-		{"server-delivery", "__complete check --level s"}, {"clean-drop", "__complete matrix --scenario clean"},
-		{"zishang520/socket.io/servers/socket", "version"},
-	} {
-		if o := redial(t, strings.Fields(c.line)...); o.code != 0 || !strings.Contains(o.stdout, c.want) {
-			t.Errorf("redial %s: exit %d, no %q in %q%q", c.line, o.code, c.want, o.stdout, o.stderr)
-		}
-	}
-	if o := redial(t); o.code != 3 || !strings.Contains(o.stderr, "Usage:") || o.stdout != "" {
-		t.Errorf("redial alone: exit %d, %q, %q", o.code, o.stdout, o.stderr)
-	}
-	// What is asked after -- is the server's to answer.
-	if o := redial(t, "check", "--", "no-such-program", "--help"); o.code != 3 {
-		t.Errorf("the help of another program was taken for ours: exit %d, %q", o.code, o.stdout)
 	}
 }
 

@@ -28,7 +28,8 @@ func newReplay(code *int) *cobra.Command {
 		Long: `replay plays a failure that check, matrix or soak has saved, tells its story, and says
 whether it came to the same verdict. What rests on a race has a rate: --times reports in
 how many runs the failure recurs.`,
-		Example: "  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
+		Example:           "  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
+		ValidArgsFunction: cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(_ *cobra.Command, files []string) (err error) {
 			if len(files) != 1 || times < 1 || times > mostReplays {
 				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)

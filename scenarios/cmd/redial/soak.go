@@ -101,7 +101,7 @@ func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, erro
 		if err != nil {
 			return nil, err
 		}
-		if subject.Server.Handler == nil {
+		if subject.Server.Handler == nil || subject.Step == catalogue.OnPostgres {
 			return nil, fmt.Errorf("%s does not run in the virtual lab", subject.Name)
 		}
 		s.steps = append(s.steps, subject)

@@ -7,13 +7,16 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"redial/steps/lessons"
 )
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the versions of redial and of what its verdicts depend on",
-		Args:  noArguments,
+		Use:     "version",
+		Short:   "Print the versions of redial and of what its verdicts depend on",
+		Example: "  redial version\n  go version -m $(command -v redial)   every module that it was built from",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			info, ok := debug.ReadBuildInfo()
 			if !ok {
@@ -40,11 +43,12 @@ func versions(info *debug.BuildInfo) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "redial %s%s\n%s\n", cmp.Or(info.Main.Version, "(devel)"), revision, info.GoVersion)
 	for _, m := range info.Deps {
-		for _, part := range []string{"zishang520/socket.io/servers", "mattn/go-sqlite3", "dop251/goja"} {
+		for _, part := range []string{"zishang520/socket.io", "mattn/go-sqlite3", "dop251/goja"} {
 			if strings.Contains(m.Path, part) {
 				fmt.Fprintf(&b, "%s %s\n", m.Path, m.Version)
 			}
 		}
 	}
+	fmt.Fprintf(&b, "socket.io-client %s\n", lessons.ClientVersion)
 	return b.String()
 }

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// The client library that is pinned: the version, and what its socket.io.js hashes to.
+// The client library that is pinned: ClientVersion, and what its socket.io.js hashes to.
 const (
-	clientVersion = "4.8.4"
+	ClientVersion = "4.8.4"
 	clientSHA256  = "e135466dffd976ef028000a211a6dfd4dda0f5a91af760f122585131f4ee9936"
 )
 
@@ -32,7 +32,7 @@ var Fetch = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("the Socket.IO client is not here and npm, which fetches it, is missing: install Node.js 20 or later with npm")
 	}
-	fmt.Fprintf(os.Stderr, "fetching socket.io-client %s with npm into %s, once\n", clientVersion, folder)
+	fmt.Fprintf(os.Stderr, "fetching socket.io-client %s with npm into %s, once\n", ClientVersion, folder)
 	return fetchInto(npm, folder)
 })
 
@@ -48,16 +48,16 @@ func fetchInto(npm, folder string) ([]byte, error) {
 	}
 	defer os.RemoveAll(beside)
 	install := exec.Command(npm, "install", "--prefix", beside, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund",
-		"--loglevel=error", "socket.io-client@"+clientVersion)
+		"--loglevel=error", "socket.io-client@"+ClientVersion)
 	if output, err := install.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("npm could not fetch socket.io-client %s: %w: %.300s", clientVersion, err, output)
+		return nil, fmt.Errorf("npm could not fetch socket.io-client %s: %w: %.300s", ClientVersion, err, output)
 	}
 	bundle, err := os.ReadFile(filepath.Join(beside, inFolder))
 	if err != nil {
 		return nil, err
 	}
 	if sum := sha256.Sum256(bundle); hex.EncodeToString(sum[:]) != clientSHA256 {
-		return nil, fmt.Errorf("npm fetched another socket.io-client %s than the pinned one: its SHA-256 is %x", clientVersion, sum)
+		return nil, fmt.Errorf("npm fetched another socket.io-client %s than the pinned one: its SHA-256 is %x", ClientVersion, sum)
 	}
 	if err := os.Rename(beside, folder); err != nil && !exists(filepath.Join(folder, inFolder)) {
 		return nil, err
@@ -68,7 +68,7 @@ func fetchInto(npm, folder string) ([]byte, error) {
 // cacheFolder is where Fetch keeps the client.
 func cacheFolder() (string, error) {
 	cache, err := os.UserCacheDir()
-	return filepath.Join(cache, "redial", "socket.io-client-"+clientVersion), err
+	return filepath.Join(cache, "redial", "socket.io-client-"+ClientVersion), err
 }
 
 func exists(path string) bool {
