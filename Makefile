@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check check-all test bench probe docs docs-accept client peer browser backends fidelity soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check check-all test bench probe docs docs-accept client peer browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -69,6 +69,9 @@ soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KIL
 
 fidelity: client ## play every scenario in both labs, and write down where they differ (scenarios/fidelity.md)
 	@mkdir -p out && $(REDIAL) fidelity --seed 1 >out/fidelity.md && mv out/fidelity.md scenarios/fidelity.md
+
+defects: client ## play what is broken on purpose, and write down which rule catches what (scenarios/defects.md)
+	@mkdir -p out && $(REDIAL) defects --seed 1 --markdown >out/defects.md && mv out/defects.md scenarios/defects.md
 
 RUNS ?= 0
 soak: client ## random plans on steps 6 to 10 until Ctrl-C, or RUNS=100000 of each; what fails is saved

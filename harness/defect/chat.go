@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -31,73 +32,161 @@ func Right(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, 
 }
 
 // A chat stores and broadcasts in one step, and lets a page catch up and join in
-// one step. The bends apart, that is all there is to it.
+// one step. But for what is injected, that is all there is to it.
 type chat struct {
 	server    *socket.Server
 	injection injection
+	closed    chan struct{}
 
 	order sync.Mutex
 	log   *messages
+	// known are the keys of a chat that remembers them in memory only.
+	known map[string]int64
 }
 
 func (c *chat) connected(client *socket.Socket) {
 	said := 0 // a socket's events come one after the other
-	_ = client.On(contract.ChatEvent, func(args ...any) {
+	offset := offsetOf(client)
+	heard := func(args ...any) {
 		take(args, func(text, key string) (int64, error) {
 			said++
-			return c.say(said, text, key)
+			return c.say(client, said, text, key)
 		})
-	})
-	if err := c.catchUp(client, offsetOf(client)); err != nil {
+	}
+	_ = client.On(contract.ChatEvent, heard)
+	if c.injection.listensTwice && offset > 0 {
+		_ = client.On(contract.ChatEvent, heard)
+	}
+	if err := c.catchUp(client, offset); err != nil {
 		giveUp(client, err)
 	}
 }
 
 // say stores and broadcasts the n-th message of a connection.
-func (c *chat) say(n int, text, key string) (int64, error) {
+func (c *chat) say(client *socket.Socket, n int, text, key string) (int64, error) {
 	f := usual(text)
 	if c.injection.message != nil {
 		c.injection.message(n, &f)
 	}
+	if f.ignored {
+		return 0, errNoAnswer
+	}
+	if f.storedAfter == 0 {
+		return c.store(client, f, c.keyOf(client, key))
+	}
+	go func() { // and meanwhile it is acknowledged
+		for again := true; again; again = f.untilStored && c.isOpen() {
+			time.Sleep(f.storedAfter)
+			if _, err := c.store(client, f, key); err == nil {
+				return
+			}
+		}
+	}()
+	return 0, nil
+}
+
+func (c *chat) isOpen() bool {
+	select {
+	case <-c.closed:
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *chat) keyOf(client *socket.Socket, key string) string {
+	if c.injection.key == nil || key == "" {
+		return key
+	}
+	return c.injection.key(client, key)
+}
+
+// store stores a message and broadcasts it, as its fate has it.
+func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	if id, known, err := c.log.find(key); known || err != nil {
-		return id, err
+	id, known, err := c.find(key)
+	if err != nil {
+		return 0, errNoAnswer
 	}
-	var last int64
+	if known {
+		if c.injection.repeatsAreNews {
+			c.emit(client, f, id)
+		}
+		return id, nil
+	}
+	column := key
+	if c.injection.keysInMemory {
+		column = ""
+	}
 	for i := range max(f.rows, 1) {
-		id, err := c.log.insert(text, key, i < f.rows)
-		if err != nil {
-			return 0, err
+		if id, err = c.log.insert(f.stored, column, i < f.rows); err != nil {
+			return 0, errNoAnswer
 		}
-		if f.broadcast {
-			c.server.To(room).Emit(contract.ChatEvent, f.text, id)
-		}
-		last, key = id, ""
+		c.emit(client, f, id)
+		column = ""
 	}
-	return last, nil
+	if c.injection.keysInMemory && key != "" {
+		c.known[key] = id
+	}
+	return id, nil
+}
+
+func (c *chat) find(key string) (id int64, known bool, err error) {
+	if c.injection.keysInMemory {
+		id, known = c.known[key]
+		return id, known, nil
+	}
+	return c.log.find(key)
+}
+
+func (c *chat) emit(client *socket.Socket, f fate, id int64) {
+	everyone := c.server.To(room)
+	if f.notToSender {
+		everyone = client.To(room)
+	}
+	if c.injection.offsetOf != nil {
+		id = c.injection.offsetOf(id)
+	}
+	for range f.broadcasts {
+		_ = everyone.Emit(contract.ChatEvent, f.text, id)
+	}
 }
 
 // catchUp sends a page what it has missed and lets it into the room.
 func (c *chat) catchUp(client *socket.Socket, offset int64) error {
+	how := c.injection
 	c.order.Lock()
 	defer c.order.Unlock()
-	rows, err := c.log.after(offset)
+	query := how.query
+	if query == "" || offset == 0 && !how.queryAlways {
+		query = rightQuery
+	}
+	rows, err := c.log.selected(query, offset)
 	if err != nil {
 		return err
 	}
-	if offset > 0 && c.injection.replay != nil {
-		rows = c.injection.replay(rows)
+	if offset > 0 && how.replay != nil {
+		rows = how.replay(rows)
+	}
+	if how.greeting != "" {
+		_ = client.Emit(contract.ChatEvent, how.greeting, offset)
 	}
 	for _, r := range rows {
 		_ = client.Emit(contract.ChatEvent, r.text, r.id)
 	}
-	client.Join(room)
+	switch {
+	case offset > 0 && how.joinsAfter > 0:
+		// The lock is let go of, and only then, some time later, the page joins.
+		go func() { time.Sleep(how.joinsAfter); client.Join(room) }()
+	case offset == 0 || !how.leavesOut:
+		client.Join(room)
+	}
 	return nil
 }
 
 // serve builds the handler of a server; attach gives it its behaviour.
-func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server, *messages)) (http.Handler, io.Closer, error) {
+func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server, *messages) error) (http.Handler, io.Closer, error) {
 	log, err := openMessages(dir)
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +196,10 @@ func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server
 	// what it missed by the library.
 	own.SetConnectionStateRecovery(nil)
 	server := socket.NewServer(nil, own)
-	attach(server, log)
+	if err := attach(server, log); err != nil {
+		server.Close(nil)
+		return nil, nil, errors.Join(err, log.close())
+	}
 	return routes(handshake.Handler(server), "a chat server that is broken on purpose"), closer(func() error {
 		server.Close(nil)
 		return log.close()

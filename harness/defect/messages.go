@@ -20,7 +20,8 @@ type messages struct{ db *sql.DB }
 
 func openMessages(dir string) (*messages, error) {
 	path := filepath.Join(dir, "chat.db")
-	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000&_journal_mode=WAL&_synchronous=NORMAL&_txlock=immediate")
+	// Where another program has locked the file, it is the page that waits, not the server.
+	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=NORMAL&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -75,16 +76,22 @@ func (m *messages) find(key string) (id int64, known bool, err error) {
 	return id, err == nil, err
 }
 
+// rightQuery is what a page is sent: the rows with a higher id, in order.
+const rightQuery = "SELECT id, text FROM messages WHERE id > ? ORDER BY id"
+
 // after returns the rows with a higher id.
-func (m *messages) after(offset int64) ([]row, error) {
+func (m *messages) after(offset int64) ([]row, error) { return m.selected(rightQuery, offset) }
+
+// selected returns the rows of a query for ids and texts, which has the offset.
+func (m *messages) selected(query string, offset int64) ([]row, error) {
 	var rows []row
-	err := m.each(offset, func(r row) { rows = append(rows, r) })
+	err := m.each(query, offset, func(r row) { rows = append(rows, r) })
 	return rows, err
 }
 
 // each calls f for one row after the other, while the query is open.
-func (m *messages) each(offset int64, f func(row)) error {
-	rows, err := m.db.Query("SELECT id, text FROM messages WHERE id > ? ORDER BY id", offset)
+func (m *messages) each(query string, offset int64, f func(row)) error {
+	rows, err := m.db.Query(query, offset)
 	if err != nil {
 		return err
 	}

@@ -1,44 +1,122 @@
 package defect
 
-import (
-	_ "embed"
-	"strings"
-)
+import "redial/harness/contract"
 
-// A page is the frame with a script in it. The scripts differ in what they do when
-// a message comes; the frame has what they share.
+// What differs from the reference page of a level.
 var (
-	//go:embed pages/frame.html
-	frame string
-	//go:embed pages/published.js
-	publishing string
-	//go:embed pages/retries.js
-	retrying string
-	//go:embed pages/silent.js
-	silent string
-	//go:embed pages/ahead.js
-	ahead string
-	//go:embed pages/forgetful.js
-	forgetful string
-	//go:embed pages/persistent-offset.js
-	persistentOffset string
+	// ShowsAll shows all that it is given and moves its offset to it, forward or back,
+	// as the published tutorial's page does.
+	ShowsAll = []Change{{"if (offset <= socket.auth.serverOffset) return;", ""}}
+	// CountsKeys is what the published tutorial adds at step 8: it sends a message again,
+	// three times and no more, under a key that it counts and makes of the connection's
+	// id, which there is none of while offline.
+	CountsKeys = append([]Change{
+		{"retries: Infinity", "retries: 3"}, {"ackTimeout: 3000", "ackTimeout: 10000"},
+		{"socket.timeout(3000 + new TextEncoder().encode(text).length).emit", "socket.timeout(10000).emit"},
+		{"function newKey() {", "let counter = 0;\nfunction newKey() {\nreturn `${socket.id}-${counter++}`;"},
+	}, ShowsAll...)
+
+	asksForNothing = []Change{{"socket.emit(\"chat message\", input.value, (answer) => {", "socket.emit(\"chat message\", input.value); ((answer) => {"}}
 )
 
-var (
-	// Page shows all that it is given and moves its offset to it, forward or back,
-	// as the published tutorial's does.
-	Page = withScript(publishing)
-	// PageWithRetries is Page with what the published tutorial adds at step 8: it sends
-	// a message again, three times and no more, under a key that it counts.
-	PageWithRetries = withScript(retrying)
-	// PageWithoutAcknowledgements is right, and asks for no acknowledgement.
-	PageWithoutAcknowledgements = withScript(silent)
-
-	pageAhead                = withScript(ahead)
-	pageForgetful            = withScript(forgetful)
-	pageWithPersistentOffset = withScript(persistentOffset)
-)
-
-func withScript(script string) []byte {
-	return []byte(strings.Replace(frame, "// the page's own script", script, 1))
+// pages are the broken pages. Their servers are right.
+var pages = []Defect{
+	{
+		Name: "offset-first", Sentence: "The page moves its offset when a message comes and shows it up to 300 ms later; what it has not shown when it loses the connection it forgets.",
+		Source: "batched drawing", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "drops-under-traffic", New: Right,
+		Page: []Change{
+			{"        show(text);\n", "        batch.push(text);\n"},
+			{`socket.on("disconnect", (reason) => {`, "let batch = [];\nsetInterval(() => { batch.forEach(show); batch = []; }, 300);\nsocket.on(\"disconnect\", (reason) => {\nbatch = [];"},
+		},
+	},
+	{
+		Name: "offset-never-moves", Sentence: "The page connects with offset 0 each time, and shows everything again.",
+		Source: "auth: { serverOffset } as a value that is read once", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "clean-drop", New: Right,
+		Page: append([]Change{{"        socket.auth.serverOffset = offset;\n", ""}}, ShowsAll...),
+	},
+	{
+		Name: "offset-in-storage", Sentence: "The page keeps its offset in localStorage and its list nowhere, so after a refresh it never shows what came before.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "refresh", New: Right,
+		Page: []Change{
+			{"auth: { serverOffset: 0 }", `auth: { serverOffset: Number(localStorage.getItem("serverOffset")) || 0 }`},
+			{"        socket.auth.serverOffset = offset;\n", "        socket.auth.serverOffset = offset;\n        localStorage.setItem(\"serverOffset\", offset);\n"},
+		},
+	},
+	{
+		Name: "offset-of-another-tab", Sentence: "The tabs of a browser share one offset, and one of them asks from where another one is.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "two-tabs-write-offline", New: Right,
+		Page: []Change{
+			{"        socket.auth.serverOffset = offset;\n", "        socket.auth.serverOffset = offset;\n        localStorage.setItem(\"serverOffset\", offset);\n"},
+			{"auth: { serverOffset: 0 } });", "auth: { serverOffset: 0 } });\nsocket.io.on(\"reconnect_attempt\", () => {\nsocket.auth.serverOffset = Number(localStorage.getItem(\"serverOffset\")) || 0;\n});"},
+		},
+	},
+	{
+		Name: "offset-as-text", Sentence: "The page compares offsets as text, so it drops 10 after 9.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "five-drops", New: Right,
+		Page: []Change{{"offset <= socket.auth.serverOffset", "String(offset) <= String(socket.auth.serverOffset)"}},
+	},
+	{
+		Name: "handlers-again", Sentence: "The page attaches its handler at each connect, so after a reconnect every message is shown twice.",
+		Source: "socket.io's documentation, common mistakes: handlers in the listener of connect", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "five-drops", New: Right,
+		Page: append([]Change{{`socket.on("chat message", (text, offset) => {`, "socket.on(\"connect\", () => socket.on(\"chat message\", received));\nconst received = ((text, offset) => {"}}, ShowsAll...),
+	},
+	{
+		Name: "shows-before-sent", Sentence: "The page shows what its user says at once, and again when it comes back from the server.",
+		Source: "optimistic drawing", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "clean-drop", New: Right,
+		Page: []Change{{`        socket.emit("chat message", input.value, (answer)`, "        show(input.value);\n        socket.emit(\"chat message\", input.value, (answer)"}},
+	},
+	{
+		Name: "page-trims", Sentence: "The page shows a text without the white space around it.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "texts", New: Right,
+		Page: []Change{{"item.textContent = text;", "item.textContent = text.trim();"}},
+	},
+	{
+		Name: "receive-buffer", Sentence: "The page keeps the missed events of a recovery that was cut off, and shows them when the next one sends them again.",
+		Source: "socket.io-client 4.8", Level: contract.Recovery, Rule: contract.NoDuplicate, Scenario: "cut-in-missed-events", Step: "6",
+		Page: []Change{{`socket.io.on("close", () => (socket.receiveBuffer = []));`, ""}},
+	},
+	{
+		Name: "no-retries", Sentence: "The page sends a message once and asks for no second try.",
+		Source: "the tutorial, step 7", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "write-on-dead-connection", Step: "8",
+		Page: []Change{{", ackTimeout: 3000, retries: Infinity", ""}, {"socket.timeout(3000 + new TextEncoder().encode(text).length).emit", "socket.emit"}},
+	},
+	{
+		Name: "three-retries", Sentence: "The page drops a message after three tries.",
+		Source: "the tutorial, step 8 (retries: 3)", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "four-cuts", Step: "8",
+		Page: []Change{{"retries: Infinity", "retries: 3"}},
+	},
+	{
+		Name: "key-of-the-page", Sentence: "The page counts its keys from 0, and after a refresh uses them again.",
+		Source: "the tutorial, step 8 (`${socket.id}-${counter++}`)", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "refresh-then-offline", New: Right,
+		Page: []Change{{"function newKey() {", "let counter = 0;\nfunction newKey() {\nlocalStorage.id ??= Math.random();\nreturn `${localStorage.id}-${counter++}`;"}},
+	},
+	{
+		Name: "outbox-in-the-page", Sentence: "The page keeps what is not delivered in a variable.",
+		Source: "the tutorial, step 8", Level: contract.DurableDelivery, Rule: contract.NoLoss, Scenario: "refresh-with-pending", Step: "10",
+		Page: []Change{{"storage = window.localStorage;", "storage = {};"}},
+	},
+	{
+		Name: "outbox-emptied-first", Sentence: "The page takes a message out of its outbox when it sends it, not when it is acknowledged.",
+		Source: slip, Level: contract.DurableDelivery, Rule: contract.NoLoss, Scenario: "write-on-dead-connection", Step: "10",
+		Page: []Change{{"const text = storage[name];", "const text = storage[name];\ndelete storage[name];"}},
+	},
+	{
+		Name: "outbox-cleared", Sentence: "The page empties the outbox when it is loaded.",
+		Source: slip, Level: contract.DurableDelivery, Rule: contract.NoLoss, Scenario: "refresh-with-pending", Step: "10",
+		Page: []Change{{"deliver(); // what an earlier page has left", "for (const name of outbox()) delete storage[name];"}},
+	},
+	{
+		Name: "outbox-newest-first", Sentence: "The page delivers its outbox from the newest message to the oldest.",
+		Source: slip, Level: contract.DurableDelivery, Rule: contract.Order, Scenario: "write-offline", Step: "10",
+		Page: []Change{{".sort();", ".sort().reverse();"}},
+	},
+	{
+		Name: "key-for-each-try", Sentence: "The page draws a new key for each try.",
+		Source: slip, Level: contract.DurableDelivery, Rule: contract.Sends, Scenario: "acknowledgement-cut", Step: "10",
+		Page: []Change{{`name.split("/")[2]);`, "newKey());"}},
+	},
+	{
+		Name: "other-log", Sentence: "The page does not say which log its offset is of, and goes on in another one.",
+		Source: "steps 7 to 9", Level: contract.DurableDelivery, Rule: contract.NoLoss, Scenario: "replaced-database", New: Right,
+	},
 }

@@ -45,13 +45,13 @@ func Published(delays Delays) New { return publish(delays, false) }
 // PublishedKeyed makes a server that does what the published tutorial does at step 8:
 // the same, and it stores a message with the key that it comes with. A key that is
 // there already is acknowledged, whatever message has it, and nothing is emitted; what
-// cannot be stored is not answered. It needs [PageWithRetries].
+// cannot be stored is not answered. It needs a page with [CountsKeys].
 func PublishedKeyed(delays Delays) New { return publish(delays, true) }
 
 func publish(delays Delays, keyed bool) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
-		p := &published{delays: delays, keyed: keyed, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
-		handler, rest, err := serve(dir, options, p.attach)
+		p := &publishedChat{delays: delays, keyed: keyed, slots: make(chan struct{}, maxParallel), closed: make(chan struct{})}
+		handler, closing, err := serve(dir, options, p.attach)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -60,12 +60,12 @@ func publish(delays Delays, keyed bool) New {
 			close(p.closed)
 			p.ending.Unlock()
 			p.work.Wait()
-			return rest.Close()
+			return closing.Close()
 		}), nil
 	}
 }
 
-type published struct {
+type publishedChat struct {
 	delays Delays
 	keyed  bool
 	server *socket.Server
@@ -78,17 +78,17 @@ type published struct {
 	closed chan struct{}
 }
 
-func (p *published) attach(server *socket.Server, log *messages) {
+func (p *publishedChat) attach(server *socket.Server, log *messages) error {
 	p.server, p.log = server, log
-	_ = server.On("connection", func(args ...any) { p.connected(args[0].(*socket.Socket)) })
+	return server.On("connection", func(args ...any) { p.connected(args[0].(*socket.Socket)) })
 }
 
-func (p *published) connected(client *socket.Socket) {
+func (p *publishedChat) connected(client *socket.Socket) {
 	_ = client.On(contract.ChatEvent, func(args ...any) {
 		p.begin(func() { take(args, p.say) })
 	})
 	p.begin(func() {
-		err := p.log.each(offsetOf(client), func(r row) {
+		err := p.log.each(rightQuery, offsetOf(client), func(r row) {
 			_ = client.Emit(contract.ChatEvent, r.text, r.id)
 			p.pause(p.delays.BetweenRows)
 		})
@@ -98,7 +98,7 @@ func (p *published) connected(client *socket.Socket) {
 	})
 }
 
-func (p *published) say(text, key string) (int64, error) {
+func (p *publishedChat) say(text, key string) (int64, error) {
 	if !p.keyed {
 		key = ""
 	}
@@ -118,7 +118,7 @@ func (p *published) say(text, key string) (int64, error) {
 }
 
 // begin runs f on a goroutine of its own, unless the server is closing.
-func (p *published) begin(f func()) {
+func (p *publishedChat) begin(f func()) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.closed:
@@ -139,7 +139,7 @@ func (p *published) begin(f func()) {
 }
 
 // pause waits for up to longest, or until the server closes.
-func (p *published) pause(longest time.Duration) {
+func (p *publishedChat) pause(longest time.Duration) {
 	if longest <= 0 {
 		return
 	}

@@ -192,6 +192,19 @@ var oneServer = []Scenario{
 		},
 	},
 	{
+		ID: "drop-then-restart", Row: 9, Title: "a page is away, and the server is killed and started again meanwhile",
+		Why:      "what the page missed before the restart and after it has to come from one log",
+		From:     contract.Basic,
+		Restarts: true,
+		Expect:   steps(Loses, Loses, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet,
+				outage("bob"), heard("alice", say("alice", "before the restart", 2)),
+				part{{Do: plan.KillServer}, {Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.StartServer}, {Do: plan.AwaitConnected, Client: "alice"}},
+				heard("alice", say("alice", "after the restart", 2)), heal("bob"))
+		},
+	},
+	{
 		ID: "own-disconnect", Row: 10, Title: "the page's own disconnect(), then connect()",
 		Why:    "a disconnection that was asked for is not recovered (the Go server sometimes sees the connection end before the goodbye, and then does recover)",
 		From:   contract.Basic,
@@ -226,6 +239,20 @@ var oneServer = []Scenario{
 		},
 	},
 	{
+		ID: "drops-under-traffic", Row: 18, Title: "three drops while somebody writes without pause",
+		Why:    "what is said while the page comes back belongs to its replay or to what is live, and to one of them",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			parts := []part{meet, one(plan.Step{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("10ms"), Count: 1000})}
+			for range 3 {
+				parts = append(parts, wait("400ms"), part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
+					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}})
+			}
+			return script(seed, aliceAndBob, append(parts, one(plan.Step{Do: plan.Quiet, Client: "alice"}))...)
+		},
+	},
+	{
 		ID: "load-under-traffic", Row: 19, Title: "pages load while others write: connections between commit and emit",
 		Why:    "a row that the replay has read may be broadcast to the same page a moment later",
 		From:   contract.ServerDelivery,
@@ -254,6 +281,16 @@ var oneServer = []Scenario{
 				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
 				one(plan.Step{Do: plan.Quiet, Client: "carol"}))
+		},
+	},
+	{
+		ID: "long-history", Row: 24, Title: "a page is opened after 1,100 messages",
+		Why:    "a history has no end: what is sent in parts has to have all of them",
+		From:   contract.ServerDelivery,
+		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			who := append(clients("bob"), plan.Client{Name: "writer", Kind: plan.Wire})
+			return script(seed, who, open("writer"), heard("writer", say("writer", "history", 1100)), open("bob"))
 		},
 	},
 	{
@@ -299,6 +336,15 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet, payloads("early"), away("bob", payloads("away")))
+		},
+	},
+	{
+		ID: "texts", Row: 44, Title: "texts that are tempting to change, over a clean drop",
+		Why:    "a text is a text: nothing is cut off, cleaned or put in another form",
+		From:   contract.Basic,
+		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, away("bob", concat(texts("alice"), say("alice", "the last of them", 1))))
 		},
 	},
 	{

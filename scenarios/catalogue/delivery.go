@@ -74,6 +74,17 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
+		ID: "killed-at-acknowledgement", Row: 28, Title: "the server is killed as it acknowledges a message: before the page has the answer, and after",
+		Why:      "without the answer the page sends it again, and the server still knows that it has it; with it the page does not, and what is not stored is gone",
+		From:     contract.ClientDelivery,
+		Restarts: true,
+		Expect:   steps(DoesNotApply, DoesNotApply, DoesNotApply),
+		Plan: func(seed uint64) plan.Plan {
+			return script(seed, aliceAndBob, meet, killedAtAnswer("before", false), killedAtAnswer("after", true),
+				heard("bob", say("alice", "and then this", 1)))
+		},
+	},
+	{
 		ID: "slow-database", Row: 29, Title: "the database is away for longer than a page waits for its answer",
 		Why:    "the page tries again while the server may still be at it",
 		From:   contract.ClientDelivery,
@@ -179,4 +190,15 @@ var deliveryScenarios = []Scenario{
 			return p
 		},
 	},
+}
+
+// killedAtAnswer has alice say something, and kills the server when the frame of the
+// acknowledgement passes to her, before it reaches her or after. Both pages come back.
+func killedAtAnswer(id string, after bool) part {
+	return concat(
+		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Crash,
+			At: plan.Frame{Client: "alice", Direction: plan.Down, Match: "43", After: after}}}},
+		say("alice", "acknowledged, and killed "+id, 1),
+		part{{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitDisconnected, Client: "alice"},
+			{Do: plan.AwaitConnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "bob"}})
 }

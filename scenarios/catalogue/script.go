@@ -3,6 +3,7 @@ package catalogue
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"redial/harness/lab"
@@ -136,6 +137,16 @@ func payloads(when string) part {
 	}
 }
 
+// texts are texts that something on the way may be tempted to change: white space at both
+// ends, markup, a letter and its accent apart, a NUL, an emoji, and more than 255 characters.
+func texts(who string) part {
+	var said part
+	for _, text := range []string{"  white space around  ", "<b>bold</b> & more", "cafe\u0301", "before\x00after", "🙂", strings.Repeat("long ", 60) + "!"} {
+		said = append(said, plan.Step{Do: plan.Say, Client: who, Text: text})
+	}
+	return said
+}
+
 func hex(text string) string { return fmt.Sprintf("%x", text) }
 
 // draw makes the scenario's random source from the run's seed.
@@ -206,36 +217,4 @@ func cutInReplay(seed uint64) plan.Plan {
 		{{Do: plan.Quiet, Client: "writer"}},
 	}
 	return script(seed, who, parts...)
-}
-
-// ControlScript is what the servers and pages that are broken on purpose are judged
-// with: a live conversation, a drop, and more conversation. A right server passes.
-func ControlScript() plan.Plan {
-	return script(1, aliceAndBob, open("alice", "bob"),
-		say("alice", "live", 6), one(plan.Step{Do: plan.AwaitShown, Client: "bob", Count: 4}),
-		outage("bob"),
-		say("alice", "while bob is away", 6), one(plan.Step{Do: plan.AwaitShown, Client: "alice", Count: 9}),
-		heal("bob"),
-		say("alice", "and after", 7))
-}
-
-// ControlScriptUnderTraffic is the same for what shows only while somebody writes.
-func ControlScriptUnderTraffic() plan.Plan {
-	parts := []part{open("alice", "bob"),
-		one(plan.Step{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("10ms")})}
-	for range 3 {
-		parts = append(parts, wait("400ms"), part{
-			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
-			{Do: plan.AwaitDisconnected, Client: "bob"},
-			{Do: plan.AwaitConnected, Client: "bob"}})
-	}
-	return script(1, aliceAndBob, append(parts, one(plan.Step{Do: plan.Quiet, Client: "alice"}))...)
-}
-
-// ControlScriptWithRefresh is ControlScript, and then bob loads the page again.
-func ControlScriptWithRefresh() plan.Plan {
-	p := ControlScript()
-	p.Script = append(p.Script, plan.Step{Do: plan.Settle},
-		plan.Step{Do: plan.Refresh, Client: "bob"}, plan.Step{Do: plan.AwaitConnected, Client: "bob"})
-	return p
 }

@@ -144,7 +144,7 @@ func TestReadSaved(t *testing.T) {
 			t.Errorf("%s: %v, want one line with %q", text, err, want)
 		}
 	}
-	right := runner.Saved{Target: "step 7", Lab: lab.Virtual.String(), Plan: catalogue.ControlScript()}
+	right := runner.Saved{Target: "step 7", Lab: lab.Virtual.String(), Plan: catalogue.All[0].Plan(1)}
 	right.Verdict.Outcome = check.Fail
 	if _, err := right.Play(context.Background()); !errors.Is(err, runner.ErrOtherVerdict) {
 		t.Errorf("a failure that is none any more: %v", err)

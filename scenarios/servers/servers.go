@@ -55,21 +55,17 @@ type Subject struct {
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
 	Untuned bool
-	// Mute tells that the server shows nothing of what is said (steps 3 and 4), so
-	// that waiting long for it is no use.
-	Mute bool
+	// ShownBound is lab.Config's: short for a server that shows nothing of what is said, or
+	// not all of it, so that waiting long for it is no use. Zero is the lab's own.
+	ShownBound time.Duration
 }
 
 // ConfigOf is how the subject's runs are played.
 func ConfigOf(s Subject) lab.Config {
-	config := lab.Config{
+	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
-		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
+		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle, ShownBound: s.ShownBound,
 	}
-	if s.Mute {
-		config.ShownBound = 500 * time.Millisecond
-	}
-	return config
 }
 
 // ServeStep is the argument that makes a program that called [BecomeStep] serve
@@ -84,10 +80,19 @@ func BecomeStep() {
 	if len(os.Args) != 3 || os.Args[1] != ServeStep {
 		return
 	}
-	if features[os.Args[2]] == nil {
+	server := features[os.Args[2]]
+	if name, broken := strings.CutPrefix(os.Args[2], brokenPrefix); broken {
+		d, err := defect.Find(name)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		server = d.New
+	}
+	if server == nil {
 		os.Exit(lessons.Main(os.Args[2:]))
 	}
-	fmt.Fprintln(os.Stderr, serveFeatures(os.Args[2]))
+	fmt.Fprintln(os.Stderr, serve(server))
 	os.Exit(1)
 }
 
@@ -129,16 +134,21 @@ func Step(number string) (Subject, error) {
 	if err != nil {
 		return Subject{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
 	}
-	return Subject{
-		Name: "step " + lesson.Number, Step: lesson.Number, Level: level,
-		Mute: lesson.Number == "3" || lesson.Number == "4", Bundle: lessons.FetchBundle,
-		OwnRecovery: true,
-		Server: lab.Server{Handler: inProcess(lesson), Target: func(tuning plan.Tuning) (target.Target, error) {
-			return target.NewCommand(target.CommandOptions{
-				Command: []string{itself, ServeStep, lesson.Number}, Name: "step " + lesson.Number, Tuning: tuning,
-			})
-		}},
-	}, nil
+	s := Subject{
+		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
+		Server: lab.Server{Handler: inProcess(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
+	}
+	if lesson.Number == "3" || lesson.Number == "4" {
+		s.ShownBound = 500 * time.Millisecond // they show nothing to others
+	}
+	return s, nil
+}
+
+// itsProcess makes a target of this program, which becomes the server that is named.
+func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, error) {
+	return func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, server}, Name: name, Tuning: tuning})
+	}
 }
 
 // replayPage is how many rows a step reads at a time in the virtual lab: so few that a
@@ -186,7 +196,10 @@ func onRecovery(name string) (Subject, error) {
 // the lock. It is for the virtual lab.
 func PublishedDelivery() (Subject, error) {
 	s, err := foreign("published-7", contract.ServerDelivery)
-	s.HTML = defect.Page
+	if err != nil {
+		return s, err
+	}
+	s.HTML, err = defect.Apply(s.HTML, defect.ShowsAll)
 	s.Server.Handler = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
@@ -196,7 +209,10 @@ func PublishedDelivery() (Subject, error) {
 // counts and three retries. It is for the virtual lab.
 func PublishedClientDelivery() (Subject, error) {
 	s, err := foreign("published-8", contract.ClientDelivery)
-	s.HTML = defect.PageWithRetries
+	if err != nil {
+		return s, err
+	}
+	s.HTML, err = defect.Apply(s.HTML, defect.CountsKeys)
 	s.Server.Handler = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
 	s.OwnRecovery = true
 	return s, err
@@ -219,15 +235,13 @@ func featuresStep(name string) (Subject, error) {
 	s.Step = name
 	s.Server.Handler = published(features[name])
 	s.OwnRecovery = name == catalogue.Features
-	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, name}, Name: name, Tuning: tuning})
-	}
+	s.Server.Target = itsProcess(itself, name, name)
 	return s, nil
 }
 
-// serveFeatures is the process of one of them.
-func serveFeatures(name string) error {
-	handler, closer, err := features[name](os.Getenv(contract.EnvDataDir), nil)
+// serve serves in a process of its own, until that is ended.
+func serve(server defect.New) error {
+	handler, closer, err := server(os.Getenv(contract.EnvDataDir), remembering(tuned(socket.DefaultServerOptions(), asked()), time.Duration(asked().MaxDisconnection)))
 	if err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func (e exercise) check(level string) (int, error) {
 		return report.ExitFail, fmt.Errorf("your copy does not build:\n%s", output)
 	}
 	subject.Name = "your step " + e.lesson.Number
-	subject.Server.Handler, subject.Mute = nil, false
+	subject.Server.Handler, subject.ShownBound = nil, 0
 	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		command := target.CommandOptions{Command: []string{program}, Name: subject.Name, Tuning: tuning}
 		if len(subject.Nodes) > 0 {

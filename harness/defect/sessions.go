@@ -1,0 +1,170 @@
+package defect
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/contract"
+)
+
+// Pauses of the published code in the virtual lab.
+var raced = Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
+
+// published are the tutorial's servers as they are published, by what goes wrong.
+var published = []Defect{
+	{
+		Name: "published-replay-and-live", Sentence: "A page that connects between INSERT and emit gets the message from both.",
+		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "drops-under-traffic",
+		New: Published(DefaultDelays), Page: ShowsAll,
+	},
+	{
+		Name: "published-cut-in-replay", Sentence: "A live message in mid-replay moves the offset past what was not replayed yet; a cut there loses the rest.",
+		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "cut-in-replay",
+		New: Published(raced), ByTheClock: true,
+	},
+	{
+		Name: "published-burst", Sentence: "Messages of one sender are stored in parallel, and overtake each other.",
+		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.Order, Scenario: "burst",
+		New: Published(raced), Page: ShowsAll, ByTheClock: true,
+	},
+	{
+		Name: "published-two-writers", Sentence: "The higher id is emitted first, and a page that leaves between the two never gets the lower.",
+		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "emit-order-inverted",
+		New: Published(raced), ByTheClock: true,
+	},
+	{
+		Name: "published-keys", Sentence: "Two pages that are offline both use undefined-0 as a key: the second message is acknowledged and never stored.",
+		Source: "the tutorial, step 8", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "two-tabs-write-offline",
+		New: PublishedKeyed(Delays{}), Page: CountsKeys,
+	},
+	{
+		Name: "published-gives-up", Sentence: "A message is dropped without a word when the database is away for longer than four tries take.",
+		Source: "the tutorial, step 8", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "database-away",
+		New: PublishedKeyed(Delays{}), Page: CountsKeys,
+	},
+	{
+		Name: "published-refresh", Sentence: "What waits to be sent is gone with the page.",
+		Source: "the tutorial, step 8", Level: contract.DurableDelivery, Rule: contract.NoLoss, Scenario: "refresh-with-pending", Step: "8",
+	},
+}
+
+// sessions are the servers that keep nothing and promise recovery.
+var sessions = []Defect{
+	{
+		Name: "half-open", Sentence: "A page that switches networks finds no session, since the server has not noticed that the old connection is dead.",
+		Source: "socketio/socket.io #5413", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "network-switch", New: PublishedRecovery,
+	},
+	{
+		Name: "zero-events", Sentence: "A page that has received nothing has no offset, and is never recovered.",
+		Source: "socketio/socket.io #5538", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "drop-before-any-event", New: PublishedRecovery,
+	},
+	{
+		Name: "zombie", Sentence: "A dead connection that ends late takes with it the live one of the same session.",
+		Source: "socket.io's in-memory adapter, in Node and in Go", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "zombie", New: PublishedRecovery,
+	},
+	{
+		Name: "idle", Sentence: "In a quiet room the newest offset is forgotten, and who has it is not recovered.",
+		Source: "socketio/socket.io #5282", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "idle", New: PublishedRecovery,
+	},
+	{
+		Name: "volatile-offset", Sentence: "A volatile event that ends in a string leaves the page with an offset that nobody knows.",
+		Source: "socketio/socket.io #5539", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "volatile-then-drop", New: FeaturesPublished,
+	},
+	{
+		Name: "acknowledged-broadcast", Sentence: "A broadcast that asks for acknowledgements is not kept for who is away.",
+		Source: "socket.io's in-memory adapter, in Node and in Go", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "acknowledged-broadcast", New: FeaturesPublished,
+	},
+	{
+		Name: "slow-middleware", Sentence: "What is said while a middleware runs is neither replayed to a recovered page nor live for it yet.",
+		Source: "socket.io's in-memory adapter, in Node and in Go (skipMiddlewares: false)", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "slow-middleware", New: FeaturesPublished,
+	},
+	{
+		Name: "told-to-go", Sentence: "A page that is told to disconnect stays away, by design of the client.",
+		Source: "socket.io's disconnectSockets", Level: contract.Recovery, Rule: contract.Convergence, Scenario: "server-disconnects", New: FeaturesPublished,
+	},
+	{
+		Name: "never-recovers", Sentence: "It keeps no session, so nobody is recovered.",
+		Source: "the tutorial, step 9, with the cluster adapter", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "clean-drop",
+		New: restoring(func(int, *socket.Session) *socket.Session { return nil }),
+	},
+	{
+		Name: "recovers-once", Sentence: "A session can be restored once, so a page that is cut off before it has the answer has lost it.",
+		Source: "a cure for the zombie that is worse than the illness", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "cut-before-connect-packet", New: UsesUp,
+	},
+	{
+		Name: "own-offset", Sentence: "It goes on from what it sent last, not from what the page has.",
+		Source: slip, Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "switch-then-drop", New: OwnOffset,
+	},
+	{
+		Name: "second-recovery", Sentence: "From the second recovery on it sends the last missed event twice.",
+		Source: slip, Level: contract.Recovery, Rule: contract.NoDuplicate, Scenario: "five-drops",
+		New: restoring(func(n int, s *socket.Session) *socket.Session {
+			if last := len(s.MissedPackets) - 1; n > 1 && last >= 0 {
+				s.MissedPackets = append(slices.Clone(s.MissedPackets), s.MissedPackets[last])
+			}
+			return s
+		}),
+	},
+	{
+		Name: "ring-of-two", Sentence: "It keeps the newest two events.",
+		Source: "a ring buffer that is too small", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "clean-drop",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			s.MissedPackets = s.MissedPackets[max(0, len(s.MissedPackets)-2):]
+			return s
+		}),
+	},
+	{
+		Name: "recovers-backwards", Sentence: "It sends the missed events from the newest to the oldest.",
+		Source: slip, Level: contract.Recovery, Rule: contract.Order, Scenario: "clean-drop",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			s.MissedPackets = slices.Clone(s.MissedPackets)
+			slices.Reverse(s.MissedPackets)
+			return s
+		}),
+	},
+	{
+		Name: "recovers-from-next", Sentence: "It leaves out the first missed event.",
+		Source: slip, Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "clean-drop",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			s.MissedPackets = s.MissedPackets[min(1, len(s.MissedPackets)):]
+			return s
+		}),
+	},
+	{
+		Name: "deaf-at-first", Sentence: "It listens to a connection some time after it has sent the open packet, and never hears what came before.",
+		Source: "zishang520/socket.io 3.0.2", Level: contract.Recovery, Rule: contract.Convergence, Scenario: "connect-at-once", New: SlowHandshake,
+	},
+}
+
+// restoring is the server of step 6 as published, with sessions that are changed when
+// they are restored for the n-th time; nil for one that is not found.
+func restoring(change func(n int, s *socket.Session) *socket.Session) New {
+	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
+		return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
+			return &restorer{Adapter: inner, change: change, times: map[socket.PrivateSessionId]int{}}
+		}))
+	}
+}
+
+type restorer struct {
+	socket.Adapter
+	change func(n int, s *socket.Session) *socket.Session
+	mu     sync.Mutex
+	times  map[socket.PrivateSessionId]int
+}
+
+func (r *restorer) RestoreSession(pid socket.PrivateSessionId, offset string) (*socket.Session, error) {
+	session, err := r.Adapter.RestoreSession(pid, offset)
+	if err != nil || session == nil {
+		return session, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.times[pid]++
+	return r.change(r.times[pid], session), nil
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/report"
+	"redial/scenarios/runner"
+)
+
+// defectsPreface says what the table is, in the file that make defects writes.
+const defectsPreface = `# What is broken on purpose, and what catches it
+
+Each row is a server or a page that differs from a right one in a few lines, the scenario in which it shows, and the rule that catches it first. "make defects" writes this file, and a test plays all of it again.
+
+`
+
+func newDefects(code *int) *cobra.Command {
+	p := &play{}
+	var list, markdown bool
+	c := &cobra.Command{
+		Use:     "defects [NAME]...",
+		Short:   "Play servers and pages that are broken on purpose, and say which rule catches each",
+		Long:    "defects plays each server, and each page, that is broken on purpose in the scenario in which\nit shows, and fails unless the rule that must catch it does, before any other.",
+		Example: "  redial defects --lab virtual\n  redial defects --list\n  redial defects no-unique skips --json kills.json",
+		RunE: func(c *cobra.Command, names []string) error {
+			if err := p.read(c); err != nil {
+				return err
+			}
+			which, err := chosen(names)
+			if err != nil {
+				return err
+			}
+			if list {
+				for _, d := range which {
+					fmt.Printf("%-32s %-30s %-12s %s\n", d.Name, d.Scenario, d.Rule, d.Sentence)
+				}
+				return nil
+			}
+			*code, err = p.defects(which, markdown)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&list, "list", false, "only name them, each with its scenario, its rule and what is wrong")
+	f.Uint64Var(&p.seed, "seed", 0, "the `SEED` of the runs (default: drawn, and printed)")
+	f.StringVar(&p.labName, "lab", "virtual", "the `LAB`: virtual (a fake clock) or real (processes and TCP; without those that are races)")
+	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
+	f.StringVar(&p.files.json, "json", "", "write what became of each to `FILE`")
+	f.BoolVar(&markdown, "markdown", false, "print a table in Markdown, of defects and rules")
+	f.BoolVar(&p.quiet, "quiet", false, "print no progress")
+	p.runs = 1
+	return c
+}
+
+func chosen(names []string) ([]defect.Defect, error) {
+	if len(names) == 0 {
+		return defect.All, nil
+	}
+	var which []defect.Defect
+	for _, name := range names {
+		d, err := defect.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		which = append(which, d)
+	}
+	return which, nil
+}
+
+func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
+	if err := p.files.try(); err != nil {
+		return 0, err
+	}
+	prepare(p.lab)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	progress := newProgress(p.quiet)
+	kills, err := runner.Defects(ctx, which, runner.Options{Seed: p.seed, Parallel: p.parallel, Lab: p.lab, Done: progress.show})
+	progress.end()
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, err
+	}
+	if markdown {
+		fmt.Print(defectsPreface + runner.DefectTable(kills))
+	} else {
+		printKills(kills, p.seed)
+	}
+	if p.files.json != "" {
+		if err := writeFile(p.files.json, os.O_TRUNC, report.Report{}, func(w io.Writer, _ report.Report) error { return writeKills(w, kills, p) }); err != nil {
+			return 0, err
+		}
+	}
+	for _, k := range kills {
+		if !k.Caught() {
+			return report.ExitFail, nil
+		}
+	}
+	return report.ExitPass, nil
+}
+
+func printKills(kills []runner.Kill, seed uint64) {
+	caught := 0
+	for _, k := range kills {
+		if k.Caught() {
+			caught++
+			fmt.Printf("✓ %-32s %-12s %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario)
+			continue
+		}
+		fmt.Printf("✗ %-32s %-12s %s\n    %s\n    It came to: %s. %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario,
+			k.Defect.Sentence, k.Result.Outcome(), k.Result.Verdict.Reason)
+	}
+	fmt.Printf("\n%d of %d caught by the rule that must (seed %d)\n", caught, len(kills), seed)
+}
+
+func writeKills(w io.Writer, kills []runner.Kill, p *play) error {
+	type kill struct {
+		Name     string                  `json:"name"`
+		Sentence string                  `json:"sentence"`
+		Source   string                  `json:"source"`
+		Level    contract.Level          `json:"level"`
+		Scenario string                  `json:"scenario"`
+		Rule     contract.RuleID         `json:"rule"`
+		Blamed   contract.RuleID         `json:"blamed,omitempty"`
+		Caught   bool                    `json:"caught"`
+		Counts   map[contract.RuleID]int `json:"counts,omitempty"`
+		Reason   string                  `json:"reason,omitempty"`
+	}
+	all := struct {
+		Lab     string `json:"lab"`
+		Seed    uint64 `json:"seed"`
+		Defects []kill `json:"defects"`
+	}{Lab: p.lab.String(), Seed: p.seed}
+	for _, k := range kills {
+		d := k.Defect
+		all.Defects = append(all.Defects, kill{d.Name, d.Sentence, d.Source, d.Level, d.Scenario, d.Rule,
+			k.Blamed(), k.Caught(), k.Result.Verdict.Counts, k.Result.Verdict.Reason})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(all)
+}

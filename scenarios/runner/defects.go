@@ -1,0 +1,88 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// A Kill is what came of a defect in its scenario.
+type Kill struct {
+	Defect defect.Defect
+	Result report.Result
+}
+
+// Blamed is the rule that caught the defect; empty where none did.
+func (k Kill) Blamed() contract.RuleID {
+	if k.Result.Outcome() != check.Fail {
+		return ""
+	}
+	return k.Result.Verdict.Rule()
+}
+
+// Caught tells whether the defect was caught by the rule that must, before any other.
+func (k Kill) Caught() bool { return k.Blamed() == k.Defect.Rule }
+
+// Defects plays each defect in its scenario, in the lab of the options, and says what
+// became of it. Those that only a fake clock shows alike each time are left out of the
+// real lab.
+func Defects(ctx context.Context, which []defect.Defect, options Options) (kills []Kill, err error) {
+	var cells []Cell
+	for _, d := range which {
+		if d.ByTheClock && options.Lab == lab.Real {
+			continue
+		}
+		subject, err := servers.Broken(d)
+		if err != nil {
+			return nil, err
+		}
+		row, err := catalogue.Find([]string{d.Scenario})
+		if err != nil {
+			return nil, err
+		}
+		cells = append(cells, Cell{row[0], subject})
+		kills = append(kills, Kill{Defect: d})
+	}
+	r := New(options)
+	ctx, cancel := context.WithCancel(ctx)
+	wait := r.Start(ctx, cells)
+	defer wait()
+	defer cancel()
+	for i, c := range cells {
+		if kills[i].Result, err = r.Result(ctx, c); err != nil {
+			return kills[:i], err
+		}
+	}
+	return kills, nil
+}
+
+// DefectTable is a Markdown table of the defects and the rules that caught them, which is
+// the same for any seed.
+func DefectTable(kills []Kill) string {
+	var b strings.Builder
+	b.WriteString("| defect | what is wrong | where from | scenario |")
+	for _, rule := range contract.Rules {
+		fmt.Fprintf(&b, " %s |", rule.ID)
+	}
+	b.WriteString("\n|---|---|---|---|" + strings.Repeat(":-:|", len(contract.Rules)) + "\n")
+	for _, k := range kills {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |", k.Defect.Name, k.Defect.Sentence, k.Defect.Source, k.Defect.Scenario)
+		for _, rule := range contract.Rules {
+			mark := ""
+			if k.Blamed() == rule.ID {
+				mark = "✗"
+			}
+			fmt.Fprintf(&b, " %s |", mark)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,109 @@
+package runner_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// rightRuns is how many seeds the right servers are tried with.
+var rightRuns = flag.Int("right-runs", 1, "how often each scenario is played on each right server")
+
+// Every defect is caught by the rule that must catch it, every rule catches one, and
+// scenarios/defects.md says so.
+func TestDefectsAreCaught(t *testing.T) {
+	kills, err := runner.Defects(t.Context(), defect.All, runner.Options{Seed: 1, Lab: lab.Virtual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge(t, kills)
+	caught := map[contract.RuleID]bool{}
+	for _, k := range kills {
+		caught[k.Blamed()] = true
+	}
+	for _, rule := range contract.Rules {
+		if !caught[rule.ID] {
+			t.Errorf("no defect breaks the rule %s", rule.ID)
+		}
+	}
+	file, err := os.ReadFile("../defects.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(file), runner.DefectTable(kills)) {
+		t.Error("scenarios/defects.md has another table; make defects writes it")
+	}
+}
+
+// In the real lab, processes and TCP show the same: some of each kind.
+func TestDefectsAreCaughtForReal(t *testing.T) {
+	var which []defect.Defect
+	for _, name := range []string{
+		"drops", "forgets", "stores-twice", "acknowledges-first-and-tries-on", "no-unique", "keys-in-memory",
+		"repeats", "skips", "swaps", "alters", "normalises", "refuses", "does-not-store",
+		"half-open", "second-recovery", "offset-in-storage", "handlers-again", "outbox-cleared",
+	} {
+		d, err := defect.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		which = append(which, d)
+	}
+	kills, err := runner.Defects(t.Context(), which, runner.Options{Seed: 1, Lab: lab.Real, Parallel: len(which)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge(t, kills)
+}
+
+func judge(t *testing.T, kills []runner.Kill) {
+	t.Helper()
+	for _, k := range kills {
+		t.Run(k.Defect.Name, func(t *testing.T) {
+			if !k.Caught() {
+				t.Errorf("the rule %s must catch it in %s; it is %s by %q: %v %s", k.Defect.Rule, k.Defect.Scenario,
+					k.Result.Outcome(), k.Blamed(), k.Result.Verdict.Counts, k.Result.Verdict.Reason)
+			}
+		})
+	}
+}
+
+// The right chat, of which the broken ones are a few lines away, passes all that its
+// level promises.
+func TestRightServersPass(t *testing.T) {
+	for _, level := range []contract.Level{contract.ServerDelivery, contract.ClientDelivery} {
+		t.Run(string(level), func(t *testing.T) {
+			subject, err := servers.Broken(defect.Defect{Name: "right at " + string(level), Level: level, Scenario: "burst", New: defect.Right})
+			if err != nil {
+				t.Fatal(err)
+			}
+			results, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
+			if err != nil {
+				t.Fatal(err)
+			}
+			passed := 0
+			for _, r := range results {
+				switch r.Outcome() {
+				case check.Pass:
+					passed++
+				case check.Unsupported:
+				default:
+					t.Errorf("%s: %s %s", r.ID, r.Outcome(), r.Reason())
+				}
+			}
+			t.Logf("%d scenarios passed", passed)
+			if passed < 20 {
+				t.Errorf("only %d scenarios were played", passed)
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package servers
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/plan"
+	"redial/scenarios/catalogue"
+	"redial/steps/lessons"
+)
+
+// brokenPrefix is before a defect's name where a process is to become its server.
+const brokenPrefix = "broken:"
+
+// shownByBroken is long enough in the real lab, and what a broken server owes does not
+// come however long one waits.
+const shownByBroken = 6 * time.Second
+
+// Broken makes a subject of a server, or of a page on a right server, that is broken on
+// purpose.
+func Broken(d defect.Defect) (Subject, error) {
+	s, err := foreign(d.Name, d.Level)
+	if err != nil {
+		return s, err
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		return s, fmt.Errorf("finding this program, to start %s as a process: %w", d.Name, err)
+	}
+	server := brokenPrefix + d.Name
+	if d.New != nil {
+		s.Server.Handler = published(d.New)
+		s.OwnRecovery = d.Level.AtLeast(contract.ServerDelivery)
+	} else {
+		lesson, err := lessons.Find(d.Step)
+		if err != nil {
+			return s, err
+		}
+		server, s.HTML, s.OwnRecovery = d.Step, lesson.Page, true
+		s.Server.Handler = inProcess(lesson)
+	}
+	s.Server.Target = itsProcess(itself, server, d.Name)
+	s.ShownBound = shownByBroken
+	if s.HTML, err = defect.Apply(s.HTML, d.Page); err != nil {
+		return s, fmt.Errorf("the defect %s: %w", d.Name, err)
+	}
+	row, err := catalogue.Find([]string{d.Scenario})
+	if err == nil && row[0].Needs != "" {
+		s.Step = catalogue.FeaturesPublished
+	}
+	return s, err
+}
+
+// asked is the tuning that this process was asked for, by its environment.
+func asked() plan.Tuning {
+	milliseconds := func(name string) plan.Duration {
+		n, _ := strconv.Atoi(os.Getenv(name)) // what is no number asks for nothing
+		return plan.Duration(time.Duration(n) * time.Millisecond)
+	}
+	return plan.Tuning{
+		PingInterval: milliseconds(contract.EnvPingInterval), PingTimeout: milliseconds(contract.EnvPingTimeout),
+		MaxDisconnection: milliseconds(contract.EnvMaxDisconnection),
+	}
+}
