@@ -80,7 +80,10 @@ var deliveryScenarios = []Scenario{
 		Restarts: true,
 		Expect:   steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, killedAtAnswer("before", false), killedAtAnswer("after", true),
+			return script(seed, aliceAndBob, meet, killedAtAnswer("before", false),
+				// It is answered now, so that the next answer is the next message's.
+				shown("acknowledged, and killed before", "bob"), one(plan.Step{Do: plan.Settle}),
+				killedAtAnswer("after", true),
 				heard("bob", say("alice", "and then this", 1)))
 		},
 	},
