@@ -23,6 +23,8 @@ const (
 	GoesWrong Expectation = "lost, duplicated or reordered"
 	// MayLose: a race decides whether anything is lost; nothing worse may happen.
 	MayLose Expectation = "lost or not"
+	// Fails: the failure is known, and whoever mends it is to be told.
+	Fails Expectation = "a failure that is known"
 	// DoesNotApply: the target does not offer what the scenario tries.
 	DoesNotApply Expectation = "does not apply"
 )
@@ -80,6 +82,8 @@ func (v Verdict) Meets(expected Expectation, claimed contract.Level) bool {
 	switch {
 	case v.Outcome == Inconclusive:
 		return false
+	case expected == Fails:
+		return v.Outcome == Fail
 	case expected == GoesWrong:
 		return v.Lost+v.Duplicated+v.ReorderedFor(claimed) > 0
 	case expected == MayLose:

@@ -158,8 +158,12 @@ func (r Result) harm() string {
 // summarySentence is the last line of a report: what it comes to, and the counts.
 func (r Report) summarySentence() string {
 	pass, fail, inconclusive, unsupported := r.Summary()
-	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive, %d unsupported, in %s",
-		strings.ToUpper(string(r.Outcome())), pass, fail, inconclusive, unsupported, took(r.Took))
+	known := ""
+	if n := len(r.known()); n > 0 {
+		known = fmt.Sprintf(" (%d as they are known to fail)", n)
+	}
+	return fmt.Sprintf("%s: %d passed%s, %d failed, %d inconclusive, %d unsupported, in %s",
+		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported, took(r.Took))
 }
 
 // headline says in one sentence what the report comes to.

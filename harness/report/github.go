@@ -87,3 +87,32 @@ func markdown(s string) string {
 func codeSpan(s string) string {
 	return strings.NewReplacer("`", "'", "|", `\|`).Replace(s)
 }
+
+// annotationsOfAKind is how many GitHub shows of a step.
+const annotationsOfAKind = 10
+
+// GitHubAnnotations writes a workflow command for each failure, and a warning for each
+// scenario without a conclusion, which GitHub shows beside the run. (Workflow commands:
+// docs.github.com, "Workflow commands for GitHub Actions".)
+func GitHubAnnotations(w io.Writer, r Report) error {
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	message := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	for _, kind := range []struct {
+		command string
+		outcome check.Outcome
+	}{{"error", check.Fail}, {"warning", check.Inconclusive}} {
+		for i, result := range r.with(kind.outcome) {
+			if i == annotationsOfAKind {
+				break
+			}
+			text := result.Reason()
+			if result.Replay != "" {
+				text += "\nTo play it again: " + visible(result.Replay)
+			}
+			if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", kind.command, property.Replace("redial: "+r.label(result)), message.Replace(text)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

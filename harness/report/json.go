@@ -69,6 +69,10 @@ func JSON(w io.Writer, r Report) error {
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
 		})
 	}
+	return encode(w, shape)
+}
+
+func encode(w io.Writer, shape jsonReport) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(shape)

@@ -104,8 +104,20 @@ type Report struct {
 	// Lab is "virtual" or "real".
 	Lab     string
 	Results []Result
-	Began   time.Time
-	Took    time.Duration
+	// Tolerant has what is inconclusive not change the exit status.
+	Tolerant bool
+	Began    time.Time
+	Took     time.Duration
+}
+
+// known lists the failures that were known, and came.
+func (r Report) known() (known []Result) {
+	for _, result := range r.with(check.Pass) {
+		if result.Expected == check.Fails {
+			known = append(known, result)
+		}
+	}
+	return known
 }
 
 // Summary counts the results by outcome.
@@ -172,13 +184,13 @@ func (r Report) Outcome() check.Outcome {
 // ExitCode is the Outcome as a process exit code: ExitPass, ExitFail or
 // ExitInconclusive.
 func (r Report) ExitCode() int {
-	switch r.Outcome() {
-	case check.Pass:
-		return ExitPass
-	case check.Fail:
+	switch outcome := r.Outcome(); {
+	case outcome == check.Fail:
 		return ExitFail
+	case outcome == check.Inconclusive && !r.Tolerant:
+		return ExitInconclusive
 	}
-	return ExitInconclusive
+	return ExitPass
 }
 
 // Unexpected lists the results that are not as expected: see Result.AsExpected.
@@ -224,6 +236,8 @@ func (r Result) reason() string {
 	switch {
 	case outcome == check.Pass:
 		return ""
+	case outcome == check.Fail && r.Expected == check.Fails:
+		return "it passes, and is in the list of known failures: take it out"
 	case outcome == check.Fail && r.Expected != "":
 		return strings.TrimSpace(fmt.Sprintf("expected: %s; observed: %s. %s", r.expectedWords(), r.observedWords(), reason))
 	case outcome != r.Verdict.Outcome && r.Runs == 0:

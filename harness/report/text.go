@@ -27,6 +27,7 @@ func Text(w io.Writer, r Report, s Style) error {
 	}
 	writeReasons(out, r, s, check.Inconclusive, "Inconclusive")
 	writeReasons(out, r, s, check.Unsupported, "Unsupported")
+	writeKnown(out, r, s)
 	writeUnpromised(out, r, s)
 	if len(r.Results) == 0 {
 		fmt.Fprintf(out, "\n%s\n", r.headline())
@@ -161,12 +162,22 @@ func writeReasons(out io.Writer, r Report, s Style, outcome check.Outcome, title
 	}
 }
 
+// writeKnown tells of the failures that were known, and why they fail.
+func writeKnown(out io.Writer, r Report, s Style) {
+	for i, result := range r.known() {
+		if i == 0 {
+			fmt.Fprint(out, "\nKnown failures\n")
+		}
+		writeItem(out, s, r.label(result)+": "+visible(result.Verdict.Reason))
+	}
+}
+
 // writeUnpromised tells what went wrong where the level makes no promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
 	title := fmt.Sprintf("Seen, and not promised at level %s", r.Level)
 	for _, result := range r.with(check.Pass) {
 		f := result.offence()
-		if f == nil {
+		if f == nil || result.Expected == check.Fails {
 			continue
 		}
 		if title != "" {

@@ -11,6 +11,7 @@ package catalogue
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -116,6 +117,32 @@ func Find(ids []string) ([]Scenario, error) {
 		}
 	}
 	return found, nil
+}
+
+// Sample draws n rows by the seed, and adds those that only the real lab can show; 0 is
+// all rows.
+func Sample(seed uint64, n int) (rows []Scenario) {
+	if n == 0 {
+		return All
+	}
+	random := rand.New(rand.NewPCG(seed, 's'))
+	drawn, left := map[string]bool{}, n
+	for _, i := range random.Perm(len(All)) {
+		s := All[i]
+		switch {
+		case s.RealOnly != "", s.Cluster:
+			drawn[s.ID] = true
+		case s.Needs == "" && left > 0:
+			drawn[s.ID] = true
+			left--
+		}
+	}
+	for _, s := range All {
+		if drawn[s.ID] {
+			rows = append(rows, s)
+		}
+	}
+	return rows
 }
 
 // All lists the scenarios, by row.

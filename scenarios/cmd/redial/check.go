@@ -61,6 +61,7 @@ as published.`,
 	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
 	s.commonFlags(c)
 	s.labFlags(c)
+	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
 	f.IntVar(&s.points, "points", 0, "how many places (`N`) of each story a single sweep breaks, spread evenly over all (default all)")
 	complete := func(flag string, values []string) {
@@ -120,6 +121,8 @@ func (s *checking) fits(c *cobra.Command) error {
 		return errors.New("--sweep is for the virtual lab: add --lab virtual")
 	case s.scenario != "":
 		return errors.New("a sweep breaks stories, and has no scenarios to choose from: leave out --scenario or --sweep")
+	case s.expect != "" || s.shard != "":
+		return errors.New("a sweep has no scenarios: leave out --expect and --shard, or --sweep")
 	case s.timeLimit > 0:
 		return errors.New("a sweep is bounded by --points or --runs: leave out --time-limit or --sweep")
 	case c.Flags().Changed("parallel"):

@@ -69,6 +69,9 @@ func (o outputs) write(r report.Report) error {
 			return err
 		}
 	}
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		return report.GitHubAnnotations(os.Stdout, r)
+	}
 	return nil
 }
 

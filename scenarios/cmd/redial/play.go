@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,6 +37,10 @@ type play struct {
 	quiet          bool
 
 	timeLimit time.Duration
+	failOn    string
+	shard     string // "2/5", or empty for all
+	expect    string // check's: the file of known failures
+	known     []string
 
 	labName string
 	lab     lab.Lab
@@ -68,9 +73,15 @@ func (p *play) labFlags(c *cobra.Command) {
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
 	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; what is not played by then is inconclusive (default: no limit)")
+	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
+	f.StringVar(&p.failOn, "fail-on", inconclusive, "what (`OUTCOME`) ends with an exit status that is not 0: fail, or inconclusive, which includes fail")
 	p.files.flags(c)
+	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// inconclusive is --fail-on's default.
+const inconclusive = "inconclusive"
 
 // mostRuns bounds counts, which are slices somewhere.
 const mostRuns = 1_000_000
@@ -87,6 +98,12 @@ func (p *play) read(c *cobra.Command) (err error) {
 	if f.Changed("time-limit") && p.timeLimit < time.Second {
 		return errors.New("--time-limit is a time of at least 1s, such as 90s or 10m")
 	}
+	if f.Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
+		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
+	}
+	if f.Changed("shard") && !f.Changed("seed") {
+		return errors.New("--shard needs --seed N, the same for every part: else they are not parts of one run")
+	}
 	if !f.Changed("seed") {
 		p.seed = uint64(rand.Uint32())
 	}
@@ -96,37 +113,55 @@ func (p *play) read(c *cobra.Command) (err error) {
 	return err
 }
 
-func (p *play) scenarios() ([]catalogue.Scenario, error) {
+func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	if p.scenario == "" {
-		return p.sampled(), nil
+		which = catalogue.Sample(p.seed, p.sample)
+	} else if which, err = catalogue.Find(strings.Split(p.scenario, ",")); err != nil {
+		return nil, err
 	}
-	return catalogue.Find(strings.Split(p.scenario, ","))
+	if p.shard == "" {
+		return which, nil
+	}
+	return part(which, p.shard)
 }
 
-// sampled are all rows; or those that only the real lab can show, and as many others as
-// asked, drawn with the seed.
-func (p *play) sampled() (rows []catalogue.Scenario) {
-	if p.sample == 0 {
-		return catalogue.All
+// part is the i-th of n parts of the rows, for "i/n": every n-th row, so that the parts
+// take about the same time.
+func part(rows []catalogue.Scenario, shard string) (some []catalogue.Scenario, err error) {
+	first, of, _ := strings.Cut(shard, "/")
+	i, errI := strconv.Atoi(first)
+	n, errN := strconv.Atoi(of)
+	if errI != nil || errN != nil || i < 1 || i > n || n > len(rows) {
+		return nil, fmt.Errorf("--shard is one part of several, such as 2/5, with no more parts than the %d scenarios; it is not %q", len(rows), shard)
 	}
-	random := rand.New(rand.NewPCG(p.seed, 's'))
-	drawn, left := map[string]bool{}, p.sample
-	for _, i := range random.Perm(len(catalogue.All)) {
-		s := catalogue.All[i]
-		switch {
-		case s.RealOnly != "", s.Cluster:
-			drawn[s.ID] = true
-		case s.Needs == "" && left > 0:
-			drawn[s.ID] = true
-			left--
+	for at := i - 1; at < len(rows); at += n {
+		some = append(some, rows[at])
+	}
+	return some, nil
+}
+
+// knownFailures reads the IDs of the scenarios that are known to fail: one on a line, and
+// what follows a # is for people.
+func knownFailures(path string) (ids []string, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--expect: %w", err)
+	}
+	for n, line := range strings.Split(string(text), "\n") {
+		id, _, _ := strings.Cut(line, "#")
+		if id = strings.TrimSpace(id); id == "" {
+			continue
 		}
-	}
-	for _, s := range catalogue.All {
-		if drawn[s.ID] {
-			rows = append(rows, s)
+		found, err := catalogue.Find([]string{id})
+		if err != nil {
+			return nil, fmt.Errorf("--expect: %s, line %d: %w", path, n+1, err)
 		}
+		ids = append(ids, found[0].ID)
 	}
-	return rows
+	return ids, nil
 }
 
 // run plays everything, prints and writes the reports, and returns the exit status.
@@ -135,6 +170,10 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if p.known, err = knownFailures(p.expect); err != nil {
+		return 0, err
+	}
+	r.Tolerant = p.failOn == "fail"
 	if err := p.files.try(); err != nil {
 		return 0, err
 	}
@@ -186,7 +225,7 @@ func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []cat
 	prepare(in)
 	progress := newProgress(p.quiet)
 	specs := suite.Define(subjects, which, runner.Options{
-		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Artifacts: artifacts, Lab: in, Done: progress.show,
+		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Artifacts: artifacts, Lab: in, Done: progress.show,
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

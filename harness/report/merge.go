@@ -1,0 +1,66 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"redial/harness/check"
+)
+
+// A Merged is one report of several that [JSON] wrote, of parts of one run.
+type Merged struct{ shape jsonReport }
+
+// Add takes in another part, as JSON wrote it. The error says what does not fit.
+func (m *Merged) Add(data []byte) error {
+	var part jsonReport
+	if err := json.Unmarshal(data, &part); err != nil || part.Scenarios == nil {
+		return errors.New("is not what redial writes with --json")
+	}
+	if m.shape.Scenarios == nil {
+		m.shape = part
+		return nil
+	}
+	of := func(r jsonReport) string {
+		return fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
+	}
+	if of(part) != of(m.shape) {
+		return fmt.Errorf("is of another run: %s, and not %s", of(part), of(m.shape))
+	}
+	for _, s := range part.Scenarios {
+		for _, other := range m.shape.Scenarios {
+			if s.ID == other.ID && s.Column == other.Column {
+				return fmt.Errorf("has %s, which another part has too", s.ID)
+			}
+		}
+	}
+	all := &m.shape
+	all.Scenarios = append(all.Scenarios, part.Scenarios...)
+	all.Summary.Pass += part.Summary.Pass
+	all.Summary.Fail += part.Summary.Fail
+	all.Summary.Inconclusive += part.Summary.Inconclusive
+	all.Summary.Unsupported += part.Summary.Unsupported
+	all.Points += part.Points
+	all.VirtualSeconds += part.VirtualSeconds
+	all.RunsPerSecond = 0 // of parts that ran beside each other there is none
+	return nil
+}
+
+// JSON writes the whole in the form of its parts.
+func (m *Merged) JSON(w io.Writer) error { return encode(w, m.shape) }
+
+// Report is the whole without the histories, for the other writers.
+func (m *Merged) Report() Report {
+	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab}
+	for _, s := range m.shape.Scenarios {
+		r.Results = append(r.Results, Result{
+			ID: s.ID, Title: s.Title, Column: s.Column, Points: s.Points, Artifacts: s.Artifacts,
+			// What was expected is part of the outcome and of its reason by now.
+			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},
+			Tally: Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
+				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
+		})
+	}
+	return r
+}

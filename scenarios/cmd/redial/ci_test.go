@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A failure that is known does not fail the run, and one that is gone does.
+func TestKnownFailures(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "known.txt")
+	for _, c := range []struct {
+		known, want string
+		code        int
+	}{
+		{"network-switch # the server has not noticed\n", "Known failures", 0},
+		{"", "FAIL", 1},
+		{"network-switch\nfive-drops\n", "take it out", 1},
+		{"network-switch\n\nfive-dropps\n", "line 3: there is no scenario", 3},
+	} {
+		if err := os.WriteFile(file, []byte(c.known), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := redial(t, "check", "--step", "published-6", "--lab", "virtual", "--scenario", "network-switch,five-drops", "--seed", "1", "--expect", file)
+		if o.code != c.code || !strings.Contains(o.stdout+o.stderr, c.want) {
+			t.Errorf("%q: exit %d, want %d and %q:\n%s%s", c.known, o.code, c.code, c.want, o.stdout, o.stderr)
+		}
+	}
+}
+
+// A run that proves nothing ends with 2, unless what is inconclusive is said not to matter.
+func TestFailOn(t *testing.T) {
+	t.Parallel()
+	for outcome, code := range map[string]int{"fail": 0, "inconclusive": 2} {
+		o := redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "node-dies", "--fail-on", outcome)
+		if o.code != code {
+			t.Errorf("--fail-on %s: exit %d, want %d:\n%s%s", outcome, o.code, code, o.stdout, o.stderr)
+		}
+	}
+}
+
+// The parts of a run come to what the whole comes to, and only they.
+func TestShardsMerged(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	check := func(file string, more ...string) outcome {
+		return redial(t, append([]string{"check", "--step", "published-6", "--lab", "virtual", "--scenario", "1,2,3,4,18", "--seed", "1",
+			"--json", filepath.Join(folder, file)}, more...)...)
+	}
+	whole := check("whole.json")
+	var parts []string
+	for i := range 3 {
+		file := fmt.Sprint(i, ".json")
+		check(file, "--shard", fmt.Sprint(i+1, "/3"))
+		parts = append(parts, filepath.Join(folder, file))
+	}
+	merged := redial(t, append([]string{"merge", "--json", filepath.Join(folder, "merged.json")}, parts...)...)
+	if merged.code != whole.code || !strings.Contains(merged.stdout, "2 failed") && !strings.Contains(merged.stdout, "failed") {
+		t.Errorf("exit %d of the parts and %d of the whole:\n%s%s", merged.code, whole.code, merged.stdout, merged.stderr)
+	}
+	if a, b := verdicts(t, filepath.Join(folder, "whole.json")), verdicts(t, filepath.Join(folder, "merged.json")); len(a) != 6 || fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Errorf("the whole is %v, and the parts together %v", a, b)
+	}
+	again := redial(t, "merge", parts[0], parts[1], parts[0])
+	if again.code != 3 || !strings.Contains(again.stderr, "which another part has too") {
+		t.Errorf("one part twice: exit %d, %s", again.code, again.stderr)
+	}
+}
+
+func verdicts(t *testing.T, file string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		Scenarios []struct{ ID, Verdict, Reason string }
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, s := range r.Scenarios {
+		all[s.ID] = s.Verdict + " " + s.Reason
+	}
+	return all
+}
+
+// In GitHub Actions every failure is a line that GitHub shows beside the run.
+func TestAnnotations(t *testing.T) {
+	t.Parallel()
+	c := command(t, "check", "--step", "published-6", "--lab", "virtual", "--scenario", "network-switch", "--seed", "1")
+	c.Env = append(c.Env, "GITHUB_ACTIONS=true")
+	out, _ := c.Output() // it fails, which is the point
+	if !strings.Contains(string(out), "\n::error title=redial%3A network-switch::A page shows every message") {
+		t.Errorf("no annotation:\n%s", out)
+	}
+}
+
+// The script of the action, as a runner would run it, on a server by its command.
+func TestTheAction(t *testing.T) {
+	t.Parallel()
+	action, err := os.ReadFile("../../../.github/actions/redial/action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(action), "      run: |\n")
+	if strings.Contains(script, "${{") || !strings.Contains(script, "redial\" check") {
+		t.Fatalf("this is not the script, or has something that only GitHub can fill in:\n%s", script)
+	}
+	folder := t.TempDir()
+	itself, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(itself, filepath.Join(folder, "redial")); err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command("bash", "-e", "-c", script)
+	run.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+itself+" serve-step 7",
+		"REDIAL_URL=", "REDIAL_LEVEL=server-delivery", "REDIAL_ARGUMENTS=--scenario clean-drop --seed 1", "REDIAL_REPORT="+folder)
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, file := range []string{"verdicts.json", "junit.xml", "index.html"} {
+		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/report"
+)
+
+func newMerge(code *int) *cobra.Command {
+	var p play
+	c := &cobra.Command{
+		Use:     "merge FILE FILE...",
+		Short:   "Put the reports of several shards together",
+		Long:    "merge reads what --json wrote in each part of a run that was divided with --shard, prints one\nreport, and ends with the exit status of the whole.",
+		Example: "  redial check --step 7 --seed 1 --shard 1/2 --json 1.json\n  redial check --step 7 --seed 1 --shard 2/2 --json 2.json\n  redial merge 1.json 2.json --junit all.xml",
+		RunE: func(c *cobra.Command, files []string) (err error) {
+			if err = noneEmpty(c); err != nil {
+				return err
+			}
+			*code, err = p.merge(files)
+			return err
+		},
+	}
+	c.Flags().SortFlags = false
+	p.files.flags(c)
+	return c
+}
+
+func (p *play) merge(files []string) (int, error) {
+	if len(files) < 2 {
+		return 0, errors.New("merge needs two files or more, written with --json by parts of one run")
+	}
+	var whole report.Merged
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		if err := whole.Add(data); err != nil {
+			return 0, fmt.Errorf("%s %w", path, err)
+		}
+	}
+	if err := p.files.try(); err != nil {
+		return 0, err
+	}
+	r := whole.Report()
+	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
+		return 0, err
+	}
+	if p.files.json != "" {
+		if err := writeFile(p.files.json, os.O_TRUNC, r, func(w io.Writer, _ report.Report) error { return whole.JSON(w) }); err != nil {
+			return 0, err
+		}
+		p.files.json = ""
+	}
+	return r.ExitCode(), p.files.write(r)
+}
