@@ -15,6 +15,7 @@ import (
 // TestRowsOnBrokenServers shows that a row finds what it is there to find: each of these
 // servers is broken in the way that the row is about, and what is seen is that.
 func TestRowsOnBrokenServers(t *testing.T) {
+	needsSpeed(t)
 	const otherRule = "another rule broken"
 	for _, test := range []struct {
 		subject, row string
@@ -50,12 +51,6 @@ func TestRowsOnBrokenServers(t *testing.T) {
 		{"features-published", "slow-middleware", catalogue.Loses, ""},
 	} {
 		t.Run(test.subject+" "+test.row, func(t *testing.T) {
-			switch {
-			case underRace && test.subject == "slow-handshake" && test.row == "connect-at-once":
-				t.Skip("hours of clients that hang and come again: too slow for the race detector")
-			case underRace && polls(test.row):
-				t.Skip("the library races with itself where a client polls")
-			}
 			subject, err := servers.Step(test.subject)
 			if err != nil {
 				t.Fatal(err)

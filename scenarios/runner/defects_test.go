@@ -21,6 +21,7 @@ var rightRuns = flag.Int("right-runs", 1, "how often each scenario is played on 
 // Every defect is caught by the rule that must catch it, every rule catches one, and
 // scenarios/defects.md says so.
 func TestDefectsAreCaught(t *testing.T) {
+	needsSpeed(t)
 	kills, err := runner.Defects(t.Context(), defect.All, runner.Options{Seed: 1, Lab: lab.Virtual})
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ func TestDefectsAreCaught(t *testing.T) {
 
 // In the real lab, processes and TCP show the same: some of each kind.
 func TestDefectsAreCaughtForReal(t *testing.T) {
+	needsSpeed(t)
 	var which []defect.Defect
 	for _, name := range []string{
 		"drops", "forgets", "stores-twice", "acknowledges-first-and-tries-on", "no-unique", "keys-in-memory",
@@ -80,6 +82,7 @@ func judge(t *testing.T, kills []runner.Kill) {
 // The right chat, of which the broken ones are a few lines away, passes all that its
 // level promises.
 func TestRightServersPass(t *testing.T) {
+	needsSpeed(t)
 	for _, level := range []contract.Level{contract.ServerDelivery, contract.ClientDelivery} {
 		t.Run(string(level), func(t *testing.T) {
 			subject, err := servers.Broken(defect.Defect{Name: "right at " + string(level), Level: level, Scenario: "burst", New: defect.Right})

@@ -27,7 +27,7 @@ var (
 // sample is how many points of a story a test tries; `make check` tries them all.
 func sample(points int) int {
 	if underRace {
-		return points / 5
+		return points / 10
 	}
 	return points
 }
@@ -71,12 +71,8 @@ func TestSweepOfTheSteps(t *testing.T) {
 // in every replay. At step 7 the published code has races, which have a rate: a replay has
 // differed once on a fresh clone, and none of 1,690 measured since did. Shrink plays what it
 // saves again and says how often it recurred; here one replay has to.
-//
-// `make test` runs it without the race detector, which would take ten times as long.
 func TestSweepFindsWhatIsPublished(t *testing.T) {
-	if underRace {
-		t.Skip("`make test` runs it without the race detector")
-	}
+	needsSpeed(t)
 	t.Run("step 6", func(t *testing.T) {
 		found := sweptControl(t, "published-6", *replays)
 		for _, name := range []string{"network-switch", "drop-before-any-event", "zombie", "restore-under-traffic"} {
