@@ -48,7 +48,7 @@ fuzz: ## fuzz each target in turn (FUZZTIME=1m each); an input that fails is kep
 	@grep -rHo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
 		folder=$$(dirname "$$file"); target=$${target#func }; \
 		echo "$$target in $$folder, for $(FUZZTIME)"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$folder" || exit; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$folder" || exit; \
 	done
 
 bench: client peer ## the benchmarks; figures are printed, never asserted

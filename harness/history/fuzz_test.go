@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 // is the same after it was written and read again.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
-		"", "\n\n", "[1]\n", `{"at":"0s","kind":"note"}` + "\nhello\n",
+		"", "\n\n", "[1]\n", "7", `{"at":"0s","kind":"note"}` + "\nhello\n",
 		`{"at":"0s","kind":"note"}{"at":"0s","kind":"note"}`,
 		`{"at":"0s","kind":"began","level":"recovery","plan":{"seed":18446744073709551615,"clients":[{"name":"앨리스"}],"script":[{"do":"break","fault":{"kind":"cut","client":"a"}}],"faults":[]},"keepsLog":true}` + "\r\n" +
 			`{"at":"1.5s","kind":"shown","client":"a","view":1,"message":"<b>\u2028\ud800</b>","offset":9223372036854775807,"recovered":true}` + "\n" +
@@ -51,7 +52,13 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was written is not read: %v\n%s", err, first)
 		}
-		if second := write(t, again); !bytes.Equal(first, second) {
+		second := write(t, again)
+		for _, read := range [][]Event{events, again} {
+			for i := range read {
+				read[i].Plan = nil // package plan's, which writes no empty lists
+			}
+		}
+		if !reflect.DeepEqual(again, events) || !bytes.Equal(first, second) {
 			t.Fatalf("came back as\n%s\nwent as\n%s", second, first)
 		}
 		if got := bytes.Count(first, []byte("\n")); got != len(events) {

@@ -82,6 +82,8 @@ func FuzzFrameEnds(f *testing.F) {
 	}
 	poll := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n6\r\n00a ;x\r\n40\x1e42[\"a\"]\r\n0\r\n\r\n"
 	f.Add([]byte(poll+poll), uint8(1))
+	f.Add([]byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), uint8(0))
+	f.Add([]byte{0x82, 127, 0, 0, 0, 0, 0, 0, 0, 1, 'x', 0x81, 0}, uint8(2))
 	f.Add(slices.Concat(frameBytes(0x81, []byte("42[]"), []byte{1, 2, 3, 4}), frameBytes(0x82, make([]byte, 300), nil), frameBytes(0x89, nil, nil)), uint8(2))
 	f.Fuzz(func(t *testing.T, stream []byte, kind uint8) {
 		finder := &framer{direction: plan.Up, talk: &conversation{}}

@@ -19,7 +19,9 @@ import (
 // FuzzReadSaved: a file is refused in one line that names it; or it is a failure that
 // can be played again, and is the same after it was written and read again.
 func FuzzReadSaved(f *testing.F) {
-	for _, text := range []string{"", "{", "{}", `{"target":"step 7","lab":"virtual"}`, `{"plan":{"seams":"a\nb"}}`} {
+	for _, text := range []string{"", "{", "{}", `{"target":"step 7","lab":"virtual"}`, `{"plan":{"seams":"a\nb"}}`,
+		`{"target":"step 7","lab":"virtual","level":"recovery","plan":{"script":[{"do":"dance"}]},"verdict":{"outcome":"fail","level":"recovery"}}`,
+		`{"target":"step 7","lab":"virtual","level":"a\nb","plan":{},"verdict":{"outcome":"fail","level":"recovery"}}`} {
 		f.Add([]byte(text))
 	}
 	right := runner.Saved{

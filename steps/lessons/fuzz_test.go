@@ -132,7 +132,7 @@ const (
 // an offset is the row there, each refusal has its reason in one line, and nothing else
 // is stored; and all that attacked asks for. A packet that begins with b is binary.
 func FuzzPackets(f *testing.F) {
-	for _, packets := range []string{
+	for i, packets := range []string{
 		`420["chat message","a","k1"]` + separator + `421["chat message","b","k2"]` + separator + `422["chat message","a","k1"]` + separator + `423["chat message","c","k1"]`,
 		`42["chat message","a"]` + separator + `42["chat message",{"a":["b"]},7]` + separator + `420["chat message"]` + separator + `421["chat message",null,""]`,
 		`451-0["chat message",{"_placeholder":true,"num":0},"k"]` + separator + "bAQI=" + separator + `420["chat message","a"]`,
@@ -143,10 +143,12 @@ func FuzzPackets(f *testing.F) {
 		`40{"serverOffset":1,"fingerprint":"x"}` + separator + `40{"pid":"p","offset":"o"}` + separator + `4218446744073709551615["chat message","a\u0000b\ud800","k"]`,
 		`430[{"offset":1}]` + separator + `44{}` + separator + "1", "4", "", separator, `42[1,"a"]` + separator + `42[]`,
 	} {
-		for mode := range uint8(4) {
-			f.Add([]byte(packets), uint8(len(packets)), mode)
+		for step := range fuzzed {
+			f.Add([]byte(packets), uint8(step), uint8(i+step)%2) // both transports
 		}
 	}
+	f.Add([]byte(`420["chat message","a"]`+separator+"40"), uint8(1), uint8(unconnected))
+	f.Add([]byte(`420["chat message","a"]`+separator+"40"), uint8(2), uint8(unconnected|overPolling))
 	f.Fuzz(func(t *testing.T, packets []byte, step, mode uint8) {
 		var answers []string
 		texts := strings.Split(string(packets), separator)

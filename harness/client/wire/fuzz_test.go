@@ -29,7 +29,7 @@ const (
 // begins with b is binary.
 func FuzzServer(f *testing.F) {
 	for _, packets := range []string{
-		`40{"sid":"s1"}` + separator + `42["chat message","a",1]` + separator + `42["chat message","b",1]` + separator + "430[]",
+		`40{"sid":"s1"}` + separator + `42["chat message","a",1]` + separator + `42["chat message","b",1]` + separator + `42["chat message","a",1]` + separator + "430[]" + separator + "430[]",
 		`40{"sid":"s1","pid":"p"}` + separator + `42["chat message","a",2,"x"]` + separator + "41",
 		`44{"message":"no"}` + separator + "1", "2" + separator + "6" + separator + "3",
 		`40{"sid":"s1"}` + separator + `451-["chat message",{"_placeholder":true,"num":0},3]` + separator + "b\x01\x02",
