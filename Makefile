@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check check-all test bench probe docs docs-accept client peer browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -42,6 +42,14 @@ test: client browser backends ## vet, staticcheck and every test, with the race 
 	$(GO) test -race -timeout 20m ./...
 	$(GO) test -skip '^Test(Kills|Cluster)' ./scenarios/runner ./docs
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
+
+FUZZTIME ?= 1m
+fuzz: ## fuzz each target in turn (FUZZTIME=1m each); an input that fails is kept under testdata/fuzz
+	@grep -rHo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
+		folder=$$(dirname "$$file"); target=$${target#func }; \
+		echo "$$target in $$folder, for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$folder" || exit; \
+	done
 
 bench: client peer ## the benchmarks; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...

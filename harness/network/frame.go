@@ -306,7 +306,7 @@ func (t *conversation) answered(to request, r *http.Response) {
 		t.speaks = speaksWebSocket
 	case code == http.StatusSwitchingProtocols:
 		t.speaks = speaksOpaque
-	case code < 200:
+	case code/100 == 1:
 		return
 	case to.method == http.MethodConnect && code < 300:
 		t.speaks = speaksOpaque

@@ -88,7 +88,7 @@ func (f *framer) afterHead() (known bool) {
 	f.plain = r.Header.Get("Content-Encoding") == ""
 	f.talk.answered(asked, r)
 	switch code := r.StatusCode; {
-	case code < 200, code == http.StatusNoContent, code == http.StatusNotModified, asked.method == http.MethodHead:
+	case code/100 == 1, code == http.StatusNoContent, code == http.StatusNotModified, asked.method == http.MethodHead:
 		f.left = 0
 	case asked.method == http.MethodConnect && code < 300:
 		f.left = 0

@@ -153,7 +153,7 @@ func (p Plan) Validate() error {
 		case Settle:
 			for _, c := range p.Clients {
 				if chattering[c.Name] {
-					return fmt.Errorf("plan: step %d: settle while %s chatters, so that nothing can come to rest: quiet comes first", i+1, c.Name)
+					return fmt.Errorf("plan: step %d: settle while %s chatters, so that nothing can come to rest: quiet comes first", i+1, name(c.Name))
 				}
 			}
 		}

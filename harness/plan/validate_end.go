@@ -207,7 +207,7 @@ func (s *stage) ended(clients []Client) error {
 	}
 	for node, done := range s.down {
 		if done == PauseServer {
-			return fmt.Errorf("the server %s is paused", node)
+			return fmt.Errorf("the server %s is paused", name(node))
 		}
 	}
 	for _, client := range clients {

@@ -124,7 +124,11 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 		wake:      make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 	}
+	// Under the lock: a heartbeat of nothing, from a server that names no times, may end
+	// the connection before the timer is assigned, and end stops it.
+	e.mu.Lock()
 	e.silence = time.AfterFunc(e.heartbeat, func() { e.end(pingTimeout) })
+	e.mu.Unlock()
 	if polls {
 		e.gather = gatherTime
 	}

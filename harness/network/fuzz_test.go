@@ -1,0 +1,116 @@
+package network
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"redial/harness/plan"
+)
+
+// A counter counts what was read of a stream.
+type counter struct {
+	*bytes.Reader
+	size int
+}
+
+func (c counter) at(buffered *bufio.Reader) int { return c.size - c.Len() - buffered.Buffered() }
+
+// requestEnds is where net/http finds the ends of the requests in a stream, up to the
+// first that it refuses or that is to become something else than HTTP.
+func requestEnds(stream []byte) (ends []int) {
+	all := counter{bytes.NewReader(stream), len(stream)}
+	buffered := bufio.NewReader(all)
+	for {
+		r, err := http.ReadRequest(buffered)
+		if err != nil {
+			return ends
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return ends
+		}
+		ends = append(ends, all.at(buffered))
+		if r.Header.Get("Upgrade") != "" {
+			return ends
+		}
+	}
+}
+
+// responseEnds is the same for the answers to GETs.
+func responseEnds(stream []byte) (ends []int) {
+	all := counter{bytes.NewReader(stream), len(stream)}
+	buffered := bufio.NewReader(all)
+	for {
+		r, err := http.ReadResponse(buffered, &http.Request{Method: http.MethodGet})
+		if err != nil || r.StatusCode == http.StatusSwitchingProtocols {
+			return ends
+		}
+		endless := r.ContentLength < 0 && len(r.TransferEncoding) == 0
+		if _, err := io.Copy(io.Discard, r.Body); err != nil || endless {
+			return ends
+		}
+		ends = append(ends, all.at(buffered))
+	}
+}
+
+// webSocketEnds is where gobwas/ws finds the ends of frames.
+func webSocketEnds(stream []byte) (ends []int) {
+	all := bytes.NewReader(stream)
+	for {
+		head, err := ws.ReadHeader(all)
+		if err != nil || head.Length > int64(all.Len()) {
+			return ends
+		}
+		_, _ = all.Seek(head.Length, io.SeekCurrent)
+		ends = append(ends, len(stream)-all.Len())
+	}
+}
+
+// FuzzFrameEnds: frames end where the libraries, which decode what is in them, find
+// the ends of requests, responses and WebSocket frames, as long as both understand
+// the stream.
+func FuzzFrameEnds(f *testing.F) {
+	for _, c := range conversations {
+		f.Add([]byte(strings.Join(c.up, "")), uint8(0))
+		f.Add([]byte(strings.Join(c.down, "")), uint8(1))
+	}
+	poll := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n6\r\n00a ;x\r\n40\x1e42[\"a\"]\r\n0\r\n\r\n"
+	f.Add([]byte(poll+poll), uint8(1))
+	f.Add([]byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), uint8(0))
+	f.Add([]byte{0x82, 127, 0, 0, 0, 0, 0, 0, 0, 1, 'x', 0x81, 0}, uint8(2))
+	f.Add(slices.Concat(frameBytes(0x81, []byte("42[]"), []byte{1, 2, 3, 4}), frameBytes(0x82, make([]byte, 300), nil), frameBytes(0x89, nil, nil)), uint8(2))
+	f.Fuzz(func(t *testing.T, stream []byte, kind uint8) {
+		finder := &framer{direction: plan.Up, talk: &conversation{}}
+		var want []int
+		switch kind % 3 {
+		case 0:
+			want = requestEnds(stream)
+		case 1:
+			finder.direction = plan.Down
+			want = responseEnds(stream)
+		case 2:
+			finder.talk.speaks = speaksWebSocket
+			want = webSocketEnds(stream)
+		}
+		var got []int
+		for at := 0; at < len(stream) && len(got) < len(want) && finder.talk.protocol() != speaksOpaque; {
+			n, ended := finder.scan(stream[at:])
+			if at += n; ended && finder.talk.protocol() != speaksOpaque {
+				got = append(got, at)
+			}
+		}
+		// What the framer gives up on is opaque from there; it guesses no end.
+		if finder.talk.protocol() == speaksOpaque {
+			want = want[:min(len(want), len(got))]
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("frames end at %v, and the library finds %v", got, want)
+		}
+	})
+}
