@@ -59,9 +59,9 @@ var storing = []Defect{
 		New: injected(injection{message: always(func(f *fate) { f.storedAfter = 50 * time.Millisecond })}),
 	},
 	{
-		Name: "acknowledges-first-and-tries-on", Sentence: "It acknowledges a message at once, and then tries to store it until it can.",
+		Name: "acknowledges-first-and-tries-on", Sentence: "It acknowledges a message at once, and from a second later on tries to store it until it can.",
 		Source: "a queue in memory before the database", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "killed-at-acknowledgement",
-		New: injected(injection{message: always(func(f *fate) { f.storedAfter, f.untilStored = 50*time.Millisecond, true })}),
+		New: injected(injection{message: always(func(f *fate) { f.storedAfter, f.untilStored = time.Second, true })}),
 	},
 	{
 		Name: "gives-up-on-locked", Sentence: "It acknowledges a message, tries once to store it 50 ms later, and gives up when the database is locked.",
