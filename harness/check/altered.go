@@ -5,14 +5,18 @@ import (
 	"slices"
 )
 
+// An alteration is a message and the phantom that stands in its place.
+type alteration struct{ message, phantom int32 }
+
 // alteredAmong says which of the missing messages a list (the log, or a page) has
 // altered: a phantom is taken for the first missing message that its sender said
 // between what the list has before the phantom and after it. Each phantom stands
 // for one message. The missing ones are in the order of facts.said; what was found
 // before the run counts as said by one sender.
-func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []int32 {
+func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []alteration {
 	at := make([]int, len(f.messages)) // in the list, from 1; 0 for what is not in it
 	var phantoms remaining
+	var phantomIDs []int32 // as in phantoms.numbers
 	length := 0
 	for id := range list {
 		length++
@@ -20,6 +24,7 @@ func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []int32 {
 			at[id] = length
 			if f.phantom[id] {
 				phantoms.numbers = append(phantoms.numbers, length)
+				phantomIDs = append(phantomIDs, id)
 			}
 		}
 	}
@@ -28,10 +33,10 @@ func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []int32 {
 	}
 	above, below := f.neighbours(at, length+1, missing)
 	phantoms.reset()
-	var altered []int32
+	var altered []alteration
 	for i, id := range missing {
-		if phantoms.take(above[i], below[i]) {
-			altered = append(altered, id)
+		if taken, ok := phantoms.take(above[i], below[i]); ok {
+			altered = append(altered, alteration{id, phantomIDs[taken]})
 		}
 	}
 	return altered
@@ -80,16 +85,17 @@ func (r *remaining) reset() {
 	}
 }
 
-// take takes the first number left between two others, both exclusive.
-func (r *remaining) take(above, below int) bool {
+// take takes the first number left between two others, both exclusive, and returns its
+// index.
+func (r *remaining) take(above, below int) (index int, ok bool) {
 	i, _ := slices.BinarySearch(r.numbers, above+1)
 	for r.skip[i] != i {
 		r.skip[i] = r.skip[r.skip[i]]
 		i = r.skip[i]
 	}
 	if i == len(r.numbers) || r.numbers[i] >= below {
-		return false
+		return 0, false
 	}
 	r.skip[i] = i + 1
-	return true
+	return i, true
 }

@@ -35,7 +35,7 @@ func disagreement(f *facts, t *tally) {
 			}
 			if after := orders.take(int(components[position]), id, int(position)); after >= 0 {
 				t.blame(contract.Agreement, Reordered, func() Finding {
-					return f.finding(v, id, f.shownAt(v, id), "it before "+quote(f.text(after))+", as other pages have it", "it came after")
+					return f.misplaced(v, id, after, f.shownAt(v, id), f.seenBefore(id, after))
 				})
 			}
 		}

@@ -29,29 +29,39 @@ const (
 	DoesNotApply Expectation = "does not apply"
 )
 
+// Symptoms is what went wrong with messages; with none of them, each was shown exactly once.
+type Symptoms struct {
+	Lost, Duplicated, Reordered bool
+	// OtherRule is a failure that is none of the three above.
+	OtherRule bool
+}
+
+// Words are the symptoms as an Expectation is written.
+func (s Symptoms) Words() Expectation {
+	var words []string
+	for _, symptom := range []struct {
+		seen bool
+		word string
+	}{{s.Lost, string(Loses)}, {s.Duplicated, string(Duplicates)}, {s.Reordered, "reordered"}, {s.OtherRule, "another rule broken"}} {
+		if symptom.seen {
+			words = append(words, symptom.word)
+		}
+	}
+	if len(words) == 0 {
+		return ExactlyOnce
+	}
+	return Expectation(strings.Join(words, " and "))
+}
+
 // Observed says what the verdict found, in the words of an Expectation, on a target
 // that claims the level. An empty level claims every promise.
 func (v Verdict) Observed(claimed contract.Level) Expectation {
 	if v.Outcome == Unsupported {
 		return DoesNotApply
 	}
-	var words []string
-	if v.Lost > 0 {
-		words = append(words, string(Loses))
-	}
-	if v.Duplicated > 0 {
-		words = append(words, string(Duplicates))
-	}
-	if v.ReorderedFor(claimed) > 0 {
-		words = append(words, "reordered")
-	}
-	if v.BreaksAnotherRule() {
-		words = append(words, "another rule broken")
-	}
-	if len(words) == 0 {
-		return ExactlyOnce
-	}
-	return Expectation(strings.Join(words, " and "))
+	return Symptoms{
+		Lost: v.Lost > 0, Duplicated: v.Duplicated > 0, Reordered: v.ReorderedFor(claimed) > 0, OtherRule: v.BreaksAnotherRule(),
+	}.Words()
 }
 
 // BreaksAnotherRule tells whether a rule was broken that is not about lost, duplicated or

@@ -280,8 +280,8 @@ func (f *facts) findAltered() {
 		if f.hasLog {
 			list = f.tale()
 		}
-		for _, id := range f.alteredAmong(list, ids) {
-			f.altered[id] = true
+		for _, a := range f.alteredAmong(list, ids) {
+			f.altered[a.message] = true
 		}
 	}
 }

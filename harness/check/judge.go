@@ -233,7 +233,7 @@ func (v *Verdict) locate(events []history.Event) {
 func (f Finding) String() string { return string(f.Rule) + ": " + f.clause() }
 
 func (f Finding) clause() string {
-	where := "the log"
+	where := "the server's log"
 	if f.Client != "" {
 		where = fmt.Sprintf("%s's page (view %d)", f.Client, f.View)
 	}
@@ -251,24 +251,16 @@ func (f Finding) clause() string {
 	case Unstored:
 		what = "showed " + message + ", which is not in the log"
 		if f.Rule == contract.Sends {
-			what = "said " + message + ", which is not in the log"
+			what = "sent " + message + ", which is not in the log"
 		}
 	case StoredTwice:
 		what = "holds " + message + " too often"
 	case Late:
 		what = "was not connected"
 	}
-	return fmt.Sprintf("%s %s: expected %s; observed %s", where, what, f.Expected, f.Observed)
+	return fmt.Sprintf("%s %s: expected %s, but %s", where, what, f.Expected, f.Observed)
 }
 
 // quote puts a text in quotation marks. Line breaks and other control characters
 // are escaped, so that it stays on its line.
 func quote(text string) string { return strconv.Quote(text) }
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}

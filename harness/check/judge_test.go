@@ -97,9 +97,9 @@ func TestDetailsAreBoundedAndCountsComplete(t *testing.T) {
 func TestFindingReadsAsOneLine(t *testing.T) {
 	f := Finding{
 		Rule: contract.NoLoss, Anomaly: Lost, Client: "bob", View: 1, Message: "line one\nline \"two\"",
-		Expected: "it by then", Observed: "no message at all",
+		Expected: "to be shown", Observed: "the page shows no message at all",
 	}
-	want := `no-loss: bob's page (view 1) never showed "line one\nline \"two\"": expected it by then; observed no message at all`
+	want := `no-loss: bob's page (view 1) never showed "line one\nline \"two\"": expected to be shown, but the page shows no message at all`
 	if f.String() != want {
 		t.Errorf("got  %s\nwant %s", f, want)
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"redial/harness/contract"
+	"redial/harness/internal/words"
 )
 
 // losses finds what views are entitled to and do not show, one view at a time.
@@ -133,8 +134,8 @@ func (l *losses) excuse(v *view) {
 	}
 	slices.SortFunc(missing, func(a, b int32) int { return cmp.Compare(l.saidAt[a], l.saidAt[b]) })
 	altered := map[int32]bool{}
-	for _, id := range l.alteredAmong(l.shownBy(v), missing) {
-		altered[id] = true
+	for _, a := range l.alteredAmong(l.shownBy(v), missing) {
+		altered[a.message] = true
 	}
 	l.lost = slices.DeleteFunc(l.lost, func(o loss) bool { return altered[o.message] })
 }
@@ -142,7 +143,7 @@ func (l *losses) excuse(v *view) {
 // observed is what the view that was judged last shows instead of what it lost.
 func (l *losses) observed() string {
 	if l.shows == 0 {
-		return "no message at all"
+		return "the page shows no message at all"
 	}
-	return "only " + count(l.shows, "other message")
+	return "the page shows " + words.Count(l.shows, "other message") + " and not this one"
 }

@@ -56,13 +56,17 @@ func (f *facts) dueAt(v *view, barrier int) int {
 }
 
 func (f *facts) covers(before, after connection) bool {
-	limit := f.plan.Tuning.MaxDisconnection
-	if limit <= 0 {
-		limit = maxDisconnection
-	}
 	stop, _ := slices.BinarySearch(f.stops, before.from)
 	stopped := before.origin == ended || before.origin == doubtful && !after.recovered ||
 		stop < len(f.stops) && f.stops[stop] < after.from
 	asked := before.reason == "io client disconnect" || before.reason == "io server disconnect"
-	return !stopped && !asked && after.fromTime-before.toTime < limit
+	return !stopped && !asked && after.fromTime-before.toTime < f.longestBreak()
+}
+
+// longestBreak is how long recovery keeps a session: breaks that are shorter are covered.
+func (f *facts) longestBreak() plan.Duration {
+	if limit := f.plan.Tuning.MaxDisconnection; limit > 0 {
+		return limit
+	}
+	return maxDisconnection
 }

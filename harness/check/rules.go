@@ -30,11 +30,10 @@ func noPhantom(f *facts, t *tally) {
 	}
 	blame := func(v *view, id int32, event int) {
 		t.blame(contract.NoPhantom, Phantom, func() Finding {
-			observed := "nobody sent it"
-			if f.messages[id].isSent() {
-				observed = fmt.Sprintf("the server had refused it (event %d)", number(f.messages[id].refused))
+			if refused := f.messages[id].refused; f.messages[id].isSent() {
+				return f.finding(v, id, event, "only messages that the server has accepted", "the server refused this one"+at(refused)).naming(refused)
 			}
-			return f.finding(v, id, event, "only what was sent and not refused", observed)
+			return f.invented(v, id, event)
 		})
 	}
 	blamed := map[int32]bool{}
@@ -65,7 +64,11 @@ func noDuplicate(f *facts, t *tally) {
 				continue
 			}
 			t.duplicated(times-allowed, contract.NoDuplicate, Duplicated, func() Finding {
-				return f.finding(v, id, v.again[place].last, "it shown "+count(allowed, "time"), "shown "+count(times, "time"))
+				expected := "to be shown once"
+				if allowed > 1 {
+					expected = fmt.Sprintf("to be shown %d times, as often as the server's log holds it", allowed)
+				}
+				return f.finding(v, id, v.again[place].last, expected, fmt.Sprintf("it is shown %d times", times))
 			})
 		}
 	}
@@ -84,20 +87,20 @@ func order(f *facts, t *tally) {
 			}
 			if later >= 0 {
 				t.blame(contract.Order, Reordered, func() Finding {
-					return f.finding(nil, id, f.storedAt(id, 1), "it before "+quote(f.text(later))+", as they were sent", "it stands after")
+					return f.misplaced(nil, id, later, f.storedAt(id, 1), f.sentBefore(id, later))
 				})
 			}
 		}
-	}
-	by := "as they were sent"
-	if f.hasLog {
-		by = "as in the log"
 	}
 	for _, v := range f.views {
 		for id, later := range f.shown(v) {
 			if later >= 0 {
 				t.blame(contract.Order, Reordered, func() Finding {
-					return f.finding(v, id, f.shownAt(v, id), "it before "+quote(f.text(later))+", "+by, "it came after")
+					why := f.sentBefore
+					if f.hasLog {
+						why = f.storedBefore
+					}
+					return f.misplaced(v, id, later, f.shownAt(v, id), why(id, later))
 				})
 			}
 		}
@@ -113,45 +116,23 @@ func noLoss(f *facts, t *tally) {
 			continue
 		}
 		t.blame(contract.NoLoss, Lost, func() Finding {
-			expected := "it kept, for the page is open and connected at the end"
-			if !f.isUp(f.views[m.sender]) {
-				expected = "it kept, for the browser has a page that is open and connected at the end"
-			}
-			if f.healthy[id] {
-				expected = fmt.Sprintf("it kept, for the page stayed connected from sending it (event %d) until it was at rest", number(m.sentAt))
-			}
-			return f.finding(f.views[m.sender], id, f.restAt[id], expected, "no row and no page has it")
+			why := f.mustBeKept(id)
+			return f.finding(f.views[m.sender], id, f.restAt[id], why.text, f.nowhere()).naming(why.events...)
 		})
 	}
 	l := newLosses(f)
 	for _, v := range f.views {
 		for _, lost := range l.of(v) {
 			t.blame(contract.NoLoss, Lost, func() Finding {
-				expected, event := "it by then, as a row of the log", lost.event
-				if !f.hasLog {
-					expected = "it by then, as everything that was ever shown or acknowledged"
-				}
+				event := lost.event
 				if lost.connected >= 0 {
 					event = f.dueAt(v, lost.event)
-					expected = f.entitled(v, lost)
 				}
-				return f.finding(v, lost.message, event, expected, l.observed())
+				why := f.entitled(v, lost)
+				return f.finding(v, lost.message, event, why.text, l.observed()).naming(why.events...)
 			})
 		}
 	}
-}
-
-// number is an event's for a person: events are counted from 1.
-func number(event int) int { return event + 1 }
-
-// entitled says why the page is entitled to the lost message: it was connected when the
-// message was sent, or its connection had broken and recovery covers the break.
-func (f *facts) entitled(v *view, l loss) string {
-	sent := f.messages[l.message].sentAt
-	if _, connected := v.connectedAt(sent); connected {
-		return fmt.Sprintf("it by then, since the page was connected (event %d) when it was sent (event %d)", number(l.connected), number(sent))
-	}
-	return fmt.Sprintf("it by then, since recovery covers the break in which it was sent (event %d); the page had been connected before (event %d)", number(sent), number(l.connected))
 }
 
 // agreement blames what is shown and sent and not in the log, and each offset that
@@ -168,14 +149,15 @@ func agreement(f *facts, t *tally) {
 			continue
 		}
 		t.blame(contract.Agreement, Unstored, func() Finding {
-			return f.finding(f.views[m.firstView], id, m.shown, "it in the log, since it is shown", "no row has it")
+			return f.finding(f.views[m.firstView], id, m.shown, "to be in the server's log, because a page shows it"+at(m.shown), notInLog)
 		})
 	}
 	for _, wrong := range f.wrongOffsets() {
 		by := f.offsets[wrong]
 		t.blame(contract.Agreement, Reordered, func() Finding {
 			return f.finding(f.views[by.view], wrong.message, by.event,
-				fmt.Sprintf("the log's offset, %d", f.log[f.firstRow[wrong.message]].offset), fmt.Sprintf("the offset %d", wrong.offset))
+				fmt.Sprintf("to be shown with offset %d, as in the server's log", f.log[f.firstRow[wrong.message]].offset),
+				fmt.Sprintf("it is shown with offset %d", wrong.offset))
 		})
 	}
 }
@@ -212,7 +194,7 @@ func sends(f *facts, t *tally) {
 		m := &f.messages[id]
 		if f.isMissing(id) && !f.altered[id] && m.isAcknowledged() {
 			t.blame(contract.Sends, Unstored, func() Finding {
-				return f.finding(f.views[m.sender], id, m.acknowledged, "a row in the log, since it was acknowledged", "no row has it")
+				return f.finding(f.views[m.sender], id, m.acknowledged, "to be in the server's log, because the server acknowledged it"+at(m.acknowledged), notInLog)
 			})
 		}
 	}
@@ -222,7 +204,11 @@ func sends(f *facts, t *tally) {
 			continue
 		}
 		t.duplicated(int(f.rows[id]-allowed), contract.Sends, StoredTwice, func() Finding {
-			return f.finding(nil, id, f.storedAt(id, allowed+1), count(int(allowed), "row"), count(int(f.rows[id]), "row"))
+			expected := "to be in the server's log once"
+			if allowed > 1 {
+				expected = fmt.Sprintf("to be in the server's log %d times, as before the run", allowed)
+			}
+			return f.finding(nil, id, f.storedAt(id, allowed+1), expected, fmt.Sprintf("it is there %d times", f.rows[id]))
 		})
 	}
 }
@@ -238,9 +224,9 @@ func convergence(f *facts, t *tally) {
 			event, observed := -1, "it never connected"
 			if n := len(v.connections); n > 0 {
 				event = v.connections[n-1].to
-				observed = fmt.Sprintf("disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
+				observed = fmt.Sprintf("it has been disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
 			}
-			return f.finding(v, -1, event, "it connected at the end", observed)
+			return f.finding(v, -1, event, "to be connected when the run ends", observed)
 		})
 	}
 }

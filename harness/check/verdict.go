@@ -46,9 +46,14 @@ type Finding struct {
 	View   int    `json:"view,omitempty"`
 	// Message is the offending text.
 	Message string `json:"message,omitempty"`
+	// Other is the message that it stands on the wrong side of, where that is the break.
+	Other string `json:"other,omitempty"`
 	// Expected and Observed are a clause each, for a person.
 	Expected string `json:"expected"`
 	Observed string `json:"observed"`
+	// Named are the indices of the events that the two clauses name. (Their text counts
+	// from 1.)
+	Named []int `json:"named,omitempty"`
 	// Event is the index in the history of the event that shows it, or of the one
 	// after which it can no longer come right; -1 when there is none, or when a
 	// Checker has not kept it.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"redial/harness/internal/words"
 )
 
 // Where a fault breaks something.
@@ -32,22 +34,24 @@ type faultRow struct {
 	needs func(Fault) string
 	// story tells what it does, as a sentence without its full stop.
 	story func(Fault) string
+	// event names it in a list of events, where the client or the server stands beside it.
+	event string
 }
 
 var faultKinds = []faultRow{
-	{kind: Cut, ends: true, swept: true, weight: 4, story: onItsLink("is cut")},
-	{kind: Reset, ends: true, swept: true, weight: 2, story: onItsLink("is reset")},
-	{kind: HalfOpen, ends: true, swept: true, weight: 3, story: onItsLink("is left half-open (the server does not notice)")},
-	{kind: Switch, ends: true, swept: true, weight: 3, story: func(f Fault) string {
+	{kind: Cut, event: "connection cut", ends: true, swept: true, weight: 4, story: onItsLink("is cut")},
+	{kind: Reset, event: "connection reset", ends: true, swept: true, weight: 2, story: onItsLink("is reset")},
+	{kind: HalfOpen, event: "half-open connection, unnoticed by the server", ends: true, swept: true, weight: 3, story: onItsLink("is left half-open (the server does not notice)")},
+	{kind: Switch, event: "network switched, unnoticed by the server", ends: true, swept: true, weight: 3, story: func(f Fault) string {
 		return name(f.Client) + " switches networks (the server does not notice)"
 	}},
-	{kind: Silence, lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("goes silent") + f.lasting() }},
-	{kind: Heal, story: onItsLink("is healed")},
-	{kind: Outage, lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
-	{kind: Delay, lasts: true, weight: 1, story: func(f Fault) string {
+	{kind: Silence, event: "network silent", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("goes silent") + f.lasting() }},
+	{kind: Heal, event: "network repaired", story: onItsLink("is healed")},
+	{kind: Outage, event: "network down", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
+	{kind: Delay, event: "network slow", lasts: true, weight: 1, story: func(f Fault) string {
 		return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
 	}},
-	{kind: Limit, lasts: true, story: func(f Fault) string {
+	{kind: Limit, event: "bandwidth limited", lasts: true, story: func(f Fault) string {
 		return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
 	}, needs: func(f Fault) string {
 		if f.BytesPerSecond == 0 {
@@ -55,9 +59,9 @@ var faultKinds = []faultRow{
 		}
 		return ""
 	}},
-	{kind: Crash, where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
-	{kind: Restart, where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
-	{kind: RefreshPage, where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " loads the page again" }},
+	{kind: Crash, event: "server crash", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
+	{kind: Restart, event: "server restart", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
+	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " loads the page again" }},
 }
 
 func onItsLink(does string) func(Fault) string {
@@ -113,6 +117,15 @@ func (k FaultKind) Lasts() bool { r, _ := k.row(); return r.lasts }
 
 // Blocks tells whether nothing gets through the link while the fault lasts.
 func (k FaultKind) Blocks() bool { r, _ := k.row(); return r.blocks }
+
+// Event names the fault in a list of events: "connection cut". A kind that there is not
+// keeps its name.
+func (k FaultKind) Event() string {
+	if r, ok := k.row(); ok {
+		return r.event
+	}
+	return string(k)
+}
 
 // DefaultWeights are what a RandomConfig without weights draws by.
 func DefaultWeights() map[FaultKind]int {
@@ -183,7 +196,7 @@ var actions = []actionRow{
 		if s.Text != "" {
 			return "wait until " + who + " sees " + quoted(s.Text)
 		}
-		return "wait until " + who + " sees " + counted(s.Count, "message")
+		return "wait until " + who + " sees " + words.Count(s.Count, "message")
 	}},
 	{action: AwaitFault, story: func(s Step, _ string) string { return "wait until the fault " + name(s.Text) + " has happened" }},
 	{action: Wait, story: func(s Step, _ string) string { return time.Duration(s.For).String() + " pass" }},

@@ -24,6 +24,9 @@ func TestEveryKindHasItsRow(t *testing.T) {
 		if story := f.happens(); story == kind || strings.HasSuffix(story, ".") {
 			t.Errorf("%s is told as %q", kind, story)
 		}
+		if event := row.kind.Event(); event == "" || event == kind {
+			t.Errorf("%s is listed as %q", kind, event)
+		}
 		if row.lasts && row.where != onLink || row.blocks && !row.lasts || row.ends && row.lasts {
 			t.Errorf("%s contradicts itself: %+v", kind, row)
 		}

@@ -156,13 +156,6 @@ func ordinal(n int) string {
 	return strconv.Itoa(n) + ending
 }
 
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
 // quoted is a text in quotation marks, on one line and of a length to read.
 func quoted(text string) string {
 	if runes := []rune(text); len(runes) > longestQuote {

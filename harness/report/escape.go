@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/width"
 
 	"redial/harness/check"
+	"redial/harness/internal/words"
 )
 
 // visible makes text safe to print in one line: control and formatting
@@ -120,14 +121,6 @@ func splitAt(s string, columns int) int {
 	return len(s)
 }
 
-// count is "1 run", "2 runs".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
 // took is a duration as a person says it, to about three digits.
 func took(d time.Duration) string {
 	switch {
@@ -174,9 +167,9 @@ func (r Report) headline() string {
 	case total == 0:
 		return "No scenario was selected, so nothing was shown."
 	case fail > 0:
-		return fmt.Sprintf("%d of %s failed.", fail, count(total, "scenario"))
+		return fmt.Sprintf("%d of %s failed.", fail, words.Count(total, "scenario"))
 	case inconclusive > 0:
-		return fmt.Sprintf("None failed, but %d of %s came to no conclusion.", inconclusive, count(total, "scenario"))
+		return fmt.Sprintf("None failed, but %d of %s came to no conclusion.", inconclusive, words.Count(total, "scenario"))
 	case pass == 0:
 		return "Every scenario is unsupported by this target, so nothing was shown."
 	case unsupported > 0:
@@ -185,13 +178,13 @@ func (r Report) headline() string {
 	return fmt.Sprintf("All %d passed.", pass)
 }
 
-// where says in which list a finding was seen.
-func where(f check.Finding) string {
+// place says in which list a finding was seen.
+func place(f check.Finding) string {
 	switch {
-	case f.Client == "":
+	case f.Client == "" || f.Anomaly == check.Unstored:
 		return "the server's log"
-	case f.View > 0:
-		return fmt.Sprintf("%s, view %d", visible(f.Client), f.View)
+	case f.View > 1:
+		return fmt.Sprintf("%s's page, view %d", visible(f.Client), f.View)
 	}
-	return visible(f.Client)
+	return visible(f.Client) + "'s page"
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"redial/harness/history"
@@ -23,6 +24,24 @@ func clock(at plan.Duration) string {
 	return fmt.Sprintf("%.3fs", time.Duration(at).Seconds())
 }
 
+// faulty is whom a fault is about.
+func faulty(e history.Event) string {
+	if e.Client == "" {
+		return serverName(e.Node)
+	}
+	return e.Client
+}
+
+// where says at which connection and frame a fault has happened, in brackets; whose it
+// is stands beside it.
+func where(e history.Event) string {
+	detail := strings.TrimPrefix(strings.TrimPrefix(e.Detail, e.Client), ", ")
+	if detail == "" {
+		return ""
+	}
+	return " (" + detail + ")"
+}
+
 // describe says who an event is about and what happened, for a person. Messages
 // are clipped to columns.
 func describe(e history.Event, columns int) (who, what string) {
@@ -40,9 +59,12 @@ func describe(e history.Event, columns int) (who, what string) {
 	case history.Ended:
 		who, what = "lab", "the run ends"
 	case history.Opened:
-		what = fmt.Sprintf("loads the page, view %d", e.View)
+		what = "loads the page"
+		if e.View > 1 {
+			what = fmt.Sprintf("loads the page again, view %d", e.View)
+		}
 	case history.Closed:
-		what = fmt.Sprintf("view %d is gone", e.View)
+		what = fmt.Sprintf("leaves the page, view %d", e.View)
 	case history.Connected:
 		what = "connects"
 		if e.Recovered {
@@ -65,17 +87,17 @@ func describe(e history.Event, columns int) (who, what string) {
 	case history.LogRead:
 		who, what = "log", "is read to its end"
 	case history.ServerStarted:
-		who, what = serverName(e.Node), "starts"
+		who, what = serverName(e.Node), "is running"
 	case history.ServerStopped:
-		who, what = serverName(e.Node), "ends"
+		who, what = serverName(e.Node), "is down"
 	case history.DataReplaced:
 		who, what = "server", "loses its data, as planned"
 	case history.FaultFired:
-		what = fmt.Sprintf("fault %s %s", e.FaultKind, e.Fault)
+		return visible(faulty(e)), clip(visible(fmt.Sprintf("fault %s: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
 	case history.FaultHealed:
-		what = fmt.Sprintf("fault %s %s is over", e.FaultKind, e.Fault)
+		return visible(faulty(e)), clip(visible(fmt.Sprintf("fault %s is over: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
 	case history.Settled:
-		what = "barrier: what was sent before has had the time to arrive"
+		what = "everything sent so far has had time to arrive"
 	case history.TimedOut:
 		what = "waited in vain"
 	case history.Note:

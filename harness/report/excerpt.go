@@ -1,96 +1,119 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"redial/harness/check"
 	"redial/harness/history"
+	"redial/harness/internal/words"
+	"redial/harness/plan"
 )
 
-// excerptEvents bounds how many events of a history a failure is told with.
-const excerptEvents = 16
+// What a failure is told with at most.
+const (
+	excerptEvents    = 16
+	excerptElsewhere = 2 // of them, pages that show the message besides the one that matters
+)
 
-// excerpt is the events that matter to the offence, in order, each with its number from
-// 1, as everywhere; "…" stands where others were left out, and ">" marks the offence.
-func excerpt(r Result, s Style) []string {
-	if len(r.Events) == 0 {
-		return nil
-	}
-	f := r.offence()
-	chosen, marked := relevant(r.Events, f), -1
-	if f != nil {
-		marked = f.Event
-	}
-	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(chosen), count(len(r.Events), "event"))}
-	names := 0
-	for _, i := range chosen {
-		who, _ := describe(r.Events[i], 40)
-		names = max(names, min(12, textWidth(who)))
-	}
-	before := -1
-	for _, i := range chosen {
-		if i > before+1 {
-			lines = append(lines, "             …")
-		}
-		before = i
-		who, what := describe(r.Events[i], s.columns()-64)
-		mark := "  "
-		if i == marked {
-			mark = "> "
-		}
-		line := clip(fmt.Sprintf("    %s%4d %9s  %s  %s", mark, i+1, clock(r.Events[i].At), pad(clip(who, names), names), what), s.columns())
-		if i == marked {
-			line = s.paint(red, line)
-		}
-		lines = append(lines, line)
-	}
-	if before < len(r.Events)-1 {
-		lines = append(lines, "             …")
-	}
-	return lines
+// An excerpt is the events that matter to a failure.
+type excerpt struct {
+	events []history.Event
+	f      *check.Finding // nil where a failure has none
+	chosen []int          // indices of events, in order
+	// missing is the chosen event after which something should have been and is not; -1
+	// where the finding is about an event that should not have been.
+	missing int
+	// sender is who sent the message.
+	sender string
 }
 
-// relevant are the indices of the events that the finding is about: what became of its
-// message, what broke, and when its page came and went. Where there are too many, those
-// nearest to the sending of the message stay; without a finding, the last ones.
-func relevant(events []history.Event, f *check.Finding) []int {
-	if f == nil {
-		from := max(0, len(events)-excerptEvents)
-		return series(from, len(events))
+func newExcerpt(r Result) excerpt {
+	x := excerpt{events: r.Events, f: r.offence(), missing: -1}
+	if x.f == nil {
+		for i := max(0, len(x.events)-excerptEvents); i < len(x.events); i++ {
+			x.chosen = append(x.chosen, i)
+		}
+		return x
 	}
-	var chosen []int
-	sent := f.Event
-	for i, e := range events {
-		mine := e.Client != "" && e.Client == f.Client
-		switch e.Kind {
-		case history.Sent:
-			if f.Message != "" && e.Message == f.Message {
-				sent = i
-				chosen = append(chosen, i)
-			}
-		case history.Shown, history.Stored, history.Acknowledged, history.Refused:
-			if f.Message != "" && e.Message == f.Message {
-				chosen = append(chosen, i)
-			}
-		case history.FaultFired, history.FaultHealed, history.ServerStopped, history.ServerStarted, history.DataReplaced:
-			chosen = append(chosen, i)
-		case history.Opened, history.Closed, history.Connected, history.Disconnected:
-			if mine {
-				chosen = append(chosen, i)
-			}
-		default:
-			if i == f.Event {
-				chosen = append(chosen, i)
-			}
+	for _, e := range x.events {
+		if e.Kind == history.Sent && x.isAbout(e) {
+			x.sender = e.Client
 		}
 	}
-	if f.Event >= 0 && !slices.Contains(chosen, f.Event) {
-		chosen = append(chosen, f.Event)
+	x.missing = x.placeOfMissing()
+	x.chosen = x.choose()
+	return x
+}
+
+// placeOfMissing is the event by which the message was due, or by which the log was read.
+func (x excerpt) placeOfMissing() int {
+	last := len(x.events) - 1
+	switch x.f.Anomaly {
+	case check.Lost:
+		if x.f.Event >= 0 && x.f.Event <= last {
+			return x.f.Event
+		}
+		return last
+	case check.Unstored:
+		for i, e := range slices.Backward(x.events) {
+			if e.Kind == history.LogRead {
+				return i
+			}
+		}
+		return last
+	case check.Late:
+		return last
+	}
+	return -1
+}
+
+// lack says what is missing where.
+func (x excerpt) lack() (who, what string) {
+	switch x.f.Anomaly {
+	case check.Unstored:
+		return "log", "does not hold "
+	case check.Late:
+		return visible(x.f.Client), "is not connected"
+	}
+	return visible(x.f.Client), "does not show "
+}
+
+// How much an event matters; what does not matter is not told at all.
+const (
+	named      = iota // by the finding
+	itsMessage        // what became of the message, where it was sent and where it went wrong
+	itsPage           // what became of the page and its connection, and of the server
+	elsewhere         // the message on other pages
+	immaterial
+)
+
+// choose returns the events that matter most, and of those that matter as much the ones
+// nearest to the sending of the message or to where it went wrong.
+func (x excerpt) choose() []int {
+	matters := make([]int, len(x.events))
+	sent := x.f.Event
+	others := 0
+	var chosen []int
+	for i, e := range x.events {
+		if e.Kind == history.Sent && x.isAbout(e) {
+			sent = i
+		}
+		matters[i] = x.matters(i)
+		if matters[i] == elsewhere {
+			if others++; others > excerptElsewhere {
+				continue
+			}
+		}
+		if matters[i] < immaterial {
+			chosen = append(chosen, i)
+		}
 	}
 	if len(chosen) > excerptEvents {
-		slices.SortStableFunc(chosen, func(a, b int) int {
-			return rank(a, sent, f.Event) - rank(b, sent, f.Event)
+		slices.SortStableFunc(chosen, func(i, j int) int {
+			away := func(i int) int { return min(distance(i, sent), distance(i, x.f.Event)) }
+			return cmp.Or(cmp.Compare(matters[i], matters[j]), cmp.Compare(away(i), away(j)))
 		})
 		chosen = chosen[:excerptEvents]
 	}
@@ -98,17 +121,110 @@ func relevant(events []history.Event, f *check.Finding) []int {
 	return chosen
 }
 
-// rank orders events by how far they are from the sending; the offence comes first.
-func rank(i, sent, offence int) int {
-	if i == offence {
-		return -1
+func (x excerpt) isAbout(e history.Event) bool { return x.f.Message != "" && e.Message == x.f.Message }
+
+func (x excerpt) matters(i int) int {
+	e := x.events[i]
+	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
+	about := x.isAbout(e) || x.f.Other != "" && e.Message == x.f.Other
+	switch e.Kind {
+	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown:
+		switch {
+		case i == x.f.Event || slices.Contains(x.f.Named, i):
+			return named
+		case !about, e.Kind == history.Acknowledged && !x.isAbout(e), e.Kind == history.Shown && e.Client != x.f.Client && !x.isAbout(e):
+			return immaterial
+		case e.Kind == history.Shown && e.Client != x.f.Client:
+			return elsewhere
+		}
+		return itsMessage
+	case history.FaultFired, history.FaultHealed:
+		switch {
+		case e.Kind == history.FaultFired && e.FaultKind == plan.Heal && x.healsNext(i):
+			return immaterial
+		case mine || e.Client == "" || e.Client == x.sender:
+			return itsPage
+		}
+		return immaterial
+	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+		switch {
+		case slices.Contains(x.f.Named, i) || i == x.f.Event:
+			return named
+		case mine:
+			return itsPage
+		}
+		return immaterial
+	case history.ServerStopped, history.DataReplaced:
+		return itsPage
+	case history.TimedOut:
+		if x.f.Anomaly == check.Late || x.isAbout(e) {
+			return itsPage
+		}
+	case history.ServerStarted:
+		if x.hadStopped(i) {
+			return itsPage
+		}
+		return immaterial
 	}
-	return distance(i, sent)
+	if i == x.f.Event || i == x.missing || slices.Contains(x.f.Named, i) {
+		return named
+	}
+	return immaterial
 }
 
-func series(from, to int) (list []int) {
-	for i := from; i < to; i++ {
-		list = append(list, i)
+// healsNext tells whether the next event of a fault is that one is over.
+func (x excerpt) healsNext(i int) bool {
+	for _, e := range x.events[i+1:] {
+		if e.Kind == history.FaultFired || e.Kind == history.FaultHealed {
+			return e.Kind == history.FaultHealed
+		}
 	}
-	return list
+	return false
+}
+
+func (x excerpt) hadStopped(i int) bool {
+	return slices.ContainsFunc(x.events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped })
+}
+
+// list tells the events, each with its number from 1, as everywhere. "…" stands where
+// others were left out, and ">" marks the offence.
+func (x excerpt) list(s Style) []string {
+	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(len(x.events), "event"))}
+	names := 0
+	for _, i := range x.chosen {
+		who, _ := describe(x.events[i], 40)
+		names = max(names, min(12, textWidth(who)))
+	}
+	line := func(mark, number, time, who, what string) {
+		line := clip(fmt.Sprintf("    %s%5s %9s  %s  %s", mark, number, time, pad(clip(who, names), names), what), s.columns())
+		if mark == ">" {
+			line = s.paint(red, line)
+		}
+		lines = append(lines, line)
+	}
+	before := -1
+	for _, i := range x.chosen {
+		if i > before+1 {
+			lines = append(lines, "             …")
+		}
+		before = i
+		who, what := describe(x.events[i], s.columns()-64)
+		mark := " "
+		if x.f != nil && i == x.f.Event && x.missing < 0 {
+			mark = ">"
+		}
+		line(mark, fmt.Sprint(i+1), clock(x.events[i].At), who, what)
+		if i == x.missing {
+			who, what := x.lack()
+			if x.f.Message != "" {
+				what += quoted(x.f.Message, s.columns()-64)
+			}
+			names = max(names, min(12, textWidth(who)))
+			line(">", "", "", who, what)
+		}
+	}
+	if before < len(x.events)-1 {
+		lines = append(lines, "             …")
+	}
+	return lines
 }

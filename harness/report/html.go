@@ -10,6 +10,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/history"
+	"redial/harness/internal/words"
 )
 
 // Bounds of the HTML file.
@@ -220,7 +221,7 @@ func newPageCell(result Result, anchor string) pageCell {
 		cell.Class = "fail"
 	case result.Outcome() == check.Unsupported:
 		cell.Class = "unsupported"
-	case result.observed() == 0:
+	case result.isExactlyOnce():
 		cell.Class = "pass"
 	default:
 		cell.Class = "known"
@@ -235,12 +236,12 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 		Outcome: string(outcome), Mark: unicodeMarks.of(outcome),
 		Word:   string(outcome),
 		Reason: result.Reason(), Replay: visible(result.Replay),
-		Facts: fmt.Sprintf("%s, %s fired, %s", count(result.Runs, "run"), count(result.FaultsFired, "fault"), took(result.Took)),
+		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm
 	}
-	if outcome == check.Pass && result.Met && result.observed() != 0 {
+	if outcome == check.Pass && result.Met && !result.isExactlyOnce() {
 		shown.Facts += ", as expected"
 	}
 	if len(r.columns()) > 1 {
@@ -252,7 +253,7 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	if f := result.offence(); f != nil {
 		shown.Rule, shown.Sentence = string(f.Rule), ruleSentence(f.Rule)
 		shown.Expected, shown.Observed = visible(f.Expected), visible(f.Observed)
-		shown.Where, shown.Promised = where(*f), f.Must
+		shown.Where, shown.Promised = place(*f), f.Must
 		if f.Message != "" {
 			shown.Message = quoted(f.Message, 400)
 		}
@@ -284,7 +285,7 @@ func (p *pageResult) draw(result Result) error {
 			len(result.Events)-events, len(result.Events))
 	}
 	if clients > 0 {
-		p.LeftOut += fmt.Sprintf("%s without a lane of their own. ", count(clients, "more client"))
+		p.LeftOut += fmt.Sprintf("%s without a lane of their own. ", words.Count(clients, "more client"))
 	}
 	index := -1
 	if f != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"redial/harness/check"
+	"redial/harness/internal/words"
 )
 
 // widestColumnName is what a column's name may take; longer ones become a letter
@@ -135,7 +136,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 			text = s.paint(yellow, text)
 		case !result.AsExpected():
 			text = s.paint(red, text)
-		case result.observed() == 0:
+		case result.isExactlyOnce():
 			text = s.paint(green, text)
 		}
 		line += "  " + text
@@ -164,7 +165,7 @@ func writeUnexpected(out io.Writer, r Report, s Style) {
 		fmt.Fprintln(out, "\nEvery cell is as expected.")
 		return
 	}
-	fmt.Fprintf(out, "\nNot as expected: %d of %s\n", len(unexpected), count(len(r.Results), "cell"))
+	fmt.Fprintf(out, "\nNot as expected: %d of %s\n", len(unexpected), words.Count(len(r.Results), "cell"))
 	for _, result := range unexpected {
 		writeItem(out, s, fmt.Sprintf("%s: expected %s; observed %s",
 			r.label(result), result.expectedWords(), result.observedWords()))

@@ -11,6 +11,8 @@ type Style struct {
 	// ASCII keeps the marks of the report itself to ASCII; messages stay as they
 	// are.
 	ASCII bool
+	// Lanes draws the events of a failure too, with a lane for each page and the server.
+	Lanes bool
 	// Width is the number of columns to fill; 0 means 100, and less than 72 is 72.
 	Width int
 }

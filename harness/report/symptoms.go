@@ -1,91 +1,50 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 
 	"redial/harness/check"
 )
 
-// symptoms is what went wrong with messages, as a set; none is exactly once.
-type symptoms uint8
-
-const (
-	lost symptoms = 1 << iota
-	duplicated
-	reordered
-	// otherRule is a failure that is none of the three above.
-	otherRule
-	doesNotApply
-)
-
-// The letters of a matrix and the words of an expectation.
-var symptomNames = []struct {
-	symptom      symptoms
-	letter, word string
-}{
-	{lost, "L", "lost"},
-	{duplicated, "D", "duplicated"},
-	{reordered, "R", "reordered"},
-	{otherRule, "X", "another rule broken"},
-	{doesNotApply, "–", "does not apply"},
-}
-
 // unmet marks a cell that is not as expected.
 const unmet = "!"
 
 // observed is what the runs showed, whatever the level promises.
-func (r Result) observed() symptoms {
+func (r Result) observed() check.Symptoms {
 	if r.Outcome() == check.Unsupported {
-		return doesNotApply
+		return check.Symptoms{}
 	}
-	var seen symptoms
-	if r.Lost > 0 {
-		seen |= lost
-	}
-	if r.Duplicated > 0 {
-		seen |= duplicated
-	}
-	if r.Reordered > 0 {
-		seen |= reordered
-	}
+	seen := check.Symptoms{Lost: r.Lost > 0, Duplicated: r.Duplicated > 0, Reordered: r.Reordered > 0}
 	fails := r.Outcome() == check.Fail && r.Verdict.Outcome == check.Fail
-	if seen == 0 && (fails || r.Verdict.BreaksAnotherRule()) {
-		seen = otherRule
-	}
+	seen.OtherRule = seen == check.Symptoms{} && (fails || r.Verdict.BreaksAnotherRule())
 	return seen
 }
 
-func (s symptoms) words() string {
-	var words []string
-	for _, name := range symptomNames {
-		if s&name.symptom != 0 {
-			words = append(words, name.word)
-		}
-	}
-	if len(words) == 0 {
-		return string(check.ExactlyOnce)
-	}
-	return strings.Join(words, " and ")
+// isExactlyOnce tells whether the runs showed nothing wrong.
+func (r Result) isExactlyOnce() bool {
+	return r.Outcome() != check.Unsupported && r.observed() == check.Symptoms{}
 }
 
 // cell is what a matrix shows for the result: letters, and "!" behind them where
 // they are not as expected.
 func (r Result) cell(m marks) string {
-	if r.Outcome() == check.Inconclusive {
+	seen, cell := r.observed(), ""
+	switch r.Outcome() {
+	case check.Inconclusive:
 		return m.inconclusive
-	}
-	var cell string
-	for _, name := range symptomNames {
-		switch {
-		case r.observed()&name.symptom == 0:
-		case name.symptom == doesNotApply:
-			cell += m.unsupported
-		default:
-			cell += name.letter
+	case check.Unsupported:
+		cell = m.unsupported
+	default:
+		for _, symptom := range []struct {
+			seen   bool
+			letter string
+		}{{seen.Lost, "L"}, {seen.Duplicated, "D"}, {seen.Reordered, "R"}, {seen.OtherRule, "X"}} {
+			if symptom.seen {
+				cell += symptom.letter
+			}
 		}
-	}
-	if cell == "" {
-		cell = m.pass
+		cell = cmp.Or(cell, m.pass)
 	}
 	if !r.AsExpected() {
 		cell += unmet
@@ -103,7 +62,10 @@ func (r Result) observedWords() string {
 	if r.Outcome() == check.Inconclusive {
 		return "inconclusive: " + r.Reason()
 	}
-	return r.observed().words()
+	if r.Outcome() == check.Unsupported {
+		return string(check.DoesNotApply)
+	}
+	return string(r.observed().Words())
 }
 
 // expectedWords is what the result is held to.

@@ -8,6 +8,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/internal/words"
 )
 
 // Text writes the terminal report: a line for each scenario, every failure in
@@ -70,11 +71,11 @@ func tail(r Result) string {
 	if r.Outcome() == check.Unsupported {
 		return "unsupported"
 	}
-	parts := []string{count(r.Runs, "run")}
+	parts := []string{words.Count(r.Runs, "run")}
 	if r.Points > 0 {
-		parts = []string{count(r.Points, "point")}
+		parts = []string{words.Count(r.Points, "point")}
 		if r.AllPoints > r.Runs {
-			parts[0] = fmt.Sprintf("%d of %s", r.Points, count(r.AllPoints, "point"))
+			parts[0] = fmt.Sprintf("%d of %s", r.Points, words.Count(r.AllPoints, "point"))
 		}
 	}
 	if r.Unfired > 0 {
@@ -106,7 +107,7 @@ func explain(r Result, s Style) []string {
 		if f.Message != "" {
 			entry("message", quoted(f.Message, 160))
 		}
-		entry("seen in", where(*f))
+		entry("seen in", place(*f))
 		entry("expected", visible(f.Expected))
 		entry("observed", visible(f.Observed))
 		for _, other := range otherCounts(r, f.Rule) {
@@ -114,9 +115,14 @@ func explain(r Result, s Style) []string {
 		}
 	}
 	if harm := r.harm(); harm != "" {
-		entry("in all", fmt.Sprintf("%s over %s", harm, count(r.Runs, "run")))
+		entry("in all", fmt.Sprintf("%s over %s", harm, words.Count(r.Runs, "run")))
 	}
-	lines = append(lines, excerpt(r, s)...)
+	if x := newExcerpt(r); len(x.chosen) > 0 {
+		lines = append(lines, x.list(s)...)
+		if s.Lanes {
+			lines = append(lines, x.lanes(s)...)
+		}
+	}
 	if r.Replay != "" {
 		entry("replay", visible(r.Replay))
 	}
@@ -139,9 +145,9 @@ func otherCounts(r Result, told contract.RuleID) []string {
 			n--
 		}
 		if n > 0 {
-			others = append(others, fmt.Sprintf("%s, %s in this run", rule.ID, count(n, "time")))
+			others = append(others, fmt.Sprintf("%s, %s in this run", rule.ID, words.Count(n, "time")))
 			if rule.ID == told {
-				others[len(others)-1] = fmt.Sprintf("%s, %s more in this run", rule.ID, count(n, "time"))
+				others[len(others)-1] = fmt.Sprintf("%s, %s more in this run", rule.ID, words.Count(n, "time"))
 			}
 		}
 	}
@@ -184,7 +190,7 @@ func writeUnpromised(out io.Writer, r Report, s Style) {
 			fmt.Fprintf(out, "\n%s\n", title)
 			title = ""
 		}
-		writeItem(out, s, fmt.Sprintf("%s: %s: expected %s; observed %s",
+		writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
 			r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
 	}
 }

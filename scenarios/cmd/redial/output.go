@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -86,14 +88,26 @@ func writeFile(path string, mode int, r report.Report, write func(io.Writer, rep
 	return errors.Join(write(file, r), file.Close())
 }
 
-// terminal is the style that suits the file: colours and the width of a terminal, where
-// it is one.
+// lanesWidth is how wide a terminal has to be for failures to be drawn in it.
+const lanesWidth = 80
+
+// terminal is the style that suits the file: colours, drawings and the width of a
+// terminal, where it is one.
 func terminal(file *os.File) report.Style {
 	width, _, err := term.GetSize(int(file.Fd()))
 	if err != nil {
 		return report.Style{}
 	}
-	return report.Style{Color: os.Getenv("NO_COLOR") == "", Width: width}
+	return report.Style{
+		Color: os.Getenv("NO_COLOR") == "", Width: width, Lanes: width >= lanesWidth && speaksUTF8(os.Getenv),
+	}
+}
+
+// speaksUTF8 tells whether the terminal shows box-drawing characters, as far as the
+// environment says (POSIX: the first of the three that is set counts).
+func speaksUTF8(env func(string) string) bool {
+	locale := strings.ToLower(cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG")))
+	return env("TERM") != "dumb" && (strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"))
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

@@ -147,3 +147,22 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		t.Errorf("the help of another program was taken for ours: exit %d, %q", o.code, o.stdout)
 	}
 }
+
+// A drawing needs a terminal that shows box-drawing characters.
+func TestSpeaksUTF8(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{map[string]string{"LANG": "ko_KR.UTF-8"}, true},
+		{map[string]string{"LANG": "C.utf8", "TERM": "xterm"}, true},
+		{map[string]string{"LC_ALL": "C", "LANG": "ko_KR.UTF-8"}, false},
+		{map[string]string{"LC_CTYPE": "C.UTF-8", "LANG": "C"}, true},
+		{map[string]string{"LANG": "C.UTF-8", "TERM": "dumb"}, false},
+		{nil, false},
+	} {
+		if got := speaksUTF8(func(name string) string { return c.env[name] }); got != c.want {
+			t.Errorf("%v: %t", c.env, got)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A reason is a clause for a person, and the events that it names.
+type reason struct {
+	text   string
+	events []int
+}
+
+func because(events []int, format string, args ...any) reason {
+	return reason{fmt.Sprintf(format, args...), events}
+}
+
+// naming adds the events that the finding's clauses name.
+func (f Finding) naming(events ...int) Finding {
+	f.Named = append(f.Named, events...)
+	return f
+}
+
+// number is an event's for a person: events are counted from 1.
+func number(event int) int { return event + 1 }
+
+// at names an event in passing.
+func at(event int) string { return fmt.Sprintf(" (event %d)", number(event)) }
+
+const notInLog = "the log does not hold it"
+
+// invented is a finding about a text that nobody sent. Where it stands in the place of a
+// message, as far as its list tells, it names that.
+func (f *facts) invented(v *view, phantom int32, event int) Finding {
+	list := f.tale()
+	if v != nil {
+		list = f.shownBy(v)
+	}
+	in := map[int32]bool{}
+	for id := range list {
+		in[id] = true
+	}
+	missing := slices.DeleteFunc(slices.Clone(f.said), func(id int32) bool { return in[id] })
+	observed := "no client sent this text"
+	for _, a := range f.alteredAmong(list, missing) {
+		if m := &f.messages[a.message]; a.phantom == phantom && m.isSent() {
+			observed += fmt.Sprintf("; it stands where %s%s is missing", quote(m.text), at(m.sentAt))
+			finding := f.finding(v, phantom, event, onlySent, observed).naming(m.sentAt)
+			finding.Other = m.text
+			return finding
+		}
+	}
+	return f.finding(v, phantom, event, onlySent, observed)
+}
+
+const onlySent = "only messages that a client has sent, letter for letter"
+
+// nowhere says that a message is not to be found.
+func (f *facts) nowhere() string {
+	if f.hasLog {
+		return "neither the server's log nor any page has it"
+	}
+	return "no page shows it"
+}
+
+// mustBeKept says why the message had to be stored, or shown where there is no log.
+func (f *facts) mustBeKept(id int32) reason {
+	m := &f.messages[id]
+	kept := "to be shown"
+	if f.hasLog {
+		kept = "to be stored"
+	}
+	sender, sent := f.views[m.sender], m.sentAt
+	switch {
+	case f.healthy[id]:
+		rest := f.restAt[id]
+		return because([]int{sent, rest}, "%s, because the page that sent it%s stayed connected for long enough for it to arrive%s", kept, at(sent), at(rest))
+	case f.isUp(sender):
+		return because([]int{sent}, "%s: level %s promises it for what was sent%s on a page that is open and connected when the run ends", kept, f.level, at(sent))
+	}
+	return because([]int{sent}, "%s: level %s promises it for what was sent%s in a browser that has a page open and connected when the run ends", kept, f.level, at(sent))
+}
+
+// entitled says why the view had to show the lost message.
+func (f *facts) entitled(v *view, l loss) reason {
+	if l.connected >= 0 {
+		return f.wasPresent(v, l)
+	}
+	m := &f.messages[l.message]
+	switch {
+	case v.closed != never: // which is asked for a log only
+		known := f.storedAt(l.message, 1)
+		return because([]int{known, v.closed}, "to be shown: level %s leaves no gap, and the server's log has it%s before a message that this page did show, until it was closed%s",
+			f.level, at(known), at(v.closed))
+	case f.hasLog:
+		return f.promised("what is in the server's log", f.storedAt(l.message, 1))
+	case m.isShown():
+		return f.promised("what another page shows", m.shown)
+	}
+	return f.promised("what the server has acknowledged", m.acknowledged)
+}
+
+func (f *facts) promised(what string, known int) reason {
+	return because([]int{known}, "to be shown: level %s promises %s%s to a page that is open and connected when the run ends", f.level, what, at(known))
+}
+
+// wasPresent says it of a message that was sent while the view was connected, or in a
+// break that connection state recovery covers.
+func (f *facts) wasPresent(v *view, l loss) reason {
+	sent, due := f.messages[l.message].sentAt, f.dueAt(v, l.event)
+	var since, last connection
+	for _, c := range v.connections {
+		if c.from < sent {
+			since = c
+		}
+		if c.from < due {
+			last = c
+		}
+	}
+	if since.contains(sent) && since.from == last.from {
+		return because([]int{since.from, sent, due},
+			"to be shown by event %d, because the page was connected (since event %d) when it was sent%s, and stayed connected",
+			number(due), number(since.from), at(sent))
+	}
+	back := f.backAfter(v, since)
+	limit := time.Duration(f.longestBreak())
+	named := []int{since.from, since.to, sent, back, due}
+	if since.contains(sent) {
+		return because(named, "to be shown by event %d, because the page was connected (since event %d) when it was sent%s, and level recovery covers the break after that (events %d to %d)%s: shorter than %s, neither side asked for it, and the server kept running",
+			number(due), number(since.from), at(sent), number(since.to), number(back), furtherBreaks(back, last), limit)
+	}
+	return because(named, "to be shown by event %d, because level recovery covers the break (events %d to %d) in which it was sent%s%s: shorter than %s, neither side asked for it, and the server kept running",
+		number(due), number(since.to), number(back), at(sent), furtherBreaks(back, last), limit)
+}
+
+// furtherBreaks says that there were others before the last connection.
+func furtherBreaks(back int, last connection) string {
+	if back == last.from {
+		return ""
+	}
+	return ", and those until event " + fmt.Sprint(number(last.from))
+}
+
+// backAfter is the event of the connection after the given one.
+func (f *facts) backAfter(v *view, before connection) int {
+	for _, c := range v.connections {
+		if c.from >= before.to {
+			return c.from
+		}
+	}
+	return never
+}
+
+// misplaced is a finding about two messages that stand in the wrong order.
+func (f *facts) misplaced(v *view, id, later int32, event int, why reason) Finding {
+	finding := f.finding(v, id, event, why.text, "it comes after "+quote(f.text(later))).naming(why.events...)
+	finding.Other = f.text(later)
+	return finding
+}
+
+// sentBefore says that one client sent the two messages in this order.
+func (f *facts) sentBefore(id, later int32) reason {
+	first, second := f.messages[id].sentAt, f.messages[later].sentAt
+	return because([]int{first, second}, "to come before %s, because %s sent it first (event %d, then event %d)",
+		quote(f.text(later)), f.views[f.messages[id].sender].client, number(first), number(second))
+}
+
+// storedBefore says that the log holds the two messages in this order.
+func (f *facts) storedBefore(id, later int32) reason {
+	first, second := f.storedAt(id, 1), f.storedAt(later, 1)
+	return because([]int{first, second}, "to come before %s, as in the server's log (event %d, then event %d)",
+		quote(f.text(later)), number(first), number(second))
+}
+
+// seenBefore says that the two messages were first shown in this order.
+func (f *facts) seenBefore(id, later int32) reason {
+	first, second := f.messages[id].shown, f.messages[later].shown
+	return because([]int{first, second}, "to come before %s, as they were first shown (event %d, then event %d): no one order fits what all pages show",
+		quote(f.text(later)), number(first), number(second))
+}

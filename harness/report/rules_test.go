@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// failures are the terminal texts of the histories in testdata/rules, by the name of the
+// history, which begins with the rule that it breaks. Each is a few lines that were
+// written by hand.
+func failures(t *testing.T, s Style) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/rules/*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no histories: %v", err)
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+		events := readHistory(t, file)
+		v := check.Judge(events)
+		if rule := string(v.Rule()); rule == "" || !strings.HasPrefix(name, rule) || len(v.Counts) != 1 {
+			t.Errorf("%s: blamed is %q, in all %v", name, rule, v.Counts)
+		}
+		texts[name] = failure(v, events, s)
+	}
+	return texts
+}
+
+func readHistory(t *testing.T, file string) []history.Event {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	events, err := history.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// failure is what the terminal says of a run that failed.
+func failure(v check.Verdict, events []history.Event, s Style) string {
+	return strings.Join(explain(Result{
+		Title: "written by hand", Verdict: v, Events: events,
+		Tally:     Tally{Runs: 1, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered},
+		Replay:    "redial replay failed.json",
+		Artifacts: []string{"failed.json"},
+	}, s), "\n") + "\n"
+}
+
+// Every rule of the contract has a golden text, plain and with the drawing.
+func TestGoldenFailures(t *testing.T) {
+	plain, drawn := failures(t, Style{}), failures(t, Style{Lanes: true})
+	for _, rule := range contract.Rules {
+		if plain[string(rule.ID)] == "" {
+			t.Errorf("the rule %s has no history in testdata/rules", rule.ID)
+		}
+	}
+	for name, text := range plain {
+		golden(t, filepath.Join("golden", name+".txt"), text)
+		golden(t, filepath.Join("golden", name+".lanes.txt"), drawn[name])
+	}
+}
+
+// A failure is told in the reader's words, and every event that it names is listed, so
+// that nobody has to open the history to follow the reason.
+func TestFailuresExplainThemselves(t *testing.T) {
+	internal := regexp.MustCompile(`(?i)\bsettle|barrier|\blate\b|\bbent\b|\bat rest\b|phantom\b.*phantom`)
+	event := regexp.MustCompile(`events? (\d+)(?: (?:to|and) (\d+))?`)
+	texts := failures(t, Style{})
+	// The histories of package check have what only some of these show.
+	files, err := filepath.Glob("../check/testdata/*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no histories of package check: %v", err)
+	}
+	for _, file := range files {
+		events := readHistory(t, file)
+		for _, level := range contract.Levels {
+			events[0].Level = level
+			if v := check.Judge(events); v.Rule() != "" {
+				texts[fmt.Sprintf("%s at %s", filepath.Base(file), level)] = failure(v, events, Style{})
+			}
+		}
+	}
+	named := 0
+	for name, text := range texts {
+		if word := internal.FindString(strings.ReplaceAll(text, "alice settles", "")); word != "" {
+			t.Errorf("%s: a word of the kit's own, %q:\n%s", name, word, text)
+		}
+		reason, list, _ := strings.Cut(text, "\n  history ")
+		reason = strings.Join(strings.Fields(reason), " ")
+		for _, match := range event.FindAllStringSubmatch(reason, -1) {
+			for _, number := range match[1:] {
+				if number == "" {
+					continue
+				}
+				named++
+				if !regexp.MustCompile(`(?m)^ {4}[ >] *` + number + ` `).MatchString(list) {
+					t.Errorf("%s: event %s is named and not listed:\n%s", name, number, text)
+				}
+			}
+		}
+		if !strings.Contains(list, "\n    >") {
+			t.Errorf("%s: nothing is marked:\n%s", name, text)
+		}
+	}
+	if named == 0 {
+		t.Error("no text names an event")
+	}
+}
+
+// A drawing keeps to its width and to 25 lines, whoever takes part.
+func TestLanesFit(t *testing.T) {
+	events, finding := crowd(500)
+	r := Result{Events: events, Verdict: check.Verdict{Findings: []check.Finding{finding}}}
+	for _, width := range []int{80, 100, 200} {
+		s := Style{Width: width, Lanes: true}
+		lines := newExcerpt(r).lanes(s)
+		if len(lines) < 5 || len(lines) > 25 {
+			t.Errorf("%d lines", len(lines))
+		}
+		for _, line := range lines {
+			if textWidth(line) > width {
+				t.Errorf("a line of %d columns, with %s asked for: %s", textWidth(line), strconv.Itoa(width), line)
+			}
+		}
+	}
+	if lines := newExcerpt(Result{Events: events}).lanes(Style{Lanes: true}); lines != nil {
+		t.Error("a failure without a finding is drawn")
+	}
+	var plain bytes.Buffer
+	if err := Text(&plain, sample(), Style{}); err != nil || strings.ContainsAny(plain.String(), "│►╳") {
+		t.Errorf("a drawing that nobody asked for (%v)", err)
+	}
+}
