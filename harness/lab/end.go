@@ -164,7 +164,7 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 			silent = append(silent, c)
 			continue
 		}
-		mark := l.text(fmt.Sprintf("%s settles %d", name, l.settles))
+		mark := l.text(fmt.Sprintf("%s is here %d", name, l.settles))
 		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
 			return nil, err
 		}

@@ -243,7 +243,7 @@ func (d *diagram) chosen() map[int]bool {
 	}
 	in := map[string]bool{}
 	for i, e := range d.events {
-		if strings.Contains(e.Message, " settles ") || strings.HasPrefix(e.Message, plan.Reader+" ") {
+		if strings.Contains(e.Message, " is here ") || strings.HasPrefix(e.Message, plan.Reader+" ") {
 			continue
 		}
 		if e.Kind == history.Sent {
