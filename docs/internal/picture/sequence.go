@@ -243,7 +243,7 @@ func (d *diagram) chosen() map[int]bool {
 	}
 	in := map[string]bool{}
 	for i, e := range d.events {
-		if strings.Contains(e.Message, " is here ") || strings.HasPrefix(e.Message, plan.Reader+" ") {
+		if isMark(e.Message) || strings.HasPrefix(e.Message, plan.Reader+" ") {
 			continue
 		}
 		if e.Kind == history.Sent {
@@ -335,4 +335,10 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		}
 	}
 	return i - 1
+}
+
+// isMark tells whether the lab itself has a page send the text. "settles" is what it is
+// called in the recorded histories, which are older.
+func isMark(text string) bool {
+	return strings.Contains(text, " is here ") || strings.Contains(text, " settles ")
 }
