@@ -28,8 +28,12 @@ func Write(w io.Writer, events []Event) error {
 	return nil
 }
 
-// Read reads what Write wrote. A line that is no event is an error that names
-// the line. Empty lines are left out.
+// Read reads what Write wrote, and histories that a person has written. A line that is
+// no event is an error that names the line and the field. Empty lines are left out.
+//
+// A line may leave out two fields. Without "at" it has the time of the line before.
+// Without "view" it belongs to the page load that the client has; a client's first line,
+// and each "opened", begins the next one.
 func Read(r io.Reader) ([]Event, error) {
 	var events []Event
 	for e, err := range Each(r) {
@@ -48,14 +52,15 @@ func Each(r io.Reader) iter.Seq2[Event, error] {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 		line := 0
+		reader := lineReader{views: map[string]int{}}
 		for lines.Scan() {
 			line++
 			text := bytes.TrimSpace(lines.Bytes())
 			if len(text) == 0 {
 				continue
 			}
-			var e Event
-			if err := json.Unmarshal(text, &e); err != nil {
+			e, err := reader.read(text)
+			if err != nil {
 				yield(Event{}, fmt.Errorf("line %d of the history is no event: %w", line, err))
 				return
 			}

@@ -20,6 +20,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,9 +66,15 @@ type Result struct {
 	Artifacts []string
 	Unsaved   string
 	Replay    string
-	// Events is the history of the worst run; it may be nil.
-	Events []history.Event
+	// Events is the history of the worst run; it may be nil. Excerpt stands in its place
+	// where it is too long to hold; see Abridge.
+	Events  []history.Event
+	Excerpt Excerpt
 }
+
+// Abridge keeps the events that matter to the verdict, out of a history that is too long to
+// hold.
+func (r *Result) Abridge(events iter.Seq[history.Event]) { r.Excerpt = relevant(events, r.offence()) }
 
 // A Tally sums up runs.
 type Tally struct {
