@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -43,6 +44,40 @@ func Read(r io.Reader) ([]Event, error) {
 		events = append(events, e)
 	}
 	return events, nil
+}
+
+// EachOf reads the events of a JSON array, as a saved failure has them, one after the
+// other. The decoder stands before the array, and behind it afterwards.
+func EachOf(d *json.Decoder) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if t, err := d.Token(); err != nil {
+			yield(Event{}, fmt.Errorf("reading the history: %w", err))
+			return
+		} else if t != json.Delim('[') {
+			yield(Event{}, errors.New("the history is no list of events"))
+			return
+		}
+		reader := lineReader{views: map[string]int{}}
+		for n := 1; d.More(); n++ {
+			var text json.RawMessage
+			err := d.Decode(&text)
+			if err != nil {
+				yield(Event{}, fmt.Errorf("reading the history before event %d: %w", n, err))
+				return
+			}
+			e, err := reader.read(text)
+			if err != nil {
+				yield(Event{}, fmt.Errorf("event %d of the history is none: %w", n, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if _, err := d.Token(); err != nil {
+			yield(Event{}, fmt.Errorf("reading the end of the history: %w", err))
+		}
+	}
 }
 
 // Each reads like Read, one event after the other, for a history that is too long
