@@ -2,6 +2,8 @@ package check
 
 import (
 	"cmp"
+	"slices"
+
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
@@ -14,7 +16,7 @@ func Judge(events []history.Event) Verdict {
 		c.Add(e)
 	}
 	v := c.Verdict()
-	v.locate(events)
+	v.Locate(slices.Values(events))
 	return v
 }
 

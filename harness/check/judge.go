@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 
 	"redial/harness/contract"
@@ -16,8 +17,8 @@ const detailsPerRule = 20
 // the verdict asked for again.
 //
 // The Event of a finding is -1 where the Checker has not kept it, which happens to
-// showings that follow each other as they do on other pages; [Judge] has the
-// events and fills it in.
+// showings that follow each other as they do on other pages; [Verdict.Locate] fills it
+// in from the events.
 func (c *Checker) Verdict() Verdict {
 	v := Verdict{Level: c.level, Counts: map[contract.RuleID]int{}}
 	planned := plannedFaults(c.plan)
@@ -203,8 +204,9 @@ func (f *facts) storedAt(id, n int32) int {
 	return -1
 }
 
-// locate fills in the events of the showings that the Checker did not keep.
-func (v *Verdict) locate(events []history.Event) {
+// Locate fills in the events of the showings that the Checker did not keep. The events
+// are those of the history, once more.
+func (v *Verdict) Locate(events iter.Seq[history.Event]) {
 	type showing struct {
 		viewName
 		message string
@@ -216,16 +218,21 @@ func (v *Verdict) locate(events []history.Event) {
 			missing[key] = append(missing[key], f)
 		}
 	}
-	for i := 0; i < len(events) && len(missing) > 0; i++ {
-		e := &events[i]
-		if e.Kind != history.Shown {
-			continue
+	if len(missing) == 0 {
+		return
+	}
+	i := 0
+	for e := range events {
+		if e.Kind == history.Shown {
+			key := showing{viewName{e.Client, e.View}, e.Message}
+			for _, f := range missing[key] {
+				f.Event = i
+			}
+			if delete(missing, key); len(missing) == 0 {
+				return
+			}
 		}
-		key := showing{viewName{e.Client, e.View}, e.Message}
-		for _, f := range missing[key] {
-			f.Event = i
-		}
-		delete(missing, key)
+		i++
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -28,8 +29,12 @@ func Write(w io.Writer, events []Event) error {
 	return nil
 }
 
-// Read reads what Write wrote. A line that is no event is an error that names
-// the line. Empty lines are left out.
+// Read reads what Write wrote, and histories that a person has written. A line that is
+// no event is an error that names the line and the field. Empty lines are left out.
+//
+// A line may leave out two fields. Without "at" it has the time of the line before.
+// Without "view" it belongs to the page load that the client has; a client's first line,
+// and each "opened", begins the next one.
 func Read(r io.Reader) ([]Event, error) {
 	var events []Event
 	for e, err := range Each(r) {
@@ -41,6 +46,40 @@ func Read(r io.Reader) ([]Event, error) {
 	return events, nil
 }
 
+// EachOf reads the events of a JSON array, as a saved failure has them, one after the
+// other. The decoder stands before the array, and behind it afterwards.
+func EachOf(d *json.Decoder) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if t, err := d.Token(); err != nil {
+			yield(Event{}, fmt.Errorf("reading the history: %w", err))
+			return
+		} else if t != json.Delim('[') {
+			yield(Event{}, errors.New("the history is no list of events"))
+			return
+		}
+		reader := lineReader{views: map[string]int{}}
+		for n := 1; d.More(); n++ {
+			var text json.RawMessage
+			err := d.Decode(&text)
+			if err != nil {
+				yield(Event{}, fmt.Errorf("reading the history before event %d: %w", n, err))
+				return
+			}
+			e, err := reader.read(text)
+			if err != nil {
+				yield(Event{}, fmt.Errorf("event %d of the history is none: %w", n, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if _, err := d.Token(); err != nil {
+			yield(Event{}, fmt.Errorf("reading the end of the history: %w", err))
+		}
+	}
+}
+
 // Each reads like Read, one event after the other, for a history that is too long
 // to hold. An error is the last thing that it yields.
 func Each(r io.Reader) iter.Seq2[Event, error] {
@@ -48,14 +87,15 @@ func Each(r io.Reader) iter.Seq2[Event, error] {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 		line := 0
+		reader := lineReader{views: map[string]int{}}
 		for lines.Scan() {
 			line++
 			text := bytes.TrimSpace(lines.Bytes())
 			if len(text) == 0 {
 				continue
 			}
-			var e Event
-			if err := json.Unmarshal(text, &e); err != nil {
+			e, err := reader.read(text)
+			if err != nil {
 				yield(Event{}, fmt.Errorf("line %d of the history is no event: %w", line, err))
 				return
 			}

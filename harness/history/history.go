@@ -4,8 +4,8 @@
 // Read [Event] first: there is one type for everything. A [Recorder] is what
 // the lab, the clients and the network write to, from any goroutine; [Write] and
 // [Read] keep a history as JSON lines, one event a line, so that a person can
-// read it with a pager and a program with any JSON reader; [Each] reads one that
-// is too long to hold.
+// read it with a pager, or write a short one, and a program with any JSON reader;
+// [Each] reads one that is too long to hold.
 //
 // history judges nothing: it does not know what ought to have happened. That is
 // the business of package check.
@@ -80,6 +80,12 @@ const (
 	// Note is for the reader: a page's uncaught error, a line worth keeping.
 	Note Kind = "note"
 )
+
+// Kinds lists every kind.
+var Kinds = []Kind{
+	Began, Ended, Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Found, Stored, LogRead,
+	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Settled, TimedOut, Note,
+}
 
 // An Event is one thing that was observed.
 type Event struct {

@@ -96,8 +96,8 @@ func TestFileRoundTrip(t *testing.T) {
 			return Event{
 				At:        plan.Duration(rapid.Int64Min(0).Draw(t, "at")),
 				Kind:      rapid.SampledFrom([]Kind{Sent, Shown, Note, Connected}).Draw(t, "kind"),
-				Client:    rapid.String().Draw(t, "client"),
-				View:      rapid.IntMin(0).Draw(t, "view"),
+				Client:    rapid.StringN(1, -1, -1).Draw(t, "client"),
+				View:      rapid.IntMin(1).Draw(t, "view"),
 				Message:   rapid.String().Draw(t, "message"),
 				Offset:    rapid.Int64().Draw(t, "offset"),
 				Recovered: rapid.Bool().Draw(t, "recovered"),

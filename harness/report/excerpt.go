@@ -27,10 +27,25 @@ type excerpt struct {
 	missing int
 	// sender is who sent the message.
 	sender string
+	// at are the indices of the events in a history that is abridged, nil in a whole one,
+	// and total is how many events that has.
+	at    []int
+	total int
+}
+
+// index is the index in the history of the i-th event here.
+func (x excerpt) index(i int) int {
+	if x.at == nil {
+		return i
+	}
+	return x.at[i]
 }
 
 func newExcerpt(r Result) excerpt {
-	x := excerpt{events: r.Events, f: r.offence(), missing: -1}
+	x := excerpt{events: r.Events, f: r.offence(), missing: -1, total: len(r.Events)}
+	if a := r.Abridged; a.Total > 0 {
+		x.events, x.at, x.total, x.f = a.Events, a.At, a.Total, a.of(x.f)
+	}
 	if x.f == nil {
 		for i := max(0, len(x.events)-excerptEvents); i < len(x.events); i++ {
 			x.chosen = append(x.chosen, i)
@@ -189,7 +204,7 @@ func (x excerpt) hadStopped(i int) bool {
 // list tells the events, each with its number from 1, as everywhere. "…" stands where
 // others were left out, and ">" marks the offence.
 func (x excerpt) list(s Style) []string {
-	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(len(x.events), "event"))}
+	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(x.total, "event"))}
 	names := 0
 	for _, i := range x.chosen {
 		who, _ := describe(x.events[i], 40)
@@ -204,16 +219,16 @@ func (x excerpt) list(s Style) []string {
 	}
 	before := -1
 	for _, i := range x.chosen {
-		if i > before+1 {
+		if x.index(i) > before+1 {
 			lines = append(lines, "             …")
 		}
-		before = i
+		before = x.index(i)
 		who, what := describe(x.events[i], s.columns()-64)
 		mark := " "
 		if x.f != nil && i == x.f.Event && x.missing < 0 {
 			mark = ">"
 		}
-		line(mark, fmt.Sprint(i+1), clock(x.events[i].At), who, what)
+		line(mark, fmt.Sprint(before+1), clock(x.events[i].At), who, what)
 		if i == x.missing {
 			who, what := x.lack()
 			if x.f.Message != "" {
@@ -223,7 +238,7 @@ func (x excerpt) list(s Style) []string {
 			line(">", "", "", who, what)
 		}
 	}
-	if before < len(x.events)-1 {
+	if before < x.total-1 {
 		lines = append(lines, "             …")
 	}
 	return lines

@@ -8,59 +8,82 @@ import (
 	"redial/harness/contract"
 )
 
-// The shape that JSON writes. Names and meanings are stable; fields are only
-// ever added.
-type jsonReport struct {
-	Target    string         `json:"target"`
-	Level     contract.Level `json:"level"`
-	Seed      uint64         `json:"seed"`
-	Scenarios []jsonScenario `json:"scenarios"`
-	Summary   jsonSummary    `json:"summary"`
-	Lab       string         `json:"lab"`
-	// Of the virtual lab; zero in the real one.
-	Points         int     `json:"points"`
+// A Document is the JSON form of a report, which `redial --json` writes. Names and
+// meanings are stable; fields are only ever added. Its schema is published in
+// scenarios/schema, with these comments.
+type Document struct {
+	// Target is the server as its owner knows it: a step of the kit, a command line or a URL.
+	Target string `json:"target"`
+	// Level is the promise that the server was held to.
+	Level contract.Level `json:"level"`
+	// Seed is that of the first run, a whole number of 64 bits.
+	Seed uint64 `json:"seed"`
+	// Scenarios are in the order in which they were asked for.
+	Scenarios []DocumentScenario `json:"scenarios"`
+	Summary   DocumentSummary    `json:"summary"`
+	// Lab is where the runs were played.
+	Lab string `json:"lab"`
+	// Points counts the places that sweeps have broken something at; 0 without a sweep.
+	Points int `json:"points"`
+	// RunsPerSecond and VirtualSeconds are of the virtual lab: how many runs it played in a
+	// second, and how long they were on its own clock. They are 0 in the real lab.
 	RunsPerSecond  float64 `json:"runs_per_second"`
 	VirtualSeconds float64 `json:"virtual_seconds"`
 }
 
-type jsonScenario struct {
-	ID          string          `json:"id"`
-	Rule        contract.RuleID `json:"rule"`
-	Verdict     check.Outcome   `json:"verdict"`
-	Lost        int             `json:"lost"`
-	Duplicated  int             `json:"duplicated"`
-	Reordered   int             `json:"reordered"`
-	Runs        int             `json:"runs"`
-	FaultsFired int             `json:"faults_fired"`
-	Artifacts   []string        `json:"artifacts"`
-	Title       string          `json:"title"`
-	Reason      string          `json:"reason"`
-	Expected    string          `json:"expected"`
-	AsExpected  bool            `json:"as_expected"`
-	Column      string          `json:"column"`
-	Points      int             `json:"points"`
-	Unfired     int             `json:"unfired"`
+// A DocumentScenario is one scenario, or one sweep, on one server.
+type DocumentScenario struct {
+	// ID is the scenario's stable name.
+	ID string `json:"id"`
+	// Rule is the first rule whose breaking failed the scenario, empty where none did.
+	Rule contract.RuleID `json:"rule"`
+	// Verdict is that of the worst run.
+	Verdict check.Outcome `json:"verdict"`
+	// Lost, Duplicated and Reordered count messages over all runs.
+	Lost       int `json:"lost"`
+	Duplicated int `json:"duplicated"`
+	Reordered  int `json:"reordered"`
+	// Runs is how often it was played.
+	Runs int `json:"runs"`
+	// FaultsFired counts the faults that happened in all runs.
+	FaultsFired int `json:"faults_fired"`
+	// Artifacts are the files that failing runs left.
+	Artifacts []string `json:"artifacts"`
+	// Title says in a sentence what happens.
+	Title string `json:"title"`
+	// Reason says in a line why the verdict is what it is, empty for a pass.
+	Reason string `json:"reason"`
+	// Expected is what the matrix expects of this step, empty outside of the matrix.
+	Expected string `json:"expected"`
+	// AsExpected tells whether that was observed; without an expectation, that it did not fail.
+	AsExpected bool `json:"as_expected"`
+	// Column names the server, where a report has several.
+	Column string `json:"column"`
+	// Points counts the places that the sweep has broken something at; 0 for no sweep.
+	Points int `json:"points"`
+	// Unfired counts the runs whose fault never happened, which show nothing.
+	Unfired int `json:"unfired"`
 }
 
-type jsonSummary struct {
+// A DocumentSummary counts the scenarios by verdict.
+type DocumentSummary struct {
 	Pass         int `json:"pass"`
 	Fail         int `json:"fail"`
 	Inconclusive int `json:"inconclusive"`
 	Unsupported  int `json:"unsupported"`
 }
 
-// JSON writes the report for a program. "rule" is the first rule whose breaking
-// failed the scenario, "" where none did; "seed" is a 64-bit whole number.
+// JSON writes the report for a program, as a Document.
 func JSON(w io.Writer, r Report) error {
-	shape := jsonReport{
+	shape := Document{
 		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab,
-		Scenarios: make([]jsonScenario, 0, len(r.Results)),
+		Scenarios: make([]DocumentScenario, 0, len(r.Results)),
 		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}
 	s := &shape.Summary
 	s.Pass, s.Fail, s.Inconclusive, s.Unsupported = r.Summary()
 	for _, result := range r.Results {
-		shape.Scenarios = append(shape.Scenarios, jsonScenario{
+		shape.Scenarios = append(shape.Scenarios, DocumentScenario{
 			ID: result.ID, Rule: result.Verdict.Rule(), Verdict: result.Outcome(),
 			Lost: result.Lost, Duplicated: result.Duplicated, Reordered: result.Reordered,
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
@@ -72,7 +95,7 @@ func JSON(w io.Writer, r Report) error {
 	return encode(w, shape)
 }
 
-func encode(w io.Writer, shape jsonReport) error {
+func encode(w io.Writer, shape Document) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(shape)

@@ -10,11 +10,11 @@ import (
 )
 
 // A Merged is one report of several that [JSON] wrote, of parts of one run.
-type Merged struct{ shape jsonReport }
+type Merged struct{ shape Document }
 
 // Add takes in another part, as JSON wrote it. The error says what does not fit.
 func (m *Merged) Add(data []byte) error {
-	var part jsonReport
+	var part Document
 	if err := json.Unmarshal(data, &part); err != nil || part.Scenarios == nil {
 		return errors.New("is not what redial writes with --json")
 	}
@@ -22,7 +22,7 @@ func (m *Merged) Add(data []byte) error {
 		m.shape = part
 		return nil
 	}
-	of := func(r jsonReport) string {
+	of := func(r Document) string {
 		return fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
 	}
 	if of(part) != of(m.shape) {

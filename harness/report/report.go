@@ -65,8 +65,10 @@ type Result struct {
 	Artifacts []string
 	Unsaved   string
 	Replay    string
-	// Events is the history of the worst run; it may be nil.
-	Events []history.Event
+	// Events is the history of the worst run; it may be nil. Abridged stands in its place
+	// where it is too long to hold; see Abridge.
+	Events   []history.Event
+	Abridged Abridged
 }
 
 // A Tally sums up runs.

@@ -16,7 +16,11 @@ import (
 func Text(w io.Writer, r Report, s Style) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, s.paint(bold, visible(r.Target)))
-	for _, line := range wrap(fmt.Sprintf("level %s, %s lab, seed %d", orNone(string(r.Level)), orNone(r.Lab), r.Seed), s.columns()) {
+	about := "level " + orNone(string(r.Level))
+	if r.Lab != "" { // else nobody knows where the history is from
+		about += fmt.Sprintf(", %s lab, seed %d", visible(r.Lab), r.Seed)
+	}
+	for _, line := range wrap(about, s.columns()) {
 		fmt.Fprintln(out, line)
 	}
 	writeLines(out, r, s)

@@ -42,7 +42,7 @@ type Saved struct {
 func newSaved(s servers.Subject, l lab.Lab, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
 		Target: s.Name, Command: s.Command, URL: s.URL, Level: s.Level, Lab: l.String(),
-		Name: name, Verdict: v, Plan: p, Events: run.Events, Output: run.Output,
+		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
 

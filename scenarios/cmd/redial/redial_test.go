@@ -44,7 +44,7 @@ type outcome struct {
 	took           time.Duration
 }
 
-func command(t *testing.T, arguments ...string) *exec.Cmd {
+func command(t testing.TB, arguments ...string) *exec.Cmd {
 	t.Helper()
 	itself, err := os.Executable()
 	if err != nil {

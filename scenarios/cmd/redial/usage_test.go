@@ -63,6 +63,10 @@ func TestUsage(t *testing.T) {
 		{"completion for no such shell", "there are bash, fish", []string{"completion", "tcsh"}},
 		{"replay of no file", "redial replay [--times N] FILE", []string{"replay"}},
 		{"replay of fewer than one", "from 1 to", []string{"replay", "--times", "0", "saved.json"}},
+		{"recheck of no file", "recheck takes one file", []string{"recheck"}},
+		{"recheck of a file that is not there", "no such file", []string{"recheck", "/no/history.jsonl"}},
+		{"recheck of a folder", "is a directory", []string{"recheck", "/"}},
+		{"recheck at no level", "the levels are", []string{"recheck", "--level", "best", "saved.json"}},
 		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

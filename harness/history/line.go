@@ -1,0 +1,166 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"redial/harness/plan"
+)
+
+// A lineReader reads events and fills in what a person may leave out.
+type lineReader struct {
+	now   plan.Duration
+	views map[string]int // the latest page load of each client
+}
+
+// A line is an Event that may say nothing of its time.
+type line struct {
+	Event
+	At *plan.Duration `json:"at"`
+}
+
+func (r *lineReader) read(text []byte) (Event, error) {
+	var l line
+	if err := decodeLine(text, &l); err != nil {
+		return Event{}, fieldError(text, err)
+	}
+	e := l.Event
+	if !slices.Contains(Kinds, e.Kind) {
+		return Event{}, fmt.Errorf(`field "kind": there is no kind %q; the kinds are %s`, e.Kind, join(Kinds))
+	}
+	ofPage, aboutMessage := e.Kind.ofPage(), e.Kind.aboutMessage()
+	if ofPage && e.Client == "" {
+		return Event{}, fmt.Errorf(`field "client" is missing: %q needs the name of a client`, e.Kind)
+	}
+	// The lab writes the time into every event, and leaves out a message whose text is
+	// empty; only a person may have forgotten it.
+	if l.At == nil && aboutMessage && e.Message == "" {
+		return Event{}, fmt.Errorf(`field "message" is missing: %q needs the text of a message`, e.Kind)
+	}
+	if l.At != nil {
+		r.now = *l.At
+	}
+	e.At = r.now
+	if ofPage {
+		r.fillView(&e)
+	}
+	return e, nil
+}
+
+func (r *lineReader) fillView(e *Event) {
+	latest := r.views[e.Client]
+	if e.View == 0 {
+		e.View = max(latest, 1)
+		if e.Kind == Opened {
+			e.View = latest + 1
+		}
+	}
+	if e.View > latest {
+		r.views[e.Client] = e.View
+	}
+}
+
+// ofPage tells whether events of this kind belong to one page load of one client.
+func (k Kind) ofPage() bool {
+	switch k {
+	case Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown:
+		return true
+	}
+	return false
+}
+
+func (k Kind) aboutMessage() bool {
+	switch k {
+	case Sent, Acknowledged, Refused, Shown, Found, Stored:
+		return true
+	}
+	return false
+}
+
+// decodeLine reads one JSON object into l and refuses fields that an Event does not have:
+// a misspelt field would otherwise change the verdict without a word.
+func decodeLine(text []byte, l *line) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(l); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more than one JSON value on the line")
+	}
+	return nil
+}
+
+// fieldError says which field of a line cannot be read. The error of encoding/json does
+// not name it for a field that has a method of its own to be read, such as a duration.
+func fieldError(text []byte, err error) error {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(text, &fields) != nil {
+		return err // not an object at all
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		one, failed := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		if failed != nil {
+			return err
+		}
+		var l line
+		failed = decodeLine(one, &l)
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case failed == nil:
+		case !strings.Contains(failed.Error(), "unknown field"):
+			if errors.As(failed, &wrong) {
+				failed = fmt.Errorf("it takes %s, not a JSON %s", takes(wrong.Type), wrong.Value)
+			}
+			return fmt.Errorf("field %q: %w", name, failed)
+		case slices.Contains(fieldNames, name): // unknown is a field inside of it
+			return fmt.Errorf("field %q: %w", name, failed)
+		default:
+			return fmt.Errorf("there is no field %q; the fields are %s", name, join(fieldNames))
+		}
+	}
+	return err
+}
+
+// takes says for a person what a field of the type holds.
+func takes(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[plan.Duration]() {
+		return `a duration, such as "1.5s"`
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	}
+	return "a " + t.String()
+}
+
+// fieldNames are the names that the fields of an Event have in JSON.
+var fieldNames = func() (names []string) {
+	for field := range reflect.TypeFor[Event]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}()
+
+func join[T ~string](names []T) string {
+	var texts []string
+	for _, name := range names {
+		texts = append(texts, string(name))
+	}
+	return strings.Join(texts, ", ")
+}

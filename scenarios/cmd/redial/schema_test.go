@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	generator "github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+
+	verdict "redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/scenarios/runner"
+)
+
+var update = flag.Bool("update", false, "write the published schemas anew")
+
+// published are the schemas, each of the Go type that is written to JSON. invopop/jsonschema
+// makes them, since it takes the descriptions from the comments; another library validates
+// with them, so that neither has to be trusted alone.
+var published = []struct {
+	file, title string
+	written     any
+}{
+	{"report.schema.json", "What redial check, matrix and merge write with --json", report.Document{}},
+	{"failure.schema.json", "A failure that redial saves, and replay and recheck read", runner.Saved{}},
+}
+
+const schemas = "scenarios/schema/"
+
+// closed are the texts that have a few values only.
+var closed = map[reflect.Type][]any{
+	reflect.TypeFor[contract.Level]():  values(contract.Levels...),
+	reflect.TypeFor[contract.RuleID](): append(ruleIDs(), ""),
+	reflect.TypeFor[verdict.Outcome](): values(verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Unsupported),
+	reflect.TypeFor[verdict.Anomaly](): values(verdict.Lost, verdict.Duplicated, verdict.Reordered, verdict.Phantom, verdict.Unstored, verdict.StoredTwice, verdict.Late),
+	reflect.TypeFor[history.Kind]():    values(history.Kinds...),
+}
+
+func values[T ~string](all ...T) (list []any) {
+	for _, v := range all {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+func ruleIDs() (list []any) {
+	for _, rule := range contract.Rules {
+		list = append(list, string(rule.ID))
+	}
+	return list
+}
+
+// generate makes a schema. The working folder is the module's, where the comments are read.
+func generate(t *testing.T, title string, written any) []byte {
+	t.Helper()
+	r := generator.Reflector{
+		Anonymous: true,
+		Mapper: func(of reflect.Type) *generator.Schema {
+			if of == reflect.TypeFor[plan.Duration]() {
+				return &generator.Schema{Type: "string", Pattern: `^([0-9.]+(h|m|s|ms|µs|ns))+$`}
+			}
+			if all, ok := closed[of]; ok {
+				return &generator.Schema{Type: "string", Enum: all}
+			}
+			return nil
+		},
+	}
+	for _, folder := range []string{"harness/contract", "harness/plan", "harness/history", "harness/check", "harness/report", "scenarios/runner"} {
+		if err := r.AddGoComments("redial", folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	schema := r.Reflect(written)
+	schema.Title = title
+	text, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, '\n')
+}
+
+// TestSchemasAreOfToday fails when a field was added and its schema not published:
+// go test ./scenarios/cmd/redial -run TestSchemas -update
+func TestSchemasAreOfToday(t *testing.T) {
+	t.Chdir("../../..")
+	for _, p := range published {
+		fresh := generate(t, p.title, p.written)
+		if *update {
+			if err := os.WriteFile(schemas+p.file, fresh, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept, err := os.ReadFile(schemas + p.file)
+		if err != nil || !bytes.Equal(kept, fresh) {
+			t.Errorf("%s differs from the Go types (%v): go test ./scenarios/cmd/redial -run TestSchemas -update", p.file, err)
+		}
+		if bytes.Count(fresh, []byte(`"description"`)) < 10 {
+			t.Errorf("%s does not say what its fields mean", p.file)
+		}
+	}
+}
+
+// conforms tells what is wrong with a text by the schema, nil for nothing.
+func conforms(t *testing.T, file string, text []byte) error {
+	t.Helper()
+	schema, err := validator.NewCompiler().Compile("../../schema/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := validator.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+// TestOutputFitsItsSchema validates what the command writes, and sees that a wrong key and a
+// wrong value in it are refused.
+func TestOutputFitsItsSchema(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	written := filepath.Join(folder, "verdicts.json")
+	o := redial(t, "check", "--lab", "virtual", "--step", "5", "--level", "recovery", "--seed", "18446744073709551615",
+		"--scenario", "clean-drop,drop-before-any-event,client-moves", "--json", written, "--report", folder)
+	saved, err := filepath.Glob(filepath.Join(folder, "step-5", "*.json"))
+	if o.code != 1 || err != nil || len(saved) != 2 {
+		t.Fatalf("exit %d, saved %v, %v: %s", o.code, saved, err, o.stderr)
+	}
+	for file, c := range map[string]struct {
+		path     string
+		mistakes map[string]string // by what stands in the file, what is put in its place
+	}{
+		"report.schema.json": {written, map[string]string{
+			`"target":`:            `"targte":`,
+			`"lost":`:              `"lots": 1, "lost":`,
+			`"verdict": "fail"`:    `"verdict": "failed"`,
+			`"fail": 2`:            `"fail": "2"`,
+			`"level": "recovery"`:  `"level": "best"`,
+			`"seed": 184467440737`: `"seed": 0.5, "old": 184467440737`,
+		}},
+		"failure.schema.json": {saved[0], map[string]string{
+			`"at": "0s"`:        `"at": 0`,
+			`"kind": "began"`:   `"kind": "begun"`,
+			`"client": "bob"`:   `"cleint": "bob"`,
+			`"outcome": "fail"`: `"outcome": "failed"`,
+			`"anomaly": "lost"`: `"anomaly": "gone"`,
+			`"history":`:        `"events":`,
+			`"clients":`:        `"pages": [], "clients":`,
+		}},
+	} {
+		text, err := os.ReadFile(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conforms(t, file, text); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, text)
+		}
+		for right, wrong := range c.mistakes {
+			if !strings.Contains(string(text), right) {
+				t.Errorf("%s has no %s to be written wrongly:\n%s", c.path, right, text)
+			}
+			if err := conforms(t, file, bytes.Replace(text, []byte(right), []byte(wrong), 1)); err == nil {
+				t.Errorf("%s takes %s", file, wrong)
+			}
+		}
+	}
+}

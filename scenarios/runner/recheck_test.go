@@ -1,0 +1,67 @@
+package runner
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"redial/harness/check"
+)
+
+// TestRecheckDoesNotHoldTheHistory shows the same messages on one page and on a hundred:
+// what is held has nothing to do with the number of events.
+func TestRecheckDoesNotHoldTheHistory(t *testing.T) {
+	few, many := heldByRecheck(t, 1), heldByRecheck(t, 100)
+	if more := many - few; more > 2<<20 {
+		t.Errorf("%d bytes for 50,000 events, and %d for 500", many, few)
+	}
+}
+
+// heldByRecheck is what there is on the heap when all but the last event has been judged.
+// The history comes through a pipe, so that whoever writes it knows when that is.
+func heldByRecheck(t *testing.T, pages int) int {
+	t.Helper()
+	pipe := filepath.Join(t.TempDir(), "history")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	judged := make(chan error, 1)
+	go func() {
+		r, _, err := Recheck(pipe, "")
+		if err == nil && r.Outcome() != check.Pass {
+			err = fmt.Errorf("%s: %s", r.Outcome(), r.Results[0].Reason())
+		}
+		judged <- err
+	}()
+	file, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(file)
+	for p := range pages {
+		fmt.Fprintf(w, `{"kind":"connected","client":"client-%d"}`+"\n", p)
+	}
+	for m := range 500 {
+		fmt.Fprintf(w, `{"kind":"sent","client":"client-0","message":"message %d"}`+"\n", m)
+		for p := range pages {
+			fmt.Fprintf(w, `{"kind":"shown","client":"client-%d","message":"message %d"}`+"\n", p, m)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	var held runtime.MemStats
+	runtime.ReadMemStats(&held)
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-judged; err != nil {
+		t.Fatal(err)
+	}
+	return int(held.HeapAlloc)
+}
