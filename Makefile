@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -34,7 +34,7 @@ check-all: client ## the same without samples: every row in both labs, every fau
 	@$(REDIAL) matrix
 	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single || exit; done
 
-test: client browser backends ## vet, staticcheck and every test, with the race detector
+test: client browser backends peers ## vet, staticcheck and every test, with the race detector
 	$(GO) mod tidy -diff
 	$(GO) build ./...
 	$(GO) vet ./...
@@ -42,6 +42,7 @@ test: client browser backends ## vet, staticcheck and every test, with the race 
 	$(GO) test -race -timeout 20m ./...
 	$(GO) test -skip '^Test(Kills|Cluster)' ./scenarios/runner ./docs
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
+	$(GO) test -run '^TestRight' ./scenarios/peers
 
 FUZZTIME ?= 1m
 fuzz: ## fuzz each target in turn (FUZZTIME=1m each); an input that fails is kept under testdata/fuzz
@@ -81,6 +82,10 @@ fidelity: client ## play every scenario in both labs, and write down where they 
 defects: client ## play what is broken on purpose, and write down which rule catches what (scenarios/defects.md)
 	@mkdir -p out && $(REDIAL) defects --seed 1 --markdown >out/defects.md && mv out/defects.md scenarios/defects.md
 
+RIGHT_RUNS ?= 20
+peers-all: client peers ## right servers in Node.js and Python in every row, 20 times (RIGHT_RUNS=20): all must pass
+	$(GO) test -count 1 -v -timeout 0 -run '^TestRightPeersPass$$' ./scenarios/peers -right-runs $(RIGHT_RUNS)
+
 RUNS ?= 0
 soak: client ## random plans on steps 6 to 10 until Ctrl-C, or RUNS=100000 of each; what fails is saved
 	@$(REDIAL) soak --runs $(RUNS)
@@ -102,6 +107,12 @@ backends: ## Redis and PostgreSQL, for step 9 (apt-get, as root)
 	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server postgresql >/dev/null; }; } || \
 	echo "Redis and PostgreSQL are missing and cannot be installed here: step 9 is tried with SQLite only. Install the packages redis-server and postgresql to run it with them."
+
+peers: ## what the right servers in Node.js and Python need (npm; apt-get, as root)
+	@$(MAKE) --no-print-directory peer || echo "What the Node.js servers need cannot be installed here: the right one is not tried."
+	@for python in /usr/bin/python3 python3; do $$python -c 'import socketio, aiohttp' 2>/dev/null && exit; done; \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-socketio python3-aiohttp >/dev/null; }; } || \
+	echo "python-socketio is missing and cannot be installed here: the right server in Python is not tried. Install the packages python3-socketio and python3-aiohttp to run it."
 
 clean: ## remove what builds and runs left behind
 	rm -rf out bin steps/node_modules scenarios/peers/node/node_modules

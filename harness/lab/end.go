@@ -57,7 +57,7 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 		Record: func(history.Event) {},
 		Dial:   l.env.dial,
 		Seed:   l.plan.Seed,
-	}, mark)
+	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
 	if kind == history.Stored {
 		// The reader's own message goes to the pages too: let it arrive.
 		ok, awaitErr := l.awaitShown(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })

@@ -85,6 +85,9 @@ type Config struct {
 	// was ever stored; the lab reads it at the end. Meant for a target at level
 	// server-delivery or above.
 	KeepsLog bool
+	// Keys tells that the server is promised a key with each message, as pages send one
+	// from level client-delivery on: then Wire clients and the log's reader do so too.
+	Keys bool
 	// Shared tells that the server may hold messages of earlier runs, and will be
 	// used by later ones: texts get a suffix of their own, and what is there
 	// beforehand is read first.

@@ -163,7 +163,9 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	}
 	switch c.Kind {
 	case plan.Wire:
-		made.Client = wire.New(options)
+		c := wire.New(options)
+		c.Keys = l.config.Keys
+		made.Client = c
 	case plan.Page, "":
 		made.Client = page.New(options, made.profile)
 	default:

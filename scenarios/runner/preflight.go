@@ -37,6 +37,7 @@ func Preflight(ctx context.Context, subject servers.Subject) (err error) {
 	}
 	seen := history.NewRecorder()
 	c := wire.New(client.Options{Name: "preflight", URL: "http://" + under.Address(), Record: seen.Add})
+	c.Keys = servers.ConfigOf(subject).Keys
 	defer c.Close()
 	if err := c.Open(ctx); err != nil {
 		return err

@@ -64,7 +64,8 @@ type Subject struct {
 func ConfigOf(s Subject) lab.Config {
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
-		Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle, ShownBound: s.ShownBound,
+		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
+		ShownBound: s.ShownBound,
 	}
 }
 

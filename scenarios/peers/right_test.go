@@ -1,0 +1,214 @@
+//go:build !race
+
+// The servers are other processes, in other languages: the race detector has nothing to
+// see, and makes the pages ten times slower. `make test` runs these tests without it.
+
+package peers_test
+
+import (
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// rightRuns is for `make peers-all`.
+var rightRuns = flag.Int("right-runs", 0, "play every row so many times on the right servers, with the seeds from 1 on (default: a sample of the rows, once)")
+
+// root is the module's folder, which the servers are started in.
+var root = filepath.Join("..", "..")
+
+// rightServers are servers that are not ours and keep the promise of their level, which is
+// their argument. They are programs in scenarios/peers.
+var rightServers = []struct {
+	name, file string
+	// interpreter is the program that runs it, or an error that says what is missing.
+	interpreter func() (string, error)
+}{
+	{"node", "node/right.js", func() (string, error) { _, err := nodePeer(); return "node", err }},
+	{"python", "python/right.py", pythonWithSocketIO},
+}
+
+var rightLevels = []contract.Level{contract.ServerDelivery, contract.ClientDelivery}
+
+// pythonWithSocketIO finds the Python that has the packages. Debian's are for its own
+// Python, which need not be the first on the PATH.
+func pythonWithSocketIO() (string, error) {
+	for _, program := range []string{"/usr/bin/python3", "python3"} {
+		if exec.Command(program, "-c", "import socketio, aiohttp").Run() == nil {
+			return program, nil
+		}
+	}
+	return "", errors.New("no Python 3 here has socketio and aiohttp: run make peers, or install the packages python3-socketio and python3-aiohttp")
+}
+
+// atLevel makes a subject of a server.
+func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Subject {
+	t.Helper()
+	command := []string{interpreter, file, string(level)}
+	subject, err := servers.Command(command, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject.Shared = false // it keeps its data in DATA_DIR only
+	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCommand(target.CommandOptions{Command: command, Dir: root, Tuning: tuning})
+	}
+	return subject
+}
+
+// TestRightPeersPass is a positive control: servers on the official Node.js library and
+// on python-socketio, which share nothing with the kit's steps but the contract, pass every
+// row that their level covers.
+func TestRightPeersPass(t *testing.T) {
+	options := runner.Options{Seed: 1, Runs: *rightRuns, Parallel: runner.DefaultParallel / len(rightServers), Artifacts: filepath.Join(root, "out", "test")}
+	rows := catalogue.All
+	if *rightRuns == 0 {
+		options.Seed = rand.Uint64N(1 << 32)
+		rows = drawn(options.Seed)
+	}
+	for _, server := range rightServers {
+		t.Run(server.name, func(t *testing.T) {
+			interpreter, err := server.interpreter()
+			if err != nil {
+				t.Skip(err)
+			}
+			t.Parallel()
+			var subjects []servers.Subject
+			for _, level := range rightLevels {
+				subject := atLevel(t, level, interpreter, "scenarios/peers/"+server.file)
+				if err := runner.Preflight(t.Context(), subject); err != nil {
+					t.Fatal(err)
+				}
+				subjects = append(subjects, subject)
+			}
+			options, began := options, time.Now()
+			options.Done = func(finished, all int, r report.Result) {
+				t.Logf("%v, %d of %d: %s on %s: %s, %d runs", time.Since(began).Round(time.Second), finished, all, r.ID, r.Column, r.Outcome(), r.Tally.Runs)
+			}
+			results, err := runner.Run(t.Context(), subjects, rows, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustPass(t, results)
+		})
+	}
+}
+
+// mustPass wants every result to be a pass, but for rows that a level does not cover.
+func mustPass(t *testing.T, results []report.Result) {
+	t.Helper()
+	passed := 0
+	for _, r := range results {
+		switch r.Outcome() {
+		case check.Pass:
+			passed++
+		case check.Unsupported:
+		default:
+			t.Errorf("%s: %s: %s\n%s\nsaved as %v", r.ID, r.Outcome(), r.Reason(), r.Replay, r.Artifacts)
+		}
+	}
+	if passed < len(results)/2 {
+		t.Errorf("only %d of %d were played to a pass", passed, len(results))
+	}
+}
+
+// sampled is how many rows are drawn.
+const sampled = 8
+
+// drawn draws rows that one server can be tried with, but for one of 41 seconds.
+func drawn(seed uint64) (rows []catalogue.Scenario) {
+	random := rand.New(rand.NewPCG(seed, 'p'))
+	for _, i := range random.Perm(len(catalogue.All)) {
+		s := catalogue.All[i]
+		if s.Needs == "" && !s.Cluster && s.ID != "database-away" && contract.ClientDelivery.AtLeast(s.From) && len(rows) < sampled {
+			rows = append(rows, s)
+		}
+	}
+	return rows
+}
+
+// TestRightPeersBrokenAreCaught changes one line of each server: a replay that leaves out
+// a row, and a key that is not stored. The rule for that is what fails.
+func TestRightPeersBrokenAreCaught(t *testing.T) {
+	for _, server := range rightServers {
+		for _, level := range rightLevels {
+			t.Run(server.name+" "+string(level), func(t *testing.T) {
+				interpreter, err := server.interpreter()
+				if err != nil {
+					t.Skip(err)
+				}
+				t.Parallel()
+				row, rule, right, broken := "clean-drop", contract.NoLoss, "WHERE id > ? ORDER BY id LIMIT", "WHERE id > ? + 1 ORDER BY id LIMIT"
+				if level == contract.ClientDelivery {
+					row, rule, right = "acknowledgement-cut", contract.Sends, "text, key]"
+					broken = "text, null]"
+					if server.name == "python" {
+						right, broken = "text, key))", "text, None))"
+					}
+				}
+				scenarios, err := catalogue.Find([]string{row})
+				if err != nil {
+					t.Fatal(err)
+				}
+				subject := atLevel(t, level, interpreter, brokenCopy(t, server.file, right, broken))
+				config := servers.ConfigOf(subject)
+				config.ShownBound = 4 * time.Second // what is lost does not come
+				run := lab.Real.Play(t.Context(), subject.Server, config, scenarios[0].Plan(1))
+				if run.Err != nil {
+					t.Fatalf("%v\n%s", run.Err, run.Output)
+				}
+				if v := check.Judge(run.Events); v.Outcome != check.Fail || v.Rule() != rule {
+					t.Errorf("%s by %q, want fail by %q: %s\n%s", v.Outcome, v.Rule(), rule, v.Reason, run.Output)
+				}
+			})
+		}
+	}
+}
+
+// brokenCopy is a server with one text replaced, in a folder of its own with links to what
+// it needs: its neighbours, and the steps' pages.
+func brokenCopy(t *testing.T, file, right, broken string) string {
+	t.Helper()
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count := strings.Count(string(text), right); count != 1 {
+		t.Fatalf("%s has %q %d times, want once", file, right, count)
+	}
+	top := t.TempDir()
+	folder := filepath.Join(top, "scenarios", "peers", filepath.Dir(file))
+	neighbours, err := filepath.Glob(filepath.Join(here, filepath.Dir(file), "*"))
+	err = errors.Join(err, os.MkdirAll(folder, 0o700), os.Symlink(filepath.Join(here, root, "steps"), filepath.Join(top, "steps")))
+	for _, neighbour := range neighbours {
+		if name := filepath.Base(neighbour); name != filepath.Base(file) {
+			err = errors.Join(err, os.Symlink(neighbour, filepath.Join(folder, name)))
+		}
+	}
+	copied := filepath.Join(folder, filepath.Base(file))
+	err = errors.Join(err, os.WriteFile(copied, []byte(strings.Replace(string(text), right, broken, 1)), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
