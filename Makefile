@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills clean $(STEPS:%=step-%)
+.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -89,6 +89,9 @@ peers-all: client peers ## right servers in Node.js and Python in every row, 20 
 RUNS ?= 0
 soak: client ## random plans on steps 6 to 10 until Ctrl-C, or RUNS=100000 of each; what fails is saved
 	@$(REDIAL) soak --runs $(RUNS)
+
+mutants: client ## change the judge, the steps and the recovery in every place; a test has to notice (an hour; MUTANTS=steps/step8)
+	@$(GO) run ./scenarios/cmd/mutants $(MUTANTS)
 
 client: steps/node_modules/.package-lock.json ## fetch the official browser client (npm)
 peer: scenarios/peers/node/node_modules/.package-lock.json ## fetch what the Node server needs (npm; builds SQLite)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"testing"
 
 	"redial/harness/contract"
@@ -24,6 +25,35 @@ func TestOneOrderIsExpectedOnlyWhereItIsPromised(t *testing.T) {
 	for level, want := range map[contract.Level]bool{contract.Basic: true, contract.Recovery: false, "": false} {
 		if got := v.Meets(ExactlyOnce, level); got != want {
 			t.Errorf("at %q: meets %t (%s), want %t", level, got, v.Observed(level), want)
+		}
+	}
+}
+
+// What a verdict found meets one expectation, and those that leave room for it.
+func TestAVerdictMeetsItsExpectationOnly(t *testing.T) {
+	all := []Expectation{ExactlyOnce, Loses, Duplicates, GoesWrong, MayLose, DoesNotApply}
+	broken := map[contract.RuleID]int{contract.Sends: 1}
+	for _, c := range []struct {
+		name    string
+		verdict Verdict
+		met     []Expectation
+	}{
+		{"nothing went wrong", Verdict{Outcome: Pass}, []Expectation{ExactlyOnce, MayLose}},
+		{"lost", Verdict{Outcome: Fail, Lost: 1}, []Expectation{Loses, GoesWrong, MayLose}},
+		{"duplicated", Verdict{Outcome: Fail, Duplicated: 1}, []Expectation{Duplicates, GoesWrong}},
+		{"reordered", Verdict{Outcome: Fail, Reordered: 1}, []Expectation{GoesWrong}},
+		{"lost and duplicated", Verdict{Outcome: Fail, Lost: 1, Duplicated: 1}, []Expectation{GoesWrong}},
+		{"lost, and another rule broken", Verdict{Outcome: Fail, Lost: 1, Counts: broken}, []Expectation{GoesWrong}},
+		{"another rule broken", Verdict{Outcome: Fail, Counts: broken}, nil},
+		{"inconclusive", Verdict{Outcome: Inconclusive}, nil},
+		{"inconclusive, and lost", Verdict{Outcome: Inconclusive, Lost: 1}, nil},
+		{"unsupported", Verdict{Outcome: Unsupported}, []Expectation{DoesNotApply}},
+	} {
+		for _, expected := range all {
+			want := slices.Contains(c.met, expected)
+			if got := c.verdict.Meets(expected, ""); got != want {
+				t.Errorf("%s: meets %q is %t, want %t", c.name, expected, got, want)
+			}
 		}
 	}
 }

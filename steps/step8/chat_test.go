@@ -761,3 +761,46 @@ func TestADatabaseThatIsNone(t *testing.T) {
 		t.Errorf("%v, want one line", err)
 	}
 }
+
+// Storing, emitting and joining are one step each, in one order: what is in the middle of
+// it is waited for. Without the lock a page joins between a message's row and its emit.
+func TestStoringAndJoiningWaitForTheirTurn(t *testing.T) {
+	s := start(t, serve.Settings{DataDir: t.TempDir()})
+	ann := rawclient.Connect(t, s.url, nil)
+	say(t, ann, "before")
+	hear(t, ann, 1, "before")
+
+	s.chat.order.Lock()
+	bob := rawclient.Connect(t, s.url, nil)
+	hear(t, bob, 1, "before") // and now it waits to join
+	answers := make(chan string, 2)
+	go func() {
+		_, err := bob.Ask("chat message", 7) // refused, without the lock, as soon as bob has joined
+		answers <- fmt.Sprint("bob has joined ", err)
+	}()
+	go func() {
+		_, err := ann.Ask("chat message", "after", "key")
+		answers <- fmt.Sprint("ann's message is stored ", err)
+	}()
+	waiting := 2
+	select {
+	case what := <-answers:
+		waiting--
+		t.Error(what, " while another message is in the middle of being stored and emitted")
+	case <-time.After(200 * time.Millisecond): // nothing may happen, however long it is waited for
+	}
+	// The one that is in the middle of it: behind what bob was sent, before bob joins.
+	if _, err := s.chat.db.Exec("INSERT INTO messages (content, client_offset) VALUES ('meanwhile', 'another')"); err != nil {
+		t.Error(err)
+	}
+	if err := s.chat.publish(); err != nil {
+		t.Error(err)
+	}
+	s.chat.order.Unlock()
+	for range waiting {
+		<-answers
+	}
+	for _, page := range []*rawclient.Client{ann, bob} {
+		hear(t, page, 2, "meanwhile", "after")
+	}
+}

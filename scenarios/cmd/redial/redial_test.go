@@ -233,7 +233,7 @@ func TestFromAnyFolder(t *testing.T) {
 func TestVerdictAsFiles(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop, 24", "--seed", "5", "--runs", "2",
+	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop, refresh", "--seed", "5", "--runs", "2",
 		"--json", filepath.Join(folder, "v.json"), "--junit", filepath.Join(folder, "deeper", "v.xml"), "--report", folder)
 	if o.code != 0 {
 		t.Fatalf("exit %d: %s%s", o.code, o.stdout, o.stderr)

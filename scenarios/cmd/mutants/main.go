@@ -1,0 +1,235 @@
+// Command mutants changes the judge, the steps and the recovery of sessions, one place at a
+// time, and runs what should notice: first the package's own tests, then scenarios and sweeps.
+// It prints each mutant that survives all of them, unless the package's mutants.md says why
+// no test can see it.
+//
+// Read targets, then mutate: what is changed, and how. All mutants of a package are compiled
+// at once, by an overlay, and MUTANT turns one on; the files stay as they are. The command
+// must not import what it changes.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A target is a package whose files are changed, and the checks that should fail then, the
+// quickest first.
+type target struct {
+	folder string
+	files  string // a pattern
+	checks []check
+}
+
+// A check is a test of the package, or the command redial, with its arguments.
+type check struct{ folder, arguments string }
+
+const (
+	redial    = "scenarios/cmd/redial"
+	scenarios = "check --quiet --lab virtual --seed 1 --step "
+	sweep     = " --sweep single --points 100"
+	testFlags = "-test.failfast -test.timeout 60s"
+	drawn     = " -rapid.seed=1 -rapid.nofailfile" // a mutant leaves nothing that kills the next
+	tooLong   = 3 * time.Minute                    // a mutant that makes a check hang is killed, too
+)
+
+var targets = []target{
+	{"harness/check", "*.go", append([]check{{"harness/check", testFlags + drawn}}, tests("harness/defect")...)},
+	step("6"), step("7"), step("8"), step("9"), step("10"),
+	{"steps/cures/recovery", "*.go", slices.Concat(tests("steps/cures/recovery"), played("6"), played("7"))},
+}
+
+func step(number string) target {
+	folder := "steps/step" + number
+	return target{folder, "chat.go", slices.Concat(tests(folder), played(number))}
+}
+
+func tests(folders ...string) (checks []check) {
+	for _, folder := range folders {
+		checks = append(checks, check{folder, testFlags})
+	}
+	return checks
+}
+
+func played(number string) []check {
+	return []check{{redial, scenarios + number}, {redial, scenarios + number + sweep}}
+}
+
+func main() {
+	only := flag.String("only", ".", "try only the mutants that match this regular expression, such as ^chat.go:12")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: mutants [-only REGEXP] [FOLDER …]")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	unexplained := 0
+	for _, t := range targets {
+		if err == nil && (flag.NArg() == 0 || slices.Contains(flag.Args(), t.folder)) {
+			var n int
+			n, err = t.run(match)
+			unexplained += n
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(2)
+	}
+	if unexplained > 0 {
+		os.Exit(1)
+	}
+}
+
+// run tries each mutant of the target, and returns how many survive unexplained.
+func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
+	folder, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(folder)
+	mutants, err := t.build(folder)
+	if err != nil {
+		return 0, err
+	}
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool {
+		return !match.MatchString(fmt.Sprintf("%s:%d %s", m.file, m.line, m.name()))
+	})
+	// A check that fails anyway would kill every mutant.
+	if by, output := t.try(folder, 0); by >= 0 {
+		return 0, fmt.Errorf("%s %s fails without a mutant:\n%s", t.checks[by].folder, t.checks[by].arguments, output)
+	}
+	explained, _ := os.ReadFile(filepath.Join(t.folder, "mutants.md")) // there may be none
+	var (
+		lock    sync.Mutex
+		workers sync.WaitGroup
+		killed  = make([]int, len(t.checks))
+		known   = 0
+		jobs    = make(chan mutant)
+	)
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for m := range jobs {
+				by, _ := t.try(folder, m.number)
+				lock.Lock()
+				switch {
+				case by >= 0:
+					killed[by]++
+				case bytes.Contains(explained, []byte("| "+m.name()+" |")):
+					known++
+				default:
+					unexplained++
+					fmt.Printf("%s:%d | %s |\n", filepath.Join(t.folder, m.file), m.line, m.name())
+				}
+				lock.Unlock()
+			}
+		})
+	}
+	for _, m := range mutants {
+		jobs <- m
+	}
+	close(jobs)
+	workers.Wait()
+	fmt.Printf("%s: %d mutants, %d explained, %d survive unexplained; killed by", t.folder, len(mutants), known, unexplained)
+	for i, c := range t.checks {
+		fmt.Printf("\n%6d  %s %s", killed[i], c.folder, strings.TrimPrefix(c.arguments, testFlags))
+	}
+	fmt.Println()
+	return unexplained, nil
+}
+
+// build compiles what the checks run, with all mutants of the target in it.
+func (t target) build(folder string) ([]mutant, error) {
+	paths, err := filepath.Glob(filepath.Join(t.folder, t.files))
+	if err != nil {
+		return nil, err
+	}
+	var mutants []mutant
+	var name string
+	replace := map[string]string{}
+	write := func(original, source string) error {
+		absolute, err := filepath.Abs(original)
+		replace[absolute] = filepath.Join(folder, filepath.Base(original))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(replace[absolute], []byte(source), 0o600)
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		var mutated string
+		mutated, name, mutants, err = mutate(filepath.Base(path), string(source), mutants)
+		if err != nil {
+			return nil, err
+		}
+		if err := write(path, mutated); err != nil {
+			return nil, err
+		}
+	}
+	if err := write(filepath.Join(t.folder, "mutants_switches.go"), fmt.Sprintf(switches, name)); err != nil {
+		return nil, err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "overlay.json"), overlay, 0o600); err != nil {
+		return nil, err
+	}
+	for _, c := range t.checks {
+		arguments := []string{"test", "-c", "-vet=off"}
+		if c.folder == redial {
+			arguments = []string{"build"}
+		}
+		arguments = append(arguments, "-overlay", filepath.Join(folder, "overlay.json"), "-o", c.program(folder), "./"+c.folder)
+		if output, err := exec.Command("go", arguments...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%s with its mutants: %w\n%s", c.folder, err, output)
+		}
+	}
+	return mutants, nil
+}
+
+func (c check) program(folder string) string {
+	return filepath.Join(folder, strings.ReplaceAll(c.folder, "/", "-")+".out")
+}
+
+// try returns the first check that notices the mutant, and what it printed; or -1.
+func (t target) try(folder string, number int) (by int, output string) {
+	for i, c := range t.checks {
+		ctx, stop := context.WithTimeout(context.Background(), tooLong)
+		command := exec.CommandContext(ctx, c.program(folder), strings.Fields(c.arguments)...)
+		if c.folder != redial {
+			command.Dir = c.folder
+		}
+		command.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(number))
+		// What the check has started ends with it.
+		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+		command.WaitDelay = time.Second
+		out, err := command.CombinedOutput()
+		stop()
+		if err != nil {
+			return i, string(out)
+		}
+	}
+	return -1, ""
+}
