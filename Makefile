@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help check check-all test fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
+.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -34,15 +34,33 @@ check-all: client ## the same without samples: every row in both labs, every fau
 	@$(REDIAL) matrix
 	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single || exit; done
 
-test: client browser backends peers ## vet, staticcheck and every test, with the race detector
+quick: client ## for a developer, within a minute: vet, the judge's own tests, the virtual matrix, and what is broken on purpose
+	$(GO) vet ./...
+	$(GO) test ./harness/check ./harness/defect ./harness/history ./harness/network ./harness/plan ./harness/report ./harness/sweep
+	@$(REDIAL) matrix --lab virtual
+	@$(REDIAL) defects --lab virtual
+
+test: ## vet, staticcheck and every test, with the race detector
+	@$(MAKE) --no-print-directory -j2 fetch vet
+	$(GO) test -race -timeout 20m ./...
+	$(GO) test -skip '^Test(Kills|Cluster)' ./scenarios/runner ./scenarios/peers ./docs
+	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
+
+# What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
+# builds: make test does both at a time.
+fetch:
+	@$(MAKE) --no-print-directory -j1 client browser backends peers
+
+vet:
 	$(GO) mod tidy -diff
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) test -race -timeout 20m ./...
-	$(GO) test -skip '^Test(Kills|Cluster)' ./scenarios/runner ./docs
-	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
-	$(GO) test -run '^TestRight' ./scenarios/peers
+
+LOAD ?= 8
+test-under-load: ## make test beside LOAD=8 processes that keep the processors busy
+	@for n in $$(seq $(LOAD)); do sh -c 'while :; do :; done' & busy="$$busy $$!"; done; \
+	trap "kill $$busy" EXIT; $(MAKE) --no-print-directory test
 
 FUZZTIME ?= 1m
 fuzz: ## fuzz each target in turn (FUZZTIME=1m each); an input that fails is kept under testdata/fuzz

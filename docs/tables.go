@@ -153,7 +153,11 @@ func (p pageWriter) ruleTable() (string, error) {
 	}
 	rows := [][]string{{w.say("Rule"), w.say("What must hold"), w.say("From level")}}
 	for _, rule := range contract.Rules {
-		rows = append(rows, []string{"`" + string(rule.ID) + "`", w.say(rule.Sentence), "`" + string(rule.MustFrom) + "`"})
+		from := "`" + string(rule.MustFrom) + "`"
+		if rule.MustFrom == contract.Never {
+			from = w.say("a should at every level")
+		}
+		rows = append(rows, []string{"`" + string(rule.ID) + "`", w.say(rule.Sentence), from})
 	}
 	return w.rows(rows)
 }

@@ -52,6 +52,7 @@ type Checker struct {
 	log     []row
 	hasLog  bool
 	awaits  []await
+	resent  []resending
 	// keepsLog: the log was meant to be read.
 	keepsLog bool
 	// offsets holds, beside message.offset, every other offset that a message was
@@ -95,6 +96,12 @@ type row struct {
 	message int32
 	event   int
 	offset  int64
+}
+
+// A resending is of a message to a view that had been sent it before.
+type resending struct {
+	view, message int32
+	event         int
 }
 
 type shownOffset struct {
@@ -160,6 +167,8 @@ func (c *Checker) Add(e history.Event) {
 		c.send(&e, event)
 	case history.Found, history.Stored, history.LogRead:
 		c.read(&e, event)
+	case history.Repeated:
+		c.resent = append(c.resent, resending{c.viewOf(e.Client, e.View), c.messageOf(e.Message), event})
 	}
 }
 

@@ -262,6 +262,8 @@ func (f Finding) clause() string {
 		}
 	case StoredTwice:
 		what = "holds " + message + " too often"
+	case SentAgain:
+		what = "was sent " + message + " again"
 	case Late:
 		what = "was not connected"
 	}

@@ -20,6 +20,7 @@ var rules = map[contract.RuleID]func(*facts, *tally){
 	contract.Agreement:   agreement,
 	contract.Sends:       sends,
 	contract.Convergence: convergence,
+	contract.NoRepeat:    noRepeat,
 }
 
 // noPhantom blames each text that nobody sent, or that was refused, once for the
@@ -249,4 +250,14 @@ func leftDown(script []plan.Step, client string) bool {
 		}
 	}
 	return stopped || disconnected
+}
+
+// noRepeat blames each message that the server sent a page that had been sent it before,
+// as often as it did.
+func noRepeat(f *facts, t *tally) {
+	for _, r := range f.resent {
+		t.blame(contract.NoRepeat, SentAgain, func() Finding {
+			return f.finding(f.views[r.view], r.message, r.event, "it sent once: it has this message, or had asked for what comes after it", "the server sent it again")
+		})
+	}
 }

@@ -33,6 +33,8 @@ const (
 	StoredTwice Anomaly = "stored twice"
 	// Late: a page that was not connected, or not up to date, within the bound.
 	Late Anomaly = "late"
+	// SentAgain: the server sent it to a page that had been sent it before.
+	SentAgain Anomaly = "sent again"
 )
 
 // A Finding is one break of one rule.

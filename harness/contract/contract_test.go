@@ -40,8 +40,8 @@ func TestRulesAreWellFormed(t *testing.T) {
 		if !strings.HasSuffix(r.Sentence, ".") || strings.Count(r.Sentence, ".") != 1 {
 			t.Errorf("%s: the rule must be one sentence, not %q", r.ID, r.Sentence)
 		}
-		if !r.MustAt(DurableDelivery) {
-			t.Errorf("%s is a must at no level", r.ID)
+		if r.MustAt(DurableDelivery) != (r.MustFrom != Never) {
+			t.Errorf("%s is a must where it is none, or the other way round", r.ID)
 		}
 	}
 }

@@ -45,12 +45,20 @@ type chat struct {
 }
 
 func (c *chat) connected(client *socket.Socket) {
-	said := 0 // a socket's events come one after the other
+	said, before := 0, "" // a socket's events come one after the other
 	offset := offsetOf(client)
 	heard := func(args ...any) {
 		take(args, func(text, key string) (int64, error) {
 			said++
-			return c.say(client, said, text, key)
+			f := usual(text)
+			if c.injection.message != nil {
+				c.injection.message(said, &f)
+			}
+			if f.sameKey {
+				key = before
+			}
+			before = key
+			return c.say(client, f, key)
 		})
 	}
 	_ = client.On(contract.ChatEvent, heard)
@@ -62,12 +70,8 @@ func (c *chat) connected(client *socket.Socket) {
 	}
 }
 
-// say stores and broadcasts the n-th message of a connection.
-func (c *chat) say(client *socket.Socket, n int, text, key string) (int64, error) {
-	f := usual(text)
-	if c.injection.message != nil {
-		c.injection.message(n, &f)
-	}
+// say stores and broadcasts a message, as its fate has it.
+func (c *chat) say(client *socket.Socket, f fate, key string) (int64, error) {
 	if f.ignored {
 		return 0, errNoAnswer
 	}
@@ -101,7 +105,7 @@ func (c *chat) keyOf(client *socket.Socket, key string) string {
 	return c.injection.key(client, key)
 }
 
-// store stores a message and broadcasts it, as its fate has it.
+// store stores a message, unless it is known, and broadcasts it.
 func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()

@@ -70,7 +70,7 @@ func TestAKeyIsStoredOnce(t *testing.T) {
 		text, key string
 		want      int64
 	}{{"one", "k1", 1}, {"one", "k1", 1}, {"one", "k2", 2}, {"one", "", 3}} {
-		if id, err := c.say(nil, 1, attempt.text, attempt.key); err != nil || id != attempt.want {
+		if id, err := c.say(nil, usual(attempt.text), attempt.key); err != nil || id != attempt.want {
 			t.Errorf("%+v: id %d, %v", attempt, id, err)
 		}
 	}

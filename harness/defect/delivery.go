@@ -84,9 +84,9 @@ var storing = []Defect{
 		New: injected(injection{keysInMemory: true}),
 	},
 	{
-		Name: "short-keys", Sentence: "It keeps the first character of a key, so two messages have the same.",
-		Source: "a column that is too short, in a database that cuts what does not fit", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "burst",
-		New: injected(injection{key: func(_ *socket.Socket, key string) string { return key[:1] }}),
+		Name: "keys-collide", Sentence: "Every 4th message of a connection has the key of the one before it, is acknowledged, and not stored.",
+		Source: "a key made of the clock", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "burst",
+		New: injected(injection{message: every(4, func(f *fate) { f.sameKey = true })}),
 	},
 	{
 		Name: "repeats-are-news", Sentence: "It broadcasts a message again that a page sends again, with its offset.",
@@ -138,6 +138,11 @@ var replaying = []Defect{
 		Name: "from-the-offset-on", Sentence: "It replays with >= in place of >, so the last message comes again.",
 		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "clean-drop",
 		New: injected(injection{query: "SELECT id, text FROM messages WHERE id >= ? ORDER BY id"}), Page: ShowsAll,
+	},
+	{
+		Name: "from-the-offset-on-right-page", Sentence: "The same, with a page that drops what is not newer: so nobody sees it, and it is a should.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoRepeat, Scenario: "clean-drop",
+		New: injected(injection{query: "SELECT id, text FROM messages WHERE id >= ? ORDER BY id"}),
 	},
 	{
 		Name: "skips", Sentence: "It replays from one behind the offset, so the first row that a page missed never comes.",

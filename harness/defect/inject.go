@@ -54,8 +54,9 @@ type fate struct {
 	// time; untilStored has that be tried until it is done.
 	storedAfter time.Duration
 	untilStored bool
-	// ignored leaves it unstored and unanswered.
-	ignored bool
+	// ignored leaves it unstored and unanswered; sameKey gives it the key of the message
+	// before it.
+	ignored, sameKey bool
 }
 
 func usual(text string) fate { return fate{rows: 1, broadcasts: 1, text: text, stored: text} }

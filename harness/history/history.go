@@ -45,6 +45,10 @@ const (
 	Refused Kind = "refused"
 	// Shown: Message was added to the list that the user sees.
 	Shown Kind = "shown"
+	// Repeated: the server sent Message, with its Offset, twice on one connection, or though
+	// the page had asked for what comes after that offset. The page may drop it. A client
+	// of the kind wire does not tell.
+	Repeated Kind = "repeated"
 
 	// Found is a row that was in the server's log before the run began (a target
 	// that somebody else runs): known, and sent by nobody here.
@@ -83,7 +87,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	Began, Ended, Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Found, Stored, LogRead,
+	Began, Ended, Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored, LogRead,
 	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Settled, TimedOut, Note,
 }
 

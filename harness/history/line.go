@@ -70,7 +70,7 @@ func (r *lineReader) fillView(e *Event) {
 // ofPage tells whether events of this kind belong to one page load of one client.
 func (k Kind) ofPage() bool {
 	switch k {
-	case Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown:
+	case Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated:
 		return true
 	}
 	return false
@@ -78,7 +78,7 @@ func (k Kind) ofPage() bool {
 
 func (k Kind) aboutMessage() bool {
 	switch k {
-	case Sent, Acknowledged, Refused, Shown, Found, Stored:
+	case Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored:
 		return true
 	}
 	return false

@@ -73,7 +73,7 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 // mayMatter tells whether an excerpt about the finding may have the event.
 func mayMatter(e history.Event, f *check.Finding) bool {
 	switch e.Kind {
-	case history.Sent, history.Shown, history.Stored, history.Acknowledged, history.Refused:
+	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
 		return e.Message != "" && (e.Message == f.Message || e.Message == f.Other)
 	case history.Opened, history.Closed, history.Connected, history.Disconnected:
 		return f.Client == "" || e.Client == f.Client

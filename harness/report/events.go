@@ -80,6 +80,8 @@ func describe(e history.Event, columns int) (who, what string) {
 		what = "is refused " + message
 	case history.Shown:
 		what = "shows " + message
+	case history.Repeated:
+		what = "is sent again " + message
 	case history.Found:
 		who, what = "log", "held before the run "+message
 	case history.Stored:

@@ -143,7 +143,7 @@ func (x excerpt) matters(i int) int {
 	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
 	about := x.isAbout(e) || x.f.Other != "" && e.Message == x.f.Other
 	switch e.Kind {
-	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown:
+	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Repeated:
 		switch {
 		case i == x.f.Event || slices.Contains(x.f.Named, i):
 			return named

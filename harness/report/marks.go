@@ -34,7 +34,7 @@ func (d *drawing) dot(i int, radius float64) {
 	switch e.Kind {
 	case history.Sent:
 		d.element("circle", "class", "sent", "cx", x, "cy", y, "r", radius)
-	case history.Shown:
+	case history.Shown, history.Repeated:
 		d.element("circle", "class", "shown", "cx", x, "cy", y, "r", radius)
 	case history.Acknowledged:
 		d.element("path", "class", "ack", "d", fmt.Sprintf("M%.1f %.1fv%.1f", x, y-radius*2.2, radius*4.4))

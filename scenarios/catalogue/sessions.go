@@ -32,9 +32,10 @@ var sessionScenarios = []Scenario{
 			}
 			p := script(seed, aliceAndBob, meet,
 				dropped(plan.Cut), heard("bob", say("alice", "after the clean drop", 1)),
-				dropped(plan.HalfOpen), wait("2s"),
+				dropped(plan.HalfOpen), wait("3s"),
 				heard("alice", say("alice", "after the ping timeout", 3)), say("bob", "bob can hear himself", 1))
-			p.Tuning = plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("600ms")}
+			// The page is back before the server notices, which is 2.4 s, and the wait is longer.
+			p.Tuning = plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("2s")}
 			return p
 		},
 	},

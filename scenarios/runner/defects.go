@@ -20,12 +20,16 @@ type Kill struct {
 	Result report.Result
 }
 
-// Blamed is the rule that caught the defect; empty where none did.
+// Blamed is the rule that caught the defect: the first must that is broken, or, in a run
+// that passes, the first should. It is empty where no rule is broken.
 func (k Kill) Blamed() contract.RuleID {
-	if k.Result.Outcome() != check.Fail {
-		return ""
+	switch v := k.Result.Verdict; {
+	case k.Result.Outcome() == check.Fail:
+		return v.Rule()
+	case k.Result.Outcome() == check.Pass && len(v.Findings) > 0:
+		return v.Findings[0].Rule
 	}
-	return k.Result.Verdict.Rule()
+	return ""
 }
 
 // Caught tells whether the defect was caught by the rule that must, before any other.

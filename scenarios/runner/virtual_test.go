@@ -45,7 +45,7 @@ func TestStepsKeepTheirOwnPromise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: artifacts})
+		results, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,8 +30,18 @@
     socket.on("connect", () => host.connected(Boolean(socket.recovered), sockets.every((one) => one.connected)));
     socket.on("disconnect", (reason) => host.disconnected(String(reason)));
     socket.on("connect_error", (error) => host.connectError(shim.describe(error)));
+    // asked is the offset that the page has named, which it may take back when it is told of
+    // another log, and sent are those on this connection. What is recovered goes by the
+    // library's own offset, and a part of it may have waited in the client before.
+    const named = () => Number(socket.auth && socket.auth[host.authOffset]) || 0;
+    const sent = new Set();
+    let asked = 0;
+    socket.io.on("open", () => { asked = named(); sent.clear(); });
     socket.onAny((event, text, offset) => {
-      if (event === host.chatEvent && typeof offset === "number") host.offset(asText(text), offset);
+      if (event !== host.chatEvent || typeof offset !== "number") return;
+      const again = !socket.recovered && (sent.has(offset) || offset <= Math.min(asked, named()));
+      sent.add(offset);
+      host.offset(asText(text), offset, again);
     });
     const emit = socket.emit;
     socket.emit = function (event, ...args) {

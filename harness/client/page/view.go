@@ -97,6 +97,7 @@ func (v *view) host() map[string]any {
 	return map[string]any{
 		"transports":   strings.Join(transports, ","),
 		"chatEvent":    contract.ChatEvent,
+		"authOffset":   contract.AuthOffset,
 		"refusalField": contract.RefusalField,
 		"formID":       contract.FormID,
 		"inputID":      contract.InputID,
@@ -109,7 +110,7 @@ func (v *view) host() map[string]any {
 			v.record(history.Event{Kind: history.Disconnected, Detail: reason})
 		},
 		"connectError": func(text string) { v.note("connect_error: " + text) },
-		"offset":       func(text string, offset int64) { v.offsets[text] = offset },
+		"offset":       v.receive,
 		"asked":        v.ask,
 		"acknowledged": func(text string) { v.answer(text, history.Event{Kind: history.Acknowledged, Message: text}) },
 		"refused": func(text, why string) {
@@ -194,6 +195,15 @@ func (v *view) look() {
 	for _, text := range texts {
 		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
 		delete(v.offsets, text)
+	}
+}
+
+// receive notes that the server has sent a message, or sent it again, before the page has
+// dealt with it.
+func (v *view) receive(text string, offset int64, again bool) {
+	v.offsets[text] = offset
+	if again {
+		v.record(history.Event{Kind: history.Repeated, Message: text, Offset: offset})
 	}
 }
 

@@ -40,7 +40,7 @@ func TestRecheckOfWhatAPersonWrites(t *testing.T) {
 		"shown":              {byHand + bobShows, "", 0, "PASS: 1 passed"},
 		"shown twice":        {byHand + bobShows + bobShows, "", 1, "no-duplicate"},
 		"not promised":       {byHand, "basic", 0, "PASS: 1 passed"},
-		"rows without end":   {byHand + `{"kind":"stored","message":"hi","offset":1}`, "", 1, "as a row of the log"},
+		"rows without end":   {byHand + `{"kind":"stored","message":"hi","offset":1}`, "", 1, "no-loss"},
 		"nothing stored":     {byHand + bobShows + `{"kind":"log-read"}`, "", 1, "agreement"},
 		"another level":      {`{"kind":"began","level":"recovery"}` + byHand + `{"kind":"ended"}`, "basic", 0, "level basic"},
 		"its own level":      {`{"kind":"began","level":"recovery"}` + byHand + `{"kind":"ended"}`, "", 1, "level recovery"},
