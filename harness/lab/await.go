@@ -120,10 +120,11 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	}
 }
 
-// awaitShown is await for something to be shown. A page that is still showing one message
-// after the other is slow and has lost nothing, so the bound begins again where there is
-// progress; a few times, as a server that never ends is no progress.
-func (l *player) awaitShown(bound time.Duration, met func() bool) (ok bool, err error) {
+// awaitProgress is await with a bound that begins again while pages show one message after
+// the other: a slow page has lost nothing, and notices that its connection has ended when
+// it has dealt with what came before that. It begins again a few times only, as a server
+// that never ends is no progress.
+func (l *player) awaitProgress(bound time.Duration, met func() bool) (ok bool, err error) {
 	const times = 6
 	for range times {
 		before := l.state.showings()
@@ -167,11 +168,7 @@ func (l *player) awaitStep(s plan.Step) error {
 	default:
 		return fmt.Errorf("unknown action")
 	}
-	await := l.await
-	if s.Do == plan.AwaitShown {
-		await = l.awaitShown
-	}
-	ok, err := await(bound, met)
+	ok, err := l.awaitProgress(bound, met)
 	if err == nil && !ok {
 		// A part of the story: what did not come is for the checks to judge.
 		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Message: text, Detail: what})

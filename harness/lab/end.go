@@ -60,7 +60,7 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
 	if kind == history.Stored {
 		// The reader's own message goes to the pages too: let it arrive.
-		ok, awaitErr := l.awaitShown(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
+		ok, awaitErr := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
 		if awaitErr != nil {
 			return nil, awaitErr
 		}
@@ -144,7 +144,7 @@ func (l *player) faults() int {
 // it everywhere. It returns those that are open and were not connected. Where more broke
 // than so many, a mark may rightly be lost.
 func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
-	ok, err := l.await(l.config.Bound, func() bool {
+	ok, err := l.awaitProgress(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
 	})
 	if err != nil {
@@ -168,7 +168,7 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
 			return nil, err
 		}
-		ok, err := l.awaitShown(bound, func() bool { return l.everyoneShows(mark) })
+		ok, err := l.awaitProgress(bound, func() bool { return l.everyoneShows(mark) })
 		if err != nil {
 			return nil, err
 		}
