@@ -31,11 +31,12 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 		at int
 		history.Event
 	}
-	last := func(list []numbered) []numbered { return list[max(0, len(list)-abridgedTo):] }
-	// recent are the last that may matter, before and after those nearest to the sending.
-	var recent, before, after, kept []numbered
+	// What may matter, and apart from it, so that it takes no room there, when the other
+	// pages came and went, without which a drawing has them offline.
+	var told, others nearest[numbered]
+	var kept []numbered
 	var newest, read numbered
-	total, sent := 0, false
+	total := 0
 	for e := range events {
 		n := numbered{total, e}
 		total++
@@ -46,19 +47,18 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 		case n.at == f.Event || slices.Contains(f.Named, n.at):
 			kept = append(kept, n)
 		case r.offence() != nil && !mayMatter(e, f):
+			if ofPage(e) {
+				others.add(n)
+			}
 			continue
 		}
-		recent = last(append(recent, n))
-		switch {
-		case e.Kind == history.Sent && f.Message != "" && e.Message == f.Message:
-			sent, before, after = true, slices.Clone(recent), nil
-		case !sent:
-			before = recent
-		case len(after) < abridgedTo:
-			after = append(after, n)
+		told.add(n)
+		if e.Kind == history.Sent && f.Message != "" && e.Message == f.Message {
+			told.center()
+			others.center()
 		}
 	}
-	all := slices.Concat(before, after, kept, []numbered{read, newest})
+	all := slices.Concat(told.all(), others.all(), kept, []numbered{read, newest})
 	slices.SortStableFunc(all, func(a, b numbered) int { return a.at - b.at })
 	all = slices.CompactFunc(all, func(a, b numbered) bool { return a.at == b.at })
 	r.Abridged = Abridged{Total: total}
@@ -70,12 +70,46 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 	}
 }
 
+// nearest holds the last of a list up to its center, and the first after it. While there
+// is no center, the end is it.
+type nearest[T any] struct {
+	recent, before, after []T
+	centered              bool
+}
+
+func (n *nearest[T]) add(one T) {
+	n.recent = append(n.recent, one)
+	n.recent = n.recent[max(0, len(n.recent)-abridgedTo):]
+	if n.centered && len(n.after) < abridgedTo {
+		n.after = append(n.after, one)
+	}
+}
+
+// center makes what was added last the center.
+func (n *nearest[T]) center() { n.before, n.after, n.centered = slices.Clone(n.recent), nil, true }
+
+func (n *nearest[T]) all() []T {
+	if !n.centered {
+		return n.recent
+	}
+	return slices.Concat(n.before, n.after)
+}
+
+func ofPage(e history.Event) bool {
+	switch e.Kind {
+	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+		return true
+	}
+	return false
+}
+
 // mayMatter tells whether an excerpt about the finding may have the event.
 func mayMatter(e history.Event, f *check.Finding) bool {
 	switch e.Kind {
 	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
 		return e.Message != "" && (e.Message == f.Message || e.Message == f.Other)
-	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+	}
+	if ofPage(e) {
 		return f.Client == "" || e.Client == f.Client
 	}
 	return e.Kind != history.Note && e.Kind != history.Settled

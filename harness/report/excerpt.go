@@ -33,9 +33,9 @@ type excerpt struct {
 	total int
 }
 
-// index is the index in the history of the i-th event here.
+// index is the index in the history of the i-th event here; -1 stays -1, which is none.
 func (x excerpt) index(i int) int {
-	if x.at == nil {
+	if x.at == nil || i < 0 {
 		return i
 	}
 	return x.at[i]
@@ -127,7 +127,9 @@ func (x excerpt) choose() []int {
 	}
 	if len(chosen) > excerptEvents {
 		slices.SortStableFunc(chosen, func(i, j int) int {
-			away := func(i int) int { return min(distance(i, sent), distance(i, x.f.Event)) }
+			away := func(i int) int {
+				return min(distance(x.index(i), x.index(sent)), distance(x.index(i), x.index(x.f.Event)))
+			}
 			return cmp.Or(cmp.Compare(matters[i], matters[j]), cmp.Compare(away(i), away(j)))
 		})
 		chosen = chosen[:excerptEvents]

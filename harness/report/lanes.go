@@ -139,7 +139,7 @@ func (d *laneDrawing) row(i int) []string {
 	e := d.events[i]
 	lane := slices.Index(d.names, e.Client)
 	letter := d.letter(e.Message)
-	r := d.blank(fmt.Sprint(i + 1))
+	r := d.blank(fmt.Sprint(d.index(i) + 1))
 	switch e.Kind {
 	case history.ServerStarted, history.ServerStopped, history.DataReplaced, history.Stored:
 		lane = serverAt
@@ -208,6 +208,9 @@ func (d *laneDrawing) row(i int) []string {
 func (d *laneDrawing) lack() string {
 	r := d.blank("")
 	lane := slices.Index(d.names, d.f.Client)
+	if lane < 0 { // it is about no page that is drawn
+		lane = serverAt
+	}
 	switch d.f.Anomaly {
 	case check.Unstored:
 		r.point(serverAt, '✗', "A not in the log")
