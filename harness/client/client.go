@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"redial/harness/history"
+	"redial/harness/protocol"
 )
 
 // A Client is one participant of a run, over all its page loads. Its methods
@@ -112,4 +113,9 @@ type Options struct {
 	SeedKeys bool
 	// ServerOffset is the offset that a Wire client begins with.
 	ServerOffset int64
+	// Protocol is how the application speaks. Nil: as the tutorial's chat does, and a page's
+	// script speaks for itself.
+	Protocol *protocol.Protocol
+	// Other is the name of the other client, where the plan has two.
+	Other string
 }

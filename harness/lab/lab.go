@@ -23,6 +23,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
+	"redial/harness/protocol"
 	"redial/harness/target"
 )
 
@@ -94,6 +95,8 @@ type Config struct {
 	Shared bool
 	// HTML, when not empty, is the page to use instead of the target's own.
 	HTML []byte
+	// Protocol is how the application speaks; nil means as the tutorial's chat does.
+	Protocol *protocol.Protocol
 	// Bundle gets the client library for a target that serves none. Nil: there is none.
 	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real

@@ -153,6 +153,8 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		Record:         l.record,
 		HTML:           l.config.HTML,
 		Bundle:         l.config.Bundle,
+		Protocol:       l.config.Protocol,
+		Other:          l.other(c.Name),
 		Dial:           l.env.dial,
 		Seed:           l.plan.Seed,
 		SeedKeys:       l.env.bare,
@@ -177,6 +179,19 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		return nil
 	}
 	return l.move(l.clients[c.Name], c.Node)
+}
+
+// other is the name of the other client, where there are two.
+func (l *player) other(name string) string {
+	if len(l.plan.Clients) != 2 {
+		return ""
+	}
+	for _, c := range l.plan.Clients {
+		if c.Name != name {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // play does every step of the script, brings the run to rest, reads the log, and

@@ -1,0 +1,180 @@
+// Package protocol describes how a chat application speaks Socket.IO: the events that it
+// sends and receives, and where in them the text and the offset are.
+//
+// Read [Protocol] first: its fields are the section "socket" of a redial.yaml. Then
+// [Values], what its templates can name, and read.go, how an event from the server becomes
+// messages.
+//
+// Paths into an event are JSONPath (RFC 9535), by github.com/theory/jsonpath, which passes
+// the RFC's own test suite. The package dials nothing and knows no client: clients ask it
+// what to send, and hand it what they receive.
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"redial/harness/contract"
+)
+
+// A Protocol is how an application speaks. The zero value of a field is the choice of the
+// tutorial's chat, where there is one; [Tutorial] has all of them filled in.
+//
+// In a template, {{client}}, {{text}} and so on are replaced: see [Values]. A string that
+// is one name in braces and nothing else becomes the value with its type, a number for
+// {{offset}}; in a map, a field whose value is not known yet is left out.
+type Protocol struct {
+	// Path is where the server takes Socket.IO connections; empty means /socket.io/.
+	Path string `json:"path,omitempty" jsonschema:"description=The path that the server takes Socket.IO connections at (default /socket.io/)"`
+	// Namespace is the Socket.IO namespace; empty means /.
+	Namespace string `json:"namespace,omitempty" jsonschema:"description=The Socket.IO namespace (default /)"`
+	// Parser is JSON or MessagePack; empty means JSON.
+	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack,description=How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
+	// Auth is the template of the auth payload of every connect.
+	Auth map[string]any `json:"auth,omitempty" jsonschema:"description=The auth payload of every connect; may contain {{client}} and {{offset}}"`
+	// Query is the template of the query string of every connection.
+	Query map[string]string `json:"query,omitempty" jsonschema:"description=The query string of every connection"`
+	// Headers are sent with every HTTP request. A browser cannot do so on a WebSocket.
+	Headers map[string]string `json:"headers,omitempty" jsonschema:"description=HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
+	// Enter is what a client does after every connect, in this order, before it is
+	// connected as far as the user can tell, and before it sends a message.
+	Enter []EnterStep `json:"enter,omitempty" jsonschema:"description=What a client does after every connect before it may send a message"`
+	// Send is how a message is sent. Nil: clients send none, the server talks by itself.
+	Send *Send `json:"send,omitempty" jsonschema:"description=How a client sends a message; leave it out where the server talks by itself"`
+	// Receive is how a message arrives.
+	Receive Receive `json:"receive" jsonschema:"description=How a message arrives at a client"`
+	// NoEcho tells that the sender is not sent its own message, so its page shows it by
+	// itself. In a redial.yaml this is "echo: false".
+	NoEcho bool `json:"noEcho,omitempty" jsonschema:"description=The sender does not receive its own message, and its page shows it by itself"`
+	// History is the event in which the server sends all messages whole, if it does.
+	History *History `json:"history,omitempty" jsonschema:"description=The event in which the server sends all messages that there are"`
+}
+
+// A Parser is a way to write packets.
+type Parser string
+
+// JSON is the parser that comes with Socket.IO, MessagePack that of
+// socket.io-msgpack-parser.
+const (
+	JSON        Parser = "json"
+	MessagePack Parser = "msgpack"
+)
+
+// An EnterStep emits an event, awaits one, or both in this order.
+type EnterStep struct {
+	// Emit is an event's name and the templates of its arguments.
+	Emit []any `json:"emit,omitempty" jsonschema:"description=An event to emit: its name and then its arguments"`
+	// Ack waits for the acknowledgement of what was emitted.
+	Ack bool `json:"ack,omitempty" jsonschema:"description=Wait for the acknowledgement of the emitted event"`
+	// Await is the name of an event to wait for.
+	Await string `json:"await,omitempty" jsonschema:"description=The name of an event to wait for"`
+	// Save names values of the awaited event, or else of the acknowledgement, by their
+	// paths: templates can use them from then on, also after a page refresh.
+	Save map[string]Path `json:"save,omitempty" jsonschema:"description=Values to remember from the awaited event or the acknowledgement: a name and a path for each"`
+}
+
+// Send is how a message is sent.
+type Send struct {
+	Event string `json:"event" jsonschema:"description=The event's name"`
+	// Args are the templates of the event's arguments.
+	Args []any `json:"args" jsonschema:"description=The arguments: {{text}} is the message and {{key}} its idempotency key"`
+	// NoAck tells that the server sends no acknowledgement. In a redial.yaml: "ack: false".
+	NoAck bool `json:"noAck,omitempty" jsonschema:"description=The server sends no acknowledgements"`
+	// Refused is where an acknowledgement that is a refusal has its reason; empty means
+	// $.error.
+	Refused Path `json:"refused,omitempty" jsonschema:"description=Where an acknowledgement says that the message was refused (default $.error)"`
+}
+
+// Receive is how a message arrives.
+type Receive struct {
+	Event string `json:"event" jsonschema:"description=The event's name"`
+	// Text is where the event has the message's text; empty means $.
+	Text Path `json:"text,omitempty" jsonschema:"description=Where the text is (default $: the first argument)"`
+	// Offset is where it has its offset, a whole number that grows with the log; empty
+	// where the server sends none.
+	Offset Path `json:"offset,omitempty" jsonschema:"description=Where the offset is: a whole number that grows with every message"`
+}
+
+// History is the event in which the server sends all messages that it has. Each of them is
+// read as a received one is, with the item in place of the first argument.
+type History struct {
+	Event string `json:"event" jsonschema:"description=The event's name"`
+	// List is where the messages are; empty means $, the first argument.
+	List Path `json:"list,omitempty" jsonschema:"description=Where the list of messages is (default $: the first argument)"`
+}
+
+// Tutorial is how the tutorial's chat speaks: package contract in this vocabulary.
+func Tutorial() Protocol {
+	return Protocol{
+		Auth:    map[string]any{contract.AuthOffset: "{{offset}}"},
+		Send:    &Send{Event: contract.ChatEvent, Args: []any{"{{text}}", "{{key}}"}, Refused: "$." + contract.RefusalField},
+		Receive: Receive{Event: contract.ChatEvent, Text: "$", Offset: "$2"},
+	}
+}
+
+// Validate says what is wrong, with the name of the field, or returns nil.
+func (p *Protocol) Validate() error {
+	var wrong []error
+	is := func(bad bool, format string, args ...any) {
+		if bad {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	path := func(field string, path Path) {
+		if _, _, err := path.parse(); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	is(p.Path != "" && !strings.HasPrefix(p.Path, "/"), "path: %q does not begin with a slash", p.Path)
+	is(p.Namespace != "" && !strings.HasPrefix(p.Namespace, "/"), "namespace: %q does not begin with a slash", p.Namespace)
+	is(p.Parser != "" && p.Parser != JSON && p.Parser != MessagePack, "parser: there is no parser %q; there are json and msgpack", p.Parser)
+	is(p.Receive.Event == "", "receive: event is missing: the name of the event in which a message arrives")
+	path("receive: text", p.Receive.Text)
+	path("receive: offset", p.Receive.Offset)
+	if s := p.Send; s != nil {
+		is(s.Event == "", "send: event is missing: the name of the event that carries a message")
+		is(!mentions(s.Args, Text), "send: no argument contains {{text}}, so no message would be sent")
+		path("send: refused", s.Refused)
+	}
+	if h := p.History; h != nil {
+		is(h.Event == "", "history: event is missing")
+		path("history: list", h.List)
+	}
+	for i, s := range p.Enter {
+		name := fmt.Sprintf("enter, step %d", i+1)
+		_, named := firstString(s.Emit)
+		is(len(s.Emit) == 0 && s.Await == "", "%s: it needs emit or await", name)
+		is(len(s.Emit) > 0 && !named, "%s: emit begins with the event's name", name)
+		is(s.Ack && len(s.Emit) == 0, "%s: ack needs emit", name)
+		is(len(s.Save) > 0 && s.Await == "" && !s.Ack, "%s: save needs await or ack, to have values to save", name)
+		for as, p := range s.Save {
+			path(name+": save "+as, p)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// SendsKeys tells whether a message is sent with an idempotency key.
+func (p *Protocol) SendsKeys() bool { return p.Send != nil && mentions(p.Send.Args, Key) }
+
+// NamesOffset tells whether a client tells the server which offset it has.
+func (p *Protocol) NamesOffset() bool {
+	if mentions(p.Auth, Offset) || mentions(p.Query, Offset) {
+		return true
+	}
+	for _, s := range p.Enter {
+		if mentions(s.Emit, Offset) {
+			return true
+		}
+	}
+	return false
+}
+
+func firstString(list []any) (string, bool) {
+	if len(list) == 0 {
+		return "", false
+	}
+	s, ok := list[0].(string)
+	return s, ok && s != ""
+}
