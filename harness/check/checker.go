@@ -55,6 +55,8 @@ type Checker struct {
 	resent  []resending
 	// keepsLog: the log was meant to be read.
 	keepsLog bool
+	// noEcho: a view is not owed what was sent there.
+	noEcho bool
 	// offsets holds, beside message.offset, every other offset that a message was
 	// shown with, and who showed it first.
 	offsets map[shownOffset]sighting
@@ -140,7 +142,7 @@ func (c *Checker) Add(e history.Event) {
 	case history.TimedOut:
 		c.awaits = append(c.awaits, await{event, cmp.Or(e.Detail, "something"), e.Client, e.Message})
 	case history.Began:
-		c.began, c.level, c.keepsLog = true, e.Level, e.KeepsLog
+		c.began, c.level, c.keepsLog, c.noEcho = true, e.Level, e.KeepsLog, e.NoEcho
 		if e.Plan != nil {
 			c.plan = *e.Plan
 		}

@@ -18,6 +18,8 @@ type losses struct {
 	// looking at: it is shown there, or found to be lost.
 	settled []int32
 	number  int32
+	// view is the one that is being looked at.
+	view *view
 	// shows is how many different messages the view shows.
 	shows int
 	lost  []loss
@@ -75,6 +77,7 @@ func (l *losses) of(v *view) []loss {
 // can be relied on.
 func (l *losses) look(v *view) int {
 	l.number++
+	l.view = v
 	l.shows = 0
 	last := int32(0)
 	for id := range l.shownBy(v) {
@@ -88,6 +91,9 @@ func (l *losses) look(v *view) int {
 }
 
 func (l *losses) owed(o loss) {
+	if m := &l.messages[o.message]; l.noEcho && m.isSent() && l.views[m.sender] == l.view {
+		return // its page shows it by itself, which nobody recorded
+	}
 	if l.settled[o.message] != l.number {
 		l.settled[o.message] = l.number
 		l.lost = append(l.lost, o)

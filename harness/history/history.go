@@ -121,6 +121,9 @@ type Event struct {
 	// KeepsLog, in the Began event, tells that the server's log is to be read at
 	// the end: a history of this kind without LogRead is incomplete.
 	KeepsLog bool `json:"keepsLog,omitempty"`
+	// NoEcho, in the Began event, tells that a client is not sent its own messages: its
+	// page shows them by itself, which is not recorded, and is not owed them in that view.
+	NoEcho bool `json:"noEcho,omitempty"`
 }
 
 // A Recorder collects the events of one run. It is safe for concurrent use.

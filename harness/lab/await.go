@@ -13,6 +13,8 @@ import (
 // A watcher keeps what the awaits ask about, read off the history as it grows.
 type watcher struct {
 	history *history.Recorder
+	// noEcho: who sent a message counts as showing it.
+	noEcho bool
 
 	mu    sync.Mutex
 	next  int
@@ -38,6 +40,10 @@ func (w *watcher) catchUp() {
 			}
 			w.shown[e.Client][e.Message] = true
 			w.shows++
+		case history.Sent:
+			if w.noEcho && w.shown[e.Client] != nil {
+				w.shown[e.Client][e.Message] = true
+			}
 		case history.Disconnected, history.Closed:
 			w.left[e.Client]++
 			w.broke++
@@ -154,7 +160,11 @@ func (l *player) awaitStep(s plan.Step) error {
 		met = func() bool { return l.each(s.Client, func(c *participant) bool { return l.hasLeft(c) }) }
 	case plan.AwaitShown:
 		bound = l.config.ShownBound
-		if s.Text != "" {
+		if l.streamOf() != nil {
+			text = l.latest(false)
+			what = fmt.Sprintf("%s shows %q", s.Client, text)
+			met = func() bool { return l.state.hasShown(s.Client, text) }
+		} else if s.Text != "" {
 			text = l.text(s.Text)
 			what = fmt.Sprintf("%s shows %q", s.Client, text)
 			met = func() bool { return l.state.hasShown(s.Client, text) }

@@ -39,11 +39,15 @@ func (l *player) finishStory() error {
 	}
 }
 
-// readLog reads the server's log as a fresh reader, straight from the server.
+// readLog reads the server's log from where it is, or as a fresh reader, straight from the
+// server.
 func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
 	l.readings++
+	if l.config.ReadLog != nil {
+		return l.config.ReadLog(ctx, l.target)
+	}
 	mark := fmt.Sprintf("%s reads the log %s", plan.Reader, kind)
 	if l.readings > 1 {
 		mark += fmt.Sprint(" ", l.readings)
@@ -57,6 +61,8 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 		Record: func(history.Event) {},
 		Dial:   l.env.dial,
 		Seed:   l.plan.Seed,
+
+		Protocol: l.config.Protocol,
 	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
 	if kind == history.Stored {
 		// The reader's own message goes to the pages too: let it arrive.
@@ -80,7 +86,7 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 	}
 	given := map[wire.Row]bool{}
 	for _, row := range rows {
-		if row.Offset != 0 && given[row] {
+		if !l.isInStory(row.Message) || row.Offset != 0 && given[row] {
 			continue // one row given twice is not two rows; a page would drop it too
 		}
 		given[row] = true
@@ -105,6 +111,9 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 // said again afterwards; so settle begins again.
 func (l *player) settle() error {
 	_, err := l.settled()
+	if l.streamOf() != nil {
+		l.latest(false) // the script goes on
+	}
 	return err
 }
 
@@ -152,6 +161,9 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 	}
 	if !ok {
 		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
+	}
+	if l.streamOf() != nil {
+		return nil, l.awaitLatest()
 	}
 	l.settles++
 	bound := l.config.ShownBound

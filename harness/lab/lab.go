@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
@@ -97,6 +98,10 @@ type Config struct {
 	HTML []byte
 	// Protocol is how the application speaks; nil means as the tutorial's chat does.
 	Protocol *protocol.Protocol
+	// NoEcho tells that clients are not sent their own messages, where Protocol is nil.
+	NoEcho bool
+	// ReadLog reads what the server has stored. Nil: a fresh client with offset 0 reads it.
+	ReadLog ReadLog
 	// Bundle gets the client library for a target that serves none. Nil: there is none.
 	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real
@@ -123,6 +128,10 @@ type Config struct {
 	// runtime.NumGoroutine.
 	CountLeaks bool
 }
+
+// ReadLog reads all messages that the server has stored, in the order of its log, from
+// where it keeps them.
+type ReadLog func(ctx context.Context, server target.Target) ([]wire.Row, error)
 
 // DefaultBound is above twice what an official client needs at worst to reconnect
 // (5 s backoff, randomised by half) on a loaded machine.

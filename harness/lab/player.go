@@ -44,6 +44,7 @@ type player struct {
 	state   watcher
 
 	mu          sync.Mutex
+	filter      filter                 // nil: all is recorded
 	supervisors map[string]*supervisor // by node; see supervisorOf
 	ended       bool
 }
@@ -94,10 +95,12 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Tar
 		clients:     map[string]*participant{},
 		failed:      make(chan error, 1),
 		history:     history.NewRecorder(),
+		filter:      newFilter(config),
 		supervisors: map[string]*supervisor{},
 	}
 	l.state.history = l.history
-	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, Plan: &p})
+	_, l.state.noEcho = l.filter.(*noEcho)
+	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, NoEcho: l.state.noEcho, Plan: &p})
 	return l
 }
 
@@ -106,8 +109,14 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Tar
 func (l *player) record(e history.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ended {
+	switch {
+	case l.ended:
+	case l.filter == nil:
 		l.history.Add(e)
+	default:
+		for _, one := range l.filter.record(e) {
+			l.history.Add(one)
+		}
 	}
 }
 
@@ -208,6 +217,13 @@ func (l *player) play() error {
 		if err := l.arm(f); err != nil {
 			return err
 		}
+	}
+	if l.streamOf() != nil {
+		witness, err := l.watchStream()
+		if err != nil {
+			return err
+		}
+		defer witness.Close()
 	}
 	for i, step := range l.plan.Script {
 		if err := l.do(step); err != nil {

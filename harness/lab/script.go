@@ -138,6 +138,10 @@ func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) 
 
 // say says a step's messages.
 func (l *player) say(c *participant, s plan.Step) error {
+	if l.streamOf() != nil {
+		_, err := l.awaitStream(max(1, s.Count))
+		return err
+	}
 	if s.Count <= 1 {
 		return l.sayOnce(c, s, l.text(s.Text))
 	}
@@ -194,6 +198,10 @@ func (l *player) text(text string) string {
 func (l *player) startChatter(c *participant, s plan.Step) error {
 	if c.quiet != nil {
 		return fmt.Errorf("it chatters already")
+	}
+	if l.streamOf() != nil {
+		c.quiet, c.chatter = silence()
+		return nil
 	}
 	every := max(time.Duration(s.Every), 50*time.Microsecond)
 	ctx, cancel := context.WithCancel(l.ctx)

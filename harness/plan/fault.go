@@ -111,8 +111,8 @@ func (p Plan) Validate() error {
 		switch {
 		case c.Name == "":
 			return fmt.Errorf("plan: a client has no name")
-		case c.Name == Reader:
-			return fmt.Errorf("plan: the client name %q is kept for the lab's own reader", Reader)
+		case c.Name == Reader, c.Name == Stream:
+			return fmt.Errorf("plan: the client name %q is kept for the lab", c.Name)
 		case known[c.Name]:
 			return fmt.Errorf("plan: two clients are called %q", c.Name)
 		}
@@ -168,6 +168,9 @@ func (p Plan) Validate() error {
 
 // Reader is the name under which the lab itself reads the log.
 const Reader = "reader"
+
+// Stream is the name that a server that emits messages by itself has as their sender.
+const Stream = "stream"
 
 func (s Step) validate(known map[string]bool) error {
 	row, ok := s.Do.row()

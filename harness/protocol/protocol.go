@@ -26,29 +26,29 @@ import (
 // {{offset}}; in a map, a field whose value is not known yet is left out.
 type Protocol struct {
 	// Path is where the server takes Socket.IO connections; empty means /socket.io/.
-	Path string `json:"path,omitempty" jsonschema:"description=The path that the server takes Socket.IO connections at (default /socket.io/)"`
+	Path string `json:"path,omitempty" jsonschema_description:"The path that the server takes Socket.IO connections at (default /socket.io/)"`
 	// Namespace is the Socket.IO namespace; empty means /.
-	Namespace string `json:"namespace,omitempty" jsonschema:"description=The Socket.IO namespace (default /)"`
+	Namespace string `json:"namespace,omitempty" jsonschema_description:"The Socket.IO namespace (default /)"`
 	// Parser is JSON or MessagePack; empty means JSON.
-	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack,description=How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
+	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
 	// Auth is the template of the auth payload of every connect.
-	Auth map[string]any `json:"auth,omitempty" jsonschema:"description=The auth payload of every connect; may contain {{client}} and {{offset}}"`
+	Auth map[string]any `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}"`
 	// Query is the template of the query string of every connection.
-	Query map[string]string `json:"query,omitempty" jsonschema:"description=The query string of every connection"`
+	Query map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
 	// Headers are sent with every HTTP request. A browser cannot do so on a WebSocket.
-	Headers map[string]string `json:"headers,omitempty" jsonschema:"description=HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
+	Headers map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
 	// Enter is what a client does after every connect, in this order, before it is
 	// connected as far as the user can tell, and before it sends a message.
-	Enter []EnterStep `json:"enter,omitempty" jsonschema:"description=What a client does after every connect before it may send a message"`
+	Enter []EnterStep `json:"enter,omitempty" jsonschema_description:"What a client does after every connect before it may send a message"`
 	// Send is how a message is sent. Nil: clients send none, the server talks by itself.
-	Send *Send `json:"send,omitempty" jsonschema:"description=How a client sends a message; leave it out where the server talks by itself"`
+	Send *Send `yaml:"-" json:"-" jsonschema_description:"How a client sends a message; leave it out where the server talks by itself"`
 	// Receive is how a message arrives.
-	Receive Receive `json:"receive" jsonschema:"description=How a message arrives at a client"`
+	Receive Receive `json:"receive" jsonschema_description:"How a message arrives at a client"`
 	// NoEcho tells that the sender is not sent its own message, so its page shows it by
 	// itself. In a redial.yaml this is "echo: false".
-	NoEcho bool `json:"noEcho,omitempty" jsonschema:"description=The sender does not receive its own message, and its page shows it by itself"`
+	NoEcho bool `yaml:"-" json:"-"`
 	// History is the event in which the server sends all messages whole, if it does.
-	History *History `json:"history,omitempty" jsonschema:"description=The event in which the server sends all messages that there are"`
+	History *History `json:"history,omitempty" jsonschema_description:"The event in which the server sends all messages that there are"`
 }
 
 // A Parser is a way to write packets.
@@ -64,44 +64,44 @@ const (
 // An EnterStep emits an event, awaits one, or both in this order.
 type EnterStep struct {
 	// Emit is an event's name and the templates of its arguments.
-	Emit []any `json:"emit,omitempty" jsonschema:"description=An event to emit: its name and then its arguments"`
+	Emit []any `json:"emit,omitempty" jsonschema_description:"An event to emit: its name and then its arguments"`
 	// Ack waits for the acknowledgement of what was emitted.
-	Ack bool `json:"ack,omitempty" jsonschema:"description=Wait for the acknowledgement of the emitted event"`
+	Ack bool `json:"ack,omitempty" jsonschema_description:"Wait for the acknowledgement of the emitted event"`
 	// Await is the name of an event to wait for.
-	Await string `json:"await,omitempty" jsonschema:"description=The name of an event to wait for"`
+	Await string `json:"await,omitempty" jsonschema_description:"The name of an event to wait for"`
 	// Save names values of the awaited event, or else of the acknowledgement, by their
 	// paths: templates can use them from then on, also after a page refresh.
-	Save map[string]Path `json:"save,omitempty" jsonschema:"description=Values to remember from the awaited event or the acknowledgement: a name and a path for each"`
+	Save map[string]Path `json:"save,omitempty" jsonschema_description:"Values to remember from the awaited event or the acknowledgement: a name and a path for each"`
 }
 
 // Send is how a message is sent.
 type Send struct {
-	Event string `json:"event" jsonschema:"description=The event's name"`
+	Event string `json:"event" jsonschema_description:"The event's name"`
 	// Args are the templates of the event's arguments.
-	Args []any `json:"args" jsonschema:"description=The arguments: {{text}} is the message and {{key}} its idempotency key"`
+	Args []any `json:"args" jsonschema_description:"The arguments: {{text}} is the message and {{key}} its idempotency key"`
 	// NoAck tells that the server sends no acknowledgement. In a redial.yaml: "ack: false".
-	NoAck bool `json:"noAck,omitempty" jsonschema:"description=The server sends no acknowledgements"`
+	NoAck bool `yaml:"-" json:"-"`
 	// Refused is where an acknowledgement that is a refusal has its reason; empty means
 	// $.error.
-	Refused Path `json:"refused,omitempty" jsonschema:"description=Where an acknowledgement says that the message was refused (default $.error)"`
+	Refused Path `json:"refused,omitempty" jsonschema_description:"Where an acknowledgement says that the message was refused (default $.error)"`
 }
 
 // Receive is how a message arrives.
 type Receive struct {
-	Event string `json:"event" jsonschema:"description=The event's name"`
+	Event string `json:"event" jsonschema_description:"The event's name"`
 	// Text is where the event has the message's text; empty means $.
-	Text Path `json:"text,omitempty" jsonschema:"description=Where the text is (default $: the first argument)"`
+	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument)"`
 	// Offset is where it has its offset, a whole number that grows with the log; empty
 	// where the server sends none.
-	Offset Path `json:"offset,omitempty" jsonschema:"description=Where the offset is: a whole number that grows with every message"`
+	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is: a whole number that grows with every message"`
 }
 
 // History is the event in which the server sends all messages that it has. Each of them is
 // read as a received one is, with the item in place of the first argument.
 type History struct {
-	Event string `json:"event" jsonschema:"description=The event's name"`
+	Event string `json:"event" jsonschema_description:"The event's name"`
 	// List is where the messages are; empty means $, the first argument.
-	List Path `json:"list,omitempty" jsonschema:"description=Where the list of messages is (default $: the first argument)"`
+	List Path `json:"list,omitempty" jsonschema_description:"Where the list of messages is (default $: the first argument)"`
 }
 
 // Tutorial is how the tutorial's chat speaks: package contract in this vocabulary.

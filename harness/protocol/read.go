@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -124,4 +125,16 @@ func WholeNumber(value any) (number int64, ok bool) {
 		return number, err == nil
 	}
 	return 0, false
+}
+
+// TextOf is the text of a value: a string as it is, and anything else as JSON.
+func TextOf(value any) string {
+	if text, ok := value.(string); ok {
+		return text
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(data)
 }

@@ -22,8 +22,11 @@ type CommandOptions struct {
 	Command []string
 	// Dir is the folder it runs in. Empty: the current one.
 	Dir string
-	// Env is added to the current environment and to what package contract names.
+	// Env is added to the current environment and to what package contract names. In it,
+	// and in Command, {{port}} and {{data}} are replaced by the port and the data folder.
 	Env []string
+	// Ready tells when the server is ready.
+	Ready Ready
 	// Port is the TCP port on 127.0.0.1. Zero: a free one is chosen and kept.
 	Port int
 	// DataDir is the folder for what outlives the process. Empty: a temporary one,
@@ -36,6 +39,17 @@ type CommandOptions struct {
 	// OutputBound is how many bytes of the beginning, and again of the end, of
 	// what the server prints are kept. Zero means 64 KB.
 	OutputBound int
+}
+
+// Ready tells when a server is ready to be connected to. The zero value: when it answers
+// GET / with anything.
+type Ready struct {
+	// Path is what is asked for instead of /; then the answer must be a success (2xx).
+	Path string
+	// Accepts is enough: that it accepts connections on its port.
+	Accepts bool
+	// Line is a text that it prints when it is ready.
+	Line string
 }
 
 // Bounds on how long things may take that nobody else bounds.
@@ -90,8 +104,17 @@ func NewCommand(options CommandOptions) (*Command, error) {
 	if err := c.prepareDataDir(&options); err != nil {
 		return nil, err
 	}
+	names := strings.NewReplacer("{{port}}", strconv.Itoa(options.Port), "{{data}}", options.DataDir)
+	options.Command, options.Env = replaced(names, options.Command), replaced(names, options.Env)
 	c.options = options
 	return c, nil
+}
+
+func replaced(names *strings.Replacer, in []string) (out []string) {
+	for _, s := range in {
+		out = append(out, names.Replace(s))
+	}
+	return out
 }
 
 func (c *Command) prepareDataDir(options *CommandOptions) (err error) {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -201,13 +202,13 @@ func (c *Command) awaitReady(ctx context.Context, l *life) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for {
-		answered := answers(ctx, client, "http://"+c.Address()+"/") == nil
+		answered := c.isReady(ctx, client, l)
 		select {
 		case <-l.done:
 			return fmt.Errorf("the server ended before it was ready (%s)%s", l.state, c.lastLine(l))
 		case <-ctx.Done():
-			return fmt.Errorf("the server did not answer at http://%s/ in time; does it listen on %s? (%w)%s",
-				c.Address(), contract.EnvPort, ctx.Err(), c.lastLine(l))
+			return fmt.Errorf("the server %s in time; does it listen on %s? (%w)%s",
+				c.notReady(), contract.EnvPort, ctx.Err(), c.lastLine(l))
 		default:
 		}
 		if answered {
@@ -219,6 +220,32 @@ func (c *Command) awaitReady(ctx context.Context, l *life) error {
 		case <-time.After(tryEvery):
 		}
 	}
+}
+
+// isReady looks once.
+func (c *Command) isReady(ctx context.Context, client *http.Client, l *life) bool {
+	switch ready := c.options.Ready; {
+	case ready.Line != "":
+		return strings.Contains(c.output.Since(l.printed), ready.Line)
+	case ready.Accepts:
+		return somethingListens(c.options.Port)
+	case ready.Path != "":
+		return succeeds(ctx, client, "http://"+c.Address()+ready.Path)
+	}
+	return answers(ctx, client, "http://"+c.Address()+"/") == nil
+}
+
+// notReady says what the server did not do.
+func (c *Command) notReady() string {
+	switch ready := c.options.Ready; {
+	case ready.Line != "":
+		return fmt.Sprintf("did not print %q", ready.Line)
+	case ready.Accepts:
+		return "did not accept connections at " + c.Address()
+	case ready.Path != "":
+		return fmt.Sprintf("did not answer GET %s with success (2xx) at http://%s", ready.Path, c.Address())
+	}
+	return "did not answer at http://" + c.Address() + "/"
 }
 
 // owns tells, where the system lets us know, whether the port is served by the
@@ -250,6 +277,19 @@ func answers(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	return response.Body.Close()
+}
+
+func succeeds(ctx context.Context, client *http.Client, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode/100 == 2
 }
 
 func isClosed(channel <-chan struct{}) bool {

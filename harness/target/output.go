@@ -51,6 +51,16 @@ func (o *boundedOutput) String() string {
 	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", o.head, left, tail)
 }
 
+// Since is what is kept of what was written after the first since bytes.
+func (o *boundedOutput) Since(since int64) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if since < int64(len(o.head)) {
+		return string(o.head[since:]) + string(o.tail)
+	}
+	return string(o.tail[max(0, len(o.tail)-int(o.written-since)):])
+}
+
 // LastLine is the last line with anything on it that was written after the first
 // since bytes, shortened to fit into an error.
 func (o *boundedOutput) LastLine(since int64) string {

@@ -457,7 +457,7 @@ func TestOutputIsBounded(t *testing.T) {
 func TestURL(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	u, err := NewURL(server.URL + "/")
+	u, err := NewURL(server.URL+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -475,7 +475,7 @@ func TestURL(t *testing.T) {
 }
 
 func TestURLThatDoesNotAnswer(t *testing.T) {
-	u, err := NewURL("http://127.0.0.1:1")
+	u, err := NewURL("http://127.0.0.1:1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -489,7 +489,7 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	u, _ = NewURL("http://" + mute.Addr().String())
+	u, _ = NewURL("http://"+mute.Addr().String(), nil)
 	err = u.Start(within(t, 100*time.Millisecond))
 	if err == nil || !strings.HasPrefix(err.Error(), "nothing answers at http://127.0.0.1:") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
@@ -497,14 +497,14 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestURLIsRead(t *testing.T) {
-	for _, raw := range []string{"", "localhost:3000", "ftp://127.0.0.1", "https://127.0.0.1", "http://127.0.0.1/chat", "http://:3000", "http://127.0.0.1?x=1", "http://a b"} {
-		if _, err := NewURL(raw); err == nil {
+	for _, raw := range []string{"", "localhost:3000", "ftp://127.0.0.1", "http://127.0.0.1/chat", "http://:3000", "http://127.0.0.1?x=1", "http://a b"} {
+		if _, err := NewURL(raw, nil); err == nil {
 			t.Errorf("%q was accepted", raw)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: more than one line: %v", raw, err)
 		}
 	}
-	if u, err := NewURL("http://localhost"); err != nil || u.Address() != "localhost:80" {
+	if u, err := NewURL("http://localhost", nil); err != nil || u.Address() != "localhost:80" {
 		t.Errorf("%v, %v", u, err)
 	}
 }

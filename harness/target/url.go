@@ -1,7 +1,9 @@
 package target
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,38 +14,47 @@ import (
 
 // A URL is a Target that somebody else runs.
 type URL struct {
-	address string
+	scheme, host string
+	address      string
+	relay        *secureRelay // nil where the server speaks plain HTTP
 
 	mu      sync.Mutex
 	started bool
 	exited  chan struct{} // never closed: we would not know
 }
 
-// NewURL reads "http://host:port". TLS is not supported, because links pass on
-// the bytes of a plain connection and have to find the frames in them.
-func NewURL(raw string) (*URL, error) {
+// NewURL reads "http://host:port" or "https://host:port". For https, secure says which
+// certificates are trusted; nil means those that the system trusts.
+func NewURL(raw string, secure *tls.Config) (*URL, error) {
 	parsed, err := url.Parse(raw)
 	switch {
-	case err != nil || parsed.Host == "" || parsed.Hostname() == "":
-		return nil, fmt.Errorf("%q is no address of a server; write it like http://127.0.0.1:3000", raw)
-	case parsed.Scheme == "https":
-		return nil, fmt.Errorf("%s: https is not supported; give the plain http address behind it", raw)
-	case parsed.Scheme != "http":
+	case err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.Scheme != "http" && parsed.Scheme != "https":
 		return nil, fmt.Errorf("%q is no address of a server; write it like http://127.0.0.1:3000", raw)
 	case parsed.Path != "" && parsed.Path != "/", parsed.RawQuery != "", parsed.Fragment != "", parsed.User != nil:
-		return nil, fmt.Errorf("%s: give the address only, like http://%s", raw, parsed.Host)
+		return nil, fmt.Errorf("%s: give the address only, like %s://%s", raw, parsed.Scheme, parsed.Host)
 	}
-	port := parsed.Port()
-	if port == "" {
-		port = "80"
+	port := cmp.Or(parsed.Port(), map[string]string{"http": "80", "https": "443"}[parsed.Scheme])
+	u := &URL{scheme: parsed.Scheme, host: net.JoinHostPort(parsed.Hostname(), port), exited: make(chan struct{})}
+	u.address = u.host
+	if parsed.Scheme == "https" {
+		secure = secure.Clone()
+		if secure == nil {
+			secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		secure.ServerName, secure.NextProtos = parsed.Hostname(), []string{"http/1.1"}
+		if u.relay, err = newSecureRelay(u.host, secure); err != nil {
+			return nil, fmt.Errorf("no port for the relay to %s: %w", raw, err)
+		}
+		u.address = u.relay.listener.Addr().String()
 	}
-	return &URL{address: net.JoinHostPort(parsed.Hostname(), port), exited: make(chan struct{})}, nil
+	return u, nil
 }
 
 // String is the URL, without a path.
-func (u *URL) String() string { return "http://" + u.address }
+func (u *URL) String() string { return u.scheme + "://" + u.host }
 
-// Address is the host and the port.
+// Address is the host and the port; for https those of a relay on 127.0.0.1, which
+// takes plain connections and adds the TLS.
 func (u *URL) Address() string { return u.address }
 
 // Start checks once that the server answers. After it has, a second Start is
@@ -54,11 +65,18 @@ func (u *URL) Start(ctx context.Context) error {
 	if u.started {
 		return errNotOurs
 	}
+	if u.relay != nil {
+		server, err := u.relay.dial(ctx)
+		if err != nil {
+			return fmt.Errorf("no TLS connection to %s: %w", u, plainError(err))
+		}
+		server.Close()
+	}
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if err := answers(ctx, client, u.String()+"/"); err != nil {
+	if err := answers(ctx, client, "http://"+u.address+"/"); err != nil {
 		return fmt.Errorf("nothing answers at %s: %w", u, plainError(err))
 	}
 	u.started = true
@@ -98,8 +116,13 @@ func (u *URL) Exited() <-chan struct{} { return u.exited }
 // Output is empty: what the server prints is not ours to see.
 func (u *URL) Output() string { return "" }
 
-// Close has nothing to close.
-func (u *URL) Close() error { return nil }
+// Close ends the relay of an https address.
+func (u *URL) Close() error {
+	if u.relay == nil {
+		return nil
+	}
+	return u.relay.close()
+}
 
 // plainError takes off the layers that net and exec put around the reason.
 func plainError(err error) error {

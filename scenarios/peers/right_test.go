@@ -61,7 +61,7 @@ func pythonWithSocketIO() (string, error) {
 func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Subject {
 	t.Helper()
 	command := []string{interpreter, file, string(level)}
-	subject, err := servers.Command(command, level)
+	subject, err := servers.Command(target.CommandOptions{Command: command}, level)
 	if err != nil {
 		t.Fatal(err)
 	}

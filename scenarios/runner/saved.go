@@ -15,6 +15,7 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/harness/target"
 	"redial/scenarios/servers"
 )
 
@@ -125,9 +126,9 @@ func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error
 func (s Saved) subject() (servers.Subject, error) {
 	switch {
 	case s.URL != "":
-		return servers.URL(s.URL, s.Level)
+		return servers.URL(s.URL, nil, s.Level)
 	case len(s.Command) > 0:
-		return servers.Command(s.Command, s.Level)
+		return servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
 	}
 	subject, err := servers.Step(strings.TrimPrefix(s.Target, "step "))
 	if err != nil {

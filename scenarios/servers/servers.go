@@ -9,6 +9,7 @@
 package servers
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"redial/harness/defect"
 	"redial/harness/lab"
 	"redial/harness/plan"
+	"redial/harness/protocol"
 	"redial/harness/seam"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
@@ -51,6 +53,9 @@ type Subject struct {
 	Bundle func() ([]byte, error)
 	// Shared tells that all runs meet the same server, so they take turns.
 	Shared bool
+	// Protocol and ReadLog are lab.Config's.
+	Protocol *protocol.Protocol
+	ReadLog  lab.ReadLog
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
@@ -62,10 +67,11 @@ type Subject struct {
 
 // ConfigOf is how the subject's runs are played.
 func ConfigOf(s Subject) lab.Config {
+	talks := s.Protocol != nil && s.Protocol.Send == nil // then no fresh client can mark the end of the log
 	return lab.Config{
-		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), OwnRecovery: s.OwnRecovery,
+		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && (!talks || s.ReadLog != nil), OwnRecovery: s.OwnRecovery,
 		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
-		ShownBound: s.ShownBound,
+		ShownBound: s.ShownBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
 	}
 }
 
@@ -274,29 +280,34 @@ func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) 
 	return options
 }
 
-// Command makes a subject of a program, started anew for every run.
-func Command(command []string, level contract.Level) (Subject, error) {
-	s, err := foreign(strings.Join(command, " "), level)
-	s.Command = command
+// Command makes a subject of a program, started anew for every run. Of the options, Tuning
+// is the plan's.
+func Command(options target.CommandOptions, level contract.Level) (Subject, error) {
+	s, err := foreign(strings.Join(options.Command, " "), level)
+	s.Command = options.Command
 	s.Name = "-- " + s.Name
 	// A program may keep its data where it likes, not only in DATA_DIR: its log is
 	// read before each run too.
 	s.Shared = true
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		return target.NewCommand(target.CommandOptions{Command: command, Tuning: tuning})
+		options.Tuning = tuning
+		return target.NewCommand(options)
 	}
 	return s, err
 }
 
-// URL makes a subject of a server that somebody else runs.
-func URL(address string, level contract.Level) (Subject, error) {
-	if _, err := target.NewURL(address); err != nil {
+// URL makes a subject of a server that somebody else runs. For https, secure says which
+// certificates are trusted; nil means the system's.
+func URL(address string, secure *tls.Config, level contract.Level) (Subject, error) {
+	u, err := target.NewURL(address, secure)
+	if err != nil {
 		return Subject{}, err
 	}
+	_ = u.Close()
 	s, err := foreign(address, level)
 	s.Name = "--url " + s.Name
 	s.Shared, s.URL = true, address
-	s.Server.Target = func(plan.Tuning) (target.Target, error) { return target.NewURL(address) }
+	s.Server.Target = func(plan.Tuning) (target.Target, error) { return target.NewURL(address, secure) }
 	return s, err
 }
 

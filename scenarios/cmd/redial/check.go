@@ -15,6 +15,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/harness/target"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -178,7 +179,7 @@ func (s *checking) subject() (servers.Subject, error) {
 	}
 	switch {
 	case s.url != "":
-		subject, err := servers.URL(s.url, level)
+		subject, err := servers.URL(s.url, nil, level)
 		if err != nil {
 			return subject, err
 		}
@@ -187,7 +188,7 @@ func (s *checking) subject() (servers.Subject, error) {
 		}
 		return subject, nil
 	case len(s.command) > 0:
-		return servers.Command(s.command, level)
+		return servers.Command(target.CommandOptions{Command: s.command}, level)
 	}
 	subject, err := servers.Step(s.step)
 	if err == nil && s.level != "" {

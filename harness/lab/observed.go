@@ -1,0 +1,190 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	"redial/harness/client"
+	"redial/harness/client/wire"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// A filter turns what clients observe into the history of an application that differs from
+// a chat with an echo. Its methods are called with the player's lock held.
+type filter interface {
+	// record returns the events to record for one that was observed.
+	record(e history.Event) []history.Event
+}
+
+// newFilter is nil where everything is recorded as it was observed.
+func newFilter(config Config) filter {
+	p := config.Protocol
+	switch {
+	case p != nil && p.Send == nil:
+		return newStream()
+	case p != nil && p.NoEcho || config.NoEcho:
+		return &noEcho{own: map[message]int{}}
+	}
+	return nil
+}
+
+// A noEcho leaves out each message that a page shows because it was sent there. Where the
+// page shows it a second time, a user sees it twice, and it is recorded twice.
+type noEcho struct{ own map[message]int }
+
+type message struct {
+	client string
+	view   int
+	text   string
+}
+
+func (f *noEcho) record(e history.Event) []history.Event {
+	m := message{e.Client, e.View, e.Message}
+	switch times, sent := f.own[m]; {
+	case e.Kind == history.Sent:
+		f.own[m] = 0
+	case e.Kind == history.Shown && sent:
+		f.own[m]++
+		switch times {
+		case 0:
+			return nil
+		case 1:
+			return []history.Event{e, e}
+		}
+	}
+	return []history.Event{e}
+}
+
+// A stream is for a server that emits messages by itself, while clients send none. What the
+// server emitted is what any client received: at first sight a message is recorded as sent
+// by the stream. One client, the witness, is connected past all links for the whole run.
+//
+// A page is entitled to messages from the first one on that it shows on a connection,
+// because nobody can see from outside which message came just before its connect. So its
+// Connected event is held back until then.
+//
+// The barrier of a run is a cut in the stream: messages that are seen for the first time
+// after it are not recorded.
+type stream struct {
+	known  map[string]bool
+	latest string
+	count  int
+	cut    bool
+	held   map[string][]history.Event // by client
+}
+
+func newStream() *stream {
+	return &stream{known: map[string]bool{}, held: map[string][]history.Event{}}
+}
+
+func (f *stream) record(e history.Event) (events []history.Event) {
+	switch e.Kind {
+	case history.Connected:
+		f.held[e.Client] = append(f.held[e.Client], e)
+		return nil
+	case history.Shown:
+		if !f.known[e.Message] {
+			if f.cut {
+				return nil
+			}
+			f.known[e.Message] = true
+			f.latest = e.Message
+			f.count++
+			events = append(events, history.Event{Kind: history.Sent, Client: plan.Stream, View: 1, Message: e.Message})
+		}
+		if e.Client == plan.Stream {
+			return events
+		}
+	case history.Disconnected, history.Closed:
+	default:
+		return []history.Event{e}
+	}
+	events = append(events, e)
+	if held := f.held[e.Client]; len(held) > 0 {
+		// A replay comes before the connect that ends it, and everything else after.
+		if e.Kind == history.Shown {
+			events = append(events, held...)
+		} else {
+			events = append(events[:len(events)-1:len(events)-1], append(held, e)...)
+		}
+		delete(f.held, e.Client)
+	}
+	return events
+}
+
+// streamOf returns the run's stream, or nil.
+func (l *player) streamOf() *stream {
+	s, _ := l.filter.(*stream)
+	return s
+}
+
+// watchStream connects the witness. The caller closes it.
+func (l *player) watchStream() (*wire.Client, error) {
+	witness := wire.New(client.Options{
+		Name: plan.Stream, URL: "http://" + l.target.Address(), Dial: l.env.dial, Seed: l.plan.Seed, Protocol: l.config.Protocol,
+		Record: func(e history.Event) {
+			if e.Kind == history.Shown {
+				l.record(e)
+			}
+		},
+	})
+	if err := witness.Open(l.ctx); err != nil {
+		return nil, err
+	}
+	_, err := l.awaitStream(1)
+	return witness, err
+}
+
+// awaitStream waits until the server has emitted so many more messages.
+func (l *player) awaitStream(more int) (ok bool, err error) {
+	emitted := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.streamOf().count
+	}
+	before := emitted()
+	ok, err = l.await(l.config.ShownBound, func() bool { return emitted() >= before+more })
+	if err == nil && !ok {
+		l.record(history.Event{Kind: history.TimedOut, Detail: fmt.Sprintf("the server emits %d more messages", more)})
+	}
+	return ok, err
+}
+
+// isInStory tells whether a message of the log belongs to the run: one that a stream
+// emitted after the cut does not.
+func (l *player) isInStory(text string) bool {
+	s := l.streamOf()
+	if s == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.known[text]
+}
+
+// latest is the newest message of the stream. With cut, no newer one is recorded.
+func (l *player) latest(cut bool) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streamOf().cut = cut
+	return l.streamOf().latest
+}
+
+// awaitLatest waits until every connected page shows what was the newest message when the
+// stream was cut.
+func (l *player) awaitLatest() error {
+	mark := l.latest(true)
+	ok, err := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
+	if err == nil && !ok {
+		l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
+	}
+	return err
+}
+
+// silence is the chatter of a client that sends nothing: the stream goes on by itself.
+func silence() (quiet context.CancelFunc, chatter chan struct{}) {
+	over := make(chan struct{})
+	close(over)
+	return func() {}, over
+}

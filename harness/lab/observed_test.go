@@ -1,0 +1,55 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// recorded is what a filter makes of events written as "client:kind:message".
+func recorded(f filter, observed ...string) string {
+	var out []string
+	for _, one := range observed {
+		part := strings.Split(one, ":")
+		for _, e := range f.record(history.Event{Client: part[0], View: 1, Kind: history.Kind(part[1]), Message: part[2]}) {
+			out = append(out, strings.Join([]string{e.Client, string(e.Kind), e.Message}, ":"))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestNoEchoLeavesOutTheSendersOwnMessageOnce(t *testing.T) {
+	f := &noEcho{own: map[message]int{}}
+	got := recorded(f, "alice:sent:hi", "alice:shown:hi", "bob:shown:hi", "alice:shown:other")
+	if want := "alice:sent:hi bob:shown:hi alice:shown:other"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := recorded(f, "alice:shown:hi"), "alice:shown:hi alice:shown:hi"; got != want {
+		t.Errorf("shown a second time: got %q, want %q", got, want)
+	}
+}
+
+func TestStreamIsSentByTheServer(t *testing.T) {
+	f := newStream()
+	got := recorded(f, "stream:shown:1", "bob:connected:", "bob:shown:1", "stream:shown:2", "bob:shown:2", "carol:shown:3", "stream:shown:3")
+	want := "stream:sent:1 bob:shown:1 bob:connected: stream:sent:2 bob:shown:2 stream:sent:3 carol:shown:3"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := recorded(f, "bob:disconnected:", "bob:connected:", "bob:disconnected:"), "bob:disconnected: bob:connected: bob:disconnected:"; got != want {
+		t.Errorf("a connection on which nothing came: got %s, want %s", got, want)
+	}
+	f.cut = true
+	if got, want := recorded(f, "bob:shown:4", "bob:shown:3"), "bob:shown:3"; got != want {
+		t.Errorf("after the cut: got %s, want %s", got, want)
+	}
+}
+
+func TestTheNameOfTheStreamIsKept(t *testing.T) {
+	p := plan.Plan{Clients: []plan.Client{{Name: plan.Stream}}, Script: []plan.Step{{Do: plan.Open, Client: plan.Stream}}}
+	if err := p.Validate(); err == nil || !strings.Contains(err.Error(), "kept for the lab") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,243 @@
+// Package config reads a redial.yaml, which says how to start or reach an application and
+// how it speaks, and makes a server under test of it.
+//
+// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Subject]
+// is what package runner plays scenarios on, and [Explain] is the help to a key, from the
+// descriptions in the fields' tags.
+//
+// YAML is read by github.com/goccy/go-yaml, because its errors have the line. config plays
+// and judges nothing.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"redial/harness/contract"
+	"redial/harness/protocol"
+)
+
+// FileName is the name that is looked for where none is given.
+const FileName = "redial.yaml"
+
+// A File is a redial.yaml.
+type File struct {
+	Target Target         `yaml:"target" json:"target" jsonschema_description:"The application: how to start it or where it runs"`
+	Level  contract.Level `yaml:"level" json:"level,omitempty" jsonschema:"enum=basic,enum=recovery,enum=server-delivery,enum=client-delivery,enum=durable-delivery" jsonschema_description:"The promise that it is held to (default server-delivery)"`
+	Socket *Socket        `yaml:"socket" json:"socket,omitempty" jsonschema_description:"How the application speaks Socket.IO (default: as the tutorial's chat does)"`
+	Log    *Log           `yaml:"log" json:"log,omitempty" jsonschema_description:"Where the messages that the server stored can be read; without it a fresh client reads them"`
+
+	// folder is the file's own: relative paths begin there.
+	folder string
+}
+
+// Target is the application: a command or a URL.
+type Target struct {
+	Command Command           `yaml:"command" json:"command,omitempty" jsonschema_description:"The command that starts it: a line or a list. It finds the port in PORT and an empty folder in DATA_DIR"`
+	Dir     string            `yaml:"dir" json:"dir,omitempty" jsonschema_description:"The folder to run the command in (default: the folder of this file)"`
+	Env     map[string]string `yaml:"env" json:"env,omitempty" jsonschema_description:"Environment variables; {{port}} and {{data}} are the port and the data folder"`
+	Port    int               `yaml:"port" json:"port,omitempty" jsonschema:"minimum=1,maximum=65535" jsonschema_description:"The port that it listens on if it ignores PORT"`
+	Ready   string            `yaml:"ready" json:"ready,omitempty" jsonschema_description:"When it is ready: GET /path; port (it accepts connections); or line TEXT (it has printed the text). Default: GET /"`
+	URL     string            `yaml:"url" json:"url,omitempty" jsonschema_description:"The address of a server that runs already instead of a command"`
+	TLS     *TLS              `yaml:"tls" json:"tls,omitempty" jsonschema_description:"How to trust the certificate of an https address"`
+}
+
+// TLS says how the certificate of an https URL is trusted.
+type TLS struct {
+	CA       string `yaml:"ca" json:"ca,omitempty" jsonschema_description:"A file with the certificate of the authority (PEM)"`
+	Insecure bool   `yaml:"insecure" json:"insecure,omitempty" jsonschema_description:"Accept any certificate"`
+}
+
+// Socket is protocol.Protocol as a person writes it: with yes where the package has no.
+type Socket struct {
+	protocol.Protocol `yaml:",inline"`
+
+	Send *Send `yaml:"send" json:"send,omitempty" jsonschema_description:"How a client sends a message; leave it out where the server emits messages by itself"`
+	Echo *bool `yaml:"echo" json:"echo,omitempty" jsonschema_description:"Whether the sender receives its own message (default true)"`
+}
+
+// Send is protocol.Send, likewise.
+type Send struct {
+	protocol.Send `yaml:",inline"`
+
+	Ack *bool `yaml:"ack" json:"ack,omitempty" jsonschema_description:"Whether the server acknowledges messages (default true)"`
+}
+
+// Log says where the stored messages can be read.
+type Log struct {
+	SQL      string        `yaml:"sql" json:"sql,omitempty" jsonschema_description:"A query for the offset and the text of each message in order"`
+	File     string        `yaml:"file" json:"file,omitempty" jsonschema_description:"The SQLite database; {{data}} is the data folder"`
+	Postgres string        `yaml:"postgres" json:"postgres,omitempty" jsonschema_description:"The PostgreSQL database's URL instead of a file"`
+	URL      string        `yaml:"url" json:"url,omitempty" jsonschema_description:"An HTTP address or a path of the application that answers with JSON instead of a database"`
+	List     protocol.Path `yaml:"list" json:"list,omitempty" jsonschema_description:"Where in the JSON the list of messages is (default $)"`
+	Text     protocol.Path `yaml:"text" json:"text,omitempty" jsonschema_description:"Where in an item the text is (default $)"`
+	Offset   protocol.Path `yaml:"offset" json:"offset,omitempty" jsonschema_description:"Where in an item the offset is (default: its position in the list)"`
+}
+
+// A Command is a program and its arguments. A single line is given to the shell.
+type Command []string
+
+const shell = "/bin/sh"
+
+// UnmarshalYAML reads a line or a list.
+func (c *Command) UnmarshalYAML(read func(any) error) error {
+	var list []string
+	if err := read(&list); err == nil {
+		*c = list
+		return nil
+	}
+	var line string
+	if err := read(&line); err != nil {
+		return err
+	}
+	if line != "" {
+		*c = Command{shell, "-c", line}
+	}
+	return nil
+}
+
+// Read reads a file. An error is one line that names the file and the line in it.
+func Read(path string) (*File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	f, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f.folder, err = filepath.Abs(filepath.Dir(path))
+	return f, err
+}
+
+// Parse reads the text of a file, whose relative paths begin in the current folder.
+func Parse(text []byte) (*File, error) {
+	parsed, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, plain(err)
+	}
+	var f File
+	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
+		return nil, errors.New("it has to be one YAML document with at least the key target")
+	}
+	environment := &environment{}
+	ast.Walk(environment, parsed.Docs[0].Body)
+	if environment.wrong != nil {
+		return nil, environment.wrong
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(""), yaml.Strict())
+	if err := decoder.DecodeFromNode(parsed.Docs[0].Body, &f); err != nil {
+		return nil, plain(err)
+	}
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+// plain puts an error of the YAML library on one line: line 3: unknown field "lvel".
+func plain(err error) error {
+	var located yaml.Error
+	if errors.As(err, &located) && located.GetToken() != nil {
+		return fmt.Errorf("line %d: %s", located.GetToken().Position.Line, strings.ReplaceAll(located.GetMessage(), "\n", " "))
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+}
+
+// environment replaces ${NAME} in every string by the environment variable.
+type environment struct{ wrong error }
+
+// variable is one in braces only: $ and $2 begin a path.
+var variable = regexp.MustCompile(`\$\{(\w+)\}`)
+
+func (e *environment) Visit(node ast.Node) ast.Visitor {
+	text, ok := node.(*ast.StringNode)
+	if !ok || e.wrong != nil {
+		return e
+	}
+	text.Value = variable.ReplaceAllStringFunc(text.Value, func(found string) string {
+		name := variable.FindStringSubmatch(found)[1]
+		value, set := os.LookupEnv(name)
+		if !set && e.wrong == nil {
+			e.wrong = fmt.Errorf("line %d: the environment variable %s is not set", line(text.Token), name)
+		}
+		return value
+	})
+	return e
+}
+
+func line(t *token.Token) int {
+	if t == nil || t.Position == nil {
+		return 0
+	}
+	return t.Position.Line
+}
+
+// validate says in one line what is missing or does not go together.
+func (f *File) validate() error {
+	var wrong []string
+	is := func(bad bool, text string) {
+		if bad {
+			wrong = append(wrong, text)
+		}
+	}
+	t := f.Target
+	is((len(t.Command) == 0) == (t.URL == ""), "target: it needs either a command or a url")
+	is(t.URL != "" && (t.Dir != "" || len(t.Env) > 0 || t.Port != 0 || t.Ready != ""), "target: dir, env, port and ready are for a command, and a url was given")
+	is(t.TLS != nil && !strings.HasPrefix(t.URL, "https://"), "target: tls is for an https url")
+	is(t.Port < 0 || t.Port > 65535, "target: port: a port is a number from 1 to 65535")
+	if _, err := ready(t.Ready); err != nil {
+		wrong = append(wrong, "target: ready: "+err.Error())
+	}
+	if _, err := contract.ParseLevel(string(f.Level)); f.Level != "" && err != nil {
+		wrong = append(wrong, "level: "+err.Error())
+	}
+	if l := f.Log; l != nil {
+		is(l.SQL == "" && l.URL == "", "log: it needs sql or url")
+		is(l.SQL != "" && (l.File == "") == (l.Postgres == ""), "log: sql needs either file or postgres")
+		is(strings.Contains(l.File, "{{data}}") && t.URL != "", "log: file: a server at a url has no {{data}} folder of ours")
+	}
+	if f.Socket != nil {
+		p := f.protocol()
+		if err := p.Validate(); err != nil {
+			wrong = append(wrong, "socket: "+strings.ReplaceAll(err.Error(), "\n", "; socket: "))
+		}
+		is(p.Send != nil && p.Send.NoAck && f.level().AtLeast(contract.ClientDelivery), "socket: send: ack: level "+string(f.level())+" needs acknowledgements")
+		is(p.Send != nil && !p.SendsKeys() && f.level().AtLeast(contract.ClientDelivery), "socket: send: args: level "+string(f.level())+" needs a {{key}} in them, for the server to know a message again")
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+func (f *File) level() contract.Level {
+	if f.Level == "" {
+		return contract.ServerDelivery
+	}
+	return f.Level
+}
+
+// protocol is the section socket in the words of the harness; nil where it is missing.
+func (f *File) protocol() *protocol.Protocol {
+	if f.Socket == nil {
+		return nil
+	}
+	p := f.Socket.Protocol
+	p.NoEcho = f.Socket.Echo != nil && !*f.Socket.Echo
+	if f.Socket.Send != nil {
+		send := f.Socket.Send.Send
+		send.NoAck = f.Socket.Send.Ack != nil && !*f.Socket.Send.Ack
+		p.Send = &send
+	}
+	return &p
+}

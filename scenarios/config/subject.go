@@ -1,0 +1,103 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"redial/harness/contract"
+	"redial/harness/target"
+	"redial/scenarios/servers"
+)
+
+// Subject makes the server under test that the file describes. An empty level means the
+// file's own.
+func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
+	if level != "" {
+		f.Level = level
+		if err := f.validate(); err != nil {
+			return s, err
+		}
+	}
+	if t := f.Target; t.URL != "" {
+		secure, err := f.trust()
+		if err != nil {
+			return s, err
+		}
+		if s, err = servers.URL(t.URL, secure, f.level()); err != nil {
+			return s, fmt.Errorf("target: url: %w", err)
+		}
+	} else if s, err = servers.Command(f.command(), f.level()); err != nil {
+		return s, err
+	}
+	s.Protocol = f.protocol()
+	if f.Log != nil {
+		s.ReadLog = f.Log.reader(f.folder)
+	}
+	return s, nil
+}
+
+func (f *File) command() target.CommandOptions {
+	t := f.Target
+	when, _ := ready(t.Ready) // Parse has seen that it is right
+	options := target.CommandOptions{Command: t.Command, Dir: f.path(t.Dir), Port: t.Port, Ready: when}
+	if len(t.Command) == 3 && t.Command[0] == shell {
+		options.Name = t.Command[2]
+	}
+	for name, value := range t.Env {
+		options.Env = append(options.Env, name+"="+value)
+	}
+	slices.Sort(options.Env)
+	return options
+}
+
+// path makes a path of the file's absolute. An empty one is the file's own folder.
+func (f *File) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(f.folder, name)
+}
+
+// ready reads GET /path, port, or line TEXT.
+func ready(text string) (target.Ready, error) {
+	how, what, _ := strings.Cut(text, " ")
+	what = strings.TrimSpace(what)
+	switch {
+	case text == "":
+		return target.Ready{}, nil
+	case how == "GET" && strings.HasPrefix(what, "/"):
+		return target.Ready{Path: what}, nil
+	case text == "port":
+		return target.Ready{Accepts: true}, nil
+	case how == "line" && what != "":
+		return target.Ready{Line: what}, nil
+	}
+	return target.Ready{}, fmt.Errorf("write GET /path, port, or line and the text that the server prints; not %q", text)
+}
+
+// trust is nil where the system's certificates are trusted.
+func (f *File) trust() (*tls.Config, error) {
+	t := f.Target.TLS
+	if t == nil {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Insecure} // a person has asked for it by name
+	if t.CA == "" {
+		return config, nil
+	}
+	text, err := os.ReadFile(f.path(t.CA))
+	if err != nil {
+		return nil, fmt.Errorf("target: tls: ca: %w", err)
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(text) {
+		return nil, errors.New("target: tls: ca: the file has no certificate in PEM")
+	}
+	return config, nil
+}
