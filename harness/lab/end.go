@@ -139,15 +139,7 @@ func (l *player) settled() (breaks int, err error) {
 }
 
 // faults counts the plan's.
-func (l *player) faults() int {
-	count := len(l.plan.Faults)
-	for _, s := range l.plan.Script {
-		if s.Fault != nil {
-			count++
-		}
-	}
-	return count
-}
+func (l *player) faults() int { return len(l.plan.AllFaults()) }
 
 // sayMarks has every page that is connected say a mark, one after the other, and awaits
 // it everywhere. It returns those that are open and were not connected. Where more broke

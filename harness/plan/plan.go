@@ -17,6 +17,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -193,6 +194,17 @@ func Decode(data []byte) (Plan, error) {
 		return Plan{}, fmt.Errorf("not a plan: %w", err)
 	}
 	return p, p.Validate()
+}
+
+// AllFaults are the faults that wait for a frame, and then those of the script.
+func (p Plan) AllFaults() []Fault {
+	all := slices.Clone(p.Faults)
+	for _, s := range p.Script {
+		if s.Fault != nil {
+			all = append(all, *s.Fault)
+		}
+	}
+	return all
 }
 
 // WithFaultIDs returns a copy of the plan in which every fault has an ID: f1, f2,

@@ -158,6 +158,9 @@ func (p *Protocol) Validate() error {
 // SendsKeys tells whether a message is sent with an idempotency key.
 func (p *Protocol) SendsKeys() bool { return p.Send != nil && mentions(p.Send.Args, Key) }
 
+// Pairwise tells whether a message goes to one other client only.
+func (p *Protocol) Pairwise() bool { return p.Send != nil && mentions(p.Send.Args, Other) }
+
 // NamesOffset tells whether a client tells the server which offset it has.
 func (p *Protocol) NamesOffset() bool {
 	if mentions(p.Auth, Offset) || mentions(p.Query, Offset) {

@@ -2,6 +2,7 @@ package target
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -61,8 +62,14 @@ func (o *boundedOutput) Since(since int64) string {
 	return string(o.tail[max(0, len(o.tail)-int(o.written-since)):])
 }
 
-// LastLine is the last line with anything on it that was written after the first
-// since bytes, shortened to fit into an error.
+// stackTrace is how many lines may follow the reason why a program ended.
+const stackTrace = 40
+
+// reason is how Node.js and Python begin the line that says it.
+var reason = regexp.MustCompile(`^(Uncaught )?(\w+\.)*\w*(Error|Exception)( \[\w+\])?:`)
+
+// LastLine is the line that says why the program ended, or the last one with anything on
+// it, of what was written after the first since bytes; shortened to fit into an error.
 func (o *boundedOutput) LastLine(since int64) string {
 	o.mu.Lock()
 	kept := o.tail
@@ -74,6 +81,11 @@ func (o *boundedOutput) LastLine(since int64) string {
 
 	lines := strings.Split(strings.TrimRight(text, " \t\r\n"), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
+	for _, earlier := range lines[max(0, len(lines)-stackTrace):] {
+		if reason.MatchString(earlier) { // what follows it is a stack trace
+			line = strings.TrimSpace(earlier)
+		}
+	}
 	if characters := []rune(line); len(characters) > 300 {
 		line = string(characters[:300]) + "…"
 	}

@@ -513,3 +513,19 @@ var (
 	_ Target = (*Command)(nil)
 	_ Target = (*URL)(nil)
 )
+
+// A stack trace ends with lines that say nothing; the reason stands above it.
+func TestTheLastLineIsTheReason(t *testing.T) {
+	for text, want := range map[string]string{
+		"listening\nstopped\n": "stopped",
+		"x\nError: Cannot find module 'y'\n  at z\n\nNode.js v20": "Error: Cannot find module 'y'",
+		"Traceback\n  File\nsqlite3.OperationalError: locked\n":   "sqlite3.OperationalError: locked",
+		"TypeError [ERR_X]: no\n    at a\n  code: 'ERR_X'\n}":     "TypeError [ERR_X]: no",
+	} {
+		o := newBoundedOutput(1000)
+		_, _ = o.Write([]byte(text))
+		if got := o.LastLine(0); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

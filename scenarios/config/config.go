@@ -32,12 +32,12 @@ const FileName = "redial.yaml"
 // A File is a redial.yaml.
 type File struct {
 	Target Target         `yaml:"target" json:"target" jsonschema_description:"The application: how to start it or where it runs"`
-	Level  contract.Level `yaml:"level" json:"level,omitempty" jsonschema:"enum=basic,enum=recovery,enum=server-delivery,enum=client-delivery,enum=durable-delivery" jsonschema_description:"The promise that it is held to (default server-delivery)"`
+	Level  contract.Level `yaml:"level" json:"level,omitempty" jsonschema_description:"The promise that it is held to (default server-delivery)"`
 	Socket *Socket        `yaml:"socket" json:"socket,omitempty" jsonschema_description:"How the application speaks Socket.IO (default: as the tutorial's chat does)"`
 	Log    *Log           `yaml:"log" json:"log,omitempty" jsonschema_description:"Where the messages that the server stored can be read; without it a fresh client reads them"`
 
-	// folder is the file's own: relative paths begin there.
-	folder string
+	// name is the file's path, and folder where relative paths in it begin.
+	name, folder string
 }
 
 // Target is the application: a command or a URL.
@@ -115,6 +115,7 @@ func Read(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	f.name = path
 	f.folder, err = filepath.Abs(filepath.Dir(path))
 	return f, err
 }

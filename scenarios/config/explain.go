@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"redial/harness/contract"
 )
 
 // A Key is one key of the file, with its help.
@@ -67,6 +69,11 @@ func keysOf(of reflect.Type, above string) (keys []Key) {
 		for _, part := range strings.Split(field.Tag.Get("jsonschema"), ",") {
 			if value, ok := strings.CutPrefix(part, "enum="); ok {
 				key.Values = append(key.Values, value)
+			}
+		}
+		if field.Type == reflect.TypeFor[contract.Level]() {
+			for _, level := range contract.Levels {
+				key.Values = append(key.Values, string(level))
 			}
 		}
 		keys = append(keys, key)

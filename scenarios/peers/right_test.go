@@ -92,7 +92,7 @@ func TestRightPeersPass(t *testing.T) {
 			var subjects []servers.Subject
 			for _, level := range rightLevels {
 				subject := atLevel(t, level, interpreter, "scenarios/peers/"+server.file)
-				if err := runner.Preflight(t.Context(), subject); err != nil {
+				if err := runner.Preflight(t.Context(), &subject); err != nil {
 					t.Fatal(err)
 				}
 				subjects = append(subjects, subject)

@@ -1,9 +1,14 @@
 package runner
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"time"
 
 	"redial/harness/client"
@@ -12,6 +17,9 @@ import (
 	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
+	"redial/harness/protocol"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/servers"
 )
 
@@ -21,11 +29,16 @@ const (
 	answerWithin = 5 * time.Second
 )
 
+// asked is the heartbeat that Preflight asks a command for, to see whether it can be set.
+var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), PingTimeout: plan.Duration(200 * time.Millisecond)}
+
 // Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
-// does at all: it answers HTTP, a Socket.IO client connects, and a message comes back.
-// The error is one line that says what is missing and what to do.
-func Preflight(ctx context.Context, subject servers.Subject) (err error) {
-	under, err := subject.Server.Target(plan.Tuning{})
+// does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
+// message from one of them arrives. The error is one line that says what is missing and
+// what to do. It notes in the subject which heartbeat the server has, where that cannot be
+// set.
+func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
+	under, err := subject.Server.Target(asked)
 	if err != nil {
 		return err
 	}
@@ -35,24 +48,114 @@ func Preflight(ctx context.Context, subject servers.Subject) (err error) {
 	if err := under.Start(starting); err != nil {
 		return fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
 	}
+	p := protocol.Tutorial()
+	if subject.Protocol != nil {
+		p = *subject.Protocol
+	}
+	if found := heartbeat(ctx, under, p); found > time.Duration(asked.PingInterval+asked.PingTimeout) {
+		subject.Untuned, subject.Heartbeat = true, found
+	}
+	return greet(ctx, *subject, under, p)
+}
+
+// greet connects two clients and has one of them send a message.
+func greet(ctx context.Context, subject servers.Subject, under target.Target, p protocol.Protocol) error {
 	seen := history.NewRecorder()
-	c := wire.New(client.Options{Name: "preflight", URL: "http://" + under.Address(), Record: seen.Add})
-	c.Keys = servers.ConfigOf(subject).Keys
-	defer c.Close()
-	if err := c.Open(ctx); err != nil {
+	var clients []*wire.Client
+	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
+		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: seen.Add, Protocol: subject.Protocol})
+		c.Keys = servers.ConfigOf(subject).Keys
+		defer c.Close()
+		if err := c.Open(ctx); err != nil {
+			return err
+		}
+		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
+			return fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
+				under, cmp.Or(p.Path, "/socket.io/"), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
+		}
+		clients = append(clients, c)
+	}
+	if p.Send == nil {
+		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown }); err != nil {
+			return fmt.Errorf("%s emitted no %q within %s, and redial.yaml has no send: the server has to emit messages by itself then", under, p.Receive.Event, answerWithin)
+		}
+		return nil
+	}
+	text := fmt.Sprintf("redial asks whether this arrives %x", time.Now().UnixNano())
+	if err := clients[0].Say(text); err != nil {
 		return err
 	}
-	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected }); err != nil {
-		return fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path /socket.io/ and the namespace / (%w): does the chat listen there, and let anybody in?", under, err)
+	arrived := func(at string) func(history.Event) bool {
+		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
-	text := fmt.Sprintf("redial asks whether this comes back %x", time.Now().UnixNano())
-	if err := c.Say(text); err != nil {
-		return err
+	if err := await(ctx, seen, arrived("bob")); err != nil {
+		return fmt.Errorf("%s took a message and another client did not receive it (%w): the chat has to emit %q with the text at %s to every other client", under, err, p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
-	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Message == text }); err != nil {
-		return fmt.Errorf("%s took a message and it did not come back (%w): the chat has to emit %q to everyone who is connected, the sender included", under, err, contract.ChatEvent)
+	if err := await(ctx, seen, arrived("alice")); err != nil && !p.NoEcho {
+		return fmt.Errorf("%s did not send a message back to its sender (%w): it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, p.Receive.Event)
 	}
 	return nil
+}
+
+// lastNote is what a client noted last, such as the reason of a connect error.
+func lastNote(seen *history.Recorder) (note string) {
+	for _, e := range seen.Events(0) {
+		if e.Kind == history.Note || e.Kind == history.Disconnected {
+			note = ": " + e.Detail
+		}
+	}
+	return note
+}
+
+// heartbeat is how long the server takes to notice that a connection is dead, from its
+// handshake: pingInterval and pingTimeout together. Zero where it does not say.
+func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	address := "http://" + under.Address() + cmp.Or(p.Path, "/socket.io/") + "?EIO=4&transport=polling"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	if err != nil || !strings.HasPrefix(string(text), "0{") {
+		return 0
+	}
+	var open struct{ PingInterval, PingTimeout int64 }
+	if err := json.Unmarshal(text[1:], &open); err != nil || open.PingInterval < 0 || open.PingTimeout < 0 {
+		return 0
+	}
+	return time.Duration(min(open.PingInterval+open.PingTimeout, int64(time.Hour/time.Millisecond))) * time.Millisecond
+}
+
+// HeartbeatWaits says in one line how long the rows take that wait for a heartbeat which
+// cannot be set; empty where there are none.
+func HeartbeatWaits(subject servers.Subject, rows []catalogue.Scenario) string {
+	if subject.Heartbeat == 0 {
+		return ""
+	}
+	waiting := 0
+	for _, s := range rows {
+		if waitsForHeartbeat(subject, s) && New(Options{}).unsupported(Cell{Scenario: s, Subject: subject}) == "" {
+			waiting++
+		}
+	}
+	if waiting == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The server's heartbeat is %s and cannot be set (%s, %s): the %d scenarios that wait for it are played last and take up to %s; --time-limit bounds that.",
+		subject.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * subject.Heartbeat).Round(time.Minute))
+}
+
+// waitsForHeartbeat tells whether the scenario asks for a short heartbeat and the server
+// keeps its own.
+func waitsForHeartbeat(subject servers.Subject, s catalogue.Scenario) bool {
+	return subject.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
 }
 
 // await waits for an event, at most as long as an answer may take.

@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/protocol"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
@@ -113,13 +115,17 @@ func Run(ctx context.Context, subjects []servers.Subject, which []catalogue.Scen
 
 // Cells are the scenarios on the subjects.
 func Cells(subjects []servers.Subject, which []catalogue.Scenario) []Cell {
-	var all []Cell
+	var all, late []Cell
 	for _, scenario := range which {
 		for _, subject := range subjects {
-			all = append(all, Cell{scenario, subject})
+			if waitsForHeartbeat(subject, scenario) {
+				late = append(late, Cell{scenario, subject})
+			} else {
+				all = append(all, Cell{scenario, subject})
+			}
 		}
 	}
-	return all
+	return append(all, late...)
 }
 
 // Start begins to play the cells, in order, as slots allow, and returns a function
@@ -256,8 +262,30 @@ func (r *Runner) unsupported(c Cell) string {
 	if c.Scenario.Restarts && c.Subject.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
 	}
+	if p := c.Subject.Protocol; p != nil {
+		if why := unspoken(*p, c.Scenario); why != "" {
+			return why
+		}
+	}
 	if !r.options.Golden && !c.Subject.Level.AtLeast(c.Scenario.From) {
 		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
+	}
+	return ""
+}
+
+// unspoken says why the scenario needs what the application's protocol does not have.
+func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
+	script := s.Plan(1)
+	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
+		return "is about what clients send, and redial.yaml has no send"
+	}
+	if p.Pairwise() && len(script.Clients) != 2 {
+		return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
+	}
+	for _, f := range script.AllFaults() {
+		if strings.HasPrefix(f.At.Match, "43") && (p.Send == nil || p.Send.NoAck) {
+			return "breaks the connection at an acknowledgement, and the server sends none"
+		}
 	}
 	return ""
 }
@@ -287,6 +315,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		p = c.Subject.Spread(p)
 	}
 	config := servers.ConfigOf(c.Subject)
+	if waitsForHeartbeat(c.Subject, c.Scenario) {
+		config.Bound = lab.DefaultBound + c.Subject.Heartbeat
+	}
 	if r.options.Golden {
 		// The matrix asks every step for the most that a page can want.
 		config.Level = contract.DurableDelivery
@@ -342,6 +373,8 @@ func tallyOf(v check.Verdict) report.Tally {
 func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := "go run ./scenarios/cmd/redial check", ""
 	switch {
+	case c.Subject.Config != "":
+		how += " --config " + c.Subject.Config
 	case c.Subject.Step != "":
 		how += " --step " + c.Subject.Step
 	case c.Subject.Server.Target == nil: // published-6 and the like

@@ -16,6 +16,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
+	"redial/scenarios/config"
 	"redial/scenarios/servers"
 )
 
@@ -23,10 +24,12 @@ import (
 // play it again, from either lab.
 type Saved struct {
 	// Target is the subject's name. A step of the kit is found again by it; any other
-	// server by Command or URL.
+	// server by Config, Command or URL.
 	Target  string   `json:"target"`
 	Command []string `json:"command,omitempty"`
 	URL     string   `json:"url,omitempty"`
+	// Config is the redial.yaml that describes it, which is read again.
+	Config string `json:"config,omitempty"`
 	// Level is the promise that the server claims. (The matrix judges every step by more
 	// than that; see Verdict.)
 	Level contract.Level `json:"level"`
@@ -42,7 +45,7 @@ type Saved struct {
 
 func newSaved(s servers.Subject, l lab.Lab, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Level: s.Level, Lab: l.String(),
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, Level: s.Level, Lab: l.String(),
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
@@ -125,6 +128,12 @@ func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error
 // subject is the server that the run was of.
 func (s Saved) subject() (servers.Subject, error) {
 	switch {
+	case s.Config != "":
+		f, err := config.Read(s.Config)
+		if err != nil {
+			return servers.Subject{}, err
+		}
+		return f.Subject(s.Level)
 	case s.URL != "":
 		return servers.URL(s.URL, nil, s.Level)
 	case len(s.Command) > 0:

@@ -60,6 +60,11 @@ type Subject struct {
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
 	Untuned bool
+	// Heartbeat is how long that server takes to notice that a connection is dead; zero
+	// where it is not known or can be set.
+	Heartbeat time.Duration
+	// Config is the redial.yaml that it comes from, if any.
+	Config string
 	// ShownBound is lab.Config's: short for a server that shows nothing of what is said, or
 	// not all of it, so that waiting long for it is no use. Zero is the lab's own.
 	ShownBound time.Duration
@@ -67,9 +72,10 @@ type Subject struct {
 
 // ConfigOf is how the subject's runs are played.
 func ConfigOf(s Subject) lab.Config {
-	talks := s.Protocol != nil && s.Protocol.Send == nil // then no fresh client can mark the end of the log
+	// Where clients send nothing, or to one other client, a fresh client cannot read the log.
+	readable := s.ReadLog != nil || s.Protocol == nil || s.Protocol.Send != nil && !s.Protocol.Pairwise()
 	return lab.Config{
-		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && (!talks || s.ReadLog != nil), OwnRecovery: s.OwnRecovery,
+		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
 		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
 		ShownBound: s.ShownBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
 	}

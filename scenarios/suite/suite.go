@@ -90,13 +90,10 @@ func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 			add("transport:websocket") // see plan.Client
 		}
 	}
-	for _, f := range p.Faults {
+	for _, f := range p.AllFaults() {
 		add("fault:" + string(f.Kind))
 	}
 	for _, step := range p.Script {
-		if step.Fault != nil {
-			add("fault:" + string(step.Fault.Kind))
-		}
 		if slices.Contains([]plan.Action{plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh}, step.Do) {
 			add("fault:" + string(step.Do))
 		}

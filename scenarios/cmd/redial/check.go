@@ -17,6 +17,7 @@ import (
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/config"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -24,21 +25,22 @@ import (
 // A checking is what `redial check` was asked for.
 type checking struct {
 	play
-	step, url, level string
-	command          []string
+	step, url, level, config string
+	command                  []string
 }
 
 func newCheck(code *int) *cobra.Command {
 	s := &checking{}
 	c := &cobra.Command{
-		Use:   "check (--step N | --url URL | -- COMMAND …)",
+		Use:   "check (--config FILE | --step N | --url URL | -- COMMAND …)",
 		Short: "Hold a server to the promise of its level",
 		Long: `check plays every scenario that the server's level makes sense of, and says what was
 lost, duplicated or reordered.
 
-The server is one of the kit's steps, a server that runs already (it is not restarted),
-or a command after --, in any language, that redial starts for every run with the port in
-PORT and an empty folder in DATA_DIR.
+The server is what a redial.yaml describes (the one in the current folder where nothing
+else is named; see redial explain), one of the kit's steps, a server that runs already (it
+is not restarted), or a command after --, in any language, that redial starts for every run
+with the port in PORT and an empty folder in DATA_DIR.
 
 Steps are 3 to 10; 9-postgres for row 41; features and features-published for the rows
 that no step is about; with --lab virtual also published-6, -7 and -8, the tutorial's code
@@ -57,9 +59,10 @@ as published.`,
 	}
 	f := c.Flags()
 	f.SortFlags = false
+	f.StringVar(&s.config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
-	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
 	s.commonFlags(c)
 	s.labFlags(c)
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
@@ -100,13 +103,13 @@ func (s *checking) read(c *cobra.Command, arguments []string) error {
 
 // fits says what does not go together.
 func (s *checking) fits(c *cobra.Command) error {
-	if s.lab == lab.Virtual && (s.url != "" || len(s.command) > 0) {
+	if s.lab == lab.Virtual && s.foreign() {
 		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
 	}
 	if s.lab == lab.Virtual && s.step == catalogue.OnPostgres {
 		return fmt.Errorf("--step %s is for the real lab, which has a PostgreSQL: leave out --lab virtual, or check --step %s", s.step, catalogue.OnFile)
 	}
-	if c.Flags().Changed("parallel") && (s.url != "" || len(s.command) > 0) {
+	if c.Flags().Changed("parallel") && s.foreign() {
 		return errors.New("runs on a server that is not the kit's take turns, since they may share its data: leave out --parallel")
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
@@ -135,7 +138,14 @@ func (s *checking) fits(c *cobra.Command) error {
 	return nil
 }
 
+// foreign tells whether the server is none of the kit's.
+func (s *checking) foreign() bool { return s.step == "" }
+
 func (s *checking) check() (int, error) {
+	which, err := s.scenarios()
+	if err != nil {
+		return 0, err
+	}
 	subject, err := s.subject()
 	if err != nil {
 		return 0, err
@@ -143,9 +153,9 @@ func (s *checking) check() (int, error) {
 	if subject.Server.Target == nil && s.lab == lab.Real {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
 	}
-	if s.url != "" || len(s.command) > 0 {
+	if s.foreign() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := runner.Preflight(ctx, subject)
+		err := runner.Preflight(ctx, &subject)
 		interrupted := ctx.Err() != nil
 		stop()
 		if interrupted {
@@ -154,6 +164,9 @@ func (s *checking) check() (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		if wait := runner.HeartbeatWaits(subject, which); wait != "" && !s.quiet {
+			fmt.Fprintln(os.Stderr, wait)
+		}
 	}
 	return s.run(report.Report{Target: subject.Name, Level: subject.Level}, []servers.Subject{subject})
 }
@@ -161,13 +174,19 @@ func (s *checking) check() (int, error) {
 // subject makes the server to test out of the flags: exactly one must be named.
 func (s *checking) subject() (servers.Subject, error) {
 	named := 0
-	for _, given := range []bool{s.step != "", s.url != "", len(s.command) > 0} {
+	for _, given := range []bool{s.config != "", s.step != "", s.url != "", len(s.command) > 0} {
 		if given {
 			named++
 		}
 	}
+	if _, err := os.Stat(config.FileName); named == 0 && err == nil {
+		s.config, named = config.FileName, 1
+	}
 	if named != 1 {
-		return servers.Subject{}, errors.New("check needs one of --step N, --url URL, or -- COMMAND")
+		return servers.Subject{}, errors.New("check needs one of --config FILE, --step N, --url URL, or -- COMMAND")
+	}
+	if s.config != "" {
+		return s.configured()
 	}
 	level := contract.ServerDelivery
 	if s.level != "" {
@@ -193,6 +212,25 @@ func (s *checking) subject() (servers.Subject, error) {
 	subject, err := servers.Step(s.step)
 	if err == nil && s.level != "" {
 		subject.Level = level
+	}
+	return subject, err
+}
+
+// configured makes the server that a redial.yaml describes.
+func (s *checking) configured() (servers.Subject, error) {
+	f, err := config.Read(s.config)
+	if err != nil {
+		return servers.Subject{}, err
+	}
+	level := contract.Level("")
+	if s.level != "" {
+		if level, err = contract.ParseLevel(s.level); err != nil {
+			return servers.Subject{}, err
+		}
+	}
+	subject, err := f.Subject(level)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.config, err)
 	}
 	return subject, err
 }

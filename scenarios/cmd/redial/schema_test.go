@@ -18,6 +18,7 @@ import (
 	"redial/harness/history"
 	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/scenarios/config"
 	"redial/scenarios/runner"
 )
 
@@ -32,6 +33,7 @@ var published = []struct {
 }{
 	{"report.schema.json", "What redial check, matrix and merge write with --json", report.Document{}},
 	{"failure.schema.json", "A failure that redial saves, and replay and recheck read", runner.Saved{}},
+	{"config.schema.json", "A redial.yaml, which describes an application", config.File{}},
 }
 
 const schemas = "scenarios/schema/"
@@ -67,6 +69,9 @@ func generate(t *testing.T, title string, written any) []byte {
 		Mapper: func(of reflect.Type) *generator.Schema {
 			if of == reflect.TypeFor[plan.Duration]() {
 				return &generator.Schema{Type: "string", Pattern: `^([0-9.]+(h|m|s|ms|µs|ns))+$`}
+			}
+			if of == reflect.TypeFor[config.Command]() {
+				return &generator.Schema{OneOf: []*generator.Schema{{Type: "string"}, {Type: "array", Items: &generator.Schema{Type: "string"}}}}
 			}
 			if all, ok := closed[of]; ok {
 				return &generator.Schema{Type: "string", Enum: all}
