@@ -133,3 +133,34 @@ func TestOrderOverTwoConnections(t *testing.T) {
 		}
 	}
 }
+
+// A page whose server sends no message back to its sender shows it by itself, which nobody
+// records: the sender is owed the messages of all others.
+func TestASenderWithoutEchoIsNotOwedItsOwnMessage(t *testing.T) {
+	story := func(noEcho bool, bobShows string) []history.Event {
+		events := []history.Event{
+			{Kind: history.Began, Level: contract.Recovery, NoEcho: noEcho},
+			{Kind: history.Opened, Client: "alice", View: 1}, {Kind: history.Connected, Client: "alice", View: 1},
+			{Kind: history.Opened, Client: "bob", View: 1}, {Kind: history.Connected, Client: "bob", View: 1},
+			{Kind: history.Sent, Client: "alice", View: 1, Message: "hi"},
+			{Kind: history.Acknowledged, Client: "alice", View: 1, Message: "hi"},
+		}
+		if bobShows != "" {
+			events = append(events, history.Event{Kind: history.Shown, Client: "bob", View: 1, Message: bobShows})
+		}
+		return append(events, history.Event{Kind: history.Settled}, history.Event{Kind: history.Ended})
+	}
+	for name, c := range map[string]struct {
+		noEcho bool
+		bob    string
+		want   Outcome
+	}{
+		"no echo, and the other shows it":  {true, "hi", Pass},
+		"no echo, and the other misses it": {true, "", Fail},
+		"an echo that never comes":         {false, "hi", Fail},
+	} {
+		if v := Judge(story(c.noEcho, c.bob)); v.Outcome != c.want {
+			t.Errorf("%s: %s (%s)", name, v.Outcome, v.Reason)
+		}
+	}
+}
