@@ -75,6 +75,7 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 		"either a command or a url":      "target: {}",
 		"line 1: the environment variable REDIAL_UNSET is not set": `target: {command: "${REDIAL_UNSET}"}`,
 		`there is no level "best"`:                                 "target: {command: x}\nlevel: best",
+		"runs share a url":                                         "target: {url: \"http://x\", isolated: true}",
 		"tls is for an https url":                                  "target: {command: x, tls: {}}",
 		"not \"soon\"":                                             "target: {command: x, ready: soon}",
 		"socket: receive: event is missing":                        "target: {command: x}\nsocket: {path: /ws/}",

@@ -109,7 +109,7 @@ func (s *checking) fits(c *cobra.Command) error {
 	if s.lab == lab.Virtual && s.step == catalogue.OnPostgres {
 		return fmt.Errorf("--step %s is for the real lab, which has a PostgreSQL: leave out --lab virtual, or check --step %s", s.step, catalogue.OnFile)
 	}
-	if c.Flags().Changed("parallel") && s.foreign() {
+	if c.Flags().Changed("parallel") && s.foreign() && s.config == "" {
 		return errors.New("runs on a server that is not the kit's take turns, since they may share its data: leave out --parallel")
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
