@@ -90,3 +90,43 @@ func DefectTable(kills []Kill) string {
 	}
 	return b.String()
 }
+
+// A DefectResult is what redial defects --json writes of one defect.
+type DefectResult struct {
+	// Name and Sentence say what is broken on purpose, Source where it comes from.
+	Name     string `json:"name"`
+	Sentence string `json:"sentence"`
+	Source   string `json:"source"`
+	// Level is the promise that the server claims, Scenario where the defect shows.
+	Level    contract.Level `json:"level"`
+	Scenario string         `json:"scenario"`
+	// Rule is the one that must catch it, Blamed the one that did.
+	Rule   contract.RuleID `json:"rule"`
+	Blamed contract.RuleID `json:"blamed,omitempty"`
+	// Caught tells whether these two are the same.
+	Caught bool `json:"caught"`
+	// Counts is how often each rule was broken, and Reason the first finding.
+	Counts map[contract.RuleID]int `json:"counts,omitempty"`
+	Reason string                  `json:"reason,omitempty"`
+}
+
+// A DefectReport is what redial defects --json writes.
+type DefectReport struct {
+	// Lab is where they were played.
+	Lab string `json:"lab"`
+	// Seed is that of every run.
+	Seed uint64 `json:"seed"`
+	// Defects has one entry for each that was played.
+	Defects []DefectResult `json:"defects"`
+}
+
+// DefectReportOf is the report on what became of defects.
+func DefectReportOf(kills []Kill, in lab.Lab, seed uint64) DefectReport {
+	all := DefectReport{Lab: in.String(), Seed: seed}
+	for _, k := range kills {
+		d := k.Defect
+		all.Defects = append(all.Defects, DefectResult{d.Name, d.Sentence, d.Source, d.Level, d.Scenario, d.Rule,
+			k.Blamed(), k.Caught(), k.Result.Verdict.Counts, k.Result.Verdict.Reason})
+	}
+	return all
+}

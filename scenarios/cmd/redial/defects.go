@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"redial/harness/contract"
 	"redial/harness/defect"
 	"redial/harness/report"
 	"redial/scenarios/runner"
@@ -35,6 +35,9 @@ func newDefects(code *int) *cobra.Command {
 		RunE: func(c *cobra.Command, names []string) error {
 			if err := p.read(c); err != nil {
 				return err
+			}
+			if list && (markdown || p.files.json != "") {
+				return errors.New("--list plays nothing, so there is nothing to write: leave out --json and --markdown")
 			}
 			which, err := chosen(names)
 			if err != nil {
@@ -127,29 +130,7 @@ func printKills(kills []runner.Kill, seed uint64) {
 }
 
 func writeKills(w io.Writer, kills []runner.Kill, p *play) error {
-	type kill struct {
-		Name     string                  `json:"name"`
-		Sentence string                  `json:"sentence"`
-		Source   string                  `json:"source"`
-		Level    contract.Level          `json:"level"`
-		Scenario string                  `json:"scenario"`
-		Rule     contract.RuleID         `json:"rule"`
-		Blamed   contract.RuleID         `json:"blamed,omitempty"`
-		Caught   bool                    `json:"caught"`
-		Counts   map[contract.RuleID]int `json:"counts,omitempty"`
-		Reason   string                  `json:"reason,omitempty"`
-	}
-	all := struct {
-		Lab     string `json:"lab"`
-		Seed    uint64 `json:"seed"`
-		Defects []kill `json:"defects"`
-	}{Lab: p.lab.String(), Seed: p.seed}
-	for _, k := range kills {
-		d := k.Defect
-		all.Defects = append(all.Defects, kill{d.Name, d.Sentence, d.Source, d.Level, d.Scenario, d.Rule,
-			k.Blamed(), k.Caught(), k.Result.Verdict.Counts, k.Result.Verdict.Reason})
-	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(all)
+	return encoder.Encode(runner.DefectReportOf(kills, p.lab, p.seed))
 }

@@ -33,6 +33,7 @@ var published = []struct {
 }{
 	{"report.schema.json", "What redial check, matrix and merge write with --json", report.Document{}},
 	{"failure.schema.json", "A failure that redial saves, and replay and recheck read", runner.Saved{}},
+	{"defects.schema.json", "What redial defects writes with --json", runner.DefectReport{}},
 	{"config.schema.json", "A redial.yaml, which describes an application", config.File{}},
 }
 
@@ -140,6 +141,13 @@ func TestOutputFitsItsSchema(t *testing.T) {
 	if o.code != 1 || err != nil || len(saved) != 2 {
 		t.Fatalf("exit %d, saved %v, %v: %s", o.code, saved, err, o.stderr)
 	}
+	killed := filepath.Join(folder, "kills.json")
+	if o := redial(t, "defects", "no-unique", "--json", killed); o.code != 0 {
+		t.Fatalf("exit %d: %s", o.code, o.stderr)
+	}
+	if o := redial(t, "defects", "--list", "--json", killed); o.code != 3 {
+		t.Errorf("--list with --json: exit %d", o.code)
+	}
 	for file, c := range map[string]struct {
 		path     string
 		mistakes map[string]string // by what stands in the file, what is put in its place
@@ -161,6 +169,7 @@ func TestOutputFitsItsSchema(t *testing.T) {
 			`"history":`:        `"events":`,
 			`"clients":`:        `"pages": [], "clients":`,
 		}},
+		"defects.schema.json": {killed, map[string]string{`"caught": true`: `"caught": "yes"`, `"defects":`: `"kills":`}},
 	} {
 		text, err := os.ReadFile(c.path)
 		if err != nil {
