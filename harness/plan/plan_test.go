@@ -14,7 +14,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"duration without a unit", `{"tuning":{"pingInterval":"5"}}`, "a duration is written like 1.5s"},
 		{"client without a name", `{"clients":[{}]}`, "has no name"},
 		{"two of a name", `{"clients":[{"name":"a"},{"name":"a"}]}`, "two clients"},
-		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "lab's own reader"},
+		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "kept for the lab"},
 		{"unknown kind", `{"clients":[{"name":"a","kind":"ship"}]}`, `unknown kind "ship"`},
 		{"a page that retries", `{"clients":[{"name":"a","retries":true}]}`, "only a wire client"},
 		{"unknown transport", `{"clients":[{"name":"a","transports":["carrier pigeon"]}]}`, "websocket and polling"},

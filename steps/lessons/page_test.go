@@ -462,6 +462,9 @@ func TestARepeatNeedsNoWrite(t *testing.T) {
 // A history of long messages is replayed in parts that are not too much for the
 // connection; nobody is cut off for what it is sent.
 func TestAHistoryOfLongMessages(t *testing.T) {
+	if underRace {
+		t.Skip("takes fifteen times as long: make test plays it without the race detector")
+	}
 	const messages = 60
 	for _, number := range []string{"7", "8", "9", "10"} {
 		t.Run(number, func(t *testing.T) {

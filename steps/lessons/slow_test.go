@@ -16,6 +16,9 @@ import (
 // on; when it is back it has everything exactly once. Step 5, which has no way to give
 // it the rest, is the negative control: there the messages wait in memory.
 func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
+	if underRace {
+		t.Skip("takes fifteen times as long: make test plays it without the race detector")
+	}
 	// What is said is more than a limit and the network's buffers hold.
 	const messages, size = 1_500, 16_000
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
