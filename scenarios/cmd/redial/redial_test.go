@@ -139,7 +139,15 @@ func TestServersThatSpeakOtherwise(t *testing.T) {
 			routes.Handle("/ws/", socket.NewServer(nil, nil).ServeHandler(nil))
 			return routes
 		}},
-		"another event": {"did not come back", func() http.Handler { return socket.NewServer(nil, nil).ServeHandler(nil) }},
+		"no echo": {"did not send a message back to its sender", func() http.Handler {
+			server := socket.NewServer(nil, nil)
+			_ = server.On("connection", func(clients ...any) {
+				one := clients[0].(*socket.Socket)
+				_ = one.On(contract.ChatEvent, func(args ...any) { _ = one.Broadcast().Emit(contract.ChatEvent, args[0]) })
+			})
+			return server.ServeHandler(nil)
+		}},
+		"another event": {"another client did not receive it", func() http.Handler { return socket.NewServer(nil, nil).ServeHandler(nil) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -116,6 +116,7 @@ func TestEveryFlagRefusesWrongValues(t *testing.T) {
 
 // Every command has a page that names each of its flags, and shell completion is there.
 func TestEveryCommandHasHelp(t *testing.T) {
+	t.Parallel()
 	code := 0
 	for _, c := range newRoot(&code).Commands() {
 		o := redial(t, c.Name(), "--help")
