@@ -91,7 +91,10 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 			f.known[e.Message] = true
 			f.latest = e.Message
 			f.count++
-			events = append(events, history.Event{Kind: history.Sent, Client: plan.Stream, View: 1, Message: e.Message})
+			// Acknowledged: the server has it beyond doubt.
+			events = append(events,
+				history.Event{Kind: history.Sent, Client: plan.Stream, View: 1, Message: e.Message},
+				history.Event{Kind: history.Acknowledged, Client: plan.Stream, View: 1, Message: e.Message})
 		}
 		if e.Client == plan.Stream {
 			return events

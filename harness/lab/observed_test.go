@@ -34,7 +34,7 @@ func TestNoEchoLeavesOutTheSendersOwnMessageOnce(t *testing.T) {
 func TestStreamIsSentByTheServer(t *testing.T) {
 	f := newStream()
 	got := recorded(f, "stream:shown:1", "bob:connected:", "bob:shown:1", "stream:shown:2", "bob:shown:2", "carol:shown:3", "stream:shown:3")
-	want := "stream:sent:1 bob:shown:1 bob:connected: stream:sent:2 bob:shown:2 stream:sent:3 carol:shown:3"
+	want := "stream:sent:1 stream:acknowledged:1 bob:shown:1 bob:connected: stream:sent:2 stream:acknowledged:2 bob:shown:2 stream:sent:3 stream:acknowledged:3 carol:shown:3"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
