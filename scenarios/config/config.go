@@ -31,6 +31,7 @@ const FileName = "redial.yaml"
 
 // A File is a redial.yaml.
 type File struct {
+	Name   string         `yaml:"name" json:"name,omitempty" jsonschema_description:"What the application is called in reports (default: its command or url)"`
 	Target Target         `yaml:"target" json:"target" jsonschema_description:"The application: how to start it or where it runs"`
 	Level  contract.Level `yaml:"level" json:"level,omitempty" jsonschema_description:"The promise that it is held to (default server-delivery)"`
 	Socket *Socket        `yaml:"socket" json:"socket,omitempty" jsonschema_description:"How the application speaks Socket.IO (default: as the tutorial's chat does)"`

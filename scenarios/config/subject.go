@@ -35,6 +35,9 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 	} else if s, err = servers.Command(f.command(), f.level()); err != nil {
 		return s, err
 	}
+	if f.Name != "" {
+		s.Name = f.Name
+	}
 	s.Shared = !f.Target.Isolated
 	s.Protocol, s.Config = f.protocol(), f.name
 	if f.Log != nil {

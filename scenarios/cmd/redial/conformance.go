@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/contract"
+	"redial/harness/report"
+	"redial/scenarios/config"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// peersAtOnce is how many applications are played at the same time, and runsAtOnce how many
+// runs of each that is isolated: most of them wait.
+const peersAtOnce, runsAtOnce = 3, 3
+
+func newConformance(code *int) *cobra.Command {
+	p := &play{}
+	var dataFile string
+	c := &cobra.Command{
+		Use:   "conformance FILE...",
+		Short: "Compare applications: which level each holds, and what arrives over a drop",
+		Long: `conformance plays the scenarios on the application of each redial.yaml, at the level that
+it claims, at higher ones as long as they hold, or at lower ones until one does. It also
+measures the share of a steady stream that arrives at a client which is disconnected for
+two seconds. It prints a table in Markdown.`,
+		Example: "  redial conformance scenarios/peers/*/redial.yaml\n  redial conformance --runs 3 --json conformance.json mine/redial.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) (err error) {
+			if err = p.read(c); err == nil {
+				*code, err = p.conformance(files, dataFile)
+			}
+			return err
+		},
+	}
+	p.commonFlags(c)
+	_ = c.Flags().Lookup("runs").Value.Set("2")
+	c.Flags().Lookup("runs").DefValue = "2"
+	c.Flags().StringVar(&dataFile, "json", "", "write the table's data to `FILE`")
+	return c
+}
+
+// A table is what `redial conformance --json` writes.
+type table struct {
+	Date  string        `json:"date"`
+	Seed  uint64        `json:"seed"`
+	Runs  int           `json:"runs"`
+	Peers []runner.Peer `json:"peers"`
+}
+
+func (p *play) conformance(files []string, dataFile string) (int, error) {
+	rows, err := p.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	peers, at, err := readPeers(files)
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	progress := newProgress(p.quiet)
+	slots, failed := make(chan struct{}, peersAtOnce), make([]error, len(peers))
+	var all sync.WaitGroup
+	for i := range peers {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			options := runner.Options{Seed: p.seed, Runs: p.runs, Parallel: runsAtOnce, Done: progress.show}
+			peers[i], failed[i] = runner.ConformPeer(ctx, peers[i], at[i], rows, options)
+		})
+	}
+	all.Wait()
+	progress.end()
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err := errors.Join(failed...); err != nil {
+		return 0, err
+	}
+	t := table{time.Now().Format(time.DateOnly), p.seed, p.runs, peers}
+	fmt.Print(t.markdown())
+	if dataFile == "" {
+		return report.ExitPass, nil
+	}
+	text, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return 0, err
+	}
+	return report.ExitPass, os.WriteFile(dataFile, append(text, '\n'), 0o644)
+}
+
+// readPeers reads the files, and returns for each how its server at a level is made.
+func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Subject, error), err error) {
+	for _, file := range files {
+		f, err := config.Read(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		subject, err := f.Subject("")
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		peers = append(peers, runner.Peer{Name: subject.Name, Config: filepath.ToSlash(file), Claims: subject.Level})
+		at = append(at, func(level contract.Level) (servers.Subject, error) {
+			again, err := config.Read(file)
+			if err != nil {
+				return servers.Subject{}, err
+			}
+			return again.Subject(level)
+		})
+	}
+	return peers, at, nil
+}
+
+func (t table) markdown() string {
+	var b strings.Builder
+	b.WriteString("| application | claims |")
+	for _, level := range contract.Levels {
+		fmt.Fprintf(&b, " %s |", level)
+	}
+	b.WriteString(" delivered over a 2 s drop |\n|---|---|" + strings.Repeat(":-:|", len(contract.Levels)+1) + "\n")
+	for _, p := range t.Peers {
+		fmt.Fprintf(&b, "| [%s](%s) | %s |", p.Name, p.Config, p.Claims)
+		for _, level := range contract.Levels {
+			fmt.Fprintf(&b, " %s |", cellOf(p, level))
+		}
+		fmt.Fprintf(&b, " %s |\n", strings.Join(p.Delivered, ", "))
+	}
+	for _, p := range t.Peers {
+		if p.Error != "" {
+			fmt.Fprintf(&b, "\n**%s** was not played: %s\n", p.Name, p.Error)
+		}
+		for _, l := range p.Levels {
+			if len(l.Failures) > 0 {
+				fmt.Fprintf(&b, "\n### %s, at %s: %d of %d scenarios fail\n", p.Name, l.Level, l.Failed, l.Failed+l.Passed)
+			}
+			for _, f := range l.Failures {
+				fmt.Fprintf(&b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
+			}
+			if len(l.Failures) > 0 {
+				fmt.Fprintf(&b, "\nThe story of the first:\n\n```text\n%s\n```\n", strings.TrimSpace(l.Failures[0].Story))
+			}
+		}
+	}
+	return b.String()
+}
+
+// cellOf is what a level came to: ✓ also where a higher one holds, whose promise it is
+// part of.
+func cellOf(p runner.Peer, level contract.Level) string {
+	if p.Holds.AtLeast(level) {
+		return "✓"
+	}
+	for _, l := range p.Levels {
+		switch {
+		case l.Level != level:
+		case l.NotPlayed != "":
+			return "–"
+		case l.Race():
+			return fmt.Sprintf("race: %d of %d", l.Failed, l.Failed+l.Passed)
+		default:
+			return fmt.Sprintf("✗ %d of %d", l.Failed, l.Failed+l.Passed)
+		}
+	}
+	return "✗"
+}
