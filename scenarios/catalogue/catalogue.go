@@ -96,23 +96,29 @@ func except(all map[string]Expectation, expected Expectation, numbers ...string)
 	return all
 }
 
-// Find returns the scenarios with the IDs, or says which there are.
-func Find(ids []string) ([]Scenario, error) {
+// Find returns the catalogue's scenarios with the IDs or row numbers, or says which there
+// are. Without any it returns all.
+func Find(ids []string) ([]Scenario, error) { return FindIn(All, ids) }
+
+// FindIn is Find among these rows.
+func FindIn(rows []Scenario, ids []string) ([]Scenario, error) {
 	if len(ids) == 0 {
-		return All, nil
+		return rows, nil
 	}
 	var found []Scenario
 	for _, id := range ids {
 		id = strings.TrimSpace(id)
-		before := len(found)
-		for _, s := range All {
-			named := s.ID == id || fmt.Sprint(s.Row) == id
-			if named && !slices.ContainsFunc(found, func(other Scenario) bool { return other.ID == s.ID }) {
+		known := false
+		for _, s := range rows {
+			if s.ID != id && fmt.Sprint(s.Row) != id {
+				continue
+			}
+			known = true
+			if !slices.ContainsFunc(found, func(other Scenario) bool { return other.ID == s.ID }) {
 				found = append(found, s)
 			}
 		}
-		known := slices.ContainsFunc(All, func(s Scenario) bool { return s.ID == id || fmt.Sprint(s.Row) == id })
-		if len(found) == before && !known {
+		if !known {
 			return nil, fmt.Errorf("there is no scenario %q; `redial list` shows them all", id)
 		}
 	}

@@ -5,8 +5,7 @@
 // is what package runner plays scenarios on, and [Explain] is the help to a key, from the
 // descriptions in the fields' tags.
 //
-// YAML is read by github.com/goccy/go-yaml, because its errors have the line. config plays
-// and judges nothing.
+// config plays and judges nothing.
 package config
 
 import (
@@ -17,13 +16,12 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"redial/harness/contract"
 	"redial/harness/protocol"
+	"redial/scenarios/internal/strict"
 )
 
 // FileName is the name that is looked for where none is given.
@@ -124,36 +122,23 @@ func Read(path string) (*File, error) {
 
 // Parse reads the text of a file, whose relative paths begin in the current folder.
 func Parse(text []byte) (*File, error) {
-	parsed, err := parser.ParseBytes(text, 0)
+	document, err := strict.Parse(text)
 	if err != nil {
-		return nil, plain(err)
-	}
-	var f File
-	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
-		return nil, errors.New("it has to be one YAML document with at least the key target")
+		return nil, err
 	}
 	environment := &environment{}
-	ast.Walk(environment, parsed.Docs[0].Body)
+	ast.Walk(environment, document)
 	if environment.wrong != nil {
 		return nil, environment.wrong
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(""), yaml.Strict())
-	if err := decoder.DecodeFromNode(parsed.Docs[0].Body, &f); err != nil {
-		return nil, plain(err)
+	var f File
+	if err := strict.Decode(document, &f); err != nil {
+		return nil, err
 	}
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
 	return &f, nil
-}
-
-// plain puts an error of the YAML library on one line: line 3: unknown field "lvel".
-func plain(err error) error {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		return fmt.Errorf("line %d: %s", located.GetToken().Position.Line, strings.ReplaceAll(located.GetMessage(), "\n", " "))
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
 }
 
 // environment replaces ${NAME} in every string by the environment variable.

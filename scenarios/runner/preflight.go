@@ -141,7 +141,7 @@ func HeartbeatWaits(subject servers.Subject, rows []catalogue.Scenario) string {
 	}
 	waiting := 0
 	for _, s := range rows {
-		if waitsForHeartbeat(subject, s) && New(Options{}).unsupported(Cell{Scenario: s, Subject: subject}) == "" {
+		if waitsForHeartbeat(subject, s) && Unplayable(s, subject) == "" {
 			waiting++
 		}
 	}

@@ -226,11 +226,21 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	return result, nil
 }
 
+// expected is what the catalogue says of the kit's servers; nothing of a user's scenario.
 func (c Cell) expected() catalogue.Expectation {
+	if c.Scenario.Expect == nil {
+		return ""
+	}
 	if e, ok := c.Scenario.Expect[c.Subject.Step]; ok {
 		return e
 	}
 	return catalogue.DoesNotApply
+}
+
+// Unplayable says why a scenario cannot be played on a subject in the real lab, as far as
+// that is known beforehand; "" where it can.
+func Unplayable(s catalogue.Scenario, subject servers.Subject) string {
+	return New(Options{}).unsupported(Cell{s, subject})
 }
 
 // unsupported says why the scenario cannot be tried on the subject, if so.

@@ -64,6 +64,7 @@ as published.`,
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
 	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
 	s.commonFlags(c)
+	s.ownFlag(c)
 	s.labFlags(c)
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")

@@ -46,6 +46,7 @@ two seconds. It prints a table in Markdown.`,
 		},
 	}
 	p.commonFlags(c)
+	p.ownFlag(c)
 	_ = c.Flags().Lookup("runs").Value.Set("2")
 	c.Flags().Lookup("runs").DefValue = "2"
 	c.Flags().StringVar(&dataFile, "json", "", "write the table's data to `FILE`")

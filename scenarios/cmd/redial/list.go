@@ -2,23 +2,79 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"redial/harness/plan"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/config"
+	"redial/scenarios/runner"
 )
 
 func newList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the scenarios",
-		Long:    "list names the scenarios, with their row in the catalogue and the weakest level\nthat each makes sense at.",
-		Example: "  redial list\n  redial list | grep offline",
-		Args:    noArguments,
-		Run: func(*cobra.Command, []string) {
-			for _, s := range catalogue.All {
-				fmt.Printf("%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.From, s.Title)
+	var own, file string
+	c := &cobra.Command{
+		Use:   "list [ID]...",
+		Short: "List the scenarios, or explain some",
+		Long: `list names the scenarios, with their row in the catalogue and the weakest level that each
+makes sense at. With IDs or row numbers it explains those: what decides the outcome, and
+what happens in them. With --config it says which cannot be played on an application.`,
+		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
+		RunE: func(_ *cobra.Command, ids []string) error {
+			rows := catalogue.All
+			if own != "" {
+				more, err := catalogue.ReadOwn(own)
+				if err != nil {
+					return err
+				}
+				rows = append(rows[:len(rows):len(rows)], more...)
 			}
+			which, err := catalogue.FindIn(rows, ids)
+			if err != nil {
+				return err
+			}
+			unplayable := func(catalogue.Scenario) string { return "" }
+			if file != "" {
+				if unplayable, err = unplayableOn(file); err != nil {
+					return err
+				}
+			}
+			list(os.Stdout, which, len(ids) > 0, unplayable)
+			return nil
 		},
+	}
+	c.Flags().StringVar(&own, "scenarios", "", "list the scenarios in this `FOLDER`, too")
+	c.Flags().StringVar(&file, "config", "", "say which cannot be played on the application that the `FILE` describes")
+	return c
+}
+
+// unplayableOn says of each scenario why it cannot be played on an application, "" where
+// it can.
+func unplayableOn(file string) (func(catalogue.Scenario) string, error) {
+	f, err := config.Read(file)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := f.Subject("")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return func(s catalogue.Scenario) string { return runner.Unplayable(s, subject) }, nil
+}
+
+func list(w io.Writer, rows []catalogue.Scenario, explained bool, unplayable func(catalogue.Scenario) string) {
+	for i, s := range rows {
+		if explained && i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.From, s.Title)
+		if why := unplayable(s); why != "" {
+			fmt.Fprintf(w, "%25s not played: %s\n", "", why)
+		}
+		if explained {
+			fmt.Fprintf(w, "\nWhat decides: %s.\n\n%s", s.Why, plan.Story(s.Plan(1)))
+		}
 	}
 }

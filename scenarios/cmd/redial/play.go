@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,7 +34,7 @@ import (
 type play struct {
 	seed           uint64
 	runs, parallel int
-	scenario       string
+	scenario, own  string
 	quiet          bool
 
 	timeLimit time.Duration
@@ -65,6 +66,11 @@ func (p *play) commonFlags(c *cobra.Command) {
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// ownFlag defines the flag for scenarios of one's own.
+func (p *play) ownFlag(c *cobra.Command) {
+	c.Flags().StringVar(&p.own, "scenarios", "", "a `FOLDER` of scenarios of your own, which are played after the catalogue's (see scenarios/examples)")
 }
 
 // labFlags defines the flags that say where the runs are played, and what is written.
@@ -114,10 +120,22 @@ func (p *play) read(c *cobra.Command) (err error) {
 }
 
 func (p *play) scenarios() (which []catalogue.Scenario, err error) {
-	if p.scenario == "" {
-		which = catalogue.Sample(p.seed, p.sample)
-	} else if which, err = catalogue.Find(strings.Split(p.scenario, ",")); err != nil {
-		return nil, err
+	rows := catalogue.Sample(p.seed, p.sample)
+	if p.own != "" {
+		own, err := catalogue.ReadOwn(p.own)
+		if err != nil {
+			return nil, err
+		}
+		rows = slices.Concat(rows, own)
+	}
+	which = rows
+	if p.scenario != "" {
+		if p.sample > 0 {
+			rows = catalogue.All
+		}
+		if which, err = catalogue.FindIn(rows, strings.Split(p.scenario, ",")); err != nil {
+			return nil, err
+		}
 	}
 	if p.shard == "" {
 		return which, nil

@@ -18,6 +18,7 @@ import (
 	"redial/harness/history"
 	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/config"
 	"redial/scenarios/runner"
 )
@@ -34,6 +35,7 @@ var published = []struct {
 	{"report.schema.json", "What redial check, matrix and merge write with --json", report.Document{}},
 	{"failure.schema.json", "A failure that redial saves, and replay and recheck read", runner.Saved{}},
 	{"defects.schema.json", "What redial defects writes with --json", runner.DefectReport{}},
+	{"scenario.schema.json", "A scenario of one's own, for redial check --scenarios", catalogue.Own{}},
 	{"config.schema.json", "A redial.yaml, which describes an application", config.File{}},
 }
 
@@ -80,7 +82,7 @@ func generate(t *testing.T, title string, written any) []byte {
 			return nil
 		},
 	}
-	for _, folder := range []string{"harness/contract", "harness/plan", "harness/history", "harness/check", "harness/report", "scenarios/runner"} {
+	for _, folder := range []string{"harness/contract", "harness/plan", "harness/history", "harness/check", "harness/report", "scenarios/runner", "scenarios/catalogue"} {
 		if err := r.AddGoComments("redial", folder); err != nil {
 			t.Fatal(err)
 		}

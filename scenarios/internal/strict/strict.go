@@ -1,0 +1,72 @@
+// Package strict reads YAML, and JSON with it, into Go values: a key that there is not and
+// a value of another type are errors of one line, with the line in the file.
+//
+// It is github.com/goccy/go-yaml, chosen because its errors know where they are, with its
+// errors put on one line. It knows nothing of what it reads.
+package strict
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Parse reads the text as one document.
+func Parse(text []byte) (ast.Node, error) {
+	parsed, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
+		return nil, errors.New("it has to be one YAML document, and not empty")
+	}
+	return parsed.Docs[0].Body, nil
+}
+
+// Decode puts a document into a value.
+func Decode(document ast.Node, into any) error {
+	if err := yaml.NewDecoder(strings.NewReader(""), yaml.Strict()).DecodeFromNode(document, into); err != nil {
+		return located(document, plain(err))
+	}
+	return nil
+}
+
+// located adds the line to an error of a type that reads its own text, such as a duration:
+// such errors quote the text, and the library does not know where it was.
+func located(document ast.Node, err error) error {
+	find := &finder{text: err.Error()}
+	if !strings.HasPrefix(find.text, "line ") {
+		ast.Walk(find, document)
+	}
+	if find.line == 0 {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", find.line, err)
+}
+
+// A finder finds the line of the first value that a text quotes.
+type finder struct {
+	text string
+	line int
+}
+
+func (f *finder) Visit(node ast.Node) ast.Visitor {
+	if value, ok := node.(*ast.StringNode); ok && f.line == 0 && strings.Contains(f.text, strconv.Quote(value.Value)) {
+		f.line = value.Token.Position.Line
+	}
+	return f
+}
+
+// plain writes an error like this: line 3: unknown field "lvel".
+func plain(err error) error {
+	var located yaml.Error
+	if errors.As(err, &located) && located.GetToken() != nil {
+		return fmt.Errorf("line %d: %s", located.GetToken().Position.Line, strings.ReplaceAll(located.GetMessage(), "\n", " "))
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+}
