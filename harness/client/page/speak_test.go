@@ -1,0 +1,399 @@
+package page_test
+
+import (
+	"bytes"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"redial/harness/client"
+	"redial/harness/client/page"
+	"redial/harness/history"
+	"redial/harness/protocol"
+)
+
+// messenger speaks with objects, on a path and in a namespace of its own.
+var messenger = protocol.Protocol{
+	Path: "/ws", Namespace: "/chat",
+	Auth:    map[string]any{"token": "t-{{client}}", "last": "{{offset}}"},
+	Query:   map[string]string{"since": "{{offset}}"},
+	Send:    &protocol.Send{Event: "send", Args: []any{map[string]any{"to": "{{other}}", "body": map[string]any{"text": "{{text}}"}}}},
+	Receive: protocol.Receive{Event: "new", Text: "$.body.text", Offset: "$.id"},
+}
+
+func TestPageSpeaksObjectsInANamespace(t *testing.T) {
+	a := newApplication(t, nil, "/ws/socket.io.js")
+	p := speaking(t, a, referencePage(t, "7"), messenger)
+	if r := <-a.requests; r.URL.Path != "/ws/socket.io.js" {
+		t.Errorf("the library is asked for at %s", r.URL.Path)
+	}
+	s := a.accept(t)
+	if r := s.request; r.URL.Path != "/ws/" || r.URL.Query().Get("since") != "0" {
+		t.Errorf("it connects to %s", r.URL)
+	}
+	s.expect(`40/chat,{"last":0,"token":"t-anna"}`)
+	s.send(`40/chat,{"sid":"1"}`)
+	p.await(t, "connected", 1)
+	p.say(t, "hi")
+	s.expect(`42/chat,0["send",{"body":{"text":"hi"},"to":"ben"}]`)
+	s.send(`43/chat,0[{"error":null}]`, `42/chat,["new",{"id":7,"body":{"text":"hi"}}]`, `42/chat,["reset"]`, `42/chat,["chat message","no message here",9]`)
+	p.await(t, "acknowledged hi", 1)
+	p.await(t, "shown hi", 1)
+	if e := p.history.Events(0); e[len(e)-1].Offset != 7 {
+		t.Errorf("shown with the offset %d", e[len(e)-1].Offset)
+	}
+	s.cut()
+
+	s = a.accept(t)
+	if since := s.request.URL.Query().Get("since"); since != "7" {
+		t.Errorf("the second connection asks for what came since %s", since)
+	}
+	s.expect(`40/chat,{"last":7,"token":"t-anna"}`)
+	s.send(`40/chat,{"sid":"2"}`, `42/chat,["new",{"id":7,"body":{"text":"hi"}}]`, `42/chat,["new",{"id":"8","body":{"text":"end"}}]`)
+	p.await(t, "shown end", 1)
+	if p.sum(history.Repeated, "hi") != 1 || p.sum(history.Shown, "hi") != 1 || p.Status().Shown != 2 {
+		t.Errorf("it saw %q", p.story())
+	}
+}
+
+// What a client sends again cannot be the server's mistake where it names no offset.
+func TestPageThatNamesNoOffsetIsSentNothingAgain(t *testing.T) {
+	silent := protocol.Protocol{Receive: protocol.Receive{Event: "new", Offset: "$2"}}
+	a := newApplication(t, nil, "")
+	p := speaking(t, a, referencePage(t, "7"), silent)
+	s := a.accept(t)
+	s.expect(`40`)
+	s.send(`40{"sid":"1"}`, `42["new","one",1]`)
+	p.await(t, "shown one", 1)
+	s.cut()
+	a.enter(t).send(`42["new","one",1]`, `42["new","two",2]`, `42["new","two",2]`, `42["new","end",3]`)
+	p.await(t, "shown end", 1)
+	if p.sum(history.Repeated, "one") != 0 || p.sum(history.Repeated, "two") != 1 {
+		t.Errorf("it saw %q", p.story())
+	}
+	if err := p.Say("x"); err == nil || !strings.Contains(err.Error(), "clients send no messages") {
+		t.Errorf("the error is %v", err)
+	}
+	if p.sum(history.Sent, "x") != 0 {
+		t.Error("it is recorded as sent")
+	}
+}
+
+func TestPageHeadersGoWithItsRequests(t *testing.T) {
+	a := newApplication(t, nil, "")
+	p := messenger
+	p.Headers = map[string]string{"X-Team": "{{client}}", "X-Session": "{{session}}"}
+	newWatched(t, client.Options{URL: "http://" + a.address, HTML: referencePage(t, "5"), Protocol: &p, Transports: []string{"polling"},
+		Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
+	for _, path := range []string{"/ws/socket.io.js", "/ws/"} {
+		r := <-a.requests
+		if r.URL.Path != path || r.Header.Get("X-Team") != "anna" || r.Header["X-Session"] != nil {
+			t.Errorf("GET %s with %v", r.URL.Path, r.Header)
+		}
+	}
+}
+
+func TestPageRefusalsAreTranslated(t *testing.T) {
+	p := protocol.Protocol{
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}, Refused: "$2.why"},
+		Receive: protocol.Receive{Event: "new"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, []byte(chatPage("", ", (...answer) => console.error(JSON.stringify(answer))")), p)
+	s := a.enter(t)
+	w.await(t, "connected", 1)
+	w.say(t, "bad")
+	w.say(t, "good")
+	s.expect(`420["say","bad"]`, `421["say","good"]`)
+	s.send(`430["no",{"why":"muted"}]`, `431["yes",{"error":"none"}]`)
+	w.await(t, "refused bad (muted)", 1)
+	w.await(t, `note (console.error: [{"error":"muted"}])`, 1)
+	w.await(t, "acknowledged good", 1)
+	w.await(t, `note (console.error: ["yes",{"error":"none"}])`, 1)
+}
+
+func TestPageRetriesTheTranslatedEvent(t *testing.T) {
+	p := protocol.Protocol{
+		Send:    &protocol.Send{Event: "chat message", Args: []any{map[string]any{"m": "{{text}}", "key": "{{key}}"}}},
+		Receive: protocol.Receive{Event: "chat message", Text: "$.m"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, []byte(chatPage(", retries: 5, ackTimeout: 50", `, "k-" + input.value`)), p)
+	s := a.enter(t)
+	w.say(t, "one")
+	w.say(t, "two")
+	s.expect(`420["chat message",{"key":"k-one","m":"one"}]`, `421["chat message",{"key":"k-one","m":"one"}]`)
+	s.send(`431[]`)
+	for got := s.next(); got != `422["chat message",{"key":"k-two","m":"two"}]`; got = s.next() {
+		if !strings.Contains(got, `{"key":"k-one","m":"one"}`) && !strings.Contains(got, `{"key":"k-two","m":"two"}`) {
+			t.Fatalf("the page sends %s", got)
+		}
+		if strings.HasPrefix(got, "423") {
+			break
+		}
+	}
+	w.await(t, "acknowledged one", 1)
+}
+
+// Where nobody acknowledges, nothing waits: a queue with retries would stop.
+func TestPageWithoutAcknowledgements(t *testing.T) {
+	p := protocol.Protocol{
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}, NoAck: true},
+		Receive: protocol.Receive{Event: "new"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "8"), p)
+	s := a.enter(t)
+	w.await(t, "connected", 1)
+	w.say(t, "one")
+	w.say(t, "two")
+	s.expect(`42["say","one"]`, `42["say","two"]`)
+	if pending := w.Status().Pending; pending != 0 {
+		t.Errorf("%d are pending", pending)
+	}
+}
+
+func TestPageShowsItsOwnMessageOnce(t *testing.T) {
+	p := protocol.Protocol{
+		Auth:    map[string]any{"last": "{{offset}}"},
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}},
+		Receive: protocol.Receive{Event: "new", Offset: "$2"},
+		NoEcho:  true,
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "7"), p)
+	s := a.enter(t)
+	s.send(`42["new","before",2]`)
+	w.await(t, "shown before", 1)
+	w.say(t, "mine")
+	if w.sum(history.Shown, "mine") != 1 {
+		t.Errorf("it is not shown when it is sent: %q", w.story())
+	}
+	s.expect(`420["say","mine"]`)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"last":2}`)
+	s.send(`40{"sid":"2"}`, `42["new","mine",3]`, `42["new","mine",4]`, `42["new","mine",3]`, `42["new","end",5]`)
+	w.await(t, "shown end", 1)
+	if w.sum(history.Shown, "mine") != 2 || w.sum(history.Repeated, "mine") != 1 {
+		t.Errorf("it saw %q", w.story())
+	}
+
+	w.say(t, "again") // its copy moves the offset
+	s.send(`42["new","again",9]`, `42["nothing"]`)
+	s.expect(`421["say","again"]`)
+	s.send(`431[]`)
+	w.await(t, "acknowledged again", 1)
+	s.cut()
+	a.accept(t).expect(`40{"last":9}`)
+}
+
+func TestPageShowsAnOwnMessageOnceThatItSendsTwice(t *testing.T) {
+	p := protocol.Protocol{Send: &protocol.Send{Event: "say", Args: []any{"{{text}}"}}, Receive: protocol.Receive{Event: "new"}, NoEcho: true}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, []byte(chatPage("", `, "key"); socket.emit("chat message", input.value, "key"`)), p)
+	s := a.enter(t)
+	w.await(t, "connected", 1)
+	w.say(t, "mine")
+	s.expect(`42["say","mine"]`, `42["say","mine"]`)
+	if shown := w.Status().Shown; shown != 1 {
+		t.Errorf("%d are shown", shown)
+	}
+}
+
+// rooms has to be entered: the server names a session, and the client joins with it.
+var rooms = protocol.Protocol{
+	Auth: map[string]any{"session": "{{session}}"},
+	Enter: []protocol.EnterStep{
+		{Await: "session", Save: map[string]protocol.Path{"session": "$.id"}},
+		{Emit: []any{"join", map[string]any{"name": "{{client}}", "session": "{{session}}"}}, Ack: true, Save: map[string]protocol.Path{"room": "$.room"}},
+	},
+	Send:    &protocol.Send{Event: "say", Args: []any{"{{room}}", "{{text}}"}, NoAck: true},
+	Receive: protocol.Receive{Event: "new"},
+}
+
+func TestPageEntersBeforeItIsConnected(t *testing.T) {
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "5"), rooms)
+	s := a.accept(t)
+	s.expect(`40{}`)
+	w.say(t, "early")
+	s.send(`40{"sid":"1","pid":"p1"}`, `42["new","held","o1"]`, `42["session",{"id":"s1"}]`)
+	s.expect(`420["join",{"name":"anna","session":"s1"}]`)
+	if status := w.Status(); status.Connected || status.Shown > 0 {
+		t.Errorf("before it has joined: %+v", status)
+	}
+	s.send(`430[{"room":"r1"}]`)
+	s.expect(`42["say",null,"early"]`) // no room was known when it was written
+	w.await(t, "connected", 1)
+	w.say(t, "late")
+	s.expect(`42["say","r1","late"]`)
+	story := w.story()
+	if shown, connected := slices.Index(story, "shown held"), slices.Index(story, "connected"); shown < 0 || shown > connected {
+		t.Errorf("it saw %q", story)
+	}
+
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"pid":"p1","offset":"o1","session":"s1"}`)
+	s.send(`40{"sid":"1","pid":"p1"}`, `42["session",{"id":"s2"}]`) // recovered
+	s.expect(`421["join",{"name":"anna","session":"s2"}]`)
+	s.send(`431[{"room":"r1"}]`)
+	w.await(t, "connected", 2)
+
+	if err := w.Refresh(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	a.accept(t).expect(`40{"session":"s2"}`)
+}
+
+// What came in a session that was cut while it was entered was not delivered, and the
+// next connection goes on from there.
+func TestPageIsCutWhileItEnters(t *testing.T) {
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "7"), rooms)
+	s := a.accept(t)
+	s.expect(`40{}`)
+	s.send(`40{"sid":"1","pid":"p1"}`, `42["new","one","o1"]`, `42["session",{}]`)
+	s.expect(`420["join",{"name":"anna"}]`)
+	w.await(t, "note (while entering: there is no session to save)", 1)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"pid":"p1"}`)
+	s.send(`42["new","one","o1"]`, `40{"sid":"1","pid":"p1"}`, `42["session",{"id":"s1"}]`)
+	s.expect(`421["join",{"name":"anna","session":"s1"}]`)
+	s.send(`431[{"room":"r1"}]`)
+	w.await(t, "connected", 1)
+	if w.sum(history.Shown, "one") != 1 {
+		t.Errorf("it saw %q", w.story())
+	}
+}
+
+func TestPageThatCannotEnterConnectsAgain(t *testing.T) {
+	html := referencePage(t, "5")
+	library := distribution(t, "socket.io.js")
+	inBubble(t, func(t *testing.T) {
+		network := &memory{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		a := newApplication(t, network, "")
+		recorder := history.NewRecorder()
+		w := &watched{history: recorder, Page: page.New(client.Options{Name: "anna", URL: "http://127.0.0.1:3000", Dial: network.dial, HTML: html,
+			Protocol: &rooms, Bundle: func() ([]byte, error) { return library, nil }, Record: recorder.Add}, nil)}
+		defer w.Close()
+		w.open(t)
+		a.enter(t)
+		late := "note (while entering: the event session did not come within 10 s, so the connection is closed)"
+		time.Sleep(9 * time.Second)
+		if count(w.story(), late) != 0 {
+			t.Error("it gives up too early")
+		}
+		time.Sleep(2 * time.Second)
+		if count(w.story(), late) != 1 {
+			t.Fatalf("it saw %q", w.story())
+		}
+		s := a.enter(t)
+		s.send(`42["session",{"id":"s1"}]`)
+		s.expect(`420["join",{"name":"anna","session":"s1"}]`)
+		s.send(`430[]`)
+		w.await(t, "connected", 1)
+		time.Sleep(15 * time.Second) // no timer of the entering is left
+		if !w.Status().Connected {
+			t.Errorf("it saw %q", w.story())
+		}
+		_ = w.Close()
+		synctest.Wait()
+	})
+}
+
+func TestPageShowsWhatTheHistoryHasMore(t *testing.T) {
+	p := protocol.Protocol{
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}, NoAck: true},
+		Receive: protocol.Receive{Event: "new", Text: "$.text"},
+		History: &protocol.History{Event: "history", List: "$.all"},
+		NoEcho:  true,
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, []byte(chatPage("", "")), p)
+	s := a.enter(t)
+	s.send(`42["history",{"all":[{"text":"a"},{"text":"b"}]}]`, `42["new",{"text":"c"}]`)
+	w.await(t, "shown c", 1)
+	w.say(t, "mine")
+	for range 2 {
+		s.cut()
+		s = a.enter(t)
+		s.send(`42["history",{"all":[{"text":"a"},{"text":"b"},{"text":"c"},{"text":"mine"},{"text":"d"},{"text":"a"}]}]`, `42["history",{"all":[{"text":"end"}]}]`)
+		w.await(t, "shown end", 1)
+	}
+	w.await(t, "connected", 3)
+	s.send(`42["new",{"text":"last"}]`)
+	w.await(t, "shown last", 1)
+	shown := slices.DeleteFunc(w.story(), func(word string) bool { return !strings.HasPrefix(word, "shown") })
+	if got := strings.Join(shown, ", "); got != "shown a, shown b, shown c, shown mine, shown d, shown a, shown end, shown last" {
+		t.Errorf("it saw %s", got)
+	}
+}
+
+// An offset that only the live event has does not make another message of one in the list.
+func TestPageMatchesTheHistoryByOffset(t *testing.T) {
+	p := protocol.Protocol{
+		Receive: protocol.Receive{Event: "new", Text: "$.text", Offset: "$.id"},
+		History: &protocol.History{Event: "history"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, []byte(chatPage("", "")), p)
+	s := a.enter(t)
+	s.send(`42["new",{"text":"a","id":1}]`, `42["history",[{"text":"a","id":1},{"text":"a","id":2}]]`, `42["history",[{"text":"a"},{"text":"a"},{"text":"end"}]]`)
+	w.await(t, "shown end", 1)
+	if got := w.Status().Shown; got != 3 {
+		t.Errorf("it saw %q", w.story())
+	}
+}
+
+// Objects keep the order of their fields, both ways, and bytes stay bytes.
+func TestPageSpeaksPayloads(t *testing.T) {
+	p := protocol.Protocol{
+		Send:    &protocol.Send{Event: "say", Args: []any{map[string]any{"m": "{{text}}"}}},
+		Receive: protocol.Receive{Event: "new", Text: "$.m"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "5"), p)
+	s := a.enter(t)
+	w.await(t, "connected", 1)
+	nested := `{"z":[{},[],{"y":1,"b":null}],"a":1.5}`
+	w.say(t, nested)
+	s.expect(`420["say",{"m":` + nested + `}]`)
+	s.send(`42["new",{"m":`+nested+`}]`, `451-["new",{"m":{"_placeholder":true,"num":0}}]`)
+	w.await(t, "shown "+nested, 1)
+	if err := s.conn.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 255}); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "shown /binary 0001ff", 1)
+	w.say(t, "/binary 0001ff")
+	s.expect(`451-1["say",{"m":{"_placeholder":true,"num":0}}]`, "\x00\x01\xff")
+}
+
+func TestPageSpeaksMessagePack(t *testing.T) {
+	p := protocol.Protocol{
+		Parser:  protocol.MessagePack,
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}, NoAck: true},
+		Receive: protocol.Receive{Event: "new"},
+	}
+	a := newApplication(t, nil, "/socket.io/socket.io.msgpack.min.js")
+	w := speaking(t, a, referencePage(t, "5"), p)
+	s := a.accept(t)
+	s.expect("\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/") // an undefined auth
+	for _, packet := range []string{"\x83\xa4type\x00\xa4data\x81\xa3sid\xa11\xa3nsp\xa1/", "\x83\xa4type\x02\xa4data\x92\xa3new\xa5hello\xa3nsp\xa1/"} {
+		if err := s.conn.WriteMessage(websocket.BinaryMessage, []byte(packet)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.await(t, "shown hello", 1)
+	w.say(t, "hi")
+	if got := s.next(); !bytes.Contains([]byte(got), []byte("\xa4data\x92\xa3say\xa2hi")) {
+		t.Errorf("the page sends %q", got)
+	}
+}
