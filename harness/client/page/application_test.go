@@ -189,4 +189,3 @@ func (p *watched) sum(kind history.Kind, message string) int {
 	}
 	return n
 }
-
