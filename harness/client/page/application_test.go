@@ -144,6 +144,15 @@ func (s *session) send(frames ...string) {
 	}
 }
 
+// sendBytes sends binary frames.
+func (s *session) sendBytes(frames ...string) {
+	for _, frame := range frames {
+		if err := s.conn.WriteMessage(websocket.BinaryMessage, []byte(frame)); err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
 // cut ends the connection without a word.
 func (s *session) cut() { _ = s.conn.NetConn().Close() }
 

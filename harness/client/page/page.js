@@ -20,13 +20,13 @@
       }
       options = Object.assign({}, options, { transports: host.transports.split(",") });
       const speaker = host.speaker && host.speaker(options); // speak.js
-      return observe(original((speaker && speaker.namespace) || uri, options), speaker);
+      return observe(original((speaker && speaker.namespace) || uri, options), options, speaker);
     }
     return Object.assign(wrapped, original, { io: wrapped, connect: wrapped });
   }
 
   const sockets = [];
-  function observe(socket, speaker) {
+  function observe(socket, options, speaker) {
     if (sockets.includes(socket)) return socket;
     sockets.push(socket);
     socket.on("connect", () => host.connected(Boolean(socket.recovered), sockets.every((one) => one.connected)));
@@ -50,7 +50,7 @@
     const emit = socket.emit;
     socket.emit = function (event, ...args) {
       // The library's retry queue comes through here with every try.
-      if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args, speaker);
+      if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args, options, speaker);
       return emit.call(this, event, ...args);
     };
     return socket;
@@ -63,14 +63,14 @@
   // watchAnswer puts itself before the page's acknowledgement callback. With
   // retries the library asks for an acknowledgement even when the page does not;
   // then the callback is the harness's alone and nothing on the wire changes.
-  function watchAnswer(socket, args, speaker) {
+  function watchAnswer(socket, args, options, speaker) {
     if (speaker && !speaker.refusal) return; // nobody acknowledges
-    const queued = Boolean(socket._opts.retries) && !socket.flags.volatile;
+    const queued = Boolean(options.retries) && !socket.flags.volatile;
     const last = args[args.length - 1];
     const callback = typeof last === "function" ? args.pop() : undefined;
     if (!callback && !queued) return;
     const text = typed !== undefined ? typed : asText(args[0]);
-    const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : socket._opts.ackTimeout;
+    const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : options.ackTimeout;
     const errorFirst = queued || timeout !== undefined || Boolean(callback && callback.withError);
     host.asked(text);
     const answered = function (...answer) {

@@ -3,12 +3,14 @@
 // host.protocol (speak.go) says, and what the server sends reaches the page as a
 // "chat message". It counts on how socket.io-client 4 is made: packet, onconnect,
 // onevent and emitEvent are the socket's own methods and are replaced on the instance.
+// Names that begin with an underscore are out of reach: minified builds have others.
 (function (window, shim, host) {
   "use strict";
 
   const { protocol } = host;
   const CONNECT = 0;
   const EVENT = 2;
+  const unheard = "redial: unheard";
 
   // What an EnterStep saves outlives the page, as a session's id does in a real one.
   const storageKey = "redial: saved";
@@ -18,9 +20,6 @@
     for (const name of missing) host.note(`while entering: there is no ${name} to save`);
     window.localStorage.setItem(storageKey, JSON.stringify(Object.assign(saved(), found)));
   }
-
-  // argumentsOf are an event's arguments, without its acknowledgement callback.
-  const argumentsOf = (args) => args.slice(1, typeof args[args.length - 1] === "function" ? -1 : undefined);
 
   // speaker takes over the options of one io(...) of the page's.
   return function speaker(options) {
@@ -47,12 +46,18 @@
     // the page is.
     function attach(made, received) {
       socket = made;
-      const { packet, emit, onconnect, onevent } = socket;
+      const { packet, emit, emitEvent, onconnect, onevent, connect } = socket;
 
+      // session is the pid that the server has sent last. The library learns of it only
+      // when the client has entered, so what it has to say of it is said here.
+      let session;
+      let recovered = false;
+      Object.defineProperty(socket, "recovered", { get: () => recovered, set() {}, enumerable: true });
       socket.packet = function (sent) {
         if (sent.type === CONNECT) {
+          const { offset } = sent.data || {};
           const filled = protocol.auth && protocol.auth(values());
-          sent.data = this._pid ? Object.assign({ pid: this._pid, offset: this._lastOffset }, filled) : filled;
+          sent.data = session ? Object.assign({ pid: session, offset }, filled) : filled;
         }
         return packet.call(this, sent);
       };
@@ -60,7 +65,6 @@
       // The library's retry queue has the translated event already.
       socket.emit = function (event, ...args) {
         if (event !== host.chatEvent || this.flags.fromQueue) return emit.call(this, event, ...args);
-        if (!protocol.message) return this; // clients send none
         const callback = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
         // A page of a level without keys has none to send.
         const [text, key = window.crypto.randomUUID()] = args;
@@ -74,11 +78,11 @@
       // Other events than messages stay with the translation: their names may mean
       // something else to the page.
       socket.emitEvent = function (args) {
-        const last = args[args.length - 1];
-        const { messages, whole } = protocol.read(args[0], argumentsOf(args));
+        const { messages, whole } = protocol.read(args[0], args.slice(1));
         (whole ? showAll : showEach)(messages);
-        // The offset of connection state recovery, as the library has it.
-        if (this._pid && typeof last === "string") this._lastOffset = last;
+        // The library takes the offset of connection state recovery from an event that
+        // has no listeners.
+        emitEvent.call(this, [unheard, args[args.length - 1]]);
       };
 
       // shown has, by text, what this page has been handed. An own message waits there
@@ -148,8 +152,10 @@
       // Till then the socket is not connected, so that the library buffers both ways.
       let entering;
       socket.onconnect = function (id, pid) {
+        recovered = Boolean(pid) && pid === session;
+        session = pid;
         if (protocol.steps.length === 0) return onconnect.call(this, id, pid);
-        entering = { pid, at: 0, arrived: [], connect: () => onconnect.call(this, id, pid) };
+        entering = { at: 0, arrived: [], connect: () => onconnect.call(this, id, pid) };
         begin();
         advance();
       };
@@ -160,7 +166,6 @@
         advance();
       };
       // A second CONNECT packet would be a violation of the protocol.
-      const { connect } = socket;
       socket.connect = function () { return entering ? this : connect.call(this); };
 
       function begin() {
@@ -188,7 +193,7 @@
           const step = protocol.steps[entering.at];
           const event = step.await ? entering.arrived.findIndex(([name]) => name === step.await) : 0;
           if (event < 0 || (step.ack && !entering.answer)) return;
-          if (step.saves) save(entering.at, step.await ? argumentsOf(entering.arrived[event]) : entering.answer);
+          if (step.saves) save(entering.at, step.await ? entering.arrived[event].slice(1) : entering.answer);
           if (step.await) entering.arrived.splice(event, 1);
           window.clearTimeout(entering.timer);
           if (++entering.at === protocol.steps.length) break;
@@ -198,12 +203,11 @@
         entering = undefined;
         connect();
       }
-      // The next session is another one, as it is for the library. What came in this one
-      // was not delivered, and recovery sends it again.
+      // What came in a session that was not entered was not delivered, and recovery sends
+      // it again.
       socket.io.on("close", () => {
         if (!entering) return;
         window.clearTimeout(entering.timer);
-        socket._pid = entering.pid;
         socket.receiveBuffer = [];
         entering = undefined;
       });

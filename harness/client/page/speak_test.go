@@ -1,15 +1,12 @@
 package page_test
 
 import (
-	"bytes"
 	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"redial/harness/client"
 	"redial/harness/client/page"
@@ -227,6 +224,9 @@ func TestPageEntersBeforeItIsConnected(t *testing.T) {
 	w.say(t, "early")
 	s.send(`40{"sid":"1","pid":"p1"}`, `42["new","held","o1"]`, `42["session",{"id":"s1"}]`)
 	s.expect(`420["join",{"name":"anna","session":"s1"}]`)
+	if err := w.Connect(); err != nil { // a second CONNECT packet would break the protocol
+		t.Fatal(err)
+	}
 	if status := w.Status(); status.Connected || status.Shown > 0 {
 		t.Errorf("before it has joined: %+v", status)
 	}
@@ -271,8 +271,41 @@ func TestPageIsCutWhileItEnters(t *testing.T) {
 	s.expect(`421["join",{"name":"anna","session":"s1"}]`)
 	s.send(`431[{"room":"r1"}]`)
 	w.await(t, "connected", 1)
-	if w.sum(history.Shown, "one") != 1 {
+	if events := w.history.Events(0); w.sum(history.Shown, "one") != 1 || !events[slices.IndexFunc(events, func(e history.Event) bool { return e.Kind == history.Connected })].Recovered {
 		t.Errorf("it saw %q", w.story())
+	}
+}
+
+// What came before the client has asked is no answer to it.
+func TestPageWaitsForTheAnswerToWhatItHasEmitted(t *testing.T) {
+	p := protocol.Protocol{
+		Enter:   []protocol.EnterStep{{Await: "hello"}, {Emit: []any{"join"}, Await: "joined"}},
+		Receive: protocol.Receive{Event: "new"},
+	}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "5"), p)
+	s := a.enter(t)
+	s.send(`42["joined","somebody else"]`, `42["hello"]`)
+	s.expect(`42["join"]`)
+	s.send(`42["new","held"]`, `42["joined"]`, `42["new","live"]`)
+	w.await(t, "shown live", 1)
+	story := w.story()
+	if held, connected := slices.Index(story, "shown held"), slices.Index(story, "connected"); held < 0 || held > connected {
+		t.Errorf("it saw %q", story)
+	}
+}
+
+// A page of a level without keys has none, and the application wants one.
+func TestPageWithoutKeysSendsOneOfItsOwn(t *testing.T) {
+	p := protocol.Protocol{Send: &protocol.Send{Event: "say", Args: []any{"{{key}}", "{{text}}"}, NoAck: true}, Receive: protocol.Receive{Event: "new"}}
+	a := newApplication(t, nil, "")
+	w := speaking(t, a, referencePage(t, "5"), p)
+	s := a.enter(t)
+	w.say(t, "one")
+	w.say(t, "one")
+	one, other := s.next(), s.next()
+	if one == other || !strings.HasPrefix(one, `42["say","`) || strings.HasPrefix(one, `42["say","",`) {
+		t.Errorf("the page sends %s and %s", one, other)
 	}
 }
 
@@ -287,6 +320,9 @@ func TestPageThatCannotEnterConnectsAgain(t *testing.T) {
 			Protocol: &rooms, Bundle: func() ([]byte, error) { return library, nil }, Record: recorder.Add}, nil)}
 		defer w.Close()
 		w.open(t)
+		s := a.enter(t)
+		time.Sleep(5 * time.Second)
+		s.cut()
 		a.enter(t)
 		late := "note (while entering: the event session did not come within 10 s, so the connection is closed)"
 		time.Sleep(9 * time.Second)
@@ -297,7 +333,7 @@ func TestPageThatCannotEnterConnectsAgain(t *testing.T) {
 		if count(w.story(), late) != 1 {
 			t.Fatalf("it saw %q", w.story())
 		}
-		s := a.enter(t)
+		s = a.enter(t)
 		s.send(`42["session",{"id":"s1"}]`)
 		s.expect(`420["join",{"name":"anna","session":"s1"}]`)
 		s.send(`430[]`)
@@ -348,7 +384,8 @@ func TestPageMatchesTheHistoryByOffset(t *testing.T) {
 	a := newApplication(t, nil, "")
 	w := speaking(t, a, []byte(chatPage("", "")), p)
 	s := a.enter(t)
-	s.send(`42["new",{"text":"a","id":1}]`, `42["history",[{"text":"a","id":1},{"text":"a","id":2}]]`, `42["history",[{"text":"a"},{"text":"a"},{"text":"end"}]]`)
+	s.send(`42["new",{"text":"a","id":1}]`, `42["history",[{"text":"a","id":2}]]`, `42["history",[{"text":"a","id":2},{"text":"a","id":1}]]`,
+		`42["history",[{"text":"a"},{"text":"a"},{"text":"end"}]]`)
 	w.await(t, "shown end", 1)
 	if got := w.Status().Shown; got != 3 {
 		t.Errorf("it saw %q", w.story())
@@ -360,6 +397,7 @@ func TestPageSpeaksPayloads(t *testing.T) {
 	p := protocol.Protocol{
 		Send:    &protocol.Send{Event: "say", Args: []any{map[string]any{"m": "{{text}}"}}},
 		Receive: protocol.Receive{Event: "new", Text: "$.m"},
+		History: &protocol.History{Event: "history"},
 	}
 	a := newApplication(t, nil, "")
 	w := speaking(t, a, referencePage(t, "5"), p)
@@ -370,10 +408,14 @@ func TestPageSpeaksPayloads(t *testing.T) {
 	s.expect(`420["say",{"m":` + nested + `}]`)
 	s.send(`42["new",{"m":`+nested+`}]`, `451-["new",{"m":{"_placeholder":true,"num":0}}]`)
 	w.await(t, "shown "+nested, 1)
-	if err := s.conn.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 255}); err != nil {
-		t.Fatal(err)
-	}
+	s.sendBytes("\x00\x01\xff")
 	w.await(t, "shown /binary 0001ff", 1)
+	s.send(`452-["history",[{"m":{"_placeholder":true,"num":0}},{"m":{"_placeholder":true,"num":1}}]]`)
+	s.sendBytes("\x00\x01\xff", "\x02")
+	w.await(t, "shown /binary 02", 1)
+	if n := w.sum(history.Shown, "/binary 0001ff"); n != 1 {
+		t.Errorf("the bytes that it had are shown %d times", n)
+	}
 	w.say(t, "/binary 0001ff")
 	s.expect(`451-1["say",{"m":{"_placeholder":true,"num":0}}]`, "\x00\x01\xff")
 }
@@ -381,24 +423,30 @@ func TestPageSpeaksPayloads(t *testing.T) {
 func TestPageSpeaksMessagePack(t *testing.T) {
 	p := protocol.Protocol{
 		Parser:  protocol.MessagePack,
-		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}, NoAck: true},
+		Send:    &protocol.Send{Event: "say", Args: []any{"{{text}}"}},
 		Receive: protocol.Receive{Event: "new"},
 	}
 	a := newApplication(t, nil, "")
-	w := newWatched(t, client.Options{URL: "http://" + a.address, HTML: referencePage(t, "5"), Protocol: &p, Bundle: lessons.FetchMessagePackBundle}).open(t)
+	w := newWatched(t, client.Options{URL: "http://" + a.address, HTML: referencePage(t, "8"), Protocol: &p, Bundle: lessons.FetchMessagePackBundle}).open(t)
 	if r := <-a.requests; r.URL.Path != "/socket.io/socket.io.msgpack.min.js" {
 		t.Errorf("the library is asked for at %s", r.URL.Path)
 	}
 	s := a.accept(t)
 	s.expect("\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/") // an undefined auth
-	for _, packet := range []string{"\x83\xa4type\x00\xa4data\x81\xa3sid\xa11\xa3nsp\xa1/", "\x83\xa4type\x02\xa4data\x92\xa3new\xa5hello\xa3nsp\xa1/"} {
-		if err := s.conn.WriteMessage(websocket.BinaryMessage, []byte(packet)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.sendBytes("\x83\xa4type\x00\xa4data\x82\xa3sid\xa11\xa3pid\xa2p1\xa3nsp\xa1/", "\x83\xa4type\x02\xa4data\x93\xa3new\xa5hello\xa2o1\xa3nsp\xa1/")
 	w.await(t, "shown hello", 1)
 	w.say(t, "hi")
-	if got := s.next(); !bytes.Contains([]byte(got), []byte("\xa4data\x92\xa3say\xa2hi")) {
+	if got := s.next(); !strings.Contains(got, "\xa4data\x92\xa3say\xa2hi") {
 		t.Errorf("the page sends %q", got)
+	}
+	s.sendBytes("\x84\xa4type\x03\xa4data\x90\xa2id\x00\xa3nsp\xa1/")
+	w.await(t, "acknowledged hi", 1)
+	s.cut()
+	s = a.accept(t)
+	s.expect("\x83\xa4type\x00\xa4data\x82\xa3pid\xa2p1\xa6offset\xa2o1\xa3nsp\xa1/")
+	s.sendBytes("\x83\xa4type\x00\xa4data\x82\xa3sid\xa12\xa3pid\xa2p1\xa3nsp\xa1/")
+	w.await(t, "connected", 2)
+	if events := w.history.Events(0); !events[len(events)-1].Recovered {
+		t.Errorf("it saw %q", w.story())
 	}
 }
