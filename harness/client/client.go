@@ -91,7 +91,8 @@ type Options struct {
 	// reference page for a target that is not ours.
 	HTML []byte
 	// Bundle gets the client library to fall back to when the target does not serve
-	// one at contract.ClientPath.
+	// one at contract.ClientPath, or with a Protocol on its path: then it has to be the
+	// build with the protocol's parser.
 	Bundle func() ([]byte, error)
 	// ReconnectDelay is the first wait before a reconnection; zero means the
 	// official client's own backoff. A page keeps its own whatever this says.

@@ -88,6 +88,10 @@ func Bundle() ([]byte, error) { return serve.Bundle() }
 // FetchBundle is Bundle, which npm fetches into the user's cache where it is not here.
 func FetchBundle() ([]byte, error) { return serve.Fetch() }
 
+// FetchMessagePackBundle is FetchBundle for the build of the client library that speaks
+// MessagePack.
+func FetchMessagePackBundle() ([]byte, error) { return serve.FetchMessagePack() }
+
 // Handler is lesson.New with the browser bundle at /socket.io/socket.io.js, where
 // the pages look for it.
 func Handler(lesson Lesson, settings Settings) (http.Handler, io.Closer, error) {

@@ -2,7 +2,7 @@
 // parts of a browser that it needs.
 //
 // Read [Page] first, then view.go, one load of the page, and package web, the VM and its
-// browser.
+// browser. speak.js has such a page send and receive in another application's events.
 package page
 
 import (
@@ -33,6 +33,9 @@ const (
 //
 // The client library is the one that the target serves at contract.ClientPath, and
 // Options.Bundle where it serves none. Other scripts come from the target only.
+//
+// With Options.Protocol the page is one of the kit's, and speak.js translates between it
+// and the application: the page neither knows nor shows the difference.
 type Page struct {
 	options client.Options
 	profile *Profile
@@ -208,8 +211,11 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 		v.note(fmt.Sprintf("refused the script %s: only scripts from the server itself are run", src))
 		return nil, nil
 	}
-	status, body, err := v.window.Fetch(ctx, address.RequestURI(), largestScript)
 	isClient := address.Path == contract.ClientPath
+	if isClient {
+		address.Path = clientPath(p.options.Protocol)
+	}
+	status, body, err := v.window.Fetch(ctx, address.RequestURI(), largestScript)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
@@ -218,11 +224,11 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 	case isClient && p.options.Bundle != nil: // 404, or 400 where an engine takes it for a handshake
 		source, err := p.options.Bundle()
 		if err != nil {
-			return nil, fmt.Errorf("the server does not serve %s: %w", contract.ClientPath, err)
+			return nil, fmt.Errorf("the server does not serve %s: %w", address.Path, err)
 		}
-		return &web.Script{Name: contract.ClientPath, Source: source}, nil
+		return &web.Script{Name: address.Path, Source: source}, nil
 	case isClient:
-		return nil, fmt.Errorf("GET %s answers %d, and there is no client library to fall back to", contract.ClientPath, status)
+		return nil, fmt.Errorf("GET %s answers %d, and there is no client library to fall back to", address.Path, status)
 	}
 	v.note(fmt.Sprintf("the script %s was not loaded: the server answers %d", (&url.URL{Path: address.Path}).String(), status))
 	return nil, nil

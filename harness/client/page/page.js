@@ -18,13 +18,15 @@
         options = uri;
         uri = undefined;
       }
-      return observe(original(uri, Object.assign({}, options, { transports: host.transports.split(",") })));
+      options = Object.assign({}, options, { transports: host.transports.split(",") });
+      const speaker = host.speaker && host.speaker(options); // speak.js
+      return observe(original((speaker && speaker.namespace) || uri, options), options, speaker);
     }
     return Object.assign(wrapped, original, { io: wrapped, connect: wrapped });
   }
 
   const sockets = [];
-  function observe(socket) {
+  function observe(socket, options, speaker) {
     if (sockets.includes(socket)) return socket;
     sockets.push(socket);
     socket.on("connect", () => host.connected(Boolean(socket.recovered), sockets.every((one) => one.connected)));
@@ -36,17 +38,19 @@
     const named = () => Number(socket.auth && socket.auth[host.authOffset]) || 0;
     const sent = new Set();
     let asked = 0;
-    socket.io.on("open", () => { asked = named(); sent.clear(); });
-    socket.onAny((event, text, offset) => {
-      if (event !== host.chatEvent || typeof offset !== "number") return;
+    socket.io.on("open", () => { asked = !speaker || speaker.namesOffset ? named() : 0; sent.clear(); });
+    const received = (text, offset) => {
+      if (typeof offset !== "number") return;
       const again = !socket.recovered && (sent.has(offset) || offset <= Math.min(asked, named()));
       sent.add(offset);
       host.offset(asText(text), offset, again);
-    });
+    };
+    if (speaker) speaker.attach(socket, received);
+    else socket.onAny((event, text, offset) => { if (event === host.chatEvent) received(text, offset); });
     const emit = socket.emit;
     socket.emit = function (event, ...args) {
       // The library's retry queue comes through here with every try.
-      if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args);
+      if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args, options, speaker);
       return emit.call(this, event, ...args);
     };
     return socket;
@@ -59,28 +63,36 @@
   // watchAnswer puts itself before the page's acknowledgement callback. With
   // retries the library asks for an acknowledgement even when the page does not;
   // then the callback is the harness's alone and nothing on the wire changes.
-  function watchAnswer(socket, args) {
-    const queued = Boolean(socket._opts.retries) && !socket.flags.volatile;
+  function watchAnswer(socket, args, options, speaker) {
+    if (speaker && !speaker.refusal) return; // nobody acknowledges
+    const queued = Boolean(options.retries) && !socket.flags.volatile;
     const last = args[args.length - 1];
     const callback = typeof last === "function" ? args.pop() : undefined;
     if (!callback && !queued) return;
     const text = typed !== undefined ? typed : asText(args[0]);
-    const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : socket._opts.ackTimeout;
+    const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : options.ackTimeout;
     const errorFirst = queued || timeout !== undefined || Boolean(callback && callback.withError);
     host.asked(text);
     const answered = function (...answer) {
-      heard(text, errorFirst ? answer : [null, ...answer]);
+      const [error, ...values] = errorFirst ? answer : [null, ...answer];
+      // An error in front, or an Error for an answer, comes from the library and says
+      // that the server has not answered.
+      if ((error === null || error === undefined) && !(values[0] instanceof Error)) {
+        const refusal = (speaker ? speaker.refusal : tutorialRefusal)(values);
+        if (!refusal) host.acknowledged(text);
+        else {
+          host.refused(text, asText(refusal[host.refusalField]));
+          if (speaker) answer = errorFirst ? [error, refusal] : [refusal];
+        }
+      }
       if (callback) return callback.apply(this, answer);
     };
     if (callback && callback.withError) answered.withError = true;
     args.push(answered);
   }
-  // An error in front, or an Error for an answer, comes from the library and says
-  // that the server has not answered.
-  function heard(text, [error, answer]) {
-    if ((error !== null && error !== undefined) || answer instanceof Error) return;
-    if (typeof answer === "object" && answer !== null && host.refusalField in answer) host.refused(text, asText(answer[host.refusalField]));
-    else host.acknowledged(text);
+  // A refusal as the page knows it, or nothing where the answer is none.
+  function tutorialRefusal([answer]) {
+    return typeof answer === "object" && answer !== null && host.refusalField in answer ? answer : undefined;
   }
 
   const control = (act) => () => {

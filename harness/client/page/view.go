@@ -52,7 +52,7 @@ func newView(options client.Options, number int, profile *Profile, session *web.
 	v := &view{options: options, number: number, offsets: map[string]int64{}, asked: map[string]bool{}}
 	window, err := web.New(web.Options{
 		URL: options.URL, Dial: options.Dial, Local: profile.local, Session: session, Locks: profile.locks, Cookies: profile.cookies,
-		Random: v.random(), SeedCrypto: options.SeedKeys,
+		Random: v.random(), SeedCrypto: options.SeedKeys, Headers: headers(options),
 		Report: v.note, AfterTask: v.look,
 	})
 	if err != nil {
@@ -77,7 +77,17 @@ func (v *view) random() mathrand.Source {
 func (v *view) install() error {
 	var failed error
 	err := v.window.Do(context.Background(), func(vm *goja.Runtime) {
-		hands, err := v.window.Extend("page.js", pageScript, v.host())
+		host := v.host()
+		if v.options.Protocol != nil {
+			host["protocol"] = speech{vm, v.options}.host()
+			speaker, err := v.window.Extend("speak.js", speakScript, host)
+			if err != nil {
+				failed = err
+				return
+			}
+			host["speaker"] = speaker
+		}
+		hands, err := v.window.Extend("page.js", pageScript, host)
 		if err != nil {
 			failed = err
 			return
@@ -109,6 +119,7 @@ func (v *view) host() map[string]any {
 			v.setConnected(false)
 			v.record(history.Event{Kind: history.Disconnected, Detail: reason})
 		},
+		"note":         v.note,
 		"connectError": func(text string) { v.note("connect_error: " + text) },
 		"offset":       v.receive,
 		"asked":        v.ask,
@@ -252,6 +263,9 @@ func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
 }
 
 func (v *view) say(text string) error {
+	if p := v.options.Protocol; p != nil && p.Send == nil {
+		return errors.New("the protocol has no event for it: clients send no messages")
+	}
 	return v.act(func(vm *goja.Runtime) string {
 		wrong, err := v.hand("type", vm.ToValue(text))
 		if err != nil {

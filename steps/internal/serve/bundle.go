@@ -20,19 +20,30 @@ var style []byte
 // ErrNoBundle says how the browser's client library is fetched.
 var ErrNoBundle = errors.New("the pages need the Socket.IO client, which is not here yet: run make client")
 
-// inFolder is where npm puts the client library.
-var inFolder = filepath.Join("node_modules", "socket.io-client", "dist", "socket.io.js")
+// The builds of the client library: the one that the pages load, and the one with the
+// parser of socket.io-msgpack-parser.
+const (
+	jsonBuild        = "socket.io.js"
+	messagePackBuild = "socket.io.msgpack.min.js"
+)
+
+// inFolder is where npm puts a build of the client library.
+func inFolder(build string) string {
+	return filepath.Join("node_modules", "socket.io-client", "dist", build)
+}
 
 // Bundle is the pinned socket.io.js, which npm has put into steps/node_modules, or Fetch
 // into the user's cache. It is not part of the build, so that the kit builds before
 // anything is fetched.
-func Bundle() ([]byte, error) {
+func Bundle() ([]byte, error) { return find(jsonBuild) }
+
+func find(build string) ([]byte, error) {
 	folders := stepsFolders()
 	if cache, err := cacheFolder(); err == nil {
 		folders = append(folders, cache)
 	}
 	for _, folder := range folders {
-		if bundle, err := os.ReadFile(filepath.Join(folder, inFolder)); err == nil {
+		if bundle, err := os.ReadFile(filepath.Join(folder, inFolder(build))); err == nil {
 			return bundle, nil
 		}
 	}

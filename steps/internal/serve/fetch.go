@@ -11,17 +11,26 @@ import (
 	"sync"
 )
 
-// The client library that is pinned: ClientVersion, and what its socket.io.js hashes to.
-const (
-	ClientVersion = "4.8.4"
-	clientSHA256  = "e135466dffd976ef028000a211a6dfd4dda0f5a91af760f122585131f4ee9936"
-)
+// ClientVersion is the client library that is pinned.
+const ClientVersion = "4.8.4"
+
+// clientSHA256 is what its builds hash to.
+var clientSHA256 = map[string]string{
+	jsonBuild:        "e135466dffd976ef028000a211a6dfd4dda0f5a91af760f122585131f4ee9936",
+	messagePackBuild: "6b70101fcbb8a33e4d1a784f35f0aab2eee0d4fb84a374613019753ba998ce67",
+}
 
 // Fetch is Bundle where there is one; else it has npm fetch the pinned client into the
 // user's cache, once, and says so in one line on stderr. A program that was copied away
-// from the module finds it there.
-var Fetch = sync.OnceValues(func() ([]byte, error) {
-	if bundle, err := Bundle(); err == nil {
+// from the module finds it there. FetchMessagePack is the same for the build that
+// speaks MessagePack.
+var (
+	Fetch            = sync.OnceValues(func() ([]byte, error) { return fetch(jsonBuild) })
+	FetchMessagePack = sync.OnceValues(func() ([]byte, error) { return fetch(messagePackBuild) })
+)
+
+func fetch(build string) ([]byte, error) {
+	if bundle, err := find(build); err == nil {
 		return bundle, nil
 	}
 	folder, err := cacheFolder()
@@ -33,12 +42,12 @@ var Fetch = sync.OnceValues(func() ([]byte, error) {
 		return nil, errors.New("the Socket.IO client is not here and npm, which fetches it, is missing: install Node.js 20 or later with npm")
 	}
 	fmt.Fprintf(os.Stderr, "fetching socket.io-client %s with npm into %s, once\n", ClientVersion, folder)
-	return fetchInto(npm, folder)
-})
+	return fetchInto(npm, folder, build)
+}
 
 // fetchInto fetches beside the folder and moves what came there, so that two programs
 // that do it at once do not see each other's half.
-func fetchInto(npm, folder string) ([]byte, error) {
+func fetchInto(npm, folder, build string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return nil, err
 	}
@@ -52,14 +61,14 @@ func fetchInto(npm, folder string) ([]byte, error) {
 	if output, err := install.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("npm could not fetch socket.io-client %s: %w: %.300s", ClientVersion, err, output)
 	}
-	bundle, err := os.ReadFile(filepath.Join(beside, inFolder))
+	bundle, err := os.ReadFile(filepath.Join(beside, inFolder(build)))
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(bundle); hex.EncodeToString(sum[:]) != clientSHA256 {
+	if sum := sha256.Sum256(bundle); hex.EncodeToString(sum[:]) != clientSHA256[build] {
 		return nil, fmt.Errorf("npm fetched another socket.io-client %s than the pinned one: its SHA-256 is %x", ClientVersion, sum)
 	}
-	if err := os.Rename(beside, folder); err != nil && !exists(filepath.Join(folder, inFolder)) {
+	if err := os.Rename(beside, folder); err != nil && !exists(filepath.Join(folder, inFolder(build))) {
 		return nil, err
 	}
 	return bundle, nil

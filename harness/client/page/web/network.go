@@ -210,6 +210,9 @@ func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status in
 		return 0, nil, err
 	}
 	request.Header.Set("User-Agent", UserAgent)
+	for name, value := range w.options.Headers {
+		request.Header.Set(name, value)
+	}
 	client := http.Client{Transport: w.network.loader, Jar: w.options.Cookies, CheckRedirect: w.checkRedirect}
 	response, err := client.Do(request)
 	if err != nil {

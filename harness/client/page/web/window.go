@@ -55,6 +55,9 @@ type Options struct {
 	Locks *Locks
 	// Cookies may be nil: then none are kept.
 	Cookies http.CookieJar
+	// Headers go with every request for what the page is made of. A script sets those of
+	// its own requests.
+	Headers map[string]string
 	// Random is where Math.random draws from; nil means from the system.
 	Random mathrand.Source
 	// SeedCrypto makes crypto draw from Random too: then its keys can be foreseen.

@@ -1,0 +1,222 @@
+package page
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"redial/harness/client"
+	"redial/harness/contract"
+	"redial/harness/protocol"
+)
+
+//go:embed speak.js
+var speakScript []byte
+
+// A speech is what speak.js asks of the protocol. It belongs to the window's loop.
+type speech struct {
+	vm      *goja.Runtime
+	options client.Options
+}
+
+// host is the protocol as speak.js sees it. What the application has not is left out.
+func (s speech) host() map[string]any {
+	p := s.options.Protocol
+	host := map[string]any{
+		"path": p.Path, "namespace": p.Namespace, "namesOffset": p.NamesOffset(),
+		"noEcho": p.NoEcho, "noAck": p.Send != nil && p.Send.NoAck,
+		"steps": s.steps(), "enter": func(at int, values *goja.Object) goja.Value { return s.fill(p.Enter[at].Emit, values) },
+		"pick": s.pick, "read": s.read,
+	}
+	template := func(name string, template any) {
+		host[name] = func(values *goja.Object) goja.Value { return s.fill(template, values) }
+	}
+	if len(p.Auth) > 0 {
+		template("auth", p.Auth)
+	}
+	if len(p.Query) > 0 {
+		template("query", p.Query)
+	}
+	if len(p.Headers) > 0 {
+		template("extraHeaders", p.Headers)
+	}
+	if p.Send != nil {
+		template("message", slices.Concat([]any{p.Send.Event}, p.Send.Args))
+	}
+	if p.Send != nil && !p.Send.NoAck {
+		host["refusal"] = s.refusal
+	}
+	return host
+}
+
+func (s speech) steps() goja.Value {
+	steps := []any{}
+	for _, step := range s.options.Protocol.Enter {
+		steps = append(steps, map[string]any{"emits": len(step.Emit) > 0, "ack": step.Ack, "await": step.Await, "saves": len(step.Save) > 0})
+	}
+	return s.value(steps)
+}
+
+// clientPath is where the server offers the client library that speaks as the protocol does.
+func clientPath(p *protocol.Protocol) string {
+	if p == nil {
+		return contract.ClientPath
+	}
+	file := path.Base(contract.ClientPath)
+	if p.Parser == protocol.MessagePack {
+		file = "socket.io.msgpack.min.js"
+	}
+	return strings.TrimSuffix(cmp.Or(p.Path, path.Dir(contract.ClientPath)), "/") + "/" + file
+}
+
+// headers go with the requests for what the page is made of.
+func headers(options client.Options) map[string]string {
+	if options.Protocol == nil {
+		return nil
+	}
+	headers := map[string]string{}
+	filled, _ := protocol.Fill(options.Protocol.Headers, names(options, nil)).(map[string]any)
+	for name, value := range filled {
+		headers[name] = fmt.Sprint(value)
+	}
+	return headers
+}
+
+// fill fills a template. The values of the page go through as they are: a JavaScript
+// object keeps the order of its fields.
+func (s speech) fill(template any, values *goja.Object) goja.Value {
+	return s.value(protocol.Fill(template, names(s.options, values)))
+}
+
+// names are the values that templates of this client can use.
+func names(options client.Options, more *goja.Object) protocol.Values {
+	values := protocol.Values{protocol.Client: options.Name}
+	if options.Other != "" {
+		values[protocol.Other] = options.Other
+	}
+	if more != nil {
+		for _, name := range more.Keys() {
+			values[name] = more.Get(name)
+		}
+	}
+	return values
+}
+
+// read is Protocol.Read.
+func (s speech) read(event string, args []goja.Value) goja.Value {
+	decoded, objects := decode(args)
+	messages, whole := s.options.Protocol.Read(event, decoded)
+	list := []any{}
+	for _, m := range messages {
+		message := map[string]any{"text": objects.original(m.Text)}
+		if m.Numbered {
+			message["offset"] = m.Offset
+		}
+		list = append(list, message)
+	}
+	return s.value(map[string]any{"messages": list, "whole": whole})
+}
+
+// refusal is an acknowledgement that is a refusal as the tutorial's server has it; nil
+// for any other.
+func (s speech) refusal(args []goja.Value) goja.Value {
+	decoded, objects := decode(args)
+	reason, refused := s.options.Protocol.Send.Refusal(decoded)
+	if !refused {
+		return goja.Undefined()
+	}
+	return s.value(map[string]any{contract.RefusalField: objects.original(reason)})
+}
+
+// pick returns what a step of Enter saves of an event or an acknowledgement.
+func (s speech) pick(at int, args []goja.Value) goja.Value {
+	decoded, objects := decode(args)
+	found, missing := map[string]any{}, []any{}
+	save := s.options.Protocol.Enter[at].Save
+	for _, name := range slices.Sorted(maps.Keys(save)) {
+		if value, ok := save[name].First(decoded); ok {
+			found[name] = objects.original(value)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return s.value(map[string]any{"found": found, "missing": missing})
+}
+
+// value makes a JavaScript value of what a template or package protocol returns: native
+// objects, because the library looks into them, with their fields in a fixed order.
+func (s speech) value(of any) goja.Value {
+	switch of := of.(type) {
+	case []any:
+		items := make([]any, len(of))
+		for i, item := range of {
+			items[i] = s.value(item)
+		}
+		return s.vm.NewArray(items...)
+	case map[string]any:
+		object := s.vm.NewObject()
+		for _, field := range slices.Sorted(maps.Keys(of)) {
+			_ = object.Set(field, s.value(of[field])) // fails on frozen objects only
+		}
+		return object
+	}
+	return s.vm.ToValue(of)
+}
+
+// objects are the JavaScript objects and arrays that maps and slices were decoded from,
+// by address. A message that is an object is shown with its fields in the order in which
+// they arrived, and a map has none.
+type objects map[uintptr]goja.Value
+
+// decode returns the values as package json would have decoded them. What JSON has no
+// word for, bytes for one, stays what it is in JavaScript.
+func decode(values []goja.Value) ([]any, objects) {
+	known, list := objects{}, make([]any, len(values))
+	for i, value := range values {
+		list[i] = known.decode(value)
+	}
+	return list, known
+}
+
+func (known objects) decode(value goja.Value) any {
+	object, ok := value.(*goja.Object)
+	if !ok {
+		return value.Export()
+	}
+	switch object.ExportType() {
+	case reflect.TypeFor[[]any]():
+		length := int(object.Get("length").ToInteger())
+		list := make([]any, length, length+1) // an address of its own, also where it is empty
+		for i := range list {
+			list[i] = known.decode(object.Get(strconv.Itoa(i)))
+		}
+		known[reflect.ValueOf(list).Pointer()] = value
+		return list
+	case reflect.TypeFor[map[string]any]():
+		fields := map[string]any{}
+		for _, field := range object.Keys() {
+			fields[field] = known.decode(object.Get(field))
+		}
+		known[reflect.ValueOf(fields).Pointer()] = value
+		return fields
+	}
+	return value
+}
+
+// original is the JavaScript value that a decoded one comes from.
+func (known objects) original(decoded any) any {
+	if kind := reflect.ValueOf(decoded); kind.Kind() == reflect.Map || kind.Kind() == reflect.Slice {
+		if value, ok := known[kind.Pointer()]; ok {
+			return value
+		}
+	}
+	return decoded
+}
