@@ -2,12 +2,12 @@ package lab
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"redial/harness/history"
 	"redial/harness/plan"
+	"redial/harness/target"
 )
 
 // A watcher keeps what the awaits ask about, read off the history as it grows.
@@ -116,7 +116,7 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 		case err := <-l.failed:
 			return false, err
 		case <-l.target.Exited():
-			return false, fmt.Errorf("the server ended by itself; it printed last: %s", lastLine(l.target.Output()))
+			return false, fmt.Errorf("the server ended by itself; it printed last: %s", target.LastLine(l.target.Output()))
 		case <-timer.C:
 			l.quiesce()
 			return met(), nil
@@ -139,11 +139,6 @@ func (l *player) awaitProgress(bound time.Duration, met func() bool) (ok bool, e
 		}
 	}
 	return ok, err
-}
-
-func lastLine(output string) string {
-	lines := strings.Split(strings.TrimSpace(output), "\n")
-	return lines[len(lines)-1]
 }
 
 // awaitStep does the steps that wait for something to be observed.

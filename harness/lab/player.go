@@ -42,6 +42,9 @@ type player struct {
 
 	history *history.Recorder
 	state   watcher
+	// giveUp, if not nil, ends the run for a reason, where limits are exceeded.
+	giveUp context.CancelCauseFunc
+	limits limits
 
 	mu          sync.Mutex
 	filter      filter                 // nil: all is recorded
@@ -95,10 +98,14 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Tar
 		clients:     map[string]*participant{},
 		failed:      make(chan error, 1),
 		history:     history.NewRecorder(),
+		limits:      newLimits(),
 		filter:      newFilter(config),
 		supervisors: map[string]*supervisor{},
 	}
 	l.state.history = l.history
+	if l.filter != nil {
+		l.limits.known = nil
+	}
 	_, l.state.noEcho = l.filter.(*noEcho)
 	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, NoEcho: l.state.noEcho, Plan: &p})
 	return l
@@ -109,14 +116,22 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Tar
 func (l *player) record(e history.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.ended:
-	case l.filter == nil:
-		l.history.Add(e)
-	default:
-		for _, one := range l.filter.record(e) {
-			l.history.Add(one)
-		}
+	if l.ended {
+		return
+	}
+	recorded := []history.Event{e}
+	if l.filter != nil {
+		recorded = l.filter.record(e)
+	}
+	for _, one := range recorded {
+		l.history.Add(one)
+	}
+	if l.giveUp == nil {
+		return
+	}
+	if err := l.limits.exceeded(e); err != nil {
+		l.ended = true
+		l.giveUp(err)
 	}
 }
 

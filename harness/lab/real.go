@@ -29,10 +29,14 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	if err != nil {
 		return Run{Err: fmt.Errorf("%w: %w", ErrUnreachable, err)}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l := newPlayer(ctx, config.withBounds(DefaultBound), p, under)
+	playing, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	l := newPlayer(playing, config.withBounds(DefaultBound), p, under)
+	l.giveUp = giveUp
 	run.Err = playReal(l)
+	if ctx.Err() == nil && playing.Err() != nil {
+		run.Err = context.Cause(playing) // and not what came of it
+	}
 	run.Events = l.finish()
 	run.Output = under.Output()
 	run.Err = errors.Join(run.Err, under.Close())

@@ -128,7 +128,8 @@ func (l *player) end(node, how string, end func() error) error {
 		return err
 	}
 	if err != nil {
-		l.record(history.Event{Kind: history.Note, Detail: "stopping the server: " + err.Error()})
+		// It was not stopped as the plan says, so the run cannot prove anything.
+		l.record(history.Event{Kind: history.TimedOut, Detail: "the server ends when it is asked to: " + err.Error()})
 	}
 	l.recordServer(history.ServerStopped, node, how)
 	return nil

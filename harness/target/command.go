@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -64,11 +65,14 @@ const (
 // A Command is a Target that runs a program as a child process.
 //
 // The program has a process group of its own: Ctrl-C in the terminal does not
-// reach it, and signals go to all of its children. If this process dies, however
-// it dies, a guard (see guard.go) kills the group and removes the temporary folder.
+// reach it, and signals go to all of its children. On Linux a child that has left the
+// group, with setsid for instance, is killed when the program has ended; elsewhere it
+// stays. If this process dies, however it dies, a guard (see guard.go) kills all of them
+// and removes the temporary folder.
 type Command struct {
 	options CommandOptions
 	made    string // the temporary data folder, if we made one
+	mark    string // in the environment of all processes that it starts
 	output  *boundedOutput
 
 	// lifecycle is held by Start, Stop, Kill and Close, one at a time.
@@ -100,7 +104,7 @@ func NewCommand(options CommandOptions) (*Command, error) {
 		}
 		options.Port = port
 	}
-	c := &Command{exited: make(chan struct{}), output: newBoundedOutput(options.OutputBound)}
+	c := &Command{mark: markPrefix + rand.Text() + "=1", exited: make(chan struct{}), output: newBoundedOutput(options.OutputBound)}
 	if err := c.prepareDataDir(&options); err != nil {
 		return nil, err
 	}
@@ -226,7 +230,7 @@ func (c *Command) Start(ctx context.Context) error {
 
 func (c *Command) startGuard() (err error) {
 	if c.guard == nil {
-		c.guard, err = newGuard(c.made)
+		c.guard, err = newGuard(c.made, c.mark)
 	}
 	return err
 }

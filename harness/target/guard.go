@@ -8,12 +8,22 @@ import (
 	"syscall"
 )
 
+// markPrefix begins the name of the environment variable that tells the processes of one
+// Command from all others. A name of its own, so that a harness under test does not
+// replace that of the harness that tests it.
+const markPrefix = "REDIAL_TARGET_"
+
 // The guard's whole program. It reads which process group to watch, a line each,
 // an empty line meaning none. Its input ends when this process is gone, however
-// it went; then it kills the group and removes the temporary folder.
+// it went; then it kills the group, and on Linux what else has the mark in its
+// environment, and removes the temporary folder.
 const guardScript = `group=
 while read -r line; do group=$line; done
 [ -z "$group" ] || kill -KILL "-$group"
+for found in $(grep -ls "$2" /proc/[0-9]*/environ); do
+	found=${found#/proc/}
+	kill -KILL "${found%/environ}"
+done
 [ -z "$1" ] || rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }`
 
 // A guard is a small shell that outlives this process to clean up after it.
@@ -24,8 +34,8 @@ type guard struct {
 	input   io.WriteCloser
 }
 
-func newGuard(folder string) (*guard, error) {
-	command := exec.Command("/bin/sh", "-c", guardScript, "redial-guard", folder)
+func newGuard(folder, mark string) (*guard, error) {
+	command := exec.Command("/bin/sh", "-c", guardScript, "redial-guard", folder, mark)
 	// A session of its own: what ends the terminal or our group leaves it alone.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	input, err := command.StdinPipe()

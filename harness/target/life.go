@@ -111,7 +111,7 @@ func (c *Command) begin() (*life, error) {
 }
 
 func (c *Command) environment() []string {
-	env := append(os.Environ(),
+	env := append(os.Environ(), c.mark,
 		contract.EnvPort+"="+strconv.Itoa(c.options.Port),
 		contract.EnvDataDir+"="+c.options.DataDir)
 	wish := func(name string, d plan.Duration) {
@@ -144,6 +144,7 @@ func (c *Command) watch(l *life, output *os.File, ended <-chan struct{}, exited 
 	if !l.awaitGroup(nil, goneBound) {
 		l.leftover = fmt.Errorf("processes of group %d are still there %s after SIGKILL", l.group, goneBound)
 	}
+	l.leftover = errors.Join(l.leftover, killMarked(c.mark, goneBound))
 	c.guard.watch(0)
 
 	select {

@@ -3,8 +3,11 @@ package target
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // boundedOutput keeps the beginning and the end of what is written to it.
@@ -79,15 +82,38 @@ func (o *boundedOutput) LastLine(since int64) string {
 	text := string(kept[max(0, len(kept)-int(min(int64(len(kept)), o.written-since))):])
 	o.mu.Unlock()
 
-	lines := strings.Split(strings.TrimRight(text, " \t\r\n"), "\n")
-	line := strings.TrimSpace(lines[len(lines)-1])
-	for _, earlier := range lines[max(0, len(lines)-stackTrace):] {
-		if reason.MatchString(earlier) { // what follows it is a stack trace
-			line = strings.TrimSpace(earlier)
+	return LastLine(text)
+}
+
+// LastLine is the line of a server's output that says why it ended, or the last one with
+// anything on it, fit to be a part of
+// an error: shortened, and without what would control a terminal.
+func LastLine(output string) string {
+	plain := func(line string) string {
+		return strings.TrimSpace(strings.Map(func(r rune) rune {
+			if r == utf8.RuneError || !unicode.IsPrint(r) {
+				return -1
+			}
+			return r
+		}, line))
+	}
+	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, line := range lines[max(0, len(lines)-stackTrace):] {
+		if reason.MatchString(line) { // what follows it is a stack trace
+			lines = append(lines, line)
 		}
 	}
-	if characters := []rune(line); len(characters) > 300 {
-		line = string(characters[:300]) + "…"
+	for _, line := range slices.Backward(lines) {
+		line = plain(line[:min(len(line), 4*longestLine)])
+		if characters := []rune(line); len(characters) > longestLine {
+			line = string(characters[:longestLine]) + "…"
+		}
+		if line != "" {
+			return line
+		}
 	}
-	return line
+	return ""
 }
+
+// longestLine is how many characters of a server's line are shown.
+const longestLine = 300

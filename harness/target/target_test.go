@@ -2,6 +2,7 @@ package target
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 		"leader-leaves":    func() { startGrandchild("slow-to-stop"); serve(nil) },
 		"ignores-hangup":   func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); writeProcessID(); select {} },
 		"slow-to-stop":     slowToStop,
+		"leaves-session":   leavesSession,
 		"exits-when-asked": func() { serve(map[string]func(){"/exit": func() { os.Exit(3) }}) },
 		"outside":          startOutside,
 		"harness":          subHarness,
@@ -119,7 +121,7 @@ func startOutside() {
 
 // subHarness starts a target, says where everything is, and waits to be killed.
 func subHarness() {
-	c, err := NewCommand(CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=grandchild"}})
+	c, err := NewCommand(CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=" + cmp.Or(os.Getenv("TARGET_ROLE"), "grandchild")}})
 	if err == nil {
 		err = c.Start(context.Background())
 	}

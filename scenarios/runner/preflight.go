@@ -34,7 +34,7 @@ var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), Pin
 
 // Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
 // does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
-// message from one of them arrives. The error is one line that says what is missing and
+// message from one of them arrives; then the same for a page. The error is one line that says what is missing and
 // what to do. It notes in the subject which heartbeat the server has, where that cannot be
 // set.
 func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
@@ -55,7 +55,13 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	if found := heartbeat(ctx, under, p); found > time.Duration(asked.PingInterval+asked.PingTimeout) {
 		subject.Untuned, subject.Heartbeat = true, found
 	}
-	return greet(ctx, *subject, under, p)
+	if err := greet(ctx, *subject, under, p); err != nil {
+		return err
+	}
+	if subject.Protocol != nil {
+		return nil
+	}
+	return pageWorks(ctx, *subject, under)
 }
 
 // greet connects two clients and has one of them send a message.
@@ -63,7 +69,7 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 	seen := history.NewRecorder()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
-		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: seen.Add, Protocol: subject.Protocol})
+		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: subject.Protocol})
 		c.Keys = servers.ConfigOf(subject).Keys
 		defer c.Close()
 		if err := c.Open(ctx); err != nil {
@@ -81,7 +87,7 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		}
 		return nil
 	}
-	text := fmt.Sprintf("redial asks whether this arrives %x", time.Now().UnixNano())
+	text := fmt.Sprintf("%s arrives %x", asks, time.Now().UnixNano())
 	if err := clients[0].Say(text); err != nil {
 		return err
 	}
@@ -89,10 +95,10 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
 	if err := await(ctx, seen, arrived("bob")); err != nil {
-		return fmt.Errorf("%s took a message and another client did not receive it (%w): the chat has to emit %q with the text at %s to every other client", under, err, p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
 	if err := await(ctx, seen, arrived("alice")); err != nil && !p.NoEcho {
-		return fmt.Errorf("%s did not send a message back to its sender (%w): it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, p.Receive.Event)
+		return fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
 	}
 	return nil
 }
@@ -101,7 +107,7 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 func lastNote(seen *history.Recorder) (note string) {
 	for _, e := range seen.Events(0) {
 		if e.Kind == history.Note || e.Kind == history.Disconnected {
-			note = ": " + e.Detail
+			note = ": " + oneLine(e.Detail)
 		}
 	}
 	return note

@@ -31,7 +31,12 @@ const (
 	// leaveBound is how long a connection may take to write what is left and end.
 	leaveBound = time.Second
 	// messageBound is the largest message or polling answer that is read, in bytes.
-	messageBound = 64 << 20
+	messageBound = 8 << 20
+	// queueBound is how many packets may wait for a server that does not read.
+	queueBound = 100_000
+	// longestTimer is the longest that a browser's timer takes, in milliseconds; for a
+	// longer one it fires at once.
+	longestTimer = 1<<31 - 1
 )
 
 // A wirePacket is one Engine.IO packet: a text with its type in front or, where
@@ -113,6 +118,9 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 	if err := json.Unmarshal([]byte(packets[0].text[1:]), &open); err != nil {
 		return nil, fmt.Errorf("the server's open packet is not understood: %w", err)
 	}
+	if sum := open.PingInterval + open.PingTimeout; open.PingInterval <= 0 || open.PingTimeout < 0 || sum <= 0 || sum > longestTimer {
+		return nil, fmt.Errorf("the server's open packet has a pingInterval of %d ms and a pingTimeout of %d ms, with which no connection lasts", open.PingInterval, open.PingTimeout)
+	}
 	polling, polls := transport.(*pollingTransport)
 	if polls {
 		polling.session = open.SID
@@ -124,8 +132,8 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 		wake:      make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 	}
-	// Under the lock: a heartbeat of nothing, from a server that names no times, may end
-	// the connection before the timer is assigned, and end stops it.
+	// Under the lock: a heartbeat of a millisecond may end the connection before the timer
+	// is assigned, and end stops it.
 	e.mu.Lock()
 	e.silence = time.AfterFunc(e.heartbeat, func() { e.end(pingTimeout) })
 	e.mu.Unlock()
@@ -140,7 +148,11 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 func (e *engine) send(packets ...packet) {
 	e.mu.Lock()
 	e.queue = append(e.queue, packets...)
+	full := len(e.queue) > queueBound
 	e.mu.Unlock()
+	if full {
+		go e.end(transportError) // the caller may hold what the reader waits for
+	}
 	e.wakeWriter()
 }
 

@@ -23,6 +23,9 @@ type Row struct {
 // in 900 without the delay). Clients under test get no such help.
 const sayDelay = 50 * time.Millisecond
 
+// mostRows bounds what is read of a log, for the sake of memory.
+const mostRows = 200_000
+
 // ErrNoLog: what the reader said came back without an offset, so the server keeps
 // no log that a fresh client could be given.
 var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be read")
@@ -98,6 +101,9 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 					return rows, row, nil
 				}
 				rows = append(rows, row)
+				if len(rows) > mostRows {
+					return nil, Row{}, fmt.Errorf("reading the log: it has more than %d rows, or no end", mostRows)
+				}
 			}
 		}
 		select {

@@ -155,6 +155,7 @@ func (s *checking) check() (int, error) {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
 	}
 	if s.foreign() {
+		defer watchMemory()()
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err := runner.Preflight(ctx, &subject)
 		interrupted := ctx.Err() != nil

@@ -13,6 +13,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"strings"
 
@@ -29,10 +31,15 @@ func main() {
 
 // run runs the command line and returns the exit status.
 func run(arguments []string) int {
+	// The libraries print what surprises them, such as an HTTP answer that nobody asked for.
+	log.SetOutput(io.Discard)
 	code := report.ExitPass
 	root := newRoot(&code)
 	root.SetArgs(arguments)
 	err := root.Execute()
+	if tooMuchMemory.Load() {
+		err = errTooMuchMemory
+	}
 	if errors.Is(err, errInterrupted) {
 		code = report.ExitInterrupted
 	} else if err != nil {

@@ -31,6 +31,7 @@ import (
 // The tests run the command as a user does: as a process. The test's own executable
 // is the command when it is told so.
 func TestMain(m *testing.M) {
+	becomeHostile()
 	servers.BecomeStep()
 	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
 		main()

@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/sha256"
 	"embed"
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -53,6 +54,9 @@ func Compile(name string, source []byte) (*goja.Program, error) {
 	defer programs.Unlock()
 	if program := programs.byHash[hash]; program != nil {
 		return program, nil
+	}
+	if err := nesting(string(source), false); err != nil {
+		return nil, fmt.Errorf("%s is %w", name, err)
 	}
 	// Without the option the parser would look for the bundle's source map on disk.
 	tree, err := goja.Parse(name, string(source), parser.WithDisableSourceMaps)

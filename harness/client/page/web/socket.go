@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,8 +17,12 @@ import (
 )
 
 const (
-	// largestMessage bounds what a page takes in one message or answer.
-	largestMessage = 64 << 20
+	// largestMessage bounds what a page takes in one message or answer. A server takes
+	// 1 MB from a client, unless it is told otherwise.
+	largestMessage = 8 << 20
+	// largestQueue bounds what a page has written and its connection has not taken, in
+	// messages: the answers to a server that sends pings and does not read.
+	largestQueue = 100_000
 	// closeHandshakeTime is how long a page that called close waits for the
 	// server's close frame, endTime how long one that has got it waits for the
 	// server to end the connection. Chromium's figures.
@@ -133,6 +138,11 @@ func (s *socket) live(address *url.URL, protocols []string, own bool, connected 
 	s.window.working.Go(s.write)
 	err := s.read()
 
+	if errors.Is(err, websocket.ErrReadLimit) {
+		s.window.loop.Post(func() {
+			s.window.Report(fmt.Sprintf("the server sent a message of more than %d MB, which is not read", largestMessage>>20))
+		})
+	}
 	var ended *websocket.CloseError
 	var network net.Error
 	switch {
@@ -247,10 +257,19 @@ func (s *socket) signal() {
 }
 
 func (s *socket) send(m message) {
-	s.unsent.Add(int64(len(m.data)))
 	s.mu.Lock()
-	s.queue = append(s.queue, m)
+	waiting := len(s.queue)
+	if waiting < largestQueue {
+		s.unsent.Add(int64(len(m.data)))
+		s.queue = append(s.queue, m)
+	}
 	s.mu.Unlock()
+	if waiting >= largestQueue {
+		if s.ctx.Err() == nil {
+			s.window.Report(fmt.Sprintf("the server does not read: %d messages wait for it, and the connection is given up", waiting))
+		}
+		s.cancel()
+	}
 	s.signal()
 }
 

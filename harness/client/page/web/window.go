@@ -156,6 +156,9 @@ func (w *Window) install() error {
 			return err
 		}
 	}
+	if err := w.boundJSON(); err != nil {
+		return err
+	}
 	return w.installStorage()
 }
 

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// hostileTime and hostileMemory (in MB) bound a check of any hostile server.
+	hostileTime   = 30 * time.Second
+	hostileMemory = 300
+	// hostileAtOnce is how many checks are under way at once: most of them only wait.
+	hostileAtOnce = 10
+)
+
+// A hostility is a server, and what redial answers.
+type hostility struct {
+	server, scenario string
+	code             int
+	want             string // texts of which it holds one, with | between them
+}
+
+const cleanDrop, passes = "clean-drop", "PASS: 1 passed"
+
+// hostilities begin with those that take longest.
+var hostilities = []hostility{
+	{"ignores SIGTERM", "server-restarted", 2, "the server ends when it is asked to"},
+	{"closes at once", cleanDrop, 3, "the server did not answer at http"},
+	{"says nothing", cleanDrop, 3, "the server did not answer at http"},
+	{"is not HTTP", cleanDrop, 3, "the server did not answer at http"},
+	{"endless headers", cleanDrop, 3, "the server did not answer at http"},
+	{"prints only garbage", cleanDrop, 3, "the server did not answer at http"},
+	{"a log without end", cleanDrop, 2, "The log was not read to its end"},
+	{"huge polls", "polling", 2, "no client got a connection"},
+
+	{"right", cleanDrop, 0, passes},
+	{"prints endlessly", cleanDrop, 0, passes},
+	{"leaves its session", cleanDrop, 0, passes},
+	{"endless page", cleanDrop, 0, passes},
+	{"library that redirects", cleanDrop, 0, passes},
+	{"pingInterval of a week", cleanDrop, 0, passes},
+	{"fills the disk", cleanDrop, 3, "the server ended before it was ready"},
+
+	{"endless library", cleanDrop, 3, "answers more than"},
+	{"silent library", cleanDrop, 3, "it was not loaded within 5s"},
+	{"library that loops", cleanDrop, 3, "it was not loaded within 5s"},
+	{"library that is deep", cleanDrop, 3, "nested more than"},
+	{"library that fills up", cleanDrop, 3, "it was not loaded within 5s|more than 1 GB of memory"},
+	{"library that doubles", cleanDrop, 3, "it was not loaded within 5s|more than 1 GB of memory"},
+	{"redirects to itself", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"upgrade without end", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"garbage frames", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"compressed bombs", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"huge message", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"message without end", cleanDrop, 3, "waited 5s"},
+	{"ping frames without end", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"garbage packets", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"pings without end", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"answers no CONNECT", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"attachments that never come", cleanDrop, 3, ""},
+	{"pingInterval of 0", cleanDrop, 3, "a pingInterval of 0 ms"},
+	{"pingInterval below 0", cleanDrop, 3, "a pingInterval of -1 ms"},
+	{"pingInterval of ages", cleanDrop, 3, "a pingInterval of 9223372036854775807 ms"},
+	{"huge message for pages", cleanDrop, 3, "a message of more than 8 MB"},
+	{"deeply nested JSON", cleanDrop, 2, "the run was given up"},
+
+	{"huge message for the second page", cleanDrop, 2, "the run was given up"},
+	{"large messages for the second page", cleanDrop, 2, "the run was given up"},
+	{"a million events", cleanDrop, 3, "waited 5s"},
+	{"a million events for the second page", cleanDrop, 2, "the run was given up"},
+}
+
+// TestHostileServers: whatever a server does, redial ends in time, says in one line what is
+// wrong, takes little memory and leaves nothing behind.
+func TestHostileServers(t *testing.T) {
+	if underRace {
+		t.Skip("takes five times the memory: make test plays it without the race detector")
+	}
+	t.Parallel()
+	slots := make(chan struct{}, hostileAtOnce)
+	var all sync.WaitGroup
+	for _, h := range hostilities {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			t.Run(h.server, func(t *testing.T) { h.check(t) })
+		})
+	}
+	all.Wait()
+}
+
+func (h hostility) check(t *testing.T) {
+	c := command(t, "check", "--scenario", h.scenario, "--seed", "1", "--quiet", "--report", t.TempDir(), "--", os.Args[0], hostileServer, h.server)
+	if h.server == "fills the disk" {
+		c.Env = append(c.Env, "TMPDIR="+smallDisk(t))
+	}
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.AfterFunc(2*hostileTime, func() { _ = c.Process.Kill() })
+	_ = c.Wait()
+	limit.Stop()
+	took, code := time.Since(began), c.ProcessState.ExitCode()
+	megabytes := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
+	answer := strings.Join(strings.Fields(stdout.String()+stderr.String()), " ")
+	t.Logf("exit %d after %.1f s, %d MB: %.600q", code, took.Seconds(), megabytes, answer)
+	if code != h.code || !slices.ContainsFunc(strings.Split(h.want, "|"), func(want string) bool { return strings.Contains(answer, want) }) {
+		t.Errorf("exit %d, want %d with %q", code, h.code, h.want)
+	}
+	if code == 3 && (strings.Count(stderr.String(), "\n") != 1 || stderr.Len() > 1000) {
+		t.Errorf("it does not answer in one line: %.2000q", stderr.String())
+	}
+	if unprintable.MatchString(stdout.String()+stderr.String()) || strings.Contains(answer, "goroutine ") || len(answer) > 20_000 {
+		t.Errorf("control characters, a stack trace, or %d characters: %.2000q", len(answer), answer)
+	}
+	memory := int64(hostileMemory)
+	if strings.Contains(h.want, "of memory") {
+		memory = 4 << 10 // it is noticed when it is there
+	}
+	if took > hostileTime || megabytes > memory {
+		t.Errorf("it took %s and %d MB", took, megabytes)
+	}
+	nothingLeft(t, c)
+}
+
+var unprintable = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f]`)
+
+// smallDisk is a file system of 1 MB.
+func smallDisk(t *testing.T) string {
+	folder := t.TempDir()
+	if err := syscall.Mount("redial", folder, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small file system needs root: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(folder, 0) })
+	return folder
+}
+
+// TestReportOnAFullDisk: that the report could not be written is said, after the verdict.
+func TestReportOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	folder := smallDisk(t)
+	if err := os.WriteFile(folder+"/full", make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk has room left")
+	}
+	o := redial(t, "check", "--scenario", cleanDrop, "--seed", "1", "--report", folder, "--json", folder+"/verdict.json", "--", os.Args[0], hostileServer, "right")
+	t.Logf("%d %q %q", o.code, o.stdout, o.stderr)
+	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no space left on device") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// TestInterruptWithAHostileServer: Ctrl-C ends it and everything that it has started.
+func TestInterruptWithAHostileServer(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{"says nothing", "leaves its session", "ignores SIGTERM", "a million events for the second page"} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			c := command(t, "check", "--quiet", "--", os.Args[0], hostileServer, server)
+			c.Dir = t.TempDir() // for out/
+			var stderr bytes.Buffer
+			c.Stderr = &stderr
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Process.Kill() })
+			preflight, now := "", ""
+			waitFor(t, func() bool { preflight = serverOf(c.Process.Pid); return preflight != "" })
+			if server != "says nothing" { // in the middle of a run, after preflight's server
+				waitFor(t, func() bool { now = serverOf(c.Process.Pid); return now != "" && now != preflight })
+			}
+			began := time.Now()
+			_ = c.Process.Signal(syscall.SIGINT)
+			limit := time.AfterFunc(hostileTime, func() { _ = c.Process.Kill() })
+			_ = c.Wait()
+			limit.Stop()
+			if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
+				t.Errorf("exit %d %s after Ctrl-C: %s", code, time.Since(began), stderr.String())
+			}
+			nothingLeft(t, c)
+		})
+	}
+}
+
+// serverOf is the process id of the hostile server that redial has started, if there is one.
+func serverOf(redial int) string {
+	out, _ := exec.Command("ps", "-o", "pid=,args=", "--ppid", itoa(redial)).Output()
+	for line := range strings.Lines(string(out)) {
+		if pid, arguments, _ := strings.Cut(strings.TrimSpace(line), " "); strings.Contains(arguments, hostileServer) {
+			return pid
+		}
+	}
+	return ""
+}

@@ -1,0 +1,81 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/client/page"
+	"redial/harness/history"
+	"redial/harness/target"
+	"redial/scenarios/servers"
+)
+
+// pageWorks finds out whether a page can do what a client without a page could: load the
+// server's client library, connect, and show a message.
+func pageWorks(ctx context.Context, subject servers.Subject, under target.Target) error {
+	config := servers.ConfigOf(subject)
+	seen := history.NewRecorder()
+	p := page.New(client.Options{
+		Name: "preflight page", URL: "http://" + under.Address(), Record: few(seen),
+		HTML: config.HTML, Bundle: config.Bundle, Protocol: config.Protocol,
+	}, nil)
+	defer p.Close()
+	opening, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("it was not loaded within %s", answerWithin))
+	defer cancel()
+	if err := p.Open(opening); err != nil {
+		return fmt.Errorf("%s has no page that works: %s; a browser would load the client library from it, so look at what it serves at /socket.io/socket.io.js", under, oneLine(err.Error()))
+	}
+	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected }); err != nil {
+		return fmt.Errorf("%s lets a client connect, but not a page (%w)%s: does it treat browsers in another way?", under, err, firstNote(seen))
+	}
+	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
+	if err := p.Say(text); err != nil {
+		return fmt.Errorf("%s has no page that works: %s", under, oneLine(err.Error()))
+	}
+	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Message == text }); err != nil {
+		return fmt.Errorf("%s took a message from a page, which did not show it (%w)%s: look at what it emits to pages", under, err, firstNote(seen))
+	}
+	return nil
+}
+
+// firstNote is what a page noted first, of which the rest may be a consequence.
+func firstNote(seen *history.Recorder) string {
+	for _, e := range seen.Events(0) {
+		if e.Kind == history.Note {
+			return ": " + oneLine(e.Detail)
+		}
+	}
+	return lastNote(seen)
+}
+
+// asks begins each message that Preflight sends.
+const asks = "redial asks whether this"
+
+// mostOthers is how many messages of others Preflight records.
+const mostOthers = 100
+
+// few records what Preflight waits for, and few of the other messages: a server may send
+// without end.
+func few(seen *history.Recorder) func(history.Event) {
+	var others atomic.Int64
+	return func(e history.Event) {
+		if e.Kind == history.Repeated || e.Kind == history.Shown && !strings.HasPrefix(e.Message, asks) {
+			switch n := others.Add(1); {
+			case n == mostOthers:
+				seen.Add(history.Event{Kind: history.Note, Client: e.Client, Detail: "it is sent many messages that nobody sent, or an old log"})
+				return
+			case n > mostOthers:
+				return
+			}
+		}
+		seen.Add(e)
+	}
+}
+
+// oneLine makes a text of the server's, which may be anything, fit to be a part of an
+// error.
+func oneLine(text string) string { return target.LastLine(strings.Join(strings.Fields(text), " ")) }
