@@ -24,6 +24,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers/goclient"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -32,6 +33,7 @@ import (
 // is the command when it is told so.
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
+	goclient.Become()
 	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
 		main()
 	}
