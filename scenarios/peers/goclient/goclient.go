@@ -134,6 +134,12 @@ func (c *chat) open(command process.Command) error {
 	if err := io.Io().On("reconnect_attempt", func(...any) { c.putOffset(auth) }); err != nil {
 		return err
 	}
+	// As on the page of step 6: what was recovered and not shown yet is sent again. There it
+	// is dropped at "close"; this library handles packets on a queue, which may still have
+	// some then, and has none when the next connection opens.
+	if err := io.Io().On("open", func(...any) { io.ReceiveBuffer().Clear() }); err != nil {
+		return err
+	}
 	c.putOffset(auth)
 	for event, listener := range map[string]func(...any){
 		"connect": func(...any) {
