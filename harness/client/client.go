@@ -2,7 +2,7 @@
 //
 // Read [Client] first: the lab drives every kind through it. Package page is the official
 // client and a page's own script in a JavaScript VM; package wire is packets and nothing
-// else. A client tells what it observes to a sink and judges nothing; it knows nothing of
+// else; package process is a program in any language. A client tells what it observes to a sink and judges nothing; it knows nothing of
 // faults.
 package client
 
@@ -56,6 +56,10 @@ var ErrNotOpen = errors.New("the page is not open")
 
 // ErrReloaded says that the page was loaded again before it was there.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
+
+// ErrUnsupported is wrapped by the errors of what a kind of client does not offer. A
+// scenario that needs it is unsupported, not failed.
+var ErrUnsupported = errors.New("not possible with this client")
 
 // Status is a snapshot of a client.
 type Status struct {

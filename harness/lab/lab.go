@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"redial/harness/client"
 	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/history"
@@ -102,6 +103,9 @@ type Config struct {
 	NoEcho bool
 	// ReadLog reads what the server has stored. Nil: a fresh client with offset 0 reads it.
 	ReadLog ReadLog
+	// NewPage, if not nil, makes the clients of the kind page instead of the official client
+	// in a page. In the real lab only. There are no tabs of one browser then.
+	NewPage func(client.Options) client.Client
 	// Bundle gets the client library for a target that serves none. Nil: there is none.
 	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real

@@ -193,6 +193,13 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		c.Keys = l.config.Keys
 		made.Client = c
 	case plan.Page, "":
+		if l.config.NewPage != nil {
+			if c.TabOf != "" {
+				return fmt.Errorf("%w: %s is a tab in the browser of %s, and it has no tabs", client.ErrUnsupported, c.Name, c.TabOf)
+			}
+			made.Client = l.config.NewPage(options)
+			break
+		}
 		made.Client = page.New(options, made.profile)
 	default:
 		return fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", c.Name, c.Kind, plan.Page, plan.Wire)

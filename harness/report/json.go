@@ -23,6 +23,9 @@ type Document struct {
 	Summary   DocumentSummary    `json:"summary"`
 	// Lab is where the runs were played.
 	Lab string `json:"lab"`
+	// Client is the client that played the part of the pages; it is missing where that is the
+	// official one.
+	Client string `json:"client,omitempty"`
 	// Points counts the places that sweeps have broken something at; 0 without a sweep.
 	Points int `json:"points"`
 	// RunsPerSecond and VirtualSeconds are of the virtual lab: how many runs it played in a
@@ -61,6 +64,9 @@ type DocumentScenario struct {
 	Column string `json:"column"`
 	// Points counts the places that the sweep has broken something at; 0 for no sweep.
 	Points int `json:"points"`
+	// Official is what the same plan came to with the official client, where another client
+	// did not pass: with "pass", the client is at fault and not the server.
+	Official check.Outcome `json:"official,omitempty"`
 	// Unfired counts the runs whose fault never happened, which show nothing.
 	Unfired int `json:"unfired"`
 }
@@ -76,7 +82,7 @@ type DocumentSummary struct {
 // JSON writes the report for a program, as a Document.
 func JSON(w io.Writer, r Report) error {
 	shape := Document{
-		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab,
+		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab, Client: r.Client,
 		Scenarios: make([]DocumentScenario, 0, len(r.Results)),
 		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}
@@ -90,6 +96,7 @@ func JSON(w io.Writer, r Report) error {
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
+			Official: result.Official,
 		})
 	}
 	return encode(w, shape)

@@ -23,7 +23,11 @@ func (m *Merged) Add(data []byte) error {
 		return nil
 	}
 	of := func(r Document) string {
-		return fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
+		run := fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
+		if r.Client != "" {
+			run += ", client " + r.Client
+		}
+		return run
 	}
 	if of(part) != of(m.shape) {
 		return fmt.Errorf("is of another run: %s, and not %s", of(part), of(m.shape))
@@ -52,7 +56,7 @@ func (m *Merged) JSON(w io.Writer) error { return encode(w, m.shape) }
 
 // Report is the whole without the histories, for the other writers.
 func (m *Merged) Report() Report {
-	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab}
+	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab, Client: m.shape.Client}
 	for _, s := range m.shape.Scenarios {
 		r.Results = append(r.Results, Result{
 			ID: s.ID, Title: s.Title, Column: s.Column, Points: s.Points, Artifacts: s.Artifacts,

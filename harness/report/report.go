@@ -52,6 +52,10 @@ type Result struct {
 	Column string
 	// Verdict is that of the worst run, as package check gave it.
 	Verdict check.Verdict
+	// Official is what the same plan, with the same seed, came to with the official client,
+	// where it was played with another client and did not pass; empty elsewhere. The
+	// Verdict stays that of the other client.
+	Official check.Outcome
 	// Expected is what a matrix of known outcomes expects; "" for no expectation. Met
 	// tells that every run came to it.
 	Expected check.Expectation
@@ -104,7 +108,9 @@ type Report struct {
 	Level  contract.Level
 	Seed   uint64
 	// Lab is "virtual" or "real".
-	Lab     string
+	Lab string
+	// Client is the client that played the part of the pages; empty for the official one.
+	Client  string
 	Results []Result
 	// Tolerant has what is inconclusive not change the exit status.
 	Tolerant bool
@@ -226,11 +232,22 @@ func (r Result) Outcome() check.Outcome {
 
 // Reason says in one line why the outcome is what it is; "" for a pass.
 func (r Result) Reason() string {
-	reason := r.reason()
+	reason := r.blame() + r.reason()
 	if reason != "" && r.Unsaved != "" {
 		reason += " (and what happened could not be saved: " + visible(r.Unsaved) + ")"
 	}
 	return reason
+}
+
+// blame says whose fault a failure with another client is, as the beginning of a reason.
+func (r Result) blame() string {
+	switch r.Official {
+	case "":
+		return ""
+	case check.Pass:
+		return "the client is at fault: the official client passes this. "
+	}
+	return fmt.Sprintf("the client is not the cause alone: with the official client the outcome is %s. ", r.Official)
 }
 
 func (r Result) reason() string {

@@ -18,6 +18,9 @@ func Text(w io.Writer, r Report, s Style) error {
 	fmt.Fprintln(out, s.paint(bold, visible(r.Target)))
 	about := "level " + orNone(string(r.Level))
 	if r.Lab != "" { // else nobody knows where the history is from
+		if r.Client != "" {
+			about += ", client " + visible(r.Client)
+		}
 		about += fmt.Sprintf(", %s lab, seed %d", visible(r.Lab), r.Seed)
 	}
 	for _, line := range wrap(about, s.columns()) {
@@ -103,6 +106,9 @@ func explain(r Result, s Style) []string {
 		}
 	}
 	entry("scenario", visible(r.Title))
+	if r.Official != "" {
+		entry("client", strings.TrimSpace(r.blame()))
+	}
 	f := r.offence()
 	if f == nil {
 		entry("reason", r.Reason())

@@ -57,8 +57,32 @@ func (c *Command) running() *life {
 	}
 }
 
-// begin starts the program. The goroutine that starts it keeps its thread until
-// the program ends, because Linux ties Pdeathsig to the thread, not the process.
+// start starts a program in a process group of its own; ended is closed when it has ended.
+// The goroutine that starts it keeps its thread until then, because Linux ties Pdeathsig to
+// the thread, not the process.
+func start(command *exec.Cmd) (ended <-chan struct{}, err error) {
+	command.SysProcAttr = ownGroup()
+	started, over := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := command.Start()
+		started <- err
+		if err == nil {
+			command.Wait() // what it was is read from ProcessState
+			close(over)
+		}
+	}()
+	if err := <-started; err != nil {
+		if notFound := new(exec.Error); errors.As(err, &notFound) {
+			err = notFound.Err
+		}
+		return nil, fmt.Errorf("the command %q cannot be started: %w", command.Args[0], err)
+	}
+	return over, nil
+}
+
+// begin starts the program.
 func (c *Command) begin() (*life, error) {
 	if _, err := os.Stat(c.options.Dir); c.options.Dir != "" && err != nil {
 		return nil, fmt.Errorf("the folder to run the command in: %w", err)
@@ -77,27 +101,12 @@ func (c *Command) begin() (*life, error) {
 	l.command.Dir = c.options.Dir
 	l.command.Env = c.environment()
 	l.command.Stdout, l.command.Stderr = writer, writer
-	l.command.SysProcAttr = ownGroup()
 
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := l.command.Start()
-		started <- err
-		if err == nil {
-			l.command.Wait() // what it was is read from ProcessState
-			close(ended)
-		}
-	}()
-	err = <-started
+	ended, err := start(l.command)
 	writer.Close()
 	if err != nil {
 		reader.Close()
-		if notFound := new(exec.Error); errors.As(err, &notFound) {
-			err = notFound.Err
-		}
-		return nil, fmt.Errorf("the command %q cannot be started: %w", c.options.Command[0], err)
+		return nil, err
 	}
 	l.group = l.command.Process.Pid
 	c.guard.watch(l.group)

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -46,16 +46,7 @@ var rightServers = []struct {
 
 var rightLevels = []contract.Level{contract.ServerDelivery, contract.ClientDelivery}
 
-// pythonWithSocketIO finds the Python that has the packages. Debian's are for its own
-// Python, which need not be the first on the PATH.
-func pythonWithSocketIO() (string, error) {
-	for _, program := range []string{"/usr/bin/python3", "python3"} {
-		if exec.Command(program, "-c", "import socketio, aiohttp").Run() == nil {
-			return program, nil
-		}
-	}
-	return "", errors.New("no Python 3 here has socketio and aiohttp: run make peers, or install the packages python3-socketio and python3-aiohttp")
-}
+func pythonWithSocketIO() (string, error) { return peers.PythonWithSocketIO() }
 
 // atLevel makes a subject of a server.
 func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Subject {

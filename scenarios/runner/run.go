@@ -18,12 +18,14 @@ import (
 	"sync"
 
 	"redial/harness/check"
+	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/protocol"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
 
@@ -45,6 +47,9 @@ type Options struct {
 	Known []string
 	// Lab plays the scenarios. Nil means lab.Real.
 	Lab lab.Lab
+	// Client plays the part of the pages, in the real lab. A run of it that does not pass is
+	// played again with the official client, so that its faults are not the server's.
+	Client peers.Client
 	// Done, if set, is told of each finished cell, one at a time.
 	Done func(finished, all int, result report.Result)
 }
@@ -332,6 +337,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		// The matrix asks every step for the most that a page can want.
 		config.Level = contract.DurableDelivery
 	}
+	config.NewPage = newPage(r.options.Client, config.Level)
 	run := r.options.Lab.Play(ctx, c.Subject.Server, config, p)
 	result.Verdict = verdictOf(run, c.Subject.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
@@ -342,7 +348,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		return result, nil
 	}
 	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
-		path, err := newSaved(c.Subject, r.options.Lab, c.Scenario.ID, p, run, result.Verdict).
+		path, err := newSaved(c.Subject, r.options.Lab, r.options.Client, c.Scenario.ID, p, run, result.Verdict).
 			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.Scenario.ID, seed))
 		if err != nil {
 			result.Unsaved = err.Error()
@@ -350,13 +356,25 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 			result.Artifacts = []string{path}
 		}
 	}
+	if config.NewPage != nil && result.Verdict.Outcome != check.Pass {
+		config.NewPage = nil
+		result.Official = verdictOf(r.options.Lab.Play(ctx, c.Subject.Server, config, p), c.Subject.Level).Outcome
+	}
 	return result, run.Err
+}
+
+// newPage is lab.Config's.
+func newPage(c peers.Client, level contract.Level) func(client.Options) client.Client {
+	if c.New == nil {
+		return nil
+	}
+	return func(options client.Options) client.Client { return c.New(options, level) }
 }
 
 // verdictOf is what the run came to, by its history or by what kept it from having one.
 func verdictOf(run lab.Run, level contract.Level) check.Verdict {
 	switch {
-	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData):
+	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData), errors.Is(run.Err, client.ErrUnsupported):
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: run.Err.Error()}
 	case run.Err != nil:
 		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: run.Err.Error()}
@@ -394,6 +412,9 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	}
 	if r.options.Lab == lab.Virtual {
 		how += " --lab " + lab.Virtual.String()
+	}
+	if r.options.Client.Name != "" {
+		how += " --client " + r.options.Client.Name
 	}
 	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Subject.Level, c.Scenario.ID, seed) + last
 }

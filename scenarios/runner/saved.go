@@ -17,6 +17,7 @@ import (
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/config"
+	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
 
@@ -34,6 +35,8 @@ type Saved struct {
 	// than that; see Verdict.)
 	Level contract.Level `json:"level"`
 	Lab   string         `json:"lab"`
+	// Client is the client that played the part of the pages; empty for the official one.
+	Client string `json:"client,omitempty"`
 	// Name is the scenario that it is, or is a case of.
 	Name    string          `json:"name"`
 	Verdict check.Verdict   `json:"verdict"`
@@ -43,9 +46,9 @@ type Saved struct {
 	Output string `json:"output,omitempty"`
 }
 
-func newSaved(s servers.Subject, l lab.Lab, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
+func newSaved(s servers.Subject, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, Level: s.Level, Lab: l.String(),
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
@@ -160,6 +163,11 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	}
 	config := servers.ConfigOf(subject)
 	config.Level = s.Verdict.Level
+	by, err := peers.FindClient(s.Client)
+	if err != nil {
+		return report.Result{}, err
+	}
+	config.NewPage = newPage(by, config.Level)
 	run := in.Play(ctx, subject.Server, config, s.Plan)
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),

@@ -11,6 +11,7 @@ import (
 	"redial/harness/report"
 	"redial/harness/sweep"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
 
@@ -181,7 +182,7 @@ func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	path, err := newSaved(subject, lab.Virtual, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
+	path, err := newSaved(subject, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
 		return result, fmt.Errorf("what failed could not be saved: %w", err)
 	}

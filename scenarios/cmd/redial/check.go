@@ -18,6 +18,7 @@ import (
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/config"
+	"redial/scenarios/peers"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -26,6 +27,7 @@ import (
 type checking struct {
 	play
 	step, url, level, config string
+	clientName               string
 	command                  []string
 }
 
@@ -63,6 +65,7 @@ as published.`,
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
 	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&s.clientName, "client", peers.Official, fmt.Sprintf("the Socket.IO client (`NAME`) that the users of a step have: %s", strings.Join(peers.ClientNames, ", ")))
 	s.commonFlags(c)
 	s.ownFlag(c)
 	s.labFlags(c)
@@ -74,6 +77,7 @@ as published.`,
 	}
 	complete("step", servers.MatrixSteps)
 	complete("level", levelNames())
+	complete("client", peers.ClientNames)
 	complete("sweep", runner.SweepKinds)
 	return c
 }
@@ -87,7 +91,7 @@ func levelNames() (names []string) {
 }
 
 // read looks at the flags and at what comes after --.
-func (s *checking) read(c *cobra.Command, arguments []string) error {
+func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 	dash := c.ArgsLenAtDash()
 	switch {
 	case dash < 0 && len(arguments) > 0, dash > 0:
@@ -97,6 +101,9 @@ func (s *checking) read(c *cobra.Command, arguments []string) error {
 	}
 	s.command = arguments
 	if err := s.play.read(c); err != nil {
+		return err
+	}
+	if s.client, err = peers.FindClient(s.clientName); err != nil {
 		return err
 	}
 	return s.fits(c)
@@ -109,6 +116,9 @@ func (s *checking) fits(c *cobra.Command) error {
 	}
 	if s.lab == lab.Virtual && s.step == catalogue.OnPostgres {
 		return fmt.Errorf("--step %s is for the real lab, which has a PostgreSQL: leave out --lab virtual, or check --step %s", s.step, catalogue.OnFile)
+	}
+	if s.client.New != nil && (s.foreign() || s.lab == lab.Virtual) {
+		return fmt.Errorf("--client %s is for the kit's steps in the real lab: add --step N, and leave out --lab", s.client.Name)
 	}
 	if c.Flags().Changed("parallel") && s.foreign() && s.config == "" {
 		return errors.New("runs on a server that is not the kit's take turns, since they may share its data: leave out --parallel")
@@ -153,6 +163,9 @@ func (s *checking) check() (int, error) {
 	}
 	if subject.Server.Target == nil && s.lab == lab.Real {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	}
+	if s.client.New != nil && subject.Level == contract.DurableDelivery {
+		return 0, fmt.Errorf("the client %s does not offer %s: what was sent would have to outlive it", s.client.Name, contract.DurableDelivery)
 	}
 	if s.foreign() {
 		defer watchMemory()()

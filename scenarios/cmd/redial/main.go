@@ -21,11 +21,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"redial/harness/report"
+	"redial/scenarios/peers/goclient"
 	"redial/scenarios/servers"
 )
 
 func main() {
 	servers.BecomeStep()
+	goclient.Become()
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -24,6 +24,7 @@ import (
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 	"redial/scenarios/suite"
@@ -45,10 +46,11 @@ type play struct {
 
 	labName string
 	lab     lab.Lab
-	sweep   string // check's only
-	points  int    // check's: of a story that a single sweep plays
-	golden  bool   // matrix's
-	sample  int    // matrix's: how many of the rows that the virtual lab can show
+	sweep   string       // check's only
+	points  int          // check's: of a story that a single sweep plays
+	client  peers.Client // check's
+	golden  bool         // matrix's
+	sample  int          // matrix's: how many of the rows that the virtual lab can show
 	files   outputs
 }
 
@@ -199,7 +201,7 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	if artifacts == "" {
 		artifacts = filepath.Join("out", time.Now().Format("2006-01-02-150405"))
 	}
-	r.Seed, r.Lab, r.Began = p.seed, p.lab.String(), time.Now()
+	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(subjects, artifacts)
 	} else {
@@ -243,7 +245,7 @@ func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []cat
 	prepare(in)
 	progress := newProgress(p.quiet)
 	specs := suite.Define(subjects, which, runner.Options{
-		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Artifacts: artifacts, Lab: in, Done: progress.show,
+		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

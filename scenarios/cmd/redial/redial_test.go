@@ -24,6 +24,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/peers/goclient"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -33,6 +34,7 @@ import (
 func TestMain(m *testing.M) {
 	becomeHostile()
 	servers.BecomeStep()
+	goclient.Become()
 	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
 		main()
 	}

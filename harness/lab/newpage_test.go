@@ -1,0 +1,22 @@
+package lab_test
+
+import (
+	"errors"
+	"testing"
+
+	"redial/harness/client"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+)
+
+// TestOtherClientsAreOfTheRealLab wants a run that needs what they do not offer to be
+// unsupported, and not to fail.
+func TestOtherClientsAreOfTheRealLab(t *testing.T) {
+	config := lab.Config{NewPage: func(client.Options) client.Client { panic("made") }}
+	p := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{{Do: plan.Open, Client: "alice"}}}
+	run := lab.Virtual.Play(t.Context(), lab.InProcess(nil), config, p)
+	if !errors.Is(run.Err, target.ErrUnsupported) {
+		t.Errorf("the virtual lab says %v", run.Err)
+	}
+}

@@ -1,0 +1,49 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+)
+
+// TestFailureOfAnotherClientSaysWhoseFaultItIs wants the outcome with the official client
+// beside the verdict, in every form, and the verdict as it was.
+func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
+	for official, want := range map[check.Outcome]string{
+		"":         "lost: 2",
+		check.Pass: "the client is at fault: the official client passes this. lost: 2",
+		check.Fail: "the client is not the cause alone: with the official client the outcome is fail. lost: 2",
+	} {
+		r := Report{Target: "step 7", Lab: "real", Client: "python", Results: []Result{{
+			ID: "clean-drop", Official: official, Tally: Tally{Runs: 1}, Verdict: check.Verdict{
+				Outcome: check.Fail, Reason: "lost: 2", Findings: []check.Finding{{Rule: "no-loss", Must: true}}},
+		}}}
+		if got := r.Results[0].Reason(); got != want {
+			t.Errorf("the reason is %q, want %q", got, want)
+		}
+		if r.Results[0].Verdict.Reason != "lost: 2" {
+			t.Errorf("the verdict has changed: %q", r.Results[0].Verdict.Reason)
+		}
+		var text, document bytes.Buffer
+		if err := Text(&text, r, Style{Width: 200}); err != nil {
+			t.Fatal(err)
+		}
+		blame, _, _ := strings.Cut(want, " lost: 2")
+		if !strings.Contains(text.String(), "client python") || official != "" && !strings.Contains(text.String(), "client     "+blame) {
+			t.Errorf("the text does not say %q:\n%s", blame, text.String())
+		}
+		if err := JSON(&document, r); err != nil {
+			t.Fatal(err)
+		}
+		var written Document
+		if err := json.Unmarshal(document.Bytes(), &written); err != nil {
+			t.Fatal(err)
+		}
+		if written.Client != "python" || written.Scenarios[0].Official != official || written.Scenarios[0].Verdict != check.Fail {
+			t.Errorf("the document is %s", document.String())
+		}
+	}
+}

@@ -1,0 +1,344 @@
+// Package goclient is the page of the kit's steps as a program on the Go library's own
+// client, github.com/zishang520/socket.io/clients/socket/v3, for levels up to
+// client-delivery.
+//
+// Read [Become] first; package redial/harness/client/process describes the commands and
+// events. The library is a port of socket.io-client and recovers sessions, but three things
+// have to be done for it here: it sends nothing where it is told to retry (see deliver), it
+// notices a refused connection only when its timeout is over (see open), and its auth
+// payload is one map, which it reads and writes as it connects (see open). Version 3.0.1 is
+// the newest that the module proxy has beside version 3.0.2 of the server.
+package goclient
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/clients/engine/v3/transports"
+	"github.com/zishang520/socket.io/clients/socket/v3"
+	server "github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"redial/harness/client/process"
+	"redial/harness/contract"
+)
+
+// Argument makes a program that called [Become] this client instead.
+const Argument = "go-client"
+
+// Become turns this process into the client when it was started as one, and never returns
+// then. A main function (or TestMain) calls it first.
+func Become() {
+	if len(os.Args) == 2 && os.Args[1] == Argument {
+		run(os.Stdin, os.Stdout)
+		os.Exit(0) // as a tab that is closed: the connection ends without a goodbye
+	}
+}
+
+// A chat is one run of the client.
+type chat struct {
+	out    *json.Encoder
+	socket *socket.Socket
+	level  contract.Level
+	// changed has something in it when a connection was made or lost, or something is to
+	// be sent.
+	changed chan struct{}
+
+	mu     sync.Mutex // also held to write
+	offset int64      // of the last message shown
+	queue  []*message // said and not answered, from level client-delivery on
+}
+
+// A message is one that is sent until it is answered.
+type message struct {
+	text, key string
+	answered  chan struct{} // closed
+	once      sync.Once
+}
+
+func run(in io.Reader, out io.Writer) {
+	c := &chat{out: json.NewEncoder(out), changed: make(chan struct{}, 1)}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 2<<20)
+	for lines.Scan() {
+		var command process.Command
+		err := json.Unmarshal(lines.Bytes(), &command)
+		if err == nil {
+			err = c.do(command)
+		}
+		if err != nil {
+			c.write(process.Event{Kind: "failed", Detail: err.Error()})
+		} else {
+			c.write(process.Event{Kind: "done"})
+		}
+		if command.Do == "open" && err == nil {
+			c.socket.Connect()
+		}
+		if command.Do == "close" {
+			return
+		}
+	}
+}
+
+func (c *chat) write(e process.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.out.Encode(e)
+}
+
+func (c *chat) do(command process.Command) error {
+	switch command.Do {
+	case "open":
+		return c.open(command)
+	case "say":
+		return c.say(command.Text)
+	case "disconnect":
+		c.socket.Disconnect()
+	case "connect":
+		c.socket.Connect()
+	case "close":
+	default:
+		return fmt.Errorf("there is no command %q", command.Do)
+	}
+	return nil
+}
+
+func (c *chat) open(command process.Command) error {
+	if command.Level == contract.DurableDelivery {
+		return errors.New("this client does not offer durable-delivery: a program has no localStorage")
+	}
+	c.level = command.Level
+	options := socket.DefaultOptions()
+	options.SetAutoConnect(false) // else it connects before anybody listens
+	options.SetMultiplex(false)
+	options.SetTimeout(2 * time.Second) // which is how long it takes to notice that it was refused
+	options.SetTransports(transportsOf(command.Transports))
+	auth := map[string]any{}
+	options.SetAuth(auth)
+	io, err := socket.Connect(command.URL, options)
+	if err != nil {
+		return err
+	}
+	c.socket = io
+	// The only moment before a connection at which the library does not use the map.
+	if err := io.Io().On("reconnect_attempt", func(...any) { c.putOffset(auth) }); err != nil {
+		return err
+	}
+	// As on the page of step 6: what was recovered and not shown yet is sent again. There it
+	// is dropped at "close"; this library handles packets on a queue, which may still have
+	// some then, and has none when the next connection opens.
+	if err := io.Io().On("open", func(...any) { io.ReceiveBuffer().Clear() }); err != nil {
+		return err
+	}
+	c.putOffset(auth)
+	for event, listener := range map[string]func(...any){
+		"connect": func(...any) {
+			c.write(process.Event{Kind: "connected", Recovered: io.Recovered()})
+			c.wake()
+		},
+		"disconnect": func(why ...any) {
+			c.write(process.Event{Kind: "disconnected", Detail: fmt.Sprint(first(why))})
+			c.wake()
+		},
+		"connect_error":    func(why ...any) { c.note("connect_error: %v", first(why)) },
+		contract.ChatEvent: c.receive,
+		"reset": func(...any) {
+			c.note("the list was cleared: the server has another log")
+			c.mu.Lock()
+			c.offset = 0
+			c.mu.Unlock()
+		},
+	} {
+		if err := io.On(types.EventName(event), listener); err != nil {
+			return err
+		}
+	}
+	if c.level.AtLeast(contract.ClientDelivery) {
+		go c.deliver()
+	}
+	return nil
+}
+
+func transportsOf(names []string) *types.Set[transports.TransportCtor] {
+	set := types.NewSet[transports.TransportCtor]()
+	for _, name := range names {
+		if name == "polling" {
+			set.Add(transports.Polling)
+		} else {
+			set.Add(transports.WebSocket)
+		}
+	}
+	return set
+}
+
+func first(values []any) any {
+	if len(values) == 0 {
+		return nil
+	}
+	return values[0]
+}
+
+func (c *chat) note(format string, args ...any) {
+	c.write(process.Event{Kind: "note", Detail: fmt.Sprintf(format, args...)})
+}
+
+func (c *chat) putOffset(auth map[string]any) {
+	if c.level.AtLeast(contract.ServerDelivery) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		auth[contract.AuthOffset] = c.offset
+	}
+}
+
+// receive shows a message. What is recovered or replayed can come twice: ids only grow, so
+// what is not newer is shown already.
+func (c *chat) receive(args ...any) {
+	if !c.level.AtLeast(contract.ServerDelivery) {
+		c.write(process.Event{Kind: "shown", Message: typedOf(first(args))})
+		return
+	}
+	if len(args) < 2 {
+		c.note("a message without an offset: %v", args)
+		return
+	}
+	offset, ok := args[1].(float64)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !ok || int64(offset) <= c.offset {
+		return
+	}
+	_ = c.out.Encode(process.Event{Kind: "shown", Message: typedOf(args[0]), Offset: int64(offset)})
+	c.offset = int64(offset)
+}
+
+func (c *chat) say(text string) error {
+	if c.level.AtLeast(contract.ClientDelivery) {
+		c.mu.Lock()
+		c.queue = append(c.queue, &message{text: text, key: rand.Text(), answered: make(chan struct{})})
+		c.mu.Unlock()
+		c.wake()
+		return nil
+	}
+	value := any(text)
+	if !c.level.AtLeast(contract.ServerDelivery) {
+		value = valueOf(text)
+	}
+	return c.socket.Emit(contract.ChatEvent, value, c.answer(text, func() bool { return true }))
+}
+
+// answer is the acknowledgement of a message, which counts where first says so. An error
+// comes from the library: the server has not answered.
+func (c *chat) answer(text string, first func() bool) server.Ack {
+	return func(values []any, err error) {
+		if err != nil || !first() {
+			return
+		}
+		if len(values) > 0 {
+			if fields, ok := values[0].(map[string]any); ok && fields[contract.RefusalField] != nil {
+				c.write(process.Event{Kind: "refused", Message: text, Detail: fmt.Sprint(fields[contract.RefusalField])})
+				return
+			}
+		}
+		c.write(process.Event{Kind: "acknowledged", Message: text})
+	}
+}
+
+func (c *chat) wake() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// deliver sends one message after the other, each again and again until it is answered. The
+// key has the server store a repeated message once.
+func (c *chat) deliver() {
+	for {
+		c.mu.Lock()
+		var next *message
+		if len(c.queue) > 0 {
+			next = c.queue[0]
+		}
+		c.mu.Unlock()
+		if next == nil || !c.socket.Connected() {
+			<-c.changed
+			continue
+		}
+		ack := c.answer(next.text, func() (first bool) {
+			next.once.Do(func() { first = true; close(next.answered) })
+			return first
+		})
+		if err := c.socket.Emit(contract.ChatEvent, next.text, next.key, ack); err != nil {
+			c.note("emit: %v", err)
+		}
+		if !c.awaitAnswer(next) {
+			continue
+		}
+		c.mu.Lock()
+		c.queue = c.queue[1:]
+		c.mu.Unlock()
+	}
+}
+
+// awaitAnswer waits as long as the page of step 8 does, or until the connection is gone.
+func (c *chat) awaitAnswer(m *message) bool {
+	late := time.NewTimer(3*time.Second + time.Duration(len(m.text))*time.Millisecond)
+	defer late.Stop()
+	id := c.socket.Id()
+	for {
+		select {
+		case <-m.answered:
+			return true
+		case <-late.C:
+			return false
+		case <-c.changed:
+			if c.socket.Id() != id {
+				return false
+			}
+		}
+	}
+}
+
+// valueOf is what was typed, as the value to send: JSON where it looks like it, bytes after
+// /binary, and otherwise the text itself. As on the pages of steps 4 to 6.
+func valueOf(typed string) any {
+	if strings.HasPrefix(typed, "{") || strings.HasPrefix(typed, "[") {
+		var value any
+		if json.Unmarshal([]byte(typed), &value) == nil {
+			return value
+		}
+	}
+	if digits, ok := strings.CutPrefix(typed, "/binary "); ok {
+		if value, err := hex.DecodeString(digits); err == nil {
+			return value
+		}
+	}
+	return typed
+}
+
+// typedOf is the way back: what somebody would have typed to send this value.
+func typedOf(value any) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case []byte:
+		return "/binary " + hex.EncodeToString(value)
+	case interface{ Bytes() []byte }:
+		return "/binary " + hex.EncodeToString(value.Bytes())
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value)
+	return strings.TrimSuffix(text.String(), "\n")
+}
