@@ -286,6 +286,12 @@ func (d *driver) until(what string, find func(seen []happening) bool) {
 	}
 }
 
+func (d *driver) everything() []happening {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.seen)
+}
+
 // A shapeClient is an official client that follows the redial.yaml.
 type shapeClient struct {
 	*driver

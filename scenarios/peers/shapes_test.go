@@ -69,6 +69,11 @@ func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 			if !a.protocol.NoEcho {
 				alice.shows(shown...)
 			}
+			defer func() {
+				if own := alice.messages(alice.everything()); a.protocol.NoEcho && len(own) > 0 {
+					t.Errorf("alice was sent her own messages: %v", own)
+				}
+			}()
 
 			if level := a.file.Level; level.AtLeast(contract.Recovery) {
 				bob.cut()
