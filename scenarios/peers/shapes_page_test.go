@@ -1,0 +1,197 @@
+package peers_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"redial/harness/contract"
+)
+
+// startChromium starts a Chromium without a window, or skips the test.
+func startChromium(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: the pages are not tried in a browser")
+	}
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil && program == "" {
+			program = path
+		}
+	}
+	if program == "" {
+		t.Skip("there is no Chromium here: the pages are not tried in a browser; `make browser` installs it")
+	}
+	temporary := t.TempDir()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
+		chromedp.DisableGPU, chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // root can have none
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Errorf("Chromium did not close: %v", err)
+		}
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium does not start: %v", err)
+	}
+	return ctx
+}
+
+// A shapePage is an application's page in a tab.
+type shapePage struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func openPage(t *testing.T, browser context.Context, url string) shapePage {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // the tab ends with the context that it is made in
+		t.Fatal(err)
+	}
+	p := shapePage{t, ctx}
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+func (p shapePage) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// types types into a field and presses Enter at the end.
+func (p shapePage) types(field, text string) {
+	p.t.Helper()
+	p.do(chromedp.SendKeys(chromedp.CSS(field), text+"\n"))
+}
+
+// shows waits until the page shows these messages and no others, in this order.
+func (p shapePage) shows(texts ...string) {
+	p.t.Helper()
+	const list = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
+	want, err := json.Marshal(texts)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.until(fmt.Sprintf("%s === JSON.stringify(%s)", list, want))
+}
+
+// until waits for a condition, and says what the page has in it if it does not come true.
+func (p shapePage) until(condition string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingTimeout(0)))
+	if err == nil {
+		return
+	}
+	ctx, cancel = context.WithTimeout(p.ctx, shapeBound)
+	defer cancel()
+	shown, stateErr := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	p.t.Fatalf("%s: %v; the page shows %q %v", condition, err, shown, stateErr)
+}
+
+// TestShapesInChromium tries the applications' pages in one browser.
+func TestShapesInChromium(t *testing.T) {
+	if _, err := nodePeer(); err != nil {
+		t.Skip(err)
+	}
+	t.Parallel()
+	browser := startChromium(t)
+	for _, folder := range []string{"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/tutorial/step8"} {
+		t.Run(folder, func(t *testing.T) { chatsOnPages(t, browser, folder) })
+	}
+	t.Run("react, with the usual mistake", func(t *testing.T) { showsTwice(t, browser) })
+	t.Run("private, after the token has expired", func(t *testing.T) { logsInAgain(t, browser) })
+	t.Run("node/ticker/replay", func(t *testing.T) { showsTicks(t, browser) })
+}
+
+// chatsOnPages opens an application's page twice, and sends a message from one page to the
+// other. The message is markup, and stays a text.
+func chatsOnPages(t *testing.T, browser context.Context, folder string) {
+	a := startApplication(t, folder)
+	alice, bob := openPage(t, browser, a.url(0)), openPage(t, browser, a.url(0))
+	login(folder, alice, "alice", "bob")
+	login(folder, bob, "bob", "alice")
+	bob.types("#input", "bob is here")
+	alice.shows("bob is here")
+	alice.types("#input", markup)
+	alice.shows("bob is here", markup)
+	bob.shows("bob is here", markup)
+	if !a.file.Level.AtLeast(contract.ServerDelivery) {
+		return
+	}
+	bob.do(chromedp.Reload())
+	bob.shows("bob is here", markup)
+	alice.types("#input", "once")
+	bob.shows("bob is here", markup, "once")
+}
+
+// login fills in the form of the applications that have one, and waits until the page is
+// connected: not every server has a history.
+func login(folder string, p shapePage, name, other string) {
+	p.t.Helper()
+	switch folder {
+	case "node/private":
+		p.do(chromedp.SendKeys(chromedp.CSS("#to"), other))
+		p.types("#username", name)
+	case "node/chat":
+		p.types("#username", name)
+	}
+	p.do(chromedp.WaitVisible(chromedp.CSS("#input")))
+	// React's page has its socket in a module, and a history.
+	p.until(`typeof socket === "undefined" || socket.connected`)
+}
+
+// showsTwice opens React's page as it is and with the usual mistake.
+func showsTwice(t *testing.T, browser context.Context) {
+	a := startApplication(t, "node/react")
+	right, wrong := openPage(t, browser, a.url(0)), openPage(t, browser, a.url(0)+"/?mistake")
+	right.types("#input", "one")
+	right.shows("one")
+	wrong.shows("one", "one")
+	right.types("#input", "two")
+	right.shows("one", "two")
+	wrong.shows("one", "one", "two", "two")
+}
+
+// logsInAgain refreshes a page whose token expires at once.
+func logsInAgain(t *testing.T, browser context.Context) {
+	a := startApplication(t, "node/private", "TOKEN_LIFETIME=1")
+	bob := openPage(t, browser, a.url(0))
+	login(a.folder, bob, "bob", "bob")
+	bob.types("#input", "a note")
+	bob.shows("a note")
+	bob.do(chromedp.Reload())
+	bob.shows("a note")
+	bob.types("#input", "another one")
+	bob.shows("a note", "another one")
+}
+
+// showsTicks reads the page of a server that emits by itself.
+func showsTicks(t *testing.T, browser context.Context) {
+	a := startApplication(t, "node/ticker/replay")
+	openPage(t, browser, a.url(0)).until(`(() => {
+		const numbers = Array.from(document.querySelectorAll("#messages li"), (item) => JSON.parse(item.textContent).n);
+		return numbers.length >= 20 && numbers.every((n, i) => n === i + 1);
+	})()`)
+}

@@ -1,0 +1,310 @@
+package peers_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/contract"
+	"redial/scenarios/config"
+)
+
+// shapes are the applications that clients send messages to. The ticker has a test of its own.
+var shapes = []string{
+	"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/right",
+	"node/tutorial/step6", "node/tutorial/step7", "node/tutorial/step8", "node/tutorial/step9",
+	"python/chat-asyncio",
+}
+
+// markup is a message that is text, whatever it looks like.
+const markup = `<b onclick="x">one</b> & '; DROP TABLE messages`
+
+// TestShapesAreDescribed reads every redial.yaml, also of the variants that no other test starts.
+func TestShapesAreDescribed(t *testing.T) {
+	var found int
+	for _, pattern := range []string{"*/*/redial.yaml", "*/*/*/redial.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += len(files)
+		for _, name := range files {
+			file, err := config.Read(name)
+			if err != nil {
+				t.Error(err)
+			} else if _, err := file.Subject(""); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if found < len(shapes) {
+		t.Errorf("only %d files were found", found)
+	}
+}
+
+// TestShapesKeepTheirPromiseOverCutAndRestart speaks to every application as its redial.yaml
+// says, with the official client: a message comes through once, and a cut of the connection
+// and a crash of the server keep what the application's level promises and no more.
+func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
+	for _, folder := range shapes {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			a := startApplication(t, folder)
+			d := startDriver(t)
+			alice, bob := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", a.nodes()-1)
+			shown := []string{markup}
+			sends := func(text string) {
+				t.Helper()
+				alice.send(text)
+				shown = append(shown, text)
+			}
+			alice.send(markup)
+			bob.shows(shown...)
+			if !a.protocol.NoEcho {
+				alice.shows(shown...)
+			}
+			defer func() {
+				if own := alice.messages(alice.everything()); a.protocol.NoEcho && len(own) > 0 {
+					t.Errorf("alice was sent her own messages: %v", own)
+				}
+			}()
+
+			if level := a.file.Level; level.AtLeast(contract.Recovery) {
+				bob.cut()
+				sends("while bob is offline")
+				if !a.protocol.NoEcho {
+					alice.shows(shown...) // so it has left the server
+				}
+				if recovered := bob.comesBack(); recovered != (level == contract.Recovery || strings.HasPrefix(folder, "node/tutorial/") && folder != "node/tutorial/step9") {
+					t.Errorf("bob's session is recovered: %v", recovered)
+				}
+				sends("bob is back")
+				bob.shows(shown...)
+			}
+
+			a.kill()
+			alice.disconnected()
+			bob.disconnected()
+			a.start()
+			alice.comesBack()
+			bob.comesBack()
+			fresh := a.open(d, "bob", "alice", 0)
+			sends("after the crash")
+			bob.shows(shown...)
+			if a.file.Level.AtLeast(contract.ServerDelivery) {
+				fresh.shows(shown...)
+			} else {
+				fresh.shows("after the crash")
+			}
+			if t.Failed() {
+				return
+			}
+			a.ends()
+		})
+	}
+}
+
+// TestTickerCountsOnOverCut shows also how the variants differ: after a restart one begins at 1
+// again, and the other one goes on.
+func TestTickerCountsOnOverCut(t *testing.T) {
+	for _, folder := range []string{"node/ticker", "node/ticker/replay"} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			a := startApplication(t, folder, "EVERY=20")
+			d := startDriver(t)
+			bob := a.open(d, "bob", "", 0)
+			first := bob.ticks(3)[0]
+			bob.cut()
+			if !bob.comesBack() {
+				t.Error("the session was not recovered")
+			}
+			bob.ticks(10)
+			a.kill()
+			bob.disconnected()
+			before := bob.ticks(10)
+			inARow(t, first, before)
+			a.env = append(a.env, "EVERY=500") // so slow that it cannot come to where it was
+			a.start()
+			bob.comesBack()
+			all := bob.ticks(len(before) + 1)
+			if folder == "node/ticker" {
+				if all[len(before)] >= len(before) {
+					t.Errorf("without --replay the ticks begin again, but go on with %v", all[len(before)])
+				}
+			} else {
+				inARow(t, first, all)
+				inARow(t, 1, a.open(d, "carol", "", 0).ticks(len(all)))
+			}
+			a.ends()
+		})
+	}
+}
+
+func inARow(t *testing.T, first int, ticks []int) {
+	t.Helper()
+	for i, n := range ticks {
+		if n != first+i {
+			t.Fatalf("the ticks are not those from %d on: %v", first, ticks)
+		}
+	}
+}
+
+// ticks waits for at least so many, and returns the numbers of all.
+func (c *shapeClient) ticks(count int) (numbers []int) {
+	c.t.Helper()
+	c.until(fmt.Sprint(count, " ticks"), func(seen []happening) bool {
+		numbers = nil
+		for _, m := range c.messages(seen) {
+			n, _ := m.Text.(map[string]any)["n"].(float64)
+			numbers = append(numbers, int(n))
+			if m.Numbered {
+				c.values["offset"] = m.Offset
+			}
+		}
+		return len(numbers) >= count
+	})
+	return numbers
+}
+
+// TestPrivateRefusesExpiredToken has a client come back in time, and too late.
+func TestPrivateRefusesExpiredToken(t *testing.T) {
+	t.Parallel()
+	const lifetime = time.Second
+	a := startApplication(t, "node/private", fmt.Sprint("TOKEN_LIFETIME=", lifetime.Milliseconds()))
+	d := startDriver(t)
+	bob := a.open(d, "bob", "alice", 0)
+	session := bob.values["sessionID"]
+	bob.cut()
+	bob.comesBack()
+	if bob.values["sessionID"] != session {
+		t.Error("the session was replaced in its lifetime")
+	}
+	bob.cut()
+	time.Sleep(lifetime + 100*time.Millisecond) // it is what the token's end is about
+	bob.connects()
+	if args := bob.await("connect_error"); args[0] != "token expired" {
+		t.Errorf("the server refuses with %v", args)
+	}
+	delete(bob.values, "sessionID")
+	bob.comesBack() // by name
+	if bob.values["sessionID"] == session {
+		t.Error("the old session is in use after a new login")
+	}
+}
+
+// TestPrivateShowsNothingToOthers has a third user who is sent nothing.
+func TestPrivateShowsNothingToOthers(t *testing.T) {
+	t.Parallel()
+	a := startApplication(t, "node/private")
+	d := startDriver(t)
+	alice, bob, carol := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", 0), a.open(d, "carol", "carol", 0)
+	alice.send("for bob")
+	bob.shows("for bob")
+	carol.send("a note to herself")
+	carol.shows("a note to herself")
+}
+
+// TestNodesNeedStickySessions has a client poll: its second request comes to the other node
+// where connections are dealt in turn.
+func TestNodesNeedStickySessions(t *testing.T) {
+	for folder, want := range map[string]string{"node/balanced": "ok", "node/balanced/no-sticky": "Session ID unknown"} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			a := startApplication(t, folder)
+			polling := a.url(0) + "/socket.io/?EIO=4&transport=polling"
+			for range 4 {
+				var open struct{ Sid string }
+				if err := json.Unmarshal([]byte(strings.TrimPrefix(poll(t, polling, ""), "0")), &open); err != nil || open.Sid == "" {
+					t.Fatalf("no handshake: %v", err)
+				}
+				if answer := poll(t, polling+"&sid="+open.Sid, "40"); !strings.Contains(answer, want) {
+					t.Errorf("the second request is answered with %q, want %q", answer, want)
+				}
+			}
+			// Both nodes are in use, or the test above has proved nothing.
+			d := startDriver(t)
+			alice, bob := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", 0)
+			if one, two := alice.await("on node")[0], bob.await("on node")[0]; one == two {
+				t.Errorf("both clients are on node %v", one)
+			}
+			a.ends()
+		})
+	}
+}
+
+// poll sends one request, on a connection of its own: a GET where there is no body.
+func poll(t *testing.T, url, body string) string {
+	t.Helper()
+	method := http.MethodPost
+	if body == "" {
+		method = http.MethodGet
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// TestPublishedStepsReorderBurst sends a burst from one client: rows are inserted in parallel.
+// The right server keeps the order.
+func TestPublishedStepsReorderBurst(t *testing.T) {
+	for folder, ordered := range map[string]bool{"node/tutorial/step7": false, "node/right": true, "node/msgpack": true} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			a := startApplication(t, folder)
+			d := startDriver(t)
+			alice, bob := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", 0)
+			var sent []string
+			for i := range 200 {
+				sent = append(sent, fmt.Sprint("message ", i))
+				alice.emit([]any{contract.ChatEvent, sent[i]}, false)
+			}
+			var received []string
+			bob.until("the burst", func(seen []happening) bool {
+				received = nil
+				for _, m := range bob.messages(seen) {
+					received = append(received, m.Text.(string))
+				}
+				return len(received) == len(sent)
+			})
+			if slices.Equal(received, sent) != ordered {
+				t.Errorf("in the order sent: %v, want %v", !ordered, ordered)
+			}
+		})
+	}
+}
+
+// TestPublishedStepsLoseSecondMessageOfOneKey sends what two pages send that write offline:
+// the key undefined-0. The second message is acknowledged and never stored.
+func TestPublishedStepsLoseSecondMessageOfOneKey(t *testing.T) {
+	for _, folder := range []string{"node/tutorial/step8", "node/tutorial/step9"} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			a := startApplication(t, folder)
+			d := startDriver(t)
+			alice, bob := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", a.nodes()-1)
+			alice.emit([]any{contract.ChatEvent, "alice's", "undefined-0"}, true)
+			bob.emit([]any{contract.ChatEvent, "bob's", "undefined-0"}, true)
+			alice.send("the end")
+			bob.shows("alice's", "the end")
+			a.open(d, "carol", "bob", 0).shows("alice's", "the end")
+		})
+	}
+}
