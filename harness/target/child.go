@@ -44,7 +44,9 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	c := &Child{Input: in, Output: out, errors: newBoundedOutput(8 << 10)}
 	command.Stdin, command.Stdout, command.Stderr = input, output, c.errors
 	command.WaitDelay = time.Second // for something that has left the group and holds stderr
-	if c.guard, err = newGuard(""); err != nil {
+	mark := newMark()
+	command.Env = append(command.Environ(), mark)
+	if c.guard, err = newGuard("", mark); err != nil {
 		return nil, err
 	}
 	ended, err := start(command)

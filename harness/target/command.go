@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -104,7 +103,7 @@ func NewCommand(options CommandOptions) (*Command, error) {
 		}
 		options.Port = port
 	}
-	c := &Command{mark: markPrefix + rand.Text() + "=1", exited: make(chan struct{}), output: newBoundedOutput(options.OutputBound)}
+	c := &Command{mark: newMark(), exited: make(chan struct{}), output: newBoundedOutput(options.OutputBound)}
 	if err := c.prepareDataDir(&options); err != nil {
 		return nil, err
 	}

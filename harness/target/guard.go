@@ -1,6 +1,7 @@
 package target
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os/exec"
@@ -13,6 +14,9 @@ import (
 // replace that of the harness that tests it.
 const markPrefix = "REDIAL_TARGET_"
 
+// newMark is an environment variable that only what one Command or Child starts has.
+func newMark() string { return markPrefix + rand.Text() + "=1" }
+
 // The guard's whole program. It reads which process group to watch, a line each,
 // an empty line meaning none. Its input ends when this process is gone, however
 // it went; then it kills the group, and on Linux what else has the mark in its
@@ -20,7 +24,7 @@ const markPrefix = "REDIAL_TARGET_"
 const guardScript = `group=
 while read -r line; do group=$line; done
 [ -z "$group" ] || kill -KILL "-$group"
-for found in $(grep -ls "$2" /proc/[0-9]*/environ); do
+for found in $([ -z "$2" ] || grep -ls "$2" /proc/[0-9]*/environ); do
 	found=${found#/proc/}
 	kill -KILL "${found%/environ}"
 done
