@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peers peers-all browser backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
+.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -51,7 +51,7 @@ test: ## vet, staticcheck and every test, with the race detector
 # What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
 # builds: make test does both at a time.
 fetch:
-	@$(MAKE) --no-print-directory -j1 client browser backends peers
+	@$(MAKE) --no-print-directory -j1 client browser backends peer-tools
 
 vet:
 	$(GO) mod tidy -diff
@@ -102,8 +102,14 @@ fidelity: client ## play every scenario in both labs, and write down where they 
 defects: client ## play what is broken on purpose, and write down which rule catches what (scenarios/defects.md)
 	@mkdir -p out && $(REDIAL) defects --seed 1 --markdown >out/defects.md && mv out/defects.md scenarios/defects.md
 
+# The applications of other shapes, each with its redial.yaml.
+PEERS ?= $(sort $(shell find scenarios/peers -name redial.yaml -not -path '*/node_modules/*'))
+peers: client browser peer-tools ## compare applications of other shapes: which level each holds (scenarios/conformance.md)
+	@mkdir -p out && $(REDIAL) conformance --seed 1 --json out/conformance.json $(PEERS) >out/conformance.md && \
+	mv out/conformance.json scenarios/conformance.json && mv out/conformance.md scenarios/conformance.md
+
 RIGHT_RUNS ?= 20
-peers-all: client peers ## right servers in Node.js and Python in every row, 20 times (RIGHT_RUNS=20): all must pass
+peers-all: client peer-tools ## right servers in Node.js and Python in every row, 20 times (RIGHT_RUNS=20): all must pass
 	$(GO) test -count 1 -v -timeout 0 -run '^TestRightPeersPass$$' ./scenarios/peers -right-runs $(RIGHT_RUNS)
 
 RUNS ?= 0
@@ -131,7 +137,7 @@ backends: ## Redis and PostgreSQL, for step 9 (apt-get, as root)
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server postgresql >/dev/null; }; } || \
 	echo "Redis and PostgreSQL are missing and cannot be installed here: step 9 is tried with SQLite only. Install the packages redis-server and postgresql to run it with them."
 
-peers: ## what the right servers in Node.js and Python need (npm; apt-get, as root)
+peer-tools: ## what the servers in Node.js and Python need (npm; apt-get, as root)
 	@$(MAKE) --no-print-directory peer || echo "What the Node.js servers need cannot be installed here: the right one is not tried."
 	@for python in /usr/bin/python3 python3; do $$python -c 'import socketio, aiohttp' 2>/dev/null && exit; done; \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-socketio python3-aiohttp >/dev/null; }; } || \

@@ -79,5 +79,5 @@ func PythonWithSocketIO() (string, error) {
 			return program, nil
 		}
 	}
-	return "", errors.New("no Python 3 here has socketio and aiohttp: run make peers, or install the packages python3-socketio and python3-aiohttp")
+	return "", errors.New("no Python 3 here has socketio and aiohttp: run make peer-tools, or install the packages python3-socketio and python3-aiohttp")
 }

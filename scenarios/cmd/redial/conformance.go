@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,10 +56,12 @@ two seconds. It prints a table in Markdown.`,
 
 // A table is what `redial conformance --json` writes.
 type table struct {
-	Date  string        `json:"date"`
-	Seed  uint64        `json:"seed"`
-	Runs  int           `json:"runs"`
-	Peers []runner.Peer `json:"peers"`
+	Date string `json:"date"`
+	// Versions are those of redial and of what its verdicts depend on, a line each.
+	Versions string        `json:"versions"`
+	Seed     uint64        `json:"seed"`
+	Runs     int           `json:"runs"`
+	Peers    []runner.Peer `json:"peers"`
 }
 
 func (p *play) conformance(files []string, dataFile string) (int, error) {
@@ -91,7 +94,10 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if err := errors.Join(failed...); err != nil {
 		return 0, err
 	}
-	t := table{time.Now().Format(time.DateOnly), p.seed, p.runs, peers}
+	t := table{time.Now().Format(time.DateOnly), "", p.seed, p.runs, peers}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		t.Versions = versions(info)
+	}
 	fmt.Print(t.markdown())
 	if dataFile == "" {
 		return report.ExitPass, nil
@@ -126,20 +132,29 @@ func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (
 	return peers, at, nil
 }
 
+// conformancePreface says what the table is, in the file that make peers writes.
+const conformancePreface = `# Reconnect conformance
+
+Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail. race: the failures came in some of the runs only. –: the application has no such level, for want of an offset or a key. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
+
+`
+
 func (t table) markdown() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, conformancePreface, t.Date, t.Seed, t.Seed+uint64(t.Runs)-1)
 	b.WriteString("| application | claims |")
 	for _, level := range contract.Levels {
 		fmt.Fprintf(&b, " %s |", level)
 	}
 	b.WriteString(" delivered over a 2 s drop |\n|---|---|" + strings.Repeat(":-:|", len(contract.Levels)+1) + "\n")
 	for _, p := range t.Peers {
-		fmt.Fprintf(&b, "| [%s](%s) | %s |", p.Name, p.Config, p.Claims)
+		fmt.Fprintf(&b, "| [%s](/%s) | %s |", p.Name, p.Config, p.Claims)
 		for _, level := range contract.Levels {
 			fmt.Fprintf(&b, " %s |", cellOf(p, level))
 		}
 		fmt.Fprintf(&b, " %s |\n", strings.Join(p.Delivered, ", "))
 	}
+	fmt.Fprintf(&b, "\n```text\n%s```\n", t.Versions)
 	for _, p := range t.Peers {
 		if p.Error != "" {
 			fmt.Fprintf(&b, "\n**%s** was not played: %s\n", p.Name, p.Error)
