@@ -138,9 +138,9 @@ func (f *framer) keep(data []byte) {
 	}
 }
 
-// matches tells whether the payload begins with match. In an HTTP body each
-// packet of an Engine.IO payload (they are separated by 0x1e) may begin with it.
-// Until decided, more of the frame must be seen.
+// matches tells whether the payload begins with match, as it is or made [readable]. In an
+// HTTP body each packet of an Engine.IO payload (they are separated by 0x1e) may begin
+// with it. Until decided, more of the frame must be seen.
 func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 	switch {
 	case match == "":
@@ -151,7 +151,8 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 			return false, false
 		}
 		for packet := range bytes.SplitSeq(f.payload, []byte{separator}) {
-			if strings.HasPrefix(string(packet[:min(len(packet), len(match))]), match) {
+			text, _ := readable(packet)
+			if bytes.HasPrefix(packet, []byte(match)) || strings.HasPrefix(text, match) {
 				return true, true
 			}
 		}
@@ -159,11 +160,12 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 	case !f.plain && len(f.payload) > 0:
 		return false, true
 	}
-	seen := f.payload[:min(len(f.payload), len(match))]
-	if !strings.HasPrefix(match, string(seen)) {
-		return false, true
+	text, partial := readable(f.payload)
+	if bytes.HasPrefix(f.payload, []byte(match)) || strings.HasPrefix(text, match) {
+		return true, true
 	}
-	return len(seen) == len(match), len(seen) == len(match) || ended || len(match) > f.want
+	possible := partial || strings.HasPrefix(match, text)
+	return false, !possible || ended || len(f.payload) >= f.want
 }
 
 // wanted is how much of a frame's payload must be kept to match it.

@@ -78,10 +78,10 @@ type engine struct {
 }
 
 // dial opens a connection and reads the open packet.
-func (w *Client) dial(ctx context.Context) (*engine, error) {
+func (w *Client) dial(ctx context.Context, to endpoint) (*engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectBound)
 	defer cancel()
-	transport, err := w.dialTransport(ctx)
+	transport, err := w.dialTransport(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,11 @@ func (w *Client) dial(ctx context.Context) (*engine, error) {
 	return nil, err
 }
 
-func (w *Client) dialTransport(ctx context.Context) (transport, error) {
+func (w *Client) dialTransport(ctx context.Context, to endpoint) (transport, error) {
 	if t := w.options.Transports; len(t) == 1 && t[0] == "polling" {
-		return dialPolling(w.options)
+		return dialPolling(w.options.Dial, to), nil
 	}
-	return dialWebSocket(ctx, w.options)
+	return dialWebSocket(ctx, w.options.Dial, to)
 }
 
 func newEngine(transport transport, packets []packet) (*engine, error) {

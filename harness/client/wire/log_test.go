@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/protocol"
 )
 
 // readLogFrom reads the log of a scripted server, within a virtual minute.
-func readLogFrom(t *testing.T, play func(t *testing.T, m *memory)) (rows []Row, err error) {
+func readLogFrom(t *testing.T, p *protocol.Protocol, play func(t *testing.T, m *memory)) (rows []Row, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
@@ -22,7 +23,7 @@ func readLogFrom(t *testing.T, play func(t *testing.T, m *memory)) (rows []Row, 
 		defer cancel()
 		go func() {
 			defer close(done)
-			rows, err = ReadLog(ctx, client.Options{URL: "http://chat.test", Dial: m.dial}, "end")
+			rows, err = ReadLog(ctx, client.Options{URL: "http://chat.test", Dial: m.dial, Protocol: p}, "end")
 		}()
 		play(t, m)
 		<-done
@@ -42,7 +43,7 @@ func asked(t *testing.T, m *memory, rows ...string) *peer {
 }
 
 func TestReadLogOfAServerWithoutALog(t *testing.T) {
-	rows, err := readLogFrom(t, func(t *testing.T, m *memory) {
+	rows, err := readLogFrom(t, nil, func(t *testing.T, m *memory) {
 		p := asked(t, m)
 		p.send(`42["chat message","said meanwhile"]`)
 		p.send(`42["chat message","end"]`) // no offset
@@ -54,7 +55,7 @@ func TestReadLogOfAServerWithoutALog(t *testing.T) {
 }
 
 func TestReadLogDropsNothing(t *testing.T) {
-	rows, err := readLogFrom(t, func(t *testing.T, m *memory) {
+	rows, err := readLogFrom(t, nil, func(t *testing.T, m *memory) {
 		p := asked(t, m, `42["chat message","two",2]`)
 		p.send(`42["chat message","end",3]`)
 		p.expect("close")
@@ -97,7 +98,7 @@ func TestReadLogFails(t *testing.T) {
 		},
 	} {
 		t.Run(want, func(t *testing.T) {
-			_, err := readLogFrom(t, play)
+			_, err := readLogFrom(t, nil, play)
 			if err == nil || err.Error() != want {
 				t.Errorf("error %v\n want %s", err, want)
 			}
@@ -105,5 +106,59 @@ func TestReadLogFails(t *testing.T) {
 				t.Errorf("is it for the deadline? %v; want %v", !late, late)
 			}
 		})
+	}
+}
+
+func TestReadLogOfAHistoryNumbersTheRows(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		p := whole()
+		p.NoEcho = silent
+		rows, err := readLogFrom(t, p, func(t *testing.T, m *memory) {
+			first := m.connected(t, `40{"sid":"s1"}`)
+			first.send(all("a", "b"))
+			first.expect(`420["send","end"]`)
+			if silent {
+				first.send("430[]")
+			} else {
+				first.send(all("a", "b", "end"))
+			}
+			first.expect("close")
+			second := m.connected(t, `40{"sid":"s2"}`)
+			second.send(all("a", "b"))
+			second.send(all("a", "b", "a", "end"))
+			second.expect("close")
+		})
+		if want := []Row{{"a", 1}, {"b", 2}, {"a", 3}, {"end", 4}}; err != nil || !slices.Equal(rows, want) {
+			t.Errorf("no echo %v: rows %v, error %v", silent, rows, err)
+		}
+	}
+}
+
+// Without an echo the first client cannot see whether there is an offset; without an
+// acknowledgement it cannot see either when the message is in the log.
+func TestReadLogWithoutAnEcho(t *testing.T) {
+	p := room()
+	p.Namespace, p.NoEcho, p.Send.NoAck = "", true, true
+	play := func(offset string) func(t *testing.T, m *memory) {
+		return func(t *testing.T, m *memory) {
+			first := m.connected(t, `40{"sid":"s1"}`)
+			first.receive()
+			sent := time.Now()
+			first.expect("close")
+			if waited := time.Since(sent); waited != sayDelay {
+				t.Errorf("gone after %s, want %s", waited, sayDelay)
+			}
+			second := m.connected(t, `40{"sid":"s2"}`)
+			second.send(`42["new",{"body":"a","seq":1}]`)
+			second.send(`42["new",{"body":"end"` + offset + `}]`)
+			second.expect("close")
+		}
+	}
+	rows, err := readLogFrom(t, p, play(`,"seq":2`))
+	if want := []Row{{"a", 1}, {"end", 2}}; err != nil || !slices.Equal(rows, want) {
+		t.Errorf("rows %v, error %v", rows, err)
+	}
+	if _, err := readLogFrom(t, p, play("")); !errors.Is(err, ErrNoLog) {
+		t.Errorf("without an offset: %v", err)
 	}
 }

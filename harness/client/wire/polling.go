@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"redial/harness/client"
 )
 
 var errPolling = errors.New("polling failed")
@@ -21,20 +19,20 @@ const separator = "\x1e"
 // way, and one POST at a time. Each has a connection of its own, so that it does not
 // depend on who is faster which of them takes which. It never upgrades.
 type pollingTransport struct {
-	options  client.Options
+	to       endpoint
 	session  string // set once the open packet is read, before anything else runs
 	get, put *http.Client
 	ctx      context.Context
 	cancel   context.CancelFunc
 }
 
-func dialPolling(options client.Options) (transport, error) {
+func dialPolling(dial dialer, to endpoint) transport {
 	client := func() *http.Client {
-		return &http.Client{Transport: &http.Transport{DialContext: options.Dial, DisableCompression: true}}
+		return &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
 	}
-	t := &pollingTransport{options: options, get: client(), put: client()}
+	t := &pollingTransport{to: to, get: client(), put: client()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	return t, nil
+	return t
 }
 
 func (t *pollingTransport) read() ([]packet, error) {
@@ -68,7 +66,7 @@ func (t *pollingTransport) write(packets []packet) error {
 }
 
 func (t *pollingTransport) request(method, body string) (answer string, err error) {
-	address, err := engineURL(t.options.URL, "polling", t.session)
+	address, err := t.to.address("polling", t.session)
 	if err != nil {
 		return "", err
 	}
@@ -76,6 +74,8 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 	if err != nil {
 		return "", err
 	}
+	request.Header = t.to.ownHeader()
+	request.Host = t.to.header.Get("Host") // empty: the address's
 	client := t.get
 	if method == http.MethodPost {
 		client = t.put

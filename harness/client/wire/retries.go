@@ -5,7 +5,7 @@ import (
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
-	"redial/harness/contract"
+	"redial/harness/protocol"
 )
 
 // ackTimeout is how long a Wire with Retries waits for an acknowledgement before it
@@ -24,6 +24,20 @@ type queue struct {
 }
 
 type message struct{ text, key string }
+
+// arguments are the message as the protocol has it: the event's name and its arguments.
+func (v *view) arguments(m message) []any {
+	send, values := v.wire.speaks.Send, v.wire.values(v.offset)
+	values[protocol.Text], values[protocol.Key] = m.text, m.key
+	args := []any{send.Event}
+	for _, template := range send.Args {
+		if m.key == "" && template == "{{"+protocol.Key+"}}" {
+			continue // a step of the tutorial that has no keys yet
+		}
+		args = append(args, protocol.Fill(template, values))
+	}
+	return args
+}
 
 // enqueue sends the message when it is its turn.
 func (v *view) enqueue(m message) {
@@ -51,7 +65,7 @@ func (v *view) sendFirst() {
 			v.sendFirst()
 		}
 	})
-	v.write(&parser.Packet{Type: parser.EVENT, Data: []any{contract.ChatEvent, first.text, first.key}, Id: &id})
+	v.write(&parser.Packet{Type: parser.EVENT, Data: first, Id: &id})
 }
 
 // stopWaiting gives up the try that is under way, if there is one. An answer to it that

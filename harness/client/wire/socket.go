@@ -2,17 +2,11 @@ package wire
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 
-	"redial/harness/contract"
 	"redial/harness/history"
 )
 
@@ -43,12 +37,14 @@ type view struct {
 	session    string
 	lastOffset *string
 
-	received [][]any          // events that came before CONNECT was answered
-	unsent   []*parser.Packet // said before that
+	received [][]any          // events that came before it was connected
+	entering *entry           // not nil while Protocol.Enter is under way
+	unsent   []*parser.Packet // emitted before it was connected
 	nextID   uint64
 	awaiting map[uint64]string // messages by the id of the acknowledgement due
 	pending  map[string]int    // of these, the ones not seen otherwise, by text
-	queue    queue             // with Retries: what is said is here until it is acknowledged
+	queue    queue             // with Retries: messages are here until they are acknowledged
+	page     page
 }
 
 // A wireLink lasts from one connect to the disconnect that ends it, over any
@@ -65,6 +61,7 @@ func newView(w *Client, number int) *view {
 		offset:   w.options.ServerOffset,
 		awaiting: map[uint64]string{},
 		pending:  map[string]int{},
+		page:     newPage(),
 	}
 }
 
@@ -89,7 +86,7 @@ func (v *view) connect() {
 
 // disconnect is the page's own: a goodbye, if there is somebody to say it to.
 func (v *view) disconnect() {
-	if v.connected {
+	if v.connected || v.entering != nil {
 		v.write(&parser.Packet{Type: parser.DISCONNECT})
 	}
 	v.leave()
@@ -102,6 +99,7 @@ func (v *view) disconnect() {
 // from here on is looked at.
 func (v *view) leave() {
 	v.stopWaiting()
+	v.stopEntering()
 	if v.link == nil {
 		return
 	}
@@ -117,6 +115,7 @@ func (v *view) leave() {
 func (v *view) lost(reason string) {
 	v.connected = false
 	v.stopWaiting()
+	v.stopEntering()
 	v.record(history.Event{Kind: history.Disconnected, Detail: reason})
 	unsent := map[uint64]bool{}
 	for _, p := range v.unsent {
@@ -136,7 +135,11 @@ func (v *view) lost(reason string) {
 func (v *view) keepConnected(ctx context.Context, link *wireLink) {
 	failing := false
 	for attempt := 0; ; attempt++ {
-		engine, err := v.wire.dial(ctx)
+		var to endpoint
+		if !v.ifCurrent(link, func() { to = v.wire.endpoint(v.offset) }) {
+			return
+		}
+		engine, err := v.wire.dial(ctx, to)
 		if err == nil {
 			attempt = 0
 			v.converse(ctx, link, engine)
@@ -176,17 +179,11 @@ func (v *view) converse(ctx context.Context, link *wireLink, engine *engine) {
 	}
 	v.ifCurrent(link, v.sendConnect)
 
-	decoder := parser.NewDecoder(&parser.DecoderOptions{MaxAttachments: 1000})
-	decoder.On("decoded", func(args ...any) { // on this goroutine, from within Add
-		v.ifCurrent(link, func() { v.handle(args[0].(*parser.Packet)) })
+	decoder := newDecoder(v.wire.speaks.Parser, func(p *parser.Packet) {
+		v.ifCurrent(link, func() { v.handle(p) })
 	})
 	defer decoder.Destroy()
-	reason := engine.read(func(p packet) error {
-		if p.binary != nil {
-			return decoder.Add(p.binary)
-		}
-		return decoder.Add(p.text)
-	})
+	reason := engine.read(decoder.add)
 	v.ifCurrent(link, func() {
 		link.engine = nil
 		v.lost(reason)
@@ -221,7 +218,11 @@ func (v *view) sendConnect() {
 		}
 		auth = recovery
 	}
-	v.write(&parser.Packet{Type: parser.CONNECT, Data: auth})
+	connect := &parser.Packet{Type: parser.CONNECT}
+	if auth != nil { // a nil map in Data would be written as null
+		connect.Data = auth
+	}
+	v.write(connect)
 }
 
 // write hands a packet to the connection; without one it is lost.
@@ -229,15 +230,11 @@ func (v *view) write(p *parser.Packet) {
 	if v.link == nil || v.link.engine == nil {
 		return
 	}
-	var packets []packet
-	for _, buffer := range parser.NewEncoder().Encode(p) {
-		if _, isText := buffer.(*types.StringBuffer); isText {
-			packets = append(packets, packet{text: messagePacket + buffer.String()})
-		} else {
-			packets = append(packets, packet{binary: buffer.Bytes()})
-		}
+	p.Nsp = v.wire.namespace()
+	if m, ok := p.Data.(message); ok { // filled in now: what Enter saves was not known before
+		p.Data = v.arguments(m)
 	}
-	v.link.engine.send(packets...)
+	v.link.engine.send(encode(v.wire.speaks.Parser, p)...)
 }
 
 // emit writes an event now or, while not connected, later.
@@ -268,7 +265,7 @@ func (v *view) settled(text string) {
 }
 
 func (v *view) handle(p *parser.Packet) {
-	if p.Nsp != "/" {
+	if p.Nsp != v.wire.namespace() {
 		return
 	}
 	switch p.Type {
@@ -281,8 +278,11 @@ func (v *view) handle(p *parser.Packet) {
 		}
 		if v.connected {
 			v.onEvent(args)
-		} else {
-			v.received = append(v.received, args)
+			return
+		}
+		v.received = append(v.received, args)
+		if v.entering != nil {
+			v.enter()
 		}
 	case parser.ACK, parser.BINARY_ACK:
 		v.onAcknowledgement(p)
@@ -298,13 +298,19 @@ func (v *view) handle(p *parser.Packet) {
 // acknowledgeable stands for the function with which a page would answer.
 type acknowledgeable struct{}
 
-// onConnect delivers what was held back, then sends what was, and only then
-// counts as connected for the page: the official client's order.
+// onConnect begins with what Protocol.Enter has a client do first.
 func (v *view) onConnect(data any) {
 	fields, _ := data.(map[string]any)
 	session, _ := fields["pid"].(string)
 	recovered := session != "" && v.session == session
 	v.session = session
+	v.entering = &entry{recovered: recovered, from: len(v.received)}
+	v.enter()
+}
+
+// onEntered delivers what was held back, then sends what was, and only then
+// counts as connected for the page: the official client's order.
+func (v *view) onEntered(recovered bool) {
 	v.connected = true
 	received, unsent := v.received, v.unsent
 	v.received, v.unsent = nil, nil
@@ -319,10 +325,13 @@ func (v *view) onConnect(data any) {
 }
 
 func (v *view) onEvent(args []any) {
-	if len(args) > 1 && args[0] == contract.ChatEvent {
-		v.onMessage(args[1:])
+	if len(args) == 0 {
+		return
 	}
-	if len(args) == 0 || v.session == "" {
+	if name, ok := args[0].(string); ok {
+		v.show(name, args[1:])
+	}
+	if v.session == "" {
 		return
 	}
 	if offset, ok := args[len(args)-1].(string); ok {
@@ -330,24 +339,12 @@ func (v *view) onEvent(args []any) {
 	}
 }
 
-// onMessage shows a message, (text [, offset]), and then moves the offset.
-func (v *view) onMessage(args []any) {
-	e := history.Event{Kind: history.Shown, Message: describe(args[0])}
-	numbered := false
-	if len(args) > 1 {
-		e.Offset, numbered = wholeNumber(args[1])
-	}
-	if numbered && e.Offset <= v.offset && !v.wire.Raw {
-		return
-	}
-	v.shown++
-	v.record(e)
-	v.settled(e.Message)
-	v.offset = max(v.offset, e.Offset)
-}
-
 func (v *view) onAcknowledgement(p *parser.Packet) {
 	if p.Id == nil {
+		return
+	}
+	args, _ := p.Data.([]any)
+	if v.onEnterAcknowledged(*p.Id, args) {
 		return
 	}
 	text, due := v.awaiting[*p.Id]
@@ -357,36 +354,9 @@ func (v *view) onAcknowledgement(p *parser.Packet) {
 	delete(v.awaiting, *p.Id)
 	v.settled(text)
 	defer v.answered(*p.Id)
-	if args, _ := p.Data.([]any); len(args) > 0 {
-		if answer, ok := args[0].(map[string]any); ok && answer[contract.RefusalField] != nil {
-			v.record(history.Event{Kind: history.Refused, Message: text, Detail: describe(answer[contract.RefusalField])})
-			return
-		}
+	if reason, refused := v.wire.speaks.Send.Refusal(args); refused {
+		v.record(history.Event{Kind: history.Refused, Message: text, Detail: describe(reason)})
+		return
 	}
 	v.record(history.Event{Kind: history.Acknowledged, Message: text})
-}
-
-// wholeNumber reads an offset. JSON numbers are exact up to 2^53.
-func wholeNumber(value any) (number int64, ok bool) {
-	f, ok := value.(float64)
-	if !ok || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
-}
-
-// describe is the text of a value: a string as it is, binary in base64, and
-// anything else as JSON.
-func describe(value any) string {
-	switch typed := value.(type) {
-	case string:
-		return typed
-	case types.BufferInterface:
-		return "binary:" + base64.StdEncoding.EncodeToString(typed.Bytes())
-	}
-	data, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Sprint(value)
-	}
-	return string(data)
 }

@@ -5,14 +5,11 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
-
-	"redial/harness/client"
 )
 
 // A webSocketTransport is one WebSocket, on gobwas/ws: it leaves goroutines and
@@ -23,13 +20,13 @@ type webSocketTransport struct {
 	reader *wsutil.Reader
 }
 
-func dialWebSocket(ctx context.Context, options client.Options) (transport, error) {
-	address, err := engineURL(options.URL, "websocket", "")
+func dialWebSocket(ctx context.Context, dial dialer, to endpoint) (transport, error) {
+	address, err := to.address("websocket", "")
 	if err != nil {
 		return nil, err
 	}
-	dialer := ws.Dialer{NetDial: options.Dial}
-	conn, buffered, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(address, "http"))
+	dialing := ws.Dialer{NetDial: dial, Host: to.header.Get("Host"), Header: ws.HandshakeHeaderHTTP(to.ownHeader())}
+	conn, buffered, _, err := dialing.Dial(ctx, "ws"+strings.TrimPrefix(address, "http"))
 	if err != nil {
 		return nil, err
 	}
@@ -42,20 +39,6 @@ func dialWebSocket(ctx context.Context, options client.Options) (transport, erro
 	t := &webSocketTransport{conn: conn, reader: reader}
 	reader.OnIntermediate = t.control
 	return t, nil
-}
-
-// engineURL is where an Engine.IO connection goes; see the protocol's handshake.
-func engineURL(server, transport, session string) (string, error) {
-	address, err := url.Parse(server)
-	if err != nil {
-		return "", err
-	}
-	address.Path = "/socket.io/"
-	address.RawQuery = "EIO=4&transport=" + transport
-	if session != "" {
-		address.RawQuery += "&sid=" + url.QueryEscape(session)
-	}
-	return address.String(), nil
 }
 
 func (t *webSocketTransport) read() ([]packet, error) {

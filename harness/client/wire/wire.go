@@ -19,23 +19,24 @@ import (
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/client"
-	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/protocol"
 )
 
 // A Client is a client without a page: packets and nothing else, two goroutines a
 // connection, so that thousands fit into a run. It does what the official client
 // (socket.io-client 4.8) and a right page together do: it answers pings, notices
 // a ping timeout, reconnects with the official backoff, asks for connection state
-// recovery, buffers what is said while offline, and shows only what is newer than
-// the last offset that it has shown. What it says goes out once: a send whose
-// connection dies is not repeated, unless Options.Retries asks for it.
+// recovery, buffers what is sent while offline, and shows only what is newer than
+// the last offset that it has shown. A message goes out once: a send whose
+// connection dies is not repeated, unless Options.Retries asks for it. Which events
+// and fields it uses is Options.Protocol's.
 //
-// Layers, from the top: this file is the client and its page loads, socket.go
-// the Socket.IO protocol (revision 5), retries.go what sends again,
-// engine.go Engine.IO (revision 4) over one connection, websocket.go and
-// polling.go the transports. Packets are written and read by the library's own
-// parser.
+// Layers, from the top: this file is the client and its page loads, show.go what a
+// page does with an event, retries.go what sends again, enter.go what comes between
+// the connect packet and the first message, socket.go the Socket.IO protocol
+// (revision 5), codec.go its two encodings, engine.go Engine.IO (revision 4) over one
+// connection, websocket.go and polling.go the transports.
 //
 // The exported fields are set before Open. Options.Record is called with the
 // client's lock held, so that events are in order: it must not call the client.
@@ -44,14 +45,16 @@ type Client struct {
 	// newer: for reading what a server really does.
 	Raw bool
 	// Keys makes Say send a random idempotency key with each message, as pages do
-	// from level client-delivery on.
+	// from level client-delivery on. It is for the tutorial's chat: where
+	// Options.Protocol has a key, one is sent.
 	Keys bool
-	// Handshake, when not nil, is the auth payload in place of {serverOffset: N}.
+	// Handshake, when not nil, is the auth payload in place of the protocol's.
 	Handshake map[string]any
 	// Backoff is how long it waits before it connects again.
 	Backoff Backoff
 
 	options client.Options
+	speaks  protocol.Protocol
 
 	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel
 	// and no mutex because closing takes time, and under a fake clock only waiting on
@@ -62,6 +65,7 @@ type Client struct {
 	view   *view // nil when closed
 	views  int
 	random *mathrand.Rand
+	saved  protocol.Values // by Protocol.Enter, over all views
 }
 
 // connectDelay is how long CONNECT comes after the open packet: about as long as a
@@ -73,9 +77,15 @@ const connectDelay = 5 * time.Millisecond
 func New(options client.Options) *Client {
 	name := fnv.New64()
 	name.Write([]byte(options.Name)) // clients of one run do not move in step
+	speaks := protocol.Tutorial()
+	if options.Protocol != nil {
+		speaks = *options.Protocol
+	}
 	return &Client{
 		Backoff:   Backoff{Min: options.ReconnectDelay},
 		options:   options,
+		speaks:    speaks,
+		saved:     protocol.Values{},
 		lifecycle: make(chan struct{}, 1),
 		random:    mathrand.New(mathrand.NewPCG(options.Seed, name.Sum64())),
 	}
@@ -190,22 +200,40 @@ func (w *Client) Suspend() error { return errNoPage }
 func (w *Client) Resume() error  { return errNoPage }
 func (w *Client) Throw() error   { return errNoPage }
 
-// Say emits a chat event and asks for its acknowledgement.
+var errSendsNothing = errors.New("the protocol has no send: clients of this application send no messages")
+
+// Say emits a chat event and asks for its acknowledgement, if the server sends any.
 func (w *Client) Say(text string) error {
+	send := w.speaks.Send
+	if send == nil {
+		return errSendsNothing
+	}
 	return w.withView(func(v *view) error {
 		v.record(history.Event{Kind: history.Sent, Message: text})
-		if w.options.Retries {
-			v.enqueue(message{text, w.key()})
-			return nil
+		if w.speaks.NoEcho {
+			v.showOwn(text)
 		}
-		args := []any{contract.ChatEvent, text}
-		if w.Keys {
-			args = append(args, w.key())
+		m := message{text: text}
+		if w.sendsKeys() {
+			m.key = w.key()
 		}
-		id := v.await(text)
-		v.emit(&parser.Packet{Type: parser.EVENT, Data: args, Id: &id})
+		switch {
+		case send.NoAck:
+			v.emit(&parser.Packet{Type: parser.EVENT, Data: m})
+		case w.options.Retries:
+			v.enqueue(m)
+		default:
+			id := v.await(text)
+			v.emit(&parser.Packet{Type: parser.EVENT, Data: m, Id: &id})
+		}
 		return nil
 	})
+}
+
+// sendsKeys tells whether a message has a key. In the tutorial's chat that depends on
+// the step.
+func (w *Client) sendsKeys() bool {
+	return w.speaks.SendsKeys() && (w.options.Protocol != nil || w.Keys || w.options.Retries)
 }
 
 // key names a message. The caller holds the lock.
@@ -265,10 +293,24 @@ func (w *Client) withView(do func(*view) error) error {
 	return do(w.view)
 }
 
-// auth is the payload of the handshake, before what recovery adds to it.
-func (w *Client) auth(offset int64) map[string]any {
-	if w.Handshake != nil {
-		return maps.Clone(w.Handshake)
+// values are what the protocol's templates can name. The caller holds the lock.
+func (w *Client) values(offset int64) protocol.Values {
+	values := maps.Clone(w.saved)
+	values[protocol.Client] = w.options.Name
+	values[protocol.Offset] = offset
+	if w.options.Other != "" {
+		values[protocol.Other] = w.options.Other
 	}
-	return map[string]any{contract.AuthOffset: offset}
+	return values
+}
+
+// auth is the payload of the handshake, before what recovery adds to it: nil for none.
+func (w *Client) auth(offset int64) map[string]any {
+	switch {
+	case w.Handshake != nil:
+		return maps.Clone(w.Handshake)
+	case w.speaks.Auth == nil:
+		return nil
+	}
+	return protocol.Fill(w.speaks.Auth, w.values(offset)).(map[string]any)
 }

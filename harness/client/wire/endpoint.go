@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"redial/harness/protocol"
+)
+
+// A dialer is Options.Dial.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// An endpoint is where an Engine.IO connection goes, and what its requests carry.
+type endpoint struct {
+	server, path string
+	query        url.Values
+	header       http.Header
+}
+
+// endpoint is the protocol's, as it is for the next connection. The caller holds the lock.
+func (w *Client) endpoint(offset int64) endpoint {
+	to := endpoint{
+		server: w.options.URL,
+		// As the official client does: the path ends with a slash.
+		path:   strings.TrimSuffix(cmp.Or(w.speaks.Path, "/socket.io"), "/") + "/",
+		query:  url.Values{},
+		header: http.Header{},
+	}
+	values := w.values(offset)
+	for name, value := range protocol.Fill(w.speaks.Query, values).(map[string]any) {
+		to.query.Set(name, protocol.TextOf(value))
+	}
+	for name, value := range protocol.Fill(w.speaks.Headers, values).(map[string]any) {
+		to.header.Set(name, protocol.TextOf(value))
+	}
+	return to
+}
+
+// namespace is the one that the client's packets belong to.
+func (w *Client) namespace() string { return cmp.Or(w.speaks.Namespace, "/") }
+
+// address is the URL of a request; see the protocol's handshake.
+func (e endpoint) address(transport, session string) (string, error) {
+	address, err := url.Parse(e.server)
+	if err != nil {
+		return "", err
+	}
+	address.Path = e.path
+	address.RawQuery = "EIO=4&transport=" + transport
+	if session != "" {
+		address.RawQuery += "&sid=" + url.QueryEscape(session)
+	}
+	if len(e.query) > 0 {
+		address.RawQuery += "&" + e.query.Encode()
+	}
+	return address.String(), nil
+}
+
+// ownHeader is the header without the Host, which the libraries have a field for.
+func (e endpoint) ownHeader() http.Header {
+	header := e.header.Clone()
+	header.Del("Host")
+	return header
+}
