@@ -57,6 +57,9 @@ var ErrNotOpen = errors.New("the page is not open")
 // ErrReloaded says that the page was loaded again before it was there.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
 
+// ErrUnsupported is wrapped by the errors of what this kind of client cannot do.
+var ErrUnsupported = errors.New("not possible with this client")
+
 // Status is a snapshot of a client.
 type Status struct {
 	// View is the number of page loads so far.
