@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"redial/harness/client/browser"
 	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/history"
@@ -96,6 +97,9 @@ type Config struct {
 	Shared bool
 	// HTML, when not empty, is the page to use instead of the target's own.
 	HTML []byte
+	// Browser is how a person uses the application's own page: then clients of the kind
+	// page are tabs of a real Chromium. The real lab only.
+	Browser *browser.Spec
 	// Protocol is how the application speaks; nil means as the tutorial's chat does.
 	Protocol *protocol.Protocol
 	// NoEcho tells that clients are not sent their own messages, where Protocol is nil.

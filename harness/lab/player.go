@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/browser"
 	"redial/harness/client/page"
 	"redial/harness/client/wire"
 	"redial/harness/history"
@@ -56,6 +57,8 @@ type participant struct {
 	link network.Link
 	// profile is what tabs of the client have in common with it.
 	profile *page.Profile
+	// browser is the same in Chromium, where Config.Browser is set.
+	browser *browser.Profile
 	// node is the server of a cluster that the link leads to, a string.
 	node atomic.Value
 	// unhealed counts the faults of its link that let nothing through until Heal.
@@ -178,7 +181,15 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		c.Keys = l.config.Keys
 		made.Client = c
 	case plan.Page, "":
-		made.Client = page.New(options, made.profile)
+		if l.config.Browser == nil {
+			made.Client = page.New(options, made.profile)
+			break
+		}
+		made.browser = browser.NewProfile()
+		if c.TabOf != "" {
+			made.browser = l.clients[c.TabOf].browser
+		}
+		made.Client = browser.New(options, *l.config.Browser, made.browser)
 	default:
 		return fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", c.Name, c.Kind, plan.Page, plan.Wire)
 	}
@@ -254,6 +265,11 @@ func (l *player) closeClients() {
 		closing.Go(func() { l.clients[name].Close() })
 	}
 	closing.Wait()
+	for _, c := range l.clients {
+		if c.browser != nil {
+			_ = c.browser.Close()
+		}
+	}
 }
 
 // fail keeps the first error of what runs in the background.

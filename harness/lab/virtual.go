@@ -42,7 +42,7 @@ func (virtualLab) String() string { return "virtual" }
 
 func (virtualLab) Play(ctx context.Context, server Server, config Config, p plan.Plan) Run {
 	began := time.Now()
-	if err := playable(ctx, server, p); err != nil {
+	if err := playable(ctx, server, config, p); err != nil {
 		return Run{Err: err}
 	}
 	folder, err := newDataFolder()
@@ -95,9 +95,12 @@ func (v *virtual) await(over <-chan struct{}) error {
 }
 
 // playable says why the virtual lab cannot play the plan on the server, if so.
-func playable(ctx context.Context, server Server, p plan.Plan) error {
+func playable(ctx context.Context, server Server, config Config, p plan.Plan) error {
 	if server.Handler == nil {
 		return fmt.Errorf("%w: the virtual lab needs the server in its own process", target.ErrUnsupported)
+	}
+	if config.Browser != nil {
+		return fmt.Errorf("%w: Chromium runs on the system's clock, so it plays in the real lab only", target.ErrUnsupported)
 	}
 	if err := p.Validate(); err != nil {
 		return err

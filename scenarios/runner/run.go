@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"redial/harness/check"
+	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/protocol"
@@ -346,7 +347,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 // verdictOf is what the run came to, by its history or by what kept it from having one.
 func verdictOf(run lab.Run, level contract.Level) check.Verdict {
 	switch {
-	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData):
+	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData), errors.Is(run.Err, client.ErrUnsupported):
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: run.Err.Error()}
 	case run.Err != nil:
 		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: run.Err.Error()}
