@@ -104,8 +104,8 @@ type Config struct {
 	// ReadLog reads what the server has stored. Nil: a fresh client with offset 0 reads it.
 	ReadLog ReadLog
 	// NewPage, if not nil, makes the clients of the kind page instead of the official client
-	// in a page. In the real lab only. There are no tabs of one browser then.
-	NewPage func(client.Options) client.Client
+	// in the kit's page. In the real lab only.
+	NewPage NewPage
 	// Bundle gets the client library for a target that serves none. Nil: there is none.
 	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real
@@ -132,6 +132,11 @@ type Config struct {
 	// runtime.NumGoroutine.
 	CountLeaks bool
 }
+
+// NewPage makes a client of the kind page. tabOf is the client whose browser it is a tab
+// of, nil for a browser of its own. A client that has a method Discard is discarded when
+// the run is over and all clients are closed.
+type NewPage func(options client.Options, tabOf client.Client) (client.Client, error)
 
 // ReadLog reads all messages that the server has stored, in the order of its log, from
 // where it keeps them.

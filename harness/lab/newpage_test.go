@@ -13,7 +13,7 @@ import (
 // TestOtherClientsAreOfTheRealLab wants a run that needs what they do not offer to be
 // unsupported, and not to fail.
 func TestOtherClientsAreOfTheRealLab(t *testing.T) {
-	config := lab.Config{NewPage: func(client.Options) client.Client { panic("made") }}
+	config := lab.Config{NewPage: func(client.Options, client.Client) (client.Client, error) { panic("made") }}
 	p := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{{Do: plan.Open, Client: "alice"}}}
 	run := lab.Virtual.Play(t.Context(), lab.InProcess(nil), config, p)
 	if !errors.Is(run.Err, target.ErrUnsupported) {

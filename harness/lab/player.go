@@ -193,14 +193,18 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		c.Keys = l.config.Keys
 		made.Client = c
 	case plan.Page, "":
-		if l.config.NewPage != nil {
-			if c.TabOf != "" {
-				return fmt.Errorf("%w: %s is a tab in the browser of %s, and it has no tabs", client.ErrUnsupported, c.Name, c.TabOf)
-			}
-			made.Client = l.config.NewPage(options)
+		if l.config.NewPage == nil {
+			made.Client = page.New(options, made.profile)
 			break
 		}
-		made.Client = page.New(options, made.profile)
+		var tabOf client.Client
+		if c.TabOf != "" {
+			tabOf = l.clients[c.TabOf].Client
+		}
+		var err error
+		if made.Client, err = l.config.NewPage(options, tabOf); err != nil {
+			return fmt.Errorf("client %s: %w", c.Name, err)
+		}
 	default:
 		return fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", c.Name, c.Kind, plan.Page, plan.Wire)
 	}
@@ -276,6 +280,11 @@ func (l *player) closeClients() {
 		closing.Go(func() { l.clients[name].Close() })
 	}
 	closing.Wait()
+	for _, c := range l.clients {
+		if discards, ok := c.Client.(interface{ Discard() error }); ok {
+			_ = discards.Discard()
+		}
+	}
 }
 
 // fail keeps the first error of what runs in the background.

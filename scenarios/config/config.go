@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"redial/harness/client/browser"
 	"redial/harness/contract"
 	"redial/harness/protocol"
 	"redial/scenarios/internal/strict"
@@ -33,7 +34,11 @@ type File struct {
 	Target Target         `yaml:"target" json:"target" jsonschema_description:"The application: how to start it or where it runs"`
 	Level  contract.Level `yaml:"level" json:"level,omitempty" jsonschema_description:"The promise that it is held to (default server-delivery)"`
 	Socket *Socket        `yaml:"socket" json:"socket,omitempty" jsonschema_description:"How the application speaks Socket.IO (default: as the tutorial's chat does)"`
+	Page   *Page          `yaml:"page" json:"page,omitempty" jsonschema_description:"How a person uses the application's own page, which is then the client, in Chromium; where there is a section socket as well, only with --own-page"`
 	Log    *Log           `yaml:"log" json:"log,omitempty" jsonschema_description:"Where the messages that the server stored can be read; without it a fresh client reads them"`
+
+	// OwnPage has the own page play the clients also where there is a section socket.
+	OwnPage bool `yaml:"-" json:"-"`
 
 	// name is the file's path, and folder where relative paths in it begin.
 	name, folder string
@@ -70,6 +75,13 @@ type Send struct {
 	protocol.Send `yaml:",inline"`
 
 	Ack *bool `yaml:"ack" json:"ack,omitempty" jsonschema_description:"Whether the server acknowledges messages (default true)"`
+}
+
+// Page is browser.Spec, and whether the sender receives its own message.
+type Page struct {
+	browser.Spec `yaml:",inline"`
+
+	Echo *bool `yaml:"echo" json:"echo,omitempty" jsonschema_description:"Whether a message is shown to its sender when it comes back from the server, and not at once (default true)"`
 }
 
 // Log says where the stored messages can be read.
@@ -195,6 +207,12 @@ func (f *File) validate() error {
 		is(l.SQL != "" && (l.File == "") == (l.Postgres == ""), "log: sql needs either file or postgres")
 		is(strings.Contains(l.File, "{{data}}") && t.URL != "", "log: file: a server at a url has no {{data}} folder of ours")
 	}
+	if f.Page != nil {
+		if err := f.Page.Validate(); err != nil {
+			wrong = append(wrong, "page: "+strings.ReplaceAll(err.Error(), "\n", "; page: "))
+		}
+	}
+	is(f.OwnPage && f.Page == nil, "page is missing: how a person uses the application's own page")
 	if f.Socket != nil {
 		p := f.protocol()
 		if err := p.Validate(); err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -18,8 +19,8 @@ import (
 // Subject makes the server under test that the file describes. An empty level means the
 // file's own.
 func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
-	if level != "" {
-		f.Level = level
+	if level != "" || f.OwnPage {
+		f.Level = cmp.Or(level, f.Level)
 		if err := f.validate(); err != nil {
 			return s, err
 		}
@@ -40,6 +41,9 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 	}
 	s.Shared = !f.Target.Isolated
 	s.Protocol, s.Config = f.protocol(), f.name
+	if f.Page != nil && (f.OwnPage || f.Socket == nil) {
+		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
+	}
 	if f.Log != nil {
 		s.ReadLog = f.Log.reader(f.folder)
 	}

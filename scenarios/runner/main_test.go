@@ -1,15 +1,22 @@
 package runner_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
+	"redial/harness/client/browser"
 	"redial/scenarios/servers"
 )
 
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := browser.Shutdown(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // needsSpeed leaves a test out of the run with the race detector, which takes ten times as

@@ -34,8 +34,8 @@ var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), Pin
 
 // Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
 // does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
-// message from one of them arrives; then the same for a page. The error is one line that says what is missing and
-// what to do. It notes in the subject which heartbeat the server has, where that cannot be
+// message from one of them arrives; then the same for a page. The error is one line that
+// says what is missing and what to do. It notes in the subject which heartbeat the server has, where that cannot be
 // set.
 func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	under, err := subject.Server.Target(asked)
@@ -54,6 +54,9 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	}
 	if found := heartbeat(ctx, under, p); found > time.Duration(asked.PingInterval+asked.PingTimeout) {
 		subject.Untuned, subject.Heartbeat = true, found
+	}
+	if subject.NewPage != nil {
+		return ownPageWorks(ctx, *subject, under)
 	}
 	if err := greet(ctx, *subject, under, p); err != nil {
 		return err

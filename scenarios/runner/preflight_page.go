@@ -42,6 +42,46 @@ func pageWorks(ctx context.Context, subject servers.Subject, under target.Target
 	return nil
 }
 
+// ownPageWorks finds out whether two users of the application's own page reach each other.
+func ownPageWorks(ctx context.Context, subject servers.Subject, under target.Target) error {
+	seen := history.NewRecorder()
+	var pages []client.Client
+	defer func() {
+		for _, p := range pages {
+			p.Close()
+			if discards, ok := p.(interface{ Discard() error }); ok {
+				_ = discards.Discard()
+			}
+		}
+	}()
+	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
+		p, err := subject.NewPage(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen)}, nil)
+		if err != nil {
+			return err
+		}
+		pages = append(pages, p)
+		if err := p.Open(ctx); err != nil {
+			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s", under, oneLine(err.Error()))
+		}
+		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
+			return fmt.Errorf("the page of %s opens no Socket.IO connection (%w)%s: does it connect only after something that page.enter leaves out?", under, err, firstNote(seen))
+		}
+	}
+	if subject.Protocol != nil && subject.Protocol.Send == nil {
+		return nil
+	}
+	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
+	if err := pages[0].Say(text); err != nil {
+		return fmt.Errorf("a message cannot be sent on the page of %s: %s", under, oneLine(err.Error()))
+	}
+	for _, name := range []string{"alice", "bob"} {
+		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Client == name && e.Message == text }); err != nil {
+			return fmt.Errorf("what alice sent on the page of %s is not shown on the page of %s (%w)%s: does page.messages select the elements whose text is the message and nothing else?", under, name, err, firstNote(seen))
+		}
+	}
+	return nil
+}
+
 // firstNote is what a page noted first, of which the rest may be a consequence.
 func firstNote(seen *history.Recorder) string {
 	for _, e := range seen.Events(0) {

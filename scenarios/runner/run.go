@@ -21,6 +21,7 @@ import (
 	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/protocol"
 	"redial/harness/report"
 	"redial/harness/target"
@@ -277,6 +278,11 @@ func (r *Runner) unsupported(c Cell) string {
 	if c.Scenario.Restarts && c.Subject.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
 	}
+	if c.Subject.NewPage != nil {
+		if why := beyondPage(c.Subject, c.Scenario); why != "" {
+			return why
+		}
+	}
 	if p := c.Subject.Protocol; p != nil {
 		if why := unspoken(*p, c.Scenario); why != "" {
 			return why
@@ -284,6 +290,25 @@ func (r *Runner) unsupported(c Cell) string {
 	}
 	if !r.options.Golden && !c.Subject.Level.AtLeast(c.Scenario.From) {
 		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
+	}
+	return ""
+}
+
+// beyondPage says why the scenario needs what an application's own page does not offer.
+func beyondPage(subject servers.Subject, s catalogue.Scenario) string {
+	script := s.Plan(1)
+	wire := func(c plan.Client) bool { return c.Kind == plan.Wire }
+	if subject.Protocol == nil && slices.ContainsFunc(script.Clients, wire) {
+		return "has clients without a page, and redial.yaml has no section socket"
+	}
+	polls := func(c plan.Client) bool { return len(c.Transports) > 0 }
+	if slices.ContainsFunc(script.Clients, polls) {
+		return "is about transports, and the application's own page chooses its own"
+	}
+	for _, step := range script.Script {
+		if slices.Contains([]plan.Action{plan.Disconnect, plan.Connect, plan.Throw}, step.Do) {
+			return fmt.Sprintf("has %s in it, for which the application's own page has no switch", step.Do)
+		}
 	}
 	return ""
 }
@@ -337,7 +362,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		// The matrix asks every step for the most that a page can want.
 		config.Level = contract.DurableDelivery
 	}
-	config.NewPage = newPage(r.options.Client, config.Level)
+	if r.options.Client.New != nil {
+		config.NewPage = newPage(r.options.Client, config.Level)
+	}
 	run := r.options.Lab.Play(ctx, c.Subject.Server, config, p)
 	result.Verdict = verdictOf(run, c.Subject.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
@@ -356,19 +383,21 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 			result.Artifacts = []string{path}
 		}
 	}
-	if config.NewPage != nil && result.Verdict.Outcome != check.Pass {
+	if r.options.Client.New != nil && result.Verdict.Outcome != check.Pass {
 		config.NewPage = nil
 		result.Official = verdictOf(r.options.Lab.Play(ctx, c.Subject.Server, config, p), c.Subject.Level).Outcome
 	}
 	return result, run.Err
 }
 
-// newPage is lab.Config's.
-func newPage(c peers.Client, level contract.Level) func(client.Options) client.Client {
-	if c.New == nil {
-		return nil
+// newPage is lab.Config's, for a client of others.
+func newPage(c peers.Client, level contract.Level) lab.NewPage {
+	return func(options client.Options, tabOf client.Client) (client.Client, error) {
+		if tabOf != nil {
+			return nil, fmt.Errorf("%w: %s has no tabs", client.ErrUnsupported, c.Name)
+		}
+		return c.New(options, level), nil
 	}
-	return func(options client.Options) client.Client { return c.New(options, level) }
 }
 
 // verdictOf is what the run came to, by its history or by what kept it from having one.

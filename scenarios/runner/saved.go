@@ -167,7 +167,9 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	if err != nil {
 		return report.Result{}, err
 	}
-	config.NewPage = newPage(by, config.Level)
+	if by.New != nil {
+		config.NewPage = newPage(by, config.Level)
+	}
 	run := in.Play(ctx, subject.Server, config, s.Plan)
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),

@@ -56,6 +56,9 @@ type Subject struct {
 	// Protocol and ReadLog are lab.Config's.
 	Protocol *protocol.Protocol
 	ReadLog  lab.ReadLog
+	// NewPage and NoEcho are lab.Config's, for an application that is used by its own page.
+	NewPage lab.NewPage
+	NoEcho  bool
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
@@ -73,11 +76,12 @@ type Subject struct {
 // ConfigOf is how the subject's runs are played.
 func ConfigOf(s Subject) lab.Config {
 	// Where clients send nothing, or to one other client, a fresh client cannot read the log.
-	readable := s.ReadLog != nil || s.Protocol == nil || s.Protocol.Send != nil && !s.Protocol.Pairwise()
+	readable := s.ReadLog != nil || s.Protocol == nil && s.NewPage == nil || s.Protocol != nil && s.Protocol.Send != nil && !s.Protocol.Pairwise()
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
 		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
 		ShownBound: s.ShownBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
+		NewPage: s.NewPage, NoEcho: s.NoEcho,
 	}
 }
 

@@ -28,6 +28,7 @@ type checking struct {
 	play
 	step, url, level, config string
 	clientName               string
+	ownPage                  bool
 	command                  []string
 }
 
@@ -62,6 +63,7 @@ as published.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&s.config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
+	f.BoolVar(&s.ownPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
 	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
@@ -243,6 +245,7 @@ func (s *checking) configured() (servers.Subject, error) {
 			return servers.Subject{}, err
 		}
 	}
+	f.OwnPage = s.ownPage
 	subject, err := f.Subject(level)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.config, err)

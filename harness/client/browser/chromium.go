@@ -1,0 +1,147 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+)
+
+// ErrNoChromium says that there is no Chromium on this machine.
+var ErrNoChromium = errors.New("there is no Chromium here: `make browser` installs it")
+
+// Find returns the path of the Chromium that is used, or ErrNoChromium.
+func Find() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoChromium
+}
+
+// shared is the one Chromium of this process.
+var shared struct {
+	mu     sync.Mutex
+	ctx    context.Context // nil while there is none
+	folder string
+	cancel func()
+}
+
+// start returns the shared Chromium's context, and starts Chromium where it does not run.
+//
+// chromedp has the kernel kill Chromium when this process dies (Pdeathsig), on Linux.
+// Elsewhere Chromium ends by itself when the pipe to this process is closed. Its temporary
+// folder stays then.
+func start() (context.Context, error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.ctx != nil && shared.ctx.Err() == nil {
+		return shared.ctx, nil
+	}
+	stop()
+	program, err := Find()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "redial-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
+		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		// A page that is left is to be gone, and one that is gone back to is to be loaded.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // root can have none
+	}
+	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	shared.ctx, shared.folder, shared.cancel = ctx, folder, func() { cancel(); end() }
+	late := time.AfterFunc(loadBound, cancel) // the context lives as long as Chromium, so it can have no bound
+	err = chromedp.Do(ctx)
+	if !late.Stop() && err == nil {
+		err = fmt.Errorf("it was not there within %s", loadBound)
+	}
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("the browser does not start: %w", err)
+	}
+	return ctx, nil
+}
+
+// Shutdown closes the shared Chromium, if it runs, and removes what it has written. A
+// client that is used later starts it again.
+func Shutdown() error {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	return stop()
+}
+
+// stop ends Chromium: by asking, and then by force. The caller has the lock.
+func stop() error {
+	if shared.ctx == nil {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(shared.ctx, actBound)
+	_ = chromedp.Cancel(asking) // it fails where Chromium is gone already
+	cancel()
+	shared.cancel()
+	shared.ctx = nil
+	return os.RemoveAll(shared.folder)
+}
+
+// A Profile is what the tabs of one person's browser share: cookies and storage.
+type Profile struct {
+	mu     sync.Mutex
+	parent context.Context
+	id     cdp.BrowserContextID
+}
+
+// NewProfile makes an empty one, which takes nothing from Chromium until a tab is opened.
+func NewProfile() *Profile { return &Profile{} }
+
+// tab makes the context of a new tab. The first chromedp command with it opens the tab.
+func (p *Profile) tab(listen func(any)) (context.Context, context.CancelFunc, error) {
+	parent, err := start()
+	if err != nil {
+		return nil, nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parent != parent {
+		bounded, cancel := context.WithTimeout(parent, actBound)
+		defer cancel()
+		made, err := chromedp.CallBrowser(bounded, target.CreateBrowserContext, target.CreateBrowserContextParams{})
+		if err != nil {
+			return nil, nil, fmt.Errorf("the browser makes no profile: %w", err)
+		}
+		p.parent, p.id = parent, made.BrowserContextID
+	}
+	ctx, cancel := chromedp.NewContext(parent, chromedp.WithExistingBrowserContext(p.id), chromedp.WithListener(listen))
+	return ctx, cancel, nil
+}
+
+// Close closes all tabs of the profile and forgets what it has stored.
+func (p *Profile) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parent == nil || p.parent.Err() != nil {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(p.parent, actBound)
+	defer cancel()
+	_, err := chromedp.CallBrowser(bounded, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: p.id})
+	p.parent = nil
+	return err
+}

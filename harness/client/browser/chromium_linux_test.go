@@ -1,0 +1,93 @@
+package browser
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// processesOf are the processes that have the folder in their command line.
+func processesOf(folder string) (found []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if line, err := os.ReadFile(file); err == nil && strings.Contains(string(line), folder) {
+			found = append(found, file)
+		}
+	}
+	return found
+}
+
+// TestChromiumEndsWithThisProcess kills a process that has started Chromium.
+func TestChromiumEndsWithThisProcess(t *testing.T) {
+	if os.Getenv(inChild) != "" {
+		if _, err := start(); err != nil {
+			fmt.Println("error", err)
+		}
+		fmt.Println("folder", shared.folder)
+		select {}
+	}
+	if _, err := Find(); err != nil {
+		t.Skip(err)
+	}
+	child := exec.Command(os.Args[0], "-test.run", "^TestChromiumEndsWithThisProcess$")
+	// Chromium has a socket in its folder, whose path must not be long.
+	child.Env = append(os.Environ(), inChild+"=yes", "TMPDIR="+filepath.Dir(os.TempDir()))
+	output, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(output).ReadString('\n')
+	folder, ok := strings.CutPrefix(strings.TrimSpace(line), "folder ")
+	if !ok {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	defer os.RemoveAll(folder)
+	if running := processesOf(folder); len(running) == 0 {
+		t.Error("Chromium does not run: this test would see nothing")
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	noneOf(t, folder)
+}
+
+func TestShutdownLeavesNothing(t *testing.T) {
+	alice := watch(t, "alice", serve(t, form), tutorial, nil).opens()
+	folder := shared.folder
+	if len(processesOf(folder)) == 0 {
+		t.Error("Chromium does not run: this test would see nothing")
+	}
+	if err := Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	noneOf(t, folder)
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("its folder is left: %v", err)
+	}
+	if err := alice.Close(); err != nil {
+		t.Error(err)
+	}
+	alice.opens() // in a Chromium that is started for it
+}
+
+// noneOf waits until no process with the folder is left.
+func noneOf(t *testing.T, folder string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), actBound)
+	defer cancel()
+	for len(processesOf(folder)) > 0 {
+		if sleep(ctx, 50*time.Millisecond) != nil {
+			t.Fatalf("these are left: %q", processesOf(folder))
+		}
+	}
+}

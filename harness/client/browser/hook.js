@@ -1,0 +1,147 @@
+// What the harness adds to the application's page, before the page's own scripts run. It
+// reports the list of messages and what passes through the page's Engine.IO connections.
+// The page's scripts and its client library run as they are.
+(function (selector) {
+  "use strict";
+  if (window !== window.top || !location.protocol.startsWith("http")) return;
+  const send = window.redialReport;
+  const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const report = (kind, fields) => send(JSON.stringify({ document: id, kind, ...fields }));
+
+  const [navigation] = performance.getEntriesByType("navigation");
+  report("document", { status: navigation ? navigation.responseStatus : 0 });
+  document.addEventListener("DOMContentLoaded", () => report("ready"));
+
+  // The list of messages. An observer runs after the task that changed the list, so a list
+  // that a framework renders anew with the same messages reports nothing.
+  let shown = [];
+  function look() {
+    const now = Array.from(document.querySelectorAll(selector), (element) => element.textContent).filter((text) => text !== "");
+    let from = 0;
+    while (from < shown.length && shown[from] === now[from]) from++;
+    if (from === shown.length && from === now.length) return;
+    shown = now;
+    report("list", { from, texts: now.slice(from) });
+  }
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+
+  // The page deals with a packet in the task that delivers it. What the packet comes to is
+  // reported after that task, so that the history has first what the user saw first.
+  const queue = [];
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => report(...queue.shift());
+  function later(...what) {
+    queue.push(what);
+    port2.postMessage(0);
+  }
+
+  // A session is one Engine.IO connection: over polling, then perhaps over a WebSocket.
+  const sessions = new Map();
+  const pids = new Map();
+  const newSession = () => ({ namespaces: new Set(), upgraded: false });
+  function join(session, namespace, pid) {
+    const recovered = typeof pid === "string" && pids.get(namespace) === pid;
+    pids.set(namespace, pid);
+    if (session.namespaces.size === 0) later("connected", { recovered });
+    session.namespaces.add(namespace);
+  }
+  function leave(session, namespace, reason) {
+    if (session.namespaces.delete(namespace) && session.namespaces.size === 0) later("disconnected", { reason });
+  }
+  function end(session, reason) {
+    if (session.namespaces.size > 0) later("disconnected", { reason });
+    session.namespaces.clear();
+  }
+
+  // namespaceOf reads "/chat," in front of a packet's data.
+  const namespaceOf = (packet) => (/^4[01]\/([^,]*)/.exec(packet) || ["", ""])[1];
+  function parse(text) {
+    try { return JSON.parse(text) || {}; } catch { return {}; }
+  }
+  // A packet of socket.io-msgpack-parser is a map whose first entry is its type.
+  function messagePackType(data) {
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : [];
+    return bytes[0] >> 4 === 8 && String.fromCharCode(...bytes.subarray(1, 6)) === "\xa4type" ? bytes[6] : -1;
+  }
+  function received(session, packet) {
+    if (typeof packet !== "string") {
+      const type = messagePackType(packet);
+      if (type === 0) join(session, "");
+      if (type === 1) leave(session, "", "the server has disconnected it");
+    } else if (packet[0] === "0") sessions.set(parse(packet.slice(1)).sid, session);
+    else if (packet === "1") end(session, "the server has closed the connection");
+    else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(packet.replace(/^40(\/[^,]*,)?/, "")).pid);
+    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the server has disconnected it");
+  }
+  function sent(session, packet) {
+    if (typeof packet !== "string") {
+      if (messagePackType(packet) === 1) leave(session, "", "the page has disconnected");
+    } else if (packet === "1") end(session, "the page has closed the connection");
+    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the page has disconnected");
+  }
+
+  // sessionOf is undefined for what is no Engine.IO connection.
+  function sessionOf(address) {
+    const query = new URL(address, location.href).searchParams;
+    if (!query.has("EIO")) return undefined;
+    return sessions.get(query.get("sid")) || newSession();
+  }
+
+  const NativeSocket = window.WebSocket;
+  window.WebSocket = new Proxy(NativeSocket, {
+    construct(target, parameters, newTarget) {
+      const socket = Reflect.construct(target, parameters, newTarget === window.WebSocket ? target : newTarget);
+      const session = sessionOf(socket.url);
+      if (session) watch(socket, session, !new URL(socket.url).searchParams.has("sid"));
+      return socket;
+    },
+  });
+  // carries tells whether the session's packets go over this socket: from the beginning,
+  // or, after polling, from the upgrade packet ("5") on.
+  function watch(socket, session, carries) {
+    socket.addEventListener("message", (event) => received(session, event.data));
+    socket.addEventListener("close", (event) => carries && end(session, "the WebSocket was closed, " + event.code));
+    socket.send = function (data) {
+      if (data === "5") carries = session.upgraded = true;
+      sent(session, data);
+      return NativeSocket.prototype.send.call(this, data);
+    };
+    socket.close = function (...reason) {
+      if (carries) end(session, "the page has closed the WebSocket");
+      return NativeSocket.prototype.close.apply(this, reason);
+    };
+  }
+
+  function answered(session, status, text) {
+    if (status !== 200) {
+      if (!session.upgraded) end(session, "an HTTP request failed" + (status ? ", " + status : ""));
+    } else for (const packet of text.split("\x1e")) received(session, packet);
+  }
+  const requests = new WeakMap();
+  const { open: nativeOpen, send: nativeSend } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.open = function (method, address, ...rest) {
+    const session = sessionOf(address);
+    if (session) {
+      requests.set(this, session);
+      this.addEventListener("readystatechange", () => {
+        if (this.readyState === 4) answered(session, this.status, method === "GET" && this.status === 200 ? this.responseText : "");
+      });
+    }
+    return nativeOpen.call(this, method, address, ...rest);
+  };
+  XMLHttpRequest.prototype.send = function (body) {
+    const session = requests.get(this);
+    if (session && typeof body === "string") for (const packet of body.split("\x1e")) sent(session, packet);
+    return nativeSend.call(this, body);
+  };
+  const nativeFetch = window.fetch;
+  window.fetch = function (resource, options) {
+    const answer = nativeFetch.apply(this, arguments);
+    const session = sessionOf(resource instanceof Request ? resource.url : resource);
+    if (session) {
+      if (options && typeof options.body === "string") for (const packet of options.body.split("\x1e")) sent(session, packet);
+      answer.then(async (response) => answered(session, response.status, await response.clone().text()), () => answered(session, 0, ""));
+    }
+    return answer;
+  };
+})

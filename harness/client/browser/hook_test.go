@@ -1,0 +1,104 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"redial/harness/history"
+)
+
+// do runs a script in the page.
+func (w *watched) do(script string) {
+	w.t.Helper()
+	if _, err := w.tab.evaluate(w.tab.ctx, "() => { "+script+"; return ''; }"); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A connection is seen over each transport, and so is its end, whoever ends it.
+func TestConnectionsAreSeenOverEachTransport(t *testing.T) {
+	for name, transports := range map[string]string{
+		"polling": `["polling"]`, "websocket": `["websocket"]`, "upgrade": `["polling", "websocket"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := serveChanged(t, "7", "io({ auth", "io({ transports: "+transports+", reconnectionDelay: 100, auth")
+			alice := watch(t, "alice", url, tutorial, nil).opens()
+			from := alice.until(0, "connected")
+			alice.says("first") // the upgrade may be under way
+			from = alice.until(from, "shown first")
+			for _, end := range []string{`socket.io.engine.close()`, `socket.disconnect(); socket.connect()`} {
+				alice.do(end)
+				from = alice.until(from, "disconnected the page has")
+				from = alice.until(from, "connected")
+				alice.says(end)
+				from = alice.until(from, "shown "+end)
+			}
+			var connected, disconnected int
+			for _, e := range alice.history.Events(0) {
+				switch e.Kind {
+				case history.Connected:
+					connected++
+				case history.Disconnected:
+					disconnected++
+				}
+			}
+			if connected != 3 || disconnected != 2 || !alice.Status().Connected {
+				t.Errorf("%d connections and %d ends: %q", connected, disconnected, alice.lines(0))
+			}
+		})
+	}
+}
+
+// What was missed is shown before the connection is recorded as recovered.
+func TestARecoveredConnectionIsSeen(t *testing.T) {
+	url := serveStep(t, "6")
+	alice := watch(t, "alice", url, tutorial, nil).opens()
+	alice.until(0, "connected")
+	alice.says("one")
+	from := alice.until(0, "shown one")
+	alice.do(`socket.io.engine.close()`)
+	alice.until(from, "connected")
+	if events := alice.history.Events(from); !events[len(events)-1].Recovered {
+		t.Errorf("it is not recovered: %+v", events)
+	}
+	if first := alice.history.Events(0)[1]; first.Recovered {
+		t.Errorf("the first connection is: %+v", first)
+	}
+}
+
+// socket.io-msgpack-parser writes the same packets in another way.
+func TestMessagePackConnectionsAreSeen(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/socket.io/" {
+			writePage(w, form+`<script>
+				const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
+				socket.binaryType = "arraybuffer";
+				socket.onmessage = (event) => add(typeof event.data);
+			</script>`)
+			return
+		}
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, packetType := range []byte{0, 2, 1} { // connect, event, disconnect
+			if err := conn.Write(r.Context(), websocket.MessageBinary, []byte("\x83\xa4type"+string(rune(packetType)))); err != nil {
+				t.Error(err)
+			}
+		}
+		_, _, _ = conn.Read(r.Context())
+	}))
+	t.Cleanup(func() { server.CloseClientConnections() })
+	alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+	alice.until(alice.until(0, "connected"), "disconnected the server has disconnected it")
+	alice.tab.flush()
+	if got, want := fmt.Sprint(alice.Status().Shown), "3"; got != want {
+		t.Errorf("%s packets reached the page, want %s", got, want)
+	}
+}

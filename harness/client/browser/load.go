@@ -1,0 +1,320 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+
+	"redial/harness/client"
+)
+
+var errTabClosed = errors.New("the tab was closed meanwhile")
+
+// A loading is an Open, a Refresh or a Forward.
+type loading struct {
+	cancel context.CancelCauseFunc
+	// gone is called when the old document is gone.
+	gone func()
+	// document gets nil when the new document is ready, or why there is none.
+	document chan error
+}
+
+// arrive says what became of the document. Only the first word counts.
+func (l *loading) arrive(err error) {
+	select {
+	case l.document <- err:
+	default:
+	}
+}
+
+// Open opens a tab with the page, and enters. See client.Client.
+func (c *Client) Open(ctx context.Context) error {
+	return c.load(ctx, nil, func() (*tab, error) {
+		c.mu.Lock()
+		t, has := c.tab, c.tab != nil && c.tab.document != ""
+		c.mu.Unlock()
+		if has {
+			return nil, client.ErrOpen
+		}
+		if t != nil { // what it was to load could not be loaded
+			return t, nil
+		}
+		t, err := c.open()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.tab = t
+		return t, err
+	}, c.reload)
+}
+
+// Refresh reloads the page, and enters again. A browser keeps the old document until the
+// server answers the request for the new one; left is called when the old document is gone.
+// Where the server does not answer, an error page takes its place.
+func (c *Client) Refresh(ctx context.Context, left func()) error {
+	c.giveUp(client.ErrReloaded)
+	return c.load(ctx, left, c.opened, c.reload)
+}
+
+// Forward goes to the next page in the tab's history: the one that Back has left.
+func (c *Client) Forward(ctx context.Context) error {
+	return c.load(ctx, nil, c.opened, func(ctx context.Context, t *tab) error {
+		c.parting()
+		return t.travel(ctx, 1)
+	})
+}
+
+// Back goes to the blank page that the tab had before the application's. It returns when
+// the page is gone.
+func (c *Client) Back(ctx context.Context) error {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	t, err := c.current()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := t.with(ctx, actBound)
+	defer cancel()
+	t.flush()
+	if err := t.travel(ctx, -1); err != nil {
+		return err
+	}
+	for ctx.Err() == nil && c.Status().Open {
+		_ = sleep(ctx, lookAgain)
+	}
+	return context.Cause(ctx)
+}
+
+func (c *Client) tabNow() *tab {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tab
+}
+
+func (c *Client) opened() (*tab, error) {
+	if t := c.tabNow(); t != nil {
+		return t, nil
+	}
+	return nil, client.ErrNotOpen
+}
+
+// giveUp ends each load that is under way, or waits for its turn.
+func (c *Client) giveUp(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for l := range c.loads {
+		l.cancel(why)
+	}
+}
+
+// load takes its turn, starts a load with begin in the tab that in returns, and enters the
+// page.
+func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error), begin func(context.Context, *tab) error) error {
+	if left == nil {
+		left = func() {}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, loadBound, fmt.Errorf("the page was not there within %s", loadBound))
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	l := &loading{cancel: stop, gone: sync.OnceFunc(left), document: make(chan error, 1)}
+	c.mu.Lock()
+	c.loads[l] = true
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.loads, l)
+	}()
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	c.mu.Lock()
+	closing := c.closing > 0
+	c.mu.Unlock()
+	if closing {
+		return errTabClosed
+	}
+	t, err := in()
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(t.ctx, func() { stop(errTabClosed) })()
+	if err = c.begin(ctx, t, l, begin); err == nil {
+		select {
+		case err = <-l.document:
+		case <-ctx.Done():
+		}
+	}
+	if err == nil && ctx.Err() == nil {
+		err = c.enter(ctx, t)
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	c.mu.Lock()
+	c.loading = nil
+	c.status.Open = err == nil && t.document != ""
+	c.mu.Unlock()
+	if err != nil && !errors.Is(err, client.ErrReloaded) {
+		c.abandon(t)
+	}
+	return err
+}
+
+// underWay is the load that waits for a document or enters it, or nil.
+func (c *Client) underWay() *loading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loading
+}
+
+// arrive tells the load that is under way what became of its document.
+func (c *Client) arrive(err error) {
+	if l := c.underWay(); l != nil {
+		l.arrive(err)
+	}
+}
+
+// begin starts a load when nobody types. What the page has reported until then counts for
+// the old document.
+func (c *Client) begin(ctx context.Context, t *tab, l *loading, begin func(context.Context, *tab) error) error {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	c.mu.Lock()
+	c.loading, c.status.Open = l, false
+	has := t.document != ""
+	c.mu.Unlock()
+	if !has {
+		l.gone()
+	}
+	if err := c.resume(); err != nil {
+		return err
+	}
+	return begin(ctx, t)
+}
+
+// reload loads the page that the tab is at, or goes there. What becomes of it arrives as
+// events of the tab, as for every load.
+func (c *Client) reload(ctx context.Context, t *tab) error {
+	c.parting()
+	c.mu.Lock()
+	at := t.at
+	c.mu.Unlock()
+	if at {
+		_, err := cdp.Call(ctx, t.target, page.Reload, page.ReloadParams{})
+		return err
+	}
+	// Chromium ignores a navigation to where another one is under way.
+	_, _ = cdp.Call(ctx, t.target, page.StopLoading, cdp.Empty{})
+	// This one returns only when the server has answered, or not.
+	result, err := cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: strings.TrimSuffix(c.options.URL, "/") + c.path()})
+	if err == nil && result.ErrorText != "" {
+		err = failed(result.ErrorText)
+	}
+	return err
+}
+
+// parting has the status say that the client is not connected: the connection that the old
+// document may still have is no longer the client's.
+func (c *Client) parting() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions, c.status.Connected = 0, false
+}
+
+func (c *Client) path() string {
+	if c.spec.Path == "" {
+		return "/"
+	}
+	return c.spec.Path
+}
+
+// travel goes so far in the tab's history.
+func (t *tab) travel(ctx context.Context, by int) error {
+	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
+	if err != nil {
+		return err
+	}
+	to := int(history.CurrentIndex) + by
+	if to < 0 || to >= len(history.Entries) {
+		return errors.New("the tab's history goes no further")
+	}
+	_, err = cdp.Call(ctx, t.target, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: history.Entries[to].ID})
+	return err
+}
+
+// enter does what a person does after every load.
+func (c *Client) enter(ctx context.Context, t *tab) error {
+	ctx, cancel := t.with(ctx, loadBound)
+	defer cancel()
+	for i, step := range c.spec.Enter {
+		if err := c.enterStep(ctx, t, step); err != nil {
+			return fmt.Errorf("cannot enter the page %s, step %d: %w", c.path(), i+1, err)
+		}
+	}
+	if err := t.visible(ctx, c.spec.Input, c.patience); err != nil {
+		return fmt.Errorf("cannot use the page: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) enterStep(ctx context.Context, t *tab, step Step) error {
+	if step.Press != "" {
+		return t.press(ctx, step.Press)
+	}
+	bound := c.patience
+	if step.Optional {
+		bound = optionalBound
+	}
+	if err := t.visible(ctx, step.Fill+step.Click+step.Await, bound); err != nil { // one of the three is set
+		if step.Optional && ctx.Err() == nil {
+			return nil
+		}
+		return err
+	}
+	switch {
+	case step.Fill != "":
+		return t.fill(ctx, step.Fill, c.fill(step.With))
+	case step.Click != "":
+		return t.click(ctx, step.Click)
+	}
+	return nil
+}
+
+// abandon leaves a page that could not be entered, so that nothing of it goes on.
+func (c *Client) abandon(t *tab) {
+	c.left(t)
+	c.mu.Lock()
+	t.at = false
+	c.mu.Unlock()
+	ctx, cancel := t.bounded(actBound)
+	defer cancel()
+	_, _ = cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: blank})
+}
+
+// with is a context that ends with both the caller's and the tab's, or after the bound.
+func (t *tab) with(ctx context.Context, bound time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	stop := context.AfterFunc(t.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,198 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/client"
+)
+
+func TestRefreshIsANewView(t *testing.T) {
+	url := serveStep(t, "7")
+	alice := watch(t, "alice", url, tutorial, nil).opens()
+	alice.says("kept")
+	from := alice.until(0, "shown kept")
+	left := false
+	if err := alice.Refresh(t.Context(), func() { left = alice.lines(from)[0] == "closed" }); err != nil {
+		t.Fatal(err)
+	}
+	if !left {
+		t.Error("left was not called when the old view was closed")
+	}
+	alice.until(from, "shown kept")
+	if got := alice.Status(); got.View != 2 || got.Shown != 1 || !got.Open {
+		t.Errorf("got %+v", got)
+	}
+	if err := alice.Open(t.Context()); !errors.Is(err, client.ErrOpen) {
+		t.Errorf("opening what is open: %v", err)
+	}
+}
+
+func TestEnter(t *testing.T) {
+	url := serve(t, `<div id="login"><input id="name"><button id="join">Join</button></div><div id="chat" hidden>`+form+`</div>
+	<script>
+		const enter = () => { document.getElementById("login").remove(); document.getElementById("chat").hidden = false; add(sessionStorage.name + " has entered"); };
+		document.getElementById("join").onclick = () => { sessionStorage.name = document.getElementById("name").value; setTimeout(enter, 50); };
+		if (sessionStorage.name) enter();
+	</script>`)
+	spec := tutorial
+	spec.Enter = []Step{
+		{Fill: "#name", With: "{{client}} of view {{view}}", Optional: true},
+		{Click: "#join", Optional: true}, {Await: "#chat"},
+	}
+	alice := watch(t, "alice", url, spec, nil).opens()
+	alice.until(0, "shown alice of view 1 has entered")
+	if err := alice.Refresh(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	alice.until(alice.until(0, "closed"), "shown alice of view 1 has entered")
+}
+
+func TestAPageThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct{ html, want string }{
+		"no input":      {`<ul id="messages"></ul>`, `"#input" on the page /: there is none within`},
+		"hidden input":  {`<input id="input" hidden>`, `it is not visible within`},
+		"an error page": {"", "GET / answers 404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := serve(t, c.html)
+			if c.html == "" {
+				server := httptest.NewServer(http.NotFoundHandler())
+				t.Cleanup(server.Close)
+				url = server.URL
+			}
+			alice := watch(t, "alice", url, tutorial, nil)
+			alice.patience = time.Second
+			err := alice.Open(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			if status := alice.Status(); status.Open {
+				t.Errorf("the client is open: %+v", status)
+			}
+		})
+	}
+}
+
+func TestAnUnreachableServerIsKnownAsSuch(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, form) }))
+	alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+	server.Close()
+	for range 2 {
+		err := alice.Refresh(t.Context(), nil)
+		var refused interface{ Timeout() bool }
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "refused") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if got := fmt.Sprint(alice.lines(0)); got != "[opened closed]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestALoadThatIsGivenUp(t *testing.T) {
+	asked, answer := make(chan bool, 10), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			asked <- true
+			select {
+			case <-answer:
+			case <-r.Context().Done():
+			}
+		}
+		writePage(w, form)
+	}))
+	t.Cleanup(server.Close)
+	alice := watch(t, "alice", server.URL, tutorial, nil)
+	first := make(chan error)
+	go func() { first <- alice.Open(t.Context()) }()
+	<-asked
+	second := make(chan error, 1)
+	go func() { second <- alice.Refresh(t.Context(), nil) }()
+	if err := <-first; !errors.Is(err, client.ErrReloaded) {
+		t.Errorf("the first: %v", err)
+	}
+	select {
+	case <-asked:
+	case err := <-second:
+		t.Fatalf("the second, before anything was asked for: %v", err)
+	case <-time.After(actBound):
+		t.Fatal("the page was not asked for again")
+	}
+	close(answer)
+	if err := <-second; err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	if got := fmt.Sprint(alice.lines(0)); got != "[opened]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestBackAndForward(t *testing.T) {
+	url := serveStep(t, "7")
+	alice := watch(t, "alice", url, tutorial, nil).opens()
+	alice.says("kept")
+	from := alice.until(0, "shown kept")
+	if err := alice.Back(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	from = alice.until(from, "closed")
+	if err := alice.Say("nowhere"); !errors.Is(err, client.ErrNotOpen) {
+		t.Errorf("on the blank page: %v", err)
+	}
+	if err := alice.Forward(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	alice.until(from, "shown kept")
+	if view := alice.Status().View; view != 2 {
+		t.Errorf("it is view %d", view)
+	}
+}
+
+func TestOffline(t *testing.T) {
+	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
+	if err := alice.Offline(true); err != nil {
+		t.Fatal(err)
+	}
+	online := func(want string) {
+		t.Helper()
+		if got, err := alice.tab.evaluate(alice.tab.ctx, `() => String(navigator.onLine)`); got != want || err != nil {
+			t.Errorf("online: %s, %v", got, err)
+		}
+	}
+	online("false")
+	if err := alice.Refresh(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "ERR_INTERNET_DISCONNECTED") {
+		t.Errorf("a refresh offline: %v", err)
+	}
+	if err := alice.Offline(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.Refresh(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	online("true")
+}
+
+func TestAPageThatLoadsItselfAgain(t *testing.T) {
+	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
+	alice.says("kept")
+	from := alice.until(0, "shown kept")
+	if _, err := alice.tab.evaluate(alice.tab.ctx, `() => { location.reload(); return ""; }`); err != nil {
+		t.Fatal(err)
+	}
+	from = alice.until(from, "closed")
+	alice.until(from, "shown kept")
+	ctx, cancel := context.WithTimeout(t.Context(), actBound)
+	defer cancel()
+	for !alice.Status().Open && sleep(ctx, lookAgain) == nil {
+	}
+	alice.says("after")
+	alice.until(from, "shown after")
+}

@@ -1,0 +1,86 @@
+package browser
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"redial/harness/protocol"
+)
+
+// A Spec says how a person uses the application's page: the section "page" of a
+// redial.yaml. Selectors are those of CSS. In With and in Path, {{client}}, {{other}} and
+// {{view}} are replaced: the client's name, that of the other client where there are two,
+// and the number of page loads.
+type Spec struct {
+	// Path is the page's address below the server's; empty means /.
+	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /)"`
+	// Enter is done after every load, in this order, before messages can be sent.
+	Enter []Step `json:"enter,omitempty" jsonschema_description:"What a person does after every load before messages can be sent"`
+	// Input is where a message is typed. Empty: clients send none.
+	Input string `json:"input,omitempty" jsonschema_description:"The CSS selector of the element that messages are typed into"`
+	// Submit is clicked to send the message. Press is the key that sends it instead.
+	Submit string `json:"submit,omitempty" jsonschema_description:"The CSS selector of the element to click to send a message"`
+	Press  string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
+	// Messages selects the elements of the messages: the text of each is one.
+	Messages string `json:"messages" jsonschema_description:"The CSS selector of the messages: the text of each element is one message"`
+}
+
+// A Step is one of Fill, Press, Click and Await.
+type Step struct {
+	// Fill is an element to type into, and With the template of what is typed.
+	Fill string `json:"fill,omitempty" jsonschema_description:"The CSS selector of an element to type into"`
+	With string `json:"with,omitempty" jsonschema_description:"What to type; may contain {{client}}, {{other}} and {{view}}"`
+	// Press is a key.
+	Press string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"A key to press"`
+	// Click is an element to click.
+	Click string `json:"click,omitempty" jsonschema_description:"The CSS selector of an element to click"`
+	// Await is an element to wait for until it is visible.
+	Await string `json:"await,omitempty" jsonschema_description:"The CSS selector of an element to wait for"`
+	// Optional skips the step where its element does not become visible soon, because the
+	// application remembers the user. A key that follows a skipped step is skipped too.
+	Optional bool `json:"optional,omitempty" jsonschema_description:"Skip the step where the element does not appear within two seconds, because the page remembers the user"`
+}
+
+// keys are the keys that a step can press, with what the browser calls them.
+var keys = map[string]rune{"Enter": '\r', "Tab": '\t', "Escape": '\x1b'}
+
+// Validate says what is wrong, with the name of the field, or returns nil.
+func (s *Spec) Validate() error {
+	var wrong []error
+	is := func(bad bool, format string, args ...any) {
+		if bad {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	key := func(field, name string) {
+		is(name != "" && keys[name] == 0, "%s: there is no key %q; there are Enter, Tab and Escape", field, name)
+	}
+	is(s.Path != "" && !strings.HasPrefix(s.Path, "/"), "url: %q does not begin with a slash", s.Path)
+	is(s.Messages == "", "messages is missing: the selector of the messages")
+	is(s.Input != "" && (s.Submit == "") == (s.Press == ""), "submit, press: one of them is needed, and not both")
+	is(s.Input == "" && (s.Submit != "" || s.Press != ""), "input is missing: the selector of the element that messages are typed into")
+	key("press", s.Press)
+	for i, step := range s.Enter {
+		name := fmt.Sprintf("enter, step %d", i+1)
+		acts := 0
+		for _, act := range []string{step.Fill, step.Press, step.Click, step.Await} {
+			if act != "" {
+				acts++
+			}
+		}
+		is(acts != 1, "%s: it needs one of fill, press, click and await", name)
+		is(step.With != "" && step.Fill == "", "%s: with needs fill", name)
+		is(step.Optional && step.Press != "", "%s: optional needs an element to look for; a key has none", name)
+		key(name+": press", step.Press)
+	}
+	return errors.Join(wrong...)
+}
+
+// fill fills in a template. The space has Fill return a string, also for a number or for a
+// name that is not known.
+func (c *Client) fill(template string) string {
+	return protocol.Fill(" "+template, protocol.Values{
+		protocol.Client: c.options.Name, protocol.Other: c.options.Other, "view": c.Status().View,
+	}).(string)[1:]
+}

@@ -1,0 +1,198 @@
+package runner_test
+
+import (
+	"errors"
+	"flag"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/client/browser"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+var browserRefreshes = flag.Int("browser-refreshes", 3, "how often TestRefreshInChromium refreshes a page of each step")
+
+// withBrowser skips the test where there is no Chromium. TestMain closes it.
+func withBrowser(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: nothing is tried in a browser")
+	}
+	if _, err := browser.Find(); err != nil {
+		t.Skip(err)
+	}
+}
+
+// page makes clients of the steps' pages, changed.
+func page(change func(*browser.Spec)) lab.NewPage {
+	spec := browser.Spec{Input: "#input", Submit: "#form button", Messages: "#messages li"}
+	change(&spec)
+	return spec.New
+}
+
+// inChromium plays the plan on a step, with its own page in Chromium.
+func inChromium(t *testing.T, step string, p plan.Plan, change func(*lab.Config)) lab.Run {
+	t.Helper()
+	subject, err := servers.Step(step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := servers.ConfigOf(subject)
+	config.NewPage = page(func(*browser.Spec) {})
+	if change != nil {
+		change(&config)
+	}
+	return lab.Real.Play(t.Context(), subject.Server, config, p)
+}
+
+// afternoon is a plan with a bit of everything that happens to a page: a refresh under
+// traffic, one that a frame sets off, a drop, a suspended laptop and a second tab.
+func afternoon() plan.Plan {
+	link := func(kind plan.FaultKind) *plan.Fault { return &plan.Fault{ID: string(kind), Kind: kind, Client: "bob"} }
+	return plan.Plan{
+		Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}, {Name: "bob's other tab", TabOf: "bob"}},
+		Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.Open, Client: "bob's other tab"},
+			{Do: plan.AwaitConnected},
+			{Do: plan.Chatter, Client: "alice", Text: "alice says", Every: plan.Duration(20 * time.Millisecond)},
+			{Do: plan.Refresh, Client: "bob"},
+			{Do: plan.AwaitConnected},
+			{Do: plan.Say, Client: "bob", Text: "refreshed"},
+			{Do: plan.Arm, Fault: &plan.Fault{ID: "at a frame", Kind: plan.RefreshPage, Client: "bob", At: plan.Frame{Client: "bob", Direction: plan.Down, Number: 3}}},
+			{Do: plan.AwaitFault, Text: "at a frame"},
+			{Do: plan.AwaitDisconnected, Client: "bob"},
+			{Do: plan.AwaitConnected},
+			{Do: plan.Break, Fault: link(plan.Outage)},
+			{Do: plan.AwaitDisconnected, Client: "bob"},
+			{Do: plan.Say, Client: "alice", Text: "bob is offline"},
+			{Do: plan.AwaitShown, Client: "alice", Text: "bob is offline"},
+			{Do: plan.Break, Fault: link(plan.Heal)},
+			{Do: plan.AwaitConnected},
+			{Do: plan.Suspend, Client: "bob"},
+			{Do: plan.Say, Client: "alice", Text: "bob is suspended"},
+			{Do: plan.AwaitShown, Client: "alice", Text: "bob is suspended"},
+			{Do: plan.Resume, Client: "bob"},
+			{Do: plan.Quiet, Client: "alice"},
+			{Do: plan.Say, Client: "bob", Text: "awake"},
+		},
+	}
+}
+
+func TestPromisesInChromium(t *testing.T) {
+	withBrowser(t)
+	for _, step := range []string{"5", "7", "8", "10"} {
+		t.Run("step "+step, func(t *testing.T) {
+			t.Parallel()
+			run := inChromium(t, step, afternoon(), nil)
+			if run.Err != nil {
+				t.Fatalf("%v\n%s", run.Err, run.Output)
+			}
+			v := check.Judge(run.Events)
+			if v.Outcome != check.Pass || v.FaultsFired != v.FaultsPlanned {
+				t.Errorf("%s: %s (%d of %d faults)", v.Outcome, v.Reason, v.FaultsFired, v.FaultsPlanned)
+			}
+		})
+	}
+}
+
+// Step 5 loses what is sent while a page is disconnected: held to the promise of step 6, it
+// must fail, or the client would not see a loss.
+func TestALossIsSeenInChromium(t *testing.T) {
+	withBrowser(t)
+	run := inChromium(t, "5", afternoon(), func(c *lab.Config) { c.Level = contract.Recovery })
+	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Fail || v.Lost == 0 {
+		t.Errorf("%v; %s: %s", run.Err, v.Outcome, v.Reason)
+	}
+}
+
+// TestRefreshInChromium refreshes a page while another one sends without pause: each time
+// the new page shows the log from its first row, in order, with nothing left out.
+func TestRefreshInChromium(t *testing.T) {
+	withBrowser(t)
+	for _, step := range []string{"7", "8", "9", "10"} {
+		t.Run("step "+step, func(t *testing.T) {
+			t.Parallel()
+			p := plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}}}
+			do := func(s plan.Step) { p.Script = append(p.Script, s) }
+			do(plan.Step{Do: plan.Open, Client: "alice"})
+			do(plan.Step{Do: plan.Open, Client: "bob"})
+			do(plan.Step{Do: plan.AwaitConnected})
+			do(plan.Step{Do: plan.Chatter, Client: "alice", Text: "alice says", Every: plan.Duration(20 * time.Millisecond)})
+			for n := range *browserRefreshes {
+				mark := "refresh " + strconv.Itoa(n+1)
+				do(plan.Step{Do: plan.Refresh, Client: "bob"})
+				do(plan.Step{Do: plan.Say, Client: "alice", Text: mark})
+				do(plan.Step{Do: plan.AwaitShown, Client: "bob", Text: mark})
+			}
+			do(plan.Step{Do: plan.Quiet, Client: "alice"})
+			run := inChromium(t, step, p, nil)
+			if run.Err != nil {
+				t.Fatalf("%v\n%s", run.Err, run.Output)
+			}
+			if v := check.Judge(run.Events); v.Outcome != check.Pass {
+				t.Errorf("%s: %s", v.Outcome, v.Reason)
+			}
+			rows, views := logAndViews(run.Events)
+			equal := 0
+			for view, list := range views {
+				if view == 1 {
+					continue
+				}
+				mark := "refresh " + strconv.Itoa(view-1)
+				if !slices.Contains(list, mark) || len(list) > len(rows) || !slices.Equal(list, rows[:len(list)]) {
+					t.Errorf("view %d is not the log down to %q: it has %d of %d rows", view, mark, len(list), len(rows))
+					continue
+				}
+				equal++
+			}
+			if equal != *browserRefreshes {
+				t.Errorf("%d of %d refreshed pages were equal to the log", equal, *browserRefreshes)
+			}
+			t.Logf("%d of %d refreshed pages equal the log, of %d rows; %s", equal, *browserRefreshes, len(rows), run.Real.Round(time.Second))
+		})
+	}
+}
+
+// logAndViews are the rows of the server's log, and what each view of bob has shown.
+func logAndViews(events []history.Event) (rows []string, views map[int][]string) {
+	views = map[int][]string{}
+	for _, e := range events {
+		switch {
+		case e.Kind == history.Stored:
+			rows = append(rows, e.Message)
+		case e.Kind == history.Shown && e.Client == "bob":
+			views[e.View] = append(views[e.View], e.Message)
+		}
+	}
+	return rows, views
+}
+
+// What the application's page has no switch for is no failure of the application.
+func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
+	withBrowser(t)
+	subject, err := servers.Step("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	throw := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Throw, Client: "alice"},
+	}}
+	run := inChromium(t, "7", throw, nil)
+	if v := runner.VerdictOf(run, contract.ServerDelivery); v.Outcome != check.Unsupported {
+		t.Errorf("%s: %s", v.Outcome, v.Reason)
+	}
+	config := servers.ConfigOf(subject)
+	config.NewPage = browser.Spec{}.New
+	if run := lab.Virtual.Play(t.Context(), subject.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
+		t.Errorf("the virtual lab: %v", run.Err)
+	}
+}

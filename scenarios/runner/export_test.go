@@ -1,0 +1,4 @@
+package runner
+
+// VerdictOf is for the tests that play a run by themselves.
+var VerdictOf = verdictOf
