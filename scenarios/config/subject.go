@@ -42,6 +42,7 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 	s.Shared = !f.Target.Isolated
 	s.Protocol, s.Config = f.protocol(), f.name
 	if f.Page != nil && (f.OwnPage || f.Socket == nil) {
+		s.OwnPage = f.OwnPage
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {

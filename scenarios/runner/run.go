@@ -432,6 +432,9 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	switch {
 	case c.Subject.Config != "":
 		how += " --config " + c.Subject.Config
+		if c.Subject.OwnPage {
+			how += " --own-page"
+		}
 	case c.Subject.Step != "":
 		how += " --step " + c.Subject.Step
 	case c.Subject.Server.Target == nil: // published-6 and the like

@@ -31,6 +31,8 @@ type Saved struct {
 	URL     string   `json:"url,omitempty"`
 	// Config is the redial.yaml that describes it, which is read again.
 	Config string `json:"config,omitempty"`
+	// OwnPage tells that its own page was used, where the file has a protocol, too.
+	OwnPage bool `json:"ownPage,omitempty"`
 	// Level is the promise that the server claims. (The matrix judges every step by more
 	// than that; see Verdict.)
 	Level contract.Level `json:"level"`
@@ -48,7 +50,7 @@ type Saved struct {
 
 func newSaved(s servers.Subject, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, Level: s.Level, Lab: l.String(), Client: by.Name,
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
@@ -136,6 +138,7 @@ func (s Saved) subject() (servers.Subject, error) {
 		if err != nil {
 			return servers.Subject{}, err
 		}
+		f.OwnPage = s.OwnPage
 		return f.Subject(s.Level)
 	case s.URL != "":
 		return servers.URL(s.URL, nil, s.Level)

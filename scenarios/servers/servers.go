@@ -59,6 +59,8 @@ type Subject struct {
 	// NewPage and NoEcho are lab.Config's, for an application that is used by its own page.
 	NewPage lab.NewPage
 	NoEcho  bool
+	// OwnPage tells that the page was asked for, beside the protocol.
+	OwnPage bool
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
