@@ -24,7 +24,10 @@ type Row struct {
 const sayDelay = 50 * time.Millisecond
 
 // mostRows bounds what is read of a log, for the sake of memory.
-const mostRows = 200_000
+const mostRows = 150_000
+
+// ErrTooLong is returned for a log that has more rows than are read, or no end.
+var ErrTooLong = fmt.Errorf("it has more than %d rows, or no end", mostRows)
 
 // ErrNoLog: what the reader sent came back without an offset, so the server keeps
 // no log that a fresh client could be given.
@@ -129,7 +132,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 					return rows, row, nil
 				}
 				if len(rows) > mostRows {
-					return nil, Row{}, fmt.Errorf("reading the log: it has more than %d rows, or no end", mostRows)
+					return nil, Row{}, fmt.Errorf("reading the log: %w", ErrTooLong)
 				}
 			}
 		}
