@@ -117,7 +117,7 @@ func TestShapesInChromium(t *testing.T) {
 	}
 	t.Parallel()
 	browser := startChromium(t)
-	for _, folder := range []string{"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/tutorial/step8"} {
+	for _, folder := range []string{"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/tutorial/step6"} {
 		t.Run(folder, func(t *testing.T) { chatsOnPages(t, browser, folder) })
 	}
 	t.Run("react, with the usual mistake", func(t *testing.T) { showsTwice(t, browser) })
