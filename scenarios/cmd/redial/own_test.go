@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+const examples = "../../examples"
+
+// Every example fits the schema that editors use, and a slip in it does not.
+func TestExamplesFitTheScenarioSchema(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(examples, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	asJSON := func(text []byte) []byte {
+		t.Helper()
+		inJSON, err := yaml.YAMLToJSON(text)
+		if err != nil || !json.Valid(inJSON) {
+			t.Fatalf("%v: %s", err, inJSON)
+		}
+		return inJSON
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conforms(t, "scenario.schema.json", asJSON(text)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		for right, wrong := range map[string]string{
+			"title: ":       "titel: ",
+			"clients:":      "pages: []\nclients:",
+			"from: ":        "from: the best of ",
+			"client: alice": "cleint: alice",
+			"do: open":      "do: 1",
+		} {
+			if !strings.Contains(string(text), right) {
+				t.Errorf("%s has no %q to be written wrongly", file, right)
+			}
+			if conforms(t, "scenario.schema.json", asJSON([]byte(strings.Replace(string(text), right, wrong, 1)))) == nil {
+				t.Errorf("%s: the schema takes %q", file, wrong)
+			}
+		}
+	}
+}
+
+func TestListShowsAndExplainsOwnScenarios(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "list", "--scenarios", examples)
+	if o.code != 0 || !strings.Contains(o.stdout, "\nconnect-at-once ") || !strings.Contains(o.stdout, "\nidle-proxy ") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	o = redial(t, "list", "--scenarios", examples, "idle-proxy")
+	for _, want := range []string{"What decides: every quiet moment", "alice and bob are pages.", "5s pass.", "bob's link is cut"} {
+		if o.code != 0 || !strings.Contains(o.stdout, want) {
+			t.Errorf("exit %d, and it lacks %q: %s%s", o.code, want, o.stdout, o.stderr)
+		}
+	}
+	if strings.Contains(o.stdout, "clean-drop") {
+		t.Errorf("it explains more than was asked for: %s", o.stdout)
+	}
+}
+
+// A user's row is judged beside a row of the catalogue, and its failure is one.
+func TestCheckPlaysOwnScenarios(t *testing.T) {
+	t.Parallel()
+	which := []string{"check", "--lab", "virtual", "--seed", "1", "--scenarios", examples, "--scenario", "clean-drop,idle-proxy", "--report", t.TempDir()}
+	if o := redial(t, append(which, "--step", "6")...); o.code != 0 || !strings.Contains(o.stdout, "idle-proxy") || !strings.Contains(o.stdout, "clean-drop") {
+		t.Errorf("step 6: exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if o := redial(t, append(which, "--step", "5", "--level", "recovery")...); o.code != 1 || !strings.Contains(o.stdout, "idle-proxy") {
+		t.Errorf("step 5: exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "mine.yaml"), []byte("title: x\nclients: []\nskript: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, arguments := range [][]string{{"check", "--step", "6"}, {"list"}} {
+		o := redial(t, append(arguments, "--scenarios", folder)...)
+		if o.code != 3 || !strings.Contains(o.stderr, "mine.yaml: line 3: ") || strings.Contains(o.stdout, "clean-drop") || o.took > 10*time.Second {
+			t.Errorf("%v: exit %d after %v: %s%s", arguments, o.code, o.took, o.stdout, o.stderr)
+		}
+	}
+}
+
+// The scenario that both READMEs show is one that can be played.
+func TestReadmeShowsAScenarioThatPlays(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	for _, file := range []string{"../../../README.md", "../../../docs/ko/README.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(text), "```yaml\ntitle: ")
+		scenario, _, found := strings.Cut(after, "```")
+		if !found {
+			t.Fatalf("%s shows no scenario", file)
+		}
+		shown["title: "+scenario] = true
+	}
+	if len(shown) != 1 {
+		t.Errorf("the READMEs show different scenarios: %v", shown)
+	}
+	for scenario := range shown {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "mine.yaml"), []byte(scenario), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for step, want := range map[string]int{"6": 0, "5": 1} {
+			o := redial(t, "check", "--lab", "virtual", "--step", step, "--level", "recovery", "--scenarios", folder, "--scenario", "mine", "--report", t.TempDir())
+			if o.code != want {
+				t.Errorf("step %s: exit %d, want %d: %s%s", step, o.code, want, o.stdout, o.stderr)
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package runner_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// Each example fails on a server that is broken in the way that the example is about, by
+// the rule that says so.
+func TestExamplesFailOnBrokenServers(t *testing.T) {
+	needsSpeed(t)
+	t.Parallel()
+	rows, err := catalogue.ReadOwn("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := map[string]bool{}
+	for _, test := range []struct {
+		example, defect string
+		level           contract.Level
+		rule            contract.RuleID
+	}{
+		{"slow-polling", "never-recovers", contract.Recovery, contract.NoLoss},
+		{"idle-proxy", "never-recovers", contract.Recovery, contract.NoLoss},
+		{"login-expires", "refuses", contract.ServerDelivery, contract.Convergence},
+		// A room that is joined only the first time.
+		{"buffered-before-join", "leaves-out", contract.ClientDelivery, contract.NoLoss},
+		{"reconnection-storm", "skips", contract.ServerDelivery, contract.NoLoss},
+	} {
+		tried[test.example] = true
+		t.Run(test.example, func(t *testing.T) {
+			t.Parallel()
+			row, err := catalogue.FindIn(rows, []string{test.example})
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken, err := defect.Find(test.defect)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken.Level = test.level
+			subject, err := servers.Broken(broken)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFailure(t, subject, row, lab.Virtual, test.rule)
+		})
+	}
+	t.Run("rolling-deploy", func(t *testing.T) {
+		t.Parallel()
+		row, err := catalogue.FindIn(rows, []string{"rolling-deploy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantFailure(t, twoServersOfStep8(t), row, lab.Real, contract.NoLoss)
+	})
+	for _, row := range rows {
+		if !tried[row.ID] && row.ID != "rolling-deploy" {
+			t.Errorf("%s is not shown to fail on anything", row.ID)
+		}
+	}
+}
+
+// twoServersOfStep8 share a database, and neither tells the other what it has stored.
+func twoServersOfStep8(t *testing.T) servers.Subject {
+	t.Helper()
+	subject, err := servers.Step(catalogue.OnFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := servers.Step("8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	itself, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject.Step, subject.Name, subject.HTML = "", "two servers of step 8", alone.HTML
+	subject.ShownBound = 3 * time.Second // what is not broadcast does not come however long one waits
+	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCluster(target.ClusterOptions{Nodes: subject.Nodes, Command: target.CommandOptions{
+			Command: []string{itself, servers.ServeStep, "8"}, Name: subject.Name, Tuning: tuning,
+		}})
+	}
+	return subject
+}
+
+func wantFailure(t *testing.T, subject servers.Subject, rows []catalogue.Scenario, in lab.Lab, rule contract.RuleID) {
+	t.Helper()
+	results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Lab: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Outcome() != check.Fail || r.Verdict.Rule() != rule {
+			t.Errorf("%s on %s: %s by %q, want a failure by %q: %s", r.ID, subject.Name, r.Outcome(), r.Verdict.Rule(), rule, r.Reason())
+		}
+	}
+}
