@@ -3,8 +3,11 @@ package lab
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 
+	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/network"
 	"redial/harness/plan"
@@ -31,8 +34,23 @@ func (l *player) arm(f plan.Fault) error {
 	if c == nil {
 		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)
 	}
+	f.At.Match = l.spoken(f.At)
 	c.link.Arm(f)
 	return nil
+}
+
+// spoken is what a frame of the plan begins with in the application's words: plans name
+// the events of the tutorial's chat.
+func (l *player) spoken(at plan.Frame) string {
+	p := l.config.Protocol
+	if p == nil {
+		return at.Match
+	}
+	event := p.Receive.Event
+	if at.Direction != plan.Down && p.Send != nil {
+		event = p.Send.Event
+	}
+	return strings.Replace(at.Match, strconv.Quote(contract.ChatEvent), strconv.Quote(event), 1)
 }
 
 // fired is told by the network that a fault of a link has happened.

@@ -97,7 +97,8 @@ type Frame struct {
 	Connection int `json:"connection,omitempty"`
 	// Match is what the payload must begin with, for instance
 	// `42["chat message"` for an event or `40` for a connect packet. Empty
-	// matches every frame. (Engine.IO and Socket.IO protocol, revision 5.)
+	// matches every frame. (Engine.IO and Socket.IO protocol, revision 5.) Packets of
+	// another namespace, or in MessagePack, match as if they were text in the default one.
 	Match string `json:"match,omitempty"`
 	// After lets the frame through first. Otherwise the frame is lost with the
 	// connection, whatever direction it went.

@@ -1,0 +1,42 @@
+package lab
+
+import (
+	"testing"
+
+	"redial/harness/network"
+	"redial/harness/plan"
+	"redial/harness/protocol"
+)
+
+type armedLink struct {
+	network.Link
+	fault plan.Fault
+}
+
+func (a *armedLink) Arm(f plan.Fault) { a.fault = f }
+
+// A fault that waits for the tutorial's event would never fire in another application.
+func TestFaultsWaitForTheEventsOfTheApplication(t *testing.T) {
+	const tutorial = `42["chat message"`
+	speaks := &protocol.Protocol{Send: &protocol.Send{Event: "send"}, Receive: protocol.Receive{Event: "new message"}}
+	for _, c := range []struct {
+		protocol  *protocol.Protocol
+		direction plan.Direction
+		match     string
+		want      string
+	}{
+		{nil, plan.Down, tutorial, tutorial},
+		{speaks, plan.Down, tutorial, `42["new message"`},
+		{speaks, plan.Up, tutorial, `42["send"`},
+		{speaks, "", tutorial, `42["send"`},
+		{&protocol.Protocol{Receive: speaks.Receive}, plan.Up, tutorial, `42["new message"`},
+		{speaks, plan.Down, "43", "43"},
+	} {
+		link := &armedLink{}
+		l := &player{config: Config{Protocol: c.protocol}, clients: map[string]*participant{"bob": {link: link}}}
+		fault := plan.Fault{Kind: plan.Cut, Client: "bob", At: plan.Frame{Direction: c.direction, Match: c.match}}
+		if err := l.arm(fault); err != nil || link.fault.At.Match != c.want {
+			t.Errorf("%q %s of %+v: waits for %q, want %q; error %v", c.match, c.direction, c.protocol, link.fault.At.Match, c.want, err)
+		}
+	}
+}
