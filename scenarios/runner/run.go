@@ -384,20 +384,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		}
 	}
 	if r.options.Client.New != nil && result.Verdict.Outcome != check.Pass {
-		config.NewPage = nil
-		result.Official = verdictOf(r.options.Lab.Play(ctx, c.Subject.Server, config, p), c.Subject.Level).Outcome
+		result.Official = r.official(ctx, c, config, p)
 	}
 	return result, run.Err
-}
-
-// newPage is lab.Config's, for a client of others.
-func newPage(c peers.Client, level contract.Level) lab.NewPage {
-	return func(options client.Options, tabOf client.Client) (client.Client, error) {
-		if tabOf != nil {
-			return nil, fmt.Errorf("%w: %s has no tabs", client.ErrUnsupported, c.Name)
-		}
-		return c.New(options, level), nil
-	}
 }
 
 // verdictOf is what the run came to, by its history or by what kept it from having one.
@@ -424,29 +413,4 @@ func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
 // tallyOf counts the one run of a verdict.
 func tallyOf(v check.Verdict) report.Tally {
 	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
-}
-
-// replay is the command that plays the cell again. What is named after -- comes last.
-func (r *Runner) replay(c Cell, seed uint64) string {
-	how, last := "go run ./scenarios/cmd/redial check", ""
-	switch {
-	case c.Subject.Config != "":
-		how += " --config " + c.Subject.Config
-		if c.Subject.OwnPage {
-			how += " --own-page"
-		}
-	case c.Subject.Step != "":
-		how += " --step " + c.Subject.Step
-	case c.Subject.Server.Target == nil: // published-6 and the like
-		how += " --step " + c.Subject.Name
-	default:
-		last = " " + c.Subject.Name
-	}
-	if r.options.Lab == lab.Virtual {
-		how += " --lab " + lab.Virtual.String()
-	}
-	if r.options.Client.Name != "" {
-		how += " --client " + r.options.Client.Name
-	}
-	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Subject.Level, c.Scenario.ID, seed) + last
 }

@@ -197,3 +197,28 @@ func (s Saved) same(v check.Verdict) bool {
 	}
 	return v.Outcome == s.Verdict.Outcome && v.Reason == s.Verdict.Reason
 }
+
+// replay is the command that plays the cell again. What is named after -- comes last.
+func (r *Runner) replay(c Cell, seed uint64) string {
+	how, last := "go run ./scenarios/cmd/redial check", ""
+	switch {
+	case c.Subject.Config != "":
+		how += " --config " + c.Subject.Config
+		if c.Subject.OwnPage {
+			how += " --own-page"
+		}
+	case c.Subject.Step != "":
+		how += " --step " + c.Subject.Step
+	case c.Subject.Server.Target == nil: // published-6 and the like
+		how += " --step " + c.Subject.Name
+	default:
+		last = " " + c.Subject.Name
+	}
+	if r.options.Lab == lab.Virtual {
+		how += " --lab " + lab.Virtual.String()
+	}
+	if r.options.Client.Name != "" {
+		how += " --client " + r.options.Client.Name
+	}
+	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Subject.Level, c.Scenario.ID, seed) + last
+}

@@ -1,0 +1,29 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"redial/harness/check"
+	"redial/harness/client"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/scenarios/peers"
+)
+
+// newPage is lab.Config's, for a client of others.
+func newPage(c peers.Client, level contract.Level) lab.NewPage {
+	return func(options client.Options, tabOf client.Client) (client.Client, error) {
+		if tabOf != nil {
+			return nil, fmt.Errorf("%w: %s has no tabs", client.ErrUnsupported, c.Name)
+		}
+		return c.New(options, level), nil
+	}
+}
+
+// official plays a plan, which did not pass with another client, with the official one.
+func (r *Runner) official(ctx context.Context, c Cell, config lab.Config, p plan.Plan) check.Outcome {
+	config.NewPage = nil
+	return verdictOf(r.options.Lab.Play(ctx, c.Subject.Server, config, p), c.Subject.Level).Outcome
+}
