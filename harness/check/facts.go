@@ -252,6 +252,11 @@ func (f *facts) isMissing(id int32) bool {
 	return !m.isAcknowledged() && f.mustBeKnown(id)
 }
 
+// reachesOnlyOthers tells that a message which is shown nowhere may have reached nobody and
+// be no loss: where there is neither an echo nor a log, it exists for those alone who are
+// entitled to it.
+func (f *facts) reachesOnlyOthers() bool { return f.noEcho && !f.hasLog }
+
 // isWiped tells whether the message was known before the server's data was replaced:
 // then it is nobody's fault that the log does not have it.
 func (f *facts) isWiped(id int32) bool {

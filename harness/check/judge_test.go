@@ -137,29 +137,41 @@ func TestOrderOverTwoConnections(t *testing.T) {
 // A page whose server sends no message back to its sender shows it by itself, which nobody
 // records: the sender is owed the messages of all others.
 func TestASenderWithoutEchoIsNotOwedItsOwnMessage(t *testing.T) {
-	story := func(noEcho bool, bobShows string) []history.Event {
+	story := func(noEcho, acknowledged, connects bool, shows string) []history.Event {
 		events := []history.Event{
 			{Kind: history.Began, Level: contract.Recovery, NoEcho: noEcho},
 			{Kind: history.Opened, Client: "alice", View: 1}, {Kind: history.Connected, Client: "alice", View: 1},
-			{Kind: history.Opened, Client: "bob", View: 1}, {Kind: history.Connected, Client: "bob", View: 1},
-			{Kind: history.Sent, Client: "alice", View: 1, Message: "hi"},
-			{Kind: history.Acknowledged, Client: "alice", View: 1, Message: "hi"},
+			{Kind: history.Opened, Client: "bob", View: 1},
 		}
-		if bobShows != "" {
-			events = append(events, history.Event{Kind: history.Shown, Client: "bob", View: 1, Message: bobShows})
+		if connects {
+			events = append(events, history.Event{Kind: history.Connected, Client: "bob", View: 1})
+		}
+		events = append(events, history.Event{Kind: history.Sent, Client: "alice", View: 1, Message: "hi"})
+		if acknowledged {
+			events = append(events, history.Event{Kind: history.Acknowledged, Client: "alice", View: 1, Message: "hi"})
+		}
+		if shows != "" {
+			events = append(events, history.Event{Kind: history.Shown, Client: "bob", View: 1, Message: shows})
+		}
+		if !connects {
+			events = append(events, history.Event{Kind: history.Closed, Client: "bob", View: 1})
 		}
 		return append(events, history.Event{Kind: history.Settled}, history.Event{Kind: history.Ended})
 	}
 	for name, c := range map[string]struct {
-		noEcho bool
-		bob    string
-		want   Outcome
+		noEcho, acknowledged, connects bool
+		shows                          string
+		want                           Outcome
 	}{
-		"no echo, and the other shows it":  {true, "hi", Pass},
-		"no echo, and the other misses it": {true, "", Fail},
-		"an echo that never comes":         {false, "hi", Fail},
+		"no echo, and the other shows it":                        {true, true, true, "hi", Pass},
+		"no echo, and the other misses it":                       {true, true, true, "", Fail},
+		"no echo and no answer, and the other shows it":          {true, false, true, "hi", Pass},
+		"no echo and no answer, and the other misses it":         {true, false, true, "", Fail},
+		"no echo and no answer, and there is no other to get it": {true, false, false, "", Pass},
+		"an echo that never comes":                               {false, true, true, "hi", Fail},
+		"an echo that never comes, where nobody else is":         {false, false, false, "", Fail},
 	} {
-		if v := Judge(story(c.noEcho, c.bob)); v.Outcome != c.want {
+		if v := Judge(story(c.noEcho, c.acknowledged, c.connects, c.shows)); v.Outcome != c.want {
 			t.Errorf("%s: %s (%s)", name, v.Outcome, v.Reason)
 		}
 	}

@@ -29,7 +29,7 @@ func newLosses(f *facts) *losses {
 	l := &losses{facts: f, settled: make([]int32, len(f.messages))}
 	for _, id := range f.sends {
 		m := &f.messages[id]
-		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged()
+		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged() || f.reachesOnlyOthers() && f.mustBeKnown(id)
 		exists = exists && (f.hasLog || !f.isWiped(id))
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)

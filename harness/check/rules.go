@@ -113,7 +113,7 @@ func order(f *facts, t *tally) {
 func noLoss(f *facts, t *tally) {
 	for _, id := range f.sends {
 		m := &f.messages[id]
-		if !f.isMissing(id) || f.altered[id] || m.isAcknowledged() || m.isShown() {
+		if !f.isMissing(id) || f.altered[id] || m.isAcknowledged() || m.isShown() || f.reachesOnlyOthers() {
 			continue
 		}
 		t.blame(contract.NoLoss, Lost, func() Finding {
