@@ -41,7 +41,10 @@ func (f *facts) invented(v *view, phantom int32, event int) Finding {
 	for id := range list {
 		in[id] = true
 	}
-	missing := slices.DeleteFunc(slices.Clone(f.said), func(id int32) bool { return in[id] })
+	missing := slices.DeleteFunc(slices.Clone(f.said), func(id int32) bool {
+		m := &f.messages[id]
+		return in[id] || f.noEcho && m.isSent() && f.views[m.sender] == v
+	})
 	observed := "no client sent this text"
 	for _, a := range f.alteredAmong(list, missing) {
 		if m := &f.messages[a.message]; a.phantom == phantom && m.isSent() {

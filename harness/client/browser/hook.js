@@ -38,17 +38,29 @@
   // A session is one Engine.IO connection: over polling, then perhaps over a WebSocket.
   const sessions = new Map();
   const pids = new Map();
-  const newSession = () => ({ namespaces: new Set(), upgraded: false });
+  const newSession = () => ({ namespaces: new Set(), upgraded: false, probing: false, joined: undefined });
   function join(session, namespace, pid) {
     const recovered = typeof pid === "string" && pids.get(namespace) === pid;
     pids.set(namespace, pid);
-    if (session.namespaces.size === 0) later("connected", { recovered });
+    if (session.namespaces.size === 0) session.joined = { recovered };
     session.namespaces.add(namespace);
+    if (!session.probing) tell(session);
+  }
+  // A session counts as connected when its upgrade to a WebSocket is over, one way or the
+  // other: while it polls, the browser repeats a request whose connection is cut, and a cut
+  // in that moment is noticed by nobody.
+  function tell(session) {
+    session.probing = false;
+    if (session.joined) later("connected", session.joined);
+    session.joined = undefined;
   }
   function leave(session, namespace, reason) {
-    if (session.namespaces.delete(namespace) && session.namespaces.size === 0) later("disconnected", { reason });
+    if (!session.namespaces.delete(namespace) || session.namespaces.size > 0) return;
+    tell(session);
+    later("disconnected", { reason });
   }
   function end(session, reason) {
+    tell(session);
     if (session.namespaces.size > 0) later("disconnected", { reason });
     session.namespaces.clear();
   }
@@ -100,9 +112,16 @@
   // or, after polling, from the upgrade packet ("5") on.
   function watch(socket, session, carries) {
     socket.addEventListener("message", (event) => received(session, event.data));
-    socket.addEventListener("close", (event) => carries && end(session, "the WebSocket was closed, " + event.code));
+    if (!carries) {
+      session.probing = true;
+      setTimeout(() => tell(session), 5000); // a server that takes the WebSocket and says nothing
+    }
+    socket.addEventListener("close", (event) => carries ? end(session, "the WebSocket was closed, " + event.code) : tell(session));
     socket.send = function (data) {
-      if (data === "5") carries = session.upgraded = true;
+      if (data === "5") {
+        carries = session.upgraded = true;
+        tell(session);
+      }
       sent(session, data);
       return NativeSocket.prototype.send.call(this, data);
     };

@@ -117,7 +117,8 @@
         if (sentKeys.has(key)) return; // the page tries again
         sentKeys.add(key);
         try {
-          hand(text, { own: true });
+          // From a server, bytes arrive as an ArrayBuffer.
+          hand(ArrayBuffer.isView(text) ? Uint8Array.from(text).buffer : text, { own: true });
         } catch (error) {
           shim.uncaught(error); // the page's handler failed, and not its sending
         }

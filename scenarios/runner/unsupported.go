@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/protocol"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// Unplayable says why a scenario cannot be played on a subject in the real lab, as far as
+// that is known beforehand; "" where it can.
+func Unplayable(s catalogue.Scenario, subject servers.Subject) string {
+	return New(Options{}).unsupported(Cell{s, subject})
+}
+
+// unsupported says why the scenario cannot be tried on the subject, if so.
+func (r *Runner) unsupported(c Cell) string {
+	if _, told := c.Scenario.Expect[c.Subject.Step]; c.Scenario.Needs != "" && !told {
+		return "needs " + c.Scenario.Needs + ": it is played with --step " + catalogue.Features
+	}
+	if _, only := c.Scenario.Expect[catalogue.OnPostgres]; only && len(c.Scenario.Expect) == 1 && c.Subject.Step != catalogue.OnPostgres {
+		return "needs a PostgreSQL and a Redis: it is played with --step " + catalogue.OnPostgres
+	}
+	if c.Subject.Step != "" && c.expected() == catalogue.DoesNotApply {
+		return "step " + c.Subject.Step + " does not offer what is tried here"
+	}
+	if r.options.Lab == lab.Virtual && c.Scenario.RealOnly != "" {
+		return c.Scenario.RealOnly
+	}
+	if r.options.Lab == lab.Virtual && c.Subject.Server.Handler == nil {
+		return "the virtual lab needs the server in its own process"
+	}
+	if r.options.Lab == lab.Virtual && c.Scenario.Cluster {
+		return "the virtual lab has one server"
+	}
+	if c.Scenario.Cluster && len(c.Subject.Nodes) == 0 {
+		return "needs several servers"
+	}
+	if c.Scenario.WaitsOutHeartbeat && c.Subject.Untuned {
+		return "waits out a short heartbeat, and the server's cannot be set"
+	}
+	if c.Scenario.Restarts && c.Subject.URL != "" {
+		return "the server has to be stopped and started, and a URL's cannot be"
+	}
+	if c.Subject.NewPage != nil {
+		if why := beyondPage(c.Subject, c.Scenario); why != "" {
+			return why
+		}
+	}
+	if p := c.Subject.Protocol; p != nil {
+		if why := unspoken(*p, c.Scenario); why != "" {
+			return why
+		}
+	}
+	if !r.options.Golden && !c.Subject.Level.AtLeast(c.Scenario.From) {
+		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
+	}
+	return ""
+}
+
+// beyondPage says why the scenario needs what an application's own page does not offer.
+func beyondPage(subject servers.Subject, s catalogue.Scenario) string {
+	script := s.Plan(1)
+	wire := func(c plan.Client) bool { return c.Kind == plan.Wire }
+	if subject.Protocol == nil && slices.ContainsFunc(script.Clients, wire) {
+		return "has clients without a page, and redial.yaml has no section socket"
+	}
+	polls := func(c plan.Client) bool { return len(c.Transports) > 0 }
+	if slices.ContainsFunc(script.Clients, polls) {
+		return "is about transports, and the application's own page chooses its own"
+	}
+	for _, step := range script.Script {
+		if slices.Contains([]plan.Action{plan.Disconnect, plan.Connect, plan.Throw}, step.Do) {
+			return fmt.Sprintf("has %s in it, for which the application's own page has no switch", step.Do)
+		}
+	}
+	return ""
+}
+
+// unspoken says why the scenario needs what the application's protocol does not have.
+func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
+	script := s.Plan(1)
+	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
+		return "is about what clients send, and redial.yaml has no send"
+	}
+	if p.Pairwise() && len(script.Clients) != 2 {
+		return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
+	}
+	for _, f := range script.AllFaults() {
+		if strings.HasPrefix(f.At.Match, "43") && (p.Send == nil || p.Send.NoAck) {
+			return "breaks the connection at an acknowledgement, and the server sends none"
+		}
+	}
+	return ""
+}
+
