@@ -94,12 +94,8 @@ func levelNames() (names []string) {
 
 // read looks at the flags and at what comes after --.
 func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
-	dash := c.ArgsLenAtDash()
-	switch {
-	case dash < 0 && len(arguments) > 0, dash > 0:
-		return fmt.Errorf("what is %q? A command to start goes after --", arguments[0])
-	case dash == 0 && len(arguments) == 0:
-		return errors.New("after -- comes the command that starts the server")
+	if err := afterDash(c, arguments); err != nil {
+		return err
 	}
 	s.command = arguments
 	if err := s.play.read(c); err != nil {
@@ -109,6 +105,18 @@ func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 		return err
 	}
 	return s.fits(c)
+}
+
+// afterDash says what is wrong with arguments that are to be a command, after --.
+func afterDash(c *cobra.Command, arguments []string) error {
+	dash := c.ArgsLenAtDash()
+	switch {
+	case dash < 0 && len(arguments) > 0, dash > 0:
+		return fmt.Errorf("what is %q? A command to start goes after --", arguments[0])
+	case dash == 0 && len(arguments) == 0:
+		return errors.New("after -- comes the command that starts the server")
+	}
+	return nil
 }
 
 // fits says what does not go together.
