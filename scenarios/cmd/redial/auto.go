@@ -185,4 +185,3 @@ func printRungs(w io.Writer, rungs []rung, r report.Report) {
 	}
 	fmt.Fprintf(w, "\nThe highest level that holds: %s\n", holds)
 }
-
