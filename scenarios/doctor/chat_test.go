@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,10 @@ import (
 
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // they wait for what does not come
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -28,7 +33,7 @@ func TestMain(m *testing.M) {
 // namespace, at a path, and a new client is sent all of them in one event.
 type app struct {
 	path, namespace, page string
-	noEcho                bool
+	noEcho, noAck         bool
 
 	mu   sync.Mutex
 	rows []map[string]any
@@ -56,7 +61,7 @@ func (a *app) serve(t *testing.T) (address string) {
 			} else {
 				_ = room.Emit("new", row)
 			}
-			if acknowledge, ok := args[len(args)-1].(socket.Ack); ok {
+			if acknowledge, ok := args[len(args)-1].(socket.Ack); ok && !a.noAck {
 				acknowledge(nil, nil)
 			}
 		})
@@ -85,6 +90,22 @@ func at(t *testing.T, address, socket string) servers.Subject {
 		t.Fatal(err)
 	}
 	return subject
+}
+
+// step serves one of the kit's steps.
+func step(t *testing.T, number string) (address string) {
+	t.Helper()
+	lesson, err := lessons.Find(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, closer, err := lessons.Handler(lesson, lessons.Settings{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); closer.Close() })
+	return server.URL
 }
 
 // examined fails unless the findings have the marks, written as "good lacking …" in the
@@ -118,17 +139,7 @@ func TestStepsAreReadyForTheirOwnLevel(t *testing.T) {
 	} {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
-			lesson, err := lessons.Find(number)
-			if err != nil {
-				t.Fatal(err)
-			}
-			handler, closer, err := lessons.Handler(lesson, lessons.Settings{DataDir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			server := httptest.NewServer(handler)
-			t.Cleanup(func() { server.CloseClientConnections(); server.Close(); closer.Close() })
-			r := examined(t, at(t, server.URL, ""), map[ID]Mark{HTTP: Good, Handshake: Good, Transports: Good, Connect: Good, Delivered: Good, Echo: Good, Acknowledged: Good})
+			r := examined(t, at(t, step(t, number), ""), map[ID]Mark{HTTP: Good, Handshake: Good, Transports: Good, Connect: Good, Delivered: Good, Echo: Good, Acknowledged: Good})
 			if r.Ready != c.ready {
 				t.Errorf("ready for %q, want %q: %+v", r.Ready, c.ready, r.Findings)
 			}
@@ -165,6 +176,8 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Cleanup(page.Close)
 	other := (&app{path: "/ws/", namespace: "/room"}).serve(t)
 	silent := (&app{path: "/ws/", namespace: "/room", noEcho: true}).serve(t)
+	mute := (&app{path: "/ws/", namespace: "/room", noAck: true}).serve(t)
+	seven := step(t, "7")
 	for name, c := range map[string]struct {
 		subject servers.Subject
 		id      ID
@@ -179,7 +192,17 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"no echo":             {at(t, silent, shape), Echo, Lacking, "does not come back", ""},
 		"no echo, as claimed": {at(t, silent, shape+"  echo: false\n"), Echo, Good, "does not come back", contract.Basic},
 		"an echo, not wanted": {at(t, other, shape+"  echo: false\n"), Echo, Lacking, "comes back", ""},
-		"no offset there":     {at(t, other, strings.Replace(shape, "$.id", "$.body", 1)), Offset, Lacking, "no offset", contract.Basic},
+		"no acknowledgement":  {at(t, mute, shape), Acknowledged, Lacking, "not acknowledged", contract.Basic},
+		"a clock as offset":   {at(t, other, strings.Replace(shape, "$.id", "$.at", 1)), Growing, Lacking, "do not grow: 1764340000000, 1764340000000", contract.Basic},
+		"nothing is replayed": {at(t, other, shape), Backlog, Lacking, "is sent 0 of 4 messages", contract.Basic},
+		"no log":              {at(t, other, shape+"log: {url: /}\n"), Log, Lacking, "does not answer with JSON", contract.Basic},
+		"an offset that the server does not read": {at(t, seven, `
+socket:
+  auth: {lastSeen: "{{offset}}"}
+  send: {event: chat message, args: ["{{text}}"]}
+  receive: {event: chat message, text: $, offset: $2}
+`), CatchUp, Lacking, "and 2 that it has", contract.Recovery},
+		"no offset there": {at(t, other, strings.Replace(shape, "$.id", "$.body", 1)), Offset, Lacking, "no offset", contract.Basic},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

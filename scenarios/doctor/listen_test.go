@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"errors"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"redial/harness/history"
 	"redial/harness/protocol"
 	"redial/scenarios/config"
-	"redial/steps/lessons"
 )
 
 const appPage = `<script src="/ws/socket.io.js"></script>
@@ -90,17 +88,7 @@ socket:
 
 func TestProbeDraftsTheTutorialsChat(t *testing.T) {
 	t.Parallel()
-	lesson, err := lessons.Find("7")
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler, closer, err := lessons.Handler(lesson, lessons.Settings{DataDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); closer.Close() })
-	d, err := listened(t, server.URL, protocol.Tutorial(), ListenOptions{})
+	d, err := listened(t, step(t, "7"), protocol.Tutorial(), ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,7 +174,7 @@ func (a *application) advice(r doctor.Report, s servers.Subject) string {
 	case r.Next == contract.DurableDelivery:
 		fmt.Fprintf(&b, "It seems ready for %s. %s asks no more of the server, but an outbox of the page.\n", r.Ready, r.Next)
 	default:
-		fmt.Fprintf(&b, "It seems ready for %s. For %s is missing: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
+		fmt.Fprintf(&b, "It seems ready for %s. What keeps it from %s: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
 	}
 	if s.Config != "" && !r.Ready.AtLeast(s.Level) {
 		fmt.Fprintf(&b, "redial.yaml claims %s, which is more.\n", s.Level)

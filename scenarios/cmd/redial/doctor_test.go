@@ -41,7 +41,7 @@ func TestDoctorSaysWhatIsMissing(t *testing.T) {
 	}
 	for _, want := range []string{
 		"✓ Socket.IO handshake at /socket.io/\n", "✓ heartbeat: it heeds PING_INTERVAL", "! a message that is sent twice with the same key arrives 2 times\n    → store the key",
-		"It seems ready for server-delivery. For client-delivery is missing: a message that is sent twice", "Next: redial check --level server-delivery -- ",
+		"It seems ready for server-delivery. What keeps it from client-delivery: a message that is sent twice", "Next: redial check --level server-delivery -- ",
 	} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("no %q in\n%s", want, o.stdout)
