@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 type app struct {
 	path, namespace, page string
 	noEcho, noAck         bool
+	color                 bool // each message has a number that is no offset, and no other
 
 	mu   sync.Mutex
 	rows []map[string]any
@@ -55,6 +56,9 @@ func (a *app) serve(t *testing.T) (address string) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			row := map[string]any{"body": body["body"], "id": len(a.rows) + 1, "at": 1764340000000}
+			if a.color {
+				row = map[string]any{"body": body["body"], "color": 7}
+			}
 			a.rows = append(a.rows, row)
 			if a.noEcho {
 				_ = s.Broadcast().Emit("new", row)
@@ -202,7 +206,8 @@ socket:
   send: {event: chat message, args: ["{{text}}"]}
   receive: {event: chat message, text: $, offset: $2}
 `), CatchUp, Lacking, "and 2 that it has", contract.Recovery},
-		"no offset there": {at(t, other, strings.Replace(shape, "$.id", "$.body", 1)), Offset, Lacking, "no offset", contract.Basic},
+		"a replay of nothing": {at(t, other, shape+"  auth: {since: \"{{offset}}\"}\n"), CatchUp, Lacking, "is sent 0 of the 2 messages", contract.Basic},
+		"no offset there":     {at(t, other, strings.Replace(shape, "$.id", "$.body", 1)), Offset, Lacking, "no offset", contract.Basic},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

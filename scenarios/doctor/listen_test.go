@@ -46,9 +46,9 @@ func listened(t *testing.T, address string, p protocol.Protocol, options ListenO
 	return d, err
 }
 
-func TestProbeDraftsAnotherShape(t *testing.T) {
-	t.Parallel()
-	address := (&app{path: "/ws/", namespace: "/room", page: appPage, noEcho: true}).serve(t)
+// shaped is how the person's page speaks with an app.
+func shaped(t *testing.T, address string) protocol.Protocol {
+	t.Helper()
 	f, err := config.Parse([]byte("target: {url: \"" + address + "\"}\n" + shape))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,27 @@ func TestProbeDraftsAnotherShape(t *testing.T) {
 	p := f.Socket.Protocol
 	send := f.Socket.Send.Send
 	p.Send = &send
-	d, err := listened(t, address, p, ListenOptions{Say: true})
+	return p
+}
+
+func TestProbeTakesBackAnOffsetThatDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	for say, want := range map[bool]string{false: "$.color", true: ""} {
+		address := (&app{path: "/ws/", namespace: "/room", page: appPage, color: true}).serve(t)
+		d, err := listened(t, address, shaped(t, address), ListenOptions{Say: say})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.text(KeyOffset); got != want {
+			t.Errorf("--say %v: the offset is at %q, want %q", say, got, want)
+		}
+	}
+}
+
+func TestProbeDraftsAnotherShape(t *testing.T) {
+	t.Parallel()
+	address := (&app{path: "/ws/", namespace: "/room", page: appPage, noEcho: true}).serve(t)
+	d, err := listened(t, address, shaped(t, address), ListenOptions{Say: true})
 	if err != nil {
 		t.Fatal(err)
 	}
