@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	verdict "redial/harness/check"
+	"redial/harness/client"
+	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/report"
 	"redial/scenarios/config"
@@ -110,6 +113,47 @@ func TestInitProbeGivesUp(t *testing.T) {
 	o := redial(t, append([]string{"init", "--probe", "--wait", "1s", "--output", "-"}, stepCommand(t, "5")...)...)
 	if o.code != 3 || !strings.Contains(o.stderr, "Open http://127.0.0.1:") || !strings.Contains(o.stderr, "no event brought the message within 1s") || o.stdout != "" {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// The person's part is a client's: it sends what the command asks for, where it says.
+func TestInitProbeWatchesAPerson(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "redial.yaml")
+	c := command(t, append([]string{"init", "--probe", "--say", "--wait", "20s", "--output", file}, stepCommand(t, "7")...)...)
+	stderr, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ""
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if rest, ok := strings.CutPrefix(line, "Open "); ok {
+			address, _, _ = strings.Cut(rest, ",")
+		}
+		if address != "" && strings.HasPrefix(line, "redial ") {
+			person := wire.New(client.Options{Name: "person", URL: address})
+			t.Cleanup(func() { person.Close() })
+			if err := errors.Join(person.Open(t.Context()), person.Say(line)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	nothingLeft(t, c)
+	text := read(t, file)
+	for _, want := range []string{`event: "chat message"  # sure: a message that redial sent so arrived`, `offset: "$2"  # likely: `, `auth: {"serverOffset": "{{offset}}"}  # likely: `, "level: server-delivery  # likely: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if _, err := config.Read(file); err != nil {
+		t.Error(err)
 	}
 }
 
