@@ -268,6 +268,9 @@ func (v *view) handle(p *parser.Packet) {
 	if p.Nsp != v.wire.namespace() {
 		return
 	}
+	if v.wire.OnPacket != nil {
+		v.wire.OnPacket(p)
+	}
 	switch p.Type {
 	case parser.CONNECT:
 		v.onConnect(p.Data)

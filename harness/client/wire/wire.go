@@ -52,6 +52,10 @@ type Client struct {
 	Handshake map[string]any
 	// Backoff is how long it waits before it connects again.
 	Backoff Backoff
+	// OnPacket, when not nil, is given every packet of the namespace that arrives, in
+	// order, for whoever does not know yet which events a server emits. It is called with
+	// the client's lock held: it must not call the client.
+	OnPacket func(*parser.Packet)
 
 	options client.Options
 	speaks  protocol.Protocol

@@ -28,7 +28,7 @@ type checking struct {
 	play
 	step, url, level, config string
 	clientName               string
-	ownPage                  bool
+	ownPage, auto            bool
 	command                  []string
 }
 
@@ -55,7 +55,11 @@ as published.`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault), // files, after --
 		RunE: func(c *cobra.Command, arguments []string) (err error) {
 			if err = s.read(c, arguments); err == nil {
-				*code, err = s.check()
+				if s.auto {
+					*code, err = s.climb()
+				} else {
+					*code, err = s.check()
+				}
 			}
 			return err
 		},
@@ -66,11 +70,15 @@ as published.`,
 	f.BoolVar(&s.ownPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
-	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
 	f.StringVar(&s.clientName, "client", peers.Official, fmt.Sprintf("the Socket.IO client (`NAME`) that the users of a step have: %s", strings.Join(peers.ClientNames, ", ")))
 	s.commonFlags(c)
 	s.ownFlag(c)
 	s.labFlags(c)
+	f.StringVar(&s.files.badge, "badge", "", "write a badge with the level and the verdict to `FILE` (SVG)")
+	f.StringVar(&s.files.summary, "summary", "", "write the verdict, the seed and the versions to `FILE` (Markdown), to be committed beside the badge")
+	_ = c.MarkFlagFilename("badge", "svg")
+	_ = c.MarkFlagFilename("summary", "md")
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
 	f.IntVar(&s.points, "points", 0, "how many places (`N`) of each story a single sweep breaks, spread evenly over all (default all)")
@@ -78,7 +86,7 @@ as published.`,
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	complete("step", servers.MatrixSteps)
-	complete("level", levelNames())
+	complete("level", append(levelNames(), automatic))
 	complete("client", peers.ClientNames)
 	complete("sweep", runner.SweepKinds)
 	return c
@@ -94,6 +102,24 @@ func levelNames() (names []string) {
 
 // read looks at the flags and at what comes after --.
 func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
+	if err := afterDash(c, arguments); err != nil {
+		return err
+	}
+	s.command = arguments
+	if err := s.play.read(c); err != nil {
+		return err
+	}
+	if s.auto = s.level == automatic; s.auto {
+		s.level = ""
+	}
+	if s.client, err = peers.FindClient(s.clientName); err != nil {
+		return err
+	}
+	return s.fits(c)
+}
+
+// afterDash says what is wrong with arguments that are to be a command, after --.
+func afterDash(c *cobra.Command, arguments []string) error {
 	dash := c.ArgsLenAtDash()
 	switch {
 	case dash < 0 && len(arguments) > 0, dash > 0:
@@ -101,14 +127,7 @@ func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 	case dash == 0 && len(arguments) == 0:
 		return errors.New("after -- comes the command that starts the server")
 	}
-	s.command = arguments
-	if err := s.play.read(c); err != nil {
-		return err
-	}
-	if s.client, err = peers.FindClient(s.clientName); err != nil {
-		return err
-	}
-	return s.fits(c)
+	return nil
 }
 
 // fits says what does not go together.
@@ -128,8 +147,14 @@ func (s *checking) fits(c *cobra.Command) error {
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
 		return errors.New("--points is a whole number from 1, and for --sweep single")
 	}
+	if s.auto && (s.sweep != "" || s.shard != "" || s.expect != "") {
+		return errors.New("--level auto plays whole levels: leave out --sweep, --shard and --expect, or name the level")
+	}
 	if s.sweep == "" {
 		return nil
+	}
+	if s.files.badge != "" || s.files.summary != "" {
+		return errors.New("a sweep has no verdict on a level: leave out --badge and --summary, or --sweep")
 	}
 	switch {
 	case !slices.Contains(runner.SweepKinds, s.sweep):

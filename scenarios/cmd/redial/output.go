@@ -16,7 +16,11 @@ import (
 )
 
 // outputs are the files that a report is written to.
-type outputs struct{ json, junit, reportDir string }
+type outputs struct {
+	json, junit, reportDir string
+	badge, summary         string // check's
+	next                   string // for the summary, in a line: why the next level does not hold
+}
 
 func (o *outputs) flags(c *cobra.Command) {
 	f := c.Flags()
@@ -38,7 +42,7 @@ func (o outputs) try() error {
 			return fmt.Errorf("--report: %w", err)
 		}
 	}
-	for _, path := range []string{o.json, o.junit} {
+	for _, path := range []string{o.json, o.junit, o.badge, o.summary} {
 		if path == "" {
 			continue
 		}
@@ -62,6 +66,7 @@ func (o outputs) write(r report.Report) error {
 		write func(io.Writer, report.Report) error
 	}{
 		{o.json, os.O_TRUNC, report.JSON}, {o.junit, os.O_TRUNC, report.JUnit}, {index, os.O_TRUNC, report.HTML},
+		{o.badge, os.O_TRUNC, writeBadge}, {o.summary, os.O_TRUNC, o.writeSummary},
 		{os.Getenv("GITHUB_STEP_SUMMARY"), os.O_APPEND, report.GitHubSummary},
 	} {
 		if f.path == "" {

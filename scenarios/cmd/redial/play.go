@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,10 +198,7 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	if err := p.files.try(); err != nil {
 		return 0, err
 	}
-	artifacts := p.files.reportDir
-	if artifacts == "" {
-		artifacts = filepath.Join("out", time.Now().Format("2006-01-02-150405"))
-	}
+	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(subjects, artifacts)
@@ -224,6 +222,11 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 		return report.ExitInterrupted, p.files.write(r)
 	}
 	return r.ExitCode(), p.files.write(r)
+}
+
+// artifacts is the folder for what does not pass.
+func (p *play) artifacts() string {
+	return cmp.Or(p.files.reportDir, filepath.Join("out", time.Now().Format("2006-01-02-150405")))
 }
 
 // prepare makes this process fit for the lab. The virtual one has its servers in this

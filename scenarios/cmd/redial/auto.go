@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// automatic is the --level that asks for the highest one that holds.
+const automatic = "auto"
+
+// A rung is one level, and what its rows came to until one did not pass.
+type rung struct {
+	level   contract.Level
+	results []report.Result
+	passed  int
+	// reason says why the level does not hold, and first which row was the first, if any.
+	reason, first string
+}
+
+func (r rung) holds() bool { return r.reason == "" }
+
+// why is the reason with the row.
+func (r rung) why() string {
+	if r.first == "" {
+		return r.reason
+	}
+	return r.first + ": " + r.reason
+}
+
+// climb plays the rows level by level, upwards, as long as all of them pass.
+func (s *checking) climb() (int, error) {
+	rows, err := s.scenarios()
+	if err != nil {
+		return 0, err
+	}
+	subject, err := s.subject() // what is wrong with it at any level
+	if err != nil {
+		return 0, err
+	}
+	if subject.Server.Target == nil && s.lab == lab.Real {
+		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	}
+	if err := s.files.try(); err != nil {
+		return 0, err
+	}
+	defer watchMemory()()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r := report.Report{Target: subject.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Began: time.Now()}
+	progress := newProgress(s.quiet)
+	rungs, err := s.rungs(ctx, rows, progress)
+	progress.end()
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, err
+	}
+	// The report is of the highest level that holds, or else of the lowest.
+	best := rungs[0]
+	for _, up := range rungs {
+		if up.holds() {
+			best = up
+		} else {
+			s.files.next = fmt.Sprintf("%s does not hold: %s", up.level, up.why())
+		}
+	}
+	r.Level, r.Results, r.Took = best.level, best.results, time.Since(r.Began)
+	printRungs(os.Stdout, rungs, r)
+	return r.ExitCode(), s.files.write(r)
+}
+
+// rungs plays one level after the other. The last one does not hold, or is the highest.
+func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progress *progress) (rungs []rung, err error) {
+	prepare(s.lab)
+	bounded := ctx
+	if s.timeLimit > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, s.timeLimit)
+		defer cancel()
+	}
+	options := runner.Options{Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Artifacts: s.artifacts(), Lab: s.lab, Client: s.client, Done: progress.show}
+	for _, level := range contract.Levels {
+		up := rung{level: level}
+		subject, err := s.at(bounded, level)
+		if err == nil {
+			err = up.play(bounded, subject, rows, options)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return rungs, ctx.Err()
+		case bounded.Err() != nil:
+			up.reason, up.first = fmt.Sprintf("not known: the time limit of %s was over", s.timeLimit), ""
+		case err != nil && len(rungs) == 0:
+			return nil, err
+		case err != nil:
+			up.reason = err.Error()
+		}
+		rungs = append(rungs, up)
+		if !up.holds() {
+			break
+		}
+	}
+	return rungs, nil
+}
+
+// at makes the server at a level, and sees whether that is possible.
+func (s *checking) at(ctx context.Context, level contract.Level) (subject servers.Subject, err error) {
+	s.level = string(level)
+	if subject, err = s.subject(); err != nil {
+		return subject, err
+	}
+	if s.client.New != nil && level == contract.DurableDelivery {
+		return subject, fmt.Errorf("the client %s does not offer it: what was sent would have to outlive it", s.client.Name)
+	}
+	if s.foreign() {
+		err = runner.Preflight(ctx, &subject)
+	}
+	return subject, err
+}
+
+// play plays the rows until one does not pass.
+func (u *rung) play(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options runner.Options) error {
+	r := runner.New(options)
+	cells := runner.Cells([]servers.Subject{subject}, rows)
+	ctx, cancel := context.WithCancel(ctx)
+	wait := r.Start(ctx, cells)
+	defer wait()
+	defer cancel()
+	for _, cell := range cells {
+		result, err := r.Result(ctx, cell)
+		if err != nil {
+			// Without this one, the rows before it would look like all that there are.
+			u.results = append(u.results, report.Result{
+				ID: cell.Scenario.ID, Row: cell.Scenario.Row, Title: cell.Scenario.Title, Column: subject.Name,
+				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: u.level, Reason: "not played to its end: " + err.Error()},
+			})
+			return err
+		}
+		u.results = append(u.results, result)
+		switch result.Outcome() {
+		case check.Pass:
+			u.passed++
+		case check.Unsupported:
+		default:
+			u.first = fmt.Sprintf("row %d, %s", result.Row, result.ID)
+			u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
+			return nil
+		}
+	}
+	if u.passed == 0 {
+		u.reason = "none of the scenarios can be played at this level"
+	}
+	return nil
+}
+
+// printRungs prints a line for each level that was played, and the answer.
+func printRungs(w io.Writer, rungs []rung, r report.Report) {
+	fmt.Fprintf(w, "%s   (%s lab, seed %d, %s)\n\n", r.Target, r.Lab, r.Seed, r.Took.Round(time.Second))
+	holds := contract.Level("")
+	for _, up := range rungs {
+		if up.holds() {
+			holds = up.level
+			fmt.Fprintf(w, "✓ %-18s %d rows pass\n", up.level, up.passed)
+		} else {
+			fmt.Fprintf(w, "✗ %-18s %s\n", up.level, up.why())
+		}
+	}
+	if holds == "" {
+		fmt.Fprintf(w, "\nNo level holds.\n")
+		return
+	}
+	fmt.Fprintf(w, "\nThe highest level that holds: %s\n", holds)
+}

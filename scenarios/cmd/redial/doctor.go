@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/contract"
+	"redial/harness/report"
+	"redial/harness/target"
+	"redial/scenarios/config"
+	"redial/scenarios/doctor"
+	"redial/scenarios/servers"
+)
+
+// An application is named by the flags of init and doctor: one of them, or a command after --.
+type application struct {
+	config, url string
+	command     []string
+}
+
+func newDoctor(code *int) *cobra.Command {
+	a, asJSON := &application{}, false
+	c := &cobra.Command{
+		Use:   "doctor [--config FILE | --url URL | -- COMMAND …]",
+		Short: "Look at an application before it is checked: what it offers, and what is missing",
+		Long: `doctor connects to an application, sends it a few messages and cuts one connection. It says
+what it found, in half a minute at most, what to do about what is missing, and which level
+the application seems to be ready for. It leaves messages that begin with "redial doctor"
+in the application's log.
+
+The application is what a redial.yaml describes (the one in the current folder where nothing
+else is named), a server that runs already, or a command after --.
+
+Exit status: 0 where the application can be checked, 1 where it cannot.`,
+		Example:           "  redial doctor\n  redial doctor --url http://127.0.0.1:3000\n  redial doctor -- node server.js",
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, arguments []string) (err error) {
+			if err = a.read(c, arguments); err == nil {
+				*code, err = a.examine(asJSON)
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&a.config, "config", "", "look at the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
+	f.StringVar(&a.url, "url", "", "look at the server at the `URL`, such as http://127.0.0.1:3000")
+	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return c
+}
+
+// read looks at the flags and at what comes after --.
+func (a *application) read(c *cobra.Command, arguments []string) error {
+	if err := noneEmpty(c); err != nil {
+		return err
+	}
+	if err := afterDash(c, arguments); err != nil {
+		return err
+	}
+	a.command = arguments
+	if a.named() > 1 {
+		return fmt.Errorf("%s looks at one application: name one of --config FILE, --url URL, or -- COMMAND", c.Name())
+	}
+	return nil
+}
+
+// named counts the ways in which an application is named.
+func (a *application) named() (n int) {
+	for _, given := range []bool{a.config != "", a.url != "", len(a.command) > 0} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
+
+// subject makes the server. A file says more of it than the other two.
+func (a *application) subject() (servers.Subject, error) {
+	switch {
+	case a.url != "":
+		return servers.URL(a.url, nil, contract.ServerDelivery)
+	case len(a.command) > 0:
+		return servers.Command(target.CommandOptions{Command: a.command}, contract.ServerDelivery)
+	case a.config == "":
+		if _, err := os.Stat(config.FileName); err != nil {
+			return servers.Subject{}, errors.New("doctor needs one of --config FILE, --url URL, or -- COMMAND; `redial init` writes a redial.yaml")
+		}
+		a.config = config.FileName
+	}
+	f, err := config.Read(a.config)
+	if err != nil {
+		return servers.Subject{}, err
+	}
+	subject, err := f.Subject("")
+	if err != nil {
+		err = fmt.Errorf("%s: %w", a.config, err)
+	}
+	return subject, err
+}
+
+func (a *application) examine(asJSON bool) (int, error) {
+	subject, err := a.subject()
+	if err != nil {
+		return 0, err
+	}
+	defer watchMemory()()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	slow := &slowSteps{to: os.Stderr}
+	options := doctor.Options{Doing: slow.begin}
+	if !asJSON {
+		options.Found = func(f doctor.Finding) {
+			slow.end()
+			printFinding(os.Stdout, f)
+		}
+	}
+	found, err := doctor.Examine(ctx, subject, options)
+	slow.end()
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, err
+	}
+	if asJSON {
+		text, err := json.MarshalIndent(found, "", "  ")
+		if err != nil {
+			return 0, err
+		}
+		fmt.Println(string(text))
+	} else {
+		fmt.Print("\n" + a.advice(found, subject))
+	}
+	if found.Ready == "" {
+		return report.ExitFail, nil
+	}
+	return report.ExitPass, nil
+}
+
+var signs = map[doctor.Mark]string{doctor.Good: "✓", doctor.Lacking: "!", doctor.Bad: "✗"}
+
+// printFinding prints one line, and what to do in one more.
+func printFinding(w io.Writer, f doctor.Finding) {
+	fmt.Fprintf(w, "%s %s\n", signs[f.Mark], f.Text)
+	if f.Fix != "" {
+		fmt.Fprintf(w, "    → %s\n", f.Fix)
+	}
+}
+
+// advice says which level comes next.
+func (a *application) advice(r doctor.Report, s servers.Subject) string {
+	var missing []string
+	for _, id := range r.Missing {
+		if f, ok := r.Find(id); ok { // otherwise it was not looked for, because of another
+			missing = append(missing, f.Text)
+		}
+	}
+	var b strings.Builder
+	switch {
+	case r.Ready == "":
+		fmt.Fprintf(&b, "It cannot be checked yet: %s.\n", strings.Join(missing, "; "))
+		return b.String()
+	case r.Next == contract.DurableDelivery:
+		fmt.Fprintf(&b, "It seems ready for %s. %s asks no more of the server, but an outbox of the page.\n", r.Ready, r.Next)
+	default:
+		fmt.Fprintf(&b, "It seems ready for %s. What keeps it from %s: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
+	}
+	if s.Config != "" && !r.Ready.AtLeast(s.Level) {
+		fmt.Fprintf(&b, "redial.yaml claims %s, which is more.\n", s.Level)
+	}
+	fmt.Fprintf(&b, "Next: redial check --level %s%s\n", r.Ready, a.again())
+	return b.String()
+}
+
+// again names the application in a command line.
+func (a *application) again() string {
+	switch {
+	case a.url != "":
+		return " --url " + a.url
+	case len(a.command) > 0:
+		return " -- " + strings.Join(a.command, " ")
+	case a.config != config.FileName:
+		return " --config " + a.config
+	}
+	return ""
+}
+
+// slowSteps prints what is being done when it takes long.
+type slowSteps struct {
+	to io.Writer
+
+	mu    sync.Mutex
+	timer *time.Timer
+}
+
+// slowAfter is how long a step may take unannounced.
+const slowAfter = 2 * time.Second
+
+func (s *slowSteps) begin(step string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.timer = time.AfterFunc(slowAfter, func() { fmt.Fprintf(s.to, "… %s\n", step) })
+}
+
+func (s *slowSteps) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	verdict "redial/harness/check"
+	"redial/harness/client"
+	"redial/harness/client/wire"
+	"redial/harness/contract"
+	"redial/harness/report"
+	"redial/scenarios/config"
+	"redial/scenarios/doctor"
+	"redial/scenarios/servers"
+)
+
+// stepCommand starts a step as somebody's own server.
+func stepCommand(t *testing.T, step string) []string {
+	t.Helper()
+	itself, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--", itself, servers.ServeStep, step}
+}
+
+func TestDoctorSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	o := redial(t, append([]string{"doctor"}, stepCommand(t, "7")...)...)
+	if o.code != 0 {
+		t.Errorf("exit %d: %s", o.code, o.stderr)
+	}
+	for _, want := range []string{
+		"✓ Socket.IO handshake at /socket.io/\n", "✓ heartbeat: it heeds PING_INTERVAL", "! a message that is sent twice with the same key arrives 2 times\n    → store the key",
+		"It seems ready for server-delivery. What keeps it from client-delivery: a message that is sent twice", "Next: redial check --level server-delivery -- ",
+	} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("no %q in\n%s", want, o.stdout)
+		}
+	}
+}
+
+func TestDoctorOfNoSocketIO(t *testing.T) {
+	t.Parallel()
+	page := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(page.Close)
+	o := redial(t, "doctor", "--url", page.URL, "--json")
+	var r doctor.Report
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+		t.Fatalf("%v: %s", err, o.stdout)
+	}
+	if f, _ := r.Find(doctor.Handshake); o.code != 1 || r.Ready != "" || f.Mark != doctor.Bad {
+		t.Errorf("exit %d, ready for %q, the handshake is %+v", o.code, r.Ready, f)
+	}
+	page.Close()
+	if o = redial(t, "doctor", "--url", page.URL); o.code != 1 || !strings.Contains(o.stdout, "✗ nothing answers at ") || !strings.Contains(o.stdout, "cannot be checked yet: nothing answers") {
+		t.Errorf("exit %d: %s", o.code, o.stdout)
+	}
+}
+
+func TestInitWritesAFileThatIsRead(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a", "redial.yaml")
+	o := redial(t, "init", "--output", file, "--level", "client-delivery", "--event", "say", "--path", "/ws/", "--", "node", "server.js", "--quick")
+	if o.code != 0 || !strings.Contains(o.stderr, "Next: redial doctor --config "+file) {
+		t.Fatalf("exit %d: %s", o.code, o.stderr)
+	}
+	f, err := config.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(f.Target.Command, " ") != "node server.js --quick" || f.Level != contract.ClientDelivery || f.Socket.Path != "/ws/" || f.Socket.Send.Event != "say" {
+		t.Errorf("it says %+v", f)
+	}
+	refused(t, "is there already", "init", "--output", file, "--url", "http://127.0.0.1:3000")
+	if o = redial(t, "init", "--output", file, "--force", "--url", "http://127.0.0.1:3000"); o.code != 0 {
+		t.Errorf("--force: exit %d: %s", o.code, o.stderr)
+	}
+	if f, err = config.Read(file); err != nil || f.Target.URL != "http://127.0.0.1:3000" || f.Socket != nil {
+		t.Errorf("it says %+v, %v", f, err)
+	}
+}
+
+func TestInitAsksForWhatIsMissing(t *testing.T) {
+	var asked bytes.Buffer
+	i := &initializing{}
+	i.ask(strings.NewReader("node server.js\nrecovery\n\n"), &asked)
+	if i.line != "node server.js" || i.level != "recovery" || i.event != "" || strings.Count(asked.String(), ": ") != 3 {
+		t.Errorf("%+v after %q", i, asked.String())
+	}
+	i = &initializing{probe: true}
+	i.ask(strings.NewReader("http://127.0.0.1:3000\nrecovery\n"), io.Discard)
+	if i.url != "http://127.0.0.1:3000" || i.level != "" {
+		t.Errorf("with --probe only the application is asked for: %+v", i)
+	}
+}
+
+func TestInitProbeGivesUp(t *testing.T) {
+	t.Parallel()
+	refused(t, "no Socket.IO handshake at /ws/", append([]string{"init", "--probe", "--output", "-", "--path", "/ws/"}, stepCommand(t, "5")...)...)
+	o := redial(t, append([]string{"init", "--probe", "--wait", "1s", "--output", "-"}, stepCommand(t, "5")...)...)
+	if o.code != 3 || !strings.Contains(o.stderr, "Open http://127.0.0.1:") || !strings.Contains(o.stderr, "no event brought the message within 1s") || o.stdout != "" {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// The person's part is a client's: it sends what the command asks for, where it says.
+func TestInitProbeWatchesAPerson(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "redial.yaml")
+	c := command(t, append([]string{"init", "--probe", "--say", "--wait", "20s", "--output", file}, stepCommand(t, "7")...)...)
+	stderr, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ""
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if rest, ok := strings.CutPrefix(line, "Open "); ok {
+			address, _, _ = strings.Cut(rest, ",")
+		}
+		if address != "" && strings.HasPrefix(line, "redial ") {
+			person := wire.New(client.Options{Name: "person", URL: address})
+			t.Cleanup(func() { person.Close() })
+			if err := errors.Join(person.Open(t.Context()), person.Say(line)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	nothingLeft(t, c)
+	text := read(t, file)
+	for _, want := range []string{`event: "chat message"  # sure: a message that redial sent so arrived`, `offset: "$2"  # likely: `, `auth: {"serverOffset": "{{offset}}"}  # likely: `, "level: server-delivery  # likely: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if _, err := config.Read(file); err != nil {
+		t.Error(err)
+	}
+}
+
+// Steps 6, 7 and 8 each come to the level that they promise, by a few of the rows.
+func TestLevelAutoFindsTheStepsOwn(t *testing.T) {
+	t.Parallel()
+	for step, c := range map[string]struct{ holds, next, row string }{
+		"6": {"recovery", "server-delivery", "row 8, server-killed"},
+		"7": {"server-delivery", "client-delivery", "row 27, write-on-dead-connection"},
+		"8": {"client-delivery", "durable-delivery", "row 33, refresh-with-pending"},
+	} {
+		folder := t.TempDir()
+		badge, summary := filepath.Join(folder, "b.svg"), filepath.Join(folder, "s.md")
+		o := redial(t, "check", "--level", "auto", "--step", step, "--lab", "virtual", "--seed", "1", "--quiet", "--report", filepath.Join(folder, "report"), "--scenario", "clean-drop,server-killed,write-on-dead-connection,refresh-with-pending", "--badge", badge, "--summary", summary)
+		if o.code != 0 || !strings.HasSuffix(o.stdout, "The highest level that holds: "+c.holds+"\n") {
+			t.Errorf("step %s: exit %d: %s%s", step, o.code, o.stdout, o.stderr)
+		}
+		if step != "6" && !strings.Contains(o.stdout, fmt.Sprintf("✗ %-18s %s: fail", c.next, c.row)) {
+			t.Errorf("step %s does not name %s: %s", step, c.row, o.stdout)
+		}
+		if text := read(t, badge); !strings.Contains(text, ">"+c.holds+"</text>") {
+			t.Errorf("step %s: the badge is %s", step, text)
+		}
+		if text := read(t, summary); !strings.Contains(text, "# Redial: "+c.holds+", pass\n") || !strings.Contains(text, c.next+" does not hold: ") || !strings.Contains(text, "| Seed | 1 |") || !strings.Contains(text, "socket.io-client ") {
+			t.Errorf("step %s: the summary is %s", step, text)
+		}
+	}
+}
+
+func TestNoLevelHolds(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	badge := filepath.Join(folder, "b.svg")
+	o := redial(t, "check", "--level", "auto", "--step", "3", "--lab", "virtual", "--scenario", "burst", "--quiet", "--report", folder, "--badge", badge)
+	if o.code != 1 || !strings.HasSuffix(o.stdout, "\nNo level holds.\n") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if text := read(t, badge); !strings.Contains(text, ">basic: fail</text>") {
+		t.Errorf("the badge is %s", text)
+	}
+}
+
+func TestBadgeOfAFixedLevel(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for step, want := range map[string]string{"7": ">server-delivery</text>", "5": ">server-delivery: fail</text>"} {
+		badge := filepath.Join(folder, step+".svg")
+		o := redial(t, "check", "--step", step, "--level", "server-delivery", "--lab", "virtual", "--scenario", "clean-drop", "--quiet", "--report", filepath.Join(folder, step), "--badge", badge)
+		if text := read(t, badge); !strings.Contains(text, want) {
+			t.Errorf("step %s: exit %d, and the badge is %s", step, o.code, text)
+		}
+	}
+}
+
+func TestBadgeAndSummaryEscape(t *testing.T) {
+	r := report.Report{
+		Target: "`a|b`\n<c>", Level: `"><script>&`, Began: time.Now(),
+		Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: report.Tally{Runs: 1}}},
+	}
+	var badge, summary bytes.Buffer
+	if err := errors.Join(writeBadge(&badge, r), outputs{next: "a\n# b"}.writeSummary(&summary, r)); err != nil {
+		t.Fatal(err)
+	}
+	elements := 0
+	for d := xml.NewDecoder(&badge); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the badge is no XML: %v", err)
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			if elements++; e.Name.Local == "script" {
+				t.Error("the level is an element of the badge")
+			}
+		}
+	}
+	if elements < 9 {
+		t.Errorf("the badge has %d elements", elements)
+	}
+	if text := summary.String(); !strings.Contains(text, "| Application | `'a¦b' <c>` |\n") || !strings.Contains(text, "\n`a # b`\n") {
+		t.Errorf("the summary is %s", text)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

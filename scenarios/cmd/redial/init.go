@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"redial/harness/contract"
+	"redial/harness/target"
+	"redial/scenarios/config"
+	"redial/scenarios/doctor"
+	"redial/scenarios/servers"
+)
+
+// An initializing is what `redial init` was asked for.
+type initializing struct {
+	application                    // its config is not used
+	line, level                    string
+	path, namespace, event, output string
+	force, probe, say              bool
+	wait                           time.Duration
+}
+
+func newInit() *cobra.Command {
+	i := &initializing{}
+	c := &cobra.Command{
+		Use:   "init [--probe] [--url URL | --command LINE | -- COMMAND …]",
+		Short: "Write a redial.yaml for an application",
+		Long: `init writes a redial.yaml with a comment to each part. In a terminal it asks what it needs
+to know; elsewhere flags say it.
+
+With --probe it finds out how the application speaks: it connects as a client that only
+listens, asks you to send one message in the application's own page, and looks where that
+arrives. Every line that it writes says how sure it is.`,
+		Example:           "  redial init --command 'node server.js' --level recovery\n  redial init --probe -- node server.js\n  redial init --probe --say --url http://127.0.0.1:3000 --output -",
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			if err := i.read(c, arguments); err != nil {
+				return err
+			}
+			return i.write()
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&i.line, "command", "", "the command `LINE` that starts the application, such as 'node server.js'")
+	f.StringVar(&i.url, "url", "", "the `URL` of a server that runs already, such as http://127.0.0.1:3000")
+	f.StringVar(&i.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) that it makes: %s (default server-delivery, or what --probe sees)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&i.path, "path", "", "the `PATH` of Socket.IO (default /socket.io/)")
+	f.StringVar(&i.namespace, "namespace", "", "the Socket.IO `NAMESPACE` (default /)")
+	f.StringVar(&i.event, "event", "", "the `EVENT` that carries a message in both directions (default: chat message)")
+	f.BoolVar(&i.probe, "probe", false, "watch one message, and write what was seen")
+	f.BoolVar(&i.say, "say", false, "with --probe: also send messages, to see how that is done")
+	f.DurationVar(&i.wait, "wait", time.Minute, "with --probe: how long (`TIME`) to wait for the message")
+	f.StringVar(&i.output, "output", config.FileName, "write to `FILE`; - is the standard output")
+	f.BoolVar(&i.force, "force", false, "overwrite a file that is there")
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// read looks at the flags, and asks for what is missing where there is a person.
+func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
+	if err := noneEmpty(c); err != nil {
+		return err
+	}
+	if err := afterDash(c, arguments); err != nil {
+		return err
+	}
+	i.command = arguments
+	if _, err := os.Stat(i.output); err == nil && !i.force && i.output != "-" {
+		return fmt.Errorf("%s is there already: overwrite it with --force, or write elsewhere with --output FILE", i.output)
+	}
+	if !i.probe && (i.say || c.Flags().Changed("wait")) {
+		return errors.New("--say and --wait are for --probe: add it, or leave them out")
+	}
+	if i.probe && i.event != "" {
+		return errors.New("--probe sees which event carries a message: leave out --event or --probe")
+	}
+	if i.wait < time.Second || i.wait > time.Hour {
+		return errors.New("--wait is a time from 1s to 1h, such as 90s")
+	}
+	named := i.named()
+	if i.line != "" {
+		named++
+	}
+	if named == 0 && isTerminal(os.Stdin) && isTerminal(os.Stderr) {
+		i.ask(os.Stdin, os.Stderr)
+		named = 1
+	}
+	if named != 1 {
+		return errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
+	}
+	if i.level != "" {
+		if _, err := contract.ParseLevel(i.level); err != nil {
+			return err
+		}
+	}
+	_, err = i.server()
+	return err
+}
+
+// ask asks for what the flags have not said.
+func (i *initializing) ask(from io.Reader, to io.Writer) {
+	lines := bufio.NewScanner(from)
+	question := func(text, otherwise string) string {
+		fmt.Fprintf(to, "%s: ", text)
+		if lines.Scan() {
+			return cmp.Or(strings.TrimSpace(lines.Text()), otherwise)
+		}
+		return otherwise
+	}
+	where := question("The command that starts the application, or its URL", "")
+	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
+		i.url = where
+	} else {
+		i.line = where
+	}
+	if i.level == "" && !i.probe {
+		i.level = question(fmt.Sprintf("What it promises, of %s [%s]", strings.Join(levelNames(), ", "), contract.ServerDelivery), "")
+	}
+	if i.event == "" && !i.probe {
+		i.event = question("The event that carries a message [chat message]", "")
+	}
+}
+
+// server makes the application for a probe.
+func (i *initializing) server() (servers.Subject, error) {
+	switch {
+	case i.url != "":
+		return servers.URL(i.url, nil, contract.Basic)
+	case len(i.command) > 0:
+		return servers.Command(target.CommandOptions{Command: i.command}, contract.Basic)
+	case i.line == "":
+		return servers.Subject{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
+	}
+	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line}, contract.Basic)
+}
+
+// write writes the file.
+func (i *initializing) write() error {
+	var draft doctor.Draft
+	level := contract.Level(cmp.Or(i.level, string(contract.ServerDelivery)))
+	if i.probe {
+		var err error
+		if draft, err = i.listen(); err != nil {
+			return err
+		}
+		draft.Set(doctor.KeyLevel, i.level)
+	} else {
+		draft.Set(doctor.KeyLevel, string(level))
+		if i.event != "" || i.path != "" || i.namespace != "" {
+			draft.SetMessage(cmp.Or(i.event, contract.ChatEvent), level)
+		}
+	}
+	draft.Set(doctor.KeyPath, i.path)
+	draft.Set(doctor.KeyNamespace, i.namespace)
+	draft.Line, draft.Command, draft.URL = i.line, i.command, i.url
+	text := draft.YAML()
+	if _, err := config.Parse(text); err != nil {
+		return fmt.Errorf("this would be no redial.yaml: %w", err)
+	}
+	if i.output == "-" {
+		_, err := os.Stdout.Write(text)
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(i.output), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(i.output, text, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + i.output}[i.output == config.FileName])
+	return nil
+}
+
+// listen has the application watched while a person sends a message.
+func (i *initializing) listen() (draft doctor.Draft, err error) {
+	subject, err := i.server()
+	if err != nil {
+		return draft, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	slow := &slowSteps{to: os.Stderr}
+	text := fmt.Sprintf("redial %04d", 1000+rand.IntN(9000))
+	draft, err = doctor.Listen(ctx, subject, doctor.ListenOptions{
+		Path: i.path, Namespace: i.namespace, Text: text, Wait: i.wait, Say: i.say, Doing: slow.begin,
+		Ready: func(address string) {
+			fmt.Fprintf(os.Stderr, "Open %s, send the message\n\n    %s\n\nand press Enter. Waiting for it, %s at most.\n", address, text, i.wait)
+			slow.begin(fmt.Sprintf("waiting for %q", text))
+		},
+	})
+	slow.end()
+	if ctx.Err() != nil {
+		return draft, errInterrupted
+	}
+	return draft, err
+}

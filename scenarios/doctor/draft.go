@@ -1,0 +1,250 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"redial/harness/contract"
+)
+
+// How sure a line of a draft is.
+const (
+	Sure   = "sure"   // seen
+	Likely = "likely" // seen once, and could be chance
+	Guess  = "guess"  // read in the page, or assumed
+)
+
+// The lines that a draft may have.
+const (
+	KeyLevel     = "level"
+	KeyPath      = "path"
+	KeyNamespace = "namespace"
+	KeyAuth      = "auth"
+	KeySend      = "send"
+	KeyAck       = "ack"
+	KeyEcho      = "echo"
+	KeyEvent     = "receive"
+	KeyText      = "text"
+	KeyOffset    = "offset"
+	KeyHistory   = "history"
+	KeyList      = "list"
+)
+
+// A Draft is a redial.yaml to be read by a person: each line says how sure it is.
+type Draft struct {
+	// Command is a line or a list, and URL the address instead.
+	Line    string
+	Command []string
+	URL     string
+
+	lines map[string]drafted
+	send  Emitted
+	// recovers: there is a pid; replays: a new client was sent the message. at is where
+	// the text was.
+	recovers, replays bool
+	at                place
+}
+
+type drafted struct{ value, sure, why string }
+
+// Emitted is an event with the templates of its arguments.
+type Emitted struct {
+	Event string
+	Args  []any
+}
+
+// Set gives a line that a person has named.
+func (d *Draft) Set(key, value string) {
+	if value != "" {
+		d.set(key, value, "", "")
+	}
+}
+
+// SetMessage drafts a chat in which both directions use one event, as the tutorial's does
+// at the level.
+func (d *Draft) SetMessage(event string, level contract.Level) {
+	args := []any{"{{text}}"}
+	if level.AtLeast(contract.ClientDelivery) {
+		args = append(args, "{{key}}")
+	}
+	d.setSend(Emitted{event, args}, "", "")
+	d.Set(KeyEvent, event)
+	d.Set(KeyText, "$")
+	if level.AtLeast(contract.ServerDelivery) {
+		d.Set(KeyAuth, contract.AuthOffset)
+		d.Set(KeyOffset, "$2")
+	}
+}
+
+func (d *Draft) set(key, value, sure, why string) {
+	if d.lines == nil {
+		d.lines = map[string]drafted{}
+	}
+	d.lines[key] = drafted{value, sure, why}
+}
+
+func (d *Draft) unset(key string) { delete(d.lines, key) }
+
+func (d *Draft) text(key string) string { return d.lines[key].value }
+
+func (d *Draft) setSend(e Emitted, sure, why string) {
+	d.send = e
+	d.set(KeySend, e.Event, sure, why)
+}
+
+var severalArguments = regexp.MustCompile(`^[^,{(]+,\s*[^,\s=(]+\s*[,)]`)
+
+// sends lists ways in which a message may be sent, the likeliest first.
+func (d *Draft) sends(h Hints) (list []Emitted) {
+	events := []string{}
+	raw := map[string]string{}
+	for _, e := range h.Emits {
+		raw[e.Event] = e.Args
+		events = append(events, e.Event)
+	}
+	received := d.text(KeyEvent)
+	if len(events) == 0 || slices.Contains(events, received) {
+		events = slices.Concat([]string{received}, slices.DeleteFunc(events, func(e string) bool { return e == received }))
+	}
+	for _, event := range events[:min(len(events), 3)] {
+		var ways [][]any
+		if severalArguments.MatchString(raw[event]) {
+			ways = append(ways, []any{"{{text}}", "{{key}}"})
+		}
+		ways = append(ways, []any{"{{text}}"})
+		if len(d.at.steps) > 0 {
+			if field, ok := d.at.steps[len(d.at.steps)-1].(string); ok {
+				object := []any{map[string]any{field: "{{text}}"}}
+				if strings.HasPrefix(raw[event], "{") {
+					ways = slices.Insert(ways, 0, object)
+				} else {
+					ways = append(ways, object)
+				}
+			}
+		}
+		for _, args := range ways {
+			list = append(list, Emitted{event, args})
+		}
+	}
+	return list
+}
+
+// decide chooses the level.
+func (d *Draft) decide() {
+	_, numbered := d.lines[KeyOffset]
+	_, named := d.lines[KeyAuth]
+	_, whole := d.lines[KeyHistory]
+	switch {
+	case d.replays && numbered && named, d.replays && whole:
+		d.set(KeyLevel, string(contract.ServerDelivery), Likely, "a new client was sent the message")
+	case d.recovers:
+		d.set(KeyLevel, string(contract.Recovery), Likely, "connection state recovery is on")
+	default:
+		d.set(KeyLevel, string(contract.Basic), Likely, "no recovery and no replay by an offset was seen")
+	}
+}
+
+// YAML is the file.
+func (d *Draft) YAML() []byte {
+	w := &writer{}
+	w.text("# How Redial starts this application and speaks with it. `redial explain` lists all keys,")
+	w.text("# `redial doctor` says what is missing, and `redial check` checks it.")
+	if slices.ContainsFunc(slices.Collect(maps.Values(d.lines)), func(l drafted) bool { return l.sure != "" }) {
+		w.text("# sure: it was seen. likely: it was seen once. guess: look at it before you rely on it.")
+	}
+	w.text("")
+	w.text("target:")
+	switch {
+	case d.URL != "":
+		w.text("  url: " + asJSON(d.URL))
+	case len(d.Command) > 0:
+		w.text("  command: " + asJSON(d.Command))
+	default:
+		w.text("  command: " + asJSON(d.Line))
+	}
+	if d.URL == "" {
+		w.text("  # It finds the port in PORT and an empty folder in DATA_DIR; else see `redial explain target`.")
+	}
+	w.text("")
+	w.text("# The promise: " + levelList() + ".")
+	w.line(d, "", "level", KeyLevel)
+	if _, spoken := d.lines[KeyEvent]; spoken {
+		d.socket(w)
+	} else {
+		w.text("\n# Without a section socket it speaks as the tutorial's chat does: `redial explain socket`.")
+	}
+	w.text("\n# Where the stored messages can be read, if not through a new client: `redial explain log`.")
+	w.text("# log:\n#   sql: SELECT id, content FROM messages ORDER BY id\n#   file: \"{{data}}/chat.db\"")
+	return w.Bytes()
+}
+
+func (d *Draft) socket(w *writer) {
+	w.text("\nsocket:")
+	w.line(d, "  ", "path", KeyPath)
+	w.line(d, "  ", "namespace", KeyNamespace)
+	if l, ok := d.lines[KeyAuth]; ok {
+		w.text("  auth: {" + asJSON(l.value) + ": \"{{offset}}\"}" + l.comment())
+	}
+	w.text("  send:")
+	w.line(d, "    ", "event", KeySend)
+	w.text("    args: " + asJSON(d.send.Args) + d.lines[KeySend].comment())
+	w.line(d, "    ", "ack", KeyAck)
+	w.text("  receive:")
+	w.line(d, "    ", "event", KeyEvent)
+	w.line(d, "    ", "text", KeyText)
+	w.line(d, "    ", "offset", KeyOffset)
+	w.line(d, "  ", "echo", KeyEcho)
+	if _, ok := d.lines[KeyHistory]; ok {
+		w.text("  history:")
+		w.line(d, "    ", "event", KeyHistory)
+		w.line(d, "    ", "list", KeyList)
+	}
+}
+
+type writer struct{ bytes.Buffer }
+
+func (w *writer) text(line string) { w.WriteString(line + "\n") }
+
+func (w *writer) line(d *Draft, indent, name, key string) {
+	l, ok := d.lines[key]
+	if !ok {
+		return
+	}
+	value := asJSON(l.value)
+	if key == KeyAck || key == KeyEcho || key == KeyLevel {
+		value = l.value
+	}
+	w.text(indent + name + ": " + value + l.comment())
+}
+
+// comment says how sure the line is.
+func (l drafted) comment() string {
+	if l.sure == "" {
+		return ""
+	}
+	return fmt.Sprintf("  # %s: %s", l.sure, oneLine(l.why))
+}
+
+// asJSON writes a value as JSON, which is YAML too.
+func asJSON(value any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return `""`
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func levelList() string {
+	var names []string
+	for _, level := range contract.Levels {
+		names = append(names, string(level))
+	}
+	return strings.Join(names, ", ")
+}

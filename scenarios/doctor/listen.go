@@ -1,0 +1,321 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+
+	"redial/harness/client"
+	"redial/harness/history"
+	"redial/harness/plan"
+	"redial/harness/protocol"
+	"redial/harness/target"
+	"redial/scenarios/servers"
+)
+
+// ListenOptions say what to listen for, and where.
+type ListenOptions struct {
+	// Path and Namespace are known; empty means that the page may say.
+	Path, Namespace string
+	// Text is what a person types, and Wait how long that may take.
+	Text string
+	Wait time.Duration
+	// Say tries to send a message too.
+	Say bool
+	// Ready is called when the message may be typed, with the address of the page, and
+	// Doing with each step that may take long.
+	Ready func(address string)
+	Doing func(step string)
+}
+
+// A bystander is one run of Listen.
+type bystander struct {
+	options ListenOptions
+	under   target.Target
+	address string
+	hints   Hints
+	draft   Draft
+	number  int64 // at the drafted offset of the first message
+}
+
+// ErrUnheard means that the message did not come in time.
+var ErrUnheard = errors.New("no event brought the message")
+
+// Listen connects to an application as a client that only listens, waits for the message
+// that a person types in its page, and drafts a redial.yaml of what it has seen.
+func Listen(ctx context.Context, subject servers.Subject, options ListenOptions) (d Draft, err error) {
+	b := &bystander{options: options}
+	if b.under, err = subject.Server.Target(plan.Tuning{}); err != nil {
+		return d, err
+	}
+	defer func() { err = errors.Join(err, b.under.Close()) }()
+	options.Doing("waiting for the server to answer")
+	starting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	if err := b.under.Start(starting); err != nil {
+		return d, err
+	}
+	b.address = "http://" + b.under.Address()
+	options.Doing("reading its page")
+	b.hints = readPage(ctx, b.address)
+	if err := b.findPath(ctx); err != nil {
+		return d, err
+	}
+	if err := b.listen(ctx); err != nil {
+		return d, err
+	}
+	return b.draft, nil
+}
+
+// findPath finds where a handshake is answered.
+func (b *bystander) findPath(ctx context.Context) error {
+	candidates := []string{"/socket.io/"}
+	if b.options.Path != "" {
+		candidates = []string{b.options.Path}
+	} else {
+		for _, hint := range b.hints.Paths {
+			add(&candidates, path(protocol.Protocol{Path: hint}))
+		}
+		slices.Reverse(candidates) // what the page says goes first
+	}
+	for _, candidate := range candidates {
+		x := examination{under: b.under, p: protocol.Protocol{Path: candidate}}
+		address, header := x.engine("http", "polling", "")
+		_, body, err := get(ctx, address, header)
+		var open openPacket
+		if err != nil || !readOpen(body, &open) {
+			if _, err := x.webSocket(ctx, ""); err != nil {
+				continue
+			}
+		}
+		if candidate != "/socket.io/" {
+			b.draft.set(KeyPath, candidate, Sure, "a handshake is answered there")
+		}
+		return nil
+	}
+	return fmt.Errorf("no Socket.IO handshake at %s: name the path with --path", strings.Join(candidates, ", "))
+}
+
+// listen waits for the message in every namespace that the page may use.
+func (b *bystander) listen(ctx context.Context) error {
+	namespaces := []string{cmp.Or(b.options.Namespace, "/")}
+	if b.options.Namespace == "" {
+		namespaces = append(slices.Clone(b.hints.Namespaces), "/")
+	}
+	found, w := b.first(ctx, namespaces[:min(len(namespaces), 4)])
+	if w == nil {
+		return b.unheard(ctx)
+	}
+	defer w.Close()
+	if found.packet.Nsp != "/" {
+		b.draft.set(KeyNamespace, found.packet.Nsp, Sure, "the message came there")
+	}
+	for _, e := range w.from(0) {
+		if e.packet != nil && e.packet.Type == parser.CONNECT {
+			fields, _ := e.packet.Data.(map[string]any)
+			_, b.draft.recovers = fields["pid"].(string)
+		}
+	}
+	event, args, _ := found.event()
+	b.receive(event, args)
+	b.history(ctx)
+	b.send(ctx)
+	b.draft.decide()
+	return nil
+}
+
+// client makes a client as the draft is so far, in a namespace.
+func (b *bystander) client(p protocol.Protocol) *witness {
+	p.Path = b.draft.text(KeyPath)
+	p.Receive = protocol.Receive{Event: cmp.Or(p.Receive.Event, "-"), Text: p.Receive.Text}
+	return newWitness(client.Options{Name: "redial", URL: b.address, Protocol: &p})
+}
+
+// first waits for the first event with the text, in any of the namespaces, and returns it
+// with the client that received it; no client if there was none.
+func (b *bystander) first(ctx context.Context, namespaces []string) (found entry, by *witness) {
+	ctx, cancel := context.WithTimeout(ctx, b.options.Wait+time.Duration(len(namespaces))*answerWithin)
+	defer cancel()
+	var listening []*witness
+	for _, namespace := range namespaces {
+		w := b.client(protocol.Protocol{Namespace: namespace})
+		if err := w.Open(ctx); err != nil {
+			continue
+		}
+		_, ok := w.await(ctx, 0, answerWithin, func(e entry) bool { return e.Kind == history.Connected || e.Kind == history.Note })
+		if !ok || !w.Status().Connected {
+			_ = w.Close()
+			continue
+		}
+		listening = append(listening, w)
+	}
+	if len(listening) == 0 {
+		return found, nil
+	}
+	b.options.Ready(b.address)
+	type heard struct {
+		e entry
+		w *witness
+	}
+	came := make(chan heard)
+	for _, w := range listening {
+		go func() {
+			e, _ := w.await(ctx, 0, b.options.Wait, b.carries)
+			came <- heard{e, w}
+		}()
+	}
+	for range listening {
+		h := <-came
+		if h.e.packet != nil && by == nil {
+			found, by = h.e, h.w
+			cancel() // the others need wait no longer
+		} else {
+			_ = h.w.Close()
+		}
+	}
+	return found, by
+}
+
+// carries tells of an event that has the text somewhere.
+func (b *bystander) carries(e entry) bool {
+	_, args, ok := e.event()
+	return ok && len(locate(args, b.options.Text)) > 0
+}
+
+func (b *bystander) unheard(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	hint := ""
+	if len(b.hints.Emits) > 0 {
+		var names []string
+		for _, e := range b.hints.Emits {
+			names = append(names, e.Event)
+		}
+		hint = fmt.Sprintf(" The page emits %q: if a client has to join or log in first, write socket.enter by hand.", names)
+	}
+	return fmt.Errorf("%w within %s: was it sent in the page, and does it reach a client that only connects?%s", ErrUnheard, b.options.Wait, hint)
+}
+
+// receive notes where the text and the offset are.
+func (b *bystander) receive(event string, args []any) {
+	b.draft.set(KeyEvent, event, Sure, "the message came in this event")
+	at := locate(args, b.options.Text)[0]
+	b.draft.set(KeyText, at.path(), Sure, "the text of the message was there")
+	b.draft.at = at
+	offsets := beside(args, at)
+	if len(offsets) == 0 {
+		return
+	}
+	sure, why := Likely, "a whole number beside the text; does it grow with every message?"
+	if len(offsets) > 1 {
+		sure = Guess
+		why = fmt.Sprintf("one of the whole numbers beside the text (%s)", strings.Join(offsets, ", "))
+	}
+	b.draft.set(KeyOffset, offsets[0], sure, why)
+	value, _ := protocol.Path(offsets[0]).First(args)
+	b.number, _ = protocol.WholeNumber(value)
+}
+
+// history sees what a new client is sent.
+func (b *bystander) history(ctx context.Context) {
+	b.options.Doing("seeing what a new client is sent")
+	p := protocol.Protocol{Namespace: b.draft.text(KeyNamespace)}
+	if b.hints.AuthOffset != "" {
+		p.Auth = map[string]any{b.hints.AuthOffset: "{{offset}}"}
+		b.draft.set(KeyAuth, b.hints.AuthOffset, Likely, "the page's script has it in auth")
+	}
+	w := b.client(p)
+	defer w.Close()
+	if err := w.Open(ctx); err != nil {
+		return
+	}
+	e, ok := w.await(ctx, 0, replayWithin, b.carries)
+	if !ok {
+		return
+	}
+	event, args, _ := e.event()
+	if event == b.draft.text(KeyEvent) {
+		b.draft.replays = true
+		return
+	}
+	at := locate(args, b.options.Text)[0]
+	if list, item, ok := at.split(); ok && item == b.draft.text(KeyText) {
+		b.draft.replays = true
+		b.draft.set(KeyHistory, event, Sure, "a new client received all messages in this event")
+		b.draft.set(KeyList, list, Sure, "the messages were there")
+	}
+}
+
+// send drafts how a message is sent, and tries that if it may.
+func (b *bystander) send(ctx context.Context) {
+	candidates := b.draft.sends(b.hints)
+	if !b.options.Say {
+		b.draft.setSend(candidates[0], Guess, "not tried: --say does")
+		return
+	}
+	b.options.Doing("sending a message")
+	for n, candidate := range candidates {
+		if b.try(ctx, candidate, fmt.Sprintf("%s (%d)", b.options.Text, n+1)) {
+			return
+		}
+	}
+	b.draft.setSend(candidates[0], Guess, "no message that redial sent arrived")
+}
+
+// try sends one message and sees whether it arrives, whether it comes back, and whether it
+// is acknowledged.
+func (b *bystander) try(ctx context.Context, candidate Emitted, text string) bool {
+	p := protocol.Protocol{
+		Namespace: b.draft.text(KeyNamespace), Send: &protocol.Send{Event: candidate.Event, Args: candidate.Args},
+		Receive: protocol.Receive{Event: b.draft.text(KeyEvent), Text: protocol.Path(b.draft.text(KeyText))},
+	}
+	other, sender := b.client(p), b.client(p)
+	defer other.Close()
+	defer sender.Close()
+	for _, w := range []*witness{other, sender} {
+		if err := w.Open(ctx); err != nil {
+			return false
+		}
+		if _, ok := w.await(ctx, 0, answerWithin, is(history.Connected)); !ok {
+			return false
+		}
+	}
+	if err := sender.Say(text); err != nil {
+		return false
+	}
+	arrived, ok := other.await(ctx, 0, replayWithin, other.brings(text))
+	if !ok {
+		return false
+	}
+	b.draft.setSend(candidate, Sure, "a message that redial sent so arrived")
+	if _, ok := sender.await(ctx, 0, replayWithin, sender.brings(text)); !ok {
+		b.draft.set(KeyEcho, "false", Sure, "it did not come back to its sender")
+	}
+	if _, ok := sender.await(ctx, 0, replayWithin, is(history.Acknowledged)); !ok {
+		b.draft.set(KeyAck, "false", Sure, "it was not acknowledged")
+	}
+	b.confirm(arrived)
+	return true
+}
+
+// confirm compares the offset of a second message with that of the first.
+func (b *bystander) confirm(second entry) {
+	offset := protocol.Path(b.draft.text(KeyOffset))
+	if offset == "" {
+		return
+	}
+	_, args, _ := second.event()
+	value, _ := offset.First(args)
+	if number, whole := protocol.WholeNumber(value); whole && number > b.number {
+		b.draft.set(KeyOffset, string(offset), Likely, "a whole number beside the text that grew with the next message")
+		return
+	}
+	b.draft.unset(KeyOffset)
+}

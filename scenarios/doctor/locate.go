@@ -1,0 +1,145 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"redial/harness/protocol"
+)
+
+// A place is where a value is in an event: the argument, and then fields and positions.
+type place struct {
+	argument int
+	steps    []any // a string for a field, an int for a position
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
+// path is the place as protocol.Path writes it.
+func (p place) path() string {
+	b := "$"
+	if p.argument > 0 {
+		b += strconv.Itoa(p.argument + 1)
+	}
+	return b + pathOf(p.steps)
+}
+
+func pathOf(steps []any) (path string) {
+	for _, step := range steps {
+		switch s := step.(type) {
+		case int:
+			path += fmt.Sprintf("[%d]", s)
+		case string:
+			if plainName.MatchString(s) {
+				path += "." + s
+			} else {
+				path += "[" + strconv.Quote(s) + "]"
+			}
+		}
+	}
+	return path
+}
+
+// split cuts the place of a value in a list into the path of the list and the path in an
+// item.
+func (p place) split() (list, item string, ok bool) {
+	for i := len(p.steps) - 1; i >= 0; i-- {
+		if _, position := p.steps[i].(int); position {
+			return place{p.argument, p.steps[:i]}.path(), "$" + pathOf(p.steps[i+1:]), true
+		}
+	}
+	return "", "", false
+}
+
+// locate finds a text in an event's arguments: first where a value is the text, then where
+// one contains it.
+func locate(args []any, text string) (places []place) {
+	var within []place
+	for i, arg := range args {
+		walk(arg, place{argument: i}, func(p place, value any) {
+			if s, ok := value.(string); ok && strings.TrimSpace(s) == text {
+				places = append(places, p)
+			} else if ok && strings.Contains(s, text) {
+				within = append(within, p)
+			}
+		})
+	}
+	return append(places, within...)
+}
+
+// mostDepth bounds what is looked at in an event.
+const mostDepth = 8
+
+// walk calls do with every value, fields in the order of their names.
+func walk(value any, at place, do func(place, any)) {
+	if len(at.steps) > mostDepth {
+		return
+	}
+	do(at, value)
+	deeper := func(step any) place { return place{at.argument, append(slices.Clone(at.steps), step)} }
+	switch v := value.(type) {
+	case map[string]any:
+		for _, field := range slices.Sorted(maps.Keys(v)) {
+			walk(v[field], deeper(field), do)
+		}
+	case []any:
+		for i, one := range v {
+			walk(one, deeper(i), do)
+		}
+	}
+}
+
+// clock are the names of fields that hold a time, and firstTime a number that is one more
+// likely than an offset: milliseconds since 2001.
+var clock = regexp.MustCompile(`(?i)^(t|ts|time|timestamp|date|at|.*_at|.*At)$`)
+
+const firstTime = 1e12
+
+// beside lists the paths of whole numbers beside a place, the likeliest offset first: in
+// the same object, or else the other arguments.
+func beside(args []any, at place) (paths []string) {
+	type candidate struct {
+		path string
+		rank int
+	}
+	var found []candidate
+	consider := func(p place, name string, value any) {
+		n, ok := protocol.WholeNumber(value)
+		if _, quoted := value.(string); quoted && !idName.MatchString(name) {
+			return
+		}
+		if !ok || n < 0 || n > firstTime || clock.MatchString(name) {
+			return
+		}
+		rank := 1
+		if idName.MatchString(name) {
+			rank = 0
+		}
+		found = append(found, candidate{p.path(), rank})
+	}
+	if len(at.steps) > 0 {
+		above := place{at.argument, at.steps[:len(at.steps)-1]}
+		walk(args[at.argument], place{argument: at.argument}, func(p place, value any) {
+			if len(p.steps) == len(at.steps) && (place{p.argument, p.steps[:len(p.steps)-1]}).path() == above.path() {
+				name, _ := p.steps[len(p.steps)-1].(string)
+				consider(p, name, value)
+			}
+		})
+	}
+	for i, arg := range args {
+		if i != at.argument {
+			consider(place{argument: i}, "", arg)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.rank - b.rank })
+	for _, c := range found {
+		paths = append(paths, c.path)
+	}
+	return paths
+}
+
+var idName = regexp.MustCompile(`(?i)^(_?id|.*offset|seq|sequence|index|no|number|.*Id)$`)

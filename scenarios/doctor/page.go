@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"context"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Hints are what the scripts of a page seem to say about how it speaks, by a plain reading
+// of their text.
+type Hints struct {
+	Paths, Namespaces []string
+	Emits             []Emit
+	Ons               []string
+	// AuthOffset is the field of the auth payload that seems to be an offset.
+	AuthOffset string
+}
+
+// An Emit is a call of socket.emit: the event, and the text of the arguments after it.
+type Emit struct{ Event, Args string }
+
+const mostScripts = 10
+
+const quoted = "[\"'`]([^\"'`\n]{1,100})[\"'`]"
+
+var (
+	scriptTag  = regexp.MustCompile(`(?is)<script\b([^>]*)>(.*?)</script>`)
+	sourceOf   = regexp.MustCompile(`(?i)\bsrc\s*=\s*["']?([^"'\s>]+)`)
+	ioCall     = regexp.MustCompile(`\bio(?:\.connect)?\s*\(\s*` + quoted)
+	pathOption = regexp.MustCompile(`\bpath["']?\s*:\s*` + quoted)
+	emitCall   = regexp.MustCompile(`\.(?:emit|emitWithAck)\s*\(\s*` + quoted + `\s*,?\s*([^;\n]{0,200})`)
+	onCall     = regexp.MustCompile(`\.on\s*\(\s*` + quoted)
+	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
+)
+
+// reserved are events that are the library's own.
+var reserved = []string{"connect", "connect_error", "connecting", "connection", "disconnect", "disconnecting", "error", "reconnect", "reconnect_attempt", "reconnect_error", "reconnect_failed", "open", "close", "packet", "ping", "pong", "data", "drain", "upgrade", "decoded", "newListener", "removeListener"}
+
+// readPage reads the page at / and its scripts from the same origin.
+func readPage(ctx context.Context, address string) (h Hints) {
+	_, page, err := get(ctx, address+"/", nil)
+	if err != nil {
+		return h // a page is no must
+	}
+	base, err := url.Parse(address + "/")
+	if err != nil {
+		return h
+	}
+	for _, tag := range scriptTag.FindAllStringSubmatch(page, mostScripts) {
+		source := sourceOf.FindStringSubmatch(tag[1])
+		if source == nil {
+			h.read(tag[2])
+			continue
+		}
+		at, err := base.Parse(source[1])
+		if err != nil {
+			continue
+		}
+		if folder, ok := strings.CutSuffix(strings.TrimSuffix(strings.TrimSuffix(at.Path, ".js"), ".min"), "socket.io"); ok && at.Host == base.Host {
+			add(&h.Paths, folder)
+		} else if at.Host == base.Host {
+			if _, script, err := get(ctx, at.String(), nil); err == nil {
+				h.read(script)
+			}
+		}
+	}
+	return h
+}
+
+// read looks through a script.
+func (h *Hints) read(script string) {
+	for _, call := range ioCall.FindAllStringSubmatch(script, -1) {
+		if at, err := url.Parse(call[1]); err == nil && strings.HasPrefix(at.Path, "/") && at.Path != "/" {
+			add(&h.Namespaces, at.Path)
+		}
+	}
+	if strings.Contains(script, "io(") || strings.Contains(script, "io.connect(") {
+		for _, option := range pathOption.FindAllStringSubmatch(script, -1) {
+			if strings.HasPrefix(option[1], "/") {
+				add(&h.Paths, option[1])
+			}
+		}
+	}
+	for _, call := range emitCall.FindAllStringSubmatch(script, -1) {
+		known := slices.ContainsFunc(h.Emits, func(e Emit) bool { return e.Event == call[1] })
+		if !known && !slices.Contains(reserved, call[1]) {
+			h.Emits = append(h.Emits, Emit{call[1], call[2]})
+		}
+	}
+	for _, call := range onCall.FindAllStringSubmatch(script, -1) {
+		if !slices.Contains(reserved, call[1]) {
+			add(&h.Ons, call[1])
+		}
+	}
+	if field := authOffset.FindStringSubmatch(script); field != nil && h.AuthOffset == "" {
+		h.AuthOffset = field[1]
+	}
+}
+
+func add(list *[]string, one string) {
+	if !slices.Contains(*list, one) {
+		*list = append(*list, one)
+	}
+}

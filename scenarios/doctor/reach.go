@@ -1,0 +1,217 @@
+package doctor
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"redial/harness/protocol"
+)
+
+// An openPacket is Engine.IO's first.
+type openPacket struct {
+	Session      string   `json:"sid"`
+	Upgrades     []string `json:"upgrades"`
+	PingInterval int64    `json:"pingInterval"`
+	PingTimeout  int64    `json:"pingTimeout"`
+}
+
+// mostOfAnswer bounds how much of an HTTP answer is read.
+const mostOfAnswer = 1 << 20
+
+// reach starts the server, or sees whether it runs.
+func (x *examination) reach(ctx context.Context) bool {
+	x.doing("waiting for the server to answer")
+	starting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	if err := x.under.Start(starting); err != nil {
+		return x.found(HTTP, Bad, "start it, or see target.command, port and ready in `redial explain target`", "%s", oneLine(err.Error()))
+	}
+	status, _, err := get(ctx, "http://"+x.under.Address()+"/", nil)
+	if err != nil {
+		return x.found(HTTP, Bad, "see what the server prints", "GET / has no answer: %s", oneLine(err.Error()))
+	}
+	return x.found(HTTP, Good, "", "it answers HTTP: GET / is %s", status)
+}
+
+// get asks for a page, of which it returns the beginning.
+func get(ctx context.Context, address string, header http.Header) (status, body string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", "", err
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return "", "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
+	return response.Status, string(text), err
+}
+
+// path is where Socket.IO is: as in the official client it ends with a slash.
+func path(p protocol.Protocol) string {
+	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
+}
+
+// engine is the address of an Engine.IO request, and its header.
+func (x *examination) engine(scheme, transport, session string) (address string, header http.Header) {
+	values := protocol.Values{protocol.Client: "alice", protocol.Other: "bob", protocol.Offset: int64(0)}
+	query, header := url.Values{"EIO": {"4"}, "transport": {transport}}, http.Header{}
+	for name, value := range protocol.Fill(x.p.Query, values).(map[string]any) {
+		query.Set(name, protocol.TextOf(value))
+	}
+	for name, value := range protocol.Fill(x.p.Headers, values).(map[string]any) {
+		header.Set(name, protocol.TextOf(value))
+	}
+	if session != "" {
+		query.Set("sid", session)
+	}
+	return scheme + "://" + x.under.Address() + path(x.p) + "?" + query.Encode(), header
+}
+
+// handshake opens an Engine.IO session over each transport.
+func (x *examination) handshake(ctx context.Context) bool {
+	x.doing("asking for a Socket.IO handshake")
+	address, header := x.engine("http", "polling", "")
+	status, body, err := get(ctx, address, header)
+	if err != nil {
+		status = oneLine(err.Error())
+	}
+	polling := readOpen(body, &x.open)
+	direct, wsErr := x.webSocket(ctx, "")
+	if !polling && wsErr != nil {
+		fix := "if Socket.IO is at another path, set socket.path in redial.yaml (`redial init --probe` looks for it in the page)"
+		if strings.Contains(body, "Unsupported protocol version") || strings.Contains(body, "\"code\":5") {
+			fix = "the server speaks an older protocol: Socket.IO 3 or later is needed"
+		}
+		return x.found(Handshake, Bad, fix, "no Socket.IO at %s: polling gets %s%s, a WebSocket %s", path(x.p), status, beginning(body), oneLine(wsErr.Error()))
+	}
+	if !polling {
+		x.open = direct
+	}
+	x.found(Handshake, Good, "", "Socket.IO handshake at %s", path(x.p))
+	x.transports(ctx, polling, wsErr)
+	x.heartbeat()
+	return true
+}
+
+// transports says which of them work, and whether a session can go from one to the other.
+func (x *examination) transports(ctx context.Context, polling bool, wsErr error) {
+	switch {
+	case wsErr != nil:
+		x.found(Transports, Lacking, "wire clients need WebSocket: let it through (proxy, `transports`)", "transports: polling only; a WebSocket gets %s", oneLine(wsErr.Error()))
+	case !polling:
+		x.found(Transports, Lacking, "row 43 (polling) cannot pass; that is no fault where clients use `transports: [\"websocket\"]`", "transports: websocket only")
+	case !slices.Contains(x.open.Upgrades, "websocket"):
+		x.found(Transports, Lacking, "allow upgrades: `allowUpgrades: true`", "transports: websocket and polling, without an upgrade from one to the other")
+	default:
+		if _, err := x.webSocket(ctx, x.open.Session); err != nil {
+			x.found(Transports, Lacking, "an upgrade has to reach the server process that has the session (sticky sessions)", "transports: websocket and polling, but the upgrade fails: %s", oneLine(err.Error()))
+			return
+		}
+		x.found(Transports, Good, "", "transports: websocket, polling and the upgrade")
+	}
+}
+
+// webSocket opens a session over WebSocket, or probes an upgrade of the one that is named,
+// and ends it.
+func (x *examination) webSocket(ctx context.Context, session string) (open openPacket, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	address, header := x.engine("ws", "websocket", session)
+	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
+	conn, buffered, _, err := dialer.Dial(ctx, address)
+	if err != nil {
+		return open, err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	stream := struct {
+		io.Reader
+		io.Writer
+	}{conn, conn}
+	if buffered != nil {
+		stream.Reader = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
+		defer ws.PutReader((*bufio.Reader)(buffered))
+	}
+	if session != "" {
+		if err := wsutil.WriteClientText(conn, []byte("2probe")); err != nil {
+			return open, err
+		}
+	}
+	text, err := wsutil.ReadServerText(stream)
+	switch {
+	case err != nil:
+		return open, err
+	case session != "" && string(text) != "3probe":
+		return open, fmt.Errorf("the probe was answered by %.40q", text)
+	case session == "" && !readOpen(string(text), &open):
+		return open, fmt.Errorf("the first packet is %.40q, no open packet", text)
+	}
+	return open, wsutil.WriteClientText(conn, []byte("1")) // Engine.IO's close
+}
+
+// readOpen reads an open packet.
+func readOpen(text string, into *openPacket) bool {
+	if !strings.HasPrefix(text, "0{") {
+		return false
+	}
+	// What follows the packet in a polling answer is others' business.
+	first, _, _ := strings.Cut(text[1:], "\x1e")
+	return json.Unmarshal([]byte(first), into) == nil && into.Session != ""
+}
+
+// heartbeat says how long a dead connection stays unnoticed, and whether that can be set.
+func (x *examination) heartbeat() {
+	const longest = int64(time.Hour / time.Millisecond)
+	takes := time.Duration(min(max(x.open.PingInterval+x.open.PingTimeout, 0), longest)) * time.Millisecond
+	set := time.Duration(asked.PingInterval+asked.PingTimeout) == takes
+	switch {
+	case set && x.subject.URL == "":
+		x.found(Heartbeat, Good, "", "heartbeat: it heeds PING_INTERVAL and PING_TIMEOUT")
+	case takes <= servableWait:
+		x.found(Heartbeat, Good, "", "heartbeat: a dead connection is noticed after %s", takes)
+	case x.subject.URL != "":
+		x.found(Heartbeat, Lacking, "start it with a short pingInterval and pingTimeout for the check", "heartbeat: a dead connection is noticed after %s; rows that wait for it take that long", takes)
+	default:
+		x.found(Heartbeat, Lacking, "set pingInterval and pingTimeout from PING_INTERVAL and PING_TIMEOUT (milliseconds) in the environment", "heartbeat: it keeps its own %s; rows that wait for it take that long", takes)
+	}
+}
+
+// servableWait is a heartbeat that a check can wait out.
+const servableWait = 10 * time.Second
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// beginning is the first part of an answer, for a person.
+func beginning(body string) string {
+	if body = oneLine(body); body == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%.60q)", body)
+}
