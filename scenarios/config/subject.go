@@ -12,8 +12,10 @@ import (
 	"strings"
 
 	"redial/harness/contract"
+	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/servers"
+	"redial/steps/lessons"
 )
 
 // Subject makes the server under test that the file describes. An empty level means the
@@ -41,6 +43,9 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 	}
 	s.Shared = !f.Target.Isolated
 	s.Protocol, s.Config = f.protocol(), f.name
+	if s.Protocol != nil && s.Protocol.Parser == protocol.MessagePack {
+		s.Bundle = lessons.FetchMessagePackBundle
+	}
 	if f.Page != nil && (f.OwnPage || f.Socket == nil) {
 		s.OwnPage = f.OwnPage
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo

@@ -99,4 +99,3 @@ func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
 	}
 	return ""
 }
-

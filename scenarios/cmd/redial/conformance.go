@@ -38,11 +38,14 @@ it claims, at higher ones as long as they hold, or at lower ones until one does.
 measures the share of a steady stream that arrives at a client which is disconnected for
 two seconds. It prints a table in Markdown.`,
 		Example: "  redial conformance scenarios/peers/*/redial.yaml\n  redial conformance --runs 3 --json conformance.json mine/redial.yaml",
-		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) (err error) {
-			if err = p.read(c); err == nil {
-				*code, err = p.conformance(files, dataFile)
+			if err = p.read(c); err != nil {
+				return err
 			}
+			if len(files) == 0 {
+				return errors.New("conformance needs the redial.yaml of each application to compare")
+			}
+			*code, err = p.conformance(files, dataFile)
 			return err
 		},
 	}

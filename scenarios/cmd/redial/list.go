@@ -22,7 +22,10 @@ func newList() *cobra.Command {
 makes sense at. With IDs or row numbers it explains those: what decides the outcome, and
 what happens in them. With --config it says which cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
-		RunE: func(_ *cobra.Command, ids []string) error {
+		RunE: func(c *cobra.Command, ids []string) error {
+			if err := noneEmpty(c); err != nil {
+				return err
+			}
 			rows := catalogue.All
 			if own != "" {
 				more, err := catalogue.ReadOwn(own)

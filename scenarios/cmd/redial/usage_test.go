@@ -71,7 +71,7 @@ func TestUsage(t *testing.T) {
 		{"merge of one file", "two files or more", []string{"merge", "1.json"}},
 		{"merge of what is no report", "main.go is not what redial writes", []string{"merge", "main.go", "play.go"}},
 		{"no such defect", "redial defects --list", []string{"defects", "no-such-defect"}},
-		{"list with an argument", "list takes no arguments", []string{"list", "all"}},
+		{"list with an argument", "there is no scenario", []string{"list", "all"}},
 		{"no lab to choose", "unknown flag: --lab", []string{"fidelity", "--lab", "real"}},
 		{"several runs at once on a server that is shared", "leave out --parallel", []string{"check", "--parallel", "2", "--", "node", "server.js"}},
 		{"several runs at once at a URL", "leave out --parallel", []string{"check", "--parallel", "2", "--url", "http://127.0.0.1:1"}},
