@@ -52,7 +52,7 @@ func start() (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "redial-chromium-")
+	folder, err := os.MkdirTemp(shortTemp(), "redial-chromium-")
 	if err != nil {
 		return nil, err
 	}
@@ -144,4 +144,16 @@ func (p *Profile) Close() error {
 	_, err := chromedp.CallBrowser(bounded, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: p.id})
 	p.parent = nil
 	return err
+}
+
+// longestTemp is how long the folder for temporary files can be: Chromium makes a socket in
+// it, whose path has at most 107 bytes on Linux and 103 on macOS.
+const longestTemp = 48
+
+// shortTemp is the folder for temporary files, or /tmp where its path is too long.
+func shortTemp() string {
+	if folder := os.TempDir(); len(folder) <= longestTemp {
+		return folder
+	}
+	return "/tmp"
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"redial/harness/client/browser"
 	"redial/harness/report"
 	"redial/scenarios/peers/goclient"
 	"redial/scenarios/servers"
@@ -28,7 +29,11 @@ import (
 func main() {
 	servers.BecomeStep()
 	goclient.Become()
-	os.Exit(run(os.Args[1:]))
+	code := run(os.Args[1:])
+	if err := browser.Shutdown(); err != nil {
+		fmt.Fprintln(os.Stderr, "redial: Chromium could not be closed: "+err.Error())
+	}
+	os.Exit(code)
 }
 
 // run runs the command line and returns the exit status.
