@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
@@ -100,6 +102,13 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 			return events
 		}
 	case history.Disconnected, history.Closed:
+	case history.Settled, history.Ended:
+		// What came after the cut is not recorded, and a client may have connected since.
+		for _, client := range slices.Sorted(maps.Keys(f.held)) {
+			events = append(events, f.held[client]...)
+		}
+		clear(f.held)
+		return append(events, e)
 	default:
 		return []history.Event{e}
 	}

@@ -42,6 +42,9 @@ func TestStreamIsSentByTheServer(t *testing.T) {
 		t.Errorf("a connection on which nothing came: got %s, want %s", got, want)
 	}
 	f.cut = true
+	if got, want := recorded(f, "bob:connected:", "bob:shown:4", ":settled:"), "bob:connected: :settled:"; got != want {
+		t.Errorf("connected after the cut: got %s, want %s", got, want)
+	}
 	if got, want := recorded(f, "bob:shown:4", "bob:shown:3"), "bob:shown:3"; got != want {
 		t.Errorf("after the cut: got %s, want %s", got, want)
 	}
