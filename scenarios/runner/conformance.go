@@ -43,6 +43,9 @@ type LevelResult struct {
 	// NotPlayed says why the level was not tried; empty where it was.
 	NotPlayed string    `json:"notPlayed,omitempty"`
 	Failures  []Failure `json:"failures,omitempty"`
+	// Stopped tells that the level is above the claimed one, and was given up at the first
+	// scenario that failed each time.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Holds tells whether the level's promise was kept.
@@ -70,8 +73,11 @@ type Failure struct {
 // options.Runs times, with the next seed each time.
 func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, error), claims contract.Level, rows []catalogue.Scenario, options Options) (levels []LevelResult, holds contract.Level, err error) {
 	play := func(level contract.Level) (bool, error) {
-		result, err := conformAt(ctx, at, level, rows, options)
+		result := LevelResult{Level: level}
+		subject, err := at(level)
 		if err != nil {
+			result.NotPlayed = err.Error()
+		} else if result, err = conformTo(ctx, subject, claims, rows, options); err != nil {
 			return false, err
 		}
 		levels = append(levels, result)
@@ -101,19 +107,59 @@ func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, erro
 	return levels, holds, nil
 }
 
-// conformAt plays the scenarios of one level.
-func conformAt(ctx context.Context, at func(contract.Level) (servers.Subject, error), level contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
-	l := LevelResult{Level: level}
-	subject, err := at(level)
-	if err != nil {
-		l.NotPlayed = err.Error()
-		return l, nil
-	}
+// conformTo plays the scenarios of the subject's level.
+func conformTo(ctx context.Context, subject servers.Subject, claims contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
 	if subject.Server.Handler == nil {
 		if err := Preflight(ctx, &subject); err != nil {
-			return l, err
+			return LevelResult{Level: subject.Level}, err
 		}
 	}
+	if claims.AtLeast(subject.Level) {
+		return conformAt(ctx, subject, rows, options)
+	}
+	return conformAbove(ctx, subject, rows, options)
+}
+
+// conformAbove plays the scenarios of a level that nobody has claimed, up to the first that
+// fails each time.
+func conformAbove(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	once := options
+	once.Runs = 1
+	l := LevelResult{Level: subject.Level}
+	for len(rows) > 0 {
+		some := rows[:min(len(rows), 2*max(options.Parallel, 1))]
+		rows = rows[len(some):]
+		part, err := conformAt(ctx, subject, some, once)
+		if err != nil {
+			return part, err
+		}
+		for i, f := range part.Failures {
+			row, err := catalogue.FindIn(some, []string{f.Scenario})
+			if err != nil {
+				return part, err
+			}
+			again, err := conformAt(ctx, subject, row, options)
+			if err != nil {
+				return part, err
+			}
+			part.Failures[i].Of = 1 + max(options.Runs, 1)
+			if len(again.Failures) > 0 {
+				part.Failures[i].Times += again.Failures[0].Times
+			}
+			l.Stopped = l.Stopped || part.Failures[i].Times == part.Failures[i].Of
+		}
+		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
+		l.Failures = append(l.Failures, part.Failures...)
+		if l.Stopped {
+			return l, nil
+		}
+	}
+	return l, nil
+}
+
+// conformAt plays all of the scenarios.
+func conformAt(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	l := LevelResult{Level: subject.Level}
 	runs := max(options.Runs, 1)
 	options.Runs = 1
 	failures := map[string]*Failure{}

@@ -138,7 +138,7 @@ func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (
 // conformancePreface says what the table is, in the file that make peers writes.
 const conformancePreface = `# Reconnect conformance
 
-Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail. race: the failures came in some of the runs only. –: the application has no such level, for want of an offset or a key. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
+Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail; without a number, the level is above the one that the application claims, and was given up at the first scenario that failed. race: the failures came in some of the runs only. –: the application has no such level, for want of an offset or a key. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
 
 `
 
@@ -163,7 +163,9 @@ func (t table) markdown() string {
 			fmt.Fprintf(&b, "\n**%s** was not played: %s\n", p.Name, p.Error)
 		}
 		for _, l := range p.Levels {
-			if len(l.Failures) > 0 {
+			if l.Stopped {
+				fmt.Fprintf(&b, "\n### %s, at %s: given up at what failed first\n", p.Name, l.Level)
+			} else if len(l.Failures) > 0 {
 				fmt.Fprintf(&b, "\n### %s, at %s: %d of %d scenarios fail\n", p.Name, l.Level, l.Failed, l.Failed+l.Passed)
 			}
 			for _, f := range l.Failures {
@@ -188,6 +190,8 @@ func cellOf(p runner.Peer, level contract.Level) string {
 		case l.Level != level:
 		case l.NotPlayed != "":
 			return "–"
+		case l.Stopped:
+			return "✗"
 		case l.Race():
 			return fmt.Sprintf("race: %d of %d", l.Failed, l.Failed+l.Passed)
 		default:
