@@ -1,0 +1,65 @@
+package runner_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/contract"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// A server that keeps its own heartbeat is told before a check, and what waits for it is
+// played last; the kit's own steps do as they are asked.
+func TestAHeartbeatThatCannotBeSetIsSaidBeforehand(t *testing.T) {
+	t.Parallel()
+	server := socket.NewServer(nil, nil)
+	defer server.Close(nil)
+	_ = server.On("connection", func(clients ...any) {
+		one := clients[0].(*socket.Socket)
+		_ = one.On(contract.ChatEvent, func(args ...any) { _ = server.Emit(contract.ChatEvent, args[0]) })
+	})
+	listening := httptest.NewServer(server.ServeHandler(nil))
+	defer listening.Close()
+	fixed, err := servers.URL(listening.URL, nil, contract.Recovery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runner.Preflight(t.Context(), &fixed); err != nil {
+		t.Fatal(err)
+	}
+	if fixed.Heartbeat != 45*time.Second || !fixed.Untuned {
+		t.Errorf("the library's heartbeat is 25 s + 20 s, and was read as %s", fixed.Heartbeat)
+	}
+	if said := runner.HeartbeatWaits(fixed, catalogue.All); !strings.Contains(said, "45s") || !strings.Contains(said, "played last") {
+		t.Errorf("said %q", said)
+	}
+	cells := runner.Cells([]servers.Subject{fixed}, catalogue.All)
+	late := false
+	for _, c := range cells {
+		waits := c.Scenario.Plan(1).Tuning.PingInterval > 0
+		if late && !waits {
+			t.Errorf("%s waits for no heartbeat, and comes after one that does", c.Scenario.ID)
+		}
+		late = late || waits
+	}
+	if len(cells) != len(catalogue.All) || !late {
+		t.Errorf("%d cells, some of which wait: %v", len(cells), late)
+	}
+
+	tuned, err := servers.Step("6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runner.Preflight(t.Context(), &tuned); err != nil {
+		t.Fatal(err)
+	}
+	if said := runner.HeartbeatWaits(tuned, catalogue.All); tuned.Heartbeat != 0 || tuned.Untuned || said != "" {
+		t.Errorf("step 6: heartbeat %s, said %q", tuned.Heartbeat, said)
+	}
+}
