@@ -18,7 +18,7 @@ type Child struct {
 	Input, Output *os.File
 
 	life   life
-	guard  *guard
+	guard  *processGuard
 	errors *boundedOutput
 	killed sync.Once
 }
@@ -51,7 +51,7 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	}
 	ended, err := start(command)
 	if err != nil {
-		c.guard.dismiss()
+		c.guard.Dismiss()
 		return nil, err
 	}
 	c.life = life{command: command, group: command.Process.Pid, done: make(chan struct{})}
@@ -78,7 +78,7 @@ func (c *Child) Kill() (err error) {
 			err = fmt.Errorf("processes of group %d are still there %s after SIGKILL", c.life.group, goneBound)
 		}
 		<-c.life.done
-		c.guard.dismiss()
+		c.guard.Dismiss()
 		c.Input.Close()
 		c.Output.Close()
 	})

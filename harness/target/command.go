@@ -76,7 +76,7 @@ type Command struct {
 
 	// lifecycle is held by Start, Stop, Kill and Close, one at a time.
 	lifecycle sync.Mutex
-	guard     *guard
+	guard     *processGuard
 
 	mu     sync.Mutex
 	life   *life         // nil before the first Start
@@ -313,7 +313,7 @@ func (c *Command) Close() error {
 		err = errors.Join(err, os.RemoveAll(c.made))
 	}
 	if c.guard != nil {
-		c.guard.dismiss()
+		c.guard.Dismiss()
 		c.guard = nil
 	}
 	return err

@@ -1,0 +1,46 @@
+// Package guard cleans up after this process, also where it is killed.
+//
+// Read [New] first. package target ends servers with it, package paths removes network
+// namespaces. It must not import anything of the kit.
+package guard
+
+import (
+	"io"
+	"os/exec"
+	"syscall"
+)
+
+// A Guard is a small shell that outlives this process. Pdeathsig alone would not do: it
+// reaches a program but not the program's children, and exists on Linux only.
+type Guard struct {
+	command *exec.Cmd
+	input   io.WriteCloser
+}
+
+// New starts a shell with the script and its arguments. The script reads its input to the
+// end, which comes when this process is gone, however it went; then it cleans up.
+func New(script string, arguments ...string) (*Guard, error) {
+	command := exec.Command("/bin/sh", append([]string{"-c", script, "redial-guard"}, arguments...)...)
+	// A session of its own: what ends the terminal or our group leaves it alone.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	input, err := command.StdinPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Guard{command: command, input: input}, nil
+}
+
+// Send sends a line to the script.
+func (g *Guard) Send(line string) {
+	io.WriteString(g.input, line+"\n") // fails only if somebody killed the guard
+}
+
+// Dismiss ends the guard without its doing anything.
+func (g *Guard) Dismiss() {
+	g.command.Process.Kill()
+	g.command.Wait()
+	g.input.Close()
+}
