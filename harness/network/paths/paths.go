@@ -1,0 +1,39 @@
+// Package paths gives a program two real network paths, "wifi" and "4g", and switches it
+// from one to the other as a phone does.
+//
+// Read [Namespace] first, then [Namespace.Switch] and [How], what there is to switch.
+// It needs root and the command ip of Linux; [Available] says whether they are there.
+// Delay and loss are for package network: its links listen at [Namespace.Address].
+//
+// The package must not know who runs in the namespace, nor what a frame is.
+package paths
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrUnavailable says that this system has no network namespaces for this user.
+var ErrUnavailable = errors.New("a real network path needs root and the command ip on Linux")
+
+// offline is how long Lost leaves a program without a network. Chromium says "offline" to
+// its pages within a tenth of that; where the other path is up at once it may miss it.
+const offline = time.Second
+
+// How is what becomes of the path that is left.
+type How int
+
+const (
+	// Lost takes the link down and removes its address, and only then brings up the other
+	// path: a phone that leaves the range of its WiFi. For a second there is no network.
+	Lost How = iota
+	// Renumbered brings up the other path first, then removes the address of the old one,
+	// whose link stays up: a phone whose WiFi has no internet any more.
+	Renumbered
+	// Rerouted brings up the other path and leaves the old one up with its address: only
+	// the default route changes. What is sent from the old address is dropped, as a
+	// carrier does that filters by source.
+	Rerouted
+)
+
+func (h How) String() string { return [...]string{"lost", "renumbered", "rerouted"}[h] }

@@ -1,0 +1,207 @@
+package paths_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/network/paths"
+)
+
+// namespace makes one, or skips the test where there can be none.
+func namespace(t *testing.T) *paths.Namespace {
+	t.Helper()
+	if err := paths.Available(); err != nil {
+		t.Skip(err)
+	}
+	n, err := paths.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// inside, in the environment, has the test program dial the address in a namespace, send
+// every line of its input, and print what it receives.
+const inside = "REDIAL_PATHS_DIAL"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(inside); address != "" {
+		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+		if err != nil {
+			panic(err)
+		}
+		go io.Copy(conn, os.Stdin)
+		io.Copy(os.Stdout, conn)
+		os.Exit(0)
+	}
+	if os.Getenv(abandons) != "" {
+		n, err := paths.New()
+		if err != nil {
+			panic(err)
+		}
+		command := exec.Command(n.Command()[0], append(n.Command()[1:], "sleep", "1000")...)
+		if err := command.Start(); err != nil {
+			panic(err)
+		}
+		os.Stdout.WriteString(n.Command()[3] + "\n")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// dial has a program in the namespace connect, and returns both ends.
+func dial(t *testing.T, n *paths.Namespace, listener net.Listener) (server net.Conn, client io.Writer, received *bufio.Reader) {
+	t.Helper()
+	command := exec.Command(n.Command()[0], append(n.Command()[1:], os.Args[0])...)
+	command.Env = append(os.Environ(), inside+"="+listener.Addr().String())
+	command.Stderr = os.Stderr
+	client, err1 := command.StdinPipe()
+	output, err2 := command.StdoutPipe()
+	if err := errors.Join(err1, err2, command.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
+	listener.(*net.TCPListener).SetDeadline(time.Now().Add(5 * time.Second))
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.(*net.TCPConn).SetLinger(0); server.Close() })
+	return server, client, bufio.NewReader(output)
+}
+
+func hears(t *testing.T, server net.Conn, want string) bool {
+	t.Helper()
+	server.SetReadDeadline(time.Now().Add(time.Second))
+	buffer := make([]byte, 100)
+	count, err := server.Read(buffer)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection has ended: %v", err)
+	}
+	return string(buffer[:count]) == want
+}
+
+// A connection over the path that is left is half-open: nothing passes in either direction
+// and no end is told. A new one comes from another address.
+func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
+	for _, how := range []paths.How{paths.Lost, paths.Renumbered, paths.Rerouted} {
+		t.Run(how.String(), func(t *testing.T) {
+			t.Parallel()
+			n := namespace(t)
+			listener, err := net.Listen("tcp", n.Address()+":0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			before := n.Source()
+			server, client, _ := dial(t, n, listener)
+			if from, _, _ := net.SplitHostPort(server.RemoteAddr().String()); from != before {
+				t.Errorf("it comes from %s, want %s", from, before)
+			}
+			io.WriteString(client, "over wifi\n")
+			if !hears(t, server, "over wifi\n") {
+				t.Fatal("nothing passes before the switch")
+			}
+			next := n.Next()
+			if err := n.Switch(how); err != nil || next != "4g, "+n.Source() || n.Source() == before {
+				t.Fatalf("%q, %v, from %s", next, err, n.Source())
+			}
+			io.WriteString(client, "lost\n")
+			if hears(t, server, "lost\n") {
+				t.Error("the old connection still works")
+			}
+			again, client, received := dial(t, n, listener)
+			if from, _, _ := net.SplitHostPort(again.RemoteAddr().String()); from != n.Source() {
+				t.Errorf("it comes from %s, want %s", from, n.Source())
+			}
+			io.WriteString(client, "over 4g\n")
+			if !hears(t, again, "over 4g\n") {
+				t.Error("nothing passes after the switch")
+			}
+			io.WriteString(again, "answer\n")
+			if line, err := received.ReadString('\n'); line != "answer\n" {
+				t.Errorf("%q, %v", line, err)
+			}
+			// Back again, to an address that neither connection has had.
+			if err := n.Switch(how); err != nil || n.Source() == before {
+				t.Errorf("%v, from %s", err, n.Source())
+			}
+			if hears(t, server, "lost\n") || hears(t, again, "lost\n") {
+				t.Error("an old connection works again")
+			}
+		})
+	}
+}
+
+// abandons, in the environment, has the test program make a namespace and wait.
+const abandons = "REDIAL_PATHS_ABANDONS"
+
+// A process that is killed leaves no namespace, no link and no process in it.
+func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
+	if err := paths.Available(); err != nil {
+		t.Skip(err)
+	}
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), abandons+"=yes")
+	output, err := child.StdoutPipe()
+	if err = errors.Join(err, child.Start()); err != nil {
+		t.Fatal(err)
+	}
+	name, err := bufio.NewReader(output).ReadString('\n')
+	name = strings.TrimSpace(name)
+	if err != nil || len(left(t, name)) == 0 {
+		t.Fatalf("nothing is there of %q, %v: this test would see nothing", name, err)
+	}
+	child.Process.Kill()
+	child.Wait()
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) && len(left(t, name)) > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if found := left(t, name); len(found) > 0 {
+		t.Errorf("these are left: %q", found)
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	n := namespace(t)
+	name := n.Command()[3]
+	if len(left(t, name)) == 0 {
+		t.Fatal("nothing is there: this test would see nothing")
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if found := left(t, name); len(found) > 0 {
+		t.Errorf("these are left: %q", found)
+	}
+}
+
+// left are the namespace of the name and the links that lead to it.
+func left(t *testing.T, name string) (found []string) {
+	t.Helper()
+	for _, arguments := range [][]string{{"netns", "list"}, {"-o", "link"}} {
+		output, err := exec.Command("ip", arguments...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(output)) {
+			if fields := strings.Fields(line); fields[0] == name || strings.HasSuffix(strings.TrimSpace(line), "link-netns "+name) {
+				found = append(found, strings.TrimSpace(line))
+			}
+		}
+	}
+	return found
+}
