@@ -28,6 +28,7 @@ const (
 	stateCut
 	stateReset
 	stateHalfOpen
+	stateLost // half-open, and nothing reaches the client either
 	stateGone
 )
 
@@ -246,7 +247,11 @@ func (c *connection) abandon() {
 	c.leave.Do(func() { close(c.gone) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.client.Close()
+	if c.state.Load() == stateLost {
+		reset(c.client) // else the system would go on sending what nobody can receive
+	} else {
+		c.client.Close()
+	}
 	if c.server != nil {
 		c.server.Close()
 	}

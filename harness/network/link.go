@@ -37,6 +37,9 @@ type link struct {
 	// moved, when not nil, is told to take another source address, and says where
 	// the link comes from now.
 	moved func() string
+	// cross, when not nil, changes the real network that the client comes over, which then
+	// loses what is on its way.
+	cross func() error
 	// other, when not nil, finds another client's link, for a fault that waits for
 	// a frame on this one.
 	other func(name string) *link
@@ -159,6 +162,9 @@ func (l *link) breakConnections(f plan.Fault, connections []*connection, frame s
 		plan.Cut: stateCut, plan.Outage: stateCut, plan.Reset: stateReset,
 		plan.HalfOpen: stateHalfOpen, plan.Switch: stateHalfOpen,
 	}
+	if l.cross != nil {
+		ends[plan.Switch] = stateLost
+	}
 	var claimed []*connection
 	for _, c := range connections {
 		if c.claim(ends[f.Kind]) {
@@ -172,11 +178,21 @@ func (l *link) breakConnections(f plan.Fault, connections []*connection, frame s
 	if where == "" {
 		where = l.name + ", " + numbers(claimed)
 	}
+	for _, c := range claimed {
+		if c.state.Load() == stateLost {
+			c.awaitDelivery([]net.Conn{c.client}) // of the frames before
+		}
+	}
 	if f.Kind == plan.Switch && l.moved != nil {
 		where += ", from now on " + l.moved()
 	}
 	if f.Kind != plan.Outage { // which is told by begin
 		l.tell(Fired{Fault: f, Where: where})
+	}
+	if f.Kind == plan.Switch && l.cross != nil {
+		if err := l.cross(); err != nil {
+			l.tell(Fired{Fault: f, Where: where + ", but the network stays as it was: " + err.Error()})
+		}
 	}
 	for _, c := range claimed {
 		c.finishClaimed()

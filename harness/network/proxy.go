@@ -21,7 +21,7 @@ const (
 )
 
 // Proxy is the network of the real lab: for each client a TCP port of its own on
-// 127.0.0.1, whose connections go on to the server.
+// 127.0.0.1, or at the end of its [Path], whose connections go on to the server.
 //
 // Each link reaches the server from an address of its own in 127.0.0.0/8, which a
 // [plan.Switch] changes. Where the system has only 127.0.0.1, or the server is not
@@ -78,9 +78,24 @@ func sourceAddress(link, moves int) net.IP {
 	return net.IPv4(127, byte(1+link>>8%254), byte(link), byte(1+moves%254))
 }
 
+// A Path is a real network between a client and this machine, which a [plan.Switch]
+// changes.
+type Path interface {
+	// Address is the host that the client reaches this machine at.
+	Address() string
+	// Next says where the client will be after a Switch.
+	Next() string
+	// Switch changes the network.
+	Switch() error
+}
+
 // Link returns the link of the client called name, and makes it when there is
 // none: from then on something listens at its Address.
-func (p *Proxy) Link(name string) (Link, error) {
+func (p *Proxy) Link(name string) (Link, error) { return p.LinkOver(name, nil) }
+
+// LinkOver is Link for a client that comes over the path; nil means over loopback. A
+// Switch leaves its connections to the path: no end of them is told anything.
+func (p *Proxy) LinkOver(name string, path Path) (Link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l := p.links[name]; l != nil {
@@ -89,7 +104,7 @@ func (p *Proxy) Link(name string) (Link, error) {
 	if p.closed {
 		return nil, errors.New("the proxy is closed: it makes no more links")
 	}
-	l, err := p.newLink(name)
+	l, err := p.newLink(name, path)
 	if err != nil {
 		return nil, fmt.Errorf("no port for the link of %s: %w", name, err)
 	}
@@ -126,6 +141,7 @@ func (p *Proxy) find(name string) *link {
 type tcpLink struct {
 	*link
 	proxy   *Proxy
+	path    Path // nil: loopback
 	index   int
 	address string
 	release func() // lets go of the port
@@ -139,13 +155,20 @@ type tcpLink struct {
 	closed   bool
 }
 
-func (p *Proxy) newLink(name string) (*tcpLink, error) {
-	port, release, err := reservePort()
+func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
+	host := "127.0.0.1"
+	if path != nil {
+		host = path.Address()
+	}
+	port, release, err := reservePort(host)
 	if err != nil {
 		return nil, err
 	}
-	l := &tcpLink{link: newLink(name, p.events), proxy: p, index: len(p.links), release: release}
-	l.address = fmt.Sprintf("127.0.0.1:%d", port)
+	l := &tcpLink{link: newLink(name, p.events), proxy: p, path: path, index: len(p.links), release: release}
+	if path != nil {
+		l.cross = path.Switch
+	}
+	l.address = fmt.Sprintf("%s:%d", host, port)
 	l.door, l.moved, l.other = l.setDoor, l.move, p.find
 	if !p.addresses {
 		l.remark = "with no source address of its own"
@@ -260,6 +283,9 @@ func (l *tcpLink) move() string {
 	l.mu.Lock()
 	l.moves++
 	l.mu.Unlock()
+	if l.path != nil {
+		return l.path.Next()
+	}
 	if !l.proxy.addresses {
 		return "127.0.0.1 as before"
 	}

@@ -43,17 +43,17 @@ func ask(end net.Conn, question func(fd int)) {
 	}
 }
 
-// reservePort takes a free port of 127.0.0.1 and keeps others from it, while
+// reservePort takes a free port of the IPv4 address host and keeps others from it, while
 // listening there stays possible: both sockets say SO_REUSEADDR, and only one of
 // them listens.
-func reservePort() (port int, release func(), err error) {
+func reservePort(host string) (port int, release func(), err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0, nil, err
 	}
 	release = func() { unix.Close(fd) }
 	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte(net.ParseIP(host).To4())})
 	}
 	if err == nil {
 		var bound unix.Sockaddr

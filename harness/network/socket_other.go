@@ -12,4 +12,4 @@ func delivered(net.Conn) bool { return true }
 
 func socketHungUp(net.Conn) bool { return false }
 
-func reservePort() (port int, release func(), err error) { return 0, func() {}, nil }
+func reservePort(string) (port int, release func(), err error) { return 0, func() {}, nil }
