@@ -88,6 +88,9 @@ type Options struct {
 	// Dial opens a connection; nil means real TCP. The virtual lab puts its
 	// memory network here.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Within, when not empty, is the command that a client with a process of its own is
+	// started with: it runs the rest of its arguments in the client's own network.
+	Within []string
 	// Record takes what the client observes. The client fills in Kind, Client,
 	// View and what belongs to the kind.
 	Record func(history.Event)

@@ -2,7 +2,7 @@
 //
 // Read [Spec] first, how a person uses the page; then [Client] and load.go, how a page is
 // loaded and left; then observe.go and hook.js, what is seen of it. chromium.go starts and
-// ends the one Chromium of the process.
+// ends the Chromium of the process, and that of each client with a network of its own.
 //
 // The page and its client library run as they are. What the client observes is what the
 // page shows, and which packets open and end its Socket.IO connections. Acknowledgements
@@ -310,6 +310,9 @@ func (c *Client) open() (*tab, error) {
 // browser where there is one, as package lab asks for them.
 func (s Spec) New(options client.Options, tabOf client.Client) (client.Client, error) {
 	profile := NewProfile()
+	if len(options.Within) > 0 {
+		profile = within(options.Within)
+	}
 	if other, ok := tabOf.(*Client); ok {
 		profile = other.profile
 	}

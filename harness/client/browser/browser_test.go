@@ -145,6 +145,11 @@ func serveStep(t *testing.T, number string) string {
 // serveChanged serves a step with a change to its page.
 func serveChanged(t *testing.T, number, old, with string) string {
 	t.Helper()
+	return serveTuned(t, number, lessons.Settings{}, old, with)
+}
+
+func serveTuned(t *testing.T, number string, settings lessons.Settings, old, with string) string {
+	t.Helper()
 	lesson, err := lessons.Find(number)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +157,8 @@ func serveChanged(t *testing.T, number, old, with string) string {
 	if _, err := lessons.Bundle(); err != nil {
 		t.Skip(err)
 	}
-	handler, closer, err := lessons.Handler(lesson, lessons.Settings{DataDir: t.TempDir()})
+	settings.DataDir = t.TempDir()
+	handler, closer, err := lessons.Handler(lesson, settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,26 +30,33 @@ func Find() (string, error) {
 	return "", ErrNoChromium
 }
 
-// shared is the one Chromium of this process.
-var shared struct {
+// A chromium is a browser that is started when it is needed.
+type chromium struct {
+	// within is the command that it is started with, to run in a network of its own.
+	within []string
+
 	mu     sync.Mutex
 	ctx    context.Context // nil while there is none
 	folder string
 	cancel func()
 }
 
-// start returns the shared Chromium's context, and starts Chromium where it does not run.
+// shared is the Chromium of this process, for every client without a network of its own.
+var shared = &chromium{}
+
+// start returns the Chromium's context, and starts Chromium where it does not run. Its
+// devtools are at a pipe, which passes through any network namespace.
 //
 // chromedp has the kernel kill Chromium when this process dies (Pdeathsig), on Linux.
 // Elsewhere Chromium ends by itself when the pipe to this process is closed. Its temporary
 // folder stays then.
-func start() (context.Context, error) {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if shared.ctx != nil && shared.ctx.Err() == nil {
-		return shared.ctx, nil
+func (b *chromium) start() (context.Context, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ctx != nil && b.ctx.Err() == nil {
+		return b.ctx, nil
 	}
-	stop()
+	b.stop()
 	program, err := Find()
 	if err != nil {
 		return nil, err
@@ -55,6 +64,11 @@ func start() (context.Context, error) {
 	folder, err := os.MkdirTemp(shortTemp(), "redial-chromium-")
 	if err != nil {
 		return nil, err
+	}
+	if len(b.within) > 0 {
+		if program, err = wrapper(folder, append(slices.Clone(b.within), program)); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(folder))
+		}
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
@@ -67,53 +81,68 @@ func start() (context.Context, error) {
 	}
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	shared.ctx, shared.folder, shared.cancel = ctx, folder, func() { cancel(); end() }
+	b.ctx, b.folder, b.cancel = ctx, folder, func() { cancel(); end() }
 	late := time.AfterFunc(loadBound, cancel) // the context lives as long as Chromium, so it can have no bound
 	err = chromedp.Do(ctx)
 	if !late.Stop() && err == nil {
 		err = fmt.Errorf("it was not there within %s", loadBound)
 	}
 	if err != nil {
-		stop()
+		b.stop()
 		return nil, fmt.Errorf("the browser does not start: %w", err)
 	}
 	return ctx, nil
 }
 
+// wrapper writes a program that becomes the command, with its own arguments added. It
+// keeps its process number, so that the kernel still kills Chromium with this process.
+func wrapper(folder string, command []string) (string, error) {
+	path := filepath.Join(folder, "chromium")
+	return path, os.WriteFile(path, []byte("#!/bin/sh\nexec "+strings.Join(command, " ")+" \"$@\"\n"), 0o700)
+}
+
 // Shutdown closes the shared Chromium, if it runs, and removes what it has written. A
 // client that is used later starts it again.
-func Shutdown() error {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	return stop()
+func Shutdown() error { return shared.shutdown() }
+
+func (b *chromium) shutdown() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stop()
 }
 
 // stop ends Chromium: by asking, and then by force. The caller has the lock.
-func stop() error {
-	if shared.ctx == nil {
+func (b *chromium) stop() error {
+	if b.ctx == nil {
 		return nil
 	}
-	asking, cancel := context.WithTimeout(shared.ctx, actBound)
+	asking, cancel := context.WithTimeout(b.ctx, actBound)
 	_ = chromedp.Cancel(asking) // it fails where Chromium is gone already
 	cancel()
-	shared.cancel()
-	shared.ctx = nil
-	return os.RemoveAll(shared.folder)
+	b.cancel()
+	b.ctx = nil
+	return os.RemoveAll(b.folder)
 }
 
 // A Profile is what the tabs of one person's browser share: cookies and storage.
 type Profile struct {
+	in *chromium
+
 	mu     sync.Mutex
 	parent context.Context
 	id     cdp.BrowserContextID
 }
 
 // NewProfile makes an empty one, which takes nothing from Chromium until a tab is opened.
-func NewProfile() *Profile { return &Profile{} }
+func NewProfile() *Profile { return &Profile{in: shared} }
+
+// within is an empty profile in a Chromium of its own, which is started with the command
+// and ends with the profile.
+func within(command []string) *Profile { return &Profile{in: &chromium{within: command}} }
 
 // tab makes the context of a new tab. The first chromedp command with it opens the tab.
 func (p *Profile) tab(listen func(any)) (context.Context, context.CancelFunc, error) {
-	parent, err := start()
+	parent, err := p.in.start()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,6 +165,9 @@ func (p *Profile) tab(listen func(any)) (context.Context, context.CancelFunc, er
 func (p *Profile) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.in != shared {
+		return p.in.shutdown()
+	}
 	if p.parent == nil || p.parent.Err() != nil {
 		return nil
 	}

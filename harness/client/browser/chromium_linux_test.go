@@ -26,7 +26,7 @@ func processesOf(folder string) (found []string) {
 // TestChromiumEndsWithThisProcess kills a process that has started Chromium.
 func TestChromiumEndsWithThisProcess(t *testing.T) {
 	if os.Getenv(inChild) != "" {
-		if _, err := start(); err != nil {
+		if _, err := shared.start(); err != nil {
 			fmt.Println("error", err)
 		}
 		fmt.Println("folder", shared.folder)

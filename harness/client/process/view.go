@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +51,8 @@ func newView(options client.Options, program Program, number int) (*view, error)
 	if len(program.Command) == 0 {
 		return nil, errors.New("no command to start the client with")
 	}
-	child, err := target.StartChild(exec.Command(program.Command[0], program.Command[1:]...))
+	command := slices.Concat(options.Within, program.Command)
+	child, err := target.StartChild(exec.Command(command[0], command[1:]...))
 	if err != nil {
 		return nil, err
 	}

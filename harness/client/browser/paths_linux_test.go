@@ -1,0 +1,141 @@
+package browser
+
+import (
+	"encoding/json"
+	"net"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/network"
+	"redial/harness/network/paths"
+	"redial/harness/plan"
+	"redial/steps/lessons"
+)
+
+// A phone is a network that switches in one way.
+type phone struct {
+	*paths.Namespace
+	how paths.How
+}
+
+func (p phone) Switch() error { return p.Namespace.Switch(p.how) }
+
+// seesNetwork has the page write down what it notices of its network, and when.
+const seesNetwork = `
+	window.seen = [];
+	const log = (what) => seen.push({ at: Math.round(performance.timeOrigin + performance.now()), what });
+	for (const name of ["online", "offline"]) addEventListener(name, () => log(name));
+	socket.on("disconnect", (reason) => log("disconnect: " + reason));
+	socket.on("connect", () => log("connect"));`
+
+// Chromium is in a namespace with two paths, and switches. What it tells the page depends on
+// whether there is a moment without any network. The server is told nothing in any case.
+func TestChromiumSwitchesNetworks(t *testing.T) {
+	for _, c := range []struct {
+		how paths.How
+		// heartbeat is the server's ping interval, and its timeout. Where the page notices by
+		// itself it is longer than the test.
+		heartbeat time.Duration
+		want      []string
+	}{
+		{paths.Lost, time.Minute, []string{"disconnect: transport close", "offline", "online", "connect"}},
+		{paths.Renumbered, time.Second, []string{"disconnect: ping timeout", "connect"}},
+		{paths.Rerouted, time.Second, []string{"disconnect: ping timeout", "connect"}},
+	} {
+		t.Run(c.how.String(), func(t *testing.T) {
+			t.Parallel()
+			n, err := paths.New()
+			if err != nil {
+				t.Skip(err)
+			}
+			t.Cleanup(func() {
+				if err := n.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			options := socket.DefaultServerOptions()
+			options.SetPingInterval(c.heartbeat)
+			options.SetPingTimeout(c.heartbeat)
+			url := serveTuned(t, "7", lessons.Settings{Options: options}, `io({ auth`, `io({ transports: ["websocket"], auth`)
+			proxy, err := network.NewProxy(strings.TrimPrefix(url, "http://"), network.Events{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { proxy.Close() })
+			link, err := proxy.LinkOver("alice", phone{n, c.how})
+			if err != nil {
+				t.Fatal(err)
+			}
+			profile := within(n.Command())
+			t.Cleanup(func() {
+				if err := profile.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			alice := watch(t, "alice", "http://"+link.Address(), tutorial, profile).opens()
+			from := alice.until(0, "connected")
+			alice.do(seesNetwork)
+			was := n.Source()
+			if open := established(t, link.Address()); !slices.Contains(open, was) {
+				t.Fatalf("connections from %q, want one from %s", open, was)
+			}
+			at := time.Now()
+			if err := link.Break(plan.Fault{Kind: plan.Switch, Client: "alice"}); err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(at)
+			from = alice.until(from, "connected")
+			alice.says("over 4g")
+			alice.until(from, "shown over 4g")
+			open := established(t, link.Address())
+			if !slices.Contains(open, was) {
+				t.Errorf("connections from %q: the one from %s is not half-open", open, was)
+			}
+			if now := n.Source(); now == was || !slices.Contains(open, now) {
+				t.Errorf("connections from %q, want one from the new address %s", open, now)
+			}
+			text, err := alice.tab.evaluate(alice.tab.ctx, `() => JSON.stringify(seen)`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seen []struct {
+				At   int64
+				What string
+			}
+			if err := json.Unmarshal([]byte(text), &seen); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range seen {
+				got = append(got, s.What)
+				t.Logf("%5d ms: %s", s.At-at.UnixMilli(), s.What)
+			}
+			t.Logf("the switch itself took %s", took.Round(time.Millisecond))
+			slices.Sort(got) // the socket's own listener for offline may come before ours
+			if slices.Sort(c.want); !slices.Equal(got, c.want) {
+				t.Errorf("the page has seen %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// established are the hosts that this machine has connections with at the address.
+func established(t *testing.T, address string) (hosts []string) {
+	t.Helper()
+	output, err := exec.Command("ss", "-Htn", "state", "established", "src", address).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(output)) {
+		fields := strings.Fields(line)
+		if host, _, err := net.SplitHostPort(fields[len(fields)-1]); err == nil {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
