@@ -106,6 +106,10 @@ type Config struct {
 	// NewPage, if not nil, makes the clients of the kind page instead of the official client
 	// in the kit's page. In the real lab only.
 	NewPage NewPage
+	// RealNetwork gives each client that the plan has switch networks a network namespace
+	// with two paths (package paths), if it has a process of its own: one of NewPage. In the
+	// real lab only.
+	RealNetwork bool
 	// Bundle gets the client library for a target that serves none. Nil: there is none.
 	Bundle func() ([]byte, error)
 	// Bound is how long anything awaited may take. Zero means DefaultBound in the real

@@ -76,6 +76,8 @@ type participant struct {
 type environment struct {
 	// link gives a client its way to the server.
 	link func(name string) (network.Link, error)
+	// within, if not nil, is the command that runs a client in its own network.
+	within func(name string) []string
 	// dial opens connections; nil means TCP.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// quiesce, if not nil, returns when nothing happens any more but for the passing
@@ -182,6 +184,9 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		Dial:           l.env.dial,
 		Seed:           l.plan.Seed,
 		SeedKeys:       l.env.bare,
+	}
+	if l.env.within != nil {
+		options.Within = l.env.within(c.Name)
 	}
 	made := &participant{name: c.Name, link: link, profile: page.NewProfile()}
 	if c.TabOf != "" {

@@ -51,7 +51,16 @@ func playReal(l *player) error {
 	if err != nil {
 		return fmt.Errorf("the proxy between clients and server: %w", err)
 	}
-	defer proxy.Close()
 	l.env = environment{link: proxy.Link}
+	if l.config.RealNetwork {
+		networks, err := realNetworks(l.plan, l.config)
+		defer networks.close()
+		if err != nil {
+			proxy.Close()
+			return err
+		}
+		l.env.link, l.env.within = networks.linkOf(proxy), networks.within
+	}
+	defer proxy.Close()
 	return l.playWithClients()
 }
