@@ -61,6 +61,8 @@ type Subject struct {
 	NoEcho  bool
 	// OwnPage tells that the page was asked for, beside the protocol.
 	OwnPage bool
+	// RealNetwork is lab.Config's.
+	RealNetwork bool
 	// Nodes are the names of its servers, where it has several.
 	Nodes []string
 	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
@@ -83,7 +85,7 @@ func ConfigOf(s Subject) lab.Config {
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
 		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
 		ShownBound: s.ShownBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
-		NewPage: s.NewPage, NoEcho: s.NoEcho,
+		NewPage: s.NewPage, NoEcho: s.NoEcho, RealNetwork: s.RealNetwork,
 	}
 }
 

@@ -1,0 +1,87 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"redial/harness/client/browser"
+	"redial/harness/history"
+	"redial/harness/network/paths"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// switching are the scenarios in which a client switches networks, which a step's own page
+// can play, and switchSteps the steps that promise something about it.
+var (
+	switching   = []string{"network-switch", "switch-then-drop", "write-on-dead-connection"}
+	switchSteps = []string{"6", "7", "10"}
+)
+
+// stepPage is how a person uses the page of a step.
+var stepPage = browser.Spec{Input: "#input", Submit: "#form button", Messages: "#messages li"}
+
+// Paths plays the scenarios in which a client switches networks, each with the step's own
+// page in Chromium, over loopback and between two real network paths. It writes what they
+// came to as a Markdown table, and counts where the two differ. The error is
+// paths.ErrUnavailable or browser.ErrNoChromium where it cannot be played here.
+func Paths(ctx context.Context, seed uint64) (table string, differ int, err error) {
+	if err := paths.Available(); err != nil {
+		return "", 0, err
+	}
+	if _, err := browser.Find(); err != nil {
+		return "", 0, err
+	}
+	which, err := catalogue.Find(switching)
+	if err != nil {
+		return "", 0, err
+	}
+	var subjects []servers.Subject
+	for _, step := range switchSteps {
+		for _, real := range []bool{false, true} {
+			s, err := servers.Step(step)
+			if err != nil {
+				return "", 0, err
+			}
+			s.NewPage, s.RealNetwork = stepPage.New, real
+			if real {
+				s.Name += ", real network"
+			}
+			subjects = append(subjects, s)
+		}
+	}
+	results, err := Run(ctx, subjects, which, Options{Seed: seed, Golden: true, Parallel: 2})
+	if err != nil {
+		return "", 0, err
+	}
+	var b strings.Builder
+	b.WriteString("| # | scenario | step | loopback | noticed | back | real network | noticed | back |\n|---|---|---|---|---|---|---|---|---|\n")
+	for n := 0; n+1 < len(results); n += 2 { // a scenario has both subjects of a step side by side
+		loopback, real := results[n], results[n+1]
+		if loopback.Letters() != real.Letters() {
+			differ++
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", loopback.Row, loopback.ID, strings.TrimPrefix(loopback.Column, "step "),
+			loopback.Letters(), after(loopback, history.Disconnected), after(loopback, history.Connected),
+			real.Letters(), after(real, history.Disconnected), after(real, history.Connected))
+	}
+	return b.String(), differ, nil
+}
+
+// after is how long after the switch the client's next event of the kind came.
+func after(r report.Result, kind history.Kind) string {
+	var fired *history.Event
+	for _, e := range r.Events {
+		switch {
+		case fired == nil && e.Kind == history.FaultFired && e.FaultKind == plan.Switch:
+			fired = &e
+		case fired != nil && e.Kind == kind && e.Client == fired.Client:
+			return time.Duration(e.At - fired.At).Round(10 * time.Millisecond).String()
+		}
+	}
+	return ""
+}
