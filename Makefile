@@ -45,6 +45,7 @@ test: ## vet, staticcheck and every test, with the race detector
 	$(GO) test -race -timeout 20m ./...
 	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes)' ./scenarios/runner ./scenarios/peers ./steps/lessons
 	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
+	$(GO) test ./harness/client/browser
 	$(GO) test ./docs
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
