@@ -43,7 +43,7 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes)' ./scenarios/runner ./scenarios/peers ./steps/lessons
+	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published)' ./scenarios/runner ./scenarios/peers ./steps/lessons
 	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
 	$(GO) test ./harness/client/browser
 	$(GO) test ./docs

@@ -94,7 +94,7 @@ func TestOtherClientsPass(t *testing.T) {
 // TestWrongClientIsToldFromWrongServer has the client that remembers no offset on a right
 // server, and the right client on a server that is broken on purpose.
 func TestWrongClientIsToldFromWrongServer(t *testing.T) {
-	python, err := pythonWithSocketIO()
+	python, err := peers.PythonWithSocketIO()
 	if err != nil {
 		t.Skip(err)
 	}

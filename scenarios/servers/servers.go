@@ -304,8 +304,9 @@ func Command(options target.CommandOptions, level contract.Level) (Subject, erro
 	// read before each run too.
 	s.Shared = true
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		options.Tuning = tuning
-		return target.NewCommand(options)
+		its := options // runs go on side by side
+		its.Tuning = tuning
+		return target.NewCommand(its)
 	}
 	return s, err
 }
