@@ -33,6 +33,8 @@ type Saved struct {
 	Config string `json:"config,omitempty"`
 	// OwnPage tells that its own page was used, where the file has a protocol, too.
 	OwnPage bool `json:"ownPage,omitempty"`
+	// RealNetwork tells that it switched between real network paths.
+	RealNetwork bool `json:"realNetwork,omitempty"`
 	// Level is the promise that the server claims. (The matrix judges every step by more
 	// than that; see Verdict.)
 	Level contract.Level `json:"level"`
@@ -50,7 +52,7 @@ type Saved struct {
 
 func newSaved(s servers.Subject, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, Level: s.Level, Lab: l.String(), Client: by.Name,
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
@@ -165,7 +167,7 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 		return report.Result{}, err
 	}
 	config := servers.ConfigOf(subject)
-	config.Level = s.Verdict.Level
+	config.Level, config.RealNetwork = s.Verdict.Level, s.RealNetwork
 	by, err := peers.FindClient(s.Client)
 	if err != nil {
 		return report.Result{}, err
@@ -206,6 +208,9 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 		how += " --config " + c.Subject.Config
 		if c.Subject.OwnPage {
 			how += " --own-page"
+		}
+		if c.Subject.RealNetwork {
+			how += " --real-network"
 		}
 	case c.Subject.Step != "":
 		how += " --step " + c.Subject.Step

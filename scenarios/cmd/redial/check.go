@@ -14,6 +14,7 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/network/paths"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
@@ -29,6 +30,7 @@ type checking struct {
 	step, url, level, config string
 	clientName               string
 	ownPage, auto            bool
+	realNetwork              bool
 	command                  []string
 }
 
@@ -68,6 +70,7 @@ as published.`,
 	f.SortFlags = false
 	f.StringVar(&s.config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
 	f.BoolVar(&s.ownPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
+	f.BoolVar(&s.realNetwork, "real-network", false, "where the application's own page switches networks, have its Chromium in a network namespace with two paths (Linux, as root), not on loopback")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
 	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
@@ -215,6 +218,21 @@ func (s *checking) check() (int, error) {
 
 // subject makes the server to test out of the flags: exactly one must be named.
 func (s *checking) subject() (servers.Subject, error) {
+	subject, err := s.named()
+	if err != nil || !s.realNetwork {
+		return subject, err
+	}
+	if subject.NewPage == nil {
+		return subject, errors.New("--real-network is for an application's own page: its redial.yaml needs a section page (and --own-page, where there is a section socket)")
+	}
+	if err := paths.Available(); err != nil {
+		return subject, fmt.Errorf("--real-network: %w", err)
+	}
+	subject.RealNetwork = true
+	return subject, nil
+}
+
+func (s *checking) named() (servers.Subject, error) {
 	named := 0
 	for _, given := range []bool{s.config != "", s.step != "", s.url != "", len(s.command) > 0} {
 		if given {

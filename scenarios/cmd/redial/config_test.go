@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"redial/harness/client/browser"
+	"redial/harness/network/paths"
 	"redial/scenarios/servers"
 )
 
@@ -63,6 +64,7 @@ func TestConfigurationsThatDoNotFit(t *testing.T) {
 	}
 	for want, c := range map[string][]string{
 		`the element "#typo"`:               {"--config", described(t, "7", strings.Replace(stepPage, "#input", "#typo", 1))},
+		"needs a section page":              {"--config", described(t, "7", tutorial), "--real-network"},
 		"page is missing":                   {"--config", described(t, "7", tutorial), "--own-page"},
 		`line 3: unknown field "sokcet"`:    {"--config", described(t, "7", strings.Replace(tutorial, "socket", "sokcet", 1))},
 		"another client did not receive it": {"--config", described(t, "7", strings.Replace(tutorial, "send: {event: chat message", "send: {event: message", 1))},
@@ -111,6 +113,25 @@ func TestPeersFitTheConfigurationSchema(t *testing.T) {
 		}
 		if o := redial(t, "list", "--config", file, "clean-drop"); o.code != 0 || !strings.Contains(o.stdout, "clean-drop") {
 			t.Errorf("%s: exit %d, %s%s", file, o.code, o.stdout, o.stderr)
+		}
+	}
+}
+
+// Step 5 loses what is sent while bob changes networks, and step 7 does not; the command
+// that is printed changes them in the same way.
+func TestRealNetwork(t *testing.T) {
+	t.Parallel()
+	if _, err := browser.Find(); err != nil {
+		t.Skip(err)
+	}
+	if err := paths.Available(); err != nil {
+		t.Skip(err)
+	}
+	for step, want := range map[string]int{"7": 0, "5": 1} {
+		o := redial(t, "check", "--config", described(t, step, "level: recovery\n"+stepPage), "--scenario", "network-switch", "--seed", "1",
+			"--real-network", "--report", t.TempDir())
+		if o.code != want || (want == 1) != strings.Contains(o.stdout, " --real-network ") {
+			t.Errorf("step %s: exit %d, want %d: %s%s", step, o.code, want, o.stdout, o.stderr)
 		}
 	}
 }
