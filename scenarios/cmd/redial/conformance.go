@@ -61,10 +61,12 @@ two seconds. It prints a table in Markdown.`,
 type table struct {
 	Date string `json:"date"`
 	// Versions are those of redial and of what its verdicts depend on, a line each.
-	Versions string        `json:"versions"`
-	Seed     uint64        `json:"seed"`
-	Runs     int           `json:"runs"`
-	Peers    []runner.Peer `json:"peers"`
+	Versions string `json:"versions"`
+	Seed     uint64 `json:"seed"`
+	// Scenarios are those that were played, where not all were.
+	Scenarios string        `json:"scenarios,omitempty"`
+	Runs      int           `json:"runs"`
+	Peers     []runner.Peer `json:"peers"`
 }
 
 func (p *play) conformance(files []string, dataFile string) (int, error) {
@@ -97,7 +99,7 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if err := errors.Join(failed...); err != nil {
 		return 0, err
 	}
-	t := table{time.Now().Format(time.DateOnly), "", p.seed, p.runs, peers}
+	t := table{Date: time.Now().Format(time.DateOnly), Seed: p.seed, Scenarios: p.scenario, Runs: p.runs, Peers: peers}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		t.Versions = versions(info)
 	}
@@ -145,6 +147,9 @@ Which promise each application keeps when connections break, on %s with the seed
 func (t table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, conformancePreface, t.Date, t.Seed, t.Seed+uint64(t.Runs)-1)
+	if t.Scenarios != "" {
+		fmt.Fprintf(&b, "Only these scenarios were played: %s.\n\n", strings.ReplaceAll(t.Scenarios, ",", ", "))
+	}
 	b.WriteString("| application | claims |")
 	for _, level := range contract.Levels {
 		fmt.Fprintf(&b, " %s |", level)
