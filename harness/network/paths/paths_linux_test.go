@@ -3,6 +3,7 @@ package paths_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -148,10 +149,19 @@ func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
 // abandons, in the environment, has the test program make a namespace and wait.
 const abandons = "REDIAL_PATHS_ABANDONS"
 
-// A process that is killed leaves no namespace, no link and no process in it.
+// A process that is killed leaves no namespace, no link and no process in it. One whose
+// guard was killed too leaves them to the next process.
 func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
 	if err := paths.Available(); err != nil {
 		t.Skip(err)
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	stale := fmt.Sprintf("redial-%d-1", ended.Process.Pid)
+	if output, err := exec.Command("ip", "netns", "add", stale).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
 	}
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), abandons+"=yes")
@@ -163,6 +173,9 @@ func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
 	name = strings.TrimSpace(name)
 	if err != nil || len(left(t, name)) == 0 {
 		t.Fatalf("nothing is there of %q, %v: this test would see nothing", name, err)
+	}
+	if found := left(t, stale); len(found) > 0 {
+		t.Errorf("the next process leaves %q", found)
 	}
 	child.Process.Kill()
 	child.Wait()
