@@ -2,9 +2,11 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
@@ -81,6 +83,7 @@ func newStream() *stream {
 }
 
 func (f *stream) record(e history.Event) (events []history.Event) {
+	e.Message = sorted(e.Message)
 	switch e.Kind {
 	case history.Connected:
 		f.held[e.Client] = append(f.held[e.Client], e)
@@ -123,6 +126,25 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 		delete(f.held, e.Client)
 	}
 	return events
+}
+
+// sorted sorts the fields of a message that is an object: a page shows them in the order in
+// which they arrived, and the witness, which has no page, does not know that.
+func sorted(text string) string {
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		return text
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil || decoder.More() {
+		return text
+	}
+	same, err := json.Marshal(value)
+	if err != nil {
+		return text
+	}
+	return string(same)
 }
 
 // streamOf returns the run's stream, or nil.

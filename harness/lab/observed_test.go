@@ -41,6 +41,9 @@ func TestStreamIsSentByTheServer(t *testing.T) {
 	if got, want := recorded(f, "bob:disconnected:", "bob:connected:", "bob:disconnected:"), "bob:disconnected: bob:connected: bob:disconnected:"; got != want {
 		t.Errorf("a connection on which nothing came: got %s, want %s", got, want)
 	}
+	if a, b := sorted(`{"n":4, "at":[1.50,{"z":1,"a":2}]}`), sorted(`{"at":[1.50,{"a":2,"z":1}],"n":4}`); a != b || sorted("{no object") != "{no object" {
+		t.Errorf("one object in two orders: %s and %s", a, b)
+	}
 	f.cut = true
 	if got, want := recorded(f, "bob:connected:", "bob:shown:4", ":settled:"), "bob:connected: :settled:"; got != want {
 		t.Errorf("connected after the cut: got %s, want %s", got, want)
