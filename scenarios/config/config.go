@@ -218,6 +218,7 @@ func (f *File) validate() error {
 		if err := p.Validate(); err != nil {
 			wrong = append(wrong, "socket: "+strings.ReplaceAll(err.Error(), "\n", "; socket: "))
 		}
+		is(p.Send == nil && f.level().AtLeast(contract.ClientDelivery), "socket: send is missing: level "+string(f.level())+" is about what clients send")
 		is(p.Send != nil && p.Send.NoAck && f.level().AtLeast(contract.ClientDelivery), "socket: send: ack: level "+string(f.level())+" needs acknowledgements")
 		is(p.Send != nil && !p.SendsKeys() && f.level().AtLeast(contract.ClientDelivery), "socket: send: args: level "+string(f.level())+" needs a {{key}} in them, for the server to know a message again")
 	}

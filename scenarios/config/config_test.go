@@ -81,6 +81,7 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 		"socket: receive: event is missing":                        "target: {command: x}\nsocket: {path: /ws/}",
 		"no argument contains {{text}}":                            "target: {command: x}\nsocket: {send: {event: m, args: [x]}, receive: {event: m}}",
 		"needs a {{key}}":                                          "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, args: [\"{{text}}\"]}, receive: {event: m}}",
+		"is about what clients send":                               "target: {command: x}\nlevel: client-delivery\nsocket: {receive: {event: m}}",
 		"needs acknowledgements":                                   "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, ack: false, args: [\"{{text}}\", \"{{key}}\"]}, receive: {event: m}}",
 		"sql needs either file or postgres":                        "target: {command: x}\nlog: {sql: SELECT 1}",
 		"line 2: ":                                                 "target: {command: x}\n\tlevel: basic",

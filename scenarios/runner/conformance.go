@@ -74,7 +74,14 @@ type Failure struct {
 func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, error), claims contract.Level, rows []catalogue.Scenario, options Options) (levels []LevelResult, holds contract.Level, err error) {
 	play := func(level contract.Level) (bool, error) {
 		result := LevelResult{Level: level}
-		subject, err := at(level)
+		// Below the claimed level the page stays that of the claim: one of a lower level would
+		// show twice what the server sends again, and rightly so.
+		made := level
+		if claims.AtLeast(level) {
+			made = claims
+		}
+		subject, err := at(made)
+		subject.Level = level
 		if err != nil {
 			result.NotPlayed = err.Error()
 		} else if result, err = conformTo(ctx, subject, claims, rows, options); err != nil {

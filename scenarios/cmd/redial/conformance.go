@@ -192,9 +192,9 @@ func cellOf(p runner.Peer, level contract.Level) string {
 	}
 	for _, l := range p.Levels {
 		switch {
-		case l.Level != level:
-		case l.NotPlayed != "":
+		case l.NotPlayed != "" && level.AtLeast(l.Level):
 			return "–"
+		case l.Level != level:
 		case l.Stopped:
 			return "✗"
 		case l.Race():
