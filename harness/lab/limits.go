@@ -34,7 +34,7 @@ type limits struct {
 	// shown, others and notes are each client's, and losses its lost connections since it
 	// showed anything; lossesInAll are those since the last fault.
 	shown, others, losses, lossesInAll map[string]int
-	notes                 map[string]string
+	notes                              map[string]string
 }
 
 func newLimits() limits {
