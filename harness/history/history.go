@@ -154,6 +154,11 @@ func (r *Recorder) Add(e Event) {
 	}
 }
 
+// Since is the time of an instant, on the clock of the events.
+func (r *Recorder) Since(instant time.Time) plan.Duration {
+	return plan.Duration(instant.Sub(r.start))
+}
+
 // Events returns what was recorded so far, from the event with the index from.
 // The slice must not be changed.
 func (r *Recorder) Events(from int) []Event {

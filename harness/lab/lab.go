@@ -130,6 +130,9 @@ type Config struct {
 	// millisecond: two runs on two clocks would make it repeat itself. So the runs
 	// wait for each other.
 	OwnRecovery bool
+	// Traffic records every frame and connection, for Run.Traffic. It costs time and
+	// memory that a sweep has no use for.
+	Traffic bool
 	// CountLeaks is for the virtual lab only. It looks up the goroutines that a run
 	// has left behind. To do so the process is stopped and all its goroutines are
 	// printed, so it is not for thousands of runs; their sum is the growth of
@@ -176,6 +179,8 @@ type Run struct {
 	// another run of the same plan. The real lab, where no two runs have the same
 	// frames, lists none.
 	Frames []plan.Passed
+	// Traffic has every frame with its time and its text, with Config.Traffic.
+	Traffic history.Traffic
 	// Leaked counts the goroutines that were still there long after everything was
 	// closed, with Config.CountLeaks; without it, -1 means that there are some. They
 	// stay, with what they hold, until the process ends. Zero in the real lab.

@@ -33,7 +33,8 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	defer giveUp(nil)
 	l := newPlayer(playing, config.withBounds(DefaultBound), p, under)
 	l.giveUp = giveUp
-	run.Err = playReal(l)
+	traffic := newTraffic(l.config)
+	run.Err = playReal(l, traffic, func() { run.Traffic = l.trafficOf(traffic) })
 	if ctx.Err() == nil && playing.Err() != nil {
 		run.Err = context.Cause(playing) // and not what came of it
 	}
@@ -43,15 +44,16 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	return run
 }
 
-func playReal(l *player) error {
+// playReal calls over when the story is over, before the clients are closed.
+func playReal(l *player, traffic *network.Traffic, over func()) error {
 	if err := l.start(); err != nil {
 		return err
 	}
-	proxy, err := network.NewProxy(l.target.Address(), network.Events{Fired: l.fired, Act: l.act})
+	proxy, err := network.NewProxy(l.target.Address(), network.Events{Fired: l.fired, Act: l.act, Traffic: traffic})
 	if err != nil {
 		return fmt.Errorf("the proxy between clients and server: %w", err)
 	}
-	l.env = environment{link: proxy.Link}
+	l.env = environment{link: proxy.Link, last: over}
 	if l.config.RealNetwork {
 		networks, err := realNetworks(l.plan, l.config)
 		defer networks.close()

@@ -155,9 +155,11 @@ func (v *virtual) bubble() {
 func (v *virtual) play() {
 	began := time.Now()
 	var l *player
+	traffic := newTraffic(v.config)
 	memory := network.NewMemory(v.plan.Seed, network.Events{
-		Fired: func(f network.Fired) { l.fired(f) },
-		Act:   func(f plan.Fault) { l.act(f) },
+		Fired:   func(f network.Fired) { l.fired(f) },
+		Act:     func(f plan.Fault) { l.act(f) },
+		Traffic: traffic,
 	})
 	v.memory.Store(memory)
 	under := newHandlerTarget(v.handler, memory, v.folder)
@@ -175,6 +177,7 @@ func (v *virtual) play() {
 			v.run.Virtual = time.Since(began)
 			l.quiesce()
 			v.run.Frames = memory.Frames()
+			v.run.Traffic = l.trafficOf(traffic)
 			closed = under.Close()
 		},
 		bare: true,

@@ -219,7 +219,9 @@ func (c *connection) finishClaimed() {
 	for _, end := range ends {
 		end.SetWriteDeadline(time.Now()) // ends a write that is under way
 	}
-	switch c.state.Load() {
+	state := c.state.Load()
+	c.link.events.Traffic.ended(c, state != stateLost, state == stateCut || state == stateReset)
+	switch state {
 	case stateCut:
 		for _, end := range ends {
 			hangUp(end)

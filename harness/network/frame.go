@@ -45,6 +45,8 @@ type framer struct {
 	// between frames.
 	want    int
 	payload []byte
+	// startLine is the first line of an HTTP message's head, for who wants its payload.
+	startLine string
 	// plain tells that payload can be looked at: neither compressed nor the
 	// continuation of something.
 	plain bool
@@ -115,7 +117,7 @@ func (f *framer) begin(first byte) {
 	f.inside = true
 	f.head, f.payload = f.head[:0], f.payload[:0]
 	f.at, f.left = 0, 0
-	f.plain, f.packets, f.masked = true, false, false
+	f.plain, f.packets, f.masked, f.startLine = true, false, false, ""
 	switch f.talk.next(f.direction, first) {
 	case speaksHTTP:
 		f.packets = true

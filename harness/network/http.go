@@ -25,6 +25,10 @@ func (f *framer) httpHead(data []byte) (int, bool) {
 	}
 	taken := end - before
 	f.head = f.head[:end]
+	if f.want > 0 {
+		line, _, _ := bytes.Cut(bytes.TrimLeft(f.head, "\r\n"), []byte("\n"))
+		f.startLine = string(bytes.TrimRight(line[:min(len(line), textKept)], "\r"))
+	}
 	known := f.afterHead()
 	switch {
 	case !known:

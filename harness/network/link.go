@@ -298,6 +298,7 @@ func (l *link) reached(c *connection) {
 	defer l.mu.Unlock()
 	l.count++
 	c.number.Store(int64(l.count))
+	l.events.Traffic.opened(l.name, l.count)
 }
 
 func (l *link) forget(c *connection) {

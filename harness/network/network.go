@@ -56,4 +56,6 @@ type Events struct {
 	// network's to inject (crash, restart, refresh). With At.After unset the frame
 	// is held until Act returns and is then lost if its connection is gone.
 	Act func(plan.Fault)
+	// Traffic, if not nil, records every frame and connection.
+	Traffic *Traffic
 }

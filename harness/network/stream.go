@@ -46,6 +46,10 @@ type stream struct {
 	after     []*armedFault // fire when the current frame is through
 	held      []byte        // the current frame's bytes while it is undecided
 	lost      bool          // nothing passes any more
+	// What is for Events.Traffic only: the current frame's number over all connections
+	// and its size so far, and the frames that have ended and have not been sent.
+	overall, size int
+	noted         []noted
 
 	mu      sync.Mutex
 	queue   []item
@@ -98,6 +102,7 @@ func (s *stream) read(early []byte) {
 // another goroutine.
 func (s *stream) take(data []byte) bool {
 	if !s.c.open() {
+		s.putDropped(data)
 		return true
 	}
 	s.mu.Lock()
@@ -120,6 +125,7 @@ func (s *stream) take(data []byte) bool {
 }
 
 func (s *stream) takeEnd(err error) {
+	s.traffic().ended(s.c, s.direction == up, s.direction == down)
 	s.mu.Lock()
 	s.ended = true
 	direct := !s.running && s.c.link.direct.Load()
@@ -165,7 +171,7 @@ func (s *stream) put(i item) {
 func (s *stream) run() {
 	for {
 		s.mu.Lock()
-		if len(s.queue) == 0 || !s.c.open() {
+		if len(s.queue) == 0 || !s.c.open() && s.traffic() == nil {
 			ended := s.ended
 			s.queue, s.queued, s.running = nil, 0, false
 			s.mu.Unlock()
@@ -184,6 +190,10 @@ func (s *stream) run() {
 		if next.end != nil {
 			s.arrived = next.arrived
 			s.end(next.end)
+			continue
+		}
+		if !s.c.open() {
+			s.drop(next.data, next.arrived)
 			continue
 		}
 		s.pass(next.data, next.arrived)
@@ -213,9 +223,11 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 		if at > sent {
 			s.send(data[sent:at])
 			sent = at
+			s.report(sent, s.lost)
 		}
 	}
-	for at := 0; at < len(data) && !s.lost; {
+	at := 0
+	for at < len(data) && !s.lost {
 		if s.framer.fresh() {
 			start = at
 			if s.c.link.frameDelay != nil {
@@ -229,6 +241,10 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 		}
 		n, ended := s.framer.scan(data[at:])
 		at += n
+		s.size += n
+		if ended {
+			s.note(at)
+		}
 		if due := s.decide(ended); len(due) > 0 {
 			sendTo(start)
 			s.fire(due)
@@ -241,11 +257,14 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 	switch {
 	case s.lost:
 		s.held = nil
+		s.report(len(data), true)
+		s.drop(data[at:], arrived)
 	case s.holds():
 		sendTo(start)
 		s.held = append(s.held, data[start:]...)
 	default:
 		s.send(data[sent:])
+		s.report(len(data), s.lost)
 	}
 }
 
@@ -256,10 +275,14 @@ func (s *stream) expect() {
 		passing(s.direction, int(s.c.number.Load()), s.frames)
 	}
 	s.framer.want = 0
+	if t := s.traffic(); t != nil {
+		s.framer.want = textKept
+		s.overall, s.size = t.count(s.c.link.name, s.direction), 0
+	}
 	s.undecided = s.c.link.candidates(s.c, s.direction)
 	for _, a := range s.undecided {
 		if a.At.Match != "" {
-			s.framer.want = s.framer.wanted()
+			s.framer.want = max(s.framer.want, s.framer.wanted())
 		}
 	}
 }
@@ -375,6 +398,7 @@ func (s *stream) end(err error) {
 		s.fireAfter()
 	}
 	if s.c.open() {
+		s.traffic().ended(s.c, s.direction == down, s.direction == up)
 		closeWrite(s.to)
 	}
 }

@@ -94,9 +94,9 @@ type drawing struct {
 	Timeline
 	story
 	axis
+	canvas
 	laneHeight  float64
 	top, height float64
-	body        bytes.Buffer
 	// occupied is where labels already are, by row.
 	occupied map[int][]interval
 }
@@ -104,34 +104,6 @@ type drawing struct {
 func (d *drawing) y(lane int) float64 { return d.top + (float64(lane)+0.5)*d.laneHeight }
 
 func (d *drawing) small() bool { return d.laneHeight < 30 }
-
-// element writes an empty element from pairs of attribute and value.
-func (d *drawing) element(name string, attributes ...any) {
-	d.open(name, attributes...)
-	d.body.Truncate(d.body.Len() - 1)
-	d.body.WriteString("/>\n")
-}
-
-func (d *drawing) open(name string, attributes ...any) {
-	d.body.WriteString("<" + name)
-	for i := 0; i+1 < len(attributes); i += 2 {
-		value, isNumber := attributes[i+1].(float64)
-		text := fmt.Sprint(attributes[i+1])
-		if isNumber {
-			text = strconv.FormatFloat(value, 'f', -1, 64)
-			if rounded := strconv.FormatFloat(value, 'f', 1, 64); len(rounded) < len(text) {
-				text = rounded
-			}
-		}
-		d.body.WriteString(" " + attributes[i].(string) + `="` + escaped(text) + `"`)
-	}
-	d.body.WriteString(">")
-}
-
-func (d *drawing) text(x, y float64, class, text string) {
-	d.open("text", "x", x, "y", y, "class", class)
-	d.body.WriteString(escaped(text) + "</text>\n")
-}
 
 // escaped is text for an XML element or attribute.
 func escaped(text string) string {

@@ -1,0 +1,60 @@
+package lab
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"redial/harness/history"
+	"redial/harness/network"
+	"redial/harness/plan"
+)
+
+// newTraffic is nil where the frames are not asked for.
+func newTraffic(config Config) *network.Traffic {
+	if !config.Traffic {
+		return nil
+	}
+	return &network.Traffic{}
+}
+
+// trafficOf is what was recorded, on the history's clock and in the order in which it
+// arrived. Frames of one instant are in the order of their clients' names. The
+// connections of the lab's own readers are left out.
+func (l *player) trafficOf(t *network.Traffic) history.Traffic {
+	if t == nil {
+		return history.Traffic{}
+	}
+	since := func(at time.Time) plan.Duration {
+		if at.IsZero() {
+			return 0
+		}
+		return l.history.Since(at)
+	}
+	isOurs := func(client string) bool { return client == plan.Reader || client == plan.Stream }
+	frames, connections, leftOut := t.Recorded()
+	told := history.Traffic{LeftOut: leftOut}
+	for _, f := range frames {
+		if !isOurs(f.Client) {
+			told.Frames = append(told.Frames, history.Frame{
+				Passed: f.Passed, Overall: f.Overall, Left: since(f.Left), At: since(f.At), Lost: f.Lost,
+				Type: f.Type, Size: f.Size, Text: f.Text,
+			})
+		}
+	}
+	slices.SortStableFunc(told.Frames, func(a, b history.Frame) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Client, b.Client), cmp.Compare(a.Direction, b.Direction),
+			cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Number, b.Number))
+	})
+	for _, c := range connections {
+		if !isOurs(c.Client) {
+			told.Connections = append(told.Connections, history.Connection{
+				Client: c.Client, Number: c.Number, Opened: since(c.Opened), Ended: since(c.Ended), Noticed: since(c.Noticed),
+			})
+		}
+	}
+	slices.SortStableFunc(told.Connections, func(a, b history.Connection) int {
+		return cmp.Or(cmp.Compare(a.Opened, b.Opened), cmp.Compare(a.Client, b.Client))
+	})
+	return told
+}

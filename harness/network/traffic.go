@@ -1,0 +1,249 @@
+package network
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"redial/harness/plan"
+)
+
+const (
+	// textKept is how much of a frame's text is recorded.
+	textKept = 500
+	// framesKept bounds a recording; what comes after is counted.
+	framesKept = 20000
+)
+
+// A Traffic records every frame and connection of a network that has it in its
+// [Events], for somebody who wants to see them. It is safe for concurrent use.
+type Traffic struct {
+	mu          sync.Mutex
+	frames      []Frame
+	connections []Connection
+	leftOut     int
+	index       map[place]int // of the connections
+	counted     map[oneWay]int
+}
+
+type (
+	place struct {
+		client     string
+		connection int
+	}
+	oneWay struct {
+		client    string
+		direction plan.Direction
+	}
+)
+
+// A Frame is one frame that an end has sent.
+type Frame struct {
+	plan.Passed
+	// Overall counts the frames of the client in that direction over all its
+	// connections, as a fault does that names no connection. It is 0 for a frame that
+	// was sent on a connection that was broken already, which no fault can wait for.
+	Overall int
+	// Left is when it came from its sender, At when it was passed on or, with Lost,
+	// dropped.
+	Left, At time.Time
+	Lost     bool
+	// Type is http, text, binary, more (the continuation of a fragment), close, ping,
+	// pong or bytes (no frames are known in the stream).
+	Type string
+	// Size counts its bytes, head included.
+	Size int
+	// Text is the beginning of its payload. An HTTP message has its first line before
+	// that. It is empty where the payload is compressed.
+	Text string
+}
+
+// A Connection is one connection of a client that reached the server.
+type Connection struct {
+	Client string
+	Number int
+	Opened time.Time
+	// Ended is when it ended for the client, Noticed when it did for the server. With a
+	// half-open connection they are far apart. Zero: not yet.
+	Ended, Noticed time.Time
+}
+
+// Recorded returns what was recorded so far, and how many frames were left out.
+func (t *Traffic) Recorded() (frames []Frame, connections []Connection, leftOut int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Frame(nil), t.frames...), append([]Connection(nil), t.connections...), t.leftOut
+}
+
+// opened notes a connection that reached the server.
+func (t *Traffic) opened(client string, number int) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.index == nil {
+		t.index = map[place]int{}
+	}
+	if len(t.connections) < framesKept {
+		t.index[place{client, number}] = len(t.connections)
+		t.connections = append(t.connections, Connection{Client: client, Number: number, Opened: time.Now()})
+	}
+}
+
+// ended notes that an end knows that the connection is over.
+func (t *Traffic) ended(c *connection, client, server bool) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, known := t.index[place{c.link.name, int(c.number.Load())}]
+	if !known {
+		return
+	}
+	if to := &t.connections[i]; client && to.Ended.IsZero() {
+		to.Ended = time.Now()
+	}
+	if to := &t.connections[i]; server && to.Noticed.IsZero() {
+		to.Noticed = time.Now()
+	}
+}
+
+// count numbers a frame that a fault may wait for.
+func (t *Traffic) count(client string, direction plan.Direction) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.counted == nil {
+		t.counted = map[oneWay]int{}
+	}
+	t.counted[oneWay{client, direction}]++
+	return t.counted[oneWay{client, direction}]
+}
+
+func (t *Traffic) add(f Frame) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.frames) == framesKept {
+		t.leftOut++
+		return
+	}
+	t.frames = append(t.frames, f)
+}
+
+// ---- what a stream notes
+
+// An ended frame waits in a stream to be passed on; end is where, in the chunk.
+type noted struct {
+	Frame
+	end int
+}
+
+func (s *stream) traffic() *Traffic { return s.c.link.events.Traffic }
+
+// note describes the frame that has just ended, at that place of the chunk.
+func (s *stream) note(end int) {
+	if s.traffic() == nil {
+		return
+	}
+	s.noted = append(s.noted, noted{Frame{
+		Passed: plan.Passed{
+			Client: s.c.link.name, Connection: int(s.c.number.Load()), Direction: s.direction, Number: s.frames,
+		},
+		Overall: s.overall, Left: s.arrived, Type: s.framer.kind(), Size: s.size, Text: s.framer.text(),
+	}, end})
+}
+
+// report records the frames that are complete up to that place of the chunk.
+func (s *stream) report(upTo int, lost bool) {
+	n := 0
+	for ; n < len(s.noted) && s.noted[n].end <= upTo; n++ {
+		f := s.noted[n].Frame
+		f.At, f.Lost = time.Now(), lost
+		s.traffic().add(f)
+	}
+	s.noted = s.noted[n:]
+	if len(s.noted) == 0 {
+		s.noted = nil
+	}
+}
+
+// drop records the frames of a chunk, or of its rest, that nothing passes on.
+func (s *stream) drop(data []byte, arrived time.Time) {
+	if s.traffic() == nil {
+		return
+	}
+	s.arrived = arrived
+	for at := 0; at < len(data); {
+		if s.framer.fresh() {
+			s.frames++
+			s.overall, s.size, s.framer.want = 0, 0, textKept
+		}
+		n, ended := s.framer.scan(data[at:])
+		at += n
+		s.size += n
+		if ended {
+			s.note(at)
+		}
+	}
+	s.report(len(data), true)
+}
+
+// putDropped queues a chunk of a broken connection for who is in pass, or will be.
+func (s *stream) putDropped(data []byte) {
+	if s.traffic() == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queued > maxLimitedQueue {
+		return
+	}
+	s.queue = append(s.queue, item{data: bytes.Clone(data), arrived: time.Now()})
+	s.queued += len(data)
+	if !s.running {
+		s.running = true
+		s.c.work.Go(s.run)
+	}
+}
+
+// kind is a frame's Type.
+func (f *framer) kind() string {
+	switch {
+	case f.packets:
+		return "http"
+	case f.talk.protocol() != speaksWebSocket:
+		return "bytes"
+	}
+	const opcode = 0x0f
+	switch f.head[0] & opcode {
+	case 0:
+		return "more"
+	case 1:
+		return "text"
+	case 2:
+		return "binary"
+	case 8:
+		return "close"
+	case 9:
+		return "ping"
+	case 10:
+		return "pong"
+	}
+	return "bytes"
+}
+
+func (f *framer) text() string {
+	payload := f.payload[:min(len(f.payload), textKept)]
+	if !f.packets {
+		const reserved = 0x70
+		if f.talk.protocol() == speaksWebSocket && f.head[0]&reserved != 0 {
+			return ""
+		}
+		return string(payload)
+	}
+	if len(payload) == 0 {
+		return f.startLine
+	}
+	return f.startLine + "\n" + string(payload)
+}

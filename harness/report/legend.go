@@ -1,0 +1,124 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"redial/harness/history"
+)
+
+// Legend writes what the signs of scenes mean, each with the sign itself, as an SVG of
+// that width in pixels.
+func Legend(w io.Writer, l Language, width int) error {
+	if l == "" {
+		l = English
+	}
+	k := key{language: l, width: float64(min(max(width, narrowest), widest))}
+	for _, s := range legendSigns {
+		k.add(s.word(l), s.draw)
+	}
+	_, err := w.Write(k.finish())
+	return err
+}
+
+type legendSign struct {
+	key  string
+	draw func(st *stage)
+}
+
+func (s legendSign) word(l Language) string {
+	if text, ok := drawingWords[l]["key "+s.key]; ok {
+		return text
+	}
+	return l.word(s.key)
+}
+
+// legendSigns are drawn in a box of 34 by 24.
+var legendSigns = func() (list []legendSign) {
+	arrow := func(key, class string, lost, outside bool) {
+		list = append(list, legendSign{key, func(st *stage) {
+			st.open("g", "class", class)
+			st.arrow(5, 4, 29, 20, lost, outside)
+			st.body.WriteString("</g>\n")
+		}})
+	}
+	event := func(key string, kind history.Kind) {
+		list = append(list, legendSign{key, func(st *stage) { st.sign(kind, 17, 12, 0) }})
+	}
+	line := func(key, class string) {
+		list = append(list, legendSign{key, func(st *stage) {
+			st.element("line", "class", class, "x1", 3.0, "x2", 31.0, "y1", 12.0, "y2", 12.0)
+		}})
+	}
+	bar := func(key, class string, high float64) {
+		list = append(list, legendSign{key, func(st *stage) {
+			st.element("rect", "class", class, "x", 3.0, "y", 12-high/2, "width", 28.0, "height", high, "rx", min(high/2, 6))
+		}})
+	}
+	arrow("message", "frame carries", false, false)
+	arrow("frame", "frame", false, false)
+	arrow("lost frame", "frame carries gone", true, false)
+	arrow("elsewhere", "frame carries elsewhere", false, true)
+	arrow("estimated", "frame carries estimated", false, false)
+	event("sent", history.Sent)
+	event("shown", history.Shown)
+	event("acknowledged", history.Acknowledged)
+	event("row", history.Stored)
+	list = append(list, legendSign{"waits", func(st *stage) { st.element("path", "class", "waits", "d", "M5 18V9H29V18") }})
+	list = append(list, legendSign{"offset", func(st *stage) { st.text(9, 16, "offset-label", "#7") }})
+	bar("page", "view", 18)
+	line("connected", "connected")
+	line("disconnected", "disconnected")
+	bar("connection", "wire", 5)
+	bar("half-open", "wire-dead", 5)
+	bar("session", "session", 6)
+	bar("server", "server-up", 16)
+	event("fault", history.FaultFired)
+	bar("lasting", "fault-span", 18)
+	for _, a := range anomalies {
+		list = append(list, legendSign{"anomaly " + string(a), func(st *stage) {
+			st.open("g", "class", "finding")
+			st.findingSign(a, 17, 12)
+			st.body.WriteString("</g>\n")
+		}})
+	}
+	return list
+}()
+
+// A key is a legend that is being written, in rows.
+type key struct {
+	canvas
+	language Language
+	width    float64
+	x, y     float64
+}
+
+func (k *key) add(text string, draw func(*stage)) {
+	const row, sign = 27.0, 40.0
+	need := sign + labelWidth(text) + 18
+	if k.x > 0 && k.x+need > k.width {
+		k.x, k.y = 0, k.y+row
+	}
+	st := &stage{signs: map[string]bool{}}
+	draw(st)
+	fmt.Fprintf(&k.body, `<g class="sign" transform="translate(%.0f %.0f)">`+"\n", k.x, k.y)
+	k.body.Write(st.body.Bytes())
+	k.text(sign, 16, "label", text)
+	k.body.WriteString("</g>\n")
+	k.x += need
+}
+
+func (k *key) finish() []byte {
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene scene-key" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" lang="%s" aria-label="%s">`+"\n",
+		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.word("key")))
+	return append(append([]byte(head), k.body.Bytes()...), "</svg>\n"...)
+}
+
+// Signs are the keys of the legend that a scene has used, in the legend's order.
+func (st *stage) usedSigns() []string {
+	used := slices.Collect(maps.Keys(st.signs))
+	slices.Sort(used)
+	return used
+}

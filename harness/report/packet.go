@@ -1,0 +1,118 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+
+	"redial/harness/history"
+)
+
+// Packet names what a frame carries, in the words of Engine.IO and Socket.IO: http, open,
+// close, ping, pong, upgrade, connect, disconnect, event, ack, error, binary or other.
+func Packet(f history.Frame) string {
+	text := f.Text
+	switch f.Type {
+	case "http":
+		_, body, found := strings.Cut(text, "\n")
+		if !found || body == "" {
+			return "http"
+		}
+		if name := packetName(body); name != "other" {
+			return name
+		}
+		return "http"
+	case "close", "ping", "pong":
+		return f.Type
+	case "binary":
+		return "binary"
+	}
+	return packetName(text)
+}
+
+func packetName(text string) string {
+	if text == "" {
+		return "other"
+	}
+	switch text[0] {
+	case '0':
+		return "open"
+	case '1':
+		return "close"
+	case '2':
+		return "ping"
+	case '3':
+		return "pong"
+	case '5', '6':
+		return "upgrade"
+	case 'b':
+		return "binary"
+	case '4':
+	default:
+		return "other"
+	}
+	if len(text) < 2 {
+		return "other"
+	}
+	switch text[1] {
+	case '0':
+		return "connect"
+	case '1':
+		return "disconnect"
+	case '2', '5':
+		return "event"
+	case '3', '6':
+		return "ack"
+	case '4':
+		return "error"
+	}
+	return "other"
+}
+
+// messagesIn finds which of the messages a frame carries, in the order of its text.
+func messagesIn(f history.Frame, known map[string]bool) (found []string) {
+	if f.Type == "binary" || f.Type == "bytes" {
+		for m := range known {
+			if m != "" && strings.Contains(f.Text, m) {
+				return []string{m}
+			}
+		}
+		return nil
+	}
+	text := f.Text
+	if f.Type == "http" {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	for len(text) > 0 {
+		start := strings.IndexByte(text, '"')
+		if start < 0 {
+			return found
+		}
+		end := closing(text[start+1:])
+		if end < 0 {
+			return found
+		}
+		literal := text[start : start+end+2]
+		text = text[start+end+2:]
+		message := literal[1 : len(literal)-1]
+		if strings.Contains(message, `\`) && json.Unmarshal([]byte(literal), &message) != nil {
+			continue
+		}
+		if known[message] {
+			found = append(found, message)
+		}
+	}
+	return found
+}
+
+// closing is the index of the quotation mark that ends a JSON string, or -1.
+func closing(text string) int {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"redial/harness/plan"
+)
+
+// A Scale says how far apart two instants are drawn.
+type Scale string
+
+const (
+	// Logarithmic gives each gap between two things that are drawn a width that grows
+	// with the logarithm of its time, because a run is bursts of milliseconds with tens
+	// of seconds of waiting between them. It is the zero value.
+	Logarithmic Scale = "logarithmic"
+	// Linear gives equal times equal widths.
+	Linear Scale = "linear"
+)
+
+// A scaled axis maps the time of a window to x, in straight pieces between its points.
+type scaled struct {
+	Kind  Scale         `json:"kind"`
+	From  plan.Duration `json:"from"`
+	To    plan.Duration `json:"to"`
+	Left  float64       `json:"left"`
+	Right float64       `json:"right"`
+	// Top and Bottom bound the lanes.
+	Top    float64 `json:"top"`
+	Bottom float64 `json:"bottom"`
+	// Points are pairs of a time in nanoseconds and its x, both growing.
+	Points [][2]float64 `json:"points"`
+
+	at []plan.Duration
+	xs []float64
+}
+
+// newScaled makes the axis for a window in which something is drawn at those times.
+func newScaled(kind Scale, from, to plan.Duration, times []plan.Duration, left, right float64) scaled {
+	s := scaled{Kind: kind, From: from, To: max(to, from+1), Left: left, Right: right}
+	s.at = []plan.Duration{s.From, s.To}
+	if kind == Logarithmic {
+		for _, t := range times {
+			s.at = append(s.at, min(max(t, s.From), s.To))
+		}
+		slices.Sort(s.at)
+		s.at = slices.Compact(s.at)
+	}
+	total, x := 0.0, 0.0
+	s.xs = make([]float64, len(s.at))
+	for i := range s.at {
+		if i > 0 {
+			total += weight(kind, s.at[i]-s.at[i-1])
+		}
+		s.xs[i] = total
+	}
+	for i := range s.xs {
+		x = left + s.xs[i]/total*(right-left)
+		s.xs[i] = math.Round(x*10) / 10
+		s.Points = append(s.Points, [2]float64{float64(s.at[i]), s.xs[i]})
+	}
+	return s
+}
+
+// weight is the share of a gap. On the logarithmic scale a second takes three times as
+// much as ten milliseconds do.
+func weight(kind Scale, gap plan.Duration) float64 {
+	if kind == Linear {
+		return float64(gap)
+	}
+	return 0.15 + math.Log10(1+float64(gap)/float64(time.Millisecond))
+}
+
+// x is the place of an instant; what is outside of the window is at its edge.
+func (s scaled) x(at plan.Duration) float64 {
+	i, exact := slices.BinarySearch(s.at, at)
+	switch {
+	case exact:
+		return s.xs[i]
+	case i == 0:
+		return s.Left
+	case i == len(s.at):
+		return s.Right
+	}
+	share := float64(at-s.at[i-1]) / float64(s.at[i]-s.at[i-1])
+	return s.xs[i-1] + share*(s.xs[i]-s.xs[i-1])
+}
+
+// time is the instant at x.
+func (s scaled) time(x float64) plan.Duration {
+	i, exact := slices.BinarySearch(s.xs, x)
+	switch {
+	case exact:
+		return s.at[i]
+	case i == 0:
+		return s.From
+	case i == len(s.xs):
+		return s.To
+	}
+	share := (x - s.xs[i-1]) / (s.xs[i] - s.xs[i-1])
+	return s.at[i-1] + plan.Duration(share*float64(s.at[i]-s.at[i-1]))
+}
+
+func (s scaled) has(at plan.Duration) bool { return at >= s.From && at <= s.To }
+
+// A tick is a time below the axis.
+type tick struct {
+	x    float64
+	text string
+}
+
+// ticks are as many round times as there is room for, apart by at least that many pixels.
+func (s scaled) ticks(apart float64) (list []tick) {
+	unit := plan.Duration(1)
+	span := s.To - s.From
+	if s.Kind == Linear {
+		for step := plan.Duration(time.Microsecond); ; step *= 10 {
+			for _, n := range []plan.Duration{1, 2, 5} {
+				if unit = n * step; float64(unit)/float64(span)*(s.Right-s.Left) >= apart {
+					for t := (s.From + unit - 1) / unit * unit; t <= s.To; t += unit {
+						list = append(list, tick{s.x(t), tickText(t, unit)})
+					}
+					return list
+				}
+			}
+		}
+	}
+	next := s.Left
+	for i, x := range s.xs {
+		if x >= next && (i == len(s.xs)-1 || x <= s.Right-apart) {
+			list = append(list, tick{x, clock(s.at[i])})
+			next = x + apart
+		}
+	}
+	return list
+}
+
+// tickText writes as many decimals as the distance of the ticks needs.
+func tickText(t, unit plan.Duration) string {
+	decimals := max(0, int(math.Ceil(-math.Log10(time.Duration(unit).Seconds()))))
+	return fmt.Sprintf("%.*fs", decimals, time.Duration(t).Seconds())
+}

@@ -1,0 +1,447 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// Bounds of one scene. What does not fit is left out, counted and said.
+const (
+	sceneEvents   = 600
+	sceneFrames   = 400
+	sceneFindings = 40
+	narrowest     = 320
+	widest        = 8000
+)
+
+// A Scene draws a stretch of a run for somebody who touches it: time runs to the right,
+// the server and its log are in the middle, the clients above and below. Messages are
+// arrows from the sender to the server and from the server to each receiver.
+//
+// With Traffic every frame is drawn where it was. Without it (a history from a file, the
+// real lab) the arrows are made from the events, and say that they are estimated.
+//
+// What is drawn has these attributes, so that a page can attach to it: data-kind (a kind
+// of event, or frame, connection, session, page, waits, finding), data-lane (client:NAME,
+// server:NODE, log), data-at (nanoseconds since the run began), data-client,
+// data-message, data-event, data-frame and data-finding (indices in Events,
+// Traffic.Frames and Findings), and data-packet (see [Packet]). The SVG itself has
+// data-axis: JSON with the scale, and points of time and x, straight lines between them.
+type Scene struct {
+	Events  []history.Event
+	Traffic history.Traffic
+	// Findings are marked where they are, with their rule's sentence.
+	Findings []check.Finding
+	// From and To bound what is drawn. With To zero it goes to the end.
+	From, To time.Duration
+	// Width is in pixels. Zero means 1040. Below 600 the names of the lanes stand above
+	// them.
+	Width int
+	// Scale is that of the time.
+	Scale    Scale
+	Language Language
+	// Keeps is how long the server keeps a session after a disconnect that it has
+	// noticed (maxDisconnectionDuration). Zero: it keeps none, or nobody knows.
+	Keeps time.Duration
+	// Name says what is drawn, for those who do not see it.
+	Name string
+	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
+	Bare bool
+}
+
+// LeftOut counts what there was no room for.
+type LeftOut struct{ Events, Frames, Clients, Findings int }
+
+// Draw writes the scene as SVG. What it had to leave out it says in the drawing too.
+func (s Scene) Draw(w io.Writer) (LeftOut, error) {
+	st := s.stage()
+	st.draw()
+	_, err := w.Write(st.finish())
+	return st.left, err
+}
+
+// A stage is a scene that is being drawn.
+type stage struct {
+	Scene
+	canvas
+	scaled
+	left   LeftOut
+	narrow bool
+
+	lanes  []stageLane
+	names  map[string]int // of the lanes
+	events []int          // to be drawn, in their order
+	frames []int
+	// carried are the messages in a frame, by its index; sent are the indices of the
+	// Sent events of each message.
+	carried map[int][]string
+	sent    map[string][]int
+	// home is the server of a client from a time on.
+	home map[string][]residence
+	// marks is where each drawn event has its sign; taken is how far a lane has signs.
+	marks map[int]float64
+	taken map[int]float64
+	boxes []box
+	signs map[string]bool
+	// offsets are what the pages hold, while labels are written.
+	offsets map[string]int64
+	// seen is when the server is first seen to have a message.
+	seen   map[string]plan.Duration
+	height float64
+}
+
+type residence struct {
+	since plan.Duration
+	node  string
+}
+
+type stageLane struct {
+	kind laneKind
+	name string
+	id   string
+	y    float64 // of its line
+	top  float64
+	size float64
+	// towards is where the server is seen from a client: 1 below it, -1 above.
+	towards float64
+}
+
+func (s Scene) stage() *stage {
+	if s.Language == "" {
+		s.Language = English
+	}
+	if s.Scale == "" {
+		s.Scale = Logarithmic
+	}
+	if s.Width == 0 {
+		s.Width = 1040
+	}
+	s.Width = min(max(s.Width, narrowest), widest)
+	from, to := plan.Duration(max(0, s.From)), plan.Duration(s.To)
+	if to <= 0 {
+		for _, e := range s.Events {
+			to = max(to, e.At)
+		}
+		for _, f := range s.Traffic.Frames {
+			to = max(to, f.At)
+		}
+	}
+	if s.Name == "" {
+		s.Name = s.Language.word("drawing")
+	}
+	st := &stage{
+		Scene: s, narrow: s.Width < 600,
+		carried: map[int][]string{}, sent: map[string][]int{}, home: map[string][]residence{},
+		marks: map[int]float64{}, taken: map[int]float64{}, signs: map[string]bool{},
+	}
+	st.scaled.From, st.scaled.To = from, max(to, from+1)
+	st.left.Frames = s.Traffic.LeftOut
+	st.readMessages()
+	st.arrange()
+	st.choose()
+	gutter, right := 108.0, 26.0
+	if st.narrow {
+		gutter, right = 14, 14
+	}
+	st.scaled = newScaled(s.Scale, from, st.scaled.To, st.times(), gutter, float64(s.Width)-right)
+	return st
+}
+
+// readMessages finds out what was sent when, and which frame carries it.
+func (st *stage) readMessages() {
+	known := map[string]bool{}
+	for i, e := range st.Events {
+		if e.Message == "" {
+			continue
+		}
+		switch e.Kind {
+		case history.Sent:
+			st.sent[e.Message] = append(st.sent[e.Message], i)
+			known[e.Message] = true
+		case history.Shown, history.Stored, history.Repeated, history.Found:
+			known[e.Message] = true
+		}
+	}
+	for i, f := range st.Traffic.Frames {
+		if found := messagesIn(f, known); len(found) > 0 {
+			st.carried[i] = found
+		}
+	}
+	leads := map[string]string{}
+	for _, e := range st.Events {
+		switch {
+		case e.Kind == history.Note && e.Node != "" && e.Client != "":
+			leads[e.Client] = e.Node
+			if len(st.home[e.Client]) == 0 {
+				st.home[e.Client] = []residence{{0, e.Node}}
+			}
+		case e.Kind == history.Connected && leads[e.Client] != "":
+			st.home[e.Client] = append(st.home[e.Client], residence{e.At, leads[e.Client]})
+		}
+	}
+}
+
+// sentBy is the index of the event with which a message that was seen at that time was
+// sent, or -1.
+func (st *stage) sentBy(message, client string, at plan.Duration) int {
+	found := -1
+	for _, i := range st.sent[message] {
+		e := st.Events[i]
+		if e.At <= at && (client == "" || e.Client == client) {
+			found = i
+		}
+	}
+	if found < 0 && client != "" { // another tab may send for it
+		return st.sentBy(message, "", at)
+	}
+	return found
+}
+
+// arrange gives the lanes: half of the clients, the servers, the log, the other clients.
+func (st *stage) arrange() {
+	var clients, servers []string
+	concerned := map[string]bool{}
+	for _, f := range st.Findings {
+		concerned[f.Client] = true
+		for _, i := range st.sent[f.Message] {
+			concerned[st.Events[i].Client] = true
+		}
+	}
+	hasLog := false
+	see := func(client string) {
+		if client != "" && client != plan.Reader && client != plan.Stream && !slices.Contains(clients, client) {
+			clients = append(clients, client)
+		}
+	}
+	for _, e := range st.Events {
+		switch e.Kind {
+		case history.Stored, history.Found, history.LogRead:
+			hasLog = true
+			continue
+		case history.ServerStarted, history.ServerStopped:
+			if !slices.Contains(servers, e.Node) {
+				servers = append(servers, e.Node)
+			}
+		case history.Began:
+			hasLog = hasLog || e.KeepsLog
+		}
+		see(e.Client)
+	}
+	for _, f := range st.Traffic.Frames {
+		see(f.Client)
+	}
+	if len(servers) > 1 { // an event about all of a cluster
+		servers = slices.DeleteFunc(servers, func(node string) bool { return node == "" })
+	}
+	if len(servers) == 0 {
+		servers = []string{""}
+	}
+	servers = servers[:min(len(servers), lanesDrawn/2)]
+	if room := lanesDrawn - 1 - len(servers); len(clients) > room {
+		st.left.Clients = len(clients) - room
+		kept := slices.Clone(clients)
+		slices.SortStableFunc(kept, func(a, b string) int { return cmp.Compare(btoi(concerned[b]), btoi(concerned[a])) })
+		kept = kept[:room]
+		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
+	}
+	above := (len(clients) + 1) / 2
+	for _, c := range clients[:above] {
+		st.lanes = append(st.lanes, stageLane{kind: clientLane, name: c, id: "client:" + c, towards: 1})
+	}
+	for _, node := range servers {
+		st.lanes = append(st.lanes, stageLane{kind: serverLane, name: node, id: "server:" + node})
+	}
+	if hasLog {
+		st.lanes = append(st.lanes, stageLane{kind: logLane, id: "log"})
+	}
+	for _, c := range clients[above:] {
+		st.lanes = append(st.lanes, stageLane{kind: clientLane, name: c, id: "client:" + c, towards: -1})
+	}
+	st.names = map[string]int{}
+	for i, l := range st.lanes {
+		st.names[l.id] = i
+	}
+}
+
+func (st *stage) lane(id string) int {
+	if i, ok := st.names[id]; ok {
+		return i
+	}
+	return -1
+}
+
+// laneOf is where an event has its sign, or -1.
+func (st *stage) laneOf(e history.Event) int {
+	switch e.Kind {
+	case history.Stored, history.Found:
+		return st.lane("log")
+	case history.ServerStarted, history.ServerStopped, history.DataReplaced:
+		return st.serverLane(e.Node)
+	case history.FaultFired, history.FaultHealed:
+		if e.Client == "" || e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
+			return st.serverLane(e.Node)
+		}
+	}
+	return st.lane("client:" + e.Client)
+}
+
+func (st *stage) serverLane(node string) int {
+	if i := st.lane("server:" + node); i >= 0 {
+		return i
+	}
+	for i, l := range st.lanes {
+		if l.kind == serverLane {
+			return i
+		}
+	}
+	return -1
+}
+
+// serverOf is the lane of the server that a client was connected to at a time.
+func (st *stage) serverOf(client string, at plan.Duration) int {
+	node := ""
+	for _, r := range st.home[client] {
+		if r.since <= at || node == "" {
+			node = r.node
+		}
+	}
+	return st.serverLane(node)
+}
+
+// importance of an event to a scene; 0 comes first, below 0 has no sign.
+func importance(e history.Event) int {
+	switch e.Kind {
+	case history.FaultFired, history.FaultHealed, history.ServerStarted, history.ServerStopped, history.DataReplaced,
+		history.Opened, history.Closed, history.Connected, history.Disconnected:
+		return 0
+	case history.Sent, history.Shown, history.Refused, history.Repeated, history.Stored, history.Found:
+		if isMark(e.Message) {
+			return 3
+		}
+		return 1
+	case history.Acknowledged:
+		return 2
+	}
+	return -1
+}
+
+// isMark tells whether the lab itself has a page send the message, as a barrier.
+func isMark(text string) bool {
+	return strings.Contains(text, " is here ") || strings.HasPrefix(text, plan.Reader+" ")
+}
+
+// choose picks what is drawn in the window.
+func (st *stage) choose() {
+	found := map[int]bool{}
+	for _, f := range st.Findings {
+		found[f.Event] = true
+	}
+	rank := map[int]int{}
+	for i, e := range st.Events {
+		r := importance(e)
+		if r < 0 || !st.scaled.has(st.timeOf(i)) || st.laneOf(e) < 0 {
+			continue
+		}
+		if found[i] {
+			r = 0
+		}
+		rank[i] = r
+		st.events = append(st.events, i)
+	}
+	st.events, st.left.Events = mostImportant(st.events, rank, sceneEvents)
+	rank = map[int]int{}
+	for i, f := range st.Traffic.Frames {
+		if f.Left > st.scaled.To || f.At < st.scaled.From || st.lane("client:"+f.Client) < 0 {
+			continue
+		}
+		rank[i] = 2
+		switch packet := Packet(f); {
+		case len(st.carried[i]) > 0 && !isMark(st.carried[i][0]):
+			rank[i] = 0
+		case f.Lost, packet == "connect", packet == "open", packet == "error", packet == "disconnect":
+			rank[i] = 1
+		case packet == "ping", packet == "pong", packet == "http":
+			rank[i] = 3
+		}
+		st.frames = append(st.frames, i)
+	}
+	var left int
+	st.frames, left = mostImportant(st.frames, rank, sceneFrames)
+	st.left.Frames += left
+}
+
+// mostImportant keeps at most limit of the indices, in their order, and counts the others.
+func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left int) {
+	if len(list) <= limit {
+		return list, 0
+	}
+	kept = slices.Clone(list)
+	sort.SliceStable(kept, func(a, b int) bool { return rank[kept[a]] < rank[kept[b]] })
+	kept = kept[:limit]
+	slices.Sort(kept)
+	return kept, len(list) - limit
+}
+
+// timeOf is when an event is drawn. A row of the log, which is read when the run ends, is
+// drawn where the server is first seen to have it.
+func (st *stage) timeOf(i int) plan.Duration {
+	e := st.Events[i]
+	if e.Kind != history.Stored {
+		return e.At
+	}
+	if at, ok := st.firstSeen(e.Message); ok {
+		return min(at, e.At)
+	}
+	return e.At
+}
+
+// firstSeen is when the server is first seen to have a message.
+func (st *stage) firstSeen(message string) (at plan.Duration, ok bool) {
+	if st.seen == nil {
+		st.seen = map[string]plan.Duration{}
+		note := func(message string, at plan.Duration) {
+			if before, ok := st.seen[message]; !ok || at < before {
+				st.seen[message] = at
+			}
+		}
+		for i, found := range st.carried {
+			if f := st.Traffic.Frames[i]; f.Direction == plan.Down {
+				for _, m := range found {
+					note(m, f.Left)
+				}
+			}
+		}
+		for _, e := range st.Events {
+			if e.Kind == history.Shown || e.Kind == history.Acknowledged {
+				note(e.Message, e.At)
+			}
+		}
+	}
+	at, ok = st.seen[message]
+	return at, ok
+}
+
+// times are the instants at which something is drawn.
+func (st *stage) times() (list []plan.Duration) {
+	for _, i := range st.events {
+		list = append(list, st.timeOf(i))
+	}
+	for _, i := range st.frames {
+		f := st.Traffic.Frames[i]
+		list = append(list, f.Left, f.At)
+	}
+	for _, c := range st.Traffic.Connections {
+		if st.scaled.has(c.Noticed) {
+			list = append(list, c.Noticed)
+		}
+	}
+	return list
+}

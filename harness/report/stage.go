@@ -1,0 +1,419 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// Measures of a scene, in pixels.
+const (
+	farSide    = 40.0 // of a client's line, away from the server: labels
+	nearSide   = 44.0 // towards the server: connections and sessions
+	serverHigh = 46.0
+	logHigh    = 40.0
+	nameHigh   = 17.0
+)
+
+// A box is where something is already written.
+type box struct{ x0, y0, x1, y1 float64 }
+
+func (st *stage) draw() {
+	st.layOut()
+	st.flags()
+	for i := range st.lanes {
+		st.laneBand(i)
+	}
+	st.sessions()
+	st.connections()
+	st.placeMarks()
+	st.arrows()
+	st.eventMarks()
+	st.findings()
+	st.eventLabels()
+	st.axisBelow()
+}
+
+// layOut gives each lane its height. The flags of faults are above the first.
+func (st *stage) layOut() {
+	y := 8 + flagHeight*float64(st.flagRows())
+	st.Top = y
+	for i := range st.lanes {
+		l := &st.lanes[i]
+		if st.narrow {
+			y += nameHigh
+		}
+		l.top = y
+		switch {
+		case l.kind == serverLane:
+			l.size, l.y = serverHigh, y+serverHigh/2
+		case l.kind == logLane:
+			l.size, l.y = logHigh, y+logHigh*0.42
+		case l.towards > 0:
+			l.size, l.y = farSide+nearSide, y+farSide
+		default:
+			l.size, l.y = farSide+nearSide, y+nearSide
+		}
+		y += l.size
+	}
+	st.Bottom = y
+	for _, l := range st.lanes {
+		name := l.name
+		switch {
+		case l.kind == serverLane:
+			name = strings.TrimSpace(st.Language.word("server") + " " + l.name)
+		case l.kind == logLane:
+			name = st.Language.word("log")
+		}
+		x, at, class := 12.0, l.y+4, "lane-name"
+		if st.narrow {
+			at = l.top - 3
+			st.element("line", "class", "lane-edge", "x1", 0.0, "x2", float64(st.Width), "y1", l.top-nameHigh, "y2", l.top-nameHigh)
+		}
+		text := clip(visible(name), 14)
+		st.open("g", "data-kind", "lane", "data-lane", l.id)
+		st.text(x, at, class, text)
+		st.body.WriteString("</g>\n")
+		st.boxes = append(st.boxes, box{0, at - 11, x + labelWidth(text)*1.2, at + 4})
+	}
+}
+
+func (st *stage) flagRows() int {
+	for _, i := range st.events {
+		if st.Events[i].Kind == history.FaultFired {
+			return flagRows - 1
+		}
+	}
+	return 0
+}
+
+// flags names the faults above the lanes, and leads down to where they are.
+func (st *stage) flags() {
+	for _, i := range st.events {
+		e := st.Events[i]
+		if e.Kind != history.FaultFired {
+			continue
+		}
+		x, to := st.x(e.At), st.lanes[st.laneOf(e)].y
+		st.element("line", "class", "fault-guide", "x1", x, "x2", x, "y1", 6.0, "y2", to)
+		st.write(x+4, "fault-name", st.faultName(e), flagHeight, 2*flagHeight)
+	}
+}
+
+func (st *stage) faultName(e history.Event) string {
+	if e.FaultKind == "" {
+		return e.Fault
+	}
+	if _, known := drawingWords[English]["fault "+string(e.FaultKind)]; known {
+		return st.Language.word("fault " + string(e.FaultKind))
+	}
+	return string(e.FaultKind)
+}
+
+// laneBand draws what holds over a stretch of a lane.
+func (st *stage) laneBand(index int) {
+	l := st.lanes[index]
+	if l.kind == logLane {
+		st.element("line", "class", "log", "x1", st.Left, "x2", st.Right, "y1", l.y, "y2", l.y)
+		return
+	}
+	for _, s := range st.spans(index) {
+		x0, x1 := st.x(s.from), st.x(s.to)
+		if s.to < st.scaled.From || s.from > st.scaled.To || x1 <= x0 {
+			continue
+		}
+		attributes := []any{"data-lane", l.id, "data-at", int64(s.from), "data-until", int64(s.to)}
+		switch s.kind {
+		case serverUp:
+			st.signs["server"] = true
+			st.element("rect", append(attributes, "data-kind", "server", "class", "server-up", "x", x0, "y", l.y-8, "width", x1-x0, "height", 16.0, "rx", 3.0)...)
+		case pageOpen:
+			st.signs["page"] = true
+			st.element("rect", append(attributes, "data-kind", "page", "data-client", l.name, "class", "view", "x", x0, "y", l.y-11, "width", max(0, x1-x0-2), "height", 22.0, "rx", 8.0)...)
+		case underFault:
+			st.signs["lasting"] = true
+			st.element("rect", append(attributes, "data-kind", "fault", "data-client", l.name, "class", "fault-span", "x", x0, "y", l.y-15, "width", x1-x0, "height", 30.0, "rx", 3.0)...)
+		case isConnected, isDisconnected:
+			class := "connected"
+			if s.kind == isDisconnected {
+				class = "disconnected"
+			}
+			st.signs[class] = true
+			st.element("line", append(attributes, "data-kind", class, "data-client", l.name, "class", class, "x1", x0, "x2", x1, "y1", l.y, "y2", l.y)...)
+		}
+	}
+}
+
+// A stretch is a span by time.
+type stretch struct {
+	kind     spanKind
+	from, to plan.Duration
+}
+
+// spans follows a lane through the whole history.
+func (st *stage) spans(index int) (list []stretch) {
+	l := st.lanes[index]
+	s := story{events: st.Events}
+	name := l.name
+	if l.kind == serverLane {
+		name = serverName(l.name)
+	}
+	s.lanes = []lane{{kind: l.kind, name: name}}
+	for _, p := range s.spansOf(s.lanes[0]) {
+		one := stretch{p.kind, 0, st.scaled.To}
+		if p.from < len(st.Events) && !(p.kind == serverUp && p.from == 0) {
+			one.from = st.Events[p.from].At
+		}
+		if p.to < len(st.Events) {
+			one.to = st.Events[p.to].At
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// connections draws when each connection was open for both of its ends, and how long
+// only the server believed in it.
+func (st *stage) connections() {
+	for _, c := range st.Traffic.Connections {
+		index := st.lane("client:" + c.Client)
+		ended, noticed := orEnd(c.Ended), orEnd(c.Noticed)
+		if index < 0 || c.Opened > st.scaled.To || max(ended, noticed) < st.scaled.From {
+			continue
+		}
+		l := st.lanes[index]
+		y := l.y + l.towards*19
+		title := st.Language.word("connection", c.Number, visible(c.Client), clock(c.Opened))
+		if c.Ended > 0 {
+			title += " " + st.Language.word("until", clock(c.Ended))
+		}
+		switch {
+		case c.Noticed > 0:
+			title += "; " + st.Language.word("noticed", clock(c.Noticed))
+		case c.Ended > 0:
+			title += "; " + st.Language.word("never noticed")
+		}
+		st.open("g", "data-kind", "connection", "data-lane", l.id, "data-client", c.Client, "data-connection", c.Number,
+			"data-at", int64(c.Opened), "data-until", int64(ended), "data-noticed", int64(noticed))
+		st.title(title)
+		if x0, x1 := st.x(c.Opened), st.x(ended); x1 > x0 {
+			st.signs["connection"] = true
+			st.element("rect", "class", "wire", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
+		}
+		if x0, x1 := st.x(max(ended, c.Opened)), st.x(noticed); noticed > ended && x1 > x0+1 {
+			st.signs["half-open"] = true
+			st.element("rect", "class", "wire-dead", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
+		}
+		st.body.WriteString("</g>\n")
+	}
+}
+
+func orEnd(at plan.Duration) plan.Duration {
+	if at == 0 {
+		return 1 << 62
+	}
+	return at
+}
+
+// sessions draws for how long the server keeps what it knows of a client that is gone.
+func (st *stage) sessions() {
+	if st.Keeps <= 0 {
+		return
+	}
+	for _, s := range st.kept() {
+		l := st.lanes[st.lane("client:"+s.client)]
+		x0, x1 := st.x(s.from), st.x(s.to)
+		if s.from > st.scaled.To || s.to < st.scaled.From || x1 <= x0 {
+			continue
+		}
+		st.signs["session"] = true
+		title := st.Language.word("session", visible(s.client), clock(s.to))
+		if s.recovered {
+			title = st.Language.word("session recovered", visible(s.client), clock(s.to))
+		}
+		y := l.y + l.towards*29
+		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.client, "data-at", int64(s.from), "data-until", int64(s.to))
+		st.title(title)
+		st.element("rect", "class", "session", "x", x0, "y", y-3, "width", x1-x0, "height", 6.0)
+		st.body.WriteString("</g>\n")
+		if !s.recovered {
+			text := st.Language.word("session until", clock(s.to))
+			st.write(max(x0, st.Left)+2, "session-label", text, y+4+l.towards*9.5)
+		}
+	}
+}
+
+type keptSession struct {
+	client    string
+	from, to  plan.Duration
+	recovered bool
+}
+
+// kept finds the sessions that a server keeps: from when it notices that a connection is
+// over, which neither side asked for, until it is recovered, has expired, or is gone with
+// the server.
+func (st *stage) kept() (list []keptSession) {
+	for i, e := range st.Events {
+		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
+		if !byNobody || st.lane("client:"+e.Client) < 0 {
+			continue
+		}
+		from, known := st.noticedAfter(e, i)
+		if !known {
+			continue
+		}
+		s := keptSession{client: e.Client, from: from, to: from + plan.Duration(st.Keeps)}
+		for _, later := range st.Events {
+			switch {
+			case later.At < from || later.At > s.to:
+			case later.Kind == history.Connected && later.Client == e.Client && later.Recovered:
+				s.to, s.recovered = later.At, true
+			case later.Kind == history.ServerStopped && st.serverOf(e.Client, from) == st.serverLane(later.Node):
+				s.to, s.recovered = later.At, false
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// noticedAfter is when the server noticed the end of the client's connection that the
+// event is about.
+func (st *stage) noticedAfter(e history.Event, index int) (at plan.Duration, known bool) {
+	if len(st.Traffic.Connections) > 0 {
+		for _, c := range st.Traffic.Connections {
+			if c.Client == e.Client && c.Opened <= e.At && st.isSocket(c) {
+				at, known = c.Noticed, c.Noticed > 0
+			}
+		}
+		return at, known
+	}
+	if e.Kind == history.Closed {
+		return e.At, st.wasConnected(index)
+	}
+	for _, f := range st.Events[:index] {
+		if f.Kind == history.FaultFired && f.Client == e.Client && (f.FaultKind == plan.HalfOpen || f.FaultKind == plan.Switch) {
+			return 0, false // who knows when
+		}
+	}
+	return e.At, true
+}
+
+func (st *stage) wasConnected(index int) (connected bool) {
+	for _, e := range st.Events[:index] {
+		if e.Client == st.Events[index].Client {
+			switch e.Kind {
+			case history.Connected:
+				connected = true
+			case history.Disconnected, history.Opened:
+				connected = false
+			}
+		}
+	}
+	return connected
+}
+
+// isSocket tells a connection that a socket was on from one that loaded the page.
+func (st *stage) isSocket(c history.Connection) bool {
+	for _, f := range st.Traffic.Frames {
+		if f.Client == c.Client && f.Connection == c.Number && Packet(f) == "connect" {
+			return true
+		}
+	}
+	return false
+}
+
+// ---- writing
+
+func (st *stage) title(text string) {
+	st.body.WriteString("<title>" + escaped(text) + "</title>")
+}
+
+// write writes a label with its beginning at x, in the first of the rows that has room. It
+// tells whether there was one.
+func (st *stage) write(x float64, class, text string, rows ...float64) bool {
+	text = clip(visible(text), 44)
+	width := labelWidth(text)
+	if strings.Contains(class, "strong") || class == "fault-name" || class == "finding-label" {
+		width *= 1.12
+	}
+	x = min(x, float64(st.Width)-4-width)
+	if x < 2 {
+		return false
+	}
+	for _, y := range rows {
+		if b := (box{x - 3, y - 10, x + width + 3, y + 3}); st.isFree(b) {
+			st.boxes = append(st.boxes, b)
+			st.text(x, y, class, text)
+			return true
+		}
+	}
+	return false
+}
+
+func (st *stage) isFree(b box) bool {
+	for _, o := range st.boxes {
+		if b.x0 < o.x1 && o.x0 < b.x1 && b.y0 < o.y1 && o.y0 < b.y1 {
+			return false
+		}
+	}
+	return true
+}
+
+// axisBelow writes the times, and what was left out.
+func (st *stage) axisBelow() {
+	y := st.Bottom + 6
+	st.element("line", "class", "axis", "x1", st.Left, "x2", st.Right, "y1", y, "y2", y)
+	for i := 1; i < len(st.at); i++ {
+		if st.Kind == Logarithmic && time.Duration(st.at[i]-st.at[i-1]) >= 5*time.Second {
+			middle := (st.xs[i] + st.xs[i-1]) / 2
+			st.element("path", "class", "axis-break", "d", fmt.Sprintf("M%.1f %.1fl3 -8m4 0l-3 8", middle-4, y+4))
+		}
+	}
+	for _, t := range st.ticks(62) {
+		st.element("line", "class", "axis", "x1", t.x, "x2", t.x, "y1", y, "y2", y+4)
+		width := labelWidth(t.text)
+		st.write(min(max(2, t.x-width/2), float64(st.Width)-width-6), "tick", t.text, y+17)
+	}
+	y += 28
+	words := st.Language
+	var parts []string
+	for _, part := range []struct {
+		n   int
+		key string
+	}{{st.left.Events, "events"}, {st.left.Frames, "frames"}, {st.left.Clients, "clients"}, {st.left.Findings, "findings"}} {
+		if part.n > 0 {
+			parts = append(parts, words.word(part.key, part.n))
+		}
+	}
+	if len(parts) > 0 {
+		y += 8
+		st.text(12, y, "left-out", words.word("left out", strings.Join(parts, ", ")))
+		y += 10
+	}
+	if len(st.events) == 0 && len(st.frames) == 0 {
+		st.text(st.Left+6, st.Top+14, "left-out", words.word("empty"))
+	}
+	st.height = y
+}
+
+func (st *stage) finish() []byte {
+	var out bytes.Buffer
+	axis, err := json.Marshal(st.scaled)
+	if err != nil {
+		panic(err) // numbers can always be written, and x is never infinite
+	}
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene" viewBox="0 0 %d %.0f" width="%d" height="%.0f" role="img" lang="%s" aria-label="%s" data-axis="%s">`+"\n",
+		st.Width, st.height, st.Width, st.height, st.Language, escaped(st.Name), escaped(string(axis)))
+	if !st.Bare {
+		out.WriteString("<style>\n" + TimelineStyle + "</style>\n")
+	}
+	out.Write(st.body.Bytes())
+	out.WriteString("</svg>\n")
+	return out.Bytes()
+}
