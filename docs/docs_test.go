@@ -273,6 +273,7 @@ func TestMask(t *testing.T) {
 	for before, after := range map[string]string{
 		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s":  "✗ clean-drop    1 run, 2 lost, …s",
 		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                 "✓ clean-drop    20 runs, …s",
+		"  12 s   6 of 6   step 9   node-dies   pass\nstep 9":               "step 9",
 		"✓ long-names  1 run, 1m3.2s":                                       "✓ long-names  1 run, …s",
 		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms":  "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
 		"    >    1.185s  lab    all is at rest":                            "    >    1.185s  lab    all is at rest",
