@@ -37,7 +37,7 @@ func (st *stage) frame(i int) {
 	x0, x1 := st.x(f.Left), st.x(f.At)
 	messages := st.carried[i]
 	packet := Packet(f)
-	class, title := "frame packet-"+packet, st.frameTitle(f, packet)
+	class, title := "packet packet-"+packet, st.frameTitle(f, packet)
 	attributes := []any{"data-kind", "frame", "data-frame", i, "data-client", f.Client, "data-lane", client.id,
 		"data-connection", f.Connection, "data-direction", string(f.Direction), "data-number", f.Number, "data-overall", f.Overall,
 		"data-packet", packet, "data-left", int64(f.Left), "data-at", int64(f.At)}
@@ -47,7 +47,7 @@ func (st *stage) frame(i int) {
 		if f.Direction == plan.Up {
 			sender = f.Client
 		}
-		class = "frame carries"
+		class = "packet carries"
 		if isMark(message) {
 			class += " barrier"
 		}
@@ -211,7 +211,7 @@ func (st *stage) estimatedArrows() {
 		}
 		client, server := st.lanes[st.laneOf(e)], st.lanes[st.serverOf(e.Client, e.At)]
 		sent, title := i, tooltip(e)+" · "+st.Language.word("estimated")
-		class, outside := "frame carries estimated", false
+		class, outside := "packet carries estimated", false
 		x0, x1, from, to, lost := st.markOf(i), first[i], client, server, false
 		if e.Kind == history.Shown {
 			from, to, x1 = server, client, st.markOf(i)

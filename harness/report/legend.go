@@ -3,8 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"redial/harness/history"
 )
@@ -21,6 +19,21 @@ func Legend(w io.Writer, l Language, width int) error {
 	}
 	_, err := w.Write(k.finish())
 	return err
+}
+
+// legend writes below the drawing what the signs mean that it has used.
+func (st *stage) legend() {
+	k := key{language: st.Language, width: float64(st.Width) - 24}
+	for _, s := range legendSigns {
+		if st.signs[s.key] {
+			k.add(s.word(st.Language), s.draw)
+		}
+	}
+	if k.body.Len() == 0 {
+		return
+	}
+	fmt.Fprintf(&st.body, `<g class="legend" transform="translate(12 %.0f)">`+"\n%s</g>\n", st.height+6, k.body.String())
+	st.height += k.y + 36
 }
 
 type legendSign struct {
@@ -57,11 +70,11 @@ var legendSigns = func() (list []legendSign) {
 			st.element("rect", "class", class, "x", 3.0, "y", 12-high/2, "width", 28.0, "height", high, "rx", min(high/2, 6))
 		}})
 	}
-	arrow("message", "frame carries", false, false)
-	arrow("frame", "frame", false, false)
-	arrow("lost frame", "frame carries gone", true, false)
-	arrow("elsewhere", "frame carries elsewhere", false, true)
-	arrow("estimated", "frame carries estimated", false, false)
+	arrow("message", "packet carries", false, false)
+	arrow("frame", "packet", false, false)
+	arrow("lost frame", "packet carries gone", true, false)
+	arrow("elsewhere", "packet carries elsewhere", false, true)
+	arrow("estimated", "packet carries estimated", false, false)
 	event("sent", history.Sent)
 	event("shown", history.Shown)
 	event("acknowledged", history.Acknowledged)
@@ -114,11 +127,4 @@ func (k *key) finish() []byte {
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene scene-key" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" lang="%s" aria-label="%s">`+"\n",
 		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.word("key")))
 	return append(append([]byte(head), k.body.Bytes()...), "</svg>\n"...)
-}
-
-// Signs are the keys of the legend that a scene has used, in the legend's order.
-func (st *stage) usedSigns() []string {
-	used := slices.Collect(maps.Keys(st.signs))
-	slices.Sort(used)
-	return used
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -51,6 +50,9 @@ type Scene struct {
 	// Keeps is how long the server keeps a session after a disconnect that it has
 	// noticed (maxDisconnectionDuration). Zero: it keeps none, or nobody knows.
 	Keeps time.Duration
+	// Legend explains below the drawing the signs that it has used. A page that redraws
+	// has [Legend] once.
+	Legend bool
 	// Name says what is drawn, for those who do not see it.
 	Name string
 	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
@@ -379,13 +381,23 @@ func (st *stage) choose() {
 }
 
 // mostImportant keeps at most limit of the indices, in their order, and counts the others.
+// Of those that are equally important it keeps some from everywhere.
 func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left int) {
 	if len(list) <= limit {
 		return list, 0
 	}
-	kept = slices.Clone(list)
-	sort.SliceStable(kept, func(a, b int) bool { return rank[kept[a]] < rank[kept[b]] })
-	kept = kept[:limit]
+	for r := 0; len(kept) < limit; r++ {
+		var equals []int
+		for _, i := range list {
+			if rank[i] == r {
+				equals = append(equals, i)
+			}
+		}
+		n := min(len(equals), limit-len(kept))
+		for k := range n {
+			kept = append(kept, equals[k*len(equals)/n])
+		}
+	}
 	slices.Sort(kept)
 	return kept, len(list) - limit
 }

@@ -37,6 +37,9 @@ func (st *stage) draw() {
 	st.findings()
 	st.eventLabels()
 	st.axisBelow()
+	if st.Legend {
+		st.legend()
+	}
 }
 
 // layOut gives each lane its height. The flags of faults are above the first.
