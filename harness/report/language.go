@@ -19,9 +19,8 @@ const (
 // Languages lists all.
 var Languages = []Language{English, Korean}
 
-// Word is the text with that key, a method's arguments filled in. Keys of rules and
-// anomalies are "rule ID" and "anomaly NAME".
-func (l Language) word(key string, arguments ...any) string {
+// Word is the text with that key, its arguments filled in.
+func (l Language) Word(key string, arguments ...any) string {
 	text, ok := drawingWords[l][key]
 	if !ok {
 		if text, ok = drawingWords[English][key]; !ok {
@@ -39,11 +38,11 @@ func (l Language) Rule(id contract.RuleID) string {
 	if l == "" || l == English {
 		return ruleSentence(id)
 	}
-	return l.word("rule " + string(id))
+	return l.Word("rule " + string(id))
 }
 
 // Anomaly names what went wrong.
-func (l Language) Anomaly(a check.Anomaly) string { return l.word("anomaly " + string(a)) }
+func (l Language) Anomaly(a check.Anomaly) string { return l.Word("anomaly " + string(a)) }
 
 // anomalies lists every kind of finding, in the order of a legend.
 var anomalies = []check.Anomaly{
@@ -54,7 +53,7 @@ var anomalies = []check.Anomaly{
 // and each text the same verbs of fmt in the same order.
 var drawingWords = map[Language]map[string]string{
 	English: {
-		"server": "server", "log": "log", "view": "load %d",
+		"server": "server", "log": "log", "view": "view %d",
 		"connect": "connected", "recovered": "recovered", "disconnect": "disconnected",
 		"start": "starts", "stopped": "stopped", "killed": "killed", "exited": "exited", "paused": "paused", "stop": "stops",
 		"offset": "offset %d", "session until": "the server keeps the session until %s",
@@ -64,7 +63,7 @@ var drawingWords = map[Language]map[string]string{
 		"until": "to %s", "noticed": "the server notices the end at %s", "never noticed": "the server has not noticed the end",
 		"frame": "frame %d %s of connection %d", "up": "up", "down": "down",
 		"lost on its way": "lost with its connection", "bytes": "%d bytes",
-		"sent earlier": "sent at %s, before this excerpt", "not sent here": "sent by no client of this run",
+		"sent earlier": "sent at %s, which is left out here", "not sent here": "sent by no client of this run",
 		"how far": "nobody knows how far it came", "estimated": "when it reached the server is estimated",
 		"in the log": "in the log", "waits": "waits in the page until it is sent",
 		"left out": "Not drawn, for want of room: %s.", "events": "%d events", "frames": "%d frames", "clients": "%d clients", "findings": "%d findings",
@@ -89,12 +88,14 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly unstored": "not stored", "anomaly stored twice": "stored twice", "anomaly late": "not connected at the end",
 		"anomaly sent again": "sent again",
 
-		"key message": "message", "key frame": "other frame", "key lost frame": "lost on its way", "key elsewhere": "sent before this excerpt",
+		"key message": "message", "key frame": "other frame", "key lost frame": "lost on its way", "key elsewhere": "sending left out here",
 		"key estimated": "time at the server estimated", "key unknown": "unknown how far it came",
 		"key page": "page open", "key connected": "connected", "key disconnected": "not connected", "key connection": "connection",
 		"key half-open": "only the server believes in it", "key session": "session kept", "key fault": "fault", "key row": "row of the log",
 		"key waits": "waits in the page", "key offset": "offset of the page", "key sent": "sent", "key shown": "shown", "key acknowledged": "acknowledged",
-		"key server": "server running", "key lasting": "lasting fault",
+		"key server": "server running", "key lasting": "lasting fault", "key connect": "connects",
+		"key never shown": "never shown by this page", "key stuck": "does not arrive now", "key break": "ends",
+		"plot messages": "messages in the log", "plot bytes": "bytes", "plot ms": "ms", "plot step": "step %s",
 
 		"rule no-phantom":   "A page shows only what somebody sent, letter for letter.",
 		"rule no-duplicate": "A page shows no message twice.",
@@ -116,7 +117,7 @@ var drawingWords = map[Language]map[string]string{
 		"until": "%s까지", "noticed": "서버는 %s에 끊김을 알아챕니다", "never noticed": "서버는 끊김을 알아채지 못했습니다",
 		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "올라가는", "down": "내려오는",
 		"lost on its way": "연결과 함께 유실됨", "bytes": "%d바이트",
-		"sent earlier": "이 그림보다 앞선 %s에 보냄", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
+		"sent earlier": "%s에 보냈으나 여기에는 그리지 않음", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
 		"how far": "어디까지 갔는지 알 수 없음", "estimated": "서버에 닿은 시각은 추정",
 		"in the log": "로그에 있음", "waits": "보낼 때까지 페이지에서 기다림",
 		"left out": "자리가 없어 그리지 않은 것: %s.", "events": "이벤트 %d개", "frames": "프레임 %d개", "clients": "클라이언트 %d개", "findings": "위반 %d건",
@@ -141,12 +142,14 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly unstored": "저장 안 됨", "anomaly stored twice": "두 번 저장됨", "anomaly late": "끝까지 연결 안 됨",
 		"anomaly sent again": "다시 보냄",
 
-		"key message": "메시지", "key frame": "그 밖의 프레임", "key lost frame": "도중에 유실됨", "key elsewhere": "이 그림 앞에서 보냄",
+		"key message": "메시지", "key frame": "그 밖의 프레임", "key lost frame": "도중에 유실됨", "key elsewhere": "보낸 것은 생략함",
 		"key estimated": "서버에 닿은 시각은 추정", "key unknown": "어디까지 갔는지 모름",
 		"key page": "열린 페이지", "key connected": "연결됨", "key disconnected": "연결 안 됨", "key connection": "연결",
 		"key half-open": "서버만 살아 있다고 여김", "key session": "보관된 세션", "key fault": "장애", "key row": "로그의 행",
 		"key waits": "페이지에서 대기", "key offset": "페이지의 오프셋", "key sent": "보냄", "key shown": "표시함", "key acknowledged": "확인 응답",
-		"key server": "실행 중인 서버", "key lasting": "이어지는 장애",
+		"key server": "실행 중인 서버", "key lasting": "이어지는 장애", "key connect": "연결함",
+		"key never shown": "이 페이지가 끝내 표시하지 않음", "key stuck": "지금은 닿지 않음", "key break": "끊김",
+		"plot messages": "로그의 메시지 수", "plot bytes": "바이트", "plot ms": "밀리초", "plot step": "%s단계",
 
 		"rule no-phantom":   "페이지는 누군가 보낸 것만, 글자 하나 다르지 않게 보여 줍니다.",
 		"rule no-duplicate": "페이지는 어떤 메시지도 두 번 보여 주지 않습니다.",

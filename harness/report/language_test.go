@@ -33,7 +33,7 @@ func TestLanguagesSayTheSame(t *testing.T) {
 					arguments = append(arguments, fmt.Sprint("argument", n))
 				}
 			}
-			said := l.word(key, arguments...)
+			said := l.Word(key, arguments...)
 			for _, a := range arguments {
 				if strings.Count(said, fmt.Sprint(a)) != 1 {
 					t.Errorf("%s: %q does not say %v: %q", l, key, a, said)

@@ -45,7 +45,7 @@ func (s legendSign) word(l Language) string {
 	if text, ok := drawingWords[l]["key "+s.key]; ok {
 		return text
 	}
-	return l.word(s.key)
+	return l.Word(s.key)
 }
 
 // legendSigns are drawn in a box of 34 by 24.
@@ -125,6 +125,6 @@ func (k *key) add(text string, draw func(*stage)) {
 
 func (k *key) finish() []byte {
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene scene-key" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" lang="%s" aria-label="%s">`+"\n",
-		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.word("key")))
+		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.Word("key")))
 	return append(append([]byte(head), k.body.Bytes()...), "</svg>\n"...)
 }

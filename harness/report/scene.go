@@ -57,6 +57,9 @@ type Scene struct {
 	Name string
 	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
 	Bare bool
+
+	// only, if not nil, are the events to draw, which are an excerpt.
+	only []int
 }
 
 // LeftOut counts what there was no room for.
@@ -137,7 +140,7 @@ func (s Scene) stage() *stage {
 		}
 	}
 	if s.Name == "" {
-		s.Name = s.Language.word("drawing")
+		s.Name = s.Language.Word("drawing")
 	}
 	st := &stage{
 		Scene: s, narrow: s.Width < 600,
@@ -349,6 +352,11 @@ func (st *stage) choose() {
 	rank := map[int]int{}
 	for i, e := range st.Events {
 		r := importance(e)
+		if st.only != nil {
+			if _, chosen := slices.BinarySearch(st.only, i); !chosen {
+				continue
+			}
+		}
 		if r < 0 || !st.scaled.has(st.timeOf(i)) || st.laneOf(e) < 0 {
 			continue
 		}

@@ -122,6 +122,12 @@ func TestEveryArrowWasSent(t *testing.T) {
 	for _, traffic := range []history.Traffic{withTraffic(events), {}} {
 		for _, from := range []time.Duration{0, end / 3, end * 3 / 4} {
 			svg, _ := scene(t, Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, From: from, To: from + end/2})
+			drawn := map[string]bool{}
+			for _, e := range elements(t, svg) {
+				if e["data-kind"] == string(history.Sent) {
+					drawn[e["data-event"]] = true
+				}
+			}
 			for _, e := range elements(t, svg) {
 				if !strings.Contains(e["class"], "carries") {
 					continue
@@ -139,7 +145,7 @@ func TestEveryArrowWasSent(t *testing.T) {
 							t.Errorf("the arrow of %q comes from nowhere", e["data-message"])
 						}
 					}
-				case err != nil:
+				case err != nil, !drawn[e["data-sent"]]:
 					t.Fatalf("an arrow has no sending: %v", e)
 				case events[index].Kind != history.Sent, events[index].Message != e["data-message"], int64(events[index].At) > at,
 					events[index].At < plan.Duration(from):
@@ -231,7 +237,7 @@ func TestSceneIsBounded(t *testing.T) {
 		if len(svg) > 1<<20 {
 			t.Errorf("the drawing has %d bytes", len(svg))
 		}
-		if want := l.word("left out", strings.Join([]string{l.word("events", left.Events), l.word("frames", left.Frames), l.word("findings", left.Findings)}, ", ")); !strings.Contains(svg, want) {
+		if want := l.Word("left out", strings.Join([]string{l.Word("events", left.Events), l.Word("frames", left.Frames), l.Word("findings", left.Findings)}, ", ")); !strings.Contains(svg, want) {
 			t.Errorf("the drawing does not say %q", want)
 		}
 	}

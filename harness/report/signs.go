@@ -100,22 +100,22 @@ func (st *stage) eventTitle(e history.Event) string {
 	words := st.Language
 	view, offset, message, recovered := "", "", "", ""
 	if e.View > 1 {
-		view = words.word("view", e.View)
+		view = words.Word("view", e.View)
 	}
 	if e.Offset != 0 {
-		offset = words.word("offset", e.Offset)
+		offset = words.Word("offset", e.Offset)
 	}
 	if e.Message != "" {
 		message = quoted(e.Message, 60)
 	}
 	if e.Recovered {
-		recovered = words.word("recovered")
+		recovered = words.Word("recovered")
 	}
 	fault := ""
 	if e.FaultKind != "" {
 		fault = st.faultName(e)
 	}
-	kind := words.word("event " + string(e.Kind))
+	kind := words.Word("event " + string(e.Kind))
 	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, clip(visible(e.Detail), 80))
 }
 
@@ -148,21 +148,21 @@ func (st *stage) eventLabels() {
 			if e.Recovered {
 				key = "recovered"
 			}
-			st.label(i, "label", st.Language.word(key))
+			st.label(i, "label", st.Language.Word(key))
 		case history.Disconnected:
-			st.label(i, "label", st.Language.word("disconnect"))
+			st.label(i, "label", st.Language.Word("disconnect"))
 		case history.Opened:
 			if e.View > 1 {
-				st.label(i, "label", st.Language.word("view", e.View))
+				st.label(i, "label", st.Language.Word("view", e.View))
 			}
 		case history.ServerStarted:
-			st.label(i, "label", st.Language.word("start"))
+			st.label(i, "label", st.Language.Word("start"))
 		case history.ServerStopped:
 			key := e.Detail
 			if _, known := drawingWords[English][key]; !known {
 				key = "stop"
 			}
-			st.label(i, "label", st.Language.word(key))
+			st.label(i, "label", st.Language.Word(key))
 		case history.Stored:
 			if row := itoa64(e.Offset); e.Offset != 0 && !isMark(e.Message) {
 				st.label(i, "label", row)
@@ -238,7 +238,7 @@ func (st *stage) findings() {
 			class += " should"
 		}
 		name := st.Language.Anomaly(f.Anomaly)
-		title := join("\n", st.Language.word("offence", name, quoted(f.Message, 80)), st.Language.Rule(f.Rule))
+		title := join("\n", st.Language.Word("offence", name, quoted(f.Message, 80)), st.Language.Rule(f.Rule))
 		if f.Message == "" {
 			title = join("\n", name, st.Language.Rule(f.Rule))
 		}
@@ -249,6 +249,10 @@ func (st *stage) findings() {
 		st.open("g", "class", class, "data-kind", "finding", "data-finding", i, "data-rule", string(f.Rule), "data-anomaly", string(f.Anomaly),
 			"data-lane", l.id, "data-client", f.Client, "data-message", f.Message, "data-at", int64(at), "data-event", f.Event)
 		st.title(title)
+		if f.Anomaly == check.Lost && l.kind == clientLane && len(st.Traffic.Frames) == 0 {
+			server := st.lanes[st.serverOf(f.Client, at)]
+			st.element("line", "class", "absent", "x1", x, "x2", x, "y1", st.edge(server, l), "y2", l.y)
+		}
 		st.findingSign(f.Anomaly, x, l.y)
 		st.body.WriteString("</g>\n")
 		text := name
@@ -292,6 +296,14 @@ func anomalyClass(a check.Anomaly) string {
 		return "sent-again"
 	}
 	return string(a)
+}
+
+// FindingSign is the SVG of the sign for that kind of finding, with its middle at x and y.
+// Its classes are halo, hole, ring and stroke.
+func FindingSign(a check.Anomaly, x, y float64) string {
+	var c canvas
+	c.findingSign(a, x, y)
+	return c.body.String()
 }
 
 // findingSign draws a sign of its own for each kind of finding.

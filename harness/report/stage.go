@@ -69,9 +69,9 @@ func (st *stage) layOut() {
 		name := l.name
 		switch {
 		case l.kind == serverLane:
-			name = strings.TrimSpace(st.Language.word("server") + " " + l.name)
+			name = strings.TrimSpace(st.Language.Word("server") + " " + l.name)
 		case l.kind == logLane:
-			name = st.Language.word("log")
+			name = st.Language.Word("log")
 		}
 		x, at, class := 12.0, l.y+4, "lane-name"
 		if st.narrow {
@@ -113,7 +113,7 @@ func (st *stage) faultName(e history.Event) string {
 		return e.Fault
 	}
 	if _, known := drawingWords[English]["fault "+string(e.FaultKind)]; known {
-		return st.Language.word("fault " + string(e.FaultKind))
+		return st.Language.Word("fault " + string(e.FaultKind))
 	}
 	return string(e.FaultKind)
 }
@@ -191,15 +191,15 @@ func (st *stage) connections() {
 		}
 		l := st.lanes[index]
 		y := l.y + l.towards*19
-		title := st.Language.word("connection", c.Number, visible(c.Client), clock(c.Opened))
+		title := st.Language.Word("connection", c.Number, visible(c.Client), clock(c.Opened))
 		if c.Ended > 0 {
-			title += " " + st.Language.word("until", clock(c.Ended))
+			title += " " + st.Language.Word("until", clock(c.Ended))
 		}
 		switch {
 		case c.Noticed > 0:
-			title += "; " + st.Language.word("noticed", clock(c.Noticed))
+			title += "; " + st.Language.Word("noticed", clock(c.Noticed))
 		case c.Ended > 0:
-			title += "; " + st.Language.word("never noticed")
+			title += "; " + st.Language.Word("never noticed")
 		}
 		st.open("g", "data-kind", "connection", "data-lane", l.id, "data-client", c.Client, "data-connection", c.Number,
 			"data-at", int64(c.Opened), "data-until", int64(ended), "data-noticed", int64(noticed))
@@ -235,9 +235,9 @@ func (st *stage) sessions() {
 			continue
 		}
 		st.signs["session"] = true
-		title := st.Language.word("session", visible(s.client), clock(s.to))
+		title := st.Language.Word("session", visible(s.client), clock(s.to))
 		if s.recovered {
-			title = st.Language.word("session recovered", visible(s.client), clock(s.to))
+			title = st.Language.Word("session recovered", visible(s.client), clock(s.to))
 		}
 		y := l.y + l.towards*29
 		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.client, "data-at", int64(s.from), "data-until", int64(s.to))
@@ -245,7 +245,7 @@ func (st *stage) sessions() {
 		st.element("rect", "class", "session", "x", x0, "y", y-3, "width", x1-x0, "height", 6.0)
 		st.body.WriteString("</g>\n")
 		if !s.recovered {
-			text := st.Language.word("session until", clock(s.to))
+			text := st.Language.Word("session until", clock(s.to))
 			st.write(max(x0, st.Left)+2, "session-label", text, y+4+l.towards*9.5)
 		}
 	}
@@ -391,16 +391,16 @@ func (st *stage) axisBelow() {
 		key string
 	}{{st.left.Events, "events"}, {st.left.Frames, "frames"}, {st.left.Clients, "clients"}, {st.left.Findings, "findings"}} {
 		if part.n > 0 {
-			parts = append(parts, words.word(part.key, part.n))
+			parts = append(parts, words.Word(part.key, part.n))
 		}
 	}
 	if len(parts) > 0 {
 		y += 8
-		st.text(12, y, "left-out", words.word("left out", strings.Join(parts, ", ")))
+		st.text(12, y, "left-out", words.Word("left out", strings.Join(parts, ", ")))
 		y += 10
 	}
 	if len(st.events) == 0 && len(st.frames) == 0 {
-		st.text(st.Left+6, st.Top+14, "left-out", words.word("empty"))
+		st.text(st.Left+6, st.Top+14, "left-out", words.Word("empty"))
 	}
 	st.height = y
 }
