@@ -89,7 +89,7 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly sent again": "sent again",
 
 		"key message": "message", "key frame": "other frame", "key lost frame": "lost on its way", "key elsewhere": "sending left out here",
-		"key estimated": "time at the server estimated", "key unknown": "unknown how far it came",
+		"key estimated": "message, its time at the server estimated", "key unknown": "unknown how far it came",
 		"key page": "page open", "key connected": "connected", "key disconnected": "not connected", "key connection": "connection",
 		"key half-open": "only the server believes in it", "key session": "session kept", "key fault": "fault", "key row": "row of the log",
 		"key waits": "waits in the page", "key offset": "offset of the page", "key sent": "sent", "key shown": "shown", "key acknowledged": "acknowledged",
@@ -143,7 +143,7 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly sent again": "다시 보냄",
 
 		"key message": "메시지", "key frame": "그 밖의 프레임", "key lost frame": "도중에 유실됨", "key elsewhere": "보낸 것은 생략함",
-		"key estimated": "서버에 닿은 시각은 추정", "key unknown": "어디까지 갔는지 모름",
+		"key estimated": "메시지 (서버에 닿은 시각은 추정)", "key unknown": "어디까지 갔는지 모름",
 		"key page": "열린 페이지", "key connected": "연결됨", "key disconnected": "연결 안 됨", "key connection": "연결",
 		"key half-open": "서버만 살아 있다고 여김", "key session": "보관된 세션", "key fault": "장애", "key row": "로그의 행",
 		"key waits": "페이지에서 대기", "key offset": "페이지의 오프셋", "key sent": "보냄", "key shown": "표시함", "key acknowledged": "확인 응답",
