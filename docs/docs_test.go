@@ -69,6 +69,7 @@ func TestPages(t *testing.T) {
 		"agreement": func() ([]Problem, error) { return Agreement(pages), nil },
 		"looked at": func() ([]Problem, error) { return LookedAt(pages) },
 		"words":     func() ([]Problem, error) { return Words(pages) },
+		"english":   func() ([]Problem, error) { return English(pages) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems, err := check()
@@ -191,9 +192,14 @@ var controls = []control{
 		t[ko5] = t[ko5][:strings.Index(t[ko5], "## 연습 문제")]
 	}, LookedAt},
 	{"a directive changed", en5, "and not in " + ko5, replace(en5, "<!-- redial: serve 5", "<!-- redial: serve 4"), LookedAt},
-	{"a word to avoid", ko5, `says "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
+	{"a word to avoid", ko5, `has "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
 	{"a term without its English", ko5, "브로드캐스트(broadcast)", replace(ko5, "브로드캐스트(broadcast)", "브로드캐스트"), Words},
 	{"해요체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 나아요."), Words},
+	{"an English word to avoid", "docs/en/index.md", `has "mended"`, func(t Tree) {
+		replace(englishFile, `"docs/en/index.md", `, "")(t)
+		t["docs/en/index.md"] += "\nThe library was mended.\n"
+	}, English},
+	{"a rewritten page in notYet", "docs/en/index.md", "notYet", func(t Tree) { t["docs/en/index.md"] = "# Contents\n" }, English},
 	{"해라체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 낫다."), Words},
 }
 

@@ -67,7 +67,7 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
 		return Inconclusive, "The log was not read to its end, and what this level promises cannot be told without it."
 	}
 	if awaited, ok := c.inVain(); ok {
-		return Inconclusive, "No rule is seen to be broken, but this was awaited in vain: " + awaited + "."
+		return Inconclusive, "No rule was broken, but a wait timed out: " + awaited + "."
 	}
 	return Pass, ""
 }

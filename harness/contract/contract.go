@@ -61,20 +61,20 @@ const (
 type Level string
 
 const (
-	// Basic: what is said while a page is connected, and stays connected, is
+	// Basic: a message that is sent while a page is connected, and stays connected, is
 	// shown there once and in order.
 	Basic Level = "basic"
-	// Recovery: a short break of the connection loses nothing (connection state
-	// recovery, step 6).
+	// Recovery: a short disconnection loses no message (connection state recovery,
+	// step 6).
 	Recovery Level = "recovery"
-	// ServerDelivery: everything that the server stored reaches every page, over
-	// any break, restart or refresh (step 7).
+	// ServerDelivery: every message that the server stored reaches every page, across
+	// any disconnection, restart or refresh (step 7).
 	ServerDelivery Level = "server-delivery"
-	// ClientDelivery: everything that was said on a page that stays open is
-	// stored exactly once, and so shown (step 8).
+	// ClientDelivery: every message sent from a page that stays open is stored, and
+	// shown, exactly once (step 8).
 	ClientDelivery Level = "client-delivery"
-	// DurableDelivery: also everything that was said on a page that was refreshed or
-	// closed since, as soon as that browser has a page again (step 10).
+	// DurableDelivery: so is every message sent from a page that was refreshed or closed
+	// since, as soon as that browser opens the chat again (step 10).
 	DurableDelivery Level = "durable-delivery"
 )
 
@@ -138,15 +138,15 @@ type Rule struct {
 
 // Rules lists every rule, in the order in which they are judged.
 var Rules = []Rule{
-	{NoPhantom, "A page shows only what somebody sent, letter for letter.", Basic},
+	{NoPhantom, "A page shows only messages that a client sent, unchanged.", Basic},
 	{NoDuplicate, "A page shows no message twice.", Basic},
-	{Order, "A page shows messages in the order of the log; without a log, each sender's in the order sent.", Basic},
-	{NoLoss, "A page shows every message that its level entitles it to.", Basic},
-	{Agreement, "All pages, and the log as a fresh reader sees it, tell one story.", Recovery},
+	{Order, "A page shows messages in the order of the log; without a log, each sender's messages in the order sent.", Basic},
+	{NoLoss, "A page shows every message that the level promises it.", Basic},
+	{Agreement, "All pages, and the log as a new client reads it, hold the same messages in the same order.", Recovery},
 	{Sends, "An acknowledged message is stored exactly once, and no message more than once.", Basic},
-	{Convergence, "After the last fault every page is connected again and up to date within the bound.", Basic},
+	{Convergence, "After the last fault, every page reconnects and catches up within the time limit.", Basic},
 	// A page may drop what it has; but it costs, and shows an off-by-one of the server.
-	{NoRepeat, "A page is sent no message twice on one connection, and none that its offset says it has.", Never},
+	{NoRepeat, "The server sends a page no message twice on one connection, and none that the page's offset already covers.", Never},
 }
 
 // MustAt tells whether breaking the rule fails a target at level l.

@@ -18,6 +18,8 @@ const (
 	mostOthers = 5_000  // on one page, of messages that nobody in the run has sent
 	mostText   = 16 << 20
 	mostLosses = 6
+	// A server that lets a page show something before each loss is slower to be seen.
+	mostLossesInAll = 15
 )
 
 // limits count what the history has come to. The player's lock guards them.
@@ -29,14 +31,17 @@ type limits struct {
 	// known are the messages that were sent in the run, or in the log before; nil where the
 	// server emits by itself.
 	known map[string]bool
-	// shown, others and notes are each client's, and losses its lost connections since
-	// anything else happened to it.
-	shown, others, losses map[string]int
-	notes                 map[string]string
+	// shown, others and notes are each client's, and losses its lost connections since it
+	// showed anything; lossesInAll are those since the last fault.
+	shown, others, losses, lossesInAll map[string]int
+	notes                              map[string]string
 }
 
 func newLimits() limits {
-	return limits{known: map[string]bool{}, shown: map[string]int{}, others: map[string]int{}, losses: map[string]int{}, notes: map[string]string{}}
+	return limits{
+		known: map[string]bool{}, shown: map[string]int{}, others: map[string]int{},
+		losses: map[string]int{}, lossesInAll: map[string]int{}, notes: map[string]string{},
+	}
 }
 
 // exceeded says in one line what is wrong, once it is too much.
@@ -54,6 +59,7 @@ func (l *limits) exceeded(e history.Event) error {
 		}
 	case history.Disconnected:
 		l.losses[e.Client]++
+		l.lossesInAll[e.Client]++
 	case history.Shown:
 		l.shown[e.Client]++
 		if l.known != nil && !l.known[e.Message] {
@@ -66,20 +72,22 @@ func (l *limits) exceeded(e history.Event) error {
 		}
 	case history.Closed:
 		delete(l.losses, e.Client)
+		delete(l.lossesInAll, e.Client)
 		delete(l.shown, e.Client)
 		delete(l.others, e.Client)
 	case history.FaultFired, history.FaultHealed, history.ServerStopped:
 		l.broken = true
 		clear(l.losses)
+		clear(l.lossesInAll)
 	}
 	switch {
 	case l.events >= mostEvents || l.shown[e.Client] >= mostShown || l.others[e.Client] >= mostOthers:
 		return fmt.Errorf("the run was given up after %d events: the server sends without end, or far more than it was sent; look at what it emits when a client connects", l.events)
 	case l.text >= mostText:
 		return fmt.Errorf("the run was given up after %d MB of messages: the server sends far more than it was sent; look at what it emits when a client connects", l.text>>20)
-	case l.losses[e.Client] >= mostLosses:
-		return fmt.Errorf("the run was given up: %s lost its connection %d times in a row (%s), and the plan did not break it%s; look at what the server sends, or why it closes connections",
-			e.Client, mostLosses, e.Detail, l.notes[e.Client])
+	case l.losses[e.Client] >= mostLosses || l.lossesInAll[e.Client] >= mostLossesInAll:
+		return fmt.Errorf("the run was given up: %s lost its connection %d times (%s), and the plan did not break it%s; look at what the server sends, or why it closes connections",
+			e.Client, l.lossesInAll[e.Client], e.Detail, l.notes[e.Client])
 	case e.Kind == history.TimedOut && !l.connected && !l.broken:
 		return fmt.Errorf("the run was given up: no client got a connection, and the plan did not break anything%s; look at how the server answers the transports of the scenario", l.anyNote())
 	}

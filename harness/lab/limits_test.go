@@ -34,6 +34,9 @@ func TestLimits(t *testing.T) {
 			return []history.Event{event(history.Shown, strings.Repeat("x", mostText/4))}
 		}},
 		"lost connections": {mostLosses, "bob lost its connection", once(history.Disconnected)},
+		"losses after each message": {mostLossesInAll, "bob lost its connection", func(n int) []history.Event {
+			return []history.Event{event(history.Shown, fmt.Sprint(n)), event(history.Disconnected, "")}
+		}},
 		"losses and faults": {0, "", func(int) []history.Event {
 			return []history.Event{event(history.FaultFired, ""), event(history.Disconnected, "")}
 		}},

@@ -61,7 +61,7 @@ var faultKinds = []faultRow{
 	}},
 	{kind: Crash, event: "server crash", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
 	{kind: Restart, event: "server restart", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
-	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " loads the page again" }},
+	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " refreshes the page" }},
 }
 
 func onItsLink(does string) func(Fault) string {
@@ -163,15 +163,15 @@ type actionRow struct {
 
 var actions = []actionRow{
 	{action: Open, names: aClient, story: does("opens the page")},
-	{action: Say, names: aClient, story: func(s Step, who string) string { return who + " says " + s.messages() }},
-	{action: Chatter, names: aClient, endedBy: Quiet, story: func(s Step, who string) string { return who + " begins to chatter: " + s.chatters() }},
-	{action: Quiet, names: aClient, story: does("stops chattering")},
-	{action: Refresh, names: aClient, story: does("loads the page again")},
+	{action: Say, names: aClient, story: func(s Step, who string) string { return who + " sends " + s.messages() }},
+	{action: Chatter, names: aClient, endedBy: Quiet, story: func(s Step, who string) string { return who + " starts to send in the background: " + s.chatters() }},
+	{action: Quiet, names: aClient, story: does("stops sending in the background")},
+	{action: Refresh, names: aClient, story: does("refreshes the page")},
 	{action: Close, names: aClient, story: does("closes the tab")},
 	{action: Disconnect, names: aClient, endedBy: Connect, noticed: true, story: does("calls disconnect()")},
 	{action: Connect, names: aClient, story: does("calls connect()")},
-	{action: Suspend, names: aClient, story: does("closes the lid of the laptop")},
-	{action: Resume, names: aClient, story: does("opens the lid of the laptop")},
+	{action: Suspend, names: aClient, story: does("closes the lid of the laptop (suspend)")},
+	{action: Resume, names: aClient, story: does("opens the lid of the laptop (resume)")},
 	{action: Throw, names: aClient, story: func(_ Step, who string) string {
 		return "a handler of " + possessive(who) + " page throws at the next message"
 	}},
@@ -182,7 +182,7 @@ var actions = []actionRow{
 	{action: KillServer, breaks: true, noticed: true, endedBy: StartServer, story: happensTo("is killed")},
 	{action: StartServer, story: happensTo("is started again")},
 	{action: PauseServer, breaks: true, noticed: true, endedBy: ContinueServer, story: happensTo("is paused")},
-	{action: ContinueServer, story: happensTo("goes on")},
+	{action: ContinueServer, story: happensTo("is continued")},
 	{action: Move, names: aClientAndNode, breaks: true, story: func(s Step, who string) string {
 		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
 	}},
@@ -200,7 +200,7 @@ var actions = []actionRow{
 	}},
 	{action: AwaitFault, story: func(s Step, _ string) string { return "wait until the fault " + name(s.Text) + " has happened" }},
 	{action: Wait, story: func(s Step, _ string) string { return time.Duration(s.For).String() + " pass" }},
-	{action: Settle, story: always("wait until everything said has come to rest")},
+	{action: Settle, story: always("wait until every message has arrived")},
 }
 
 func does(what string) func(Step, string) string {

@@ -98,7 +98,7 @@ const (
 	Chatter Action = "chatter"
 	// Quiet ends the client's chatter and waits until it has ended.
 	Quiet Action = "quiet"
-	// Refresh loads the page again: the old view is gone, its storage stays.
+	// Refresh refreshes the page: the old view is gone, its storage stays.
 	Refresh Action = "refresh"
 	// Close closes the tab.
 	Close Action = "close"

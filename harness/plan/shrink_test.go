@@ -64,7 +64,7 @@ func shrunk(t rapid.TB, start Plan, budget int, fails func(Plan) bool) Plan {
 	return small
 }
 
-// cutBeforeEvenFrame: bob is cut before an even frame, and alice says something
+// cutBeforeEvenFrame: bob is cut before an even frame, and alice sends something
 // after bob has opened his page.
 func cutBeforeEvenFrame(p Plan) bool {
 	cut := slices.ContainsFunc(p.Faults, func(f Fault) bool {
@@ -177,7 +177,7 @@ func TestShrinkTable(t *testing.T) {
 				return total(p, said) >= 17 && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
 			"alice is a page.\n1. alice opens the page.\n" +
-				"2. alice says 17 messages, \"hi 1\" to \"hi 17\".\n3. wait until alice sees \"hi 17\".\n",
+				"2. alice sends 17 messages, \"hi 1\" to \"hi 17\".\n3. wait until alice sees \"hi 17\".\n",
 		},
 		{
 			"an outage goes with its heal and its awaits",
@@ -185,7 +185,7 @@ func TestShrinkTable(t *testing.T) {
 				Step{Do: Say, Client: "alice", Text: "hi"},
 				brk(Fault{Kind: Heal, Client: "bob"}), Step{Do: AwaitConnected, Client: "bob"}),
 			func(p Plan) bool { return total(p, said) > 0 },
-			"alice is a page.\n1. alice opens the page.\n2. alice says \"hi\".\n",
+			"alice is a page.\n1. alice opens the page.\n2. alice sends \"hi\".\n",
 		},
 		{
 			"an outage that is needed keeps its heal",
@@ -205,7 +205,7 @@ func TestShrinkTable(t *testing.T) {
 			func(p Plan) bool {
 				return slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == Refresh })
 			},
-			"bob is a page.\n1. bob opens the page.\n2. bob loads the page again.\n",
+			"bob is a page.\n1. bob opens the page.\n2. bob refreshes the page.\n",
 		},
 		{
 			"a chatter becomes messages",
@@ -217,7 +217,7 @@ func TestShrinkTable(t *testing.T) {
 				return (talks || total(p, said) >= 3) && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
 			"alice is a page.\n1. alice opens the page.\n" +
-				"2. alice says 3 messages, \"c 1\" to \"c 3\".\n3. wait until alice sees \"c 3\".\n",
+				"2. alice sends 3 messages, \"c 1\" to \"c 3\".\n3. wait until alice sees \"c 3\".\n",
 		},
 		{
 			"times become round figures",
@@ -271,7 +271,7 @@ func TestShrinkTable(t *testing.T) {
 				return n[Wait] == 2 && n[Refresh] == 2 && n[Say] == n[AwaitShown] && n[AwaitDisconnected]*2 == n[Break]
 			},
 			"alice and bob are pages.\n1. alice opens the page.\n2. bob opens the page.\n3. 1ms pass.\n4. 1ms pass.\n" +
-				"5. alice loads the page again.\n6. bob loads the page again.\n",
+				"5. alice refreshes the page.\n6. bob refreshes the page.\n",
 		},
 		{
 			"a low frame number is found where halving would jump over it",

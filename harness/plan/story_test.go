@@ -29,9 +29,9 @@ func ExampleStory() {
 	// Armed: the server crashes and starts again after the 22nd frame up of bob's connection 2.
 	// 1. alice opens the page.
 	// 2. wait until everyone is connected.
-	// 3. alice says 5 messages, "hello 1" to "hello 5".
+	// 3. alice sends 5 messages, "hello 1" to "hello 5".
 	// 4. bob's link is out until it is healed.
-	// 5. wait until everything said has come to rest.
+	// 5. wait until every message has arrived.
 }
 
 func TestStoryOfEveryStep(t *testing.T) {
@@ -39,16 +39,16 @@ func TestStoryOfEveryStep(t *testing.T) {
 		step Step
 		want string
 	}{
-		{Step{Do: Say, Client: "bob", Text: "안녕 🙂"}, `bob says "안녕 🙂"`},
-		{Step{Do: Say, Client: "bob", Text: "two\nlines"}, `bob says "two\nlines"`},
-		{Step{Do: Say, Client: "bob", Text: `{"a":1}`}, "bob says `{\"a\":1}`"},
-		{Step{Do: Say, Client: "bob", Text: "\"\u2028\u202e"}, `bob says "\"\u2028\u202e"`},
-		{Step{Do: Say, Client: "bob", Text: strings.Repeat("x", 70)}, `bob says "` + strings.Repeat("x", 60) + `…" (70 characters)`},
-		{Step{Do: Say, Client: "bob and alice", Text: "x"}, `"bob and alice" says "x"`},
-		{Step{Do: Chatter, Client: "bob", Text: "c", Every: seconds(.02)}, `bob begins to chatter: a message every 20ms, from "c 1" on`},
-		{Step{Do: Chatter, Client: "bob", Text: "c", Count: 9}, `bob begins to chatter: one message after the other, 9 at most, from "c 1" on`},
-		{Step{Do: Quiet, Client: "bob"}, "bob stops chattering"},
-		{Step{Do: Refresh, Client: "bob"}, "bob loads the page again"},
+		{Step{Do: Say, Client: "bob", Text: "안녕 🙂"}, `bob sends "안녕 🙂"`},
+		{Step{Do: Say, Client: "bob", Text: "two\nlines"}, `bob sends "two\nlines"`},
+		{Step{Do: Say, Client: "bob", Text: `{"a":1}`}, "bob sends `{\"a\":1}`"},
+		{Step{Do: Say, Client: "bob", Text: "\"\u2028\u202e"}, `bob sends "\"\u2028\u202e"`},
+		{Step{Do: Say, Client: "bob", Text: strings.Repeat("x", 70)}, `bob sends "` + strings.Repeat("x", 60) + `…" (70 characters)`},
+		{Step{Do: Say, Client: "bob and alice", Text: "x"}, `"bob and alice" sends "x"`},
+		{Step{Do: Chatter, Client: "bob", Text: "c", Every: seconds(.02)}, `bob starts to send in the background: a message every 20ms, from "c 1" on`},
+		{Step{Do: Chatter, Client: "bob", Text: "c", Count: 9}, `bob starts to send in the background: one message after the other, 9 at most, from "c 1" on`},
+		{Step{Do: Quiet, Client: "bob"}, "bob stops sending in the background"},
+		{Step{Do: Refresh, Client: "bob"}, "bob refreshes the page"},
 		{Step{Do: Close, Client: "bob"}, "bob closes the tab"},
 		{Step{Do: Disconnect, Client: "bob"}, "bob calls disconnect()"},
 		{Step{Do: Connect, Client: "bob"}, "bob calls connect()"},
@@ -69,7 +69,7 @@ func TestStoryOfEveryStep(t *testing.T) {
 		{Step{Do: Break, Fault: &Fault{Kind: Heal, Client: "bob"}}, "bob's link is healed"},
 		{Step{Do: Break, Fault: &Fault{Kind: Restart}}, "the server is stopped and started again"},
 		{Step{Do: Arm, Fault: &Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "bob"}}},
-			"from here on: bob loads the page again before the 1st frame up of bob's link"},
+			"from here on: bob refreshes the page before the 1st frame up of bob's link"},
 		{Step{Do: Arm, Fault: &Fault{Kind: HalfOpen, Client: "bob", At: Frame{Match: `42["`, Connection: 3, Number: 2}}},
 			"from here on: bob's link is left half-open (the server does not notice) before the 2nd frame up that begins with `42[\"` of connection 3"},
 		{Step{Do: "dance", Client: "bob"}, "dance: bob"},

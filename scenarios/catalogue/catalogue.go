@@ -162,8 +162,8 @@ func byRow(list []Scenario) []Scenario {
 // oneServer are the scenarios for any server.
 var oneServer = []Scenario{
 	{
-		ID: "clean-drop", Row: 1, Title: "a clean drop, after at least one message",
-		Why:    "recovery, or the database, has what was said meanwhile",
+		ID: "clean-drop", Row: 1, Title: "a clean disconnection, after at least one message",
+		Why:    "recovery, or the database, holds the messages sent meanwhile",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -172,8 +172,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "drop-before-any-event", Row: 2, Title: "a drop before the page has received anything",
-		Why:    "without an event there is no offset to recover from; step 6 greets every page with one",
+		ID: "drop-before-any-event", Row: 2, Title: "a disconnection before the page has received any event",
+		Why:    "without an event there is no offset to recover from; step 6 sends each page an event as it connects",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -183,7 +183,7 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "network-switch", Row: 3, Title: "WiFi to 4G: the old connection stays half-open",
-		Why:    "the server has not noticed, so the old connection has to be taken over",
+		Why:    "the server has not noticed the disconnection, so the new connection has to take over the session of the old one",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -193,7 +193,7 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "away-too-long", Row: 7, Title: "away longer than maxDisconnectionDuration",
+		ID: "away-too-long", Row: 7, Title: "disconnected for longer than maxDisconnectionDuration",
 		Why:    "the session has expired",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
@@ -205,8 +205,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "server-killed", Row: 8, Title: "the server is killed (SIGKILL) and started again",
-		Why:      "what was in memory is gone",
+		ID: "server-killed", Row: 8, Title: "the server is killed (SIGKILL) and restarted",
+		Why:      "everything in the server's memory is lost",
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
@@ -215,8 +215,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "server-restarted", Row: 9, Title: "the server is stopped (SIGTERM) and started again",
-		Why:      "what was in memory is gone",
+		ID: "server-restarted", Row: 9, Title: "the server is stopped (SIGTERM) and restarted",
+		Why:      "everything in the server's memory is lost",
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
@@ -225,8 +225,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "drop-then-restart", Row: 9, Title: "a page is away, and the server is killed and started again meanwhile",
-		Why:      "what the page missed before the restart and after it has to come from one log",
+		ID: "drop-then-restart", Row: 9, Title: "the server is killed and restarted while a page is disconnected",
+		Why:      "messages that the page missed before the restart, and after it, have to come from one log",
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
@@ -239,7 +239,7 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "own-disconnect", Row: 10, Title: "the page's own disconnect(), then connect()",
-		Why:    "a disconnection that was asked for is not recovered (the Go server sometimes sees the connection end before the goodbye, and then does recover)",
+		Why:    "a disconnection that the client asked for is not recovered (the Go server sometimes sees the connection close before the disconnect packet, and then it does recover)",
 		From:   contract.Basic,
 		Expect: steps(Loses, MayLose, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -253,14 +253,14 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "restore-under-traffic", Row: 16, Title: "broadcasts while a session is being restored",
-		Why:    "the library restores a session in two moves; what is broadcast between them passes it by",
+		Why:    "the library restores a session in two steps, and a message that is broadcast between them is lost",
 		From:   contract.Recovery,
 		Expect: map[string]Expectation{"6": ExactlyOnce, "7": ExactlyOnce, "8": ExactlyOnce, OnFile: ExactlyOnce, "10": ExactlyOnce},
 		Plan:   restoreUnderTraffic,
 	},
 	{
-		ID: "five-drops", Row: 18, Title: "five drops in a row",
-		Why:    "each recovery must leave what the next one needs",
+		ID: "five-drops", Row: 18, Title: "five disconnections in a row",
+		Why:    "each recovery must leave the state that the next one needs",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -272,8 +272,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "drops-under-traffic", Row: 18, Title: "three drops while somebody writes without pause",
-		Why:    "what is said while the page comes back belongs to its replay or to what is live, and to one of them",
+		ID: "drops-under-traffic", Row: 18, Title: "three disconnections while another client sends without pause",
+		Why:    "a message sent while the page reconnects belongs either to its replay or to the live messages, never to both",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -287,7 +287,7 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "load-under-traffic", Row: 19, Title: "pages load while others write: connections between commit and emit",
+		ID: "load-under-traffic", Row: 19, Title: "pages load while others send: connecting between commit and emit",
 		Why:    "a row that the replay has read may be broadcast to the same page a moment later",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
@@ -295,14 +295,14 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "cut-in-replay", Row: 20, Title: "cut in the middle of a replay, with live messages in between",
-		Why:    "a live message in mid-replay moves the offset past what was not replayed yet",
+		Why:    "a live message during the replay moves the offset past messages that were not replayed yet",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan:   cutInReplay,
 	},
 	{
-		ID: "refresh", Row: 24, Title: "page refresh, quiet and under traffic",
-		Why:    "a new page knows nothing: all of it must come again, once",
+		ID: "refresh", Row: 24, Title: "page refresh, with and without traffic",
+		Why:    "a new page has no messages: it must receive all of them again, once",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -319,7 +319,7 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "long-history", Row: 24, Title: "a page is opened after 1,100 messages",
-		Why:    "a history has no end: what is sent in parts has to have all of them",
+		Why:    "a replay that is sent in batches must send all of them",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -328,8 +328,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "write-offline", Row: 26, Title: "writing while offline",
-		Why:    "the client keeps what is said offline and sends it when it is back",
+		ID: "write-offline", Row: 26, Title: "sending while offline",
+		Why:    "the client buffers messages while it is offline, and sends them when it reconnects",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -340,8 +340,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "write-on-dead-connection", Row: 27, Title: "writing on a dead connection that still looks open",
-		Why:    "at most once: without acknowledgement and retry nobody notices",
+		ID: "write-on-dead-connection", Row: 27, Title: "sending on a dead connection that still looks open",
+		Why:    "at most once: without acknowledgements and retries the loss goes unnoticed",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, Loses),
 		Plan: func(seed uint64) plan.Plan {
@@ -356,7 +356,7 @@ var oneServer = []Scenario{
 	},
 	{
 		ID: "burst", Row: 36, Title: "a burst from one sender",
-		Why:    "what one page says in order is stored and shown in order",
+		Why:    "messages that one page sends in order are stored and shown in that order",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -364,8 +364,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "payloads-drop", Row: 44, Title: "nested JSON and binary over a clean drop",
-		Why:    "whatever can be said survives as what was said",
+		ID: "payloads-drop", Row: 44, Title: "nested JSON and binary across a clean disconnection",
+		Why:    "every payload is delivered unchanged",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -373,8 +373,8 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "texts", Row: 44, Title: "texts that are tempting to change, over a clean drop",
-		Why:    "a text is a text: nothing is cut off, cleaned or put in another form",
+		ID: "texts", Row: 44, Title: "texts that servers tend to change, across a clean disconnection",
+		Why:    "a text is delivered as sent: not truncated, trimmed, escaped or normalised",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -382,7 +382,7 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "payloads-restart", Row: 44, Title: "nested JSON and binary over a killed server",
+		ID: "payloads-restart", Row: 44, Title: "nested JSON and binary across a killed server",
 		Why:      "as payloads-drop",
 		From:     contract.Basic,
 		Restarts: true,
@@ -392,7 +392,7 @@ var oneServer = []Scenario{
 		},
 	},
 	{
-		ID: "payloads-refresh", Row: 44, Title: "nested JSON and binary over a page refresh",
+		ID: "payloads-refresh", Row: 44, Title: "nested JSON and binary across a page refresh",
 		Why:    "as payloads-drop",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),

@@ -48,8 +48,8 @@ func shown(text string, names ...string) (steps part) {
 // clusterScenarios are the rows of the catalogue that need several servers.
 var clusterScenarios = []Scenario{
 	{
-		ID: "crash-before-emit", Row: 38, Title: "a server dies after storing a message, before the acknowledgement",
-		Why:  "the other server must come by the message by itself, and the repeat must not become a second one",
+		ID: "crash-before-emit", Row: 38, Title: "a server crashes after storing a message, before the acknowledgement",
+		Why:  "the other server must find the message in the log, and the retry must not be stored a second time",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
@@ -63,8 +63,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "node-dies", Row: 39, Title: "a server dies for good; its pages come to another",
-		Why:  "what the dead server has stored is in the log, and the pages' offsets mean the same everywhere",
+		ID: "node-dies", Row: 39, Title: "a server crashes for good; its pages connect to another",
+		Why:  "messages that the crashed server stored are in the log, and a page's offset means the same on every server",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
@@ -78,8 +78,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "nodes-killed-in-turn", Row: 39, Title: "each server is killed and started again, under traffic on both",
-		Why:  "a server that starts joins the log where it is now, and its pages where they were",
+		ID: "nodes-killed-in-turn", Row: 39, Title: "each server is killed and restarted in turn, with traffic on both",
+		Why:  "a restarted server continues at the current end of the log, and its pages at their own offsets",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
@@ -98,8 +98,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "node-paused", Row: 39, Title: "a server is stopped where it is (SIGSTOP), and goes on later",
-		Why:  "it wakes with old connections and an old place in the log, and must not go back or skip",
+		ID: "node-paused", Row: 39, Title: "a server is paused (SIGSTOP) and continued later",
+		Why:  "it resumes with old connections and an old position in the log, and must neither go back nor skip",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
@@ -117,8 +117,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "client-moves", Row: 39, Title: "a page moves between the servers, to and fro, under traffic",
-		Why:  "a session is one server's, and the page's offset is everyone's",
+		ID: "client-moves", Row: 39, Title: "a page moves back and forth between the servers, with traffic",
+		Why:  "a session is valid on one server only, and the page's offset on all of them",
 		From: contract.ClientDelivery, Cluster: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
@@ -133,8 +133,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "join-elsewhere", Row: 40, Title: "pages load from one server while messages of the other are on their way",
-		Why:  "replay and live have to meet at one point of the log, wherever a message came from",
+		ID: "join-elsewhere", Row: 40, Title: "pages load from one server while messages from the other are in flight",
+		Why:  "replay and live messages have to meet at one position of the log, whichever server a message came from",
 		From: contract.ClientDelivery, Cluster: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			p := loadUnderTraffic(seed)
@@ -148,24 +148,24 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "redis-restarted", Row: 41, Title: "Redis is killed and started again",
-		Why:  "a notification is lost; the log is looked at in any case",
+		ID: "redis-restarted", Row: 41, Title: "Redis is killed and restarted",
+		Why:  "a notification is lost; the servers poll the log in any case",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			return breakBell(seed, plan.KillServer, plan.StartServer, "redis")
 		},
 	},
 	{
-		ID: "redis-cut-off", Row: 41, Title: "Redis is cut off from one server, whose connections to it go silent",
-		Why:  "as redis-restarted, and nothing tells this server that it hears nothing",
+		ID: "redis-cut-off", Row: 41, Title: "one server's connections to Redis go silent",
+		Why:  "as redis-restarted, and the server gets no error from its dead connections",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			return breakBell(seed, plan.PauseServer, plan.ContinueServer, "b-to-redis")
 		},
 	},
 	{
-		ID: "postgres-cut-off", Row: 41, Title: "a server's way to PostgreSQL is cut in mid-commit, again and again",
-		Why:  "a message may be stored though its server was told nothing: its repeat must not become a second one",
+		ID: "postgres-cut-off", Row: 41, Title: "a server's connection to PostgreSQL is cut during commits, repeatedly",
+		Why:  "a message may be stored although its server got no answer: the retry must not be stored a second time",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet, say("alice", "burst", 90), say("bob", "bob's burst", 90)}
@@ -177,8 +177,8 @@ var clusterScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "postgres-restarted", Row: 41, Title: "PostgreSQL is killed, and stopped, in mid-commit, under traffic on both servers",
-		Why:  "an error leaves open whether a message was stored: no acknowledgement, and the repeat finds the first",
+		ID: "postgres-restarted", Row: 41, Title: "PostgreSQL is killed, and stopped, during commits, with traffic on both servers",
+		Why:  "an error leaves open whether the message was stored: the server does not acknowledge it, and the retry finds the stored one",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}

@@ -23,7 +23,7 @@ func whileLocked(said part, meanwhile ...part) part {
 var deliveryScenarios = []Scenario{
 	{
 		ID: "replaced-database", Row: 23, Title: "the database is deleted while a page keeps its offset",
-		Why:      "ids begin again, and the new log has grown past the page's offset when it comes back",
+		Why:      "ids start again from 1, and the new log has grown past the page's offset when the page reconnects",
 		From:     contract.DurableDelivery, // a server that has only offsets cannot tell one log from another
 		Restarts: true,
 		Expect:   except(steps(DoesNotApply, DoesNotApply, Loses), Loses, "8", OnFile),
@@ -41,8 +41,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "two-tabs-one-refreshed", Row: 25, Title: "two tabs of one browser, each refreshed in turn, under traffic",
-		Why:    "tabs have their storage in common, and not what they show",
+		ID: "two-tabs-one-refreshed", Row: 25, Title: "two tabs of one browser, each refreshed in turn, with traffic",
+		Why:    "tabs share their storage, but not the list that they show",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -59,8 +59,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "acknowledgement-cut", Row: 28, Title: "a message is stored, and its acknowledgement is cut off",
-		Why:    "the page sends it again, and the server knows it by its key",
+		ID: "acknowledgement-cut", Row: 28, Title: "a message is stored, and its acknowledgement is lost",
+		Why:    "the page retries, and the server recognises the message by its idempotency key",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -74,8 +74,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "killed-at-acknowledgement", Row: 28, Title: "the server is killed as it acknowledges a message: before the page has the answer, and after",
-		Why:      "without the answer the page sends it again, and the server still knows that it has it; with it the page does not, and what is not stored is gone",
+		ID: "killed-at-acknowledgement", Row: 28, Title: "the server is killed as it acknowledges a message: before the page receives the acknowledgement, and after",
+		Why:      "without the acknowledgement the page retries, and the restarted server must recognise the message; with it the page does not retry, so a message that was not stored is lost",
 		From:     contract.ClientDelivery,
 		Restarts: true,
 		Expect:   steps(DoesNotApply, DoesNotApply, DoesNotApply),
@@ -88,8 +88,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "slow-database", Row: 29, Title: "the database is away for longer than a page waits for its answer",
-		Why:    "the page tries again while the server may still be at it",
+		ID: "slow-database", Row: 29, Title: "the database is unavailable for longer than a page waits for an acknowledgement",
+		Why:    "the page retries while the server may still be processing the first attempt",
 		From:   contract.ClientDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
@@ -99,8 +99,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "four-cuts", Row: 30, Title: "four cuts while one message is on its way",
-		Why:    "retries must not be used up",
+		ID: "four-cuts", Row: 30, Title: "four cuts while one message is in flight",
+		Why:    "the page must not run out of retries",
 		From:   contract.ClientDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
@@ -115,8 +115,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "database-away", Row: 31, Title: "the database is away for " + away41s,
-		Why:    "nothing that was said may be dropped without a word, however long it takes",
+		ID: "database-away", Row: 31, Title: "the database is unavailable for " + away41s,
+		Why:    "no message may be dropped silently, however long the outage",
 		From:   contract.ClientDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
@@ -126,8 +126,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "two-tabs-write-offline", Row: 32, Title: "two tabs of one browser write offline",
-		Why:    "their keys must not collide (without recovery, the one that is back first misses nothing, and the other does)",
+		ID: "two-tabs-write-offline", Row: 32, Title: "two tabs of one browser send while offline",
+		Why:    "their idempotency keys must not collide (without recovery, the tab that reconnects first misses nothing, and the other one does)",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -138,8 +138,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "refresh-with-pending", Row: 33, Title: "the page is refreshed with messages on their way",
-		Why:    "what is kept in the page goes with the page",
+		ID: "refresh-with-pending", Row: 33, Title: "the page is refreshed while messages are unacknowledged",
+		Why:    "messages that are buffered only in the page are lost with the page",
 		From:   contract.Basic,
 		Expect: except(steps(Loses, Loses, Loses), Loses, "8", OnFile),
 		Plan: func(seed uint64) plan.Plan {
@@ -152,7 +152,7 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "tab-closed-with-pending", Row: 33, Title: "the tab is closed with messages on their way, and another one is open",
+		ID: "tab-closed-with-pending", Row: 33, Title: "the tab is closed while messages are unacknowledged, and another one is open",
 		Why:    "as refresh-with-pending",
 		From:   contract.Basic,
 		Expect: except(steps(Loses, Loses, Loses), Loses, "8", OnFile),
@@ -167,8 +167,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "refresh-then-offline", Row: 34, Title: "a refresh, and then writing offline again",
-		Why:    "a key that a page counts is used again by the next page",
+		ID: "refresh-then-offline", Row: 34, Title: "a refresh, and then sending while offline",
+		Why:    "keys from a counter in the page start again after a refresh, and collide",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -179,8 +179,8 @@ var deliveryScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "laptop-wakes", Row: 35, Title: "a laptop is suspended past the ping; then something is said",
-		Why:               "the client knows that its ping has expired and keeps the message, unless it wakes to a ping that came before the end and is heard first; with retries the message goes out twice",
+		ID: "laptop-wakes", Row: 35, Title: "a laptop is suspended past the ping timeout; then it sends",
+		Why:               "the client knows that the ping is overdue and buffers the message, unless a ping that had arrived earlier is processed first; with retries the message is sent twice",
 		From:              contract.Basic,
 		Expect:            steps(MayLose, MayLose, MayLose),
 		WaitsOutHeartbeat: true,

@@ -11,7 +11,7 @@ import (
 var featureScenarios = []Scenario{
 	{
 		ID: "server-disconnects", Row: 11, Title: "the server disconnects a page",
-		Why:    "a page that is told to go stays away, by design (after disconnect(true) the Go server tells it only now and then); it comes back when its connection is closed and nothing is said",
+		Why:    "a page that receives a disconnect packet does not reconnect, by design (after disconnect(true) the Go server sends that packet only sometimes); it reconnects when only the connection is closed",
 		From:   contract.Recovery,
 		Needs:  "a server that disconnects pages",
 		Expect: onFeatures(ExactlyOnce, ExactlyOnce),
@@ -23,8 +23,8 @@ var featureScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "volatile-then-drop", Row: 12, Title: "a volatile message is the last before a drop",
-		Why:    "it has no offset, and the page takes its last text for one, which nobody knows",
+		ID: "volatile-then-drop", Row: 12, Title: "a volatile message is the last before a disconnection",
+		Why:    "it has no offset, so the page takes its last argument for one, which the server does not know",
 		From:   contract.Recovery,
 		Needs:  "a server that emits volatile events",
 		Expect: onFeatures(ExactlyOnce, Loses),
@@ -35,8 +35,8 @@ var featureScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "acknowledged-broadcast", Row: 13, Title: "everyone is asked to acknowledge a message while a page is away",
-		Why:    "the library does not store what asks for an acknowledgement, nor does package recovery: who is away is not asked later",
+		ID: "acknowledged-broadcast", Row: 13, Title: "a broadcast with acknowledgements while a page is disconnected",
+		Why:    "neither the library nor package recovery stores a packet that asks for an acknowledgement: a disconnected page does not receive it later",
 		From:   contract.Recovery,
 		Needs:  "a server that asks everyone for an acknowledgement",
 		Expect: onFeatures(Loses, Loses),
@@ -47,8 +47,8 @@ var featureScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "slow-middleware", Row: 15, Title: "a page comes back through a slow middleware (skipMiddlewares is false) under traffic",
-		Why:    "what is said meanwhile is neither among what the page has missed nor live for it yet",
+		ID: "slow-middleware", Row: 15, Title: "a page reconnects through a slow middleware (skipMiddlewares is false), with traffic",
+		Why:    "a message sent meanwhile is neither among the missed events nor live for the page yet",
 		From:   contract.Recovery,
 		Needs:  "a server with a middleware",
 		Expect: onFeatures(ExactlyOnce, Loses),

@@ -9,8 +9,8 @@ import (
 // beyond one drop: a session that is restored, and restored again, late, or not in time.
 var sessionScenarios = []Scenario{
 	{
-		ID: "switch-then-drop", Row: 4, Title: "a switch of networks, then a clean drop before the page has received anything",
-		Why:    "whatever the server made of the switch, the page's offset is from before it",
+		ID: "switch-then-drop", Row: 4, Title: "a network switch, then a clean disconnection before the page has received any event",
+		Why:    "however the server handled the switch, the page's offset is from before it",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -21,8 +21,8 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "zombie", Row: 5, Title: "a clean drop, then a half-open one, then the ping timeout of what was left behind",
-		Why:    "a session may be restored once: a dead connection that ends late must not take the live one with it",
+		ID: "zombie", Row: 5, Title: "a clean disconnection, then a half-open one, then the ping timeout of the old connection",
+		Why:    "a session may be restored once: a dead connection that closes late must not end the live session",
 		From:   contract.Recovery,
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -40,8 +40,8 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "idle", Row: 6, Title: "nothing is said for longer than maxDisconnectionDuration, then a drop",
-		Why:    "the last event is forgotten, and with it the place where the page has to go on",
+		ID: "idle", Row: 6, Title: "no message for longer than maxDisconnectionDuration, then a disconnection",
+		Why:    "the last event is deleted, and with it the position from which the page has to continue",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -54,8 +54,8 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a drop",
-		Why:    "the client moves its offset when every handler has returned, so the message comes again; a page that knows its own offset drops it",
+		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a disconnection",
+		Why:    "the client updates its offset after all handlers have returned, so the server sends the message again; a page with an offset of its own drops it",
 		From:   contract.ServerDelivery, // a page without an offset of its own has to show it twice
 		Expect: steps(Loses, Duplicates, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -65,8 +65,8 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "cut-before-connect-packet", Row: 17, Title: "the page comes back, and is cut off between its connect packet and the server's answer",
-		Why:    "a session that is being restored is not used up before the page knows",
+		ID: "cut-before-connect-packet", Row: 17, Title: "the page reconnects, and is cut between its CONNECT packet and the server's answer",
+		Why:    "a session must stay recoverable until the page knows that it was restored",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -76,8 +76,8 @@ var sessionScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "cut-in-missed-events", Row: 17, Title: "the page comes back, and is cut off among the events that it missed",
-		Why:    "the page keeps what comes before the connect packet, and forgets it when that does not come",
+		ID: "cut-in-missed-events", Row: 17, Title: "the page reconnects, and is cut among the events that it missed",
+		Why:    "the page buffers events that arrive before the CONNECT packet, and drops them when it does not arrive",
 		From:   contract.Recovery,
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {

@@ -40,7 +40,7 @@ var Stories = []Story{
 		},
 	},
 	{
-		ID: "absences", Title: "a page that comes and goes while others talk, and a quiet minute",
+		ID: "absences", Title: "a page that disconnects and reconnects while others send, and an idle minute",
 		From: contract.Recovery,
 		Plan: func(seed uint64) plan.Plan {
 			return seamed("80ms", script(seed, aliceAndBob, open("alice", "bob"),
@@ -60,7 +60,7 @@ var Stories = []Story{
 // ShortStories are what a sweep of pairs tells: two faults hit each other the more often,
 // the fewer frames there are to hit.
 var ShortStories = []Story{{
-	ID: "exchange", Title: "two pages, and a few words each",
+	ID: "exchange", Title: "two pages, and a few messages each",
 	From: contract.Basic,
 	Plan: func(seed uint64) plan.Plan {
 		return seamed("4ms", script(seed, aliceAndBob, open("alice", "bob"),

@@ -12,15 +12,15 @@ import (
 // server emits, what is on its way when a connection ends, and the transports.
 var transportScenarios = []Scenario{
 	{
-		ID: "emit-order-inverted", Row: 21, Title: "two write at once, and a page is cut off between their messages",
-		Why:    "were a later message emitted first, a cut between the two would lose the earlier one for ever",
+		ID: "emit-order-inverted", Row: 21, Title: "two clients send at once, and a page is cut between their messages",
+		Why:    "if the later message is emitted first, a cut between the two loses the earlier one for good",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan:   cutBetweenWriters,
 	},
 	{
-		ID: "drop-after-two-writers", Row: 22, Title: "two write at once; when it is quiet, a drop",
-		Why:    "were a later message emitted first, the page's offset would have gone back, and it would be sent that message again",
+		ID: "drop-after-two-writers", Row: 22, Title: "two clients send at once; then, without traffic, a disconnection",
+		Why:    "if the later message is emitted first, the page's offset goes back, and the server sends that message again",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -36,7 +36,7 @@ var transportScenarios = []Scenario{
 	},
 	{
 		ID: "burst-then-disconnect", Row: 37, Title: "a burst, then at once the page's own disconnect(), and connect()",
-		Why:    "the Go server drops what it has read and not dealt with when a socket ends; without retries nobody notices",
+		Why:    "the Go server drops packets that it has read but not processed when a socket closes; without retries the loss goes unnoticed",
 		From:   contract.Basic,
 		Expect: steps(MayLose, MayLose, MayLose),
 		Plan: func(seed uint64) plan.Plan {
@@ -48,7 +48,7 @@ var transportScenarios = []Scenario{
 	},
 	{
 		ID: "burst-then-close", Row: 37, Title: "a burst, then the tab is closed at once, and another one is open",
-		Why:    "as burst-then-disconnect, and what waits for its turn goes with the page",
+		Why:    "as burst-then-disconnect, and queued messages are lost with the page",
 		From:   contract.Basic,
 		Expect: except(steps(MayLose, MayLose, MayLose), Loses, "8", OnFile),
 		Plan: func(seed uint64) plan.Plan {
@@ -58,15 +58,15 @@ var transportScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "slow-reader", Row: 42, Title: "a long history for a page on a slow line, which stalls and is cut off meanwhile",
-		Why:    "the replay goes on where the page is, while others write",
+		ID: "slow-reader", Row: 42, Title: "a long replay over a slow connection, which stalls and is cut meanwhile",
+		Why:    "the replay continues at the page's offset, while others send",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan:   slowReader,
 	},
 	{
-		ID: "polling", Row: 43, Title: "pages that have only HTTP long-polling: a drop, a switch of networks, an answer cut off",
-		Why:    "a request that fails must not be sent again behind the page's back: the first answer had messages in it",
+		ID: "polling", Row: 43, Title: "pages that use only HTTP long-polling: a disconnection, a network switch, a cut response",
+		Why:    "a failed poll request must not be repeated automatically: the first response contained messages",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
@@ -89,15 +89,15 @@ var transportScenarios = []Scenario{
 		},
 	},
 	{
-		ID: "upgrade-cut", Row: 43, Title: "pages go from polling to WebSocket, and are cut off at each frame of that",
-		Why:    "at every moment one of the two transports has the message; a client that is stuck between the two is helped by its heartbeat",
+		ID: "upgrade-cut", Row: 43, Title: "pages upgrade from polling to WebSocket, and are cut at each frame of the upgrade",
+		Why:    "at every moment one of the two transports has the message; a client that is stuck between the two reconnects after the ping timeout",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan:   upgradeCut,
 	},
 	{
-		ID: "connect-at-once", Row: 45, Title: "the connect packet comes at once after the open packet, and so does a message",
-		Why:    "the library listens a moment too late; steps/cures/handshake keeps what comes until it does",
+		ID: "connect-at-once", Row: 45, Title: "the CONNECT packet follows at once after the open packet, and so does a message",
+		Why:    "the library starts to listen a moment too late; steps/cures/handshake buffers the packets until it does",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan:   connectAtOnce,
