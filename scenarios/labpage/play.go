@@ -37,6 +37,8 @@ type Request struct {
 	Seed uint64 `json:"seed"`
 	// Plan is a plan.Plan.
 	Plan json.RawMessage `json:"plan"`
+	// Link is a shared one, in place of Step, Seed and Plan.
+	Link string `json:"link,omitempty"`
 	// View is what to draw.
 	View View `json:"view"`
 	// Shrink asks for the smallest plan that breaks the same rule, and plays that.
@@ -69,6 +71,9 @@ type Response struct {
 	// Lab is virtual or real.
 	Lab  string     `json:"lab,omitempty"`
 	Plan *plan.Plan `json:"plan,omitempty"`
+	// Fragment shares the document in a link, and Test is a Go test of it.
+	Fragment string `json:"fragment,omitempty"`
+	Test     string `json:"test,omitempty"`
 	// Story is the plan in words, a line for each of its parts.
 	Story []string `json:"story,omitempty"`
 	// Began is when each step of the script began, and then when the script had ended.
@@ -138,6 +143,23 @@ func Play(ctx context.Context, r Request) Response {
 	return played.of(ctx, d).response(d, r.View)
 }
 
+// PlayOn plays a document in another lab than the virtual one. Of the step, give makes the
+// server for it.
+func PlayOn(ctx context.Context, r Request, name string, give func(step string) (lab.Lab, lab.Server, lab.Config, error)) Response {
+	d, err := read(r)
+	if err != nil {
+		return Response{Error: oneLine(err)}
+	}
+	in, server, config, err := give(d.server.Name)
+	if err != nil {
+		return Response{Error: oneLine(err)}
+	}
+	config.Traffic = true
+	played := run{Run: in.Play(ctx, server, config, d.plan), lab: name}
+	played.judge(config.Level)
+	return played.response(d, r.View)
+}
+
 // A document is a request that was read.
 type document struct {
 	server inprocess.Server
@@ -146,6 +168,16 @@ type document struct {
 }
 
 func read(r Request) (d document, err error) {
+	if r.Link != "" {
+		shared, err := ParseLink(r.Link)
+		if err != nil {
+			return d, err
+		}
+		r.Step = shared.Step
+		if r.Plan, err = json.Marshal(shared.Plan); err != nil {
+			return d, err
+		}
+	}
 	if len(r.Plan) > mostPlan {
 		return d, fmt.Errorf("the plan has %d KB; there is room for %d", len(r.Plan)>>10, mostPlan>>10)
 	}
@@ -277,6 +309,9 @@ func (r run) response(d document, v View) Response {
 	}
 	whole := r.scene(d, View{Detail: true, Language: v.Language})
 	out.Step, out.Plan, out.Lab = d.server.Name, &d.plan, r.lab
+	shared := Document{d.server.Name, d.plan}
+	out.Fragment, _ = shared.Fragment() // a plan that was read can be written
+	out.Test, _ = shared.Test()
 	out.Story = strings.Split(strings.TrimRight(plan.Story(d.plan), "\n"), "\n")
 	for _, at := range r.Began {
 		out.Began = append(out.Began, milliseconds(at))
