@@ -2,10 +2,13 @@ package labwasm_test
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"redial/harness/check"
@@ -16,6 +19,33 @@ import (
 	"redial/scenarios/labpage"
 	"redial/scenarios/labwasm"
 )
+
+var (
+	folder string
+	build  = sync.OnceValue(func() error {
+		_, err := labwasm.Build(context.Background(), folder, gzip.BestSpeed)
+		return err
+	})
+)
+
+// built is the folder with the lab page and its program.
+func built(t *testing.T) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "redial-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(folder)
+	os.Exit(code)
+}
 
 // cutAndRefreshed is a conversation in which a connection is cut while messages come, and
 // a page is refreshed.
@@ -44,11 +74,7 @@ const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}]
 // TestWebAssemblyPlaysWhatTheNativeLabPlays holds every step's run in WebAssembly, event by
 // event, against the native virtual lab's, and the rules that published code breaks.
 func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
-	folder := t.TempDir()
-	if _, err := labwasm.Build(t.Context(), folder, gzip.BestSpeed); err != nil {
-		t.Fatal(err)
-	}
-	node, err := labwasm.Start(folder, nil)
+	node, err := labwasm.Start(built(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
