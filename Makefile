@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
+.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -96,6 +96,9 @@ KILLS      ?= 200
 KILL_STEPS ?= 9
 soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KILL_STEPS=9): nothing acknowledged may be lost
 	$(GO) test -count 1 -v -timeout 0 -run '^TestKills$$' ./scenarios/runner -kills $(KILLS) -kill-steps $(KILL_STEPS)
+
+lab-wasm: client ## the lab page with the lab itself as WebAssembly: a folder for any server of files (out/lab)
+	@$(GO) run ./scenarios/cmd/labwasm out/lab
 
 REFRESHES ?= 100
 browser-refresh: client browser ## refresh pages of steps 7 to 10 in Chromium under traffic (REFRESHES=100): each time the list must equal the log
