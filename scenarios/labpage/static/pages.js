@@ -1,7 +1,7 @@
 // The pages as their users see them at the cursor, and the server. All that a person does
 // here is an edit at that instant.
 import { el, fill, $ } from "./dom.js";
-import { t, span } from "./words.js";
+import { t, has, span } from "./words.js";
 import { pageAt, serverAt } from "./moment.js";
 import { mostPages } from "./edit.js";
 
@@ -59,7 +59,7 @@ function pageCard(run, page, edit) {
       el("h3", {}, page.client), page.tabOf ? el("small", {}, t("tab of", { client: page.tabOf })) : null,
       el("span", { class: "state" }, t(`state ${state}`)),
       page.offset ? el("span", { class: "offset", title: t("offset held") }, `#${page.offset}`) : null),
-    page.open && !page.connected && page.reason ? el("p", { class: "reason" }, t("reason", { reason: page.reason })) : null,
+    page.open && !page.connected && page.reason ? el("p", { class: "reason" }, reasonWords(page.reason)) : null,
     el("ul", { class: "messages", tabindex: items.length > 6 ? "0" : undefined, "aria-label": t("messages of", { client: page.client }) }, items),
     form,
     el("details", { class: "actions", data: { key: `${key}:menu` } },
@@ -71,6 +71,11 @@ function pageCard(run, page, edit) {
           ? [action("refresh", act, { key, disabled: page.suspended }), action("close", act, { key, disabled: page.suspended })]
           : action("open", act, { key }),
         action("second tab", () => edit("page", { tabOf: page.client }), { key, disabled: run.plan.clients.length >= mostPages }))));
+}
+
+function reasonWords(reason) {
+  const key = `reason ${reason}`;
+  return t(reason.startsWith("io ") ? "reason for good" : "reason", { reason: has(key) ? t(key) : reason });
 }
 
 function newPage(run, edit) {
@@ -87,7 +92,7 @@ function serverCard(run, server, edit) {
       ? el("ol", { class: "log", "aria-label": t("log") }, server.log.length ? server.log.map((row) => el("li", {}, el("span", { class: "offset" }, `#${row.offset}`), el("span", { class: "text" }, row.text))) : el("li", { class: "none" }, t("log empty")))
       : el("p", { class: "none" }, t("no log")),
     server.sessions.length
-      ? el("ul", { class: "sessions", "aria-label": t("sessions") }, server.sessions.map((s) => el("li", {}, t("session left", { client: s.client, time: span(s.until - drawn.cursor) }))))
+      ? el("ul", { class: "sessions", "aria-label": t("sessions") }, server.sessions.map((s) => el("li", {}, t("session left", { client: s.client, time: span(s.from + run.keeps - drawn.cursor) }))))
       : run.keeps ? el("p", { class: "none" }, t("no session")) : el("p", { class: "none" }, t("keeps none")),
     el("details", { class: "actions", data: { key: `${key}:menu` } },
       el("summary", {}, t("break it")),
