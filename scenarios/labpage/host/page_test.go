@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"redial/harness/check"
 	"redial/harness/plan"
@@ -310,4 +313,48 @@ func TestTheTourAsksShowsAndJudgesThePuzzle(t *testing.T) {
 		t.Errorf("the next step is %s", d.Step)
 	}
 	agrees(t, p, "the next step")
+}
+
+func TestTheSamePlanForRealIsBesideIt(t *testing.T) {
+	p := openLab(t)
+	p.set("#step", "6")
+	p.cursor(at)
+	p.press(`[data-key="bob:cut"]`)
+	p.press("#real")
+	p.do(chromedp.Poll[chromedp.Void](`!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	if outcome, svg := get[string](p, `document.getElementById("real-verdict").dataset.outcome`), get[int](p, `document.querySelectorAll("#real-story [data-kind=shown]").length`); outcome != "pass" || svg < 6 {
+		t.Errorf("for real it comes to %q, with %d messages shown: %s", outcome, svg, get[string](p, `document.getElementById("said").textContent`))
+	}
+	p.press("#undo")
+	if !get[bool](p, `document.getElementById("real-run").hidden`) {
+		t.Error("what is beside it is of another plan")
+	}
+}
+
+func TestASavedFailureOpens(t *testing.T) {
+	p := openLab(t)
+	open := func(text string) {
+		t.Helper()
+		get[bool](p, fmt.Sprintf(`(() => {
+			const files = new DataTransfer();
+			files.items.add(new File([%q], "failure.json", { type: "application/json" }));
+			const input = document.getElementById("open-file");
+			input.files = files.files;
+			input.dispatchEvent(new Event("change"));
+			document.documentElement.dataset.busy = "true"; // until the file is read
+			return true;
+		})()`, text))
+		p.do(chromedp.Poll[chromedp.Void](`lab.doc.step === "6" || document.querySelector("#said.wrong")`, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+		get[bool](p, `delete document.documentElement.dataset.busy`)
+		p.rest()
+	}
+	open(`{"target": "--url http://x", "plan": {"seed": 1, "clients": [], "script": []}}`)
+	if said := get[string](p, `document.getElementById("said").textContent`); !strings.Contains(said, "cannot start") {
+		t.Errorf("a failure of somebody's server: %q", said)
+	}
+	get[bool](p, `(document.getElementById("said").className = "") || true`)
+	open(`{"target": "step 6", "level": "recovery", "lab": "virtual", "name": "x", "verdict": {}, "history": [], "plan": {"seed": 3, "clients": [{"name": "zoe"}], "script": [{"do": "open", "client": "zoe"}]}}`)
+	if d := p.document(); d.Step != "6" || d.Plan.Seed != 3 || d.Plan.Clients[0].Name != "zoe" {
+		t.Errorf("it opens as %+v", d)
+	}
 }

@@ -79,6 +79,7 @@ async function show(doc, how = {}) {
   lab.doc = { step: run.step, plan: run.plan };
   lab.plays++;
   lab.real = undefined;
+  stopReal();
   if (how.cursor !== undefined) lab.cursor = how.cursor;
   if (!how.keepSelected) lab.selected = undefined;
   lab.cursor = Math.min(Math.max(lab.cursor, 0), run.length);
@@ -300,6 +301,30 @@ function run(button) {
   playing = requestAnimationFrame(next);
 }
 
+let realRun;
+/** Plays the document for real, beside what is done meanwhile; an edit ends it. */
+async function playForReal() {
+  if (realRun) return stopReal();
+  const mine = new AbortController();
+  realRun = mine;
+  $("real").textContent = t("real stop");
+  say(t("playing for real"));
+  const real = await play(lab.back, request(lab.doc, { from: 0, to: 0 }), { real: true, signal: mine.signal });
+  if (realRun !== mine) return;
+  stopReal();
+  if (real.error) return say(real.error, true);
+  say("");
+  lab.real = prepare(real);
+  drawReal();
+  $("real-run").scrollIntoView({ block: "nearest" });
+}
+
+function stopReal() {
+  realRun?.abort();
+  realRun = undefined;
+  $("real").textContent = t("real");
+}
+
 // ---- sharing
 
 async function openFile(file) {
@@ -382,15 +407,7 @@ function wire() {
     const before = lab.doc;
     if (await show(lab.doc, { shrink: true })) remember(before);
   }));
-  on("real", "click", () => inTurn(async () => {
-    say(t("playing for real"));
-    const real = await play(lab.back, request(lab.doc, { from: 0, to: 0 }), { real: true });
-    if (real.error) return say(real.error, true);
-    lab.real = prepare(real);
-    say("");
-    drawReal();
-    $("real-run").scrollIntoView?.({ block: "nearest" });
-  }));
+  on("real", "click", playForReal);
   on("open-file", "change", (event) => openFile(event.target.files[0]));
   document.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
   document.addEventListener("drop", (event) => {

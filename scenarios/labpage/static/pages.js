@@ -10,6 +10,7 @@ const lengths = { offline: 5, slow: 10, suspend: 60, kill: 2, lock: 8, empty: 2 
 export function drawPages(run, cursor, edit) {
   fill($("pages"), run.pages.map((p) => pageCard(run, pageAt(run, p, cursor), edit)), newPage(run, edit));
   fill($("server"), serverCard(run, serverAt(run, cursor), edit));
+  for (const list of document.querySelectorAll(".messages, .log")) list.scrollTop = list.scrollHeight; // the newest is at the end
 }
 
 function action(name, act, options = {}) {
@@ -89,7 +90,7 @@ function serverCard(run, server, edit) {
   return el("section", { class: `page machine ${state}`, data: { state } },
     el("header", {}, el("h3", {}, t("server")), el("span", { class: "state" }, t(`server ${state}`))),
     server.hasLog
-      ? el("ol", { class: "log", "aria-label": t("log") }, server.log.length ? server.log.map((row) => el("li", {}, el("span", { class: "offset" }, `#${row.offset}`), el("span", { class: "text" }, row.text))) : el("li", { class: "none" }, t("log empty")))
+      ? el("ol", { class: "log", tabindex: server.log.length > 8 ? "0" : undefined, "aria-label": t("log") }, server.log.length ? server.log.map((row) => el("li", {}, el("span", { class: "offset" }, `#${row.offset}`), el("span", { class: "text" }, row.text))) : el("li", { class: "none" }, t("log empty")))
       : el("p", { class: "none" }, t("no log")),
     server.sessions.length
       ? el("ul", { class: "sessions", "aria-label": t("sessions") }, server.sessions.map((s) => el("li", {}, t("session left", { client: s.client, time: span(s.from + run.keeps - drawn.cursor) }))))
