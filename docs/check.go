@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -169,7 +170,7 @@ func Words(t Tree) ([]Problem, error) {
 		for _, term := range terms {
 			for _, avoid := range term.Avoid {
 				if strings.Contains(strings.ReplaceAll(all, term.Korean, ""), avoid) {
-					found = append(found, problem(name, "says %q; the glossary says %q for %s", avoid, term.Korean, term.English))
+					found = append(found, problem(name, "has %q; the glossary has %q for %s", avoid, term.Korean, term.English))
 				}
 			}
 			first := strings.Index(prose, term.Korean)
@@ -189,8 +190,51 @@ func Words(t Tree) ([]Problem, error) {
 	return found, nil
 }
 
-// plainEnding is a sentence in 해라체 or 해요체.
-var plainEnding = regexp.MustCompile(`[가-힣]*([^니]다|[가-힣]요|[하했되됐]음)\.( |$)`)
+// plainEnding is a sentence in 해라체 or 해요체. A guide may write 하세요.
+var plainEnding = regexp.MustCompile(`[가-힣]*([^니]다|[가-힣]*[^세]요|[하했되됐]음)\.( |$)`)
+
+// englishWords is docs/english.json: what the English pages do not write, and the pages
+// that were not rewritten yet.
+type englishWords struct {
+	Words []struct {
+		Avoid string `json:"avoid"` // a regular expression, of any case
+		Use   string `json:"use"`
+	} `json:"words"`
+	NotYet []string `json:"notYet"`
+}
+
+// English finds everyday words on the English pages where the field has a term.
+func English(t Tree) ([]Problem, error) {
+	var list englishWords
+	if err := json.Unmarshal([]byte(t[englishFile]), &list); err != nil {
+		return nil, fmt.Errorf("%s: %w", englishFile, err)
+	}
+	var found []Problem
+	for _, name := range t.pages(english) {
+		page := markdown.Parse(t[name])
+		text := strings.Join(page.Prose, "\n")
+		for _, h := range page.Headings {
+			text += "\n" + h.Text
+		}
+		var bad []Problem
+		for _, word := range list.Words {
+			avoid, err := regexp.Compile("(?i)" + word.Avoid)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", englishFile, err)
+			}
+			if at := avoid.FindStringIndex(text); at != nil {
+				bad = append(bad, problem(name, "has %q in %q; write %s", text[at[0]:at[1]], excerpt(text, max(0, at[0]-20)), word.Use))
+			}
+		}
+		switch notYet := slices.Contains(list.NotYet, name); {
+		case !notYet:
+			found = append(found, bad...)
+		case len(bad) == 0:
+			found = append(found, problem(name, "has no word to avoid left: take it off notYet in %s", englishFile))
+		}
+	}
+	return found, nil
+}
 
 func excerpt(text string, at int) string {
 	rest := []rune(text[at:])
@@ -215,5 +259,9 @@ func (s *Sources) Check(t Tree) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(drift, hunks, s.Links(t), Agreement(t), unseen, badWords), nil
+	badEnglish, err := English(t)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(drift, hunks, s.Links(t), Agreement(t), unseen, badWords, badEnglish), nil
 }

@@ -36,6 +36,7 @@ func problem(page, what string, values ...any) Problem {
 const (
 	lockFile     = "docs/lock.json"
 	glossaryFile = "docs/glossary.json"
+	englishFile  = "docs/english.json"
 	wordsFile    = "docs/words.json"
 	pictures     = "docs/pictures"
 	histories    = "docs/histories"
@@ -69,7 +70,7 @@ func Root() (string, error) {
 // Load reads the tree.
 func Load(root string) (Tree, error) {
 	t := Tree{}
-	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, histories, lockFile, glossaryFile, wordsFile, measuredFile} {
+	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, histories, lockFile, glossaryFile, englishFile, wordsFile, measuredFile} {
 		err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(from)), func(name string, entry fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

@@ -69,6 +69,7 @@ func TestPages(t *testing.T) {
 		"agreement": func() ([]Problem, error) { return Agreement(pages), nil },
 		"looked at": func() ([]Problem, error) { return LookedAt(pages) },
 		"words":     func() ([]Problem, error) { return Words(pages) },
+		"english":   func() ([]Problem, error) { return English(pages) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems, err := check()
@@ -190,9 +191,13 @@ var controls = []control{
 		t[ko5] = t[ko5][:strings.Index(t[ko5], "## 연습 문제")]
 	}, LookedAt},
 	{"a directive changed", en5, "and not in " + ko5, replace(en5, "<!-- redial: serve 5", "<!-- redial: serve 4"), LookedAt},
-	{"a word to avoid", ko5, `says "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
+	{"a word to avoid", ko5, `has "재접속"`, replace(ko5, "오프라인에서", "재접속 뒤 오프라인에서"), Words},
 	{"a term without its English", ko5, "브로드캐스트(broadcast)", replace(ko5, "브로드캐스트(broadcast)", "브로드캐스트"), Words},
 	{"해요체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 나아요."), Words},
+	{"an English word to avoid", "docs/en/index.md", `has "mended"`, func(t Tree) {
+		t["docs/en/index.md"] += "\nThe library was mended.\n"
+	}, English},
+	{"a rewritten page in notYet", "docs/en/index.md", "notYet", replace(englishFile, `"notYet": [`, `"notYet": ["docs/en/index.md", `), English},
 	{"해라체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 낫다."), Words},
 }
 
@@ -268,6 +273,7 @@ func TestMask(t *testing.T) {
 	for before, after := range map[string]string{
 		"✗ clean-drop    a clean drop, after         1 run, 2 lost, 1.19s":  "✗ clean-drop    1 run, 2 lost, …s",
 		"✓ clean-drop    a clean drop, aft…  20 runs, 87ms":                 "✓ clean-drop    20 runs, …s",
+		"  12 s   6 of 6   step 9   node-dies   pass\nstep 9":               "step 9",
 		"✓ long-names  1 run, 1m3.2s":                                       "✓ long-names  1 run, …s",
 		"FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in 87ms":  "FAIL: 0 passed, 1 failed, 0 inconclusive, 0 unsupported, in …s",
 		"    >    1.185s  lab    all is at rest":                            "    >    1.185s  lab    all is at rest",

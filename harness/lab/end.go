@@ -143,7 +143,7 @@ func (l *player) faults() int { return len(l.plan.AllFaults()) }
 
 // sayMarks has every page that is connected say a mark, one after the other, and awaits
 // it everywhere. It returns those that are open and were not connected. Where more broke
-// than so many, a mark may rightly be lost.
+// than so many, a mark may rightly be lost: then it stops at the first that is.
 func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 	ok, err := l.awaitProgress(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
@@ -178,9 +178,10 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 		}
 		if !ok {
 			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
-			if l.state.breaks() == breaks {
-				bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+			if l.state.breaks() != breaks {
+				return silent, nil // the caller begins again, so the other marks need not be awaited
 			}
+			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
 		}
 	}
 	return silent, nil
