@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -23,6 +23,9 @@ $(STEPS:%=step-%): step-%: client
 # share a PostgreSQL and a Redis, started for the purpose, in place of a file.
 step-9: SERVERS ?= 2
 step-9: $(if $(filter postgres,$(BACKEND)),backends)
+
+lab: client ## the lab page: break a chat by hand and see at once what is lost (PORT=3000)
+	@mkdir -p out && $(GO) build -o out/redial-lab ./scenarios/cmd/redial && PORT=$(PORT) exec out/redial-lab lab
 
 check: client ## the main job: break the connection of every step in every way, print the matrix
 	@$(REDIAL) matrix --lab virtual

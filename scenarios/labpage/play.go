@@ -57,6 +57,15 @@ type View struct {
 	Detail bool `json:"detail"`
 	// Only asks for the drawing alone, of a plan that was played before.
 	Only bool `json:"only,omitempty"`
+	// Legend asks for what the signs mean, and for nothing else.
+	Legend bool `json:"legend,omitempty"`
+}
+
+func (v View) language() report.Language {
+	if slices.Contains(report.Languages, v.Language) {
+		return v.Language
+	}
+	return report.English
 }
 
 // A Response is all that the page shows of a run. Times are in milliseconds since it began.
@@ -131,6 +140,11 @@ type Frame struct {
 
 // Play plays a document and tells what came of it.
 func Play(ctx context.Context, r Request) Response {
+	if r.View.Legend {
+		var svg bytes.Buffer
+		_ = report.Legend(&svg, r.View.language(), r.View.Width) // a bytes.Buffer never fails
+		return Response{SVG: svg.String()}
+	}
 	d, err := read(r)
 	if err != nil {
 		return Response{Error: oneLine(err)}
@@ -297,9 +311,7 @@ func (d document) keeps() time.Duration {
 }
 
 func (r run) response(d document, v View) Response {
-	if !slices.Contains(report.Languages, v.Language) {
-		v.Language = report.English
-	}
+	v.Language = v.language()
 	var out Response
 	var svg bytes.Buffer
 	out.Left, _ = r.scene(d, v).Draw(&svg) // a bytes.Buffer never fails

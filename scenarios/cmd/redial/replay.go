@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"redial/harness/check"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/scenarios/labpage"
 	"redial/scenarios/runner"
 )
 
@@ -23,16 +26,20 @@ const mostReplays = 100_000
 func newReplay(code *int) *cobra.Command {
 	times := 1
 	c := &cobra.Command{
-		Use:   "replay FILE",
-		Short: "Play a saved failure again",
+		Use:   "replay FILE|LINK",
+		Short: "Play a saved failure, or a link of the lab page, again",
 		Long: `replay plays a failure that check, matrix or soak has saved, tells its story, and says
 whether it came to the same verdict. What rests on a race has a rate: --times reports in
-how many runs the failure recurs.`,
-		Example:           "  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
+how many runs the failure recurs. It also plays the run that a link of the lab page shares.`,
+		Example:           "  redial replay 'http://localhost:3000/#plan=…'\n  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
 		ValidArgsFunction: cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(_ *cobra.Command, files []string) (err error) {
 			if len(files) != 1 || times < 1 || times > mostReplays {
 				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)
+			}
+			if strings.Contains(files[0], "#") && !isFile(files[0]) {
+				*code, err = replayLink(files[0])
+				return err
 			}
 			*code, err = replay(files[0], times)
 			return err
@@ -79,6 +86,36 @@ func replay(file string, times int) (int, error) {
 		fmt.Println(err)
 	} else {
 		fmt.Println("The verdict is the saved one.")
+	}
+	return r.ExitCode(), nil
+}
+
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// replayLink plays what a link of the lab page shares, as the page does.
+func replayLink(link string) (int, error) {
+	prepare(lab.Virtual)
+	run := labpage.Play(context.Background(), labpage.Request{Link: link})
+	if run.Error != "" {
+		return 0, errors.New(run.Error)
+	}
+	took := time.Duration(run.Took * float64(time.Millisecond))
+	r := report.Report{
+		Target: "step " + run.Step, Level: run.Level, Seed: run.Plan.Seed, Lab: run.Lab, Began: time.Now().Add(-took), Took: took,
+		Results: []report.Result{{
+			ID: "shared", Title: "a run that a link shares", Column: "step " + run.Step, Events: run.Events, Verdict: *run.Verdict,
+			Tally: report.Tally{Runs: 1, FaultsFired: run.Verdict.FaultsFired, Lost: run.Verdict.Lost, Duplicated: run.Verdict.Duplicated, Reordered: run.Verdict.Reordered, Took: took},
+		}},
+	}
+	fmt.Printf("%s\n\n", strings.Join(run.Story, "\n"))
+	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
+		return 0, err
+	}
+	if run.Outcome == check.Pass && run.Beyond.Outcome == check.Fail {
+		fmt.Printf("Beyond what level %s promises: %s\n", run.Level, run.Beyond.Reason)
 	}
 	return r.ExitCode(), nil
 }

@@ -31,6 +31,12 @@ function firstDocument() {
   return { step: "5", plan: { seed: 1, clients: [{ name: "alice" }, { name: "bob" }], script } };
 }
 
+/** An instant before the last message: what breaks there loses it, where anything does. */
+export function beforeLast(run) {
+  const last = run.plan.script.findLastIndex((s) => s.do === "say");
+  return Math.max(0, (run.began?.[last] ?? run.length) - 800);
+}
+
 // ---- playing
 
 let queue = Promise.resolve();
@@ -73,6 +79,7 @@ async function show(doc, how = {}) {
   lab.doc = { step: run.step, plan: run.plan };
   lab.plays++;
   lab.real = undefined;
+  stopReal();
   if (how.cursor !== undefined) lab.cursor = how.cursor;
   if (!how.keepSelected) lab.selected = undefined;
   lab.cursor = Math.min(Math.max(lab.cursor, 0), run.length);
@@ -124,7 +131,7 @@ export function load(doc, how = {}) {
   return inTurn(async () => {
     const before = lab.doc;
     if ((await show(doc, { cursor: how.cursor ?? 0, ...how })) && before) remember(before);
-    if (lab.run && how.cursor === undefined) setCursor(lab.run.length);
+    if (lab.run && how.cursor === undefined) setCursor(how.first ? beforeLast(lab.run) : lab.run.length);
   });
 }
 
@@ -198,7 +205,7 @@ function drawVerdict(place, run) {
     : t(`verdict ${kind}`, { step: t(`step name ${run.step}`), level: t(`level ${run.level}`), counts: counts || t("nothing lost") });
   const shown = run.findings.slice(0, 4).map((f) => el("li", { class: f.promised ? "" : "beyond" },
     el("button", { type: "button", class: "link", onclick: () => pick({ at: f.at >= 0 ? f.at : run.length, selected: { kind: "finding", index: run.findings.indexOf(f) } }) },
-      t("finding", { client: f.client || t("log"), anomaly: t(`anomaly ${f.anomaly}`), message: f.message })), ` ${f.sentence}`));
+      t("finding", { client: f.client || t("log"), anomaly: t(`anomaly ${f.anomaly}`), message: f.message })), " ", f.promised ? f.sentence : t("is not promised", { level: t(`level ${run.level}`) })));
   fill(place, el("p", { class: "outcome" }, words), shown.length ? el("ul", {}, shown) : null,
     run.findings.length > 4 ? el("p", {}, t("more findings", { n: run.findings.length - 4 })) : null);
 }
@@ -235,6 +242,12 @@ function drawDetail() {
     removeFault: (id) => edit(({ plan }) => ({ plan: edits.removeFault(plan, id) })),
     move: (index, at) => edit(({ plan, began }) => ({ plan: edits.moveStep({ plan, began }, index, at) })),
   });
+}
+
+async function drawLegend() {
+  if (!$("legend").open) return;
+  const { svg, error } = await play(lab.back, { view: { legend: true, width: width(), language } });
+  if (!error) showStory($("legend-signs"), svg);
 }
 
 async function redraw() {
@@ -286,6 +299,30 @@ function run(button) {
     playing = x < end ? requestAnimationFrame(next) : run(button);
   };
   playing = requestAnimationFrame(next);
+}
+
+let realRun;
+/** Plays the document for real, beside what is done meanwhile; an edit ends it. */
+async function playForReal() {
+  if (realRun) return stopReal();
+  const mine = new AbortController();
+  realRun = mine;
+  $("real").textContent = t("real stop");
+  say(t("playing for real"));
+  const real = await play(lab.back, request(lab.doc, { from: 0, to: 0 }), { real: true, signal: mine.signal });
+  if (realRun !== mine) return;
+  stopReal();
+  if (real.error) return say(real.error, true);
+  say("");
+  lab.real = prepare(real);
+  drawReal();
+  $("real-run").scrollIntoView({ block: "nearest" });
+}
+
+function stopReal() {
+  realRun?.abort();
+  realRun = undefined;
+  $("real").textContent = t("real");
 }
 
 // ---- sharing
@@ -363,21 +400,14 @@ function wire() {
   on("copy-link", "click", () => copy("link"));
   on("copy-command", "click", () => copy("command"));
   on("copy-test", "click", () => copy("test"));
-  on("new", "click", () => load(firstDocument()));
+  on("new", "click", () => load(firstDocument(), { first: true }));
+  on("legend", "toggle", drawLegend);
   on("shrink", "click", () => inTurn(async () => {
     say(t("shrinking"));
     const before = lab.doc;
     if (await show(lab.doc, { shrink: true })) remember(before);
   }));
-  on("real", "click", () => inTurn(async () => {
-    say(t("playing for real"));
-    const real = await play(lab.back, request(lab.doc, { from: 0, to: 0 }), { real: true });
-    if (real.error) return say(real.error, true);
-    lab.real = prepare(real);
-    say("");
-    drawReal();
-    $("real-run").scrollIntoView?.({ block: "nearest" });
-  }));
+  on("real", "click", playForReal);
   on("open-file", "change", (event) => openFile(event.target.files[0]));
   document.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
   document.addEventListener("drop", (event) => {
@@ -403,6 +433,7 @@ function wire() {
       setLanguage(l);
       translate();
       tour.draw();
+      drawLegend();
       inTurn(() => show(lab.doc, { keepView: true, keepSelected: true }));
     });
   }
@@ -464,6 +495,6 @@ await inTurn(async () => {
   const said = $("said").textContent;
   if (!shared) await show(firstDocument());
   if (said && !shared) say(said, true);
-  if (lab.run) setCursor(lab.run.length);
+  if (lab.run) setCursor(shared ? lab.run.length : beforeLast(lab.run));
 });
 document.documentElement.dataset.ready = "true";

@@ -16,9 +16,9 @@ export async function findBack() {
   return "worker";
 }
 
-async function post(path, request) {
+async function post(path, request, signal) {
   const answer = await fetch(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),
+    signal, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),
   });
   if (!answer.ok) return { error: (await answer.text()).trim() };
   return answer.json();
@@ -45,9 +45,9 @@ function inWorker(request) {
 }
 
 /** Plays a document. It never throws: what is wrong is the response's error. */
-export async function play(back, request, { real = false } = {}) {
+export async function play(back, request, { real = false, signal } = {}) {
   try {
-    if (real) return await post("play-real", request);
+    if (real) return await post("play-real", request, signal);
     return await (back === "native" ? post("play", request) : inWorker(request));
   } catch (error) {
     return { error: String(error.message ?? error) };

@@ -1,7 +1,7 @@
 // The pages as their users see them at the cursor, and the server. All that a person does
 // here is an edit at that instant.
 import { el, fill, $ } from "./dom.js";
-import { t, span } from "./words.js";
+import { t, has, span } from "./words.js";
 import { pageAt, serverAt } from "./moment.js";
 import { mostPages } from "./edit.js";
 
@@ -10,6 +10,7 @@ const lengths = { offline: 5, slow: 10, suspend: 60, kill: 2, lock: 8, empty: 2 
 export function drawPages(run, cursor, edit) {
   fill($("pages"), run.pages.map((p) => pageCard(run, pageAt(run, p, cursor), edit)), newPage(run, edit));
   fill($("server"), serverCard(run, serverAt(run, cursor), edit));
+  for (const list of document.querySelectorAll(".messages, .log")) list.scrollTop = list.scrollHeight; // the newest is at the end
 }
 
 function action(name, act, options = {}) {
@@ -59,7 +60,7 @@ function pageCard(run, page, edit) {
       el("h3", {}, page.client), page.tabOf ? el("small", {}, t("tab of", { client: page.tabOf })) : null,
       el("span", { class: "state" }, t(`state ${state}`)),
       page.offset ? el("span", { class: "offset", title: t("offset held") }, `#${page.offset}`) : null),
-    page.open && !page.connected && page.reason ? el("p", { class: "reason" }, t("reason", { reason: page.reason })) : null,
+    page.open && !page.connected && page.reason ? el("p", { class: "reason" }, reasonWords(page.reason)) : null,
     el("ul", { class: "messages", tabindex: items.length > 6 ? "0" : undefined, "aria-label": t("messages of", { client: page.client }) }, items),
     form,
     el("details", { class: "actions", data: { key: `${key}:menu` } },
@@ -73,6 +74,11 @@ function pageCard(run, page, edit) {
         action("second tab", () => edit("page", { tabOf: page.client }), { key, disabled: run.plan.clients.length >= mostPages }))));
 }
 
+function reasonWords(reason) {
+  const key = `reason ${reason}`;
+  return t(reason.startsWith("io ") ? "reason for good" : "reason", { reason: has(key) ? t(key) : reason });
+}
+
 function newPage(run, edit) {
   return el("button", { type: "button", class: "more", disabled: run.plan.clients.length >= mostPages, data: { action: "page", key: "page" }, onclick: () => edit("page", {}) }, t("one more page"));
 }
@@ -84,10 +90,10 @@ function serverCard(run, server, edit) {
   return el("section", { class: `page machine ${state}`, data: { state } },
     el("header", {}, el("h3", {}, t("server")), el("span", { class: "state" }, t(`server ${state}`))),
     server.hasLog
-      ? el("ol", { class: "log", "aria-label": t("log") }, server.log.length ? server.log.map((row) => el("li", {}, el("span", { class: "offset" }, `#${row.offset}`), el("span", { class: "text" }, row.text))) : el("li", { class: "none" }, t("log empty")))
+      ? el("ol", { class: "log", tabindex: server.log.length > 8 ? "0" : undefined, "aria-label": t("log") }, server.log.length ? server.log.map((row) => el("li", {}, el("span", { class: "offset" }, `#${row.offset}`), el("span", { class: "text" }, row.text))) : el("li", { class: "none" }, t("log empty")))
       : el("p", { class: "none" }, t("no log")),
     server.sessions.length
-      ? el("ul", { class: "sessions", "aria-label": t("sessions") }, server.sessions.map((s) => el("li", {}, t("session left", { client: s.client, time: span(s.until - drawn.cursor) }))))
+      ? el("ul", { class: "sessions", "aria-label": t("sessions") }, server.sessions.map((s) => el("li", {}, t("session left", { client: s.client, time: span(s.from + run.keeps - drawn.cursor) }))))
       : run.keeps ? el("p", { class: "none" }, t("no session")) : el("p", { class: "none" }, t("keeps none")),
     el("details", { class: "actions", data: { key: `${key}:menu` } },
       el("summary", {}, t("break it")),

@@ -40,7 +40,7 @@ export async function startTour(place, { load, setCursor, lab }) {
     stage = to;
     solved = false;
     asks(false);
-    await load(doc);
+    await load(doc, { first: to === "puzzle" });
     draw();
   }
 

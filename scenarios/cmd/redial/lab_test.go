@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/plan"
+	"redial/scenarios/labpage"
+)
+
+func TestTheLabServesUntilCtrlC(t *testing.T) {
+	c := command(t, "lab")
+	c.Env = append(c.Env, "PORT=0")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Process.Kill()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.Contains(line, "Ctrl-C ends it") {
+		t.Fatalf("%q %v", line, err)
+	}
+	address := strings.Fields(strings.TrimPrefix(line, "The lab is at "))[0]
+	port := address[strings.LastIndex(address, ":")+1:]
+	response, err := http.Get("http://127.0.0.1:" + port + "/play")
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%v %v", response, err)
+	}
+	response.Body.Close()
+	refusedWith(t, "port "+port+" is in use", "PORT="+port)
+	refusedWith(t, `cannot listen on port "none"`, "PORT=none")
+	began := time.Now()
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("Ctrl-C: %v after %s", err, time.Since(began))
+	}
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+		conn.Close()
+		t.Error("the port is still in use")
+	}
+}
+
+func refusedWith(t *testing.T, want, environment string) {
+	t.Helper()
+	c := command(t, "lab")
+	c.Env = append(c.Env, environment)
+	text, _ := c.CombinedOutput()
+	if c.ProcessState.ExitCode() != 3 || !strings.Contains(string(text), want) || strings.Count(strings.TrimSpace(string(text)), "\n") > 0 {
+		t.Errorf("%s: exit %d, %q", environment, c.ProcessState.ExitCode(), text)
+	}
+}
+
+func TestReplayTakesALinkOfTheLabPage(t *testing.T) {
+	cut := func(step string) string {
+		p, err := plan.Decode([]byte(`{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[{"do":"open","client":"alice"},{"do":"open","client":"bob"},
+			{"do":"await-connected"},{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"say","client":"alice","text":"hello"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fragment, err := labpage.Document{Step: step, Plan: p}.Fragment()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "http://localhost:3000/?lang=ko#" + fragment
+	}
+	for step, want := range map[string]struct {
+		code int
+		text string
+	}{"5": {0, "Beyond what level basic promises"}, "6": {0, "PASS"}, "published-6": {1, "hello"}} {
+		if o := redial(t, "replay", cut(step)); o.code != want.code || !strings.Contains(o.stdout, want.text) {
+			t.Errorf("step %s: exit %d\n%s%s", step, o.code, o.stdout, o.stderr)
+		}
+	}
+	refused(t, "not whole", "replay", "http://localhost:3000/#plan=zzz")
+	refused(t, "shares no plan", "replay", "http://localhost:3000/#")
+}

@@ -1,0 +1,171 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"redial/harness/client/browser"
+	"redial/scenarios/labpage"
+)
+
+const patience = time.Minute
+
+// A tab is the lab page in Chromium.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	url string
+}
+
+// openLab serves the lab and opens it, or skips the test where there is no Chromium.
+func openLab(t *testing.T) *tab {
+	t.Helper()
+	if underRace {
+		t.Skip("without the race detector: what is tried is the page, and the labs behind it have tests of their own")
+	}
+	if testing.Short() {
+		t.Skip("-short: the lab page is not tried in a browser")
+	}
+	program, err := browser.Find()
+	if err != nil {
+		t.Skip(err)
+	}
+	server := httptest.NewServer(Handler())
+	t.Cleanup(server.Close)
+	temporary := t.TempDir()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
+		chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // root can have none
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		closing, done := context.WithTimeout(ctx, patience)
+		defer done()
+		_ = chromedp.Cancel(closing)
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium does not start: %v", err)
+	}
+	err = chromedp.Listen(ctx, func(event any) {
+		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("the page's script threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &tab{t, ctx, server.URL}
+	p.open("?lang=en")
+	return p
+}
+
+func (p *tab) open(rest string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(p.url+"/"+rest))
+	p.rest()
+}
+
+func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// rest waits until everything asked for was played and drawn.
+func (p *tab) rest() {
+	p.t.Helper()
+	p.do(chromedp.Poll[chromedp.Void](`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`,
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+}
+
+func get[T any](p *tab, expression string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// press clicks what the selector names, which must be there and enabled, and waits for what
+// comes of it.
+func (p *tab) press(selector string) {
+	p.t.Helper()
+	told := get[string](p, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e) return "there is no " + %[1]q;
+		if (e.disabled) return "it is disabled: " + %[1]q;
+		for (let d = e.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+		e.click();
+		return "";
+	})()`, selector))
+	if told != "" {
+		p.t.Fatal(told)
+	}
+	p.rest()
+}
+
+// set types a value into a control.
+func (p *tab) set(selector, value string) {
+	p.t.Helper()
+	get[bool](p, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.value = %q;
+		e.dispatchEvent(new Event("input", { bubbles: true }));
+		e.dispatchEvent(new Event("change", { bubbles: true }));
+		return true;
+	})()`, selector, value))
+	p.rest()
+}
+
+// cursor puts the scrubber to an instant, in milliseconds.
+func (p *tab) cursor(at float64) {
+	p.t.Helper()
+	p.press("#whole")
+	x := get[float64](p, fmt.Sprintf(`(() => {
+		const { points } = JSON.parse(document.querySelector("#story svg").dataset.axis);
+		const i = points.findIndex(([t]) => t >= %f);
+		const [a, b] = [points[i - 1], points[i]];
+		return a[1] + ((%[1]f - a[0]) / (b[0] - a[0])) * (b[1] - a[1]);
+	})()`, at*1e6))
+	p.set("#scrubber", fmt.Sprint(x))
+}
+
+// document is what the page holds.
+func (p *tab) document() labpage.Document {
+	p.t.Helper()
+	var d labpage.Document
+	if err := json.Unmarshal([]byte(get[string](p, `JSON.stringify(lab.doc)`)), &d); err != nil {
+		p.t.Fatal(err)
+	}
+	return d
+}
+
+// play plays the page's document once more, without the page.
+func (p *tab) play() labpage.Response {
+	p.t.Helper()
+	d := p.document()
+	text, err := json.Marshal(d.Plan)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return labpage.Play(context.Background(), labpage.Request{Step: d.Step, Plan: text})
+}
