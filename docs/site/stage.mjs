@@ -82,6 +82,7 @@ function complete(listed) {
 export function stage(lab) {
   fs.rmSync(staged, { recursive: true, force: true })
   pictures()
+  write('public/icon.svg', read('docs/site/icon.svg'))
   const addresses = { en: {}, ko: {} }
   const listed = new Set()
   const linked = new Set()

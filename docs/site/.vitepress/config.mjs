@@ -45,6 +45,7 @@ export default defineConfig({
   outDir: path.join(root, 'out/site'),
   cacheDir: path.join(root, 'out/site-cache'),
   ignoreDeadLinks: 'localhostLinks', // where the reader's own server will be
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}icon.svg` }]],
   title: 'Redial',
   description: 'What a Socket.IO chat does when the connection breaks',
   locales: {
@@ -56,11 +57,14 @@ export default defineConfig({
     },
   },
   themeConfig: {
+    logo: '/icon.svg',
     outline: [2, 3],
     search: {
       provider: 'local',
       options: {
         locales: { ko: koreanSearch },
+        // Short words are not guessed at: a Korean word of two letters is near many others.
+        miniSearch: { searchOptions: { fuzzy: (term) => (term.length > 3 ? 0.2 : false) } },
         _render: (text, env, md) => {
           const html = md.render(text, env)
           return env.frontmatter?.search === false ? '' : html
