@@ -227,3 +227,18 @@ func (p *tab) picture(name string) {
 		p.t.Fatal(err)
 	}
 }
+
+// TestTheLabOpens: the lab is no page of the generator, which must not take its address
+// for one.
+func TestTheLabOpens(t *testing.T) {
+	p := open(t)
+	if _, err := os.Stat(filepath.Join(*built, "lab", "index.html")); err != nil {
+		t.Skip("this site was built without the lab: make lab-wasm")
+	}
+	p.do(chromedp.EmulateViewport(1280, 900))
+	for _, language := range []string{"", "ko/"} {
+		p.visit(language)
+		p.do(chromedp.Click(chromedp.CSS(".VPNavBarMenu a[href*='/lab/']")))
+		p.until("the lab", `location.pathname.endsWith("/lab/") && !document.querySelector(".VPContent") && document.readyState === "complete"`)
+	}
+}

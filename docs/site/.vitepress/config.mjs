@@ -63,8 +63,16 @@ export default defineConfig({
       provider: 'local',
       options: {
         locales: { ko: koreanSearch },
-        // Short words are not guessed at: a Korean word of two letters is near many others.
-        miniSearch: { searchOptions: { fuzzy: (term) => (term.length > 3 ? 0.2 : false) } },
+        miniSearch: {
+          // VitePress sends these functions to the browser as text: they stand alone.
+          searchOptions: {
+            combineWith: 'AND',
+            // A Korean word of two letters is near many others: only long words are guessed at.
+            fuzzy: (term) => (term.length > 3 ? 0.2 : false),
+            // The definition comes first, and the long tables last.
+            boostDocument: (id) => (/glossary/.test(id) ? 3 : /(conformance|fidelity|defects)\.html/.test(id) ? 0.2 : 1),
+          },
+        },
         _render: (text, env, md) => {
           const html = md.render(text, env)
           return env.frontmatter?.search === false ? '' : html
