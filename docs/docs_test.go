@@ -157,6 +157,7 @@ var controls = []control{
 	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "while bob is away 2", "while bob is away 9"), drift},
 	{"a recorded run differs", pictures + "/crash-before-emit-9.svg", "differs from its source", replace(histories+"/crash-before-emit-9.jsonl", `"bob","view":1,"message":"and life goes on"`, `"bob","view":1,"message":"and life goes by"`), drift},
 	{"a picture is gone", pictures + "/clean-drop-5.svg", "differs from its source", func(t Tree) { delete(t, pictures+"/clean-drop-5.svg") }, drift},
+	{"the words of the moving picture differ", pictures + "/opening-ko.svg", "differs from its source", replace(pictures+"/opening-ko.svg", "유실 없음", "nothing is lost"), drift},
 	{"an English picture on a Korean page", ko5, "differs from its source", replace(ko5, "../pictures/clean-drop-5-ko.svg", "../pictures/clean-drop-5.svg"), drift},
 	{"a picture too many", pictures + "/old.svg", "no page shows", func(t Tree) { t[pictures+"/old.svg"] = "<svg/>" }, drift},
 	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
@@ -243,6 +244,7 @@ func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 		"diff 55 chat.go":                        "there is no step 55",
 		"table whispers":                         "there is no table",
 		"picture whisper 5 alt":                  "there is no scenario",
+		"opening":                                "opening needs",
 		"plot whispers alt":                      "plot needs",
 		"run":                                    "needs a command",
 	} {
