@@ -41,7 +41,7 @@ func Broken(d defect.Defect) (Subject, error) {
 			return s, err
 		}
 		server, s.HTML, s.OwnRecovery = d.Step, lesson.Page, true
-		s.Server.Handler = inProcess(lesson)
+		s.Server.Handler = InVirtualLab(lesson)
 	}
 	s.Server.Target = itsProcess(itself, server, d.Name)
 	s.ShownBound = shownByBroken

@@ -157,7 +157,7 @@ func Step(number string) (Subject, error) {
 	}
 	s := Subject{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
-		Server: lab.Server{Handler: inProcess(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
+		Server: lab.Server{Handler: InVirtualLab(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
 	}
 	if lesson.Number == "3" || lesson.Number == "4" {
 		s.ShownBound = 500 * time.Millisecond // they show nothing to others
@@ -176,8 +176,8 @@ func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, e
 // replay has parts to be cut between.
 const replayPage = 3
 
-// inProcess makes a step for the virtual lab.
-func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
+// InVirtualLab makes a step, or a copy of one, for the virtual lab.
+func InVirtualLab(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
 	return func(tuning plan.Tuning) lab.Handler {
 		return func(dir string) (http.Handler, io.Closer, error) {
 			return lessons.Handler(lesson, lessons.Settings{
