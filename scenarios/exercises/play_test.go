@@ -2,6 +2,7 @@ package exercises
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -144,16 +145,17 @@ func verdictsOfStarts(t *testing.T) (verdicts map[string]map[string]check.Verdic
 	return verdicts
 }
 
-// One exercise by the way that a learner's copy goes: a program, processes and TCP.
+var everyExercise = flag.Bool("every-exercise", false, "play every exercise as a learner does, which takes minutes")
+
+// Every exercise by the way that a learner's copy goes: a program, processes and TCP. One of
+// them goes it each time, in the tests of cmd/redial.
 func TestLearnersWay(t *testing.T) {
-	if _, err := lessons.Bundle(); err != nil {
-		t.Skip(err)
+	if !*everyExercise {
+		t.Skip("takes minutes: make exercises-all")
 	}
-	e, err := Find("7a")
-	if err != nil {
-		t.Fatal(err)
+	for _, e := range all(t) {
+		t.Run(e.Step, func(t *testing.T) { learnersWay(t, e) })
 	}
-	learnersWay(t, e)
 }
 
 // learnersWay starts an exercise, finds that it fails as it says, and solves it.
