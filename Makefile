@@ -47,10 +47,19 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published)' ./scenarios/runner ./scenarios/peers ./steps/lessons
-	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
-	$(GO) test ./harness/client/browser
-	$(GO) test ./docs
+	@$(MAKE) --no-print-directory -j2 $(NORACE)
+
+# What the race detector makes too slow, or too large, runs without it. Two at a time,
+# because most of them wait.
+NORACE = test-long test-hostile test-pages test-suite
+.PHONY: $(NORACE)
+test-long:
+	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published|StartsFail|AsNamed|LearnersWay)' ./scenarios/runner ./scenarios/peers ./scenarios/exercises ./steps/lessons
+test-hostile:
+	$(GO) test -run '^Test(Hostile|LearnFrom)' ./scenarios/cmd/redial
+test-pages:
+	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./docs
+test-suite:
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
