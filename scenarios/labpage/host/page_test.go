@@ -94,10 +94,8 @@ func agrees(t *testing.T, p *tab, name string) {
 		t.Errorf("%s: the page says %s, and the run comes to %s", name, shown, run.Outcome)
 	}
 	p.press("#whole")
-	var drawn, want []string
-	for _, mark := range get[[]string](p, `Array.from(document.querySelectorAll("#story [data-kind=finding]"), (e) => [e.dataset.rule, e.dataset.client, e.dataset.message].join(" "))`) {
-		drawn = append(drawn, mark)
-	}
+	var want []string
+	drawn := get[[]string](p, `Array.from(document.querySelectorAll("#story [data-kind=finding]"), (e) => [e.dataset.rule, e.dataset.client, e.dataset.message].join(" "))`)
 	for _, f := range run.Findings {
 		want = append(want, fmt.Sprintf("%s %s %s", f.Rule, f.Client, f.Message))
 	}
