@@ -214,6 +214,38 @@ func TestAFrameIsBrokenBeforeAndAfterIt(t *testing.T) {
 	}
 }
 
+func TestAToolIsDroppedOnAFrameAndBesideIt(t *testing.T) {
+	p := openLab(t)
+	p.set("#step", "6")
+	drop := func(share string) plan.Plan {
+		t.Helper()
+		get[bool](p, fmt.Sprintf(`(() => {
+			document.getElementById("story").scrollIntoView({ block: "center" });
+			const index = lab.run.frames.findIndex((f) => f.client === "bob" && f.direction === "down" && f.text.includes("how are you"));
+			const box = document.querySelector('#story [data-frame="' + index + '"] .hit').getBoundingClientRect();
+			const data = new DataTransfer();
+			data.setData("text/redial", JSON.stringify({ action: "half-open", client: "bob" }));
+			document.getElementById("story").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data, %s }));
+			return true;
+		})()`, share))
+		p.rest()
+		return p.document().Plan
+	}
+	for share, after := range map[string]bool{"0.25": false, "0.75": true} {
+		faults := drop(`clientX: box.left + box.width * ` + share + `, clientY: box.top + box.height * ` + share).Faults
+		if len(faults) != 1 || faults[0].Kind != plan.HalfOpen || faults[0].At.After != after {
+			t.Errorf("at %s of the frame: %+v", share, faults)
+		}
+		agrees(t, p, "dropped on a frame")
+		p.press("#undo")
+	}
+	p.press("#fit")
+	got := drop(`clientX: box.left - 30, clientY: box.bottom + 30`)
+	if len(got.Faults) > 0 || !slices.ContainsFunc(got.Script, func(s plan.Step) bool { return s.Do == plan.Break && s.Fault.Kind == plan.HalfOpen }) {
+		t.Errorf("beside a frame: %+v", got)
+	}
+}
+
 func TestMessagesAreTakenAwayMovedAndDragged(t *testing.T) {
 	p := openLab(t)
 	before := p.document().Plan
