@@ -26,6 +26,7 @@ import (
 //	run [without FROM… to TO…]         the output of the command in the directive's body
 //	serve STEP [SERVERS]               what a step says when it is started
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
+//	opening ALT                        the moving picture that the README opens with
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
 func (s *Sources) Generate(t Tree) (Tree, error) {
@@ -56,7 +57,7 @@ type pageWriter struct {
 func (p pageWriter) write(d markdown.Directive) (string, error) {
 	verbs := map[string]func(markdown.Directive) (string, error){
 		"nav": p.nav, "code": p.code, "script": p.script, "diff": p.diff, "run": p.run,
-		"serve": p.serve, "picture": p.picture, "plot": p.plot, "table": p.table,
+		"serve": p.serve, "picture": p.picture, "opening": p.opening, "plot": p.plot, "table": p.table,
 	}
 	follow, ok := verbs[d.Verb]
 	if !ok {

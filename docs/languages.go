@@ -65,8 +65,8 @@ func pictureAddresses(p markdown.Page) (list []string) {
 	return list
 }
 
-// addresses makes links comparable: a page stands for itself in either language, and
-// an anchor for the place of its heading. Their order on the page is not compared,
+// addresses makes links comparable: a page and a picture stand for themselves in either
+// language, and an anchor for the place of its heading. Their order on the page is not compared,
 // since languages order a sentence in their own way.
 func addresses(t Tree, page string, targets []string) (list []string) {
 	for _, target := range targets {
@@ -81,6 +81,9 @@ func addresses(t Tree, page string, targets []string) (list []string) {
 		}
 		if path.Ext(file) == ".md" && languageOf(file) == korean {
 			file = other(file)
+		}
+		if stem, ok := strings.CutSuffix(file, koreanPicture+".svg"); ok && languageOf(page) == korean {
+			file = stem + ".svg"
 		}
 		list = append(list, file+anchor)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/picture"
+	"redial/harness/report"
 	"redial/steps/lessons"
 )
 
@@ -180,27 +181,27 @@ func (p pageWriter) plot(d markdown.Directive) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	plot := picture.Plot{Name: d.Arguments[1], Across: "messages in the log", Unit: "bytes"}
-	if d.Arguments[0] == "time" {
-		plot.Unit = "ms"
+	words := report.Language(languageOf(p.page))
+	isTime := d.Arguments[0] == "time"
+	plot := picture.Plot{Name: "cost: " + d.Arguments[0], Across: words.Word("plot messages"), Unit: words.Word("plot bytes")}
+	if isTime {
+		plot.Unit = words.Word("plot ms")
 	}
 	for _, number := range []string{"7", "7a"} {
-		line := picture.Line{Name: "step " + number}
+		line := picture.Line{Name: words.Word("plot step", number)}
 		for _, c := range costs {
 			if c.Step != number {
 				continue
 			}
 			y := float64(c.Bytes)
-			if plot.Unit == "ms" {
+			if isTime {
 				y = float64(c.Took.Microseconds()) / 1000
 			}
 			line.Points = append(line.Points, [2]float64{float64(c.History), y})
 		}
 		plot.Lines = append(plot.Lines, line)
 	}
-	name := pictures + "/cost-" + d.Arguments[0] + ".svg"
-	// The name that the file carries is English on every page, since the file is one.
-	plot.Name = "cost: " + d.Arguments[0]
+	name := p.pictureName("cost-" + d.Arguments[0])
 	p.after[name] = plot.SVG()
 	return p.image(name, d.Arguments[1]), nil
 }

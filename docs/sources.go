@@ -35,6 +35,8 @@ type Sources struct {
 
 	mu   sync.Mutex
 	done map[string]result
+	// played are the runs that pictures are drawn of, one for both languages.
+	played map[string]report.Result
 }
 
 type result struct {
@@ -250,19 +252,31 @@ func (p pageWriter) picture(d markdown.Directive) (string, error) {
 		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
 	}
 	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
-	draw := func() (string, error) { return Draw(scenario, subject) }
+	language := report.Language(languageOf(p.page))
+	draw := func() (string, error) { return p.draw(language, scenario, subject) }
 	history := p.before[recorded(scenario, subject)]
 	if history != "" {
-		draw = func() (string, error) { return drawRecorded(scenario, subject, history) }
+		draw = func() (string, error) { return drawRecorded(language, scenario, subject, history) }
 	}
-	svg, err := p.once("picture "+scenario+" "+subject+history, draw)
+	svg, err := p.once("picture "+string(language)+" "+scenario+" "+subject+history, draw)
 	if err != nil {
 		return "", err
 	}
-	name := pictures + "/" + scenario + "-" + subject + ".svg"
+	name := p.pictureName(scenario + "-" + subject)
 	p.after[name] = svg
 	return p.image(name, alt), nil
 }
+
+// pictureName is the file of a picture, whose words are in the language of the page.
+func (p pageWriter) pictureName(stem string) string {
+	if languageOf(p.page) == korean {
+		stem += koreanPicture
+	}
+	return pictures + "/" + stem + ".svg"
+}
+
+// koreanPicture ends the name of a picture with Korean words.
+const koreanPicture = "-ko"
 
 func (p pageWriter) image(name, alt string) string {
 	relative, err := filepath.Rel(filepath.Dir(p.page), name)
@@ -272,14 +286,21 @@ func (p pageWriter) image(name, alt string) string {
 	return fmt.Sprintf("![%s](%s)", alt, filepath.ToSlash(relative))
 }
 
-// Draw plays a scenario on a subject with seed 1, asking for the most that a page can
-// want, and draws what happened.
-func Draw(scenario, subject string) (string, error) {
-	r, err := play(scenario, subject)
-	if err != nil {
-		return "", err
+// draw plays a scenario on a subject with seed 1, asking for the most that a page can
+// want, and draws what happened. It is called within once.
+func (s *Sources) draw(language report.Language, scenario, subject string) (string, error) {
+	r, known := s.played[scenario+" "+subject]
+	if !known {
+		var err error
+		if r, err = play(scenario, subject); err != nil {
+			return "", err
+		}
+		if s.played == nil {
+			s.played = map[string]report.Result{}
+		}
+		s.played[scenario+" "+subject] = r
 	}
-	return picture.Sequence(scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
+	return picture.Sequence(language, scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
 }
 
 func play(scenario, name string) (r report.Result, err error) {
@@ -327,10 +348,10 @@ func Record(t Tree, scenario, subject string) (Tree, error) {
 	return after, nil
 }
 
-func drawRecorded(scenario, subject, text string) (string, error) {
+func drawRecorded(language report.Language, scenario, subject, text string) (string, error) {
 	events, err := history.Read(strings.NewReader(text))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", recorded(scenario, subject), err)
 	}
-	return picture.Sequence(scenario+", step "+subject, events, check.Judge(events).Findings), nil
+	return picture.Sequence(language, scenario+", step "+subject, events, check.Judge(events).Findings), nil
 }

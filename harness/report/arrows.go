@@ -37,7 +37,7 @@ func (st *stage) frame(i int) {
 	x0, x1 := st.x(f.Left), st.x(f.At)
 	messages := st.carried[i]
 	packet := Packet(f)
-	class, title := "frame packet-"+packet, st.frameTitle(f, packet)
+	class, title := "packet packet-"+packet, st.frameTitle(f, packet)
 	attributes := []any{"data-kind", "frame", "data-frame", i, "data-client", f.Client, "data-lane", client.id,
 		"data-connection", f.Connection, "data-direction", string(f.Direction), "data-number", f.Number, "data-overall", f.Overall,
 		"data-packet", packet, "data-left", int64(f.Left), "data-at", int64(f.At)}
@@ -47,26 +47,22 @@ func (st *stage) frame(i int) {
 		if f.Direction == plan.Up {
 			sender = f.Client
 		}
-		class = "frame carries"
+		class = "packet carries"
 		if isMark(message) {
 			class += " barrier"
 		}
 		attributes = append(attributes, "data-message", message)
 		sent := st.sentBy(message, sender, f.Left)
-		switch {
-		case sent < 0:
-			outside = true
-			title += " · " + st.Language.word("not sent here")
-		case st.Events[sent].At < st.scaled.From:
-			outside = true
+		var where string
+		outside, where = st.isElsewhere(sent)
+		title = join(" · ", title, where)
+		if sent >= 0 {
 			attributes = append(attributes, "data-sent", sent)
-			title += " · " + st.Language.word("sent earlier", clock(st.Events[sent].At))
-		default:
-			attributes = append(attributes, "data-sent", sent)
-			if x, drawn := st.marks[sent]; drawn && f.Direction == plan.Up {
-				x0 = st.waits(sent, x, x0)
-			}
 		}
+		if !outside && f.Direction == plan.Up {
+			x0 = st.waits(sent, st.marks[sent], x0)
+		}
+		class += st.blamed(message, f.Client, f.Direction)
 		if f.Direction == plan.Down {
 			x1 = st.shownAt(f, message, x1)
 		}
@@ -80,7 +76,7 @@ func (st *stage) frame(i int) {
 		if st.isLost(f.Client, messages) {
 			class += " bad"
 		}
-		title += " · " + st.Language.word("lost on its way")
+		title += " · " + st.Language.Word("lost on its way")
 		st.signs["lost frame"] = true
 	}
 	if len(messages) > 0 {
@@ -92,6 +88,27 @@ func (st *stage) frame(i int) {
 	st.title(title)
 	st.arrow(x0, st.edge(from, to), x1, st.edge(to, from), f.Lost, outside)
 	st.body.WriteString("</g>\n")
+}
+
+// isElsewhere tells that the sending of a message is not drawn, and says where it is.
+func (st *stage) isElsewhere(sent int) (outside bool, where string) {
+	if sent < 0 {
+		return true, st.Language.Word("not sent here")
+	}
+	if _, drawn := st.marks[sent]; !drawn {
+		return true, st.Language.Word("sent earlier", clock(st.Events[sent].At))
+	}
+	return false, ""
+}
+
+// blamed is the class of an arrow that should not have arrived as it did.
+func (st *stage) blamed(message, client string, direction plan.Direction) string {
+	for _, f := range st.Findings {
+		if direction == plan.Down && f.Message == message && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late {
+			return " bad"
+		}
+	}
+	return ""
 }
 
 // edge is the y at which an arrow touches a lane.
@@ -149,7 +166,7 @@ func (st *stage) waits(sent int, mark, left float64) float64 {
 	y := l.y - l.towards*7
 	st.signs["waits"] = true
 	st.open("g", "data-kind", "waits", "data-event", sent, "data-client", e.Client, "data-lane", l.id, "data-message", e.Message, "data-at", int64(e.At))
-	st.title(quoted(e.Message, 60) + ": " + st.Language.word("waits"))
+	st.title(quoted(e.Message, 60) + ": " + st.Language.Word("waits"))
 	st.element("path", "class", "waits", "d", fmt.Sprintf("M%.1f %.1fV%.1fH%.1fV%.1f", mark, l.y, y, left, l.y))
 	st.body.WriteString("</g>\n")
 	return left
@@ -187,8 +204,8 @@ func (st *stage) frameTitle(f history.Frame, packet string) string {
 	if f.Direction == plan.Down {
 		direction = "down"
 	}
-	return join(" · ", clock(f.Left)+" → "+clock(f.At), visible(f.Client), words.word("packet "+packet),
-		words.word("frame", f.Number, words.word(direction), f.Connection), words.word("bytes", f.Size), clip(visible(f.Text), 120))
+	return join(" · ", clock(f.Left)+" → "+clock(f.At), visible(f.Client), words.Word("packet "+packet),
+		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), clip(visible(f.Text), 120))
 }
 
 // estimatedArrows makes arrows from events alone: up when a message was sent, down to
@@ -210,26 +227,25 @@ func (st *stage) estimatedArrows() {
 			continue
 		}
 		client, server := st.lanes[st.laneOf(e)], st.lanes[st.serverOf(e.Client, e.At)]
-		sent, title := i, tooltip(e)+" · "+st.Language.word("estimated")
-		class, outside := "frame carries estimated", false
+		sent, title := i, st.eventTitle(e)+" · "+st.Language.Word("estimated")
+		class, outside := "packet carries estimated", false
 		x0, x1, from, to, lost := st.markOf(i), first[i], client, server, false
 		if e.Kind == history.Shown {
 			from, to, x1 = server, client, st.markOf(i)
 			sent = st.sentBy(e.Message, "", e.At)
 			x0 = x1 - 14
-			switch at, known := first[sent]; {
-			case sent < 0:
-				outside, title = true, title+" · "+st.Language.word("not sent here")
-			case known && x1-at < 60:
+			if at, known := first[sent]; known && x1-at < 60 {
 				x0 = at
-			case st.Events[sent].At < st.scaled.From:
-				outside, title = true, title+" · "+st.Language.word("sent earlier", clock(st.Events[sent].At))
 			}
 			x0 = max(st.Left, x0)
+			var where string
+			outside, where = st.isElsewhere(sent)
+			title = join(" · ", title, where)
+			class += st.blamed(e.Message, e.Client, plan.Down)
 		} else if _, known := first[i]; !known {
 			x1, lost = x0+20, true
 			class += " unknown"
-			title += " · " + st.Language.word("how far")
+			title += " · " + st.Language.Word("how far")
 			st.signs["unknown"] = true
 			if st.isLost("", []string{e.Message}) {
 				class += " bad"

@@ -314,47 +314,18 @@ func (p *pageResult) table(events []history.Event, f *check.Finding, index int) 
 	}
 }
 
-// drawingKey explains the signs of the drawings with the drawings' own shapes.
-func drawingKey() []keyEntry {
-	sign := func(means string, draw func(d *drawing)) keyEntry {
-		d := drawing{laneHeight: laneHeight}
-		draw(&d)
-		return keyEntry{template.HTML(`<svg class="timeline" width="34" height="24" aria-hidden="true">` +
-			d.body.String() + `</svg>`), means}
+// drawingKey explains the signs of the drawings with the drawings' own shapes. What only a
+// drawing with frames has is left out.
+func drawingKey() (list []keyEntry) {
+	for _, s := range legendSigns {
+		if s.traffic {
+			continue
+		}
+		var st stage
+		st.signs = map[string]bool{}
+		s.draw(&st)
+		list = append(list, keyEntry{template.HTML(`<svg class="timeline scene" width="34" height="24" aria-hidden="true">` +
+			st.body.String() + `</svg>`), s.word(English)})
 	}
-	dot := func(means string, e history.Event) keyEntry {
-		return sign(means, func(d *drawing) {
-			d.story = story{lanes: []lane{{kind: serverLane}, {kind: clientLane}, {kind: logLane}}}
-			d.Events = []history.Event{e}
-			d.axis = axis{chosen: []int{0}, xs: []float64{17}}
-			d.top = 12 - (float64(d.laneOf(e))+0.5)*d.laneHeight
-			d.dot(0, 4.2)
-		})
-	}
-	line := func(means, class string) keyEntry {
-		return sign(means, func(d *drawing) {
-			d.element("line", "class", class, "x1", 2.0, "x2", 32.0, "y1", 12.0, "y2", 12.0)
-		})
-	}
-	box := func(means, class string) keyEntry {
-		return sign(means, func(d *drawing) {
-			d.element("rect", "class", class, "x", 2.0, "y", 4.0, "width", 30.0, "height", 16.0, "rx", 6.0)
-		})
-	}
-	return []keyEntry{
-		box("one page load", "view"), line("connected", "connected"), line("not connected", "disconnected"),
-		box("server running", "server-up"),
-		dot("sent", history.Event{Kind: history.Sent}), dot("shown", history.Event{Kind: history.Shown}),
-		dot("acknowledged", history.Event{Kind: history.Acknowledged}),
-		dot("in the log", history.Event{Kind: history.Stored}),
-		dot("fault", history.Event{Kind: history.FaultFired}), box("lasting fault", "fault-span"),
-		sign("the offence", func(d *drawing) {
-			d.element("circle", "class", "offence-halo", "cx", 17.0, "cy", 12.0, "r", 11.0)
-			d.element("circle", "class", "offence", "cx", 17.0, "cy", 12.0, "r", 6.0)
-		}),
-		sign("missing here", func(d *drawing) {
-			d.element("circle", "class", "offence-hole", "cx", 17.0, "cy", 12.0, "r", 9.0)
-			d.element("path", "class", "offence-cross", "d", crossPath(17, 12, 4.5))
-		}),
-	}
+	return list
 }

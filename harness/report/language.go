@@ -19,9 +19,8 @@ const (
 // Languages lists all.
 var Languages = []Language{English, Korean}
 
-// Word is the text with that key, a method's arguments filled in. Keys of rules and
-// anomalies are "rule ID" and "anomaly NAME".
-func (l Language) word(key string, arguments ...any) string {
+// Word is the text with that key, its arguments filled in.
+func (l Language) Word(key string, arguments ...any) string {
 	text, ok := drawingWords[l][key]
 	if !ok {
 		if text, ok = drawingWords[English][key]; !ok {
@@ -39,11 +38,11 @@ func (l Language) Rule(id contract.RuleID) string {
 	if l == "" || l == English {
 		return ruleSentence(id)
 	}
-	return l.word("rule " + string(id))
+	return l.Word("rule " + string(id))
 }
 
 // Anomaly names what went wrong.
-func (l Language) Anomaly(a check.Anomaly) string { return l.word("anomaly " + string(a)) }
+func (l Language) Anomaly(a check.Anomaly) string { return l.Word("anomaly " + string(a)) }
 
 // anomalies lists every kind of finding, in the order of a legend.
 var anomalies = []check.Anomaly{
@@ -54,7 +53,7 @@ var anomalies = []check.Anomaly{
 // and each text the same verbs of fmt in the same order.
 var drawingWords = map[Language]map[string]string{
 	English: {
-		"server": "server", "log": "log", "view": "load %d",
+		"server": "server", "log": "log", "view": "view %d",
 		"connect": "connected", "recovered": "recovered", "disconnect": "disconnected",
 		"start": "starts", "stopped": "stopped", "killed": "killed", "exited": "exited", "paused": "paused", "stop": "stops",
 		"offset": "offset %d", "session until": "the server keeps the session until %s",
@@ -64,10 +63,10 @@ var drawingWords = map[Language]map[string]string{
 		"until": "to %s", "noticed": "the server notices the end at %s", "never noticed": "the server has not noticed the end",
 		"frame": "frame %d %s of connection %d", "up": "up", "down": "down",
 		"lost on its way": "lost with its connection", "bytes": "%d bytes",
-		"sent earlier": "sent at %s, before this excerpt", "not sent here": "sent by no client of this run",
-		"how far": "nobody knows how far it came", "estimated": "when it reached the server is estimated",
+		"sent earlier": "sent at %s, which is left out here", "not sent here": "sent by no client of this run",
+		"how far": "it is unknown how far it was delivered", "estimated": "when it reached the server is estimated",
 		"in the log": "in the log", "waits": "waits in the page until it is sent",
-		"left out": "Not drawn, for want of room: %s.", "events": "%d events", "frames": "%d frames", "clients": "%d clients", "findings": "%d findings",
+		"left out": "Left out, because there is no room: %s.", "events": "%d events", "frames": "%d frames", "clients": "%d clients", "findings": "%d findings",
 		"empty": "Nothing happens here.", "drawing": "Messages, frames and connections over time",
 		"offence": "%s: %s", "key": "Legend",
 
@@ -75,7 +74,7 @@ var drawingWords = map[Language]map[string]string{
 		"event refused": "refused", "event stored": "stored", "event found": "in the log before",
 		"event opened": "page loaded", "event closed": "page closed", "event connected": "connected", "event disconnected": "disconnected",
 		"event server-started": "server starts", "event server-stopped": "server stops", "event data-replaced": "data replaced",
-		"event fault-fired": "fault", "event fault-healed": "fault over", "event timed-out": "waited in vain",
+		"event fault-fired": "fault", "event fault-healed": "fault over", "event timed-out": "timed out",
 
 		"packet http": "HTTP", "packet open": "open", "packet close": "close", "packet ping": "ping", "packet pong": "pong",
 		"packet connect": "connect", "packet disconnect": "disconnect", "packet event": "event", "packet ack": "acknowledgement",
@@ -89,51 +88,53 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly unstored": "not stored", "anomaly stored twice": "stored twice", "anomaly late": "not connected at the end",
 		"anomaly sent again": "sent again",
 
-		"key message": "message", "key frame": "other frame", "key lost frame": "lost on its way", "key elsewhere": "sent before this excerpt",
-		"key estimated": "time at the server estimated", "key unknown": "unknown how far it came",
+		"key message": "message", "key frame": "other frame", "key lost frame": "lost on its way", "key elsewhere": "sending left out here",
+		"key estimated": "message, its time at the server estimated", "key unknown": "unknown how far it was delivered",
 		"key page": "page open", "key connected": "connected", "key disconnected": "not connected", "key connection": "connection",
-		"key half-open": "only the server believes in it", "key session": "session kept", "key fault": "fault", "key row": "row of the log",
+		"key half-open": "half-open: closed for the client only", "key session": "session kept", "key fault": "fault", "key row": "row of the log",
 		"key waits": "waits in the page", "key offset": "offset of the page", "key sent": "sent", "key shown": "shown", "key acknowledged": "acknowledged",
-		"key server": "server running", "key lasting": "lasting fault",
+		"key server": "server running", "key lasting": "lasting fault", "key connect": "connects",
+		"key never shown": "never shown by this page", "key stuck": "not delivered now", "key break": "ends",
+		"plot messages": "messages in the log", "plot bytes": "bytes", "plot ms": "ms", "plot step": "step %s",
 
-		"rule no-phantom":   "A page shows only what somebody sent, letter for letter.",
+		"rule no-phantom":   "A page shows only messages that a client sent, unchanged.",
 		"rule no-duplicate": "A page shows no message twice.",
-		"rule order":        "A page shows messages in the order of the log; without a log, each sender's in the order sent.",
-		"rule no-loss":      "A page shows every message that its level entitles it to.",
-		"rule agreement":    "All pages, and the log as a fresh reader sees it, tell one story.",
+		"rule order":        "A page shows messages in the order of the log; without a log, each sender's messages in the order sent.",
+		"rule no-loss":      "A page shows every message that the level promises it.",
+		"rule agreement":    "All pages, and the log as a new client reads it, hold the same messages in the same order.",
 		"rule sends":        "An acknowledged message is stored exactly once, and no message more than once.",
-		"rule convergence":  "After the last fault every page is connected again and up to date within the bound.",
-		"rule no-repeat":    "A page is sent no message twice on one connection, and none that its offset says it has.",
+		"rule convergence":  "After the last fault, every page reconnects and catches up within the time limit.",
+		"rule no-repeat":    "The server sends a page no message twice on one connection, and none that the page's offset already covers.",
 	},
 	Korean: {
 		"server": "서버", "log": "로그", "view": "%d번째 로드",
 		"connect": "연결됨", "recovered": "복구됨", "disconnect": "연결 끊김",
 		"start": "시작", "stopped": "정지", "killed": "강제 종료", "exited": "종료", "paused": "일시 정지", "stop": "멈춤",
-		"offset": "오프셋 %d", "session until": "서버가 %s까지 세션을 보관",
+		"offset": "오프셋 %d", "session until": "서버가 세션을 %s까지 보관",
 		"session":           "서버가 %s의 세션을 %s까지 보관하며, 그때까지 복구할 수 있습니다.",
 		"session recovered": "서버가 %s의 세션을 보관하고 있다가 %s에 복구합니다.",
 		"connection":        "%[2]s의 연결 %[1]d, %[3]s부터", "connection short": "연결 %d",
-		"until": "%s까지", "noticed": "서버는 %s에 끊김을 알아챕니다", "never noticed": "서버는 끊김을 알아채지 못했습니다",
+		"until": "%s까지", "noticed": "서버는 %s에 연결이 끊긴 것을 감지합니다", "never noticed": "서버는 연결이 끊긴 것을 감지하지 못했습니다",
 		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "올라가는", "down": "내려오는",
 		"lost on its way": "연결과 함께 유실됨", "bytes": "%d바이트",
-		"sent earlier": "이 그림보다 앞선 %s에 보냄", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
-		"how far": "어디까지 갔는지 알 수 없음", "estimated": "서버에 닿은 시각은 추정",
+		"sent earlier": "%s에 보냈으나 여기에는 그리지 않음", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
+		"how far": "어디까지 전달됐는지 알 수 없음", "estimated": "서버에 도착한 시각은 추정",
 		"in the log": "로그에 있음", "waits": "보낼 때까지 페이지에서 기다림",
 		"left out": "자리가 없어 그리지 않은 것: %s.", "events": "이벤트 %d개", "frames": "프레임 %d개", "clients": "클라이언트 %d개", "findings": "위반 %d건",
 		"empty": "이 구간에는 일어난 일이 없습니다.", "drawing": "시간에 따른 메시지, 프레임, 연결",
 		"offence": "%s: %s", "key": "범례",
 
-		"event sent": "보냄", "event shown": "표시함", "event repeated": "다시 받음", "event acknowledged": "확인 응답",
+		"event sent": "보냄", "event shown": "표시함", "event repeated": "다시 받음", "event acknowledged": "승인 응답",
 		"event refused": "거부됨", "event stored": "저장됨", "event found": "이전부터 로그에 있음",
 		"event opened": "페이지 열림", "event closed": "페이지 닫힘", "event connected": "연결됨", "event disconnected": "연결 끊김",
 		"event server-started": "서버 시작", "event server-stopped": "서버 멈춤", "event data-replaced": "데이터 교체",
-		"event fault-fired": "장애", "event fault-healed": "장애 끝", "event timed-out": "기다렸으나 오지 않음",
+		"event fault-fired": "장애", "event fault-healed": "장애 끝", "event timed-out": "시간 초과",
 
 		"packet http": "HTTP", "packet open": "열기", "packet close": "닫기", "packet ping": "ping", "packet pong": "pong",
-		"packet connect": "연결", "packet disconnect": "연결 해제", "packet event": "이벤트", "packet ack": "확인 응답",
+		"packet connect": "연결", "packet disconnect": "연결 해제", "packet event": "이벤트", "packet ack": "승인 응답",
 		"packet error": "연결 거부", "packet upgrade": "업그레이드", "packet binary": "바이너리", "packet other": "프레임",
 
-		"fault cut": "끊음", "fault reset": "리셋", "fault half-open": "반개방", "fault switch": "네트워크 전환", "fault silence": "침묵",
+		"fault cut": "연결 끊기", "fault reset": "리셋", "fault half-open": "반열림", "fault switch": "네트워크 전환", "fault silence": "무응답",
 		"fault heal": "회복", "fault outage": "오프라인", "fault delay": "느림", "fault limit": "제한", "fault crash": "비정상 종료",
 		"fault restart": "재시작", "fault refresh": "새로고침",
 
@@ -141,21 +142,23 @@ var drawingWords = map[Language]map[string]string{
 		"anomaly unstored": "저장 안 됨", "anomaly stored twice": "두 번 저장됨", "anomaly late": "끝까지 연결 안 됨",
 		"anomaly sent again": "다시 보냄",
 
-		"key message": "메시지", "key frame": "그 밖의 프레임", "key lost frame": "도중에 유실됨", "key elsewhere": "이 그림 앞에서 보냄",
-		"key estimated": "서버에 닿은 시각은 추정", "key unknown": "어디까지 갔는지 모름",
+		"key message": "메시지", "key frame": "그 밖의 프레임", "key lost frame": "도중에 유실됨", "key elsewhere": "보낸 것은 생략함",
+		"key estimated": "메시지 (서버에 도착한 시각은 추정)", "key unknown": "어디까지 전달됐는지 알 수 없음",
 		"key page": "열린 페이지", "key connected": "연결됨", "key disconnected": "연결 안 됨", "key connection": "연결",
-		"key half-open": "서버만 살아 있다고 여김", "key session": "보관된 세션", "key fault": "장애", "key row": "로그의 행",
-		"key waits": "페이지에서 대기", "key offset": "페이지의 오프셋", "key sent": "보냄", "key shown": "표시함", "key acknowledged": "확인 응답",
-		"key server": "실행 중인 서버", "key lasting": "이어지는 장애",
+		"key half-open": "클라이언트 쪽만 닫힘(반열림)", "key session": "보관된 세션", "key fault": "장애", "key row": "로그의 행",
+		"key waits": "페이지에서 대기", "key offset": "페이지의 오프셋", "key sent": "보냄", "key shown": "표시함", "key acknowledged": "승인 응답",
+		"key server": "실행 중인 서버", "key lasting": "이어지는 장애", "key connect": "연결함",
+		"key never shown": "이 페이지에 표시되지 않음", "key stuck": "지금은 전달되지 않음", "key break": "끊김",
+		"plot messages": "로그의 메시지 수", "plot bytes": "바이트", "plot ms": "밀리초", "plot step": "%s단계",
 
-		"rule no-phantom":   "페이지는 누군가 보낸 것만, 글자 하나 다르지 않게 보여 줍니다.",
-		"rule no-duplicate": "페이지는 어떤 메시지도 두 번 보여 주지 않습니다.",
-		"rule order":        "페이지는 로그의 순서대로 메시지를 보여 줍니다. 로그가 없으면 보낸 사람별로 보낸 순서대로 보여 줍니다.",
-		"rule no-loss":      "페이지는 약속 단계에 따라 받기로 되어 있는 메시지를 모두 보여 줍니다.",
-		"rule agreement":    "모든 페이지와, 새로 읽은 로그가 같은 이야기를 합니다.",
-		"rule sends":        "확인 응답을 받은 메시지는 정확히 한 번 저장되며, 두 번 저장되는 메시지는 없습니다.",
-		"rule convergence":  "마지막 장애 뒤 정해진 시간 안에 모든 페이지가 다시 연결되고 최신 상태가 됩니다.",
-		"rule no-repeat":    "페이지는 한 연결에서 같은 메시지를 두 번 받지 않고, 자기 오프셋이 이미 받았다고 말하는 메시지도 받지 않습니다.",
+		"rule no-phantom":   "페이지는 클라이언트가 보낸 메시지만, 내용을 바꾸지 않고 표시합니다.",
+		"rule no-duplicate": "페이지는 같은 메시지를 두 번 표시하지 않습니다.",
+		"rule order":        "페이지는 로그의 순서대로 메시지를 표시합니다. 로그가 없으면 보낸 클라이언트별로 보낸 순서대로 표시합니다.",
+		"rule no-loss":      "페이지는 서버의 보장 수준이 약속하는 메시지를 모두 표시합니다.",
+		"rule agreement":    "모든 페이지와, 새 클라이언트가 읽은 로그에는 같은 메시지가 같은 순서로 있습니다.",
+		"rule sends":        "승인 응답을 받은 메시지는 정확히 한 번 저장되며, 두 번 저장되는 메시지는 없습니다.",
+		"rule convergence":  "마지막 장애 뒤 제한 시간 안에 모든 페이지가 다시 연결되고 밀린 메시지를 모두 받습니다.",
+		"rule no-repeat":    "서버는 한 연결에서 같은 메시지를 두 번 보내지 않으며, 페이지의 오프셋 이전 메시지도 보내지 않습니다.",
 	},
 }
 

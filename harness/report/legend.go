@@ -3,8 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"redial/harness/history"
 )
@@ -23,62 +21,82 @@ func Legend(w io.Writer, l Language, width int) error {
 	return err
 }
 
+// legend writes below the drawing what the signs mean that it has used.
+func (st *stage) legend() {
+	k := key{language: st.Language, width: float64(st.Width) - 24}
+	for _, s := range legendSigns {
+		if st.signs[s.key] {
+			k.add(s.word(st.Language), s.draw)
+		}
+	}
+	if k.body.Len() == 0 {
+		return
+	}
+	fmt.Fprintf(&st.body, `<g class="legend" transform="translate(12 %.0f)">`+"\n%s</g>\n", st.height+6, k.body.String())
+	st.height += k.y + 36
+}
+
 type legendSign struct {
-	key  string
-	draw func(st *stage)
+	key string
+	// traffic tells that only a drawing with frames and connections has it.
+	traffic bool
+	draw    func(st *stage)
 }
 
 func (s legendSign) word(l Language) string {
 	if text, ok := drawingWords[l]["key "+s.key]; ok {
 		return text
 	}
-	return l.word(s.key)
+	return l.Word(s.key)
 }
 
 // legendSigns are drawn in a box of 34 by 24.
 var legendSigns = func() (list []legendSign) {
-	arrow := func(key, class string, lost, outside bool) {
-		list = append(list, legendSign{key, func(st *stage) {
+	arrow := func(key, class string, traffic, lost, outside bool) {
+		list = append(list, legendSign{key, traffic, func(st *stage) {
 			st.open("g", "class", class)
 			st.arrow(5, 4, 29, 20, lost, outside)
 			st.body.WriteString("</g>\n")
 		}})
 	}
 	event := func(key string, kind history.Kind) {
-		list = append(list, legendSign{key, func(st *stage) { st.sign(kind, 17, 12, 0) }})
+		const traffic = false
+		list = append(list, legendSign{key, traffic, func(st *stage) { st.sign(kind, 17, 12, 0) }})
 	}
 	line := func(key, class string) {
-		list = append(list, legendSign{key, func(st *stage) {
+		const traffic = false
+		list = append(list, legendSign{key, traffic, func(st *stage) {
 			st.element("line", "class", class, "x1", 3.0, "x2", 31.0, "y1", 12.0, "y2", 12.0)
 		}})
 	}
-	bar := func(key, class string, high float64) {
-		list = append(list, legendSign{key, func(st *stage) {
+	bar := func(key, class string, high float64, traffic bool) {
+		list = append(list, legendSign{key, traffic, func(st *stage) {
 			st.element("rect", "class", class, "x", 3.0, "y", 12-high/2, "width", 28.0, "height", high, "rx", min(high/2, 6))
 		}})
 	}
-	arrow("message", "frame carries", false, false)
-	arrow("frame", "frame", false, false)
-	arrow("lost frame", "frame carries gone", true, false)
-	arrow("elsewhere", "frame carries elsewhere", false, true)
-	arrow("estimated", "frame carries estimated", false, false)
+	arrow("message", "packet carries", true, false, false)
+	arrow("frame", "packet", true, false, false)
+	arrow("lost frame", "packet carries gone", true, true, false)
+	arrow("elsewhere", "packet carries elsewhere", false, false, true)
+	arrow("estimated", "packet carries estimated", false, false, false)
+	arrow("unknown", "packet carries estimated unknown", false, true, false)
 	event("sent", history.Sent)
 	event("shown", history.Shown)
 	event("acknowledged", history.Acknowledged)
 	event("row", history.Stored)
-	list = append(list, legendSign{"waits", func(st *stage) { st.element("path", "class", "waits", "d", "M5 18V9H29V18") }})
-	list = append(list, legendSign{"offset", func(st *stage) { st.text(9, 16, "offset-label", "#7") }})
-	bar("page", "view", 18)
+	list = append(list, legendSign{"waits", true, func(st *stage) { st.element("path", "class", "waits", "d", "M5 18V9H29V18") }})
+	list = append(list, legendSign{"offset", false, func(st *stage) { st.text(9, 16, "offset-label", "#7") }})
+	bar("page", "view", 18, false)
 	line("connected", "connected")
 	line("disconnected", "disconnected")
-	bar("connection", "wire", 5)
-	bar("half-open", "wire-dead", 5)
-	bar("session", "session", 6)
-	bar("server", "server-up", 16)
+	bar("connection", "wire", 5, true)
+	bar("half-open", "wire-dead", 5, true)
+	bar("session", "session", 6, true)
+	bar("server", "server-up", 16, false)
 	event("fault", history.FaultFired)
-	bar("lasting", "fault-span", 18)
+	bar("lasting", "fault-span", 18, false)
 	for _, a := range anomalies {
-		list = append(list, legendSign{"anomaly " + string(a), func(st *stage) {
+		list = append(list, legendSign{"anomaly " + string(a), false, func(st *stage) {
 			st.open("g", "class", "finding")
 			st.findingSign(a, 17, 12)
 			st.body.WriteString("</g>\n")
@@ -112,13 +130,6 @@ func (k *key) add(text string, draw func(*stage)) {
 
 func (k *key) finish() []byte {
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene scene-key" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" lang="%s" aria-label="%s">`+"\n",
-		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.word("key")))
+		k.width, k.y+27, k.width, k.y+27, k.language, escaped(k.language.Word("key")))
 	return append(append([]byte(head), k.body.Bytes()...), "</svg>\n"...)
-}
-
-// Signs are the keys of the legend that a scene has used, in the legend's order.
-func (st *stage) usedSigns() []string {
-	used := slices.Collect(maps.Keys(st.signs))
-	slices.Sort(used)
-	return used
 }

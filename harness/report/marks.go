@@ -10,13 +10,6 @@ import (
 	"redial/harness/history"
 )
 
-// marks writes a sign for each event.
-func (d *drawing) marks() {
-	for _, i := range d.chosen {
-		d.dot(i, 4.2)
-	}
-}
-
 // dot writes the sign of one event, of about the radius, with its description for
 // whoever points at it.
 func (d *drawing) dot(i int, radius float64) {

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -22,12 +20,12 @@ const (
 	widest        = 8000
 )
 
-// A Scene draws a stretch of a run for somebody who touches it: time runs to the right,
+// A Scene draws a window of a run for a page on which a user explores it: time runs right,
 // the server and its log are in the middle, the clients above and below. Messages are
 // arrows from the sender to the server and from the server to each receiver.
 //
-// With Traffic every frame is drawn where it was. Without it (a history from a file, the
-// real lab) the arrows are made from the events, and say that they are estimated.
+// With Traffic every frame is drawn at the times at which it was sent and arrived. Without it
+// (a history from a file) the arrows are made from the events, and marked as estimated.
 //
 // What is drawn has these attributes, so that a page can attach to it: data-kind (a kind
 // of event, or frame, connection, session, page, waits, finding), data-lane (client:NAME,
@@ -49,12 +47,18 @@ type Scene struct {
 	Scale    Scale
 	Language Language
 	// Keeps is how long the server keeps a session after a disconnect that it has
-	// noticed (maxDisconnectionDuration). Zero: it keeps none, or nobody knows.
+	// noticed (maxDisconnectionDuration). Zero: it keeps none, or that is unknown.
 	Keeps time.Duration
+	// Legend explains below the drawing the signs that it has used. A page that redraws
+	// has [Legend] once.
+	Legend bool
 	// Name says what is drawn, for those who do not see it.
 	Name string
 	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
 	Bare bool
+
+	// only, if not nil, are the events to draw, which are an excerpt.
+	only []int
 }
 
 // LeftOut counts what there was no room for.
@@ -135,7 +139,7 @@ func (s Scene) stage() *stage {
 		}
 	}
 	if s.Name == "" {
-		s.Name = s.Language.word("drawing")
+		s.Name = s.Language.Word("drawing")
 	}
 	st := &stage{
 		Scene: s, narrow: s.Width < 600,
@@ -153,167 +157,6 @@ func (s Scene) stage() *stage {
 	}
 	st.scaled = newScaled(s.Scale, from, st.scaled.To, st.times(), gutter, float64(s.Width)-right)
 	return st
-}
-
-// readMessages finds out what was sent when, and which frame carries it.
-func (st *stage) readMessages() {
-	known := map[string]bool{}
-	for i, e := range st.Events {
-		if e.Message == "" {
-			continue
-		}
-		switch e.Kind {
-		case history.Sent:
-			st.sent[e.Message] = append(st.sent[e.Message], i)
-			known[e.Message] = true
-		case history.Shown, history.Stored, history.Repeated, history.Found:
-			known[e.Message] = true
-		}
-	}
-	for i, f := range st.Traffic.Frames {
-		if found := messagesIn(f, known); len(found) > 0 {
-			st.carried[i] = found
-		}
-	}
-	leads := map[string]string{}
-	for _, e := range st.Events {
-		switch {
-		case e.Kind == history.Note && e.Node != "" && e.Client != "":
-			leads[e.Client] = e.Node
-			if len(st.home[e.Client]) == 0 {
-				st.home[e.Client] = []residence{{0, e.Node}}
-			}
-		case e.Kind == history.Connected && leads[e.Client] != "":
-			st.home[e.Client] = append(st.home[e.Client], residence{e.At, leads[e.Client]})
-		}
-	}
-}
-
-// sentBy is the index of the event with which a message that was seen at that time was
-// sent, or -1.
-func (st *stage) sentBy(message, client string, at plan.Duration) int {
-	found := -1
-	for _, i := range st.sent[message] {
-		e := st.Events[i]
-		if e.At <= at && (client == "" || e.Client == client) {
-			found = i
-		}
-	}
-	if found < 0 && client != "" { // another tab may send for it
-		return st.sentBy(message, "", at)
-	}
-	return found
-}
-
-// arrange gives the lanes: half of the clients, the servers, the log, the other clients.
-func (st *stage) arrange() {
-	var clients, servers []string
-	concerned := map[string]bool{}
-	for _, f := range st.Findings {
-		concerned[f.Client] = true
-		for _, i := range st.sent[f.Message] {
-			concerned[st.Events[i].Client] = true
-		}
-	}
-	hasLog := false
-	see := func(client string) {
-		if client != "" && client != plan.Reader && client != plan.Stream && !slices.Contains(clients, client) {
-			clients = append(clients, client)
-		}
-	}
-	for _, e := range st.Events {
-		switch e.Kind {
-		case history.Stored, history.Found, history.LogRead:
-			hasLog = true
-			continue
-		case history.ServerStarted, history.ServerStopped:
-			if !slices.Contains(servers, e.Node) {
-				servers = append(servers, e.Node)
-			}
-		case history.Began:
-			hasLog = hasLog || e.KeepsLog
-		}
-		see(e.Client)
-	}
-	for _, f := range st.Traffic.Frames {
-		see(f.Client)
-	}
-	if len(servers) > 1 { // an event about all of a cluster
-		servers = slices.DeleteFunc(servers, func(node string) bool { return node == "" })
-	}
-	if len(servers) == 0 {
-		servers = []string{""}
-	}
-	servers = servers[:min(len(servers), lanesDrawn/2)]
-	if room := lanesDrawn - 1 - len(servers); len(clients) > room {
-		st.left.Clients = len(clients) - room
-		kept := slices.Clone(clients)
-		slices.SortStableFunc(kept, func(a, b string) int { return cmp.Compare(btoi(concerned[b]), btoi(concerned[a])) })
-		kept = kept[:room]
-		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
-	}
-	above := (len(clients) + 1) / 2
-	for _, c := range clients[:above] {
-		st.lanes = append(st.lanes, stageLane{kind: clientLane, name: c, id: "client:" + c, towards: 1})
-	}
-	for _, node := range servers {
-		st.lanes = append(st.lanes, stageLane{kind: serverLane, name: node, id: "server:" + node})
-	}
-	if hasLog {
-		st.lanes = append(st.lanes, stageLane{kind: logLane, id: "log"})
-	}
-	for _, c := range clients[above:] {
-		st.lanes = append(st.lanes, stageLane{kind: clientLane, name: c, id: "client:" + c, towards: -1})
-	}
-	st.names = map[string]int{}
-	for i, l := range st.lanes {
-		st.names[l.id] = i
-	}
-}
-
-func (st *stage) lane(id string) int {
-	if i, ok := st.names[id]; ok {
-		return i
-	}
-	return -1
-}
-
-// laneOf is where an event has its sign, or -1.
-func (st *stage) laneOf(e history.Event) int {
-	switch e.Kind {
-	case history.Stored, history.Found:
-		return st.lane("log")
-	case history.ServerStarted, history.ServerStopped, history.DataReplaced:
-		return st.serverLane(e.Node)
-	case history.FaultFired, history.FaultHealed:
-		if e.Client == "" || e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
-			return st.serverLane(e.Node)
-		}
-	}
-	return st.lane("client:" + e.Client)
-}
-
-func (st *stage) serverLane(node string) int {
-	if i := st.lane("server:" + node); i >= 0 {
-		return i
-	}
-	for i, l := range st.lanes {
-		if l.kind == serverLane {
-			return i
-		}
-	}
-	return -1
-}
-
-// serverOf is the lane of the server that a client was connected to at a time.
-func (st *stage) serverOf(client string, at plan.Duration) int {
-	node := ""
-	for _, r := range st.home[client] {
-		if r.since <= at || node == "" {
-			node = r.node
-		}
-	}
-	return st.serverLane(node)
 }
 
 // importance of an event to a scene; 0 comes first, below 0 has no sign.
@@ -347,6 +190,11 @@ func (st *stage) choose() {
 	rank := map[int]int{}
 	for i, e := range st.Events {
 		r := importance(e)
+		if st.only != nil {
+			if _, chosen := slices.BinarySearch(st.only, i); !chosen {
+				continue
+			}
+		}
 		if r < 0 || !st.scaled.has(st.timeOf(i)) || st.laneOf(e) < 0 {
 			continue
 		}
@@ -379,13 +227,23 @@ func (st *stage) choose() {
 }
 
 // mostImportant keeps at most limit of the indices, in their order, and counts the others.
+// Of those that are equally important it keeps some from everywhere.
 func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left int) {
 	if len(list) <= limit {
 		return list, 0
 	}
-	kept = slices.Clone(list)
-	sort.SliceStable(kept, func(a, b int) bool { return rank[kept[a]] < rank[kept[b]] })
-	kept = kept[:limit]
+	for r := 0; len(kept) < limit; r++ {
+		var equals []int
+		for _, i := range list {
+			if rank[i] == r {
+				equals = append(equals, i)
+			}
+		}
+		n := min(len(equals), limit-len(kept))
+		for k := range n {
+			kept = append(kept, equals[k*len(equals)/n])
+		}
+	}
 	slices.Sort(kept)
 	return kept, len(list) - limit
 }

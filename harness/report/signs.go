@@ -2,9 +2,11 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"redial/harness/check"
 	"redial/harness/history"
+	"redial/harness/plan"
 )
 
 // placeMarks gives each event its place. Signs of one lane and one instant stand beside
@@ -51,7 +53,11 @@ func (st *stage) eventMarks() {
 		}
 		st.open("g", append([]any{"class", class}, attributes...)...)
 		st.title(st.eventTitle(e))
-		st.sign(e.Kind, st.marks[i], l.y, l.towards)
+		kind := e.Kind
+		if e.FaultKind == plan.Heal { // the fault that is over has a sign of its own
+			kind = history.FaultHealed
+		}
+		st.sign(kind, st.marks[i], l.y, l.towards)
 		st.body.WriteString("</g>\n")
 	}
 	st.offsets = offsets
@@ -82,6 +88,8 @@ func (st *stage) sign(kind history.Kind, x, y, towards float64) {
 		st.element("path", "class", "break", "d", fmt.Sprintf("M%.1f %.1fv16", x, y-8))
 	case history.DataReplaced:
 		st.element("path", "class", "refused", "d", crossPath(x, y, r*1.3))
+	case history.FaultHealed:
+		st.element("circle", "class", "healed", "cx", x, "cy", y+towards*12, "r", 3.5)
 	case history.FaultFired:
 		st.signs["fault"] = true
 		st.element("path", "class", "fault", "d", boltPath(x, y+towards*12, 9))
@@ -92,22 +100,22 @@ func (st *stage) eventTitle(e history.Event) string {
 	words := st.Language
 	view, offset, message, recovered := "", "", "", ""
 	if e.View > 1 {
-		view = words.word("view", e.View)
+		view = words.Word("view", e.View)
 	}
 	if e.Offset != 0 {
-		offset = words.word("offset", e.Offset)
+		offset = words.Word("offset", e.Offset)
 	}
 	if e.Message != "" {
 		message = quoted(e.Message, 60)
 	}
 	if e.Recovered {
-		recovered = words.word("recovered")
+		recovered = words.Word("recovered")
 	}
 	fault := ""
 	if e.FaultKind != "" {
 		fault = st.faultName(e)
 	}
-	kind := words.word("event " + string(e.Kind))
+	kind := words.Word("event " + string(e.Kind))
 	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, clip(visible(e.Detail), 80))
 }
 
@@ -123,71 +131,95 @@ func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed 
 }
 
 // eventLabels writes what there is room for: messages where they were sent, what happened
-// to connections and servers, and the offset that a page holds after each change.
+// to connections and servers, the offset that a page holds after each change, and messages
+// where they are shown. Of what is too close the last offset is written.
 func (st *stage) eventLabels() {
-	for pass := range 3 {
-		for _, i := range st.events {
-			e := st.Events[i]
-			l := st.lanes[st.laneOf(e)]
-			far := []float64{l.y - 16, l.y - 29}
-			if l.towards < 0 {
-				far = []float64{l.y + 24, l.y + 37}
+	for _, i := range st.events {
+		if e := st.Events[i]; e.Kind == history.Sent && !isMark(e.Message) {
+			st.label(i, "label strong-label", shortened(e.Message, 18))
+		}
+	}
+	var changed []int
+	for _, i := range st.events {
+		e := st.Events[i]
+		switch e.Kind {
+		case history.Connected:
+			key := "connect"
+			if e.Recovered {
+				key = "recovered"
 			}
-			x := st.marks[i] - 3
-			switch {
-			case isMark(e.Message):
-			case pass == 0 && e.Kind == history.Sent:
-				st.write(x, "label strong-label", `"`+clip(visible(e.Message), 18)+`"`, far...)
-			case pass == 1 && e.Kind == history.Connected:
-				key := "connect"
-				if e.Recovered {
-					key = "recovered"
-				}
-				st.write(x, "label", st.Language.word(key), far...)
-			case pass == 1 && e.Kind == history.Disconnected:
-				st.write(x, "label", st.Language.word("disconnect"), far...)
-			case pass == 1 && e.Kind == history.Opened && e.View > 1:
-				st.write(x, "label", st.Language.word("view", e.View), far...)
-			case pass == 1 && e.Kind == history.ServerStarted:
-				st.write(x+6, "label", st.Language.word("start"), l.y-12, l.y+20)
-			case pass == 1 && e.Kind == history.ServerStopped:
-				key := e.Detail
-				if _, known := drawingWords[English][key]; !known {
-					key = "stop"
-				}
-				st.write(x+6, "label", st.Language.word(key), l.y-12, l.y+20)
-			case pass == 1 && e.Kind == history.Stored:
-				row := itoa64(e.Offset)
-				if e.Offset == 0 {
-					row = clip(visible(e.Message), 10)
-				}
-				st.write(x, "label", row, l.y+17)
-			case pass == 2 && st.changes(i):
-				st.signs["offset"] = true
-				if l.towards > 0 {
-					st.write(x, "offset-label", "#"+itoa64(e.Offset), far...)
-				} else {
-					st.write(x, "offset-label", "#"+itoa64(e.Offset), far...)
-				}
+			st.label(i, "label", st.Language.Word(key))
+		case history.Disconnected:
+			st.label(i, "label", st.Language.Word("disconnect"))
+		case history.Opened:
+			if e.View > 1 {
+				st.label(i, "label", st.Language.Word("view", e.View))
 			}
+		case history.ServerStarted:
+			st.label(i, "label", st.Language.Word("start"))
+		case history.ServerStopped:
+			key := e.Detail
+			if _, known := drawingWords[English][key]; !known {
+				key = "stop"
+			}
+			st.label(i, "label", st.Language.Word(key))
+		case history.Stored:
+			if row := itoa64(e.Offset); e.Offset != 0 && !isMark(e.Message) {
+				st.label(i, "label", row)
+			}
+		case history.Shown:
+			if e.Offset != 0 && st.noteOffset(st.offsets, e) && !isMark(e.Message) {
+				changed = append(changed, i)
+			}
+		}
+	}
+	slices.Reverse(changed)
+	for _, i := range changed {
+		if st.label(i, "offset-label", "#"+itoa64(st.Events[i].Offset)) {
+			st.signs["offset"] = true
+		}
+	}
+	for _, i := range st.events {
+		if e := st.Events[i]; e.Kind == history.Shown && !isMark(e.Message) {
+			st.label(i, "label", shortened(e.Message, 14))
 		}
 	}
 }
 
-// changes tells whether an event changes the offset that its page holds.
-func (st *stage) changes(i int) bool {
-	e := st.Events[i]
-	if e.Kind != history.Shown || e.Offset == 0 {
-		return false
+// label writes beside the sign of an event, away from the server.
+func (st *stage) label(i int, class, text string) bool {
+	l := st.lanes[st.laneOf(st.Events[i])]
+	rows := []float64{l.y - 16, l.y - 29}
+	switch {
+	case l.kind == serverLane && st.narrow:
+		return st.write(st.marks[i]+4, class, text, l.y+20)
+	case l.kind == serverLane:
+		return st.write(st.marks[i]+4, class, text, l.y-12, l.y+20)
+	case l.kind == logLane:
+		rows = []float64{l.y + 17}
+	case l.towards < 0:
+		rows = []float64{l.y + 24, l.y + 37}
 	}
-	return st.noteOffset(st.offsets, e)
+	return st.write(st.marks[i]-3, class, text, rows...)
+}
+
+// shortened is a message in quotation marks, clipped in its middle, so that a number at
+// its end stays.
+func shortened(message string, columns int) string {
+	const end = 4
+	message = visible(message)
+	if textWidth(message) > columns {
+		runes := []rune(message)
+		message = clip(message, columns-end) + string(runes[len(runes)-min(end, len(runes)):])
+	}
+	return `"` + message + `"`
 }
 
 // findings marks what is wrong, where it is.
 func (st *stage) findings() {
 	drawn := 0
 	for i, f := range st.Findings {
-		lane, x, ok := st.findingPlace(f)
+		lane, at, x, ok := st.findingPlace(f)
 		if !ok {
 			continue
 		}
@@ -197,7 +229,7 @@ func (st *stage) findings() {
 		}
 		drawn++
 		l := st.lanes[lane]
-		for n := 0; n < 6 && !st.isFree(box{x - 9, l.y - 9, x + 9, l.y + 9}); n++ {
+		for n := 0; n < 3 && !st.isFree(box{x - 9, l.y - 9, x + 9, l.y + 9}); n++ {
 			x = max(st.Left, x-19)
 		}
 		st.boxes = append(st.boxes, box{x - 9, l.y - 9, x + 9, l.y + 9})
@@ -206,7 +238,7 @@ func (st *stage) findings() {
 			class += " should"
 		}
 		name := st.Language.Anomaly(f.Anomaly)
-		title := join("\n", st.Language.word("offence", name, quoted(f.Message, 80)), st.Language.Rule(f.Rule))
+		title := join("\n", st.Language.Word("offence", name, quoted(f.Message, 80)), st.Language.Rule(f.Rule))
 		if f.Message == "" {
 			title = join("\n", name, st.Language.Rule(f.Rule))
 		}
@@ -215,24 +247,28 @@ func (st *stage) findings() {
 		}
 		st.signs["anomaly "+string(f.Anomaly)] = true
 		st.open("g", "class", class, "data-kind", "finding", "data-finding", i, "data-rule", string(f.Rule), "data-anomaly", string(f.Anomaly),
-			"data-lane", l.id, "data-client", f.Client, "data-message", f.Message, "data-at", int64(st.time(x)), "data-event", f.Event)
+			"data-lane", l.id, "data-client", f.Client, "data-message", f.Message, "data-at", int64(at), "data-event", f.Event)
 		st.title(title)
+		if f.Anomaly == check.Lost && l.kind == clientLane && len(st.Traffic.Frames) == 0 {
+			server := st.lanes[st.serverOf(f.Client, at)]
+			st.element("line", "class", "absent", "x1", x, "x2", x, "y1", st.edge(server, l), "y2", l.y)
+		}
 		st.findingSign(f.Anomaly, x, l.y)
 		st.body.WriteString("</g>\n")
 		text := name
 		if f.Message != "" {
-			text = name + ` "` + clip(visible(f.Message), 16) + `"`
+			text = name + " " + shortened(f.Message, 16)
 		}
-		rows := []float64{l.y - 16, l.y - 29, l.y + 26}
+		rows := []float64{l.y - 16, l.y - 29}
 		if l.towards < 0 {
-			rows = []float64{l.y + 24, l.y + 37, l.y - 18}
+			rows = []float64{l.y + 24, l.y + 37}
 		}
 		st.write(x-4, "finding-label", text, rows...)
 	}
 }
 
 // findingPlace is where a finding is, if that is in the window.
-func (st *stage) findingPlace(f check.Finding) (lane int, x float64, ok bool) {
+func (st *stage) findingPlace(f check.Finding) (lane int, at plan.Duration, x float64, ok bool) {
 	lane = st.lane("client:" + f.Client)
 	if f.Client == "" || f.Anomaly == check.Unstored || f.Anomaly == check.StoredTwice {
 		if lane = st.lane("log"); lane < 0 {
@@ -240,22 +276,16 @@ func (st *stage) findingPlace(f check.Finding) (lane int, x float64, ok bool) {
 		}
 	}
 	if lane < 0 {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
-	if f.Event < 0 || f.Event >= len(st.Events) {
-		end := st.scaled.To
-		for _, e := range st.Events {
-			if e.At > end {
-				return 0, 0, false // it is after the window
-			}
-		}
-		return lane, st.Right - 10, true
+	if f.Event >= 0 && f.Event < len(st.Events) {
+		at = st.timeOf(f.Event)
+		return lane, at, st.markOf(f.Event), st.scaled.has(at)
 	}
-	at := st.timeOf(f.Event)
-	if !st.scaled.has(at) {
-		return 0, 0, false
+	for _, e := range st.Events { // it is where the run ends
+		at = max(at, e.At)
 	}
-	return lane, st.markOf(f.Event), true
+	return lane, at, st.Right - 10, at <= st.scaled.To
 }
 
 func anomalyClass(a check.Anomaly) string {
@@ -266,6 +296,14 @@ func anomalyClass(a check.Anomaly) string {
 		return "sent-again"
 	}
 	return string(a)
+}
+
+// FindingSign is the SVG of the sign for that kind of finding, with its middle at x and y.
+// Its classes are halo, hole, ring and stroke.
+func FindingSign(a check.Anomaly, x, y float64) string {
+	var c canvas
+	c.findingSign(a, x, y)
+	return c.body.String()
 }
 
 // findingSign draws a sign of its own for each kind of finding.

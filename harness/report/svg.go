@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"redial/harness/history"
+	"redial/harness/check"
 )
 
 // TimelineStyle is the style sheet of the drawings: colours are CSS variables, in
@@ -33,29 +33,21 @@ const (
 // Detail writes the drawing around the offence as SVG. It says how many events
 // and clients it had to leave out.
 func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err error) {
-	s := t.story()
-	chosen := t.choose(eventsDrawn)
+	s := Scene{Events: t.Events, Name: t.Name, Bare: t.Bare, only: t.choose(eventsDrawn)}
+	if len(s.only) > 0 {
+		s.From = time.Duration(t.Events[s.only[0]].At)
+		s.To = time.Duration(t.Events[s.only[len(s.only)-1]].At)
+	}
+	if t.Offence != nil {
+		s.Findings = []check.Finding{*t.Offence}
+		if t.Offence.Event < 0 && len(t.Events) > 0 { // it is where the run ends
+			s.To = time.Duration(t.Events[len(t.Events)-1].At)
+		}
+	}
 	// A short run is not stretched over the page, a full one fills it.
-	narrowest := max(520, min(1040, 36*float64(len(chosen))))
-	d := drawing{
-		Timeline: t, story: s,
-		axis:       newAxis(t.Events, chosen, gutter, narrowest, 1040, 6),
-		laneHeight: laneHeight,
-		occupied:   map[int][]interval{},
-	}
-	d.top = d.flags()
-	d.height = d.top + float64(len(s.lanes))*laneHeight + axisHeight
-	d.guides()
-	for i := range s.lanes {
-		d.laneLine(i)
-	}
-	d.messageLines()
-	d.marks()
-	d.offence()
-	d.labels()
-	d.timeAxis()
-	_, err = w.Write(d.finish("timeline"))
-	return len(t.Events) - len(chosen), s.hidden, err
+	s.Width = int(max(640, min(1160, 150+36*float64(len(s.only)))))
+	left, err := s.Draw(w)
+	return len(t.Events) - len(s.only), left.Clients, err
 }
 
 // Overview writes the whole run as a narrow strip of SVG, with a frame around the
@@ -87,8 +79,6 @@ func (t Timeline) Overview(w io.Writer) error {
 	return err
 }
 
-type interval struct{ from, to float64 }
-
 // drawing is the SVG while it is being written.
 type drawing struct {
 	Timeline
@@ -97,8 +87,6 @@ type drawing struct {
 	canvas
 	laneHeight  float64
 	top, height float64
-	// occupied is where labels already are, by row.
-	occupied map[int][]interval
 }
 
 func (d *drawing) y(lane int) float64 { return d.top + (float64(lane)+0.5)*d.laneHeight }
@@ -124,49 +112,6 @@ func (d *drawing) finish(class string) []byte {
 	out.Write(d.body.Bytes())
 	out.WriteString("</svg>\n")
 	return out.Bytes()
-}
-
-// flags writes the names of the faults above the lanes, in as many rows as they
-// need, and returns where the lanes begin.
-func (d *drawing) flags() float64 {
-	used := 0
-	for _, i := range d.chosen {
-		if d.Events[i].Kind != history.FaultFired {
-			continue
-		}
-		name := flagName(d.Events[i])
-		from := d.at(i) - 4
-		for row := range flagRows {
-			if d.reserve(-1-row, from, from+labelWidth(name)+10) || row == flagRows-1 {
-				d.text(d.at(i)+4, flagHeight*float64(row+1), "fault-name", name)
-				used = max(used, row+1)
-				break
-			}
-		}
-	}
-	return 10 + flagHeight*float64(used)
-}
-
-func flagName(e history.Event) string {
-	if e.FaultKind == "" {
-		return e.Fault
-	}
-	return string(e.FaultKind)
-}
-
-// guides leads from each fault's name down to its lane.
-func (d *drawing) guides() {
-	for _, i := range d.chosen {
-		e := d.Events[i]
-		if e.Kind != history.FaultFired {
-			continue
-		}
-		bottom := d.top + float64(len(d.lanes))*d.laneHeight
-		if lane := d.laneOf(e); lane >= 0 {
-			bottom = d.y(lane)
-		}
-		d.element("line", "class", "fault-guide", "x1", d.at(i), "x2", d.at(i), "y1", 5.0, "y2", bottom)
-	}
 }
 
 // laneLine writes a lane's name and its stretches.
@@ -197,19 +142,6 @@ func (d *drawing) laneLine(index int) {
 	}
 }
 
-// messageLines joins each showing with its sending; the offending message is
-// left to offence.
-func (d *drawing) messageLines() {
-	for _, i := range d.chosen {
-		e := d.Events[i]
-		from, ok := d.senders[i]
-		if !ok || !d.has(from) || d.concerns(e) || e.Kind == history.Acknowledged {
-			continue
-		}
-		d.messageLine("message", from, i)
-	}
-}
-
 func (d *drawing) messageLine(class string, from, to int) {
 	a, b := d.laneOf(d.Events[from]), d.laneOf(d.Events[to])
 	if a < 0 || b < 0 || a == b {
@@ -218,87 +150,7 @@ func (d *drawing) messageLine(class string, from, to int) {
 	d.element("line", "class", class, "x1", d.at(from), "y1", d.y(a), "x2", d.at(to), "y2", d.y(b))
 }
 
-// labels writes what there is room for: the offending message first, then what
-// happened to connections and servers, then messages.
-func (d *drawing) labels() {
-	if d.Offence != nil {
-		if lane, x := d.offencePlace(); lane >= 0 && d.Offence.Message != "" {
-			d.label(lane, x, true, "offence-label", quotedShort(d.Offence.Message, 28))
-		}
-	}
-	for _, concerned := range []bool{true, false} {
-		for _, i := range d.chosen {
-			e := d.Events[i]
-			lane := d.laneOf(e)
-			text, above := labelOf(e)
-			if lane < 0 || text == "" || d.concerns(e) != concerned {
-				continue
-			}
-			class := "label"
-			if concerned {
-				class = "label strong"
-			}
-			d.label(lane, d.at(i), above, class, text)
-		}
-	}
-}
-
-// labelOf is the text beside an event's sign, and whether it stands above it.
-func labelOf(e history.Event) (text string, above bool) {
-	switch e.Kind {
-	case history.Sent:
-		return quotedShort(e.Message, 16), true
-	case history.Shown:
-		if e.Offset != 0 {
-			return strconv.FormatInt(e.Offset, 10), false
-		}
-	case history.Opened:
-		return viewLabel(e.View), true
-	case history.Connected:
-		if e.Recovered {
-			return "recovered", false
-		}
-		return "connect", false
-	case history.Disconnected:
-		return "disconnect", false
-	case history.ServerStarted:
-		return "start", false
-	case history.ServerStopped:
-		return orDefault(e.Detail, "stop"), false
-	}
-	return "", false
-}
-
-func quotedShort(message string, columns int) string {
-	return `"` + clip(visible(message), columns) + `"`
-}
-
-// label writes text above or below a sign unless another label is there.
-func (d *drawing) label(lane int, x float64, above bool, class, text string) {
-	row, y := lane*2, d.y(lane)-laneHeight*0.33
-	if !above {
-		row, y = lane*2+1, d.y(lane)+laneHeight*0.44
-	}
-	text = clip(visible(text), 32)
-	width := labelWidth(text)
-	from := max(2, min(x-3, d.right+20-width))
-	if d.reserve(row, from, from+width+6) {
-		d.text(from, y, class, text)
-	}
-}
-
 func labelWidth(text string) float64 { return float64(textWidth(text)) * labelChar }
-
-// reserve takes a stretch of a row if it is free.
-func (d *drawing) reserve(row int, from, to float64) bool {
-	for _, taken := range d.occupied[row] {
-		if from < taken.to && to > taken.from {
-			return false
-		}
-	}
-	d.occupied[row] = append(d.occupied[row], interval{from, to})
-	return true
-}
 
 // timeAxis writes the times below the lanes, as many as fit, and a break where
 // much time passes.

@@ -37,13 +37,13 @@ func TestTimelineIsBounded(t *testing.T) {
 		if leftOut != len(events)-eventsDrawn {
 			t.Errorf("%d of %d events left out", leftOut, len(events))
 		}
-		if len(detail) > 80<<10 || len(overview) > 500<<10 {
+		if len(detail) > 130<<10 || len(overview) > 500<<10 {
 			t.Errorf("with %d events the drawings take %d and %d bytes", n, len(detail), len(overview))
 		}
-		if got := strings.Count(detail, `class="offence"`); got != 1 {
+		if got := strings.Count(detail, `data-kind="finding"`); got != 1 {
 			t.Errorf("%d offences are marked", got)
 		}
-		if !strings.Contains(detail, `class="offence-way"`) {
+		if !strings.Contains(detail, ` data-event="`+strconv.Itoa(finding.Event)+`"`) || !strings.Contains(detail, ` bad"`) {
 			t.Error("the way of the offending message is not drawn")
 		}
 	}
@@ -55,12 +55,12 @@ func TestTimelineMarksWhatIsMissing(t *testing.T) {
 	if leftOut != 0 {
 		t.Errorf("%d events of a small run are left out", leftOut)
 	}
-	for _, want := range []string{`class="offence-hole"`, `class="offence-way missing"`, `class="fault-name">half-open<`, `class="offence-label"`} {
+	for _, want := range []string{`class="finding finding-lost"`, `class="absent"`, `class="fault-name">half-open<`, `class="finding-label"`} {
 		if strings.Count(detail, want) != 1 {
 			t.Errorf("%q occurs %d times", want, strings.Count(detail, want))
 		}
 	}
-	if detail, _, _ := drawn(t, Timeline{Events: halfOpenHistory()}); strings.Contains(detail[strings.Index(detail, "</style>"):], "offence") {
+	if detail, _, _ := drawn(t, Timeline{Events: halfOpenHistory()}); strings.Contains(detail, `data-kind="finding"`) {
 		t.Error("an offence is marked where there is none")
 	}
 }
@@ -175,7 +175,7 @@ func TestTimelineKeepsTheOffendingMessage(t *testing.T) {
 	events = append(events, history.Event{At: at(9000), Kind: history.Shown, Client: "bob", Message: "early"})
 	detail, _, _ := drawn(t, Timeline{Events: events, Offence: &check.Finding{
 		Anomaly: check.Reordered, Client: "bob", Message: "early", Event: len(events) - 1}})
-	if strings.Count(detail, `class="offence-way"`) != 1 {
+	if strings.Count(detail, ` data-message="early" `) < 3 || strings.Count(detail, ` bad"`) != 1 || strings.Contains(detail, ` bad elsewhere`) {
 		t.Error("the way of a message that was sent long before is not drawn")
 	}
 }

@@ -1,20 +1,37 @@
 package picture
 
 import (
-	_ "embed"
 	"fmt"
 
+	"redial/harness/check"
 	"redial/harness/history"
+	"redial/harness/plan"
+	"redial/harness/report"
 )
 
-func stopped(how string) string {
+// stopped is the signal that ended a server, or what else did.
+func (d *diagram) stopped(how string) string {
 	switch how {
 	case "killed":
 		return "SIGKILL"
 	case "stopped":
 		return "SIGTERM"
 	}
-	return how
+	return d.language.Word(how)
+}
+
+// sign marks what is wrong.
+func (d *diagram) sign(a check.Anomaly, x, y float64) {
+	d.signs["anomaly "+string(a)] = true
+	d.body.WriteString(report.FindingSign(a, x, y))
+}
+
+// faultName names a kind of fault.
+func (d *diagram) faultName(kind plan.FaultKind) string {
+	if name := d.language.Word("fault " + string(kind)); name != "fault "+string(kind) {
+		return name
+	}
+	return string(kind)
 }
 
 // lost names, at the end of a client's line, what it never showed.
@@ -34,25 +51,26 @@ func (d *diagram) lost() {
 			}
 			d.y += rowHigh
 			to := d.x(client)
-			d.arrow("message bad waiting", d.server(client), d.beside(client), d.y)
-			d.between(d.server(client), to, d.y-5, "bad-text", quoted(text, longestAlone))
-			d.cross(d.beside(client), d.y, "bad-cross")
+			d.signs["never shown"] = true
+			d.absent(d.server(client), to, d.y)
+			d.between(d.server(client), d.along(to, d.server(client), besideSign), d.y-5, "bad-text", quoted(text, d.letters()-lettersOfSign))
+			d.sign(check.Lost, to, d.y)
 		}
 	}
 }
 
 func (d *diagram) strike(e history.Event) {
 	if e.Client == "" {
-		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", string(e.FaultKind))
+		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", d.faultName(e.FaultKind))
 		return
 	}
-	x := d.beside(e.Client)
-	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-26, d.y-9)
-	d.label(x+3, d.y+4, "fault-text", "middle", string(e.FaultKind))
+	x, name := d.beside(e.Client), d.faultName(e.FaultKind)
+	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-textWidth(name)/2-3, d.y-9)
+	d.label(x+5, d.y+4, "fault-text", "middle", name)
+	d.signs["fault"] = true
 	if e.FaultKind.Lasts() {
 		d.heal(e.Client)
 		d.fault[e.Client] = d.y
-		d.faultName[e.Client] = string(e.FaultKind)
 	}
 }
 
@@ -62,8 +80,9 @@ func (d *diagram) heal(client string) {
 		return
 	}
 	delete(d.fault, client)
+	d.signs["lasting"] = true
 	x := d.beside(client)
-	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-lane*0.36, from+9, lane*0.72, max(4, d.y-from-18))
+	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-d.lane*0.36, from+9, d.lane*0.72, max(4, d.y-from-18))
 }
 
 func (d *diagram) endConnection(client string) {
@@ -72,6 +91,7 @@ func (d *diagram) endConnection(client string) {
 		return
 	}
 	delete(d.connected, client)
+	d.signs["connected"] = true
 	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
 }
 
@@ -81,5 +101,6 @@ func (d *diagram) endServer(at string) {
 		return
 	}
 	delete(d.up, at)
+	d.signs["server"] = true
 	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x(at)-4.5, from, d.y-from)
 }

@@ -1,7 +1,6 @@
 package picture
 
 import (
-	_ "embed"
 	"encoding/xml"
 	"fmt"
 	"strings"
@@ -15,6 +14,22 @@ func (d *diagram) arrow(class string, from, to, y float64) {
 	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fH%.1fm%.1f -3.5L%.1f %.1fl%.1f 3.5"/>`+"\n", class, from, y, to, tip, to, y, tip)
 }
 
+// arrowFromElsewhere is for a message whose sending the picture leaves out: it begins
+// with a ring, and its head is open.
+func (d *diagram) arrowFromElsewhere(class string, from, to, y float64) {
+	tip, ring := 6.0, -3.2
+	if to > from {
+		tip, ring = -6, 3.2
+	}
+	fmt.Fprintf(&d.body, `<path class="%s elsewhere" d="M%.1f %.1fH%.1f"/><path class="%s" d="M%.1f %.1fl%.1f -4m%.1f 4l%.1f 4"/><circle class="tail" cx="%.1f" cy="%.1f" r="3.2"/>`+"\n",
+		class, from+2*ring, y, to, class, to, y, tip, -tip, tip, from+ring, y)
+}
+
+// absent is a line without a head, where an arrow should have been.
+func (d *diagram) absent(from, to, y float64) {
+	fmt.Fprintf(&d.body, `<path class="message bad absent" d="M%.1f %.1fH%.1f"/>`+"\n", from, y, to)
+}
+
 func (d *diagram) cross(x, y float64, class string) {
 	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
 }
@@ -26,11 +41,11 @@ func (d *diagram) over(client string, y float64, class, text string) {
 
 func (d *diagram) between(a, b, y float64, class, text string) {
 	from, to := min(a, b), max(a, b)
-	if to-from > lane { // over another lane: beside the far end
+	if to-from > d.lane { // over another lane: beside the far end
 		if b > a {
-			from = to - lane
+			from = to - d.lane
 		} else {
-			to = from + lane
+			to = from + d.lane
 		}
 	}
 	d.label((from+to)/2, y, class, "middle", text)
@@ -41,21 +56,24 @@ func (d *diagram) label(x, y float64, class, anchor, text string) {
 }
 
 func (d *diagram) svg(name string) string {
-	width := gutter + 38 + float64(len(d.names)-1)*lane + margin
-	height := d.y + 22
+	width := gutter + headWide/2 + float64(len(d.names)-1)*d.lane + margin
+	end := d.y + 12
+	key := d.legend(width-20, end+16)
+	height := end + 16 + key.height
 	var out strings.Builder
 	begin(&out, name, width, height)
 	for i, c := range d.names {
-		x := gutter + 38 + float64(i)*lane
+		x := gutter + headWide/2 + float64(i)*d.lane
 		title := c
 		if node, ok := strings.CutPrefix(c, serverLane("")); ok {
-			title = strings.TrimSpace("server " + node)
+			title = strings.TrimSpace(d.language.Word("server") + " " + node)
 		}
-		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, height-12)
-		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="76" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-38, x, escaped(title))
+		fmt.Fprintf(&out, `<path class="life" d="M%.1f %.1fV%.1f"/>`+"\n", x, headHigh, end)
+		fmt.Fprintf(&out, `<rect class="head" x="%.1f" y="8" width="%.0f" height="24" rx="12"/><text class="name" text-anchor="middle" x="%.1f" y="24">%s</text>`+"\n", x-headWide/2, headWide, x, escaped(clip(title, 10)))
 	}
 	out.WriteString(d.under.String())
 	out.WriteString(d.body.String())
+	out.WriteString(key.text)
 	out.WriteString("</svg>\n")
 	return out.String()
 }
@@ -64,10 +82,6 @@ func begin(out *strings.Builder, name string, width, height float64) {
 	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n<style>\n%s</style>\n", width, height, width, height, escaped(name), style)
 	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
 }
-
-// What of a message has room between two lanes, in letters: without its offset, and
-// with it.
-const longestAlone, longestWithOffset = 25, 22
 
 // quoted shortens a message in its middle, so that a number at its end stays.
 func quoted(message string, longest int) string {

@@ -2,8 +2,8 @@
 // as a plot.
 //
 // Read [Sequence] first. Both are SVG files with a light and a dark set of colours in
-// one file. Words in them are names, messages and terms of the protocol, so that one
-// picture serves pages in every language.
+// one file. Their words, and the signs for what is wrong, are package report's, so that
+// a reader finds the same ones in a report. Terms of the protocol stay as they are.
 //
 // A drawing of package report's shows a whole run, for who looks for a fault; a
 // picture here tells one story from top to bottom and fits a telephone. picture knows
@@ -19,19 +19,32 @@ import (
 	"redial/harness/check"
 	"redial/harness/history"
 	"redial/harness/plan"
+	"redial/harness/report"
 )
 
 //go:embed picture.css
 var style string
 
-// Measures, in pixels.
+// Measures, in pixels. A picture of three lanes is as wide as a telephone.
 const (
-	lane     = 176.0 // from one lifeline to the next
-	gutter   = 62.0  // for the times
-	margin   = 84.0  // right of the last lifeline
+	gutter   = 47.0 // for the times
+	margin   = 44.0 // right of the last lifeline
+	headWide = 66.0
 	rowHigh  = 27.0
 	headHigh = 34.0
+	letter   = 5.9 // the width of an ordinary one
 )
+
+// laneWide is from one lifeline to the next.
+func laneWide(lanes int) float64 {
+	switch {
+	case lanes <= 3:
+		return 132
+	case lanes == 4:
+		return 108
+	}
+	return 98
+}
 
 // What is drawn at most: a picture tells of a kind of fault, and does not list them.
 const (
@@ -42,9 +55,9 @@ const (
 // Sequence draws the history. What the lab says by itself at a barrier is left out, and
 // of many messages in a row only the first, the last and the ones that went wrong are
 // drawn. name is for those who do not see the picture.
-func Sequence(name string, events []history.Event, findings []check.Finding) string {
-	d := &diagram{events: events, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]bool{}, seen: map[string]bool{},
-		leads: map[string]string{}, home: map[string]string{}}
+func Sequence(language report.Language, name string, events []history.Event, findings []check.Finding) string {
+	d := &diagram{events: events, language: language, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]check.Anomaly{}, seen: map[string]bool{},
+		sent: map[string]bool{}, leads: map[string]string{}, home: map[string]string{}, signs: map[string]bool{}}
 	for _, e := range events {
 		if e.Kind == history.Shown || e.Kind == history.Stored {
 			d.seen[e.Message] = true
@@ -56,7 +69,7 @@ func Sequence(name string, events []history.Event, findings []check.Finding) str
 			d.missing[f.Client+"\x00"+f.Message] = true
 		case check.Duplicated, check.Reordered, check.Phantom:
 			if f.Event >= 0 && len(d.wrong) < wrongDrawn {
-				d.wrong[f.Event] = true
+				d.wrong[f.Event] = f.Anomaly
 			}
 		}
 	}
@@ -66,7 +79,9 @@ func Sequence(name string, events []history.Event, findings []check.Finding) str
 }
 
 type diagram struct {
-	events []history.Event
+	events   []history.Event
+	language report.Language
+	lane     float64
 	// lanes has the place of each client, and of each server under serverLane.
 	lanes map[string]int
 	names []string
@@ -76,7 +91,7 @@ type diagram struct {
 	// missing are the messages that a client should have shown, or was told are stored
 	// and are not; wrong are the events that should not have been.
 	missing map[string]bool
-	wrong   map[int]bool
+	wrong   map[int]check.Anomaly
 
 	y     float64
 	body  strings.Builder
@@ -84,9 +99,11 @@ type diagram struct {
 
 	up, connected map[string]float64 // since when
 	fault         map[string]float64
-	faultName     map[string]string
-	// seen are the messages that anybody has shown or stored.
-	seen map[string]bool
+	// seen are the messages that anybody has shown or stored, sent the ones whose sending
+	// has been drawn.
+	seen, sent map[string]bool
+	// signs are the keys of the legend that have been used.
+	signs map[string]bool
 }
 
 // serverLane names a server's lane so that no client has it. A server alone is "".
@@ -121,6 +138,7 @@ func (d *diagram) arrange() {
 	for i, c := range d.names {
 		d.lanes[c] = i
 	}
+	d.lane = laneWide(len(d.names))
 }
 
 func contains(list []string, s string) bool {
@@ -133,7 +151,7 @@ func contains(list []string, s string) bool {
 }
 
 func (d *diagram) x(client string) float64 {
-	return gutter + 38 + float64(d.lanes[client])*lane
+	return gutter + headWide/2 + float64(d.lanes[client])*d.lane
 }
 
 // server is where the server of a client is.
@@ -147,15 +165,15 @@ func (d *diagram) beside(client string) float64 {
 		return (from + to) / 2
 	}
 	if to < from {
-		return from - lane/2
+		return from - d.lane/2
 	}
-	return from + lane/2
+	return from + d.lane/2
 }
 
 // rows draws the events, from top to bottom.
 func (d *diagram) rows() {
 	d.up, d.connected = map[string]float64{}, map[string]float64{}
-	d.fault, d.faultName = map[string]float64{}, map[string]string{}
+	d.fault = map[string]float64{}
 	d.y = headHigh + 8
 	drawn := d.chosen()
 	for i := 0; i < len(d.events); i++ {
@@ -175,24 +193,25 @@ func (d *diagram) rows() {
 		case history.ServerStarted:
 			d.row(e)
 			d.up[at] = d.y
-			d.label(d.x(at)+9, d.y+4, "quiet", "start", "start")
+			d.label(d.x(at)+9, d.y+4, "quiet", "start", d.language.Word("start"))
 		case history.ServerStopped:
 			d.row(e)
 			d.endServer(at)
 			d.cross(d.x(at), d.y, "stop")
-			d.label(d.x(at)+11, d.y+4, "quiet", "start", stopped(e.Detail))
+			d.label(d.x(at)+11, d.y+4, "quiet", "start", d.stopped(e.Detail))
 		case history.Opened:
 			if e.View > 1 {
 				d.row(e)
 				d.endConnection(e.Client)
-				d.label(d.x(e.Client)+9, d.y+4, "quiet", "start", fmt.Sprintf("view %d", e.View))
+				d.label(d.x(e.Client)+9, d.y+4, "quiet", "start", d.language.Word("view", e.View))
 			}
 		case history.Connected:
 			d.row(e)
-			text := "connect"
+			text := d.language.Word("connect")
 			if e.Recovered {
-				text = "connect, recovered"
+				text = d.language.Word("recovered")
 			}
+			d.signs["connect"] = true
 			d.connected[e.Client] = d.y
 			d.home[e.Client] = d.leads[e.Client]
 			d.arrow("quiet-line", d.x(e.Client), d.server(e.Client), d.y)
@@ -201,7 +220,8 @@ func (d *diagram) rows() {
 			d.row(e)
 			d.endConnection(e.Client)
 			d.cross(d.x(e.Client), d.y, "stop")
-			d.over(e.Client, d.y+8, "quiet", clip(e.Detail, 24))
+			d.signs["break"] = true
+			d.over(e.Client, d.y+8, "quiet", clip(e.Detail, d.letters()))
 		case history.FaultFired:
 			if e.FaultKind == plan.Heal {
 				continue
@@ -211,7 +231,7 @@ func (d *diagram) rows() {
 		case history.FaultHealed:
 			d.row(e)
 			d.heal(e.Client)
-			d.label(d.beside(e.Client), d.y+4, "fault-text", "middle", "heal")
+			d.label(d.beside(e.Client), d.y+4, "fault-text", "middle", d.language.Word("fault heal"))
 		case history.Sent:
 			d.row(e)
 			d.say(e)
@@ -253,7 +273,7 @@ func (d *diagram) chosen() map[int]bool {
 		}
 		switch e.Kind {
 		case history.Sent, history.Shown:
-			drawn[i] = in[e.Message] || d.wrong[i]
+			drawn[i] = in[e.Message] || d.wrong[i] != ""
 		default:
 			drawn[i] = true
 		}
@@ -285,16 +305,42 @@ func (d *diagram) say(e history.Event) {
 	if gone {
 		class, text = "message bad", "bad-text"
 	}
+	d.sent[e.Message] = true
+	key := "message"
 	if _, broken := d.fault[e.Client]; broken || gone {
 		to = d.beside(e.Client)
 		class += " waiting"
+		key = "stuck"
+	}
+	d.signs[key] = true
+	if gone {
+		to = d.along(from, d.server(e.Client), 1-besideSign)
+		d.arrow(class, from, to, d.y)
+		d.sign(check.Lost, to, d.y)
+		d.between(from, d.along(from, to, 1-besideSign), d.y-5, text, quoted(e.Message, d.letters()-lettersOfSign))
+		return
 	}
 	d.arrow(class, from, to, d.y)
-	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, longestAlone))
-	if gone {
-		d.cross(to, d.y, "bad-cross")
-	}
+	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, d.letters()))
 }
+
+// besideSign is the share of a lane that a sign for what is wrong takes from the text
+// beside it, and lettersOfSign how many letters that is.
+const (
+	besideSign    = 0.14
+	lettersOfSign = 4
+)
+
+// along is a point of the way from one lane towards another, as a share of a lane.
+func (d *diagram) along(from, towards, share float64) float64 {
+	if towards < from {
+		return from - share*d.lane
+	}
+	return from + share*d.lane
+}
+
+// letters is how many have room between two lanes.
+func (d *diagram) letters() int { return int(d.lane/letter) - 2 }
 
 // goneForGood tells that a message is missing and nobody ever saw it: it was lost on its
 // way up, or at the server.
@@ -321,17 +367,29 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		}
 		seen[e.Client] = true
 		class, text := "message", "text"
-		if d.wrong[i] {
+		if d.wrong[i] != "" {
 			class, text = "message bad", "bad-text"
 		}
-		words := quoted(e.Message, longestAlone)
+		words := quoted(e.Message, d.letters())
 		if e.Offset != 0 {
-			words = fmt.Sprintf("%s, %d", quoted(e.Message, longestWithOffset), e.Offset)
+			offset := fmt.Sprintf(", %d", e.Offset)
+			words = quoted(e.Message, d.letters()-len(offset)) + offset
 		}
-		d.arrow(class, d.server(e.Client), d.x(e.Client), d.y)
-		d.between(d.server(e.Client), d.x(e.Client), d.y-5, text, words)
-		if d.wrong[i] {
-			d.cross(d.x(e.Client), d.y, "bad-cross")
+		until := d.x(e.Client)
+		if d.wrong[i] != "" {
+			until = d.along(until, d.server(e.Client), besideSign)
+			words = quoted(e.Message, d.letters()-lettersOfSign)
+		}
+		if d.sent[e.Message] {
+			d.signs["message"] = true
+			d.arrow(class, d.server(e.Client), d.x(e.Client), d.y)
+		} else {
+			d.signs["elsewhere"] = true
+			d.arrowFromElsewhere(class, d.server(e.Client), d.x(e.Client), d.y)
+		}
+		d.between(d.server(e.Client), until, d.y-5, text, words)
+		if d.wrong[i] != "" {
+			d.sign(d.wrong[i], d.x(e.Client), d.y)
 		}
 	}
 	return i - 1

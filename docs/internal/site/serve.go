@@ -1,0 +1,26 @@
+package site
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Handler serves the site in folder at the path base, which begins and ends with a
+// slash, and sends whoever asks for another path there.
+func Handler(folder, base string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(base, http.StripPrefix(strings.TrimSuffix(base, "/"), http.FileServer(http.Dir(folder))))
+	if base != "/" {
+		mux.Handle("/{$}", http.RedirectHandler(base, http.StatusFound))
+	}
+	return mux
+}
+
+// Base is the path of SITE_BASE, as the generator reads it: "", "redial" and "/redial/"
+// are allowed.
+func Base(setting string) string {
+	if trimmed := strings.Trim(setting, "/"); trimmed != "" {
+		return "/" + trimmed + "/"
+	}
+	return "/"
+}

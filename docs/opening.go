@@ -1,0 +1,27 @@
+package docs
+
+import (
+	"errors"
+
+	"redial/docs/internal/markdown"
+	"redial/docs/internal/picture"
+)
+
+// opening is the moving picture at the top of the README, with its words in the page's
+// language.
+func (p pageWriter) opening(d markdown.Directive) (string, error) {
+	if len(d.Arguments) != 1 {
+		return "", errors.New("opening needs what it shows")
+	}
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	svg, err := picture.Opening(w.say)
+	if err != nil {
+		return "", err
+	}
+	name := p.pictureName("opening")
+	p.after[name] = svg
+	return p.image(name, d.Arguments[0]), w.err()
+}

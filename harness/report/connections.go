@@ -1,0 +1,159 @@
+package report
+
+import (
+	"strings"
+
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// connections draws when each connection was open for both of its ends, and how long a
+// half-open one stayed open for the server.
+func (st *stage) connections() {
+	for _, c := range st.Traffic.Connections {
+		index := st.lane("client:" + c.Client)
+		ended, noticed := orEnd(c.Ended), orEnd(c.Noticed)
+		if index < 0 || c.Opened > st.scaled.To || max(ended, noticed) < st.scaled.From {
+			continue
+		}
+		l := st.lanes[index]
+		y := l.y + l.towards*19
+		title := st.Language.Word("connection", c.Number, visible(c.Client), clock(c.Opened))
+		if c.Ended > 0 {
+			title += " " + st.Language.Word("until", clock(c.Ended))
+		}
+		switch {
+		case c.Noticed > 0:
+			title += "; " + st.Language.Word("noticed", clock(c.Noticed))
+		case c.Ended > 0:
+			title += "; " + st.Language.Word("never noticed")
+		}
+		st.open("g", "data-kind", "connection", "data-lane", l.id, "data-client", c.Client, "data-connection", c.Number,
+			"data-at", int64(c.Opened), "data-until", int64(ended), "data-noticed", int64(noticed))
+		st.title(title)
+		if x0, x1 := st.x(c.Opened), st.x(ended); x1 > x0 {
+			st.signs["connection"] = true
+			st.element("rect", "class", "wire", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
+		}
+		if x0, x1 := st.x(max(ended, c.Opened)), st.x(noticed); noticed > ended && x1 > x0+1 {
+			st.signs["half-open"] = true
+			st.element("rect", "class", "wire-dead", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
+		}
+		st.body.WriteString("</g>\n")
+	}
+}
+
+func orEnd(at plan.Duration) plan.Duration {
+	if at == 0 {
+		return 1 << 62
+	}
+	return at
+}
+
+// sessions draws for how long the server keeps the session of a disconnected client.
+func (st *stage) sessions() {
+	if st.Keeps <= 0 {
+		return
+	}
+	for _, s := range st.kept() {
+		l := st.lanes[st.lane("client:"+s.client)]
+		x0, x1 := st.x(s.from), st.x(s.to)
+		if s.from > st.scaled.To || s.to < st.scaled.From || x1 <= x0 {
+			continue
+		}
+		st.signs["session"] = true
+		title := st.Language.Word("session", visible(s.client), clock(s.to))
+		if s.recovered {
+			title = st.Language.Word("session recovered", visible(s.client), clock(s.to))
+		}
+		y := l.y + l.towards*29
+		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.client, "data-at", int64(s.from), "data-until", int64(s.to))
+		st.title(title)
+		st.element("rect", "class", "session", "x", x0, "y", y-3, "width", x1-x0, "height", 6.0)
+		st.body.WriteString("</g>\n")
+		if !s.recovered {
+			text := st.Language.Word("session until", clock(s.to))
+			st.write(max(x0, st.Left)+2, "session-label", text, y+4+l.towards*9.5)
+		}
+	}
+}
+
+type keptSession struct {
+	client    string
+	from, to  plan.Duration
+	recovered bool
+}
+
+// kept finds the sessions that a server keeps: from when it notices that a connection is
+// over, which neither side asked for, until it is recovered, has expired, or is gone with
+// the server.
+func (st *stage) kept() (list []keptSession) {
+	for i, e := range st.Events {
+		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
+		if !byNobody || st.lane("client:"+e.Client) < 0 {
+			continue
+		}
+		from, known := st.noticedAfter(e, i)
+		if !known {
+			continue
+		}
+		s := keptSession{client: e.Client, from: from, to: from + plan.Duration(st.Keeps)}
+		for _, later := range st.Events {
+			switch {
+			case later.At < from || later.At > s.to:
+			case later.Kind == history.Connected && later.Client == e.Client && later.Recovered:
+				s.to, s.recovered = later.At, true
+			case later.Kind == history.ServerStopped && st.serverOf(e.Client, from) == st.serverLane(later.Node):
+				s.to, s.recovered = later.At, false
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// noticedAfter is when the server noticed the end of the client's connection that the
+// event is about.
+func (st *stage) noticedAfter(e history.Event, index int) (at plan.Duration, known bool) {
+	if len(st.Traffic.Connections) > 0 {
+		for _, c := range st.Traffic.Connections {
+			if c.Client == e.Client && c.Opened <= e.At && st.isSocket(c) {
+				at, known = c.Noticed, c.Noticed > 0
+			}
+		}
+		return at, known
+	}
+	if e.Kind == history.Closed {
+		return e.At, st.wasConnected(index)
+	}
+	for _, f := range st.Events[:index] {
+		if f.Kind == history.FaultFired && f.Client == e.Client && (f.FaultKind == plan.HalfOpen || f.FaultKind == plan.Switch) {
+			return 0, false // who knows when
+		}
+	}
+	return e.At, true
+}
+
+func (st *stage) wasConnected(index int) (connected bool) {
+	for _, e := range st.Events[:index] {
+		if e.Client == st.Events[index].Client {
+			switch e.Kind {
+			case history.Connected:
+				connected = true
+			case history.Disconnected, history.Opened:
+				connected = false
+			}
+		}
+	}
+	return connected
+}
+
+// isSocket tells a connection that a socket was on from one that loaded the page.
+func (st *stage) isSocket(c history.Connection) bool {
+	for _, f := range st.Traffic.Frames {
+		if f.Client == c.Client && f.Connection == c.Number && Packet(f) == "connect" {
+			return true
+		}
+	}
+	return false
+}

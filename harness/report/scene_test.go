@@ -1,0 +1,434 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// withTraffic makes up the frames and connections that the events come from.
+func withTraffic(events []history.Event) history.Traffic {
+	var t history.Traffic
+	number := map[string]int{}
+	current := map[string]int{} // index of the connection
+	add := func(client string, direction plan.Direction, left, at plan.Duration, lost bool, text string) {
+		number[client+string(direction)]++
+		n := number[client+string(direction)]
+		t.Frames = append(t.Frames, history.Frame{
+			Passed:  plan.Passed{Client: client, Connection: 1, Direction: direction, Number: n},
+			Overall: n, Left: left, At: at, Lost: lost, Type: "text", Size: len(text) + 2, Text: text,
+		})
+	}
+	packet := func(message string) string {
+		text, _ := json.Marshal(message)
+		return `42["chat message",` + string(text) + `]`
+	}
+	sent := map[string]plan.Duration{}
+	const way = plan.Duration(200 * time.Microsecond)
+	for _, e := range events {
+		switch e.Kind {
+		case history.Connected:
+			current[e.Client] = len(t.Connections)
+			t.Connections = append(t.Connections, history.Connection{Client: e.Client, Number: 1, Opened: e.At - 4*way})
+			add(e.Client, plan.Up, e.At-2*way, e.At-way, false, "40")
+			add(e.Client, plan.Down, e.At-way, e.At, false, `40{"sid":"x"}`)
+		case history.Disconnected:
+			if i, ok := current[e.Client]; ok {
+				t.Connections[i].Ended, t.Connections[i].Noticed = e.At, e.At+plan.Duration(40*time.Second)
+			}
+		case history.Sent:
+			sent[e.Message] = e.At
+			add(e.Client, plan.Up, e.At, e.At+way, false, packet(e.Message))
+		case history.Shown, history.Repeated:
+			add(e.Client, plan.Down, max(sent[e.Message], e.At-way), e.At, false, packet(e.Message))
+		case history.Acknowledged:
+			add(e.Client, plan.Down, e.At-way, e.At, false, `431[]`)
+		}
+	}
+	return t
+}
+
+func scene(t testing.TB, s Scene) (svg string, left LeftOut) {
+	t.Helper()
+	var out bytes.Buffer
+	left, err := s.Draw(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), left
+}
+
+// elements are the start tags with a data-kind, as maps of their attributes; "tag" is the
+// name, "title" what its title says.
+func elements(t testing.TB, svg string) (list []map[string]string) {
+	t.Helper()
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	inTitle := false
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return list
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			inTitle = token.Name.Local == "title"
+			found := map[string]string{"tag": token.Name.Local}
+			for _, a := range token.Attr {
+				found[a.Name.Local] = a.Value
+			}
+			if found["data-kind"] != "" {
+				list = append(list, found)
+			}
+		case xml.CharData:
+			if inTitle && len(list) > 0 {
+				list[len(list)-1]["title"] += string(token)
+			}
+		case xml.EndElement:
+			inTitle = false
+		}
+	}
+}
+
+func TestSceneGolden(t *testing.T) {
+	events := halfOpenHistory()
+	findings := []check.Finding{sample().Results[1].Verdict.Findings[0]}
+	for _, l := range Languages {
+		svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: findings, Language: l, Keeps: 2 * time.Minute, Legend: true})
+		wellFormed(t, svg)
+		golden(t, "scene-"+string(l)+".svg", svg)
+	}
+	svg, _ := scene(t, Scene{Events: events, Findings: findings, Width: 370, Scale: Linear})
+	golden(t, "scene-narrow.svg", svg)
+}
+
+// No arrow arrives without having been sent: each arrow of a message names the Sent event
+// that it comes from, which is drawn, or looks like what was sent elsewhere.
+func TestEveryArrowWasSent(t *testing.T) {
+	events, finding := crowd(300)
+	events = append(events, history.Event{At: events[len(events)-1].At, Kind: history.Shown, Client: "bob", Message: "nobody sent this"})
+	end := time.Duration(events[len(events)-1].At)
+	arrows, elsewhere, unsent := 0, 0, 0
+	for _, traffic := range []history.Traffic{withTraffic(events), {}} {
+		for _, from := range []time.Duration{0, end / 3, end * 3 / 4} {
+			svg, _ := scene(t, Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, From: from, To: from + end/2})
+			drawn := map[string]bool{}
+			for _, e := range elements(t, svg) {
+				if e["data-kind"] == string(history.Sent) {
+					drawn[e["data-event"]] = true
+				}
+			}
+			for _, e := range elements(t, svg) {
+				if !strings.Contains(e["class"], "carries") {
+					continue
+				}
+				arrows++
+				at, _ := strconv.ParseInt(e["data-at"], 10, 64)
+				index, err := strconv.Atoi(e["data-sent"])
+				outside := strings.Contains(e["class"], "elsewhere")
+				switch {
+				case outside:
+					elsewhere++
+					if err != nil {
+						unsent++
+						if e["data-message"] != "nobody sent this" {
+							t.Errorf("the arrow of %q comes from nowhere", e["data-message"])
+						}
+					}
+				case err != nil, !drawn[e["data-sent"]]:
+					t.Fatalf("an arrow has no sending: %v", e)
+				case events[index].Kind != history.Sent, events[index].Message != e["data-message"], int64(events[index].At) > at,
+					events[index].At < plan.Duration(from):
+					t.Fatalf("the arrow of %q at %d comes from %+v", e["data-message"], at, events[index])
+				}
+			}
+		}
+	}
+	if arrows < 300 || elsewhere-unsent < 2 || unsent != 2 {
+		t.Errorf("%d arrows, %d of them sent before, %d by nobody", arrows, elsewhere, unsent)
+	}
+}
+
+// Each kind of finding has a sign of its own, with its rule's sentence, where it is; and
+// without the finding there is none.
+func TestEachFindingHasItsSign(t *testing.T) {
+	events := halfOpenHistory()
+	drawn := map[string]check.Anomaly{}
+	for _, l := range Languages {
+		for i, a := range anomalies {
+			rule := contract.Rules[i%len(contract.Rules)].ID
+			f := check.Finding{Anomaly: a, Rule: rule, Must: true, Client: "bob", Message: "hello", Event: 8}
+			svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{f}, Language: l})
+			var signs []map[string]string
+			for _, e := range elements(t, svg) {
+				if e["data-kind"] == "finding" {
+					signs = append(signs, e)
+				}
+			}
+			if len(signs) != 1 {
+				t.Fatalf("%s has %d signs", a, len(signs))
+			}
+			sign := signs[0]
+			lane := "client:bob"
+			if a == check.Unstored || a == check.StoredTwice {
+				lane = "log"
+			}
+			if !strings.Contains(sign["title"], l.Rule(rule)) || sign["data-anomaly"] != string(a) || sign["data-lane"] != lane || sign["data-at"] != fmt.Sprint(int64(events[8].At)) {
+				t.Errorf("%s in %s: %v", a, l, sign)
+			}
+			var c canvas
+			c.findingSign(a, 0, 0)
+			if other, same := drawn[c.body.String()]; same && other != a {
+				t.Errorf("%s looks like %s", a, other)
+			}
+			drawn[c.body.String()] = a
+		}
+	}
+	svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events)})
+	for _, e := range elements(t, svg) {
+		if e["data-kind"] == "finding" {
+			t.Errorf("nothing is wrong, and marked: %v", e)
+		}
+	}
+	svg, _ = scene(t, Scene{Events: events, Findings: []check.Finding{{Anomaly: check.Lost, Client: "bob", Message: "hello", Event: 8}}, From: time.Second})
+	if strings.Contains(svg, `data-kind="finding"`) {
+		t.Error("a finding before the window is marked in it")
+	}
+}
+
+func TestSceneEscapesWhatOthersSaid(t *testing.T) {
+	const evil = `</text><script>alert("x")</script>` + "\x00\u202e"
+	events := []history.Event{
+		{Kind: history.ServerStarted, Node: evil, Detail: evil},
+		{At: at(1), Kind: history.Opened, Client: evil, View: 2}, {At: at(2), Kind: history.Connected, Client: evil},
+		{At: at(3), Kind: history.Sent, Client: evil, Message: evil}, {At: at(4), Kind: history.Shown, Client: evil, Message: evil, Offset: 1},
+		{At: at(5), Kind: history.FaultFired, Client: evil, FaultKind: evil, Detail: evil}, {At: at(6), Kind: history.Disconnected, Client: evil, Detail: evil},
+	}
+	finding := check.Finding{Anomaly: evil, Rule: evil, Client: evil, Message: evil, Expected: evil, Observed: evil, Event: 4}
+	svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Name: evil, Keeps: time.Minute})
+	wellFormed(t, svg)
+	if strings.Contains(svg, "<script") || strings.Contains(svg, "\u202e") {
+		t.Error("markup of a message is markup of the drawing")
+	}
+	if n := strings.Count(svg, "&lt;script&gt;"); n < 12 {
+		t.Errorf("the name and the message are written %d times", n)
+	}
+}
+
+func TestSceneIsBounded(t *testing.T) {
+	events, finding := crowd(20000)
+	traffic := withTraffic(events)
+	findings := slices.Repeat([]check.Finding{finding}, 100)
+	for _, l := range Languages {
+		svg, left := scene(t, Scene{Events: events, Traffic: traffic, Findings: findings, Language: l})
+		if left.Events == 0 || left.Frames != len(traffic.Frames)-sceneFrames || left.Findings != len(findings)-sceneFindings {
+			t.Errorf("left out: %+v", left)
+		}
+		if len(svg) > 1<<20 {
+			t.Errorf("the drawing has %d bytes", len(svg))
+		}
+		if want := l.Word("left out", strings.Join([]string{l.Word("events", left.Events), l.Word("frames", left.Frames), l.Word("findings", left.Findings)}, ", ")); !strings.Contains(svg, want) {
+			t.Errorf("the drawing does not say %q", want)
+		}
+	}
+	small := halfOpenHistory()
+	if svg, left := scene(t, Scene{Events: small, Traffic: withTraffic(small)}); left != (LeftOut{}) || strings.Contains(svg, `class="left-out"`) {
+		t.Errorf("of a small run something is left out: %+v", left)
+	}
+}
+
+// Nothing that a history may hold makes the drawing fail, or leave its frame.
+func TestSceneTakesAnything(t *testing.T) {
+	odd := []history.Event{
+		{Kind: history.Shown, Client: "x", Message: "m"}, {Kind: history.Closed, Client: "y"}, {Kind: history.FaultHealed},
+		{Kind: "unheard of", Client: script}, {Kind: history.Acknowledged, Message: "never sent"}, {Kind: history.ServerStopped}, {Kind: history.FaultFired},
+	}
+	traffic := history.Traffic{
+		Frames:      []history.Frame{{}, {Passed: plan.Passed{Client: "x"}, Text: `42["`, Left: 5}, {Passed: plan.Passed{Client: "x", Direction: plan.Down}, Type: "http", Text: "\n", Lost: true}},
+		Connections: []history.Connection{{}, {Client: "x", Opened: 9, Ended: 3, Noticed: 1}},
+	}
+	for _, events := range [][]history.Event{nil, odd, halfOpenHistory(), odd[:1]} {
+		for _, traffic := range []history.Traffic{{}, traffic, withTraffic(events)} {
+			for _, window := range [][2]time.Duration{{0, 0}, {-5, 3}, {time.Second, time.Millisecond}, {40 * time.Millisecond, 100 * time.Millisecond}} {
+				for _, width := range []int{0, -7, 370, 1e9} {
+					for _, at := range []int{-1, 3, 99} {
+						svg, _ := scene(t, Scene{Events: events, Traffic: traffic, From: window[0], To: window[1], Width: width, Keeps: time.Hour,
+							Findings: []check.Finding{{Event: at, Client: "bob"}, {Event: at}}})
+						wellFormed(t, svg)
+						inFrame(t, svg)
+					}
+				}
+			}
+		}
+	}
+}
+
+// No label stands on another one.
+func TestLabelsDoNotOverlap(t *testing.T) {
+	events, finding := crowd(200)
+	for _, width := range []int{370, 1040} {
+		for _, l := range Languages {
+			svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Width: width, Language: l, Bare: true})
+			var boxes []box
+			var said []string
+			decoder := xml.NewDecoder(strings.NewReader(svg))
+			for {
+				token, err := decoder.Token()
+				if err != nil {
+					break
+				}
+				start, ok := token.(xml.StartElement)
+				if !ok || start.Name.Local != "text" {
+					continue
+				}
+				var text struct {
+					X    float64 `xml:"x,attr"`
+					Y    float64 `xml:"y,attr"`
+					Text string  `xml:",chardata"`
+				}
+				if err := decoder.DecodeElement(&text, &start); err != nil {
+					t.Fatal(err)
+				}
+				b := box{text.X, text.Y - 9, text.X + labelWidth(text.Text), text.Y + 2}
+				if b.x1 > float64(max(width, 320)) {
+					t.Errorf("%q leaves the drawing", text.Text)
+				}
+				for i, other := range boxes {
+					if b.x0 < other.x1 && other.x0 < b.x1 && b.y0 < other.y1 && other.y0 < b.y1 {
+						t.Errorf("width %d: %q stands on %q", width, text.Text, said[i])
+					}
+				}
+				boxes, said = append(boxes, b), append(said, text.Text)
+			}
+			if len(boxes) < 15 {
+				t.Errorf("only %d labels", len(boxes))
+			}
+		}
+	}
+}
+
+// The axis that the drawing gives away maps the time of every event to its place.
+func TestAxisMapsTimeToX(t *testing.T) {
+	events := halfOpenHistory()
+	for _, scale := range []Scale{Logarithmic, Linear} {
+		svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Scale: scale, From: 20 * time.Millisecond, To: 60 * time.Second})
+		var root struct {
+			Axis string `xml:"data-axis,attr"`
+		}
+		if err := xml.Unmarshal([]byte(svg), &root); err != nil {
+			t.Fatal(err)
+		}
+		var axis scaled
+		if err := json.Unmarshal([]byte(root.Axis), &axis); err != nil {
+			t.Fatal(err)
+		}
+		if axis.Kind != scale || axis.From != plan.Duration(20*time.Millisecond) || axis.To != plan.Duration(60*time.Second) || axis.Top <= 0 || axis.Bottom <= axis.Top {
+			t.Errorf("%+v", axis)
+		}
+		for i := range axis.Points {
+			axis.at, axis.xs = append(axis.at, plan.Duration(axis.Points[i][0])), append(axis.xs, axis.Points[i][1])
+			if i > 0 && (axis.Points[i][0] <= axis.Points[i-1][0] || axis.Points[i][1] < axis.Points[i-1][1]) {
+				t.Fatalf("%s: point %d goes back: %v", scale, i, axis.Points)
+			}
+		}
+		for _, e := range events {
+			x := axis.x(e.At)
+			if back := axis.x(axis.time(x)); back-x > 0.2 || x-back > 0.2 {
+				t.Errorf("%s: %s is at %.1f, and %.1f is %s", scale, clock(e.At), x, x, clock(axis.time(x)))
+			}
+		}
+	}
+}
+
+func TestSessionsAreKeptUntil(t *testing.T) {
+	lost := history.Event{At: at(100), Kind: history.Disconnected, Client: "bob", Detail: "transport close"}
+	opened := []history.Event{{At: at(1), Kind: history.ServerStarted}, {At: at(10), Kind: history.Connected, Client: "bob"}}
+	minute := 60 * time.Second
+	for name, c := range map[string]struct {
+		then  []history.Event
+		keeps time.Duration
+		want  int64 // until when, in ms; 0 for no session
+	}{
+		"expired":           {[]history.Event{lost}, minute, 60100},
+		"recovered":         {[]history.Event{lost, {At: at(900), Kind: history.Connected, Client: "bob", Recovered: true}}, minute, 900},
+		"not recovered":     {[]history.Event{lost, {At: at(900), Kind: history.Connected, Client: "bob"}}, minute, 60100},
+		"server gone":       {[]history.Event{lost, {At: at(500), Kind: history.ServerStopped}}, minute, 500},
+		"asked for":         {[]history.Event{{At: at(100), Kind: history.Disconnected, Client: "bob", Detail: "io client disconnect"}}, minute, 0},
+		"keeps none":        {[]history.Event{lost}, 0, 0},
+		"half-open":         {[]history.Event{{At: at(99), Kind: history.FaultFired, Client: "bob", FaultKind: plan.HalfOpen}, lost}, minute, 0},
+		"page closed":       {[]history.Event{{At: at(100), Kind: history.Closed, Client: "bob"}}, minute, 60100},
+		"still connected":   {nil, minute, 0},
+		"never came to be ": {[]history.Event{{At: at(100), Kind: history.Closed, Client: "carol"}}, minute, 0},
+	} {
+		svg, _ := scene(t, Scene{Events: append(slices.Clone(opened), c.then...), Keeps: c.keeps, To: 2 * time.Minute})
+		got := int64(0)
+		for _, e := range elements(t, svg) {
+			if e["data-kind"] == "session" {
+				until, _ := strconv.ParseInt(e["data-until"], 10, 64)
+				got = until / 1e6
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: the session is kept until %d ms, want %d", name, got, c.want)
+		}
+	}
+	// With the traffic it is kept from when the server has noticed.
+	events := append(slices.Clone(opened), lost)
+	svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Keeps: minute, To: 2 * time.Minute})
+	if !strings.Contains(svg, `data-kind="session" data-lane="client:bob" data-client="bob" data-at="40100000000" data-until="100100000000"`) {
+		t.Error("the session of a half-open connection is not kept from when the server notices")
+	}
+}
+
+func TestFramesCarryMessages(t *testing.T) {
+	known := map[string]bool{"hello": true, `say "hi"`: true, "안녕": true, "chat message?": true}
+	for text, want := range map[string][]string{
+		`42["chat message","hello"]`:                          {"hello"},
+		`42["chat message","say \"hi\"",5]`:                   {`say "hi"`},
+		`42["chat message","\uc548\ub155"]`:                   {"안녕"},
+		"42[\"m\",\"hello\"]\x1e42[\"m\",\"say \\\"hi\\\"\"]": {"hello", `say "hi"`},
+		`42["chat message","hello`:                            nil,
+		`2probe`:                                              nil, ``: nil, `"`: nil, `"\`: nil,
+	} {
+		if got := messagesIn(history.Frame{Type: "text", Text: text}, known); !slices.Equal(got, want) {
+			t.Errorf("%s carries %q, want %q", text, got, want)
+		}
+	}
+	if got := messagesIn(history.Frame{Type: "http", Text: "GET /\"hello\"\n42[\"m\",\"안녕\"]"}, known); !slices.Equal(got, []string{"안녕"}) {
+		t.Errorf("an HTTP body carries %q", got)
+	}
+	for text, want := range map[string]string{"0{}": "open", "2": "ping", "3": "pong", "40{}": "connect", "41": "disconnect", `42["x"]`: "event",
+		"431[]": "ack", `44{}`: "error", `451-["x"]`: "event", "": "other", "4": "other", "x": "other", "5": "upgrade", "bAA": "binary"} {
+		if got := Packet(history.Frame{Type: "text", Text: text}); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+	if a, b := Packet(history.Frame{Type: "http", Text: "GET / HTTP/1.1"}), Packet(history.Frame{Type: "http", Text: "HTTP/1.1 200 OK\n0{}"}); a != "http" || b != "open" {
+		t.Errorf("HTTP messages are %s and %s", a, b)
+	}
+}
+
+func BenchmarkScene(b *testing.B) {
+	events, finding := crowd(400)
+	traffic := withTraffic(events)
+	traffic.Frames = traffic.Frames[:min(300, len(traffic.Frames))]
+	var out bytes.Buffer
+	for b.Loop() {
+		out.Reset()
+		if _, err := (Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, Keeps: time.Minute}).Draw(&out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(out.Len()), "bytes")
+	b.ReportMetric(float64(len(traffic.Frames)), "frames")
+}
