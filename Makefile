@@ -7,14 +7,15 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
 	@echo
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo "  make step-N       serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
-	@echo "  make start-exercise-N, make exercise-N   a copy of step N (3 to 10) to change, and what it still loses"
+	@echo "  make start-exercise-N, make exercise-N   a copy of step N (3 to 10, 7a) to change, and what it still loses"
+	@echo "  make serve-exercise-N, make hint-N, make solution-N   serve that copy; a hint; the solution"
 
 $(STEPS:%=step-%): step-%: client
 	@PORT=$(PORT) $(GO) run ./steps $* $(SERVERS)
@@ -102,11 +103,29 @@ site-serve: ## serve out/site at http://localhost:3000 (PORT=3000)
 site-test: site browser ## build the site and try it in Chromium: search, languages, accessibility
 	$(GO) test -count 1 ./docs/internal/site -site $(CURDIR)/out/site
 
+# The exercises. The command is built and not run by go run, which would take its exit
+# status. RESET=1 starts again without asking; ANSWER=b predicts where nobody can be asked.
+LEARN = $(GO) build -o bin/redial ./scenarios/cmd/redial && bin/redial learn
+learn: ## list the exercises of the tutorial, with how far each is
+	@$(LEARN)
+
 start-exercise-%: client
-	@$(GO) run ./docs/cmd/exercise start $*
+	@$(LEARN) start $* $(if $(RESET),--reset)
 
 exercise-%: client
-	@$(GO) run ./docs/cmd/exercise check $* $(LEVEL)
+	@$(LEARN) check $* $(if $(ANSWER),--answer $(ANSWER))
+
+serve-exercise-%: client
+	@$(GO) build -o bin/redial ./scenarios/cmd/redial && PORT=$(PORT) bin/redial learn serve $*
+
+exercises-all: client ## start every exercise, see it fail, apply its solution, see it pass: as a learner does (10 minutes)
+	$(GO) test -count 1 -v -timeout 0 -run '^TestLearnersWay$$' ./scenarios/exercises -every-exercise
+
+hint-%:
+	@$(LEARN) hint $*
+
+solution-%:
+	@$(LEARN) solution $*
 
 # How often, and whose servers. Step 9 has two of them; 7 and 8 have one.
 KILLS      ?= 200

@@ -1,0 +1,243 @@
+package exercises
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // the steps' own
+
+	"redial/harness/client/wire"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/inprocess"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+	"redial/steps/lessons"
+)
+
+// ErrNoGo tells that the copy cannot be built, because Go is missing.
+var ErrNoGo = errors.New("go is missing: install Go (https://go.dev/dl), then try again")
+
+// A BuildError tells that the copy does not compile. Its text is the compiler's first
+// lines, each with the file and the line.
+type BuildError struct {
+	Lines []string
+	// More is how many lines are left out.
+	More int
+}
+
+func (e BuildError) Error() string { return strings.Join(e.Lines, "\n") }
+
+// compilerLines is how much of a compiler's output is shown: the later errors mostly come
+// from the first.
+const compilerLines = 6
+
+// Build compiles the copy into the folder, and returns the program's path.
+func (c Copy) Build(ctx context.Context, folder string) (string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return "", ErrNoGo
+	}
+	program := filepath.Join(folder, "exercise")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", program, "./"+c.Path()+"/serve")
+	build.Dir = c.Root
+	if c.Folder != CopyOf(c.Root, c.Exercise).Folder {
+		// As if it were in its place: a copy that is somewhere else, such as a test's.
+		overlay, err := c.overlay(folder)
+		if err != nil {
+			return "", err
+		}
+		build.Args = slices.Insert(build.Args, 2, "-overlay", overlay)
+	}
+	output, err := build.CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		return program, ctx.Err()
+	}
+	var wrong BuildError
+	for line := range strings.Lines(string(output)) {
+		line = strings.TrimRight(line, "\r\n")
+		switch {
+		case strings.HasPrefix(line, "#") || line == "":
+		case len(wrong.Lines) < compilerLines:
+			wrong.Lines = append(wrong.Lines, line)
+		default:
+			wrong.More++
+		}
+	}
+	if len(wrong.Lines) == 0 {
+		return "", fmt.Errorf("go build: %w", err)
+	}
+	return "", wrong
+}
+
+// overlay writes the file for go build that puts the copy's files in their place.
+func (c Copy) overlay(folder string) (string, error) {
+	replace := map[string]string{}
+	place := CopyOf(c.Root, c.Exercise).Folder
+	err := filepath.WalkDir(c.Folder, func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			replace[filepath.Join(place, strings.TrimPrefix(file, c.Folder))] = file
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(folder, "overlay.json")
+	return file, os.WriteFile(file, text, 0o644)
+}
+
+// longestPause is that of a copy's database while it is checked.
+const longestPause = 4 * time.Millisecond
+
+// How long the lab waits for a message to be shown: not long, since what a copy loses does
+// not come however long one waits. At steps 3 and 4 it loses all of them.
+const (
+	shownWithin     = 6 * time.Second
+	shownWithinSoon = 2 * time.Second
+)
+
+// subject is the server of the exercise, without a way to start it.
+func (e Exercise) subject() (servers.Subject, error) {
+	number := e.Step
+	if number == "7a" {
+		number = "7" // the same promise
+	}
+	s, err := servers.Step(number)
+	if err != nil {
+		return s, err
+	}
+	s.Name = "your step " + e.Step
+	s.ShownBound = shownWithin
+	if e.Step == "3" || e.Step == "4" {
+		s.ShownBound = shownWithinSoon
+	}
+	if e.Step == "7a" {
+		s.ReadLog = readFile // nobody can ask its server for the log
+	}
+	return s, nil
+}
+
+// readFile reads the log of a step with a database.
+func readFile(ctx context.Context, server target.Target) (log []wire.Row, err error) {
+	keeper, ok := server.(interface{ DataDir() string })
+	if !ok {
+		return nil, target.ErrNoData
+	}
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(keeper.DataDir(), "chat.db")+"?mode=ro&_busy_timeout=5000")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, "SELECT id, content FROM messages ORDER BY id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row wire.Row
+		if err := rows.Scan(&row.Offset, &row.Message); err != nil {
+			return nil, err
+		}
+		log = append(log, row)
+	}
+	return log, rows.Err()
+}
+
+// scenarios are the exercise's, from the catalogue.
+func (e Exercise) scenarios() ([]catalogue.Scenario, error) {
+	var ids []string
+	for _, s := range e.Scenarios {
+		ids = append(ids, s.ID)
+	}
+	return catalogue.Find(ids)
+}
+
+// runs is how often a scenario is played: a race does not go wrong every time.
+const runs = 2
+
+// Check plays the scenarios on the program, which Build has made; done is told of each as
+// it ends.
+func (e Exercise) Check(ctx context.Context, program string, done func(finished, all int, result report.Result)) (report.Report, error) {
+	return e.play(ctx, runner.Options{Runs: runs, Done: done}, func(s *servers.Subject) {
+		s.Server = lab.Server{Target: func(tuning plan.Tuning) (target.Target, error) {
+			command := target.CommandOptions{
+				Command: []string{program}, Name: s.Name, Tuning: tuning, Env: []string{pauses + "=" + longestPause.String()},
+			}
+			if len(s.Nodes) > 0 {
+				return target.NewCluster(target.ClusterOptions{Nodes: s.Nodes, Command: command})
+			}
+			return target.NewCommand(command)
+		}}
+	})
+}
+
+// CheckInProcess is Check for code that is a part of this program, in the virtual lab, which
+// is for the kit's tests: see program.
+func (e Exercise) CheckInProcess(ctx context.Context, code lessons.Lesson) (report.Report, error) {
+	return e.play(ctx, runner.Options{Lab: lab.Virtual}, func(s *servers.Subject) {
+		s.Server = lab.Server{Handler: inprocess.Lesson(code)}
+		s.ShownBound = 0
+		// The code may have the library's recovery, of which one run at a time can be played.
+		s.OwnRecovery = e.Step != "6"
+	})
+}
+
+// play plays the scenarios on the server that start puts in.
+func (e Exercise) play(ctx context.Context, options runner.Options, start func(*servers.Subject)) (report.Report, error) {
+	s, err := e.subject()
+	if err != nil {
+		return report.Report{}, err
+	}
+	which, err := e.scenarios()
+	if err != nil {
+		return report.Report{}, err
+	}
+	start(&s)
+	if options.Lab == lab.Virtual && s.Level.AtLeast(contract.ServerDelivery) {
+		which = paused(which)
+	}
+	options.Seed = 1
+	r := report.Report{Target: s.Name, Level: s.Level, Seed: options.Seed, Lab: "real", Began: time.Now()}
+	if options.Lab != nil {
+		r.Lab = options.Lab.String()
+	}
+	r.Results, err = runner.Run(ctx, []servers.Subject{s}, which, options)
+	for i := range r.Results {
+		r.Results[i].Replay = "" // the command that replays a step does not know the copy
+	}
+	r.Took = time.Since(r.Began)
+	return r, err
+}
+
+// paused has the virtual lab pause the database in the scenarios, as the copy's program does
+// in the real one.
+func paused(which []catalogue.Scenario) (all []catalogue.Scenario) {
+	for _, s := range which {
+		original := s.Plan
+		s.Plan = func(seed uint64) plan.Plan {
+			p := original(seed)
+			p.Seams = plan.Duration(longestPause)
+			return p
+		}
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,141 @@
+// Package exercises holds the exercises at the end of the tutorial's chapters: what each
+// starts from, which scenarios its copy has to pass, what it asks, and what it reveals.
+//
+// Read [Exercise] first, then one of the files in data, one for each exercise, with its
+// texts in both languages. [Copy] is the code that a learner edits, outside of what git
+// tracks; check.go builds that copy and plays the scenarios on it; [Progress] is what is
+// remembered of it.
+//
+// An exercise starts from the step's own code with a few changes that turn it into the
+// published, failing code. So the solution is the step itself, and is stored nowhere else.
+//
+// exercises prints nothing and asks nobody: the subcommand learn of cmd/redial does.
+package exercises
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"redial/harness/contract"
+	"redial/scenarios/internal/strict"
+	"redial/steps/lessons"
+)
+
+// An Exercise is one exercise, as its file in data describes it.
+type Exercise struct {
+	// Step is the number of the step that it is about, and its name.
+	Step string `yaml:"step"`
+	// Solution is the step whose code solves it: mostly the same one.
+	Solution string `yaml:"solution"`
+	// Scenarios are those that the copy has to pass.
+	Scenarios []Scenario `yaml:"scenarios"`
+	// Changes turn the step's code into the one that the exercise starts from.
+	Changes []Change `yaml:"changes"`
+	// Answer is the right one of the choices: a, b or c.
+	Answer string `yaml:"answer"`
+	En     Text   `yaml:"en"`
+	Ko     Text   `yaml:"ko"`
+}
+
+// A Scenario is one of the catalogue's.
+type Scenario struct {
+	ID string `yaml:"id"`
+	// Breaks is the rule that the starting code breaks in it; empty where it passes, or
+	// may fail by a race.
+	Breaks contract.RuleID `yaml:"breaks"`
+}
+
+// A Change replaces one piece of a file's text, which it has once, by another.
+type Change struct {
+	File string `yaml:"file"`
+	Old  string `yaml:"old"`
+	New  string `yaml:"new"`
+}
+
+// A Text is what a person reads of an exercise, in one language.
+type Text struct {
+	Title string `yaml:"title"`
+	Goal  string `yaml:"goal"`
+	// Question and Choices ask for a prediction; Why explains the right answer.
+	Question string   `yaml:"question"`
+	Choices  []string `yaml:"choices"`
+	Why      string   `yaml:"why"`
+	// Hints go from a nudge to nearly the solution.
+	Hints []string `yaml:"hints"`
+	// Solution says what the solution's code does.
+	Solution string `yaml:"solution"`
+}
+
+//go:embed data/*.yaml
+var data embed.FS
+
+// All are the exercises, in reading order.
+var All = sync.OnceValues(func() (all []Exercise, err error) {
+	for _, lesson := range lessons.All {
+		text, err := data.ReadFile(path.Join("data", lesson.Number+".yaml"))
+		if err != nil {
+			continue // steps 1 and 2 have none
+		}
+		e, err := parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("the exercise of step %s: %w", lesson.Number, err)
+		}
+		all = append(all, e)
+	}
+	return all, nil
+})
+
+func parse(text []byte) (e Exercise, err error) {
+	document, err := strict.Parse(text)
+	if err == nil {
+		err = strict.Decode(document, &e)
+	}
+	if e.Solution == "" {
+		e.Solution = e.Step
+	}
+	return e, err
+}
+
+// Find gives the exercise of a step, or says which there are.
+func Find(step string) (Exercise, error) {
+	all, err := All()
+	if err != nil {
+		return Exercise{}, err
+	}
+	var steps []string
+	for _, e := range all {
+		if e.Step == step {
+			return e, nil
+		}
+		steps = append(steps, e.Step)
+	}
+	return Exercise{}, fmt.Errorf("there is no exercise %q; the exercises are %s", step, strings.Join(steps, ", "))
+}
+
+// In is the exercise's text in a language: "ko" for Korean, and English otherwise.
+func (e Exercise) In(language string) Text {
+	if language == "ko" {
+		return e.Ko
+	}
+	return e.En
+}
+
+// Choice is the letter of the n-th choice.
+func Choice(n int) string { return string(rune('a' + n)) }
+
+// apply makes the text with the changes, or says which of them has no place in it.
+func apply(file, text string, changes []Change) (string, error) {
+	for _, c := range changes {
+		if c.File != file {
+			continue
+		}
+		if n := strings.Count(text, c.Old); n != 1 {
+			return "", fmt.Errorf("%s has %q %d times, and not once", file, c.Old, n)
+		}
+		text = strings.Replace(text, c.Old, c.New, 1)
+	}
+	return text, nil
+}
