@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	_ "github.com/mattn/go-sqlite3" // the driver
+	"redial/steps/stores/sqlite"
 )
 
 // A row is one message of the log.
@@ -21,7 +21,7 @@ type messages struct{ db *sql.DB }
 func openMessages(dir string) (*messages, error) {
 	path := filepath.Join(dir, "chat.db")
 	// Where another program has locked the file, it is the page that waits, not the server.
-	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=NORMAL&_txlock=immediate")
+	db, err := sql.Open(sqlite.Name, "file:"+path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=NORMAL&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}

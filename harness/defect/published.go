@@ -1,18 +1,17 @@
 package defect
 
 import (
-	"errors"
 	"io"
 	"log"
 	"net/http"
 	"sync"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
 	"redial/harness/seam"
+	"redial/steps/stores/sqlite"
 )
 
 // Delays make the races of "published" wide. Each pause is drawn from 0 up to the
@@ -103,9 +102,8 @@ func (p *publishedChat) say(text, key string) (int64, error) {
 		key = ""
 	}
 	id, err := p.log.insert(text, key, true)
-	var refusal sqlite3.Error
 	switch {
-	case p.keyed && errors.As(err, &refusal) && refusal.ExtendedCode == sqlite3.ErrConstraintUnique:
+	case p.keyed && sqlite.IsUnique(err):
 		return 0, nil // it must be a repeat, the published code says, and acknowledges it
 	case p.keyed && err != nil:
 		return 0, errNoAnswer

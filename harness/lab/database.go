@@ -1,19 +1,15 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-
-	_ "github.com/mattn/go-sqlite3" // the driver that the steps use, too
 
 	"redial/harness/history"
 	"redial/harness/target"
+	"redial/steps/stores/sqlite"
 )
 
 // A dataKeeper is a target whose data the lab can get at.
@@ -39,7 +35,7 @@ func (l *player) lockDatabase() error {
 		return target.ErrNoData
 	}
 	for _, file := range files {
-		db, err := sql.Open("sqlite3", "file:"+file+"?_busy_timeout=5000")
+		db, err := sql.Open(sqlite.Name, "file:"+file+"?_busy_timeout=5000")
 		if err != nil {
 			return err
 		}
@@ -77,28 +73,4 @@ func (l *player) replaceData() error {
 	}
 	l.record(history.Event{Kind: history.DataReplaced})
 	return nil
-}
-
-// databases lists the SQLite files in a folder, known by what they begin with.
-func databases(folder string) (files []string, err error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, err
-	}
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() {
-			continue
-		}
-		file, err := os.Open(filepath.Join(folder, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		magic := make([]byte, 16)
-		n, _ := io.ReadFull(file, magic)
-		_ = file.Close()
-		if bytes.Equal(magic[:n], []byte("SQLite format 3\x00")) {
-			files = append(files, file.Name())
-		}
-	}
-	return files, nil
 }

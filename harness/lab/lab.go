@@ -179,6 +179,9 @@ type Run struct {
 	// another run of the same plan. The real lab, where no two runs have the same
 	// frames, lists none.
 	Frames []plan.Passed
+	// Began is when each step of the script began, as far as the run came, and then when
+	// the script had ended and the run was brought to rest.
+	Began []plan.Duration
 	// Traffic has every frame with its time and its text, with Config.Traffic.
 	Traffic history.Traffic
 	// Leaked counts the goroutines that were still there long after everything was

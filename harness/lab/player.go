@@ -29,6 +29,8 @@ type player struct {
 	clients map[string]*participant
 	names   []string
 	settles int
+	// began is when each step of the script did, and when the script had ended.
+	began []plan.Duration
 	// readings counts how often the log was read.
 	readings int
 
@@ -257,10 +259,12 @@ func (l *player) play() error {
 		defer witness.Close()
 	}
 	for i, step := range l.plan.Script {
+		l.began = append(l.began, l.history.Since(time.Now()))
 		if err := l.do(step); err != nil {
 			return fmt.Errorf("step %d (%s %s): %w", i+1, step.Do, step.Client, err)
 		}
 	}
+	l.began = append(l.began, l.history.Since(time.Now()))
 	if err := l.finishStory(); err != nil {
 		return err
 	}

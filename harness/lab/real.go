@@ -1,3 +1,5 @@
+//go:build !js
+
 package lab
 
 import (
@@ -38,7 +40,7 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	if ctx.Err() == nil && playing.Err() != nil {
 		run.Err = context.Cause(playing) // and not what came of it
 	}
-	run.Events = l.finish()
+	run.Events, run.Began = l.finish(), l.began
 	run.Output = under.Output()
 	run.Err = errors.Join(run.Err, under.Close())
 	return run

@@ -186,7 +186,7 @@ func (v *virtual) play() {
 	if v.run.Err == nil {
 		v.run.Err = l.playWithClients()
 	}
-	v.run.Events = l.finish()
+	v.run.Events, v.run.Began = l.finish(), l.began
 	if err := errors.Join(closed, under.Close()); v.run.Err == nil {
 		v.run.Err = err
 	}

@@ -8,9 +8,6 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -84,7 +81,7 @@ func (t *handlerTarget) DataDir() string {
 }
 
 // ReplaceData empties it. The server must be down.
-func (t *handlerTarget) ReplaceData() error { return target.Empty(t.DataDir()) }
+func (t *handlerTarget) ReplaceData() error { return t.folder.empty(t.DataDir()) }
 
 func (t *handlerTarget) Start(context.Context) error {
 	defer t.lock()()
@@ -209,39 +206,6 @@ func keep(things ...any) {
 	defer kept.Unlock()
 	kept.list = append(kept.list, things...)
 }
-
-// A dataFolder holds a folder for each life of a server.
-type dataFolder struct {
-	root  string
-	lives int
-}
-
-// memoryDisk is where Linux keeps files in memory: an fsync, of which a database
-// does one a commit, costs nothing there.
-const memoryDisk = "/dev/shm"
-
-func newDataFolder() (*dataFolder, error) {
-	root, err := os.MkdirTemp(memoryDisk, "redial-")
-	if err != nil {
-		root, err = os.MkdirTemp("", "redial-")
-	}
-	return &dataFolder{root: root}, err
-}
-
-func (f *dataFolder) path(life int) string { return filepath.Join(f.root, strconv.Itoa(life)) }
-
-// next is the folder for the next life: empty for the first.
-func (f *dataFolder) next() (string, error) {
-	f.lives++
-	return f.path(f.lives), os.MkdirAll(f.path(f.lives), 0o755)
-}
-
-// freeze copies the current life's folder for the next one.
-func (f *dataFolder) freeze() error {
-	return os.CopyFS(f.path(f.lives+1), os.DirFS(f.path(f.lives)))
-}
-
-func (f *dataFolder) remove() { _ = os.RemoveAll(f.root) }
 
 // output keeps the first part of what is written to it.
 type output struct {

@@ -16,7 +16,7 @@ const (
 )
 
 // A Traffic records every frame and connection of a network that has it in its
-// [Events], for somebody who wants to see them. It is safe for concurrent use.
+// [Events]. It is safe for concurrent use.
 type Traffic struct {
 	mu          sync.Mutex
 	frames      []Frame

@@ -7,8 +7,8 @@ import (
 	"redial/harness/plan"
 )
 
-// connections draws when each connection was open for both of its ends, and how long
-// only the server believed in it.
+// connections draws when each connection was open for both of its ends, and how long a
+// half-open one stayed open for the server.
 func (st *stage) connections() {
 	for _, c := range st.Traffic.Connections {
 		index := st.lane("client:" + c.Client)
@@ -50,7 +50,7 @@ func orEnd(at plan.Duration) plan.Duration {
 	return at
 }
 
-// sessions draws for how long the server keeps what it knows of a client that is gone.
+// sessions draws for how long the server keeps the session of a disconnected client.
 func (st *stage) sessions() {
 	if st.Keeps <= 0 {
 		return

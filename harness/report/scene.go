@@ -20,12 +20,12 @@ const (
 	widest        = 8000
 )
 
-// A Scene draws a stretch of a run for somebody who touches it: time runs to the right,
+// A Scene draws a window of a run for a page on which a user explores it: time runs right,
 // the server and its log are in the middle, the clients above and below. Messages are
 // arrows from the sender to the server and from the server to each receiver.
 //
-// With Traffic every frame is drawn where it was. Without it (a history from a file, the
-// real lab) the arrows are made from the events, and say that they are estimated.
+// With Traffic every frame is drawn at the times at which it was sent and arrived. Without it
+// (a history from a file) the arrows are made from the events, and marked as estimated.
 //
 // What is drawn has these attributes, so that a page can attach to it: data-kind (a kind
 // of event, or frame, connection, session, page, waits, finding), data-lane (client:NAME,
@@ -47,7 +47,7 @@ type Scene struct {
 	Scale    Scale
 	Language Language
 	// Keeps is how long the server keeps a session after a disconnect that it has
-	// noticed (maxDisconnectionDuration). Zero: it keeps none, or nobody knows.
+	// noticed (maxDisconnectionDuration). Zero: it keeps none, or that is unknown.
 	Keeps time.Duration
 	// Legend explains below the drawing the signs that it has used. A page that redraws
 	// has [Legend] once.

@@ -6,16 +6,16 @@ import (
 	"database/sql/driver"
 	"fmt"
 
-	"github.com/mattn/go-sqlite3"
+	steps "redial/steps/stores/sqlite"
 )
 
-// Driver is the name of a database/sql driver: mattn/go-sqlite3, with a pause before
-// and after every statement, and between rows, on files in a folder that has seams.
+// Driver is the name of a database/sql driver: that of the steps' SQLite, with a
+// pause before and after every statement, and between rows, on files in a folder that has seams.
 const Driver = "sqlite3-with-seams"
 
-func init() { sql.Register(Driver, sqlite{}) }
+func init() { sql.Register(Driver, sqlite{steps.Driver()}) }
 
-type sqlite struct{ inner sqlite3.SQLiteDriver }
+type sqlite struct{ inner driver.Driver }
 
 // Open opens the file that the name begins with.
 func (s sqlite) Open(name string) (driver.Conn, error) {
@@ -23,29 +23,29 @@ func (s sqlite) Open(name string) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, ok := conn.(*sqlite3.SQLiteConn)
+	plain, ok := conn.(*steps.Conn)
 	if !ok {
-		return nil, fmt.Errorf("mattn/go-sqlite3 has a connection of another type: %T", conn)
+		return nil, fmt.Errorf("the driver has a connection of another type: %T", conn)
 	}
 	return &connection{plain, At(name)}, nil
 }
 
 // connection is the library's, with pauses around what reads and writes.
 type connection struct {
-	*sqlite3.SQLiteConn
+	*steps.Conn
 	seams Seams
 }
 
 func (c *connection) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
 	c.seams.pauseWhile(ctx, "before writing")
-	result, err := c.SQLiteConn.ExecContext(ctx, query, arguments)
+	result, err := c.Conn.ExecContext(ctx, query, arguments)
 	c.seams.pauseWhile(ctx, "after writing")
 	return result, err
 }
 
 func (c *connection) QueryContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
 	c.seams.pauseWhile(ctx, "before reading")
-	found, err := c.SQLiteConn.QueryContext(ctx, query, arguments)
+	found, err := c.Conn.QueryContext(ctx, query, arguments)
 	if err != nil {
 		return nil, err
 	}

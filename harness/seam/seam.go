@@ -22,9 +22,9 @@
 // fail at once, the second waits in a sync.Once for the first, which saves the session. A
 // run that meets this in the midst of its story is stuck, and the lab says so.
 //
-// seam knows nothing of plans, labs or chats. It wraps mattn/go-sqlite3, which is what
-// the steps use, by embedding its connection: there is no well-kept library that wraps
-// a database/sql driver and lets everything else through.
+// seam knows nothing of plans, labs or chats. It wraps the SQLite driver of the steps
+// (mattn/go-sqlite3, but for WebAssembly) by embedding its connection: there is no
+// well-kept library that wraps a database/sql driver and lets everything else through.
 package seam
 
 import (

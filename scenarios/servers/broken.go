@@ -10,7 +10,7 @@ import (
 	"redial/harness/defect"
 	"redial/harness/plan"
 	"redial/scenarios/catalogue"
-	"redial/steps/lessons"
+	"redial/scenarios/inprocess"
 )
 
 // brokenPrefix is before a defect's name where a process is to become its server.
@@ -31,23 +31,16 @@ func Broken(d defect.Defect) (Subject, error) {
 	if err != nil {
 		return s, fmt.Errorf("finding this program, to start %s as a process: %w", d.Name, err)
 	}
+	its, err := inprocess.Broken(d.Name, d)
+	if err != nil {
+		return s, err
+	}
 	server := brokenPrefix + d.Name
-	if d.New != nil {
-		s.Server.Handler = published(d.New)
-		s.OwnRecovery = d.Level.AtLeast(contract.ServerDelivery)
-	} else {
-		lesson, err := lessons.Find(d.Step)
-		if err != nil {
-			return s, err
-		}
-		server, s.HTML, s.OwnRecovery = d.Step, lesson.Page, true
-		s.Server.Handler = inProcess(lesson)
+	if d.New == nil {
+		server = d.Step
 	}
+	s.Server.Handler, s.HTML, s.OwnRecovery, s.ShownBound = its.Handler, its.HTML, its.OwnRecovery, shownByBroken
 	s.Server.Target = itsProcess(itself, server, d.Name)
-	s.ShownBound = shownByBroken
-	if s.HTML, err = defect.Apply(s.HTML, d.Page); err != nil {
-		return s, fmt.Errorf("the defect %s: %w", d.Name, err)
-	}
 	row, err := catalogue.Find([]string{d.Scenario})
 	if err == nil && row[0].Needs != "" {
 		s.Step = catalogue.FeaturesPublished

@@ -13,6 +13,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/inprocess"
 	"redial/steps/lessons"
 	"redial/steps/stores/backends"
 )
@@ -32,7 +33,7 @@ func clusterStep(number string) (Subject, error) {
 	}
 	s := Subject{
 		Name: "step " + number, Step: number, Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, Nodes: nodes,
-		Server: lab.Server{Handler: inProcess(lesson)}, OwnRecovery: true,
+		Server: lab.Server{Handler: inprocess.Lesson(lesson)}, OwnRecovery: true,
 	}
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		options := target.ClusterOptions{Nodes: nodes, Command: target.CommandOptions{

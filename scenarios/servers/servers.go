@@ -11,7 +11,6 @@ package servers
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,9 +24,9 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/protocol"
-	"redial/harness/seam"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/inprocess"
 	"redial/steps/lessons"
 )
 
@@ -117,27 +116,18 @@ func BecomeStep() {
 	os.Exit(1)
 }
 
-// levels says what each step promises.
-var levels = map[string]contract.Level{
-	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
-	"6": contract.Recovery, "7": contract.ServerDelivery,
-	"8": contract.ClientDelivery, catalogue.OnFile: contract.ClientDelivery, "10": contract.DurableDelivery,
-}
-
 // MatrixSteps are the steps that the matrix has columns for.
 var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", catalogue.OnFile, "10"}
 
 // Step makes a subject of one of the kit's steps, at the level that it promises; or of
 // published-6, published-7 and published-8, the code that the tutorial publishes.
 func Step(number string) (Subject, error) {
-	if recoveries[number] != nil {
-		return onRecovery(number)
+	if inprocess.Recoveries[number] != nil {
+		return published(number)
 	}
 	switch number {
-	case "published-7":
-		return PublishedDelivery()
-	case "published-8":
-		return PublishedClientDelivery()
+	case "published-7", "published-8":
+		return published(number)
 	case catalogue.Features, catalogue.FeaturesPublished:
 		return featuresStep(number)
 	case catalogue.OnFile, catalogue.OnPostgres:
@@ -147,7 +137,7 @@ func Step(number string) (Subject, error) {
 	if err != nil {
 		return Subject{}, err
 	}
-	level, ok := levels[lesson.Number]
+	level, ok := inprocess.Levels[lesson.Number]
 	if !ok {
 		return Subject{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
 	}
@@ -157,7 +147,7 @@ func Step(number string) (Subject, error) {
 	}
 	s := Subject{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
-		Server: lab.Server{Handler: inProcess(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
+		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
 	}
 	if lesson.Number == "3" || lesson.Number == "4" {
 		s.ShownBound = 500 * time.Millisecond // they show nothing to others
@@ -172,72 +162,25 @@ func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, e
 	}
 }
 
-// replayPage is how many rows a step reads at a time in the virtual lab: so few that a
-// replay has parts to be cut between.
-const replayPage = 3
-
-// inProcess makes a step for the virtual lab.
-func inProcess(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
-	return func(tuning plan.Tuning) lab.Handler {
-		return func(dir string) (http.Handler, io.Closer, error) {
-			return lessons.Handler(lesson, lessons.Settings{
-				DataDir: dir, Driver: seam.Driver, Options: tuned(seam.At(dir).Options(), tuning),
-				MaxDisconnection: time.Duration(tuning.MaxDisconnection), ReplayPage: replayPage,
-			})
-		}
+// published makes a subject of the tutorial's code as published, or of another server at
+// level recovery. It is for the virtual lab.
+func published(name string) (Subject, error) {
+	its, err := inprocess.Find(name)
+	if err != nil {
+		return Subject{}, err
 	}
-}
-
-// tuned sets the heartbeat that is asked for.
-func tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOptions {
-	if tuning.PingInterval > 0 {
-		options.SetPingInterval(time.Duration(tuning.PingInterval))
-	}
-	if tuning.PingTimeout > 0 {
-		options.SetPingTimeout(time.Duration(tuning.PingTimeout))
-	}
-	return options
-}
-
-// recoveries are servers at level recovery, each broken in a way that a row is about but
-// for the last, by their names as steps.
-var recoveries = map[string]defect.New{
-	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
-	"slow-handshake": defect.SlowHandshake, "slow-handshake-fixed": defect.SlowHandshakeFixed,
-}
-
-// onRecovery makes a subject of one of recoveries, for the virtual lab.
-func onRecovery(name string) (Subject, error) {
-	s, err := foreign(name, contract.Recovery)
-	s.Server.Handler = published(recoveries[name])
+	s, err := foreign(name, its.Level)
+	s.Server.Handler, s.HTML, s.OwnRecovery = its.Handler, its.HTML, its.OwnRecovery
 	return s, err
 }
 
 // PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
 // the lock. It is for the virtual lab.
-func PublishedDelivery() (Subject, error) {
-	s, err := foreign("published-7", contract.ServerDelivery)
-	if err != nil {
-		return s, err
-	}
-	s.HTML, err = defect.Apply(s.HTML, defect.ShowsAll)
-	s.Server.Handler = published(defect.Published(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
-	s.OwnRecovery = true
-	return s, err
-}
+func PublishedDelivery() (Subject, error) { return published("published-7") }
 
 // PublishedClientDelivery is step 8 as the tutorial publishes it, with keys that a page
 // counts and three retries. It is for the virtual lab.
-func PublishedClientDelivery() (Subject, error) {
-	s, err := foreign("published-8", contract.ClientDelivery)
-	if err != nil {
-		return s, err
-	}
-	s.HTML, err = defect.Apply(s.HTML, defect.CountsKeys)
-	s.Server.Handler = published(defect.PublishedKeyed(defect.Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}))
-	s.OwnRecovery = true
-	return s, err
-}
+func PublishedClientDelivery() (Subject, error) { return published("published-8") }
 
 // features are the servers by their names as steps.
 var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
@@ -254,7 +197,7 @@ func featuresStep(name string) (Subject, error) {
 		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
 	}
 	s.Step = name
-	s.Server.Handler = published(features[name])
+	s.Server.Handler = inprocess.Defect(features[name])
 	s.OwnRecovery = name == catalogue.Features
 	s.Server.Target = itsProcess(itself, name, name)
 	return s, nil
@@ -262,7 +205,7 @@ func featuresStep(name string) (Subject, error) {
 
 // serve serves in a process of its own, until that is ended.
 func serve(server defect.New) error {
-	handler, closer, err := server(os.Getenv(contract.EnvDataDir), remembering(tuned(socket.DefaultServerOptions(), asked()), time.Duration(asked().MaxDisconnection)))
+	handler, closer, err := server(os.Getenv(contract.EnvDataDir), inprocess.Remembering(inprocess.Tuned(socket.DefaultServerOptions(), asked()), time.Duration(asked().MaxDisconnection)))
 	if err != nil {
 		return err
 	}
@@ -272,26 +215,6 @@ func serve(server defect.New) error {
 		return err
 	}
 	return http.Serve(listener, handler)
-}
-
-func published(server defect.New) func(plan.Tuning) lab.Handler {
-	return func(tuning plan.Tuning) lab.Handler {
-		return func(dir string) (http.Handler, io.Closer, error) {
-			return server(dir, remembering(tuned(seam.At(dir).Options(), tuning), time.Duration(tuning.MaxDisconnection)))
-		}
-	}
-}
-
-// remembering sets how long the library's recovery keeps sessions and events. It looks
-// for old ones twice in that time, as it does by default (every minute, of two).
-func remembering(options *socket.ServerOptions, maxDisconnection time.Duration) *socket.ServerOptions {
-	if maxDisconnection > 0 {
-		recovery := socket.DefaultConnectionStateRecovery()
-		recovery.SetMaxDisconnectionDuration(maxDisconnection.Milliseconds())
-		recovery.SetSessionCleanupInterval(maxDisconnection / 2)
-		options.SetConnectionStateRecovery(recovery)
-	}
-	return options
 }
 
 // Command makes a subject of a program, started anew for every run. Of the options, Tuning
@@ -336,15 +259,11 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Subject, 
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
 func foreign(name string, level contract.Level) (Subject, error) {
-	page := map[contract.Level]string{
-		contract.Basic: "5", contract.Recovery: "6", contract.ServerDelivery: "7",
-		contract.ClientDelivery: "8", contract.DurableDelivery: "10",
-	}[level]
-	lesson, err := lessons.Find(page)
+	page, err := inprocess.Page(level)
 	if err != nil {
 		return Subject{}, err
 	}
-	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: lessons.FetchBundle}, nil
+	return Subject{Name: name, Level: level, HTML: page, Bundle: lessons.FetchBundle}, nil
 }
 
 // Reachable tells, in one line, why nothing answers at a URL subject's address.

@@ -85,7 +85,7 @@ Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that neve
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
-		newInit(), newDoctor(code), newCheck(code), newMatrix(code), newList(), newExplain(), newReplay(code), newRecheck(code), newSoak(code), newFidelity(code), newDefects(code), newMerge(code), newConformance(code), newVersion(),
+		newInit(), newDoctor(code), newCheck(code), newMatrix(code), newList(), newExplain(), newReplay(code), newLab(), newRecheck(code), newSoak(code), newFidelity(code), newDefects(code), newMerge(code), newConformance(code), newVersion(),
 	)
 	// Cobra would add these two when it runs, and take an unknown topic or shell for none.
 	root.InitDefaultHelpCmd()

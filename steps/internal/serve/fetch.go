@@ -1,3 +1,5 @@
+//go:build !js
+
 package serve
 
 import (
@@ -10,9 +12,6 @@ import (
 	"path/filepath"
 	"sync"
 )
-
-// ClientVersion is the client library that is pinned.
-const ClientVersion = "4.8.4"
 
 // clientSHA256 is what its builds hash to.
 var clientSHA256 = map[string]string{
@@ -72,6 +71,37 @@ func fetchInto(npm, folder, build string) ([]byte, error) {
 		return nil, err
 	}
 	return bundle, nil
+}
+
+// inFolder is where npm puts a build of the client library.
+func inFolder(build string) string {
+	return filepath.Join("node_modules", "socket.io-client", "dist", build)
+}
+
+func find(build string) ([]byte, error) {
+	folders := stepsFolders()
+	if cache, err := cacheFolder(); err == nil {
+		folders = append(folders, cache)
+	}
+	for _, folder := range folders {
+		if bundle, err := os.ReadFile(filepath.Join(folder, inFolder(build))); err == nil {
+			return bundle, nil
+		}
+	}
+	return nil, ErrNoBundle
+}
+
+// stepsFolders lists where the folder steps of the module may be: in the working folder or
+// in one above it.
+func stepsFolders() (folders []string) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil
+	}
+	for parent := filepath.Dir(folder); parent != folder; folder, parent = parent, filepath.Dir(parent) {
+		folders = append(folders, filepath.Join(folder, "steps"))
+	}
+	return folders
 }
 
 // cacheFolder is where Fetch keeps the client.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"redial/steps/stores/sqlite"
 )
 
 // longest bounds every wait of a test.
@@ -254,7 +256,7 @@ func TestAppendWaitsForItsTurn(t *testing.T) {
 		}()
 	}
 	for range cap(failed) {
-		if err := <-failed; !isBusy(err) {
+		if err := <-failed; !sqlite.IsBusy(err) {
 			t.Errorf("with the database away, a message gets %v, want busy", err)
 		}
 	}

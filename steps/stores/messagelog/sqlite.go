@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
 	"redial/steps/stores/sqlite"
 )
 
@@ -65,7 +64,7 @@ func makeSQLite(ctx context.Context, db *sql.DB) error {
 func whileBusy(ctx context.Context, until time.Time, try func() error) error {
 	for {
 		err := try()
-		if err == nil || !isBusy(err) || time.Now().After(until) {
+		if err == nil || !sqlite.IsBusy(err) || time.Now().After(until) {
 			return err
 		}
 		select {
@@ -74,11 +73,6 @@ func whileBusy(ctx context.Context, until time.Time, try func() error) error {
 			return err
 		}
 	}
-}
-
-func isBusy(err error) bool {
-	var failed sqlite3.Error
-	return errors.As(err, &failed) && (failed.Code == sqlite3.ErrBusy || failed.Code == sqlite3.ErrLocked)
 }
 
 // turnWithin is how long a message may wait for its turn. It is shorter than a page's

@@ -1,7 +1,9 @@
 // Package sqlite opens the database of steps 7 to 10: all messages, in the order of their
 // ids, in one file.
 //
-// Read [Open] first. github.com/mattn/go-sqlite3 is used because it is SQLite itself.
+// Read [Open] first. github.com/mattn/go-sqlite3 is used because it is SQLite itself. In
+// WebAssembly, where it does not build, github.com/ncruces/go-sqlite3 takes its place (see
+// memory_js.go).
 //
 // The package knows nothing of the chat.
 package sqlite
@@ -9,11 +11,8 @@ package sqlite
 import (
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
-
-	_ "github.com/mattn/go-sqlite3"
 )
 
 // Schema makes the table, unless it is there.
@@ -40,7 +39,7 @@ func Open(driver, folder string, wait time.Duration) (*sql.DB, error) {
 // Connect is Open without the table.
 func Connect(driver, folder string, wait time.Duration) (*sql.DB, error) {
 	path := file(folder)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
 	}
 	// WAL lets pages read while a message is written. FULL makes a message safe

@@ -1,0 +1,124 @@
+// Package host serves the lab page with the native lab behind it.
+//
+// Read [Handler] first. It answers only a browser on this machine that has the page open:
+// what a plan may ask for is bounded in package labpage, and who may ask here.
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"redial/harness/lab"
+	"redial/scenarios/labpage"
+	"redial/scenarios/servers"
+)
+
+// The bounds of a request.
+const (
+	mostBody    = 256 << 10
+	longestReal = 5 * time.Minute
+	waiting     = 16
+)
+
+// Handler serves the page at / and plays at /play and /play-real.
+func Handler() http.Handler {
+	h := host{turns: make(chan struct{}, waiting), real: make(chan struct{}, 1)}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(labpage.Static()))
+	mux.HandleFunc("GET /drawing.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		fmt.Fprint(w, labpage.DrawingStyle)
+	})
+	mux.HandleFunc("GET /play", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"lab":"native"}`)
+	})
+	mux.HandleFunc("POST /play", h.play)
+	mux.HandleFunc("POST /play-real", h.playReal)
+	return guarded(mux)
+}
+
+// guarded refuses what does not come from the page itself. A page of another site can send
+// requests here, and, with a name of its own that leads to this machine (DNS rebinding),
+// read the answers.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLoopback(r.Host) {
+			http.Error(w, "the lab is at localhost, and at no other name", http.StatusMisdirectedRequest)
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			from, err := url.Parse(origin)
+			if err != nil || from.Host != r.Host {
+				http.Error(w, "the lab plays for its own page only", http.StatusForbidden)
+				return
+			}
+		}
+		if site := r.Header.Get("Sec-Fetch-Site"); r.Method != http.MethodGet && site != "" && site != "same-origin" {
+			http.Error(w, "the lab plays for its own page only", http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-cache")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(hostAndPort string) bool {
+	name, _, err := net.SplitHostPort(hostAndPort)
+	if err != nil {
+		name = hostAndPort
+	}
+	ip := net.ParseIP(strings.Trim(name, "[]"))
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// A host plays for its pages: a few wait for their turn, and one at a time is for real.
+type host struct{ turns, real chan struct{} }
+
+func (h host) play(w http.ResponseWriter, r *http.Request) {
+	h.answer(w, r, h.turns, labpage.Play)
+}
+
+func (h host) playReal(w http.ResponseWriter, r *http.Request) {
+	h.answer(w, r, h.real, func(ctx context.Context, request labpage.Request) labpage.Response {
+		ctx, cancel := context.WithTimeout(ctx, longestReal)
+		defer cancel()
+		return labpage.PlayOn(ctx, request, "real", func(step string) (lab.Lab, lab.Server, lab.Config, error) {
+			subject, err := servers.Step(step)
+			if err == nil && subject.Server.Target == nil {
+				err = fmt.Errorf("%s is played in the virtual lab only: it is no process", step)
+			}
+			return lab.Real, subject.Server, servers.ConfigOf(subject), err
+		})
+	})
+}
+
+func (h host) answer(w http.ResponseWriter, r *http.Request, turns chan struct{}, play func(context.Context, labpage.Request) labpage.Response) {
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" {
+		http.Error(w, "a plan is sent as application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	var request labpage.Request
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody)).Decode(&request); err != nil {
+		http.Error(w, "not a request: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
+	default:
+		http.Error(w, "the lab is busy: try again", http.StatusServiceUnavailable)
+		return
+	}
+	response := play(r.Context(), request)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(response) // the browser may have gone
+}

@@ -1,0 +1,73 @@
+package labpage
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/plan"
+)
+
+// mostKept is how many runs are kept, to be drawn again at another width or zoom, and for
+// undo.
+const mostKept = 12
+
+// A memory keeps the latest runs.
+type memory struct {
+	mu   sync.Mutex
+	keys []string // the latest last
+	runs map[string]run
+}
+
+var played = memory{runs: map[string]run{}}
+
+// of plays the document, or remembers its run. Runs take turns: each has a processor to
+// itself.
+func (m *memory) of(ctx context.Context, d document) run {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, ok := m.runs[d.key]; ok {
+		return r
+	}
+	r := d.play(ctx)
+	m.keys, m.runs[d.key] = append(m.keys, d.key), r
+	if len(m.keys) > mostKept {
+		delete(m.runs, m.keys[0])
+		m.keys = m.keys[1:]
+	}
+	return r
+}
+
+// shrinkBudget is how many plans are played to find a smaller one: some seconds.
+const shrinkBudget = 150
+
+// ruleOf is the first rule that fails a run.
+func ruleOf(v check.Verdict) contract.RuleID {
+	if v.Outcome != check.Fail || len(v.Findings) == 0 {
+		return ""
+	}
+	return v.Findings[0].Rule
+}
+
+// shrunk is the smallest document found that still breaks the same rule.
+func (d document) shrunk(ctx context.Context) (document, error) {
+	of := func(r run) check.Verdict { return r.verdict }
+	before := of(played.of(ctx, d))
+	if before.Outcome != check.Fail { // it keeps the promise, and may still lose something
+		of = func(r run) check.Verdict { return r.beyond }
+		before = of(played.of(ctx, d))
+	}
+	rule := ruleOf(before)
+	if rule == "" {
+		return d, errors.New("there is nothing to shrink: the run breaks no rule")
+	}
+	smaller := plan.Shrink(ctx, d.plan, func(p plan.Plan) bool {
+		if bounded(p) != nil {
+			return false
+		}
+		return ruleOf(of(document{server: d.server, plan: p}.play(ctx))) == rule
+	}, shrinkBudget)
+	return documentOf(d.server, smaller)
+}

@@ -1,0 +1,103 @@
+package labpage
+
+import (
+	"redial/harness/history"
+	"redial/harness/plan"
+	"redial/harness/report"
+)
+
+// A Page is what a client shows, over time.
+type Page struct {
+	Client string `json:"client"`
+	TabOf  string `json:"tabOf,omitempty"`
+	// Moments are what changes it, in their order.
+	Moments []Moment `json:"moments"`
+}
+
+// A Moment changes what a page shows.
+type Moment struct {
+	At float64 `json:"at"`
+	// Event is the index of the event that it comes from.
+	Event int `json:"event"`
+	// Kind is opened, closed, connected, disconnected, sent, acknowledged, refused or shown.
+	Kind history.Kind `json:"kind"`
+	// State is connected, disconnected, recovered or closed, from then on.
+	State string `json:"state"`
+	Text  string `json:"text,omitempty"`
+	// From is who sent it.
+	From string `json:"from,omitempty"`
+	// Offset is what the page holds from then on.
+	Offset int64 `json:"offset,omitempty"`
+	// View counts the loads of the page.
+	View int `json:"view,omitempty"`
+	// Detail is the reason of a disconnect or a refusal.
+	Detail string `json:"detail,omitempty"`
+}
+
+// A LogRow is a row of the server's log: when it is first seen to be there.
+type LogRow struct {
+	At     float64 `json:"at"`
+	Text   string  `json:"text"`
+	Offset int64   `json:"offset"`
+	Event  int     `json:"event"`
+}
+
+// A Session is what the server keeps of a client that is gone.
+type Session struct {
+	Client    string  `json:"client"`
+	From      float64 `json:"from"`
+	Until     float64 `json:"until"`
+	Recovered bool    `json:"recovered"`
+}
+
+// pagesOf follows each page through the run. What the lab has pages send itself, as a
+// barrier, is left out; the offset that comes with it is not.
+func pagesOf(p plan.Plan, events []history.Event) []Page {
+	pages := make([]Page, len(p.Clients))
+	index := map[string]int{}
+	states, offsets := map[string]string{}, map[string]int64{}
+	for i, c := range p.Clients {
+		pages[i] = Page{Client: c.Name, TabOf: c.TabOf, Moments: []Moment{}}
+		index[c.Name] = i
+	}
+	senders := map[string]string{}
+	for _, e := range events {
+		if e.Kind == history.Sent && senders[e.Message] == "" {
+			senders[e.Message] = e.Client
+		}
+	}
+	for i, e := range events {
+		at, known := index[e.Client]
+		if !known {
+			continue
+		}
+		switch e.Kind {
+		case history.Opened:
+			states[e.Client], offsets[e.Client] = "disconnected", e.Offset
+		case history.Closed:
+			states[e.Client] = "closed"
+		case history.Disconnected:
+			states[e.Client] = "disconnected"
+		case history.Connected:
+			states[e.Client] = "connected"
+			if e.Recovered {
+				states[e.Client] = "recovered"
+			}
+		case history.Shown:
+			if e.Offset != 0 {
+				offsets[e.Client] = e.Offset
+			}
+		case history.Sent, history.Acknowledged, history.Refused, history.Repeated:
+		default:
+			continue
+		}
+		if report.IsBarrier(e.Message) {
+			continue
+		}
+		pages[at].Moments = append(pages[at].Moments, Moment{
+			At: milliseconds(e.At), Event: i, Kind: e.Kind, State: states[e.Client], Text: e.Message, From: senders[e.Message],
+			Offset: offsets[e.Client], View: e.View, Detail: e.Detail,
+		})
+	}
+	return pages
+}

@@ -1,0 +1,372 @@
+// Package labpage is the lab that one can touch: a page on which the plan is the document.
+// Whatever a person does there edits the plan, which is played again and drawn anew.
+//
+// Read [Play] first: it is the one function behind the page, from a plan to all that the
+// page shows of its run. server.go serves it with the native lab; scenarios/cmd/labwasm
+// makes a worker of it. static/ is the page itself, and tour.json its guided tour.
+//
+// Play must not import what starts processes, so that it builds for a browser, too.
+package labpage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/client"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/report"
+	"redial/harness/target"
+	"redial/scenarios/inprocess"
+)
+
+// A Request is a document, and what to show of its run.
+type Request struct {
+	// Step is the server: "5" to "10", "published-6" and whatever [inprocess.Find] knows.
+	Step string `json:"step"`
+	// Seed is the plan's, in its place.
+	Seed uint64 `json:"seed"`
+	// Plan is a plan.Plan.
+	Plan json.RawMessage `json:"plan"`
+	// Link is a shared one, in place of Step, Seed and Plan.
+	Link string `json:"link,omitempty"`
+	// View is what to draw.
+	View View `json:"view"`
+	// Shrink asks for the smallest plan that breaks the same rule, and plays that.
+	Shrink bool `json:"shrink,omitempty"`
+}
+
+// A View is the part of a run that is drawn.
+type View struct {
+	// From and To are in milliseconds. To zero is the end.
+	From     float64         `json:"from"`
+	To       float64         `json:"to"`
+	Width    int             `json:"width"`
+	Scale    report.Scale    `json:"scale,omitempty"`
+	Language report.Language `json:"language"`
+	// Detail asks for the frames too.
+	Detail bool `json:"detail"`
+	// Only asks for the drawing alone, of a plan that was played before.
+	Only bool `json:"only,omitempty"`
+}
+
+// A Response is all that the page shows of a run. Times are in milliseconds since it began.
+type Response struct {
+	// Error says in one line why nothing was played; all else is empty then.
+	Error string `json:"error,omitempty"`
+
+	SVG  string         `json:"svg"`
+	Left report.LeftOut `json:"leftOut"`
+
+	Step string `json:"step,omitempty"`
+	// Lab is virtual or real.
+	Lab  string     `json:"lab,omitempty"`
+	Plan *plan.Plan `json:"plan,omitempty"`
+	// Fragment shares the document in a link, and Test is a Go test of it.
+	Fragment string `json:"fragment,omitempty"`
+	Test     string `json:"test,omitempty"`
+	// Story is the plan in words, a line for each of its parts.
+	Story []string `json:"story,omitempty"`
+	// Began is when each step of the script began, and then when the script had ended.
+	Began []float64 `json:"began,omitempty"`
+	// Length is that of the run.
+	Length float64 `json:"length,omitempty"`
+
+	// Level is the promise of the step. Outcome, Reason and Verdict are judged by it.
+	Level   contract.Level `json:"level,omitempty"`
+	Outcome check.Outcome  `json:"outcome,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Verdict *check.Verdict `json:"verdict,omitempty"`
+	// Beyond is judged by the most that a page can want: what is lost there and not in
+	// Verdict is lost, and was not promised.
+	Beyond   *check.Verdict `json:"beyond,omitempty"`
+	Findings []Finding      `json:"findings,omitempty"`
+
+	Events      []history.Event      `json:"events,omitempty"`
+	Frames      []Frame              `json:"frames,omitempty"`
+	Connections []history.Connection `json:"connections,omitempty"`
+	Pages       []Page               `json:"pages,omitempty"`
+	Log         []LogRow             `json:"log,omitempty"`
+	Sessions    []Session            `json:"sessions,omitempty"`
+	// Keeps is how long the server keeps a session; 0 for one that keeps none.
+	Keeps float64 `json:"keeps,omitempty"`
+	// Output is what the server printed.
+	Output string `json:"output,omitempty"`
+	// Took is how long it took, on the real clock.
+	Took float64 `json:"took,omitempty"`
+}
+
+// A Finding is one of the verdict's, or of what goes beyond the promise.
+type Finding struct {
+	// Promised tells that it breaks the promise of the step.
+	Promised bool            `json:"promised"`
+	Rule     contract.RuleID `json:"rule"`
+	Anomaly  check.Anomaly   `json:"anomaly"`
+	Sentence string          `json:"sentence"`
+	Client   string          `json:"client,omitempty"`
+	Message  string          `json:"message,omitempty"`
+	Expected string          `json:"expected"`
+	Observed string          `json:"observed"`
+	// Events are the indices of the events that it is about.
+	Events []int   `json:"events,omitempty"`
+	At     float64 `json:"at"`
+}
+
+// A Frame is one frame that passed, with what it carries.
+type Frame struct {
+	history.Frame
+	Left   float64 `json:"left"`
+	At     float64 `json:"at"`
+	Packet string  `json:"packet"`
+}
+
+// Play plays a document and tells what came of it.
+func Play(ctx context.Context, r Request) Response {
+	d, err := read(r)
+	if err != nil {
+		return Response{Error: oneLine(err)}
+	}
+	if r.Shrink {
+		if d, err = d.shrunk(ctx); err != nil {
+			return Response{Error: oneLine(err)}
+		}
+	}
+	return played.of(ctx, d).response(d, r.View)
+}
+
+// PlayOn plays a document in another lab than the virtual one. Of the step, give makes the
+// server for it.
+func PlayOn(ctx context.Context, r Request, name string, give func(step string) (lab.Lab, lab.Server, lab.Config, error)) Response {
+	d, err := read(r)
+	if err != nil {
+		return Response{Error: oneLine(err)}
+	}
+	in, server, config, err := give(d.server.Name)
+	if err != nil {
+		return Response{Error: oneLine(err)}
+	}
+	config.Traffic = true
+	played := run{Run: in.Play(ctx, server, config, d.plan), lab: name}
+	played.judge(config.Level)
+	return played.response(d, r.View)
+}
+
+// A document is a request that was read.
+type document struct {
+	server inprocess.Server
+	plan   plan.Plan
+	key    string
+}
+
+func read(r Request) (d document, err error) {
+	if r.Link != "" {
+		shared, err := ParseLink(r.Link)
+		if err != nil {
+			return d, err
+		}
+		r.Step = shared.Step
+		if r.Plan, err = json.Marshal(shared.Plan); err != nil {
+			return d, err
+		}
+	}
+	if len(r.Plan) > mostPlan {
+		return d, fmt.Errorf("the plan has %d KB; there is room for %d", len(r.Plan)>>10, mostPlan>>10)
+	}
+	if len(bytes.TrimSpace(r.Plan)) == 0 {
+		return d, errors.New("there is no plan to play")
+	}
+	if len(r.Step) > 60 {
+		return d, errors.New("the name of the step is too long")
+	}
+	if d.server, err = inprocess.Find(r.Step); err != nil {
+		return d, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(r.Plan))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d.plan); err != nil {
+		return d, fmt.Errorf("not a plan: %w", err)
+	}
+	if r.Seed != 0 {
+		d.plan.Seed = r.Seed
+	}
+	if err := d.plan.Validate(); err != nil {
+		return d, err
+	}
+	if err := bounded(d.plan); err != nil {
+		return d, err
+	}
+	return documentOf(d.server, d.plan)
+}
+
+// documentOf names all faults, so that an edit can name one: what comes out is what was
+// played.
+func documentOf(server inprocess.Server, p plan.Plan) (document, error) {
+	p = p.WithFaultIDs()
+	text, err := json.Marshal(p)
+	return document{server, p, server.Name + "\x00" + string(text)}, err
+}
+
+// A run is what came of a document, kept to be drawn again.
+type run struct {
+	lab.Run
+	lab             string
+	verdict, beyond check.Verdict
+}
+
+func (d document) play(ctx context.Context) run {
+	config := d.server.Config()
+	config.Traffic = true
+	// Servers print what surprises them, which is the story's business where it matters.
+	r := run{Run: lab.Virtual.Play(ctx, lab.Server{Handler: d.server.Handler}, config, d.plan), lab: lab.Virtual.String()}
+	r.judge(config.Level)
+	return r
+}
+
+// judge judges the run by the level, and by the highest.
+func (r *run) judge(level contract.Level) {
+	r.verdict = verdictOf(r.Run, level)
+	r.beyond = r.verdict
+	if r.verdict.Outcome != check.Pass && r.verdict.Outcome != check.Fail {
+		return
+	}
+	most := *r
+	most.Events = slices.Clone(r.Events)
+	for i := range most.Events {
+		if e := &most.Events[i]; e.Kind == history.Began {
+			e.Level = contract.DurableDelivery
+		}
+	}
+	r.beyond = verdictOf(most.Run, contract.DurableDelivery)
+	for i, f := range r.beyond.Findings {
+		r.beyond.Findings[i].Must = r.promised(f)
+	}
+	for _, f := range r.verdict.Findings { // a level can blame the same on another rule
+		if !slices.ContainsFunc(r.beyond.Findings, func(g check.Finding) bool { return same(f, g) }) {
+			r.beyond.Findings = append(r.beyond.Findings, f)
+		}
+	}
+}
+
+func (r *run) promised(f check.Finding) bool {
+	return slices.ContainsFunc(r.verdict.Findings, func(g check.Finding) bool { return g.Must && same(f, g) })
+}
+
+func same(f, g check.Finding) bool {
+	return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
+}
+
+// verdictOf judges a run.
+func verdictOf(r lab.Run, level contract.Level) check.Verdict {
+	switch {
+	case errors.Is(r.Err, target.ErrUnsupported), errors.Is(r.Err, target.ErrNoData), errors.Is(r.Err, client.ErrUnsupported):
+		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: r.Err.Error()}
+	case r.Err != nil:
+		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: r.Err.Error()}
+	}
+	return check.Judge(r.Events)
+}
+
+// scene is the run as it is drawn.
+func (r run) scene(d document, v View) report.Scene {
+	s := report.Scene{
+		Events: r.Events, Findings: r.beyond.Findings, From: asTime(v.From), To: asTime(v.To),
+		Width: v.Width, Scale: v.Scale, Language: v.Language, Keeps: d.keeps(), Bare: true, Traffic: r.Traffic,
+	}
+	if !v.Detail { // the arrows of messages stay
+		s.Traffic.Frames = slices.DeleteFunc(slices.Clone(r.Traffic.Frames), func(f history.Frame) bool {
+			return !f.Lost && !slices.Contains([]string{"event", "ack", "binary"}, report.Packet(f))
+		})
+	}
+	return s
+}
+
+func (d document) keeps() time.Duration {
+	if tuned := time.Duration(d.plan.Tuning.MaxDisconnection); tuned > 0 && d.server.Keeps > 0 {
+		return tuned
+	}
+	return d.server.Keeps
+}
+
+func (r run) response(d document, v View) Response {
+	if !slices.Contains(report.Languages, v.Language) {
+		v.Language = report.English
+	}
+	var out Response
+	var svg bytes.Buffer
+	out.Left, _ = r.scene(d, v).Draw(&svg) // a bytes.Buffer never fails
+	out.SVG = svg.String()
+	if v.Only {
+		return out
+	}
+	whole := r.scene(d, View{Detail: true, Language: v.Language})
+	out.Step, out.Plan, out.Lab = d.server.Name, &d.plan, r.lab
+	shared := Document{d.server.Name, d.plan}
+	out.Fragment, _ = shared.Fragment() // a plan that was read can be written
+	out.Test, _ = shared.Test()
+	out.Story = strings.Split(strings.TrimRight(plan.Story(d.plan), "\n"), "\n")
+	for _, at := range r.Began {
+		out.Began = append(out.Began, milliseconds(at))
+	}
+	if n := len(r.Events); n > 0 {
+		out.Length = milliseconds(r.Events[n-1].At)
+	}
+	out.Level, out.Outcome, out.Reason, out.Verdict = r.verdict.Level, r.verdict.Outcome, oneLine(errors.New(r.verdict.Reason)), &r.verdict
+	out.Beyond = &r.beyond
+	for _, f := range r.beyond.Findings {
+		out.Findings = append(out.Findings, r.finding(f, v.Language))
+	}
+	out.Events, out.Connections, out.Output = r.Events, r.Traffic.Connections, clipped(r.Output, 4000)
+	for _, f := range r.Traffic.Frames {
+		out.Frames = append(out.Frames, Frame{f, milliseconds(f.Left), milliseconds(f.At), report.Packet(f)})
+	}
+	out.Pages = pagesOf(d.plan, r.Events)
+	for _, row := range whole.Rows() {
+		e := r.Events[row.Event]
+		if e.Kind == history.Stored && !report.IsBarrier(e.Message) {
+			out.Log = append(out.Log, LogRow{milliseconds(row.At), e.Message, e.Offset, row.Event})
+		}
+	}
+	for _, s := range whole.Sessions() {
+		out.Sessions = append(out.Sessions, Session{s.Client, milliseconds(s.From), milliseconds(s.To), s.Recovered})
+	}
+	out.Keeps, out.Took = milliseconds(plan.Duration(d.keeps())), milliseconds(plan.Duration(r.Real))
+	return out
+}
+
+func (r run) finding(f check.Finding, language report.Language) Finding {
+	told := Finding{
+		Rule: f.Rule, Anomaly: f.Anomaly, Promised: f.Must, Sentence: language.Rule(f.Rule), Client: f.Client, Message: f.Message,
+		Expected: f.Expected, Observed: f.Observed, Events: f.Named, At: -1,
+	}
+	if f.Event >= 0 && f.Event < len(r.Events) {
+		told.At = milliseconds(r.Events[f.Event].At)
+		if !slices.Contains(told.Events, f.Event) {
+			told.Events = append(told.Events, f.Event)
+		}
+	}
+	return told
+}
+
+func milliseconds(d plan.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func asTime(ms float64) time.Duration {
+	return time.Duration(min(max(ms, 0), 1e8) * float64(time.Millisecond))
+}
+
+func oneLine(err error) string { return clipped(strings.Join(strings.Fields(err.Error()), " "), 600) }
+
+func clipped(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
+}

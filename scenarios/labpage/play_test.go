@@ -1,0 +1,139 @@
+package labpage
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/report"
+)
+
+// ordinary is a conversation in which a connection is cut and comes back.
+const ordinary = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[
+	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},{"do":"wait","for":"500ms"},
+	{"do":"say","client":"alice","text":"hello"},{"do":"wait","for":"500ms"},
+	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},
+	{"do":"say","client":"alice","text":"meanwhile"},{"do":"wait","for":"3s"}]}`
+
+func request(step, p string) Request {
+	return Request{Step: step, Seed: 1, Plan: json.RawMessage(p), View: View{Width: 900, Language: report.Korean, Detail: true}}
+}
+
+func TestPlayOnEveryStepGivesTheVerdictOfItsPromise(t *testing.T) {
+	for step, want := range map[string]struct {
+		level   contract.Level
+		outcome check.Outcome
+	}{
+		"5": {contract.Basic, check.Pass}, "6": {contract.Recovery, check.Pass}, "7": {contract.ServerDelivery, check.Pass},
+		"8": {contract.ClientDelivery, check.Pass}, "9": {contract.ClientDelivery, check.Pass}, "10": {contract.DurableDelivery, check.Pass},
+		"published-6": {contract.Recovery, check.Pass}, "published-7": {contract.ServerDelivery, check.Pass}, "published-8": {contract.ClientDelivery, check.Pass},
+	} {
+		r := Play(context.Background(), request(step, ordinary))
+		if r.Error != "" || r.Outcome != want.outcome || r.Level != want.level {
+			t.Errorf("step %s: %q %s at %s (%s), want %s at %s", step, r.Error, r.Outcome, r.Level, r.Reason, want.outcome, want.level)
+			continue
+		}
+		if !strings.HasPrefix(r.SVG, "<svg") || !strings.Contains(r.SVG, `lang="ko"`) || !strings.Contains(r.SVG, "data-frame") {
+			t.Errorf("step %s: the drawing is not one in Korean, with frames: %.200s", step, r.SVG)
+		}
+		if len(r.Began) != len(r.Plan.Script)+1 || r.Began[4] < 500 {
+			t.Errorf("step %s: the script began at %v", step, r.Began)
+		}
+		if rows := len(r.Log); (rows == 2) != want.level.AtLeast(contract.ServerDelivery) {
+			t.Errorf("step %s has %d rows of a log", step, rows)
+		}
+	}
+}
+
+func TestPlayShowsWhatEachPageShows(t *testing.T) {
+	shown := func(step string) (texts []string, states string) {
+		r := Play(context.Background(), request(step, ordinary))
+		for _, m := range r.Pages[1].Moments {
+			switch m.Kind {
+			case history.Shown:
+				texts = append(texts, m.Text)
+			case history.Connected, history.Disconnected:
+				states += m.State + " "
+			}
+		}
+		return texts, states
+	}
+	if texts, states := shown("5"); len(texts) != 1 || states != "connected disconnected connected " {
+		t.Errorf("bob at step 5 shows %q and is %s", texts, states)
+	}
+	if texts, states := shown("6"); len(texts) != 2 || states != "connected disconnected recovered " {
+		t.Errorf("bob at step 6 shows %q and is %s", texts, states)
+	}
+	r := Play(context.Background(), request("6", ordinary))
+	if len(r.Sessions) != 1 || r.Sessions[0].Client != "bob" || !r.Sessions[0].Recovered || r.Sessions[0].Until <= r.Sessions[0].From {
+		t.Errorf("the server keeps %+v", r.Sessions)
+	}
+}
+
+func TestPlayMarksALossThatWasNotPromised(t *testing.T) {
+	restart := strings.Replace(ordinary, `{"do":"say","client":"alice","text":"meanwhile"}`,
+		`{"do":"say","client":"alice","text":"meanwhile"},{"do":"wait","for":"100ms"},{"do":"kill-server"},{"do":"wait","for":"500ms"},{"do":"start-server"}`, 1)
+	r := Play(context.Background(), request("6", restart))
+	if r.Outcome != check.Pass || r.Beyond.Outcome != check.Fail || r.Beyond.Lost != 1 || r.Findings[0].Promised || r.Findings[0].Rule != contract.NoLoss || r.Findings[0].Client != "bob" || r.Findings[0].Message != "meanwhile" {
+		t.Fatalf("%s %s %+v", r.Outcome, r.Reason, r.Findings)
+	}
+	if r.Findings[0].Sentence != report.Korean.Rule(contract.NoLoss) || !strings.Contains(r.SVG, `data-rule="no-loss"`) {
+		t.Errorf("the loss is not marked with its rule: %+v", r.Findings[0])
+	}
+	shrunk := request("6", restart)
+	shrunk.Shrink = true
+	small := Play(context.Background(), shrunk)
+	if small.Beyond.Outcome != check.Fail || small.Findings[0].Rule != contract.NoLoss || len(small.Plan.Script) >= len(r.Plan.Script) {
+		t.Errorf("shrunk to %d steps of %d: %s %s %s", len(small.Plan.Script), len(r.Plan.Script), small.Error, small.Beyond.Outcome, small.Beyond.Reason)
+	}
+}
+
+func TestPlayDrawsAWindowOfARunAgain(t *testing.T) {
+	r := request("7", ordinary)
+	whole := Play(context.Background(), r)
+	r.View = View{From: 0, To: 400, Width: 390, Language: report.English, Only: true}
+	part := Play(context.Background(), r)
+	if part.Plan != nil || len(part.SVG) == 0 || len(part.SVG) >= len(whole.SVG) || !strings.Contains(part.SVG, `width="390"`) {
+		t.Errorf("the window has %d bytes, the whole %d", len(part.SVG), len(whole.SVG))
+	}
+}
+
+func TestPlayRefusesInOneLine(t *testing.T) {
+	script := func(s string) string { return `{"seed":1,"clients":[{"name":"a"}],"script":[` + s + `]}` }
+	for want, r := range map[string]Request{
+		"there is no step":        request("11", ordinary),
+		"there is no plan":        request("5", " "),
+		"not a plan":              request("5", `{"sed":1}`),
+		"no page":                 request("5", `{"clients":[]}`),
+		"room for 6":              request("5", `{"clients":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"},{"name":"g"}]}`),
+		"unknown action":          request("5", script(`{"do":"fly"}`)),
+		"who is no client":        request("5", script(`{"do":"open","client":"zoe"}`)),
+		"longest is 10m0s":        request("5", script(`{"do":"wait","for":"11m"}`)),
+		"room for 300":            request("5", script(`{"do":"say","client":"a","text":"x","count":301}`)),
+		"more than 2000":          request("5", script(`{"do":"say","client":"a","text":"`+strings.Repeat("x", 2001)+`"}`)),
+		"needs a count":           request("5", script(`{"do":"chatter","client":"a","text":"x"}`)),
+		"is a browser":            request("5", `{"clients":[{"name":"a","kind":"browser"}]}`),
+		"the plan has 64 KB":      request("5", `{"clients":[`+strings.Repeat(" ", 64<<10)+`]}`),
+		"too often":               request("5", `{"clients":[{"name":"a"}],"tuning":{"pingInterval":"1ms"}}`),
+		"nothing to shrink":       {Step: "7", Plan: json.RawMessage(ordinary), Shrink: true},
+		"one server":              request("9", `{"clients":[{"name":"a","node":"b"}]}`),
+		"there is no defect":      request("broken:none", ordinary),
+		"the name of the step is": request(strings.Repeat("5", 61), ordinary),
+	} {
+		got := Play(context.Background(), r)
+		if !strings.Contains(got.Error, want) || strings.Contains(got.Error, "\n") || got.Plan != nil {
+			t.Errorf("%q does not say %q", got.Error, want)
+		}
+	}
+}
+
+func TestPlayGivesUpWhatCannotBePlayedToItsEnd(t *testing.T) {
+	r := Play(context.Background(), request("5", `{"clients":[{"name":"a"}],"script":[{"do":"say","client":"a","text":"x"}]}`))
+	if r.Error != "" || r.Outcome != check.Inconclusive || r.Reason == "" {
+		t.Errorf("%q %s %q", r.Error, r.Outcome, r.Reason)
+	}
+}

@@ -1,0 +1,55 @@
+// The one function behind the page, from a document to what came of it: the native lab
+// where a server answers /play, and the same lab in a worker where there is none.
+
+let worker;
+let asked = 0;
+const waiting = new Map();
+
+/** Finds out what is behind the page: "native" or "worker". */
+export async function findBack() {
+  try {
+    const answer = await fetch("play");
+    if (answer.ok && (await answer.json()).lab === "native") return "native";
+  } catch {
+    // A folder of static files has no /play.
+  }
+  return "worker";
+}
+
+async function post(path, request) {
+  const answer = await fetch(path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),
+  });
+  if (!answer.ok) return { error: (await answer.text()).trim() };
+  return answer.json();
+}
+
+function inWorker(request) {
+  if (!worker) {
+    worker = new Worker(new URL("worker.js", import.meta.url));
+    worker.onmessage = ({ data: { id, response } }) => {
+      waiting.get(id)?.(response);
+      waiting.delete(id);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      for (const answer of waiting.values()) answer({ error: `The lab could not be loaded: ${event.message ?? "worker.js is missing"}` });
+      waiting.clear();
+      worker = undefined;
+    };
+  }
+  return new Promise((resolve) => {
+    waiting.set(++asked, resolve);
+    worker.postMessage({ id: asked, request });
+  });
+}
+
+/** Plays a document. It never throws: what is wrong is the response's error. */
+export async function play(back, request, { real = false } = {}) {
+  try {
+    if (real) return await post("play-real", request);
+    return await (back === "native" ? post("play", request) : inWorker(request));
+  } catch (error) {
+    return { error: String(error.message ?? error) };
+  }
+}
