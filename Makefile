@@ -7,7 +7,11 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
+<<<<<<< HEAD
 .PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+=======
+.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+>>>>>>> site
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -98,10 +102,8 @@ docs: client ## write anew what is generated in docs, and check the rest
 docs-accept: client ## the same, and lock both languages as they are: they were looked at
 	@$(GO) run ./docs/cmd/docs -accept
 
-# SITE_BASE=/redial/ builds it for a path on its server. The lab is part of it where
-# there is a target that builds one.
-LAB = $(if $(shell grep -s "^lab-wasm:" $(MAKEFILE_LIST)),lab-wasm)
-site: docs/site/node_modules/.package-lock.json $(LAB) ## build docs as a site with search in both languages, in out/site (npm; SITE_BASE=/redial/)
+# SITE_BASE=/redial/ builds it for a path on its server. The lab is part of it, at /lab/.
+site: docs/site/node_modules/.package-lock.json lab-wasm ## build docs as a site with search in both languages, in out/site (npm; SITE_BASE=/redial/)
 	cd docs/site && npm run --silent build
 	@$(GO) run ./docs/cmd/site -check
 	@echo "The site is in out/site. To look at it: make site-serve, or any server of static files."
