@@ -7,11 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-<<<<<<< HEAD
 .PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
-=======
-.PHONY: help quick check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
->>>>>>> site
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
