@@ -12,7 +12,7 @@ STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
 	@echo
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 	@echo "  make step-N       serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
 	@echo "  make start-exercise-N, make exercise-N   a copy of step N (3 to 10, 7a) to change, and what it still loses"
 	@echo "  make serve-exercise-N, make hint-N, make solution-N   serve that copy; a hint; the solution"
