@@ -128,8 +128,8 @@ func (p *tab) say(text string) {
 
 // Conditions on the page.
 const (
-	connected    = `document.getElementById("status").textContent.startsWith("connected")`
-	disconnected = `document.getElementById("status").textContent.startsWith("disconnected")`
+	connected    = `document.getElementById("status").className === "on"`
+	disconnected = `document.getElementById("status").className === "off"`
 	list         = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
 )
 
@@ -166,14 +166,14 @@ func (p *tab) state() string {
 	return "the page is " + text
 }
 
-// watchStatus keeps every change of the status in the page's variable statuses: the
+// watchStatus keeps every state of the connection in the page's variable statuses: the
 // page is seldom disconnected for long.
 func (p *tab) watchStatus() {
 	p.t.Helper()
 	evaluate[bool](p, `{
 		window.statuses = [];
 		const status = document.getElementById("status");
-		new MutationObserver(() => statuses.push(status.textContent)).observe(status, { childList: true });
+		new MutationObserver(() => statuses.push(status.className)).observe(status, { attributes: true });
 		true
 	}`)
 }
