@@ -90,7 +90,7 @@ func TestPagesExplainInChromium(t *testing.T) {
 			others := c.step != "4" // its server answers the sender only
 			if others {
 				// In the first second a message that arrives may come from the log.
-				bob.about("#messages", "before", "(another page|stored before this page was opened|this browser) · .*")
+				bob.about("#messages", "before", "(another page|stored before you opened this page|this browser) · .*")
 			}
 			bob.click("#stay-offline")
 			bob.says(`kept offline: trying again in \d s, in vain`)
@@ -130,7 +130,7 @@ func TestNothingWasMissedInChromium(t *testing.T) {
 	bob.says("recovered: nothing was missed")
 	// What an earlier view has sent is of an unknown page, and of an unknown time.
 	bob.do(chromedp.Reload())
-	bob.about("#messages", "before", "stored before this page was opened · offset 1")
+	bob.about("#messages", "before", "stored before you opened this page · offset 1")
 	// Without a session, only the log knows: the server does not say when it is through.
 	evaluate[bool](bob, `socket.disconnect().connect() && true`)
 	bob.says("connected again: nothing was missed")
