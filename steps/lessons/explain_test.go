@@ -45,7 +45,6 @@ func (p *tab) speaks(language string) {
 		_, err = chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: language})
 		return err
 	}), chromedp.Reload())
-	p.until("a connection", connected)
 }
 
 // picture saves the page as it is, where somebody wants to see it.
@@ -186,6 +185,7 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 			server := runStep(t, number, "DATA_DIR="+t.TempDir())
 			bob := b.open(t, "bob", server.url)
 			bob.speaks(language)
+			bob.until("a connection", connected)
 			bob.do(chromedp.EmulateViewport(390, 700))
 			const places = `JSON.stringify(["header", "#break", "#stay-offline", "#come-back", "#messages", "#form"].map((selector) => {
 				const place = document.querySelector(selector).getBoundingClientRect();

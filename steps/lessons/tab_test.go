@@ -83,6 +83,14 @@ type tab struct {
 // open loads the page in a tab of its own and waits until it is connected.
 func (b *browser) open(t *testing.T, name, url string) *tab {
 	t.Helper()
+	tab := b.view(t, name, url)
+	tab.until("a connection", connected)
+	return tab
+}
+
+// view loads a page in a tab of its own.
+func (b *browser) view(t *testing.T, name, url string) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	t.Cleanup(cancel)
 	tab := &tab{t, name, ctx}
@@ -95,7 +103,6 @@ func (b *browser) open(t *testing.T, name, url string) *tab {
 		t.Fatal(err)
 	}
 	tab.do(chromedp.Navigate(url))
-	tab.until("a connection", connected)
 	return tab
 }
 
