@@ -219,19 +219,25 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 
 func TestPagesInKoreanInChromium(t *testing.T) {
 	b := startBrowser(t)
-	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
+	server := runStep(t, "8", "DATA_DIR="+t.TempDir())
 	bob := b.open(t, "bob", server.url)
 	bob.speaks("ko-KR,ko,en")
 	bob.says("연결됨")
 	bob.say("안녕")
 	bob.about("#messages", "안녕", `나 · \d\d:\d\d:\d\d · 오프셋 1`)
 	bob.click("#stay-offline")
-	bob.says(`오프라인 유지 중: \d초 뒤에 다시 시도하지만 연결되지 않습니다`)
+	bob.says(`오프라인 유지 중: \d초 뒤 재시도\(연결되지 않음\)`)
 	bob.click("#come-back")
 	bob.says("복구됨: 놓친 메시지가 없습니다")
+	evaluate[bool](bob, `{
+		document.getElementById("input").value = "x".repeat(70000);
+		document.getElementById("form").requestSubmit();
+		true
+	}`)
+	bob.until("the lesson's notice in Korean", `/^‘x{60}’ 메시지가 거부되었습니다: a message/.test(document.getElementById("notice").textContent)`)
 	got := evaluate[string](bob, `[document.documentElement.lang, document.title, document.querySelector("h1").textContent,
 		document.querySelector("#form button").textContent, document.getElementById("input").placeholder].join("|")`)
-	if want := "ko|7단계: 서버 전달|7단계서버 전달|보내기|메시지를 입력하세요"; got != want {
+	if want := "ko|8단계: 클라이언트 전달|8단계클라이언트 전달|보내기|메시지를 입력하세요"; got != want {
 		t.Errorf("the page has %q, want %q", got, want)
 	}
 }
@@ -291,9 +297,19 @@ func TestWordsAreTheSameInBothLanguages(t *testing.T) {
 			}
 		}
 	}
+	var pages strings.Builder
 	for _, lesson := range All[1:] {
+		pages.Write(lesson.Page)
 		if words["en"]["title "+lesson.Number] != lesson.Title {
 			t.Errorf("step %s is %q, and its page calls it %q", lesson.Number, lesson.Title, words["en"]["title "+lesson.Number])
+		}
+	}
+	// The notices are the lessons' own, and recognized by their words.
+	for key, text := range words["en"] {
+		for _, piece := range place.Split(text, -1) {
+			if strings.HasPrefix(key, "notice ") && !strings.Contains(pages.String(), piece) {
+				t.Errorf("no page says %q, a piece of %q", piece, key)
+			}
 		}
 	}
 }

@@ -30,6 +30,18 @@
   input.placeholder = say("write");
   input.setAttribute("aria-label", say("message"));
 
+  // A lesson's notices are in English, too, and are recognized by their words.
+  const notice = element("#notice");
+  const notices = Object.entries(words.en).filter(([key]) => key.startsWith("notice ")).map(([key, text]) =>
+    [key, new RegExp("^" + text.replace(/[.]/g, "\\.").replace(/\{(\w+)\}/g, "(?<$1>[^]*)") + "$")]);
+  function translate() {
+    for (const [key, form] of notices) {
+      const found = form.exec(notice.textContent);
+      if (found) return notice.textContent = say(key, found.groups);
+    }
+  }
+  if (notice && language !== "en") new MutationObserver(translate).observe(notice, { childList: true });
+
   // The list of what is on its way: the lesson's, or in its place one that nobody keeps.
   let pending = element("#pending");
   if (!pending && document.body.dataset.keeps) {
@@ -252,11 +264,6 @@
       if (recovers === "state") before = Array.from(messages.children, (item) => [item.className, item.dataset.about]);
     }
 
-    // The lesson says so in English.
-    socket.on("unavailable", (reason) => {
-      const notice = element("#notice");
-      if (notice.className === "waiting") notice.textContent = say("unavailable", { reason });
-    });
     // The socket may have been faster than this script.
     for (const item of messages.children) describe(item, say("earlier"));
     if (socket.connected) tell(connected());
