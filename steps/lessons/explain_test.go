@@ -71,11 +71,11 @@ func TestPagesExplainInChromium(t *testing.T) {
 		// that it has missed ("" where that never comes), and waits below its own.
 		back, arrived, waits string
 	}{
-		{"4", "connected again", "", "waits in this page for the connection.*"},
-		{"5", "connected again: nothing is recovered.*", "", "waits in this page for the connection.*"},
-		{"6", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset \S+`, "waits in this page for the connection.*"},
-		{"7", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset 2`, "waits in this page for the connection.*"},
-		{"7a", "connected again: 1 missed message came", `another page · missed, came ` + clock, "waits in this page for the connection.*"},
+		{"4", "connected again", "", "buffered in this page until it is connected.*"},
+		{"5", "connected again: nothing is recovered.*", "", "buffered in this page until it is connected.*"},
+		{"6", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset \S+`, "buffered in this page until it is connected.*"},
+		{"7", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset 2`, "buffered in this page until it is connected.*"},
+		{"7a", "connected again: 1 missed message came", `another page · missed, came ` + clock, "buffered in this page until it is connected.*"},
 		{"8", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset 2`, "on its way: this page resends it.*"},
 		{"9", "recovered: 1 missed message came", `another page · missed, came ` + clock + ` · offset 2`, "on its way: this page resends it.*"},
 		{"10", "recovered: 1 missed message came", `this browser · missed, came ` + clock + ` · offset 2`, "on its way: this browser keeps.*"},
@@ -92,7 +92,7 @@ func TestPagesExplainInChromium(t *testing.T) {
 				bob.about("#messages", "before", "(another page|stored before you opened this page|this browser) · .*")
 			}
 			bob.click("#stay-offline")
-			bob.says(`kept offline: trying again in \d s, in vain`)
+			bob.says(`kept offline: trying again in \d s, which will fail`)
 			alice.say("meanwhile")
 			alice.about("#messages", "meanwhile", "you · "+clock+".*")
 			bob.say("mine")
