@@ -81,6 +81,7 @@ func TestPagesExplainInChromium(t *testing.T) {
 		{"10", "recovered: 1 missed message came", `this browser · missed, came ` + clock + ` · offset 2`, "on its way: this browser keeps.*"},
 	} {
 		t.Run("step "+c.step, func(t *testing.T) {
+			t.Parallel() // most of it waits for the client's next attempt
 			server := runStep(t, c.step, "DATA_DIR="+t.TempDir())
 			alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
 			bob.do(chromedp.EmulateViewport(390, 700))
@@ -147,8 +148,8 @@ func (p *tab) scrollsTo(y int) {
 	p.until("the place to read", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))
 }
 
-// Who has scrolled up reads on, and is told that there is more; who is at the end stays
-// there, and who sends goes there.
+// A reader who has scrolled up stays there, and sees a button; one at the end stays at the
+// end, and sending a message leads there.
 func TestScrolledReaderIsNotPulledDownInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
@@ -182,37 +183,43 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 	b, words := startBrowser(t), readWords(t)
 	for _, number := range []string{"5", "8"} {
 		for _, language := range []string{"en", "ko"} {
-			server := runStep(t, number, "DATA_DIR="+t.TempDir())
-			bob := b.open(t, "bob", server.url)
-			bob.speaks(language)
-			bob.until("a connection", connected)
-			bob.do(chromedp.EmulateViewport(390, 700))
-			const places = `JSON.stringify(["header", "#break", "#stay-offline", "#come-back", "#messages", "#form"].map((selector) => {
-				const place = document.querySelector(selector).getBoundingClientRect();
-				return [selector, Math.round(place.left), Math.round(place.top), selector === "#messages" ? 0 : Math.round(place.height)];
-			}))`
-			before := evaluate[string](bob, places)
-			look := func(when string) {
-				if after := evaluate[string](bob, places); after != before {
-					t.Errorf("step %s, %s, %s:\n%s\nbefore\n%s", number, language, when, after, before)
+			t.Run("step "+number+" "+language, func(t *testing.T) {
+				t.Parallel()
+				server := runStep(t, number, "DATA_DIR="+t.TempDir())
+				bob := b.open(t, "bob", server.url)
+				bob.speaks(language)
+				bob.until("a connection", connected)
+				bob.do(chromedp.EmulateViewport(390, 700))
+				if number == "5" {
+					bob.until("the welcome", `document.getElementById("notice").textContent !== ""`)
 				}
-			}
-			bob.click("#stay-offline")
-			bob.until("the words for it", `/\d/.test(`+statusText+`)`)
-			look("offline")
-			bob.click("#come-back")
-			look("coming back")
-			bob.until("a connection", connected)
-			look("back")
-			for _, key := range []string{"connecting", "connected to", "lost", "kept offline", "network is back", "trying", "ended", "missed many", "again unknown", "again nothing"} {
-				text := strings.NewReplacer("{n}", "12", "{how}", words[language]["again"], "{server}", "localhost:12345").Replace(words[language][key])
-				evaluate[bool](bob, fmt.Sprintf(statusText+` = %q; true`, text))
-				look("with the words " + text)
-			}
-			if width := evaluate[int](bob, `document.documentElement.scrollWidth`); width > 390 {
-				t.Errorf("step %s, %s: the page is %d wide", number, language, width)
-			}
-			bob.picture("step-" + number + "-phone-" + language)
+				const places = `JSON.stringify(["header", "#break", "#stay-offline", "#come-back", "#messages", "#form"].map((selector) => {
+					const place = document.querySelector(selector).getBoundingClientRect();
+					return [selector, Math.round(place.left), Math.round(place.top), selector === "#messages" ? 0 : Math.round(place.height)];
+				}))`
+				before := evaluate[string](bob, places)
+				look := func(when string) {
+					if after := evaluate[string](bob, places); after != before {
+						t.Errorf("step %s, %s, %s:\n%s\nbefore\n%s", number, language, when, after, before)
+					}
+				}
+				bob.click("#stay-offline")
+				bob.until("the words for it", `/\d/.test(`+statusText+`)`)
+				look("offline")
+				bob.click("#come-back")
+				look("coming back")
+				bob.until("a connection", connected)
+				look("back")
+				for _, key := range []string{"connecting", "connected to", "lost", "kept offline", "network is back", "trying", "ended", "missed many", "again unknown", "again nothing"} {
+					text := strings.NewReplacer("{n}", "12", "{how}", words[language]["again"], "{server}", "localhost:12345").Replace(words[language][key])
+					evaluate[bool](bob, fmt.Sprintf(statusText+` = %q; true`, text))
+					look("with the words " + text)
+				}
+				if width := evaluate[int](bob, `document.documentElement.scrollWidth`); width > 390 {
+					t.Errorf("step %s, %s: the page is %d wide", number, language, width)
+				}
+				bob.picture("step-" + number + "-phone-" + language)
+			})
 		}
 	}
 }

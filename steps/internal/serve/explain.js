@@ -59,8 +59,8 @@
     return made;
   }
 
-  // Who is at the end of the list stays there. Who has scrolled up is not pulled down, but
-  // is told that there is more.
+  // A reader at the end of the list stays there. One who has scrolled up is not pulled down:
+  // a button shows that there is more.
   const newer = button("newer", "newer");
   newer.hidden = true;
   newer.addEventListener("click", toEnd);
@@ -130,7 +130,7 @@
       if (n > 0) ticking = setTimeout(countdown, 200, "off");
     }
     link.changed = countdown;
-    // The library tells nobody how long it waits; it asks its backoff.
+    // The library does not report how long it waits, but it asks its backoff.
     const { backoff } = socket.io;
     const { duration } = backoff;
     backoff.duration = function () {
@@ -200,12 +200,14 @@
         one.item.textContent = typed;
         pending.append(one.item);
         onItsWay(one);
-        const answered = more.pop();
-        more.push((answer) => {
-          one.item.remove();
-          if (answer?.error) own = own.filter((other) => other !== one);
-          answered(answer);
-        });
+        const answered = more[more.length - 1];
+        if (typeof answered === "function") {
+          more[more.length - 1] = (answer) => {
+            one.item.remove();
+            if (answer?.error) own = own.filter((other) => other !== one);
+            answered(answer);
+          };
+        }
       }
       return emit.call(this, event, value, ...more);
     };
