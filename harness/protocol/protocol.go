@@ -11,6 +11,7 @@
 package protocol
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -153,6 +154,11 @@ func (p *Protocol) Validate() error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// EnginePath is Path as the official client requests it: it ends with a slash.
+func (p *Protocol) EnginePath() string {
+	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
 }
 
 // SendsKeys tells whether a message is sent with an idempotency key.

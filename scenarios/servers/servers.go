@@ -336,15 +336,34 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Subject, 
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
 func foreign(name string, level contract.Level) (Subject, error) {
-	page := map[contract.Level]string{
-		contract.Basic: "5", contract.Recovery: "6", contract.ServerDelivery: "7",
+	s := Subject{Name: name, Level: level, Bundle: lessons.FetchBundle}
+	return s, s.pageOf(level)
+}
+
+// KeepsOffset gives the subject at least the page that keeps the offset of what it shows.
+// It is for a server that numbers its messages, whatever level it is held to: it may count
+// on its pages to name their offset, and replay everything to one that does not.
+func (s *Subject) KeepsOffset() error {
+	if s.Level.AtLeast(contract.ServerDelivery) {
+		return nil
+	}
+	return s.pageOf(contract.ServerDelivery)
+}
+
+// pageOf sets the reference page of the level.
+func (s *Subject) pageOf(level contract.Level) error {
+	step := map[contract.Level]string{
+		// The server may offer recovery also where nobody claims it, and then a page has to
+		// drop what it received of a session whose restoration was cut off, as step 6's does.
+		contract.Basic: "6", contract.Recovery: "6", contract.ServerDelivery: "7",
 		contract.ClientDelivery: "8", contract.DurableDelivery: "10",
 	}[level]
-	lesson, err := lessons.Find(page)
+	lesson, err := lessons.Find(step)
 	if err != nil {
-		return Subject{}, err
+		return err
 	}
-	return Subject{Name: name, Level: level, HTML: lesson.Page, Bundle: lessons.FetchBundle}, nil
+	s.HTML = lesson.Page
+	return nil
 }
 
 // Reachable tells, in one line, why nothing answers at a URL subject's address.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"redial/harness/protocol"
 )
@@ -25,8 +24,7 @@ type endpoint struct {
 func (w *Client) endpoint(offset int64) endpoint {
 	to := endpoint{
 		server: w.options.URL,
-		// As the official client does: the path ends with a slash.
-		path:   strings.TrimSuffix(cmp.Or(w.speaks.Path, "/socket.io"), "/") + "/",
+		path:   w.speaks.EnginePath(),
 		query:  url.Values{},
 		header: http.Header{},
 	}
