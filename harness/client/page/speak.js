@@ -174,9 +174,9 @@
         const step = protocol.steps[mine.at];
         mine.answer = undefined;
         mine.timer = window.setTimeout(() => {
-          host.note(`while entering: ${step.await ? `the event ${step.await}` : "an acknowledgement"} did not come within 10 s, so the connection is closed`);
+          host.note(`while entering: ${step.await ? `the event ${step.await}` : "an acknowledgement"} did not come within 20 s, so the client closed the connection`);
           socket.io.engine.close();
-        }, 10000);
+        }, 20000); // as wire clients: see enterBound
         if (!step.emits) return;
         mine.arrived = []; // what came before is no answer
         const sent = { type: EVENT, data: protocol.enter(mine.at, values()), options: { compress: true } };
