@@ -68,12 +68,27 @@
         const callback = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
         // A page of a level without keys has none to send.
         const [text, key = window.crypto.randomUUID()] = args;
-        const message = protocol.message(values({ text, key }));
-        if (callback && !protocol.noAck) message.push(callback);
-        emit.apply(this, message);
+        const send = () => {
+          const message = protocol.message(values({ text, key }));
+          if (callback && !protocol.noAck) message.push(callback);
+          emit.apply(this, message);
+        };
+        if (knows()) send();
+        else unsent.push(send);
         if (protocol.noEcho) showOwn(text, key);
         return this;
       };
+
+      // A message that contains what is to be learned, such as the other user's ID, waits
+      // until that is known, as a user would.
+      const unsent = [];
+      const knows = () => protocol.awaited.every((name) => name in saved());
+      function learn([event, ...args]) {
+        const found = protocol.learned(event, args, values());
+        if (!found) return;
+        window.localStorage.setItem(storageKey, JSON.stringify(Object.assign(saved(), found)));
+        if (knows()) for (const send of unsent.splice(0)) send();
+      }
 
       // Other events than messages stay with the translation: their names may mean
       // something else to the page.
@@ -161,6 +176,7 @@
         advance();
       };
       socket.onevent = function (packet) {
+        if (protocol.learned) learn(packet.data);
         onevent.call(this, packet);
         if (!entering) return;
         entering.arrived.push(packet.data);

@@ -302,6 +302,17 @@ func (w *Client) withView(do func(*view) error) error {
 	return do(w.view)
 }
 
+// knows tells whether everything is known that a message has to contain. The caller holds
+// the lock.
+func (w *Client) knows() bool {
+	for _, name := range w.speaks.Awaited() {
+		if _, known := w.saved[name]; !known {
+			return false
+		}
+	}
+	return true
+}
+
 // values are what the protocol's templates can name. The caller holds the lock.
 func (w *Client) values(offset int64) protocol.Values {
 	values := maps.Clone(w.saved)
