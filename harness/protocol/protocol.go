@@ -11,6 +11,7 @@
 package protocol
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -40,6 +41,8 @@ type Protocol struct {
 	// Enter is what a client does after every connect, in this order, before it is
 	// connected as far as the user can tell, and before it sends a message.
 	Enter []EnterStep `json:"enter,omitempty" jsonschema_description:"What a client does after every connect before it may send a message"`
+	// Learn is what a client learns from events that may arrive at any time.
+	Learn []Learn `json:"learn,omitempty" jsonschema_description:"Values to remember from events that may arrive at any time, such as the other user's ID"`
 	// Send is how a message is sent. Nil: clients send none, the server talks by itself.
 	Send *Send `yaml:"-" json:"-" jsonschema_description:"How a client sends a message; leave it out where the server talks by itself"`
 	// Receive is how a message arrives.
@@ -141,6 +144,12 @@ func (p *Protocol) Validate() error {
 		is(h.Event == "", "history: event is missing")
 		path("history: list", h.List)
 	}
+	for i, l := range p.Learn {
+		is(l.Event == "" || len(l.Save) == 0, "learn, entry %d: it needs event and save", i+1)
+		for as, p := range l.Save {
+			path(fmt.Sprintf("learn, entry %d: save %s", i+1, as), p)
+		}
+	}
 	for i, s := range p.Enter {
 		name := fmt.Sprintf("enter, step %d", i+1)
 		_, named := firstString(s.Emit)
@@ -155,11 +164,18 @@ func (p *Protocol) Validate() error {
 	return errors.Join(wrong...)
 }
 
+// EnginePath is Path as the official client requests it: it ends with a slash.
+func (p *Protocol) EnginePath() string {
+	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
+}
+
 // SendsKeys tells whether a message is sent with an idempotency key.
 func (p *Protocol) SendsKeys() bool { return p.Send != nil && mentions(p.Send.Args, Key) }
 
 // Pairwise tells whether a message goes to one other client only.
-func (p *Protocol) Pairwise() bool { return p.Send != nil && mentions(p.Send.Args, Other) }
+func (p *Protocol) Pairwise() bool {
+	return p.Send != nil && (mentions(p.Send.Args, Other) || p.pairwise())
+}
 
 // NamesOffset tells whether a client tells the server which offset it has.
 func (p *Protocol) NamesOffset() bool {

@@ -219,8 +219,7 @@ func (c *Command) awaitReady(ctx context.Context, l *life) error {
 		case <-l.done:
 			return fmt.Errorf("the server ended before it was ready (%s)%s", l.state, c.lastLine(l))
 		case <-ctx.Done():
-			return fmt.Errorf("the server %s in time; does it listen on %s? (%w)%s",
-				c.notReady(), contract.EnvPort, ctx.Err(), c.lastLine(l))
+			return fmt.Errorf("the server %s in time; %s (%w)%s", c.notReady(), c.advice(), ctx.Err(), c.lastLine(l))
 		default:
 		}
 		if answered {
@@ -245,6 +244,18 @@ func (c *Command) isReady(ctx context.Context, client *http.Client, l *life) boo
 		return succeeds(ctx, client, "http://"+c.Address()+ready.Path)
 	}
 	return answers(ctx, client, "http://"+c.Address()+"/") == nil
+}
+
+// advice says what may be the matter with a server that is not ready in time.
+func (c *Command) advice() string {
+	switch ready := c.options.Ready; {
+	case !somethingListens(c.options.Port):
+		return "does it listen on " + contract.EnvPort + "?"
+	case ready.Line == "" && ready.Path == "":
+		// A Socket.IO server without a page of its own never answers any other request.
+		return "it accepts connections there, so if it serves no page, write `ready: port` under target in redial.yaml"
+	}
+	return "it accepts connections at " + c.Address()
 }
 
 // notReady says what the server did not do.

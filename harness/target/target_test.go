@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 	roles := map[string]func(){
 		"server":           func() { serve(nil) },
 		"silent":           func() { fmt.Println("I listen on nothing"); select {} },
+		"mute":             func() { serve(map[string]func(){"/{$}": func() { select {} }}) },
 		"dies":             func() { fmt.Println("one line"); fmt.Fprintln(os.Stderr, "no such table: messages"); os.Exit(1) },
 		"ignores-sigterm":  func() { signal.Ignore(syscall.SIGTERM); serve(nil) },
 		"grandchild":       func() { startGrandchild("ignores-hangup"); serve(nil) },
@@ -209,11 +210,23 @@ func TestReadyAndEnvironment(t *testing.T) {
 
 func TestNeverReady(t *testing.T) {
 	c := command(t, "silent")
-	err := c.Start(within(t, 500*time.Millisecond))
+	err := c.Start(within(t, 2*time.Second)) // time enough to print, also on a busy machine
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), ": I listen on nothing") {
 		t.Fatalf("error %v", err)
 	}
 	gone(t, c.life.group)
+}
+
+// A Socket.IO server without a page answers nothing else. It is told from one that listens
+// elsewhere, with what to do.
+func TestAcceptsButNeverAnswers(t *testing.T) {
+	for role, want := range map[string]string{"mute": "write `ready: port`", "silent": "does it listen on PORT?"} {
+		c := command(t, role)
+		err := c.Start(within(t, 2*time.Second))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", role, err)
+		}
+	}
 }
 
 func TestEndsBeforeReady(t *testing.T) {

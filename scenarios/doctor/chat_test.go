@@ -14,6 +14,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+	"redial/harness/target"
 	"redial/scenarios/config"
 	"redial/scenarios/servers"
 	"redial/steps/cures/handshake"
@@ -236,6 +237,26 @@ func TestCommandIsAskedForItsHeartbeat(t *testing.T) {
 	r := examined(t, subject, map[ID]Mark{Heartbeat: Good, Delivered: Good})
 	if f, _ := r.Find(Heartbeat); !strings.Contains(f.Text, "PING_INTERVAL") {
 		t.Errorf("the step heeds the heartbeat, and the finding is %q", f.Text)
+	}
+}
+
+// started is a target that is ready, as `ready: port` has it.
+type started struct{ target.Target }
+
+func (started) Start(context.Context) error { return nil }
+
+// A Socket.IO server without a page leaves GET / without an answer, and can be checked.
+func TestAServerWithoutAPageIsReached(t *testing.T) {
+	t.Parallel()
+	listening := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer listening.Close()
+	under, err := target.NewURL(listening.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &examination{under: started{under}}
+	if !x.reach(t.Context()) || !strings.Contains(x.report.Findings[0].Text, "serves no page") {
+		t.Errorf("%+v", x.report.Findings)
 	}
 }
 

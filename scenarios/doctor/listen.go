@@ -80,7 +80,7 @@ func (b *bystander) findPath(ctx context.Context) error {
 		candidates = []string{b.options.Path}
 	} else {
 		for _, hint := range b.hints.Paths {
-			add(&candidates, path(protocol.Protocol{Path: hint}))
+			add(&candidates, (&protocol.Protocol{Path: hint}).EnginePath())
 		}
 		slices.Reverse(candidates) // what the page says goes first
 	}

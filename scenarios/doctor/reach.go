@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,7 +40,8 @@ func (x *examination) reach(ctx context.Context) bool {
 	}
 	status, _, err := get(ctx, "http://"+x.under.Address()+"/", nil)
 	if err != nil {
-		return x.found(HTTP, Bad, "see what the server prints", "GET / has no answer: %s", oneLine(err.Error()))
+		// A server without a page of its own need not answer: the handshake decides.
+		return x.found(HTTP, Good, "", "it accepts connections; GET / has no answer, so it serves no page there")
 	}
 	return x.found(HTTP, Good, "", "it answers HTTP: GET / is %s", status)
 }
@@ -71,11 +71,6 @@ func get(ctx context.Context, address string, header http.Header) (status, body 
 	return response.Status, string(text), err
 }
 
-// path is where Socket.IO is: as in the official client it ends with a slash.
-func path(p protocol.Protocol) string {
-	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
-}
-
 // engine is the address of an Engine.IO request, and its header.
 func (x *examination) engine(scheme, transport, session string) (address string, header http.Header) {
 	values := protocol.Values{protocol.Client: "alice", protocol.Other: "bob", protocol.Offset: int64(0)}
@@ -89,7 +84,7 @@ func (x *examination) engine(scheme, transport, session string) (address string,
 	if session != "" {
 		query.Set("sid", session)
 	}
-	return scheme + "://" + x.under.Address() + path(x.p) + "?" + query.Encode(), header
+	return scheme + "://" + x.under.Address() + x.p.EnginePath() + "?" + query.Encode(), header
 }
 
 // handshake opens an Engine.IO session over each transport.
@@ -107,12 +102,12 @@ func (x *examination) handshake(ctx context.Context) bool {
 		if strings.Contains(body, "Unsupported protocol version") || strings.Contains(body, "\"code\":5") {
 			fix = "the server speaks an older protocol: Socket.IO 3 or later is needed"
 		}
-		return x.found(Handshake, Bad, fix, "no Socket.IO at %s: polling gets %s%s, a WebSocket %s", path(x.p), status, beginning(body), oneLine(wsErr.Error()))
+		return x.found(Handshake, Bad, fix, "no Socket.IO at %s: polling gets %s%s, a WebSocket %s", x.p.EnginePath(), status, beginning(body), oneLine(wsErr.Error()))
 	}
 	if !polling {
 		x.open = direct
 	}
-	x.found(Handshake, Good, "", "Socket.IO handshake at %s", path(x.p))
+	x.found(Handshake, Good, "", "Socket.IO handshake at %s", x.p.EnginePath())
 	x.transports(ctx, polling, wsErr)
 	x.heartbeat()
 	return true

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,8 +59,14 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	if subject.NewPage != nil {
 		return ownPageWorks(ctx, *subject, under)
 	}
-	if err := greet(ctx, *subject, under, p); err != nil {
+	numbered, err := greet(ctx, *subject, under, p)
+	if err != nil {
 		return err
+	}
+	if numbered {
+		if err := subject.KeepsOffset(); err != nil {
+			return err
+		}
 	}
 	if subject.Protocol != nil {
 		return nil
@@ -67,8 +74,9 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	return pageWorks(ctx, *subject, under)
 }
 
-// greet connects two clients and has one of them send a message.
-func greet(ctx context.Context, subject servers.Subject, under target.Target, p protocol.Protocol) error {
+// greet connects two clients and has one of them send a message. numbered tells whether
+// messages arrive with an offset.
+func greet(ctx context.Context, subject servers.Subject, under target.Target, p protocol.Protocol) (numbered bool, err error) {
 	seen := history.NewRecorder()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
@@ -76,34 +84,39 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		c.Keys = servers.ConfigOf(subject).Keys
 		defer c.Close()
 		if err := c.Open(ctx); err != nil {
-			return err
+			return false, err
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
-			return fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
-				under, cmp.Or(p.Path, "/socket.io/"), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
+			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
+				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
 		}
 		clients = append(clients, c)
 	}
 	if p.Send == nil {
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown }); err != nil {
-			return fmt.Errorf("%s emitted no %q within %s, and redial.yaml has no send: the server has to emit messages by itself then", under, p.Receive.Event, answerWithin)
+			return false, fmt.Errorf("%s emitted no %q within %s, and redial.yaml has no send: the server has to emit messages by itself then", under, p.Receive.Event, answerWithin)
 		}
-		return nil
+		return hasOffset(seen), nil
 	}
 	text := fmt.Sprintf("%s arrives %x", asks, time.Now().UnixNano())
 	if err := clients[0].Say(text); err != nil {
-		return err
+		return false, err
 	}
 	arrived := func(at string) func(history.Event) bool {
 		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
 	if err := await(ctx, seen, arrived("bob")); err != nil {
-		return fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
 	if err := await(ctx, seen, arrived("alice")); err != nil && !p.NoEcho {
-		return fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
+		return false, fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
 	}
-	return nil
+	return hasOffset(seen), nil
+}
+
+// hasOffset tells whether a message was shown with an offset.
+func hasOffset(seen *history.Recorder) bool {
+	return slices.ContainsFunc(seen.Events(0), func(e history.Event) bool { return e.Kind == history.Shown && e.Offset != 0 })
 }
 
 // lastNote is what a client noted last, such as the reason of a connect error.
@@ -121,7 +134,7 @@ func lastNote(seen *history.Recorder) (note string) {
 func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	address := "http://" + under.Address() + cmp.Or(p.Path, "/socket.io/") + "?EIO=4&transport=polling"
+	address := "http://" + under.Address() + p.EnginePath() + "?EIO=4&transport=polling"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0

@@ -259,11 +259,24 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Subject, 
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
 func foreign(name string, level contract.Level) (Subject, error) {
-	page, err := inprocess.Page(level)
-	if err != nil {
-		return Subject{}, err
+	s := Subject{Name: name, Level: level, Bundle: lessons.FetchBundle}
+	return s, s.pageOf(level)
+}
+
+// KeepsOffset gives the subject at least the page that keeps the offset of what it shows.
+// It is for a server that numbers its messages, whatever level it is held to: it may count
+// on its pages to name their offset, and replay everything to one that does not.
+func (s *Subject) KeepsOffset() error {
+	if s.Level.AtLeast(contract.ServerDelivery) {
+		return nil
 	}
-	return Subject{Name: name, Level: level, HTML: page, Bundle: lessons.FetchBundle}, nil
+	return s.pageOf(contract.ServerDelivery)
+}
+
+// pageOf sets the reference page of the level.
+func (s *Subject) pageOf(level contract.Level) (err error) {
+	s.HTML, err = inprocess.Page(level)
+	return err
 }
 
 // Reachable tells, in one line, why nothing answers at a URL subject's address.

@@ -34,7 +34,7 @@ func (s speech) host() map[string]any {
 		"path": p.Path, "namespace": p.Namespace, "namesOffset": p.NamesOffset(),
 		"noEcho": p.NoEcho, "noAck": p.Send != nil && p.Send.NoAck,
 		"steps": s.steps(), "enter": func(at int, values *goja.Object) goja.Value { return s.fill(p.Enter[at].Emit, values) },
-		"pick": s.pick, "read": s.read,
+		"pick": s.pick, "read": s.read, "awaited": s.value(anys(p.Awaited())),
 	}
 	template := func(name string, template any) {
 		host[name] = func(values *goja.Object) goja.Value { return s.fill(template, values) }
@@ -53,6 +53,9 @@ func (s speech) host() map[string]any {
 	}
 	if p.Send != nil && !p.Send.NoAck {
 		host["refusal"] = s.refusal
+	}
+	if len(p.Learn) > 0 {
+		host["learned"] = s.learned
 	}
 	return host
 }
@@ -149,6 +152,29 @@ func (s speech) pick(at int, args []goja.Value) goja.Value {
 		}
 	}
 	return s.value(map[string]any{"found": found, "missing": missing})
+}
+
+// learned returns what the protocol's Learn finds in an event; nil for an event that it does
+// not name.
+func (s speech) learned(event string, args []goja.Value, values *goja.Object) goja.Value {
+	if !s.options.Protocol.Learns(event) {
+		return goja.Undefined()
+	}
+	decoded, objects := decode(args)
+	found := map[string]any{}
+	for name, value := range s.options.Protocol.Learned(event, decoded, names(s.options, values)) {
+		found[name] = objects.original(value)
+	}
+	return s.value(found)
+}
+
+// anys is a list for value.
+func anys(of []string) []any {
+	list := make([]any, len(of))
+	for i, one := range of {
+		list[i] = one
+	}
+	return list
 }
 
 // value makes a JavaScript value of what a template or package protocol returns: native

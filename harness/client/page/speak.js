@@ -68,12 +68,27 @@
         const callback = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
         // A page of a level without keys has none to send.
         const [text, key = window.crypto.randomUUID()] = args;
-        const message = protocol.message(values({ text, key }));
-        if (callback && !protocol.noAck) message.push(callback);
-        emit.apply(this, message);
+        const send = () => {
+          const message = protocol.message(values({ text, key }));
+          if (callback && !protocol.noAck) message.push(callback);
+          emit.apply(this, message);
+        };
+        if (knows()) send();
+        else unsent.push(send);
         if (protocol.noEcho) showOwn(text, key);
         return this;
       };
+
+      // A message that contains what is to be learned, such as the other user's ID, waits
+      // until that is known, as a user would.
+      const unsent = [];
+      const knows = () => protocol.awaited.every((name) => name in saved());
+      function learn([event, ...args]) {
+        const found = protocol.learned(event, args, values());
+        if (!found) return;
+        window.localStorage.setItem(storageKey, JSON.stringify(Object.assign(saved(), found)));
+        if (knows()) for (const send of unsent.splice(0)) send();
+      }
 
       // Other events than messages stay with the translation: their names may mean
       // something else to the page.
@@ -161,6 +176,7 @@
         advance();
       };
       socket.onevent = function (packet) {
+        if (protocol.learned) learn(packet.data);
         onevent.call(this, packet);
         if (!entering) return;
         entering.arrived.push(packet.data);
@@ -174,9 +190,9 @@
         const step = protocol.steps[mine.at];
         mine.answer = undefined;
         mine.timer = window.setTimeout(() => {
-          host.note(`while entering: ${step.await ? `the event ${step.await}` : "an acknowledgement"} did not come within 10 s, so the connection is closed`);
+          host.note(`while entering: ${step.await ? `the event ${step.await}` : "an acknowledgement"} did not come within 20 s, so the client closed the connection`);
           socket.io.engine.close();
-        }, 10000);
+        }, 20000); // as wire clients: see enterBound
         if (!step.emits) return;
         mine.arrived = []; // what came before is no answer
         const sent = { type: EVENT, data: protocol.enter(mine.at, values()), options: { compress: true } };

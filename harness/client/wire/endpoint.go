@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"redial/harness/protocol"
 )
@@ -19,16 +18,19 @@ type endpoint struct {
 	server, path string
 	query        url.Values
 	header       http.Header
+	// cookies are those of the browser that the client stands for: a proxy with sticky
+	// sessions knows a client by them.
+	cookies http.CookieJar
 }
 
 // endpoint is the protocol's, as it is for the next connection. The caller holds the lock.
 func (w *Client) endpoint(offset int64) endpoint {
 	to := endpoint{
-		server: w.options.URL,
-		// As the official client does: the path ends with a slash.
-		path:   strings.TrimSuffix(cmp.Or(w.speaks.Path, "/socket.io"), "/") + "/",
-		query:  url.Values{},
-		header: http.Header{},
+		server:  w.options.URL,
+		path:    w.speaks.EnginePath(),
+		query:   url.Values{},
+		header:  http.Header{},
+		cookies: w.cookies,
 	}
 	values := w.values(offset)
 	for name, value := range protocol.Fill(w.speaks.Query, values).(map[string]any) {

@@ -12,8 +12,9 @@ import (
 )
 
 // enterBound is how long a step of Protocol.Enter waits for its acknowledgement and its
-// event, each.
-const enterBound = 10 * time.Second
+// event, each: as long as the official client waits for a connection. A server that handles
+// events one after the other answers only when it has stored what was sent before.
+const enterBound = 20 * time.Second
 
 // An entry is how far a connection is with Protocol.Enter.
 type entry struct {
@@ -106,7 +107,7 @@ func (v *view) failToEnter(e *entry, what string) *engine {
 	if v.entering != e || e.timer == nil || v.link == nil {
 		return nil
 	}
-	v.record(history.Event{Kind: history.Note, Detail: fmt.Sprintf("enter: %s did not come within %s", what, enterBound)})
+	v.record(history.Event{Kind: history.Note, Detail: fmt.Sprintf("enter: %s did not come within %s, so the client closed the connection", what, enterBound)})
 	v.stopEntering()
 	return v.link.engine
 }

@@ -101,7 +101,7 @@ func TestWireGivesUpAConnectionThatItCannotEnter(t *testing.T) {
 			if took := time.Since(began); took != after+time.Second {
 				t.Errorf("%s: connected again after %s, want %s and a second", want, took, after)
 			}
-			if got := story(r)[1:]; !slices.Equal(got, []string{"note enter: " + want + " did not come within 10s", "disconnected transport close"}) {
+			if got := story(r)[1:]; !slices.Equal(got, []string{"note enter: " + want + " did not come within 20s, so the client closed the connection", "disconnected transport close"}) {
 				t.Errorf("history: %q", got)
 			}
 		})

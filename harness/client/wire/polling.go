@@ -28,7 +28,7 @@ type pollingTransport struct {
 
 func dialPolling(dial dialer, to endpoint) transport {
 	client := func() *http.Client {
-		return &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
+		return &http.Client{Jar: to.cookies, Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
 	}
 	t := &pollingTransport{to: to, get: client(), put: client()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())

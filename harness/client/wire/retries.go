@@ -50,7 +50,7 @@ func (v *view) enqueue(m message) {
 // sendFirst sends the first of the queue, for the first time or again.
 func (v *view) sendFirst() {
 	v.stopWaiting()
-	if len(v.queue.messages) == 0 || !v.connected {
+	if len(v.queue.messages) == 0 || !v.connected || !v.wire.knows() {
 		return
 	}
 	first := v.queue.messages[0]

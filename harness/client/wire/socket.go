@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -239,7 +240,7 @@ func (v *view) write(p *parser.Packet) {
 
 // emit writes an event now or, while not connected, later.
 func (v *view) emit(p *parser.Packet) {
-	if v.connected {
+	if v.connected && v.wire.knows() {
 		v.write(p)
 	} else {
 		v.unsent = append(v.unsent, p)
@@ -279,6 +280,7 @@ func (v *view) handle(p *parser.Packet) {
 		if p.Id != nil {
 			args = append(args, acknowledgeable{}) // where a page finds a function
 		}
+		v.learn(args)
 		if v.connected {
 			v.onEvent(args)
 			return
@@ -315,16 +317,43 @@ func (v *view) onConnect(data any) {
 // counts as connected for the page: the official client's order.
 func (v *view) onEntered(recovered bool) {
 	v.connected = true
-	received, unsent := v.received, v.unsent
-	v.received, v.unsent = nil, nil
+	received := v.received
+	v.received = nil
 	for _, args := range received {
 		v.onEvent(args)
 	}
+	v.sendUnsent()
+	v.record(history.Event{Kind: history.Connected, Recovered: recovered})
+}
+
+// sendUnsent sends what had to wait, once the view is connected and knows what the messages
+// contain.
+func (v *view) sendUnsent() {
+	if !v.connected || !v.wire.knows() {
+		return
+	}
+	unsent := v.unsent
+	v.unsent = nil
 	for _, p := range unsent {
 		v.write(p)
 	}
 	v.sendFirst()
-	v.record(history.Event{Kind: history.Connected, Recovered: recovered})
+}
+
+// learn takes what the protocol's Learn finds in an event.
+func (v *view) learn(args []any) {
+	if len(args) == 0 {
+		return
+	}
+	name, _ := args[0].(string)
+	if !v.wire.speaks.Learns(name) {
+		return
+	}
+	known := v.wire.knows()
+	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.wire.values(v.offset)))
+	if !known {
+		v.sendUnsent()
+	}
 }
 
 func (v *view) onEvent(args []any) {

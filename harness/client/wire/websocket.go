@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -25,11 +27,27 @@ func dialWebSocket(ctx context.Context, dial dialer, to endpoint) (transport, er
 	if err != nil {
 		return nil, err
 	}
-	dialing := ws.Dialer{NetDial: dial, Host: to.header.Get("Host"), Header: ws.HandshakeHeaderHTTP(to.ownHeader())}
+	origin, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	request := http.Request{Header: to.ownHeader()}
+	for _, cookie := range to.cookies.Cookies(origin) {
+		request.AddCookie(cookie)
+	}
+	answer := http.Response{Header: http.Header{}}
+	dialing := ws.Dialer{
+		NetDial: dial, Host: to.header.Get("Host"), Header: ws.HandshakeHeaderHTTP(request.Header),
+		OnHeader: func(name, value []byte) error {
+			answer.Header.Add(string(name), string(value))
+			return nil
+		},
+	}
 	conn, buffered, _, err := dialing.Dial(ctx, "ws"+strings.TrimPrefix(address, "http"))
 	if err != nil {
 		return nil, err
 	}
+	to.cookies.SetCookies(origin, answer.Cookies())
 	if buffered == nil { // otherwise frames came along with the answer
 		buffered = bufio.NewReaderSize(conn, 1024)
 	}

@@ -13,6 +13,8 @@ import (
 	"maps"
 	"math"
 	mathrand "math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
 	"sync"
 	"time"
 
@@ -59,6 +61,7 @@ type Client struct {
 
 	options client.Options
 	speaks  protocol.Protocol
+	cookies http.CookieJar // over all views, as a browser keeps them
 
 	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel
 	// and no mutex because closing takes time, and under a fake clock only waiting on
@@ -85,7 +88,9 @@ func New(options client.Options) *Client {
 	if options.Protocol != nil {
 		speaks = *options.Protocol
 	}
+	cookies, _ := cookiejar.New(nil) // fails for options only
 	return &Client{
+		cookies:   cookies,
 		Backoff:   Backoff{Min: options.ReconnectDelay},
 		options:   options,
 		speaks:    speaks,
@@ -295,6 +300,17 @@ func (w *Client) withView(do func(*view) error) error {
 		return errNoView
 	}
 	return do(w.view)
+}
+
+// knows tells whether everything is known that a message has to contain. The caller holds
+// the lock.
+func (w *Client) knows() bool {
+	for _, name := range w.speaks.Awaited() {
+		if _, known := w.saved[name]; !known {
+			return false
+		}
+	}
+	return true
 }
 
 // values are what the protocol's templates can name. The caller holds the lock.

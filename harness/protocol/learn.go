@@ -1,0 +1,72 @@
+package protocol
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Learn names values of an event that may arrive at any time, such as a list of users.
+type Learn struct {
+	// Event is the event's name. A message is also one.
+	Event string `json:"event" jsonschema_description:"The name of the event that has the values"`
+	// Save names values of the event by their paths, in which {{client}} and {{other}} stand
+	// for the users: templates can use them from then on, also after a page refresh.
+	Save map[string]Path `json:"save" jsonschema_description:"Values to remember from the event: a name and a path for each; a path may contain {{client}} and {{other}} in quotes"`
+}
+
+// Learned returns what an event says of the values in Learn. What it does not have stays as
+// it was.
+func (p *Protocol) Learned(event string, args []any, values Values) Values {
+	found := Values{}
+	for _, l := range p.Learn {
+		if l.Event != event {
+			continue
+		}
+		for name, path := range l.Save {
+			if value, ok := path.Filled(values).First(args); ok {
+				found[name] = value
+			}
+		}
+	}
+	return found
+}
+
+// Learns tells whether values are learned from the event.
+func (p *Protocol) Learns(event string) bool {
+	return slices.ContainsFunc(p.Learn, func(l Learn) bool { return l.Event == event })
+}
+
+// Awaited are the values in a message that are learned from an event: as long as one of
+// them is not known, a client has nobody to send the message to, and waits.
+func (p *Protocol) Awaited() (names []string) {
+	if p.Send == nil {
+		return nil
+	}
+	for _, l := range p.Learn {
+		for name := range l.Save {
+			if mentions(p.Send.Args, name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// pairwise tells whether a message contains something that was learned of the other user.
+func (p *Protocol) pairwise() bool {
+	for _, l := range p.Learn {
+		for name, path := range l.Save {
+			if mentions(string(path), Other) && mentions(p.Send.Args, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Filled replaces the names in a path, such as {{other}} in $[?@.name == "{{other}}"].id.
+func (p Path) Filled(values Values) Path {
+	filled, _ := fillString(string(p), values)
+	text, _ := filled.(string)
+	return cmp.Or(Path(text), p)
+}

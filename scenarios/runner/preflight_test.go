@@ -1,0 +1,79 @@
+package runner_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/protocol"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// A server that numbers its messages replays everything to a page that names no offset. It
+// keeps its promise also where it is held to a weaker level, as --level auto does first.
+func TestPagesOfAServerThatNumbersItsMessagesKeepTheOffset(t *testing.T) {
+	t.Parallel()
+	rows, err := catalogue.Find([]string{"server-killed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []contract.Level{contract.Basic, contract.Recovery} {
+		subject, err := servers.Command(target.CommandOptions{Command: []string{os.Args[0], servers.ServeStep, "7"}}, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := runner.Preflight(t.Context(), &subject); err != nil {
+			t.Fatal(err)
+		}
+		results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Runs: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome := results[0].Outcome(); outcome != check.Pass {
+			t.Errorf("%s: %s: %s", level, outcome, results[0].Reason())
+		}
+	}
+}
+
+// The official client requests /ws/ where it is given the path /ws.
+func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
+	t.Parallel()
+	options := socket.DefaultServerOptions()
+	options.SetPath("/ws")
+	server := socket.NewServer(nil, options)
+	defer server.Close(nil)
+	_ = server.On("connection", func(clients ...any) {
+		one := clients[0].(*socket.Socket)
+		_ = one.On("m", func(args ...any) { _ = server.Emit("m", args[0]) })
+	})
+	chat := server.ServeHandler(nil)
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/ws/") {
+			http.NotFound(w, r)
+			return
+		}
+		chat.ServeHTTP(w, r)
+	}))
+	defer listening.Close()
+	subject, err := servers.URL(listening.URL, nil, contract.Basic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject.Protocol = &protocol.Protocol{Path: "/ws", Send: &protocol.Send{Event: "m", Args: []any{"{{text}}"}, NoAck: true}, Receive: protocol.Receive{Event: "m"}}
+	if err := runner.Preflight(t.Context(), &subject); err != nil {
+		t.Fatal(err)
+	}
+	if subject.Heartbeat != 45*time.Second {
+		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", subject.Heartbeat)
+	}
+}
