@@ -12,7 +12,7 @@ STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
 	@echo
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 	@echo "  make step-N       serve step N of the tutorial ($(STEPS)) at http://localhost:$(PORT)"
 	@echo "  make start-exercise-N, make exercise-N   a copy of step N (3 to 10, 7a) to change, and what it still loses"
 	@echo "  make serve-exercise-N, make hint-N, make solution-N   serve that copy; a hint; the solution"
@@ -47,10 +47,19 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published)' ./scenarios/runner ./scenarios/peers ./steps/lessons
-	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
-	$(GO) test ./harness/client/browser
-	$(GO) test ./docs
+	@$(MAKE) --no-print-directory -j2 $(NORACE)
+
+# What the race detector makes too slow, or too large, runs without it. Two at a time,
+# because most of them wait.
+NORACE = test-long test-hostile test-pages test-suite
+.PHONY: $(NORACE)
+test-long:
+	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published|StartsFail|AsNamed|LearnersWay)' ./scenarios/runner ./scenarios/peers ./scenarios/exercises ./steps/lessons
+test-hostile:
+	$(GO) test -run '^Test(Hostile|LearnFrom)' ./scenarios/cmd/redial
+test-pages:
+	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./docs
+test-suite:
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
@@ -89,10 +98,8 @@ docs: client ## write anew what is generated in docs, and check the rest
 docs-accept: client ## the same, and lock both languages as they are: they were looked at
 	@$(GO) run ./docs/cmd/docs -accept
 
-# SITE_BASE=/redial/ builds it for a path on its server. The lab is part of it where
-# there is a target that builds one.
-LAB = $(if $(shell grep -s "^lab-wasm:" $(MAKEFILE_LIST)),lab-wasm)
-site: docs/site/node_modules/.package-lock.json $(LAB) ## build docs as a site with search in both languages, in out/site (npm; SITE_BASE=/redial/)
+# SITE_BASE=/redial/ builds it for a path on its server. The lab is part of it, at /lab/.
+site: docs/site/node_modules/.package-lock.json lab-wasm ## build docs as a site with search in both languages, in out/site (npm; SITE_BASE=/redial/)
 	cd docs/site && npm run --silent build
 	@$(GO) run ./docs/cmd/site -check
 	@echo "The site is in out/site. To look at it: make site-serve, or any server of static files."

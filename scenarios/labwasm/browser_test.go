@@ -93,6 +93,29 @@ func TestWorkerInChromium(t *testing.T) {
 	}
 }
 
+// The page itself finds no native lab behind a server of files, and plays in the worker.
+func TestPageInChromium(t *testing.T) {
+	program, err := browser.Find()
+	if err != nil {
+		t.Skip(err)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(built(t))))
+	defer server.Close()
+	ctx := chromium(t, program)
+	began := time.Now()
+	err = chromedp.Do(ctx, chromedp.Navigate(server.URL+"/?lang=en"), chromedp.Poll[chromedp.Void](
+		`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`,
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the first story was there after %s", time.Since(began).Round(time.Millisecond))
+	arrows, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("svg [data-frame]").length`))
+	if err != nil || arrows == 0 {
+		t.Errorf("the page shows no story: %d frames are drawn, %v", arrows, err)
+	}
+}
+
 // chromium starts a browser with one tab.
 func chromium(t *testing.T, program string) context.Context {
 	t.Helper()

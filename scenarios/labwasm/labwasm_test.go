@@ -74,7 +74,7 @@ const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}]
 // TestWebAssemblyPlaysWhatTheNativeLabPlays holds every step's run in WebAssembly, event by
 // event, against the native virtual lab's, and the rules that published code breaks.
 func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
-	node, err := labwasm.Start(built(t), nil)
+	node, err := labwasm.Start(built(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strconv"
 	"strings"
 
 	"redial/scenarios/labpage"
@@ -26,15 +25,9 @@ type Node struct {
 	errors  bytes.Buffer
 }
 
-// Start starts Node.js with the lab that Build has put into the folder. With a seed every
-// Play is on a lab of its own, and the seed decides all that is left to chance there: a
-// request comes to one history, however often it is played.
-func Start(folder string, seed *uint64) (*Node, error) {
-	arguments := []string{"--input-type=module", "--eval", script, "--", folder}
-	if seed != nil {
-		arguments = append(arguments, strconv.FormatUint(*seed, 10))
-	}
-	n := &Node{command: exec.Command("node", arguments...)}
+// Start starts Node.js with the lab that Build has put into the folder.
+func Start(folder string) (*Node, error) {
+	n := &Node{command: exec.Command("node", "--input-type=module", "--eval", script, "--", folder)}
 	n.command.Stderr = &n.errors
 	var err error
 	if n.input, err = n.command.StdinPipe(); err != nil {
@@ -53,14 +46,43 @@ func Start(folder string, seed *uint64) (*Node, error) {
 
 // Play is labpage.Play, there.
 func (n *Node) Play(r labpage.Request) (answer labpage.Response, err error) {
-	if err := json.NewEncoder(n.input).Encode(r); err != nil {
-		return answer, n.failed(err)
+	return answer, n.call(call{Name: "play", Argument: r}, &answer)
+}
+
+// PlayExactly is Play on a lab of its own, in which the schedule decides all that the plan's
+// seed does not: which case a select takes, in which order a map is walked through, and the
+// ids and keys that servers and pages make. There is one thread, so it is the same run for
+// a schedule, byte by byte, however often it is played.
+func (n *Node) PlayExactly(r labpage.Request, schedule uint64) (answer labpage.Response, err error) {
+	return answer, n.call(call{Name: "play", Argument: r, Schedule: fmt.Sprint(schedule)}, &answer)
+}
+
+// A call is a line for play.mjs. (A schedule does not fit into a number of JavaScript's.)
+type call struct {
+	Name     string `json:"name"`
+	Argument any    `json:"argument"`
+	Schedule string `json:"schedule,omitempty"`
+}
+
+func (n *Node) call(c call, result any) error {
+	if err := json.NewEncoder(n.input).Encode(c); err != nil {
+		return n.failed(err)
 	}
 	line, err := n.output.ReadBytes('\n')
 	if err != nil {
-		return answer, n.failed(err)
+		return n.failed(err)
 	}
-	return answer, json.Unmarshal(line, &answer)
+	answer := struct {
+		Result any    `json:"result"`
+		Error  string `json:"error"`
+	}{Result: result}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	return nil
 }
 
 // failed is an error with what Node.js has printed, which has ended.

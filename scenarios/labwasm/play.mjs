@@ -1,14 +1,16 @@
-// Plays in Node.js what comes on standard input, a request on each line, and answers with a
-// response on each line. The first argument is a folder that Build has filled. With a
-// second one, a whole number, each request has a lab of its own whose randomness comes of
-// that seed: Go draws all of it from crypto.getRandomValues, also what decides between
-// goroutines, so a request comes to the same history each time.
+// Calls the lab in Node.js: what comes on standard input is a call on each line, {name,
+// argument, schedule}, and each is answered with a line, {result} or {error}. The one
+// argument of the program is a folder that Build has filled.
+//
+// A call with a schedule, a whole number in a string, has a lab of its own whose randomness
+// comes of it: Go draws all of its randomness from crypto.getRandomValues here, also what
+// decides between goroutines, and there is one thread. So it comes to the same each time.
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const [folder, seed] = process.argv.slice(1);
+const folder = process.argv[1];
 const at = (name) => new URL(name, pathToFileURL(folder + "/"));
 
 await import(at("wasm_exec.js"));
@@ -18,9 +20,8 @@ const call = makeLab(async (name) => new Response(await readFile(at(name))));
 // What the lab prints is no answer.
 console.log = console.error;
 
-// splitmix64, the low byte of each number.
-function seeded(seed) {
-  let state = seed;
+// seeded fills bytes with those of splitmix64, the lowest of each number.
+function seeded(state) {
   return (bytes) => {
     for (let i = 0; i < bytes.length; i++) {
       state = BigInt.asUintN(64, state + 0x9e3779b97f4a7c15n);
@@ -32,17 +33,19 @@ function seeded(seed) {
   };
 }
 
+const own = globalThis.crypto;
+
 for await (const line of createInterface({ input: process.stdin })) {
-  if (seed !== undefined) {
-    Object.defineProperty(globalThis, "crypto", { value: { getRandomValues: seeded(BigInt(seed)) }, configurable: true });
-    call.anew();
-  }
-  let response;
+  let answer;
   try {
-    response = await call("play", JSON.parse(line));
+    const { name, argument, schedule } = JSON.parse(line);
+    const random = schedule === undefined ? own : { getRandomValues: seeded(BigInt(schedule)) };
+    Object.defineProperty(globalThis, "crypto", { value: random, configurable: true });
+    if (schedule !== undefined) call.anew();
+    answer = { result: await call(name, argument) };
   } catch (reason) {
-    response = { error: String(reason?.message ?? reason) };
+    answer = { error: String(reason?.message ?? reason) };
   }
-  process.stdout.write(JSON.stringify(response) + "\n");
+  process.stdout.write(JSON.stringify(answer) + "\n");
 }
 process.exit(); // a lab waits for calls for ever

@@ -89,7 +89,7 @@ func get(t *testing.T, url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// The pages have one stylesheet, which every step serves.
+// The pages have one stylesheet and one script that explains them, which every step serves.
 func TestThePagesLookAlike(t *testing.T) {
 	for _, lesson := range All {
 		if !bytes.Contains(lesson.Page, []byte(`<link rel="stylesheet" href="/style.css">`)) || bytes.Contains(lesson.Page, []byte("<style")) {
@@ -102,6 +102,13 @@ func TestThePagesLookAlike(t *testing.T) {
 		server := httptest.NewServer(handler)
 		if code, style := get(t, server.URL+"/style.css"); code != http.StatusOK || !strings.Contains(style, "prefers-color-scheme: dark") {
 			t.Errorf("step %s serves the stylesheet so: %d %.60q", lesson.Number, code, style)
+		}
+		explains := bytes.Contains(lesson.Page, []byte(`<script src="/explain.js" data-for="people"></script>`))
+		if explains == (lesson.Number == "1") { // which has nothing to explain
+			t.Errorf("step %s loads explain.js: %t", lesson.Number, explains)
+		}
+		if code, script := get(t, server.URL+"/explain.js"); code != http.StatusOK || !strings.Contains(script, "다시 연결됨") {
+			t.Errorf("step %s serves explain.js so: %d, with %d bytes", lesson.Number, code, len(script))
 		}
 		server.Close()
 		if err := closer.Close(); err != nil {

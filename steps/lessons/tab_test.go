@@ -83,6 +83,14 @@ type tab struct {
 // open loads the page in a tab of its own and waits until it is connected.
 func (b *browser) open(t *testing.T, name, url string) *tab {
 	t.Helper()
+	tab := b.view(t, name, url)
+	tab.until("a connection", connected)
+	return tab
+}
+
+// view loads a page in a tab of its own.
+func (b *browser) view(t *testing.T, name, url string) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	t.Cleanup(cancel)
 	tab := &tab{t, name, ctx}
@@ -95,7 +103,6 @@ func (b *browser) open(t *testing.T, name, url string) *tab {
 		t.Fatal(err)
 	}
 	tab.do(chromedp.Navigate(url))
-	tab.until("a connection", connected)
 	return tab
 }
 
@@ -128,8 +135,8 @@ func (p *tab) say(text string) {
 
 // Conditions on the page.
 const (
-	connected    = `document.getElementById("status").textContent.startsWith("connected")`
-	disconnected = `document.getElementById("status").textContent.startsWith("disconnected")`
+	connected    = `document.getElementById("status").className === "on"`
+	disconnected = `document.getElementById("status").className === "off"`
 	list         = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
 )
 
@@ -166,14 +173,14 @@ func (p *tab) state() string {
 	return "the page is " + text
 }
 
-// watchStatus keeps every change of the status in the page's variable statuses: the
+// watchStatus keeps every state of the connection in the page's variable statuses: the
 // page is seldom disconnected for long.
 func (p *tab) watchStatus() {
 	p.t.Helper()
 	evaluate[bool](p, `{
 		window.statuses = [];
 		const status = document.getElementById("status");
-		new MutationObserver(() => statuses.push(status.textContent)).observe(status, { childList: true });
+		new MutationObserver(() => statuses.push(status.className)).observe(status, { attributes: true });
 		true
 	}`)
 }

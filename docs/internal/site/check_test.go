@@ -89,3 +89,31 @@ func TestBase(t *testing.T) {
 		}
 	}
 }
+
+// The generator stops at a page that is not in its sidebar, and at a picture without a
+// dark version. This test finds them without a build.
+func TestSidebarHasEveryPageAndPicturesAreLightAndDark(t *testing.T) {
+	sidebar, err := os.ReadFile("../../site/pages.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("../../en/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, page := range pages {
+		if name := strings.TrimSuffix(filepath.Base(page), ".md"); name != "index" && !strings.Contains(string(sidebar), "'"+name+"'") {
+			t.Errorf("docs/site/pages.mjs has no '%s'", name)
+		}
+	}
+	drawn, err := filepath.Glob("../../pictures/*.svg")
+	if err != nil || len(drawn) == 0 {
+		t.Fatalf("no pictures: %v", err)
+	}
+	for _, picture := range drawn {
+		text, err := os.ReadFile(picture)
+		if err != nil || !strings.Contains(string(text), "@media (prefers-color-scheme: dark)") {
+			t.Errorf("%s has no dark version: %v", picture, err)
+		}
+	}
+}

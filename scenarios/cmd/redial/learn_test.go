@@ -91,6 +91,9 @@ func TestLearnBeforeTheFirstCheck(t *testing.T) {
 // A learner's way through one exercise: a mistake that does not compile, the first failure,
 // the solution. The kit's own files stay as they are.
 func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
+	if underRace {
+		t.Skip("builds a copy and plays it: make test does it without the race detector")
+	}
 	kit := kitCopy(t)
 	if o := learn(t, kit, "C", "start", "7a"); o.code != 0 {
 		t.Fatalf("exit %d, %s", o.code, o.stderr)

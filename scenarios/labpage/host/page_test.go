@@ -94,10 +94,8 @@ func agrees(t *testing.T, p *tab, name string) {
 		t.Errorf("%s: the page says %s, and the run comes to %s", name, shown, run.Outcome)
 	}
 	p.press("#whole")
-	var drawn, want []string
-	for _, mark := range get[[]string](p, `Array.from(document.querySelectorAll("#story [data-kind=finding]"), (e) => [e.dataset.rule, e.dataset.client, e.dataset.message].join(" "))`) {
-		drawn = append(drawn, mark)
-	}
+	var want []string
+	drawn := get[[]string](p, `Array.from(document.querySelectorAll("#story [data-kind=finding]"), (e) => [e.dataset.rule, e.dataset.client, e.dataset.message].join(" "))`)
 	for _, f := range run.Findings {
 		want = append(want, fmt.Sprintf("%s %s %s", f.Rule, f.Client, f.Message))
 	}
@@ -213,6 +211,38 @@ func TestAFrameIsBrokenBeforeAndAfterIt(t *testing.T) {
 		}
 		agrees(t, p, side)
 		p.press("#undo")
+	}
+}
+
+func TestAToolIsDroppedOnAFrameAndBesideIt(t *testing.T) {
+	p := openLab(t)
+	p.set("#step", "6")
+	drop := func(share string) plan.Plan {
+		t.Helper()
+		get[bool](p, fmt.Sprintf(`(() => {
+			document.getElementById("story").scrollIntoView({ block: "center" });
+			const index = lab.run.frames.findIndex((f) => f.client === "bob" && f.direction === "down" && f.text.includes("how are you"));
+			const box = document.querySelector('#story [data-frame="' + index + '"] .hit').getBoundingClientRect();
+			const data = new DataTransfer();
+			data.setData("text/redial", JSON.stringify({ action: "half-open", client: "bob" }));
+			document.getElementById("story").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data, %s }));
+			return true;
+		})()`, share))
+		p.rest()
+		return p.document().Plan
+	}
+	for share, after := range map[string]bool{"0.25": false, "0.75": true} {
+		faults := drop(`clientX: box.left + box.width * ` + share + `, clientY: box.top + box.height * ` + share).Faults
+		if len(faults) != 1 || faults[0].Kind != plan.HalfOpen || faults[0].At.After != after {
+			t.Errorf("at %s of the frame: %+v", share, faults)
+		}
+		agrees(t, p, "dropped on a frame")
+		p.press("#undo")
+	}
+	p.press("#fit")
+	got := drop(`clientX: box.left - 30, clientY: box.bottom + 30`)
+	if len(got.Faults) > 0 || !slices.ContainsFunc(got.Script, func(s plan.Step) bool { return s.Do == plan.Break && s.Fault.Kind == plan.HalfOpen }) {
+		t.Errorf("beside a frame: %+v", got)
 	}
 }
 

@@ -9,8 +9,10 @@ import { showStory, showCursor, listen, xOf, timeAt } from "./story.js";
 import { planLines } from "./plan.js";
 import { showDetail } from "./detail.js";
 import { startTour } from "./tour.js";
+import { firstDocument, beforeLast, fitted, prepare } from "./first.js";
+import { drawVerdict } from "./verdict.js";
+import { sharing, realRuns, steps } from "./share.js";
 
-export const steps = ["5", "6", "7", "8", "9", "10", "published-6", "published-7", "published-8"];
 const mostUndo = 200;
 
 /** What the page holds; also for the console, and for tests. */
@@ -19,23 +21,6 @@ const lab = {
   view: { from: 0, to: 0, scale: "logarithmic", detail: true }, past: [], future: [], plays: 0, goal: undefined,
 };
 globalThis.lab = lab;
-
-/** A story to begin with. */
-function firstDocument() {
-  const script = [
-    { do: "open", client: "alice" }, { do: "open", client: "bob" }, { do: "await-connected" }, { do: "wait", for: "1s" },
-    { do: "say", client: "alice", text: t("hello") }, { do: "wait", for: "1s" },
-    { do: "say", client: "bob", text: t("hello yourself") }, { do: "wait", for: "2s" },
-    { do: "say", client: "alice", text: t("how are you") }, { do: "wait", for: "3s" },
-  ];
-  return { step: "5", plan: { seed: 1, clients: [{ name: "alice" }, { name: "bob" }], script } };
-}
-
-/** An instant before the last message: what breaks there loses it, where anything does. */
-export function beforeLast(run) {
-  const last = run.plan.script.findLastIndex((s) => s.do === "say");
-  return Math.max(0, (run.began?.[last] ?? run.length) - 800);
-}
 
 // ---- playing
 
@@ -87,25 +72,6 @@ async function show(doc, how = {}) {
   draw();
   tour?.played(run);
   return true;
-}
-
-/** The times of the events as numbers, which are asked for at every move of the cursor. */
-function prepare(run) {
-  run.events ??= [];
-  run.events.forEach((e, index) => (e.index = index));
-  run.times = run.events.map((e) => edits.ms(e.at));
-  run.frames ??= [];
-  run.pages ??= [];
-  run.findings ??= [];
-  return run;
-}
-
-/** The window that shows the story without how the pages were loaded. */
-function fitted(run) {
-  const first = run.plan.script.findIndex((s) => s.do === "say" || s.do === "break" || s.do === "chatter");
-  const from = first > 0 ? Math.max(0, (run.began?.[first] ?? 0) - 120) : 0;
-  const armed = run.events.find((e) => e.kind === "fault-fired");
-  return { from: armed ? Math.min(from, Math.max(0, run.times[armed.index] - 60)) : from, to: run.length };
 }
 
 /** An edit: `change` gives the next {plan}, or {step, plan}, of {plan, began, run, step}. */
@@ -163,7 +129,7 @@ function say(text, wrong = false) {
 function draw() {
   say("");
   showStory($("story"), lab.run.svg);
-  drawVerdict($("verdict"), lab.run);
+  drawVerdict($("verdict"), lab.run, pick);
   drawTools();
   drawReal();
   fill($("plan"), planLines(lab.run, {
@@ -194,22 +160,6 @@ export function setCursor(at) {
   drawCursor();
 }
 
-function drawVerdict(place, run) {
-  const lost = run.findings.filter((f) => !f.promised);
-  const kind = run.outcome === "pass" ? (run.beyond?.outcome === "fail" ? "beyond" : "pass") : run.outcome;
-  const counts = ["lost", "duplicated", "reordered"].filter((k) => run.beyond?.[k]).map((k) => t(`count ${k}`, { n: run.beyond[k] })).join(", ");
-  place.className = `verdict ${kind}`;
-  place.dataset.outcome = run.outcome;
-  place.dataset.kind = kind;
-  const words = kind === "inconclusive" || kind === "unsupported" ? t(`verdict ${kind}`, { reason: run.reason })
-    : t(`verdict ${kind}`, { step: t(`step name ${run.step}`), level: t(`level ${run.level}`), counts: counts || t("nothing lost") });
-  const shown = run.findings.slice(0, 4).map((f) => el("li", { class: f.promised ? "" : "beyond" },
-    el("button", { type: "button", class: "link", onclick: () => pick({ at: f.at >= 0 ? f.at : run.length, selected: { kind: "finding", index: run.findings.indexOf(f) } }) },
-      t("finding", { client: f.client || t("log"), anomaly: t(`anomaly ${f.anomaly}`), message: f.message })), " ", f.promised ? f.sentence : t("is not promised", { level: t(`level ${run.level}`) })));
-  fill(place, el("p", { class: "outcome" }, words), shown.length ? el("ul", {}, shown) : null,
-    run.findings.length > 4 ? el("p", {}, t("more findings", { n: run.findings.length - 4 })) : null);
-}
-
 function drawTools() {
   $("step").value = lab.doc?.step ?? "5";
   $("seed").value = String(lab.doc?.plan.seed ?? 1);
@@ -222,7 +172,7 @@ function drawTools() {
 function drawReal() {
   $("real-run").hidden = !lab.real;
   if (!lab.real) return;
-  drawVerdict($("real-verdict"), lab.real);
+  drawVerdict($("real-verdict"), lab.real, () => {});
   showStory($("real-story"), lab.real.svg);
 }
 
@@ -301,69 +251,17 @@ function run(button) {
   playing = requestAnimationFrame(next);
 }
 
-let realRun;
-/** Plays the document for real, beside what is done meanwhile; an edit ends it. */
-async function playForReal() {
-  if (realRun) return stopReal();
-  const mine = new AbortController();
-  realRun = mine;
-  $("real").textContent = t("real stop");
-  say(t("playing for real"));
-  const real = await play(lab.back, request(lab.doc, { from: 0, to: 0 }), { real: true, signal: mine.signal });
-  if (realRun !== mine) return;
-  stopReal();
-  if (real.error) return say(real.error, true);
-  say("");
-  lab.real = prepare(real);
-  drawReal();
-  $("real-run").scrollIntoView({ block: "nearest" });
-}
-
-function stopReal() {
-  realRun?.abort();
-  realRun = undefined;
-  $("real").textContent = t("real");
-}
-
-// ---- sharing
-
-async function openFile(file) {
-  if (!file) return;
-  try {
-    if (file.size > 50e6) throw new Error(t("file too long"));
-    const saved = JSON.parse(await file.text());
-    const step = String(saved.step ?? saved.target ?? lab.doc?.step ?? "5").replace(/^step /, "");
-    const plan = saved.plan ?? saved;
-    if (!plan.clients || !plan.script) throw new Error(t("no plan in file"));
-    if (!steps.includes(step) && !step.startsWith("broken:")) throw new Error(t("unknown target", { target: step }));
-    await load({ step, plan });
-  } catch (error) {
-    say(t("file failed", { reason: error.message }), true);
-  }
-}
-
-async function copy(id) {
-  const text = $(id).value ?? $(id).textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    say(t("copied"));
-  } catch {
-    $(id).select?.(); // then by hand
-  }
-}
-
-function share() {
-  $("link").value = location.href;
-  $("dialog-share").showModal();
-}
-
-function makeTest() {
-  $("command").value = `go run ./scenarios/cmd/redial replay '${location.href}'`;
-  $("test").textContent = lab.run.test;
-  $("dialog-test").showModal();
-}
 
 // ---- beginning
+
+const { openFile, copy, share, makeTest } = sharing({ lab, say, load });
+const { playForReal, stopReal } = realRuns({
+  lab, say, request: () => request(lab.doc, { from: 0, to: 0 }),
+  show: (run) => {
+    lab.real = prepare(run);
+    drawReal();
+  },
+});
 
 let tour;
 

@@ -3,17 +3,25 @@ package serve
 import (
 	_ "embed"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 )
 
 // BundlePath is where a page finds its client library, as the official server
 // offers it.
 const BundlePath = "/socket.io/socket.io.js"
 
-// style is what the steps' pages look like, which is no part of any lesson.
-//
-//go:embed style.css
-var style []byte
+// What the steps' pages look like and how they explain themselves is no part of any
+// lesson. explain is called with words, the texts that it shows, by language and name.
+var (
+	//go:embed style.css
+	style []byte
+	//go:embed explain.js
+	explain string
+	//go:embed words.json
+	words string
+)
 
 // ClientVersion is the client library that is pinned.
 const ClientVersion = "4.8.4"
@@ -33,8 +41,8 @@ const (
 // anything is fetched.
 func Bundle() ([]byte, error) { return find(jsonBuild) }
 
-// WithBundle answers for BundlePath and the pages' stylesheet, and leaves every other
-// request to step.
+// WithBundle answers for BundlePath, the pages' stylesheet and the script that explains
+// them, and leaves every other request to step.
 func WithBundle(step http.Handler) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("/", step)
@@ -44,14 +52,19 @@ func WithBundle(step http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
 		}
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(bundle)
+		write(w, "text/javascript", bundle)
 	})
 	routes.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(style)
+		write(w, "text/css", style)
+	})
+	routes.HandleFunc("GET /explain.js", func(w http.ResponseWriter, r *http.Request) {
+		write(w, "text/javascript", fmt.Appendf(nil, "%s(%s);\n", strings.TrimSpace(explain), words))
 	})
 	return routes
+}
+
+func write(w http.ResponseWriter, kind string, content []byte) {
+	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(content)
 }

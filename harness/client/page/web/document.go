@@ -18,7 +18,8 @@ type Script struct {
 
 // Load builds the document from page and runs its scripts as a browser's parser
 // does: each when the elements before it are there, deferred ones at the end, then
-// DOMContentLoaded and load. fetch gets what a script's src names, on the calling
+// DOMContentLoaded and load. A script that is data-for="people" is left out: it explains the
+// page to its reader, and costs each of many thousand loads. fetch gets what a script's src names, on the calling
 // goroutine; it returns nil for a script that is not to be run, and an error when
 // the page cannot go on. Load returns when all has run; when ctx ends meanwhile,
 // the script that is running is interrupted.
@@ -115,6 +116,9 @@ func (l *loader) script(n *html.Node) error {
 			l.window.Report("the page has a module script, which the harness's page does not run")
 		})
 	default: // data, not a program
+		return nil
+	}
+	if attributes["data-for"] == "people" {
 		return nil
 	}
 	src, external := attributes["src"]

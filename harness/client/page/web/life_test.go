@@ -246,7 +246,7 @@ func TestScriptsRunWhenTheParserMeetsThem(t *testing.T) {
 	page := `<!doctype html><head><script src="deferred.js" defer></script><script type="application/json">{"not": "run"}</script>
 		<script>addEventListener("DOMContentLoaded", () => console.error("ready")); addEventListener("load", () => console.error("load", document.readyState));
 		console.error("head", document.getElementById("late"), document.readyState)</script></head>
-		<body onload="x()"><script src="first.js"></script><p id="late" class="a b">text <b>bold</b></p><script>console.error("body", document.getElementById("late").textContent)</script>
+		<body onload="x()"><script src="first.js"></script><script src="explains.js" data-for="people"></script><script data-for="people">console.error("explains")</script><p id="late" class="a b">text <b>bold</b></p><script>console.error("body", document.getElementById("late").textContent)</script>
 		<script type="module">import "x"</script></body>`
 	err = w.Load(t.Context(), []byte(page), func(_ context.Context, src string) (*Script, error) {
 		return &Script{Name: src, Source: fmt.Appendf(nil, `console.error(%q, document.getElementById("late"))`, src)}, nil

@@ -1,0 +1,317 @@
+// What a step's page explains to its reader, beside the lesson: in words what the connection
+// does, who sent each message and when, its offset, what is on its way, and what came after
+// a break. Also the buttons that keep the page offline. It observes the lesson's socket and
+// its two lists, and the lesson works without it. The harness's page leaves it out, as it
+// does with every script that is data-for="people".
+(function (words) {
+  "use strict";
+
+  const language = navigator.language.startsWith("ko") ? "ko" : "en";
+  const say = (key, values = {}) => words[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const element = (selector) => document.querySelector(selector);
+  const messages = element("#messages");
+  const form = element("#form");
+  const input = element("#input");
+  const time = () => new Date().toTimeString().slice(0, 8);
+
+  // The page is written in English; this puts it into the reader's language.
+  document.documentElement.lang = language;
+  const step = element("h1 small").textContent.replace("Step ", "");
+  element("h1").lastChild.textContent = say("title " + step);
+  element("h1 small").textContent = say("step", { n: step });
+  document.title = say("step", { n: step }) + ": " + say("title " + step);
+  const labels = {
+    "#break": "break", "#form button": "send", "#status": "connecting",
+    "summary": "means", "#sent-means": "sent means", "#delivered-means": "delivered means",
+  };
+  for (const selector of Object.keys(labels)) {
+    if (element(selector)) element(selector).textContent = say(labels[selector]);
+  }
+  input.placeholder = say("write");
+  input.setAttribute("aria-label", say("message"));
+
+  // A lesson's notices are in English, too, and are recognized by their words.
+  const notice = element("#notice");
+  const notices = Object.entries(words.en).filter(([key]) => key.startsWith("notice ")).map(([key, text]) =>
+    [key, new RegExp("^" + text.replace(/[.]/g, "\\.").replace(/\{(\w+)\}/g, "(?<$1>[^]*)") + "$")]);
+  function translate() {
+    for (const [key, form] of notices) {
+      const found = form.exec(notice.textContent);
+      if (found) return notice.textContent = say(key, found.groups);
+    }
+  }
+  if (notice && language !== "en") new MutationObserver(translate).observe(notice, { childList: true });
+
+  // The list of what is on its way: the lesson's, or in its place one that nobody keeps.
+  let pending = element("#pending");
+  if (!pending && document.body.dataset.keeps) {
+    pending = document.createElement("ul");
+    pending.id = "pending";
+    messages.after(pending);
+  }
+  if (pending) pending.setAttribute("aria-label", say("pending"));
+
+  function button(id, key) {
+    const made = document.createElement("button");
+    made.id = id;
+    made.type = "button";
+    made.textContent = say(key);
+    return made;
+  }
+
+  // A reader at the end of the list stays there. One who has scrolled up is not pulled down:
+  // a button shows that there is more.
+  const newer = button("newer", "newer");
+  newer.hidden = true;
+  newer.addEventListener("click", toEnd);
+  form.before(newer);
+  let atEnd = true;
+  const page = document.documentElement;
+  function toEnd() {
+    atEnd = true;
+    newer.hidden = true;
+    window.scrollTo(0, page.scrollHeight);
+  }
+  function added() {
+    if (atEnd) toEnd();
+    else newer.hidden = false;
+  }
+  window.addEventListener("scroll", () => {
+    atEnd = window.innerHeight + window.scrollY >= page.scrollHeight - 40;
+    if (atEnd) newer.hidden = true;
+  }, { passive: true });
+  window.addEventListener("resize", () => atEnd && toEnd()); // a phone's keyboard
+  for (const list of [messages, pending]) {
+    if (list) new MutationObserver((changes) => changes.some((change) => change.addedNodes.length > 0) && added()).observe(list, { childList: true });
+  }
+  // Before the lesson's own handler.
+  let typed = "";
+  document.addEventListener("submit", () => {
+    typed = input.value;
+    atEnd = true;
+  }, true);
+
+  // describe puts a small line below a message. It is an attribute that the stylesheet
+  // shows: the text of the item is the message, and nothing else.
+  function describe(item, ...parts) {
+    item.dataset.about = parts.filter(Boolean).join(" · ");
+  }
+
+  // The lesson's script has run by then, and has its handlers before these.
+  document.addEventListener("DOMContentLoaded", () => {
+    form.addEventListener("submit", () => {
+      const item = messages.lastElementChild;
+      if (document.body.dataset.keeps || !item || item.dataset.about) return;
+      item.className = "own";
+      describe(item, say("you"), time(), say("local"));
+    });
+    if (typeof socket !== "undefined") explain(socket, document.body.dataset);
+  });
+
+  // recovers says what the step brings back after a break (the session, the log, the whole
+  // state, or nothing), and keeps who keeps a message that is on its way (nobody, the page,
+  // the browser).
+  function explain(socket, { recovers, keeps, servers }) {
+    const status = element("#status");
+    const tell = (text) => { if (status.textContent !== text) status.textContent = text; };
+    const connected = () => (servers === undefined ? say("connected") : say("connected to", { server: socket.io.uri.replace(/.*\//, "") }));
+    const link = breakable(socket);
+
+    // The words for a connection that is lost, with the seconds until the next attempt. Only
+    // the first of them are read aloud, not each second.
+    let next = 0;
+    let ticking;
+    function countdown(live = "polite") {
+      clearTimeout(ticking);
+      if (socket.connected || !socket.active) return;
+      const n = Math.ceil((next - Date.now()) / 1000);
+      status.setAttribute("aria-live", live);
+      tell(n > 0 ? say(link.offline ? "kept offline" : link.back ? "network is back" : "lost", { n }) : say("trying"));
+      if (n > 0) ticking = setTimeout(countdown, 200, "off");
+    }
+    link.changed = countdown;
+    // The library does not report how long it waits, but it asks its backoff.
+    const { backoff } = socket.io;
+    const { duration } = backoff;
+    backoff.duration = function () {
+      const wait = duration.call(this);
+      next = Date.now() + wait;
+      setTimeout(countdown);
+      return wait;
+    };
+
+    // phase is "first" until the page has caught up once, then "live", and "away" from a
+    // break until it has caught up again; missed counts what came in that time. A server
+    // does not say where its replay ends: it is taken for over when nothing has come for a
+    // second, and at the latest five seconds after the connection.
+    let phase = "first";
+    let missed = 0;
+    let since = 0;
+    let quiet;
+    function caughtUpSoon() {
+      clearTimeout(quiet);
+      const replayed = ["log", "state"].includes(recovers) && !socket.recovered;
+      if (replayed) quiet = setTimeout(caughtUp, Math.min(1000, since + 5000 - Date.now()));
+      else if (socket.connected) caughtUp();
+    }
+    function caughtUp() {
+      if (phase === "away") returned(true);
+      phase = "live";
+    }
+    function returned(whole) {
+      if (!["log", "session", "state"].includes(recovers)) return tell(say(recovers === "nothing" ? "again nothing" : "again"));
+      if (recovers === "session" && !socket.recovered) return tell(say("again unknown"));
+      const key = missed > 1 ? "missed many" : missed === 1 ? "missed one" : whole ? "missed none" : "catching up";
+      tell(say(key, { how: say(socket.recovered ? "recovered" : "again"), n: missed }));
+    }
+    socket.on("connect", () => {
+      clearTimeout(ticking);
+      status.setAttribute("aria-live", "polite");
+      if (phase === "away") returned(false);
+      else tell(connected());
+      for (const one of own) one.sent = true;
+      own.forEach(onItsWay);
+      since = Date.now();
+      caughtUpSoon();
+    });
+    socket.on("disconnect", () => {
+      clearTimeout(quiet);
+      if (phase !== "away") missed = 0;
+      phase = "away";
+      for (const one of own) one.unanswered = one.sent;
+      own.forEach(onItsWay);
+      if (!socket.active) tell(say("ended"));
+    });
+
+    // own has what was written on this page and is not in its list yet. The library sends
+    // some of it several times, with one key; a browser's outbox is sent by any of its tabs.
+    let own = [];
+    if (keeps === "browser") document.addEventListener("submit", () => own.push({ value: typed }), true);
+    const { emit } = socket;
+    socket.emit = function (event, value, ...more) {
+      const key = typeof more[0] === "string" ? more[0] : {};
+      if (event !== "chat message" || keeps === "browser" || this.flags.fromQueue || own.some((one) => one.key === key)) {
+        return emit.call(this, event, value, ...more);
+      }
+      const one = { value, key, sent: socket.connected };
+      own.push(one);
+      if (keeps === "nobody") {
+        one.item = document.createElement("li");
+        one.item.textContent = typed;
+        pending.append(one.item);
+        onItsWay(one);
+        const answered = more[more.length - 1];
+        if (typeof answered === "function") {
+          more[more.length - 1] = (answer) => {
+            one.item.remove();
+            if (answer?.error) own = own.filter((other) => other !== one);
+            answered(answer);
+          };
+        }
+      }
+      return emit.call(this, event, value, ...more);
+    };
+    function onItsWay(one) {
+      if (one.item) describe(one.item, say(one.unanswered ? "unanswered" : one.sent ? "way nobody" : "waits nobody"));
+    }
+    // What the lesson itself, or another tab, puts among what is on its way.
+    if (keeps === "page" || keeps === "browser") {
+      const describePending = () => {
+        for (const item of pending.children) describe(item, say(item.className === "stored" ? "elsewhere" : "way " + keeps));
+      };
+      new MutationObserver(describePending).observe(pending, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
+      describePending();
+    }
+    // What waits here when it arrives, and was not written here, is of another tab or view.
+    let waited = false;
+    socket.onAny((event, value) => {
+      waited = event === "chat message" && Boolean(pending) && Array.from(pending.children).some((item) => item.textContent === value);
+    });
+    // An object comes back with its fields in another order: the first that waits is meant.
+    function isOwn(value) {
+      const found = own.findIndex((one) => one.value === value || (typeof one.value === "object" && typeof value === "object"));
+      const [one] = found < 0 ? [] : own.splice(found, 1);
+      if (one && one.item) one.item.remove();
+      return found >= 0;
+    }
+
+    socket.on("chat message", (value, ...rest) => {
+      const item = messages.lastElementChild;
+      if (!item || item.dataset.about) return; // the lesson has it already
+      const mine = isOwn(value);
+      const [offset] = rest;
+      const counted = typeof offset === "number" || (recovers === "session" && typeof offset === "string");
+      arrived(item, mine ? "you" : waited ? "this browser" : "other", counted && say("offset", { offset }));
+      if (mine) return;
+      if (phase === "away" && socket.connected) returned(false);
+      if (phase !== "live" && !socket.recovered) caughtUpSoon();
+    });
+    function arrived(item, who, offset) {
+      if (who !== "other") item.className = "own";
+      if (who !== "you" && phase === "away") missed++;
+      if (who === "other" && phase === "first" && recovers !== "session") describe(item, say("earlier"), offset);
+      else describe(item, say(who), who !== "you" && phase === "away" ? say("late", { time: time() }) : time(), offset);
+    }
+    // Step 7a: the whole list comes at each connection, and begins with what was here.
+    let before = [];
+    socket.on("state", () => {
+      Array.from(messages.children).forEach((item, i) => {
+        if (before[i]) return [item.className, item.dataset.about] = before[i];
+        arrived(item, isOwn(item.textContent) ? "you" : "other");
+      });
+    });
+    socket.on("state", remember);
+    socket.on("chat message", remember);
+    function remember() {
+      if (recovers === "state") before = Array.from(messages.children, (item) => [item.className, item.dataset.about]);
+    }
+
+    // The socket may have been faster than this script.
+    for (const item of messages.children) describe(item, say("earlier"));
+    if (socket.connected) tell(connected());
+  }
+
+  // breakable adds the buttons for a network that stays away. The connection is closed, and
+  // each attempt to reconnect fails before it leaves the page: the client waits, tries again
+  // and recovers as over a real outage, which it does not after socket.disconnect().
+  function breakable(socket) {
+    const link = { offline: false, back: false, changed() {} };
+    const stay = button("stay-offline", "stay offline");
+    const come = button("come-back", "come back");
+    come.disabled = true;
+    element("#break").after(stay, come);
+
+    const manager = socket.io;
+    const { open } = manager;
+    manager.open = function (done) {
+      if (!link.offline) return open.call(this, done);
+      const error = new Error("the page is kept offline");
+      setTimeout(() => {
+        this.emitReserved("error", error);
+        done(error);
+      });
+      return this;
+    };
+    // An attempt that was under way.
+    manager.on("open", () => {
+      link.back = false;
+      if (link.offline) manager.engine.close();
+    });
+    function keep(offline) {
+      stay.disabled = offline;
+      come.disabled = !offline;
+      (offline ? come : stay).focus();
+      link.offline = offline;
+      link.back = !offline && !socket.connected;
+      if (offline && socket.connected) manager.engine.close();
+      link.changed();
+    }
+    stay.addEventListener("click", () => keep(true));
+    come.addEventListener("click", () => keep(false));
+    // To close a connection that is only being opened would leave the client waiting.
+    element("#break").addEventListener("click", (event) => {
+      if (!socket.connected) event.stopImmediatePropagation();
+    }, true);
+    return link;
+  }
+})
