@@ -193,20 +193,13 @@ func Words(t Tree) ([]Problem, error) {
 // plainEnding is a sentence in 해라체 or 해요체. A guide may write 하세요.
 var plainEnding = regexp.MustCompile(`[가-힣]*([^니]다|[가-힣]*[^세]요|[하했되됐]음)\.( |$)`)
 
-// englishWords is docs/english.json: what the English pages do not write, and the pages
-// that were not rewritten yet.
-type englishWords struct {
-	Words []struct {
-		Avoid string `json:"avoid"` // a regular expression, of any case
-		Use   string `json:"use"`
-	} `json:"words"`
-	NotYet []string `json:"notYet"`
-}
-
 // English finds everyday words on the English pages where the field has a term.
 func English(t Tree) ([]Problem, error) {
-	var list englishWords
-	if err := json.Unmarshal([]byte(t[englishFile]), &list); err != nil {
+	var words []struct {
+		Avoid string `json:"avoid"` // a regular expression, of any case
+		Use   string `json:"use"`
+	}
+	if err := json.Unmarshal([]byte(t[englishFile]), &words); err != nil {
 		return nil, fmt.Errorf("%s: %w", englishFile, err)
 	}
 	var found []Problem
@@ -216,21 +209,14 @@ func English(t Tree) ([]Problem, error) {
 		for _, h := range page.Headings {
 			text += "\n" + h.Text
 		}
-		var bad []Problem
-		for _, word := range list.Words {
+		for _, word := range words {
 			avoid, err := regexp.Compile("(?i)" + word.Avoid)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", englishFile, err)
 			}
 			if at := avoid.FindStringIndex(text); at != nil {
-				bad = append(bad, problem(name, "has %q in %q; write %s", text[at[0]:at[1]], excerpt(text, max(0, at[0]-20)), word.Use))
+				found = append(found, problem(name, "has %q in %q; write %s", text[at[0]:at[1]], excerpt(text, max(0, at[0]-20)), word.Use))
 			}
-		}
-		switch notYet := slices.Contains(list.NotYet, name); {
-		case !notYet:
-			found = append(found, bad...)
-		case len(bad) == 0:
-			found = append(found, problem(name, "has no word to avoid left: take it off notYet in %s", englishFile))
 		}
 	}
 	return found, nil

@@ -199,7 +199,6 @@ var controls = []control{
 	{"an English word to avoid", "docs/en/index.md", `has "mended"`, func(t Tree) {
 		t["docs/en/index.md"] += "\nThe library was mended.\n"
 	}, English},
-	{"a rewritten page in notYet", "docs/en/index.md", "notYet", replace(englishFile, `"notYet": [`, `"notYet": ["docs/en/index.md", `), English},
 	{"해라체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 낫다."), Words},
 }
 
