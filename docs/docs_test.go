@@ -170,7 +170,7 @@ var controls = []control{
 	{"a dead link", en5, "there is no docs/en/step-55.md", replace(en5, "](step-7.md)", "](step-55.md)"), links},
 	{"a dead anchor", en5, "no heading #the-end", replace(en5, "](step-7.md)", "](step-7.md#the-end)"), links},
 	{"a picture that is not there", ko5, "there is no docs/pictures/none.svg", replace(ko5, "../pictures/clean-drop-5-ko.svg", "../pictures/none.svg"), links},
-	{"a picture without words", ko5, "no text", replace(ko5, "![5단계: bob의 연결이 끊긴 동안 한 말은 bob에게 닿지 않습니다]", "![]"), links},
+	{"a picture without words", ko5, "no text", replace(ko5, "![5단계: bob의 연결이 끊긴 동안 보낸 메시지는 bob에게 전달되지 않습니다]", "![]"), links},
 	{"a page in one language", en5, "has no docs/ko/step-5.md", func(t Tree) { delete(t, ko5) }, agreement},
 	{"a page in the other language", "docs/ko/extra.md", "has no docs/en/extra.md", func(t Tree) { t["docs/ko/extra.md"] = "# 더" }, agreement},
 	{"a heading in one language", ko5, "other headings", replace(ko5, "## 고치는 방법", "### 고치는 방법"), agreement},
