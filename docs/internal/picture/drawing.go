@@ -106,3 +106,21 @@ func escaped(text string) string {
 	_ = xml.EscapeText(&b, []byte(text)) // a strings.Builder never fails
 	return b.String()
 }
+
+// besideSign is the share of a lane that a sign for what is wrong takes from the text
+// beside it, and lettersOfSign how many letters that is.
+const (
+	besideSign    = 0.14
+	lettersOfSign = 4
+)
+
+// along is a point of the way from one lane towards another, as a share of a lane.
+func (d *diagram) along(from, towards, share float64) float64 {
+	if towards < from {
+		return from - share*d.lane
+	}
+	return from + share*d.lane
+}
+
+// letters is how many have room between two lanes.
+func (d *diagram) letters() int { return int(d.lane/letter) - 2 }

@@ -324,24 +324,6 @@ func (d *diagram) say(e history.Event) {
 	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, d.letters()))
 }
 
-// besideSign is the share of a lane that a sign for what is wrong takes from the text
-// beside it, and lettersOfSign how many letters that is.
-const (
-	besideSign    = 0.14
-	lettersOfSign = 4
-)
-
-// along is a point of the way from one lane towards another, as a share of a lane.
-func (d *diagram) along(from, towards, share float64) float64 {
-	if towards < from {
-		return from - share*d.lane
-	}
-	return from + share*d.lane
-}
-
-// letters is how many have room between two lanes.
-func (d *diagram) letters() int { return int(d.lane/letter) - 2 }
-
 // goneForGood tells that a message is missing and nobody ever saw it: it was lost on its
 // way up, or at the server.
 func (d *diagram) goneForGood(sent history.Event) bool {
