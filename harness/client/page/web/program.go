@@ -49,7 +49,10 @@ var programs = struct {
 
 // Compile compiles a script, or finds it compiled. The name is what errors call it.
 func Compile(name string, source []byte) (*goja.Program, error) {
-	hash := sha256.Sum256(append([]byte(name+"\x00"), source...))
+	digest := sha256.New()
+	digest.Write([]byte(name + "\x00"))
+	digest.Write(source)
+	hash := [sha256.Size]byte(digest.Sum(nil))
 	programs.Lock()
 	defer programs.Unlock()
 	if program := programs.byHash[hash]; program != nil {
