@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -36,7 +36,7 @@ check: client ## the main job: break the connection of every step in every way, 
 check-all: client ## the same without samples: every row in both labs, every fault at every frame
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) matrix
-	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single || exit; done
+	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --whole || exit; done
 
 quick: client ## for a developer, within a minute: vet, the judge's own tests, the virtual matrix, and what is broken on purpose
 	$(GO) vet ./...
@@ -162,6 +162,9 @@ peers: client browser peer-tools ## compare applications of other shapes: which 
 RIGHT_RUNS ?= 20
 peers-all: client peer-tools ## right servers in Node.js and Python in every row, 20 times (RIGHT_RUNS=20): all must pass
 	$(GO) test -count 1 -v -timeout 0 -run '^TestRightPeersPass$$' ./scenarios/peers -right-runs $(RIGHT_RUNS)
+
+sweep-groups: client ## play all that a sweep takes for one: the verdicts within a group must be equal
+	$(GO) test -count 1 -v -timeout 0 -run '^TestPointsOfAGroupAreEqual$$' ./scenarios/runner -whole-groups
 
 RUNS ?= 0
 soak: client ## random plans on steps 6 to 10 until Ctrl-C, or RUNS=100000 of each; what fails is saved

@@ -64,6 +64,9 @@ type Result struct {
 	// Points counts the places where a sweep has broken something, 0 for no sweep, and
 	// AllPoints those that there were, 0 where that is not known.
 	Points, AllPoints int
+	// StoodFor counts the places that those of Points stand for, where a sweep plays one of
+	// several that cannot differ. Zero: each for itself.
+	StoodFor int
 	// Artifacts are the files that it left, Replay the command that plays the
 	// worst run again. Unsaved says why files are missing; "" where none are.
 	Artifacts []string

@@ -81,7 +81,10 @@ func tail(r Result) string {
 	parts := []string{words.Count(r.Runs, "run")}
 	if r.Points > 0 {
 		parts = []string{words.Count(r.Points, "point")}
-		if r.AllPoints > r.Runs {
+		switch {
+		case r.StoodFor > r.Points:
+			parts[0] = fmt.Sprintf("%s for %d of %s", words.Count(r.Points, "run"), r.StoodFor, words.Count(r.AllPoints, "point"))
+		case r.AllPoints > r.Runs:
 			parts[0] = fmt.Sprintf("%d of %s", r.Points, words.Count(r.AllPoints, "point"))
 		}
 	}

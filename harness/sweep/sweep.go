@@ -35,6 +35,10 @@ type Sweeper struct {
 	// Name says what a failure is, so that a thousand failures are a few. Nil names
 	// it by the rule that was broken.
 	Name func(events []history.Event, v check.Verdict) string
+	// Whole has Singles play every point with every client as the story has it. Otherwise
+	// it plays one point of each group of those that cannot differ, and has no page but
+	// the one at whose frames it breaks: see groups.go.
+	Whole bool
 	// Parallel is how many runs are under way at once. Zero means one for each core.
 	Parallel int
 	// Done, if set, is told how many runs have ended and how many of them failed.
@@ -47,10 +51,10 @@ type Result struct {
 	// Unfired its fault never came to its frame, so that it shows nothing. Broken are
 	// those that came to no verdict for another reason; Why is the first one's.
 	Runs, Passed, Failed, Unfired, Broken int
-	// Points is how many places there were to break, where that is known; with the story
-	// as it stands, Runs is at most one more.
-	Points int
-	Why    string
+	// Points is how many places there were to break, where that is known, and StoodFor
+	// how many of them the runs stand for.
+	Points, StoodFor int
+	Why              string
 	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
 	FaultsFired, Lost, Duplicated, Reordered int
 	// Virtual is the sum of the time that passed in the runs, Took our time.
@@ -82,8 +86,37 @@ func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 }
 
 // Singles plays the story without a fault, and then with every single fault at every
-// frame of that run; or, where most is not zero, with that many of them, spread evenly.
+// frame of that run, as far as they can differ; or, where most is not zero, with that many
+// of them, spread evenly.
 func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
+	if s.Whole {
+		return s.whole(ctx, p, most)
+	}
+	all, points, err := s.Groups(p)
+	if err != nil {
+		return Result{}, err
+	}
+	if most > 0 && most < len(all) {
+		for i := range most {
+			all[i] = all[i*len(all)/most]
+		}
+		all = all[:most]
+	}
+	stoodFor := 0
+	result := s.Play(ctx, withBase(p, func(yield func(plan.Plan) bool) {
+		for _, group := range all {
+			if !yield(group[0]) {
+				return
+			}
+			stoodFor += len(group)
+		}
+	}))
+	result.Points, result.StoodFor = points, stoodFor
+	return result, nil
+}
+
+// whole is Singles, with every point.
+func (s Sweeper) whole(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	frames, err := s.Frames(p)
 	if err != nil {
 		return Result{}, err
@@ -93,7 +126,7 @@ func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, er
 		points = spread(points, all, most)
 	}
 	result := s.Play(ctx, withBase(p, points))
-	result.Points = all
+	result.Points, result.StoodFor = all, max(0, result.Runs-1)
 	return result, nil
 }
 
@@ -360,6 +393,7 @@ func (r Result) With(other Result) Result {
 	}
 	r.Runs += other.Runs
 	r.Points += other.Points
+	r.StoodFor += other.StoodFor
 	r.Passed += other.Passed
 	r.Failed += other.Failed
 	r.Unfired += other.Unfired

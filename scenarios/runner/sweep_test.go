@@ -6,12 +6,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"redial/harness/check"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/sweep"
 	"redial/scenarios/catalogue"
@@ -21,6 +23,7 @@ import (
 
 var (
 	controlPoints = flag.Int("control-points", 100, "how many points of a story the sweep of the published code tries")
+	wholeGroups   = flag.Bool("whole-groups", false, "play every point of every group of a sweep, not a few of them")
 	replays       = flag.Int("replays", 5, "how often each failure that was found there is played again")
 )
 
@@ -61,6 +64,67 @@ func TestSweepOfTheSteps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A sweep plays one point of each group for all: so the others come to the same.
+func TestPointsOfAGroupAreEqual(t *testing.T) {
+	needsSpeed(t)
+	for _, number := range []string{"published-6", "7"} {
+		for _, story := range catalogue.Stories {
+			t.Run(number+" "+story.ID, func(t *testing.T) {
+				t.Parallel()
+				playGroups(t, number, story)
+			})
+		}
+	}
+}
+
+func playGroups(t *testing.T, number string, story catalogue.Story) {
+	subject, err := servers.Step(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject)}
+	groups, points, err := s.Groups(story.Plan(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups = slices.DeleteFunc(groups, func(g []plan.Plan) bool { return len(g) < 2 })
+	played, every := 0, 1
+	if !*wholeGroups {
+		every = max(1, len(groups)/5)
+	}
+	for i := 0; i < len(groups); i += every {
+		played += len(groups[i])
+		equalWithin(t, s, groups[i])
+	}
+	t.Logf("of %d points, %d in %d groups; %d of them played", points, pointsOf(groups), len(groups), played)
+	if played == 0 {
+		t.Error("no group of several points")
+	}
+}
+
+func pointsOf(groups [][]plan.Plan) (n int) {
+	for _, g := range groups {
+		n += len(g)
+	}
+	return n
+}
+
+func equalWithin(t *testing.T, s sweep.Sweeper, group []plan.Plan) {
+	var first sweep.Result
+	for i, p := range group {
+		r := s.Play(t.Context(), slices.Values([]plan.Plan{p}))
+		r.Took, r.Virtual, r.FaultsFired = 0, 0, 0
+		for j := range r.Failures {
+			r.Failures[j] = sweep.Failure{Name: r.Failures[j].Name}
+		}
+		if i == 0 {
+			first = r
+		} else if !reflect.DeepEqual(r, first) {
+			t.Errorf("%s comes to %+v, and %s to %+v", group[0].Name(), first, p.Name(), r)
+		}
 	}
 }
 

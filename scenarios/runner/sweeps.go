@@ -47,6 +47,9 @@ type SweepOptions struct {
 	// Points bounds how many points of a story a single sweep tries, spread evenly over
 	// them; zero means all.
 	Points int
+	// Whole has a single sweep play every point, with every client as the story has it. See
+	// sweep.Sweeper.
+	Whole bool
 	// ShrinkBudget is how many runs may be spent on making one failure small; zero
 	// means 400.
 	ShrinkBudget int
@@ -88,7 +91,7 @@ func Sweep(ctx context.Context, subject servers.Subject, o SweepOptions) ([]repo
 }
 
 func sweepStory(ctx context.Context, subject servers.Subject, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
-	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose}
+	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose, Whole: o.Whole}
 	if o.Done != nil {
 		s.Done = func(ended, failed int) { o.Done(subject.Name, story.ID, ended, failed) }
 	}
@@ -137,7 +140,7 @@ func storyResult(subject servers.Subject, story catalogue.Story, o SweepOptions,
 	result := report.Result{
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: subject.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: subject.Level},
-		Points:  r.Passed + r.Failed, AllPoints: r.Points,
+		Points:  r.Passed + r.Failed, AllPoints: r.Points, StoodFor: r.StoodFor,
 		Tally: report.Tally{
 			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
 			Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered, Took: r.Took, Virtual: r.Virtual,

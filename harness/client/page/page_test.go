@@ -199,7 +199,7 @@ func TestPageNotes(t *testing.T) {
 		{"exception later", `setTimeout(() => nothing.at.all, 1)`, "uncaught: ReferenceError: nothing is not defined at inline script 1:1:18"},
 		{"syntax", `let = =`, "uncaught: SyntaxError: inline script 1: Line 1:7 Unexpected token ="},
 		{"unknown function", `document.getElementById("form").attachInternals()`, "uncaught: TypeError: Object has no member 'attachInternals' at inline script 1:1:48"},
-		{"unknown property", `document.getElementById("form").offsetHeight`, "uncaught: TypeError: element.offsetHeight is not implemented by the harness's page at fail (js/1-events.js:"},
+		{"unknown property", `document.getElementById("form").offsetHeight`, "uncaught: TypeError: element.offsetHeight is not implemented by the harness's page at inline script 1:1:33"},
 		{"rejection", `Promise.reject(new Error("oops"))`, "uncaught (in promise): Error: oops at inline script 1:1:16"},
 		{"innerHTML", `document.body.firstElementChild.innerHTML = "<b>x</b>"`, "page used innerHTML"},
 		{"console.error", `console.error("a", {b: 1})`, `console.error: a {"b":1}`},

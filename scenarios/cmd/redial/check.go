@@ -85,6 +85,7 @@ as published.`,
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
 	f.IntVar(&s.points, "points", 0, "how many places (`N`) of each story a single sweep breaks, spread evenly over all (default all)")
+	f.BoolVar(&s.whole, "whole", false, "have a single sweep play also what cannot differ, with every client a page")
 	complete := func(flag string, values []string) {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -149,6 +150,9 @@ func (s *checking) fits(c *cobra.Command) error {
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
 		return errors.New("--points is a whole number from 1, and for --sweep single")
+	}
+	if s.whole && s.sweep != runner.SweepSingle {
+		return errors.New("--whole is for --sweep single")
 	}
 	if s.auto && (s.sweep != "" || s.shard != "" || s.expect != "") {
 		return errors.New("--level auto plays whole levels: leave out --sweep, --shard and --expect, or name the level")

@@ -49,6 +49,7 @@ type play struct {
 	lab     lab.Lab
 	sweep   string       // check's only
 	points  int          // check's: of a story that a single sweep plays
+	whole   bool         // check's: a single sweep plays also what cannot differ
 	client  peers.Client // check's
 	golden  bool         // matrix's
 	sample  int          // matrix's: how many of the rows that the virtual lab can show
@@ -285,7 +286,7 @@ func (p *play) playSweep(subjects []servers.Subject, artifacts string) ([]report
 	var results []report.Result
 	for _, subject := range subjects {
 		told, err := runner.Sweep(ctx, subject, runner.SweepOptions{
-			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Artifacts: artifacts, Done: progress.swept,
+			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
 		if ctx.Err() != nil {
 			return nil, errInterrupted

@@ -39,6 +39,7 @@ func TestUsage(t *testing.T) {
 		{"a sweep of scenarios", "leave out --scenario", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--scenario", "24"}},
 		{"a sweep with so many at once", "leave out --parallel", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--parallel", "2"}},
 		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
+		{"whole without a sweep", "--whole is", []string{"check", "--step", "7", "--whole"}},
 		{"points without a sweep", "--points is", []string{"check", "--step", "7", "--points", "9"}},
 		{"a sample of named rows", "leave out --scenario", []string{"matrix", "--sample", "3", "--scenario", "24"}},
 		{"no time at all", "at least 1s", []string{"check", "--step", "7", "--time-limit", "5ms"}},

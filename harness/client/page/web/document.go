@@ -28,7 +28,7 @@ func (w *Window) Load(ctx context.Context, page []byte, fetch func(ctx context.C
 	if err != nil {
 		return fmt.Errorf("the page cannot be parsed: %w", err)
 	}
-	l := &loader{window: w, ctx: ctx, fetch: fetch}
+	l := &loader{window: w, ctx: ctx, fetch: fetch, at: w.document}
 	if err := l.children(tree); err != nil {
 		return err
 	}
@@ -41,11 +41,25 @@ func (w *Window) Load(ctx context.Context, page []byte, fetch func(ctx context.C
 		}
 	}
 	for _, state := range []string{"interactive", "complete"} {
-		if err := w.Do(ctx, func(vm *goja.Runtime) { w.fire("readyState", vm.ToValue(state)) }); err != nil {
+		if err := w.Do(ctx, func(*goja.Runtime) { w.becomes(state) }); err != nil {
 			return err
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// becomes changes the document's readyState.
+func (w *Window) becomes(ready string) {
+	w.state.ready = ready
+	document := w.document.toObject()
+	document.dispatch(w.newEvent(eventClass, "readystatechange"), true)
+	if ready == "complete" {
+		w.fire(eventClass, "load")
+		return
+	}
+	loaded := w.newEvent(eventClass, "DOMContentLoaded")
+	eventOf(loaded).bubbles = true
+	document.dispatch(loaded, true)
 }
 
 // A loader walks a parsed page. What it meets is put into the document when the
@@ -54,7 +68,8 @@ type loader struct {
 	window   *Window
 	ctx      context.Context
 	fetch    func(ctx context.Context, src string) (*Script, error)
-	building []func(vm *goja.Runtime)
+	building []func()
+	at       *node // the element that is open
 	deferred []string
 	inline   int
 }
@@ -71,17 +86,13 @@ func (l *loader) children(n *html.Node) error {
 func (l *loader) node(n *html.Node) error {
 	switch n.Type {
 	case html.TextNode:
-		l.build("addText", n.Data)
+		l.building = append(l.building, func() { l.at.insert(l.window.newText(l.window.vm.ToValue(n.Data)), nil) })
 	case html.ElementNode:
-		names, values := make([]string, len(n.Attr)), make([]string, len(n.Attr))
-		for i, attribute := range n.Attr {
-			names[i], values[i] = attribute.Key, attribute.Val
-		}
-		l.build("openElement", n.Data, names, values)
+		l.building = append(l.building, func() { l.open(n) })
 		if err := l.children(n); err != nil {
 			return err
 		}
-		l.build("closeElement")
+		l.building = append(l.building, l.close)
 		if n.Data == "script" {
 			return l.script(n)
 		}
@@ -89,18 +100,24 @@ func (l *loader) node(n *html.Node) error {
 	return nil
 }
 
-func (l *loader) build(name string, arguments ...any) {
-	l.building = append(l.building, func(vm *goja.Runtime) {
-		call, _ := goja.AssertFunction(l.window.shim.Get(name))
-		values := make([]goja.Value, len(arguments))
-		for i, argument := range arguments {
-			if list, ok := argument.([]string); ok {
-				argument = l.window.list(list)
-			}
-			values[i] = vm.ToValue(argument)
+// open puts an element into the document, so that what comes next is in it.
+func (l *loader) open(n *html.Node) {
+	e := l.window.newElement(n.Data)
+	for _, given := range n.Attr {
+		e.setAttribute(given.Key, given.Val)
+		if strings.HasPrefix(given.Key, "on") {
+			l.window.Report(fmt.Sprintf("the page has the inline handler %s, which the harness's page does not run", given.Key))
 		}
-		_, _ = l.window.Call(call, values...)
-	})
+	}
+	l.at.insert(e, nil)
+	l.at = e
+}
+
+// close goes back to the element around. One that a script has taken out has none.
+func (l *loader) close() {
+	if l.at = l.at.parent; l.at == nil {
+		l.at = l.window.document
+	}
 }
 
 // script runs a script element, if it is one to run.
@@ -151,10 +168,12 @@ func (l *loader) run(script *Script) error {
 	building := l.building
 	l.building = nil
 	var failed error
-	err := l.window.Do(l.ctx, func(vm *goja.Runtime) {
+	err := l.window.Do(l.ctx, func(*goja.Runtime) {
+		l.window.building = true
 		for _, build := range building {
-			build(vm)
+			build()
 		}
+		l.window.building = false
 		if script != nil {
 			failed = l.window.Run(script.Name, script.Source)
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/base64"
+	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,72 +10,172 @@ import (
 	"github.com/dop251/goja"
 )
 
-// host is what the shims' scripts are given to reach Go with. All of it runs on
-// the loop.
-func (w *Window) host() (*goja.Object, error) {
-	location := map[string]string{
-		"href":     w.base.String(),
-		"origin":   w.origin(),
-		"protocol": w.base.Scheme + ":",
-		"host":     w.base.Host,
-		"hostname": w.base.Hostname(),
-		"port":     w.base.Port(),
-		"pathname": w.base.Path,
-		"search":   prefixed("?", w.base.RawQuery),
-		"hash":     prefixed("#", w.base.Fragment),
+// host is what the scripts in js/ are given to reach Go with. All of it runs on the loop.
+func (w *Window) host() *goja.Object {
+	if w.hosted != nil {
+		return w.hosted
 	}
-	milliseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	host := w.vm.NewObject()
+	w.hosted = w.vm.NewObject()
 	for name, value := range map[string]any{
-		"location":      location,
-		"userAgent":     UserAgent,
-		"timeOrigin":    milliseconds(time.Duration(w.opened.UnixNano())),
-		"now":           func() float64 { return milliseconds(time.Since(w.opened)) },
-		"report":        w.Report,
-		"listChanged":   func() { w.changed = true },
-		"setTimer":      w.hostSetTimer,
-		"clearTimer":    w.clearTimer,
-		"post":          w.hostPost,
-		"random":        func(n int) goja.ArrayBuffer { return w.vm.NewArrayBuffer(w.randomBytes(n)) },
-		"encode":        func(text string) goja.ArrayBuffer { return w.vm.NewArrayBuffer([]byte(text)) },
-		"decode":        func(data goja.ArrayBuffer) string { return decodeUTF8(data.Bytes()) },
-		"base64":        func(data goja.ArrayBuffer) string { return base64.StdEncoding.EncodeToString(data.Bytes()) },
-		"byteLength":    byteLength,
-		"btoa":          w.btoa,
-		"atob":          w.atob,
-		"resolve":       w.resolve,
-		"resolveSocket": w.resolveSocket,
-		"openSocket":    w.openSocket,
-		"request":       w.hostRequest,
-		"lock":          w.hostLock,
+		"setTimer":   w.hostSetTimer,
+		"clearTimer": w.clearTimer,
+		"post":       w.hostPost,
+		"encode":     func(text string) goja.ArrayBuffer { return w.vm.NewArrayBuffer([]byte(text)) },
+		"decode":     func(data goja.ArrayBuffer) string { return decodeUTF8(data.Bytes()) },
+		"base64":     func(data goja.ArrayBuffer) string { return base64.StdEncoding.EncodeToString(data.Bytes()) },
+		"resolve":    w.resolve,
+		"request":    w.hostRequest,
+		"lock":       w.hostLock,
 	} {
-		if err := host.Set(name, value); err != nil {
-			return nil, err
-		}
+		_ = w.hosted.Set(name, value) // fails for objects that are frozen only
 	}
-	return host, nil
+	return w.hosted
 }
 
-func prefixed(prefix, text string) string {
-	if text == "" {
-		return ""
+// A shim is what scripts of the harness's own get at the window's classes with.
+type shim struct {
+	window *Window
+	made   map[string]goja.Value
+}
+
+func (s *shim) Get(key string) goja.Value {
+	if makers[key] != nil {
+		return s.window.Global(key)
 	}
-	return prefix + text
+	return s.made[key]
+}
+
+func (s *shim) Has(key string) bool               { return s.Get(key) != nil }
+func (s *shim) Set(key string, v goja.Value) bool { s.made[key] = v; return true }
+func (s *shim) Delete(string) bool                { return false }
+func (s *shim) Keys() []string                    { return nil }
+
+func (w *Window) newShim() *goja.Object {
+	vm := w.vm
+	s := &shim{window: w, made: map[string]goja.Value{"blob": w.realm.blob}}
+	for name, f := range map[string]func(call goja.FunctionCall) goja.Value{
+		"describe": func(call goja.FunctionCall) goja.Value { return vm.ToValue(w.describe(call.Argument(0))) },
+		"uncaught": func(call goja.FunctionCall) goja.Value { w.uncaught(call.Argument(0)); return goja.Undefined() },
+		"bytes": func(call goja.FunctionCall) goja.Value {
+			if data, ok := w.bytes(call.Argument(0)); ok {
+				return vm.ToValue(vm.NewArrayBuffer(data))
+			}
+			return goja.Undefined()
+		},
+		"handlers": w.hostHandlers,
+		"missing":  w.hostMissing,
+	} {
+		s.made[name] = vm.ToValue(f)
+	}
+	return vm.NewDynamicObject(s)
+}
+
+// hostHandlers(prototype, ...kinds) gives a class of a script's own its on… attributes.
+func (w *Window) hostHandlers(call goja.FunctionCall) goja.Value {
+	prototype := call.Argument(0).ToObject(w.vm)
+	for _, name := range call.Arguments[1:] {
+		kind := text(name)
+		get := w.vm.ToValue(func(call goja.FunctionCall) goja.Value { return w.this(call.This).handler(kind) })
+		set := w.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+			w.this(call.This).setHandler(kind, call.Argument(0))
+			return goja.Undefined()
+		})
+		_ = prototype.DefineAccessorProperty("on"+kind, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	}
+	return goja.Undefined()
+}
+
+// hostMissing(prototype, what, ...names) is missing for a class of a script's own.
+func (w *Window) hostMissing(call goja.FunctionCall) goja.Value {
+	prototype, what := call.Argument(0).ToObject(w.vm), text(call.Argument(1))
+	for _, given := range call.Arguments[2:] {
+		fail := w.vm.ToValue(func(goja.FunctionCall) goja.Value {
+			panic(w.vm.NewTypeError("%s.%s is not implemented by the harness's page", what, text(given)))
+		})
+		_ = prototype.DefineAccessorProperty(text(given), fail, fail, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}
+	return goja.Undefined()
+}
+
+// scripted is what a file in js/ returns. It runs when a script first asks for something
+// that it has.
+func (w *Window) scripted(file string) *goja.Object {
+	if made := w.files[file]; made != nil {
+		return made
+	}
+	result, err := w.vm.RunProgram(shimPrograms()[file])
+	if err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	run, _ := goja.AssertFunction(result)
+	result, err = run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), w.host())
+	if err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	w.files[file] = result.(*goja.Object)
+	return w.files[file]
+}
+
+func (w *Window) shim() *goja.Object {
+	if w.shimmed == nil {
+		w.shimmed = w.newShim()
+	}
+	return w.shimmed
 }
 
 func (w *Window) hostSetTimer(call goja.FunctionCall) goja.Value {
 	task, _ := goja.AssertFunction(call.Argument(0))
 	delay := time.Duration(call.Argument(1).ToInteger()) * time.Millisecond
-	return w.vm.ToValue(w.setTimer(task, delay, call.Argument(2).ToBoolean()))
+	return w.vm.ToValue(w.setTimer(func() { w.run(task) }, delay, false))
 }
 
+// hostPost(task, target) runs the task later, and fires the events that it returns.
 func (w *Window) hostPost(call goja.FunctionCall) goja.Value {
 	task, _ := goja.AssertFunction(call.Argument(0))
+	target := w.this(call.Argument(1))
 	w.loop.Post(func() {
-		steps, _ := w.Call(task)
-		w.dispatch(steps)
+		returned, err := w.Call(task)
+		if err != nil || returned == nil {
+			return
+		}
+		var events []*goja.Object
+		if err := w.vm.ExportTo(returned, &events); err != nil {
+			w.Report("uncaught: " + err.Error())
+		}
+		for _, e := range events {
+			target.dispatch(w.objectOf(e), true)
+		}
 	})
 	return goja.Undefined()
+}
+
+var typeOfArrayBuffer = reflect.TypeFor[goja.ArrayBuffer]()
+
+// bytes returns a copy of what is binary.
+func (w *Window) bytes(given goja.Value) ([]byte, bool) {
+	o, ok := given.(*goja.Object)
+	if !ok {
+		return nil, false
+	}
+	if o.ExportType() == typeOfArrayBuffer {
+		buffer, _ := o.Export().(goja.ArrayBuffer)
+		return append([]byte{}, buffer.Bytes()...), true
+	}
+	if held := o.GetSymbol(w.realm.blob); held != nil {
+		return w.bytes(held)
+	}
+	if buffer, from, length, ok := w.view(o); ok {
+		return append([]byte{}, buffer[from:from+length]...), true
+	}
+	return nil, false
+}
+
+func (w *Window) newBlob(data []byte) goja.Value {
+	made, err := w.vm.New(w.Global("Blob"), w.vm.NewArray(w.vm.NewArrayBuffer(data)))
+	if err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	return made
 }
 
 // decodeUTF8 does as a browser's decoder does: no byte order mark, and U+FFFD for
@@ -87,21 +188,14 @@ func decodeUTF8(data []byte) string {
 	return strings.ToValidUTF8(text, "\ufffd")
 }
 
-// byteLength is the length of an ArrayBuffer, or of a text in UTF-8.
-func byteLength(value goja.Value) int {
-	return len(messageOf(value).data)
-}
-
 // throw throws a DOMException of that name into the script.
 func (w *Window) throw(name, message string) {
-	exception, _ := goja.AssertFunction(w.shim.Get("exception"))
-	value, err := exception(goja.Undefined(), w.vm.ToValue(name), w.vm.ToValue(message))
+	exception, err := w.vm.New(w.Global("DOMException"), w.vm.ToValue(message), w.vm.ToValue(name))
 	if err != nil {
 		panic(err)
 	}
-	panic(value)
+	panic(exception)
 }
-
 func (w *Window) btoa(text string) string {
 	data := make([]byte, 0, len(text))
 	for _, r := range text {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -219,11 +220,13 @@ func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status in
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
-	if err == nil && int64(len(body)) > limit {
+	// A buffer of the answer's length: io.ReadAll would copy the bundle a dozen times.
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), limit)+bytes.MinRead))
+	_, err = buffer.ReadFrom(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(buffer.Len()) > limit {
 		err = fmt.Errorf("GET %s answers more than %d kB", path, limit>>10)
 	}
-	return response.StatusCode, body, err
+	return response.StatusCode, buffer.Bytes(), err
 }
 
 // Loaded ends the connections that Fetch used.

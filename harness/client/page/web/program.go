@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
+	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
@@ -14,14 +16,13 @@ import (
 //go:embed js/*.js
 var shimFiles embed.FS
 
-// shimPrograms are the shims' own scripts, compiled, in the order of their file
-// names: a later one may use what an earlier one put into the shim object.
-var shimPrograms = sync.OnceValue(func() []*goja.Program {
+// shimPrograms are the scripts in js/, compiled, by their names without folder and ending.
+var shimPrograms = sync.OnceValue(func() map[string]*goja.Program {
 	names, err := fs.Glob(shimFiles, "js/*.js")
 	if err != nil {
 		panic(err)
 	}
-	var programs []*goja.Program
+	programs := map[string]*goja.Program{}
 	for _, name := range names {
 		source, err := shimFiles.ReadFile(name)
 		if err != nil {
@@ -31,7 +32,7 @@ var shimPrograms = sync.OnceValue(func() []*goja.Program {
 		if err != nil {
 			panic(err)
 		}
-		programs = append(programs, program)
+		programs[strings.TrimSuffix(path.Base(name), ".js")] = program
 	}
 	return programs
 })
@@ -49,7 +50,10 @@ var programs = struct {
 
 // Compile compiles a script, or finds it compiled. The name is what errors call it.
 func Compile(name string, source []byte) (*goja.Program, error) {
-	hash := sha256.Sum256(append([]byte(name+"\x00"), source...))
+	digest := sha256.New()
+	digest.Write([]byte(name + "\x00"))
+	digest.Write(source)
+	hash := [sha256.Size]byte(digest.Sum(nil))
 	programs.Lock()
 	defer programs.Unlock()
 	if program := programs.byHash[hash]; program != nil {

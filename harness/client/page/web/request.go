@@ -30,7 +30,7 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	}
 	var body []byte
 	if !goja.IsNull(call.Argument(4)) {
-		body = messageOf(call.Argument(4)).data
+		body = w.messageOf(call.Argument(4)).data
 	}
 	handle, _ := goja.AssertFunction(call.Argument(5))
 

@@ -36,20 +36,19 @@ type message struct {
 	data   []byte
 }
 
-// messageOf takes what the shims pass: a string, or an ArrayBuffer that is theirs
-// to give away.
-func messageOf(value goja.Value) message {
-	if buffer, ok := value.Export().(goja.ArrayBuffer); ok {
-		return message{binary: true, data: buffer.Bytes()}
+// messageOf takes what a script sends: bytes, of which a copy is made, or a text.
+func (w *Window) messageOf(given goja.Value) message {
+	if data, ok := w.bytes(given); ok {
+		return message{binary: true, data: data}
 	}
-	return message{data: []byte(value.String())}
+	return message{data: []byte(text(given))}
 }
 
-// A socket is the host's half of a WebSocket: one goroutine that dials and reads,
-// and one that writes.
+// A socket is a WebSocket: one goroutine that dials and reads, one that writes, and what
+// a script sees of it (websocket.go).
 type socket struct {
 	window *Window
-	handle goja.Callable
+	script scriptSocket
 	ctx    context.Context
 	cancel context.CancelFunc
 	conn   *websocket.Conn
@@ -67,18 +66,9 @@ type socket struct {
 	seenTask uint64
 }
 
-// openSocket(address, protocols, handle) begins to connect.
-func (w *Window) openSocket(call goja.FunctionCall) goja.Value {
-	address, err := url.Parse(call.Argument(0).String())
-	if err != nil {
-		panic(w.vm.NewGoError(err))
-	}
-	var protocols []string
-	if err := w.vm.ExportTo(call.Argument(1), &protocols); err != nil {
-		panic(w.vm.NewGoError(err))
-	}
+// openSocket begins to connect.
+func (w *Window) openSocket(address *url.URL, protocols []string) *socket {
 	s := &socket{window: w, wake: make(chan struct{}, 1), written: make(chan struct{})}
-	s.handle, _ = goja.AssertFunction(call.Argument(2))
 	s.ctx, s.cancel = context.WithCancel(w.network.ctx)
 	w.sockets[s] = struct{}{}
 	own := w.isOwn("a WebSocket", address)
@@ -88,38 +78,18 @@ func (w *Window) openSocket(call goja.FunctionCall) goja.Value {
 		place.await(s.ctx)
 		s.live(address, protocols, own, place.end)
 	})
-
-	native := w.vm.NewObject()
-	for name, method := range map[string]any{
-		"send":     func(value goja.Value) { s.send(messageOf(value)) },
-		"close":    s.close,
-		"abort":    s.cancel,
-		"buffered": s.buffered,
-	} {
-		if err := native.Set(name, method); err != nil {
-			panic(w.vm.NewGoError(err))
-		}
-	}
-	return native
+	return s
 }
 
-// tell hands something that happened to the script and waits until it has been
-// dealt with: so a page that is busy, or suspended, holds up its server.
-func (s *socket) tell(what string, arguments ...any) {
-	w := s.window
-	_ = w.loop.Do(context.Background(), func() {
-		values := []goja.Value{w.vm.ToValue(what)}
-		for _, argument := range arguments {
-			if data, ok := argument.([]byte); ok {
-				argument = w.vm.NewArrayBuffer(data)
-			}
-			values = append(values, w.vm.ToValue(argument))
-		}
-		if what == "close" {
-			delete(w.sockets, s)
-		}
-		steps, _ := w.Call(s.handle, values...)
-		w.dispatch(steps)
+// tell runs what an arrival comes to for the script and waits until it has been dealt
+// with: so a page that is busy, or suspended, holds up its server.
+func (s *socket) tell(arrival func()) { _ = s.window.loop.Do(context.Background(), arrival) }
+
+// ended tells the script that the socket is closed.
+func (s *socket) ended(failed bool, code int, reason string, wasClean bool) {
+	s.tell(func() {
+		delete(s.window.sockets, s)
+		s.closed(failed, code, reason, wasClean)
 	})
 }
 
@@ -130,11 +100,11 @@ func (s *socket) live(address *url.URL, protocols []string, own bool, connected 
 	if !own || s.dial(address, protocols, connected) != nil {
 		connected()
 		close(s.written)
-		s.tell("close", true, websocket.CloseAbnormalClosure, "", false)
+		s.ended(true, websocket.CloseAbnormalClosure, "", false)
 		return
 	}
 	defer s.conn.Close()
-	s.tell("open", s.conn.Subprotocol())
+	s.tell(s.opened)
 	s.window.working.Go(s.write)
 	err := s.read()
 
@@ -147,13 +117,13 @@ func (s *socket) live(address *url.URL, protocols []string, own bool, connected 
 	var network net.Error
 	switch {
 	case errors.As(err, &ended) && ended.Code != websocket.CloseAbnormalClosure:
-		s.tell("closing")
+		s.tell(func() { s.script.state = socketClosing })
 		s.awaitEnd()
-		s.tell("close", false, ended.Code, ended.Text, true)
+		s.ended(false, ended.Code, ended.Text, true)
 	case errors.As(err, &ended), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
-		s.tell("close", false, websocket.CloseAbnormalClosure, "", false)
+		s.ended(false, websocket.CloseAbnormalClosure, "", false)
 	default: // the server broke the protocol
-		s.tell("close", true, websocket.CloseAbnormalClosure, "", false)
+		s.ended(true, websocket.CloseAbnormalClosure, "", false)
 	}
 }
 
@@ -185,14 +155,10 @@ func (s *socket) dial(address *url.URL, protocols []string, connected func()) er
 func (s *socket) read() error {
 	for {
 		kind, data, err := s.conn.ReadMessage()
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case kind == websocket.TextMessage:
-			s.tell("text", string(data))
-		default:
-			s.tell("binary", data)
 		}
+		s.tell(func() { s.arrived(kind == websocket.BinaryMessage, data) })
 	}
 }
 

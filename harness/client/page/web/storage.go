@@ -131,7 +131,8 @@ func (w *Window) storageChanged(change storageChange) {
 		return w.vm.ToValue(*text)
 	}
 	w.loop.Post(func() {
-		w.fire("storageChanged", value(change.key), value(change.old), value(change.new))
+		w.fire(storageEvent, "storage", field{"key", value(change.key)}, field{"oldValue", value(change.old)}, field{"newValue", value(change.new)},
+			field{"url", w.vm.ToValue(w.base.String())}, field{"storageArea", w.Global("localStorage")})
 	})
 }
 
@@ -170,22 +171,17 @@ func (o storageObject) Delete(key string) bool {
 
 func (o storageObject) Keys() []string { return o.storage.list() }
 
-// installStorage gives the window its localStorage and sessionStorage.
-func (w *Window) installStorage() error {
-	for name, storage := range map[string]*Storage{"localStorage": w.options.Local, "sessionStorage": w.options.Session} {
-		methods, err := w.storageMethods(storage)
-		if err != nil {
-			return err
-		}
-		object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
-		if err := object.SetPrototype(methods); err != nil {
-			return err
-		}
-		if err := w.vm.GlobalObject().Set(name, object); err != nil {
-			return err
-		}
+// storageOf is a localStorage or a sessionStorage.
+func (w *Window) storageOf(storage *Storage) goja.Value {
+	methods, err := w.storageMethods(storage)
+	if err != nil {
+		panic(w.vm.NewGoError(err))
 	}
-	return nil
+	object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
+	if err := object.SetPrototype(methods); err != nil {
+		panic(w.vm.NewGoError(err))
+	}
+	return object
 }
 
 func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {

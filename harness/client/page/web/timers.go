@@ -25,9 +25,8 @@ func (w *Window) afterTask() {
 	for len(w.rejections) > 0 {
 		rejections := w.rejections
 		w.rejections = nil
-		rejected, _ := goja.AssertFunction(w.shim.Get("rejected"))
 		for _, promise := range rejections {
-			_, _ = w.Call(rejected, promise.Result(), w.vm.ToValue(promise))
+			w.rejected(promise)
 		}
 	}
 	if w.options.AfterTask != nil {
@@ -37,20 +36,20 @@ func (w *Window) afterTask() {
 
 // setTimer starts a timer as browsers do: from the sixth level of timers set by
 // timers on, none is shorter than 4 ms.
-func (w *Window) setTimer(task goja.Callable, delay time.Duration, repeat bool) int64 {
+func (w *Window) setTimer(task func(), delay time.Duration, repeat bool) int64 {
 	w.lastTimer++
 	w.armTimer(w.lastTimer, task, delay, repeat, w.nesting+1)
 	return w.lastTimer
 }
 
-func (w *Window) armTimer(id int64, task goja.Callable, delay time.Duration, repeat bool, nesting int) {
+func (w *Window) armTimer(id int64, task func(), delay time.Duration, repeat bool, nesting int) {
 	wait := delay
 	if nesting > 5 {
 		wait = max(wait, 4*time.Millisecond)
 	}
 	w.timers[id] = w.loop.After(wait, func() {
 		w.nesting = nesting
-		_, _ = w.Call(task)
+		task()
 		w.nesting = 0
 		if _, kept := w.timers[id]; !kept {
 			return

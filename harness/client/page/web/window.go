@@ -4,10 +4,11 @@
 // to a browser as the table in conformance_test.go shows, which runs in Chromium too.
 //
 // Start with [New], [Window.Load] and [Window.Close]. [Loop] is the event loop,
-// [Storage] what outlives a window. The JavaScript half is in js/, one file a
-// subject; the Go half does what needs a clock, a connection or bytes. What a page
-// uses and the shims do not have fails with a TypeError and is reported, never
-// passed over.
+// [Storage] what outlives a window. Events, the document, WebSocket and the globals are
+// kept in Go, and a script gets an object of one when it asks for it (object.go); so a
+// window costs little until its page uses something. What pages use less is in js/, and
+// is run when a script first asks for it. What a page uses and neither has fails with a
+// TypeError and is reported, never passed over.
 //
 // Libraries: goja, because it is an ECMAScript engine in pure Go that can be
 // started by the thousand and lives under a fake clock; gorilla/websocket, because
@@ -81,7 +82,18 @@ type Window struct {
 
 	// What follows belongs to the loop.
 	vm         *goja.Runtime
-	shim       *goja.Object
+	realm      realm
+	global     *object
+	globals    *globals
+	files      map[string]*goja.Object
+	shimmed    *goja.Object
+	hosted     *goja.Object
+	document   *node
+	state      documentState
+	ids        map[string]*node
+	watched    watch
+	building   bool // by the parser
+	reporting  bool
 	timers     map[int64]*Timer
 	lastTimer  int64
 	nesting    int
@@ -122,6 +134,10 @@ func New(options Options) (*Window, error) {
 		opened:  time.Now(),
 		network: newNetwork(base, options.Dial),
 		vm:      goja.New(),
+		realm:   newRealm(),
+		files:   map[string]*goja.Object{},
+		ids:     map[string]*node{},
+		state:   documentState{ready: "loading"},
 		timers:  map[int64]*Timer{},
 		sockets: map[*socket]struct{}{},
 	}
@@ -131,35 +147,16 @@ func New(options Options) (*Window, error) {
 	}
 	w.vm.SetMaxCallStackSize(maxCallDepth)
 	w.vm.SetPromiseRejectionTracker(w.trackRejection)
-	if err := w.install(); err != nil {
+	w.document = &node{window: w, kind: documentNode}
+	if err := w.installGlobals(); err != nil {
+		return nil, err
+	}
+	if err := w.boundJSON(); err != nil {
 		return nil, err
 	}
 	w.loop = NewLoop(w.afterTask)
 	w.unwatch = []func(){options.Local.watch(w, w.storageChanged)}
 	return w, nil
-}
-
-// install runs the shims' scripts.
-func (w *Window) install() error {
-	w.shim = w.vm.NewObject()
-	host, err := w.host()
-	if err != nil {
-		return err
-	}
-	for _, program := range shimPrograms() {
-		value, err := w.vm.RunProgram(program)
-		if err != nil {
-			return err
-		}
-		run, _ := goja.AssertFunction(value)
-		if _, err := run(goja.Undefined(), w.vm.GlobalObject(), w.shim, host); err != nil {
-			return err
-		}
-	}
-	if err := w.boundJSON(); err != nil {
-		return err
-	}
-	return w.installStorage()
 }
 
 // Do runs task on the loop, with the VM at hand, and waits for its end. When ctx
@@ -220,11 +217,7 @@ func (w *Window) settle(err error) error {
 		}
 		return err
 	}
-	if uncaught, ok := goja.AssertFunction(w.shim.Get("uncaught")); ok {
-		if _, err := uncaught(goja.Undefined(), exception.Value()); err != nil {
-			return err
-		}
-	}
+	w.uncaught(exception.Value())
 	return nil
 }
 
@@ -250,28 +243,12 @@ func (w *Window) Extend(name string, source []byte, members map[string]any) (goj
 			return nil, err
 		}
 	}
-	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim, host)
+	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), host)
 }
 
-// dispatch calls an event's listeners one by one, so that microtasks run after
-// each. steps is what the shims' fire returned, or undefined.
-func (w *Window) dispatch(steps goja.Value) {
-	if steps == nil {
-		return
-	}
-	step, ok := goja.AssertFunction(steps)
-	for ok {
-		more, err := w.Call(step)
-		ok = err == nil && more != nil && more.ToBoolean()
-	}
-}
-
-// fire calls a function of the shims' that begins an event, and dispatches it.
-func (w *Window) fire(name string, arguments ...goja.Value) {
-	if begin, ok := goja.AssertFunction(w.shim.Get(name)); ok {
-		steps, _ := w.Call(begin, arguments...)
-		w.dispatch(steps)
-	}
+// fire fires an event of the window's own at the window.
+func (w *Window) fire(c *class, kind string, fields ...field) {
+	w.global.dispatch(w.newEvent(c, kind, fields...), true)
 }
 
 // Report tells a person.
@@ -283,35 +260,6 @@ func (w *Window) Report(text string) {
 
 // Location is the address of the document.
 func (w *Window) Location() *url.URL { return w.base }
-
-// Watch keeps an eye on the children of the element with the id; see [Window.Changes].
-// It is for tasks of the window's own loop.
-func (w *Window) Watch(id string) {
-	w.changed = true
-	if watch, ok := goja.AssertFunction(w.shim.Get("watch")); ok {
-		_, _ = w.Call(watch, w.vm.ToValue(id))
-	}
-}
-
-// Changes returns the texts of the watched element's child elements from the
-// index from on, where something changed since the last call. It is for tasks of
-// the window's own loop, AfterTask included.
-func (w *Window) Changes() (from int, texts []string, changed bool) {
-	if !w.changed {
-		return 0, nil, false
-	}
-	w.changed = false
-	changes, _ := goja.AssertFunction(w.shim.Get("changes"))
-	value, err := w.Call(changes)
-	if err != nil || value == nil {
-		return 0, nil, false
-	}
-	result := value.ToObject(w.vm)
-	if err := w.vm.ExportTo(result.Get("texts"), &texts); err != nil {
-		return 0, nil, false
-	}
-	return int(result.Get("from").ToInteger()), texts, true
-}
 
 // Suspend and Resume are the lid of a laptop; see [Loop.Suspend].
 func (w *Window) Suspend()        { w.loop.Suspend() }
@@ -334,7 +282,11 @@ func (w *Window) unload(last func()) {
 	w.working.Go(func() { w.interruptUntil(unloaded) })
 	w.loop.Close(func() {
 		w.vm.ClearInterrupt()
-		w.fire("unload")
+		leaving := w.newEvent(eventClass, "beforeunload")
+		eventOf(leaving).cancelable = true
+		w.global.dispatch(leaving, true)
+		w.fire(eventClass, "pagehide")
+		w.fire(eventClass, "unload")
 		for s := range w.sockets {
 			s.goAway()
 		}

@@ -1,72 +1,9 @@
-// Connections: WebSocket and XMLHttpRequest, over what the host dials.
+// XMLHttpRequest, over the requests that the host makes.
 (function (window, shim, host) {
   "use strict";
 
-  const { inner, EventTarget, Event, DOMException } = shim;
-
-  class WebSocket extends EventTarget {
-    constructor(url, protocols = []) {
-      super();
-      const address = host.resolveSocket(String(url));
-      if (address === "") throw new DOMException(`the URL '${url}' is no WebSocket address`, "SyntaxError");
-      protocols = typeof protocols === "string" ? [protocols] : Array.from(protocols, String);
-      if (new Set(protocols).size < protocols.length) throw new DOMException("a subprotocol is named twice", "SyntaxError");
-      const state = Object.assign(this[inner], { url: address, readyState: 0, binaryType: "blob", protocol: "", extensions: "", dropped: 0 });
-      state.connection = host.openSocket(address, protocols, (what, ...args) => arrivals[what](this, state, ...args));
-    }
-    get url() { return this[inner].url; }
-    get readyState() { return this[inner].readyState; }
-    get protocol() { return this[inner].protocol; }
-    get extensions() { return this[inner].extensions; }
-    get bufferedAmount() { return this[inner].connection.buffered() + this[inner].dropped; }
-    get binaryType() { return this[inner].binaryType; }
-    set binaryType(type) { if (type === "blob" || type === "arraybuffer") this[inner].binaryType = type; }
-    send(data) {
-      const state = this[inner];
-      if (state.readyState === 0) throw new DOMException("still in CONNECTING state", "InvalidStateError");
-      const binary = shim.bytes(data);
-      const message = binary === undefined ? String(data) : binary;
-      if (state.readyState === 1) state.connection.send(message);
-      else state.dropped += host.byteLength(message);
-    }
-    close(code, reason = "") {
-      const state = this[inner];
-      if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-        throw new DOMException(`the close code must be 1000 or between 3000 and 4999; ${code} is neither`, "InvalidAccessError");
-      }
-      if (host.byteLength(String(reason)) > 123) throw new DOMException("the close reason is longer than 123 bytes", "SyntaxError");
-      if (state.readyState >= 2) return;
-      const wasOpen = state.readyState === 1;
-      state.readyState = 2;
-      if (wasOpen) state.connection.close(code === undefined ? (reason === "" ? 0 : 1000) : code, String(reason));
-      else state.connection.abort();
-    }
-  }
-  const states = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
-  for (const name of Object.keys(states)) {
-    for (const holder of [WebSocket, WebSocket.prototype]) Object.defineProperty(holder, name, { value: states[name], enumerable: true });
-  }
-  shim.handlers(WebSocket.prototype, "open", "message", "error", "close");
-
-  // arrivals: what the host tells, and the event that comes of it.
-  const message = (socket, state, data) => {
-    if (state.readyState === 1) return shim.fire(socket, new shim.MessageEvent("message", { data, origin: host.location.origin.replace(/^http/, "ws") }));
-  };
-  const arrivals = {
-    open(socket, state, protocol) {
-      if (state.readyState !== 0) return undefined;
-      Object.assign(state, { readyState: 1, protocol });
-      return shim.fire(socket, new Event("open"));
-    },
-    text: message,
-    binary: (socket, state, data) => message(socket, state, state.binaryType === "blob" ? new window.Blob([data]) : data),
-    closing(socket, state) { state.readyState = 2; },
-    close(socket, state, failed, code, reason, wasClean) {
-      state.readyState = 3;
-      const close = shim.fire(socket, new shim.CloseEvent("close", { code, reason, wasClean }));
-      return failed ? shim.inOrder(shim.fire(socket, new Event("error")), close) : close;
-    },
-  };
+  const { EventTarget, Event, DOMException } = shim;
+  const inner = Symbol("inner");
 
   // Names that a page may not set; a browser passes over them without a word.
   const forbidden = /^(accept-charset|accept-encoding|access-control-.*|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|via|proxy-.*|sec-.*)$/;
@@ -74,7 +11,7 @@
   class XMLHttpRequest extends EventTarget {
     constructor() {
       super();
-      Object.assign(this[inner], { readyState: 0, responseType: "", timeout: 0, withCredentials: false, request: null });
+      this[inner] = { readyState: 0, responseType: "", timeout: 0, withCredentials: false, request: null };
       reset(this[inner]);
     }
     get readyState() { return this[inner].readyState; }
@@ -226,5 +163,5 @@
     failed(xhr, state) { fail(xhr, state, "error"); },
   };
 
-  shim.publish({ WebSocket, XMLHttpRequest });
+  return { XMLHttpRequest };
 });
