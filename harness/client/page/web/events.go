@@ -101,7 +101,13 @@ func kind(name string, fields ...field) *class {
 // plain are values that no VM owns, so that the classes may have them.
 var plain = goja.New()
 
-func value(v any) goja.Value { return plain.ToValue(v) }
+// value is a value for all VMs. goja scans a long string when it is first used, and writes
+// down that it did, which two VMs must not do at a time: so it is used here.
+func value(v any) goja.Value {
+	shared := plain.ToValue(v)
+	shared.ToInteger()
+	return shared
+}
 
 var (
 	customEvent    = kind("CustomEvent", field{"detail", goja.Null()})

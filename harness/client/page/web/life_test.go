@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,4 +320,33 @@ func BenchmarkWindow(b *testing.B) {
 		}
 		w.Close(nil)
 	}
+}
+
+// Windows have the values of a class in common, and run at a time: a race that the race
+// detector finds is a failure here.
+func TestWindowsAtOnceReadSharedValues(t *testing.T) {
+	// The first use of a long string in the process is what raced, so there is one of its own.
+	text := "a text of more than sixteen bytes: " + t.Name()
+	long := constant(text)
+	var windows []*Window
+	for range 4 {
+		windows = append(windows, newWindow(t, Options{URL: "http://127.0.0.1:3000"}))
+	}
+	var all sync.WaitGroup
+	for _, w := range windows {
+		all.Go(func() {
+			err := w.Do(t.Context(), func(vm *goja.Runtime) {
+				if got := long.get(nil).ToObject(vm).Get("length").ToInteger(); int(got) != len(text) {
+					t.Errorf("the value has %d characters, not %d", got, len(text))
+				}
+				if v, err := vm.RunString("navigator.userAgent.toLowerCase()"); err != nil || v.String() != strings.ToLower(UserAgent) {
+					t.Errorf("%v, %v", v, err)
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
