@@ -316,7 +316,7 @@ func TestSharedServer(t *testing.T) {
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "soak", "--steps", "6,7", "--runs", "20", "--seed", "1")
-	if o.code != 0 || strings.Count(o.stdout, "20 runs") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
+	if o.code != 0 || strings.Count(o.stdout, " 20 runs, ") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
 		t.Errorf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	c := command(t, "soak", "--steps", "7")
