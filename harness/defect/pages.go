@@ -26,7 +26,7 @@ var pages = []Defect{
 		Source: "batched drawing", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "drops-under-traffic", New: Right,
 		Page: []Change{
 			{"        show(text);\n", "        batch.push(text);\n"},
-			{`socket.on("disconnect", (reason) => {`, "let batch = [];\nsetInterval(() => { batch.forEach(show); batch = []; }, 300);\nsocket.on(\"disconnect\", (reason) => {\nbatch = [];"},
+			{`socket.on("disconnect", () => {`, "let batch = [];\nsetInterval(() => { batch.forEach(show); batch = []; }, 300);\nsocket.on(\"disconnect\", () => {\nbatch = [];"},
 		},
 	},
 	{
