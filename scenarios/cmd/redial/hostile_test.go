@@ -16,7 +16,7 @@ import (
 const (
 	// hostileTime and hostileMemory (in MB) bound a check of any hostile server.
 	hostileTime   = 30 * time.Second
-	hostileMemory = 300
+	hostileMemory = 450
 	// hostileAtOnce is how many checks are under way at once: most of them only wait.
 	hostileAtOnce = 10
 )
