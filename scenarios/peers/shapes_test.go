@@ -93,6 +93,13 @@ func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 
 			if level := a.file.Level; level.AtLeast(contract.Recovery) {
 				bob.cut()
+				if a.protocol.NoEcho {
+					// Without an echo nothing else tells that the server has noticed the cut; a
+					// client that is back before has no session to be recovered.
+					alice.until("the server's notice of the cut", func(seen []happening) bool {
+						return slices.ContainsFunc(seen, func(h happening) bool { return h.Client == alice.id && h.Event == "on user left" })
+					})
+				}
 				sends("while bob is offline")
 				if !a.protocol.NoEcho {
 					alice.shows(shown...) // so it has left the server
