@@ -44,9 +44,11 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) defects --lab virtual
 
+# Four tests of a package at a time, because most of them wait. A program under the race
+# detector sleeps a second before it exits, unless GORACE says otherwise.
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
-	$(GO) test -race -timeout 20m ./...
+	GORACE=atexit_sleep_ms=10 $(GO) test -race -parallel 4 -timeout 20m ./...
 	@$(MAKE) --no-print-directory -j2 $(NORACE)
 	@$(MAKE) --no-print-directory test-hostile
 

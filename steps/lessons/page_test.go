@@ -255,6 +255,7 @@ func lockDatabase(t *testing.T, folder string) (unlock func()) {
 // The page of step 8 keeps what it said while the database is away, and everybody
 // sees it once, in the order in which it was written.
 func TestStep8KeepsWhatCannotBeStored(t *testing.T) {
+	t.Parallel()
 	s := serveStep(t, "8")
 	alice := s.open("alice")
 	s.open("bob")
@@ -334,6 +335,7 @@ func TestStep10ClosedTab(t *testing.T) {
 
 // Two tabs write offline, with the lock that tabs have in common and without it.
 func TestStep10TwoTabsWriteOffline(t *testing.T) {
+	t.Parallel()
 	for name, locks := range map[string]bool{"with locks": true, "without locks": false} {
 		t.Run(name, func(t *testing.T) {
 			s := serveStep(t, "10")
@@ -386,6 +388,7 @@ func TestStep10TwoTabsWriteOffline(t *testing.T) {
 
 // The outbox is bounded: what it has no place for is not taken.
 func TestStep10OutboxIsBounded(t *testing.T) {
+	t.Parallel()
 	s := serveStep(t, "10")
 	device := newDevice()
 	alice := s.openTab("alice", device)
@@ -409,6 +412,7 @@ func TestStep10OutboxIsBounded(t *testing.T) {
 // The database is deleted while a page keeps its offset, and the new one has grown past
 // that offset when the page comes back. Step 8 shows what goes wrong without a word.
 func TestStep10NoticesAnotherLog(t *testing.T) {
+	t.Parallel()
 	for number, want := range map[string][]string{
 		"8":  {"old 1", "old 2", "new 3"},
 		"10": {"old 1", "old 2", "new 1", "new 2", "new 3"},
