@@ -63,7 +63,7 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	if err != nil {
 		return err
 	}
-	if numbered {
+	if numbered || p.Receive.Opaque {
 		if err := subject.KeepsOffset(); err != nil {
 			return err
 		}
