@@ -320,6 +320,7 @@ func (s *stream) send(data []byte) {
 			s.failed()
 			return
 		}
+		s.c.passed.Store(int64(time.Since(s.c.made)))
 		data = data[n:]
 	}
 }

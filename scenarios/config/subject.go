@@ -51,7 +51,7 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {
-		s.ReadLog = f.Log.reader(f.folder)
+		s.ReadLog = f.Log.reader(f.folder, f.Socket != nil && f.Socket.Receive.Opaque)
 	}
 	return s, nil
 }

@@ -128,7 +128,7 @@ type examination struct {
 	alice, bob *witness
 	open       openPacket
 	texts      []string // what was sent, in order
-	offsets    []int64  // the offsets of these, as bob saw them
+	offsets    []any    // the offsets of these, as bob saw them
 }
 
 // Examine looks at a server that is not ours, within half a minute. It starts and stops

@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
@@ -63,7 +66,7 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 	if err != nil {
 		return err
 	}
-	if numbered {
+	if numbered || p.Receive.Opaque {
 		if err := subject.KeepsOffset(); err != nil {
 			return err
 		}
@@ -82,11 +85,20 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
 		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: subject.Protocol})
 		c.Keys = servers.ConfigOf(subject).Keys
+		var joined atomic.Bool
+		c.OnPacket = func(p *parser.Packet) {
+			if p.Type == parser.CONNECT {
+				joined.Store(true)
+			}
+		}
 		defer c.Close()
 		if err := c.Open(ctx); err != nil {
 			return false, err
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
+			if joined.Load() && len(p.Enter) > 0 {
+				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen))
+			}
 			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
 				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
 		}
@@ -106,12 +118,38 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
 	if err := await(ctx, seen, arrived("bob")); err != nil {
-		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
 	if err := await(ctx, seen, arrived("alice")); err != nil && !p.NoEcho {
 		return false, fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
 	}
-	return hasOffset(seen), nil
+	return hasOffset(seen), logged(ctx, subject, under, text)
+}
+
+// logged wants a message in the log, where redial.yaml says how to read that.
+func logged(ctx context.Context, subject servers.Subject, under target.Target, text string) error {
+	if subject.ReadLog == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	rows := 0
+	for {
+		read, err := subject.ReadLog(ctx, under)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("%s: the stored messages cannot be read: %w", subject.Config, err)
+		case slices.ContainsFunc(read, func(r wire.Row) bool { return r.Message == text }):
+			return nil
+		case err == nil:
+			rows = len(read)
+		}
+		select { // a server may store a message after it has emitted it
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", subject.Config, rows, answerWithin)
+		}
+	}
 }
 
 // hasOffset tells whether a message was shown with an offset.

@@ -61,7 +61,7 @@ func ownPageWorks(ctx context.Context, subject servers.Subject, under target.Tar
 		}
 		pages = append(pages, p)
 		if err := p.Open(ctx); err != nil {
-			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s", under, oneLine(err.Error()))
+			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s%s", under, oneLine(err.Error()), firstNote(seen))
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
 			return fmt.Errorf("the page of %s opens no Socket.IO connection (%w)%s: does it connect only after something that page.enter leaves out?", under, err, firstNote(seen))

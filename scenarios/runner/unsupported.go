@@ -89,6 +89,13 @@ func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
 	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
 		return "is about what clients send, and redial.yaml has no send"
 	}
+	for _, c := range script.Clients {
+		for _, t := range c.Transports {
+			if !p.Takes(t) {
+				return "is about the transport " + t + ", and redial.yaml does not have it among transports"
+			}
+		}
+	}
 	if p.Pairwise() && len(script.Clients) != 2 {
 		return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
 	}
