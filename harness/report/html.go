@@ -125,7 +125,7 @@ func newPage(r Report) (page, error) {
 	p.Rows = r.pageRows(anchors)
 	p.Legend = []legendEntry{
 		{unicodeMarks.pass, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
-		{"X", "another rule broken"}, {unicodeMarks.unsupported, "does not apply"},
+		{"X", "another rule broken"}, {unicodeMarks.should, "seen, and not promised at this level"}, {unicodeMarks.unsupported, "does not apply"},
 		{unicodeMarks.inconclusive, "inconclusive"}, {unicodeMarks.notRun, "not run"}, {"!", "not as expected"},
 	}
 	p.addUnexpected(r, anchors)
@@ -223,7 +223,7 @@ func newPageCell(result Result, anchor string) pageCell {
 		cell.Class = "fail"
 	case result.Outcome() == check.Unsupported:
 		cell.Class = "unsupported"
-	case result.isExactlyOnce():
+	case result.isExactlyOnce() && !result.isShould():
 		cell.Class = "pass"
 	default:
 		cell.Class = "known"
@@ -235,7 +235,7 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	outcome := result.Outcome()
 	shown := pageResult{
 		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
-		Outcome: string(outcome), Mark: unicodeMarks.of(outcome),
+		Outcome: string(outcome), Mark: result.sign(unicodeMarks),
 		Word:   string(outcome),
 		Reason: result.Reason(), Replay: visible(result.Replay),
 		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),

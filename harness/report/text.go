@@ -64,7 +64,7 @@ func writeLines(out io.Writer, r Report, s Style) {
 	room := s.columns() - markWidth - names - tails - 5
 	for _, result := range r.Results {
 		outcome := result.Outcome()
-		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(marks.of(outcome), markWidth)),
+		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(result.sign(marks), markWidth)),
 			pad(clip(r.label(result), names), names))
 		if room >= 16 {
 			line += pad(clip(visible(result.Title), room), room) + "  "
@@ -193,18 +193,25 @@ func writeKnown(out io.Writer, r Report, s Style) {
 
 // writeUnpromised tells what went wrong where the level makes no promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
-	title := fmt.Sprintf("Seen, and not promised at level %s", r.Level)
+	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", s.marks().should, r.Level)
+	broken := map[contract.Level][]string{}
 	for _, result := range r.with(check.Pass) {
-		f := result.offence()
-		if f == nil || result.Expected == check.Fails {
+		if !result.isShould() {
 			continue
 		}
-		if title != "" {
-			fmt.Fprintf(out, "\n%s\n", title)
-			title = ""
+		fmt.Fprint(out, title)
+		title = ""
+		if result.Beyond.Outcome == check.Fail {
+			broken[result.Beyond.Level] = append(broken[result.Beyond.Level], r.label(result))
+		} else if f := result.offence(); f != nil {
+			writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
+				r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
 		}
-		writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
-			r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
+	}
+	for _, level := range contract.Levels {
+		if len(broken[level]) > 0 {
+			writeItem(out, s, fmt.Sprintf("a failure from level %s on: %s", level, strings.Join(broken[level], ", ")))
+		}
 	}
 }
 

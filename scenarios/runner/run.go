@@ -22,6 +22,7 @@ import (
 	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
@@ -37,6 +38,10 @@ type Options struct {
 	Runs int
 	// Parallel is how many runs are under way at once. Zero means DefaultParallel.
 	Parallel int
+	// Limit bounds each run in the real lab; one that takes longer is given up, and
+	// inconclusive. Zero means DefaultLimit, and what the server's heartbeat takes besides.
+	// (The virtual lab gives up a run in which nothing happens any more.)
+	Limit time.Duration
 	// Artifacts is the folder that failing runs are saved under; empty: nowhere.
 	Artifacts string
 	// Golden judges each step by the catalogue's expectations, at the highest
@@ -56,6 +61,10 @@ type Options struct {
 
 // DefaultParallel suits two cores: a run is mostly waiting.
 const DefaultParallel = 6
+
+// DefaultLimit is far above what any scenario takes, also where most of what it waits for
+// does not come.
+const DefaultLimit = 10 * time.Minute
 
 // A Cell is one scenario on one subject.
 type Cell struct {
@@ -223,7 +232,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 			return result, err
 		}
 		sum.Add(one.Tally)
-		if n == 0 || worse(one.Outcome(), result.Outcome()) {
+		if n == 0 || worse(one, result) {
 			result = one
 		}
 	}
@@ -242,10 +251,14 @@ func (c Cell) expected() catalogue.Expectation {
 	return catalogue.DoesNotApply
 }
 
-// worse orders outcomes for the summary of several runs.
-func worse(a, b check.Outcome) bool {
+// worse orders results for the summary of several runs. Of those that pass it is worse to
+// show something that is not promised.
+func worse(a, b report.Result) bool {
 	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
-	return rank[a] > rank[b]
+	if a.Outcome() == b.Outcome() {
+		return a.Beyond.Outcome == check.Fail && b.Beyond.Outcome != check.Fail
+	}
+	return rank[a.Outcome()] > rank[b.Outcome()]
 }
 
 // attempt plays the cell once and fills in result, which already names the scenario and
@@ -282,9 +295,15 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if r.options.Client.New != nil {
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
-	run := r.options.Lab.Play(ctx, c.Subject.Server, config, p)
+	run := r.playWithin(ctx, c, config, p)
 	result.Verdict = verdictOf(run, c.Subject.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
+	switch {
+	case result.Verdict.Outcome == check.Pass:
+		result.Beyond = check.Beyond(result.Verdict.Level, run.Events)
+	case r.options.Golden && result.Verdict.Outcome == check.Fail && !c.promises(run):
+		result.Beyond = result.Verdict
+	}
 	result.Tally = r.tally(c, result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
 	result.Events, result.Replay = run.Events, r.replay(c, seed)
@@ -304,6 +323,25 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		result.Official = r.official(ctx, c, config, p)
 	}
 	return result, run.Err
+}
+
+// playWithin plays the plan, and gives it up where it takes too long.
+func (r *Runner) playWithin(ctx context.Context, c Cell, config lab.Config, p plan.Plan) lab.Run {
+	// A scenario waits out the heartbeat a few times at most, and what it waits for has that
+	// as a bound besides.
+	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound))
+	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
+	defer stop()
+	run := r.options.Lab.Play(limited, c.Subject.Server, config, p)
+	if run.Err != nil && limited.Err() != nil && ctx.Err() == nil {
+		run.Err = context.Cause(limited) // and not what came of it
+	}
+	return run
+}
+
+// promises tells whether what went wrong breaks the promise of the subject's own level.
+func (c Cell) promises(run lab.Run) bool {
+	return c.Subject.Level.AtLeast(c.Scenario.From) && check.JudgeAt(c.Subject.Level, run.Events).Outcome == check.Fail
 }
 
 // libraryHeartbeat is pingInterval and pingTimeout of the official server, by default.

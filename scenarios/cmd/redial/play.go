@@ -40,6 +40,7 @@ type play struct {
 	quiet          bool
 
 	timeLimit time.Duration
+	runLimit  time.Duration
 	failOn    string
 	shard     string // "2/5", or empty for all
 	expect    string // check's: the file of known failures
@@ -83,6 +84,7 @@ func (p *play) labFlags(c *cobra.Command) {
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
 	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; what is not played by then is inconclusive (default: no limit)")
+	f.DurationVar(&p.runLimit, "run-limit", 0, "give up a run after `TIME` in the real lab; it is inconclusive then (default 10m, and what the heartbeat takes besides)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
 	f.StringVar(&p.failOn, "fail-on", inconclusive, "what (`OUTCOME`) ends with an exit status that is not 0: fail, or inconclusive, which includes fail")
 	p.files.flags(c)
@@ -108,6 +110,9 @@ func (p *play) read(c *cobra.Command) (err error) {
 	if f.Changed("time-limit") && p.timeLimit < time.Second {
 		return errors.New("--time-limit is a time of at least 1s, such as 90s or 10m")
 	}
+	if f.Changed("run-limit") && p.runLimit < time.Second {
+		return errors.New("--run-limit is a time of at least 1s, such as 90s or 10m")
+	}
 	if f.Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
 		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
 	}
@@ -119,6 +124,9 @@ func (p *play) read(c *cobra.Command) (err error) {
 	}
 	if f.Lookup("lab") != nil {
 		p.lab, err = lab.Named(p.labName)
+	}
+	if err == nil && p.runLimit > 0 && p.lab == lab.Virtual {
+		err = errors.New("--run-limit is for the real lab: leave it out, or leave out --lab")
 	}
 	return err
 }
@@ -249,7 +257,7 @@ func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []cat
 	prepare(in)
 	progress := newProgress(p.quiet)
 	specs := suite.Define(subjects, which, runner.Options{
-		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
+		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

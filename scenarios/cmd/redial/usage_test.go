@@ -42,6 +42,8 @@ func TestUsage(t *testing.T) {
 		{"whole without a sweep", "--whole is", []string{"check", "--step", "7", "--whole"}},
 		{"points without a sweep", "--points is", []string{"check", "--step", "7", "--points", "9"}},
 		{"a sample of named rows", "leave out --scenario", []string{"matrix", "--sample", "3", "--scenario", "24"}},
+		{"no time for a run", "at least 1s", []string{"check", "--step", "7", "--run-limit", "5ms"}},
+		{"a time for a virtual run", "for the real lab", []string{"matrix", "--lab", "virtual", "--run-limit", "5m"}},
 		{"no time at all", "at least 1s", []string{"check", "--step", "7", "--time-limit", "5ms"}},
 		{"an outcome that is none", "--fail-on is fail or inconclusive", []string{"check", "--step", "7", "--fail-on", "pass"}},
 		{"a shard without a seed", "--shard needs --seed", []string{"check", "--step", "7", "--shard", "1/2"}},
