@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -145,6 +145,9 @@ soak-kills: client ## kill servers at random frames under traffic (KILLS=200 KIL
 
 lab-wasm: client ## the lab page with the lab itself as WebAssembly: a folder for any server of files (out/lab)
 	@$(GO) run ./scenarios/cmd/labwasm out/lab
+
+lab-all: client browser ## the lab page in Chromium, native and as WebAssembly: every edit at every step, and the whole tour (10 minutes)
+	$(GO) test -count 1 -v -timeout 0 -run '^Test(EveryEdit|TheTour)' ./scenarios/labpage/host -whole
 
 REFRESHES ?= 100
 browser-refresh: client browser ## refresh pages of steps 7 to 10 in Chromium under traffic (REFRESHES=100): each time the list must equal the log

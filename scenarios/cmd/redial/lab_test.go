@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"redial/harness/check"
 	"redial/harness/plan"
 	"redial/scenarios/labpage"
 )
@@ -84,3 +87,35 @@ func TestReplayTakesALinkOfTheLabPage(t *testing.T) {
 	refused(t, "not whole", "replay", "http://localhost:3000/#plan=zzz")
 	refused(t, "shares no plan", "replay", "http://localhost:3000/#")
 }
+
+// The page and the command come to the same verdict on what the tour shares. (That the page
+// does so in WebAssembly, too, is tried in package labwasm.)
+func TestReplayOfALinkComesToTheVerdictOfThePage(t *testing.T) {
+	text, err := fs.ReadFile(labpage.Static(), "tour.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tour struct{ Breaks []labpage.Document }
+	if err := json.Unmarshal(text, &tour); err != nil || len(tour.Breaks) == 0 {
+		t.Fatal(err, len(tour.Breaks))
+	}
+	for _, document := range tour.Breaks {
+		link, err := document.Fragment()
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := labpage.Play(t.Context(), labpage.Request{Link: "#" + link})
+		want, code := "PASS", 0
+		switch {
+		case run.Outcome == check.Fail:
+			want, code = run.Findings[0].Observed, 1
+		case run.Beyond.Outcome == check.Fail:
+			want = run.Beyond.Reason
+		}
+		if o := redial(t, "replay", "http://localhost:3000/?lang=ko#"+link); run.Error != "" || o.code != code || !strings.Contains(unwrapped(o.stdout), unwrapped(want)) {
+			t.Errorf("step %s: the page comes to %s%s, and the command to exit %d without %q\n%s%s", document.Step, run.Error, run.Outcome, o.code, want, o.stdout, o.stderr)
+		}
+	}
+}
+
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
@@ -25,8 +26,34 @@ type tab struct {
 	url string
 }
 
-// openLab serves the lab and opens it, or skips the test where there is no Chromium.
+// A back is what plays behind the page.
+type back struct {
+	name string
+	open func(t *testing.T) *tab
+}
+
+var backs = []back{{"native", openLab}, {"WebAssembly", openStatic}}
+
+// openLab opens the page with the native lab behind it, or skips the test where there is no
+// Chromium.
 func openLab(t *testing.T) *tab {
+	t.Helper()
+	p := serving(t, func(*testing.T) http.Handler { return Handler() })
+	p.open("?lang=en")
+	return p
+}
+
+// serving starts a browser, and what it is to open.
+func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
+	t.Helper()
+	ctx := chromium(t)
+	server := httptest.NewServer(handler(t))
+	t.Cleanup(server.Close)
+	return &tab{t, ctx, server.URL}
+}
+
+// chromium starts a browser with one tab, in which nothing may throw.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if underRace {
 		t.Skip("without the race detector: what is tried is the page, and the labs behind it have tests of their own")
@@ -38,9 +65,11 @@ func openLab(t *testing.T) *tab {
 	if err != nil {
 		t.Skip(err)
 	}
-	server := httptest.NewServer(Handler())
-	t.Cleanup(server.Close)
-	temporary := t.TempDir()
+	temporary, err := os.MkdirTemp("", "redial-") // a short name: Chromium puts a socket into it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(temporary) })
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
 		chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
@@ -67,9 +96,7 @@ func openLab(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &tab{t, ctx, server.URL}
-	p.open("?lang=en")
-	return p
+	return ctx
 }
 
 func (p *tab) open(rest string) {

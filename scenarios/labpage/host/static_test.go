@@ -1,0 +1,139 @@
+package host
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"redial/harness/check"
+	"redial/harness/report"
+	"redial/scenarios/labpage"
+	"redial/scenarios/labwasm"
+	"redial/scenarios/servers"
+)
+
+// built is the folder with the page and its lab as WebAssembly.
+var built = sync.OnceValues(func() (folder string, err error) {
+	if folder, err = os.MkdirTemp("", "redial-"); err == nil {
+		remove = append(remove, folder)
+		_, err = labwasm.Build(context.Background(), folder, gzip.BestSpeed)
+	}
+	return folder, err
+})
+
+var remove []string // at the end
+
+func TestMain(m *testing.M) {
+	servers.BecomeStep()
+	code := m.Run()
+	for _, folder := range remove {
+		os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+// openStatic opens the page as a folder of files: it finds no native lab, and plays in its
+// worker.
+func openStatic(t *testing.T) *tab {
+	t.Helper()
+	p := serving(t, files)
+	p.open("?lang=en")
+	return p
+}
+
+// files serves the folder, and an empty page at /blank.
+func files(t *testing.T) http.Handler {
+	t.Helper()
+	folder, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServer(http.Dir(folder)))
+	mux.HandleFunc("GET /blank", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html><title>blank</title>") })
+	return mux
+}
+
+func TestPageOfFilesShowsItsFirstStory(t *testing.T) {
+	p := openStatic(t) // which waits for it
+	if lab := get[string](p, `lab.back`); lab != "worker" {
+		t.Errorf("behind a folder of files is %s", lab)
+	}
+	began := time.Now()
+	p.open("?lang=en")
+	t.Logf("the first story was there after %s", time.Since(began).Round(time.Millisecond))
+	if frames := get[int](p, `document.querySelectorAll("svg [data-frame]").length`); frames == 0 {
+		t.Error("the page shows no story")
+	}
+}
+
+// inWorker asks the worker for so many runs, and has the page look every 10 ms how long ago
+// it could look last. What cannot be played is answered, too.
+const inWorker = `(async (request, runs) => {
+	let late = 0, before = performance.now();
+	const looking = setInterval(() => { const now = performance.now(); late = Math.max(late, now - before); before = now; }, 10);
+	const worker = new Worker("/worker.js");
+	const ask = (id, message) => new Promise((resolve, reject) => {
+		worker.onerror = (event) => reject(new Error(event.message));
+		worker.onmessage = ({ data }) => resolve(data);
+		worker.postMessage({ id, ...message });
+	});
+	const took = [];
+	let last;
+	for (let i = 0; i < runs; i++) {
+		const from = performance.now();
+		last = await ask(i, { request: { ...request, seed: i + 1 } });
+		took.push(performance.now() - from);
+	}
+	clearInterval(looking);
+	const refused = await ask("unknown", { name: "frobnicate", request });
+	return { refused, last, took, late };
+})`
+
+const asked = `{"clients":[{"name":"alice"},{"name":"bob"}],"script":[
+	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},{"do":"say","client":"alice","text":"hello"},
+	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"say","client":"alice","text":"meanwhile","count":3},{"do":"await-connected"}]}`
+
+func TestWorkerPlaysWhileThePageGoesOn(t *testing.T) {
+	p := serving(t, files)
+	p.do(chromedp.Navigate(p.url + "/blank"))
+	const runs = 3
+	request, err := json.Marshal(labpage.Request{Step: "7", Plan: json.RawMessage(asked), View: labpage.View{Width: 900, Language: report.English}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen struct {
+		Refused, Last struct {
+			ID       any
+			Response labpage.Response
+		}
+		Took []float64
+		Late float64
+	}
+	answer, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](fmt.Sprintf("%s(%s, %d).then(JSON.stringify)", inWorker, request, runs), chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(answer), &seen); err != nil {
+		t.Fatal(err)
+	}
+	if seen.Late > seen.Took[0]/2 {
+		t.Errorf("the page stood still for %.0f ms of the %.0f ms that loading and a run took", seen.Late, seen.Took[0])
+	}
+	t.Logf("from nothing to the first run and what follows: %.0f ms each; the page waited %.0f ms at most", seen.Took, seen.Late)
+	if seen.Refused.ID != "unknown" || seen.Refused.Response.Error == "" {
+		t.Errorf("a function that is not there: %+v", seen.Refused)
+	}
+	if seen.Last.Response.Error != "" || seen.Last.Response.Outcome != check.Pass || seen.Last.Response.Plan.Seed != runs || !strings.HasPrefix(seen.Last.Response.SVG, "<svg") {
+		t.Errorf("%s %s %s", seen.Last.Response.Error, seen.Last.Response.Outcome, seen.Last.Response.Reason)
+	}
+}
