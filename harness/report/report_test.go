@@ -139,7 +139,7 @@ func hostile() Report {
 func TestHTMLExecutesNothing(t *testing.T) {
 	allowed := map[string]bool{}
 	for _, attribute := range strings.Fields(`lang charset name content http-equiv class id href title scope tabindex
-		role aria-label aria-hidden xmlns viewbox width height x y x1 x2 y1 y2 cx cy r rx d`) {
+		role aria-label aria-hidden xmlns viewbox width height x y x1 x2 y1 y2 cx cy r rx d transform`) {
 		allowed[attribute] = true
 	}
 	for name, r := range map[string]Report{"sample": sample(), "hostile": hostile(), "gallery": gallery(), "empty": {}} {
