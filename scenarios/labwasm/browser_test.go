@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/client/browser"
 	"redial/harness/report"
+	"redial/internal/chromiumtest"
 	"redial/scenarios/labpage"
 )
 
@@ -44,9 +44,8 @@ const inBrowser = `(async (request, runs) => {
 
 // TestWorkerInChromium has a short name: Chromium puts a socket into its temporary folder.
 func TestWorkerInChromium(t *testing.T) {
-	program, err := browser.Find()
-	if err != nil {
-		t.Skip(err)
+	if _, err := browser.Find(); err != nil {
+		t.Skip(err) // before the long build
 	}
 	files := http.FileServer(http.Dir(built(t)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +56,7 @@ func TestWorkerInChromium(t *testing.T) {
 		files.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	ctx := chromium(t, program)
+	ctx := chromium(t)
 	const runs = 3
 	asked, err := json.Marshal(labpage.Request{Step: "7", Plan: json.RawMessage(cutAndRefreshed), View: labpage.View{Width: 900, Language: report.English}})
 	if err != nil {
@@ -95,15 +94,14 @@ func TestWorkerInChromium(t *testing.T) {
 
 // The page itself finds no native lab behind a server of files, and plays in the worker.
 func TestPageInChromium(t *testing.T) {
-	program, err := browser.Find()
-	if err != nil {
-		t.Skip(err)
+	if _, err := browser.Find(); err != nil {
+		t.Skip(err) // before the long build
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(built(t))))
 	defer server.Close()
-	ctx := chromium(t, program)
+	ctx := chromium(t)
 	began := time.Now()
-	err = chromedp.Do(ctx, chromedp.Navigate(server.URL+"/?lang=en"), chromedp.Poll[chromedp.Void](
+	err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/?lang=en"), chromedp.Poll[chromedp.Void](
 		`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`,
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
 	if err != nil {
@@ -116,28 +114,10 @@ func TestPageInChromium(t *testing.T) {
 	}
 }
 
-// chromium starts a browser with one tab.
-func chromium(t *testing.T, program string) context.Context {
+// chromium starts a browser with one tab, for two minutes.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
-	folder := t.TempDir()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+folder, "HOME="+folder), chromedp.DisableGPU)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(end)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		closing, done := context.WithTimeout(ctx, 10*time.Second)
-		defer done()
-		_ = chromedp.Cancel(closing)
-		cancel()
-	})
-	bounded, done := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, done := context.WithTimeout(chromiumtest.Start(t), 2*time.Minute)
 	t.Cleanup(done)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	return bounded
+	return ctx
 }
