@@ -182,7 +182,7 @@ func (p *page) addResults(r Report, anchors map[*Result]string) error {
 func (r Report) anchors() map[*Result]string {
 	anchors := map[*Result]string{}
 	for i := range r.Results {
-		anchors[&r.Results[i]] = "result-" + itoa(i+1)
+		anchors[&r.Results[i]] = "result-" + strconv.Itoa(i+1)
 	}
 	return anchors
 }
@@ -199,7 +199,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 			}
 			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
 			if single {
-				shown.Runs, shown.Faults = itoa(result.Runs), itoa(result.FaultsFired)
+				shown.Runs, shown.Faults = strconv.Itoa(result.Runs), strconv.Itoa(result.FaultsFired)
 				shown.Took, shown.Harm = took(result.Took), result.harm()
 				if result.Outcome() == check.Unsupported {
 					shown.Runs, shown.Faults, shown.Took = "", "", ""

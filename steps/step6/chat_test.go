@@ -2,30 +2,13 @@ package step6
 
 import (
 	"bytes"
-	"net/http/httptest"
 	"testing"
 	"time"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
-
-func start(t *testing.T, settings serve.Settings) string {
-	t.Helper()
-	handler, closer, err := New(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-		server.Close()
-	})
-	return server.URL
-}
 
 // join connects a client, takes its first offset and its welcome, and returns the
 // recovery offset in the welcome.
@@ -55,7 +38,7 @@ func comeBack(t *testing.T, url string, client *rawclient.Client, offset any) *r
 
 // From WiFi to 4G: the old connection is not closed, and nobody is at its end.
 func TestASwitchOfNetworksLosesNothing(t *testing.T) {
-	url := start(t, serve.Settings{})
+	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
 	if answer, err := ann.Ask("chat message", "while bob switches"); err != nil || answer["error"] != nil {
@@ -68,7 +51,7 @@ func TestASwitchOfNetworksLosesNothing(t *testing.T) {
 }
 
 func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
-	url := start(t, serve.Settings{})
+	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
 	bob.Close()
@@ -99,7 +82,7 @@ func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
 }
 
 func TestAwayTooLongIsANewPage(t *testing.T) {
-	url := start(t, serve.Settings{MaxDisconnection: time.Millisecond})
+	url := chattest.Start(t, New, serve.Settings{MaxDisconnection: time.Millisecond}).URL
 	bob, offset := join(t, url)
 	bob.Close()
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
