@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser"
-	"redial/internal/chromiumtest"
+	"redial/harness/client/browser/chromiumtest"
 )
 
 var (
