@@ -111,7 +111,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -121,7 +121,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, open("alice", "bob"),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -142,7 +142,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "while bob is offline", 3), wait("1.5s")))
+				whileOffline("bob", send("alice", "bob is offline", 3), wait("1.5s")))
 			p.Tuning.MaxDisconnection = duration("1s")
 			return p
 		},
@@ -189,7 +189,7 @@ var oneServer = []Scenario{
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Disconnect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "bob"}),
-				untilShown("alice", send("alice", "while bob is offline", 3)),
+				untilShown("alice", send("alice", "bob is offline", 3)),
 				one(plan.Step{Do: plan.Connect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}))
 		},
@@ -290,7 +290,7 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}}),
-				send("alice", "on a dead connection", 2),
+				send("alice", "on a dead link", 2),
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "alice"}),
 				heal("alice"),
