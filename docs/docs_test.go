@@ -3,11 +3,7 @@ package docs
 import (
 	"bufio"
 	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -363,34 +359,6 @@ func TestChapters(t *testing.T) {
 	for _, name := range pages.pages("") {
 		if base := strings.TrimSuffix(path.Base(name), ".md"); !listed[base] {
 			t.Errorf("%s is in no reading order", name)
-		}
-	}
-}
-
-// The page on the kit's architecture names every package that there is, once, and none
-// that there is not.
-func TestArchitectureNamesEveryPackage(t *testing.T) {
-	output, err := exec.Command("go", "list", "redial/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	inTree := slices.DeleteFunc(strings.Fields(string(output)), func(p string) bool {
-		learners := strings.HasPrefix(p, "redial/steps/exercise") // git ignores these copies
-		return strings.Contains(p, "/internal/") || strings.HasPrefix(p, "redial/steps/step") || learners
-	})
-	row := regexp.MustCompile("(?m)^\\| `(redial/[a-z0-9/]+)` \\|")
-	for _, language := range []string{"en", "ko"} {
-		page, err := os.ReadFile(filepath.Join(language, "architecture.md"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var named []string
-		for _, match := range row.FindAllStringSubmatch(string(page), -1) {
-			named = append(named, match[1])
-		}
-		slices.Sort(named)
-		if !slices.Equal(named, inTree) {
-			t.Errorf("docs/%s/architecture.md lists %q, the tree has %q", language, named, inTree)
 		}
 	}
 }

@@ -174,14 +174,6 @@ func published(name string) (Subject, error) {
 	return s, err
 }
 
-// PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
-// the lock. It is for the virtual lab.
-func PublishedDelivery() (Subject, error) { return published("published-7") }
-
-// PublishedClientDelivery is step 8 as the tutorial publishes it, with keys that a page
-// counts and three retries. It is for the virtual lab.
-func PublishedClientDelivery() (Subject, error) { return published("published-8") }
-
 // features are the servers by their names as steps.
 var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
 
