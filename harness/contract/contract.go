@@ -81,6 +81,18 @@ const (
 // Levels lists the levels from the weakest promise to the strongest.
 var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, DurableDelivery}
 
+var promises = map[Level]string{
+	Basic:           "what is sent while a page is connected, and stays so, is shown there once and in order",
+	Recovery:        "the same over a short disconnection",
+	ServerDelivery:  "every message that the server stored reaches every page, over any disconnection, restart or refresh",
+	ClientDelivery:  "every message that was sent on a page that stays open is stored and shown once",
+	DurableDelivery: "every message that was sent on a page that was refreshed or closed since is stored and shown, as soon as that browser has a page again",
+}
+
+// Promise is what the level promises beyond the one before it, as a sentence without its
+// full stop.
+func (l Level) Promise() string { return promises[l] }
+
 // ParseLevel reads a level's name, or says which names there are.
 func ParseLevel(name string) (Level, error) {
 	var names []string
