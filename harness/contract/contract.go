@@ -152,7 +152,7 @@ type Rule struct {
 var Rules = []Rule{
 	{NoPhantom, "A page shows only messages that a client sent, unchanged.", Basic},
 	{NoDuplicate, "A page shows no message twice.", Basic},
-	{Order, "A page shows messages in the order of the log; without a log, each sender's messages in the order sent.", Basic},
+	{Order, "Each sender's messages are stored and shown in the order sent; where there is a log, a page shows all messages in its order.", Basic},
 	{NoLoss, "A page shows every message that the level promises it.", Basic},
 	{Agreement, "All pages, and the log as a new client reads it, hold the same messages in the same order.", Recovery},
 	{Sends, "An acknowledged message is stored exactly once, and no message more than once.", Basic},
