@@ -28,8 +28,8 @@ type Scenario struct {
 	Title string
 	// Why says what decides the outcome.
 	Why string
-	// From is the weakest level whose promise covers the scenario. A target below it
-	// does not promise what is tried here, and is not judged, unless by Expect.
+	// From is the weakest level at which there is something to judge in the scenario. A
+	// target below it is not judged, unless by Expect. See Promised.
 	From contract.Level
 	// Cluster tells that there must be several servers, named as in the plan.
 	Cluster bool
@@ -74,6 +74,17 @@ const (
 	MayLose      = check.MayLose
 	DoesNotApply = check.DoesNotApply
 )
+
+// Promised is the weakest level whose promise covers the scenario: that of the first step
+// that shows all of it, in the steps' own order. Where no step is played, it is From.
+func (s Scenario) Promised() contract.Level {
+	for i, step := range []string{"5", "6", "7", "8", "10"} { // each keeps the promise of a level
+		if level := contract.Levels[i]; level.AtLeast(s.From) && s.Expect[step] == ExactlyOnce {
+			return level
+		}
+	}
+	return s.From
+}
 
 // steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:
 // whatever happens to the connection, nobody else sees what is said there.

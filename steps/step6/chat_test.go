@@ -2,6 +2,10 @@ package step6
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -21,6 +25,10 @@ func join(t *testing.T, url string) (*rawclient.Client, any) {
 	welcome := client.Next()
 	if welcome.Name != "welcome" || len(welcome.Args) != 3 {
 		t.Fatalf("a new page hears %+v, want the welcome with an offset", welcome)
+	}
+	about, _ := json.Marshal(welcome.Args[0])
+	if string(about) != `{"knows":["text",{"json":true},"bytes"],"step":6}` || len(welcome.Binary) != 1 || string(welcome.Binary[0]) != "hello" {
+		t.Fatalf("the welcome is %s and %q", about, welcome.Binary)
 	}
 	return client, welcome.Args[2]
 }
@@ -96,4 +104,64 @@ func TestAwayTooLongIsANewPage(t *testing.T) {
 		return
 	}
 	t.Error("bob is recovered for ever")
+}
+
+func TestARecoveredPageIsNotWelcomedAgain(t *testing.T) {
+	url := chattest.Start(t, New, serve.Settings{}).URL
+	ann, _ := join(t, url)
+	bob, offset := join(t, url)
+	back := comeBack(t, url, bob, offset)
+	// Its answer comes when what the connection itself sets off is over.
+	for text, client := range map[string]*rawclient.Client{"from ann": ann, "from bob": back} {
+		if _, err := client.Ask("chat message", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if got := back.Next(); got.Name != "chat message" {
+			t.Fatalf("the page that came back receives %+v", got)
+		}
+	}
+}
+
+func TestAMessageWithoutAnArgumentIsRefusedAndNotEmitted(t *testing.T) {
+	url := chattest.Start(t, New, serve.Settings{}).URL
+	ann, _ := join(t, url)
+	bob, _ := join(t, url)
+	if answer, err := ann.Ask("chat message"); err != nil || answer["error"] == nil {
+		t.Fatalf("answered by %v, %v", answer, err)
+	}
+	if answer, err := ann.Ask("chat message", "the next"); err != nil || answer["error"] != nil {
+		t.Fatalf("answered by %v, %v", answer, err)
+	}
+	if got := bob.Next(); got.Args[0] != "the next" {
+		t.Fatalf("bob receives %+v", got)
+	}
+}
+
+func TestThePageIsHTML(t *testing.T) {
+	response, err := http.Get(chattest.Start(t, New, serve.Settings{}).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !bytes.Equal(body, Page) || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("%v, %d bytes, %v", err, len(body), response.Header)
+	}
+}
+
+func TestCloseDisconnectsEveryPage(t *testing.T) {
+	handler, closer, err := New(serve.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	client, _ := join(t, server.URL)
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client.Ended()
+	client.Close()
 }
