@@ -63,7 +63,7 @@ func (c crowd) play(add func(history.Event)) (events int) {
 			}
 		}
 	}
-	put(history.Event{Kind: history.Settled})
+	put(history.Event{Kind: history.Barrier})
 	if c.log {
 		for m := range c.messages {
 			put(history.Event{Kind: history.Stored, Message: c.text(m)})

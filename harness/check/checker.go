@@ -149,7 +149,7 @@ func (c *Checker) Add(e history.Event) {
 	case history.Ended:
 		c.ended = event
 		c.barriers = append(c.barriers, event)
-	case history.Settled:
+	case history.Barrier:
 		if e.Client == "" { // one for a single client says nothing of the others
 			c.barriers = append(c.barriers, event)
 		}

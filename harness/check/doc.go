@@ -20,10 +20,10 @@
 // for it: an acknowledged message would be missing from an empty log. A run that was
 // to read the log, as its Began event says, and has no LogRead is inconclusive.)
 //
-// A barrier is a Settled that names no client, and Ended. A message is at rest from the
+// A barrier is an event Barrier without a client, or Ended. A message is at rest from the
 // first barrier on that the connection has lasted to which carried it (for what was said
 // offline, the next one), or before which somebody said something when it had been shown
-// or acknowledged (a settle is that everyone says something). Where that
+// or acknowledged (at a barrier every client sends one more message). Where that
 // connection broke before, the server may still be at work on it, and nobody knows for
 // how long. From client-delivery on the page says it again, and nothing else before it
 // is acknowledged; so there it is at rest from the first barrier after it was Sent at

@@ -20,7 +20,7 @@ func ExampleJudge() {
 {"kind":"shown","client":"alice","view":1,"message":"hello"}
 {"kind":"disconnected","client":"bob","view":1,"detail":"transport close"}
 {"kind":"connected","client":"bob","view":1}
-{"kind":"settled"}
+{"kind":"barrier"}
 {"kind":"ended"}
 `[1:]))
 	if err != nil {

@@ -21,7 +21,7 @@ func TestOneOrderIsExpectedOnlyWhereItIsPromised(t *testing.T) {
 	for _, shown := range [][2]string{{"alice", "alice"}, {"alice", "bob"}, {"bob", "bob"}, {"bob", "alice"}} {
 		events = append(events, history.Event{Kind: history.Shown, Client: shown[0], View: 1, Message: "by " + shown[1]})
 	}
-	v := Judge(append(events, history.Event{Kind: history.Settled}, history.Event{Kind: history.Ended}))
+	v := Judge(append(events, history.Event{Kind: history.Barrier}, history.Event{Kind: history.Ended}))
 	for level, want := range map[contract.Level]bool{contract.Basic: true, contract.Recovery: false, "": false} {
 		if got := v.Meets(ExactlyOnce, level); got != want {
 			t.Errorf("at %q: meets %t (%s), want %t", level, got, v.Observed(level), want)

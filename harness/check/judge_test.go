@@ -156,7 +156,7 @@ func TestASenderWithoutEchoIsNotOwedItsOwnMessage(t *testing.T) {
 		if !connects {
 			events = append(events, history.Event{Kind: history.Closed, Client: "bob", View: 1})
 		}
-		return append(events, history.Event{Kind: history.Settled}, history.Event{Kind: history.Ended})
+		return append(events, history.Event{Kind: history.Barrier}, history.Event{Kind: history.Ended})
 	}
 	for name, c := range map[string]struct {
 		noEcho, acknowledged, connects bool

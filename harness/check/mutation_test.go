@@ -271,7 +271,7 @@ func rightRun(t *rapid.T, keepsLog bool) *simulation {
 	for _, p := range s.pages {
 		s.connect(p)
 	}
-	s.settle()
+	s.barrier()
 	if keepsLog {
 		for _, text := range s.log {
 			s.add(history.Event{Kind: history.Stored, Message: text})
@@ -296,7 +296,7 @@ func (s *simulation) step(t *rapid.T) {
 	case 4, 5:
 		s.connect(p)
 	case 6:
-		s.settle()
+		s.barrier()
 	case 7:
 		if len(p.waiting) > 0 && s.level != contract.DurableDelivery {
 			return // it would be lost, by right
@@ -375,9 +375,9 @@ func (s *simulation) deliver(p *simulated) bool {
 	return true
 }
 
-// settle has every page that is connected say something, one after the other, and all
+// barrier makes every connected page send a message, one after the other, and all
 // show it, as the lab does.
-func (s *simulation) settle() {
+func (s *simulation) barrier() {
 	for _, p := range s.pages {
 		if !p.connected {
 			continue
@@ -388,7 +388,7 @@ func (s *simulation) settle() {
 			}
 		}
 	}
-	s.add(history.Event{Kind: history.Settled})
+	s.add(history.Event{Kind: history.Barrier})
 }
 
 func (s *simulation) copy() []history.Event { return slices.Clone(s.events) }
@@ -409,9 +409,9 @@ func (s *simulation) draw(t *rapid.T, fits func(i int) bool) (int, bool) {
 	return rapid.SampledFrom(all).Draw(t, "event"), true
 }
 
-// next is the next showing on the same page, if nothing settles before it.
+// next is the next showing on the same page, if there is no barrier before it.
 func (s *simulation) next(i int) int {
-	for j := i + 1; j < len(s.events) && s.events[j].Kind != history.Settled; j++ {
+	for j := i + 1; j < len(s.events) && s.events[j].Kind != history.Barrier; j++ {
 		if e := s.events[j]; e.Kind == history.Shown && e.Client == s.events[i].Client && e.View == s.events[i].View {
 			return j
 		}

@@ -287,7 +287,7 @@ func (r *reference) story() []string {
 
 func (r *reference) isBarrier(i int) bool {
 	e := r.events[i]
-	return e.Kind == history.Ended || e.Kind == history.Settled && e.Client == ""
+	return e.Kind == history.Ended || e.Kind == history.Barrier && e.Client == ""
 }
 
 func (r *reference) senderOf(text string) page {

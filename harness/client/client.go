@@ -24,8 +24,8 @@ type Client interface {
 	// Open loads the page and starts to connect. It returns when the page's
 	// script has run, or with the reason why the page could not be loaded.
 	Open(ctx context.Context) error
-	// Say types text and submits it. It records Sent before anything leaves.
-	Say(text string) error
+	// Send types text and submits it. It records Sent before anything leaves.
+	Send(text string) error
 	// Refresh closes the view and opens the next one, with the same localStorage. An
 	// Open or Refresh that is under way is given up, and returns ErrReloaded. left, if
 	// not nil, is called when the view that was there has had its last word.

@@ -43,8 +43,8 @@ var published = []Defect{
 		New: PublishedKeyed(Delays{}), Page: CountsKeys,
 	},
 	{
-		Name: "published-gives-up", Sentence: "A message is dropped without a word when the database is away for longer than four tries take.",
-		Source: "the tutorial, step 8", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "database-away",
+		Name: "published-gives-up", Sentence: "A message is dropped without a word when the database is unavailable for longer than four attempts take.",
+		Source: "the tutorial, step 8", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "database-unavailable",
 		New: PublishedKeyed(Delays{}), Page: CountsKeys,
 	},
 	{

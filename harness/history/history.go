@@ -75,8 +75,8 @@ const (
 	// FaultHealed: it is over.
 	FaultHealed Kind = "fault-healed"
 
-	// Settled: a barrier of the script; everything said before has come to rest.
-	Settled Kind = "settled"
+	// Barrier: a barrier of the script; everything said before has come to rest.
+	Barrier Kind = "barrier"
 	// TimedOut: something awaited did not come within the lab's bound. Detail
 	// says what; where it is a message to be shown, Message is its text and Client
 	// who was to show it, or empty for everyone.
@@ -88,7 +88,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	Began, Ended, Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored, LogRead,
-	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Settled, TimedOut, Note,
+	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Barrier, TimedOut, Note,
 }
 
 // An Event is one thing that was observed.

@@ -17,7 +17,7 @@ func TestReadFillsInTimesAndViews(t *testing.T) {
 {"kind":"connected","client":"alice"}
 {"at":"3s","kind":"opened","client":"alice"}
 {"kind":"shown","client":"alice","message":"one"}
-{"kind":"settled"}
+{"kind":"barrier"}
 {"kind":"opened","client":"bob","view":7}
 {"kind":"shown","client":"bob","message":"one"}
 {"kind":"stored","message":"one"}
@@ -30,7 +30,7 @@ func TestReadFillsInTimesAndViews(t *testing.T) {
 		{Kind: Connected, Client: "alice", View: 1},
 		{At: late, Kind: Opened, Client: "alice", View: 2},
 		{At: late, Kind: Shown, Client: "alice", View: 2, Message: "one"},
-		{At: late, Kind: Settled},
+		{At: late, Kind: Barrier},
 		{At: late, Kind: Opened, Client: "bob", View: 7},
 		{At: late, Kind: Shown, Client: "bob", View: 7, Message: "one"},
 		{At: late, Kind: Stored, Message: "one"},
@@ -54,7 +54,7 @@ func TestReadNamesTheField(t *testing.T) {
 		`field "offset": it takes a whole number, not a JSON number 1.5`: `{"kind":"stored","message":"hi","offset":1.5}`,
 		`there is more than one JSON value`:                              `{"kind":"note"}{"kind":"note"}`,
 	} {
-		_, err := Read(strings.NewReader(`{"kind":"settled"}` + "\n" + text + "\n"))
+		_, err := Read(strings.NewReader(`{"kind":"barrier"}` + "\n" + text + "\n"))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2 of the history is no event: "+want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v", text, err)
 		}

@@ -21,12 +21,12 @@ var (
 	alone     = clients(plan.Page, nil, "alice")
 )
 
-// A locked database is away for the server: nothing is acknowledged until it is
+// A locked database is unavailable for the server: nothing is acknowledged until it is
 // unlocked, and then everything is.
 func TestLockedDatabase(t *testing.T) {
 	p := plan.Plan{Seed: 1, Clients: alone, Script: slices.Concat(oneOnline, []plan.Step{
 		{Do: plan.LockDatabase},
-		{Do: plan.Say, Client: "alice", Text: "kept"},
+		{Do: plan.Send, Client: "alice", Text: "kept"},
 		{Do: plan.Wait, For: plan.Duration(20 * time.Second)},
 		{Do: plan.UnlockDatabase},
 		{Do: plan.AwaitShown, Client: "alice", Text: "kept"},
@@ -55,12 +55,12 @@ func TestLockedDatabase(t *testing.T) {
 // What was known before the data was replaced is not missed, and what comes after is.
 func TestReplacedData(t *testing.T) {
 	p := plan.Plan{Seed: 1, Clients: alone, Script: slices.Concat(oneOnline, []plan.Step{
-		{Do: plan.Say, Client: "alice", Text: "old"},
+		{Do: plan.Send, Client: "alice", Text: "old"},
 		{Do: plan.AwaitShown, Client: "alice", Text: "old"},
 		{Do: plan.Wait, For: plan.Duration(time.Second)}, // for the acknowledgement
 		{Do: plan.StopServer}, {Do: plan.ReplaceData}, {Do: plan.StartServer},
 		{Do: plan.AwaitDisconnected}, {Do: plan.AwaitConnected},
-		{Do: plan.Say, Client: "alice", Text: "new"},
+		{Do: plan.Send, Client: "alice", Text: "new"},
 		{Do: plan.AwaitShown, Client: "alice", Text: "new"},
 	})}
 	if err := p.ValidateEnd(); err != nil {

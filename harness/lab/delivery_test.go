@@ -20,7 +20,7 @@ var intoTheDark = plan.Plan{
 	Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}},
-		{Do: plan.Say, Client: "alice", Text: "into the dark", Count: 2},
+		{Do: plan.Send, Client: "alice", Text: "into the dark", Count: 2},
 		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}},
 		{Do: plan.AwaitDisconnected, Client: "alice"},
 		{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "alice"}},
@@ -34,7 +34,7 @@ var answerCut = plan.Plan{
 	Clients: clients(plan.Page, nil, "alice", "bob"),
 	Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-		{Do: plan.Say, Client: "alice", Text: "said once"},
+		{Do: plan.Send, Client: "alice", Text: "said once"},
 		{Do: plan.AwaitShown, Client: "bob", Text: "said once"},
 		{Do: plan.AwaitConnected},
 	},
@@ -91,7 +91,7 @@ func TestALongMessageOnASlowLine(t *testing.T) {
 			p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
 				{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 				{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 1_500}},
-				{Do: plan.Say, Client: "alice", Text: long}, {Do: plan.Say, Client: "alice", Text: "after"},
+				{Do: plan.Send, Client: "alice", Text: long}, {Do: plan.Send, Client: "alice", Text: "after"},
 				{Do: plan.AwaitShown, Client: "bob", Text: "after"},
 			}}
 			run := play(t, step(t, number), lab.Config{Level: contract.ClientDelivery, KeepsLog: true, OwnRecovery: true, ShownBound: time.Minute}, p)
@@ -118,10 +118,10 @@ func TestMuchIsMissedOnASlowLine(t *testing.T) {
 	for _, number := range []string{"6", "8", "10"} {
 		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "bob", Text: "before"}, {Do: plan.AwaitShown, Client: "alice", Text: "before"},
+			{Do: plan.Send, Client: "bob", Text: "before"}, {Do: plan.AwaitShown, Client: "alice", Text: "before"},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "alice", BytesPerSecond: 5_000}},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "alice", For: plan.Duration(time.Second)}},
-			{Do: plan.Say, Client: "bob", Text: long, Count: 5}, {Do: plan.AwaitShown, Client: "alice", Text: long + " 5"},
+			{Do: plan.Send, Client: "bob", Text: long, Count: 5}, {Do: plan.AwaitShown, Client: "alice", Text: long + " 5"},
 		}}
 		run := play(t, step(t, number), lab.Config{Level: contract.Recovery, OwnRecovery: true, ShownBound: 100 * time.Second}, p)
 		for _, e := range run.Events {

@@ -13,12 +13,12 @@ import (
 	"redial/harness/plan"
 )
 
-// finishStory settles and reads the log, and does so again where something has broken
+// finishStory plays a barrier and reads the log, and does so again where something has broken
 // meanwhile: a fault may have waited for a frame of this very part. It breaks this
 // part when it happens, and may break the next one when it is noticed.
 func (l *player) finishStory() error {
 	for again := 2 * l.faults(); ; again-- {
-		before, err := l.settled()
+		before, err := l.untilCalm()
 		if err != nil {
 			return err
 		}
@@ -101,34 +101,34 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 	return nil
 }
 
-// settle is the barrier. Everyone is awaited back; then everyone says a message
+// barrier plays a Barrier. Everyone is awaited back; then everyone says a message
 // of its own, one after the other. A connection keeps the order of what passes
 // through it, so when everyone shows all of these, whatever was said before on the
 // same connections has come through as well, or never will. (A client that retries
 // keeps the order too: it has one message in flight and the others behind it.)
 //
 // Where something breaks meanwhile, somebody may not have said its own, or before what it
-// said again afterwards; so settle begins again.
-func (l *player) settle() error {
-	_, err := l.settled()
+// said again afterwards; so the barrier begins again.
+func (l *player) barrier() error {
+	_, err := l.untilCalm()
 	if l.streamOf() != nil {
 		l.latest(false) // the script goes on
 	}
 	return err
 }
 
-// settled is settle; it returns what breaks() was when it was calm.
-func (l *player) settled() (breaks int, err error) {
+// untilCalm is barrier. It returns what breaks() was when nothing broke any more.
+func (l *player) untilCalm() (breaks int, err error) {
 	for again := 2*l.faults() + 1; ; again-- {
 		l.quiesce()
 		breaks = l.state.breaks()
-		silent, err := l.sayMarks(breaks)
+		silent, err := l.sendMarks(breaks)
 		if err != nil {
 			return breaks, err
 		}
 		cameBack := slices.ContainsFunc(silent, func(c *participant) bool { return c.Status().Connected })
 		if !cameBack && l.state.breaks() == breaks {
-			l.record(history.Event{Kind: history.Settled})
+			l.record(history.Event{Kind: history.Barrier})
 			return breaks, nil
 		}
 		if again == 0 {
@@ -141,10 +141,10 @@ func (l *player) settled() (breaks int, err error) {
 // faults counts the plan's.
 func (l *player) faults() int { return len(l.plan.AllFaults()) }
 
-// sayMarks has every page that is connected say a mark, one after the other, and awaits
-// it everywhere. It returns those that are open and were not connected. Where more broke
+// sendMarks makes every connected page send a mark, one after the other, and awaits it on
+// all pages. It returns those that are open and were not connected. Where more broke
 // than so many, a mark may rightly be lost: then it stops at the first that is.
-func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
+func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 	ok, err := l.awaitProgress(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
 	})
@@ -157,7 +157,7 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 	if l.streamOf() != nil {
 		return nil, l.awaitLatest()
 	}
-	l.settles++
+	l.barriers++
 	bound := l.config.ShownBound
 	for _, name := range l.names {
 		c := l.clients[name]
@@ -168,8 +168,8 @@ func (l *player) sayMarks(breaks int) (silent []*participant, err error) {
 			silent = append(silent, c)
 			continue
 		}
-		mark := l.text(fmt.Sprintf("%s is here %d", name, l.settles))
-		if err := l.sayOnce(c, plan.Step{Do: plan.Settle}, mark); err != nil {
+		mark := l.text(fmt.Sprintf("%s is here %d", name, l.barriers))
+		if err := l.sendOnce(c, plan.Step{Do: plan.Barrier}, mark); err != nil {
 			return nil, err
 		}
 		ok, err := l.awaitProgress(bound, func() bool { return l.everyoneShows(mark) })

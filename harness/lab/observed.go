@@ -105,7 +105,7 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 			return events
 		}
 	case history.Disconnected, history.Closed:
-	case history.Settled, history.Ended:
+	case history.Barrier, history.Ended:
 		// What came after the cut is not recorded, and a client may have connected since.
 		for _, client := range slices.Sorted(maps.Keys(f.held)) {
 			events = append(events, f.held[client]...)
@@ -216,8 +216,9 @@ func (l *player) awaitLatest() error {
 	return err
 }
 
-// silence is the chatter of a client that sends nothing: the stream goes on by itself.
-func silence() (quiet context.CancelFunc, chatter chan struct{}) {
+// silence stands for the background sending of a client where the server emits the
+// messages by itself.
+func silence() (stop context.CancelFunc, stopped chan struct{}) {
 	over := make(chan struct{})
 	close(over)
 	return func() {}, over

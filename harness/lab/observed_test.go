@@ -45,7 +45,7 @@ func TestStreamIsSentByTheServer(t *testing.T) {
 		t.Errorf("one object in two orders: %s and %s", a, b)
 	}
 	f.cut = true
-	if got, want := recorded(f, "bob:connected:", "bob:shown:4", ":settled:"), "bob:connected: :settled:"; got != want {
+	if got, want := recorded(f, "bob:connected:", "bob:shown:4", ":barrier:"), "bob:connected: :barrier:"; got != want {
 		t.Errorf("connected after the cut: got %s, want %s", got, want)
 	}
 	if got, want := recorded(f, "bob:shown:4", "bob:shown:3"), "bob:shown:3"; got != want {
@@ -55,7 +55,7 @@ func TestStreamIsSentByTheServer(t *testing.T) {
 
 func TestTheNameOfTheStreamIsKept(t *testing.T) {
 	p := plan.Plan{Clients: []plan.Client{{Name: plan.Stream}}, Script: []plan.Step{{Do: plan.Open, Client: plan.Stream}}}
-	if err := p.Validate(); err == nil || !strings.Contains(err.Error(), "kept for the lab") {
+	if err := p.Validate(); err == nil || !strings.Contains(err.Error(), "reserved for the lab") {
 		t.Errorf("got %v", err)
 	}
 }

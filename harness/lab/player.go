@@ -20,15 +20,15 @@ import (
 
 // A player plays one plan. Everything it observes goes through record.
 type player struct {
-	ctx     context.Context
-	env     environment
-	config  Config
-	target  target.Target
-	plan    plan.Plan
-	token   string
-	clients map[string]*participant
-	names   []string
-	settles int
+	ctx      context.Context
+	env      environment
+	config   Config
+	target   target.Target
+	plan     plan.Plan
+	token    string
+	clients  map[string]*participant
+	names    []string
+	barriers int
 	// began is when each step of the script did, and when the script had ended.
 	began []plan.Duration
 	// readings counts how often the log was read.
@@ -37,7 +37,7 @@ type player struct {
 	// locks are the connections that keep the server's database locked.
 	locks []*sql.DB
 
-	// background counts what runs beside the script: chatter, and the process
+	// background counts what runs beside the script: messages sent in the background, and the process
 	// faults that a frame has set off. Its first error ends the run.
 	background sync.WaitGroup
 	failed     chan error
@@ -54,7 +54,7 @@ type player struct {
 	ended       bool
 }
 
-// A participant is a client, its link, and its chatter while it chatters.
+// A participant is a client, its link, and what it sends in the background.
 type participant struct {
 	client.Client
 	name string
@@ -70,8 +70,8 @@ type participant struct {
 	// something, and wasConnected is what it was then.
 	leftBefore   int
 	wasConnected bool
-	quiet        context.CancelFunc
-	chatter      chan struct{} // closed when the chatter has ended
+	stopSending  context.CancelFunc // nil while it does not send in the background
+	stopped      chan struct{}      // closed when the background sending has ended
 }
 
 // An environment is what differs between the labs, seen from a player.
@@ -278,8 +278,8 @@ func (l *player) closeClients() {
 		l.env.last()
 	}
 	for _, name := range l.names {
-		if c := l.clients[name]; c.quiet != nil {
-			c.quiet()
+		if c := l.clients[name]; c.stopSending != nil {
+			c.stopSending()
 		}
 	}
 	l.background.Wait()

@@ -29,7 +29,7 @@ func TestWhatCameBeforeTheConnectPacketIsShownOnce(t *testing.T) {
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 		{Do: plan.Break, Fault: &plan.Fault{ID: "away", Kind: plan.Outage, Client: "bob"}},
 		{Do: plan.AwaitDisconnected, Client: "bob"},
-		{Do: plan.Say, Client: "alice", Text: "meanwhile"},
+		{Do: plan.Send, Client: "alice", Text: "meanwhile"},
 		{Do: plan.AwaitShown, Client: "alice", Text: "meanwhile"},
 		{Do: plan.Arm, Fault: &cut},
 		{Do: plan.Break, Fault: &plan.Fault{ID: "back", Kind: plan.Heal, Client: "bob"}},

@@ -36,12 +36,12 @@ func (l *player) do(s plan.Step) error {
 		return l.load(c.Open)
 	case plan.Refresh:
 		return l.load(func(ctx context.Context) error { return c.Refresh(ctx, nil) })
-	case plan.Say:
-		return l.say(c, s)
-	case plan.Chatter:
-		return l.startChatter(c, s)
-	case plan.Quiet:
-		return l.endChatter(c)
+	case plan.Send:
+		return l.send(c, s)
+	case plan.StartSending:
+		return l.startSending(c, s)
+	case plan.StopSending:
+		return l.stopSending(c)
 	case plan.Close:
 		c.opened = false
 		return c.Close()
@@ -77,8 +77,8 @@ func (l *player) do(s plan.Step) error {
 		return l.replaceData()
 	case plan.Wait:
 		return l.wait(time.Duration(s.For))
-	case plan.Settle:
-		return l.settle()
+	case plan.Barrier:
+		return l.barrier()
 	default:
 		return l.awaitStep(s)
 	}
@@ -136,33 +136,33 @@ func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) 
 	return false, nil
 }
 
-// say says a step's messages.
-func (l *player) say(c *participant, s plan.Step) error {
+// send sends a step's messages.
+func (l *player) send(c *participant, s plan.Step) error {
 	if l.streamOf() != nil {
 		_, err := l.awaitStream(max(1, s.Count))
 		return err
 	}
 	if s.Count <= 1 {
-		return l.sayOnce(c, s, l.text(s.Text))
+		return l.sendOnce(c, s, l.text(s.Text))
 	}
 	for n := 1; n <= s.Count; n++ {
-		if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
+		if err := l.sendOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sayOnce says it on the next page where a fault loads the page again at this moment, as
-// a person would.
-func (l *player) sayOnce(c *participant, s plan.Step, text string) error {
+// sendOnce sends one message. Where a fault reloads the page at this moment, it sends
+// from the next page, as a user would.
+func (l *player) sendOnce(c *participant, s plan.Step, text string) error {
 	gone := 0
 	for {
 		if has, err := l.awaitPage(c, s, gone); err != nil || !has {
 			return err
 		}
 		view := c.Status().View
-		err := c.Say(text)
+		err := c.Send(text)
 		if !c.opened || view == gone || !errors.Is(err, client.ErrNotOpen) {
 			return err
 		}
@@ -194,20 +194,20 @@ func (l *player) text(text string) string {
 	return text
 }
 
-// startChatter says messages in the background, at the pace that the step names.
-func (l *player) startChatter(c *participant, s plan.Step) error {
-	if c.quiet != nil {
-		return fmt.Errorf("it chatters already")
+// startSending sends messages in the background, at the rate that the step asks for.
+func (l *player) startSending(c *participant, s plan.Step) error {
+	if c.stopSending != nil {
+		return fmt.Errorf("it already sends in the background")
 	}
 	if l.streamOf() != nil {
-		c.quiet, c.chatter = silence()
+		c.stopSending, c.stopped = silence()
 		return nil
 	}
 	every := max(time.Duration(s.Every), 50*time.Microsecond)
 	ctx, cancel := context.WithCancel(l.ctx)
-	c.quiet, c.chatter = cancel, make(chan struct{})
+	c.stopSending, c.stopped = cancel, make(chan struct{})
 	l.background.Go(func() {
-		defer close(c.chatter)
+		defer close(c.stopped)
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for n := 1; s.Count == 0 || n <= s.Count; n++ {
@@ -216,8 +216,8 @@ func (l *player) startChatter(c *participant, s plan.Step) error {
 				return
 			case <-ticker.C:
 			}
-			if err := l.sayOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
-				l.fail(fmt.Errorf("%s chattering: %w", c.name, err))
+			if err := l.sendOnce(c, s, l.text(s.Text+" "+strconv.Itoa(n))); err != nil {
+				l.fail(fmt.Errorf("%s sends in the background: %w", c.name, err))
 				return
 			}
 		}
@@ -225,12 +225,12 @@ func (l *player) startChatter(c *participant, s plan.Step) error {
 	return nil
 }
 
-func (l *player) endChatter(c *participant) error {
-	if c.quiet == nil {
-		return fmt.Errorf("it does not chatter")
+func (l *player) stopSending(c *participant) error {
+	if c.stopSending == nil {
+		return fmt.Errorf("it does not send in the background")
 	}
-	c.quiet()
-	<-c.chatter
-	c.quiet = nil
+	c.stopSending()
+	<-c.stopped
+	c.stopSending = nil
 	return nil
 }

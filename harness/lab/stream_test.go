@@ -56,12 +56,12 @@ func TestAServerThatEmitsByItself(t *testing.T) {
 		Seed: 1, Clients: clients(plan.Wire, nil, "alice", "bob"),
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "alice", Text: "before", Count: 3}, {Do: plan.AwaitShown, Client: "bob", Text: "before 3"},
-			{Do: plan.Settle},
+			{Do: plan.Send, Client: "alice", Text: "before", Count: 3}, {Do: plan.AwaitShown, Client: "bob", Text: "before 3"},
+			{Do: plan.Barrier},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "bob"}}, {Do: plan.AwaitDisconnected, Client: "bob"},
-			{Do: plan.Say, Client: "alice", Text: "meanwhile", Count: 20},
+			{Do: plan.Send, Client: "alice", Text: "meanwhile", Count: 20},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}}, {Do: plan.AwaitConnected, Client: "bob"},
-			{Do: plan.Chatter, Client: "alice", Text: "and on"}, {Do: plan.Wait, For: plan.Duration(time.Second)}, {Do: plan.Quiet, Client: "alice"},
+			{Do: plan.StartSending, Client: "alice", Text: "and on"}, {Do: plan.Wait, For: plan.Duration(time.Second)}, {Do: plan.StopSending, Client: "alice"},
 		},
 	}
 	recovers := func() *socket.ServerOptions {

@@ -76,7 +76,7 @@ func TestTrafficShowsWhatIsSentIntoAHalfOpenConnection(t *testing.T) {
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.HalfOpen, Client: "bob"}},
-			{Do: plan.Say, Client: "alice", Text: "into the void"},
+			{Do: plan.Send, Client: "alice", Text: "into the void"},
 			{Do: plan.AwaitConnected},
 			{Do: plan.AwaitShown, Client: "bob", Text: "into the void"},
 			{Do: plan.Wait, For: plan.Duration(60e9)},

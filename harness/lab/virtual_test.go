@@ -57,7 +57,7 @@ func clients(kind plan.Kind, transports []string, names ...string) (list []plan.
 }
 
 // everything is a run with a bit of everything in it: refreshes, cuts, a switch, a
-// crash at a frame and one in the script, a graceful restart, and chatter meanwhile.
+// crash at a frame and one in the script, a graceful restart, and background traffic meanwhile.
 func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 	return plan.Plan{
 		Seed:    seed,
@@ -65,11 +65,11 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.Open, Client: "carol"},
 			{Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "alice", Text: "hello"},
+			{Do: plan.Send, Client: "alice", Text: "hello"},
 			{Do: plan.AwaitShown, Client: "bob", Text: "hello"},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "bob", For: plan.Duration(3 * time.Second)}},
-			{Do: plan.Say, Client: "alice", Text: "meanwhile", Count: 5},
-			{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: plan.Duration(7 * time.Millisecond), Count: 100},
+			{Do: plan.Send, Client: "alice", Text: "meanwhile", Count: 5},
+			{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: plan.Duration(7 * time.Millisecond), Count: 100},
 			{Do: plan.Refresh, Client: "carol"},
 			{Do: plan.AwaitConnected},
 			{Do: plan.AwaitShown, Client: "bob", Text: "meanwhile 5"},
@@ -79,7 +79,7 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 			{Do: plan.Wait, For: plan.Duration(2 * time.Second)},
 			{Do: plan.StartServer},
 			{Do: plan.AwaitConnected},
-			{Do: plan.Quiet, Client: "alice"},
+			{Do: plan.StopSending, Client: "alice"},
 			{Do: plan.StopServer},
 			{Do: plan.StartServer},
 		},
@@ -153,7 +153,7 @@ func TestVirtualStopIsRepeatable(t *testing.T) {
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.Open, Client: "carol"}, {Do: plan.Open, Client: "dave"},
 			{Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "alice", Text: "hello", Count: 3}, {Do: plan.Say, Client: "bob", Text: "hello to you", Count: 3},
+			{Do: plan.Send, Client: "alice", Text: "hello", Count: 3}, {Do: plan.Send, Client: "bob", Text: "hello to you", Count: 3},
 			{Do: plan.AwaitShown, Client: "dave", Text: "hello 1"}, {Do: plan.StopServer}, {Do: plan.StartServer},
 		},
 	}
@@ -371,7 +371,7 @@ func TestVirtualFence(t *testing.T) {
 func TestVirtualCrashAtEachFrame(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-		{Do: plan.Say, Client: "alice", Text: "said", Count: 3},
+		{Do: plan.Send, Client: "alice", Text: "said", Count: 3},
 	}}
 	healthy := play(t, step(t, "7"), forStep7, p)
 	if healthy.Err != nil || len(healthy.Frames) < 20 {
@@ -406,7 +406,7 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 func TestVirtualTwoEndsAtOnce(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-		{Do: plan.Say, Client: "alice", Text: "said", Count: 3},
+		{Do: plan.Send, Client: "alice", Text: "said", Count: 3},
 	}}
 	healthy := play(t, step(t, "7"), forStep7, p)
 	if healthy.Err != nil {
@@ -468,7 +468,7 @@ func TestVirtualSuspend(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Page, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 		{Do: plan.Suspend, Client: "bob"},
-		{Do: plan.Say, Client: "alice", Text: "good night", Count: 3},
+		{Do: plan.Send, Client: "alice", Text: "good night", Count: 3},
 		{Do: plan.Wait, For: plan.Duration(10 * time.Minute)},
 		{Do: plan.Resume, Client: "bob"},
 		{Do: plan.AwaitShown, Client: "bob", Text: "good night 3"},
@@ -611,14 +611,14 @@ func conversation(seed uint64, kind plan.Kind) plan.Plan {
 	}
 	p.Script = append(p.Script,
 		plan.Step{Do: plan.AwaitConnected},
-		plan.Step{Do: plan.Say, Client: "alice", Text: "hello"},
+		plan.Step{Do: plan.Send, Client: "alice", Text: "hello"},
 		plan.Step{Do: plan.AwaitShown, Client: "bob", Text: "hello"},
 		plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
-		plan.Step{Do: plan.Say, Client: "alice", Text: "meanwhile", Count: 3},
+		plan.Step{Do: plan.Send, Client: "alice", Text: "meanwhile", Count: 3},
 		plan.Step{Do: plan.AwaitConnected, Client: "bob"},
 		plan.Step{Do: plan.Refresh, Client: "carol"},
 		plan.Step{Do: plan.AwaitConnected},
-		plan.Step{Do: plan.Say, Client: "carol", Text: "bye"},
+		plan.Step{Do: plan.Send, Client: "carol", Text: "bye"},
 	)
 	return p
 }
@@ -639,7 +639,7 @@ func ExampleLab() {
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}},
-			{Do: plan.Say, Client: "alice", Text: "are you there?"},
+			{Do: plan.Send, Client: "alice", Text: "are you there?"},
 			{Do: plan.KillServer}, {Do: plan.StartServer},
 		},
 	}
@@ -660,7 +660,7 @@ func TestASlowPageIsWaitedFor(t *testing.T) {
 		p := plan.Plan{Seed: 1, Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "bob", BytesPerSecond: 3000}},
-			{Do: plan.Say, Client: "alice", Text: "news", Count: 100},
+			{Do: plan.Send, Client: "alice", Text: "news", Count: 100},
 			{Do: plan.AwaitShown, Client: "bob", Text: "news 100"},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
 		}}
@@ -693,9 +693,9 @@ func TestVirtualPageThatIsKeptApart(t *testing.T) {
 		p := plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice"), Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected},
 			steps.first, steps.second,
-			{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
+			{Do: plan.Send, Client: "alice", Text: "nobody can say that"},
 			{Do: plan.Wait, For: plan.Duration(lab.VirtualBound + time.Minute)},
-			steps.joins, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "said"},
+			steps.joins, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "said"},
 		}}
 		run := play(t, step(t, "7"), forStep7, p)
 		if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Pass {
@@ -709,12 +709,12 @@ func TestVirtualPageThatIsKeptApart(t *testing.T) {
 	}
 }
 
-// A settle's mark that is lost with its page's connection says nothing of the server: the
+// A barrier's mark that is lost with its page's connection says nothing of the server: the
 // next mark is waited for as long.
 func TestAMarkThatIsLostHurriesNobody(t *testing.T) {
 	mark := plan.Frame{Direction: plan.Up, Match: "42"}
 	p := plan.Plan{Clients: clients(plan.Wire, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{
-		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}, {Do: plan.Settle},
+		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}, {Do: plan.Barrier},
 	}, Faults: []plan.Fault{
 		{Kind: plan.HalfOpen, Client: "alice", At: mark},
 		{Kind: plan.Silence, Client: "bob", At: mark, For: plan.Duration(5 * time.Second)},

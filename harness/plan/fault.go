@@ -5,41 +5,41 @@ import (
 	"time"
 )
 
-// longestSeam bounds Plan.Seams: a server whose every query takes longer is down.
+// longestSeam bounds Plan.Seams: longer pauses at every query would only time out.
 const longestSeam = Duration(time.Second)
 
-// longestTime bounds every time in a plan, and mostSaid a step's Count: what is beyond is
-// a slip of the pen, and would keep a run from ending.
+// longestTime bounds every time in a plan, and mostSent a step's Count: a larger value
+// is a typing error, and the run would never end.
 const (
 	longestTime = Duration(24 * time.Hour)
-	mostSaid    = 1_000_000
+	mostSent    = 1_000_000
 )
 
-// FaultKind says what breaks.
+// FaultKind is what a fault breaks.
 type FaultKind string
 
 const (
-	// Cut ends the connection the polite way (FIN in both directions).
+	// Cut closes the connection cleanly (FIN in both directions).
 	Cut FaultKind = "cut"
 	// Reset ends the connection with a TCP reset (RST) in both directions.
 	Reset FaultKind = "reset"
-	// HalfOpen ends it for the client only; the server keeps a connection that
-	// nobody is at the other end of, and hears nothing until its ping times out.
+	// HalfOpen closes it for the client only. The server keeps the connection and
+	// receives nothing on it until its ping times out.
 	HalfOpen FaultKind = "half-open"
-	// Switch is HalfOpen and, from then on, another source address: the phone
-	// left the WiFi and came back on 4G.
+	// Switch is HalfOpen and, from then on, another source address, as when a phone
+	// switches from WiFi to 4G.
 	Switch FaultKind = "switch"
-	// Silence lets nothing through in either direction while both ends stay
-	// open. After For it heals, and what was held is delivered late, as TCP
-	// does. With For zero it lasts until Heal.
+	// Silence holds all data in both directions while both ends stay open. When it
+	// ends, after For, the data is delivered late, as TCP does. With For zero it lasts
+	// until Heal.
 	Silence FaultKind = "silence"
 	// Heal ends a Silence, an Outage, a Delay or a Limit.
 	Heal FaultKind = "heal"
-	// Outage cuts what is open and refuses new connections, for For or until Heal.
+	// Outage cuts open connections and refuses new ones, for For or until Heal.
 	Outage FaultKind = "outage"
-	// Delay adds Delay to every frame's way.
+	// Delay delays every frame by Delay.
 	Delay FaultKind = "delay"
-	// Limit lets BytesPerSecond through in each direction.
+	// Limit limits the bandwidth to BytesPerSecond in each direction.
 	Limit FaultKind = "limit"
 
 	// Crash kills the server at once and starts it again on the same data.
@@ -50,7 +50,7 @@ const (
 	RefreshPage FaultKind = "refresh"
 )
 
-// Direction is the way a frame goes.
+// Direction is the direction of a frame.
 type Direction string
 
 const (
@@ -60,35 +60,34 @@ const (
 	Down Direction = "down"
 )
 
-// A Fault is one thing that breaks: what, on which link, and when.
+// A Fault is one fault: its kind, the link it breaks, and when.
 type Fault struct {
-	// ID names the fault in the history. Empty: the lab numbers it.
+	// ID names the fault in the history. Empty means that the lab numbers it.
 	ID   string    `json:"id,omitempty"`
 	Kind FaultKind `json:"kind"`
-	// Client is the one whose link (or page) breaks.
+	// Client is the client whose link or page breaks.
 	Client string `json:"client,omitempty"`
-	// At is the frame that the fault waits for. In a Break step it is ignored.
+	// At is the frame that the fault waits for. A Break step ignores it.
 	At Frame `json:"at,omitzero"`
 
-	// Node is the server of a cluster that a Crash or a Restart is about, as in Step.
+	// Node is the server of a cluster that a Crash or a Restart acts on, as in Step.
 	Node string `json:"node,omitempty"`
-	// For is how long a Silence or an Outage lasts. Zero: until Heal.
+	// For is how long a Silence or an Outage lasts. Zero means until Heal.
 	For Duration `json:"for,omitempty"`
-	// Delay is what a Delay adds to each frame's way, in one direction.
+	// Delay is the time by which a Delay delays each frame, in one direction.
 	Delay Duration `json:"delay,omitempty"`
-	// BytesPerSecond is what a Limit lets through in each direction.
+	// BytesPerSecond is the bandwidth of a Limit, in each direction.
 	BytesPerSecond int `json:"bytesPerSecond,omitempty"`
 }
 
-// A Frame is a place in the conversation on one link: the Number-th frame that
-// goes in Direction and matches.
+// A Frame is a position in the traffic of one link: the Number-th frame in Direction
+// that matches.
 //
-// What counts as a frame is what the network passes on as a unit: an HTTP
-// request (up) or response (down), the WebSocket handshake included, and then
-// every WebSocket frame. Counting begins at 1, anew for each connection when
-// Connection is given, across all the client's connections when it is not.
+// A frame is an HTTP request (up) or response (down), the WebSocket handshake
+// included, or a WebSocket frame. Frames are counted from 1: per connection where
+// Connection is given, and otherwise over all connections of the client.
 type Frame struct {
-	// Client is the one on whose link the frame passes. Empty: the fault's own.
+	// Client is the client on whose link the frame passes. Empty means the fault's own.
 	Client    string    `json:"client,omitempty"`
 	Direction Direction `json:"direction,omitempty"`
 	// Number counts matching frames from 1. Zero means 1.
@@ -100,12 +99,12 @@ type Frame struct {
 	// matches every frame. (Engine.IO and Socket.IO protocol, revision 5.) Packets of
 	// another namespace, or in MessagePack, match as if they were text in the default one.
 	Match string `json:"match,omitempty"`
-	// After lets the frame through first. Otherwise the frame is lost with the
-	// connection, whatever direction it went.
+	// After lets the frame pass before the fault. Otherwise the frame is lost with the
+	// connection, in either direction.
 	After bool `json:"after,omitempty"`
 }
 
-// Validate returns the first thing in the plan that makes no sense, as one line.
+// Validate returns the first error in the plan, as one line.
 func (p Plan) Validate() error {
 	known := map[string]bool{}
 	for _, c := range p.Clients {
@@ -113,7 +112,7 @@ func (p Plan) Validate() error {
 		case c.Name == "":
 			return fmt.Errorf("plan: a client has no name")
 		case c.Name == Reader, c.Name == Stream:
-			return fmt.Errorf("plan: the client name %q is kept for the lab", c.Name)
+			return fmt.Errorf("plan: the client name %q is reserved for the lab", c.Name)
 		case known[c.Name]:
 			return fmt.Errorf("plan: two clients are called %q", c.Name)
 		}
@@ -123,7 +122,7 @@ func (p Plan) Validate() error {
 			return fmt.Errorf("plan: client %q has the unknown kind %q", c.Name, c.Kind)
 		}
 		if c.Retries && c.Kind != Wire {
-			return fmt.Errorf("plan: client %q is to retry, which only a wire client can be told: a page does as its script says", c.Name)
+			return fmt.Errorf("plan: client %q has retries, which only a wire client can have: a page follows its own script", c.Name)
 		}
 		for _, t := range c.Transports {
 			if t != "websocket" && t != "polling" {
@@ -131,7 +130,7 @@ func (p Plan) Validate() error {
 			}
 		}
 		if c.TabOf != "" && !known[c.TabOf] {
-			return fmt.Errorf("plan: client %q is a tab of %q, who is no client before it", c.Name, c.TabOf)
+			return fmt.Errorf("plan: client %q is a tab of %q, which is no client listed before it", c.Name, c.TabOf)
 		}
 		known[c.Name] = true
 	}
@@ -140,21 +139,21 @@ func (p Plan) Validate() error {
 	}
 	for _, d := range []Duration{p.Tuning.PingInterval, p.Tuning.PingTimeout, p.Tuning.MaxDisconnection} {
 		if d < 0 || d > longestTime {
-			return fmt.Errorf("plan: the tuning has a time of %s; there are 0 to %s", time.Duration(d), time.Duration(longestTime))
+			return fmt.Errorf("plan: the tuning has a time of %s; a time is between 0 and %s", time.Duration(d), time.Duration(longestTime))
 		}
 	}
-	chattering := map[string]bool{}
+	sending := map[string]bool{}
 	for i, s := range p.Script {
 		if err := s.validate(known); err != nil {
 			return fmt.Errorf("plan: step %d: %w", i+1, err)
 		}
 		switch s.Do {
-		case Chatter, Quiet:
-			chattering[s.Client] = s.Do == Chatter
-		case Settle:
+		case StartSending, StopSending:
+			sending[s.Client] = s.Do == StartSending
+		case Barrier:
 			for _, c := range p.Clients {
-				if chattering[c.Name] {
-					return fmt.Errorf("plan: step %d: settle while %s chatters, so that nothing can come to rest: quiet comes first", i+1, name(c.Name))
+				if sending[c.Name] {
+					return fmt.Errorf("plan: step %d: barrier while %s sends in the background: stop-sending has to come first", i+1, name(c.Name))
 				}
 			}
 		}
@@ -170,7 +169,7 @@ func (p Plan) Validate() error {
 // Reader is the name under which the lab itself reads the log.
 const Reader = "reader"
 
-// Stream is the name that a server that emits messages by itself has as their sender.
+// Stream is the sender of messages that a server emits by itself.
 const Stream = "stream"
 
 func (s Step) validate(known map[string]bool) error {
@@ -181,11 +180,11 @@ func (s Step) validate(known map[string]bool) error {
 	switch row.names {
 	case aClient:
 		if !known[s.Client] {
-			return fmt.Errorf("%s by %q, who is no client of the plan", s.Do, s.Client)
+			return fmt.Errorf("%s by %q, which is no client of the plan", s.Do, s.Client)
 		}
 	case aClientOrEveryone:
 		if s.Client != "" && !known[s.Client] {
-			return fmt.Errorf("%s for %q, who is no client of the plan", s.Do, s.Client)
+			return fmt.Errorf("%s for %q, which is no client of the plan", s.Do, s.Client)
 		}
 	case aClientAndNode:
 		if !known[s.Client] || s.Node == "" {
@@ -200,11 +199,11 @@ func (s Step) validate(known map[string]bool) error {
 	if s.Do == Wait && s.For <= 0 {
 		return fmt.Errorf("wait needs a time to wait for")
 	}
-	if s.Every < 0 || s.For < 0 || max(s.Every, s.For) > longestTime || s.Count < 0 || s.Count > mostSaid {
-		return fmt.Errorf("%s has a time or a count out of bounds: times are up to %s, counts up to %d", s.Do, time.Duration(longestTime), mostSaid)
+	if s.Every < 0 || s.For < 0 || max(s.Every, s.For) > longestTime || s.Count < 0 || s.Count > mostSent {
+		return fmt.Errorf("%s has a time or a count out of bounds: times are up to %s, counts up to %d", s.Do, time.Duration(longestTime), mostSent)
 	}
-	if s.Do == Say && s.Text == "" {
-		return fmt.Errorf("say has no text")
+	if s.Do == Send && s.Text == "" {
+		return fmt.Errorf("send has no text")
 	}
 	return nil
 }
@@ -214,11 +213,11 @@ func (f Fault) validate(known map[string]bool) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("unknown kind %q", f.Kind)
-	case row.where != onServer && !known[f.Client]: // the server belongs to everyone
-		return fmt.Errorf("%s on the link of %q, who is no client of the plan", f.Kind, f.Client)
+	case row.where != onServer && !known[f.Client]: // a fault of the server has no client
+		return fmt.Errorf("%s on the link of %q, which is no client of the plan", f.Kind, f.Client)
 	}
 	if f.At.Client != "" && !known[f.At.Client] {
-		return fmt.Errorf("%s waits for a frame of %q, who is no client of the plan", f.Kind, f.At.Client)
+		return fmt.Errorf("%s waits for a frame of %q, which is no client of the plan", f.Kind, f.At.Client)
 	}
 	switch f.At.Direction {
 	case "", Up, Down:

@@ -26,10 +26,10 @@ func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Pla
 	return smaller
 }
 
-// offer is what awaits may wait for: faults by ID, and steps that say something.
+// An offer is what Await steps can wait for: faults by ID, and steps that send.
 type offer struct {
 	faults map[string]bool
-	said   []Step
+	sent   []Step
 }
 
 func (p Plan) offers() offer {
@@ -41,20 +41,20 @@ func (p Plan) offers() offer {
 		if step.Fault != nil {
 			o.faults[step.Fault.ID] = true
 		}
-		if step.Do == Say || step.Do == Chatter {
-			o.said = append(o.said, step)
+		if step.Do == Send || step.Do == StartSending {
+			o.sent = append(o.sent, step)
 		}
 	}
 	return o
 }
 
-// gives tells whether step awaits something by name that is there.
+// gives reports whether the offer has the fault or text that the step awaits.
 func (o offer) gives(step Step) bool {
 	switch {
 	case step.Do == AwaitFault:
 		return o.faults[step.Text]
 	case step.Do == AwaitShown && step.Text != "":
-		return slices.ContainsFunc(o.said, func(said Step) bool { return said.says(step.Text) })
+		return slices.ContainsFunc(o.sent, func(sent Step) bool { return sent.sends(step.Text) })
 	}
 	return false
 }

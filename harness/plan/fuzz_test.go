@@ -15,7 +15,7 @@ func FuzzDecode(f *testing.F) {
 		`{`, `{}`, `{"clients":null,"script":[],"faults":[]}`,
 		`{"clients":[{"name":"a"},{"name":"b","tabOf":"a","transports":["polling","websocket"]}],"script":[{"do":"open","client":"a"},{"do":"await-connected"}]}`,
 		`{"clients":[{"name":"a","kind":"wire","retries":true,"reconnectDelay":"20ms","eager":true}],"seams":"999.000001ms","tuning":{"pingTimeout":"1.5s"}}`,
-		`{"clients":[{"name":"a"}],"script":[{"do":"open","client":"a"},{"do":"say","client":"a","text":"t\n\u2028","count":3},{"do":"chatter","client":"a","every":"1ms"},{"do":"quiet","client":"a"},{"do":"await-shown","client":"a","text":"t 1"},{"do":"settle"}]}`,
+		`{"clients":[{"name":"a"}],"script":[{"do":"open","client":"a"},{"do":"send","client":"a","text":"t\n\u2028","count":3},{"do":"start-sending","client":"a","every":"1ms"},{"do":"stop-sending","client":"a"},{"do":"await-shown","client":"a","text":"t 1"},{"do":"barrier"}]}`,
 		`{"clients":[{"name":"a"}],"script":[{"do":"arm","fault":{"id":"f1","kind":"limit","client":"a","bytesPerSecond":9,"at":{"direction":"down","number":3,"match":"42[","after":true}}},{"do":"break","fault":{"kind":"heal","client":"a"}},{"do":"await-fault","text":"f1"}]}`,
 		`{"clients":[{"name":"a","node":"b"}],"script":[{"do":"move","client":"a","node":"c"},{"do":"kill-server","node":"b"},{"do":"start-server","node":"b"},{"do":"lock-database"},{"do":"unlock-database"}],"faults":[{"kind":"crash","node":"b","at":{"client":"a","connection":2}}]}`,
 		`{"seed":18446744073709551615,"tuning":{"pingInterval":5}}`,

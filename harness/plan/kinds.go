@@ -163,9 +163,9 @@ type actionRow struct {
 
 var actions = []actionRow{
 	{action: Open, names: aClient, story: does("opens the page")},
-	{action: Say, names: aClient, story: func(s Step, who string) string { return who + " sends " + s.messages() }},
-	{action: Chatter, names: aClient, endedBy: Quiet, story: func(s Step, who string) string { return who + " starts to send in the background: " + s.chatters() }},
-	{action: Quiet, names: aClient, story: does("stops sending in the background")},
+	{action: Send, names: aClient, story: func(s Step, who string) string { return who + " sends " + s.messages() }},
+	{action: StartSending, names: aClient, endedBy: StopSending, story: func(s Step, who string) string { return who + " starts to send in the background: " + s.background() }},
+	{action: StopSending, names: aClient, story: does("stops sending in the background")},
 	{action: Refresh, names: aClient, story: does("refreshes the page")},
 	{action: Close, names: aClient, story: does("closes the tab")},
 	{action: Disconnect, names: aClient, endedBy: Connect, noticed: true, story: does("calls disconnect()")},
@@ -200,7 +200,7 @@ var actions = []actionRow{
 	}},
 	{action: AwaitFault, story: func(s Step, _ string) string { return "wait until the fault " + name(s.Text) + " has happened" }},
 	{action: Wait, story: func(s Step, _ string) string { return time.Duration(s.For).String() + " pass" }},
-	{action: Settle, story: always("wait until every message has arrived")},
+	{action: Barrier, story: always("wait until every message has arrived")},
 }
 
 func does(what string) func(Step, string) string {

@@ -1,17 +1,17 @@
-// Package plan says what is going to happen in a run, as data: who takes part,
-// what they do, and what breaks, where and when.
+// Package plan describes a run before it happens, as data: the clients, what they do,
+// and which faults are injected, where and when.
 //
 // Read [Plan] first, then [Step] and [Fault]. A plan can be written by hand (the
 // named scenarios), enumerated or drawn from a seed, shrunk, saved as JSON and
-// replayed; so nothing in it is a function. The zero value of every field is a
-// valid, unremarkable choice.
+// replayed; so no field of it is a function. The zero value of every field is a
+// valid default.
 //
-// Plans come from [Singles] and [Pairs] (every fault at every frame of a run),
-// [Random] and [RandomScript]. [Shrink] makes a failing one small, and [Story] tells
-// it in words.
+// [Singles] and [Pairs] make plans with a fault at every frame of a run; [Random] and
+// [RandomScript] draw them from a seed. [Shrink] makes a failing plan smaller, and
+// [Story] describes a plan in words.
 //
-// plan is the first package of the line plan → lab → history → check → report:
-// it knows nothing of networks, clients, servers or verdicts.
+// plan is the first package in the chain plan → lab → history → check → report:
+// it must not import networks, clients, servers or verdicts.
 package plan
 
 import (
@@ -27,27 +27,27 @@ type Plan struct {
 	Scenario string `json:"scenario,omitempty"`
 	// Seed fixes everything in the run that is drawn at random.
 	Seed uint64 `json:"seed"`
-	// Clients take part under these names. The name "reader" is the lab's own.
+	// Clients are the participants. The name "reader" is reserved for the lab.
 	Clients []Client `json:"clients"`
 	// Script is played in order, one step after the other.
 	Script []Step `json:"script"`
-	// Faults are armed before the first step and fire when their frame comes.
+	// Faults are armed before the first step. Each fires when its frame passes.
 	Faults []Fault `json:"faults,omitempty"`
-	// Tuning is what the target is asked to be set to.
+	// Tuning asks the target for shorter timings.
 	Tuning Tuning `json:"tuning,omitzero"`
 	// Seams is the longest pause at the server's database and adapter, each drawn
 	// from the seed. Zero means none. Only the virtual lab can pause there.
 	Seams Duration `json:"seams,omitempty"`
 }
 
-// Kind says what stands behind a client's name.
+// Kind is the implementation of a client.
 type Kind string
 
 const (
 	// Page is the official client and the page's own script in a JavaScript VM.
 	// It is the zero value: an empty kind means Page.
 	Page Kind = "page"
-	// Wire speaks packets, without a page; cheap enough for thousands.
+	// Wire exchanges packets, without a page. A run can have thousands of them.
 	Wire Kind = "wire"
 	// Browser is the same page in Chromium.
 	Browser Kind = "browser"
@@ -63,22 +63,23 @@ type Client struct {
 	// ReconnectDelay is a Wire client's first wait before it reconnects. Zero
 	// means the official client's backoff (1 s, doubling to 5 s, randomised).
 	ReconnectDelay Duration `json:"reconnectDelay,omitempty"`
-	// Retries has a Wire client send each message with a key, and again until it is
-	// acknowledged, as pages do from level client-delivery on; without it, it sends once.
+	// Retries makes a Wire client send each message with an idempotency key, and retry
+	// until the server acknowledges it, as pages do from level client-delivery on.
+	// Without Retries the client sends each message once.
 	Retries bool `json:"retries,omitempty"`
-	// Eager makes a Wire client connect at once after the open packet, and not some
-	// milliseconds later, as a page does.
+	// Eager makes a Wire client send its CONNECT packet right after the open packet. A
+	// page sends it some milliseconds later.
 	Eager bool `json:"eager,omitempty"`
-	// TabOf makes a page a second tab in the browser of the client named: they have
-	// localStorage and cookies in common.
+	// TabOf makes a page another tab in the browser of the named client: both share
+	// localStorage and cookies.
 	TabOf string `json:"tabOf,omitempty"`
-	// Node is the server of a cluster that the client's link leads to, until a Move.
-	// Empty: the first.
+	// Node is the server of a cluster that the client connects to, until a Move.
+	// Empty means the first.
 	Node string `json:"node,omitempty"`
 }
 
-// Tuning asks the target for timings that make a test short. A target that
-// ignores them is still judged rightly, only more slowly. Zero asks for nothing.
+// Tuning asks the target for timings that make a test short. A target that ignores
+// them gets the same verdict, more slowly. Zero keeps the target's own timing.
 type Tuning struct {
 	PingInterval     Duration `json:"pingInterval,omitempty"`
 	PingTimeout      Duration `json:"pingTimeout,omitempty"`
@@ -89,16 +90,17 @@ type Tuning struct {
 type Action string
 
 const (
-	// Open loads the page and starts to connect; the first view of the client.
+	// Open loads the client's page for the first time, which starts to connect.
 	Open Action = "open"
-	// Say types Text into the page and submits it. With Count > 1 it says Count
-	// messages, Text followed by a number, one straight after the other.
-	Say Action = "say"
-	// Chatter says messages in the background, one every Every, until Quiet.
-	Chatter Action = "chatter"
-	// Quiet ends the client's chatter and waits until it has ended.
-	Quiet Action = "quiet"
-	// Refresh refreshes the page: the old view is gone, its storage stays.
+	// Send types Text into the page and submits it. With Count > 1 it sends Count
+	// messages at once, each of them Text followed by a number.
+	Send Action = "send"
+	// StartSending sends messages in the background, one every Every, until StopSending
+	// or until Count are sent.
+	StartSending Action = "start-sending"
+	// StopSending ends what StartSending began, and waits until it has ended.
+	StopSending Action = "stop-sending"
+	// Refresh refreshes the page: its memory is gone, its localStorage stays.
 	Refresh Action = "refresh"
 	// Close closes the tab.
 	Close Action = "close"
@@ -108,66 +110,68 @@ const (
 	Connect Action = "connect"
 	// Break injects Fault at once.
 	Break Action = "break"
-	// Arm arms Fault from here on; it fires when its frame comes.
+	// Arm arms Fault from this step on. It fires when its frame passes.
 	Arm Action = "arm"
-	// Suspend closes the lid of the page's laptop: nothing of the page runs, while
-	// the clock and everybody else go on. Nothing can be said on it until Resume.
+	// Suspend suspends the page's laptop: no code of the page runs, while the clock and
+	// all other clients continue. The page cannot send until Resume.
 	Suspend Action = "suspend"
-	// Resume opens the lid: what fell due meanwhile happens now.
+	// Resume ends a Suspend: timers and packets that became due meanwhile are processed.
 	Resume Action = "resume"
-	// Throw adds a handler to the page that throws at the next chat message, after the
-	// page's own have dealt with it.
+	// Throw adds a handler to the page that throws an exception at the next chat
+	// message, after the page's own handlers have processed it.
 	Throw Action = "throw"
-	// StopServer stops the server gracefully (SIGTERM) and waits for its end.
+	// StopServer stops the server gracefully (SIGTERM) and waits until it has exited.
 	StopServer Action = "stop-server"
 	// KillServer ends the server at once (SIGKILL).
 	KillServer Action = "kill-server"
-	// StartServer starts the server on the same port and data.
+	// StartServer starts the server again, with the same port and data.
 	StartServer Action = "start-server"
-	// PauseServer stops the server where it is (SIGSTOP): its connections stay open,
-	// and nothing comes from it.
+	// PauseServer pauses the server process (SIGSTOP): its connections stay open, and it
+	// sends nothing.
 	PauseServer Action = "pause-server"
-	// ContinueServer lets a paused server go on (SIGCONT).
+	// ContinueServer continues a paused server (SIGCONT).
 	ContinueServer Action = "continue-server"
-	// Move leads the client's link to another Node: its next connections go there. The
-	// ones that are open stay.
+	// Move points the client's link at another Node for its next connections.
+	// Connections that are open stay where they are.
 	Move Action = "move"
-	// LockDatabase takes the server's SQLite database away, as another program would
-	// that holds its lock: nothing can be written to it until UnlockDatabase.
+	// LockDatabase locks the server's SQLite database as another program might: the
+	// server cannot write to it until UnlockDatabase.
 	LockDatabase Action = "lock-database"
-	// UnlockDatabase gives it back.
+	// UnlockDatabase ends a LockDatabase.
 	UnlockDatabase Action = "unlock-database"
 	// ReplaceData empties the server's data folder while the server is down.
 	ReplaceData Action = "replace-data"
 	// AwaitConnected waits until the client is connected.
 	AwaitConnected Action = "await-connected"
-	// AwaitDisconnected waits until the client knows that it is not.
+	// AwaitDisconnected waits until the client has noticed that it is not connected.
 	AwaitDisconnected Action = "await-disconnected"
-	// AwaitShown waits until the client's current view shows Text; with Text
-	// empty, until it shows at least Count messages.
+	// AwaitShown waits until the client's page shows Text; with Text empty, until it
+	// shows at least Count messages.
 	AwaitShown Action = "await-shown"
-	// AwaitFault waits until a fault with the step's Text as its ID has fired.
+	// AwaitFault waits until the fault whose ID is the step's Text has fired.
 	AwaitFault Action = "await-fault"
-	// Wait lets For pass. It is for what is about time itself (a session that
-	// expires), never for something to have happened: those are awaited.
+	// Wait waits for the time For. It is for scenarios about time itself, such as a
+	// session that expires. An Await step is the way to wait for an event.
 	Wait Action = "wait"
-	// Settle is a barrier: it waits until everything said has come to rest at
-	// every connected client, or the lab's bound has passed. Nobody may chatter then.
-	Settle Action = "settle"
+	// Barrier waits until every message sent so far has had time to arrive at every
+	// connected client: each client sends one more message, and all of them have to show
+	// it within the lab's time limit. No client may be sending in the background.
+	Barrier Action = "barrier"
 )
 
-// A Step is one thing that is done.
+// A Step is one action of a script.
 type Step struct {
 	Do Action `json:"do"`
-	// Client does it. Await steps and Settle with no client mean every client.
+	// Client is the client that acts. An Await step without a client, and a Barrier,
+	// concern every client.
 	Client string   `json:"client,omitempty"`
 	Text   string   `json:"text,omitempty"`
 	Count  int      `json:"count,omitempty"`
 	Every  Duration `json:"every,omitempty"`
 	For    Duration `json:"for,omitempty"`
 	Fault  *Fault   `json:"fault,omitempty"`
-	// Node names the part of a cluster that a server step is about: one of its servers
-	// (a, b, …), or something that they stand on (redis). Empty: the server, all of it.
+	// Node is the part of a cluster that a server step acts on: one of its servers
+	// (a, b, …), or a service that they use (redis). Empty means the whole server.
 	Node string `json:"node,omitempty"`
 }
 
@@ -187,7 +191,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Decode reads a plan and says in one line what is wrong with it.
+// Decode reads a plan from JSON and validates it. Its error is one line.
 func Decode(data []byte) (Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(data, &p); err != nil {

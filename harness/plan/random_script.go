@@ -17,7 +17,7 @@ type ScriptConfig struct {
 	Transports [][]string
 	// Moves is how many things are done, each of a few steps. Zero means 12.
 	Moves int
-	// Retries has the wire clients send again until they are acknowledged.
+	// Retries makes the wire clients retry until they get an acknowledgement.
 	Retries bool
 	// KeepServer leaves the server alone.
 	KeepServer bool
@@ -30,8 +30,8 @@ type ScriptConfig struct {
 // RandomScript returns a plan without armed faults, drawn with the seed, which is
 // the seed of the run too. The same seed and config give the same plan. Every
 // client's page is opened; by the end the server is up, what was broken is healed
-// or heals by itself, nobody chatters, and everyone has been awaited back. No text
-// is said twice.
+// or heals by itself, no client sends in the background, and every client
+// has been awaited. No text is sent twice.
 func RandomScript(seed uint64, config ScriptConfig) Plan {
 	if config.Pages <= 0 && config.Wires <= 0 {
 		config.Pages, config.Wires = 2, 1
@@ -43,10 +43,10 @@ func RandomScript(seed uint64, config ScriptConfig) Plan {
 		config.Longest = DefaultLongest
 	}
 	w := &scriptWriter{
-		config:     config,
-		random:     rand.New(rand.NewPCG(seed, 's')),
-		plan:       Plan{Seed: seed},
-		chattering: map[string]bool{},
+		config:  config,
+		random:  rand.New(rand.NewPCG(seed, 's')),
+		plan:    Plan{Seed: seed},
+		sending: map[string]bool{},
 	}
 	w.invite()
 	w.open()
@@ -61,13 +61,13 @@ func RandomScript(seed uint64, config ScriptConfig) Plan {
 // scriptWriter writes a script move by move. Each move leaves a state in which
 // any other may follow.
 type scriptWriter struct {
-	config     ScriptConfig
-	random     *rand.Rand
-	plan       Plan
-	absent     []string // who has no page open yet
-	present    []string
-	chattering map[string]bool
-	said       int
+	config  ScriptConfig
+	random  *rand.Rand
+	plan    Plan
+	absent  []string // who has no page open yet
+	present []string
+	sending map[string]bool
+	sent    int
 }
 
 var pageNames = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"}
@@ -97,9 +97,9 @@ func (w *scriptWriter) inviteOne(c Client) {
 // moves lists what may be done next; what is there twice is done twice as often.
 func (w *scriptWriter) moves() []func() {
 	moves := []func(){
-		w.say, w.say, w.say, w.say, w.say, w.say, w.chatter, w.chatter,
+		w.send, w.send, w.send, w.send, w.send, w.send, w.startOrStop, w.startOrStop,
 		w.open, w.breakOnce, w.breakOnce, w.breakForAWhile, w.outage, w.leave,
-		w.settle, w.wait,
+		w.barrier, w.wait,
 	}
 	if !w.config.KeepPages {
 		moves = append(moves, w.refresh)
@@ -125,47 +125,47 @@ func (w *scriptWriter) open() {
 	w.do(Step{Do: Open, Client: who}, Step{Do: AwaitConnected, Client: who})
 }
 
-func (w *scriptWriter) say() {
+func (w *scriptWriter) send() {
 	who := w.anyone()
-	w.do(Step{Do: Say, Client: who, Text: w.text(who), Count: 1 + w.random.IntN(5)})
+	w.do(Step{Do: Send, Client: who, Text: w.text(who), Count: 1 + w.random.IntN(5)})
 }
 
-// meanwhile says something, or nothing, while a move is in the middle.
+// meanwhile sends up to two messages in the middle of a move.
 func (w *scriptWriter) meanwhile() {
 	for range w.random.IntN(3) {
-		w.say()
+		w.send()
 	}
 }
 
 // text is a text of its own, which what is counted after it keeps apart too.
 func (w *scriptWriter) text(who string) string {
-	w.said++
-	return fmt.Sprintf("%s %d", who, w.said)
+	w.sent++
+	return fmt.Sprintf("%s %d", who, w.sent)
 }
 
-// chatter begins somebody's chatter, or ends it. It is bounded, because time on a
-// fake clock may pass in leaps.
-func (w *scriptWriter) chatter() {
+// startOrStop makes a client start to send in the background, or stop. The number of
+// messages is bounded, because a fake clock may jump ahead by a long time.
+func (w *scriptWriter) startOrStop() {
 	who := w.anyone()
-	if w.chattering[who] {
-		w.quiet(who)
+	if w.sending[who] {
+		w.stop(who)
 		return
 	}
-	w.chattering[who] = true
+	w.sending[who] = true
 	every := between(w.random, 1, Duration(200*time.Millisecond))
-	w.do(Step{Do: Chatter, Client: who, Text: w.text(who), Every: every, Count: 5 + w.random.IntN(36)})
+	w.do(Step{Do: StartSending, Client: who, Text: w.text(who), Every: every, Count: 5 + w.random.IntN(36)})
 }
 
-func (w *scriptWriter) quiet(who string) {
-	if w.chattering[who] {
-		delete(w.chattering, who)
-		w.do(Step{Do: Quiet, Client: who})
+func (w *scriptWriter) stop(who string) {
+	if w.sending[who] {
+		delete(w.sending, who)
+		w.do(Step{Do: StopSending, Client: who})
 	}
 }
 
 func (w *scriptWriter) refresh() {
 	who := w.anyone()
-	w.quiet(who) // between two views there is no page to say anything on
+	w.stop(who) // during the refresh there is no page to send from
 	w.do(Step{Do: AwaitConnected, Client: who}, Step{Do: Refresh, Client: who})
 	if w.random.IntN(2) == 0 {
 		w.meanwhile()
@@ -222,15 +222,15 @@ func (w *scriptWriter) leave() {
 	w.do(Step{Do: Connect, Client: who}, Step{Do: AwaitConnected, Client: who})
 }
 
-// settle waits until what was said is at rest, which what is still being said is not.
-func (w *scriptWriter) settle() {
-	w.allQuiet()
-	w.do(Step{Do: Settle})
+// barrier adds a Barrier, before which no client may send in the background.
+func (w *scriptWriter) barrier() {
+	w.allStop()
+	w.do(Step{Do: Barrier})
 }
 
-func (w *scriptWriter) allQuiet() {
+func (w *scriptWriter) allStop() {
 	for _, who := range w.present {
-		w.quiet(who)
+		w.stop(who)
 	}
 }
 
@@ -248,6 +248,6 @@ func (w *scriptWriter) finish() {
 	for len(w.absent) > 0 {
 		w.open()
 	}
-	w.allQuiet()
-	w.do(Step{Do: AwaitConnected}, Step{Do: Settle})
+	w.allStop()
+	w.do(Step{Do: AwaitConnected}, Step{Do: Barrier})
 }

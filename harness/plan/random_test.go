@@ -185,7 +185,7 @@ func inOrder(t *rapid.T, p Plan, config ScriptConfig) {
 		switch step.Do {
 		case Open:
 			opened[step.Client] = true
-		case Say, Chatter:
+		case Send, StartSending:
 			if texts[step.Text] {
 				t.Fatalf("%q is said twice", step.Text)
 			}
@@ -204,7 +204,7 @@ func inOrder(t *rapid.T, p Plan, config ScriptConfig) {
 	if len(off)%2 != 0 || config.KeepServer && len(off) > 0 {
 		t.Fatalf("the server is treated like this: %v", off)
 	}
-	if end := p.Script[len(p.Script)-2:]; end[0].Do != AwaitConnected || end[0].Client != "" || end[1].Do != Settle {
+	if end := p.Script[len(p.Script)-2:]; end[0].Do != AwaitConnected || end[0].Client != "" || end[1].Do != Barrier {
 		t.Fatalf("ends with %v", end)
 	}
 }
@@ -219,7 +219,7 @@ func TestRandomScriptsDoEverything(t *testing.T) {
 			}
 		}
 	}
-	for _, action := range []Action{Open, Say, Chatter, Quiet, Refresh, Disconnect, Connect, StopServer, KillServer, StartServer, Wait, Settle} {
+	for _, action := range []Action{Open, Send, StartSending, StopSending, Refresh, Disconnect, Connect, StopServer, KillServer, StartServer, Wait, Barrier} {
 		if !done[action] {
 			t.Errorf("50 scripts, and none with %s", action)
 		}
@@ -248,19 +248,19 @@ func TestValidateEndSaysWhatIsWrong(t *testing.T) {
 		script []Step
 		want   string // empty: nothing
 	}{
-		{bob(Say, Chatter, Quiet, Refresh, Disconnect, Say, Connect, Close, Open), ""},
-		{bob(StopServer, Say, AwaitDisconnected, StartServer, AwaitConnected), ""},
+		{bob(Send, StartSending, StopSending, Refresh, Disconnect, Send, Connect, Close, Open), ""},
+		{bob(StopServer, Send, AwaitDisconnected, StartServer, AwaitConnected), ""},
 		{append(bob(), brk(Outage), brk(Heal), brk(Cut)), ""},
 		{append(bob(), brk(Silence), brk(Switch), brk(Heal)), ""},
 		{bob()[1:], ""},
-		{[]Step{{Do: Say, Client: "zoe", Text: "x"}}, "no client of the plan"},
-		{bob(Say)[1:], `say by "bob", whose page is not open`},
+		{[]Step{{Do: Send, Client: "zoe", Text: "x"}}, "no client of the plan"},
+		{bob(Send)[1:], `send by "bob", whose page is not open`},
 		{bob(Open), "which is open"},
-		{bob(Close, Say), "not open"},
-		{bob(Quiet), "does not chatter"},
-		{bob(Chatter, Chatter, Quiet), "still chatters"},
-		{bob(Chatter, Refresh, Quiet), "still chatters"},
-		{bob(Chatter), `"bob" still chatters`},
+		{bob(Close, Send), "not open"},
+		{bob(StopSending), "does not send in the background"},
+		{bob(StartSending, StartSending, StopSending), "still sends"},
+		{bob(StartSending, Refresh, StopSending), "still sends"},
+		{bob(StartSending), `"bob" still sends`},
 		{bob(Disconnect), "stays disconnected"},
 		{bob(Disconnect, AwaitConnected, Connect), "cannot be"},
 		{append(bob(Disconnect), Step{Do: AwaitConnected}), "not everyone can be"},
@@ -278,8 +278,8 @@ func TestValidateEndSaysWhatIsWrong(t *testing.T) {
 		{append(bob(), Step{Do: AwaitFault, Text: "f9"}), "which is not there"},
 		{append(bob(), Step{Do: Arm, Fault: &Fault{Kind: Cut, Client: "bob"}}, Step{Do: AwaitFault, Text: "f1"}), ""},
 		{append([]Step{brk(RefreshPage)}, bob()...), "not open"},
-		{append(bob(Chatter), Step{Do: Settle}), "settle while bob chatters"},
-		{append(bob(Chatter, Quiet), Step{Do: Settle}), ""},
+		{append(bob(StartSending), Step{Do: Barrier}), "barrier while bob sends"},
+		{append(bob(StartSending, StopSending), Step{Do: Barrier}), ""},
 	} {
 		err := Plan{Clients: threeClients, Script: c.script}.ValidateEnd()
 		switch {

@@ -28,7 +28,7 @@ func Shrink(ctx context.Context, p Plan, fails func(Plan) bool, budget int) Plan
 	s := &shrinker{ctx: ctx, fails: fails, budget: budget, best: p, tried: map[string]bool{}}
 	s.rests = p.ValidateEnd() == nil
 	s.tried[key(p)] = true
-	passes := []func(){s.faults, s.clients, s.moves, s.steps, s.talk, s.counts, s.times, s.frames}
+	passes := []func(){s.faults, s.clients, s.moves, s.steps, s.background, s.counts, s.times, s.frames}
 	for smaller := true; smaller && !s.over(); {
 		before := key(s.best)
 		for _, pass := range passes {
@@ -190,26 +190,26 @@ func (s *shrinker) steps() {
 
 // ---- making less of what is left
 
-// talk makes a chatter into a few messages said at once, which are easier to
-// follow.
-func (s *shrinker) talk() {
+// background replaces messages sent in the background by a few sent at once, which are
+// easier to follow.
+func (s *shrinker) background() {
 	const few = 10
 	for i := 0; i < len(s.best.Script); i++ {
 		step := s.best.Script[i]
-		if step.Do != Chatter {
+		if step.Do != StartSending {
 			continue
 		}
 		p := s.best.clone()
-		p.replace(i, Step{Do: Say, Client: step.Client, Text: step.Text, Count: few})
-		quiet := slices.IndexFunc(p.Script[i:], func(other Step) bool { return ends(step, other) })
-		if quiet >= 0 {
-			p.Script = slices.Delete(p.Script, i+quiet, i+quiet+1)
+		p.replace(i, Step{Do: Send, Client: step.Client, Text: step.Text, Count: few})
+		stop := slices.IndexFunc(p.Script[i:], func(other Step) bool { return ends(step, other) })
+		if stop >= 0 {
+			p.Script = slices.Delete(p.Script, i+stop, i+stop+1)
 		}
 		s.try(p)
 	}
 }
 
-// counts lowers how many messages are said or awaited.
+// counts lowers how many messages are sent or awaited.
 func (s *shrinker) counts() {
 	for i, step := range s.best.Script {
 		s.lower(step.Count, func(p *Plan, n int) {
@@ -220,16 +220,16 @@ func (s *shrinker) counts() {
 	}
 }
 
-// replace puts another step in place of the i-th. Who awaited a text that is not
-// said any more awaits the last one that is.
+// replace replaces the i-th step. A step that awaits a text which is not sent any more
+// then awaits the last one that is.
 func (p *Plan) replace(i int, by Step) {
 	was := p.Script[i]
 	p.Script[i] = by
-	if was.Do != Say && was.Do != Chatter {
+	if was.Do != Send && was.Do != StartSending {
 		return
 	}
 	for j, step := range p.Script {
-		if step.Do == AwaitShown && was.says(step.Text) && !by.says(step.Text) {
+		if step.Do == AwaitShown && was.sends(step.Text) && !by.sends(step.Text) {
 			p.Script[j].Text = by.last()
 		}
 	}

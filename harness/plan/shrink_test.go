@@ -71,7 +71,7 @@ func cutBeforeEvenFrame(p Plan) bool {
 		return f.Kind == Cut && f.Client == "bob" && !f.At.After && f.At.Number > 0 && f.At.Number%2 == 0
 	})
 	bob := slices.IndexFunc(p.Script, func(s Step) bool { return s.Do == Open && s.Client == "bob" })
-	return cut && bob >= 0 && slices.ContainsFunc(p.Script[bob:], func(s Step) bool { return s.Do == Say && s.Client == "alice" })
+	return cut && bob >= 0 && slices.ContainsFunc(p.Script[bob:], func(s Step) bool { return s.Do == Send && s.Client == "alice" })
 }
 
 func TestShrinkReachesTheKnownMinimum(t *testing.T) {
@@ -81,7 +81,7 @@ func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 		start = Random(start, seed, RandomConfig{Most: 8})
 		start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob",
 			At: Frame{Direction: Down, Number: 2 * rapid.IntRange(1, 40).Draw(t, "half the frame")}})
-		start.Script = append(start.Script, Step{Do: Say, Client: "alice", Text: "at last", Count: 5}, Step{Do: Settle})
+		start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last", Count: 5}, Step{Do: Barrier})
 
 		small := shrunk(t, start, plenty, cutBeforeEvenFrame)
 		if len(small.Clients) != 2 || len(small.Faults) != 1 || small.Faults[0].At.Number != 2 || len(small.Script) != 3 {
@@ -132,7 +132,7 @@ func partsOf(p Plan) []string {
 		parts = append(parts, f.ID)
 	}
 	for _, step := range p.Script {
-		if step.Do == Say {
+		if step.Do == Send {
 			parts = append(parts, step.Text)
 		}
 	}
@@ -149,7 +149,7 @@ func total(p Plan, worth func(Step) int) int {
 }
 
 func said(s Step) int {
-	if s.Do == Say {
+	if s.Do == Send {
 		return max(1, s.Count)
 	}
 	return 0
@@ -169,10 +169,10 @@ func TestShrinkTable(t *testing.T) {
 		fails func(Plan) bool
 		want  string
 	}{
-		{"everything fails", with(Step{Do: Settle}), func(Plan) bool { return true }, "Nobody takes part.\n"},
+		{"everything fails", with(Step{Do: Barrier}), func(Plan) bool { return true }, "Nobody takes part.\n"},
 		{
 			"the fewest messages, and the await for the last follows",
-			with(Step{Do: Say, Client: "alice", Text: "hi", Count: 90}, Step{Do: AwaitShown, Client: "alice", Text: "hi 90"}),
+			with(Step{Do: Send, Client: "alice", Text: "hi", Count: 90}, Step{Do: AwaitShown, Client: "alice", Text: "hi 90"}),
 			func(p Plan) bool {
 				return total(p, said) >= 17 && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
@@ -182,7 +182,7 @@ func TestShrinkTable(t *testing.T) {
 		{
 			"an outage goes with its heal and its awaits",
 			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: AwaitDisconnected, Client: "bob"},
-				Step{Do: Say, Client: "alice", Text: "hi"},
+				Step{Do: Send, Client: "alice", Text: "hi"},
 				brk(Fault{Kind: Heal, Client: "bob"}), Step{Do: AwaitConnected, Client: "bob"}),
 			func(p Plan) bool { return total(p, said) > 0 },
 			"alice is a page.\n1. alice opens the page.\n2. alice sends \"hi\".\n",
@@ -190,7 +190,7 @@ func TestShrinkTable(t *testing.T) {
 		{
 			"an outage that is needed keeps its heal",
 			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: AwaitDisconnected, Client: "bob"},
-				Step{Do: Say, Client: "alice", Text: "hi"},
+				Step{Do: Send, Client: "alice", Text: "hi"},
 				brk(Fault{Kind: Heal, Client: "bob"}), Step{Do: AwaitConnected, Client: "bob"}),
 			func(p Plan) bool {
 				return slices.ContainsFunc(p.Script, func(s Step) bool { return s.Fault != nil && s.Fault.Kind == Outage })
@@ -198,22 +198,22 @@ func TestShrinkTable(t *testing.T) {
 			"bob is a page.\n1. bob's link is out until it is healed.\n2. bob's link is healed.\n",
 		},
 		{
-			"a restart and a chatter go whole",
-			with(Step{Do: Chatter, Client: "carol", Text: "c", Every: seconds(.01)}, Step{Do: AwaitShown, Client: "bob", Text: "c 4"},
+			"a restart and background sending go whole",
+			with(Step{Do: StartSending, Client: "carol", Text: "c", Every: seconds(.01)}, Step{Do: AwaitShown, Client: "bob", Text: "c 4"},
 				Step{Do: KillServer}, Step{Do: AwaitDisconnected}, Step{Do: StartServer}, Step{Do: AwaitConnected},
-				Step{Do: Refresh, Client: "bob"}, Step{Do: Quiet, Client: "carol"}),
+				Step{Do: Refresh, Client: "bob"}, Step{Do: StopSending, Client: "carol"}),
 			func(p Plan) bool {
 				return slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == Refresh })
 			},
 			"bob is a page.\n1. bob opens the page.\n2. bob refreshes the page.\n",
 		},
 		{
-			"a chatter becomes messages",
-			with(Step{Do: Chatter, Client: "alice", Text: "c", Every: seconds(.01)}, Step{Do: AwaitShown, Client: "alice", Text: "c 40"},
-				Step{Do: Quiet, Client: "alice"},
-				Step{Do: Chatter, Client: "alice", Text: "d", Every: seconds(.01)}, Step{Do: Quiet, Client: "alice"}),
+			"background sending becomes messages",
+			with(Step{Do: StartSending, Client: "alice", Text: "c", Every: seconds(.01)}, Step{Do: AwaitShown, Client: "alice", Text: "c 40"},
+				Step{Do: StopSending, Client: "alice"},
+				Step{Do: StartSending, Client: "alice", Text: "d", Every: seconds(.01)}, Step{Do: StopSending, Client: "alice"}),
 			func(p Plan) bool {
-				talks := slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == Chatter && s.Text == "c" })
+				talks := slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == StartSending && s.Text == "c" })
 				return (talks || total(p, said) >= 3) && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
 			"alice is a page.\n1. alice opens the page.\n" +
@@ -260,7 +260,7 @@ func TestShrinkTable(t *testing.T) {
 		},
 		{
 			"a step and the await for it go at once, where either alone would not do",
-			with(Step{Do: Say, Client: "bob", Text: "x"}, Step{Do: Wait, For: seconds(.001)}, Step{Do: AwaitShown, Client: "bob", Text: "x"},
+			with(Step{Do: Send, Client: "bob", Text: "x"}, Step{Do: Wait, For: seconds(.001)}, Step{Do: AwaitShown, Client: "bob", Text: "x"},
 				brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: Wait, For: seconds(.001)}, Step{Do: AwaitDisconnected, Client: "bob"},
 				Step{Do: Refresh, Client: "alice"}, brk(Fault{Kind: Heal, Client: "bob"}), Step{Do: Refresh, Client: "bob"}),
 			func(p Plan) bool {
@@ -268,7 +268,7 @@ func TestShrinkTable(t *testing.T) {
 				for _, s := range p.Script {
 					n[s.Do]++
 				}
-				return n[Wait] == 2 && n[Refresh] == 2 && n[Say] == n[AwaitShown] && n[AwaitDisconnected]*2 == n[Break]
+				return n[Wait] == 2 && n[Refresh] == 2 && n[Send] == n[AwaitShown] && n[AwaitDisconnected]*2 == n[Break]
 			},
 			"alice and bob are pages.\n1. alice opens the page.\n2. bob opens the page.\n3. 1ms pass.\n4. 1ms pass.\n" +
 				"5. alice refreshes the page.\n6. bob refreshes the page.\n",
@@ -283,7 +283,7 @@ func TestShrinkTable(t *testing.T) {
 		},
 		{
 			"a plan that never rests is shrunk too",
-			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: Say, Client: "bob", Text: "hi"}),
+			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: Send, Client: "bob", Text: "hi"}),
 			func(p Plan) bool {
 				return slices.ContainsFunc(p.Script, func(s Step) bool { return s.Fault != nil })
 			},
@@ -322,7 +322,7 @@ func TestShrinkStopsWithItsContext(t *testing.T) {
 func BenchmarkShrink(b *testing.B) {
 	start := Random(RandomScript(7, ScriptConfig{Pages: 3, Moves: 40}), 7, RandomConfig{Least: 8})
 	start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob", At: Frame{Number: 40}})
-	start.Script = append(start.Script, Step{Do: Say, Client: "alice", Text: "at last"})
+	start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last"})
 	calls := 0
 	for b.Loop() {
 		Shrink(b.Context(), start, func(p Plan) bool { calls++; return cutBeforeEvenFrame(p) }, plenty)

@@ -90,7 +90,7 @@ func part(node string) string {
 	return "server " + name(node)
 }
 
-// messages is what a Say says.
+// messages describes what a Send sends.
 func (s Step) messages() string {
 	if s.Count <= 1 {
 		return quoted(s.Text)
@@ -98,7 +98,7 @@ func (s Step) messages() string {
 	return fmt.Sprintf("%d messages, %s to %s", s.Count, quoted(s.numbered(1)), quoted(s.numbered(s.Count)))
 }
 
-func (s Step) chatters() string {
+func (s Step) background() string {
 	up := "one message after the other"
 	if s.Every > 0 {
 		up = "a message every " + time.Duration(s.Every).String()
@@ -109,7 +109,7 @@ func (s Step) chatters() string {
 	return up + ", from " + quoted(s.numbered(1)) + " on"
 }
 
-// numbered is the n-th text of a step that says several.
+// numbered is the n-th text of a step that sends several.
 func (s Step) numbered(n int) string { return s.Text + " " + strconv.Itoa(n) }
 
 // armed is what an armed fault does and the frame that it waits for.

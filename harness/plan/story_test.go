@@ -14,9 +14,9 @@ func ExampleStory() {
 		Script: []Step{
 			{Do: Open, Client: "alice"},
 			{Do: AwaitConnected},
-			{Do: Say, Client: "alice", Text: "hello", Count: 5},
+			{Do: Send, Client: "alice", Text: "hello", Count: 5},
 			{Do: Break, Fault: &Fault{Kind: Outage, Client: "bob"}},
-			{Do: Settle},
+			{Do: Barrier},
 		},
 		Faults: []Fault{
 			{Kind: Cut, Client: "bob", At: Frame{Direction: Down, Number: 3}},
@@ -39,15 +39,15 @@ func TestStoryOfEveryStep(t *testing.T) {
 		step Step
 		want string
 	}{
-		{Step{Do: Say, Client: "bob", Text: "안녕 🙂"}, `bob sends "안녕 🙂"`},
-		{Step{Do: Say, Client: "bob", Text: "two\nlines"}, `bob sends "two\nlines"`},
-		{Step{Do: Say, Client: "bob", Text: `{"a":1}`}, "bob sends `{\"a\":1}`"},
-		{Step{Do: Say, Client: "bob", Text: "\"\u2028\u202e"}, `bob sends "\"\u2028\u202e"`},
-		{Step{Do: Say, Client: "bob", Text: strings.Repeat("x", 70)}, `bob sends "` + strings.Repeat("x", 60) + `…" (70 characters)`},
-		{Step{Do: Say, Client: "bob and alice", Text: "x"}, `"bob and alice" sends "x"`},
-		{Step{Do: Chatter, Client: "bob", Text: "c", Every: seconds(.02)}, `bob starts to send in the background: a message every 20ms, from "c 1" on`},
-		{Step{Do: Chatter, Client: "bob", Text: "c", Count: 9}, `bob starts to send in the background: one message after the other, 9 at most, from "c 1" on`},
-		{Step{Do: Quiet, Client: "bob"}, "bob stops sending in the background"},
+		{Step{Do: Send, Client: "bob", Text: "안녕 🙂"}, `bob sends "안녕 🙂"`},
+		{Step{Do: Send, Client: "bob", Text: "two\nlines"}, `bob sends "two\nlines"`},
+		{Step{Do: Send, Client: "bob", Text: `{"a":1}`}, "bob sends `{\"a\":1}`"},
+		{Step{Do: Send, Client: "bob", Text: "\"\u2028\u202e"}, `bob sends "\"\u2028\u202e"`},
+		{Step{Do: Send, Client: "bob", Text: strings.Repeat("x", 70)}, `bob sends "` + strings.Repeat("x", 60) + `…" (70 characters)`},
+		{Step{Do: Send, Client: "bob and alice", Text: "x"}, `"bob and alice" sends "x"`},
+		{Step{Do: StartSending, Client: "bob", Text: "c", Every: seconds(.02)}, `bob starts to send in the background: a message every 20ms, from "c 1" on`},
+		{Step{Do: StartSending, Client: "bob", Text: "c", Count: 9}, `bob starts to send in the background: one message after the other, 9 at most, from "c 1" on`},
+		{Step{Do: StopSending, Client: "bob"}, "bob stops sending in the background"},
 		{Step{Do: Refresh, Client: "bob"}, "bob refreshes the page"},
 		{Step{Do: Close, Client: "bob"}, "bob closes the tab"},
 		{Step{Do: Disconnect, Client: "bob"}, "bob calls disconnect()"},
@@ -94,9 +94,9 @@ func TestStoryIsALineAStepWhateverIsSaid(t *testing.T) {
 		p := Plan{
 			Clients: []Client{{Name: who}},
 			Script: []Step{
-				{Do: Say, Client: who, Text: rapid.StringN(1, 200, -1).Draw(t, "text"), Count: rapid.IntRange(0, 3).Draw(t, "count")},
+				{Do: Send, Client: who, Text: rapid.StringN(1, 200, -1).Draw(t, "text"), Count: rapid.IntRange(0, 3).Draw(t, "count")},
 				{Do: AwaitFault, Text: rapid.String().Draw(t, "ID")},
-				{Do: Chatter, Client: who, Text: rapid.String().Draw(t, "chatter")},
+				{Do: StartSending, Client: who, Text: rapid.String().Draw(t, "background")},
 			},
 			Faults: []Fault{{Kind: Cut, Client: who, At: Frame{Match: rapid.String().Draw(t, "match")}}},
 		}

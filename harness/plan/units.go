@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// says tells whether the step says the text, perhaps among others.
-func (s Step) says(text string) bool {
-	if s.Do == Say && s.Count <= 1 {
+// sends reports whether the step sends the text, perhaps among others.
+func (s Step) sends(text string) bool {
+	if s.Do == Send && s.Count <= 1 {
 		return text == s.Text
 	}
 	number, ok := strings.CutPrefix(text, s.Text+" ")
@@ -15,9 +15,9 @@ func (s Step) says(text string) bool {
 	return ok && err == nil && strconv.Itoa(n) == number && n >= 1 && (s.Count == 0 || n <= s.Count)
 }
 
-// last is the last text that the step says; of a chatter without end, there is none.
+// last is the last text that the step sends. Sending without end has none.
 func (s Step) last() string {
-	if s.Do == Say && s.Count <= 1 {
+	if s.Do == Send && s.Count <= 1 {
 		return s.Text
 	}
 	return s.numbered(s.Count)

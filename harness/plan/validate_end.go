@@ -2,14 +2,14 @@ package plan
 
 import "fmt"
 
-// ValidateEnd returns the first reason why the plan cannot be played to its end
-// and be quiet there, as one line. It asks for more than [Plan.Validate]: a
-// page is open before something is said on it, what breaks is there to be broken,
-// and at the end every fault is healed or heals by itself, the server is up and has
-// its database, nobody chatters, and every page that is open may be connected.
+// ValidateEnd returns the first reason why a run of the plan cannot end in a calm
+// state, as one line. It requires more than [Plan.Validate]: a page is open before it
+// sends, a fault hits something that exists, and at the end every fault is healed or
+// heals by itself, the server runs and has its database, no client sends in the
+// background, and every open page can be connected.
 //
-// It reads the script as it stands, without a clock: what a frame or a For sets
-// off may come at any time, and is taken to be in nobody's way.
+// It reads the script without a clock: a fault that waits for a frame, or ends after a
+// time, may do so at any moment and is assumed not to prevent a later step.
 func (p Plan) ValidateEnd() error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -48,7 +48,7 @@ type stage struct {
 type presence struct {
 	name     string
 	open     bool
-	chatters bool
+	sending  bool
 	left     bool // by its own Disconnect
 	out      bool // an Outage is on until Heal
 	silent   bool // a Silence is on until Heal
@@ -76,7 +76,7 @@ func (s *stage) play(step Step) error {
 			return fmt.Errorf("waits for the fault %q, which is not there", step.Text)
 		}
 		return nil
-	case Wait, Settle:
+	case Wait, Barrier:
 		return nil
 	}
 	if step.Client == "" {
@@ -136,10 +136,10 @@ func (s *stage) act(step Step, c *presence) error {
 		return fmt.Errorf("opens the page of %q, which is open", c.name)
 	case step.Do != Open && !c.open:
 		return fmt.Errorf("%s by %q, whose page is not open", step.Do, c.name)
-	case step.Do == Quiet && !c.chatters:
-		return fmt.Errorf("quiet by %q, who does not chatter", c.name)
-	case step.Do != Quiet && c.chatters && (step.Do == Chatter || step.Do == Refresh || step.Do == Close):
-		return fmt.Errorf("%s by %q, who still chatters", step.Do, c.name)
+	case step.Do == StopSending && !c.sending:
+		return fmt.Errorf("%s by %q, which does not send in the background", step.Do, c.name)
+	case step.Do != StopSending && c.sending && (step.Do == StartSending || step.Do == Refresh || step.Do == Close):
+		return fmt.Errorf("%s by %q, which still sends in the background", step.Do, c.name)
 	}
 	switch step.Do {
 	case Open, Refresh:
@@ -153,8 +153,8 @@ func (s *stage) act(step Step, c *presence) error {
 		}
 	case Close:
 		c.open = false
-	case Chatter, Quiet:
-		c.chatters = step.Do == Chatter
+	case StartSending, StopSending:
+		c.sending = step.Do == StartSending
 	case Disconnect, Connect:
 		c.left = step.Do == Disconnect
 	}
@@ -214,8 +214,8 @@ func (s *stage) ended(clients []Client) error {
 		switch c := s.people[client.Name]; {
 		case c.unhealed:
 			return fmt.Errorf("the link of %q is not healed", c.name)
-		case c.chatters:
-			return fmt.Errorf("%q still chatters", c.name)
+		case c.sending:
+			return fmt.Errorf("%q still sends in the background", c.name)
 		case c.open && c.left:
 			return fmt.Errorf("%q stays disconnected", c.name)
 		}

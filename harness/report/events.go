@@ -98,7 +98,7 @@ func describe(e history.Event, columns int) (who, what string) {
 		return visible(faulty(e)), clip(visible(fmt.Sprintf("fault %s: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
 	case history.FaultHealed:
 		return visible(faulty(e)), clip(visible(fmt.Sprintf("fault %s is over: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
-	case history.Settled:
+	case history.Barrier:
 		what = "everything sent so far has had time to arrive"
 	case history.TimedOut:
 		what = "waited in vain"

@@ -50,7 +50,7 @@ func halfOpenHistory() []history.Event {
 		{At: at(750), Kind: history.Sent, Client: "alice", View: 1, Message: long},
 		{At: at(754), Kind: history.Shown, Client: "alice", View: 1, Message: long, Offset: 5},
 		{At: at(756), Kind: history.Shown, Client: "bob", View: 1, Message: long, Offset: 5},
-		{At: at(45756), Kind: history.Settled},
+		{At: at(45756), Kind: history.Barrier},
 		{At: at(45760), Kind: history.Stored, Client: plan.Reader, Message: "hello", Offset: 1},
 		{At: at(45761), Kind: history.Stored, Client: plan.Reader, Message: korean, Offset: 2},
 		{At: at(45762), Kind: history.LogRead, Client: plan.Reader},
@@ -234,7 +234,7 @@ func crowd(n int) ([]history.Event, check.Finding) {
 			add(15, history.Event{Kind: history.Connected, Client: name, View: views[name]})
 		}
 	}
-	add(45000, history.Event{Kind: history.Settled})
+	add(45000, history.Event{Kind: history.Barrier})
 	for number := 1; number < 12; number++ {
 		add(1, history.Event{Kind: history.Stored, Client: plan.Reader, Message: fmt.Sprintf("message %d", number), Offset: int64(number)})
 	}

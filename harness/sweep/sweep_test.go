@@ -60,7 +60,7 @@ func TestShrinkSaysHowOftenAFailureRecurs(t *testing.T) {
 			Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(lost) }),
 		}
 		p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
-			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "hello"},
+			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello"},
 		}}
 		// The failure as it was found, by a server that loses everything.
 		found := sweep.Sweeper{Config: s.Config, Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(true) })}.

@@ -168,7 +168,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				away("bob", say("alice", "while bob is away", 3)))
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 		},
 	},
 	{
@@ -178,7 +178,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, open("alice", "bob"),
-				away("bob", say("alice", "while bob is away", 3)))
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 		},
 	},
 	{
@@ -189,17 +189,17 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
-				away("bob", say("alice", "while bob changes networks", 3)))
+				whileOffline("bob", send("alice", "while bob changes networks", 3)))
 		},
 	},
 	{
-		ID: "away-too-long", Row: 7, Title: "disconnected for longer than maxDisconnectionDuration",
+		ID: "offline-too-long", Row: 7, Title: "disconnected for longer than maxDisconnectionDuration",
 		Why:    "the session has expired",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, aliceAndBob, meet,
-				away("bob", say("alice", "while bob is away", 3), wait("1.5s")))
+				whileOffline("bob", send("alice", "while bob is offline", 3), wait("1.5s")))
 			p.Tuning.MaxDisconnection = duration("1s")
 			return p
 		},
@@ -232,9 +232,9 @@ var oneServer = []Scenario{
 		Expect:   steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				outage("bob"), heard("alice", say("alice", "before the restart", 2)),
+				outage("bob"), untilShown("alice", send("alice", "before the restart", 2)),
 				part{{Do: plan.KillServer}, {Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.StartServer}, {Do: plan.AwaitConnected, Client: "alice"}},
-				heard("alice", say("alice", "after the restart", 2)), heal("bob"))
+				untilShown("alice", send("alice", "after the restart", 2)), heal("bob"))
 		},
 	},
 	{
@@ -246,7 +246,7 @@ var oneServer = []Scenario{
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Disconnect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "bob"}),
-				heard("alice", say("alice", "while bob is away", 3)),
+				untilShown("alice", send("alice", "while bob is offline", 3)),
 				one(plan.Step{Do: plan.Connect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}))
 		},
@@ -266,7 +266,7 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			parts := []part{meet}
 			for n := 1; n <= 5; n++ {
-				parts = append(parts, away("bob", say("alice", fmt.Sprintf("in drop %d", n), 2)))
+				parts = append(parts, whileOffline("bob", send("alice", fmt.Sprintf("in drop %d", n), 2)))
 			}
 			return script(seed, aliceAndBob, parts...)
 		},
@@ -278,12 +278,12 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			// No more than a page keeps that has not been answered yet, such as step 10's.
-			parts := []part{meet, one(plan.Step{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("20ms"), Count: 190})}
+			parts := []part{meet, one(plan.Step{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: duration("20ms"), Count: 190})}
 			for range 3 {
 				parts = append(parts, wait("400ms"), part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
 					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}})
 			}
-			return script(seed, aliceAndBob, append(parts, one(plan.Step{Do: plan.Quiet, Client: "alice"}))...)
+			return script(seed, aliceAndBob, append(parts, one(plan.Step{Do: plan.StopSending, Client: "alice"}))...)
 		},
 	},
 	{
@@ -307,14 +307,14 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
-				heard("bob", say("alice", "before the refresh", 5)),
+				untilShown("bob", send("alice", "before the refresh", 5)),
 				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
-				one(plan.Step{Do: plan.Chatter, Client: "carol", Text: "carol chatters", Every: duration("5ms"), Count: 300}),
-				one(plan.Step{Do: plan.AwaitShown, Client: "alice", Text: "carol chatters 5"}),
+				one(plan.Step{Do: plan.StartSending, Client: "carol", Text: "carol sends", Every: duration("5ms"), Count: 300}),
+				one(plan.Step{Do: plan.AwaitShown, Client: "alice", Text: "carol sends 5"}),
 				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
-				one(plan.Step{Do: plan.Quiet, Client: "carol"}))
+				one(plan.Step{Do: plan.StopSending, Client: "carol"}))
 		},
 	},
 	{
@@ -324,7 +324,7 @@ var oneServer = []Scenario{
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			who := append(clients("bob"), plan.Client{Name: "writer", Kind: plan.Wire})
-			return script(seed, who, open("writer"), heard("writer", say("writer", "history", 1100)), open("bob"))
+			return script(seed, who, open("writer"), untilShown("writer", send("writer", "history", 1100)), open("bob"))
 		},
 	},
 	{
@@ -335,7 +335,7 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				outage("alice"),
-				say("alice", "written offline", 3),
+				send("alice", "written offline", 3),
 				heal("alice"))
 		},
 	},
@@ -347,7 +347,7 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}}),
-				say("alice", "into the dark", 2),
+				send("alice", "on a dead connection", 2),
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "alice"}),
 				heal("alice"),
@@ -360,7 +360,7 @@ var oneServer = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, heard("bob", say("alice", "burst", 200)))
+			return script(seed, aliceAndBob, meet, untilShown("bob", send("alice", "burst", 200)))
 		},
 	},
 	{
@@ -369,7 +369,7 @@ var oneServer = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, payloads("early"), away("bob", payloads("away")))
+			return script(seed, aliceAndBob, meet, payloads("early"), whileOffline("bob", payloads("offline")))
 		},
 	},
 	{
@@ -378,7 +378,7 @@ var oneServer = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, away("bob", concat(texts("alice"), say("alice", "the last of them", 1))))
+			return script(seed, aliceAndBob, meet, whileOffline("bob", concat(texts("alice"), send("alice", "the last of them", 1))))
 		},
 	},
 	{

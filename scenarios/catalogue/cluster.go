@@ -55,11 +55,11 @@ var clusterScenarios = []Scenario{
 			return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-acknowledgement", Kind: plan.Crash, Node: "a",
 					At: plan.Frame{Client: "alice", Direction: plan.Down, Match: "43"}}}),
-				say("alice", "stored, and the server dies", 1),
+				send("alice", "stored, and the server dies", 1),
 				one(plan.Step{Do: plan.AwaitFault, Text: "at-the-acknowledgement"}),
 				awaited(plan.AwaitConnected, "alice"),
 				shown("stored, and the server dies", "bob", "alice"),
-				heard("alice", say("bob", "and life goes on", 1)))
+				untilShown("alice", send("bob", "and the others go on", 1)))
 		},
 	},
 	{
@@ -68,10 +68,10 @@ var clusterScenarios = []Scenario{
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
-				say("alice", "burst", 40), shown("burst 10", "bob"),
+				send("alice", "burst", 40), shown("burst 10", "bob"),
 				server(plan.KillServer, "a"),
 				awaited(plan.AwaitDisconnected, "alice", "carol"),
-				heard("bob", say("bob", "while they are away", 3)),
+				untilShown("bob", send("bob", "while they are offline", 3)),
 				move("alice", "b"), move("carol", "b"),
 				awaited(plan.AwaitConnected, "alice", "carol"),
 				shown("burst 40", "alice", "bob", "carol"))
@@ -88,7 +88,7 @@ var clusterScenarios = []Scenario{
 				// A page sends the next when the last is acknowledged, so these are on their
 				// way when the server dies.
 				burst := fmt.Sprint("burst ", n+1)
-				parts = append(parts, say("alice", "alice's "+burst, 25), say("bob", "bob's "+burst, 25),
+				parts = append(parts, send("alice", "alice's "+burst, 25), send("bob", "bob's "+burst, 25),
 					shown("alice's "+burst+" 3", "bob"), shown("bob's "+burst+" 3", "alice"),
 					server(plan.KillServer, node), awaited(plan.AwaitDisconnected, whose),
 					server(plan.StartServer, node), awaited(plan.AwaitConnected, whose),
@@ -103,15 +103,15 @@ var clusterScenarios = []Scenario{
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
-				say("bob", "burst", 30), shown("burst 3", "alice"),
+				send("bob", "burst", 30), shown("burst 3", "alice"),
 				server(plan.PauseServer, "a"),
-				say("alice", "to a server that sleeps", 2),
+				send("alice", "to a paused server", 2),
 				awaited(plan.AwaitDisconnected, "alice"),
 				move("alice", "b"), awaited(plan.AwaitConnected, "alice"),
-				shown("to a server that sleeps 2", "bob"),
+				shown("to a paused server 2", "bob"),
 				server(plan.ContinueServer, "a"),
 				awaited(plan.AwaitConnected, "carol"),
-				shown("to a server that sleeps 2", "carol"))
+				shown("to a paused server 2", "carol"))
 			p.Tuning = plan.Tuning{PingInterval: duration("300ms"), PingTimeout: duration("600ms")}
 			return p
 		},
@@ -124,9 +124,9 @@ var clusterScenarios = []Scenario{
 			parts := []part{meet}
 			for n, node := range []string{"a", "b", "a"} {
 				burst, moved := fmt.Sprint("burst ", n+1), fmt.Sprint("bob's move ", n+1)
-				parts = append(parts, say("alice", burst, 25), shown(burst+" 3", "bob"),
+				parts = append(parts, send("alice", burst, 25), shown(burst+" 3", "bob"),
 					move("bob", node), one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}}),
-					say("bob", moved, 1),
+					send("bob", moved, 1),
 					awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"), shown(moved, "alice"))
 			}
 			return script(seed, everyone(at("a", "alice"), at("b", "bob")), parts...)
@@ -152,7 +152,7 @@ var clusterScenarios = []Scenario{
 		Why:  "a notification is lost; the servers poll the log in any case",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
-			return breakBell(seed, plan.KillServer, plan.StartServer, "redis")
+			return breakRedis(seed, plan.KillServer, plan.StartServer, "redis")
 		},
 	},
 	{
@@ -160,7 +160,7 @@ var clusterScenarios = []Scenario{
 		Why:  "as redis-restarted, and the server gets no error from its dead connections",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
-			return breakBell(seed, plan.PauseServer, plan.ContinueServer, "b-to-redis")
+			return breakRedis(seed, plan.PauseServer, plan.ContinueServer, "b-to-redis")
 		},
 	},
 	{
@@ -168,7 +168,7 @@ var clusterScenarios = []Scenario{
 		Why:  "a message may be stored although its server got no answer: the retry must not be stored a second time",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: onlyPostgres,
 		Plan: func(seed uint64) plan.Plan {
-			parts := []part{meet, say("alice", "burst", 90), say("bob", "bob's burst", 90)}
+			parts := []part{meet, send("alice", "burst", 90), send("bob", "bob's burst", 90)}
 			for n := range 6 {
 				parts = append(parts, shown(fmt.Sprint("burst ", 10*n+3), "bob"),
 					server(plan.KillServer, "a-to-postgres"), server(plan.StartServer, "a-to-postgres"))
@@ -186,21 +186,21 @@ var clusterScenarios = []Scenario{
 				// A page sends the next when the last is acknowledged: something is always
 				// being committed.
 				burst, back := fmt.Sprint("burst ", n+1), fmt.Sprint("it is back ", n+1)
-				parts = append(parts, say("alice", "alice's "+burst, 60), say("bob", "bob's "+burst, 60),
+				parts = append(parts, send("alice", "alice's "+burst, 60), send("bob", "bob's "+burst, 60),
 					shown("alice's "+burst+" 3", "bob"), shown("bob's "+burst+" 3", "alice"),
 					server(end, "postgres"), server(plan.StartServer, "postgres"),
-					say("bob", back, 1), shown(back, "alice"))
+					send("bob", back, 1), shown(back, "alice"))
 			}
 			return script(seed, everyone(at("a", "alice"), at("b", "bob")), parts...)
 		},
 	},
 }
 
-// breakBell talks while what wakes the servers is broken, and after.
-func breakBell(seed uint64, end, mend plan.Action, what string) plan.Plan {
+// breakRedis talks while what wakes the servers is broken, and after.
+func breakRedis(seed uint64, end, restore plan.Action, what string) plan.Plan {
 	return script(seed, everyone(at("a", "alice"), at("b", "bob")), meet,
 		server(end, what),
-		heard("bob", say("alice", "without the bell", 5)), heard("alice", say("bob", "without it too", 5)),
-		server(mend, what),
-		heard("bob", say("alice", "with the bell", 5)), heard("alice", say("bob", "with it too", 5)))
+		untilShown("bob", send("alice", "while Redis is down", 5)), untilShown("alice", send("bob", "while it is down, too", 5)),
+		server(restore, what),
+		untilShown("bob", send("alice", "after it is back", 5)), untilShown("alice", send("bob", "back as well", 5)))
 }

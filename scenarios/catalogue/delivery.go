@@ -10,8 +10,8 @@ import (
 // aliceHerTabAndBob are three pages in two browsers.
 var aliceHerTabAndBob = []plan.Client{{Name: "alice"}, {Name: "tab", TabOf: "alice"}, {Name: "bob"}}
 
-// away41s is longer than any number of tries that a client with a bound would make.
-const away41s = "41s"
+// longOutage is longer than any number of tries that a client with a bound would make.
+const longOutage = "41s"
 
 // whileLocked takes the database away for a time, while alice says something.
 func whileLocked(said part, meanwhile ...part) part {
@@ -31,12 +31,12 @@ var deliveryScenarios = []Scenario{
 			// Carol's part is over before: a page that is still there sends again what was
 			// not acknowledged, and so brings it into the new log, by right.
 			return script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
-				say("carol", "in the old log", 6), shown("in the old log 6", "alice", "bob"),
+				send("carol", "in the old log", 6), shown("in the old log 6", "alice", "bob"),
 				one(plan.Step{Do: plan.Close, Client: "carol"}),
 				outage("bob"),
 				part{{Do: plan.StopServer}, {Do: plan.AwaitDisconnected, Client: "alice"},
 					{Do: plan.ReplaceData}, {Do: plan.StartServer}, {Do: plan.AwaitConnected, Client: "alice"}},
-				heard("alice", say("alice", "in the new log", 20)),
+				untilShown("alice", send("alice", "in the new log", 20)),
 				heal("bob"))
 		},
 	},
@@ -50,12 +50,12 @@ var deliveryScenarios = []Scenario{
 				return part{{Do: plan.Refresh, Client: who}, {Do: plan.AwaitConnected, Client: who}}
 			}
 			return script(seed, aliceHerTabAndBob, open("alice", "tab", "bob"),
-				heard("bob", say("alice", "from one tab", 3)), heard("alice", say("tab", "from the other", 3)),
-				refresh("tab"), say("tab", "right after the refresh", 2),
-				part{{Do: plan.Chatter, Client: "bob", Text: "bob chatters", Every: duration("10ms"), Count: 100},
-					{Do: plan.AwaitShown, Client: "bob", Text: "bob chatters 5"}},
-				refresh("alice"), say("alice", "under traffic", 2),
-				part{{Do: plan.Quiet, Client: "bob"}})
+				untilShown("bob", send("alice", "from one tab", 3)), untilShown("alice", send("tab", "from the other", 3)),
+				refresh("tab"), send("tab", "right after the refresh", 2),
+				part{{Do: plan.StartSending, Client: "bob", Text: "bob sends", Every: duration("10ms"), Count: 100},
+					{Do: plan.AwaitShown, Client: "bob", Text: "bob sends 5"}},
+				refresh("alice"), send("alice", "under traffic", 2),
+				part{{Do: plan.StopSending, Client: "bob"}})
 		},
 	},
 	{
@@ -67,10 +67,10 @@ var deliveryScenarios = []Scenario{
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-answer", Kind: plan.Cut, Client: "alice",
 					At: plan.Frame{Direction: plan.Down, Match: "43"}}}),
-				say("alice", "said once", 1),
+				send("alice", "sent once", 1),
 				part{{Do: plan.AwaitFault, Text: "at-the-answer"},
 					{Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
-				heard("bob", say("alice", "and then this", 1)))
+				untilShown("bob", send("alice", "and then this", 1)))
 		},
 	},
 	{
@@ -82,9 +82,9 @@ var deliveryScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet, killedAtAnswer("before", false),
 				// It is answered now, so that the next answer is the next message's.
-				shown("acknowledged, and killed before", "bob"), one(plan.Step{Do: plan.Settle}),
+				shown("acknowledged, and killed before", "bob"), one(plan.Step{Do: plan.Barrier}),
 				killedAtAnswer("after", true),
-				heard("bob", say("alice", "and then this", 1)))
+				untilShown("bob", send("alice", "and then this", 1)))
 		},
 	},
 	{
@@ -94,7 +94,7 @@ var deliveryScenarios = []Scenario{
 		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				whileLocked(say("alice", "while the database is slow", 3), wait("4s")),
+				whileLocked(send("alice", "while the database is slow", 3), wait("4s")),
 				shown("while the database is slow 3", "bob"))
 		},
 	},
@@ -109,20 +109,20 @@ var deliveryScenarios = []Scenario{
 				parts = append(parts, one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: fmt.Sprint("cut-", n), Kind: plan.Cut, Client: "alice",
 					At: plan.Frame{Direction: plan.Up, Match: "42", Number: n}}}))
 			}
-			parts = append(parts, say("alice", "cut off four times", 2), one(plan.Step{Do: plan.AwaitFault, Text: "cut-4"}),
+			parts = append(parts, send("alice", "cut off four times", 2), one(plan.Step{Do: plan.AwaitFault, Text: "cut-4"}),
 				shown("cut off four times 2", "bob"))
 			return script(seed, aliceAndBob, parts...)
 		},
 	},
 	{
-		ID: "database-away", Row: 31, Title: "the database is unavailable for " + away41s,
+		ID: "database-unavailable", Row: 31, Title: "the database is unavailable for " + longOutage,
 		Why:    "no message may be dropped silently, however long the outage",
 		From:   contract.ClientDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, DoesNotApply),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				whileLocked(say("alice", "while the database is away", 3), say("bob", "bob says this meanwhile", 2), wait(away41s)),
-				shown("while the database is away 3", "bob"), shown("bob says this meanwhile 2", "alice"))
+				whileLocked(send("alice", "while the database is unavailable", 3), send("bob", "bob sends this meanwhile", 2), wait(longOutage)),
+				shown("while the database is unavailable 3", "bob"), shown("bob sends this meanwhile 2", "alice"))
 		},
 	},
 	{
@@ -133,7 +133,7 @@ var deliveryScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceHerTabAndBob, open("alice", "tab", "bob"),
 				outage("alice"), outage("tab"),
-				say("alice", "alice offline", 2), say("tab", "the tab offline", 3), say("alice", "alice again", 2),
+				send("alice", "alice offline", 2), send("tab", "the tab offline", 3), send("alice", "alice again", 2),
 				heal("tab"), heal("alice"))
 		},
 	},
@@ -146,9 +146,9 @@ var deliveryScenarios = []Scenario{
 			return script(seed, aliceAndBob, open("alice", "bob"),
 				part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "alice", For: duration("1.5s")}},
 					{Do: plan.AwaitDisconnected, Client: "alice"}},
-				say("alice", "not sent yet", 3),
+				send("alice", "not sent yet", 3),
 				part{{Do: plan.Refresh, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
-				heard("bob", say("alice", "from the new page", 2)))
+				untilShown("bob", send("alice", "from the new page", 2)))
 		},
 	},
 	{
@@ -159,10 +159,10 @@ var deliveryScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceHerTabAndBob, open("alice", "bob"),
 				outage("alice"),
-				say("alice", "not sent yet", 3),
+				send("alice", "not sent yet", 3),
 				part{{Do: plan.Close, Client: "alice"}},
 				open("tab"),
-				heard("bob", say("tab", "from the other tab", 2)),
+				untilShown("bob", send("tab", "from the other tab", 2)),
 				part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "alice"}}})
 		},
 	},
@@ -173,9 +173,9 @@ var deliveryScenarios = []Scenario{
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, open("alice", "bob"),
-				heard("bob", say("alice", "before the refresh", 3)),
+				untilShown("bob", send("alice", "before the refresh", 3)),
 				part{{Do: plan.Refresh, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}},
-				outage("alice"), say("alice", "written offline", 3), heal("alice"))
+				outage("alice"), send("alice", "written offline", 3), heal("alice"))
 		},
 	},
 	{
@@ -187,7 +187,7 @@ var deliveryScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Suspend, Client: "alice"}), wait("5s"), one(plan.Step{Do: plan.Resume, Client: "alice"}),
-				say("alice", "good morning", 2),
+				send("alice", "good morning", 2),
 				part{{Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}})
 			p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("1s")}
 			return p
@@ -201,7 +201,7 @@ func killedAtAnswer(id string, after bool) part {
 	return concat(
 		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Crash,
 			At: plan.Frame{Client: "alice", Direction: plan.Down, Match: "43", After: after}}}},
-		say("alice", "acknowledged, and killed "+id, 1),
+		send("alice", "acknowledged, and killed "+id, 1),
 		part{{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitDisconnected, Client: "alice"},
 			{Do: plan.AwaitConnected, Client: "alice"}, {Do: plan.AwaitConnected, Client: "bob"}})
 }

@@ -17,9 +17,9 @@ var featureScenarios = []Scenario{
 		Expect: onFeatures(ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				say("alice", defect.Disconnecting+"bob goes", 1),
+				send("alice", defect.Disconnecting+"bob goes", 1),
 				awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"),
-				heard("bob", say("alice", "and bob is back", 3)))
+				untilShown("bob", send("alice", "and bob is back", 3)))
 		},
 	},
 	{
@@ -30,8 +30,8 @@ var featureScenarios = []Scenario{
 		Expect: onFeatures(ExactlyOnce, Loses),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				heard("bob", say("alice", defect.Volatile+"not so important", 1)),
-				away("bob", say("alice", "while bob is away", 3)))
+				untilShown("bob", send("alice", defect.Volatile+"not so important", 1)),
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 		},
 	},
 	{
@@ -42,8 +42,8 @@ var featureScenarios = []Scenario{
 		Expect: onFeatures(Loses, Loses),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				heard("bob", say("alice", defect.Acknowledged+"is everyone there", 1)),
-				away("bob", say("alice", defect.Acknowledged+"while bob is away", 3)))
+				untilShown("bob", send("alice", defect.Acknowledged+"is everyone there", 1)),
+				whileOffline("bob", send("alice", defect.Acknowledged+"while bob is offline", 3)))
 		},
 	},
 	{
@@ -54,10 +54,10 @@ var featureScenarios = []Scenario{
 		Expect: onFeatures(ExactlyOnce, Loses),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				part{{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("10ms"), Count: 1000},
+				part{{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: duration("10ms"), Count: 1000},
 					{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
 					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
-					{Do: plan.Quiet, Client: "alice"}})
+					{Do: plan.StopSending, Client: "alice"}})
 		},
 	},
 }

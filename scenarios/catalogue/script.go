@@ -46,9 +46,9 @@ func open(names ...string) part {
 
 // meet opens alice and bob and lets each of them hear the other once.
 var meet = concat(open("alice", "bob"),
-	heard("bob", say("alice", "hello from alice", 1)),
-	heard("alice", say("bob", "hello from bob", 1)),
-	one(plan.Step{Do: plan.Settle}))
+	untilShown("bob", send("alice", "hello from alice", 1)),
+	untilShown("alice", send("bob", "hello from bob", 1)),
+	one(plan.Step{Do: plan.Barrier}))
 
 func concat(parts ...part) part {
 	var all part
@@ -58,12 +58,12 @@ func concat(parts ...part) part {
 	return all
 }
 
-func say(who, text string, count int) part {
-	return part{{Do: plan.Say, Client: who, Text: text, Count: count}}
+func send(who, text string, count int) part {
+	return part{{Do: plan.Send, Client: who, Text: text, Count: count}}
 }
 
 // heard adds to something said that the client shows the last of it.
-func heard(by string, said part) part {
+func untilShown(by string, said part) part {
 	last := said[len(said)-1]
 	text := last.Text
 	if last.Count > 1 {
@@ -88,11 +88,11 @@ func heal(who string) part {
 
 // away takes the client's connection away while alice, who hears herself, says
 // what is to be said, and gives it back.
-func away(who string, meanwhile ...part) part {
+func whileOffline(who string, meanwhile ...part) part {
 	steps := outage(who)
 	for _, p := range meanwhile {
-		if p[len(p)-1].Do == plan.Say {
-			p = heard("alice", p)
+		if p[len(p)-1].Do == plan.Send {
+			p = untilShown("alice", p)
 		}
 		steps = append(steps, p...)
 	}
@@ -110,7 +110,7 @@ func restart(end plan.Action) part {
 			{Do: plan.StartServer},
 			{Do: plan.AwaitConnected, Client: "alice"},
 		},
-		heard("alice", say("alice", "after the restart", 3)),
+		untilShown("alice", send("alice", "after the restart", 3)),
 		heal("bob"))
 }
 
@@ -129,10 +129,10 @@ func duration(text string) plan.Duration {
 // Latin, and bytes. The page sends each as what it is, where its step can.
 func payloads(when string) part {
 	return part{
-		{Do: plan.Say, Client: "alice", Text: `{"nested":{"list":[1,2.5,null,true,{"deep":["가",""]}]},"run":"` + lab.RunMark + `","when":"` + when + `"}`},
-		{Do: plan.Say, Client: "alice", Text: `["` + when + `","` + lab.RunMark + `",[],{}]`},
-		{Do: plan.Say, Client: "alice", Text: "/binary " + hex(when) + lab.RunMark + "00ff7f80"},
-		{Do: plan.Say, Client: "alice", Text: "<b>" + when + "</b> 안녕하세요 🙂 " + lab.RunMark},
+		{Do: plan.Send, Client: "alice", Text: `{"nested":{"list":[1,2.5,null,true,{"deep":["가",""]}]},"run":"` + lab.RunMark + `","when":"` + when + `"}`},
+		{Do: plan.Send, Client: "alice", Text: `["` + when + `","` + lab.RunMark + `",[],{}]`},
+		{Do: plan.Send, Client: "alice", Text: "/binary " + hex(when) + lab.RunMark + "00ff7f80"},
+		{Do: plan.Send, Client: "alice", Text: "<b>" + when + "</b> 안녕하세요 🙂 " + lab.RunMark},
 		{Do: plan.AwaitShown, Client: "alice", Text: "<b>" + when + "</b> 안녕하세요 🙂 " + lab.RunMark},
 	}
 }
@@ -142,7 +142,7 @@ func payloads(when string) part {
 func texts(who string) part {
 	var said part
 	for _, text := range []string{"  white space around  ", "<b>bold</b> & more", "cafe\u0301", "before\x00after", "🙂", strings.Repeat("long ", 60) + "!"} {
-		said = append(said, plan.Step{Do: plan.Say, Client: who, Text: text})
+		said = append(said, plan.Step{Do: plan.Send, Client: who, Text: text})
 	}
 	return said
 }
@@ -160,8 +160,8 @@ func restoreUnderTraffic(seed uint64) plan.Plan {
 	for _, name := range readers {
 		who = append(who, plan.Client{Name: name, Kind: plan.Wire, ReconnectDelay: duration("5ms")})
 	}
-	parts := []part{open("writer"), open(readers...), heard("bob", say("writer", "first", 1)),
-		{{Do: plan.Chatter, Client: "writer", Text: "stream", Every: duration("500us"), Count: 4000}}}
+	parts := []part{open("writer"), open(readers...), untilShown("bob", send("writer", "first", 1)),
+		{{Do: plan.StartSending, Client: "writer", Text: "stream", Every: duration("500us"), Count: 4000}}}
 	for range 60 {
 		var cuts, back part
 		for _, name := range readers {
@@ -171,7 +171,7 @@ func restoreUnderTraffic(seed uint64) plan.Plan {
 		}
 		parts = append(parts, cuts, back)
 	}
-	parts = append(parts, part{{Do: plan.Quiet, Client: "writer"}})
+	parts = append(parts, part{{Do: plan.StopSending, Client: "writer"}})
 	return script(seed, who, parts...)
 }
 
@@ -182,8 +182,8 @@ func loadUnderTraffic(seed uint64) plan.Plan {
 		plan.Client{Name: "writer-1", Kind: plan.Wire}, plan.Client{Name: "writer-2", Kind: plan.Wire})
 	random := draw(seed)
 	parts := []part{open("writer-1", "writer-2"),
-		{{Do: plan.Chatter, Client: "writer-1", Text: "one", Every: duration("5ms"), Count: 200}},
-		{{Do: plan.Chatter, Client: "writer-2", Text: "two", Every: duration("7ms"), Count: 150}},
+		{{Do: plan.StartSending, Client: "writer-1", Text: "one", Every: duration("5ms"), Count: 200}},
+		{{Do: plan.StartSending, Client: "writer-2", Text: "two", Every: duration("7ms"), Count: 150}},
 		{{Do: plan.AwaitShown, Client: "writer-1", Count: 20}},
 	}
 	for n := 1; n <= 6; n++ {
@@ -194,7 +194,7 @@ func loadUnderTraffic(seed uint64) plan.Plan {
 			{Do: plan.Wait, For: plan.Duration(time.Duration(random.IntN(20_000)+1) * time.Microsecond)},
 		})
 	}
-	parts = append(parts, part{{Do: plan.Quiet, Client: "writer-1"}, {Do: plan.Quiet, Client: "writer-2"}})
+	parts = append(parts, part{{Do: plan.StopSending, Client: "writer-1"}, {Do: plan.StopSending, Client: "writer-2"}})
 	return script(seed, who, parts...)
 }
 
@@ -204,8 +204,8 @@ func cutInReplay(seed uint64) plan.Plan {
 	random := draw(seed)
 	who := append(clients("bob"), plan.Client{Name: "writer", Kind: plan.Wire})
 	parts := []part{open("writer"),
-		heard("writer", say("writer", "history", 300)),
-		{{Do: plan.Chatter, Client: "writer", Text: "live", Every: duration("3ms"), Count: 500}},
+		untilShown("writer", send("writer", "history", 300)),
+		{{Do: plan.StartSending, Client: "writer", Text: "live", Every: duration("3ms"), Count: 500}},
 		{{Do: plan.AwaitShown, Client: "writer", Text: "live 3"}},
 		{{Do: plan.Arm, Fault: &plan.Fault{ID: "in-replay", Kind: plan.Cut, Client: "bob", At: plan.Frame{
 			Direction: plan.Down, Match: `42["chat message"`, Number: random.IntN(290) + 5, After: random.IntN(2) == 0}}}},
@@ -214,7 +214,7 @@ func cutInReplay(seed uint64) plan.Plan {
 			{Do: plan.AwaitFault, Text: "in-replay"},
 			{Do: plan.AwaitDisconnected, Client: "bob"},
 			{Do: plan.AwaitConnected, Client: "bob"}},
-		{{Do: plan.Quiet, Client: "writer"}},
+		{{Do: plan.StopSending, Client: "writer"}},
 	}
 	return script(seed, who, parts...)
 }

@@ -16,8 +16,8 @@ var sessionScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
-				away("bob", say("alice", "while bob changes networks", 3)),
-				away("bob", say("alice", "while bob is away", 3)))
+				whileOffline("bob", send("alice", "while bob changes networks", 3)),
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 		},
 	},
 	{
@@ -31,9 +31,9 @@ var sessionScenarios = []Scenario{
 					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}}
 			}
 			p := script(seed, aliceAndBob, meet,
-				dropped(plan.Cut), heard("bob", say("alice", "after the clean drop", 1)),
+				dropped(plan.Cut), untilShown("bob", send("alice", "after the clean drop", 1)),
 				dropped(plan.HalfOpen), wait("3s"),
-				heard("alice", say("alice", "after the ping timeout", 3)), say("bob", "bob can hear himself", 1))
+				untilShown("alice", send("alice", "after the ping timeout", 3)), send("bob", "bob receives his own message", 1))
 			// The page is back before the server notices, which is 2.4 s, and the wait is longer.
 			p.Tuning = plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("2s")}
 			return p
@@ -48,7 +48,7 @@ var sessionScenarios = []Scenario{
 			// Longer than the library keeps an event, and than steps/cures/recovery does, which
 			// adds the heartbeat; the drop itself is shorter than a session is kept.
 			p := script(seed, aliceAndBob, meet, wait("7s"),
-				away("bob", say("alice", "while bob is away", 3)))
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 			p.Tuning = plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")}
 			return p
 		},
@@ -60,8 +60,8 @@ var sessionScenarios = []Scenario{
 		Expect: steps(Loses, Duplicates, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Throw, Client: "bob"}), heard("bob", say("alice", "at which a handler throws", 1)),
-				away("bob", say("alice", "while bob is away", 3)))
+				one(plan.Step{Do: plan.Throw, Client: "bob"}), untilShown("bob", send("alice", "at which a handler throws", 1)),
+				whileOffline("bob", send("alice", "while bob is offline", 3)))
 		},
 	},
 	{
@@ -92,7 +92,7 @@ var sessionScenarios = []Scenario{
 // connection at a frame of that.
 func cutOnReturn(id string, at plan.Frame) part {
 	return concat(
-		outage("bob"), heard("alice", say("alice", "while bob is away: "+id, 3)),
+		outage("bob"), untilShown("alice", send("alice", "while bob is offline: "+id, 3)),
 		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Cut, Client: "bob", At: at}},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
 			{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitConnected, Client: "bob"}})

@@ -29,14 +29,14 @@ var Stories = []Story{
 		From: contract.Basic,
 		Plan: func(seed uint64) plan.Plan {
 			return seamed("4ms", script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
-				say("alice", "hello", 1), pause, say("bob", "hello yourself", 1), pause,
-				say("alice", "news", 4), pause,
+				send("alice", "hello", 1), pause, send("bob", "hello yourself", 1), pause,
+				send("alice", "news", 4), pause,
 				part{{Do: plan.Refresh, Client: "carol"}},
-				say("alice", "are you there", 1),
+				send("alice", "are you there", 1),
 				part{{Do: plan.AwaitConnected, Client: "carol"}},
-				say("carol", "back again", 1), pause,
-				say("bob", "more news", 3), pause,
-				say("alice", "goodbye", 1), say("bob", "goodbye yourself", 1)))
+				send("carol", "back again", 1), pause,
+				send("bob", "more news", 3), pause,
+				send("alice", "goodbye", 1), send("bob", "goodbye yourself", 1)))
 		},
 	},
 	{
@@ -44,15 +44,15 @@ var Stories = []Story{
 		From: contract.Recovery,
 		Plan: func(seed uint64) plan.Plan {
 			return seamed("80ms", script(seed, aliceAndBob, open("alice", "bob"),
-				say("alice", "hello", 1), pause,
-				part{{Do: plan.Chatter, Client: "alice", Text: "chatter", Every: duration("150ms"), Count: 12},
+				send("alice", "hello", 1), pause,
+				part{{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: duration("150ms"), Count: 12},
 					{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
 					{Do: plan.AwaitDisconnected, Client: "bob"},
 					{Do: plan.AwaitConnected, Client: "bob"},
-					{Do: plan.Quiet, Client: "alice"}},
-				say("alice", "meanwhile", 2),
+					{Do: plan.StopSending, Client: "alice"}},
+				send("alice", "meanwhile", 2),
 				wait("50s"),
-				say("bob", "still here", 1), pause, say("alice", "so am I", 1)))
+				send("bob", "still here", 1), pause, send("alice", "so am I", 1)))
 		},
 	},
 }
@@ -64,13 +64,13 @@ var ShortStories = []Story{{
 	From: contract.Basic,
 	Plan: func(seed uint64) plan.Plan {
 		return seamed("4ms", script(seed, aliceAndBob, open("alice", "bob"),
-			say("alice", "hello", 1), pause, say("bob", "hello yourself", 2), pause, say("alice", "goodbye", 1)))
+			send("alice", "hello", 1), pause, send("bob", "hello yourself", 2), pause, send("alice", "goodbye", 1)))
 	},
 }}
 
 // seamed gives the plan pauses at the server's seams: of about what a frame takes in the
 // virtual network, so that another frame may come in between, or long enough for one of
-// a chatter to do so.
+// several that a client sends in the background to do so.
 func seamed(longest string, p plan.Plan) plan.Plan {
 	p.Seams = duration(longest)
 	return p

@@ -27,7 +27,7 @@ var transportScenarios = []Scenario{
 			parts := []part{open("one", "two", "bob")}
 			for n := range 3 {
 				one, two := fmt.Sprint("one, part ", n+1), fmt.Sprint("two, part ", n+1)
-				parts = append(parts, say("one", one, 30), say("two", two, 30),
+				parts = append(parts, send("one", one, 30), send("two", two, 30),
 					shown(one+" 30", "bob"), shown(two+" 30", "bob"),
 					outage("bob"), heal("bob"))
 			}
@@ -41,7 +41,7 @@ var transportScenarios = []Scenario{
 		Expect: steps(MayLose, MayLose, MayLose),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				say("alice", "burst", 100),
+				send("alice", "burst", 100),
 				part{{Do: plan.Disconnect, Client: "alice"}, {Do: plan.AwaitDisconnected, Client: "alice"},
 					{Do: plan.Connect, Client: "alice"}, {Do: plan.AwaitConnected, Client: "alice"}})
 		},
@@ -53,8 +53,8 @@ var transportScenarios = []Scenario{
 		Expect: except(steps(MayLose, MayLose, MayLose), Loses, "8", OnFile),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceHerTabAndBob, open("alice", "bob"),
-				say("alice", "burst", 100), one(plan.Step{Do: plan.Close, Client: "alice"}),
-				open("tab"), heard("bob", say("tab", "from the other tab", 2)))
+				send("alice", "burst", 100), one(plan.Step{Do: plan.Close, Client: "alice"}),
+				open("tab"), untilShown("bob", send("tab", "from the other tab", 2)))
 		},
 	},
 	{
@@ -71,18 +71,18 @@ var transportScenarios = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, over([]string{"polling"}, aliceAndBob), meet,
-				away("bob", say("alice", "while bob is away", 3)),
-				heard("bob", say("alice", "burst", 15)),
+				whileOffline("bob", send("alice", "while bob is offline", 3)),
+				untilShown("bob", send("alice", "burst", 15)),
 				// At a poll: between two of them there is no connection to break.
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in a poll", Kind: plan.Switch, Client: "bob",
 					At: plan.Frame{Direction: plan.Up}}}),
-				say("alice", "for bob to ask for more", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in a poll"}),
-				away("bob", say("alice", "while bob changes networks", 3)),
+				send("alice", "for bob to poll again", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in a poll"}),
+				whileOffline("bob", send("alice", "while bob changes networks", 3)),
 				// The answer to a poll, with a message in it.
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in an answer", Kind: plan.Cut, Client: "bob",
 					At: plan.Frame{Direction: plan.Down}}}),
-				say("alice", "in an answer that is cut off", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in an answer"}),
-				awaited(plan.AwaitConnected, "bob"), heard("bob", say("alice", "and the next one", 1)))
+				send("alice", "in a response that is cut", 1), one(plan.Step{Do: plan.AwaitFault, Text: "in an answer"}),
+				awaited(plan.AwaitConnected, "bob"), untilShown("bob", send("alice", "and the next one", 1)))
 			// Where nobody is sent anything, a poll is answered by a ping.
 			p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("5s")}
 			return p
@@ -127,8 +127,8 @@ func over(transports []string, who []plan.Client) []plan.Client {
 func cutBetweenWriters(seed uint64) plan.Plan {
 	random := draw(seed)
 	parts := []part{open("one", "two", "bob"), {
-		{Do: plan.Chatter, Client: "one", Text: "one", Every: duration("45ms")},
-		{Do: plan.Chatter, Client: "two", Text: "two", Every: duration("50ms")}}}
+		{Do: plan.StartSending, Client: "one", Text: "one", Every: duration("45ms")},
+		{Do: plan.StartSending, Client: "two", Text: "two", Every: duration("50ms")}}}
 	for n := range 3 {
 		id := fmt.Sprint("between-", n+1)
 		parts = append(parts, part{
@@ -136,7 +136,7 @@ func cutBetweenWriters(seed uint64) plan.Plan {
 				Direction: plan.Down, Match: `42["chat message"`, Number: 6 + random.IntN(14), After: random.IntN(2) == 0}}},
 			{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}})
 	}
-	parts = append(parts, part{{Do: plan.Quiet, Client: "one"}, {Do: plan.Quiet, Client: "two"}})
+	parts = append(parts, part{{Do: plan.StopSending, Client: "one"}, {Do: plan.StopSending, Client: "two"}})
 	return script(seed, clients("one", "two", "bob"), parts...)
 }
 
@@ -144,17 +144,17 @@ func cutBetweenWriters(seed uint64) plan.Plan {
 func slowReader(seed uint64) plan.Plan {
 	random := draw(seed)
 	return script(seed, append(wires("writer"), clients("bob")...), open("writer"),
-		heard("writer", say("writer", "history", 2000)),
+		untilShown("writer", send("writer", "history", 2000)),
 		part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Limit, Client: "bob", BytesPerSecond: 200_000}},
 			{Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
-			{Do: plan.Chatter, Client: "writer", Text: "live", Every: duration("10ms"), Count: 1000},
+			{Do: plan.StartSending, Client: "writer", Text: "live", Every: duration("10ms"), Count: 1000},
 			{Do: plan.AwaitShown, Client: "bob", Count: 100 + random.IntN(200)},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "bob", For: duration("500ms")}},
 			{Do: plan.AwaitShown, Client: "bob", Count: 500 + random.IntN(500)},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
 			{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
 			{Do: plan.AwaitShown, Client: "bob", Text: "history 2000"},
-			{Do: plan.Quiet, Client: "writer"},
+			{Do: plan.StopSending, Client: "writer"},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}}})
 }
 
@@ -180,10 +180,10 @@ func upgradeCut(seed uint64) plan.Plan {
 		}
 	}
 	p := script(seed, append(clients("alice"), over([]string{"polling", "websocket"}, clients(names...))...),
-		open("alice"), open(names...), heard(names[0], say("alice", "hello", 1)), one(plan.Step{Do: plan.Settle}),
-		cut, heard("alice", say("alice", "while they are away", 3)),
-		arm, part{{Do: plan.Chatter, Client: "alice", Text: "while they come back", Every: duration("40ms"), Count: 100}},
-		fired, back, one(plan.Step{Do: plan.Quiet, Client: "alice"}))
+		open("alice"), open(names...), untilShown(names[0], send("alice", "hello", 1)), one(plan.Step{Do: plan.Barrier}),
+		cut, untilShown("alice", send("alice", "while they are offline", 3)),
+		arm, part{{Do: plan.StartSending, Client: "alice", Text: "while they come back", Every: duration("40ms"), Count: 100}},
+		fired, back, one(plan.Step{Do: plan.StopSending, Client: "alice"}))
 	// The official client (engine.io-client 6.6) that loses the WebSocket after the answer
 	// to its probe has paused its polling, and does not take it up again: it says and hears
 	// nothing until its heartbeat ends.
@@ -207,5 +207,5 @@ func connectAtOnce(seed uint64) plan.Plan {
 		}
 		parts = append(parts, awaited(plan.AwaitConnected, names...))
 	}
-	return script(seed, who, append(parts, outage("bob"), say("bob", "back at once", 3), heal("bob"))...)
+	return script(seed, who, append(parts, outage("bob"), send("bob", "back at once", 3), heal("bob"))...)
 }

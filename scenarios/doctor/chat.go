@@ -77,7 +77,7 @@ func (x *examination) deliver(ctx context.Context) bool {
 	from := x.bob.count()
 	for n := range messagesToSend {
 		text := x.text(fmt.Sprint(n + 1))
-		if err := x.alice.Say(text); err != nil {
+		if err := x.alice.Send(text); err != nil {
 			return x.found(Delivered, Bad, "", "a message cannot be sent: %v", err)
 		}
 		x.texts = append(x.texts, text)
@@ -187,7 +187,7 @@ func (x *examination) recover(ctx context.Context) bool {
 	x.bob.cut()
 	x.bob.await(ctx, from, answerWithin, is(history.Disconnected))
 	text := x.text("while bob is disconnected")
-	if err := x.alice.Say(text); err != nil {
+	if err := x.alice.Send(text); err != nil {
 		return x.found(Recovery, Lacking, "", "a message cannot be sent: %v", err)
 	}
 	x.texts = append(x.texts, text)

@@ -287,7 +287,7 @@ func (b *bystander) try(ctx context.Context, candidate Emitted, text string) boo
 			return false
 		}
 	}
-	if err := sender.Say(text); err != nil {
+	if err := sender.Send(text); err != nil {
 		return false
 	}
 	arrived, ok := other.await(ctx, 0, replayWithin, other.brings(text))

@@ -37,7 +37,7 @@ func listened(t *testing.T, address string, p protocol.Protocol, options ListenO
 			t.Error(err)
 		}
 		person.await(t.Context(), 0, answerWithin, is(history.Connected))
-		if err := person.Say(options.Text); err != nil {
+		if err := person.Send(options.Text); err != nil {
 			t.Error(err)
 		}
 	}

@@ -30,7 +30,7 @@ func (x *examination) repeat(ctx context.Context) bool {
 	for range 2 {
 		w := x.client("erin", "bob", func(o *client.Options) { o.Seed, o.SeedKeys = seedOf(x.mark), true })
 		w.Keys = true
-		entered := x.enter(ctx, w) && w.Say(text) == nil
+		entered := x.enter(ctx, w) && w.Send(text) == nil
 		if entered {
 			// One of the two arrives, but for a server that acknowledges the second only.
 			w.await(ctx, 0, replayWithin, func(e entry) bool { return e.Kind == history.Acknowledged || e.Kind == history.Refused })

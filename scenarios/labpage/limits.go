@@ -53,9 +53,9 @@ func bounded(p plan.Plan) error {
 			return fmt.Errorf("step %d has a text of more than %d characters", i+1, mostText)
 		}
 		switch s.Do {
-		case plan.Say:
+		case plan.Send:
 			messages += max(1, s.Count)
-		case plan.Chatter:
+		case plan.StartSending:
 			if s.Count == 0 || s.Every == 0 {
 				return fmt.Errorf("step %d sends in the background without end: it needs a count and a pace", i+1)
 			}

@@ -15,9 +15,9 @@ import (
 // ordinary is a conversation in which a connection is cut and comes back.
 const ordinary = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[
 	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},{"do":"wait","for":"500ms"},
-	{"do":"say","client":"alice","text":"hello"},{"do":"wait","for":"500ms"},
+	{"do":"send","client":"alice","text":"hello"},{"do":"wait","for":"500ms"},
 	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},
-	{"do":"say","client":"alice","text":"meanwhile"},{"do":"wait","for":"3s"}]}`
+	{"do":"send","client":"alice","text":"meanwhile"},{"do":"wait","for":"3s"}]}`
 
 func request(step, p string) Request {
 	return Request{Step: step, Seed: 1, Plan: json.RawMessage(p), View: View{Width: 900, Language: report.Korean, Detail: true}}
@@ -75,8 +75,8 @@ func TestPlayShowsWhatEachPageShows(t *testing.T) {
 }
 
 func TestPlayMarksALossThatWasNotPromised(t *testing.T) {
-	restart := strings.Replace(ordinary, `{"do":"say","client":"alice","text":"meanwhile"}`,
-		`{"do":"say","client":"alice","text":"meanwhile"},{"do":"wait","for":"100ms"},{"do":"kill-server"},{"do":"wait","for":"500ms"},{"do":"start-server"}`, 1)
+	restart := strings.Replace(ordinary, `{"do":"send","client":"alice","text":"meanwhile"}`,
+		`{"do":"send","client":"alice","text":"meanwhile"},{"do":"wait","for":"100ms"},{"do":"kill-server"},{"do":"wait","for":"500ms"},{"do":"start-server"}`, 1)
 	r := Play(context.Background(), request("6", restart))
 	if r.Outcome != check.Pass || r.Beyond.Outcome != check.Fail || r.Beyond.Lost != 1 || r.Findings[0].Promised || r.Findings[0].Rule != contract.NoLoss || r.Findings[0].Client != "bob" || r.Findings[0].Message != "meanwhile" {
 		t.Fatalf("%s %s %+v", r.Outcome, r.Reason, r.Findings)
@@ -111,11 +111,11 @@ func TestPlayRefusesInOneLine(t *testing.T) {
 		"no page":                 request("5", `{"clients":[]}`),
 		"room for 6":              request("5", `{"clients":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"},{"name":"g"}]}`),
 		"unknown action":          request("5", script(`{"do":"fly"}`)),
-		"who is no client":        request("5", script(`{"do":"open","client":"zoe"}`)),
+		"which is no client":      request("5", script(`{"do":"open","client":"zoe"}`)),
 		"longest is 10m0s":        request("5", script(`{"do":"wait","for":"11m"}`)),
-		"room for 300":            request("5", script(`{"do":"say","client":"a","text":"x","count":301}`)),
-		"more than 2000":          request("5", script(`{"do":"say","client":"a","text":"`+strings.Repeat("x", 2001)+`"}`)),
-		"needs a count":           request("5", script(`{"do":"chatter","client":"a","text":"x"}`)),
+		"room for 300":            request("5", script(`{"do":"send","client":"a","text":"x","count":301}`)),
+		"more than 2000":          request("5", script(`{"do":"send","client":"a","text":"`+strings.Repeat("x", 2001)+`"}`)),
+		"needs a count":           request("5", script(`{"do":"start-sending","client":"a","text":"x"}`)),
 		"is a browser":            request("5", `{"clients":[{"name":"a","kind":"browser"}]}`),
 		"the plan has 64 KB":      request("5", `{"clients":[`+strings.Repeat(" ", 64<<10)+`]}`),
 		"too often":               request("5", `{"clients":[{"name":"a"}],"tuning":{"pingInterval":"1ms"}}`),
@@ -132,7 +132,7 @@ func TestPlayRefusesInOneLine(t *testing.T) {
 }
 
 func TestPlayGivesUpWhatCannotBePlayedToItsEnd(t *testing.T) {
-	r := Play(context.Background(), request("5", `{"clients":[{"name":"a"}],"script":[{"do":"say","client":"a","text":"x"}]}`))
+	r := Play(context.Background(), request("5", `{"clients":[{"name":"a"}],"script":[{"do":"send","client":"a","text":"x"}]}`))
 	if r.Error != "" || r.Outcome != check.Inconclusive || r.Reason == "" {
 		t.Errorf("%q %s %q", r.Error, r.Outcome, r.Reason)
 	}

@@ -51,25 +51,25 @@ func TestMain(m *testing.M) {
 // a page is refreshed.
 const cutAndRefreshed = `{"clients":[{"name":"alice"},{"name":"bob"},{"name":"carol"}],"script":[
 	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"open","client":"carol"},{"do":"await-connected"},
-	{"do":"say","client":"alice","text":"hello"},{"do":"await-shown","client":"bob","text":"hello"},
-	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"say","client":"alice","text":"meanwhile","count":3},
-	{"do":"await-connected"},{"do":"refresh","client":"carol"},{"do":"await-connected"},{"do":"say","client":"bob","text":"bye"}]}`
+	{"do":"send","client":"alice","text":"hello"},{"do":"await-shown","client":"bob","text":"hello"},
+	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"send","client":"alice","text":"meanwhile","count":3},
+	{"do":"await-connected"},{"do":"refresh","client":"carol"},{"do":"await-connected"},{"do":"send","client":"bob","text":"bye"}]}`
 
 // restarted adds the kill of the server, with what it has stored.
 var restarted = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"kill-server"},{"do":"wait","for":"1s"},{"do":"start-server"},{"do":"await-connected"},{"do":"refresh"`, 1)
 
 // locked adds a database that cannot be written to for a while.
-var locked = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"lock-database"},{"do":"say","client":"alice","text":"while locked"},{"do":"wait","for":"12s"},{"do":"unlock-database"},{"do":"wait","for":"12s"},{"do":"refresh"`, 1)
+var locked = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"lock-database"},{"do":"send","client":"alice","text":"while locked"},{"do":"wait","for":"12s"},{"do":"unlock-database"},{"do":"wait","for":"12s"},{"do":"refresh"`, 1)
 
 // cutInReplay is the scenario of that name, shorter: a page is cut off while the history
 // reaches it between live messages.
 const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}],"script":[
-	{"do":"open","client":"writer"},{"do":"await-connected"},{"do":"say","client":"writer","text":"history","count":40},
+	{"do":"open","client":"writer"},{"do":"await-connected"},{"do":"send","client":"writer","text":"history","count":40},
 	{"do":"await-shown","client":"writer","text":"history 40"},
-	{"do":"chatter","client":"writer","text":"live","every":"3ms","count":80},{"do":"await-shown","client":"writer","text":"live 3"},
+	{"do":"start-sending","client":"writer","text":"live","every":"3ms","count":80},{"do":"await-shown","client":"writer","text":"live 3"},
 	{"do":"arm","fault":{"id":"in-replay","kind":"cut","client":"bob","at":{"direction":"down","match":"42[\"chat message\"","number":20}}},
 	{"do":"open","client":"bob"},{"do":"await-fault","text":"in-replay"},{"do":"await-disconnected","client":"bob"},
-	{"do":"await-connected","client":"bob"},{"do":"quiet","client":"writer"}]}`
+	{"do":"await-connected","client":"bob"},{"do":"stop-sending","client":"writer"}]}`
 
 // TestWebAssemblyPlaysWhatTheNativeLabPlays holds every step's run in WebAssembly, event by
 // event, against the native virtual lab's, and the rules that published code breaks.

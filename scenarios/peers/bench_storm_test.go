@@ -336,7 +336,7 @@ func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err e
 // talk says messages, each when nothing more will come of the one before.
 func (s *storm) talk(ctx context.Context, c *stormClient) {
 	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
-		_ = c.wire.Say(fmt.Sprintf("message %d, said while a storm was coming", n))
+		_ = c.wire.Send(fmt.Sprintf("message %d, said while a storm was coming", n))
 		for c.wire.Status().Pending > 0 {
 			select {
 			case <-c.changed:

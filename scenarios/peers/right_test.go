@@ -127,7 +127,7 @@ func drawn(seed uint64) (rows []catalogue.Scenario) {
 	random := rand.New(rand.NewPCG(seed, 'p'))
 	for _, i := range random.Perm(len(catalogue.All)) {
 		s := catalogue.All[i]
-		if s.Needs == "" && !s.Cluster && s.ID != "database-away" && contract.ClientDelivery.AtLeast(s.From) && len(rows) < sampled {
+		if s.Needs == "" && !s.Cluster && s.ID != "database-unavailable" && contract.ClientDelivery.AtLeast(s.From) && len(rows) < sampled {
 			rows = append(rows, s)
 		}
 	}

@@ -63,26 +63,26 @@ func afternoon() plan.Plan {
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.Open, Client: "bob's other tab"},
 			{Do: plan.AwaitConnected},
-			{Do: plan.Chatter, Client: "alice", Text: "alice says", Every: plan.Duration(20 * time.Millisecond)},
+			{Do: plan.StartSending, Client: "alice", Text: "alice sends", Every: plan.Duration(20 * time.Millisecond)},
 			{Do: plan.Refresh, Client: "bob"},
 			{Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "bob", Text: "refreshed"},
+			{Do: plan.Send, Client: "bob", Text: "refreshed"},
 			{Do: plan.Arm, Fault: &plan.Fault{ID: "at a frame", Kind: plan.RefreshPage, Client: "bob", At: plan.Frame{Client: "bob", Direction: plan.Down, Number: 3}}},
 			{Do: plan.AwaitFault, Text: "at a frame"},
 			{Do: plan.AwaitDisconnected, Client: "bob"},
 			{Do: plan.AwaitConnected},
 			{Do: plan.Break, Fault: link(plan.Outage)},
 			{Do: plan.AwaitDisconnected, Client: "bob"},
-			{Do: plan.Say, Client: "alice", Text: "bob is offline"},
+			{Do: plan.Send, Client: "alice", Text: "bob is offline"},
 			{Do: plan.AwaitShown, Client: "alice", Text: "bob is offline"},
 			{Do: plan.Break, Fault: link(plan.Heal)},
 			{Do: plan.AwaitConnected},
 			{Do: plan.Suspend, Client: "bob"},
-			{Do: plan.Say, Client: "alice", Text: "bob is suspended"},
+			{Do: plan.Send, Client: "alice", Text: "bob is suspended"},
 			{Do: plan.AwaitShown, Client: "alice", Text: "bob is suspended"},
 			{Do: plan.Resume, Client: "bob"},
-			{Do: plan.Quiet, Client: "alice"},
-			{Do: plan.Say, Client: "bob", Text: "awake"},
+			{Do: plan.StopSending, Client: "alice"},
+			{Do: plan.Send, Client: "bob", Text: "awake"},
 		},
 	}
 }
@@ -126,14 +126,14 @@ func TestRefreshInChromium(t *testing.T) {
 			do(plan.Step{Do: plan.Open, Client: "alice"})
 			do(plan.Step{Do: plan.Open, Client: "bob"})
 			do(plan.Step{Do: plan.AwaitConnected})
-			do(plan.Step{Do: plan.Chatter, Client: "alice", Text: "alice says", Every: plan.Duration(20 * time.Millisecond)})
+			do(plan.Step{Do: plan.StartSending, Client: "alice", Text: "alice sends", Every: plan.Duration(20 * time.Millisecond)})
 			for n := range *browserRefreshes {
 				mark := "refresh " + strconv.Itoa(n+1)
 				do(plan.Step{Do: plan.Refresh, Client: "bob"})
-				do(plan.Step{Do: plan.Say, Client: "alice", Text: mark})
+				do(plan.Step{Do: plan.Send, Client: "alice", Text: mark})
 				do(plan.Step{Do: plan.AwaitShown, Client: "bob", Text: mark})
 			}
-			do(plan.Step{Do: plan.Quiet, Client: "alice"})
+			do(plan.Step{Do: plan.StopSending, Client: "alice"})
 			run := inChromium(t, step, p, nil)
 			if run.Err != nil {
 				t.Fatalf("%v\n%s", run.Err, run.Output)

@@ -63,8 +63,8 @@ func TestClusterPartsAreKeptDown(t *testing.T) {
 		"a page waits for the server that it is led to": {
 			{Do: plan.KillServer, Node: "a"}, {Do: plan.AwaitDisconnected, Client: "alice"},
 			{Do: plan.Break, Fault: &plan.Fault{ID: "again", Kind: plan.RefreshPage, Client: "alice"}},
-			{Do: plan.Say, Client: "alice", Text: "nobody can say that"},
-			{Do: plan.Say, Client: "bob", Text: "bob can"},
+			{Do: plan.Send, Client: "alice", Text: "nobody can say that"},
+			{Do: plan.Send, Client: "bob", Text: "bob can"},
 			{Do: plan.Wait, For: plan.Duration(8 * time.Second)},
 			{Do: plan.StartServer, Node: "a"},
 		},
@@ -72,7 +72,7 @@ func TestClusterPartsAreKeptDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Page, Node: "a"}, {Name: "bob", Kind: plan.Page, Node: "b"}}}
 			p.Script = slices.Concat([]plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}},
-				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Say, Client: "alice", Text: "and life goes on"}})
+				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "and life goes on"}})
 			config := servers.ConfigOf(subject)
 			config.Bound = 5 * time.Second
 			run := lab.Real.Play(t.Context(), subject.Server, config, p)

@@ -40,13 +40,13 @@ func steadyStream(seed uint64) plan.Plan {
 		Seed: seed, Scenario: "steady-stream", Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}},
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-			{Do: plan.Chatter, Client: "alice", Text: "message", Every: plan.Duration(streamEvery)},
+			{Do: plan.StartSending, Client: "alice", Text: "message", Every: plan.Duration(streamEvery)},
 			{Do: plan.Wait, For: plan.Duration(around)},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Outage, Client: "bob", For: plan.Duration(drop)}},
 			{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
 			{Do: plan.Wait, For: plan.Duration(around)},
-			{Do: plan.Quiet, Client: "alice"},
-			{Do: plan.Settle},
+			{Do: plan.StopSending, Client: "alice"},
+			{Do: plan.Barrier},
 		},
 	}
 }

@@ -67,7 +67,7 @@ func TestKills(t *testing.T) {
 // retries tells whether the step's clients send again what is not acknowledged.
 func retries(s servers.Subject) bool { return s.Level.AtLeast(contract.ClientDelivery) }
 
-// killPlan has eight clients chatter, and kills a server so many times: each time when
+// killPlan makes eight clients send in the background, and kills a server so many times: each time when
 // one of its clients' frames passes, drawn from the seed.
 func killPlan(seed uint64, count int, subject servers.Subject) plan.Plan {
 	const clients = 8
@@ -84,7 +84,7 @@ func killPlan(seed uint64, count int, subject servers.Subject) plan.Plan {
 		})
 		name := p.Clients[n].Name
 		p.Script = append(p.Script, plan.Step{Do: plan.Open, Client: name}, plan.Step{Do: plan.AwaitConnected, Client: name},
-			plan.Step{Do: plan.Chatter, Client: name, Text: name + " says", Every: plan.Duration(80 * time.Millisecond)})
+			plan.Step{Do: plan.StartSending, Client: name, Text: name + " sends", Every: plan.Duration(80 * time.Millisecond)})
 	}
 	for n := range count {
 		client := p.Clients[random.IntN(clients)]
@@ -106,7 +106,7 @@ func killPlan(seed uint64, count int, subject servers.Subject) plan.Plan {
 		p.Script = append(p.Script, plan.Step{Do: plan.AwaitConnected})
 	}
 	for _, c := range p.Clients {
-		p.Script = append(p.Script, plan.Step{Do: plan.Quiet, Client: c.Name})
+		p.Script = append(p.Script, plan.Step{Do: plan.StopSending, Client: c.Name})
 	}
 	return p
 }

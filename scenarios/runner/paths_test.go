@@ -28,17 +28,17 @@ func thereAndBack() plan.Plan {
 		Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}},
 		Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
-			{Do: plan.Say, Client: "alice", Text: "first"}, {Do: plan.AwaitShown, Client: "bob", Text: "first"},
-			{Do: plan.Chatter, Client: "alice", Text: "alice says", Every: plan.Duration(20 * time.Millisecond)},
+			{Do: plan.Send, Client: "alice", Text: "first"}, {Do: plan.AwaitShown, Client: "bob", Text: "first"},
+			{Do: plan.StartSending, Client: "alice", Text: "alice sends", Every: plan.Duration(20 * time.Millisecond)},
 			{Do: plan.Arm, Fault: at("to 4g", plan.Down, false)}, {Do: plan.AwaitFault, Text: "to 4g"},
 		},
 	}
 	p.Script = append(p.Script, back...)
 	p.Script = append(p.Script, plan.Step{Do: plan.Arm, Fault: at("to wifi", plan.Up, true)},
-		plan.Step{Do: plan.Say, Client: "bob", Text: "one"}, plan.Step{Do: plan.Say, Client: "bob", Text: "two"}, plan.Step{Do: plan.Say, Client: "bob", Text: "three"},
+		plan.Step{Do: plan.Send, Client: "bob", Text: "one"}, plan.Step{Do: plan.Send, Client: "bob", Text: "two"}, plan.Step{Do: plan.Send, Client: "bob", Text: "three"},
 		plan.Step{Do: plan.AwaitFault, Text: "to wifi"})
 	p.Script = append(p.Script, back...)
-	p.Script = append(p.Script, plan.Step{Do: plan.Quiet, Client: "alice"})
+	p.Script = append(p.Script, plan.Step{Do: plan.StopSending, Client: "alice"})
 	return p
 }
 

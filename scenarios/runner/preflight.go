@@ -99,7 +99,7 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		return hasOffset(seen), nil
 	}
 	text := fmt.Sprintf("%s arrives %x", asks, time.Now().UnixNano())
-	if err := clients[0].Say(text); err != nil {
+	if err := clients[0].Send(text); err != nil {
 		return false, err
 	}
 	arrived := func(at string) func(history.Event) bool {

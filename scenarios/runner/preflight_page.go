@@ -33,7 +33,7 @@ func pageWorks(ctx context.Context, subject servers.Subject, under target.Target
 		return fmt.Errorf("%s lets a client connect, but not a page (%w)%s: does it treat browsers in another way?", under, err, firstNote(seen))
 	}
 	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
-	if err := p.Say(text); err != nil {
+	if err := p.Send(text); err != nil {
 		return fmt.Errorf("%s has no page that works: %s", under, oneLine(err.Error()))
 	}
 	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Message == text }); err != nil {
@@ -71,7 +71,7 @@ func ownPageWorks(ctx context.Context, subject servers.Subject, under target.Tar
 		return nil
 	}
 	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
-	if err := pages[0].Say(text); err != nil {
+	if err := pages[0].Send(text); err != nil {
 		return fmt.Errorf("a message cannot be sent on the page of %s: %s", under, oneLine(err.Error()))
 	}
 	for _, name := range []string{"alice", "bob"} {

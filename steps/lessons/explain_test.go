@@ -136,13 +136,15 @@ func TestNothingWasMissedInChromium(t *testing.T) {
 	bob.says("connected again: nothing was missed")
 }
 
-// scrollsTo returns when the page has heard of it.
+// scrollsTo returns when the page has received the scroll event. A resize comes before that
+// event where the machine is slow.
 func (p *tab) scrollsTo(y int) {
 	p.t.Helper()
 	evaluate[bool](p, fmt.Sprintf(`{
 		delete document.body.dataset.scrolled;
 		addEventListener("scroll", () => (document.body.dataset.scrolled = scrollY), { once: true });
 		scrollTo(0, %d);
+		dispatchEvent(new Event("resize"));
 		true
 	}`, y))
 	p.until("the place to read", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))

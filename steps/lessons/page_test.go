@@ -252,20 +252,20 @@ func lockDatabase(t *testing.T, folder string) (unlock func()) {
 	})
 }
 
-// The page of step 8 keeps what it said while the database is away, and everybody
+// The page of step 8 keeps what it said while the database is unavailable, and everybody
 // sees it once, in the order in which it was written.
 func TestStep8KeepsWhatCannotBeStored(t *testing.T) {
 	s := serveStep(t, "8")
 	alice := s.open("alice")
 	s.open("bob")
-	s.must(alice.Say("before"))
+	s.must(alice.Send("before"))
 	s.shows("bob", "before")
 	s.acknowledged("before")
 
 	unlock := lockDatabase(t, s.folder)
 	defer unlock()
-	s.must(alice.Say("one"))
-	s.must(alice.Say("two"))
+	s.must(alice.Send("one"))
+	s.must(alice.Send("two"))
 	// The first try is over, and was answered by nothing, when the page tries again;
 	// it has to go on for longer than that.
 	time.Sleep(4 * time.Second)
@@ -275,7 +275,7 @@ func TestStep8KeepsWhatCannotBeStored(t *testing.T) {
 	unlock()
 	s.acknowledged("one")
 	s.acknowledged("two")
-	s.must(alice.Say("after"))
+	s.must(alice.Send("after"))
 	s.acknowledged("after")
 	s.shows("alice", "before", "one", "two", "after")
 	s.shows("bob", "before", "one", "two", "after")
@@ -289,10 +289,10 @@ func TestStep10RefreshWithPendingMessages(t *testing.T) {
 	s.open("bob")
 	unlock := lockDatabase(t, s.folder)
 	defer unlock()
-	s.must(alice.Say("one"))
-	s.must(alice.Say("two"))
+	s.must(alice.Send("one"))
+	s.must(alice.Send("two"))
 	s.must(alice.Refresh(context.Background(), nil))
-	s.must(alice.Say("three"))
+	s.must(alice.Send("three"))
 	s.must(alice.Refresh(context.Background(), nil))
 	unlock()
 	s.shows("bob", "one", "two", "three")
@@ -312,9 +312,9 @@ func TestStep10ClosedTab(t *testing.T) {
 	s.open("bob")
 	unlock := lockDatabase(t, s.folder)
 	defer unlock()
-	s.must(alice.Say("one"))
-	s.must(tab.Say("two"))
-	s.must(alice.Say("three"))
+	s.must(alice.Send("one"))
+	s.must(tab.Send("two"))
+	s.must(alice.Send("three"))
 	s.must(alice.Close())
 	unlock()
 	s.shows("bob", "one", "two", "three")
@@ -323,7 +323,7 @@ func TestStep10ClosedTab(t *testing.T) {
 
 	unlock = lockDatabase(t, s.folder)
 	defer unlock()
-	s.must(tab.Say("four"))
+	s.must(tab.Send("four"))
 	s.must(tab.Close())
 	unlock()
 	s.must(alice.Open(context.Background()))
@@ -355,14 +355,14 @@ func TestStep10TwoTabsWriteOffline(t *testing.T) {
 				for name, tab := range tabs {
 					text := fmt.Sprintf("%s %d", name, n)
 					said = append(said, text)
-					s.must(tab.Say(text))
+					s.must(tab.Send(text))
 				}
 			}
 			device.network(online)
 			s.until("bob shows everything", func() bool { return len(s.texts("bob", history.Shown)) >= len(said) })
 			for name, tab := range tabs {
 				s.isConnected(name, tab, true)
-				s.must(tab.Say(name + " 10"))
+				s.must(tab.Send(name + " 10"))
 				said = append(said, name+" 10")
 				s.acknowledged(name + " 10")
 			}
@@ -394,14 +394,14 @@ func TestStep10OutboxIsBounded(t *testing.T) {
 	var taken []string
 	for n := range 203 {
 		text := fmt.Sprint("message ", n)
-		s.must(alice.Say(text))
+		s.must(alice.Send(text))
 		if n < 200 {
 			taken = append(taken, text)
 		}
 	}
 	device.network(online)
 	s.shows("alice", taken...)
-	s.must(alice.Say("there is room again"))
+	s.must(alice.Send("there is room again"))
 	s.acknowledged("there is room again")
 	s.hasStored(append(taken, "there is room again")...)
 }
@@ -418,7 +418,7 @@ func TestStep10NoticesAnotherLog(t *testing.T) {
 			device := newDevice()
 			alice, bob := s.openTab("alice", device), s.open("bob")
 			for _, text := range []string{"old 1", "old 2"} {
-				s.must(bob.Say(text))
+				s.must(bob.Send(text))
 				s.acknowledged(text)
 			}
 			s.shows("alice", "old 1", "old 2")
@@ -430,7 +430,7 @@ func TestStep10NoticesAnotherLog(t *testing.T) {
 			s.begin()
 			carol := s.open("carol")
 			for _, text := range []string{"new 1", "new 2", "new 3"} {
-				s.must(carol.Say(text))
+				s.must(carol.Send(text))
 				s.acknowledged(text)
 			}
 			device.network(online)

@@ -377,8 +377,7 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 	return i - 1
 }
 
-// isMark tells whether the lab itself has a page send the text. "settles" is what it is
-// called in the recorded histories, which are older.
+// isMark reports whether the text is one that the lab makes a page send at a barrier.
 func isMark(text string) bool {
-	return strings.Contains(text, " is here ") || strings.Contains(text, " settles ")
+	return strings.Contains(text, " is here ")
 }

@@ -115,8 +115,8 @@ func (c *Client) Status() client.Status {
 	return c.status
 }
 
-// Say types the text and submits it. It returns when the page has dealt with that.
-func (c *Client) Say(text string) error {
+// Send types the text and submits it. It returns when the page has dealt with that.
+func (c *Client) Send(text string) error {
 	c.hands.Lock()
 	defer c.hands.Unlock()
 	t, err := c.current()

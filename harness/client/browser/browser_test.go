@@ -124,7 +124,7 @@ func (w *watched) until(from int, line string) int {
 
 func (w *watched) says(text string) {
 	w.t.Helper()
-	if err := w.Say(text); err != nil {
+	if err := w.Send(text); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -213,7 +213,7 @@ func TestTwoPeopleChat(t *testing.T) {
 	if got := fmt.Sprint(bob.lines(from)); got != "[closed]" {
 		t.Errorf("closing the tab recorded %s", got)
 	}
-	if err := bob.Say("too late"); !errors.Is(err, client.ErrNotOpen) {
+	if err := bob.Send("too late"); !errors.Is(err, client.ErrNotOpen) {
 		t.Errorf("a closed tab: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestAFrozenPageStandsStill(t *testing.T) {
 	if got := bob.lines(events); len(got) > 0 {
 		t.Errorf("the frozen page: %q", got)
 	}
-	if err := bob.Say("in my sleep"); err == nil {
+	if err := bob.Send("in my sleep"); err == nil {
 		t.Error("a message was sent on a frozen page")
 	}
 	if err := bob.Resume(); err != nil {

@@ -144,7 +144,7 @@ func TestBackAndForward(t *testing.T) {
 		t.Fatal(err)
 	}
 	from = alice.until(from, "closed")
-	if err := alice.Say("nowhere"); !errors.Is(err, client.ErrNotOpen) {
+	if err := alice.Send("nowhere"); !errors.Is(err, client.ErrNotOpen) {
 		t.Errorf("on the blank page: %v", err)
 	}
 	if err := alice.Forward(t.Context()); err != nil {

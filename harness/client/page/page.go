@@ -277,10 +277,10 @@ func (p *Page) current() (*view, error) {
 	return p.view, nil
 }
 
-// Say types text and submits the form. It returns when the page has dealt with
+// Send types text and submits the form. It returns when the page has dealt with
 // that, and with an error where the page was not open, or could not take the text:
 // then nothing was sent.
-func (p *Page) Say(text string) error {
+func (p *Page) Send(text string) error {
 	v, err := p.current()
 	if err != nil {
 		return fmt.Errorf("cannot say %s: %w", quoted(text), err)

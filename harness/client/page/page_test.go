@@ -287,7 +287,7 @@ func TestPageThatCannotBeOpened(t *testing.T) {
 			if p.Status().Open {
 				t.Error("it says that it is open")
 			}
-			if err := p.Say("x"); err == nil || err.Error() != `cannot say "x": the page is not open` {
+			if err := p.Send("x"); err == nil || err.Error() != `cannot say "x": the page is not open` {
 				t.Errorf("say: %v", err)
 			}
 			server.CloseClientConnections()
@@ -325,7 +325,7 @@ func TestPageWithoutAnEnd(t *testing.T) {
 	later := newWatched(t, client.Options{URL: "http://127.0.0.1:1", HTML: []byte(`<ul id=messages></ul><form id=form><input id=input></form>
 		<script>document.getElementById("form").onsubmit = () => { for (;;); }; addEventListener("pagehide", () => { for (;;); })</script>`)}).open(t)
 	said := make(chan error)
-	go func() { said <- later.Say("x") }()
+	go func() { said <- later.Send("x") }()
 	later.await(t, "sent x", 1)
 	if err := later.Close(); err != nil {
 		t.Error(err)
@@ -403,7 +403,7 @@ func TestPageIsSuspended(t *testing.T) {
 	anna.say(t, "one")
 	anna.say(t, "two")
 	anna.await(t, "shown two", 1)
-	if err := ben.Say("x"); err == nil || err.Error() != `cannot say "x": the page is suspended` {
+	if err := ben.Send("x"); err == nil || err.Error() != `cannot say "x": the page is suspended` {
 		t.Errorf("say: %v", err)
 	}
 	if shown := ben.Status().Shown; shown != 0 {

@@ -203,7 +203,7 @@ func (p *watched) open(t testing.TB) *watched {
 
 func (p *watched) say(t testing.TB, text string) {
 	t.Helper()
-	if err := p.Say(text); err != nil {
+	if err := p.Send(text); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -71,7 +71,7 @@ func TestPageThatNamesNoOffsetIsSentNothingAgain(t *testing.T) {
 	if p.sum(history.Repeated, "one") != 0 || p.sum(history.Repeated, "two") != 1 {
 		t.Errorf("it saw %q", p.story())
 	}
-	if err := p.Say("x"); err == nil || !strings.Contains(err.Error(), "clients send no messages") {
+	if err := p.Send("x"); err == nil || !strings.Contains(err.Error(), "clients send no messages") {
 		t.Errorf("the error is %v", err)
 	}
 	if p.sum(history.Sent, "x") != 0 {

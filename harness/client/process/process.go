@@ -10,7 +10,7 @@
 //	← {"kind":"done"}
 //	← {"kind":"connected"}
 //	← {"kind":"shown","message":"hello","offset":1}
-//	→ {"do":"say","text":"hello, too"}
+//	→ {"do":"send","text":"hello, too"}
 //	← {"kind":"done"}
 //	← {"kind":"acknowledged","message":"hello, too"}
 //	← {"kind":"shown","message":"hello, too","offset":2}
@@ -23,12 +23,12 @@
 //   - open, the first, once: connect to the server, and again whenever the connection is
 //     lost or cannot be made. "level" is the promise that the server keeps, and so what the
 //     client has to do for its part: see package contract.
-//   - say: send a message, now or when there is a connection.
+//   - send: send a message, now or when there is a connection.
 //   - disconnect: disconnect and stay disconnected. connect: connect again.
 //   - close: end at once, as a tab that is closed. The end of stdin means the same.
 //
 // Each is answered by the event "done", or by "failed" with a reason in "detail", before
-// what comes of it: open before the first connection attempt, and say before the
+// what comes of it: open before the first connection attempt, and send before the
 // acknowledgement. The next command comes after the answer. The other events are
 // "connected" (with "recovered" where the server has recovered the session),
 // "disconnected", "shown" (a message that a user would see now, once each time that they
@@ -62,9 +62,9 @@ var (
 
 // A Command is what the program is asked to do.
 type Command struct {
-	// Do is open, say, disconnect, connect or close.
+	// Do is open, send, disconnect, connect or close.
 	Do string `json:"do"`
-	// Text is the message of a say.
+	// Text is the message of a send.
 	Text string `json:"text,omitempty"`
 	// Client is its own name, with an open; and so are the others.
 	Client string `json:"client,omitempty"`
@@ -196,8 +196,8 @@ func (c *Client) current() (*view, error) {
 	return c.view, nil
 }
 
-// Say has the program send a message. It returns when the program has taken it.
-func (c *Client) Say(text string) error { return c.act(Command{Do: "say", Text: text}) }
+// Send has the program send a message. It returns when the program has taken it.
+func (c *Client) Send(text string) error { return c.act(Command{Do: "send", Text: text}) }
 
 // Disconnect has the program disconnect, and stay so.
 func (c *Client) Disconnect() error { return c.act(Command{Do: "disconnect"}) }

@@ -21,7 +21,7 @@ import (
 const script = `cases() { case $1 in
 %s
 *'"do":"open"'*) echo '{"kind":"done"}'; echo '{"kind":"connected","recovered":true}' ;;
-*'"do":"say"'*) echo '{"kind":"done"}'; echo '{"kind":"shown","message":"hello","offset":7}'; echo '{"kind":"acknowledged","message":"hello"}' ;;
+*'"do":"send"'*) echo '{"kind":"done"}'; echo '{"kind":"shown","message":"hello","offset":7}'; echo '{"kind":"acknowledged","message":"hello"}' ;;
 *'"do":"close"'*) echo '{"kind":"note","detail":"the last word"}'; echo '{"kind":"done"}'; exit ;;
 *) echo '{"kind":"failed","detail":"not so"}' ;;
 esac; }
@@ -68,14 +68,14 @@ func awaitStory(t *testing.T, seen *history.Recorder, wanted string) {
 
 func TestWhatTheProgramWritesIsTheHistory(t *testing.T) {
 	c, seen := made(t, `*offset*) ;;`)
-	if err := c.Say("hello"); !errors.Is(err, client.ErrNotOpen) {
-		t.Errorf("Say on a closed client is %v", err)
+	if err := c.Send("hello"); !errors.Is(err, client.ErrNotOpen) {
+		t.Errorf("Send on a closed client is %v", err)
 	}
 	if err := c.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	awaitStory(t, seen, "connected")
-	if err := c.Say("hello"); err != nil {
+	if err := c.Send("hello"); err != nil {
 		t.Fatal(err)
 	}
 	awaitStory(t, seen, "acknowledged")
@@ -114,12 +114,12 @@ func TestWhatTheProgramWritesIsTheHistory(t *testing.T) {
 
 func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
 	for name, one := range map[string]struct{ first, err, story string }{
-		"it ends": {`*say*) echo 'Traceback' >&2; echo 'KeyError: 1' >&2; exit 3 ;;`,
-			"cannot say: the client has ended: KeyError: 1", "note(the client has ended by itself) disconnected(the client has ended)"},
-		"no JSON":        {`*say*) echo hello; echo '{"kind":"done"}' ;;`, "", `note(the client has written a line that is no event: "hello")`},
-		"no known kind":  {`*say*) echo '{"kind":"began"}'; echo '{"kind":"done"}' ;;`, "", `note(the client has written an event of no known kind: "began")`},
-		"two answers":    {`*say*) echo '{"kind":"done"}'; echo '{"kind":"done"}'; echo '{"kind":"done"}' ;;`, "", "note(the client has answered twice)"},
-		"a long line":    {`*say*) head -c 2000000 /dev/zero; sleep 60 ;;`, "cannot say: the client has ended", "note(the client was ended: it has written a line of more than 1048576 bytes)"},
+		"it ends": {`*send*) echo 'Traceback' >&2; echo 'KeyError: 1' >&2; exit 3 ;;`,
+			"cannot send: the client has ended: KeyError: 1", "note(the client has ended by itself) disconnected(the client has ended)"},
+		"no JSON":        {`*send*) echo hello; echo '{"kind":"done"}' ;;`, "", `note(the client has written a line that is no event: "hello")`},
+		"no known kind":  {`*send*) echo '{"kind":"began"}'; echo '{"kind":"done"}' ;;`, "", `note(the client has written an event of no known kind: "began")`},
+		"two answers":    {`*send*) echo '{"kind":"done"}'; echo '{"kind":"done"}'; echo '{"kind":"done"}' ;;`, "", "note(the client has answered twice)"},
+		"a long line":    {`*send*) head -c 2000000 /dev/zero; sleep 60 ;;`, "cannot send: the client has ended", "note(the client was ended: it has written a line of more than 1048576 bytes)"},
 		"stderr is kept": {`*close*) echo 'a warning' >&2; exit ;;`, "", "note(stderr: a warning) closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,9 +129,9 @@ func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
 				t.Fatal(err)
 			}
 			awaitStory(t, seen, "connected")
-			err := c.Say("hello")
+			err := c.Send("hello")
 			if fmt.Sprint(err) != one.err && (one.err == "" && err != nil || !strings.HasPrefix(fmt.Sprint(err), one.err)) {
-				t.Errorf("Say is %v, want %q", err, one.err)
+				t.Errorf("Send is %v, want %q", err, one.err)
 			}
 			if strings.HasSuffix(one.story, "closed") {
 				_ = c.Close()
@@ -144,7 +144,7 @@ func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
 // TestProgramThatNeverEndsIsKilledWithItsChildren wants no process left, though the program
 // ignores every signal that it can and has started another one.
 func TestProgramThatNeverEndsIsKilledWithItsChildren(t *testing.T) {
-	for _, act := range []string{"say", "close"} {
+	for _, act := range []string{"send", "close"} {
 		t.Run(act, func(t *testing.T) { neverEnds(t, act) })
 	}
 	t.Cleanup(process.SetBounds(500 * time.Millisecond))
@@ -161,14 +161,14 @@ func neverEnds(t *testing.T, act string) {
 	t.Cleanup(process.SetBounds(500 * time.Millisecond))
 	file := filepath.Join(t.TempDir(), "pids")
 	c, seen := made(t, `*open*) trap '' TERM INT HUP; sleep 600 & echo $$ $! >`+file+`; echo '{"kind":"done"}' ;;
-*say*|*close*) wait ;;`)
+*send*|*close*) wait ;;`)
 	if err := c.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	pids := pidsIn(t, file)
-	if act == "say" {
-		if err := c.Say("hello"); err == nil || err.Error() != "cannot say: it did not answer within 500ms" {
-			t.Errorf("Say is %v", err)
+	if act == "send" {
+		if err := c.Send("hello"); err == nil || err.Error() != "cannot send: it did not answer within 500ms" {
+			t.Errorf("Send is %v", err)
 		}
 	} else if err := c.Close(); err != nil {
 		t.Fatal(err)

@@ -165,7 +165,7 @@ func (v *view) open(ctx context.Context, level contract.Level) error {
 }
 
 // act sends a command and waits for the answer. A program that does not answer is ended,
-// since what it might say later would answer to another command.
+// since what it might answer later would be taken for the answer to another command.
 func (v *view) act(ctx context.Context, command Command) error {
 	line, err := json.Marshal(command)
 	if err != nil {
@@ -178,11 +178,11 @@ func (v *view) act(ctx context.Context, command Command) error {
 		v.mu.Unlock()
 		return client.ErrNotOpen
 	}
-	if command.Do == "say" {
+	if command.Do == "send" {
 		v.pending[command.Text] = true
 	}
 	v.mu.Unlock()
-	if command.Do == "say" {
+	if command.Do == "send" {
 		v.record(history.Event{Kind: history.Sent, Message: command.Text})
 	}
 	deadline, _ := ctx.Deadline()

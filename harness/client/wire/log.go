@@ -139,7 +139,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 		select {
 		case <-changed:
 		case <-maySay:
-			if err := w.Say(sentinel); err != nil {
+			if err := w.Send(sentinel); err != nil {
 				return rows, Row{}, fmt.Errorf("reading the log: %w", err)
 			}
 		case <-arrived:

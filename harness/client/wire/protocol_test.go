@@ -161,7 +161,7 @@ func TestWireOfAServerThatTalksByItself(t *testing.T) {
 	p.Send = nil
 	speaking(t, p, func(t *testing.T, _ *memory, w *Client, r *history.Recorder) {
 		open(t, w)
-		if err := w.Say("one"); !errors.Is(err, errSendsNothing) {
+		if err := w.Send("one"); !errors.Is(err, errSendsNothing) {
 			t.Errorf("error %v", err)
 		}
 		tells(t, r, "opened")

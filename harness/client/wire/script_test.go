@@ -163,7 +163,7 @@ func open(t *testing.T, w *Client) {
 func say(t *testing.T, w *Client, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if err := w.Say(text); err != nil {
+		if err := w.Send(text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -603,7 +603,7 @@ func TestWireKeys(t *testing.T) {
 
 func TestWireRefreshesAndCloses(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		if err := w.Say("too early"); err == nil {
+		if err := w.Send("too early"); err == nil {
 			t.Error("a closed client said something")
 		}
 		open(t, w)

@@ -211,8 +211,8 @@ func (w *Client) Throw() error   { return errNoPage }
 
 var errSendsNothing = errors.New("the protocol has no send: clients of this application send no messages")
 
-// Say emits a chat event and asks for its acknowledgement, if the server sends any.
-func (w *Client) Say(text string) error {
+// Send emits a chat event and asks for its acknowledgement, if the server sends any.
+func (w *Client) Send(text string) error {
 	send := w.speaks.Send
 	if send == nil {
 		return errSendsNothing

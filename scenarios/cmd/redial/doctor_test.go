@@ -137,7 +137,7 @@ func TestInitProbeWatchesAPerson(t *testing.T) {
 		if address != "" && strings.HasPrefix(line, "redial ") {
 			person := wire.New(client.Options{Name: "person", URL: address})
 			t.Cleanup(func() { person.Close() })
-			if err := errors.Join(person.Open(t.Context()), person.Say(line)); err != nil {
+			if err := errors.Join(person.Open(t.Context()), person.Send(line)); err != nil {
 				t.Fatal(err)
 			}
 		}

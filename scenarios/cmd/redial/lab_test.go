@@ -66,7 +66,7 @@ func refusedWith(t *testing.T, want, environment string) {
 func TestReplayTakesALinkOfTheLabPage(t *testing.T) {
 	cut := func(step string) string {
 		p, err := plan.Decode([]byte(`{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[{"do":"open","client":"alice"},{"do":"open","client":"bob"},
-			{"do":"await-connected"},{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"say","client":"alice","text":"hello"}]}`))
+			{"do":"await-connected"},{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"send","client":"alice","text":"hello"}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}

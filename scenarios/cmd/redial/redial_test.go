@@ -181,7 +181,7 @@ func TestStepFiveIsNoServerDelivery(t *testing.T) {
 	if o.code != 1 {
 		t.Fatalf("exit %d, not 1: %s%s", o.code, o.stdout, o.stderr)
 	}
-	for _, want := range []string{"no-loss", "while bob is away 1", "bob"} {
+	for _, want := range []string{"no-loss", "while bob is offline 1", "bob"} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("the report does not name %q:\n%s", want, o.stdout)
 		}

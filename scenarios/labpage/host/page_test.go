@@ -35,10 +35,10 @@ func seconds(n float64) plan.Duration { return plan.Duration(n * 1e9) }
 func breaking(f plan.Fault) []plan.Step { return []plan.Step{{Do: plan.Break, Fault: &f}} }
 
 var edits = []edit{
-	{"say", func(p *tab) {
+	{"send", func(p *tab) {
 		p.set(`[data-key="bob:text"]`, "by hand")
 		p.press(`[data-key="bob:send"]`)
-	}, []plan.Step{{Do: plan.Say, Client: "bob", Text: "by hand"}}},
+	}, []plan.Step{{Do: plan.Send, Client: "bob", Text: "by hand"}}},
 	{"cut", button("bob:cut"), breaking(plan.Fault{Kind: plan.Cut, Client: "bob"})},
 	{"half-open", button("bob:half-open"), breaking(plan.Fault{Kind: plan.HalfOpen, Client: "bob"})},
 	{"switch", button("bob:switch"), breaking(plan.Fault{Kind: plan.Switch, Client: "bob"})},
@@ -273,7 +273,7 @@ func TestMessagesAreTakenAwayMovedAndDragged(t *testing.T) {
 	p.press("#redo")
 	p.press("#undo")
 	p.set(`[data-key="when:6"]`, "3.5")
-	if run := p.play(); math.Abs(run.Began[slices.IndexFunc(run.Plan.Script, func(s plan.Step) bool { return s.Client == "bob" && s.Do == plan.Say })]-3500) > 2 {
+	if run := p.play(); math.Abs(run.Began[slices.IndexFunc(run.Plan.Script, func(s plan.Step) bool { return s.Client == "bob" && s.Do == plan.Send })]-3500) > 2 {
 		t.Errorf("moved: it began at %.0f", run.Began)
 	}
 	p.press("#undo")
@@ -296,7 +296,7 @@ func TestMessagesAreTakenAwayMovedAndDragged(t *testing.T) {
 	p.rest()
 	var texts []string
 	for _, s := range p.document().Plan.Script {
-		if s.Do == plan.Say {
+		if s.Do == plan.Send {
 			texts = append(texts, s.Text)
 		}
 	}
@@ -341,7 +341,7 @@ func TestTheTourAsksShowsAndJudgesThePuzzle(t *testing.T) {
 	}
 	p.press(`[data-option="1"]`)
 	p.press(`[data-tour="puzzle"]`)
-	last := get[float64](p, `lab.run.began[lab.run.plan.script.findLastIndex((s) => s.do === "say")]`)
+	last := get[float64](p, `lab.run.began[lab.run.plan.script.findLastIndex((s) => s.do === "send")]`)
 	p.cursor(last - 150)
 	p.press(`[data-key="bob:cut"]`)
 	if !p.solved() {

@@ -17,7 +17,7 @@ export function duration(milliseconds) {
 }
 
 const wait = (milliseconds) => ({ do: "wait", for: duration(milliseconds) });
-const waitsFor = (step) => step.do.startsWith("await-") || step.do === "settle";
+const waitsFor = (step) => step.do.startsWith("await-") || step.do === "barrier";
 
 /** Puts steps into the script at an instant; what follows stays when it was. */
 export function insertAt({ plan, began }, at, steps) {
@@ -59,7 +59,7 @@ export function tidy(plan) {
 }
 
 const partners = {
-  suspend: ["resume"], disconnect: ["connect"], chatter: ["quiet"],
+  suspend: ["resume"], disconnect: ["connect"], "start-sending": ["stop-sending"],
   "kill-server": ["replace-data", "start-server"], "stop-server": ["replace-data", "start-server"],
   "lock-database": ["unlock-database"], "pause-server": ["continue-server"],
 };
@@ -102,7 +102,7 @@ function newID(plan) {
 
 /** The steps of each action: [milliseconds after the first, step]. */
 const actions = {
-  say: ({ client, text }) => [[0, { do: "say", client, text }]],
+  send: ({ client, text }) => [[0, { do: "send", client, text }]],
   cut: ({ client, id }) => [[0, { do: "break", fault: { id, kind: "cut", client } }]],
   "half-open": ({ client, id }) => [[0, { do: "break", fault: { id, kind: "half-open", client } }]],
   switch: ({ client, id }) => [[0, { do: "break", fault: { id, kind: "switch", client } }]],
@@ -161,7 +161,7 @@ export function stepOf(run, event) {
   const e = run.events[event];
   const { script } = run.plan;
   if (e.fault) return script.findIndex((s) => s.fault?.id === e.fault && s.do === "break");
-  const does = { sent: "say", opened: "open", closed: "close", "server-stopped": "kill-server", "server-started": "start-server" }[e.kind];
+  const does = { sent: "send", opened: "open", closed: "close", "server-stopped": "kill-server", "server-started": "start-server" }[e.kind];
   if (!does) return -1;
   const at = ms(e.at);
   return script.findIndex((s, k) => {

@@ -6,16 +6,16 @@ import { ms } from "./edit.js";
 export function firstDocument() {
   const script = [
     { do: "open", client: "alice" }, { do: "open", client: "bob" }, { do: "await-connected" }, { do: "wait", for: "1s" },
-    { do: "say", client: "alice", text: t("hello") }, { do: "wait", for: "1s" },
-    { do: "say", client: "bob", text: t("hello yourself") }, { do: "wait", for: "2s" },
-    { do: "say", client: "alice", text: t("how are you") }, { do: "wait", for: "3s" },
+    { do: "send", client: "alice", text: t("hello") }, { do: "wait", for: "1s" },
+    { do: "send", client: "bob", text: t("hello yourself") }, { do: "wait", for: "2s" },
+    { do: "send", client: "alice", text: t("how are you") }, { do: "wait", for: "3s" },
   ];
   return { step: "5", plan: { seed: 1, clients: [{ name: "alice" }, { name: "bob" }], script } };
 }
 
 /** An instant before the last message: what breaks there loses it, where anything does. */
 export function beforeLast(run) {
-  const last = run.plan.script.findLastIndex((s) => s.do === "say");
+  const last = run.plan.script.findLastIndex((s) => s.do === "send");
   return Math.max(0, (run.began?.[last] ?? run.length) - 800);
 }
 
@@ -32,7 +32,7 @@ export function prepare(run) {
 
 /** The window that shows the story without how the pages were loaded. */
 export function fitted(run) {
-  const first = run.plan.script.findIndex((s) => s.do === "say" || s.do === "break" || s.do === "chatter");
+  const first = run.plan.script.findIndex((s) => s.do === "send" || s.do === "break" || s.do === "start-sending");
   const from = first > 0 ? Math.max(0, (run.began?.[first] ?? 0) - 120) : 0;
   const armed = run.events.find((e) => e.kind === "fault-fired");
   return { from: armed ? Math.min(from, Math.max(0, run.times[armed.index] - 60)) : from, to: run.length };

@@ -46,7 +46,7 @@ function pageCard(run, page, edit) {
       const text = input.value.trim();
       if (!text) return;
       input.value = "";
-      edit("say", { client: page.client, text });
+      edit("send", { client: page.client, text });
     },
   },
   el("input", { type: "text", name: "text", maxlength: "300", autocomplete: "off", "aria-label": t("message of", { client: page.client }), placeholder: t("type here"), disabled: !page.open || page.suspended, data: { key: `${key}:text`, keep: "" } }),

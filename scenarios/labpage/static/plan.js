@@ -43,7 +43,7 @@ export function planLines(run, change) {
     if (step.do === "wait") return;
     const began = run.began?.[index];
     const words = stepWords(step);
-    const awaits = step.do.startsWith("await-") || step.do === "settle";
+    const awaits = step.do.startsWith("await-") || step.do === "barrier";
     lines.push(el("li", { data: { step: index }, class: awaits ? "awaits" : "" },
       el("span", { class: "when" }, began === undefined ? "–" : awaits ? `${(began / 1000).toFixed(2)} ${t("seconds short")}` : number(`when:${index}`, t("when", { what: words }), began / 1000, (s) => change.move(index, s * 1000))),
       el("span", { class: "what" }, words,

@@ -103,8 +103,8 @@ func (c *chat) do(command process.Command) error {
 	switch command.Do {
 	case "open":
 		return c.open(command)
-	case "say":
-		return c.say(command.Text)
+	case "send":
+		return c.send(command.Text)
 	case "disconnect":
 		c.socket.Disconnect()
 	case "connect":
@@ -224,7 +224,7 @@ func (c *chat) receive(args ...any) {
 	c.offset = int64(offset)
 }
 
-func (c *chat) say(text string) error {
+func (c *chat) send(text string) error {
 	if c.level.AtLeast(contract.ClientDelivery) {
 		c.mu.Lock()
 		c.queue = append(c.queue, &message{text: text, key: rand.Text(), answered: make(chan struct{})})

@@ -2,7 +2,7 @@
 client-delivery. It reads commands and writes events as JSON lines; the package doc of
 redial/harness/client/process describes them.
 
-Read on_message, then say and deliver. What python-socketio's client does not have, and
+Read on_message, then send and deliver. What python-socketio's client does not have, and
 socket.io-client has:
 
 - connection state recovery: it sends no session id and no offset of its own, so at level
@@ -98,7 +98,7 @@ class Client:
             self.delivering.cancel()
             self.delivering = None
 
-    async def say(self, text):
+    async def send(self, text):
         if self.keyed:
             self.queue.append((text, str(uuid.uuid4()), asyncio.get_running_loop().create_future()))
             if not self.delivering or self.delivering.done():
@@ -179,8 +179,8 @@ async def main():
                 case "open":
                     client = Client(command, "--ignore-offset" in sys.argv)
                     client.connecting = asyncio.create_task(client.connect())
-                case "say":
-                    await client.say(command["text"])
+                case "send":
+                    await client.send(command["text"])
                 case "disconnect":
                     client.connecting.cancel()
                     await client.sio.disconnect()

@@ -36,7 +36,7 @@ import (
 )
 
 // A Log is one process's access to the shared log. Its methods, but for Changed, are
-// safe for concurrent use; each returns within about 5 s, also when the store is away.
+// safe for concurrent use; each returns within about 5 s, also when the store is unavailable.
 type Log interface {
 	// Append stores text under key and returns its id, once it is safe from a crash of
 	// this process and of the store. A key that is there already stores nothing and

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,12 +154,18 @@ func (s *socket) dial(address *url.URL, protocols []string, connected func()) er
 }
 
 func (s *socket) read() error {
+	buffer := make([]byte, 4<<10)
 	for {
-		kind, data, err := s.conn.ReadMessage()
+		kind, data, err := s.conn.NextReader()
 		if err != nil {
 			return err
 		}
-		s.tell(func() { s.arrived(kind == websocket.BinaryMessage, data) })
+		// A text is read where it stays: a copy of a large one would be as large.
+		var whole strings.Builder
+		if _, err := io.CopyBuffer(&whole, data, buffer); err != nil {
+			return err
+		}
+		s.tell(func() { s.arrived(kind == websocket.BinaryMessage, whole.String()) })
 	}
 }
 

@@ -157,7 +157,7 @@ func (s *socket) opened() {
 	s.fire(eventClass, "open")
 }
 
-func (s *socket) arrived(binary bool, data []byte) {
+func (s *socket) arrived(binary bool, data string) {
 	if s.script.state != socketOpen {
 		return
 	}
@@ -165,11 +165,11 @@ func (s *socket) arrived(binary bool, data []byte) {
 	var message goja.Value
 	switch {
 	case !binary:
-		message = vm.ToValue(string(data))
+		message = vm.ToValue(data)
 	case s.script.binaryType == "blob":
-		message = s.window.newBlob(data)
+		message = s.window.newBlob([]byte(data))
 	default:
-		message = vm.ToValue(vm.NewArrayBuffer(data))
+		message = vm.ToValue(vm.NewArrayBuffer([]byte(data)))
 	}
 	s.fire(messageEvent, "message", field{"data", message}, field{"origin", vm.ToValue(strings.Replace(s.window.origin(), "http", "ws", 1))})
 }
