@@ -92,6 +92,7 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 		{"6", "cut", cutAndRefreshed, check.Pass, "", false},
 		{"7", "cut", cutAndRefreshed, check.Pass, "", false},
 		{"7", "restart", restarted, check.Pass, "", false},
+		{"7", "lock", locked, check.Pass, "", false},
 		{"8", "restart", restarted, check.Pass, "", false},
 		{"8", "lock", locked, check.Pass, "", true},
 		{"9", "restart", restarted, check.Pass, "", true},

@@ -2,7 +2,7 @@ package sqlite
 
 // In WebAssembly there is no cgo, and in a browser no file system. SQLite is the same
 // there, translated to Go (github.com/ncruces/go-sqlite3), and its files are in memory,
-// each with the snapshots that WAL gives readers (its VFS mvcc).
+// each with the snapshots that WAL gives readers (its VFS mvcc; see busy_js.go).
 
 import (
 	"cmp"
@@ -41,7 +41,7 @@ func (memory) Open(name string) (driver.Conn, error) {
 		return nil, err
 	}
 	given := url.Values{
-		"vfs":     {"mvcc"},
+		"vfs":     {busyVFS},
 		"_txlock": {cmp.Or(asked.Get("_txlock"), "deferred")},
 		"_pragma": {fmt.Sprintf("busy_timeout(%s)", cmp.Or(asked.Get("_busy_timeout"), "5000"))},
 	}

@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+	_ "github.com/ncruces/go-sqlite3/vfs/mvcc"
+)
+
+// busyVFS is mvcc, whose wait for another connection's lock never ends on a fake clock: it
+// lasts until more than a millisecond has passed, and is woken after a millisecond, once.
+// So nobody is let wait there: SQLite is told that the file is busy, and comes again until
+// its busy_timeout is over.
+const busyVFS = "mvcc-busy"
+
+func init() { vfs.Register(busyVFS, busyFiles{vfs.Find("mvcc")}) }
+
+// busyPause is between two attempts to get a lock.
+const busyPause = 20 * time.Millisecond
+
+type busyFiles struct{ vfs.VFS }
+
+func (v busyFiles) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	file, flags, err := v.VFS.Open(name, flags)
+	if inner, ok := file.(mvccFile); ok {
+		file = &busyFile{mvccFile: inner}
+	}
+	return file, flags, err
+}
+
+// mvccFile is what a file of mvcc can do besides a plain one.
+type mvccFile interface {
+	vfs.FileLockState
+	vfs.FileCommitPhaseTwo
+	vfs.FilePragma
+}
+
+type busyFile struct {
+	mvccFile
+	// writes tells that a transaction begins as a writer: it takes no snapshot before it
+	// has the lock.
+	writes bool
+	owns   bool // has the lock
+}
+
+func (f *busyFile) Pragma(name, value string) (string, error) {
+	if name == "experimental_pragma_20251114" { // SQLite's, for BEGIN IMMEDIATE
+		f.writes = true
+	}
+	return f.mvccFile.Pragma(name, value)
+}
+
+func (f *busyFile) Lock(lock vfs.LockLevel) error {
+	if lock < vfs.LOCK_RESERVED && !f.writes {
+		return f.mvccFile.Lock(lock)
+	}
+	if taken, _ := f.CheckReservedLock(); taken && !f.owns {
+		time.Sleep(busyPause)
+		return sqlite3.BUSY
+	}
+	err := f.mvccFile.Lock(lock)
+	f.owns = f.owns || err == nil
+	return err
+}
+
+func (f *busyFile) Unlock(lock vfs.LockLevel) error {
+	f.writes, f.owns = false, false
+	return f.mvccFile.Unlock(lock)
+}
