@@ -41,6 +41,8 @@ type Sweeper struct {
 	Whole bool
 	// Parallel is how many runs are under way at once. Zero means one for each core.
 	Parallel int
+	// Explored, if set, counts the situations of the runs.
+	Explored *Explored
 	// Done, if set, is told how many runs have ended and how many of them failed.
 	Done func(ended, failed int)
 }
@@ -228,6 +230,9 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 	t.sum.Runs++
 	t.sum.Virtual += run.Virtual
 	t.sum.FaultsFired += v.FaultsFired
+	if x := t.sweeper.Explored; x != nil && run.Err == nil {
+		x.Add(run.Events)
+	}
 	switch {
 	case run.Err != nil:
 		t.broken(index, p, run.Err.Error())
@@ -287,7 +292,7 @@ func (s Sweeper) name(events []history.Event, v check.Verdict) string {
 }
 
 // Replays is how often Shrink plays the plan that it returns.
-const Replays = 3
+const Replays = 20
 
 // Shrink returns the failure with the smallest plan that still fails in the same way,
 // by name, as plan.Shrink finds it with at most budget runs, and how often that plan came

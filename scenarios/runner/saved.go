@@ -42,10 +42,17 @@ type Saved struct {
 	// Client is the client that played the part of the pages; empty for the official one.
 	Client string `json:"client,omitempty"`
 	// Name is the scenario that it is, or is a case of.
-	Name    string          `json:"name"`
-	Verdict check.Verdict   `json:"verdict"`
-	Plan    plan.Plan       `json:"plan"`
-	Events  []history.Event `json:"history"`
+	Name    string        `json:"name"`
+	Verdict check.Verdict `json:"verdict"`
+	Plan    plan.Plan     `json:"plan"`
+	// Recurred is in how many of Replays runs the failure came again, where that was
+	// tried. One that rests on a race does not come each time.
+	Recurred int `json:"recurred,omitempty"`
+	Replays  int `json:"replays,omitempty"`
+	// Schedule fixes what the seed does not, in the lab as WebAssembly, so that the failure
+	// comes each time: redial replay --exact finds it. Zero: none is known.
+	Schedule uint64          `json:"schedule,omitempty"`
+	Events   []history.Event `json:"history"`
 	// Output is what the server printed, the first and the last part of it.
 	Output string `json:"output,omitempty"`
 }
@@ -91,11 +98,16 @@ func (s Saved) write(folder, name string) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(folder, fileName(name)+".json")
+	return path, s.Write(path)
+}
+
+// Write saves it in the file.
+func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	return path, os.WriteFile(path, append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 // fileName makes a name of a file out of any text.

@@ -58,6 +58,8 @@ type SweepOptions struct {
 	Stories []catalogue.Story
 	// Artifacts is the folder that failures are saved under; empty: nowhere.
 	Artifacts string
+	// Explored, if set, counts the situations that the runs came into.
+	Explored *sweep.Explored
 	// Done, if set, is told how far a story has come.
 	Done func(column, story string, ended, failed int)
 }
@@ -91,7 +93,7 @@ func Sweep(ctx context.Context, subject servers.Subject, o SweepOptions) ([]repo
 }
 
 func sweepStory(ctx context.Context, subject servers.Subject, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
-	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose, Whole: o.Whole}
+	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose, Whole: o.Whole, Explored: o.Explored}
 	if o.Done != nil {
 		s.Done = func(ended, failed int) { o.Done(subject.Name, story.ID, ended, failed) }
 	}
@@ -185,11 +187,17 @@ func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	path, err := newSaved(subject, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
+	saved := newSaved(subject, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict)
+	saved.Recurred, saved.Replays = small.Recurred, sweep.Replays
+	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
 		return result, fmt.Errorf("what failed could not be saved: %w", err)
 	}
 	result.Artifacts = []string{path}
-	result.Replay = "go run ./scenarios/cmd/redial replay " + path
+	exact := ""
+	if small.Recurred < sweep.Replays {
+		exact = "--exact "
+	}
+	result.Replay = "go run ./scenarios/cmd/redial replay " + exact + path
 	return result, nil
 }

@@ -319,6 +319,12 @@ func TestSoak(t *testing.T) {
 	if o.code != 0 || strings.Count(o.stdout, " 20 runs, ") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
 		t.Errorf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 	}
+	// In 16 of the 20 runs a fault fired.
+	for _, want := range []string{"situations, new ones in each 1,000 runs: ", "; rising, ", "that 1 run in 5 shows", " 98.4 % for 1 run in 1000,"} {
+		if strings.Count(o.stdout, want) != 2 {
+			t.Errorf("it does not end with %q for each step:\n%s", want, o.stdout)
+		}
+	}
 	c := command(t, "soak", "--steps", "7")
 	var stdout bytes.Buffer
 	c.Stdout = &stdout
