@@ -58,6 +58,7 @@ NORACE = test-long test-pages test-suite
 .PHONY: $(NORACE) test-hostile
 test-long:
 	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|ExamplesFail|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published|StartsFail|AsNamed|LearnersWay)' ./scenarios/runner ./scenarios/peers ./scenarios/exercises ./steps/lessons
+	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas)' ./harness/lab
 test-hostile:
 	$(GO) test -run '^Test(Hostile|LearnFrom)' ./scenarios/cmd/redial
 test-pages:
