@@ -1,7 +1,7 @@
 // Package config reads a redial.yaml, which says how to start or reach an application and
 // how it speaks, and makes a server under test of it.
 //
-// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Subject]
+// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Server]
 // is what package runner plays scenarios on, and [Explain] is the help to a key, from the
 // descriptions in the fields' tags.
 //

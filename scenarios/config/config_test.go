@@ -46,7 +46,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Subject("")
+	s, err := f.Server("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 	}
 }
 
-func TestASubjectStartsInTheFolderOfItsFile(t *testing.T) {
+func TestAServerStartsInTheFolderOfItsFile(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, FileName)
 	if err := os.WriteFile(path, []byte("target: {command: [sh, -c, 'pwd; exit 3']}\nlevel: basic"), 0o644); err != nil {
@@ -187,7 +187,7 @@ func TestASubjectStartsInTheFolderOfItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Subject(contract.Recovery)
+	s, err := f.Server(contract.Recovery)
 	if err != nil || s.Level != contract.Recovery {
 		t.Fatalf("%v, %v", s.Level, err)
 	}

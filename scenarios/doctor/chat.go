@@ -20,7 +20,7 @@ import (
 const messagesToSend = 4
 
 func (x *examination) client(name, other string, change func(*client.Options)) *witness {
-	options := client.Options{Name: name, Other: other, URL: "http://" + x.under.Address(), Protocol: x.subject.Protocol}
+	options := client.Options{Name: name, Other: other, URL: "http://" + x.under.Address(), Protocol: x.server.Protocol}
 	if change != nil {
 		change(&options)
 	}

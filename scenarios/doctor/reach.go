@@ -187,11 +187,11 @@ func (x *examination) heartbeat() {
 	takes := time.Duration(min(max(x.open.PingInterval+x.open.PingTimeout, 0), longest)) * time.Millisecond
 	set := time.Duration(asked.PingInterval+asked.PingTimeout) == takes
 	switch {
-	case set && x.subject.URL == "":
+	case set && x.server.URL == "":
 		x.found(Heartbeat, Good, "", "heartbeat: it heeds PING_INTERVAL and PING_TIMEOUT")
 	case takes <= servableWait:
 		x.found(Heartbeat, Good, "", "heartbeat: a dead connection is noticed after %s", takes)
-	case x.subject.URL != "":
+	case x.server.URL != "":
 		x.found(Heartbeat, Lacking, "start it with a short pingInterval and pingTimeout for the check", "heartbeat: a dead connection is noticed after %s; rows that wait for it take that long", takes)
 	default:
 		x.found(Heartbeat, Lacking, "set pingInterval and pingTimeout from PING_INTERVAL and PING_TIMEOUT (milliseconds) in the environment", "heartbeat: it keeps its own %s; rows that wait for it take that long", takes)

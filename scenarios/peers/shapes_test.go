@@ -41,7 +41,7 @@ func TestShapesAreDescribed(t *testing.T) {
 			file, err := config.Read(name)
 			if err != nil {
 				t.Error(err)
-			} else if _, err := file.Subject(""); err != nil {
+			} else if _, err := file.Server(""); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -46,7 +46,7 @@ func BenchmarkCaught(b *testing.B) {
 }
 
 // runsUntilCaught is one more than the bound where the defect was not caught.
-func runsUntilCaught(b *testing.B, s servers.Subject) int {
+func runsUntilCaught(b *testing.B, s servers.Server) int {
 	for n := range *caughtRuns {
 		p := sweep.RandomPlan(catalogue.Stories[0].Plan, uint64(1+n), s.Level)
 		p.Seams = 0 // a broken server may hold a mutex at a seam, and then no virtual time passes

@@ -42,16 +42,16 @@ func page(change func(*browser.Spec)) lab.NewPage {
 // inChromium plays the plan on a step, with its own page in Chromium.
 func inChromium(t *testing.T, step string, p plan.Plan, change func(*lab.Config)) lab.Run {
 	t.Helper()
-	subject, err := servers.Step(step)
+	server, err := servers.Step(step)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.NewPage = page(func(*browser.Spec) {})
 	if change != nil {
 		change(&config)
 	}
-	return lab.Real.Play(t.Context(), subject.Server, config, p)
+	return lab.Real.Play(t.Context(), server.Server, config, p)
 }
 
 // afternoon is a plan with a bit of everything that happens to a page: a refresh under
@@ -179,7 +179,7 @@ func logAndViews(events []history.Event) (rows []string, views map[int][]string)
 // What the application's page has no switch for is no failure of the application.
 func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 	withBrowser(t)
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,9 +190,9 @@ func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 	if v := runner.VerdictOf(run, contract.ServerDelivery); v.Outcome != check.Unsupported {
 		t.Errorf("%s: %s", v.Outcome, v.Reason)
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.NewPage = browser.Spec{}.New
-	if run := lab.Virtual.Play(t.Context(), subject.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
+	if run := lab.Virtual.Play(t.Context(), server.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
 		t.Errorf("the virtual lab: %v", run.Err)
 	}
 }

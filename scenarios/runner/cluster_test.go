@@ -24,7 +24,7 @@ func TestClusterOnPostgres(t *testing.T) {
 	} else if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	subject, err := servers.Step("9-postgres")
+	server, err := servers.Step("9-postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestClusterOnPostgres(t *testing.T) {
 			rows = append(rows, s)
 		}
 	}
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{
+	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{
 		Seed: uint64(time.Now().UnixNano()), Golden: true, Artifacts: artifacts,
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func TestClusterOnPostgres(t *testing.T) {
 // the pages of that server.
 func TestClusterPartsAreKeptDown(t *testing.T) {
 	t.Parallel()
-	subject, err := servers.Step("9")
+	server, err := servers.Step("9")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +75,9 @@ func TestClusterPartsAreKeptDown(t *testing.T) {
 			p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Page, Node: "a"}, {Name: "bob", Kind: plan.Page, Node: "b"}}}
 			p.Script = slices.Concat([]plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}},
 				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "and life goes on"}})
-			config := servers.ConfigOf(subject)
+			config := servers.ConfigOf(server)
 			config.Bound = 5 * time.Second
-			run := lab.Real.Play(t.Context(), subject.Server, config, p)
+			run := lab.Real.Play(t.Context(), server.Server, config, p)
 			if run.Err != nil {
 				t.Fatal(run.Err)
 			}

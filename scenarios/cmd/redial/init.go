@@ -136,14 +136,14 @@ func (i *initializing) ask(from io.Reader, to io.Writer) {
 }
 
 // server makes the application for a probe.
-func (i *initializing) server() (servers.Subject, error) {
+func (i *initializing) server() (servers.Server, error) {
 	switch {
 	case i.url != "":
 		return servers.URL(i.url, nil, contract.Basic)
 	case len(i.command) > 0:
 		return servers.Command(target.CommandOptions{Command: i.command}, contract.Basic)
 	case i.line == "":
-		return servers.Subject{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
+		return servers.Server{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
 	}
 	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line}, contract.Basic)
 }
@@ -187,7 +187,7 @@ func (i *initializing) write() error {
 
 // listen has the application watched while a person sends a message.
 func (i *initializing) listen() (draft doctor.Draft, err error) {
-	subject, err := i.server()
+	server, err := i.server()
 	if err != nil {
 		return draft, err
 	}
@@ -195,7 +195,7 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}
 	text := fmt.Sprintf("redial %04d", 1000+rand.IntN(9000))
-	draft, err = doctor.Listen(ctx, subject, doctor.ListenOptions{
+	draft, err = doctor.Listen(ctx, server, doctor.ListenOptions{
 		Path: i.path, Namespace: i.namespace, Text: text, Wait: i.wait, Say: i.say, Doing: slow.begin,
 		Ready: func(address string) {
 			fmt.Fprintf(os.Stderr, "Open %s, send the message\n\n    %s\n\nand press Enter. Waiting for it, %s at most.\n", address, text, i.wait)

@@ -60,11 +60,11 @@ func unplayableOn(file string) (func(catalogue.Scenario) string, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject, err := f.Subject("")
+	server, err := f.Server("")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return func(s catalogue.Scenario) string { return runner.Unplayable(s, subject) }, nil
+	return func(s catalogue.Scenario) string { return runner.Unplayable(s, server) }, nil
 }
 
 func list(w io.Writer, rows []catalogue.Scenario, explained bool, unplayable func(catalogue.Scenario) string) {

@@ -195,7 +195,7 @@ func knownFailures(path string) (ids []string, err error) {
 }
 
 // run plays everything, prints and writes the reports, and returns the exit status.
-func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
+func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	which, err := p.scenarios()
 	if err != nil {
 		return 0, err
@@ -210,9 +210,9 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
 	if p.sweep != "" {
-		r.Results, err = p.playSweep(subjects, artifacts)
+		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
-		r.Results, err = p.playScenarios(p.lab, subjects, which, artifacts)
+		r.Results, err = p.playScenarios(p.lab, tested, which, artifacts)
 	}
 	interrupted := errors.Is(err, errInterrupted) && len(r.Results) > 0
 	if err != nil && !interrupted {
@@ -253,10 +253,10 @@ func prepare(l lab.Lab) {
 var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
 
 // playScenarios plays through Ginkgo, without Ginkgo's own report: ours has the story.
-func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
+func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
 	prepare(in)
 	progress := newProgress(p.quiet)
-	specs := suite.Define(subjects, which, runner.Options{
+	specs := suite.Define(tested, which, runner.Options{
 		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
 	signals := make(chan os.Signal, 1)
@@ -285,15 +285,15 @@ type unreported struct{}
 
 func (unreported) Fail() {}
 
-func (p *play) playSweep(subjects []servers.Subject, artifacts string) ([]report.Result, error) {
+func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Result, error) {
 	prepare(lab.Virtual)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	progress := newProgress(p.quiet)
 	defer progress.end()
 	var results []report.Result
-	for _, subject := range subjects {
-		told, err := runner.Sweep(ctx, subject, runner.SweepOptions{
+	for _, server := range tested {
+		told, err := runner.Sweep(ctx, server, runner.SweepOptions{
 			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
 		if ctx.Err() != nil {

@@ -28,7 +28,7 @@ const roundRuns = 500
 
 // soaking is what `redial soak` was asked for, and what it has seen.
 type soaking struct {
-	steps    []servers.Subject
+	steps    []servers.Server
 	seed     uint64
 	runs     int // of each step; zero: until told to stop
 	folder   string
@@ -102,14 +102,14 @@ func (s *soaking) soak() (int, error) {
 func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, error) {
 	s := &soaking{seed: seed, runs: runs, progress: newProgress(quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
 	for _, number := range strings.Split(steps, ",") {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			return nil, err
 		}
-		if subject.Server.Handler == nil || subject.Step == catalogue.OnPostgres {
-			return nil, fmt.Errorf("%s does not run in the virtual lab", subject.Name)
+		if server.Server.Handler == nil || server.Step == catalogue.OnPostgres {
+			return nil, fmt.Errorf("%s does not run in the virtual lab", server.Name)
 		}
-		s.steps = append(s.steps, subject)
+		s.steps = append(s.steps, server)
 	}
 	s.sums = make([]soakSum, len(s.steps))
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {

@@ -18,9 +18,9 @@ import (
 	"redial/steps/lessons"
 )
 
-// Subject makes the server under test that the file describes. An empty level means the
+// Server makes the server under test that the file describes. An empty level means the
 // file's own.
-func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
+func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 	if level != "" || f.OwnPage {
 		f.Level = cmp.Or(level, f.Level)
 		if err := f.validate(); err != nil {
