@@ -245,6 +245,8 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	}
 	if outcome == check.Pass && result.Met && !result.isExactlyOnce() {
 		shown.Facts += ", as expected"
+	} else if result.isShould() && result.Beyond.Outcome == check.Fail {
+		shown.Facts += ", a failure from level " + string(result.Beyond.Level) + " on"
 	}
 	if len(r.columns()) > 1 {
 		shown.Column = visible(result.Column)
