@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-agrees browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -153,6 +153,10 @@ lab-all: client browser ## the lab page in Chromium, native and as WebAssembly: 
 REFRESHES ?= 100
 browser-refresh: client browser ## refresh pages of steps 7 to 10 in Chromium under traffic (REFRESHES=100): each time the list must equal the log
 	$(GO) test -count 1 -v -timeout 0 -run '^TestRefreshInChromium$$' ./scenarios/runner -browser-refreshes $(REFRESHES)
+
+WAYS ?= all
+browser-agrees: client browser ## the matrix of steps 5 to 10 with the pages in Chromium: the same outcomes (an hour; WAYS=clean-drop,refresh)
+	$(GO) test -count 1 -v -timeout 0 -run '^TestBothWaysAgree$$' ./scenarios/runner -ways-scenarios $(WAYS) -ways-steps 5,6,7,8,9,10
 
 fidelity: client ## play every scenario in both labs, and write down where they differ (scenarios/fidelity.md)
 	@mkdir -p out && $(REDIAL) fidelity --seed 1 >out/fidelity.md && mv out/fidelity.md scenarios/fidelity.md

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 	roles := map[string]func(){
 		"server":           func() { serve(nil) },
 		"silent":           func() { fmt.Println("I listen on nothing"); select {} },
+		"elsewhere":        listenElsewhere,
 		"mute":             func() { serve(map[string]func(){"/{$}": func() { select {} }}) },
 		"dies":             func() { fmt.Println("one line"); fmt.Fprintln(os.Stderr, "no such table: messages"); os.Exit(1) },
 		"ignores-sigterm":  func() { signal.Ignore(syscall.SIGTERM); serve(nil) },
@@ -182,4 +184,14 @@ func gone(t *testing.T, group int) {
 			t.Fatalf("process group %d is still there", group)
 		}
 	}
+}
+
+// listenElsewhere is a server that ignores PORT.
+func listenElsewhere() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("I listen on", listener.Addr())
+	select {}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,6 +59,22 @@ func TestAcceptsButNeverAnswers(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", role, err)
 		}
+	}
+}
+
+// A server that ignores PORT is told from one that listens nowhere, with the port to write down.
+func TestListensOnAPortOfItsOwn(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("which ports a process listens on is known on Linux only")
+	}
+	c := command(t, "elsewhere")
+	err := c.Start(within(t, 2*time.Second))
+	if err == nil {
+		t.Fatal("it is ready")
+	}
+	said := regexp.MustCompile(`listens on port (\d+) and not on PORT: write .port: (\d+).*I listen on 127.0.0.1:(\d+)$`).FindStringSubmatch(err.Error())
+	if said == nil || said[1] != said[3] || said[2] != said[3] {
+		t.Error(err)
 	}
 }
 

@@ -99,7 +99,7 @@ func greet(ctx context.Context, server servers.Server, under target.Target, p pr
 			if joined.Load() && len(p.Enter) > 0 {
 				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen))
 			}
-			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
+			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in? (redial doctor looks closer)",
 				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
 		}
 		clients = append(clients, c)
