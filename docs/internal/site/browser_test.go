@@ -153,6 +153,22 @@ func TestLanguageSwitchLeadsToTheSamePage(t *testing.T) {
 	}
 }
 
+func TestStartPageLeadsToTheReadersLanguage(t *testing.T) {
+	for accept, want := range map[string]string{"en-US": "", "ko-KR,en": "ko/", "en,ko": "", "fr,ko": "ko/", "fr": ""} {
+		p := open(t)
+		p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Mozilla/5.0 Chrome", AcceptLanguage: accept})
+			return err
+		}))
+		p.visit("")
+		p.until("the start page for "+accept, fmt.Sprintf(`location.href === %q && !!document.querySelector(".VPContent")`, p.url+want))
+		p.visit("") // by hand, or by the language switch
+		if at := evaluate[string](p, "location.href"); at != p.url {
+			t.Errorf("%s: the English start page cannot be read: %s", accept, at)
+		}
+	}
+}
+
 // TestPagesAreAccessible runs axe on pages of each kind, wide and on a phone, light and
 // dark. Nothing may be wider than the screen, and only the pictures of the scheme show.
 func TestPagesAreAccessible(t *testing.T) {

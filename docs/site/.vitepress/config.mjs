@@ -39,8 +39,18 @@ function theme(language) {
   }
 }
 
+// The start page is in English. It sends a reader whose browser prefers Korean on, once in
+// a tab: the language switch leads back here.
+const toTheReadersLanguage = `(() => {
+  const preferred = navigator.languages.find((l) => /^(en|ko)\\b/.test(l)) ?? ''
+  if (!preferred.startsWith('ko') || sessionStorage.getItem('language-asked')) return
+  sessionStorage.setItem('language-asked', preferred)
+  location.replace('${base}ko/' + location.search + location.hash)
+})()`
+
 export default defineConfig({
   base,
+  transformHead: ({ page }) => (page === 'index.md' ? [['script', {}, toTheReadersLanguage]] : []),
   srcDir: staged,
   outDir: path.join(root, 'out/site'),
   cacheDir: path.join(root, 'out/site-cache'),

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log"
 	"runtime/debug"
 	"syscall/js"
 
@@ -21,6 +23,7 @@ const gcPercent = 400
 
 func main() {
 	debug.SetGCPercent(gcPercent)
+	log.SetOutput(console{})
 	js.Global().Set(global, map[string]any{
 		// The official client library, without which pages have none.
 		"provide": function(func(bundle string) (bool, error) {
@@ -35,6 +38,16 @@ func main() {
 		"test":      function(labpage.Document.Test),
 	})
 	select {}
+}
+
+// console takes what servers log. To write to a file is answered by a call from JavaScript:
+// within a run, whose clock is a fake one, that is a panic in a browser, and time that
+// passes in Node.js.
+type console struct{}
+
+func (console) Write(line []byte) (int, error) {
+	js.Global().Get("console").Call("error", string(bytes.TrimSuffix(line, []byte("\n"))))
+	return len(line), nil
 }
 
 // function makes a JavaScript function of f. It returns at once; f has a goroutine of its

@@ -2,11 +2,17 @@ package host
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"os"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"redial/harness/check"
+	"redial/harness/report"
+	"redial/scenarios/labpage"
 )
 
 // axe finds on the page what axe-core calls serious or critical.
@@ -36,11 +42,49 @@ func (p *tab) scheme(value string) {
 	}))
 }
 
-func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
+func axeSource(t *testing.T) string {
+	t.Helper()
 	source, err := os.ReadFile("../../../steps/node_modules/axe-core/axe.min.js")
 	if err != nil {
 		t.Skip("axe-core is not here: make client fetches it")
 	}
+	return string(source)
+}
+
+// The report of a run that lost a message, with its drawing.
+func TestAxeFindsNothingOnTheReport(t *testing.T) {
+	source := axeSource(t)
+	p := serving(t, func(t *testing.T) http.Handler {
+		run := labpage.Play(t.Context(), labpage.Request{Step: "published-6", Plan: json.RawMessage(lossy)})
+		if run.Outcome != check.Fail {
+			t.Fatalf("%s%s", run.Error, run.Outcome)
+		}
+		passed := report.Result{ID: "passed", Title: "one that passed", Column: "published-6", Verdict: check.Verdict{Outcome: check.Pass}}
+		failed := report.Result{ID: "failed", Title: "one that failed", Column: "published-6", Events: run.Events, Verdict: *run.Verdict}
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = report.HTML(w, report.Report{Target: "published-6", Level: run.Level, Lab: "virtual", Results: []report.Result{passed, failed}})
+		})
+	})
+	for _, scheme := range []string{"light", "dark"} {
+		p.scheme(scheme)
+		p.do(chromedp.Navigate(p.url))
+		// What waits for the lab page waits for this page, too.
+		get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? !!(document.documentElement.dataset.ready = "true")`)
+		if !get[bool](p, `!!document.querySelector("svg")`) {
+			t.Fatal("the report has no drawing")
+		}
+		if found := p.axe(source); found != "" {
+			t.Errorf("%s: %s", scheme, found)
+		}
+	}
+}
+
+// lossy is cut off before bob's page has received anything, which published step 6 loses.
+const lossy = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},
+	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"send","client":"alice","text":"hello"},{"do":"wait","for":"3s"}]}`
+
+func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
+	source := axeSource(t)
 	p := openLab(t)
 	for _, language := range []string{"en", "ko"} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -51,18 +95,18 @@ func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
 			p.press(`[data-key="bob:offline"]`)
 			get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
 			p.rest()
-			if found := p.axe(string(source)); found != "" {
+			if found := p.axe(source); found != "" {
 				t.Errorf("%s, %s: %s", language, scheme, found)
 			}
 		}
 	}
 	p.press(`[data-tour="start"]`)
 	p.press(`[data-option="0"]`)
-	if found := p.axe(string(source)); found != "" {
+	if found := p.axe(source); found != "" {
 		t.Errorf("the tour: %s", found)
 	}
 	get[bool](p, `document.body.append(document.createElement("img")) ?? true`)
-	if found := p.axe(string(source)); found == "" {
+	if found := p.axe(source); found == "" {
 		t.Error("axe finds nothing in a picture without a text")
 	}
 }

@@ -51,6 +51,7 @@ func TestEveryEditAtEveryStep(t *testing.T) {
 func TestPageOfFilesAgreesWithTheNativeLab(t *testing.T) {
 	p := openStatic(t)
 	p.triesSome(t, "7")
+	p.tries(t, "7", ofTheLog[0]) // whose server logs something
 	p.tour(t, 1)
 }
 

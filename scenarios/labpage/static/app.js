@@ -179,9 +179,9 @@ function drawReal() {
 function pick({ at, selected }) {
   lab.selected = selected;
   lab.cursor = Math.min(Math.max(at, 0), lab.run.length);
-  if (selected && (lab.cursor < lab.view.from || lab.cursor > lab.view.to)) return inTurn(() => zoomTo(Math.min(lab.view.from, lab.cursor), Math.max(lab.view.to, lab.cursor)));
   drawCursor();
   drawDetail();
+  if (selected && (lab.cursor < lab.view.from || lab.cursor > lab.view.to)) return inTurn(() => zoomTo(Math.min(lab.view.from, lab.cursor), Math.max(lab.view.to, lab.cursor)));
 }
 
 function drawDetail() {

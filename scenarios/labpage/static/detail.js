@@ -3,15 +3,25 @@ import { el, fill } from "./dom.js";
 import { t, clock, has } from "./words.js";
 import { explain, payload } from "./packet.js";
 import { stepOf } from "./edit.js";
+import { drawn } from "./pages.js";
 
 export const frameFaults = ["cut", "half-open", "switch", "outage", "refresh", "crash", "restart"];
 
 export function showDetail(place, run, selected, change) {
   place.dataset.kind = selected?.kind ?? "";
-  if (!selected) return fill(place, el("p", { class: "none" }, t("nothing selected")));
+  if (!selected) return fill(place, el("p", { class: "none" }, t("nothing selected")), atCursor(run, change));
   if (selected.kind === "frame") return fill(place, frameDetail(run, selected.index, change));
   if (selected.kind === "finding") return fill(place, findingDetail(run, selected.index, change));
   return fill(place, eventDetail(run, selected.index, change));
+}
+
+/** For a reader without a pointer: the next frame that arrives. From there buttons lead on. */
+function atCursor(run, change) {
+  const pick = () => {
+    const index = run.frames.findIndex((f) => f.at >= drawn.cursor);
+    if (index >= 0) change.pick({ at: run.frames[index].at, selected: { kind: "frame", index } });
+  };
+  return el("button", { type: "button", data: { key: "next" }, onclick: pick }, t("frame at cursor"));
 }
 
 function frameDetail(run, index, change) {

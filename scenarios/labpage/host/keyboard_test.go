@@ -1,0 +1,85 @@
+package host
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"redial/harness/plan"
+)
+
+// key types a key, and waits for what comes of it.
+func (p *tab) key(keys string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(keys))
+	p.rest()
+}
+
+const tabKey, enter, right = "\t", "\r", "\u0303"
+
+// reach goes from control to control by the Tab key, as far as the one with the key.
+func (p *tab) reach(key string) {
+	p.t.Helper()
+	const most = 120 // controls
+	for range most {
+		if get[string](p, `document.activeElement.dataset.key ?? document.activeElement.id`) == key {
+			if !get[bool](p, `document.activeElement.matches(":focus-visible")`) {
+				p.t.Errorf("nothing shows that %s has the focus", key)
+			}
+			return
+		}
+		p.key(tabKey)
+	}
+	p.t.Fatalf("the Tab key does not come to %s", key)
+}
+
+func TestTheKeyboardAloneLosesAMessage(t *testing.T) {
+	p := openLab(t)
+	p.reach("start")
+	p.key(enter)
+	p.reach("option:1")
+	p.key(enter)
+	p.reach("stop")
+	p.key(enter)
+	p.reach("new")
+	p.key(enter)
+	// A frame: the one at the cursor, and then the next.
+	p.reach("next")
+	p.key(enter)
+	first := get[string](p, `document.querySelector("#detail h3").textContent`)
+	p.reach("next")
+	p.key(enter)
+	if second := get[string](p, `document.querySelector("#detail h3").textContent`); second == first {
+		t.Errorf("the next frame is the same: %s", first)
+	}
+	// The cursor moves by the arrows; bob's connection breaks there.
+	before := get[float64](p, `lab.cursor`)
+	p.reach("scrubber")
+	p.key(right)
+	if after := get[float64](p, `lab.cursor`); after <= before {
+		t.Errorf("an arrow moves the cursor from %.0f to %.0f", before, after)
+	}
+	get[bool](p, `!!document.querySelector('[data-client="bob"] summary').focus({ focusVisible: true }) || true`)
+	p.key(enter)
+	p.reach("bob:offline")
+	p.key(enter)
+	script := p.document().Plan.Script
+	if s := fmt.Sprint(acts(script)); get[int](p, `lab.run.beyond.lost`) != 1 || !p.breaks(plan.Outage) {
+		t.Errorf("nothing is lost: %s", s)
+	}
+	p.reach("undo")
+	p.key(enter)
+	if p.breaks(plan.Outage) {
+		t.Error("undo leaves the break")
+	}
+}
+
+func (p *tab) breaks(kind plan.FaultKind) bool {
+	for _, f := range p.document().Plan.AllFaults() {
+		if f.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
