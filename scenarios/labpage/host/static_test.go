@@ -100,8 +100,8 @@ const inWorker = `(async (request, runs) => {
 })`
 
 const asked = `{"clients":[{"name":"alice"},{"name":"bob"}],"script":[
-	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},{"do":"say","client":"alice","text":"hello"},
-	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"say","client":"alice","text":"meanwhile","count":3},{"do":"await-connected"}]}`
+	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},{"do":"send","client":"alice","text":"hello"},
+	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"send","client":"alice","text":"meanwhile","count":3},{"do":"await-connected"}]}`
 
 func TestWorkerPlaysWhileThePageGoesOn(t *testing.T) {
 	p := serving(t, files)
