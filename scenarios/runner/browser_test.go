@@ -181,7 +181,7 @@ func TestBothWaysAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var subjects []servers.Subject
+	var subjects []servers.Server
 	for _, step := range strings.Split(*waysSteps, ",") {
 		subject, err := servers.Step(step)
 		if err != nil {
