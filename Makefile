@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-agrees browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench bench-all probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-agrees browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -90,7 +90,10 @@ fuzz: ## fuzz each target in turn (FUZZTIME=1m each); an input that fails is kep
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$folder" || exit; \
 	done
 
-bench: client peer ## the benchmarks; figures are printed, never asserted
+bench: client peer ## how fast the virtual lab and a server are, beside the commit START=00f0d04 and beside Node.js (ROUNDS=2)
+	@scenarios/bench.sh
+
+bench-all: client peer ## every benchmark; figures are printed, never asserted
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 probe: ## what is lost and reordered while sessions are restored: the library's adapter and ours

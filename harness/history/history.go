@@ -136,9 +136,13 @@ type Recorder struct {
 	changed chan struct{}
 }
 
+// usualEvents is how many a small run has: events are large, and a list that grows copies
+// them each time.
+const usualEvents = 128
+
 // NewRecorder starts a history: time zero is now.
 func NewRecorder() *Recorder {
-	return &Recorder{start: time.Now()}
+	return &Recorder{start: time.Now(), events: make([]Event, 0, usualEvents)}
 }
 
 // Add appends e, stamping its time, and wakes whoever waits on Changed.

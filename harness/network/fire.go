@@ -29,9 +29,24 @@ func (s *stream) ownDelay(frame int) {
 func (s *stream) awaitOwnDelay() {
 	for wait := time.Until(s.due(0)); wait > 0 && s.c.open(); wait = time.Until(s.due(0)) {
 		s.handOver()
-		s.c.wait(wait, nil)
+		s.sleep(wait)
 	}
 	s.lost = s.lost || !s.c.open()
+}
+
+// sleep returns when d has passed or the connection is over. It is once for each frame, so
+// the timer is kept.
+func (s *stream) sleep(d time.Duration) {
+	if s.timer == nil {
+		s.timer = time.NewTimer(d)
+	} else {
+		s.timer.Reset(d)
+	}
+	select {
+	case <-s.timer.C:
+	case <-s.c.over:
+		s.timer.Stop()
+	}
 }
 
 // due is when the current frame has been under way for long enough.

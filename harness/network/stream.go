@@ -46,6 +46,7 @@ type stream struct {
 	after     []*armedFault // fire when the current frame is through
 	held      []byte        // the current frame's bytes while it is undecided
 	lost      bool          // nothing passes any more
+	timer     *time.Timer   // for the frames' own delays
 	// What is for Events.Traffic only: the current frame's number over all connections
 	// and its size so far, and the frames that have ended and have not been sent.
 	overall, size int
@@ -54,8 +55,10 @@ type stream struct {
 	mu      sync.Mutex
 	queue   []item
 	queued  int
-	room    chan struct{} // closed when the queue shrinks
+	room    chan struct{} // closed when the queue shrinks, if somebody waits for it
 	running bool          // there is a runner
+	resting bool          // and it waits for more to come
+	more    chan struct{} // which tells it so
 	passing bool          // the reader is in pass itself
 	ended   bool          // the reader has come to the end
 }
@@ -71,7 +74,7 @@ func newStream(c *connection, direction plan.Direction, from, to net.Conn, talk 
 	return &stream{
 		c: c, direction: direction, from: from, to: to,
 		framer: framer{direction: direction, talk: talk},
-		room:   make(chan struct{}),
+		more:   make(chan struct{}, 1),
 	}
 }
 
@@ -152,12 +155,19 @@ func (s *stream) put(i item) {
 		if s.queued < bound || i.end != nil {
 			s.queue = append(s.queue, i)
 			s.queued += len(i.data)
-			if !s.running {
+			switch {
+			case !s.running:
 				s.running = true
 				s.c.work.Go(s.run)
+			case s.resting:
+				s.resting = false
+				s.more <- struct{}{}
 			}
 			s.mu.Unlock()
 			return
+		}
+		if s.room == nil {
+			s.room = make(chan struct{})
 		}
 		room := s.room
 		s.mu.Unlock()
@@ -171,6 +181,17 @@ func (s *stream) put(i item) {
 func (s *stream) run() {
 	for {
 		s.mu.Lock()
+		if len(s.queue) == 0 && s.c.link.frameDelay != nil && !s.ended && s.c.open() {
+			// Every frame comes this way: a new goroutine for each would have its stack grow.
+			s.resting = true
+			s.mu.Unlock()
+			select {
+			case <-s.more:
+			case <-s.c.over:
+				s.wake()
+			}
+			continue
+		}
 		if len(s.queue) == 0 || !s.c.open() && s.traffic() == nil {
 			ended := s.ended
 			s.queue, s.queued, s.running = nil, 0, false
@@ -184,8 +205,10 @@ func (s *stream) run() {
 		s.queue[0] = item{}
 		s.queue = s.queue[1:]
 		s.queued -= len(next.data)
-		close(s.room)
-		s.room = make(chan struct{})
+		if s.room != nil {
+			close(s.room)
+			s.room = nil
+		}
 		s.mu.Unlock()
 		if next.end != nil {
 			s.arrived = next.arrived
@@ -198,6 +221,16 @@ func (s *stream) run() {
 		}
 		s.pass(next.data, next.arrived)
 	}
+}
+
+// wake ends the runner's rest, which nothing that came has ended.
+func (s *stream) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.resting {
+		<-s.more
+	}
+	s.resting = false
 }
 
 // handOver is called in pass before something that may take long. A reader goes

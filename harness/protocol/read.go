@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/theory/jsonpath"
 )
@@ -15,10 +16,30 @@ import (
 // argument, $2 its second, and so on. For instance $.message.text or $2.
 type Path string
 
-var argument = regexp.MustCompile(`^\$(\d*)`)
+// parsed has the paths that were parsed: a client looks for the same two in each event.
+var parsed sync.Map
+
+// A parsing is what came of parsing a path.
+type parsing struct {
+	at   int
+	rest *jsonpath.Path
+	err  error
+}
 
 // parse returns which argument the path begins at, from 0, and the rest as a JSONPath.
 func (p Path) parse() (at int, rest *jsonpath.Path, err error) {
+	known, ok := parsed.Load(p)
+	if !ok {
+		at, rest, err = p.parseAnew()
+		known, _ = parsed.LoadOrStore(p, parsing{at, rest, err})
+	}
+	of := known.(parsing)
+	return of.at, of.rest, of.err
+}
+
+var argument = regexp.MustCompile(`^\$(\d*)`)
+
+func (p Path) parseAnew() (at int, rest *jsonpath.Path, err error) {
 	if p == "" {
 		return 0, nil, nil
 	}

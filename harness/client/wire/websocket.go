@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -20,6 +21,7 @@ import (
 type webSocketTransport struct {
 	conn   net.Conn
 	reader *wsutil.Reader
+	text   bytes.Buffer // of the message that is read
 }
 
 func dialWebSocket(ctx context.Context, dial dialer, to endpoint) (transport, error) {
@@ -74,14 +76,15 @@ func (t *webSocketTransport) read() ([]packet, error) {
 			}
 			continue
 		}
-		data, err := io.ReadAll(t.reader)
+		t.text.Reset()
+		_, err = t.text.ReadFrom(t.reader)
 		switch {
 		case err != nil:
 			return nil, err
 		case header.OpCode == ws.OpBinary:
-			return []packet{{binary: data}}, nil
+			return []packet{{binary: bytes.Clone(t.text.Bytes())}}, nil
 		}
-		return []packet{{text: string(data)}}, nil
+		return []packet{{text: t.text.String()}}, nil
 	}
 }
 

@@ -117,7 +117,8 @@ func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
 	patient := &patientConn{Conn: conn, attached: w.attached, early: bytes.Clone(early)}
-	return patient, bufio.NewReadWriter(bufio.NewReader(patient), buffered.Writer), nil
+	// The library reads with a buffer of its own; of this one it only asks whether it is empty.
+	return patient, bufio.NewReadWriter(bufio.NewReaderSize(patient, 16), buffered.Writer), nil
 }
 
 // release lets the connection be read from, when the library's handler has returned.
