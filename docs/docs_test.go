@@ -3,11 +3,7 @@ package docs
 import (
 	"bufio"
 	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -154,7 +150,7 @@ var controls = []control{
 	{"an output differs", en5, "differs from its source", replace(en5, "3 lost over 1 run", "4 lost over 1 run"), drift},
 	{"the first line of a step differs", en5, "differs from its source", replace(en5, "is at http://localhost:3000", "is at http://localhost:3001"), drift},
 	{"a table differs", "docs/ko/how-to-read-a-report.md", "differs from its source", replace("docs/ko/how-to-read-a-report.md", "| `no-loss` |", "| `no-losses` |"), drift},
-	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "while bob is offline 2", "while bob is offline 9"), drift},
+	{"a picture differs", pictures + "/clean-drop-5.svg", "differs from its source", replace(pictures+"/clean-drop-5.svg", "bob is offline 2", "bob is offline 9"), drift},
 	{"a recorded run differs", pictures + "/crash-before-emit-9.svg", "differs from its source", replace(histories+"/crash-before-emit-9.jsonl", `"bob","view":1,"message":"and the others go on"`, `"bob","view":1,"message":"and the others go by"`), drift},
 	{"a picture is gone", pictures + "/clean-drop-5.svg", "differs from its source", func(t Tree) { delete(t, pictures+"/clean-drop-5.svg") }, drift},
 	{"the words of the moving picture differ", pictures + "/opening-ko.svg", "differs from its source", replace(pictures+"/opening-ko.svg", "유실 없음", "nothing is lost"), drift},
@@ -363,34 +359,6 @@ func TestChapters(t *testing.T) {
 	for _, name := range pages.pages("") {
 		if base := strings.TrimSuffix(path.Base(name), ".md"); !listed[base] {
 			t.Errorf("%s is in no reading order", name)
-		}
-	}
-}
-
-// The page on the kit's architecture names every package that there is, once, and none
-// that there is not.
-func TestArchitectureNamesEveryPackage(t *testing.T) {
-	output, err := exec.Command("go", "list", "redial/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	inTree := slices.DeleteFunc(strings.Fields(string(output)), func(p string) bool {
-		learners := strings.HasPrefix(p, "redial/steps/exercise") // git ignores these copies
-		return strings.Contains(p, "/internal/") || strings.HasPrefix(p, "redial/steps/step") || learners
-	})
-	row := regexp.MustCompile("(?m)^\\| `(redial/[a-z0-9/]+)` \\|")
-	for _, language := range []string{"en", "ko"} {
-		page, err := os.ReadFile(filepath.Join(language, "architecture.md"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var named []string
-		for _, match := range row.FindAllStringSubmatch(string(page), -1) {
-			named = append(named, match[1])
-		}
-		slices.Sort(named)
-		if !slices.Equal(named, inTree) {
-			t.Errorf("docs/%s/architecture.md lists %q, the tree has %q", language, named, inTree)
 		}
 	}
 }

@@ -249,20 +249,20 @@ func read(from *bufio.Reader, count int) (string, error) {
 // same run, or one that was recorded.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 3 {
-		return "", errors.New(`picture needs a scenario, a subject ("5", "published-7") and what it shows`)
+		return "", errors.New(`picture needs a scenario, a server ("5", "published-7") and what it shows`)
 	}
-	scenario, subject, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
+	scenario, server, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
 	language := report.Language(languageOf(p.page))
-	draw := func() (string, error) { return p.draw(language, scenario, subject) }
-	history := p.before[recorded(scenario, subject)]
+	draw := func() (string, error) { return p.draw(language, scenario, server) }
+	history := p.before[recorded(scenario, server)]
 	if history != "" {
-		draw = func() (string, error) { return drawRecorded(language, scenario, subject, history) }
+		draw = func() (string, error) { return drawRecorded(language, scenario, server, history) }
 	}
-	svg, err := p.once("picture "+string(language)+" "+scenario+" "+subject+history, draw)
+	svg, err := p.once("picture "+string(language)+" "+scenario+" "+server+history, draw)
 	if err != nil {
 		return "", err
 	}
-	name := p.pictureName(scenario + "-" + subject)
+	name := p.pictureName(scenario + "-" + server)
 	p.after[name] = svg
 	return p.image(name, alt), nil
 }
@@ -286,19 +286,19 @@ func (p pageWriter) image(name, alt string) string {
 	return fmt.Sprintf("![%s](%s)", alt, filepath.ToSlash(relative))
 }
 
-// draw plays a scenario on a subject with seed 1, asking for the most that a page can
+// draw plays a scenario on a server with seed 1, asking for the most that a page can
 // want, and draws what happened. It is called within once.
-func (s *Sources) draw(language report.Language, scenario, subject string) (string, error) {
-	r, known := s.played[scenario+" "+subject]
+func (s *Sources) draw(language report.Language, scenario, server string) (string, error) {
+	r, known := s.played[scenario+" "+server]
 	if !known {
 		var err error
-		if r, err = play(scenario, subject); err != nil {
+		if r, err = play(scenario, server); err != nil {
 			return "", err
 		}
 		if s.played == nil {
 			s.played = map[string]report.Result{}
 		}
-		s.played[scenario+" "+subject] = r
+		s.played[scenario+" "+server] = r
 	}
 	return picture.Sequence(language, scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
 }
@@ -312,11 +312,11 @@ func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	subject, err := servers.Step(name)
+	server, err := servers.Step(name)
 	if err != nil {
 		return r, err
 	}
-	results, err := runner.Run(context.Background(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Golden: true, Lab: in})
+	results, err := runner.Run(context.Background(), []servers.Server{server}, which, runner.Options{Seed: 1, Golden: true, Lab: in})
 	if err != nil {
 		return r, err
 	}
@@ -329,13 +329,13 @@ func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
 
 // recorded is where the history of a run is kept that the virtual lab cannot play: it
 // has one server.
-func recorded(scenario, subject string) string {
-	return histories + "/" + scenario + "-" + subject + ".jsonl"
+func recorded(scenario, server string) string {
+	return histories + "/" + scenario + "-" + server + ".jsonl"
 }
 
 // Record plays a scenario in the real lab, and keeps its history for the pictures.
-func Record(t Tree, scenario, subject string) (Tree, error) {
-	r, err := playIn(lab.Real, scenario, subject)
+func Record(t Tree, scenario, server string) (Tree, error) {
+	r, err := playIn(lab.Real, scenario, server)
 	if err != nil {
 		return nil, err
 	}
@@ -344,14 +344,14 @@ func Record(t Tree, scenario, subject string) (Tree, error) {
 		return nil, err
 	}
 	after := t.copy()
-	after[recorded(scenario, subject)] = text.String()
+	after[recorded(scenario, server)] = text.String()
 	return after, nil
 }
 
-func drawRecorded(language report.Language, scenario, subject, text string) (string, error) {
+func drawRecorded(language report.Language, scenario, server, text string) (string, error) {
 	events, err := history.Read(strings.NewReader(text))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", recorded(scenario, subject), err)
+		return "", fmt.Errorf("%s: %w", recorded(scenario, server), err)
 	}
-	return picture.Sequence(language, scenario+", step "+subject, events, check.Judge(events).Findings), nil
+	return picture.Sequence(language, scenario+", step "+server, events, check.Judge(events).Findings), nil
 }

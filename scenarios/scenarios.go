@@ -36,12 +36,12 @@ import (
 // The same test fails in the same way again: the seeds are fixed.
 func Check(t *testing.T, level contract.Level, server lab.Handler) {
 	t.Helper()
-	subject, err := servers.InProcess(t.Name(), level, server)
+	tested, err := servers.InProcess(t.Name(), level, server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	play := runner.New(runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: t.ArtifactDir()})
-	for _, cell := range runner.Cells([]servers.Subject{subject}, catalogue.All) {
+	for _, cell := range runner.Cells([]servers.Server{tested}, catalogue.All) {
 		t.Run(cell.Scenario.ID, func(t *testing.T) {
 			result, err := play.Result(t.Context(), cell)
 			switch {

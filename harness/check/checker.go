@@ -10,9 +10,29 @@ import (
 )
 
 // Judge says what the events of one run come to.
-func Judge(events []history.Event) Verdict {
+func Judge(events []history.Event) Verdict { return JudgeAt("", events) }
+
+// Beyond is the verdict at the weakest level above this one at which the events fail: what
+// went wrong, and was not promised. It has no outcome where there is no such level.
+func Beyond(level contract.Level, events []history.Event) Verdict {
+	for _, stronger := range contract.Levels {
+		if level.AtLeast(stronger) {
+			continue
+		}
+		if v := JudgeAt(stronger, events); v.Outcome == Fail {
+			return v
+		}
+	}
+	return Verdict{}
+}
+
+// JudgeAt is Judge by the promise of another level than the history names; empty: by that.
+func JudgeAt(level contract.Level, events []history.Event) Verdict {
 	c := NewChecker()
 	for _, e := range events {
+		if e.Kind == history.Began {
+			e.Level = cmp.Or(level, e.Level)
+		}
 		c.Add(e)
 	}
 	v := c.Verdict()

@@ -63,7 +63,7 @@ func testPromise(t *testing.T, name string, events []history.Event) {
 	default:
 		blamed := map[contract.RuleID]bool{}
 		for _, level := range contract.Levels {
-			for rule := range Judge(atLevel(events, level)).Counts {
+			for rule := range JudgeAt(level, events).Counts {
 				blamed[rule] = true
 				// Without a log the levels above owe every page everything, so that a
 				// story in three parts is a loss as well.
@@ -105,7 +105,7 @@ func transcript(events []history.Event) string {
 		if level == own {
 			name = "[" + name + "]"
 		}
-		if text := verdictText(Judge(atLevel(events, level))); text != last {
+		if text := verdictText(JudgeAt(level, events)); text != last {
 			flush()
 			last, names = text, nil
 		}
@@ -144,15 +144,4 @@ func readHistory(t testing.TB, file string) []history.Event {
 		t.Fatal(err)
 	}
 	return events
-}
-
-// atLevel is the same history, of a run at another level.
-func atLevel(events []history.Event, level contract.Level) []history.Event {
-	same := append([]history.Event(nil), events...)
-	for i := range same {
-		if same[i].Kind == history.Began {
-			same[i].Level = level
-		}
-	}
-	return same
 }

@@ -64,7 +64,11 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
 		}
 	}
 	if c.keepsLog && !c.hasLog {
-		return Inconclusive, "The log was not read to its end, and what this level promises cannot be told without it."
+		why := ""
+		if awaited, ok := c.inVain(); ok {
+			why = " (" + awaited + ")"
+		}
+		return Inconclusive, "The log was not read to its end" + why + ", and what this level promises cannot be told without it."
 	}
 	if awaited, ok := c.inVain(); ok {
 		return Inconclusive, "No rule was broken, but a wait timed out: " + awaited + "."

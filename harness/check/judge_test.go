@@ -54,7 +54,7 @@ func TestLevelsIncludeEachOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := anyHistory(t)
 		for i := 1; i < len(contract.Levels); i++ {
-			weak, strong := Judge(atLevel(events, contract.Levels[i-1])), Judge(atLevel(events, contract.Levels[i]))
+			weak, strong := JudgeAt(contract.Levels[i-1], events), JudgeAt(contract.Levels[i], events)
 			for rule, n := range weak.Counts {
 				if movesToOrder(rule) && strong.Level == contract.ClientDelivery && strong.Counts[contract.Order] > 0 {
 					continue

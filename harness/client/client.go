@@ -119,11 +119,24 @@ type Options struct {
 	// SeedKeys draws those keys, and all of crypto, from Seed too. It is for a server
 	// that begins with nothing.
 	SeedKeys bool
-	// ServerOffset is the offset that a Wire client begins with.
-	ServerOffset int64
+	// ServerOffset is the offset that a Wire client begins with: a whole number, or what the
+	// server sent where the protocol's offsets are opaque. Nil: none.
+	ServerOffset any
 	// Protocol is how the application speaks. Nil: as the tutorial's chat does, and a page's
 	// script speaks for itself.
 	Protocol *protocol.Protocol
 	// Other is the name of the other client, where the plan has two.
 	Other string
+}
+
+// Over is the transports that the client may use, in order of preference: those of Options,
+// or else WebSocket, or what the server takes instead.
+func (o Options) Over() []string {
+	switch {
+	case len(o.Transports) > 0:
+		return o.Transports
+	case o.Protocol != nil && !o.Protocol.Takes(protocol.WebSocket):
+		return []string{protocol.Polling}
+	}
+	return []string{protocol.WebSocket}
 }

@@ -81,6 +81,18 @@ const (
 // Levels lists the levels from the weakest promise to the strongest.
 var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, DurableDelivery}
 
+var promises = map[Level]string{
+	Basic:           "what is sent while a page is connected, and stays so, is shown there once and in order",
+	Recovery:        "the same over a short disconnection",
+	ServerDelivery:  "every message that the server stored reaches every page, over any disconnection, restart or refresh",
+	ClientDelivery:  "every message that was sent on a page that stays open is stored and shown once",
+	DurableDelivery: "every message that was sent on a page that was refreshed or closed since is stored and shown, as soon as that browser has a page again",
+}
+
+// Promise is what the level promises beyond the one before it, as a sentence without its
+// full stop.
+func (l Level) Promise() string { return promises[l] }
+
 // ParseLevel reads a level's name, or says which names there are.
 func ParseLevel(name string) (Level, error) {
 	var names []string
@@ -140,7 +152,7 @@ type Rule struct {
 var Rules = []Rule{
 	{NoPhantom, "A page shows only messages that a client sent, unchanged.", Basic},
 	{NoDuplicate, "A page shows no message twice.", Basic},
-	{Order, "A page shows messages in the order of the log; without a log, each sender's messages in the order sent.", Basic},
+	{Order, "Each sender's messages are stored and shown in the order sent; where there is a log, a page shows all messages in its order.", Basic},
 	{NoLoss, "A page shows every message that the level promises it.", Basic},
 	{Agreement, "All pages, and the log as a new client reads it, hold the same messages in the same order.", Recovery},
 	{Sends, "An acknowledged message is stored exactly once, and no message more than once.", Basic},

@@ -56,8 +56,10 @@ func (l *player) do(s plan.Step) error {
 		}
 		return c.Connect()
 	case plan.Suspend:
+		l.record(history.Event{Kind: history.Note, Detail: c.name + " is suspended, like a laptop whose lid is closed"})
 		return c.Suspend()
 	case plan.Resume:
+		l.record(history.Event{Kind: history.Note, Detail: c.name + " wakes"})
 		return c.Resume()
 	case plan.Throw:
 		return c.Throw()

@@ -1,12 +1,15 @@
 package network
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"redial/harness/plan"
 )
 
-// condition is a fault that lasts: Silence, Outage, Delay or Limit.
+// condition is a fault that lasts: Silence, Outage, Delay, Limit or IdleClose.
 type condition struct {
 	fault plan.Fault
 	timer *time.Timer
@@ -17,7 +20,9 @@ var lasting = plan.Lasting
 // begin puts a lasting condition on the link. Another one of its kind is over
 // then. An Outage ends what is open.
 func (l *link) begin(f plan.Fault, where string) {
-	l.tell(Fired{Fault: f, Where: where})
+	if f.Kind != plan.IdleClose { // which fires when it closes a connection
+		l.tell(Fired{Fault: f, Where: where})
+	}
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -34,6 +39,11 @@ func (l *link) begin(f plan.Fault, where string) {
 		})
 	}
 	l.conditionsChanged()
+	if f.Kind == plan.IdleClose {
+		for c := range l.connections {
+			l.limitIdling(c)
+		}
+	}
 	l.mu.Unlock()
 
 	if before != nil {
@@ -60,12 +70,10 @@ func (l *link) end(kind plan.FaultKind) *condition {
 
 // conditionsChanged tells everybody who waits. The caller holds l.mu.
 func (l *link) conditionsChanged() {
-	_, outage := l.on[plan.Outage]
-	lasts := len(l.on)
-	if outage {
-		lasts--
-	}
-	l.direct.Store(lasts == 0 && l.frameDelay == nil)
+	holdsUp := slices.ContainsFunc(slices.Collect(maps.Keys(l.on)), func(kind plan.FaultKind) bool {
+		return kind != plan.Outage && kind != plan.IdleClose
+	})
+	l.direct.Store(!holdsUp && l.frameDelay == nil)
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -117,6 +125,31 @@ func (l *link) release(c *condition, where string) {
 	if err := l.open(); err != nil {
 		l.tell(Fired{Fault: c.fault, Where: where + ", but it stays shut: " + err.Error()})
 	}
+}
+
+// limitIdling has a connection that reached the server cut when it is idle, while an
+// IdleClose is on. The caller holds l.mu.
+func (l *link) limitIdling(c *connection) {
+	on := l.on[plan.IdleClose]
+	if on == nil || c.number.Load() == 0 {
+		return
+	}
+	l.work.Go(func() {
+		for c.open() {
+			l.mu.Lock()
+			current, changed := l.on[plan.IdleClose] == on, l.changed
+			l.mu.Unlock()
+			if !current {
+				return
+			}
+			idle := time.Duration(on.fault.Idle)
+			if left := idle - c.idle(); left > 0 {
+				c.wait(left, changed)
+				continue
+			}
+			l.breakConnections(on.fault, []*connection{c}, fmt.Sprintf("%s, %s, idle for %s", l.name, c.name(), idle))
+		}
+	})
 }
 
 func (l *link) shut() {

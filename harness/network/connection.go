@@ -49,6 +49,10 @@ type connection struct {
 	// broken: writing to one end failed. Its other direction is read to its end
 	// before the other end is told.
 	broken atomic.Bool
+	// made is when the connection was made, and passed how long after that something was
+	// written to an end of it.
+	made   time.Time
+	passed atomic.Int64
 
 	work sync.WaitGroup // the goroutines of up and down
 
@@ -57,7 +61,7 @@ type connection struct {
 }
 
 func newConnection(l *link, client net.Conn) *connection {
-	return &connection{link: l, client: client, over: make(chan struct{}), gone: make(chan struct{})}
+	return &connection{link: l, client: client, made: time.Now(), over: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // start serves a connection that a client has made, until both ends have ended.
@@ -105,6 +109,7 @@ func (l *link) serve(client net.Conn, dial func() (net.Conn, error)) {
 	c.work.Go(func() { c.down.read(nil) })
 	c.up.read(early)
 	c.work.Wait()
+	c.claim(stateGone) // it has ended by itself
 	client.Close()
 	server.Close()
 }
@@ -123,6 +128,11 @@ func (c *connection) reach(server net.Conn) bool {
 	c.down = newStream(c, down, server, c.client, talk)
 	c.link.reached(c)
 	return true
+}
+
+// idle is for how long nothing has passed.
+func (c *connection) idle() time.Duration {
+	return time.Since(c.made) - time.Duration(c.passed.Load())
 }
 
 func (c *connection) open() bool { return c.state.Load() == stateOpen }

@@ -159,7 +159,7 @@ func (l *link) Close() {
 // the link. It is false when none of them was open any more.
 func (l *link) breakConnections(f plan.Fault, connections []*connection, frame string) bool {
 	ends := map[plan.FaultKind]int32{
-		plan.Cut: stateCut, plan.Outage: stateCut, plan.Reset: stateReset,
+		plan.Cut: stateCut, plan.Outage: stateCut, plan.IdleClose: stateCut, plan.Reset: stateReset,
 		plan.HalfOpen: stateHalfOpen, plan.Switch: stateHalfOpen,
 	}
 	if l.cross != nil {
@@ -298,6 +298,7 @@ func (l *link) reached(c *connection) {
 	defer l.mu.Unlock()
 	l.count++
 	c.number.Store(int64(l.count))
+	l.limitIdling(c)
 	l.events.Traffic.opened(l.name, l.count)
 }
 

@@ -188,6 +188,37 @@ func TestMemoryLimitIsExact(t *testing.T) {
 	})
 }
 
+// A connection is cut when nothing has passed in either direction for as long as the fault
+// says, also one that is made while it lasts, and none after a heal.
+func TestMemoryIdleCloseCutsConnectionsThatAreIdle(t *testing.T) {
+	in(t, nil, func(b *bubble) {
+		b.mustBreak(plan.Fault{Kind: plan.IdleClose, Idle: plan.Duration(5 * time.Second)})
+		time.Sleep(4 * time.Second)
+		b.client.Write([]byte(upFrame("a")))
+		time.Sleep(4 * time.Second)
+		b.server.Write([]byte(downFrame("b")))
+		b.want(b.client, downFrame("b"))
+		time.Sleep(5*time.Second - 1)
+		b.wantFired()
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		b.wantFired("13s idle-close")
+		b.wantEnded(b.client, true)
+		b.wantEnded(b.server, true)
+		b.client, b.server = b.connect()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		b.wantFired("13s idle-close", "18s idle-close")
+		b.client, b.server = b.connect()
+		time.Sleep(4 * time.Second)
+		b.mustBreak(plan.Fault{Kind: plan.Heal})
+		time.Sleep(time.Hour)
+		b.client.Write([]byte(upFrame("c")))
+		b.want(b.server, upFrame("c"))
+		b.wantFired("13s idle-close", "18s idle-close", "22s heal", "22s idle-close healed")
+	})
+}
+
 // Frames with a delay of their own keep their order, and no delay adds to another.
 func TestFrameDelay(t *testing.T) {
 	delays := []time.Duration{0, 5 * time.Second, time.Second, 8 * time.Second}

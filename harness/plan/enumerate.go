@@ -217,6 +217,8 @@ func (f Fault) Name() string {
 		kind += " of " + time.Duration(f.Delay).String()
 	case Limit:
 		kind += fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond)
+	case IdleClose:
+		kind += " after " + time.Duration(f.Idle).String()
 	}
 	if f.For > 0 {
 		kind += " for " + time.Duration(f.For).String()

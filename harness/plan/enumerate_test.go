@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -242,6 +243,7 @@ func TestFaultNames(t *testing.T) {
 		{Fault{Kind: Silence, Client: "bob", For: Duration(2e9)}, "silence for 2s before frame 1 up of bob's link"},
 		{Fault{Kind: Delay, Client: "bob", Delay: Duration(1e6), For: Duration(2e9)}, "delay of 1ms for 2s before frame 1 up of bob's link"},
 		{Fault{Kind: Limit, Client: "bob", BytesPerSecond: 9}, "limit to 9 bytes a second before frame 1 up of bob's link"},
+		{Fault{Kind: IdleClose, Client: "bob", Idle: Duration(time.Second)}, "idle-close after 1s before frame 1 up of bob's link"},
 		{Fault{Kind: Cut, Client: "bob", At: Frame{Match: `42["`}}, "cut before frame 1 up that begins with `42[\"` of bob's link"},
 	} {
 		if got := c.fault.Name(); got != c.want {

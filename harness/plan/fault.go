@@ -33,7 +33,7 @@ const (
 	// ends, after For, the data is delivered late, as TCP does. With For zero it lasts
 	// until Heal.
 	Silence FaultKind = "silence"
-	// Heal ends a Silence, an Outage, a Delay or a Limit.
+	// Heal ends a Silence, an Outage, a Delay, a Limit or an IdleClose.
 	Heal FaultKind = "heal"
 	// Outage cuts open connections and refuses new ones, for For or until Heal.
 	Outage FaultKind = "outage"
@@ -41,6 +41,9 @@ const (
 	Delay FaultKind = "delay"
 	// Limit limits the bandwidth to BytesPerSecond in each direction.
 	Limit FaultKind = "limit"
+	// IdleClose cuts each connection on which nothing has passed for Idle, as a proxy does
+	// that closes idle connections. It fires each time that it cuts one.
+	IdleClose FaultKind = "idle-close"
 
 	// Crash kills the server at once and starts it again on the same data.
 	Crash FaultKind = "crash"
@@ -78,6 +81,8 @@ type Fault struct {
 	Delay Duration `json:"delay,omitempty"`
 	// BytesPerSecond is the bandwidth of a Limit, in each direction.
 	BytesPerSecond int `json:"bytesPerSecond,omitempty"`
+	// Idle is how long a connection may be idle before an IdleClose cuts it.
+	Idle Duration `json:"idle,omitempty"`
 }
 
 // A Frame is a position in the traffic of one link: the Number-th frame in Direction
@@ -224,10 +229,10 @@ func (f Fault) validate(known map[string]bool) error {
 	default:
 		return fmt.Errorf("unknown direction %q; there are up and down", f.At.Direction)
 	}
-	if f.At.Number < 0 || f.At.Connection < 0 || f.For < 0 || f.Delay < 0 || f.BytesPerSecond < 0 {
+	if f.At.Number < 0 || f.At.Connection < 0 || f.For < 0 || f.Delay < 0 || f.BytesPerSecond < 0 || f.Idle < 0 {
 		return fmt.Errorf("%s has a negative number", f.Kind)
 	}
-	if max(f.For, f.Delay) > longestTime {
+	if max(f.For, f.Delay, f.Idle) > longestTime {
 		return fmt.Errorf("%s lasts longer than %s", f.Kind, time.Duration(longestTime))
 	}
 	if row.needs != nil && row.needs(f) != "" {

@@ -59,6 +59,14 @@ var faultKinds = []faultRow{
 		}
 		return ""
 	}},
+	{kind: IdleClose, event: "idle connection closed", lasts: true, story: func(f Fault) string {
+		return f.link("closes connections that are idle for "+time.Duration(f.Idle).String()) + f.lasting()
+	}, needs: func(f Fault) string {
+		if f.Idle == 0 {
+			return "idle, such as 5s"
+		}
+		return ""
+	}},
 	{kind: Crash, event: "server crash", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
 	{kind: Restart, event: "server restart", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
 	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " refreshes the page" }},

@@ -17,7 +17,7 @@ func TestEveryKindHasItsRow(t *testing.T) {
 			t.Errorf("%s has no row in faultKinds, or no story", kind)
 			continue
 		}
-		f := Fault{Kind: row.kind, Client: "bob", BytesPerSecond: 1}
+		f := Fault{Kind: row.kind, Client: "bob", BytesPerSecond: 1, Idle: 1}
 		if err := f.validate(map[string]bool{"bob": true}); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}

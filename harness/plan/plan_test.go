@@ -28,6 +28,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"frame of nobody", `{"clients":[{"name":"a"}],"faults":[{"kind":"crash","at":{"client":"zoe"}}]}`, "waits for a frame of"},
 		{"negative frame", `{"clients":[{"name":"a"}],"faults":[{"kind":"cut","client":"a","at":{"number":-1}}]}`, "negative"},
 		{"limit of nothing", `{"clients":[{"name":"a"}],"faults":[{"kind":"limit","client":"a"}]}`, "bytesPerSecond"},
+		{"idle connections closed at no time", `{"clients":[{"name":"a"}],"faults":[{"kind":"idle-close","client":"a"}]}`, "needs idle"},
 		{"a negative ping", `{"tuning":{"pingInterval":"-1s"}}`, "the tuning has a time of -1s"},
 		{"a wait of a year", `{"script":[{"do":"wait","for":"8760h"}]}`, "out of bounds"},
 		{"sending without end", `{"clients":[{"name":"a"}],"script":[{"do":"start-sending","client":"a","count":1000000000}]}`, "out of bounds"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -66,6 +67,7 @@ func TestStoryOfEveryStep(t *testing.T) {
 		{Step{Do: Break, Fault: &Fault{Kind: Silence, Client: "bob", For: seconds(2)}}, "bob's link goes silent for 2s"},
 		{Step{Do: Break, Fault: &Fault{Kind: Delay, Client: "bob", Delay: seconds(.1)}}, "bob's link delays every frame by 100ms until it is healed"},
 		{Step{Do: Break, Fault: &Fault{Kind: Limit, Client: "bob", BytesPerSecond: 9}}, "bob's link lets 9 bytes a second through until it is healed"},
+		{Step{Do: Break, Fault: &Fault{Kind: IdleClose, Client: "bob", Idle: Duration(5 * time.Second), For: Duration(time.Minute)}}, "bob's link closes connections that are idle for 5s for 1m0s"},
 		{Step{Do: Break, Fault: &Fault{Kind: Heal, Client: "bob"}}, "bob's link is healed"},
 		{Step{Do: Break, Fault: &Fault{Kind: Restart}}, "the server is stopped and started again"},
 		{Step{Do: Arm, Fault: &Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "bob"}}},

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"redial/harness/contract"
@@ -30,6 +31,9 @@ type Protocol struct {
 	Path string `json:"path,omitempty" jsonschema_description:"The path that the server takes Socket.IO connections at (default /socket.io/)"`
 	// Namespace is the Socket.IO namespace; empty means /.
 	Namespace string `json:"namespace,omitempty" jsonschema_description:"The Socket.IO namespace (default /)"`
+	// Transports are those that the server takes; empty means both. Clients go over
+	// WebSocket where they may, but for scenarios about polling.
+	Transports []string `json:"transports,omitempty" jsonschema:"enum=websocket,enum=polling" jsonschema_description:"The transports that the server takes: websocket, polling (default both, and clients use websocket)"`
 	// Parser is JSON or MessagePack; empty means JSON.
 	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
 	// Auth is the template of the auth payload of every connect.
@@ -64,6 +68,12 @@ const (
 	MessagePack Parser = "msgpack"
 )
 
+// WebSocket and Polling are the transports of Engine.IO.
+const (
+	WebSocket = "websocket"
+	Polling   = "polling"
+)
+
 // An EnterStep emits an event, awaits one, or both in this order.
 type EnterStep struct {
 	// Emit is an event's name and the templates of its arguments.
@@ -96,7 +106,10 @@ type Receive struct {
 	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument)"`
 	// Offset is where it has its offset, a whole number that grows with the log; empty
 	// where the server sends none.
-	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is: a whole number that grows with every message"`
+	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is: a whole number that grows with every message, or anything else where opaque is true"`
+	// Opaque tells that the offset is no number that grows but a UUID, a cursor of a stream
+	// or the like: a client knows which one came last, and hands it back as it came.
+	Opaque bool `json:"opaque,omitempty" jsonschema_description:"Whether the offset is no whole number but an ID or a cursor that a client hands back as it came (default false)"`
 }
 
 // History is the event in which the server sends all messages that it has. Each of them is
@@ -135,6 +148,10 @@ func (p *Protocol) Validate() error {
 	is(p.Receive.Event == "", "receive: event is missing: the name of the event in which a message arrives")
 	path("receive: text", p.Receive.Text)
 	path("receive: offset", p.Receive.Offset)
+	is(p.Receive.Opaque && p.Receive.Offset == "", "receive: opaque is about the offset, and offset is missing")
+	for _, t := range p.Transports {
+		is(t != WebSocket && t != Polling, "transports: there is no transport %q; there are %s and %s", t, WebSocket, Polling)
+	}
 	if s := p.Send; s != nil {
 		is(s.Event == "", "send: event is missing: the name of the event that carries a message")
 		is(!mentions(s.Args, Text), "send: no argument contains {{text}}, so no message would be sent")
@@ -167,6 +184,11 @@ func (p *Protocol) Validate() error {
 // EnginePath is Path as the official client requests it: it ends with a slash.
 func (p *Protocol) EnginePath() string {
 	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
+}
+
+// Takes tells whether the server takes the transport.
+func (p *Protocol) Takes(transport string) bool {
+	return len(p.Transports) == 0 || slices.Contains(p.Transports, transport)
 }
 
 // SendsKeys tells whether a message is sent with an idempotency key.

@@ -71,6 +71,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		"namespace:":                {Namespace: "chat", Receive: Receive{Event: "m"}},
 		"there is no parser":        {Parser: "xml", Receive: Receive{Event: "m"}},
 		"receive: event":            {},
+		"offset is missing":         {Receive: Receive{Event: "m", Opaque: true}},
+		"no transport":              {Transports: []string{"tcp"}, Receive: Receive{Event: "m"}},
 		"receive: offset: the path": {Receive: Receive{Event: "m", Offset: "id"}},
 		"no argument contains":      {Receive: Receive{Event: "m"}, Send: &Send{Event: "m", Args: []any{"text"}}},
 		"needs emit or await":       {Receive: Receive{Event: "m"}, Enter: []EnterStep{{}}},

@@ -64,6 +64,8 @@ type Message struct {
 	// Offset is the value at Receive.Offset, where Numbered.
 	Offset   int64
 	Numbered bool
+	// Cursor is that value where the protocol says that it is opaque; see [Cursors].
+	Cursor any
 }
 
 // Read returns the messages in an event: one in the event of Receive, all that there are in
@@ -96,7 +98,10 @@ func (p *Protocol) message(args []any) (m Message, ok bool) {
 	if m.Text, ok = p.Receive.Text.First(args); !ok || p.Receive.Offset == "" {
 		return m, ok
 	}
-	if value, found := p.Receive.Offset.First(args); found {
+	value, _ := p.Receive.Offset.First(args)
+	if p.Receive.Opaque {
+		m.Cursor = value
+	} else {
 		m.Offset, m.Numbered = WholeNumber(value)
 	}
 	return m, true

@@ -112,7 +112,7 @@ func mayMatter(e history.Event, f *check.Finding) bool {
 	if ofPage(e) {
 		return f.Client == "" || e.Client == f.Client
 	}
-	return e.Kind != history.Note && e.Kind != history.Barrier
+	return e.Kind != history.Barrier && (e.Kind != history.Note || e.Client == "")
 }
 
 // position is where the event of that index is in the abridged history, or -1.

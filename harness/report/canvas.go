@@ -2,9 +2,21 @@ package report
 
 import (
 	"bytes"
+	_ "embed"
+	"encoding/xml"
 	"fmt"
 	"strconv"
+	"strings"
 )
+
+// TimelineStyle is the style sheet of the drawings: colours are CSS variables, in
+// a light and a dark set.
+//
+//go:embed timeline.css
+var TimelineStyle string
+
+// labelChar is the width of an ordinary character of a label, 11 px high.
+const labelChar = 6.4
 
 // A canvas is where SVG elements are written, every value escaped.
 type canvas struct{ body bytes.Buffer }
@@ -36,3 +48,23 @@ func (c *canvas) text(x, y float64, class, text string) {
 	c.open("text", "x", x, "y", y, "class", class)
 	c.body.WriteString(escaped(text) + "</text>\n")
 }
+
+func crossPath(x, y, r float64) string {
+	return fmt.Sprintf("M%.1f %.1fl%.1f %.1fm0 %.1fl%.1f %.1f", x-r, y-r, 2*r, 2*r, -2*r, -2*r, 2*r)
+}
+
+// boltPath is a small flash of lightning.
+func boltPath(x, y, r float64) string {
+	return fmt.Sprintf("M%.1f %.1fl%.1f %.1fh%.1fl%.1f %.1fl%.1f %.1fh%.1fz",
+		x+0.25*r, y-r, -0.8*r, 1.1*r, 0.5*r, -0.2*r, 0.9*r, 0.8*r, -1.1*r, -0.5*r)
+}
+
+// escaped is text for an XML element or attribute.
+func escaped(text string) string {
+	var b strings.Builder
+	// A strings.Builder never fails.
+	_ = xml.EscapeText(&b, []byte(visible(text)))
+	return b.String()
+}
+
+func labelWidth(text string) float64 { return float64(textWidth(text)) * labelChar }

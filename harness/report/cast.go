@@ -168,3 +168,10 @@ func (st *stage) serverOf(client string, at plan.Duration) int {
 	}
 	return st.serverLane(node)
 }
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

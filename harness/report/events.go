@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ func around(total, index, n int) (from, to int) {
 func clock(at plan.Duration) string {
 	return fmt.Sprintf("%.3fs", time.Duration(at).Seconds())
 }
+
+// serverName is how a server is called: the one, or one in a cluster.
+func serverName(node string) string { return cmp.Or(node, "server") }
 
 // faulty is whom a fault is about.
 func faulty(e history.Event) string {

@@ -173,6 +173,10 @@ func (x excerpt) matters(i int) int {
 		return immaterial
 	case history.ServerStopped, history.DataReplaced:
 		return itsPage
+	case history.Note:
+		if e.Client == "" { // the lab's own, such as that the database is locked
+			return itsPage
+		}
 	case history.TimedOut:
 		if x.f.Anomaly == check.Late || x.isAbout(e) {
 			return itsPage

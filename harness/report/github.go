@@ -23,7 +23,7 @@ func GitHubSummary(w io.Writer, r Report) error {
 	}
 	for _, result := range r.Results {
 		fmt.Fprintf(out, "| %s | `%s` | %s | %d | %d | %s | %s |\n",
-			unicodeMarks.of(result.Outcome()), codeSpan(r.label(result)), markdown(visible(result.Title)),
+			markdown(result.sign(unicodeMarks)), codeSpan(r.label(result)), markdown(visible(result.Title)),
 			result.Runs, result.FaultsFired, markdown(wrongInBrief(result)), took(result.Took))
 	}
 	failed := r.with(check.Fail)
@@ -41,6 +41,8 @@ func GitHubSummary(w io.Writer, r Report) error {
 
 func wrongInBrief(r Result) string {
 	switch {
+	case r.isShould() && r.Beyond.Outcome == check.Fail:
+		return strings.TrimSpace(fmt.Sprintf("%s (a failure from level %s on)", r.harm(), r.Beyond.Level))
 	case r.Outcome() == check.Pass:
 		return r.harm()
 	case r.Outcome() != check.Fail:

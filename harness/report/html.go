@@ -125,7 +125,7 @@ func newPage(r Report) (page, error) {
 	p.Rows = r.pageRows(anchors)
 	p.Legend = []legendEntry{
 		{unicodeMarks.pass, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
-		{"X", "another rule broken"}, {unicodeMarks.unsupported, "does not apply"},
+		{"X", "another rule broken"}, {unicodeMarks.should, "seen, and not promised at this level"}, {unicodeMarks.unsupported, "does not apply"},
 		{unicodeMarks.inconclusive, "inconclusive"}, {unicodeMarks.notRun, "not run"}, {"!", "not as expected"},
 	}
 	p.addUnexpected(r, anchors)
@@ -182,7 +182,7 @@ func (p *page) addResults(r Report, anchors map[*Result]string) error {
 func (r Report) anchors() map[*Result]string {
 	anchors := map[*Result]string{}
 	for i := range r.Results {
-		anchors[&r.Results[i]] = "result-" + itoa(i+1)
+		anchors[&r.Results[i]] = "result-" + strconv.Itoa(i+1)
 	}
 	return anchors
 }
@@ -199,7 +199,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 			}
 			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
 			if single {
-				shown.Runs, shown.Faults = itoa(result.Runs), itoa(result.FaultsFired)
+				shown.Runs, shown.Faults = strconv.Itoa(result.Runs), strconv.Itoa(result.FaultsFired)
 				shown.Took, shown.Harm = took(result.Took), result.harm()
 				if result.Outcome() == check.Unsupported {
 					shown.Runs, shown.Faults, shown.Took = "", "", ""
@@ -223,7 +223,7 @@ func newPageCell(result Result, anchor string) pageCell {
 		cell.Class = "fail"
 	case result.Outcome() == check.Unsupported:
 		cell.Class = "unsupported"
-	case result.isExactlyOnce():
+	case result.isExactlyOnce() && !result.isShould():
 		cell.Class = "pass"
 	default:
 		cell.Class = "known"
@@ -235,7 +235,7 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	outcome := result.Outcome()
 	shown := pageResult{
 		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
-		Outcome: string(outcome), Mark: unicodeMarks.of(outcome),
+		Outcome: string(outcome), Mark: result.sign(unicodeMarks),
 		Word:   string(outcome),
 		Reason: result.Reason(), Replay: visible(result.Replay),
 		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),
@@ -245,6 +245,8 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	}
 	if outcome == check.Pass && result.Met && !result.isExactlyOnce() {
 		shown.Facts += ", as expected"
+	} else if result.isShould() && result.Beyond.Outcome == check.Fail {
+		shown.Facts += ", a failure from level " + string(result.Beyond.Level) + " on"
 	}
 	if len(r.columns()) > 1 {
 		shown.Column = visible(result.Column)

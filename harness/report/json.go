@@ -67,6 +67,9 @@ type DocumentScenario struct {
 	// Official is what the same plan came to with the official client, where another client
 	// did not pass: with "pass", the client is at fault and not the server.
 	Official check.Outcome `json:"official,omitempty"`
+	// Beyond is the weakest level above the server's own at which the run would have failed,
+	// where it passed: what is seen and not promised.
+	Beyond contract.Level `json:"beyond,omitempty"`
 	// Unfired counts the runs whose fault never happened, which show nothing.
 	Unfired int `json:"unfired"`
 }
@@ -96,7 +99,7 @@ func JSON(w io.Writer, r Report) error {
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
-			Official: result.Official,
+			Official: result.Official, Beyond: result.Beyond.Level,
 		})
 	}
 	return encode(w, shape)

@@ -99,7 +99,7 @@ var drawingWords = map[Language]map[string]string{
 
 		"rule no-phantom":   "A page shows only messages that a client sent, unchanged.",
 		"rule no-duplicate": "A page shows no message twice.",
-		"rule order":        "A page shows messages in the order of the log; without a log, each sender's messages in the order sent.",
+		"rule order":        "Each sender's messages are stored and shown in the order sent; where there is a log, a page shows all messages in its order.",
 		"rule no-loss":      "A page shows every message that the level promises it.",
 		"rule agreement":    "All pages, and the log as a new client reads it, hold the same messages in the same order.",
 		"rule sends":        "An acknowledged message is stored exactly once, and no message more than once.",
@@ -153,7 +153,7 @@ var drawingWords = map[Language]map[string]string{
 
 		"rule no-phantom":   "페이지는 클라이언트가 보낸 메시지만, 내용을 바꾸지 않고 표시합니다.",
 		"rule no-duplicate": "페이지는 같은 메시지를 두 번 표시하지 않습니다.",
-		"rule order":        "페이지는 로그의 순서대로 메시지를 표시합니다. 로그가 없으면 보낸 클라이언트별로 보낸 순서대로 표시합니다.",
+		"rule order":        "한 클라이언트가 보낸 메시지는 보낸 순서대로 저장되고 표시됩니다. 로그가 있으면 페이지는 모든 메시지를 로그의 순서대로 표시합니다.",
 		"rule no-loss":      "페이지는 서버의 보장 수준이 약속하는 메시지를 모두 표시합니다.",
 		"rule agreement":    "모든 페이지와, 새 클라이언트가 읽은 로그에는 같은 메시지가 같은 순서로 있습니다.",
 		"rule sends":        "승인 응답을 받은 메시지는 정확히 한 번 저장되며, 두 번 저장되는 메시지는 없습니다.",

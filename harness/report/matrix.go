@@ -151,8 +151,8 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 func writeLegend(out io.Writer, s Style, spelled []string) {
 	m := s.marks()
 	legend := fmt.Sprintf("%s exactly once, L lost, D duplicated, R reordered, X another rule broken, "+
-		"%s does not apply, %s inconclusive, %s not run, ! not as expected",
-		m.pass, m.unsupported, m.inconclusive, m.notRun)
+		"%s before them: not promised at the level of the column, %s does not apply, %s inconclusive, %s not run, ! not as expected",
+		m.pass, m.should, m.unsupported, m.inconclusive, m.notRun)
 	fmt.Fprintln(out)
 	for _, line := range append(wrap(legend, s.columns()), spelled...) {
 		fmt.Fprintln(out, line)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 )
 
 // A Merged is one report of several that [JSON] wrote, of parts of one run.
@@ -62,9 +63,18 @@ func (m *Merged) Report() Report {
 			ID: s.ID, Title: s.Title, Column: s.Column, Points: s.Points, Artifacts: s.Artifacts,
 			// What was expected is part of the outcome and of its reason by now.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},
+			Beyond:  beyond(s.Beyond),
 			Tally: Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
 		})
 	}
 	return r
+}
+
+// beyond is as much of a verdict as a document keeps of it.
+func beyond(level contract.Level) (v check.Verdict) {
+	if level != "" {
+		v = check.Verdict{Outcome: check.Fail, Level: level}
+	}
+	return v
 }

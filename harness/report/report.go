@@ -60,6 +60,10 @@ type Result struct {
 	// tells that every run came to it.
 	Expected check.Expectation
 	Met      bool
+	// Beyond is the verdict at a level above the target's own, where the run keeps the
+	// promise of that and not of this one: what is seen and does not fail, a should. It has
+	// no outcome where there is no such level.
+	Beyond check.Verdict
 	Tally
 	// Points counts the places where a sweep has broken something, 0 for no sweep, and
 	// AllPoints those that there were, 0 where that is not known.
@@ -298,6 +302,20 @@ func (r Result) offence() *check.Finding {
 		return &r.Verdict.Findings[0]
 	}
 	return nil
+}
+
+// isShould tells whether something went wrong that the target's level does not promise
+// against: it is shown with a sign of its own, and fails nothing.
+func (r Result) isShould() bool {
+	return r.Outcome() == check.Pass && (r.Beyond.Outcome == check.Fail || r.Expected == "" && r.offence() != nil)
+}
+
+// sign is the mark of the result's outcome, or of a should.
+func (r Result) sign(m marks) string {
+	if r.isShould() {
+		return m.should
+	}
+	return m.of(r.Outcome())
 }
 
 // with lists the results of one outcome.

@@ -136,6 +136,9 @@ func sampleMatrix() Report {
 			case 'L':
 				result.Expected, result.Lost = "lost", 2
 				fail()
+				if i == 0 { // step 5 does not promise more
+					result.Beyond = result.Verdict
+				}
 			case 'D':
 				result.Expected, result.Duplicated = "duplicated", 2
 				fail()

@@ -59,6 +59,9 @@ type Scene struct {
 
 	// only, if not nil, are the events to draw, which are an excerpt.
 	only []int
+	// strip draws low lanes, with signs alone, and a frame around the framed events.
+	strip  bool
+	framed []int
 }
 
 // LeftOut counts what there was no room for.

@@ -253,6 +253,11 @@ func (st *stage) findings() {
 			server := st.lanes[st.serverOf(f.Client, at)]
 			st.element("line", "class", "absent", "x1", x, "x2", x, "y1", st.edge(server, l), "y2", l.y)
 		}
+		if st.strip {
+			st.small(x, l.y, func() { st.findingSign(f.Anomaly, 0, 0) })
+			st.body.WriteString("</g>\n")
+			continue
+		}
 		st.findingSign(f.Anomaly, x, l.y)
 		st.body.WriteString("</g>\n")
 		text := name

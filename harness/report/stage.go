@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 // Measures of a scene, in pixels.
@@ -20,6 +19,11 @@ const (
 	serverHigh   = 46.0
 	logHigh      = 40.0
 	nameHigh     = 17.0
+	flagHigh     = 17.0 // one row of fault names
+	flagRows     = 2
+	// stripHigh is a lane's height in a strip, and stripSize that of a sign there.
+	stripHigh = 15.0
+	stripSize = 0.4
 )
 
 // A box is where something is already written.
@@ -27,6 +31,10 @@ type box struct{ x0, y0, x1, y1 float64 }
 
 func (st *stage) draw() {
 	st.layOut()
+	if st.strip {
+		st.drawStrip()
+		return
+	}
 	st.flags()
 	for i := range st.lanes {
 		st.laneBand(i)
@@ -50,7 +58,7 @@ func (st *stage) layOut() {
 	if len(st.Traffic.Connections) == 0 && st.Keeps == 0 {
 		near = nearSideBare
 	}
-	y := 8 + flagHeight*float64(st.flagRows())
+	y := 8 + flagHigh*float64(st.rowsOfFlags())
 	st.Top = y
 	for i := range st.lanes {
 		l := &st.lanes[i]
@@ -59,6 +67,8 @@ func (st *stage) layOut() {
 		}
 		l.top = y
 		switch {
+		case st.strip:
+			l.size, l.y = stripHigh, y+stripHigh/2
 		case l.kind == serverLane:
 			l.size, l.y = serverHigh, y+serverHigh/2
 		case l.kind == logLane:
@@ -92,10 +102,13 @@ func (st *stage) layOut() {
 	}
 }
 
-func (st *stage) flagRows() int {
+func (st *stage) rowsOfFlags() int {
+	if st.strip {
+		return 0
+	}
 	for _, i := range st.events {
 		if st.Events[i].Kind == history.FaultFired {
-			return flagRows - 1
+			return flagRows
 		}
 	}
 	return 0
@@ -110,7 +123,7 @@ func (st *stage) flags() {
 		}
 		x, to := st.x(e.At), st.lanes[st.laneOf(e)].y
 		st.element("line", "class", "fault-guide", "x1", x, "x2", x, "y1", 6.0, "y2", to)
-		st.write(x+4, "fault-name", st.faultName(e), flagHeight, 2*flagHeight)
+		st.write(x+4, "fault-name", st.faultName(e), flagHigh, flagRows*flagHigh)
 	}
 }
 
@@ -131,6 +144,10 @@ func (st *stage) laneBand(index int) {
 		st.element("line", "class", "log", "x1", st.Left, "x2", st.Right, "y1", l.y, "y2", l.y)
 		return
 	}
+	size := 1.0
+	if st.strip {
+		size = stripSize
+	}
 	for _, s := range st.spans(index) {
 		x0, x1 := st.x(s.from), st.x(s.to)
 		if s.to < st.scaled.From || s.from > st.scaled.To || x1 <= x0 {
@@ -140,13 +157,13 @@ func (st *stage) laneBand(index int) {
 		switch s.kind {
 		case serverUp:
 			st.signs["server"] = true
-			st.element("rect", append(attributes, "data-kind", "server", "class", "server-up", "x", x0, "y", l.y-8, "width", x1-x0, "height", 16.0, "rx", 3.0)...)
+			st.element("rect", append(attributes, "data-kind", "server", "class", "server-up", "x", x0, "y", l.y-8*size, "width", x1-x0, "height", 16*size, "rx", 3*size)...)
 		case pageOpen:
 			st.signs["page"] = true
-			st.element("rect", append(attributes, "data-kind", "page", "data-client", l.name, "class", "view", "x", x0, "y", l.y-11, "width", max(0, x1-x0-2), "height", 22.0, "rx", 8.0)...)
+			st.element("rect", append(attributes, "data-kind", "page", "data-client", l.name, "class", "view", "x", x0, "y", l.y-11*size, "width", max(0, x1-x0-2), "height", 22*size, "rx", 8*size)...)
 		case underFault:
 			st.signs["lasting"] = true
-			st.element("rect", append(attributes, "data-kind", "fault", "data-client", l.name, "class", "fault-span", "x", x0, "y", l.y-15, "width", x1-x0, "height", 30.0, "rx", 3.0)...)
+			st.element("rect", append(attributes, "data-kind", "fault", "data-client", l.name, "class", "fault-span", "x", x0, "y", l.y-15*size, "width", x1-x0, "height", 30*size, "rx", 3*size)...)
 		case isConnected, isDisconnected:
 			class := "connected"
 			if s.kind == isDisconnected {
@@ -158,32 +175,32 @@ func (st *stage) laneBand(index int) {
 	}
 }
 
-// A stretch is a span by time.
-type stretch struct {
-	kind     spanKind
-	from, to plan.Duration
+// drawStrip draws the whole run, small.
+func (st *stage) drawStrip() {
+	if n := len(st.framed); n > 0 {
+		from, to := st.x(st.Events[st.framed[0]].At), st.x(st.Events[st.framed[n-1]].At)
+		st.element("rect", "class", "frame", "x", from-5, "y", 2.0, "width", to-from+10, "height", st.Bottom, "rx", 3.0)
+	}
+	for i := range st.lanes {
+		st.laneBand(i)
+	}
+	for _, i := range st.events {
+		e := st.Events[i]
+		if e.Kind == history.Acknowledged { // there is no room beside what was sent
+			continue
+		}
+		st.marks[i] = st.x(st.timeOf(i))
+		st.small(st.marks[i], st.lanes[st.laneOf(e)].y, func() { st.sign(e.Kind, 0, 0, 0) })
+	}
+	st.findings()
+	st.axisBelow()
 }
 
-// spans follows a lane through the whole history.
-func (st *stage) spans(index int) (list []stretch) {
-	l := st.lanes[index]
-	s := story{events: st.Events}
-	name := l.name
-	if l.kind == serverLane {
-		name = serverName(l.name)
-	}
-	s.lanes = []lane{{kind: l.kind, name: name}}
-	for _, p := range s.spansOf(s.lanes[0]) {
-		one := stretch{p.kind, 0, st.scaled.To}
-		if p.from < len(st.Events) && !(p.kind == serverUp && p.from == 0) {
-			one.from = st.Events[p.from].At
-		}
-		if p.to < len(st.Events) {
-			one.to = st.Events[p.to].At
-		}
-		list = append(list, one)
-	}
-	return list
+// small draws a sign of a strip, with its middle at x and y.
+func (st *stage) small(x, y float64, draw func()) {
+	st.open("g", "transform", fmt.Sprintf("translate(%.1f %.1f) scale(%.1f)", x, y, stripSize))
+	draw()
+	st.body.WriteString("</g>\n")
 }
 
 // ---- writing
@@ -266,8 +283,12 @@ func (st *stage) finish() []byte {
 	if err != nil {
 		panic(err) // numbers can always be written, and x is never infinite
 	}
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="timeline scene" viewBox="0 0 %d %.0f" width="%d" height="%.0f" role="img" lang="%s" aria-label="%s" data-axis="%s">`+"\n",
-		st.Width, st.height, st.Width, st.height, st.Language, escaped(st.Name), escaped(string(axis)))
+	class := "timeline scene"
+	if st.strip {
+		class += " overview"
+	}
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="%s" viewBox="0 0 %d %.0f" width="%d" height="%.0f" role="img" lang="%s" aria-label="%s" data-axis="%s">`+"\n",
+		class, st.Width, st.height, st.Width, st.height, st.Language, escaped(st.Name), escaped(string(axis)))
 	if !st.Bare {
 		out.WriteString("<style>\n" + TimelineStyle + "</style>\n")
 	}

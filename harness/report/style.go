@@ -24,17 +24,18 @@ func (s Style) columns() int {
 	return max(72, s.Width)
 }
 
-// marks are the signs for outcomes and for a cell that was not run.
-type marks struct{ pass, fail, inconclusive, unsupported, notRun string }
+// marks are the signs for outcomes, for what went wrong and was not promised, and for a cell
+// that was not run.
+type marks struct{ pass, fail, inconclusive, unsupported, should, notRun string }
 
 func (s Style) marks() marks {
 	if s.ASCII {
-		return marks{pass: "ok", fail: "FAIL", inconclusive: "?", unsupported: "-", notRun: "."}
+		return marks{pass: "ok", fail: "FAIL", inconclusive: "?", unsupported: "-", should: "~", notRun: "."}
 	}
 	return unicodeMarks
 }
 
-var unicodeMarks = marks{pass: "✓", fail: "✗", inconclusive: "?", unsupported: "–", notRun: "·"}
+var unicodeMarks = marks{pass: "✓", fail: "✗", inconclusive: "?", unsupported: "–", should: "~", notRun: "·"}
 
 func (m marks) of(outcome check.Outcome) string {
 	switch outcome {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"strings"
 
 	"redial/harness/check"
 )
@@ -26,35 +25,42 @@ func (r Result) isExactlyOnce() bool {
 	return r.Outcome() != check.Unsupported && r.observed() == check.Symptoms{}
 }
 
-// cell is what a matrix shows for the result: letters, and "!" behind them where
-// they are not as expected.
+// cell is what a matrix shows for the result: letters, with a sign before them where they
+// are a should, and "!" behind them where they are not as expected.
 func (r Result) cell(m marks) string {
-	seen, cell := r.observed(), ""
-	switch r.Outcome() {
-	case check.Inconclusive:
-		return m.inconclusive
-	case check.Unsupported:
-		cell = m.unsupported
-	default:
-		for _, symptom := range []struct {
-			seen   bool
-			letter string
-		}{{seen.Lost, "L"}, {seen.Duplicated, "D"}, {seen.Reordered, "R"}, {seen.OtherRule, "X"}} {
-			if symptom.seen {
-				cell += symptom.letter
-			}
-		}
-		cell = cmp.Or(cell, m.pass)
+	cell := r.letters(m)
+	switch {
+	case r.isShould() && cell == m.pass:
+		cell = m.should
+	case r.isShould():
+		cell = m.should + cell
 	}
-	if !r.AsExpected() {
+	if r.Outcome() != check.Inconclusive && !r.AsExpected() {
 		cell += unmet
 	}
 	return cell
 }
 
 // Letters is what was observed, as a matrix shows it.
-func (r Result) Letters() string {
-	return strings.TrimSuffix(r.cell(Style{}.marks()), unmet)
+func (r Result) Letters() string { return r.letters(unicodeMarks) }
+
+func (r Result) letters(m marks) (letters string) {
+	switch r.Outcome() {
+	case check.Inconclusive:
+		return m.inconclusive
+	case check.Unsupported:
+		return m.unsupported
+	}
+	seen := r.observed()
+	for _, symptom := range []struct {
+		seen   bool
+		letter string
+	}{{seen.Lost, "L"}, {seen.Duplicated, "D"}, {seen.Reordered, "R"}, {seen.OtherRule, "X"}} {
+		if symptom.seen {
+			letters += symptom.letter
+		}
+	}
+	return cmp.Or(letters, m.pass)
 }
 
 // observedWords is the result in the words in which expectations are written.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -27,12 +28,7 @@ func Text(w io.Writer, r Report, s Style) error {
 		fmt.Fprintln(out, line)
 	}
 	writeLines(out, r, s)
-	for _, result := range r.with(check.Fail) {
-		fmt.Fprintf(out, "\n%s %s\n", s.paint(red, "FAIL"), s.paint(bold, r.label(result)))
-		for _, line := range explain(result, s) {
-			fmt.Fprintln(out, line)
-		}
-	}
+	writeFailures(out, r, s)
 	writeReasons(out, r, s, check.Inconclusive, "Inconclusive")
 	writeReasons(out, r, s, check.Unsupported, "Unsupported")
 	writeKnown(out, r, s)
@@ -42,6 +38,42 @@ func Text(w io.Writer, r Report, s Style) error {
 	}
 	fmt.Fprintf(out, "\n%s\n", s.paintOutcome(r.Outcome(), r.summarySentence()))
 	return out.Flush()
+}
+
+// failuresInFull is how many failures by one rule are told in full. Further ones mostly have
+// the same cause, and would bury the others.
+const failuresInFull = 3
+
+// writeFailures tells the first failures by each rule in full, and then the others in brief.
+func writeFailures(out io.Writer, r Report, s Style) {
+	told := map[contract.RuleID]int{}
+	var more []Result
+	for _, result := range r.with(check.Fail) {
+		if f := result.offence(); f != nil {
+			if told[f.Rule]++; told[f.Rule] > failuresInFull {
+				more = append(more, result)
+				continue
+			}
+		}
+		fmt.Fprintf(out, "\n%s %s\n", s.paint(red, "FAIL"), s.paint(bold, r.label(result)))
+		for _, line := range explain(result, s) {
+			fmt.Fprintln(out, line)
+		}
+	}
+	for _, rule := range contract.Rules {
+		if told[rule.ID] <= failuresInFull {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s %s\n", s.paint(red, "FAIL"), s.paint(bold, fmt.Sprintf("%d more by the rule %s", told[rule.ID]-failuresInFull, rule.ID)))
+		for _, result := range more {
+			if f := result.offence(); f.Rule == rule.ID {
+				writeItem(out, s, fmt.Sprintf("%s: %s: %s, in %s", r.label(result), visible(result.Title), cmp.Or(result.harm(), "once"), place(*f)))
+				if result.Replay != "" {
+					writeItem(out, s, "  replay: "+visible(result.Replay))
+				}
+			}
+		}
+	}
 }
 
 // writeLines writes a line for each scenario, in columns.
@@ -64,7 +96,7 @@ func writeLines(out io.Writer, r Report, s Style) {
 	room := s.columns() - markWidth - names - tails - 5
 	for _, result := range r.Results {
 		outcome := result.Outcome()
-		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(marks.of(outcome), markWidth)),
+		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(result.sign(marks), markWidth)),
 			pad(clip(r.label(result), names), names))
 		if room >= 16 {
 			line += pad(clip(visible(result.Title), room), room) + "  "
@@ -193,18 +225,25 @@ func writeKnown(out io.Writer, r Report, s Style) {
 
 // writeUnpromised tells what went wrong where the level makes no promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
-	title := fmt.Sprintf("Seen, and not promised at level %s", r.Level)
+	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", s.marks().should, r.Level)
+	broken := map[contract.Level][]string{}
 	for _, result := range r.with(check.Pass) {
-		f := result.offence()
-		if f == nil || result.Expected == check.Fails {
+		if !result.isShould() {
 			continue
 		}
-		if title != "" {
-			fmt.Fprintf(out, "\n%s\n", title)
-			title = ""
+		fmt.Fprint(out, title)
+		title = ""
+		if result.Beyond.Outcome == check.Fail {
+			broken[result.Beyond.Level] = append(broken[result.Beyond.Level], r.label(result))
+		} else if f := result.offence(); f != nil {
+			writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
+				r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
 		}
-		writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
-			r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
+	}
+	for _, level := range contract.Levels {
+		if len(broken[level]) > 0 {
+			writeItem(out, s, fmt.Sprintf("a failure from level %s on: %s", level, strings.Join(broken[level], ", ")))
+		}
 	}
 }
 

@@ -1,13 +1,13 @@
 package report
 
 import (
-	"cmp"
+	"io"
 	"slices"
 	"sort"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 // Bounds of one drawing. What does not fit is left out, counted and said.
@@ -16,8 +16,8 @@ const (
 	lanesDrawn  = 14
 )
 
-// A Timeline draws one history: time runs to the right, with the server, each
-// client and the log on a lane of its own. See svg.go for how it looks.
+// A Timeline draws one history twice, as a [Scene] each time: what is around the offence in
+// full, and the whole run as a strip.
 //
 // Gaps in time are drawn on a logarithmic scale, because a run is bursts of
 // milliseconds with tens of seconds of waiting between them. The labels are names,
@@ -32,232 +32,43 @@ type Timeline struct {
 	Bare bool
 }
 
-// laneKind is what a lane is for.
-type laneKind int
-
-const (
-	serverLane laneKind = iota
-	clientLane
-	logLane
-)
-
-// spanKind is what holds over a stretch of a lane.
-type spanKind int
-
-const (
-	serverUp spanKind = iota
-	pageOpen
-	isConnected
-	isDisconnected
-	underFault
-)
-
-// A span holds from one event to another, as indices; to is len(events) for what
-// lasted until the end.
-type span struct {
-	kind     spanKind
-	from, to int
-	label    string
-}
-
-type lane struct {
-	kind  laneKind
-	name  string
-	spans []span
-}
-
-// story is a history made ready to be drawn.
-type story struct {
-	events []history.Event
-	lanes  []lane
-	// hidden is the number of clients for which there was no lane.
-	hidden int
-	// senders maps the index of a Shown or Stored event to that of its Sent event.
-	senders map[int]int
-}
-
-func (t Timeline) story() story {
-	s := story{events: t.Events, senders: map[int]int{}}
-	s.nameLanes(t.Offence)
-	lastSent := map[string]int{}
-	for i, e := range t.Events {
-		switch e.Kind {
-		case history.Sent:
-			lastSent[e.Message] = i
-		case history.Shown, history.Stored, history.Acknowledged:
-			if from, ok := lastSent[e.Message]; ok {
-				s.senders[i] = from
-			}
-		}
+// Detail writes the drawing around the offence as SVG. It says how many events
+// and clients it had to leave out.
+func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err error) {
+	s := t.scene()
+	s.only = t.choose(eventsDrawn)
+	if len(s.only) > 0 {
+		s.From = time.Duration(t.Events[s.only[0]].At)
+		s.To = time.Duration(t.Events[s.only[len(s.only)-1]].At)
 	}
-	for i := range s.lanes {
-		s.lanes[i].spans = s.spansOf(s.lanes[i])
+	if t.Offence != nil && t.Offence.Event < 0 && len(t.Events) > 0 { // it is where the run ends
+		s.To = time.Duration(t.Events[len(t.Events)-1].At)
+	}
+	// A short run is not stretched over the page, a full one fills it.
+	s.Width = int(max(640, min(1160, 150+36*float64(len(s.only)))))
+	left, err := s.Draw(w)
+	return len(t.Events) - len(s.only), left.Clients, err
+}
+
+// Overview writes the whole run as a narrow strip of SVG, with a frame around the
+// part that Detail draws.
+func (t Timeline) Overview(w io.Writer) error {
+	s := t.scene()
+	s.strip = true
+	s.framed = slices.DeleteFunc(t.choose(eventsDrawn), func(i int) bool { return distance(i, t.focus()) > eventsDrawn })
+	_, err := s.Draw(w)
+	return err
+}
+
+func (t Timeline) scene() Scene {
+	s := Scene{Events: t.Events, Name: t.Name, Bare: t.Bare}
+	if t.Offence != nil {
+		s.Findings = []check.Finding{*t.Offence}
 	}
 	return s
 }
 
-// nameLanes decides who has a lane. With more clients than fit, those who have
-// to do with the offence come before the others.
-func (s *story) nameLanes(offence *check.Finding) {
-	var clients, servers []string
-	hasLog := offence != nil && offence.Client == ""
-	needed := map[string]bool{}
-	for _, e := range s.events {
-		switch e.Kind {
-		case history.Stored, history.Found, history.LogRead:
-			hasLog = true
-			continue
-		case history.ServerStarted, history.ServerStopped:
-			if name := serverName(e.Node); !slices.Contains(servers, name) {
-				servers = append(servers, name)
-			}
-		}
-		if e.Client == "" || e.Client == plan.Reader {
-			continue
-		}
-		if !slices.Contains(clients, e.Client) {
-			clients = append(clients, e.Client)
-		}
-		if offence != nil && (e.Client == offence.Client || e.Kind == history.Sent && e.Message == offence.Message) {
-			needed[e.Client] = true
-		}
-	}
-	if len(servers) == 0 {
-		servers = []string{serverName("")}
-	}
-	room := lanesDrawn - 1 - len(servers)
-	if len(clients) > room {
-		s.hidden = len(clients) - room
-		kept := slices.Clone(clients)
-		slices.SortStableFunc(kept, func(a, b string) int {
-			return cmp.Compare(btoi(needed[b]), btoi(needed[a]))
-		})
-		kept = kept[:room]
-		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
-	}
-	for _, server := range servers {
-		s.lanes = append(s.lanes, lane{kind: serverLane, name: server})
-	}
-	for _, c := range clients {
-		s.lanes = append(s.lanes, lane{kind: clientLane, name: c})
-	}
-	if hasLog {
-		s.lanes = append(s.lanes, lane{kind: logLane, name: "log"})
-	}
-}
-
-// serverName heads the lane of a server: of the one, or of one in a cluster.
-func serverName(node string) string {
-	if node == "" {
-		return "server"
-	}
-	return node
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// laneOf is the lane that an event belongs to, or -1.
-func (s story) laneOf(e history.Event) int {
-	kind, name := clientLane, e.Client
-	switch e.Kind {
-	case history.ServerStarted, history.ServerStopped, history.DataReplaced:
-		kind, name = serverLane, serverName(e.Node)
-	case history.Stored, history.Found:
-		kind = logLane
-	case history.FaultFired, history.FaultHealed:
-		if e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
-			kind, name = serverLane, serverName(e.Node)
-		}
-	}
-	return s.lane(kind, name)
-}
-
-func (s story) lane(kind laneKind, name string) int {
-	return slices.IndexFunc(s.lanes, func(l lane) bool {
-		return l.kind == kind && (kind == logLane || l.name == name)
-	})
-}
-
-// spansOf follows one lane through the whole history.
-func (s story) spansOf(l lane) []span {
-	var spans []span
-	open := map[spanKind]int{}
-	end := func(kind spanKind, at int) {
-		if i, ok := open[kind]; ok {
-			spans[i].to = at
-			delete(open, kind)
-		}
-	}
-	begin := func(kind spanKind, at int, label string) {
-		end(kind, at)
-		open[kind] = len(spans)
-		spans = append(spans, span{kind, at, len(s.events), label})
-	}
-	if l.kind == serverLane && s.wasUp(l) {
-		begin(serverUp, 0, "")
-	}
-	for i, e := range s.events {
-		at := s.laneOf(e)
-		if at < 0 || s.lanes[at].kind != l.kind || s.lanes[at].name != l.name {
-			continue
-		}
-		switch e.Kind {
-		case history.ServerStarted:
-			begin(serverUp, i, "")
-		case history.ServerStopped:
-			end(serverUp, i)
-		case history.Opened:
-			begin(pageOpen, i, viewLabel(e.View))
-			end(isConnected, i)
-			begin(isDisconnected, i, "")
-		case history.Closed:
-			end(pageOpen, i)
-			end(isConnected, i)
-			end(isDisconnected, i)
-		case history.Connected:
-			end(isDisconnected, i)
-			begin(isConnected, i, "")
-		case history.Disconnected:
-			end(isConnected, i)
-			begin(isDisconnected, i, "")
-		case history.FaultFired:
-			if e.FaultKind.Lasts() {
-				begin(underFault, i, string(e.FaultKind))
-			}
-		case history.FaultHealed:
-			end(underFault, i)
-		}
-	}
-	return spans
-}
-
-// wasUp tells whether the server ran before the history says anything of it.
-func (s story) wasUp(l lane) bool {
-	for _, e := range s.events {
-		if serverName(e.Node) != l.name {
-			continue
-		}
-		switch e.Kind {
-		case history.ServerStarted:
-			return false
-		case history.ServerStopped:
-			return true
-		}
-	}
-	return true
-}
-
-func viewLabel(view int) string {
-	if view < 2 {
-		return ""
-	}
-	return "view " + itoa(view)
-}
+func distance(a, b int) int { return max(a-b, b-a) }
 
 // focus is the index of the event that a drawing is about: the offence, or else
 // the first fault, or else the beginning.

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -99,6 +100,16 @@ func inFrame(t *testing.T, svg string) {
 			continue
 		}
 		for _, a := range start.Attr {
+			var x, y float64
+			if n, _ := fmt.Sscanf(a.Value, "translate(%f %f)", &x, &y); n == 2 { // what is in it is around its middle
+				if x < 0 || x > limit["x"] || y < 0 || y > limit["y"] {
+					t.Fatalf("a sign is at %v %v, outside of %v", x, y, limit)
+				}
+				if err := decoder.Skip(); err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
 			value, err := strconv.ParseFloat(a.Value, 64)
 			if err != nil {
 				continue

@@ -41,6 +41,8 @@ type Sweeper struct {
 	Whole bool
 	// Parallel is how many runs are under way at once. Zero means one for each core.
 	Parallel int
+	// Explored, if set, counts the situations of the runs.
+	Explored *Explored
 	// Done, if set, is told how many runs have ended and how many of them failed.
 	Done func(ended, failed int)
 }
@@ -83,77 +85,6 @@ type Failure struct {
 func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 	run := s.run(p)
 	return run.Frames, run.Err
-}
-
-// Singles plays the story without a fault, and then with every single fault at every
-// frame of that run, as far as they can differ; or, where most is not zero, with that many
-// of them, spread evenly.
-func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
-	if s.Whole {
-		return s.whole(ctx, p, most)
-	}
-	all, points, err := s.Groups(p)
-	if err != nil {
-		return Result{}, err
-	}
-	if most > 0 && most < len(all) {
-		for i := range most {
-			all[i] = all[i*len(all)/most]
-		}
-		all = all[:most]
-	}
-	stoodFor := 0
-	result := s.Play(ctx, withBase(p, func(yield func(plan.Plan) bool) {
-		for _, group := range all {
-			if !yield(group[0]) {
-				return
-			}
-			stoodFor += len(group)
-		}
-	}))
-	result.Points, result.StoodFor = points, stoodFor
-	return result, nil
-}
-
-// whole is Singles, with every point.
-func (s Sweeper) whole(ctx context.Context, p plan.Plan, most int) (Result, error) {
-	frames, err := s.Frames(p)
-	if err != nil {
-		return Result{}, err
-	}
-	points, all := plan.Singles(p, frames, nil), len(plan.Points(p, frames, nil))
-	if most > 0 && most < all {
-		points = spread(points, all, most)
-	}
-	result := s.Play(ctx, withBase(p, points))
-	result.Points, result.StoodFor = all, max(0, result.Runs-1)
-	return result, nil
-}
-
-// spread yields most of all plans, evenly.
-func spread(plans iter.Seq[plan.Plan], all, most int) iter.Seq[plan.Plan] {
-	return func(yield func(plan.Plan) bool) {
-		index, taken := 0, 0
-		for p := range plans {
-			if index*most/all >= taken {
-				taken++
-				if !yield(p) {
-					return
-				}
-			}
-			index++
-		}
-	}
-}
-
-// Pairs plays the story without a fault, and then with every two faults, or with most
-// pairs drawn from them with the plan's seed.
-func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, error) {
-	frames, err := s.Frames(p)
-	if err != nil {
-		return Result{}, err
-	}
-	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, nil, most, p.Seed))), nil
 }
 
 // Random plays as many random plans as asked, with the seeds from the one given on; see
@@ -299,6 +230,9 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 	t.sum.Runs++
 	t.sum.Virtual += run.Virtual
 	t.sum.FaultsFired += v.FaultsFired
+	if x := t.sweeper.Explored; x != nil && run.Err == nil {
+		x.Add(run.Events)
+	}
 	switch {
 	case run.Err != nil:
 		t.broken(index, p, run.Err.Error())
@@ -358,7 +292,7 @@ func (s Sweeper) name(events []history.Event, v check.Verdict) string {
 }
 
 // Replays is how often Shrink plays the plan that it returns.
-const Replays = 3
+const Replays = 20
 
 // Shrink returns the failure with the smallest plan that still fails in the same way,
 // by name, as plan.Shrink finds it with at most budget runs, and how often that plan came

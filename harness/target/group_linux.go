@@ -2,9 +2,9 @@ package target
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,35 +56,54 @@ func stat(pid string) (state byte, group int) {
 // listenerGroups finds the process groups that listen on the port. It is empty
 // where nobody's files can be read, as those of another user.
 func listenerGroups(port int) (groups []int) {
+	eachListener(port, func(group, _ int) { groups = append(groups, group) })
+	return groups
+}
+
+// portsOf are those that the processes of the group listen on.
+func portsOf(group int) (ports []int) {
+	eachListener(0, func(of, port int) {
+		if of == group && !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	})
+	return ports
+}
+
+// eachListener calls do with the group of each process that listens on the port, or on any
+// where that is 0, and with the port.
+func eachListener(port int, do func(group, port int)) {
 	sockets := listeners(port)
 	if len(sockets) == 0 {
-		return nil
+		return
 	}
 	for _, pid := range processes() {
 		files, _ := filepath.Glob("/proc/" + pid + "/fd/*")
 		for _, file := range files {
-			if link, err := os.Readlink(file); err == nil && sockets[link] {
+			link, err := os.Readlink(file)
+			if at, ok := sockets[link]; ok && err == nil {
 				_, group := stat(pid)
-				groups = append(groups, group)
-				break
+				do(group, at)
 			}
 		}
 	}
-	return groups
 }
 
-// listeners are the sockets that listen on the port, on any address, by the name
-// they have under /proc/<pid>/fd.
-func listeners(port int) map[string]bool {
+// listeners are the sockets that listen on the port, or on any where that is 0, on any
+// address, by the name they have under /proc/<pid>/fd, with their ports.
+func listeners(port int) map[string]int {
 	const listening = "0A"
-	suffix := fmt.Sprintf(":%04X", port)
-	found := map[string]bool{}
+	found := map[string]int{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		data, _ := os.ReadFile(table)
 		for _, line := range strings.Split(string(data), "\n") {
 			fields := strings.Fields(line)
-			if len(fields) > 9 && strings.HasSuffix(fields[1], suffix) && fields[3] == listening {
-				found["socket:["+fields[9]+"]"] = true
+			if len(fields) <= 9 || fields[3] != listening {
+				continue
+			}
+			at, err := strconv.ParseUint(fields[1][strings.LastIndexByte(fields[1], ':')+1:], 16, 16)
+			if err == nil && (port == 0 || int(at) == port) {
+				found["socket:["+fields[9]+"]"] = int(at)
 			}
 		}
 	}

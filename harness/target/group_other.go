@@ -17,5 +17,6 @@ func groupAlive(group int) bool { return syscall.Kill(-group, 0) == nil }
 // killMarked finds nothing on this system: what has left the group stays.
 func killMarked(string, time.Duration) error { return nil }
 
-// listenerGroups are not known on this system.
+// listenerGroups and portsOf are not known on this system.
 func listenerGroups(int) []int { return nil }
+func portsOf(int) []int        { return nil }

@@ -219,7 +219,7 @@ func (c *Command) awaitReady(ctx context.Context, l *life) error {
 		case <-l.done:
 			return fmt.Errorf("the server ended before it was ready (%s)%s", l.state, c.lastLine(l))
 		case <-ctx.Done():
-			return fmt.Errorf("the server %s in time; %s (%w)%s", c.notReady(), c.advice(), ctx.Err(), c.lastLine(l))
+			return fmt.Errorf("the server %s in time; %s (%w)%s", c.notReady(), c.advice(l), ctx.Err(), c.lastLine(l))
 		default:
 		}
 		if answered {
@@ -247,9 +247,12 @@ func (c *Command) isReady(ctx context.Context, client *http.Client, l *life) boo
 }
 
 // advice says what may be the matter with a server that is not ready in time.
-func (c *Command) advice() string {
+func (c *Command) advice(l *life) string {
 	switch ready := c.options.Ready; {
 	case !somethingListens(c.options.Port):
+		if ports := portsOf(l.group); len(ports) > 0 {
+			return fmt.Sprintf("it listens on port %d and not on %s: write `port: %[1]d` under target in redial.yaml (redial init --port %[1]d)", ports[0], contract.EnvPort)
+		}
 		return "does it listen on " + contract.EnvPort + "?"
 	case ready.Line == "" && ready.Path == "":
 		// A Socket.IO server without a page of its own never answers any other request.

@@ -11,9 +11,7 @@ package catalogue
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"redial/harness/check"
 	"redial/harness/contract"
@@ -30,8 +28,8 @@ type Scenario struct {
 	Title string
 	// Why says what decides the outcome.
 	Why string
-	// From is the weakest level whose promise covers the scenario. A target below it
-	// does not promise what is tried here, and is not judged, unless by Expect.
+	// From is the weakest level at which there is something to judge in the scenario. A
+	// target below it is not judged, unless by Expect. See Promised.
 	From contract.Level
 	// Cluster tells that there must be several servers, named as in the plan.
 	Cluster bool
@@ -77,6 +75,17 @@ const (
 	DoesNotApply = check.DoesNotApply
 )
 
+// Promised is the weakest level whose promise covers the scenario: that of the first step
+// that shows all of it, in the steps' own order. Where no step is played, it is From.
+func (s Scenario) Promised() contract.Level {
+	for i, step := range []string{"5", "6", "7", "8", "10"} { // each keeps the promise of a level
+		if level := contract.Levels[i]; level.AtLeast(s.From) && s.Expect[step] == ExactlyOnce {
+			return level
+		}
+	}
+	return s.From
+}
+
 // steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:
 // whatever happens to the connection, nobody else sees what is said there.
 func steps(step5, step6, step7 Expectation) map[string]Expectation {
@@ -96,61 +105,6 @@ func except(all map[string]Expectation, expected Expectation, numbers ...string)
 	return all
 }
 
-// Find returns the catalogue's scenarios with the IDs or row numbers, or says which there
-// are. Without any it returns all.
-func Find(ids []string) ([]Scenario, error) { return FindIn(All, ids) }
-
-// FindIn is Find among these rows.
-func FindIn(rows []Scenario, ids []string) ([]Scenario, error) {
-	if len(ids) == 0 {
-		return rows, nil
-	}
-	var found []Scenario
-	for _, id := range ids {
-		id = strings.TrimSpace(id)
-		known := false
-		for _, s := range rows {
-			if s.ID != id && fmt.Sprint(s.Row) != id {
-				continue
-			}
-			known = true
-			if !slices.ContainsFunc(found, func(other Scenario) bool { return other.ID == s.ID }) {
-				found = append(found, s)
-			}
-		}
-		if !known {
-			return nil, fmt.Errorf("there is no scenario %q; `redial list` shows them all", id)
-		}
-	}
-	return found, nil
-}
-
-// Sample draws n rows by the seed, and adds those that only the real lab can show; 0 is
-// all rows.
-func Sample(seed uint64, n int) (rows []Scenario) {
-	if n == 0 {
-		return All
-	}
-	random := rand.New(rand.NewPCG(seed, 's'))
-	drawn, left := map[string]bool{}, n
-	for _, i := range random.Perm(len(All)) {
-		s := All[i]
-		switch {
-		case s.RealOnly != "", s.Cluster:
-			drawn[s.ID] = true
-		case s.Needs == "" && left > 0:
-			drawn[s.ID] = true
-			left--
-		}
-	}
-	for _, s := range All {
-		if drawn[s.ID] {
-			rows = append(rows, s)
-		}
-	}
-	return rows
-}
-
 // All lists the scenarios, by row.
 var All = byRow(slices.Concat(oneServer, sessionScenarios, transportScenarios, featureScenarios, deliveryScenarios, clusterScenarios))
 
@@ -168,7 +122,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -178,7 +132,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, open("alice", "bob"),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -199,7 +153,7 @@ var oneServer = []Scenario{
 		Expect: steps(Loses, Loses, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "while bob is offline", 3), wait("1.5s")))
+				whileOffline("bob", send("alice", "bob is offline", 3), wait("1.5s")))
 			p.Tuning.MaxDisconnection = duration("1s")
 			return p
 		},
@@ -246,7 +200,7 @@ var oneServer = []Scenario{
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Disconnect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "bob"}),
-				untilShown("alice", send("alice", "while bob is offline", 3)),
+				untilShown("alice", send("alice", "bob is offline", 3)),
 				one(plan.Step{Do: plan.Connect, Client: "bob"}),
 				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}))
 		},
@@ -347,7 +301,7 @@ var oneServer = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}}),
-				send("alice", "on a dead connection", 2),
+				send("alice", "on a dead link", 2),
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}}),
 				one(plan.Step{Do: plan.AwaitDisconnected, Client: "alice"}),
 				heal("alice"),

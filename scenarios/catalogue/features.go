@@ -31,7 +31,7 @@ var featureScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				untilShown("bob", send("alice", defect.Volatile+"not so important", 1)),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -43,7 +43,7 @@ var featureScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				untilShown("bob", send("alice", defect.Acknowledged+"is everyone there", 1)),
-				whileOffline("bob", send("alice", defect.Acknowledged+"while bob is offline", 3)))
+				whileOffline("bob", send("alice", defect.Acknowledged+"bob is offline", 3)))
 		},
 	},
 	{

@@ -17,7 +17,7 @@ var sessionScenarios = []Scenario{
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
 				whileOffline("bob", send("alice", "while bob changes networks", 3)),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -48,7 +48,7 @@ var sessionScenarios = []Scenario{
 			// Longer than the library keeps an event, and than steps/cures/recovery does, which
 			// adds the heartbeat; the drop itself is shorter than a session is kept.
 			p := script(seed, aliceAndBob, meet, wait("7s"),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 			p.Tuning = plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")}
 			return p
 		},
@@ -61,7 +61,7 @@ var sessionScenarios = []Scenario{
 		Plan: func(seed uint64) plan.Plan {
 			return script(seed, aliceAndBob, meet,
 				one(plan.Step{Do: plan.Throw, Client: "bob"}), untilShown("bob", send("alice", "at which a handler throws", 1)),
-				whileOffline("bob", send("alice", "while bob is offline", 3)))
+				whileOffline("bob", send("alice", "bob is offline", 3)))
 		},
 	},
 	{
@@ -92,7 +92,7 @@ var sessionScenarios = []Scenario{
 // connection at a frame of that.
 func cutOnReturn(id string, at plan.Frame) part {
 	return concat(
-		outage("bob"), untilShown("alice", send("alice", "while bob is offline: "+id, 3)),
+		outage("bob"), untilShown("alice", send("alice", "bob is offline: "+id, 3)),
 		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Cut, Client: "bob", At: at}},
 			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
 			{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitConnected, Client: "bob"}})

@@ -71,7 +71,7 @@ var transportScenarios = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: func(seed uint64) plan.Plan {
 			p := script(seed, over([]string{"polling"}, aliceAndBob), meet,
-				whileOffline("bob", send("alice", "while bob is offline", 3)),
+				whileOffline("bob", send("alice", "bob is offline", 3)),
 				untilShown("bob", send("alice", "burst", 15)),
 				// At a poll: between two of them there is no connection to break.
 				one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "in a poll", Kind: plan.Switch, Client: "bob",

@@ -1,7 +1,7 @@
 // Package config reads a redial.yaml, which says how to start or reach an application and
 // how it speaks, and makes a server under test of it.
 //
-// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Subject]
+// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Server]
 // is what package runner plays scenarios on, and [Explain] is the help to a key, from the
 // descriptions in the fields' tags.
 //
@@ -42,6 +42,7 @@ type File struct {
 
 	// name is the file's path, and folder where relative paths in it begin.
 	name, folder string
+	document     ast.Node
 }
 
 // Target is the application: a command or a URL.
@@ -143,7 +144,7 @@ func Parse(text []byte) (*File, error) {
 	if environment.wrong != nil {
 		return nil, environment.wrong
 	}
-	var f File
+	f := File{document: document}
 	if err := strict.Decode(document, &f); err != nil {
 		return nil, err
 	}
@@ -221,6 +222,9 @@ func (f *File) validate() error {
 		is(p.Send == nil && f.level().AtLeast(contract.ClientDelivery), "socket: send is missing: level "+string(f.level())+" is about what clients send")
 		is(p.Send != nil && p.Send.NoAck && f.level().AtLeast(contract.ClientDelivery), "socket: send: ack: level "+string(f.level())+" needs acknowledgements")
 		is(p.Send != nil && !p.SendsKeys() && f.level().AtLeast(contract.ClientDelivery), "socket: send: args: level "+string(f.level())+" needs a {{key}} in them, for the server to know a message again")
+	}
+	for i, text := range wrong {
+		wrong[i] = strict.Locate(f.document, text)
 	}
 	if len(wrong) > 0 {
 		return errors.New(strings.Join(wrong, "; "))

@@ -46,7 +46,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Subject("")
+	s, err := f.Server("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,22 +69,24 @@ func TestParseReadsEveryKey(t *testing.T) {
 
 func TestMistakesAreNamedInOneLine(t *testing.T) {
 	for want, text := range map[string]string{
-		"it has to be one YAML document": "",
-		`line 2: unknown field "lvel"`:   "target: {command: x}\nlvel: basic",
-		"line 3: ":                       "target:\n  command: x\n  port: many",
-		"either a command or a url":      "target: {}",
-		"line 1: the environment variable REDIAL_UNSET is not set": `target: {command: "${REDIAL_UNSET}"}`,
-		`there is no level "best"`:                                 "target: {command: x}\nlevel: best",
-		"runs share a url":                                         "target: {url: \"http://x\", isolated: true}",
-		"tls is for an https url":                                  "target: {command: x, tls: {}}",
-		"not \"soon\"":                                             "target: {command: x, ready: soon}",
-		"socket: receive: event is missing":                        "target: {command: x}\nsocket: {path: /ws/}",
-		"no argument contains {{text}}":                            "target: {command: x}\nsocket: {send: {event: m, args: [x]}, receive: {event: m}}",
-		"needs a {{key}}":                                          "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, args: [\"{{text}}\"]}, receive: {event: m}}",
-		"is about what clients send":                               "target: {command: x}\nlevel: client-delivery\nsocket: {receive: {event: m}}",
-		"needs acknowledgements":                                   "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, ack: false, args: [\"{{text}}\", \"{{key}}\"]}, receive: {event: m}}",
-		"sql needs either file or postgres":                        "target: {command: x}\nlog: {sql: SELECT 1}",
-		"line 2: ":                                                 "target: {command: x}\n\tlevel: basic",
+		"it has to be one YAML document":                            "",
+		`line 2: unknown field "lvel"`:                              "target: {command: x}\nlvel: basic",
+		`line 3: "many" is text, and here belongs a number`:         "target:\n  command: x\n  port: many",
+		"line 1: target: it needs either a command or a url":        "target: {dir: x}",
+		"line 3: socket: transports: there is no transport \"tcp\"": "target: {command: x}\nsocket:\n  transports: [tcp]\n  receive: {event: m}",
+		"either a command or a url":                                 "target: {}",
+		"line 1: the environment variable REDIAL_UNSET is not set":  `target: {command: "${REDIAL_UNSET}"}`,
+		`there is no level "best"`:                                  "target: {command: x}\nlevel: best",
+		"runs share a url":                                          "target: {url: \"http://x\", isolated: true}",
+		"tls is for an https url":                                   "target: {command: x, tls: {}}",
+		"not \"soon\"":                                              "target: {command: x, ready: soon}",
+		"socket: receive: event is missing":                         "target: {command: x}\nsocket: {path: /ws/}",
+		"no argument contains {{text}}":                             "target: {command: x}\nsocket: {send: {event: m, args: [x]}, receive: {event: m}}",
+		"needs a {{key}}":                                           "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, args: [\"{{text}}\"]}, receive: {event: m}}",
+		"is about what clients send":                                "target: {command: x}\nlevel: client-delivery\nsocket: {receive: {event: m}}",
+		"needs acknowledgements":                                    "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, ack: false, args: [\"{{text}}\", \"{{key}}\"]}, receive: {event: m}}",
+		"sql needs either file or postgres":                         "target: {command: x}\nlog: {sql: SELECT 1}",
+		"line 2: ":                                                  "target: {command: x}\n\tlevel: basic",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -157,7 +159,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"http":   {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"},
 		"places": {URL: "/messages", List: "$.all", Text: "$.body"},
 	} {
-		rows, err := l.reader(folder)(context.Background(), under)
+		rows, err := l.reader(folder, false)(context.Background(), under)
 		if err != nil || !reflect.DeepEqual(rows, want) {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
@@ -169,13 +171,13 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"unable to open":       {SQL: "SELECT 1, 2", File: "{{data}}/other.db"},
 		"no whole number at $": {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.body"},
 	} {
-		if _, err := l.reader(folder)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := l.reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
 	}
 }
 
-func TestASubjectStartsInTheFolderOfItsFile(t *testing.T) {
+func TestAServerStartsInTheFolderOfItsFile(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, FileName)
 	if err := os.WriteFile(path, []byte("target: {command: [sh, -c, 'pwd; exit 3']}\nlevel: basic"), 0o644); err != nil {
@@ -185,7 +187,7 @@ func TestASubjectStartsInTheFolderOfItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Subject(contract.Recovery)
+	s, err := f.Server(contract.Recovery)
 	if err != nil || s.Level != contract.Recovery {
 		t.Fatalf("%v, %v", s.Level, err)
 	}

@@ -24,13 +24,14 @@ import (
 // largestLog bounds an HTTP answer with the stored messages.
 const largestLog = 64 << 20
 
-// reader reads the stored messages; relative paths begin in folder.
-func (l *Log) reader(folder string) lab.ReadLog {
+// reader reads the stored messages; relative paths begin in folder. Where offsets are opaque,
+// a row's is its place in the list.
+func (l *Log) reader(folder string, opaque bool) lab.ReadLog {
 	return func(ctx context.Context, server target.Target) (rows []wire.Row, err error) {
 		if l.SQL != "" {
-			rows, err = l.query(ctx, folder, server)
+			rows, err = l.query(ctx, folder, server, opaque)
 		} else {
-			rows, err = l.get(ctx, server)
+			rows, err = l.get(ctx, server, opaque)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("log: %w", err)
@@ -39,7 +40,7 @@ func (l *Log) reader(folder string) lab.ReadLog {
 	}
 }
 
-func (l *Log) query(ctx context.Context, folder string, server target.Target) (rows []wire.Row, err error) {
+func (l *Log) query(ctx context.Context, folder string, server target.Target, opaque bool) (rows []wire.Row, err error) {
 	driver, source := "pgx", l.Postgres
 	if l.File != "" {
 		if source, err = l.database(folder, server); err != nil {
@@ -67,8 +68,11 @@ func (l *Log) query(ctx context.Context, folder string, server target.Target) (r
 			return nil, err
 		}
 		number, ok := protocol.WholeNumber(offset)
-		if !ok {
-			return nil, fmt.Errorf("the first column has to be the offset, a whole number; a row has %v", offset)
+		switch {
+		case opaque:
+			number = int64(len(rows) + 1)
+		case !ok:
+			return nil, fmt.Errorf("the first column has to be the offset, a whole number; a row has %v (write socket.receive.opaque: true where offsets are no numbers)", offset)
 		}
 		rows = append(rows, wire.Row{Message: text, Offset: number})
 	}
@@ -91,7 +95,7 @@ func (l *Log) database(folder string, server target.Target) (source string, err 
 }
 
 // get reads a JSON list over HTTP.
-func (l *Log) get(ctx context.Context, server target.Target) (rows []wire.Row, err error) {
+func (l *Log) get(ctx context.Context, server target.Target, opaque bool) (rows []wire.Row, err error) {
 	address := l.URL
 	if strings.HasPrefix(address, "/") {
 		address = "http://" + server.Address() + address
@@ -119,7 +123,7 @@ func (l *Log) get(ctx context.Context, server target.Target) (rows []wire.Row, e
 	messages, _ := read.Read("log", []any{document})
 	for i, m := range messages {
 		row := wire.Row{Message: protocol.TextOf(m.Text), Offset: int64(i + 1)}
-		if l.Offset != "" {
+		if l.Offset != "" && !opaque {
 			if row.Offset = m.Offset; !m.Numbered {
 				return nil, fmt.Errorf("offset: the message %.60q has no whole number at %s", row.Message, l.Offset)
 			}

@@ -20,7 +20,7 @@ import (
 const messagesToSend = 4
 
 func (x *examination) client(name, other string, change func(*client.Options)) *witness {
-	options := client.Options{Name: name, Other: other, URL: "http://" + x.under.Address(), Protocol: x.subject.Protocol}
+	options := client.Options{Name: name, Other: other, URL: "http://" + x.under.Address(), Protocol: x.server.Protocol}
 	if change != nil {
 		change(&options)
 	}
@@ -146,25 +146,48 @@ func (x *examination) acknowledged(ctx context.Context) {
 
 // numbered looks at the offsets of what bob received.
 func (x *examination) numbered() {
-	grow := true
+	grow, opaque := true, x.p.Receive.Opaque
+	var last int64
 	for _, m := range x.bob.received(x.texts) {
-		if !m.Numbered {
-			x.found(Offset, Lacking, "store each message and send its row's id along (a whole number), and name its place: socket.receive.offset", "a message has no offset")
+		offset := m.Cursor
+		if !opaque && m.Numbered {
+			offset = m.Offset
+		}
+		if offset == nil {
+			fix := "store each message and send its row's id along (a whole number), and name its place: socket.receive.offset"
+			if x.p.Receive.Offset != "" && !opaque {
+				fix += "; where it is no number, say `opaque: true` beside it"
+			}
+			x.found(Offset, Lacking, fix, "a message has no offset")
 			return
 		}
-		grow = grow && (len(x.offsets) == 0 || m.Offset > x.offsets[len(x.offsets)-1])
-		x.offsets = append(x.offsets, m.Offset)
+		if opaque {
+			grow = grow && !slices.Contains(strings.Split(listed(x.offsets), ", "), protocol.TextOf(offset))
+		} else {
+			grow = grow && (len(x.offsets) == 0 || m.Offset > last)
+			last = m.Offset
+		}
+		x.offsets = append(x.offsets, offset)
 	}
 	x.found(Offset, Good, "", "a message has an offset")
-	if !grow {
-		x.found(Growing, Lacking, "give each message a higher number than all before it, in the order in which they are emitted", "offsets do not grow: %s", numbers(x.offsets))
-		return
+	switch list := listed(x.offsets); {
+	case !grow && opaque:
+		x.found(Growing, Lacking, "give each message an offset of its own", "two messages have the same offset: %s", list)
+	case !grow:
+		x.found(Growing, Lacking, "give each message a higher number than all before it, in the order in which they are emitted (or say `opaque: true` below socket.receive, where offsets are no numbers that grow)", "offsets do not grow: %s", list)
+	case opaque:
+		x.found(Growing, Good, "", "every message has an offset of its own: %s", list)
+	default:
+		x.found(Growing, Good, "", "offsets grow: %s", list)
 	}
-	x.found(Growing, Good, "", "offsets grow: %s", numbers(x.offsets))
 }
 
-func numbers(list []int64) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
+func listed(offsets []any) string {
+	texts := make([]string, len(offsets))
+	for i, offset := range offsets {
+		texts[i] = protocol.TextOf(offset)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // recover cuts bob's connection and has alice send a message before he is back.
@@ -233,7 +256,7 @@ func (x *examination) catchUp(ctx context.Context) bool {
 	} else if x.p.History == nil {
 		x.found(CatchUp, Lacking, "send offsets, and have clients name theirs on connecting: {{offset}} in socket.auth, query or enter", "a client cannot ask for what it has missed: there is no offset that it names")
 	}
-	got := x.replay(ctx, newcomer, 0)
+	got := x.replay(ctx, newcomer, nil)
 	whole := slices.Equal(got, x.texts)
 	if whole {
 		x.found(Backlog, Good, "", "a new client is sent all messages, in order")
@@ -247,7 +270,7 @@ func (x *examination) catchUp(ctx context.Context) bool {
 }
 
 // replay returns which of the messages a client with the offset is sent on connecting.
-func (x *examination) replay(ctx context.Context, name string, offset int64) (texts []string) {
+func (x *examination) replay(ctx context.Context, name string, offset any) (texts []string) {
 	w := x.client(name, "alice", func(o *client.Options) { o.ServerOffset = offset })
 	defer w.Close()
 	if !x.enter(ctx, w) {

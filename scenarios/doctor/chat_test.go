@@ -83,18 +83,18 @@ func (a *app) serve(t *testing.T) (address string) {
 	return server.URL
 }
 
-// at makes a subject of a server at an address, which speaks as a redial.yaml says.
-func at(t *testing.T, address, socket string) servers.Subject {
+// at makes a server of an address, which speaks as a redial.yaml says.
+func at(t *testing.T, address, socket string) servers.Server {
 	t.Helper()
 	f, err := config.Parse([]byte("target: {url: \"" + address + "\"}\n" + socket))
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := f.Subject("")
+	server, err := f.Server("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return subject
+	return server
 }
 
 // step serves one of the kit's steps.
@@ -115,9 +115,9 @@ func step(t *testing.T, number string) (address string) {
 
 // examined fails unless the findings have the marks, written as "good lacking …" in the
 // order of ids.
-func examined(t *testing.T, subject servers.Subject, want map[ID]Mark) Report {
+func examined(t *testing.T, server servers.Server, want map[ID]Mark) Report {
 	t.Helper()
-	r, err := Examine(t.Context(), subject, Options{})
+	r, err := Examine(t.Context(), server, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +184,11 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	mute := (&app{path: "/ws/", namespace: "/room", noAck: true}).serve(t)
 	seven := step(t, "7")
 	for name, c := range map[string]struct {
-		subject servers.Subject
-		id      ID
-		mark    Mark
-		says    string
-		ready   contract.Level
+		server servers.Server
+		id     ID
+		mark   Mark
+		says   string
+		ready  contract.Level
 	}{
 		"no Socket.IO":        {at(t, page.URL, ""), Handshake, Bad, "no Socket.IO at /socket.io/: polling gets 404", ""},
 		"another path":        {at(t, other, ""), Handshake, Bad, "no Socket.IO at /socket.io/", ""},
@@ -212,7 +212,7 @@ socket:
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := examined(t, c.subject, map[ID]Mark{c.id: c.mark})
+			r := examined(t, c.server, map[ID]Mark{c.id: c.mark})
 			f, _ := r.Find(c.id)
 			if !strings.Contains(f.Text, c.says) {
 				t.Errorf("%q does not say %q", f.Text, c.says)
@@ -230,11 +230,11 @@ socket:
 // A command is started and stopped, and asked for a heartbeat.
 func TestCommandIsAskedForItsHeartbeat(t *testing.T) {
 	t.Parallel()
-	subject, err := servers.Step("5")
+	server, err := servers.Step("5")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := examined(t, subject, map[ID]Mark{Heartbeat: Good, Delivered: Good})
+	r := examined(t, server, map[ID]Mark{Heartbeat: Good, Delivered: Good})
 	if f, _ := r.Find(Heartbeat); !strings.Contains(f.Text, "PING_INTERVAL") {
 		t.Errorf("the step heeds the heartbeat, and the finding is %q", f.Text)
 	}

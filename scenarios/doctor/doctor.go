@@ -119,7 +119,7 @@ type Options struct {
 // An examination is one run of Examine.
 type examination struct {
 	options Options
-	subject servers.Subject
+	server  servers.Server
 	p       protocol.Protocol
 	under   target.Target
 	mark    string // in all texts that it sends
@@ -128,18 +128,18 @@ type examination struct {
 	alice, bob *witness
 	open       openPacket
 	texts      []string // what was sent, in order
-	offsets    []int64  // the offsets of these, as bob saw them
+	offsets    []any    // the offsets of these, as bob saw them
 }
 
 // Examine looks at a server that is not ours, within half a minute. It starts and stops
 // one that is a command. An error means that the server could not be prepared or stopped;
 // all else is in the report.
-func Examine(ctx context.Context, subject servers.Subject, options Options) (report Report, err error) {
-	x := &examination{options: options, subject: subject, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
-	if subject.Protocol != nil {
-		x.p = *subject.Protocol
+func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
+	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
+	if server.Protocol != nil {
+		x.p = *server.Protocol
 	}
-	if x.under, err = subject.Server.Target(asked); err != nil {
+	if x.under, err = server.Server.Target(asked); err != nil {
 		return report, err
 	}
 	x.report.Target = x.under.String()

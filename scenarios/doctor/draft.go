@@ -41,6 +41,8 @@ type Draft struct {
 	Line    string
 	Command []string
 	URL     string
+	// Port is the one that the command listens on if it ignores PORT; 0 where it does not.
+	Port int
 
 	lines map[string]drafted
 	send  Emitted
@@ -167,7 +169,10 @@ func (d *Draft) YAML() []byte {
 	default:
 		w.text("  command: " + asJSON(d.Line))
 	}
-	if d.URL == "" {
+	switch {
+	case d.Port != 0:
+		w.text(fmt.Sprintf("  port: %d", d.Port))
+	case d.URL == "":
 		w.text("  # It finds the port in PORT and an empty folder in DATA_DIR; else see `redial explain target`.")
 	}
 	w.text("")
@@ -178,6 +183,8 @@ func (d *Draft) YAML() []byte {
 	} else {
 		w.text("\n# Without a section socket it speaks as the tutorial's chat does: `redial explain socket`.")
 	}
+	w.text("\n# The application's own page as the client, in Chromium (`redial check --own-page`): `redial explain page`.")
+	w.text("# page: {input: \"#input\", submit: \"#form button\", messages: \"#messages li\"}")
 	w.text("\n# Where the stored messages can be read, if not through a new client: `redial explain log`.")
 	w.text("# log:\n#   sql: SELECT id, content FROM messages ORDER BY id\n#   file: \"{{data}}/chat.db\"")
 	return w.Bytes()

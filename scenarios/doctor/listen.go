@@ -49,9 +49,9 @@ var ErrUnheard = errors.New("no event brought the message")
 
 // Listen connects to an application as a client that only listens, waits for the message
 // that a person types in its page, and drafts a redial.yaml of what it has seen.
-func Listen(ctx context.Context, subject servers.Subject, options ListenOptions) (d Draft, err error) {
+func Listen(ctx context.Context, server servers.Server, options ListenOptions) (d Draft, err error) {
 	b := &bystander{options: options}
-	if b.under, err = subject.Server.Target(plan.Tuning{}); err != nil {
+	if b.under, err = server.Server.Target(plan.Tuning{}); err != nil {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, b.under.Close()) }()

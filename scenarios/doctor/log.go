@@ -21,7 +21,7 @@ func (x *examination) repeat(ctx context.Context) bool {
 	if x.p.Send == nil {
 		return true
 	}
-	if x.subject.Protocol != nil && !x.p.SendsKeys() {
+	if x.server.Protocol != nil && !x.p.SendsKeys() {
 		x.found(Key, Lacking, "send a key with each message that stays the same when it is sent again, and name its place: {{key}} in socket.send.args", "messages have no key by which the server could know one again")
 		return true
 	}
@@ -64,7 +64,7 @@ func seedOf(mark string) uint64 {
 // readLog reads the stored messages as a check does.
 func (x *examination) readLog(ctx context.Context) bool {
 	const fix = "add a section log to redial.yaml (`redial explain log`): without one, a check sees what is stored only through a new client"
-	if x.subject.ReadLog == nil {
+	if x.server.ReadLog == nil {
 		if x.report.good(Backlog) {
 			x.found(Log, Good, "", "the log is read through a new client; no section log is needed")
 		} else {
@@ -74,7 +74,7 @@ func (x *examination) readLog(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	rows, err := x.subject.ReadLog(ctx, x.under)
+	rows, err := x.server.ReadLog(ctx, x.under)
 	if err != nil {
 		x.found(Log, Lacking, "see `redial explain log`", "%s", oneLine(err.Error()))
 		return true

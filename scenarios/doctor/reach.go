@@ -117,9 +117,9 @@ func (x *examination) handshake(ctx context.Context) bool {
 func (x *examination) transports(ctx context.Context, polling bool, wsErr error) {
 	switch {
 	case wsErr != nil:
-		x.found(Transports, Lacking, "wire clients need WebSocket: let it through (proxy, `transports`)", "transports: polling only; a WebSocket gets %s", oneLine(wsErr.Error()))
+		x.found(Transports, Lacking, "say `transports: [polling]` below socket in redial.yaml where that is meant; else let WebSocket through (a proxy, or the server's own transports)", "transports: polling only; a WebSocket gets %s", oneLine(wsErr.Error()))
 	case !polling:
-		x.found(Transports, Lacking, "row 43 (polling) cannot pass; that is no fault where clients use `transports: [\"websocket\"]`", "transports: websocket only")
+		x.found(Transports, Lacking, "say `transports: [websocket]` below socket in redial.yaml where that is meant: scenarios about polling are left out then", "transports: websocket only")
 	case !slices.Contains(x.open.Upgrades, "websocket"):
 		x.found(Transports, Lacking, "allow upgrades: `allowUpgrades: true`", "transports: websocket and polling, without an upgrade from one to the other")
 	default:
@@ -187,11 +187,11 @@ func (x *examination) heartbeat() {
 	takes := time.Duration(min(max(x.open.PingInterval+x.open.PingTimeout, 0), longest)) * time.Millisecond
 	set := time.Duration(asked.PingInterval+asked.PingTimeout) == takes
 	switch {
-	case set && x.subject.URL == "":
+	case set && x.server.URL == "":
 		x.found(Heartbeat, Good, "", "heartbeat: it heeds PING_INTERVAL and PING_TIMEOUT")
 	case takes <= servableWait:
 		x.found(Heartbeat, Good, "", "heartbeat: a dead connection is noticed after %s", takes)
-	case x.subject.URL != "":
+	case x.server.URL != "":
 		x.found(Heartbeat, Lacking, "start it with a short pingInterval and pingTimeout for the check", "heartbeat: a dead connection is noticed after %s; rows that wait for it take that long", takes)
 	default:
 		x.found(Heartbeat, Lacking, "set pingInterval and pingTimeout from PING_INTERVAL and PING_TIMEOUT (milliseconds) in the environment", "heartbeat: it keeps its own %s; rows that wait for it take that long", takes)

@@ -114,8 +114,8 @@ const (
 	shownWithinSoon = 2 * time.Second
 )
 
-// subject is the server of the exercise, without a way to start it.
-func (e Exercise) subject() (servers.Subject, error) {
+// server is what the exercise is played on, without a way to start it.
+func (e Exercise) server() (servers.Server, error) {
 	number := e.Step
 	if number == "7a" {
 		number = "7" // the same promise
@@ -176,7 +176,7 @@ const runs = 2
 // Check plays the scenarios on the program, which Build has made; done is told of each as
 // it ends.
 func (e Exercise) Check(ctx context.Context, program string, done func(finished, all int, result report.Result)) (report.Report, error) {
-	return e.play(ctx, runner.Options{Runs: runs, Done: done}, func(s *servers.Subject) {
+	return e.play(ctx, runner.Options{Runs: runs, Done: done}, func(s *servers.Server) {
 		s.Server = lab.Server{Target: func(tuning plan.Tuning) (target.Target, error) {
 			command := target.CommandOptions{
 				Command: []string{program}, Name: s.Name, Tuning: tuning, Env: []string{pauses + "=" + longestPause.String()},
@@ -192,7 +192,7 @@ func (e Exercise) Check(ctx context.Context, program string, done func(finished,
 // CheckInProcess is Check for code that is a part of this program, in the virtual lab, which
 // is for the kit's tests: see program.
 func (e Exercise) CheckInProcess(ctx context.Context, code lessons.Lesson) (report.Report, error) {
-	return e.play(ctx, runner.Options{Lab: lab.Virtual}, func(s *servers.Subject) {
+	return e.play(ctx, runner.Options{Lab: lab.Virtual}, func(s *servers.Server) {
 		s.Server = lab.Server{Handler: inprocess.Lesson(code)}
 		s.ShownBound = 0
 		// The code may have the library's recovery, of which one run at a time can be played.
@@ -201,8 +201,8 @@ func (e Exercise) CheckInProcess(ctx context.Context, code lessons.Lesson) (repo
 }
 
 // play plays the scenarios on the server that start puts in.
-func (e Exercise) play(ctx context.Context, options runner.Options, start func(*servers.Subject)) (report.Report, error) {
-	s, err := e.subject()
+func (e Exercise) play(ctx context.Context, options runner.Options, start func(*servers.Server)) (report.Report, error) {
+	s, err := e.server()
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -219,7 +219,7 @@ func (e Exercise) play(ctx context.Context, options runner.Options, start func(*
 	if options.Lab != nil {
 		r.Lab = options.Lab.String()
 	}
-	r.Results, err = runner.Run(ctx, []servers.Subject{s}, which, options)
+	r.Results, err = runner.Run(ctx, []servers.Server{s}, which, options)
 	for i := range r.Results {
 		r.Results[i].Replay = "" // the command that replays a step does not know the copy
 	}

@@ -2,12 +2,19 @@ package labwasm_test
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
 	"testing"
 
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/labpage"
 	"redial/scenarios/labwasm"
+	"redial/scenarios/runner"
 )
 
 // TestAScheduleFixesTheRun plays step 9, where the native lab comes to several histories:
@@ -42,6 +49,45 @@ func TestAScheduleFixesTheRun(t *testing.T) {
 		if _, passed := play(other); passed == frames {
 			t.Errorf("the schedule %d changes nothing: randomness does not come of it", other)
 		}
+	}
+}
+
+// TestReplayExactlyRecurs plays a saved failure with the schedule that was found for it.
+func TestReplayExactlyRecurs(t *testing.T) {
+	node, err := labwasm.Start(built(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	rows, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := runner.Saved{
+		Target: "step 5", Level: contract.ServerDelivery, Lab: lab.Virtual.String(), Plan: rows[0].Plan(1),
+		Verdict: check.Verdict{
+			Outcome: check.Fail, Level: contract.ServerDelivery,
+			Findings: []check.Finding{{Rule: contract.NoLoss, Must: true}},
+		},
+	}
+	for i := range saved.Plan.Clients {
+		saved.Plan.Clients[i].Kind = plan.Wire
+	}
+	result, err := saved.FindSchedule(t.Context(), node)
+	if err != nil || saved.Schedule == 0 || result.Lost == 0 {
+		t.Fatalf("schedule %d, %+v: %v", saved.Schedule, result.Verdict, err)
+	}
+	const times = 20
+	if same, err := saved.Exactly(t.Context(), node, result, times); same != times || err != nil {
+		t.Errorf("the same history in %d of %d runs: %v", same, times, err)
+	}
+	result.Events[len(result.Events)/2].At++
+	if same, err := saved.Exactly(t.Context(), node, result, 1); same != 0 || err != nil {
+		t.Errorf("a history that is a nanosecond off passes for the same: %v", err)
+	}
+	saved.Target = "step 7" // which loses nothing
+	if _, err := saved.FindSchedule(t.Context(), node); !errors.Is(err, runner.ErrOtherVerdict) {
+		t.Errorf("a failure that is none any more: %v", err)
 	}
 }
 

@@ -32,27 +32,27 @@ const atFault = "the client is at fault: the official client passes this"
 
 // played plays rows, which are named, on a server with a client. A run is saved in a
 // folder of the test's own.
-func played(t *testing.T, by peers.Client, subject servers.Subject, rows ...string) []report.Result {
+func played(t *testing.T, by peers.Client, server servers.Server, rows ...string) []report.Result {
 	t.Helper()
 	which, err := catalogue.Find(rows)
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Client: by, Artifacts: t.TempDir()})
+	results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Client: by, Artifacts: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return results
 }
 
-func step(t *testing.T, number string) servers.Subject {
+func step(t *testing.T, number string) servers.Server {
 	t.Helper()
-	subject, err := servers.Step(number)
+	server, err := servers.Step(number)
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject.ShownBound = 4 * time.Second // what is lost does not come
-	return subject
+	server.ShownBound = 4 * time.Second // what is lost does not come
+	return server
 }
 
 func otherClient(t *testing.T, name string) peers.Client {
@@ -114,11 +114,11 @@ func TestWrongClientIsToldFromWrongServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := servers.Broken(broken)
+	server, err := servers.Broken(broken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = played(t, otherClient(t, "python"), subject, broken.Scenario)[0]
+	r = played(t, otherClient(t, "python"), server, broken.Scenario)[0]
 	if r.Outcome() != check.Fail || r.Official != check.Fail || strings.Contains(r.Reason(), atFault) {
 		t.Errorf("a server that loses messages: %s, and %s with the official client: %s", r.Verdict.Outcome, r.Official, r.Reason())
 	}

@@ -48,19 +48,19 @@ var rightLevels = []contract.Level{contract.ServerDelivery, contract.ClientDeliv
 
 func pythonWithSocketIO() (string, error) { return peers.PythonWithSocketIO() }
 
-// atLevel makes a subject of a server.
-func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Subject {
+// atLevel makes one of the right servers, at a level.
+func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Server {
 	t.Helper()
 	command := []string{interpreter, file, string(level)}
-	subject, err := servers.Command(target.CommandOptions{Command: command}, level)
+	server, err := servers.Command(target.CommandOptions{Command: command}, level)
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject.Shared = false // it keeps its data in DATA_DIR only
-	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+	server.Shared = false // it keeps its data in DATA_DIR only
+	server.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCommand(target.CommandOptions{Command: command, Dir: root, Tuning: tuning})
 	}
-	return subject
+	return server
 }
 
 // TestRightPeersPass is a positive control: servers on the official Node.js library and
@@ -73,26 +73,26 @@ func TestRightPeersPass(t *testing.T) {
 		options.Seed = rand.Uint64N(1 << 32)
 		rows = drawn(options.Seed)
 	}
-	for _, server := range rightServers {
-		t.Run(server.name, func(t *testing.T) {
-			interpreter, err := server.interpreter()
+	for _, peer := range rightServers {
+		t.Run(peer.name, func(t *testing.T) {
+			interpreter, err := peer.interpreter()
 			if err != nil {
 				t.Skip(err)
 			}
 			t.Parallel()
-			var subjects []servers.Subject
+			var tested []servers.Server
 			for _, level := range rightLevels {
-				subject := atLevel(t, level, interpreter, "scenarios/peers/"+server.file)
-				if err := runner.Preflight(t.Context(), &subject); err != nil {
+				server := atLevel(t, level, interpreter, "scenarios/peers/"+peer.file)
+				if err := runner.Preflight(t.Context(), &server); err != nil {
 					t.Fatal(err)
 				}
-				subjects = append(subjects, subject)
+				tested = append(tested, server)
 			}
 			options, began := options, time.Now()
 			options.Done = func(finished, all int, r report.Result) {
 				t.Logf("%v, %d of %d: %s on %s: %s, %d runs", time.Since(began).Round(time.Second), finished, all, r.ID, r.Column, r.Outcome(), r.Tally.Runs)
 			}
-			results, err := runner.Run(t.Context(), subjects, rows, options)
+			results, err := runner.Run(t.Context(), tested, rows, options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,10 +137,10 @@ func drawn(seed uint64) (rows []catalogue.Scenario) {
 // TestRightPeersBrokenAreCaught changes one line of each server: a replay that leaves out
 // a row, and a key that is not stored. The rule for that is what fails.
 func TestRightPeersBrokenAreCaught(t *testing.T) {
-	for _, server := range rightServers {
+	for _, peer := range rightServers {
 		for _, level := range rightLevels {
-			t.Run(server.name+" "+string(level), func(t *testing.T) {
-				interpreter, err := server.interpreter()
+			t.Run(peer.name+" "+string(level), func(t *testing.T) {
+				interpreter, err := peer.interpreter()
 				if err != nil {
 					t.Skip(err)
 				}
@@ -149,7 +149,7 @@ func TestRightPeersBrokenAreCaught(t *testing.T) {
 				if level == contract.ClientDelivery {
 					row, rule, right = "acknowledgement-cut", contract.Sends, "text, key]"
 					broken = "text, null]"
-					if server.name == "python" {
+					if peer.name == "python" {
 						right, broken = "text, key))", "text, None))"
 					}
 				}
@@ -157,10 +157,10 @@ func TestRightPeersBrokenAreCaught(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				subject := atLevel(t, level, interpreter, brokenCopy(t, server.file, right, broken))
-				config := servers.ConfigOf(subject)
+				server := atLevel(t, level, interpreter, brokenCopy(t, peer.file, right, broken))
+				config := servers.ConfigOf(server)
 				config.ShownBound = 4 * time.Second // what is lost does not come
-				run := lab.Real.Play(t.Context(), subject.Server, config, scenarios[0].Plan(1))
+				run := lab.Real.Play(t.Context(), server.Server, config, scenarios[0].Plan(1))
 				if run.Err != nil {
 					t.Fatalf("%v\n%s", run.Err, run.Output)
 				}

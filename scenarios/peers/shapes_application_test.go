@@ -74,13 +74,13 @@ func startApplication(t *testing.T, folder string, env ...string) *application {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := file.Subject("")
+	server, err := file.Server("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &application{t: t, file: file, folder: folder, protocol: protocol.Tutorial(), port: freePair(t)}
-	if subject.Protocol != nil {
-		a.protocol = *subject.Protocol
+	if server.Protocol != nil {
+		a.protocol = *server.Protocol
 	}
 	a.env = append(env, "DATA_DIR="+t.TempDir(), "PORT="+strconv.Itoa(a.port))
 	t.Cleanup(func() {

@@ -6,52 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
+	"redial/harness/client/browser/chromiumtest"
 	"redial/harness/contract"
 )
-
-// startChromium starts a Chromium without a window, or skips the test.
-func startChromium(t *testing.T) context.Context {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: the pages are not tried in a browser")
-	}
-	var program string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil && program == "" {
-			program = path
-		}
-	}
-	if program == "" {
-		t.Skip("there is no Chromium here: the pages are not tried in a browser; `make browser` installs it")
-	}
-	temporary := t.TempDir()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
-		chromedp.DisableGPU, chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Errorf("Chromium did not close: %v", err)
-		}
-		cancel()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	return ctx
-}
 
 // A shapePage is an application's page in a tab.
 type shapePage struct {
@@ -118,7 +79,7 @@ func TestShapesInChromium(t *testing.T) {
 		t.Skip(err)
 	}
 	t.Parallel()
-	browser := startChromium(t)
+	browser := chromiumtest.Start(t)
 	for _, folder := range []string{"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/tutorial/step6"} {
 		t.Run(folder, func(t *testing.T) { chatsOnPages(t, browser, folder) })
 	}

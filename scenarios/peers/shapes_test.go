@@ -41,7 +41,7 @@ func TestShapesAreDescribed(t *testing.T) {
 			file, err := config.Read(name)
 			if err != nil {
 				t.Error(err)
-			} else if _, err := file.Subject(""); err != nil {
+			} else if _, err := file.Server(""); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -100,7 +100,7 @@ func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 						return slices.ContainsFunc(seen, func(h happening) bool { return h.Client == alice.id && h.Event == "on user left" })
 					})
 				}
-				sends("while bob is offline")
+				sends("bob is offline")
 				if !a.protocol.NoEcho {
 					alice.shows(shown...) // so it has left the server
 				}

@@ -46,13 +46,13 @@ func BenchmarkLabs(b *testing.B) {
 // hundredPoints are 100 single faults, spread over all of a story's.
 func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 	const points = 100
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		b.Fatal(err)
 	}
 	story := catalogue.Stories[0].Plan(1)
 	story.Seams = 0 // pauses are the virtual lab's only
-	whole := lab.Virtual.Play(b.Context(), subject.Server, servers.ConfigOf(subject), story)
+	whole := lab.Virtual.Play(b.Context(), server.Server, servers.ConfigOf(server), story)
 	if whole.Err != nil {
 		b.Fatal(whole.Err)
 	}
@@ -69,7 +69,7 @@ func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 // playAll plays the plans, some at once. Step 7
 // has to keep its promise in all of them; those that come to no verdict are counted.
 func playAll(b *testing.B, plans []plan.Plan, atOnce int, in lab.Lab) (took time.Duration, open int) {
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func playAll(b *testing.B, plans []plan.Plan, atOnce int, in lab.Lab) (took time
 		slots <- struct{}{}
 		working.Go(func() {
 			defer func() { <-slots }()
-			run := in.Play(b.Context(), subject.Server, servers.ConfigOf(subject), p)
+			run := in.Play(b.Context(), server.Server, servers.ConfigOf(server), p)
 			v := check.Judge(run.Events)
 			mu.Lock()
 			defer mu.Unlock()

@@ -18,7 +18,7 @@ func TestRowsOnBrokenServers(t *testing.T) {
 	needsSpeed(t)
 	const otherRule = "another rule broken"
 	for _, test := range []struct {
-		subject, row string
+		server, row string
 		// want must be among what is observed: a race may do more.
 		want catalogue.Expectation
 		// level, when not empty, is the promise that the row is for.
@@ -50,8 +50,8 @@ func TestRowsOnBrokenServers(t *testing.T) {
 		{"features-published", "acknowledged-broadcast", catalogue.Loses, ""},
 		{"features-published", "slow-middleware", catalogue.Loses, ""},
 	} {
-		t.Run(test.subject+" "+test.row, func(t *testing.T) {
-			subject, err := servers.Step(test.subject)
+		t.Run(test.server+" "+test.row, func(t *testing.T) {
+			server, err := servers.Step(test.server)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,9 +60,9 @@ func TestRowsOnBrokenServers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.level != "" {
-				subject.Level = test.level
+				server.Level = test.level
 			}
-			results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
+			results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,11 +16,17 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/target"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
 
 var browserRefreshes = flag.Int("browser-refreshes", 3, "how often TestRefreshInChromium refreshes a page of each step")
+
+var (
+	waysRows  = flag.String("ways-scenarios", "clean-drop,refresh", "the scenarios, or all, that TestBothWaysAgree plays in Chromium")
+	waysSteps = flag.String("ways-steps", "5,6,7", "the steps that it plays them on")
+)
 
 // withBrowser skips the test where there is no Chromium. TestMain closes it.
 func withBrowser(t *testing.T) {
@@ -42,16 +49,16 @@ func page(change func(*browser.Spec)) lab.NewPage {
 // inChromium plays the plan on a step, with its own page in Chromium.
 func inChromium(t *testing.T, step string, p plan.Plan, change func(*lab.Config)) lab.Run {
 	t.Helper()
-	subject, err := servers.Step(step)
+	server, err := servers.Step(step)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.NewPage = page(func(*browser.Spec) {})
 	if change != nil {
 		change(&config)
 	}
-	return lab.Real.Play(t.Context(), subject.Server, config, p)
+	return lab.Real.Play(t.Context(), server.Server, config, p)
 }
 
 // afternoon is a plan with a bit of everything that happens to a page: a refresh under
@@ -162,6 +169,49 @@ func TestRefreshInChromium(t *testing.T) {
 	}
 }
 
+// TestBothWaysAgree plays scenarios with each step's own page in Chromium, and wants the
+// outcome that the matrix has, which the kit plays with the same page in its own window.
+func TestBothWaysAgree(t *testing.T) {
+	withBrowser(t)
+	t.Parallel()
+	rows := catalogue.All
+	if *waysRows != "all" {
+		var err error
+		if rows, err = catalogue.Find(strings.Split(*waysRows, ",")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var subjects []servers.Subject
+	for _, step := range strings.Split(*waysSteps, ",") {
+		subject, err := servers.Step(step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject.NewPage = page(func(*browser.Spec) {})
+		subjects = append(subjects, subject)
+	}
+	results, err := runner.Run(t.Context(), subjects, rows, runner.Options{Seed: 1, Golden: true, Parallel: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agree, beyond := 0, 0
+	for _, r := range results {
+		switch {
+		case r.Outcome() == check.Unsupported:
+			beyond++
+			t.Logf("%s, %s: %s", r.Column, r.ID, r.Reason())
+		case r.Outcome() != check.Pass:
+			t.Errorf("%s, %s: %s: %s", r.Column, r.ID, r.Outcome(), r.Reason())
+		default:
+			agree++
+		}
+	}
+	if agree == 0 {
+		t.Error("no outcome was compared")
+	}
+	t.Logf("%d outcomes agree; %d scenarios cannot be played so", agree, beyond)
+}
+
 // logAndViews are the rows of the server's log, and what each view of bob has shown.
 func logAndViews(events []history.Event) (rows []string, views map[int][]string) {
 	views = map[int][]string{}
@@ -179,7 +229,7 @@ func logAndViews(events []history.Event) (rows []string, views map[int][]string)
 // What the application's page has no switch for is no failure of the application.
 func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 	withBrowser(t)
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,9 +240,9 @@ func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 	if v := runner.VerdictOf(run, contract.ServerDelivery); v.Outcome != check.Unsupported {
 		t.Errorf("%s: %s", v.Outcome, v.Reason)
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.NewPage = browser.Spec{}.New
-	if run := lab.Virtual.Play(t.Context(), subject.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
+	if run := lab.Virtual.Play(t.Context(), server.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
 		t.Errorf("the virtual lab: %v", run.Err)
 	}
 }

@@ -25,5 +25,5 @@ func newPage(c peers.Client, level contract.Level) lab.NewPage {
 // official plays a plan, which did not pass with another client, with the official one.
 func (r *Runner) official(ctx context.Context, c Cell, config lab.Config, p plan.Plan) check.Outcome {
 	config.NewPage = nil
-	return verdictOf(r.options.Lab.Play(ctx, c.Subject.Server, config, p), c.Subject.Level).Outcome
+	return verdictOf(r.options.Lab.Play(ctx, c.Server.Server, config, p), c.Server.Level).Outcome
 }

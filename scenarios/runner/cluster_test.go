@@ -18,12 +18,13 @@ import (
 // TestClusterOnPostgres holds step 9 to its promise on a PostgreSQL and a Redis, which
 // are broken too. (TestScenarios has it on a SQLite file, in every row.)
 func TestClusterOnPostgres(t *testing.T) {
+	t.Parallel()
 	if s, err := backends.StartPostgres(t.Context()); errors.Is(err, backends.ErrMissing) {
 		t.Skip(err)
 	} else if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	subject, err := servers.Step("9-postgres")
+	server, err := servers.Step("9-postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestClusterOnPostgres(t *testing.T) {
 			rows = append(rows, s)
 		}
 	}
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{
+	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{
 		Seed: uint64(time.Now().UnixNano()), Golden: true, Artifacts: artifacts,
 	})
 	if err != nil {
@@ -50,7 +51,8 @@ func TestClusterOnPostgres(t *testing.T) {
 // TestClusterPartsAreKeptDown: what the script does to one server holds for the faults and
 // the pages of that server.
 func TestClusterPartsAreKeptDown(t *testing.T) {
-	subject, err := servers.Step("9")
+	t.Parallel()
+	server, err := servers.Step("9")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +75,9 @@ func TestClusterPartsAreKeptDown(t *testing.T) {
 			p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Page, Node: "a"}, {Name: "bob", Kind: plan.Page, Node: "b"}}}
 			p.Script = slices.Concat([]plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected}},
 				script, []plan.Step{{Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "and life goes on"}})
-			config := servers.ConfigOf(subject)
+			config := servers.ConfigOf(server)
 			config.Bound = 5 * time.Second
-			run := lab.Real.Play(t.Context(), subject.Server, config, p)
+			run := lab.Real.Play(t.Context(), server.Server, config, p)
 			if run.Err != nil {
 				t.Fatal(run.Err)
 			}

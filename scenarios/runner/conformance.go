@@ -71,7 +71,7 @@ type Failure struct {
 // goes on to higher levels until one fails, and where they fail to lower ones until one
 // holds: every level below one that holds is part of its promise. Each scenario is played
 // options.Runs times, with the next seed each time.
-func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, error), claims contract.Level, rows []catalogue.Scenario, options Options) (levels []LevelResult, holds contract.Level, err error) {
+func Conform(ctx context.Context, at func(contract.Level) (servers.Server, error), claims contract.Level, rows []catalogue.Scenario, options Options) (levels []LevelResult, holds contract.Level, err error) {
 	play := func(level contract.Level) (bool, error) {
 		result := LevelResult{Level: level}
 		// Below the claimed level the page stays that of the claim: one of a lower level would
@@ -80,11 +80,11 @@ func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, erro
 		if claims.AtLeast(level) {
 			made = claims
 		}
-		subject, err := at(made)
-		subject.Level = level
+		server, err := at(made)
+		server.Level = level
 		if err != nil {
 			result.NotPlayed = err.Error()
-		} else if result, err = conformTo(ctx, subject, claims, rows, options); err != nil {
+		} else if result, err = conformTo(ctx, server, claims, rows, options); err != nil {
 			return false, err
 		}
 		levels = append(levels, result)
@@ -114,29 +114,29 @@ func Conform(ctx context.Context, at func(contract.Level) (servers.Subject, erro
 	return levels, holds, nil
 }
 
-// conformTo plays the scenarios of the subject's level.
-func conformTo(ctx context.Context, subject servers.Subject, claims contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
-	if subject.Server.Handler == nil {
-		if err := Preflight(ctx, &subject); err != nil {
-			return LevelResult{Level: subject.Level}, err
+// conformTo plays the scenarios of the server's level.
+func conformTo(ctx context.Context, server servers.Server, claims contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	if server.Server.Handler == nil {
+		if err := Preflight(ctx, &server); err != nil {
+			return LevelResult{Level: server.Level}, err
 		}
 	}
-	if claims.AtLeast(subject.Level) {
-		return conformAt(ctx, subject, rows, options)
+	if claims.AtLeast(server.Level) {
+		return conformAt(ctx, server, rows, options)
 	}
-	return conformAbove(ctx, subject, rows, options)
+	return conformAbove(ctx, server, rows, options)
 }
 
 // conformAbove plays the scenarios of a level that nobody has claimed, up to the first that
 // fails each time.
-func conformAbove(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+func conformAbove(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
 	once := options
 	once.Runs = 1
-	l := LevelResult{Level: subject.Level}
+	l := LevelResult{Level: server.Level}
 	for len(rows) > 0 {
 		some := rows[:min(len(rows), 2*max(options.Parallel, 1))]
 		rows = rows[len(some):]
-		part, err := conformAt(ctx, subject, some, once)
+		part, err := conformAt(ctx, server, some, once)
 		if err != nil {
 			return part, err
 		}
@@ -145,7 +145,7 @@ func conformAbove(ctx context.Context, subject servers.Subject, rows []catalogue
 			if err != nil {
 				return part, err
 			}
-			again, err := conformAt(ctx, subject, row, options)
+			again, err := conformAt(ctx, server, row, options)
 			if err != nil {
 				return part, err
 			}
@@ -165,13 +165,13 @@ func conformAbove(ctx context.Context, subject servers.Subject, rows []catalogue
 }
 
 // conformAt plays all of the scenarios.
-func conformAt(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options Options) (LevelResult, error) {
-	l := LevelResult{Level: subject.Level}
+func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	l := LevelResult{Level: server.Level}
 	runs := max(options.Runs, 1)
 	options.Runs = 1
 	failures := map[string]*Failure{}
 	for n := range runs {
-		results, err := Run(ctx, []servers.Subject{subject}, rows, options)
+		results, err := Run(ctx, []servers.Server{server}, rows, options)
 		if err != nil {
 			return l, err
 		}
@@ -214,7 +214,7 @@ func (l *LevelResult) count(run int, result report.Result, failures map[string]*
 }
 
 // ConformPeer is Conform for one application, with the share of a stream that arrives.
-func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.Subject, error), rows []catalogue.Scenario, options Options) (Peer, error) {
+func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.Server, error), rows []catalogue.Scenario, options Options) (Peer, error) {
 	var err error
 	p.Levels, p.Holds, err = Conform(ctx, at, p.Claims, rows, options)
 	if ctx.Err() != nil {
@@ -224,12 +224,12 @@ func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.S
 		p.Error = err.Error()
 		return p, nil
 	}
-	subject, err := at(p.Claims)
+	server, err := at(p.Claims)
 	if err != nil || options.Lab == lab.Virtual {
 		return p, err
 	}
 	for n := range max(options.Runs, 1) {
-		share, err := MeasureDelivered(ctx, subject, options.Seed+uint64(n))
+		share, err := MeasureDelivered(ctx, server, options.Seed+uint64(n))
 		if err != nil {
 			return p, errors.Join(fmt.Errorf("%s: the steady stream: %w", p.Name, err), ctx.Err())
 		}

@@ -13,6 +13,7 @@ import (
 
 // Whatever a step claims, the highest level that it is seen to hold is its own.
 func TestConformFindsTheLevelThatHolds(t *testing.T) {
+	t.Parallel()
 	rows, err := catalogue.Find([]string{"clean-drop", "server-killed", "refresh", "acknowledgement-cut", "write-on-dead-connection", "tab-closed-with-pending"})
 	if err != nil {
 		t.Fatal(err)
@@ -24,13 +25,13 @@ func TestConformFindsTheLevelThatHolds(t *testing.T) {
 		"8": {contract.ClientDelivery, contract.ClientDelivery},
 	} {
 		t.Run(number, func(t *testing.T) {
-			at := func(level contract.Level) (servers.Subject, error) {
+			at := func(level contract.Level) (servers.Server, error) {
 				if number == "8" && level == contract.DurableDelivery {
-					return servers.Subject{}, errors.New("not tried")
+					return servers.Server{}, errors.New("not tried")
 				}
-				subject, err := servers.Step(number)
-				subject.Level, subject.Step = level, ""
-				return subject, err
+				server, err := servers.Step(number)
+				server.Level, server.Step = level, ""
+				return server, err
 			}
 			levels, holds, err := runner.Conform(t.Context(), at, c.claims, rows, runner.Options{Seed: 1, Lab: lab.Virtual})
 			if err != nil || holds != c.holds {

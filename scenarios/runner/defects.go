@@ -44,7 +44,7 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 		if d.ByTheClock && options.Lab == lab.Real {
 			continue
 		}
-		subject, err := servers.Broken(d)
+		server, err := servers.Broken(d)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 		if err != nil {
 			return nil, err
 		}
-		cells = append(cells, Cell{row[0], subject})
+		cells = append(cells, Cell{row[0], server})
 		kills = append(kills, Kill{Defect: d})
 	}
 	r := New(options)

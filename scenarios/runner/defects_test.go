@@ -85,11 +85,11 @@ func TestRightServersPass(t *testing.T) {
 	needsSpeed(t)
 	for _, level := range []contract.Level{contract.ServerDelivery, contract.ClientDelivery} {
 		t.Run(string(level), func(t *testing.T) {
-			subject, err := servers.Broken(defect.Defect{Name: "right at " + string(level), Level: level, Scenario: "burst", New: defect.Right})
+			server, err := servers.Broken(defect.Defect{Name: "right at " + string(level), Level: level, Scenario: "burst", New: defect.Right})
 			if err != nil {
 				t.Fatal(err)
 			}
-			results, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
+			results, err := runner.Run(t.Context(), []servers.Server{server}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,8 +52,8 @@ func steadyStream(seed uint64) plan.Plan {
 }
 
 // MeasureDelivered plays the steady stream in the real lab.
-func MeasureDelivered(ctx context.Context, subject servers.Subject, seed uint64) (Delivered, error) {
-	run := lab.Real.Play(ctx, subject.Server, servers.ConfigOf(subject), steadyStream(seed))
+func MeasureDelivered(ctx context.Context, server servers.Server, seed uint64) (Delivered, error) {
+	run := lab.Real.Play(ctx, server.Server, servers.ConfigOf(server), steadyStream(seed))
 	if run.Err != nil {
 		return Delivered{}, run.Err
 	}

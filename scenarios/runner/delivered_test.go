@@ -11,9 +11,9 @@ import (
 func TestDeliveredTellsAServerThatLosesFromOneThatDoesNot(t *testing.T) {
 	t.Parallel()
 	measure := func(number string) (d Delivered) {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err == nil {
-			d, err = MeasureDelivered(t.Context(), subject, 1)
+			d, err = MeasureDelivered(t.Context(), server, 1)
 		}
 		if err != nil {
 			t.Errorf("step %s: %v", number, err)

@@ -50,11 +50,11 @@ func TestExamplesFailOnBrokenServers(t *testing.T) {
 				t.Fatal(err)
 			}
 			broken.Level = test.level
-			subject, err := servers.Broken(broken)
+			server, err := servers.Broken(broken)
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantFailure(t, subject, row, lab.Virtual, test.rule)
+			wantFailure(t, server, row, lab.Virtual, test.rule)
 		})
 	}
 	t.Run("rolling-deploy", func(t *testing.T) {
@@ -73,9 +73,9 @@ func TestExamplesFailOnBrokenServers(t *testing.T) {
 }
 
 // twoServersOfStep8 share a database, and neither tells the other what it has stored.
-func twoServersOfStep8(t *testing.T) servers.Subject {
+func twoServersOfStep8(t *testing.T) servers.Server {
 	t.Helper()
-	subject, err := servers.Step(catalogue.OnFile)
+	server, err := servers.Step(catalogue.OnFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,25 +87,25 @@ func twoServersOfStep8(t *testing.T) servers.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject.Step, subject.Name, subject.HTML = "", "two servers of step 8", alone.HTML
-	subject.ShownBound = 3 * time.Second // what is not broadcast does not come however long one waits
-	subject.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		return target.NewCluster(target.ClusterOptions{Nodes: subject.Nodes, Command: target.CommandOptions{
-			Command: []string{itself, servers.ServeStep, "8"}, Name: subject.Name, Tuning: tuning,
+	server.Step, server.Name, server.HTML = "", "two servers of step 8", alone.HTML
+	server.ShownBound = 3 * time.Second // what is not broadcast does not come however long one waits
+	server.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
+		return target.NewCluster(target.ClusterOptions{Nodes: server.Nodes, Command: target.CommandOptions{
+			Command: []string{itself, servers.ServeStep, "8"}, Name: server.Name, Tuning: tuning,
 		}})
 	}
-	return subject
+	return server
 }
 
-func wantFailure(t *testing.T, subject servers.Subject, rows []catalogue.Scenario, in lab.Lab, rule contract.RuleID) {
+func wantFailure(t *testing.T, server servers.Server, rows []catalogue.Scenario, in lab.Lab, rule contract.RuleID) {
 	t.Helper()
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Lab: in})
+	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Lab: in})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range results {
 		if r.Outcome() != check.Fail || r.Verdict.Rule() != rule {
-			t.Errorf("%s on %s: %s by %q, want a failure by %q: %s", r.ID, subject.Name, r.Outcome(), r.Verdict.Rule(), rule, r.Reason())
+			t.Errorf("%s on %s: %s by %q, want a failure by %q: %s", r.ID, server.Name, r.Outcome(), r.Verdict.Rule(), rule, r.Reason())
 		}
 	}
 }

@@ -25,12 +25,12 @@ func TestExamplesPassOnTheStepsThatPromiseThem(t *testing.T) {
 	}
 	play := func(in lab.Lab, number string, rows []catalogue.Scenario) {
 		t.Helper()
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		subject.Level = contract.ClientDelivery
-		results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Lab: in})
+		server.Level = contract.ClientDelivery
+		results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Lab: in})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // Fidelity writes a table of what the same scenarios came to in both labs, as Markdown:
-// a row for each scenario, a column for each subject. Where the labs agree a cell says
+// a row for each scenario, a column for each server. Where the labs agree a cell says
 // it once; where they do not, it says what the real one saw, then the virtual one, and
 // the row says why. It returns how many rows disagree without a reason.
 func Fidelity(real, virtual []report.Result) (table string, unexplained int) {

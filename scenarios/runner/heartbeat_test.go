@@ -39,7 +39,7 @@ func TestAHeartbeatThatCannotBeSetIsSaidBeforehand(t *testing.T) {
 	if said := runner.HeartbeatWaits(fixed, catalogue.All); !strings.Contains(said, "45s") || !strings.Contains(said, "played last") {
 		t.Errorf("said %q", said)
 	}
-	cells := runner.Cells([]servers.Subject{fixed}, catalogue.All)
+	cells := runner.Cells([]servers.Server{fixed}, catalogue.All)
 	late := false
 	for _, c := range cells {
 		waits := c.Scenario.Plan(1).Tuning.PingInterval > 0

@@ -33,17 +33,18 @@ const killsInARun = 25
 // it is acknowledged; so by the end all of them are. Below, they send it once, and one
 // that was not acknowledged may be there or not.
 func TestKills(t *testing.T) {
+	t.Parallel()
 	for _, step := range strings.Split(*killSteps, ",") {
 		t.Run("step "+step, func(t *testing.T) {
-			subject, err := servers.Step(step)
+			server, err := servers.Step(step)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var sum tally
 			began := time.Now()
 			for seed := uint64(began.UnixNano()); sum.kills < *kills && !t.Failed(); seed++ {
-				p := killPlan(seed, min(killsInARun, *kills-sum.kills), subject)
-				run := lab.Real.Play(t.Context(), subject.Server, servers.ConfigOf(subject), p)
+				p := killPlan(seed, min(killsInARun, *kills-sum.kills), server)
+				run := lab.Real.Play(t.Context(), server.Server, servers.ConfigOf(server), p)
 				if run.Err != nil {
 					t.Errorf("seed %d: %v\n%s", seed, run.Err, run.Output)
 				}
@@ -57,7 +58,7 @@ func TestKills(t *testing.T) {
 				}
 			}
 			t.Logf("%d kills in %s: %s", sum.kills, time.Since(began).Round(time.Second), sum)
-			if retries(subject) && sum.acknowledged != sum.sent {
+			if retries(server) && sum.acknowledged != sum.sent {
 				t.Errorf("%d of %d messages were acknowledged", sum.acknowledged, sum.sent)
 			}
 		})
@@ -65,22 +66,22 @@ func TestKills(t *testing.T) {
 }
 
 // retries tells whether the step's clients send again what is not acknowledged.
-func retries(s servers.Subject) bool { return s.Level.AtLeast(contract.ClientDelivery) }
+func retries(s servers.Server) bool { return s.Level.AtLeast(contract.ClientDelivery) }
 
 // killPlan makes eight clients send in the background, and kills a server so many times: each time when
 // one of its clients' frames passes, drawn from the seed.
-func killPlan(seed uint64, count int, subject servers.Subject) plan.Plan {
+func killPlan(seed uint64, count int, server servers.Server) plan.Plan {
 	const clients = 8
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := plan.Plan{Seed: seed}
-	nodes := subject.Nodes
+	nodes := server.Nodes
 	if len(nodes) == 0 {
 		nodes = []string{""}
 	}
 	for n := range clients {
 		p.Clients = append(p.Clients, plan.Client{
 			Name: fmt.Sprintf("client-%d", n+1), Kind: plan.Wire, Node: nodes[n%len(nodes)],
-			ReconnectDelay: plan.Duration(20 * time.Millisecond), Retries: retries(subject),
+			ReconnectDelay: plan.Duration(20 * time.Millisecond), Retries: retries(server),
 		})
 		name := p.Clients[n].Name
 		p.Script = append(p.Script, plan.Step{Do: plan.Open, Client: name}, plan.Step{Do: plan.AwaitConnected, Client: name},

@@ -42,7 +42,7 @@ func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64) (table 
 	if _, err := browser.Find(); err != nil {
 		return "", 0, err
 	}
-	var subjects []servers.Subject
+	var tested []servers.Server
 	for _, step := range switchSteps {
 		for _, real := range []bool{false, true} {
 			s, err := servers.Step(step)
@@ -53,16 +53,16 @@ func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64) (table 
 			if real {
 				s.Name += ", real network"
 			}
-			subjects = append(subjects, s)
+			tested = append(tested, s)
 		}
 	}
-	results, err := Run(ctx, subjects, which, Options{Seed: seed, Golden: true, Parallel: 2})
+	results, err := Run(ctx, tested, which, Options{Seed: seed, Golden: true, Parallel: 2})
 	if err != nil {
 		return "", 0, err
 	}
 	var b strings.Builder
 	b.WriteString("| # | scenario | step | loopback | noticed | back | real network | noticed | back |\n|---|---|---|---|---|---|---|---|---|\n")
-	for n := 0; n+1 < len(results); n += 2 { // a scenario has both subjects of a step side by side
+	for n := 0; n+1 < len(results); n += 2 { // a scenario has both servers of a step side by side
 		loopback, real := results[n], results[n+1]
 		if loopback.Letters() != real.Letters() {
 			differ++

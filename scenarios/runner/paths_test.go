@@ -43,6 +43,7 @@ func thereAndBack() plan.Plan {
 }
 
 func TestARealSwitchLosesNothing(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	if err := paths.Available(); err != nil {
 		t.Skip(err)
@@ -69,13 +70,13 @@ func TestARealSwitchLosesNothing(t *testing.T) {
 
 // The kit's page is in this process, which has one network.
 func TestARealSwitchNeedsAClientWithAProcess(t *testing.T) {
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.RealNetwork = true
-	run := lab.Real.Play(t.Context(), subject.Server, config, thereAndBack())
+	run := lab.Real.Play(t.Context(), server.Server, config, thereAndBack())
 	if v := runner.VerdictOf(run, contract.ServerDelivery); !errors.Is(run.Err, target.ErrUnsupported) || v.Outcome != check.Unsupported {
 		t.Errorf("%v; %s: %s", run.Err, v.Outcome, v.Reason)
 	}

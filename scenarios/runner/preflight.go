@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
@@ -36,10 +39,10 @@ var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), Pin
 // Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
 // does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
 // message from one of them arrives; then the same for a page. The error is one line that
-// says what is missing and what to do. It notes in the subject which heartbeat the server has, where that cannot be
+// says what is missing and what to do. It notes in the server which heartbeat the server has, where that cannot be
 // set.
-func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
-	under, err := subject.Server.Target(asked)
+func Preflight(ctx context.Context, server *servers.Server) (err error) {
+	under, err := server.Server.Target(asked)
 	if err != nil {
 		return err
 	}
@@ -50,44 +53,53 @@ func Preflight(ctx context.Context, subject *servers.Subject) (err error) {
 		return fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
 	}
 	p := protocol.Tutorial()
-	if subject.Protocol != nil {
-		p = *subject.Protocol
+	if server.Protocol != nil {
+		p = *server.Protocol
 	}
 	if found := heartbeat(ctx, under, p); found > time.Duration(asked.PingInterval+asked.PingTimeout) {
-		subject.Untuned, subject.Heartbeat = true, found
+		server.Untuned, server.Heartbeat = true, found
 	}
-	if subject.NewPage != nil {
-		return ownPageWorks(ctx, *subject, under)
+	if server.NewPage != nil {
+		return ownPageWorks(ctx, *server, under)
 	}
-	numbered, err := greet(ctx, *subject, under, p)
+	numbered, err := greet(ctx, *server, under, p)
 	if err != nil {
 		return err
 	}
-	if numbered {
-		if err := subject.KeepsOffset(); err != nil {
+	if numbered || p.Receive.Opaque {
+		if err := server.KeepsOffset(); err != nil {
 			return err
 		}
 	}
-	if subject.Protocol != nil {
+	if server.Protocol != nil {
 		return nil
 	}
-	return pageWorks(ctx, *subject, under)
+	return pageWorks(ctx, *server, under)
 }
 
 // greet connects two clients and has one of them send a message. numbered tells whether
 // messages arrive with an offset.
-func greet(ctx context.Context, subject servers.Subject, under target.Target, p protocol.Protocol) (numbered bool, err error) {
+func greet(ctx context.Context, server servers.Server, under target.Target, p protocol.Protocol) (numbered bool, err error) {
 	seen := history.NewRecorder()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
-		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: subject.Protocol})
-		c.Keys = servers.ConfigOf(subject).Keys
+		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: server.Protocol})
+		c.Keys = servers.ConfigOf(server).Keys
+		var joined atomic.Bool
+		c.OnPacket = func(p *parser.Packet) {
+			if p.Type == parser.CONNECT {
+				joined.Store(true)
+			}
+		}
 		defer c.Close()
 		if err := c.Open(ctx); err != nil {
 			return false, err
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
-			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in?",
+			if joined.Load() && len(p.Enter) > 0 {
+				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen))
+			}
+			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in? (redial doctor looks closer)",
 				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
 		}
 		clients = append(clients, c)
@@ -106,12 +118,38 @@ func greet(ctx context.Context, subject servers.Subject, under target.Target, p 
 		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
 	if err := await(ctx, seen, arrived("bob")); err != nil {
-		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
 	if err := await(ctx, seen, arrived("alice")); err != nil && !p.NoEcho {
 		return false, fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
 	}
-	return hasOffset(seen), nil
+	return hasOffset(seen), logged(ctx, server, under, text)
+}
+
+// logged wants a message in the log, where redial.yaml says how to read that.
+func logged(ctx context.Context, server servers.Server, under target.Target, text string) error {
+	if server.ReadLog == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	rows := 0
+	for {
+		read, err := server.ReadLog(ctx, under)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("%s: the stored messages cannot be read: %w", server.Config, err)
+		case slices.ContainsFunc(read, func(r wire.Row) bool { return r.Message == text }):
+			return nil
+		case err == nil:
+			rows = len(read)
+		}
+		select { // a server may store a message after it has emitted it
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.Config, rows, answerWithin)
+		}
+	}
 }
 
 // hasOffset tells whether a message was shown with an offset.
@@ -157,13 +195,13 @@ func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) ti
 
 // HeartbeatWaits says in one line how long the rows take that wait for a heartbeat which
 // cannot be set; empty where there are none.
-func HeartbeatWaits(subject servers.Subject, rows []catalogue.Scenario) string {
-	if subject.Heartbeat == 0 {
+func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
+	if server.Heartbeat == 0 {
 		return ""
 	}
 	waiting := 0
 	for _, s := range rows {
-		if waitsForHeartbeat(subject, s) && Unplayable(s, subject) == "" {
+		if waitsForHeartbeat(server, s) && Unplayable(s, server) == "" {
 			waiting++
 		}
 	}
@@ -171,13 +209,13 @@ func HeartbeatWaits(subject servers.Subject, rows []catalogue.Scenario) string {
 		return ""
 	}
 	return fmt.Sprintf("The server's heartbeat is %s and cannot be set (%s, %s): the %d scenarios that wait for it are played last and take up to %s; --time-limit bounds that.",
-		subject.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * subject.Heartbeat).Round(time.Minute))
+		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Minute))
 }
 
 // waitsForHeartbeat tells whether the scenario asks for a short heartbeat and the server
 // keeps its own.
-func waitsForHeartbeat(subject servers.Subject, s catalogue.Scenario) bool {
-	return subject.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
+func waitsForHeartbeat(server servers.Server, s catalogue.Scenario) bool {
+	return server.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
 }
 
 // await waits for an event, at most as long as an answer may take.

@@ -16,8 +16,8 @@ import (
 
 // pageWorks finds out whether a page can do what a client without a page could: load the
 // server's client library, connect, and show a message.
-func pageWorks(ctx context.Context, subject servers.Subject, under target.Target) error {
-	config := servers.ConfigOf(subject)
+func pageWorks(ctx context.Context, server servers.Server, under target.Target) error {
+	config := servers.ConfigOf(server)
 	seen := history.NewRecorder()
 	p := page.New(client.Options{
 		Name: "preflight page", URL: "http://" + under.Address(), Record: few(seen),
@@ -43,7 +43,7 @@ func pageWorks(ctx context.Context, subject servers.Subject, under target.Target
 }
 
 // ownPageWorks finds out whether two users of the application's own page reach each other.
-func ownPageWorks(ctx context.Context, subject servers.Subject, under target.Target) error {
+func ownPageWorks(ctx context.Context, server servers.Server, under target.Target) error {
 	seen := history.NewRecorder()
 	var pages []client.Client
 	defer func() {
@@ -55,19 +55,19 @@ func ownPageWorks(ctx context.Context, subject servers.Subject, under target.Tar
 		}
 	}()
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
-		p, err := subject.NewPage(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen)}, nil)
+		p, err := server.NewPage(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen)}, nil)
 		if err != nil {
 			return err
 		}
 		pages = append(pages, p)
 		if err := p.Open(ctx); err != nil {
-			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s", under, oneLine(err.Error()))
+			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s%s", under, oneLine(err.Error()), firstNote(seen))
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
 			return fmt.Errorf("the page of %s opens no Socket.IO connection (%w)%s: does it connect only after something that page.enter leaves out?", under, err, firstNote(seen))
 		}
 	}
-	if subject.Protocol != nil && subject.Protocol.Send == nil {
+	if server.Protocol != nil && server.Protocol.Send == nil {
 		return nil
 	}
 	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())

@@ -28,14 +28,14 @@ func TestPagesOfAServerThatNumbersItsMessagesKeepTheOffset(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, level := range []contract.Level{contract.Basic, contract.Recovery} {
-		subject, err := servers.Command(target.CommandOptions{Command: []string{os.Args[0], servers.ServeStep, "7"}}, level)
+		server, err := servers.Command(target.CommandOptions{Command: []string{os.Args[0], servers.ServeStep, "7"}}, level)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := runner.Preflight(t.Context(), &subject); err != nil {
+		if err := runner.Preflight(t.Context(), &server); err != nil {
 			t.Fatal(err)
 		}
-		results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{Seed: 1, Runs: 1})
+		results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Runs: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,13 +50,13 @@ func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
 	t.Parallel()
 	options := socket.DefaultServerOptions()
 	options.SetPath("/ws")
-	server := socket.NewServer(nil, options)
-	defer server.Close(nil)
-	_ = server.On("connection", func(clients ...any) {
+	io := socket.NewServer(nil, options)
+	defer io.Close(nil)
+	_ = io.On("connection", func(clients ...any) {
 		one := clients[0].(*socket.Socket)
-		_ = one.On("m", func(args ...any) { _ = server.Emit("m", args[0]) })
+		_ = one.On("m", func(args ...any) { _ = io.Emit("m", args[0]) })
 	})
-	chat := server.ServeHandler(nil)
+	chat := io.ServeHandler(nil)
 	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/ws/") {
 			http.NotFound(w, r)
@@ -65,15 +65,15 @@ func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
 		chat.ServeHTTP(w, r)
 	}))
 	defer listening.Close()
-	subject, err := servers.URL(listening.URL, nil, contract.Basic)
+	server, err := servers.URL(listening.URL, nil, contract.Basic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject.Protocol = &protocol.Protocol{Path: "/ws", Send: &protocol.Send{Event: "m", Args: []any{"{{text}}"}, NoAck: true}, Receive: protocol.Receive{Event: "m"}}
-	if err := runner.Preflight(t.Context(), &subject); err != nil {
+	server.Protocol = &protocol.Protocol{Path: "/ws", Send: &protocol.Send{Event: "m", Args: []any{"{{text}}"}, NoAck: true}, Receive: protocol.Receive{Event: "m"}}
+	if err := runner.Preflight(t.Context(), &server); err != nil {
 		t.Fatal(err)
 	}
-	if subject.Heartbeat != 45*time.Second {
-		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", subject.Heartbeat)
+	if server.Heartbeat != 45*time.Second {
+		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", server.Heartbeat)
 	}
 }

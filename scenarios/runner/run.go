@@ -22,6 +22,7 @@ import (
 	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
@@ -37,6 +38,10 @@ type Options struct {
 	Runs int
 	// Parallel is how many runs are under way at once. Zero means DefaultParallel.
 	Parallel int
+	// Limit bounds each run in the real lab; one that takes longer is given up, and
+	// inconclusive. Zero means DefaultLimit, and what the server's heartbeat takes besides.
+	// (The virtual lab gives up a run in which nothing happens any more.)
+	Limit time.Duration
 	// Artifacts is the folder that failing runs are saved under; empty: nowhere.
 	Artifacts string
 	// Golden judges each step by the catalogue's expectations, at the highest
@@ -57,10 +62,14 @@ type Options struct {
 // DefaultParallel suits two cores: a run is mostly waiting.
 const DefaultParallel = 6
 
-// A Cell is one scenario on one subject.
+// DefaultLimit is far above what any scenario takes, also where most of what it waits for
+// does not come.
+const DefaultLimit = 10 * time.Minute
+
+// A Cell is one scenario on one server.
 type Cell struct {
 	Scenario catalogue.Scenario
-	Subject  servers.Subject
+	Server   servers.Server
 }
 
 // A Runner plays cells, those that it is started with ahead of whoever asks for their
@@ -68,7 +77,7 @@ type Cell struct {
 type Runner struct {
 	options Options
 	slots   chan struct{}
-	turn    sync.Mutex // taken by the runs on a shared subject
+	turn    sync.Mutex // taken by the runs on a shared server
 
 	mu       sync.Mutex
 	cells    map[string]*future
@@ -96,13 +105,13 @@ func New(options Options) *Runner {
 	return &Runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}}
 }
 
-func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Subject.Name }
+func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Server.Name }
 
-// Run plays the scenarios on the subjects and returns what each came to, subject by
-// subject within a scenario. It is what package suite does, without Ginkgo.
-func Run(ctx context.Context, subjects []servers.Subject, which []catalogue.Scenario, options Options) ([]report.Result, error) {
+// Run plays the scenarios on the servers and returns what each came to, server by
+// server within a scenario. It is what package suite does, without Ginkgo.
+func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenario, options Options) ([]report.Result, error) {
 	r := New(options)
-	all := Cells(subjects, which)
+	all := Cells(tested, which)
 	ctx, cancel := context.WithCancel(ctx)
 	wait := r.Start(ctx, all)
 	defer wait()
@@ -118,15 +127,15 @@ func Run(ctx context.Context, subjects []servers.Subject, which []catalogue.Scen
 	return results, nil
 }
 
-// Cells are the scenarios on the subjects.
-func Cells(subjects []servers.Subject, which []catalogue.Scenario) []Cell {
+// Cells are the scenarios on the servers.
+func Cells(tested []servers.Server, which []catalogue.Scenario) []Cell {
 	var all, late []Cell
 	for _, scenario := range which {
-		for _, subject := range subjects {
-			if waitsForHeartbeat(subject, scenario) {
-				late = append(late, Cell{scenario, subject})
+		for _, server := range tested {
+			if waitsForHeartbeat(server, scenario) {
+				late = append(late, Cell{scenario, server})
 			} else {
-				all = append(all, Cell{scenario, subject})
+				all = append(all, Cell{scenario, server})
 			}
 		}
 	}
@@ -197,18 +206,18 @@ func (r *Runner) Finished(c Cell) (report.Result, bool) {
 
 // run runs a cell as often as asked and keeps the worst of it.
 func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
-	result := report.Result{ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Subject.Name}
+	result := report.Result{ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name}
 	if r.options.Golden {
 		result.Expected = c.expected()
 	} else if slices.Contains(r.options.Known, c.Scenario.ID) {
 		result.Expected = check.Fails
 	}
 	if why := r.unsupported(c); why != "" {
-		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Subject.Level, Reason: why}
+		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Server.Level, Reason: why}
 		if r.options.Lab == lab.Virtual && r.options.Golden {
 			result.Expected = catalogue.DoesNotApply // in this lab
 		}
-		result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
+		result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 		return result, nil
 	}
 	runs, failed := make([]report.Result, r.options.Runs), make([]error, r.options.Runs)
@@ -223,7 +232,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 			return result, err
 		}
 		sum.Add(one.Tally)
-		if n == 0 || worse(one.Outcome(), result.Outcome()) {
+		if n == 0 || worse(one, result) {
 			result = one
 		}
 	}
@@ -236,16 +245,20 @@ func (c Cell) expected() catalogue.Expectation {
 	if c.Scenario.Expect == nil {
 		return ""
 	}
-	if e, ok := c.Scenario.Expect[c.Subject.Step]; ok {
+	if e, ok := c.Scenario.Expect[c.Server.Step]; ok {
 		return e
 	}
 	return catalogue.DoesNotApply
 }
 
-// worse orders outcomes for the summary of several runs.
-func worse(a, b check.Outcome) bool {
+// worse orders results for the summary of several runs. Of those that pass it is worse to
+// show something that is not promised.
+func worse(a, b report.Result) bool {
 	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
-	return rank[a] > rank[b]
+	if a.Outcome() == b.Outcome() {
+		return a.Beyond.Outcome == check.Fail && b.Beyond.Outcome != check.Fail
+	}
+	return rank[a.Outcome()] > rank[b.Outcome()]
 }
 
 // attempt plays the cell once and fills in result, which already names the scenario and
@@ -257,23 +270,23 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	case <-ctx.Done():
 		return result, ctx.Err()
 	}
-	if c.Subject.Shared {
+	if c.Server.Shared {
 		r.turn.Lock()
 		defer r.turn.Unlock()
 	}
 	p := c.Scenario.Plan(seed)
 	p.Scenario = c.Scenario.ID
 	if r.options.Lab == lab.Real {
-		p = c.Subject.Spread(p)
+		p = c.Server.Spread(p)
 	}
-	config := servers.ConfigOf(c.Subject)
+	config := servers.ConfigOf(c.Server)
 	switch {
-	case waitsForHeartbeat(c.Subject, c.Scenario):
-		config.Bound = lab.DefaultBound + c.Subject.Heartbeat
-	case c.Subject.NewPage != nil:
+	case waitsForHeartbeat(c.Server, c.Scenario):
+		config.Bound = lab.DefaultBound + c.Server.Heartbeat
+	case c.Server.NewPage != nil:
 		// Its page goes from polling to WebSocket, where the official client can get stuck
 		// until its heartbeat ends: see the scenario upgrade-cut.
-		config.Bound = lab.DefaultBound + cmp.Or(c.Subject.Heartbeat, libraryHeartbeat)
+		config.Bound = lab.DefaultBound + cmp.Or(c.Server.Heartbeat, libraryHeartbeat)
 	}
 	if r.options.Golden {
 		// The matrix asks every step for the most that a page can want.
@@ -282,9 +295,15 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if r.options.Client.New != nil {
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
-	run := r.options.Lab.Play(ctx, c.Subject.Server, config, p)
-	result.Verdict = verdictOf(run, c.Subject.Level)
-	result.Met = result.Verdict.Meets(result.Expected, c.Subject.Level)
+	run := r.playWithin(ctx, c, config, p)
+	result.Verdict = verdictOf(run, c.Server.Level)
+	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
+	switch {
+	case result.Verdict.Outcome == check.Pass:
+		result.Beyond = check.Beyond(result.Verdict.Level, run.Events)
+	case r.options.Golden && result.Verdict.Outcome == check.Fail && !c.promises(run):
+		result.Beyond = result.Verdict
+	}
 	result.Tally = r.tally(c, result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
 	result.Events, result.Replay = run.Events, r.replay(c, seed)
@@ -292,7 +311,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		return result, nil
 	}
 	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
-		path, err := newSaved(c.Subject, r.options.Lab, r.options.Client, c.Scenario.ID, p, run, result.Verdict).
+		path, err := newSaved(c.Server, r.options.Lab, r.options.Client, c.Scenario.ID, p, run, result.Verdict).
 			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.Scenario.ID, seed))
 		if err != nil {
 			result.Unsaved = err.Error()
@@ -304,6 +323,25 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		result.Official = r.official(ctx, c, config, p)
 	}
 	return result, run.Err
+}
+
+// playWithin plays the plan, and gives it up where it takes too long.
+func (r *Runner) playWithin(ctx context.Context, c Cell, config lab.Config, p plan.Plan) lab.Run {
+	// A scenario waits out the heartbeat a few times at most, and what it waits for has that
+	// as a bound besides.
+	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound))
+	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
+	defer stop()
+	run := r.options.Lab.Play(limited, c.Server.Server, config, p)
+	if run.Err != nil && limited.Err() != nil && ctx.Err() == nil {
+		run.Err = context.Cause(limited) // and not what came of it
+	}
+	return run
+}
+
+// promises tells whether what went wrong breaks the promise of the server's own level.
+func (c Cell) promises(run lab.Run) bool {
+	return c.Server.Level.AtLeast(c.Scenario.From) && check.JudgeAt(c.Server.Level, run.Events).Outcome == check.Fail
 }
 
 // libraryHeartbeat is pingInterval and pingTimeout of the official server, by default.
@@ -321,11 +359,11 @@ func verdictOf(run lab.Run, level contract.Level) check.Verdict {
 }
 
 // tally counts one run. Where an expectation stands in for the level's promise, an order
-// that the subject does not promise is not counted against it.
+// that the server does not promise is not counted against it.
 func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
 	t := tallyOf(v)
 	if r.options.Golden {
-		t.Reordered = v.ReorderedFor(c.Subject.Level)
+		t.Reordered = v.ReorderedFor(c.Server.Level)
 	}
 	return t
 }

@@ -24,7 +24,7 @@ import (
 // A Saved is a run that did not pass, with all that it takes to understand it and to
 // play it again, from either lab.
 type Saved struct {
-	// Target is the subject's name. A step of the kit is found again by it; any other
+	// Target is the server's name. A step of the kit is found again by it; any other
 	// server by Config, Command or URL.
 	Target  string   `json:"target"`
 	Command []string `json:"command,omitempty"`
@@ -42,15 +42,22 @@ type Saved struct {
 	// Client is the client that played the part of the pages; empty for the official one.
 	Client string `json:"client,omitempty"`
 	// Name is the scenario that it is, or is a case of.
-	Name    string          `json:"name"`
-	Verdict check.Verdict   `json:"verdict"`
-	Plan    plan.Plan       `json:"plan"`
-	Events  []history.Event `json:"history"`
+	Name    string        `json:"name"`
+	Verdict check.Verdict `json:"verdict"`
+	Plan    plan.Plan     `json:"plan"`
+	// Recurred is in how many of Replays runs the failure came again, where that was
+	// tried. One that rests on a race does not come each time.
+	Recurred int `json:"recurred,omitempty"`
+	Replays  int `json:"replays,omitempty"`
+	// Schedule fixes what the seed does not, in the lab as WebAssembly, so that the failure
+	// comes each time: redial replay --exact finds it. Zero: none is known.
+	Schedule uint64          `json:"schedule,omitempty"`
+	Events   []history.Event `json:"history"`
 	// Output is what the server printed, the first and the last part of it.
 	Output string `json:"output,omitempty"`
 }
 
-func newSaved(s servers.Subject, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
+func newSaved(s servers.Server, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
 		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
@@ -91,11 +98,16 @@ func (s Saved) write(folder, name string) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(folder, fileName(name)+".json")
+	return path, s.Write(path)
+}
+
+// Write saves it in the file.
+func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	return path, os.WriteFile(path, append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 // fileName makes a name of a file out of any text.
@@ -132,33 +144,33 @@ func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error
 	return same, failed, nil
 }
 
-// subject is the server that the run was of.
-func (s Saved) subject() (servers.Subject, error) {
+// server is the one that was tested in the run.
+func (s Saved) server() (servers.Server, error) {
 	switch {
 	case s.Config != "":
 		f, err := config.Read(s.Config)
 		if err != nil {
-			return servers.Subject{}, err
+			return servers.Server{}, err
 		}
 		f.OwnPage = s.OwnPage
-		return f.Subject(s.Level)
+		return f.Server(s.Level)
 	case s.URL != "":
 		return servers.URL(s.URL, nil, s.Level)
 	case len(s.Command) > 0:
 		return servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
 	}
-	subject, err := servers.Step(strings.TrimPrefix(s.Target, "step "))
+	server, err := servers.Step(strings.TrimPrefix(s.Target, "step "))
 	if err != nil {
-		return servers.Subject{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
+		return servers.Server{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 	}
-	subject.Level = s.Level
-	return subject, nil
+	server.Level = s.Level
+	return server, nil
 }
 
 // Play plays the run again, in its lab. A verdict that differs from the saved one is an
 // error that wraps ErrOtherVerdict, with the result beside it.
 func (s Saved) Play(ctx context.Context) (report.Result, error) {
-	subject, err := s.subject()
+	server, err := s.server()
 	if err != nil {
 		return report.Result{}, err
 	}
@@ -166,7 +178,7 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	if err != nil {
 		return report.Result{}, err
 	}
-	config := servers.ConfigOf(subject)
+	config := servers.ConfigOf(server)
 	config.Level, config.RealNetwork = s.Verdict.Level, s.RealNetwork
 	by, err := peers.FindClient(s.Client)
 	if err != nil {
@@ -175,9 +187,9 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	if by.New != nil {
 		config.NewPage = newPage(by, config.Level)
 	}
-	run := in.Play(ctx, subject.Server, config, s.Plan)
+	run := in.Play(ctx, server.Server, config, s.Plan)
 	result := report.Result{
-		ID: s.Name, Title: s.Plan.Name(), Column: subject.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),
+		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdictOf(run, config.Level),
 	}
 	result.Tally = tallyOf(result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
@@ -204,20 +216,20 @@ func (s Saved) same(v check.Verdict) bool {
 func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := "go run ./scenarios/cmd/redial check", ""
 	switch {
-	case c.Subject.Config != "":
-		how += " --config " + c.Subject.Config
-		if c.Subject.OwnPage {
+	case c.Server.Config != "":
+		how += " --config " + c.Server.Config
+		if c.Server.OwnPage {
 			how += " --own-page"
 		}
-		if c.Subject.RealNetwork {
+		if c.Server.RealNetwork {
 			how += " --real-network"
 		}
-	case c.Subject.Step != "":
-		how += " --step " + c.Subject.Step
-	case c.Subject.Server.Target == nil: // published-6 and the like
-		how += " --step " + c.Subject.Name
+	case c.Server.Step != "":
+		how += " --step " + c.Server.Step
+	case c.Server.Server.Target == nil: // published-6 and the like
+		how += " --step " + c.Server.Name
 	default:
-		last = " " + c.Subject.Name
+		last = " " + c.Server.Name
 	}
 	if r.options.Lab == lab.Virtual {
 		how += " --lab " + lab.Virtual.String()
@@ -225,5 +237,5 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	if r.options.Client.Name != "" {
 		how += " --client " + r.options.Client.Name
 	}
-	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Subject.Level, c.Scenario.ID, seed) + last
+	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Server.Level, c.Scenario.ID, seed) + last
 }

@@ -37,12 +37,12 @@ func sample(points int) int {
 
 func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
 	t.Helper()
-	subject, err := servers.Step(number)
+	server, err := servers.Step(number)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Seed = 1
-	results, err := runner.Sweep(t.Context(), subject, o)
+	results, err := runner.Sweep(t.Context(), server, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,7 @@ func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
 
 // What a step promises holds wherever a story is broken.
 func TestSweepOfTheSteps(t *testing.T) {
+	t.Parallel()
 	// Steps 3 and 4 show nothing to anybody else. Step 9 is one server here, so that the
 	// death of a server is the death of the only one.
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
@@ -81,11 +82,11 @@ func TestPointsOfAGroupAreEqual(t *testing.T) {
 }
 
 func playGroups(t *testing.T, number string, story catalogue.Story) {
-	subject, err := servers.Step(number)
+	server, err := servers.Step(number)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject)}
+	s := sweep.Sweeper{Server: server.Server, Config: servers.ConfigOf(server)}
 	groups, points, err := s.Groups(story.Plan(1))
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +214,7 @@ func TestReadSaved(t *testing.T) {
 
 // Random plans that once ended without a verdict, through a fault of ours.
 func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
-	subject, err := servers.Step("7")
+	server, err := servers.Step("7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,8 +225,8 @@ func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
 		1000951:   "a page that is loaded again just when it is to say something",
 	} {
 		for _, story := range catalogue.Stories {
-			p := sweep.RandomPlan(story.Plan, seed, subject.Level)
-			run := lab.Virtual.Play(t.Context(), subject.Server, servers.ConfigOf(subject), p)
+			p := sweep.RandomPlan(story.Plan, seed, server.Level)
+			run := lab.Virtual.Play(t.Context(), server.Server, servers.ConfigOf(server), p)
 			if run.Err != nil {
 				t.Errorf("seed %d, %s (%s): %v", seed, story.ID, why, run.Err)
 			}

@@ -54,20 +54,22 @@ type SweepOptions struct {
 	// means 400.
 	ShrinkBudget int
 	// Stories has the stories; nil means those of catalogue.Stories, or for pairs of
-	// catalogue.ShortStories, that the subject's level reaches.
+	// catalogue.ShortStories, that the server's level reaches.
 	Stories []catalogue.Story
 	// Artifacts is the folder that failures are saved under; empty: nowhere.
 	Artifacts string
+	// Explored, if set, counts the situations that the runs came into.
+	Explored *sweep.Explored
 	// Done, if set, is told how far a story has come.
 	Done func(column, story string, ended, failed int)
 }
 
-// Sweep breaks every story on the subject, in the virtual lab. A story comes to one
+// Sweep breaks every story on the server, in the virtual lab. A story comes to one
 // result, and every kind of failure that was found in it to one more, shrunk and saved,
 // under the ID of the scenario that it is a case of.
-func Sweep(ctx context.Context, subject servers.Subject, o SweepOptions) ([]report.Result, error) {
-	if subject.Server.Handler == nil {
-		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", subject.Name)
+func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report.Result, error) {
+	if server.Server.Handler == nil {
+		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", server.Name)
 	}
 	stories := o.Stories
 	if stories == nil && o.Kind == SweepPairs {
@@ -78,33 +80,33 @@ func Sweep(ctx context.Context, subject servers.Subject, o SweepOptions) ([]repo
 	}
 	var results []report.Result
 	for _, story := range stories {
-		if !subject.Level.AtLeast(story.From) {
+		if !server.Level.AtLeast(story.From) {
 			continue
 		}
-		told, err := sweepStory(ctx, subject, story, o)
+		told, err := sweepStory(ctx, server, story, o)
 		if err != nil {
-			return results, fmt.Errorf("%s, %s: %w", subject.Name, story.ID, err)
+			return results, fmt.Errorf("%s, %s: %w", server.Name, story.ID, err)
 		}
 		results = append(results, told...)
 	}
 	return results, nil
 }
 
-func sweepStory(ctx context.Context, subject servers.Subject, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
-	s := sweep.Sweeper{Server: subject.Server, Config: servers.ConfigOf(subject), Name: catalogue.Diagnose, Whole: o.Whole}
+func sweepStory(ctx context.Context, server servers.Server, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
+	s := sweep.Sweeper{Server: server.Server, Config: servers.ConfigOf(server), Name: catalogue.Diagnose, Whole: o.Whole, Explored: o.Explored}
 	if o.Done != nil {
-		s.Done = func(ended, failed int) { o.Done(subject.Name, story.ID, ended, failed) }
+		s.Done = func(ended, failed int) { o.Done(server.Name, story.ID, ended, failed) }
 	}
 	found, err := o.play(ctx, s, story)
 	if err != nil {
 		return nil, err
 	}
-	results := []report.Result{storyResult(subject, story, o, found)}
+	results := []report.Result{storyResult(server, story, o, found)}
 	for _, f := range found.Failures {
 		if ctx.Err() != nil {
 			break
 		}
-		result, err := failureResult(ctx, s, subject, story, o, f)
+		result, err := failureResult(ctx, s, server, story, o, f)
 		if err != nil {
 			return nil, err
 		}
@@ -136,10 +138,10 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue
 }
 
 // storyResult sums up a story's runs.
-func storyResult(subject servers.Subject, story catalogue.Story, o SweepOptions, r sweep.Result) report.Result {
+func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r sweep.Result) report.Result {
 	result := report.Result{
-		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: subject.Name,
-		Verdict: check.Verdict{Outcome: check.Pass, Level: subject.Level},
+		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: server.Name,
+		Verdict: check.Verdict{Outcome: check.Pass, Level: server.Level},
 		Points:  r.Passed + r.Failed, AllPoints: r.Points, StoodFor: r.StoodFor,
 		Tally: report.Tally{
 			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
@@ -167,7 +169,7 @@ func failedReason(r sweep.Result) string {
 }
 
 // failureResult shrinks a failure and saves it.
-func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
+func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
 	if small.Recurred < sweep.Replays {
@@ -178,18 +180,24 @@ func failureResult(ctx context.Context, s sweep.Sweeper, subject servers.Subject
 		title, row = named[0].Title+" ("+title+")", named[0].Row
 	}
 	result := report.Result{
-		ID: f.Name, Row: row, Title: title, Column: subject.Name,
+		ID: f.Name, Row: row, Title: title, Column: server.Name,
 		Verdict: small.Verdict, Events: small.Events, Tally: tallyOf(small.Verdict),
 	}
 	result.Runs, result.FaultsFired = f.Count, 0 // the faults are counted with the story
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	path, err := newSaved(subject, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict).write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
+	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict)
+	saved.Recurred, saved.Replays = small.Recurred, sweep.Replays
+	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
 		return result, fmt.Errorf("what failed could not be saved: %w", err)
 	}
 	result.Artifacts = []string{path}
-	result.Replay = "go run ./scenarios/cmd/redial replay " + path
+	exact := ""
+	if small.Recurred < sweep.Replays {
+		exact = "--exact "
+	}
+	result.Replay = "go run ./scenarios/cmd/redial replay " + exact + path
 	return result, nil
 }

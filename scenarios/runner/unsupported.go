@@ -13,62 +13,62 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Unplayable says why a scenario cannot be played on a subject in the real lab, as far as
+// Unplayable says why a scenario cannot be played on a server in the real lab, as far as
 // that is known beforehand; "" where it can.
-func Unplayable(s catalogue.Scenario, subject servers.Subject) string {
-	return New(Options{}).unsupported(Cell{s, subject})
+func Unplayable(s catalogue.Scenario, server servers.Server) string {
+	return New(Options{}).unsupported(Cell{s, server})
 }
 
-// unsupported says why the scenario cannot be tried on the subject, if so.
+// unsupported says why the scenario cannot be tried on the server, if so.
 func (r *Runner) unsupported(c Cell) string {
-	if _, told := c.Scenario.Expect[c.Subject.Step]; c.Scenario.Needs != "" && !told {
+	if _, told := c.Scenario.Expect[c.Server.Step]; c.Scenario.Needs != "" && !told {
 		return "needs " + c.Scenario.Needs + ": it is played with --step " + catalogue.Features
 	}
-	if _, only := c.Scenario.Expect[catalogue.OnPostgres]; only && len(c.Scenario.Expect) == 1 && c.Subject.Step != catalogue.OnPostgres {
+	if _, only := c.Scenario.Expect[catalogue.OnPostgres]; only && len(c.Scenario.Expect) == 1 && c.Server.Step != catalogue.OnPostgres {
 		return "needs a PostgreSQL and a Redis: it is played with --step " + catalogue.OnPostgres
 	}
-	if c.Subject.Step != "" && c.expected() == catalogue.DoesNotApply {
-		return "step " + c.Subject.Step + " does not offer what is tried here"
+	if c.Server.Step != "" && c.expected() == catalogue.DoesNotApply {
+		return "step " + c.Server.Step + " does not offer what is tried here"
 	}
 	if r.options.Lab == lab.Virtual && c.Scenario.RealOnly != "" {
 		return c.Scenario.RealOnly
 	}
-	if r.options.Lab == lab.Virtual && c.Subject.Server.Handler == nil {
+	if r.options.Lab == lab.Virtual && c.Server.Server.Handler == nil {
 		return "the virtual lab needs the server in its own process"
 	}
 	if r.options.Lab == lab.Virtual && c.Scenario.Cluster {
 		return "the virtual lab has one server"
 	}
-	if c.Scenario.Cluster && len(c.Subject.Nodes) == 0 {
+	if c.Scenario.Cluster && len(c.Server.Nodes) == 0 {
 		return "needs several servers"
 	}
-	if c.Scenario.WaitsOutHeartbeat && c.Subject.Untuned {
+	if c.Scenario.WaitsOutHeartbeat && c.Server.Untuned {
 		return "waits out a short heartbeat, and the server's cannot be set"
 	}
-	if c.Scenario.Restarts && c.Subject.URL != "" {
+	if c.Scenario.Restarts && c.Server.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
 	}
-	if c.Subject.NewPage != nil {
-		if why := beyondPage(c.Subject, c.Scenario); why != "" {
+	if c.Server.NewPage != nil {
+		if why := beyondPage(c.Server, c.Scenario); why != "" {
 			return why
 		}
 	}
-	if p := c.Subject.Protocol; p != nil {
+	if p := c.Server.Protocol; p != nil {
 		if why := unspoken(*p, c.Scenario); why != "" {
 			return why
 		}
 	}
-	if !r.options.Golden && !c.Subject.Level.AtLeast(c.Scenario.From) {
-		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Subject.Level)
+	if !r.options.Golden && !c.Server.Level.AtLeast(c.Scenario.From) {
+		return fmt.Sprintf("needs level %s, and the target claims %s", c.Scenario.From, c.Server.Level)
 	}
 	return ""
 }
 
 // beyondPage says why the scenario needs what an application's own page does not offer.
-func beyondPage(subject servers.Subject, s catalogue.Scenario) string {
+func beyondPage(server servers.Server, s catalogue.Scenario) string {
 	script := s.Plan(1)
 	wire := func(c plan.Client) bool { return c.Kind == plan.Wire }
-	if subject.Protocol == nil && slices.ContainsFunc(script.Clients, wire) {
+	if server.Protocol == nil && slices.ContainsFunc(script.Clients, wire) {
 		return "has clients without a page, and redial.yaml has no section socket"
 	}
 	polls := func(c plan.Client) bool { return len(c.Transports) > 0 }
@@ -88,6 +88,13 @@ func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
 	script := s.Plan(1)
 	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
 		return "is about what clients send, and redial.yaml has no send"
+	}
+	for _, c := range script.Clients {
+		for _, t := range c.Transports {
+			if !p.Takes(t) {
+				return "is about the transport " + t + ", and redial.yaml does not have it among transports"
+			}
+		}
 	}
 	if p.Pairwise() && len(script.Clients) != 2 {
 		return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))

@@ -19,12 +19,13 @@ import (
 // TestScenariosVirtual holds step 8 to the catalogue's expectations in the virtual lab,
 // which the race detector watches here. Package suite does so for every step, without it.
 func TestScenariosVirtual(t *testing.T) {
-	subject, err := servers.Step("8")
+	t.Parallel()
+	server, err := servers.Step("8")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := slices.DeleteFunc(slices.Clone(catalogue.All), func(s catalogue.Scenario) bool { return underRace && polls(s.ID) })
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, rows, runner.Options{
+	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{
 		Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts,
 	})
 	if err != nil {
@@ -41,11 +42,11 @@ func TestScenariosVirtual(t *testing.T) {
 func TestStepsKeepTheirOwnPromise(t *testing.T) {
 	needsSpeed(t)
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
+		results, err := runner.Run(t.Context(), []servers.Server{server}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,11 +80,11 @@ func TestReplayLine(t *testing.T) {
 		"7":           "go run ./scenarios/cmd/redial check --step 7 --lab virtual --level server-delivery --scenario clean-drop --seed 3",
 		"published-6": "go run ./scenarios/cmd/redial check --step published-6 --lab virtual --level recovery --scenario clean-drop --seed 3",
 	} {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 3, Lab: lab.Virtual})
+		results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 3, Lab: lab.Virtual})
 		if err != nil || len(results) != 1 || results[0].Replay != want {
 			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
 		}
@@ -96,16 +97,16 @@ func TestFailureThatCannotBeSaved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := servers.Step("5")
+	server, err := servers.Step("5")
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject.Level = contract.ServerDelivery
+	server.Level = contract.ServerDelivery
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: file})
+	results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: file})
 	if err != nil || len(results) != 1 {
 		t.Fatalf("%v, %d results", err, len(results))
 	}
@@ -118,7 +119,7 @@ func TestFailureThatCannotBeSaved(t *testing.T) {
 
 // The published step 8 loses what it loses by its own rules, and not the rest.
 func TestPublishedClientDelivery(t *testing.T) {
-	subject, err := servers.Step("published-8")
+	server, err := servers.Step("published-8")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestPublishedClientDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := runner.Run(t.Context(), []servers.Subject{subject}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
+	results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
 	if err != nil || len(results) != len(blamed) {
 		t.Fatalf("%v, %d results", err, len(results))
 	}

@@ -20,9 +20,8 @@ const brokenPrefix = "broken:"
 // come however long one waits.
 const shownByBroken = 6 * time.Second
 
-// Broken makes a subject of a server, or of a page on a right server, that is broken on
-// purpose.
-func Broken(d defect.Defect) (Subject, error) {
+// Broken makes a server, or a page on a right server, that is broken on purpose.
+func Broken(d defect.Defect) (Server, error) {
 	s, err := foreign(d.Name, d.Level)
 	if err != nil {
 		return s, err

@@ -21,17 +21,17 @@ import (
 // nodes are the names of the servers of a cluster, in plans too.
 var nodes = []string{"a", "b"}
 
-// clusterStep makes a subject of step 9: two processes.
-func clusterStep(number string) (Subject, error) {
+// clusterStep makes step 9: two processes.
+func clusterStep(number string) (Server, error) {
 	lesson, err := lessons.Find("9")
 	if err != nil {
-		return Subject{}, err
+		return Server{}, err
 	}
 	itself, err := os.Executable()
 	if err != nil {
-		return Subject{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
+		return Server{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
 	}
-	s := Subject{
+	s := Server{
 		Name: "step " + number, Step: number, Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, Nodes: nodes,
 		Server: lab.Server{Handler: inprocess.Lesson(lesson)}, OwnRecovery: true,
 	}
@@ -102,7 +102,7 @@ type backend struct{ *backends.Server }
 func (b backend) Stop(context.Context) error { return b.Server.Stop() }
 
 // Spread puts the clients of a plan that says nothing of servers on all of them in turn.
-func (s Subject) Spread(p plan.Plan) plan.Plan {
+func (s Server) Spread(p plan.Plan) plan.Plan {
 	if len(s.Nodes) == 0 || slices.ContainsFunc(p.Clients, func(c plan.Client) bool { return c.Node != "" }) {
 		return p
 	}

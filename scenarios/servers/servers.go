@@ -2,7 +2,7 @@
 // published, servers that are broken on purpose, and anybody's server by its command or
 // URL.
 //
-// Read [Subject] first. A step runs as a process for the real lab (the harness starts its
+// Read [Server] first. A step runs as a process for the real lab (the harness starts its
 // own executable again, see [BecomeStep]) and inside this process for the virtual one.
 //
 // servers knows the names in package catalogue, and plays and judges nothing.
@@ -30,8 +30,8 @@ import (
 	"redial/steps/lessons"
 )
 
-// A Subject is a server to put to the test, and the promise that it makes.
-type Subject struct {
+// A Server is a server to put to the test, and the promise that it makes.
+type Server struct {
 	// Name heads its column: "step 7", or the command or URL.
 	Name string
 	// Step is the number of the kit's step that it is; empty for anything else.
@@ -76,8 +76,8 @@ type Subject struct {
 	ShownBound time.Duration
 }
 
-// ConfigOf is how the subject's runs are played.
-func ConfigOf(s Subject) lab.Config {
+// ConfigOf is how the server's runs are played.
+func ConfigOf(s Server) lab.Config {
 	// Where clients send nothing, or to one other client, a fresh client cannot read the log.
 	readable := s.ReadLog != nil || s.Protocol == nil && s.NewPage == nil || s.Protocol != nil && s.Protocol.Send != nil && !s.Protocol.Pairwise()
 	return lab.Config{
@@ -119,9 +119,9 @@ func BecomeStep() {
 // MatrixSteps are the steps that the matrix has columns for.
 var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", catalogue.OnFile, "10"}
 
-// Step makes a subject of one of the kit's steps, at the level that it promises; or of
+// Step makes one of the kit's steps, at the level that it promises; or
 // published-6, published-7 and published-8, the code that the tutorial publishes.
-func Step(number string) (Subject, error) {
+func Step(number string) (Server, error) {
 	if inprocess.Recoveries[number] != nil {
 		return published(number)
 	}
@@ -135,17 +135,17 @@ func Step(number string) (Subject, error) {
 	}
 	lesson, err := lessons.Find(number)
 	if err != nil {
-		return Subject{}, err
+		return Server{}, err
 	}
 	level, ok := inprocess.Levels[lesson.Number]
 	if !ok {
-		return Subject{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
+		return Server{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
 	}
 	itself, err := os.Executable()
 	if err != nil {
-		return Subject{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
+		return Server{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
 	}
-	s := Subject{
+	s := Server{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
 		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
 	}
@@ -162,39 +162,31 @@ func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, e
 	}
 }
 
-// published makes a subject of the tutorial's code as published, or of another server at
+// published makes the tutorial's code as published, or another server at
 // level recovery. It is for the virtual lab.
-func published(name string) (Subject, error) {
+func published(name string) (Server, error) {
 	its, err := inprocess.Find(name)
 	if err != nil {
-		return Subject{}, err
+		return Server{}, err
 	}
 	s, err := foreign(name, its.Level)
 	s.Server.Handler, s.HTML, s.OwnRecovery = its.Handler, its.HTML, its.OwnRecovery
 	return s, err
 }
 
-// PublishedDelivery is step 7 as the tutorial publishes it, with the replay outside of
-// the lock. It is for the virtual lab.
-func PublishedDelivery() (Subject, error) { return published("published-7") }
-
-// PublishedClientDelivery is step 8 as the tutorial publishes it, with keys that a page
-// counts and three retries. It is for the virtual lab.
-func PublishedClientDelivery() (Subject, error) { return published("published-8") }
-
 // features are the servers by their names as steps.
 var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
 
-// featuresStep makes a subject of a chat that does what some applications do and no step
+// featuresStep makes a chat that does what some applications do and no step
 // does, on package recovery or on the library's own adapter. It has its rows to itself.
-func featuresStep(name string) (Subject, error) {
+func featuresStep(name string) (Server, error) {
 	s, err := foreign(name, contract.Recovery)
 	if err != nil {
 		return s, err
 	}
 	itself, err := os.Executable()
 	if err != nil {
-		return Subject{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+		return Server{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
 	}
 	s.Step = name
 	s.Server.Handler = inprocess.Defect(features[name])
@@ -217,9 +209,9 @@ func serve(server defect.New) error {
 	return http.Serve(listener, handler)
 }
 
-// Command makes a subject of a program, started anew for every run. Of the options, Tuning
+// Command is a program, started anew for every run. Of the options, Tuning
 // is the plan's.
-func Command(options target.CommandOptions, level contract.Level) (Subject, error) {
+func Command(options target.CommandOptions, level contract.Level) (Server, error) {
 	s, err := foreign(strings.Join(options.Command, " "), level)
 	s.Command = options.Command
 	s.Name = "-- " + s.Name
@@ -234,12 +226,12 @@ func Command(options target.CommandOptions, level contract.Level) (Subject, erro
 	return s, err
 }
 
-// URL makes a subject of a server that somebody else runs. For https, secure says which
+// URL is a server that somebody else runs. For https, secure says which
 // certificates are trusted; nil means the system's.
-func URL(address string, secure *tls.Config, level contract.Level) (Subject, error) {
+func URL(address string, secure *tls.Config, level contract.Level) (Server, error) {
 	u, err := target.NewURL(address, secure)
 	if err != nil {
-		return Subject{}, err
+		return Server{}, err
 	}
 	_ = u.Close()
 	s, err := foreign(address, level)
@@ -249,8 +241,8 @@ func URL(address string, secure *tls.Config, level contract.Level) (Subject, err
 	return s, err
 }
 
-// InProcess makes a subject of somebody's own server in this process, for the virtual lab.
-func InProcess(name string, level contract.Level, server lab.Handler) (Subject, error) {
+// InProcess is somebody's own server in this process, for the virtual lab.
+func InProcess(name string, level contract.Level, server lab.Handler) (Server, error) {
 	s, err := foreign(name, level)
 	s.Server, s.Untuned = lab.InProcess(server), true
 	return s, err
@@ -258,15 +250,15 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Subject, 
 
 // foreign is a server that is not ours: it is judged with the reference page of
 // the level that it claims, which is the page of the step that introduces it.
-func foreign(name string, level contract.Level) (Subject, error) {
-	s := Subject{Name: name, Level: level, Bundle: lessons.FetchBundle}
+func foreign(name string, level contract.Level) (Server, error) {
+	s := Server{Name: name, Level: level, Bundle: lessons.FetchBundle}
 	return s, s.pageOf(level)
 }
 
-// KeepsOffset gives the subject at least the page that keeps the offset of what it shows.
+// KeepsOffset gives the server at least the page that keeps the offset of what it shows.
 // It is for a server that numbers its messages, whatever level it is held to: it may count
 // on its pages to name their offset, and replay everything to one that does not.
-func (s *Subject) KeepsOffset() error {
+func (s *Server) KeepsOffset() error {
 	if s.Level.AtLeast(contract.ServerDelivery) {
 		return nil
 	}
@@ -274,12 +266,12 @@ func (s *Subject) KeepsOffset() error {
 }
 
 // pageOf sets the reference page of the level.
-func (s *Subject) pageOf(level contract.Level) (err error) {
+func (s *Server) pageOf(level contract.Level) (err error) {
 	s.HTML, err = inprocess.Page(level)
 	return err
 }
 
-// Reachable tells, in one line, why nothing answers at a URL subject's address.
+// Reachable tells, in one line, why nothing answers at a URL server's address.
 func Reachable(address string) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

@@ -11,7 +11,7 @@ import (
 
 // Labels are those of a scenario on a step, in the real lab.
 func Labels(t *testing.T, step, scenario string) []string {
-	subject, err := servers.Step(step)
+	server, err := servers.Step(step)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,5 +19,5 @@ func Labels(t *testing.T, step, scenario string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return labels(runner.Cell{Scenario: which[0], Subject: subject}, lab.Real)
+	return labels(runner.Cell{Scenario: which[0], Server: server}, lab.Real)
 }

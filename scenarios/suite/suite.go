@@ -49,13 +49,13 @@ type spec struct {
 
 // Define builds the specs, in the lab of each of the options. Call it once in a process,
 // which is Ginkgo's own limit, and then [Suite.Run].
-func Define(subjects []servers.Subject, which []catalogue.Scenario, options ...runner.Options) *Suite {
+func Define(tested []servers.Server, which []catalogue.Scenario, options ...runner.Options) *Suite {
 	s := &Suite{results: map[string]report.Result{}}
 	for _, o := range options {
 		o.Lab = cmp.Or(o.Lab, lab.Real)
 		in := runner.New(o)
-		for _, c := range runner.Cells(subjects, which) {
-			text := fmt.Sprintf("%s, %s lab: row %d, %s: %s", c.Subject.Name, o.Lab, c.Scenario.Row, c.Scenario.ID, c.Scenario.Title)
+		for _, c := range runner.Cells(tested, which) {
+			text := fmt.Sprintf("%s, %s lab: row %d, %s: %s", c.Server.Name, o.Lab, c.Scenario.Row, c.Scenario.ID, c.Scenario.Title)
 			s.specs = append(s.specs, spec{text, in, c, labels(c, o.Lab)})
 		}
 	}
@@ -71,10 +71,10 @@ func Define(subjects []servers.Subject, which []catalogue.Scenario, options ...r
 // labels are what a filter can choose the cell by.
 func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 	l := ginkgo.Labels{
-		"level:" + string(c.Subject.Level), fmt.Sprintf("row:%d", c.Scenario.Row), "scenario:" + c.Scenario.ID, "lab:" + in.String(),
+		"level:" + string(c.Server.Level), fmt.Sprintf("row:%d", c.Scenario.Row), "scenario:" + c.Scenario.ID, "lab:" + in.String(),
 	}
-	if c.Subject.Step != "" {
-		l = append(l, "step:"+c.Subject.Step)
+	if c.Server.Step != "" {
+		l = append(l, "step:"+c.Server.Step)
 	}
 	add := func(label string) {
 		if !slices.Contains(l, label) {
@@ -186,8 +186,8 @@ func (s *Suite) Unplayed(reason string) (results []report.Result) {
 		if _, ran := s.result(one); !ran {
 			c := one.cell
 			results = append(results, report.Result{
-				ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Subject.Name,
-				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Subject.Level, Reason: reason},
+				ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name,
+				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Server.Level, Reason: reason},
 			})
 		}
 	}

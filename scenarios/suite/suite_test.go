@@ -31,13 +31,13 @@ const sampleUnderRace = 5
 // TestScenarios holds every step to what the catalogue expects of it, both ways: a
 // step that must lose a message and does not fails as much as one that loses one.
 func TestScenarios(t *testing.T) {
-	var subjects []servers.Subject
+	var tested []servers.Server
 	for _, number := range servers.MatrixSteps {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		subjects = append(subjects, subject)
+		tested = append(tested, server)
 	}
 	// Ginkgo's own seed, so that -ginkgo.seed plays the same runs again.
 	config, _ := ginkgo.GinkgoConfiguration()
@@ -50,7 +50,7 @@ func TestScenarios(t *testing.T) {
 		// virtual runs here without the race detector, which has time for one step.
 		both, rows = both[:1], catalogue.Sample(real.Seed, sampleUnderRace)
 	}
-	s := suite.Define(subjects, rows, both...)
+	s := suite.Define(tested, rows, both...)
 	s.Run(t)
 	results, err := s.Results()
 	if err != nil {
@@ -64,12 +64,12 @@ func TestScenarios(t *testing.T) {
 // sameAsTheRunner: what the specs came to, which are what the command redial plays, is what
 // the runner alone comes to, in every row of step 6.
 func sameAsTheRunner(t *testing.T, options runner.Options, specs []report.Result) {
-	subject, err := servers.Step("6")
+	server, err := servers.Step("6")
 	if err != nil {
 		t.Fatal(err)
 	}
-	specs = slices.DeleteFunc(specs, func(r report.Result) bool { return r.Column != subject.Name })
-	again, err := runner.Run(t.Context(), []servers.Subject{subject}, catalogue.All, options)
+	specs = slices.DeleteFunc(specs, func(r report.Result) bool { return r.Column != server.Name })
+	again, err := runner.Run(t.Context(), []servers.Server{server}, catalogue.All, options)
 	if err != nil || len(again) != len(specs) {
 		t.Fatalf("%d results of the runner and %d of the specs: %v", len(again), len(specs), err)
 	}

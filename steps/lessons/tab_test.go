@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"redial/harness/client/browser/chromiumtest"
 )
 
 // A browser is a Chromium without a window, driven through chromedp: Chromium's own
@@ -27,50 +27,10 @@ type browser struct {
 // startBrowser skips the test where there is nothing to start.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: the page is not tried in a browser")
-	}
-	program := findChromium()
-	if program == "" {
-		t.Skip("there is no Chromium here: the page is not tried in a browser; `make browser` installs it")
-	}
 	if _, err := Bundle(); err != nil {
 		t.Skip(err)
 	}
-	// Its folders are ours, and go with the test.
-	temporary := t.TempDir()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
-		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		closing, done := context.WithTimeout(ctx, patience)
-		defer done()
-		if err := chromedp.Cancel(closing); err != nil {
-			t.Errorf("Chromium did not close: %v", err)
-		}
-		cancel()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	return &browser{ctx}
-}
-
-func findChromium() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
+	return &browser{chromiumtest.Start(t)}
 }
 
 // A tab is one page, and who sits in front of it.

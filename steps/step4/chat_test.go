@@ -2,27 +2,17 @@ package step4
 
 import (
 	"bytes"
-	"io"
-	"log"
-	"net/http/httptest"
-	"os"
 	"reflect"
 	"testing"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
 
 func TestThePageThatSpeaksIsAnsweredAndNoOther(t *testing.T) {
-	log.SetOutput(io.Discard)
-	defer log.SetOutput(os.Stderr)
-	handler, closer, err := New(serve.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	defer server.Close()
-	defer closer.Close()
+	chattest.Quiet(t)
+	server := chattest.Start(t, New, serve.Settings{})
 	ann, bob := rawclient.Connect(t, server.URL, nil), rawclient.Connect(t, server.URL, nil)
 	for _, page := range []*rawclient.Client{ann, bob} {
 		if got := page.Next(); got.Name != "welcome" || string(got.Binary[0]) != "hello" {

@@ -2,31 +2,16 @@ package step5
 
 import (
 	"bytes"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
 
-func start(t *testing.T) string {
-	t.Helper()
-	handler, closer, err := New(serve.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-		server.Close()
-	})
-	return server.URL
-}
+func start(t *testing.T) string { return chattest.Start(t, New, serve.Settings{}).URL }
 
 // join connects a client and takes its welcome.
 func join(t *testing.T, url string) *rawclient.Client {

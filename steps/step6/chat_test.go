@@ -2,30 +2,17 @@ package step6
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
-
-func start(t *testing.T, settings serve.Settings) string {
-	t.Helper()
-	handler, closer, err := New(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-		server.Close()
-	})
-	return server.URL
-}
 
 // join connects a client, takes its first offset and its welcome, and returns the
 // recovery offset in the welcome.
@@ -38,6 +25,10 @@ func join(t *testing.T, url string) (*rawclient.Client, any) {
 	welcome := client.Next()
 	if welcome.Name != "welcome" || len(welcome.Args) != 3 {
 		t.Fatalf("a new page hears %+v, want the welcome with an offset", welcome)
+	}
+	about, _ := json.Marshal(welcome.Args[0])
+	if string(about) != `{"knows":["text",{"json":true},"bytes"],"step":6}` || len(welcome.Binary) != 1 || string(welcome.Binary[0]) != "hello" {
+		t.Fatalf("the welcome is %s and %q", about, welcome.Binary)
 	}
 	return client, welcome.Args[2]
 }
@@ -55,7 +46,7 @@ func comeBack(t *testing.T, url string, client *rawclient.Client, offset any) *r
 
 // From WiFi to 4G: the old connection is not closed, and nobody is at its end.
 func TestASwitchOfNetworksLosesNothing(t *testing.T) {
-	url := start(t, serve.Settings{})
+	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
 	if answer, err := ann.Ask("chat message", "while bob switches"); err != nil || answer["error"] != nil {
@@ -68,7 +59,7 @@ func TestASwitchOfNetworksLosesNothing(t *testing.T) {
 }
 
 func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
-	url := start(t, serve.Settings{})
+	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
 	bob.Close()
@@ -99,7 +90,7 @@ func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
 }
 
 func TestAwayTooLongIsANewPage(t *testing.T) {
-	url := start(t, serve.Settings{MaxDisconnection: time.Millisecond})
+	url := chattest.Start(t, New, serve.Settings{MaxDisconnection: time.Millisecond}).URL
 	bob, offset := join(t, url)
 	bob.Close()
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
@@ -113,4 +104,64 @@ func TestAwayTooLongIsANewPage(t *testing.T) {
 		return
 	}
 	t.Error("bob is recovered for ever")
+}
+
+func TestARecoveredPageIsNotWelcomedAgain(t *testing.T) {
+	url := chattest.Start(t, New, serve.Settings{}).URL
+	ann, _ := join(t, url)
+	bob, offset := join(t, url)
+	back := comeBack(t, url, bob, offset)
+	// Its answer comes when what the connection itself sets off is over.
+	for text, client := range map[string]*rawclient.Client{"from ann": ann, "from bob": back} {
+		if _, err := client.Ask("chat message", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if got := back.Next(); got.Name != "chat message" {
+			t.Fatalf("the page that came back receives %+v", got)
+		}
+	}
+}
+
+func TestAMessageWithoutAnArgumentIsRefusedAndNotEmitted(t *testing.T) {
+	url := chattest.Start(t, New, serve.Settings{}).URL
+	ann, _ := join(t, url)
+	bob, _ := join(t, url)
+	if answer, err := ann.Ask("chat message"); err != nil || answer["error"] == nil {
+		t.Fatalf("answered by %v, %v", answer, err)
+	}
+	if answer, err := ann.Ask("chat message", "the next"); err != nil || answer["error"] != nil {
+		t.Fatalf("answered by %v, %v", answer, err)
+	}
+	if got := bob.Next(); got.Args[0] != "the next" {
+		t.Fatalf("bob receives %+v", got)
+	}
+}
+
+func TestThePageIsHTML(t *testing.T) {
+	response, err := http.Get(chattest.Start(t, New, serve.Settings{}).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !bytes.Equal(body, Page) || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("%v, %d bytes, %v", err, len(body), response.Header)
+	}
+}
+
+func TestCloseDisconnectsEveryPage(t *testing.T) {
+	handler, closer, err := New(serve.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	client, _ := join(t, server.URL)
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client.Ended()
+	client.Close()
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 	"redial/steps/internal/writebuffer"
@@ -23,9 +24,8 @@ import (
 // withHistory is a server with so many stored messages.
 func withHistory(t *testing.T, messages int) running {
 	t.Helper()
-	folder := t.TempDir()
-	s := start(t, serve.Settings{DataDir: folder})
-	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
+	s := start(t, serve.Settings{})
+	db, err := sql.Open("sqlite3", filepath.Join(s.Folder, "chat.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func (s running) dial(t *testing.T, auth map[string]any, tap *rawclient.Tap) (*r
 	t.Helper()
 	sockets := make(chan *socket.Socket, 1)
 	_ = s.chat.server.Once("connection", func(args ...any) { sockets <- args[0].(*socket.Socket) })
-	client, err := rawclient.DialOver(t, s.url, auth, tap.Dial)
+	client, err := rawclient.DialOver(t, s.URL, auth, tap.Dial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,18 +63,18 @@ func heap() float64 {
 func TestALongReplayWaitsForItsReader(t *testing.T) {
 	const old = 100_000
 	s := withHistory(t, old)
-	ann := rawclient.Connect(t, s.url, offset(old))
-	say(t, ann, "before")
+	ann := rawclient.Connect(t, s.URL, chattest.Offset(old))
+	chattest.Send(t, ann, "before")
 	before := place(t, ann.Next())
 
 	tap, page := rawclient.NewTap(), s.chat.replayPage
-	bob, client := s.dial(t, offset(0), tap)
+	bob, client := s.dial(t, chattest.Offset(0), tap)
 	for n := 1; n <= page; n++ {
-		hear(t, bob, n, fmt.Sprintf("said long ago: %d", n))
+		chattest.Receive(t, bob, n, fmt.Sprintf("said long ago: %d", n))
 	}
 	tap.Shut()
 	used, most, unchanged, last := heap(), 0, 0, -1
-	for deadline := time.Now().Add(patience); unchanged < 20; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(chattest.Patience); unchanged < 20; time.Sleep(5 * time.Millisecond) {
 		waiting := writebuffer.Len(client)
 		if unchanged++; waiting == 0 || waiting != last {
 			unchanged, last = 0, waiting
@@ -90,17 +90,17 @@ func TestALongReplayWaitsForItsReader(t *testing.T) {
 	if !client.Connected() {
 		t.Error("a page is cut off for being slow at its own replay")
 	}
-	say(t, ann, "meanwhile") // nobody else waits for the page
+	chattest.Send(t, ann, "meanwhile") // nobody else waits for the page
 	tap.Open()
 	for n := page + 1; n <= old; n++ {
-		hear(t, bob, n, fmt.Sprintf("said long ago: %d", n))
+		chattest.Receive(t, bob, n, fmt.Sprintf("said long ago: %d", n))
 	}
-	hear(t, bob, old+1, "before", "meanwhile")
-	say(t, ann, "after")
-	hear(t, bob, old+3, "after")
+	chattest.Receive(t, bob, old+1, "before", "meanwhile")
+	chattest.Send(t, ann, "after")
+	chattest.Receive(t, bob, old+3, "after")
 
 	// What recovery stores has numbers without a gap. The replay has none of them.
-	hear(t, ann, old+2, "meanwhile")
+	chattest.Receive(t, ann, old+2, "meanwhile")
 	if after := place(t, ann.Next()); after != before+2 {
 		t.Errorf("recovery has stored %d events in between, want one: the replay is stored again", after-before-1)
 	}
@@ -126,17 +126,17 @@ func TestAPageThatTakesNothingIsCutOffAndCatchesUp(t *testing.T) {
 		"with its session": func(c *rawclient.Client, last int, recovery string) map[string]any {
 			return map[string]any{"pid": c.Pid, "offset": recovery, "serverOffset": last}
 		},
-		"from the database": func(_ *rawclient.Client, last int, _ string) map[string]any { return offset(last) },
+		"from the database": func(_ *rawclient.Client, last int, _ string) map[string]any { return chattest.Offset(last) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
 			log.SetOutput(&logged)
 			t.Cleanup(func() { log.SetOutput(os.Stderr) })
-			s := start(t, serve.Settings{DataDir: t.TempDir()})
-			ann, tap := rawclient.Connect(t, s.url, nil), rawclient.NewTap()
+			s := start(t, serve.Settings{})
+			ann, tap := rawclient.Connect(t, s.URL, nil), rawclient.NewTap()
 			bob, client := s.dial(t, nil, tap)
-			say(t, ann, "both are here")
-			hear(t, bob, 1, "both are here")
+			chattest.Send(t, ann, "both are here")
+			chattest.Receive(t, bob, 1, "both are here")
 			tap.Shut()
 			said, most := 1, 0
 			text := strings.Repeat("x", 16_000)
@@ -144,13 +144,13 @@ func TestAPageThatTakesNothingIsCutOffAndCatchesUp(t *testing.T) {
 				if most = max(most, writebuffer.Len(client)); most > 4_000 {
 					t.Fatalf("%d packets wait, %.0f MB, and the page is not cut off", most, heap()-used)
 				}
-				say(t, ann, text)
+				chattest.Send(t, ann, text)
 			}
 			t.Logf("cut off after %d messages of %d bytes; %d packets waited at the most", said, len(text), most)
 			if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "takes less than it is sent") {
 				t.Errorf("logged is %q, want one line that says why", got)
 			}
-			say(t, ann, "while it was away")
+			chattest.Send(t, ann, "while it was away")
 			said++
 
 			tap.Open()
@@ -158,7 +158,7 @@ func TestAPageThatTakesNothingIsCutOffAndCatchesUp(t *testing.T) {
 			for event := range bob.Events {
 				hearNext(t, event, &last, &recovery)
 			}
-			back, err := rawclient.Dial(t, s.url, way(bob, last, recovery))
+			back, err := rawclient.Dial(t, s.URL, way(bob, last, recovery))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,8 +168,8 @@ func TestAPageThatTakesNothingIsCutOffAndCatchesUp(t *testing.T) {
 			for last < said {
 				hearNext(t, back.Next(), &last, &recovery)
 			}
-			say(t, ann, "the end")
-			hear(t, back, said+1, "the end")
+			chattest.Send(t, ann, "the end")
+			chattest.Receive(t, back, said+1, "the end")
 		})
 	}
 }

@@ -2,37 +2,18 @@ package step7a
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
 
-func start(t *testing.T, folder string) (url string, stop func()) {
-	t.Helper()
-	handler, closer, err := New(serve.Settings{DataDir: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	stop = sync.OnceFunc(func() {
-		server.CloseClientConnections()
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-		server.Close()
-	})
-	t.Cleanup(stop)
-	return server.URL, stop
-}
-
 func TestTheStateOutlivesTheServer(t *testing.T) {
-	folder := t.TempDir()
-	url, stop := start(t, folder)
-	ann := rawclient.Connect(t, url, nil)
+	s := chattest.Start(t, New, serve.Settings{})
+	ann := rawclient.Connect(t, s.URL, nil)
 	if got := ann.Next(); got.Name != "state" || fmt.Sprint(got.Args) != "[[]]" {
 		t.Fatalf("the first page is sent %+v, want an empty state", got)
 	}
@@ -44,9 +25,9 @@ func TestTheStateOutlivesTheServer(t *testing.T) {
 	if answer, err := ann.Ask("chat message", "<b>one</b>"); err != nil || answer["offset"] != float64(1) {
 		t.Fatalf("answered by %v, %v", answer, err)
 	}
-	stop()
-	url, _ = start(t, folder)
-	if got := rawclient.Connect(t, url, nil).Next(); fmt.Sprint(got.Args) != "[[<b>one</b>]]" {
+	s.Stop()
+	s = chattest.Start(t, New, serve.Settings{DataDir: s.Folder})
+	if got := rawclient.Connect(t, s.URL, nil).Next(); fmt.Sprint(got.Args) != "[[<b>one</b>]]" {
 		t.Errorf("after the restart a page is sent %+v", got)
 	}
 }
@@ -55,7 +36,7 @@ func TestTheStateOutlivesTheServer(t *testing.T) {
 // or be in both.
 func TestTheStateAndWhatIsNewAreOneStream(t *testing.T) {
 	const writers, each = 4, 60
-	url, _ := start(t, t.TempDir())
+	url := chattest.Start(t, New, serve.Settings{}).URL
 	var work sync.WaitGroup
 	for w := range writers {
 		writer := rawclient.Connect(t, url, nil)
@@ -99,7 +80,7 @@ func TestTheStateAndWhatIsNewAreOneStream(t *testing.T) {
 
 // read builds the list as the page does, until it has count messages.
 func read(client *rawclient.Client, count int) (list []string, err error) {
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(chattest.Patience)
 	for first := true; first || len(list) < count; first = false {
 		select {
 		case event := <-client.Events:

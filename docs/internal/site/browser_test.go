@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser"
+	"redial/harness/client/browser/chromiumtest"
 )
 
 var (
@@ -44,27 +45,14 @@ func open(t *testing.T) *tab {
 	if *built == "" {
 		t.Skip("a built site is needed: make site-test")
 	}
-	program, err := browser.Find()
-	if err != nil {
+	if _, err := browser.Find(); err != nil {
 		t.Fatal(err)
 	}
+	ctx := chromiumtest.Start(t)
 	server := httptest.NewServer(Handler(*built, Base(os.Getenv("SITE_BASE"))))
 	t.Cleanup(server.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("no-first-run", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
 	p := &tab{t: t, ctx: ctx, url: server.URL + Base(os.Getenv("SITE_BASE"))}
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	err = chromedp.Listen(ctx, func(event any) {
+	err := chromedp.Listen(ctx, func(event any) {
 		switch event := event.(type) {
 		case *runtime.EventExceptionThrown:
 			t.Errorf("a script threw: %s %+v", event.ExceptionDetails.Text, event.ExceptionDetails.Exception)

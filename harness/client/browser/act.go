@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -56,6 +57,9 @@ func (t *tab) visible(ctx context.Context, selector string, bound time.Duration)
 				: element.disabled ? "it is disabled" : "";
 			return JSON.stringify([state, location.pathname]);
 		}`, selector)
+		if err != nil && strings.Contains(err.Error(), "not a valid selector") {
+			return fmt.Errorf("%q is no CSS selector", selector)
+		}
 		var said [2]string
 		if err == nil && json.Unmarshal([]byte(found), &said) == nil {
 			if state, where = said[0], said[1]; state == "" {

@@ -294,7 +294,7 @@ func (c *Client) open() (*tab, error) {
 	err = chromedp.Do(ctx)
 	if err == nil {
 		t.target = chromedp.FromContext(ctx).Target
-		err = t.prepare(c.spec.Messages)
+		err = t.prepare(c.spec)
 	}
 	if !late.Stop() && err == nil {
 		err = fmt.Errorf("it was not there within %s", actBound)

@@ -70,16 +70,7 @@ func (b *chromium) start() (context.Context, error) {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
-		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
-		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// A page that is left is to be gone, and one that is gone back to is to be loaded.
-		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), Flags(program, folder)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	b.ctx, b.folder, b.cancel = ctx, folder, func() { cancel(); end() }
 	late := time.AfterFunc(loadBound, cancel) // the context lives as long as Chromium, so it can have no bound
@@ -92,6 +83,20 @@ func (b *chromium) start() (context.Context, error) {
 		return nil, fmt.Errorf("the browser does not start: %w", err)
 	}
 	return ctx, nil
+}
+
+// Flags are what Chromium is started with, in a folder that has all that it writes.
+func Flags(program, folder string) []chromedp.ExecAllocatorOption {
+	flags := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
+		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		// A page that is left is to be gone, and one that is gone back to is to be loaded.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
+	if os.Geteuid() == 0 {
+		flags = append(flags, chromedp.NoSandbox) // root can have none
+	}
+	return flags
 }
 
 // wrapper writes a program that becomes the command, with its own arguments added. It

@@ -1,7 +1,7 @@
 // What the harness adds to the application's page, before the page's own scripts run. It
 // reports the list of messages and what passes through the page's Engine.IO connections.
 // The page's scripts and its client library run as they are.
-(function (selector) {
+(function (selector, newestFirst) {
   "use strict";
   if (window !== window.top || !location.protocol.startsWith("http")) return;
   const send = window.redialReport;
@@ -15,13 +15,22 @@
   // The list of messages. An observer runs after the task that changed the list, so a list
   // that a framework renders anew with the same messages reports nothing.
   let shown = [];
+  let trimmed = 0; // of the oldest, by a list that keeps only so many
   function look() {
     const now = Array.from(document.querySelectorAll(selector), (element) => element.textContent).filter((text) => text !== "");
+    if (newestFirst) now.reverse();
+    const begins = (list) => list.length <= now.length && list.every((text, at) => text === now[at]);
+    let gone = 0;
+    while (gone < shown.length && !begins(shown.slice(gone))) gone++;
+    if (gone < shown.length) {
+      trimmed += gone;
+      shown = shown.slice(gone);
+    }
     let from = 0;
     while (from < shown.length && shown[from] === now[from]) from++;
     if (from === shown.length && from === now.length) return;
     shown = now;
-    report("list", { from, texts: now.slice(from) });
+    report("list", { from: trimmed + from, texts: now.slice(from) });
   }
   new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
 

@@ -102,3 +102,38 @@ func TestMessagePackConnectionsAreSeen(t *testing.T) {
 		t.Errorf("%s packets reached the page, want %s", got, want)
 	}
 }
+
+// A list may have its newest message first, and keep only so many: what was shown is not shown
+// again because an older message has left the list.
+func TestListsMayBeTrimmedAndHaveTheNewestFirst(t *testing.T) {
+	for _, newestFirst := range []bool{true, false} {
+		url := serveHTML(t, `<ul id="messages"></ul>`)
+		spec := Spec{Messages: "#messages li", NewestFirst: newestFirst}
+		alice := watch(t, "alice", url, spec, nil).opens()
+		for n := range 6 {
+			alice.do(fmt.Sprintf(`
+				const list = document.getElementById("messages"), item = document.createElement("li");
+				item.textContent = "m%d";
+				if (%t) list.prepend(item); else list.append(item);
+				if (list.children.length > 3) (%[2]t ? list.lastChild : list.firstChild).remove()`, n, newestFirst))
+		}
+		alice.until(0, "shown m5")
+		alice.tab.flush()
+		var got []string
+		for _, e := range alice.history.Events(0) {
+			if e.Kind == history.Shown || e.Kind == history.Note {
+				got = append(got, e.Message+e.Detail)
+			}
+		}
+		if want := "[m0 m1 m2 m3 m4 m5]"; fmt.Sprint(got) != want {
+			t.Errorf("newest first: %t: it saw %q, want %s", newestFirst, got, want)
+		}
+	}
+}
+
+// serveHTML serves one page.
+func serveHTML(t *testing.T, html string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { writePage(w, html) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}

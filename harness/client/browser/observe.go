@@ -45,10 +45,10 @@ type report struct {
 }
 
 // prepare has hook.js run first in every document of the tab.
-func (t *tab) prepare(messages string) error {
+func (t *tab) prepare(spec Spec) error {
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
-	selector, err := json.Marshal(messages)
+	selector, err := json.Marshal(spec.Messages)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (t *tab) prepare(messages string) error {
 		params any
 	}{
 		{runtime.AddBinding.Method, runtime.AddBindingParams{Name: binding}},
-		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + "(" + string(selector) + ")"}},
+		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + fmt.Sprintf("(%s, %t)", selector, spec.NewestFirst)}},
 		// Each tab behaves as if it were the one that the person looks at.
 		{emulation.SetFocusEmulationEnabled.Method, emulation.SetFocusEmulationEnabledParams{Enabled: true}},
 		// chromedp turns these on; nothing here needs them.

@@ -24,6 +24,8 @@ type Spec struct {
 	Press  string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
 	// Messages selects the elements of the messages: the text of each is one.
 	Messages string `json:"messages" jsonschema_description:"The CSS selector of the messages: the text of each element is one message"`
+	// NewestFirst tells that the page puts a new message before the others.
+	NewestFirst bool `json:"newestFirst,omitempty" jsonschema_description:"Whether the newest message is the first in the list (default false)"`
 }
 
 // A Step is one of Fill, Press, Click and Await.

@@ -25,6 +25,7 @@ var speakScript []byte
 type speech struct {
 	vm      *goja.Runtime
 	options client.Options
+	cursors *protocol.Cursors
 }
 
 // host is the protocol as speak.js sees it. What the application has not is left out.
@@ -96,7 +97,11 @@ func headers(options client.Options) map[string]string {
 // fill fills a template. The values of the page go through as they are: a JavaScript
 // object keeps the order of its fields.
 func (s speech) fill(template any, values *goja.Object) goja.Value {
-	return s.value(protocol.Fill(template, names(s.options, values)))
+	known := names(s.options, values)
+	if number, ok := known[protocol.Offset].(goja.Value); ok && s.options.Protocol.Receive.Opaque {
+		s.cursors.Offset(known, number.ToInteger())
+	}
+	return s.value(protocol.Fill(template, known))
 }
 
 // names are the values that templates of this client can use.
@@ -117,6 +122,7 @@ func names(options client.Options, more *goja.Object) protocol.Values {
 func (s speech) read(event string, args []goja.Value) goja.Value {
 	decoded, objects := decode(args)
 	messages, whole := s.options.Protocol.Read(event, decoded)
+	s.cursors.Number(messages)
 	list := []any{}
 	for _, m := range messages {
 		message := map[string]any{"text": objects.original(m.Text)}

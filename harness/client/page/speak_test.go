@@ -56,6 +56,44 @@ func TestPageSpeaksObjectsInANamespace(t *testing.T) {
 	}
 }
 
+// An offset that is no number is handed back as it came, and what a page has seen it does
+// not show again. The history has no such offset: another page counts otherwise.
+func TestPageHandsBackAnOpaqueOffset(t *testing.T) {
+	a := newApplication(t, nil, "")
+	p := speaking(t, a, referencePage(t, "7"), protocol.Protocol{
+		Auth:    map[string]any{"last": "{{offset}}"},
+		Send:    &protocol.Send{Event: "send", Args: []any{"{{text}}"}},
+		Receive: protocol.Receive{Event: "new", Text: "$.text", Offset: "$.id", Opaque: true},
+	})
+	s := a.accept(t)
+	s.expect(`40{}`)
+	s.send(`40{"sid":"1"}`, `42["new",{"id":"f3","text":"one"}]`, `42["new",{"id":"0a","text":"two"}]`)
+	p.await(t, "shown two", 1)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"last":"0a"}`)
+	s.send(`40{"sid":"2"}`, `42["new",{"id":"f3","text":"one"}]`, `42["new",{"id":"1b","text":"three"}]`)
+	p.await(t, "shown three", 1)
+	if p.sum(history.Repeated, "one") != 1 || p.Status().Shown != 3 {
+		t.Errorf("it saw %q", p.story())
+	}
+	for _, e := range p.history.Events(0) {
+		if e.Offset != 0 {
+			t.Errorf("the history has the offset %d of %q", e.Offset, e.Message)
+		}
+	}
+}
+
+// A server that takes only one transport is spoken to over that one.
+func TestPageGoesOverWhatTheServerTakes(t *testing.T) {
+	for transport, takes := range map[string][]string{protocol.Polling: {protocol.Polling}, protocol.WebSocket: {protocol.Polling, protocol.WebSocket}} {
+		options := client.Options{Protocol: &protocol.Protocol{Transports: takes}}
+		if got := options.Over(); !slices.Equal(got, []string{transport}) {
+			t.Errorf("with %v it goes over %v", takes, got)
+		}
+	}
+}
+
 // What a client sends again cannot be the server's mistake where it names no offset.
 func TestPageThatNamesNoOffsetIsSentNothingAgain(t *testing.T) {
 	silent := protocol.Protocol{Receive: protocol.Receive{Event: "new", Offset: "$2"}}

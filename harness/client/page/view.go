@@ -17,6 +17,7 @@ import (
 	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/protocol"
 )
 
 //go:embed page.js
@@ -79,7 +80,7 @@ func (v *view) install() error {
 	err := v.window.Do(context.Background(), func(vm *goja.Runtime) {
 		host := v.host()
 		if v.options.Protocol != nil {
-			host["protocol"] = speech{vm, v.options}.host()
+			host["protocol"] = speech{vm, v.options, &protocol.Cursors{}}.host()
 			speaker, err := v.window.Extend("speak.js", speakScript, host)
 			if err != nil {
 				failed = err
@@ -100,12 +101,8 @@ func (v *view) install() error {
 
 // host is what page.js tells and asks.
 func (v *view) host() map[string]any {
-	transports := v.options.Transports
-	if len(transports) == 0 {
-		transports = []string{"websocket"}
-	}
 	return map[string]any{
-		"transports":   strings.Join(transports, ","),
+		"transports":   strings.Join(v.options.Over(), ","),
 		"chatEvent":    contract.ChatEvent,
 		"authOffset":   contract.AuthOffset,
 		"refusalField": contract.RefusalField,
@@ -212,6 +209,9 @@ func (v *view) look() {
 // receive notes that the server has sent a message, or sent it again, before the page has
 // dealt with it.
 func (v *view) receive(text string, offset int64, again bool) {
+	if p := v.options.Protocol; p != nil && p.Receive.Opaque {
+		offset = 0 // the number of a cursor, which is this page's alone
+	}
 	v.offsets[text] = offset
 	if again {
 		v.record(history.Event{Kind: history.Repeated, Message: text, Offset: offset})

@@ -24,7 +24,8 @@ type endpoint struct {
 }
 
 // endpoint is the protocol's, as it is for the next connection. The caller holds the lock.
-func (w *Client) endpoint(offset int64) endpoint {
+func (v *view) endpoint() endpoint {
+	w := v.wire
 	to := endpoint{
 		server:  w.options.URL,
 		path:    w.speaks.EnginePath(),
@@ -32,7 +33,7 @@ func (w *Client) endpoint(offset int64) endpoint {
 		header:  http.Header{},
 		cookies: w.cookies,
 	}
-	values := w.values(offset)
+	values := v.values()
 	for name, value := range protocol.Fill(w.speaks.Query, values).(map[string]any) {
 		to.query.Set(name, protocol.TextOf(value))
 	}

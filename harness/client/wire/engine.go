@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"redial/harness/protocol"
 )
 
 // The Engine.IO packet types that occur here, each the packet's first character.
@@ -101,7 +103,7 @@ func (w *Client) dial(ctx context.Context, to endpoint) (*engine, error) {
 }
 
 func (w *Client) dialTransport(ctx context.Context, to endpoint) (transport, error) {
-	if t := w.options.Transports; len(t) == 1 && t[0] == "polling" {
+	if t := w.options.Over(); len(t) == 1 && t[0] == protocol.Polling {
 		return dialPolling(w.options.Dial, to), nil
 	}
 	return dialWebSocket(ctx, w.options.Dial, to)

@@ -64,7 +64,7 @@ func (v *view) enter() {
 func (v *view) emitToEnter(step protocol.EnterStep) {
 	e := v.entering
 	e.emitted, e.from = true, len(v.received)
-	p := &parser.Packet{Type: parser.EVENT, Data: protocol.Fill(step.Emit, v.wire.values(v.offset))}
+	p := &parser.Packet{Type: parser.EVENT, Data: protocol.Fill(step.Emit, v.values())}
 	if step.Ack {
 		id := v.nextID
 		v.nextID++

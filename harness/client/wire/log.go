@@ -79,7 +79,7 @@ func ReadLog(ctx context.Context, options client.Options, sentinel string, chang
 // the sentinel itself.
 func readUntil(ctx context.Context, options client.Options, sentinel string, say bool, change []func(*Client)) (rows []Row, mark Row, err error) {
 	changed, events := make(chan struct{}, 1), history.NewRecorder()
-	options.ServerOffset = 0
+	options.ServerOffset = nil
 	options.Record = func(e history.Event) {
 		events.Add(e)
 		select {

@@ -105,6 +105,30 @@ func TestWireSpeaksAsTheProtocolDescribes(t *testing.T) {
 	})
 }
 
+// An offset that is no number is handed back as it came, and a message whose offset has been
+// seen is not shown again, whichever came last. A page that has none names none.
+func TestWireHandsBackAnOpaqueOffset(t *testing.T) {
+	p := room()
+	p.Receive.Opaque = true
+	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		open(t, w)
+		p := m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b", "chat.example", "Bearer ann")
+		p.expect(`40/chat,{"token":"t-ann"}`)
+		p.send(`40/chat,{"sid":"s1"}`)
+		p.send(`42/chat,["new",{"body":"one","seq":"f3"}]`)
+		p.send(`42/chat,["new",{"body":"two","seq":"0a"}]`)
+		synctest.Wait()
+		p.conn.Close()
+		p = m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=0a", "chat.example", "Bearer ann")
+		p.expect(`40/chat,{"since":"0a","token":"t-ann"}`)
+		p.send(`40/chat,{"sid":"s2"}`)
+		p.send(`42/chat,["new",{"body":"one","seq":"f3"}]`)
+		p.send(`42/chat,["new",{"body":"three","seq":"1b"}]`)
+		synctest.Wait()
+		tells(t, r, "opened", "connected", "shown one", "shown two", "disconnected transport close", "connected", "shown three")
+	})
+}
+
 func TestWireSpeaksSoOverPolling(t *testing.T) {
 	p := room()
 	p.Parser = protocol.MessagePack

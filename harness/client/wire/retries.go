@@ -27,7 +27,7 @@ type message struct{ text, key string }
 
 // arguments are the message as the protocol has it: the event's name and its arguments.
 func (v *view) arguments(m message) []any {
-	send, values := v.wire.speaks.Send, v.wire.values(v.offset)
+	send, values := v.wire.speaks.Send, v.values()
 	values[protocol.Text], values[protocol.Key] = m.text, m.key
 	args := []any{send.Event}
 	for _, template := range send.Args {

@@ -26,6 +26,7 @@ func newPage() page { return page{own: map[string]int{}, shown: map[string][]int
 // show shows the messages in an event.
 func (v *view) show(event string, args []any) {
 	messages, whole := v.wire.speaks.Read(event, args)
+	v.cursors.Number(messages)
 	if whole && !v.wire.Raw {
 		v.showMissing(messages)
 		return
@@ -84,10 +85,13 @@ func (v *view) showOwn(text string) {
 // put adds a message to the page.
 func (v *view) put(e history.Event) {
 	v.shown++
-	v.record(e)
 	if v.wire.speaks.History != nil {
 		v.page.shown[e.Message] = append(v.page.shown[e.Message], e.Offset)
 	}
+	if v.wire.speaks.Receive.Opaque && !v.wire.Raw { // whose rows a log's reader counts
+		e.Offset = 0
+	}
+	v.record(e)
 }
 
 // arrived notes that the server has sent a message, shown or not.

@@ -9,6 +9,7 @@ import (
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/history"
+	"redial/harness/protocol"
 )
 
 // The reasons that the official client gives for a disconnection.
@@ -32,6 +33,7 @@ type view struct {
 	connected bool
 	shown     int
 	offset    int64 // the last one shown
+	cursors   protocol.Cursors
 
 	// For connection state recovery: what the server called this session, and the
 	// offset of the last event.
@@ -56,14 +58,19 @@ type wireLink struct {
 }
 
 func newView(w *Client, number int) *view {
-	return &view{
+	v := &view{
 		wire:     w,
 		number:   number,
-		offset:   w.options.ServerOffset,
 		awaiting: map[uint64]string{},
 		pending:  map[string]int{},
 		page:     newPage(),
 	}
+	if begin := w.options.ServerOffset; begin != nil && w.speaks.Receive.Opaque {
+		v.offset = v.cursors.Of(begin)
+	} else {
+		v.offset, _ = protocol.WholeNumber(begin)
+	}
+	return v
 }
 
 func (v *view) record(e history.Event) {
@@ -137,7 +144,7 @@ func (v *view) keepConnected(ctx context.Context, link *wireLink) {
 	failing := false
 	for attempt := 0; ; attempt++ {
 		var to endpoint
-		if !v.ifCurrent(link, func() { to = v.wire.endpoint(v.offset) }) {
+		if !v.ifCurrent(link, func() { to = v.endpoint() }) {
 			return
 		}
 		engine, err := v.wire.dial(ctx, to)
@@ -208,7 +215,7 @@ func (v *view) ifCurrent(link *wireLink, do func()) bool {
 // that it does not.
 func (v *view) sendConnect() {
 	v.received = nil
-	auth := v.wire.auth(v.offset)
+	auth := v.auth()
 	if v.session != "" {
 		recovery := map[string]any{"pid": v.session}
 		if v.lastOffset != nil {
@@ -350,7 +357,7 @@ func (v *view) learn(args []any) {
 		return
 	}
 	known := v.wire.knows()
-	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.wire.values(v.offset)))
+	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.values()))
 	if !known {
 		v.sendUnsent()
 	}

@@ -314,10 +314,14 @@ func (w *Client) knows() bool {
 }
 
 // values are what the protocol's templates can name. The caller holds the lock.
-func (w *Client) values(offset int64) protocol.Values {
+func (v *view) values() protocol.Values {
+	w := v.wire
 	values := maps.Clone(w.saved)
 	values[protocol.Client] = w.options.Name
-	values[protocol.Offset] = offset
+	values[protocol.Offset] = v.offset
+	if w.speaks.Receive.Opaque {
+		v.cursors.Offset(values, v.offset)
+	}
 	if w.options.Other != "" {
 		values[protocol.Other] = w.options.Other
 	}
@@ -325,12 +329,12 @@ func (w *Client) values(offset int64) protocol.Values {
 }
 
 // auth is the payload of the handshake, before what recovery adds to it: nil for none.
-func (w *Client) auth(offset int64) map[string]any {
-	switch {
+func (v *view) auth() map[string]any {
+	switch w := v.wire; {
 	case w.Handshake != nil:
 		return maps.Clone(w.Handshake)
 	case w.speaks.Auth == nil:
 		return nil
 	}
-	return protocol.Fill(w.speaks.Auth, w.values(offset)).(map[string]any)
+	return protocol.Fill(v.wire.speaks.Auth, v.values()).(map[string]any)
 }

@@ -42,9 +42,13 @@ const (
 	redial    = "scenarios/cmd/redial"
 	scenarios = "check --quiet --lab virtual --seed 1 --step "
 	sweep     = " --sweep single --points 100"
-	testFlags = "-test.failfast -test.timeout 60s"
+	testFlags = "-test.failfast -test.timeout 0"
 	drawn     = " -rapid.seed=1 -rapid.nofailfile" // a mutant leaves nothing that kills the next
-	tooLong   = 3 * time.Minute                    // a mutant that makes a check hang is killed, too
+	// A mutant that makes a check hang is killed, too: one that takes so many times as long
+	// as without a mutant, since beside other work everything takes longer.
+	timesTooLong = 5
+	notTooLong   = 30 * time.Second
+	withoutOne   = 10 * time.Minute
 )
 
 var targets = []target{
@@ -109,8 +113,13 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 		return !match.MatchString(fmt.Sprintf("%s:%d %s", m.file, m.line, m.name()))
 	})
 	// A check that fails anyway would kill every mutant.
-	if by, output := t.try(folder, 0); by >= 0 {
-		return 0, fmt.Errorf("%s %s fails without a mutant:\n%s", t.checks[by].folder, t.checks[by].arguments, output)
+	var limits []time.Duration
+	for _, c := range t.checks {
+		began := time.Now()
+		if output, err := c.run(folder, 0, withoutOne); err != nil {
+			return 0, fmt.Errorf("%s %s fails without a mutant:\n%s", c.folder, c.arguments, output)
+		}
+		limits = append(limits, max(notTooLong, timesTooLong*time.Since(began)))
 	}
 	explained, _ := os.ReadFile(filepath.Join(t.folder, "mutants.md")) // there may be none
 	var (
@@ -123,7 +132,7 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for m := range jobs {
-				by, _ := t.try(folder, m.number)
+				by := t.try(folder, limits, m.number)
 				lock.Lock()
 				switch {
 				case by >= 0:
@@ -212,24 +221,29 @@ func (c check) program(folder string) string {
 	return filepath.Join(folder, strings.ReplaceAll(c.folder, "/", "-")+".out")
 }
 
-// try returns the first check that notices the mutant, and what it printed; or -1.
-func (t target) try(folder string, number int) (by int, output string) {
+// try returns the first check that notices the mutant, or -1.
+func (t target) try(folder string, limits []time.Duration, number int) (by int) {
 	for i, c := range t.checks {
-		ctx, stop := context.WithTimeout(context.Background(), tooLong)
-		command := exec.CommandContext(ctx, c.program(folder), strings.Fields(c.arguments)...)
-		if c.folder != redial {
-			command.Dir = c.folder
-		}
-		command.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(number))
-		// What the check has started ends with it.
-		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
-		command.WaitDelay = time.Second
-		out, err := command.CombinedOutput()
-		stop()
-		if err != nil {
-			return i, string(out)
+		if _, err := c.run(folder, number, limits[i]); err != nil {
+			return i
 		}
 	}
-	return -1, ""
+	return -1
+}
+
+// run runs the check's program with a mutant, within the limit. An error is a mutant noticed.
+func (c check) run(folder string, number int, limit time.Duration) (output string, err error) {
+	ctx, stop := context.WithTimeout(context.Background(), limit)
+	defer stop()
+	command := exec.CommandContext(ctx, c.program(folder), strings.Fields(c.arguments)...)
+	if c.folder != redial {
+		command.Dir = c.folder
+	}
+	command.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(number))
+	// What the check has started ends with it.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	command.WaitDelay = time.Second
+	out, err := command.CombinedOutput()
+	return string(out), err
 }

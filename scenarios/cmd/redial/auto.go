@@ -46,12 +46,12 @@ func (s *checking) climb() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	subject, err := s.subject() // what is wrong with it at any level
+	server, err := s.server() // what is wrong with it at any level
 	if err != nil {
 		return 0, err
 	}
-	if subject.Server.Target == nil && s.lab == lab.Real {
-		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	if server.Server.Target == nil && s.lab == lab.Real {
+		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
 	}
 	if err := s.files.try(); err != nil {
 		return 0, err
@@ -59,7 +59,7 @@ func (s *checking) climb() (int, error) {
 	defer watchMemory()()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r := report.Report{Target: subject.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Began: time.Now()}
+	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Began: time.Now()}
 	progress := newProgress(s.quiet)
 	rungs, err := s.rungs(ctx, rows, progress)
 	progress.end()
@@ -95,9 +95,9 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 	options := runner.Options{Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Artifacts: s.artifacts(), Lab: s.lab, Client: s.client, Done: progress.show}
 	for _, level := range contract.Levels {
 		up := rung{level: level}
-		subject, err := s.at(bounded, level)
+		server, err := s.at(bounded, level)
 		if err == nil {
-			err = up.play(bounded, subject, rows, options)
+			err = up.play(bounded, server, rows, options)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -118,24 +118,24 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 }
 
 // at makes the server at a level, and sees whether that is possible.
-func (s *checking) at(ctx context.Context, level contract.Level) (subject servers.Subject, err error) {
+func (s *checking) at(ctx context.Context, level contract.Level) (server servers.Server, err error) {
 	s.level = string(level)
-	if subject, err = s.subject(); err != nil {
-		return subject, err
+	if server, err = s.server(); err != nil {
+		return server, err
 	}
 	if s.client.New != nil && level == contract.DurableDelivery {
-		return subject, fmt.Errorf("the client %s does not offer it: what was sent would have to outlive it", s.client.Name)
+		return server, fmt.Errorf("the client %s does not offer it: what was sent would have to outlive it", s.client.Name)
 	}
 	if s.foreign() {
-		err = runner.Preflight(ctx, &subject)
+		err = runner.Preflight(ctx, &server)
 	}
-	return subject, err
+	return server, err
 }
 
 // play plays the rows until one does not pass.
-func (u *rung) play(ctx context.Context, subject servers.Subject, rows []catalogue.Scenario, options runner.Options) error {
+func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options runner.Options) error {
 	r := runner.New(options)
-	cells := runner.Cells([]servers.Subject{subject}, rows)
+	cells := runner.Cells([]servers.Server{server}, rows)
 	ctx, cancel := context.WithCancel(ctx)
 	wait := r.Start(ctx, cells)
 	defer wait()
@@ -145,7 +145,7 @@ func (u *rung) play(ctx context.Context, subject servers.Subject, rows []catalog
 		if err != nil {
 			// Without this one, the rows before it would look like all that there are.
 			u.results = append(u.results, report.Result{
-				ID: cell.Scenario.ID, Row: cell.Scenario.Row, Title: cell.Scenario.Title, Column: subject.Name,
+				ID: cell.Scenario.ID, Row: cell.Scenario.Row, Title: cell.Scenario.Title, Column: server.Name,
 				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: u.level, Reason: "not played to its end: " + err.Error()},
 			})
 			return err

@@ -191,20 +191,20 @@ func (s *checking) check() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	subject, err := s.subject()
+	server, err := s.server()
 	if err != nil {
 		return 0, err
 	}
-	if subject.Server.Target == nil && s.lab == lab.Real {
-		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", subject.Name)
+	if server.Server.Target == nil && s.lab == lab.Real {
+		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
 	}
-	if s.client.New != nil && subject.Level == contract.DurableDelivery {
+	if s.client.New != nil && server.Level == contract.DurableDelivery {
 		return 0, fmt.Errorf("the client %s does not offer %s: what was sent would have to outlive it", s.client.Name, contract.DurableDelivery)
 	}
 	if s.foreign() {
 		defer watchMemory()()
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := runner.Preflight(ctx, &subject)
+		err := runner.Preflight(ctx, &server)
 		interrupted := ctx.Err() != nil
 		stop()
 		if interrupted {
@@ -213,30 +213,30 @@ func (s *checking) check() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if wait := runner.HeartbeatWaits(subject, which); wait != "" && !s.quiet {
+		if wait := runner.HeartbeatWaits(server, which); wait != "" && !s.quiet {
 			fmt.Fprintln(os.Stderr, wait)
 		}
 	}
-	return s.run(report.Report{Target: subject.Name, Level: subject.Level}, []servers.Subject{subject})
+	return s.run(report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
 }
 
-// subject makes the server to test out of the flags: exactly one must be named.
-func (s *checking) subject() (servers.Subject, error) {
-	subject, err := s.named()
+// server makes the server to test out of the flags: exactly one must be named.
+func (s *checking) server() (servers.Server, error) {
+	server, err := s.named()
 	if err != nil || !s.realNetwork {
-		return subject, err
+		return server, err
 	}
-	if subject.NewPage == nil {
-		return subject, errors.New("--real-network is for an application's own page: its redial.yaml needs a section page (and --own-page, where there is a section socket)")
+	if server.NewPage == nil {
+		return server, errors.New("--real-network is for an application's own page: its redial.yaml needs a section page (and --own-page, where there is a section socket)")
 	}
 	if err := paths.Available(); err != nil {
-		return subject, fmt.Errorf("--real-network: %w", err)
+		return server, fmt.Errorf("--real-network: %w", err)
 	}
-	subject.RealNetwork = true
-	return subject, nil
+	server.RealNetwork = true
+	return server, nil
 }
 
-func (s *checking) named() (servers.Subject, error) {
+func (s *checking) named() (servers.Server, error) {
 	named := 0
 	for _, given := range []bool{s.config != "", s.step != "", s.url != "", len(s.command) > 0} {
 		if given {
@@ -247,7 +247,7 @@ func (s *checking) named() (servers.Subject, error) {
 		s.config, named = config.FileName, 1
 	}
 	if named != 1 {
-		return servers.Subject{}, errors.New("check needs one of --config FILE, --step N, --url URL, or -- COMMAND")
+		return servers.Server{}, errors.New("check needs one of --config FILE, --step N, --url URL, or -- COMMAND")
 	}
 	if s.config != "" {
 		return s.configured()
@@ -256,48 +256,48 @@ func (s *checking) named() (servers.Subject, error) {
 	if s.level != "" {
 		parsed, err := contract.ParseLevel(s.level)
 		if err != nil {
-			return servers.Subject{}, err
+			return servers.Server{}, err
 		}
 		level = parsed
 	}
 	switch {
 	case s.url != "":
-		subject, err := servers.URL(s.url, nil, level)
+		server, err := servers.URL(s.url, nil, level)
 		if err != nil {
-			return subject, err
+			return server, err
 		}
 		if err := servers.Reachable(s.url); err != nil {
-			return subject, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
+			return server, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
 		}
-		return subject, nil
+		return server, nil
 	case len(s.command) > 0:
 		return servers.Command(target.CommandOptions{Command: s.command}, level)
 	}
-	subject, err := servers.Step(s.step)
+	server, err := servers.Step(s.step)
 	if err == nil && s.level != "" {
-		subject.Level = level
+		server.Level = level
 	}
-	return subject, err
+	return server, err
 }
 
 // configured makes the server that a redial.yaml describes.
-func (s *checking) configured() (servers.Subject, error) {
+func (s *checking) configured() (servers.Server, error) {
 	f, err := config.Read(s.config)
 	if err != nil {
-		return servers.Subject{}, err
+		return servers.Server{}, err
 	}
 	level := contract.Level("")
 	if s.level != "" {
 		if level, err = contract.ParseLevel(s.level); err != nil {
-			return servers.Subject{}, err
+			return servers.Server{}, err
 		}
 	}
 	f.OwnPage = s.ownPage
-	subject, err := f.Subject(level)
+	server, err := f.Server(level)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.config, err)
 	}
-	return subject, err
+	return server, err
 }
 
 // cause cuts what an HTTP client wraps around the reason.

@@ -115,23 +115,23 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 }
 
 // readPeers reads the files, and returns for each how its server at a level is made.
-func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Subject, error), err error) {
+func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Server, error), err error) {
 	for _, file := range files {
 		f, err := config.Read(file)
 		if err != nil {
 			return nil, nil, err
 		}
-		subject, err := f.Subject("")
+		server, err := f.Server("")
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", file, err)
 		}
-		peers = append(peers, runner.Peer{Name: subject.Name, Config: filepath.ToSlash(file), Claims: subject.Level})
-		at = append(at, func(level contract.Level) (servers.Subject, error) {
+		peers = append(peers, runner.Peer{Name: server.Name, Config: filepath.ToSlash(file), Claims: server.Level})
+		at = append(at, func(level contract.Level) (servers.Server, error) {
 			again, err := config.Read(file)
 			if err != nil {
-				return servers.Subject{}, err
+				return servers.Server{}, err
 			}
-			return again.Subject(level)
+			return again.Server(level)
 		})
 	}
 	return peers, at, nil

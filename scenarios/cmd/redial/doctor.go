@@ -85,8 +85,8 @@ func (a *application) named() (n int) {
 	return n
 }
 
-// subject makes the server. A file says more of it than the other two.
-func (a *application) subject() (servers.Subject, error) {
+// server makes the server. A file says more of it than the other two.
+func (a *application) server() (servers.Server, error) {
 	switch {
 	case a.url != "":
 		return servers.URL(a.url, nil, contract.ServerDelivery)
@@ -94,23 +94,23 @@ func (a *application) subject() (servers.Subject, error) {
 		return servers.Command(target.CommandOptions{Command: a.command}, contract.ServerDelivery)
 	case a.config == "":
 		if _, err := os.Stat(config.FileName); err != nil {
-			return servers.Subject{}, errors.New("doctor needs one of --config FILE, --url URL, or -- COMMAND; `redial init` writes a redial.yaml")
+			return servers.Server{}, errors.New("doctor needs one of --config FILE, --url URL, or -- COMMAND; `redial init` writes a redial.yaml")
 		}
 		a.config = config.FileName
 	}
 	f, err := config.Read(a.config)
 	if err != nil {
-		return servers.Subject{}, err
+		return servers.Server{}, err
 	}
-	subject, err := f.Subject("")
+	server, err := f.Server("")
 	if err != nil {
 		err = fmt.Errorf("%s: %w", a.config, err)
 	}
-	return subject, err
+	return server, err
 }
 
 func (a *application) examine(asJSON bool) (int, error) {
-	subject, err := a.subject()
+	server, err := a.server()
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +125,7 @@ func (a *application) examine(asJSON bool) (int, error) {
 			printFinding(os.Stdout, f)
 		}
 	}
-	found, err := doctor.Examine(ctx, subject, options)
+	found, err := doctor.Examine(ctx, server, options)
 	slow.end()
 	if ctx.Err() != nil {
 		return 0, errInterrupted
@@ -140,7 +140,7 @@ func (a *application) examine(asJSON bool) (int, error) {
 		}
 		fmt.Println(string(text))
 	} else {
-		fmt.Print("\n" + a.advice(found, subject))
+		fmt.Print("\n" + a.advice(found, server))
 	}
 	if found.Ready == "" {
 		return report.ExitFail, nil
@@ -159,7 +159,7 @@ func printFinding(w io.Writer, f doctor.Finding) {
 }
 
 // advice says which level comes next.
-func (a *application) advice(r doctor.Report, s servers.Subject) string {
+func (a *application) advice(r doctor.Report, s servers.Server) string {
 	var missing []string
 	for _, id := range r.Missing {
 		if f, ok := r.Find(id); ok { // otherwise it was not looked for, because of another

@@ -68,7 +68,7 @@ func (p *play) fidelity() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	subjects, err := matrixSubjects()
+	tested, err := matrixServers()
 	if err != nil {
 		return 0, err
 	}
@@ -76,7 +76,7 @@ func (p *play) fidelity() (int, error) {
 	defer stop()
 	prepare(lab.Virtual)
 	progress := newProgress(p.quiet)
-	virtual, err := runner.Run(ctx, subjects, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
+	virtual, err := runner.Run(ctx, tested, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
 	if ctx.Err() != nil {
 		return 0, errInterrupted
 	}
@@ -84,7 +84,7 @@ func (p *play) fidelity() (int, error) {
 		return 0, err
 	}
 	stop() // the real lab has its own way to be interrupted
-	real, err := p.playScenarios(lab.Real, subjects, which, "")
+	real, err := p.playScenarios(lab.Real, tested, which, "")
 	if err != nil {
 		return 0, err
 	}

@@ -16,7 +16,7 @@ import (
 const (
 	// hostileTime and hostileMemory (in MB) bound a check of any hostile server.
 	hostileTime   = 30 * time.Second
-	hostileMemory = 450
+	hostileMemory = 300
 	// hostileAtOnce is how many checks are under way at once: most of them only wait.
 	hostileAtOnce = 10
 )
@@ -126,7 +126,7 @@ func (h hostility) check(t *testing.T) {
 	}
 	memory := int64(hostileMemory)
 	if strings.Contains(h.want, "of memory") {
-		memory = 5 << 10 // it is noticed when it is there, and a text that doubles is then large
+		memory = 4 << 10 // it is noticed when it is there, and a text that doubles is then large
 	}
 	if took > hostileTime || megabytes > memory {
 		t.Errorf("it took %s and %d MB", took, megabytes)

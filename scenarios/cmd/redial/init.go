@@ -30,6 +30,7 @@ type initializing struct {
 	line, level                    string
 	path, namespace, event, output string
 	force, probe, say              bool
+	port                           int
 	wait                           time.Duration
 }
 
@@ -56,6 +57,7 @@ arrives. Every line that it writes says how sure it is.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&i.line, "command", "", "the command `LINE` that starts the application, such as 'node server.js'")
+	f.IntVar(&i.port, "port", 0, "the port (`N`) that the command listens on, if it ignores PORT")
 	f.StringVar(&i.url, "url", "", "the `URL` of a server that runs already, such as http://127.0.0.1:3000")
 	f.StringVar(&i.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) that it makes: %s (default server-delivery, or what --probe sees)", strings.Join(levelNames(), ", ")))
 	f.StringVar(&i.path, "path", "", "the `PATH` of Socket.IO (default /socket.io/)")
@@ -87,6 +89,9 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	}
 	if i.probe && i.event != "" {
 		return errors.New("--probe sees which event carries a message: leave out --event or --probe")
+	}
+	if c.Flags().Changed("port") && (i.url != "" || i.port < 1 || i.port > 65535) {
+		return errors.New("--port is a number from 1 to 65535, and for a command: a URL has its own")
 	}
 	if i.wait < time.Second || i.wait > time.Hour {
 		return errors.New("--wait is a time from 1s to 1h, such as 90s")
@@ -136,16 +141,16 @@ func (i *initializing) ask(from io.Reader, to io.Writer) {
 }
 
 // server makes the application for a probe.
-func (i *initializing) server() (servers.Subject, error) {
+func (i *initializing) server() (servers.Server, error) {
 	switch {
 	case i.url != "":
 		return servers.URL(i.url, nil, contract.Basic)
 	case len(i.command) > 0:
-		return servers.Command(target.CommandOptions{Command: i.command}, contract.Basic)
+		return servers.Command(target.CommandOptions{Command: i.command, Port: i.port}, contract.Basic)
 	case i.line == "":
-		return servers.Subject{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
+		return servers.Server{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
 	}
-	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line}, contract.Basic)
+	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line, Port: i.port}, contract.Basic)
 }
 
 // write writes the file.
@@ -166,7 +171,7 @@ func (i *initializing) write() error {
 	}
 	draft.Set(doctor.KeyPath, i.path)
 	draft.Set(doctor.KeyNamespace, i.namespace)
-	draft.Line, draft.Command, draft.URL = i.line, i.command, i.url
+	draft.Line, draft.Command, draft.URL, draft.Port = i.line, i.command, i.url, i.port
 	text := draft.YAML()
 	if _, err := config.Parse(text); err != nil {
 		return fmt.Errorf("this would be no redial.yaml: %w", err)
@@ -187,7 +192,7 @@ func (i *initializing) write() error {
 
 // listen has the application watched while a person sends a message.
 func (i *initializing) listen() (draft doctor.Draft, err error) {
-	subject, err := i.server()
+	server, err := i.server()
 	if err != nil {
 		return draft, err
 	}
@@ -195,7 +200,7 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}
 	text := fmt.Sprintf("redial %04d", 1000+rand.IntN(9000))
-	draft, err = doctor.Listen(ctx, subject, doctor.ListenOptions{
+	draft, err = doctor.Listen(ctx, server, doctor.ListenOptions{
 		Path: i.path, Namespace: i.namespace, Text: text, Wait: i.wait, Say: i.say, Doing: slow.begin,
 		Ready: func(address string) {
 			fmt.Fprintf(os.Stderr, "Open %s, send the message\n\n    %s\n\nand press Enter. Waiting for it, %s at most.\n", address, text, i.wait)

@@ -18,9 +18,9 @@ func newList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ID]...",
 		Short: "List the scenarios, or explain some",
-		Long: `list names the scenarios, with their row in the catalogue and the weakest level that each
-makes sense at. With IDs or row numbers it explains those: what decides the outcome, and
-what happens in them. With --config it says which cannot be played on an application.`,
+		Long: `list names the scenarios, with their row in the catalogue and the weakest level whose
+promise covers each. With IDs or row numbers it explains those: what decides the outcome,
+and what happens in them. With --config it says which cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
 		RunE: func(c *cobra.Command, ids []string) error {
 			if err := noneEmpty(c); err != nil {
@@ -60,11 +60,11 @@ func unplayableOn(file string) (func(catalogue.Scenario) string, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject, err := f.Subject("")
+	server, err := f.Server("")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return func(s catalogue.Scenario) string { return runner.Unplayable(s, subject) }, nil
+	return func(s catalogue.Scenario) string { return runner.Unplayable(s, server) }, nil
 }
 
 func list(w io.Writer, rows []catalogue.Scenario, explained bool, unplayable func(catalogue.Scenario) string) {
@@ -72,12 +72,16 @@ func list(w io.Writer, rows []catalogue.Scenario, explained bool, unplayable fun
 		if explained && i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.From, s.Title)
+		fmt.Fprintf(w, "%-25s row %-3d from level %-16s %s\n", s.ID, s.Row, s.Promised(), s.Title)
 		if why := unplayable(s); why != "" {
 			fmt.Fprintf(w, "%25s not played: %s\n", "", why)
 		}
 		if explained {
-			fmt.Fprintf(w, "\nWhat decides: %s.\n\n%s", s.Why, plan.Story(s.Plan(1)))
+			fmt.Fprintf(w, "\nWhat decides: %s.\nPromised from level %s on: %s.\n", s.Why, s.Promised(), s.Promised().Promise())
+			if s.From != s.Promised() {
+				fmt.Fprintf(w, "Played from level %s on: what goes wrong below %s is shown, and does not fail.\n", s.From, s.Promised())
+			}
+			fmt.Fprintf(w, "\n%s", plan.Story(s.Plan(1)))
 		}
 	}
 }

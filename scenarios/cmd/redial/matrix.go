@@ -26,12 +26,12 @@ func newMatrix(code *int) *cobra.Command {
 			if c.Flags().Changed("sample") && (p.sample < 1 || p.scenario != "") {
 				return errors.New("--sample is a whole number from 1, and draws the rows itself: leave out --scenario or --sample")
 			}
-			subjects, err := matrixSubjects()
+			tested, err := matrixServers()
 			if err != nil {
 				return err
 			}
 			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: contract.ClientDelivery}
-			*code, err = p.run(r, subjects)
+			*code, err = p.run(r, tested)
 			return err
 		},
 	}
@@ -41,15 +41,15 @@ func newMatrix(code *int) *cobra.Command {
 	return c
 }
 
-// matrixSubjects are the steps that the matrix has columns for.
-func matrixSubjects() ([]servers.Subject, error) {
-	var subjects []servers.Subject
+// matrixServers are the steps that the matrix has columns for.
+func matrixServers() ([]servers.Server, error) {
+	var tested []servers.Server
 	for _, number := range servers.MatrixSteps {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			return nil, err
 		}
-		subjects = append(subjects, subject)
+		tested = append(tested, server)
 	}
-	return subjects, nil
+	return tested, nil
 }

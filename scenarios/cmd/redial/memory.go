@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
 	"syscall"
@@ -13,6 +14,9 @@ const (
 	// mostMemory is what redial may take, in bytes, while it checks a server that is not
 	// the kit's: many times what it needs. The server's own script runs in this process.
 	mostMemory = 1 << 30
+	// softMemory, in bytes, is from where on the runtime collects in place of growing: large
+	// messages are soon garbage, and the heap would double before that is noticed.
+	softMemory = 200 << 20
 	// lookEvery is short, as a script can double what it has in moments.
 	lookEvery = 50 * time.Millisecond
 )
@@ -25,6 +29,7 @@ var (
 // watchMemory interrupts redial, as Ctrl-C does, before a server can use up the memory of
 // the machine.
 func watchMemory() (stop func()) {
+	before := debug.SetMemoryLimit(softMemory)
 	over := make(chan struct{})
 	go func() {
 		look := time.NewTicker(lookEvery)
@@ -43,5 +48,8 @@ func watchMemory() (stop func()) {
 			}
 		}
 	}()
-	return func() { close(over) }
+	return func() {
+		close(over)
+		debug.SetMemoryLimit(before)
+	}
 }

@@ -60,7 +60,7 @@ func TestListShowsAndExplainsOwnScenarios(t *testing.T) {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 	o = redial(t, "list", "--scenarios", examples, "idle-proxy")
-	for _, want := range []string{"What decides: every quiet moment", "alice and bob are pages.", "5s pass.", "bob's link is cut"} {
+	for _, want := range []string{"What decides: every quiet moment", "alice and bob are pages.", "bob's link closes connections that are idle for 5s", "wait until bob is disconnected"} {
 		if o.code != 0 || !strings.Contains(o.stdout, want) {
 			t.Errorf("exit %d, and it lacks %q: %s%s", o.code, want, o.stdout, o.stderr)
 		}

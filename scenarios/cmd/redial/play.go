@@ -40,6 +40,7 @@ type play struct {
 	quiet          bool
 
 	timeLimit time.Duration
+	runLimit  time.Duration
 	failOn    string
 	shard     string // "2/5", or empty for all
 	expect    string // check's: the file of known failures
@@ -83,6 +84,7 @@ func (p *play) labFlags(c *cobra.Command) {
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
 	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; what is not played by then is inconclusive (default: no limit)")
+	f.DurationVar(&p.runLimit, "run-limit", 0, "give up a run after `TIME` in the real lab; it is inconclusive then (default 10m, and what the heartbeat takes besides)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
 	f.StringVar(&p.failOn, "fail-on", inconclusive, "what (`OUTCOME`) ends with an exit status that is not 0: fail, or inconclusive, which includes fail")
 	p.files.flags(c)
@@ -108,6 +110,9 @@ func (p *play) read(c *cobra.Command) (err error) {
 	if f.Changed("time-limit") && p.timeLimit < time.Second {
 		return errors.New("--time-limit is a time of at least 1s, such as 90s or 10m")
 	}
+	if f.Changed("run-limit") && p.runLimit < time.Second {
+		return errors.New("--run-limit is a time of at least 1s, such as 90s or 10m")
+	}
 	if f.Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
 		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
 	}
@@ -119,6 +124,9 @@ func (p *play) read(c *cobra.Command) (err error) {
 	}
 	if f.Lookup("lab") != nil {
 		p.lab, err = lab.Named(p.labName)
+	}
+	if err == nil && p.runLimit > 0 && p.lab == lab.Virtual {
+		err = errors.New("--run-limit is for the real lab: leave it out, or leave out --lab")
 	}
 	return err
 }
@@ -187,7 +195,7 @@ func knownFailures(path string) (ids []string, err error) {
 }
 
 // run plays everything, prints and writes the reports, and returns the exit status.
-func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
+func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	which, err := p.scenarios()
 	if err != nil {
 		return 0, err
@@ -202,9 +210,9 @@ func (p *play) run(r report.Report, subjects []servers.Subject) (int, error) {
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
 	if p.sweep != "" {
-		r.Results, err = p.playSweep(subjects, artifacts)
+		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
-		r.Results, err = p.playScenarios(p.lab, subjects, which, artifacts)
+		r.Results, err = p.playScenarios(p.lab, tested, which, artifacts)
 	}
 	interrupted := errors.Is(err, errInterrupted) && len(r.Results) > 0
 	if err != nil && !interrupted {
@@ -245,11 +253,11 @@ func prepare(l lab.Lab) {
 var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
 
 // playScenarios plays through Ginkgo, without Ginkgo's own report: ours has the story.
-func (p *play) playScenarios(in lab.Lab, subjects []servers.Subject, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
+func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
 	prepare(in)
 	progress := newProgress(p.quiet)
-	specs := suite.Define(subjects, which, runner.Options{
-		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
+	specs := suite.Define(tested, which, runner.Options{
+		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -277,15 +285,15 @@ type unreported struct{}
 
 func (unreported) Fail() {}
 
-func (p *play) playSweep(subjects []servers.Subject, artifacts string) ([]report.Result, error) {
+func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Result, error) {
 	prepare(lab.Virtual)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	progress := newProgress(p.quiet)
 	defer progress.end()
 	var results []report.Result
-	for _, subject := range subjects {
-		told, err := runner.Sweep(ctx, subject, runner.SweepOptions{
+	for _, server := range tested {
+		told, err := runner.Sweep(ctx, server, runner.SweepOptions{
 			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
 		if ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/labpage"
+	"redial/scenarios/labwasm"
 	"redial/scenarios/runner"
 )
 
@@ -24,7 +26,7 @@ import (
 const mostReplays = 100_000
 
 func newReplay(code *int) *cobra.Command {
-	times := 1
+	times, exact := 1, false
 	c := &cobra.Command{
 		Use:   "replay FILE|LINK",
 		Short: "Play a saved failure, or a link of the lab page, again",
@@ -35,10 +37,17 @@ how many runs the failure recurs. It also plays the run that a link of the lab p
 		ValidArgsFunction: cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(_ *cobra.Command, files []string) (err error) {
 			if len(files) != 1 || times < 1 || times > mostReplays {
-				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--times N] FILE, with N from 1 to %d", mostReplays)
+				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--exact] [--times N] FILE, with N from 1 to %d", mostReplays)
 			}
 			if strings.Contains(files[0], "#") && !isFile(files[0]) {
+				if exact || times > 1 {
+					return errors.New("--exact and --times play a saved failure, and this is a link: leave them out")
+				}
 				*code, err = replayLink(files[0])
+				return err
+			}
+			if exact {
+				*code, err = replayExactly(files[0], times)
 				return err
 			}
 			*code, err = replay(files[0], times)
@@ -46,6 +55,7 @@ how many runs the failure recurs. It also plays the run that a link of the lab p
 		},
 	}
 	c.Flags().IntVar(&times, "times", 1, "play it `N` times")
+	c.Flags().BoolVar(&exact, "exact", false, "play it with a schedule that makes the failure recur each time")
 	return c
 }
 
@@ -74,6 +84,14 @@ func replay(file string, times int) (int, error) {
 	if err != nil && !other {
 		return 0, err
 	}
+	if other {
+		return tell(saved, result, err.Error())
+	}
+	return tell(saved, result, "The verdict is the saved one.")
+}
+
+// tell prints the story of a saved failure, the report on a run of it, and a last sentence.
+func tell(saved runner.Saved, result report.Result, last string) (int, error) {
 	r := report.Report{
 		Target: saved.Target, Level: saved.Verdict.Level, Seed: saved.Plan.Seed, Lab: saved.Lab,
 		Results: []report.Result{result}, Began: time.Now().Add(-result.Took), Took: result.Took,
@@ -82,12 +100,58 @@ func replay(file string, times int) (int, error) {
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
-	if other {
-		fmt.Println(err)
-	} else {
-		fmt.Println("The verdict is the saved one.")
-	}
+	fmt.Println(last)
 	return r.ExitCode(), nil
+}
+
+// replayExactly plays a saved failure with its schedule, or looks for one, and reports in
+// how many runs the history was the same.
+func replayExactly(file string, times int) (int, error) {
+	saved, err := runner.ReadSaved(file)
+	if err == nil {
+		err = saved.Exact()
+	}
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	code, err := playExactly(ctx, saved, file, times)
+	if ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	return code, err
+}
+
+func playExactly(ctx context.Context, saved runner.Saved, file string, times int) (int, error) {
+	folder, err := os.MkdirTemp("", "redial-exact-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(folder)
+	if _, err := labwasm.Build(ctx, folder, gzip.BestSpeed); err != nil {
+		return 0, fmt.Errorf("--exact builds the virtual lab as WebAssembly: %s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	node, err := labwasm.Start(folder)
+	if err != nil {
+		return 0, err
+	}
+	defer node.Close()
+	had := saved.Schedule
+	result, err := saved.FindSchedule(ctx, node)
+	if err != nil {
+		return 0, err
+	}
+	if had == 0 {
+		if err := saved.Write(file); err != nil {
+			return 0, fmt.Errorf("the schedule is %d, and cannot be saved: %w", saved.Schedule, err)
+		}
+	}
+	same, err := saved.Exactly(ctx, node, result, times-1)
+	if err != nil {
+		return 0, err
+	}
+	return tell(saved, result, fmt.Sprintf("The same history in %d of %d runs with schedule %d, which %s keeps.", same+1, times, saved.Schedule, file))
 }
 
 func isFile(path string) bool {

@@ -46,7 +46,7 @@ var closed = map[reflect.Type][]any{
 	reflect.TypeFor[contract.Level]():  values(contract.Levels...),
 	reflect.TypeFor[contract.RuleID](): append(ruleIDs(), ""),
 	reflect.TypeFor[verdict.Outcome](): values(verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Unsupported),
-	reflect.TypeFor[verdict.Anomaly](): values(verdict.Lost, verdict.Duplicated, verdict.Reordered, verdict.Phantom, verdict.Unstored, verdict.StoredTwice, verdict.Late),
+	reflect.TypeFor[verdict.Anomaly](): values(verdict.Lost, verdict.Duplicated, verdict.Reordered, verdict.Phantom, verdict.Unstored, verdict.StoredTwice, verdict.Late, verdict.SentAgain),
 	reflect.TypeFor[history.Kind]():    values(history.Kinds...),
 }
 

@@ -17,6 +17,7 @@ import (
 	verdict "redial/harness/check"
 	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/harness/sweep"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -27,7 +28,7 @@ const roundRuns = 500
 
 // soaking is what `redial soak` was asked for, and what it has seen.
 type soaking struct {
-	steps    []servers.Subject
+	steps    []servers.Server
 	seed     uint64
 	runs     int // of each step; zero: until told to stop
 	folder   string
@@ -38,9 +39,10 @@ type soaking struct {
 // A soakSum is what a step's runs came to so far.
 type soakSum struct {
 	report.Tally
-	failed int    // stories
-	why    string // the first run without a verdict had none
-	saved  []string
+	explored sweep.Explored
+	failed   int             // stories
+	why      string          // the first run without a verdict had none
+	saved    []report.Result // a kind of failure each, with its file
 }
 
 func newSoak(code *int) *cobra.Command {
@@ -51,9 +53,12 @@ func newSoak(code *int) *cobra.Command {
 		quiet bool
 	)
 	c := &cobra.Command{
-		Use:     "soak",
-		Short:   "Play random plans until as many are done as asked, or until Ctrl-C",
-		Long:    "soak plays random plans on the steps in turn, in the virtual lab, and saves what fails.",
+		Use:   "soak",
+		Short: "Play random plans until as many are done as asked, or until Ctrl-C",
+		Long: `soak plays random plans on the steps in turn, in the virtual lab, and saves what fails, with
+how often it recurs. It ends with how many situations the runs came into (who was connected,
+in which session, with how much missing, when a fault fired), whether new ones still come,
+and how rare a defect may be that no run has shown.`,
 		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -97,14 +102,14 @@ func (s *soaking) soak() (int, error) {
 func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, error) {
 	s := &soaking{seed: seed, runs: runs, progress: newProgress(quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
 	for _, number := range strings.Split(steps, ",") {
-		subject, err := servers.Step(number)
+		server, err := servers.Step(number)
 		if err != nil {
 			return nil, err
 		}
-		if subject.Server.Handler == nil || subject.Step == catalogue.OnPostgres {
-			return nil, fmt.Errorf("%s does not run in the virtual lab", subject.Name)
+		if server.Server.Handler == nil || server.Step == catalogue.OnPostgres {
+			return nil, fmt.Errorf("%s does not run in the virtual lab", server.Name)
 		}
-		s.steps = append(s.steps, subject)
+		s.steps = append(s.steps, server)
 	}
 	s.sums = make([]soakSum, len(s.steps))
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
@@ -146,7 +151,7 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 		}
 		results, err := runner.Sweep(ctx, s.steps[i], runner.SweepOptions{
 			Kind: runner.SweepRandom, Seed: seed, Runs: each,
-			Stories: stories[n : n+1], Artifacts: s.folder, Done: s.progress.swept,
+			Stories: stories[n : n+1], Artifacts: s.folder, Explored: &s.sums[i].explored, Done: s.progress.swept,
 		})
 		seed += uint64(each)
 		if ctx.Err() != nil {
@@ -172,7 +177,7 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 func (sum *soakSum) take(results []report.Result) {
 	for _, r := range results {
 		if len(r.Artifacts) > 0 {
-			sum.saved = append(sum.saved, r.Artifacts...)
+			sum.saved = append(sum.saved, r)
 			continue
 		}
 		sum.Add(r.Tally)
@@ -193,17 +198,38 @@ func (s *soaking) line(i int) string {
 		sum.Took.Round(time.Second), float64(sum.Runs)/max(sum.Took.Seconds(), 1e-9))
 }
 
+// reached says how much of what can happen the runs came into, and how rare a defect may be
+// that none of them has shown.
+func (sum *soakSum) reached() string {
+	x, runs := &sum.explored, sum.Runs-sum.Undecided-sum.Unfired
+	if x.Runs == 0 || runs <= 0 {
+		return ""
+	}
+	trend := "flat"
+	if x.Rising() {
+		trend = "rising"
+	}
+	text := fmt.Sprintf("  %d situations, new ones in each 1,000 runs: %s; %s, and the next run is expected to show %.2g more\n",
+		x.Situations(), strings.Trim(fmt.Sprint(x.Fresh), "[]"), trend, x.Next())
+	text += fmt.Sprintf("  a defect that 1 run in %d shows would have been seen with 95 %%; the chance that none has shown it is", sweep.Found(runs))
+	for _, oneIn := range []float64{1e3, 1e4, 1e5} {
+		text += fmt.Sprintf(" %.3g %% for 1 run in %.0f,", 100*sweep.Hidden(runs, oneIn), oneIn)
+	}
+	return strings.TrimSuffix(text, ",") + "\n"
+}
+
 // sumUp prints every step's sum, and what to play again, and makes the exit status.
 func (s *soaking) sumUp() (code int) {
 	fmt.Println()
 	code = report.ExitPass
 	for i, sum := range s.sums {
 		fmt.Println(s.line(i))
+		fmt.Print(sum.reached())
 		if sum.why != "" {
 			fmt.Println("  " + sum.why)
 		}
-		for _, file := range sum.saved {
-			fmt.Println("  go run ./scenarios/cmd/redial replay " + file)
+		for _, r := range sum.saved {
+			fmt.Printf("  %s: %s\n    %s\n", r.ID, r.Title, r.Replay)
 		}
 		switch {
 		case sum.failed > 0:

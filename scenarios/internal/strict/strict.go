@@ -62,8 +62,56 @@ func (f *finder) Visit(node ast.Node) ast.Visitor {
 	return f
 }
 
+// Locate puts the line of the keys that a text begins with before it, as in "socket: path:
+// it has no slash". It is for what is wrong with values that were read.
+func Locate(document ast.Node, text string) string {
+	line := 0
+	for node, rest := document, text; node != nil; {
+		key, after, _ := strings.Cut(rest, ": ")
+		entry := entryOf(node, key)
+		if entry == nil {
+			break
+		}
+		line, node, rest = entry.Key.GetToken().Position.Line, entry.Value, after
+	}
+	if line == 0 {
+		return text
+	}
+	return fmt.Sprintf("line %d: %s", line, text)
+}
+
+func entryOf(node ast.Node, key string) *ast.MappingValueNode {
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		return nil
+	}
+	for _, entry := range mapping.Values {
+		if entry.Key.GetToken().Value == key {
+			return entry
+		}
+	}
+	return nil
+}
+
+// kinds are what the library calls the kinds of values, for a person.
+var kinds = map[string]string{"string": "text", "int": "a number", "float": "a number", "float64": "a number", "uint64": "a number", "bool": "true or false"}
+
+func kindOf(name string) string {
+	switch {
+	case strings.HasPrefix(name, "[]"), name == "sequence":
+		return "a list"
+	case kinds[name] != "":
+		return kinds[name]
+	}
+	return "keys and values"
+}
+
 // plain writes an error like this: line 3: unknown field "lvel".
 func plain(err error) error {
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) && typed.Token != nil && typed.SrcType != nil {
+		return fmt.Errorf("line %d: %q is %s, and here belongs %s", typed.Token.Position.Line, typed.Token.Value, kindOf(typed.SrcType.String()), kindOf(typed.DstType.String()))
+	}
 	var located yaml.Error
 	if errors.As(err, &located) && located.GetToken() != nil {
 		return fmt.Errorf("line %d: %s", located.GetToken().Position.Line, strings.ReplaceAll(located.GetMessage(), "\n", " "))

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"redial/harness/client/browser"
+	"redial/harness/client/browser/chromiumtest"
 	"redial/scenarios/labpage"
 )
 
@@ -58,37 +57,8 @@ func chromium(t *testing.T) context.Context {
 	if underRace {
 		t.Skip("without the race detector: what is tried is the page, and the labs behind it have tests of their own")
 	}
-	if testing.Short() {
-		t.Skip("-short: the lab page is not tried in a browser")
-	}
-	program, err := browser.Find()
-	if err != nil {
-		t.Skip(err)
-	}
-	temporary, err := os.MkdirTemp("", "redial-") // a short name: Chromium puts a socket into it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(temporary) })
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+temporary, "HOME="+temporary),
-		chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root can have none
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		closing, done := context.WithTimeout(ctx, patience)
-		defer done()
-		_ = chromedp.Cancel(closing)
-		cancel()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	err = chromedp.Listen(ctx, func(event any) {
+	ctx := chromiumtest.Start(t)
+	err := chromedp.Listen(ctx, func(event any) {
 		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
 			t.Errorf("the page's script threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
 		}

@@ -92,11 +92,11 @@ func (h host) playReal(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(ctx, longestReal)
 		defer cancel()
 		return labpage.PlayOn(ctx, request, "real", func(step string) (lab.Lab, lab.Server, lab.Config, error) {
-			subject, err := servers.Step(step)
-			if err == nil && subject.Server.Target == nil {
+			server, err := servers.Step(step)
+			if err == nil && server.Server.Target == nil {
 				err = fmt.Errorf("%s is played in the virtual lab only: it is no process", step)
 			}
-			return lab.Real, subject.Server, servers.ConfigOf(subject), err
+			return lab.Real, server.Server, servers.ConfigOf(server), err
 		})
 	})
 }

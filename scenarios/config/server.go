@@ -18,9 +18,9 @@ import (
 	"redial/steps/lessons"
 )
 
-// Subject makes the server under test that the file describes. An empty level means the
+// Server makes the server under test that the file describes. An empty level means the
 // file's own.
-func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
+func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 	if level != "" || f.OwnPage {
 		f.Level = cmp.Or(level, f.Level)
 		if err := f.validate(); err != nil {
@@ -51,7 +51,7 @@ func (f *File) Subject(level contract.Level) (s servers.Subject, err error) {
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {
-		s.ReadLog = f.Log.reader(f.folder)
+		s.ReadLog = f.Log.reader(f.folder, f.Socket != nil && f.Socket.Receive.Opaque)
 	}
 	return s, nil
 }

@@ -1,0 +1,85 @@
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The page on the kit's architecture names every package that there is, once, and none
+// that there is not.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	output, err := exec.Command("go", "list", "redial/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTree := slices.DeleteFunc(strings.Fields(string(output)), func(p string) bool {
+		learners := strings.HasPrefix(p, "redial/steps/exercise") // git ignores these copies
+		return strings.Contains(p, "/internal/") || strings.HasPrefix(p, "redial/steps/step") || learners
+	})
+	row := regexp.MustCompile("(?m)^\\| `(redial/[a-z0-9/]+)` \\|")
+	for _, language := range []string{"en", "ko"} {
+		page, err := os.ReadFile(filepath.Join(language, "architecture.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var named []string
+		for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+			named = append(named, match[1])
+		}
+		slices.Sort(named)
+		if !slices.Equal(named, inTree) {
+			t.Errorf("docs/%s/architecture.md lists %q, the tree has %q", language, named, inTree)
+		}
+	}
+}
+
+// Data flows one way through the harness: a package imports only those before it here.
+var flow = []string{"contract", "plan", "protocol", "seam", "network", "target", "history", "client", "lab", "check", "report", "sweep"}
+
+// apart are the folders, and what no package in them may import.
+var apart = []struct {
+	folder string
+	from   []string
+}{
+	{"redial/steps", []string{"redial/harness", "redial/scenarios", "redial/docs"}},
+	{"redial/harness", []string{"redial/scenarios", "redial/docs", "redial/steps/step", "redial/steps/lessons"}},
+	{"redial/scenarios", []string{"redial/docs"}},
+	// A history is judged and shown without what it was observed with.
+	{"redial/harness/check", []string{"redial/harness/lab", "redial/harness/client", "redial/harness/network", "redial/harness/target"}},
+	{"redial/harness/report", []string{"redial/harness/lab", "redial/harness/client", "redial/harness/network", "redial/harness/target"}},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	output, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "redial/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := func(path string) int {
+		in, ok := strings.CutPrefix(path, "redial/harness/")
+		first, _, _ := strings.Cut(in, "/")
+		if !ok {
+			return -1
+		}
+		return slices.Index(flow, first)
+	}
+	for line := range strings.Lines(string(output)) {
+		paths := strings.Fields(line)
+		for _, imported := range paths[1:] {
+			if from, to := place(paths[0]), place(imported); from >= 0 && to > from {
+				t.Errorf("%s imports %s, which comes after it", paths[0], imported)
+			}
+			for _, a := range apart {
+				for _, other := range a.from {
+					if strings.HasPrefix(paths[0], a.folder) && strings.HasPrefix(imported, other) {
+						t.Errorf("%s imports %s", paths[0], imported)
+					}
+				}
+			}
+		}
+	}
+}

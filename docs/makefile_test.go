@@ -1,0 +1,83 @@
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A test that is left out under the race detector is played by name, without it. One that
+// the Makefile does not name would be played nowhere.
+func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []*regexp.Regexp
+	for _, run := range regexp.MustCompile(`-run '([^']+)'`).FindAllStringSubmatch(string(makefile), -1) {
+		named = append(named, regexp.MustCompile(strings.ReplaceAll(run[1], "$$", "$")))
+	}
+	found := 0
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && entry.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, name := range leftOut(t, path) {
+			found++
+			if !slices.ContainsFunc(named, func(p *regexp.Regexp) bool { return p.MatchString(name) }) {
+				t.Errorf("%s: %s is left out under the race detector, and no target of the Makefile plays it", path, name)
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 10 {
+		t.Errorf("%d tests that are left out under the race detector: %v", found, err)
+	}
+}
+
+// leftOut is the tests of a file that skip themselves under the race detector.
+func leftOut(t *testing.T, path string) (names []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declared := range file.Decls {
+		test, ok := declared.(*ast.FuncDecl)
+		if !ok || !strings.HasPrefix(test.Name.Name, "Test") {
+			continue
+		}
+		needsSpeed := has(test.Body, "needsSpeed")
+		ast.Inspect(test.Body, func(n ast.Node) bool {
+			when, ok := n.(*ast.IfStmt)
+			needsSpeed = needsSpeed || ok && has(when.Cond, "underRace") && has(when.Body, "Skip")
+			return true
+		})
+		if needsSpeed {
+			names = append(names, test.Name.Name)
+		}
+	}
+	return names
+}
+
+func has(n ast.Node, name string) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		ident, ok := n.(*ast.Ident)
+		found = found || ok && ident.Name == name
+		return true
+	})
+	return found
+}

@@ -1,0 +1,377 @@
+package check
+
+import (
+	"slices"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// isMissing tells whether somebody is to blame for the text not being known.
+func (r *reference) isMissing(text string) bool {
+	if slices.Contains(r.story(), text) || r.isRefused(text) || r.isWiped(text) {
+		return false
+	}
+	if r.hasLog() {
+		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
+		return seen < r.readFrom() || r.mustBeKnown(text)
+	}
+	return !r.isAcknowledged(text) && r.mustBeKnown(text)
+}
+
+// isWiped tells whether it was known before the data was replaced.
+func (r *reference) isWiped(text string) bool {
+	known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
+	for i, e := range r.events {
+		if e.Kind == history.DataReplaced && known < i {
+			return true
+		}
+	}
+	return false
+}
+
+// altered lists the messages that the log, or else the sender's page, has altered.
+func (r *reference) altered() []string {
+	missing := slices.DeleteFunc(r.said(), func(text string) bool { return !r.isMissing(text) })
+	if r.hasLog() {
+		return r.alteredAmong(once(r.tale()), missing)
+	}
+	var all []string
+	for _, p := range r.pages() {
+		own := slices.DeleteFunc(slices.Clone(missing), func(text string) bool { return r.senderOf(text) != p })
+		all = append(all, r.alteredAmong(once(r.shownBy(p)), own)...)
+	}
+	return all
+}
+
+// said is what was found in the log, then what was sent.
+func (r *reference) said() []string {
+	all := slices.DeleteFunc(r.story(), r.isSent)
+	for _, e := range r.sent() {
+		all = append(all, e.Message)
+	}
+	return all
+}
+
+// alteredAmong lists which of the missing messages a list has altered.
+func (r *reference) alteredAmong(list, missing []string) []string {
+	var matched []string
+	used := map[string]bool{}
+	for _, text := range missing {
+		above, below, passed := -1, len(list), false
+		for _, other := range r.said() {
+			same := !r.isSent(other) && !r.isSent(text) || r.isSent(other) && r.isSent(text) && r.senderOf(other) == r.senderOf(text)
+			at := slices.Index(list, other)
+			switch {
+			case other == text:
+				passed = true
+			case !same || at < 0 || r.isPhantom(other):
+			case !passed:
+				above = at
+			case below == len(list):
+				below = at
+			}
+		}
+		for at := above + 1; at < below; at++ {
+			if r.isPhantom(list[at]) && !used[list[at]] {
+				used[list[at]] = true
+				matched = append(matched, text)
+				break
+			}
+		}
+	}
+	return matched
+}
+
+// sentInOneOrder tells whether the two have an order to keep: they are of one page, and
+// below client-delivery no connection of it ended between them.
+func (r *reference) sentInOneOrder(a, b string) bool {
+	p := r.senderOf(a)
+	if p != r.senderOf(b) {
+		return false
+	}
+	over := func(text string) (n int) {
+		for _, s := range r.stretches(p) {
+			if s.to < r.about(history.Sent, text) {
+				n++
+			}
+		}
+		return n
+	}
+	return r.level.AtLeast(contract.ClientDelivery) || over(a) == over(b)
+}
+
+// lateInLog tells whether the log has a later message of the sender before.
+func (r *reference) lateInLog(text string) bool {
+	story := r.story()
+	for _, before := range story[:max(0, slices.Index(story, text))] {
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.sentInOneOrder(text, before) &&
+			r.about(history.Sent, before) > r.about(history.Sent, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reference) isInPlace(text string) bool { return r.rows(text) == 1 && !r.lateInLog(text) }
+
+// lateOn lists what a page shows out of order.
+func (r *reference) lateOn(p page) []string {
+	var late []string
+	story := r.story()
+	shown := slices.DeleteFunc(once(r.shownBy(p)), r.isPhantom)
+	for i, text := range shown {
+		for _, before := range shown[:i] {
+			wrong := false
+			if r.hasLog() {
+				wrong = r.isInPlace(text) && r.isInPlace(before) && slices.Index(story, before) > slices.Index(story, text)
+			} else {
+				wrong = r.isSent(text) && r.isSent(before) && r.sentInOneOrder(text, before) &&
+					r.about(history.Sent, before) > r.about(history.Sent, text)
+			}
+			if wrong {
+				late = append(late, text)
+				break
+			}
+		}
+	}
+	return late
+}
+
+func (r *reference) judgePage(p page) {
+	shown := r.shownBy(p)
+	for _, text := range once(shown) {
+		if r.isPhantom(text) {
+			r.counts[contract.NoPhantom]++
+			continue
+		}
+		times := 0
+		for _, other := range shown {
+			if other == text {
+				times++
+			}
+		}
+		if extra := times - max(1, r.rows(text), r.found(text)); extra > 0 {
+			r.counts[contract.NoDuplicate]++
+			r.copies += extra
+		}
+	}
+	late := len(r.lateOn(p))
+	r.counts[contract.Order] += late
+	r.moved += late
+	if r.isPage(p) {
+		lost := len(r.owed(p))
+		r.counts[contract.NoLoss] += lost
+		r.lost += lost
+	}
+	if r.isOpen(p) && !r.isUp(p) {
+		r.counts[contract.Convergence]++
+	}
+}
+
+// owed lists what a page is entitled to, does not show, and is not excused from.
+func (r *reference) owed(p page) []string {
+	story, shown := r.story(), once(r.shownBy(p))
+	var owed []string
+	exists := func(text string) bool {
+		if !r.hasLog() && r.isWiped(text) {
+			return false
+		}
+		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
+	}
+	if r.level.AtLeast(contract.ServerDelivery) && (r.hasLog() || r.isUp(p)) {
+		last := 0
+		for i, text := range story {
+			if slices.Contains(shown, text) && r.isInPlace(text) {
+				last = i
+			}
+		}
+		if r.isUp(p) {
+			last = len(story)
+		} else if r.isOpen(p) || r.closed(p) == never {
+			last = 0
+		}
+		owed = append(owed, slices.DeleteFunc(slices.Clone(story[:last]), func(text string) bool { return !exists(text) })...)
+		for _, e := range r.sent() {
+			if !r.hasLog() && r.isUp(p) && exists(e.Message) && !r.isPhantom(e.Message) {
+				owed = append(owed, e.Message)
+			}
+		}
+	}
+	for _, s := range r.joined(p) {
+		for _, e := range r.sent() {
+			text := e.Message
+			if exists(text) && !r.isPhantom(text) && s.from < r.about(history.Sent, text) && r.settles(p, s, text) {
+				owed = append(owed, text)
+			}
+		}
+	}
+	missing := slices.DeleteFunc(r.said(), func(text string) bool {
+		return !slices.Contains(owed, text) || slices.Contains(shown, text)
+	})
+	altered := r.alteredAmong(shown, missing)
+	return slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(altered, text) })
+}
+
+// settles tells whether, during s, the page is connected at a barrier at which the
+// text is at rest.
+func (r *reference) settles(p page, s stretch, text string) bool {
+	for i := range r.events {
+		_, connected := r.stretchAt(p, i)
+		if connected && s.from < i && i < s.to && r.isBarrier(i) && i >= r.restAt(text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reference) judgeLog() {
+	for _, text := range once(r.tale()) {
+		if !r.hasLog() {
+			return
+		}
+		if r.isPhantom(text) {
+			r.counts[contract.NoPhantom]++
+			continue
+		}
+		if r.lateInLog(text) || r.lateOnTab(text) {
+			r.counts[contract.Order]++
+			r.moved++
+		}
+		if extra := r.rows(text) - max(1, r.found(text)); extra > 0 {
+			r.counts[contract.Sends]++
+			r.copies += extra
+		}
+	}
+	type numbered struct {
+		text   string
+		offset int64
+	}
+	var wrong []numbered
+	for _, e := range r.events {
+		if e.Kind != history.Shown || e.Offset == 0 || r.isPhantom(e.Message) || !r.hasLog() {
+			continue
+		}
+		hasOffset, right := false, false
+		for _, row := range r.log() {
+			hasOffset = hasOffset || row.Message == e.Message && row.Offset != 0
+			right = right || row.Message == e.Message && row.Offset == e.Offset
+		}
+		if n := (numbered{e.Message, e.Offset}); hasOffset && !right && !slices.Contains(wrong, n) {
+			wrong = append(wrong, n)
+		}
+	}
+	r.counts[contract.Agreement] += len(wrong)
+	r.moved += len(wrong)
+}
+
+func (r *reference) judgeSends() {
+	altered := r.altered()
+	for _, e := range r.sent() {
+		text := e.Message
+		if !r.isMissing(text) || slices.Contains(altered, text) {
+			continue
+		}
+		switch {
+		case r.isAcknowledged(text):
+			r.counts[contract.Sends]++
+		case r.isShown(text):
+			r.counts[contract.Agreement]++
+		default:
+			r.counts[contract.NoLoss]++
+			r.lost++
+		}
+	}
+}
+
+// judgeStory asks whether all pages can be read as parts of one story.
+func (r *reference) judgeStory() {
+	story := r.story()
+	n := len(story)
+	before := make([][]bool, n) // by any chain of pages
+	for i := range before {
+		before[i] = make([]bool, n)
+	}
+	chains := map[page][]int{}
+	for _, p := range r.pages() {
+		late := r.lateOn(p)
+		for _, text := range once(r.shownBy(p)) {
+			if !r.isPhantom(text) && !slices.Contains(late, text) {
+				chains[p] = append(chains[p], slices.Index(story, text))
+			}
+		}
+		for j := range chains[p] {
+			for i := range j {
+				before[chains[p][i]][chains[p][j]] = true
+			}
+		}
+	}
+	for k := range n {
+		for i := range n {
+			for j := range n {
+				before[i][j] = before[i][j] || before[i][k] && before[k][j]
+			}
+		}
+	}
+	for _, p := range r.pages() {
+		for j, b := range chains[p] {
+			for _, a := range chains[p][:j] {
+				if a > b && before[a][b] && before[b][a] {
+					r.counts[contract.Agreement]++
+					r.moved++
+					break
+				}
+			}
+		}
+	}
+}
+
+func (r *reference) isHealthy(text string) bool {
+	sent := r.about(history.Sent, text)
+	s, connected := r.stretchAt(r.senderOf(text), sent)
+	for i := sent; connected && i < len(r.events) && i < s.to; i++ {
+		if r.isBarrier(i) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reference) mustBeKnown(text string) bool {
+	return !r.isRefused(text) && (r.isHealthy(text) ||
+		r.level.AtLeast(contract.ClientDelivery) && r.isUp(r.senderOf(text)) ||
+		r.level.AtLeast(contract.DurableDelivery) && slices.ContainsFunc(r.sameBrowser(r.senderOf(text)), r.isUp))
+}
+
+// sameBrowser lists the pages that have their storage in common with one.
+func (r *reference) sameBrowser(by page) []page {
+	return slices.DeleteFunc(r.pages(), func(p page) bool {
+		return !r.isPage(p) || r.browser(p.client) != r.browser(by.client)
+	})
+}
+
+// browser is the client that the client is a tab of, or itself.
+func (r *reference) browser(client string) string {
+	for _, e := range r.events {
+		if e.Kind == history.Began && e.Plan != nil {
+			for _, c := range e.Plan.Clients {
+				if c.Name == client && c.TabOf != "" {
+					return r.browser(c.TabOf)
+				}
+			}
+		}
+	}
+	return client
+}
+
+// lateOnTab is lateInLog over all pages of a client.
+func (r *reference) lateOnTab(text string) bool {
+	story := r.story()
+	for _, before := range story[:max(0, slices.Index(story, text))] {
+		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text).client == r.senderOf(before).client &&
+			r.about(history.Sent, before) > r.about(history.Sent, text) {
+			return r.level.AtLeast(contract.DurableDelivery)
+		}
+	}
+	return false
+}

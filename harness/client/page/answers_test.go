@@ -1,0 +1,135 @@
+package page_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/client"
+	"redial/harness/history"
+)
+
+func TestPageAcknowledgements(t *testing.T) {
+	for name, page := range map[string]string{
+		"callback":              chatPage("", ", (answer) => {}"),
+		"ackTimeout":            chatPage(", ackTimeout: 5000", ", (error, answer) => {}"),
+		"retries":               chatPage(", ackTimeout: 5000, retries: 3", ", (error, answer) => {}"),
+		"retries, no callback":  chatPage(", ackTimeout: 5000, retries: 3", ""),
+		"emitWithAck":           strings.Replace(chatPage("", ""), "socket.emit(", "socket.emitWithAck(", 1),
+		"timeout().emitWithAck": strings.Replace(chatPage("", ""), "socket.emit(", "socket.timeout(5000).emitWithAck(", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serveTCP(t, newSite(t, page))
+			p := newWatched(t, client.Options{URL: server.URL}).open(t)
+			p.await(t, "connected", 1)
+			p.say(t, "good")
+			p.say(t, "bad")
+			p.await(t, "acknowledged good", 1)
+			p.await(t, "refused bad (not allowed)", 1)
+			if pending := p.Status().Pending; pending != 0 {
+				t.Errorf("%d are pending", pending)
+			}
+		})
+	}
+}
+
+// A message that is tried again is acknowledged once, and a time-out is no answer.
+func TestPageRetriesAreNoAnswers(t *testing.T) {
+	s := newSite(t, chatPage(", ackTimeout: 100, retries: 5", ""))
+	s.ignore["slow"] = 2
+	server := serveTCP(t, s)
+	p := newWatched(t, client.Options{URL: server.URL}).open(t)
+	p.await(t, "connected", 1)
+	p.say(t, "slow")
+	if pending := p.Status().Pending; pending != 1 {
+		t.Errorf("%d are pending", pending)
+	}
+	p.await(t, "acknowledged slow", 1)
+	p.say(t, "end")
+	p.await(t, "acknowledged end", 1)
+	if story := p.story(); count(story, "acknowledged slow") != 1 || count(story, "sent slow") != 1 {
+		t.Errorf("it saw %q", story)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attempts["slow"] != 3 {
+		t.Errorf("the server saw %d tries", s.attempts["slow"])
+	}
+}
+
+// The negative control: an acknowledgement that never comes is not invented.
+func TestPageTimeoutIsNoAcknowledgement(t *testing.T) {
+	s := newSite(t, chatPage(", ackTimeout: 30", `, (error) => console.error("gave up", error.message)`))
+	s.ignore["lost"] = 100
+	server := serveTCP(t, s)
+	p := newWatched(t, client.Options{URL: server.URL}).open(t)
+	p.await(t, "connected", 1)
+	p.say(t, "lost")
+	p.await(t, "note (console.error: gave up operation has timed out)", 1)
+	if story := p.story(); count(story, "acknowledged lost") != 0 || p.Status().Pending != 1 {
+		t.Errorf("%+v, and it saw %q", p.Status(), story)
+	}
+}
+
+func TestPageNotes(t *testing.T) {
+	for _, c := range []struct{ name, script, note string }{
+		{"exception", `throw new RangeError("oops")`, "uncaught: RangeError: oops at inline script 1:1:7"},
+		{"exception later", `setTimeout(() => nothing.at.all, 1)`, "uncaught: ReferenceError: nothing is not defined at inline script 1:1:18"},
+		{"syntax", `let = =`, "uncaught: SyntaxError: inline script 1: Line 1:7 Unexpected token ="},
+		{"unknown function", `document.getElementById("form").attachInternals()`, "uncaught: TypeError: Object has no member 'attachInternals' at inline script 1:1:48"},
+		{"unknown property", `document.getElementById("form").offsetHeight`, "uncaught: TypeError: element.offsetHeight is not implemented by the harness's page at inline script 1:1:33"},
+		{"rejection", `Promise.reject(new Error("oops"))`, "uncaught (in promise): Error: oops at inline script 1:1:16"},
+		{"innerHTML", `document.body.firstElementChild.innerHTML = "<b>x</b>"`, "page used innerHTML"},
+		{"console.error", `console.error("a", {b: 1})`, `console.error: a {"b":1}`},
+		{"another server", `io("http://127.0.0.2:1")`, "refused a WebSocket to 127.0.0.2:1: a page reaches nothing but its own server, "},
+		{"a bare submit", `document.getElementById("form").requestSubmit()`, "the form was submitted and nothing called preventDefault: a browser would leave the page"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := serveTCP(t, newSite(t, pageHTML(c.script)))
+			p := newWatched(t, client.Options{URL: server.URL}).open(t)
+			deadline := time.Now().Add(5 * time.Second)
+			heard := func() bool {
+				return slices.ContainsFunc(p.history.Events(0), func(e history.Event) bool {
+					return e.Kind == history.Note && strings.HasPrefix(e.Detail, c.note)
+				})
+			}
+			for !heard() {
+				if time.Now().After(deadline) {
+					t.Fatalf("no note %q; it saw\n%s", c.note, strings.Join(p.story(), "\n"))
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
+
+func TestPageListIsRewritten(t *testing.T) {
+	script := `
+		const list = document.getElementById("messages");
+		const show = (text) => { const item = document.createElement("li"); list.append(item); item.textContent = text; };
+		show("a"); show("b");
+		setTimeout(() => { show("c"); %s }, 5);
+		setTimeout(() => { show("last"); }, 10);`
+	for _, c := range []struct{ name, change, story string }{
+		{"appended", ``, "shown a, shown b, shown c, shown last"},
+		{"first removed", `list.firstChild.remove()`, "shown a, shown b, note (the list was rewritten), shown b, shown c, shown last"},
+		{"one changed", `list.children[1].textContent = "B"`, "shown a, shown b, note (the list was rewritten), shown B, shown c, shown last"},
+		{"emptied", `list.innerHTML = ""`, "shown a, shown b, note (the list was rewritten), shown last"},
+		{"rewritten with the same", `list.replaceChildren(...list.children)`, "shown a, shown b, shown c, shown last"},
+		{"put in front", `list.prepend(list.lastChild)`, "shown a, shown b, note (the list was rewritten), shown c, shown a, shown b, shown last"},
+		{"replaced", `const other = list.cloneNode(true); list.replaceWith(other); other.lastChild.remove()`, "shown a, shown b"},
+		{"elsewhere", `document.body.append(document.createElement("p")); show("d")`, "shown a, shown b, shown c, shown d, shown last"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newWatched(t, client.Options{URL: "http://127.0.0.1:1", HTML: []byte(strings.ReplaceAll(pageHTML(fmt.Sprintf(script, c.change)+`setTimeout(() => console.error("end"), 20)`),
+				`<script src="/socket.io/socket.io.js"></script>`, ""))}).open(t)
+			p.await(t, "note (console.error: end)", 1)
+			story := slices.DeleteFunc(p.story(), func(w string) bool { return w == "opened" || strings.Contains(w, "end)") })
+			if got := strings.Join(story, ", "); got != c.story {
+				t.Errorf("it saw  %s\nexpected %s", got, c.story)
+			}
+		})
+	}
+}

@@ -1,0 +1,182 @@
+package wire
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"redial/harness/client"
+	"redial/harness/history"
+)
+
+func TestWireHeartbeat(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		open(t, w)
+		p := m.connected(t, `40{"sid":"s1"}`)
+		for range 3 {
+			time.Sleep(25 * time.Second)
+			p.send("2")
+			p.expect("3")
+		}
+		lastPing := time.Now()
+		p.send(`42["chat message","no ping",1]`) // does not count as one
+		for w.Status().Connected {
+			time.Sleep(time.Second)
+		}
+		if waited := time.Since(lastPing); waited < 45*time.Second || waited > 46*time.Second {
+			t.Errorf("noticed after %s; want 45 s", waited)
+		}
+		tells(t, r, "opened", "connected", "shown no ping #1", "disconnected ping timeout")
+	})
+}
+
+func TestWireDisconnects(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		open(t, w)
+		p := m.connected(t, `40{"sid":"s1"}`)
+		synctest.Wait()
+		if err := w.Disconnect(); err != nil {
+			t.Fatal(err)
+		}
+		p.expect("41", "close")
+		say(t, w, "later")
+		time.Sleep(time.Hour)
+		if len(m.dialled()) != 1 {
+			t.Fatalf("%d connections; want no other after disconnect()", len(m.dialled()))
+		}
+		w.Connect()
+		p = m.connected(t, `40{"sid":"s2"}`)
+		p.expect(`420["chat message","later"]`)
+		p.send("41")
+		p.expect("close")
+		time.Sleep(time.Hour)
+		if len(m.dialled()) != 2 {
+			t.Fatalf("%d connections; want no other after the server's disconnect", len(m.dialled()))
+		}
+		w.Connect()
+		m.connected(t, `40{"sid":"s3"}`)
+		tells(t, r, "opened", "connected", "disconnected io client disconnect", "sent later", "connected",
+			"disconnected io server disconnect", "connected")
+	})
+}
+
+func TestWireDisconnectReasons(t *testing.T) {
+	for reason, end := range map[string]func(p *peer){
+		"transport close (end of stream)": func(p *peer) { p.conn.Close() },
+		"transport close (close frame)": func(p *peer) {
+			go ws.WriteFrame(p.conn, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))
+			p.expect("close")
+		},
+		"transport close (mute close)":      func(p *peer) { ws.WriteFrame(p.conn, ws.NewCloseFrame(nil)); time.Sleep(2 * time.Second) },
+		"transport close (close packet)":    func(p *peer) { p.send("1") },
+		"transport error (masked frame)":    func(p *peer) { go wsutil.WriteClientText(p.conn, []byte("2")) },
+		"transport error (unknown type)":    func(p *peer) { p.send("x") },
+		"parse error (no such packet)":      func(p *peer) { p.send("49") },
+		"parse error (binary out of place)": func(p *peer) { wsutil.WriteServerBinary(p.conn, []byte{1}) },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+				open(t, w)
+				p := m.connected(t, `40{"sid":"s1"}`)
+				synctest.Wait()
+				end(p)
+				synctest.Wait()
+				want, _, _ := strings.Cut(reason, " (")
+				tells(t, r, "opened", "connected", "disconnected "+want)
+				m.connected(t, `40{"sid":"s2"}`) // it always comes back
+			})
+		})
+	}
+}
+
+func TestWireIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		w.Handshake = map[string]any{"token": []any{"wrong"}}
+		open(t, w)
+		p := m.accept(t)
+		p.send(openText)
+		p.expect(`40{"token":["wrong"]}`)
+		p.send(`44{"message":"not allowed"}`)
+		p.expect("close")
+		time.Sleep(time.Hour)
+		if len(m.dialled()) != 1 {
+			t.Errorf("%d connections; the official client does not try again by itself", len(m.dialled()))
+		}
+		tells(t, r, "opened", `note connect_error: {"message":"not allowed"}`)
+	})
+}
+
+func TestWireBackoff(t *testing.T) {
+	waits := func(t *testing.T, backoff Backoff, seed uint64) (waits []time.Duration) {
+		bubble(t, func(t *testing.T, m *memory, _ *Client, r *history.Recorder) {
+			w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Seed: seed})
+			defer w.Close()
+			w.Backoff = backoff
+			m.setDown(true)
+			open(t, w)
+			time.Sleep(time.Minute)
+			w.Close()
+			for i := range 6 {
+				waits = append(waits, m.dialled()[i+1].Sub(m.dialled()[i]))
+			}
+			tells(t, r, "opened", "note connect_error: connection refused", "closed") // noted once
+		})
+		return waits
+	}
+	plain := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second, 5 * time.Second}
+	if got := waits(t, Backoff{Jitter: -1}, 1); !slices.Equal(got, plain) {
+		t.Errorf("without jitter %v; want %v", got, plain)
+	}
+	drawn := waits(t, Backoff{}, 1)
+	for i, wait := range drawn {
+		if middle := time.Second << i; wait < min(middle/2, 5*time.Second) || wait > min(middle*3/2, 5*time.Second) {
+			t.Errorf("wait %d is %s", i, wait)
+		}
+	}
+	if again := waits(t, Backoff{}, 1); !slices.Equal(drawn, again) {
+		t.Errorf("one seed, two stories: %v and %v", drawn, again)
+	}
+	if other := waits(t, Backoff{}, 2); slices.Equal(drawn, other) {
+		t.Errorf("two seeds, one story: %v", drawn)
+	}
+}
+
+// A connection that was made ends the row: the next wait is the first one again.
+func TestWireBackoffBeginsAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
+		w.Backoff = Backoff{Jitter: -1}
+		m.setDown(true)
+		open(t, w)
+		time.Sleep(20 * time.Second)
+		m.setDown(false)
+		for range 3 {
+			p := m.connected(t, `40{"sid":"s1"}`)
+			synctest.Wait()
+			p.conn.Close()
+			ended := time.Now()
+			m.connected(t, `40{"sid":"s2"}`).conn.Close()
+			dials := m.dialled()
+			if waited := dials[len(dials)-1].Sub(ended); waited != time.Second {
+				t.Errorf("waited %s after a connection; want 1 s", waited)
+			}
+		}
+	})
+}
+
+func TestWireGivesUpOnAMuteServer(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		w.Backoff = Backoff{Jitter: -1}
+		open(t, w)
+		m.accept(t) // and never an open packet
+		m.accept(t)
+		if waited := m.dialled()[1].Sub(m.dialled()[0]); waited != connectBound+time.Second {
+			t.Errorf("tried again after %s; want %s and a second", waited, connectBound)
+		}
+		tells(t, r, "opened", "note connect_error: timeout")
+	})
+}

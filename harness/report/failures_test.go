@@ -1,0 +1,52 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/history"
+)
+
+// Of many failures by one rule the first are told in full and the others in brief, so that
+// they do not bury the one by another rule.
+func TestManyFailuresByOneRuleAreToldInBrief(t *testing.T) {
+	failed := func(n int, rule contract.RuleID) Result {
+		f := check.Finding{Rule: rule, Anomaly: check.Lost, Must: true, Client: "bob", View: 1, Message: "hello", Expected: "to be shown", Observed: "it is not", Event: -1}
+		return Result{ID: fmt.Sprint("scenario-", n), Title: "what happens", Column: "x", Replay: fmt.Sprint("redial replay ", n), Tally: Tally{Runs: 1, Lost: 1},
+			Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Recovery, Findings: []check.Finding{f}}}
+	}
+	r := Report{Target: "x", Level: contract.Recovery}
+	for n := range 7 {
+		r.Results = append(r.Results, failed(n, contract.NoLoss))
+	}
+	r.Results = append(r.Results, failed(7, contract.Order))
+	text := written(t, writers["text.txt"], r)
+	for n, full := range []bool{true, true, true, false, false, false, false, true} {
+		if strings.Contains(text, fmt.Sprintf("\nFAIL scenario-%d\n", n)) != full {
+			t.Errorf("scenario-%d: in full is not %t:\n%s", n, full, text)
+		}
+		if !strings.Contains(text, fmt.Sprint("redial replay ", n, "\n")) {
+			t.Errorf("scenario-%d has no replay line", n)
+		}
+	}
+	for _, want := range []string{"\nFAIL 4 more by the rule no-loss\n", "\n  scenario-3: what happens: 1 lost, in bob's page\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q:\n%s", want, text)
+		}
+	}
+}
+
+// An outage of the database is a part of what explains a loss.
+func TestExcerptTellsOfTheDatabase(t *testing.T) {
+	locked := history.Event{At: at(118), Kind: history.Note, Detail: "the database is locked"}
+	r := sample().Results[1]
+	r.Events = slices.Insert(slices.Clone(r.Events), 11, locked)
+	r.Verdict.Findings[0].Event++
+	if text := strings.Join(explain(r, Style{}), "\n"); !strings.Contains(text, "lab    note: the database is locked") {
+		t.Errorf("it is not told:\n%s", text)
+	}
+}

@@ -1,0 +1,184 @@
+package sweep
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"redial/harness/history"
+)
+
+// Explored counts what runs came into: the situations in which a connection was made or
+// ended, a fault fired, and the server started or ended. It is a figure for how much of
+// what can happen was seen.
+type Explored struct {
+	// Runs is how many were counted.
+	Runs int
+	// Fresh is how many situations no run had shown before, for each 1,000 runs.
+	Fresh []int
+
+	seen map[string]int // in how many runs
+}
+
+// freshRuns is the number of runs that an element of Fresh is about.
+const freshRuns = 1000
+
+// Add counts a run, and returns how many of its situations no run had shown before.
+func (x *Explored) Add(events []history.Event) (fresh int) {
+	if x.seen == nil {
+		x.seen = map[string]int{}
+	}
+	if x.Runs%freshRuns == 0 {
+		x.Fresh = append(x.Fresh, 0)
+	}
+	x.Runs++
+	for s := range situations(events) {
+		if x.seen[s]++; x.seen[s] == 1 {
+			fresh++
+		}
+	}
+	x.Fresh[len(x.Fresh)-1] += fresh
+	return fresh
+}
+
+// Situations is how many different ones were seen.
+func (x *Explored) Situations() int { return len(x.seen) }
+
+// Next estimates how many situations the next run shows that none has shown: those seen in
+// one run only, by the number of runs. (I. J. Good, "The Population Frequencies of Species
+// and the Estimation of Population Parameters", Biometrika 40, 1953, after Turing.)
+func (x *Explored) Next() float64 {
+	once := 0
+	for _, runs := range x.seen {
+		if runs == 1 {
+			once++
+		}
+	}
+	return float64(once) / float64(max(1, x.Runs))
+}
+
+// Rising tells whether the second half of the runs still showed a tenth of what the first
+// did. Fewer than 2,000 runs are no ground to say that they do not.
+func (x *Explored) Rising() bool {
+	half := len(x.Fresh) / 2
+	if half == 0 {
+		return true
+	}
+	first, second := 0, 0
+	for i, n := range x.Fresh[:2*half] {
+		if i < half {
+			first += n
+		} else {
+			second += n
+		}
+	}
+	return 10*second > first
+}
+
+// Found is how rare a defect may be, as one run in so many, that as many runs as these
+// would have shown with a chance of 95 %: the rule of three. (Hanley and Lippman-Hand, "If
+// Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.)
+func Found(runs int) int { return max(1, runs/3) }
+
+// Hidden is the chance that none of so many runs shows a defect that one in so many shows.
+func Hidden(runs int, oneIn float64) float64 { return math.Pow(1-1/oneIn, float64(runs)) }
+
+// situations are the different ones of a run. What is counted in them is none, one or more,
+// or no two runs would have one in common; and the others of a client are not named.
+func situations(events []history.Event) map[string]bool {
+	all := map[string]bool{}
+	w := world{clients: map[string]*state{}, sent: map[string]bool{}, up: true}
+	for _, e := range events {
+		switch e.Kind {
+		case history.Connected, history.Disconnected, history.Opened, history.Closed,
+			history.FaultFired, history.ServerStarted, history.ServerStopped:
+			all[w.situation(e)] = true
+		}
+		w.apply(e)
+	}
+	return all
+}
+
+// A world is what is so at an instant of a run.
+type world struct {
+	clients map[string]*state
+	sent    map[string]bool // whether it was shown to anybody
+	shown   int             // messages that somebody was shown: how far the log is known
+	up      bool
+}
+
+// A state is a client's.
+type state struct {
+	connected, recovered bool
+	sessions             int // that were not recovered
+	shown                map[string]bool
+	unacknowledged       int
+}
+
+func (w *world) of(client string) *state {
+	if w.clients[client] == nil {
+		w.clients[client] = &state{shown: map[string]bool{}}
+	}
+	return w.clients[client]
+}
+
+func (w *world) apply(e history.Event) {
+	switch e.Kind {
+	case history.ServerStarted:
+		w.up = true
+	case history.ServerStopped:
+		w.up = false
+	}
+	if e.Client == "" {
+		return
+	}
+	s := w.of(e.Client)
+	switch e.Kind {
+	case history.Opened:
+		*s = state{shown: map[string]bool{}}
+	case history.Connected:
+		s.connected, s.recovered = true, e.Recovered
+		if !e.Recovered {
+			s.sessions++
+		}
+	case history.Disconnected, history.Closed:
+		s.connected = false
+	case history.Sent:
+		s.unacknowledged++
+		w.sent[e.Message] = false
+	case history.Acknowledged, history.Refused:
+		s.unacknowledged--
+	case history.Shown:
+		if shown, sent := w.sent[e.Message]; sent && !shown {
+			w.sent[e.Message] = true
+			w.shown++
+		}
+		s.shown[e.Message] = true
+	}
+}
+
+// situation is what is so when e happens: of its client, and then of the others, in an
+// order of their own.
+func (w *world) situation(e history.Event) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %t %t %s|", e.Kind, e.FaultKind, e.Recovered, w.up, few(len(w.sent)-w.shown))
+	if e.Client != "" {
+		b.WriteString(w.client(w.of(e.Client)))
+	}
+	var others []string
+	for name, s := range w.clients {
+		if name != e.Client {
+			others = append(others, w.client(s))
+		}
+	}
+	slices.Sort(others)
+	return b.String() + "|" + strings.Join(slices.Compact(others), ",")
+}
+
+func (w *world) client(s *state) string {
+	return fmt.Sprint(s.connected, s.recovered, few(s.sessions), few(w.shown-len(s.shown)), few(s.unacknowledged))
+}
+
+// few is none, one or more.
+func few(n int) string { return []string{"0", "1", "+"}[min(max(n, 0), 2)] }

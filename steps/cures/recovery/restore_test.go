@@ -1,0 +1,178 @@
+package recovery
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+func TestSessionIsRestoredOnce(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.awayAfterOne(t)
+
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	// The same session once more, while the restored one is live.
+	wantRecovered(t, a, s.dial(t, a), false)
+
+	s.emit(2)
+	b.awaitEvent(t, 2)
+	s.drop(t, b)
+	s.emit(3)
+	c := s.dial(t, b)
+	wantRecovered(t, b, c, true)
+	wantNumbers(t, c, 3)
+}
+
+func TestTakeover(t *testing.T) {
+	for _, takeover := range []bool{true, false} {
+		t.Run(fmt.Sprint(takeover), func(t *testing.T) {
+			s := start(t, &Builder{Takeover: takeover}, nil)
+			a := s.dial(t, nil)
+			s.emit(1)
+			a.awaitEvent(t, 1)
+			// The connection stays open, and the client has not heard of 2 and 3.
+			offset := a.offset
+			s.emit(2, 3)
+			a.awaitEvent(t, 3)
+			half := &client{sid: a.sid, pid: a.pid, offset: offset}
+
+			b := s.dial(t, half)
+			wantRecovered(t, a, b, takeover)
+			if !takeover {
+				return
+			}
+			<-a.done
+			s.emit(4)
+			b.awaitEvent(t, 4)
+			wantNumbers(t, b, 2, 3, 4)
+			if n := len(s.io.Sockets().Sockets().Keys()); n != 1 || s.live() != 1 {
+				t.Errorf("%d sockets in the namespace, %d live, want one", n, s.live())
+			}
+
+			// A restored session is taken over as well.
+			c := s.dial(t, b)
+			wantRecovered(t, a, c, true)
+			s.emit(5)
+			c.awaitEvent(t, 5)
+			wantNumbers(t, c, 5)
+		})
+	}
+}
+
+func TestOffsetOfAnotherProcess(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.awayAfterOne(t)
+	for _, offset := range []string{"", "1", "other.1", a.offset + "0", a.offset + "!"} {
+		wantRecovered(t, a, s.dial(t, &client{sid: a.sid, pid: a.pid, offset: offset}), false)
+		if offset == a.offset+"0" {
+			break // an offset from the future: the session is given up
+		}
+	}
+}
+
+// A middleware holds the restored socket up while its connection dies.
+func TestPendingRestoreThatDies(t *testing.T) {
+	s := start(t, &Builder{}, func(o *socket.ServerOptions) {
+		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+	})
+	next := make(chan func(*socket.ExtendedError), 1)
+	hold := false
+	s.io.Use(func(_ *socket.Socket, go_ func(*socket.ExtendedError)) {
+		if !hold {
+			go_(nil)
+			return
+		}
+		next <- go_
+	})
+	a := s.awayAfterOne(t)
+	s.emit(2)
+
+	hold = true
+	dead := s.dialOnly(t, a)
+	proceed := <-next
+	s.emit(3)
+	hold = false
+	dead.cut()
+	awaitCondition(t, "the server to notice", func() bool { return s.io.Engine().ClientsCount() == 0 })
+	waiting := s.dialOnly(t, a) // waits for the end of the first restore
+	proceed(nil)
+	waiting.await(t, "the connect packet", func() bool { return waiting.sid != "" })
+	wantRecovered(t, a, waiting, true)
+	s.emit(4)
+	waiting.awaitEvent(t, 4)
+	wantNumbers(t, waiting, 2, 3, 4)
+	wantNumbers(t, dead)
+}
+
+// A middleware that refuses a restored socket leaves the session as it was.
+func TestRefusedRestore(t *testing.T) {
+	s := start(t, &Builder{}, func(o *socket.ServerOptions) {
+		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+	})
+	refuse := false
+	s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+		if refuse {
+			next(socket.NewExtendedError("not now", nil))
+			return
+		}
+		next(nil)
+	})
+	a := s.awayAfterOne(t)
+	s.emit(2)
+	refuse = true
+	s.dialOnly(t, a)
+	awaitCondition(t, "the refusal", func() bool {
+		s.adapter.mu.Lock()
+		defer s.adapter.mu.Unlock()
+		session := s.adapter.byPid[socket.PrivateSessionId(a.pid)]
+		return session != nil && session.state == saved && session.settled != nil
+	})
+	refuse = false
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	wantNumbers(t, b, 2)
+}
+
+// cutter is an adapter that ends the connection of the next socket in the moment
+// between its entry into the namespace and its going live, where the library's own
+// clean-up overlooks it.
+type cutter struct {
+	*adapter
+	armed bool
+}
+
+func (c *cutter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
+	if s, ok := c.Nsp().Sockets().Load(id); c.armed && ok && s.Connected() {
+		c.armed = false
+		s.Conn().Close(true)
+	}
+	c.adapter.AddAll(id, rooms)
+}
+
+type cutterBuilder struct{ made *cutter }
+
+func (b *cutterBuilder) New(nsp socket.Namespace) socket.Adapter {
+	b.made = &cutter{adapter: (&Builder{}).New(nsp).(*adapter)}
+	return b.made
+}
+
+func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
+	builder := &cutterBuilder{}
+	s := start(t, builder, nil)
+	s.adapter = builder.made.adapter
+	a := s.awayAfterOne(t)
+	s.emit(2)
+	builder.made.armed = true
+	dead := s.dialOnly(t, a)
+	<-dead.done
+	awaitCondition(t, "the dead socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 && s.live() == 0 })
+	s.emit(3)
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	s.emit(4)
+	b.awaitEvent(t, 4)
+	wantNumbers(t, b, 2, 3, 4)
+}

@@ -1,0 +1,176 @@
+// Package chattest has what the steps' own tests share: a step on loopback, what its clients
+// send and expect, and the tests of a promise that several steps make.
+//
+// Read [Start] and [Send] first, then [ServerDelivery], which is the promise of steps 7, 8
+// and 10, and [ClientDelivery], that of steps 8 and 10. A step's own tests are about what
+// only that step does.
+//
+// chattest knows no step: a test hands over the step's New.
+package chattest
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"redial/steps/internal/rawclient"
+	"redial/steps/internal/serve"
+)
+
+// Patience bounds every wait.
+const Patience = 20 * time.Second
+
+// New makes a step's server.
+type New func(serve.Settings) (http.Handler, io.Closer, error)
+
+// A Server is a step on loopback.
+type Server struct {
+	URL    string
+	Folder string    // of its database
+	Closer io.Closer // what New has made
+	Stop   func()
+}
+
+// Start serves a step until Stop is called or the test ends. Without a DataDir it gets an
+// empty one.
+func Start(t *testing.T, step New, settings serve.Settings) *Server {
+	t.Helper()
+	if settings.DataDir == "" {
+		settings.DataDir = t.TempDir()
+	}
+	handler, closer, err := step(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	stop := sync.OnceFunc(func() {
+		server.CloseClientConnections()
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+	})
+	t.Cleanup(stop)
+	return &Server{server.URL, settings.DataDir, closer, stop}
+}
+
+// Stored is the log as it is on disk.
+func (s *Server) Stored(t *testing.T) (texts []string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(s.Folder, "chat.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT content FROM messages ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// Quiet drops what the server logs until the test ends.
+func Quiet(t *testing.T) {
+	log.SetOutput(io.Discard)
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+}
+
+// Offset is the auth payload of a page that has shown the messages up to n.
+func Offset(n any) map[string]any { return map[string]any{"serverOffset": n} }
+
+// Send sends texts, each with a key of its own, and waits for each acknowledgement.
+func Send(t *testing.T, client *rawclient.Client, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if err := send(client, text, "key of "+rand.Text()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func send(client *rawclient.Client, text, key string) error {
+	answer, err := client.Ask("chat message", text, key)
+	if err != nil || answer["error"] != nil {
+		return fmt.Errorf("%.80q is answered by %v, %v", text, answer, err)
+	}
+	return nil
+}
+
+// Receive expects these texts, in this order, with the ids from first on.
+func Receive(t *testing.T, client *rawclient.Client, first int, texts ...string) {
+	t.Helper()
+	for i, text := range texts {
+		got := client.Next()
+		if got.Name != "chat message" || len(got.Args) < 2 || got.Args[0] != text || got.Args[1] != float64(first+i) {
+			t.Fatalf("received %.200v, want %.80q with id %d", got, text, first+i)
+		}
+	}
+}
+
+// ReceiveAfter expects these texts, in this order, with ids that grow from after on. (A
+// repeat leaves a gap: SQLite counts before it sees the conflict.)
+func ReceiveAfter(client *rawclient.Client, after float64, texts ...string) error {
+	for _, text := range texts {
+		got, err := next(client)
+		if err != nil {
+			return err
+		}
+		if got.Name != "chat message" || len(got.Args) < 2 || got.Args[0] != text || got.Args[1].(float64) <= after {
+			return fmt.Errorf("received %.200v after id %v, want %.80q", got, after, text)
+		}
+		after = got.Args[1].(float64)
+	}
+	return nil
+}
+
+// follow expects the ids from after+1 to last, each once and in order. What a page drops
+// itself, because it is not newer, may come with repeats set.
+func follow(client *rawclient.Client, after, last int, repeats bool) error {
+	for after < last {
+		got, err := next(client)
+		if err != nil {
+			return fmt.Errorf("after %d: %w", after, err)
+		}
+		if got.Name != "chat message" || len(got.Args) < 2 {
+			return fmt.Errorf("after %d came %+v", after, got)
+		}
+		id, _ := got.Args[1].(float64)
+		if repeats && int(id) <= after {
+			continue
+		}
+		if after++; id != float64(after) {
+			return fmt.Errorf("received %+v, want id %d", got, after)
+		}
+	}
+	return nil
+}
+
+// next is Client.Next for other goroutines than the test's.
+func next(client *rawclient.Client) (rawclient.Event, error) {
+	select {
+	case event, open := <-client.Events:
+		if !open {
+			return event, fmt.Errorf("the connection has ended")
+		}
+		return event, nil
+	case <-time.After(Patience):
+		return rawclient.Event{}, fmt.Errorf("no event within %v", Patience)
+	}
+}
