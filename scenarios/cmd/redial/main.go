@@ -1,13 +1,12 @@
-// Command redial puts a Socket.IO chat server to the test: it breaks the
-// connection in every way that the catalogue knows, and says which messages were
-// lost, duplicated or reordered.
+// Command redial tests a Socket.IO chat server: it injects the faults of the catalogue, and
+// reports which messages were lost, duplicated or reordered.
 //
-// Read [newRoot], then check.go and play.go: the command only reads flags, has package
-// suite play its specs or package runner its sweeps, and hands what comes of it to package
-// report. Each subcommand has a file of its own; usage.go answers a wrong command line.
+// Read [newRoot], then check.go and play.go. The command only reads flags, makes package
+// suite play specs or package runner play sweeps, and passes the results to package report.
+// Each subcommand has its own file; usage.go handles wrong command lines.
 //
-// The flags, help pages and shell completion are cobra's, which users know from most
-// command lines written in Go; golang.org/x/term tells a terminal and its width.
+// Flags, help and shell completion come from cobra, which users know from most command lines
+// written in Go. golang.org/x/term detects a terminal and its width.
 package main
 
 import (
@@ -66,14 +65,14 @@ const helpWidth = 96
 func newRoot(code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "redial",
-		Short: "Confirm what a Socket.IO chat does when the connection breaks",
-		Long: `redial breaks the connection of a Socket.IO chat in every way that its catalogue
-knows, and says which messages were lost, duplicated or reordered.
+		Short: "Test what a Socket.IO chat does when the connection breaks",
+		Long: `redial tests a Socket.IO chat: it injects the network and server faults of its catalogue,
+and reports which messages were lost, duplicated or reordered.
 
-Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that never came up,
+Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that did not start,
 130 interrupted.`,
 		Example: `  redial check --step 7                            one of the kit's steps
-  redial check --url http://127.0.0.1:3000         a server that runs already
+  redial check --url http://127.0.0.1:3000         a server that is already running
   redial check --level recovery -- node server.js  a server that redial starts`,
 		Args:               cobra.ArbitraryArgs,
 		SilenceErrors:      true,
