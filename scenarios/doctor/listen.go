@@ -26,8 +26,8 @@ type ListenOptions struct {
 	// Text is what a person types, and Wait how long that may take.
 	Text string
 	Wait time.Duration
-	// Say tries to send a message too.
-	Say bool
+	// Send also tries to send a message.
+	Send bool
 	// Ready is called when the message may be typed, with the address of the page, and
 	// Doing with each step that may take long.
 	Ready func(address string)
@@ -256,8 +256,8 @@ func (b *bystander) history(ctx context.Context) {
 // send drafts how a message is sent, and tries that if it may.
 func (b *bystander) send(ctx context.Context) {
 	candidates := b.draft.sends(b.hints)
-	if !b.options.Say {
-		b.draft.setSend(candidates[0], Guess, "not tried: --say does")
+	if !b.options.Send {
+		b.draft.setSend(candidates[0], Guess, "not tried: --send tries it")
 		return
 	}
 	b.options.Doing("sending a message")

@@ -63,12 +63,12 @@ func TestProbeTakesBackAnOffsetThatDoesNotGrow(t *testing.T) {
 	t.Parallel()
 	for say, want := range map[bool]string{false: "$.color", true: ""} {
 		address := (&app{path: "/ws/", namespace: "/room", page: appPage, color: true}).serve(t)
-		d, err := listened(t, address, shaped(t, address), ListenOptions{Say: say})
+		d, err := listened(t, address, shaped(t, address), ListenOptions{Send: say})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := d.text(KeyOffset); got != want {
-			t.Errorf("--say %v: the offset is at %q, want %q", say, got, want)
+			t.Errorf("--send %v: the offset is at %q, want %q", say, got, want)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func TestProbeTakesBackAnOffsetThatDoesNotGrow(t *testing.T) {
 func TestProbeDraftsAnotherShape(t *testing.T) {
 	t.Parallel()
 	address := (&app{path: "/ws/", namespace: "/room", page: appPage, noEcho: true}).serve(t)
-	d, err := listened(t, address, shaped(t, address), ListenOptions{Say: true})
+	d, err := listened(t, address, shaped(t, address), ListenOptions{Send: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		case ctx.Err() != nil:
 			return rungs, ctx.Err()
 		case bounded.Err() != nil:
-			up.reason, up.first = fmt.Sprintf("not known: the time limit of %s was over", s.timeLimit), ""
+			up.reason, up.first = fmt.Sprintf("not known: the time limit of %s was exceeded", s.timeLimit), ""
 		case err != nil && len(rungs) == 0:
 			return nil, err
 		case err != nil:
@@ -124,7 +124,7 @@ func (s *checking) at(ctx context.Context, level contract.Level) (server servers
 		return server, err
 	}
 	if s.client.New != nil && level == contract.DurableDelivery {
-		return server, fmt.Errorf("the client %s does not offer it: what was sent would have to outlive it", s.client.Name)
+		return server, fmt.Errorf("the client %s does not offer it: a message would have to survive the end of the client", s.client.Name)
 	}
 	if s.foreign() {
 		err = runner.Preflight(ctx, &server)

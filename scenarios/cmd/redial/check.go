@@ -38,14 +38,14 @@ func newCheck(code *int) *cobra.Command {
 	s := &checking{}
 	c := &cobra.Command{
 		Use:   "check (--config FILE | --step N | --url URL | -- COMMAND …)",
-		Short: "Hold a server to the promise of its level",
-		Long: `check plays every scenario that the server's level makes sense of, and says what was
+		Short: "Test whether a server keeps the promise of its level",
+		Long: `check plays every scenario that the server's level covers, and reports which messages were
 lost, duplicated or reordered.
 
-The server is what a redial.yaml describes (the one in the current folder where nothing
-else is named; see redial explain), one of the kit's steps, a server that runs already (it
-is not restarted), or a command after --, in any language, that redial starts for every run
-with the port in PORT and an empty folder in DATA_DIR.
+The server is the one that a redial.yaml describes (by default the file in the current
+folder; see redial explain), one of the kit's steps, a server that is already running
+(redial does not restart it), or a command after --, in any language, which redial starts
+for every run with the port in PORT and an empty folder in DATA_DIR.
 
 Steps are 3 to 10; 9-postgres for row 41; features and features-published for the rows
 that no step is about; with --lab virtual also published-6, -7 and -8, the tutorial's code
@@ -70,10 +70,10 @@ as published.`,
 	f.SortFlags = false
 	f.StringVar(&s.config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
 	f.BoolVar(&s.ownPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
-	f.BoolVar(&s.realNetwork, "real-network", false, "where the application's own page switches networks, have its Chromium in a network namespace with two paths (Linux, as root), not on loopback")
+	f.BoolVar(&s.realNetwork, "real-network", false, "for scenarios that switch networks: run the Chromium of the application's own page in a network namespace with two paths (Linux, as root), not on loopback")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
 	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
-	f.StringVar(&s.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) to hold it to: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&s.level, "level", "", fmt.Sprintf("the `LEVEL` whose promise is tested: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
 	f.StringVar(&s.clientName, "client", peers.Official, fmt.Sprintf("the Socket.IO client (`NAME`) that the users of a step have: %s", strings.Join(peers.ClientNames, ", ")))
 	s.commonFlags(c)
 	s.ownFlag(c)
@@ -83,9 +83,9 @@ as published.`,
 	_ = c.MarkFlagFilename("badge", "svg")
 	_ = c.MarkFlagFilename("summary", "md")
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
-	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, break stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
-	f.IntVar(&s.points, "points", 0, "how many places (`N`) of each story a single sweep breaks, spread evenly over all (default all)")
-	f.BoolVar(&s.whole, "whole", false, "have a single sweep play also what cannot differ, with every client a page")
+	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, inject faults into stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
+	f.IntVar(&s.points, "points", 0, "the number (`N`) of points of each story at which a single sweep injects a fault, spread evenly over all (default all)")
+	f.BoolVar(&s.whole, "whole", false, "make a single sweep play every point with every client a page; by default it plays one point of each group whose points cannot differ, with one page client")
 	complete := func(flag string, values []string) {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -169,7 +169,7 @@ func (s *checking) fits(c *cobra.Command) error {
 	case s.lab != lab.Virtual:
 		return errors.New("--sweep is for the virtual lab: add --lab virtual")
 	case s.scenario != "":
-		return errors.New("a sweep breaks stories, and has no scenarios to choose from: leave out --scenario or --sweep")
+		return errors.New("a sweep plays stories, not scenarios: leave out --scenario or --sweep")
 	case s.expect != "" || s.shard != "":
 		return errors.New("a sweep has no scenarios: leave out --expect and --shard, or --sweep")
 	case s.timeLimit > 0:
@@ -199,7 +199,7 @@ func (s *checking) check() (int, error) {
 		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
 	}
 	if s.client.New != nil && server.Level == contract.DurableDelivery {
-		return 0, fmt.Errorf("the client %s does not offer %s: what was sent would have to outlive it", s.client.Name, contract.DurableDelivery)
+		return 0, fmt.Errorf("the client %s does not offer %s: a message would have to survive the end of the client", s.client.Name, contract.DurableDelivery)
 	}
 	if s.foreign() {
 		defer watchMemory()()
@@ -267,7 +267,7 @@ func (s *checking) named() (servers.Server, error) {
 			return server, err
 		}
 		if err := servers.Reachable(s.url); err != nil {
-			return server, fmt.Errorf("nothing answers at %s: %w", s.url, cause(err))
+			return server, fmt.Errorf("no server answers at %s: %w", s.url, cause(err))
 		}
 		return server, nil
 	case len(s.command) > 0:

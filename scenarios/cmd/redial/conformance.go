@@ -32,7 +32,7 @@ func newConformance(code *int) *cobra.Command {
 	var dataFile string
 	c := &cobra.Command{
 		Use:   "conformance FILE...",
-		Short: "Compare applications: which level each holds, and what arrives over a drop",
+		Short: "Compare applications: the level that each keeps, and the share of messages that survive a disconnection",
 		Long: `conformance plays the scenarios on the application of each redial.yaml, at the level that
 it claims, at higher ones as long as they hold, or at lower ones until one does. It also
 measures the share of a steady stream that arrives at a client which is disconnected for

@@ -29,15 +29,15 @@ func newDefects(code *int) *cobra.Command {
 	var list, markdown bool
 	c := &cobra.Command{
 		Use:     "defects [NAME]...",
-		Short:   "Play servers and pages that are broken on purpose, and say which rule catches each",
-		Long:    "defects plays each server, and each page, that is broken on purpose in the scenario in which\nit shows, and fails unless the rule that must catch it does, before any other.",
+		Short:   "Play servers and pages with a deliberate defect, and print the rule that catches each",
+		Long:    "defects plays each server and each page that has a deliberate defect, in the scenario that\nshows the defect. It fails unless the expected rule catches the defect, before any other rule.",
 		Example: "  redial defects --lab virtual\n  redial defects --list\n  redial defects no-unique skips --json kills.json",
 		RunE: func(c *cobra.Command, names []string) error {
 			if err := p.read(c); err != nil {
 				return err
 			}
 			if list && (markdown || p.files.json != "") {
-				return errors.New("--list plays nothing, so there is nothing to write: leave out --json and --markdown")
+				return errors.New("--list plays no run, so it has no results to write: leave out --json and --markdown")
 			}
 			which, err := chosen(names)
 			if err != nil {
@@ -55,11 +55,11 @@ func newDefects(code *int) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.BoolVar(&list, "list", false, "only name them, each with its scenario, its rule and what is wrong")
+	f.BoolVar(&list, "list", false, "only list the defects, each with its scenario, its rule and a sentence")
 	f.Uint64Var(&p.seed, "seed", 0, "the `SEED` of the runs (default: drawn, and printed)")
-	f.StringVar(&p.labName, "lab", "virtual", "the `LAB`: virtual (a fake clock) or real (processes and TCP; without those that are races)")
-	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
-	f.StringVar(&p.files.json, "json", "", "write what became of each to `FILE`")
+	f.StringVar(&p.labName, "lab", "virtual", "the `LAB`: virtual (a fake clock) or real (processes and TCP; without the defects that are races)")
+	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) run at once (default 6; in the virtual lab one for each core)")
+	f.StringVar(&p.files.json, "json", "", "write the result of each to `FILE`")
 	f.BoolVar(&markdown, "markdown", false, "print a table in Markdown, of defects and rules")
 	f.BoolVar(&p.quiet, "quiet", false, "print no progress")
 	p.runs = 1
@@ -126,7 +126,7 @@ func printKills(kills []runner.Kill, seed uint64) {
 		fmt.Printf("✗ %-32s %-12s %s\n    %s\n    It came to: %s. %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario,
 			k.Defect.Sentence, k.Result.Outcome(), k.Result.Verdict.Reason)
 	}
-	fmt.Printf("\n%d of %d caught by the rule that must (seed %d)\n", caught, len(kills), seed)
+	fmt.Printf("\n%d of %d caught by the expected rule (seed %d)\n", caught, len(kills), seed)
 }
 
 func writeKills(w io.Writer, kills []runner.Kill, p *play) error {

@@ -120,7 +120,7 @@ func TestInitProbeGivesUp(t *testing.T) {
 func TestInitProbeWatchesAPerson(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "redial.yaml")
-	c := command(t, append([]string{"init", "--probe", "--say", "--wait", "20s", "--output", file}, stepCommand(t, "7")...)...)
+	c := command(t, append([]string{"init", "--probe", "--send", "--wait", "20s", "--output", file}, stepCommand(t, "7")...)...)
 	stderr, err := c.StderrPipe()
 	if err == nil {
 		err = c.Start()

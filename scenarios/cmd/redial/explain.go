@@ -15,8 +15,8 @@ func newExplain() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [KEY]",
 		Short: "Explain a key of redial.yaml",
-		Long: `explain says what a key of redial.yaml means and which keys are below it. Without a key
-it lists them all. Editors find the same in scenarios/schema/config.schema.json.`,
+		Long: `explain prints the meaning of a key of redial.yaml, and the keys below it. Without a key it
+lists all keys. The same texts are in scenarios/schema/config.schema.json, for editors.`,
 		Example: "  redial explain\n  redial explain socket.send",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -49,7 +49,7 @@ func newFidelity(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "fidelity",
 		Short:   "Play every scenario in both labs, and print where they differ",
-		Long:    "fidelity plays the scenarios on every step in both labs, and prints a Markdown table of what\neach saw. It fails where the labs differ without a reason.",
+		Long:    "fidelity plays the scenarios on every step in both labs, and prints a Markdown table of the\nresults. It fails where the labs differ without a reason.",
 		Example: "  redial fidelity --seed 1 >fidelity.md\n  redial fidelity --scenario clean-drop,24",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

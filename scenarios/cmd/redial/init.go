@@ -29,7 +29,7 @@ type initializing struct {
 	application                    // its config is not used
 	line, level                    string
 	path, namespace, event, output string
-	force, probe, say              bool
+	force, probe, send             bool
 	port                           int
 	wait                           time.Duration
 }
@@ -39,13 +39,13 @@ func newInit() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [--probe] [--url URL | --command LINE | -- COMMAND …]",
 		Short: "Write a redial.yaml for an application",
-		Long: `init writes a redial.yaml with a comment to each part. In a terminal it asks what it needs
-to know; elsewhere flags say it.
+		Long: `init writes a redial.yaml with a comment to each part. In a terminal it asks for what it
+needs; elsewhere flags give the answers.
 
 With --probe it finds out how the application speaks: it connects as a client that only
 listens, asks you to send one message in the application's own page, and looks where that
-arrives. Every line that it writes says how sure it is.`,
-		Example:           "  redial init --command 'node server.js' --level recovery\n  redial init --probe -- node server.js\n  redial init --probe --say --url http://127.0.0.1:3000 --output -",
+arrives. Each line that it writes has a comment on how certain it is.`,
+		Example:           "  redial init --command 'node server.js' --level recovery\n  redial init --probe -- node server.js\n  redial init --probe --send --url http://127.0.0.1:3000 --output -",
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, arguments []string) error {
 			if err := i.read(c, arguments); err != nil {
@@ -58,16 +58,16 @@ arrives. Every line that it writes says how sure it is.`,
 	f.SortFlags = false
 	f.StringVar(&i.line, "command", "", "the command `LINE` that starts the application, such as 'node server.js'")
 	f.IntVar(&i.port, "port", 0, "the port (`N`) that the command listens on, if it ignores PORT")
-	f.StringVar(&i.url, "url", "", "the `URL` of a server that runs already, such as http://127.0.0.1:3000")
-	f.StringVar(&i.level, "level", "", fmt.Sprintf("the promise (`LEVEL`) that it makes: %s (default server-delivery, or what --probe sees)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&i.url, "url", "", "the `URL` of a server that is already running, such as http://127.0.0.1:3000")
+	f.StringVar(&i.level, "level", "", fmt.Sprintf("the `LEVEL` that the application promises: %s (default server-delivery, or what --probe sees)", strings.Join(levelNames(), ", ")))
 	f.StringVar(&i.path, "path", "", "the `PATH` of Socket.IO (default /socket.io/)")
 	f.StringVar(&i.namespace, "namespace", "", "the Socket.IO `NAMESPACE` (default /)")
 	f.StringVar(&i.event, "event", "", "the `EVENT` that carries a message in both directions (default: chat message)")
-	f.BoolVar(&i.probe, "probe", false, "watch one message, and write what was seen")
-	f.BoolVar(&i.say, "say", false, "with --probe: also send messages, to see how that is done")
+	f.BoolVar(&i.probe, "probe", false, "watch one message, and write what was observed")
+	f.BoolVar(&i.send, "send", false, "with --probe: also send messages, to see how the application acknowledges them")
 	f.DurationVar(&i.wait, "wait", time.Minute, "with --probe: how long (`TIME`) to wait for the message")
 	f.StringVar(&i.output, "output", config.FileName, "write to `FILE`; - is the standard output")
-	f.BoolVar(&i.force, "force", false, "overwrite a file that is there")
+	f.BoolVar(&i.force, "force", false, "overwrite an existing file")
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -82,10 +82,10 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	}
 	i.command = arguments
 	if _, err := os.Stat(i.output); err == nil && !i.force && i.output != "-" {
-		return fmt.Errorf("%s is there already: overwrite it with --force, or write elsewhere with --output FILE", i.output)
+		return fmt.Errorf("%s exists already: overwrite it with --force, or write elsewhere with --output FILE", i.output)
 	}
-	if !i.probe && (i.say || c.Flags().Changed("wait")) {
-		return errors.New("--say and --wait are for --probe: add it, or leave them out")
+	if !i.probe && (i.send || c.Flags().Changed("wait")) {
+		return errors.New("--send and --wait are for --probe: add it, or leave them out")
 	}
 	if i.probe && i.event != "" {
 		return errors.New("--probe sees which event carries a message: leave out --event or --probe")
@@ -201,7 +201,7 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 	slow := &slowSteps{to: os.Stderr}
 	text := fmt.Sprintf("redial %04d", 1000+rand.IntN(9000))
 	draft, err = doctor.Listen(ctx, server, doctor.ListenOptions{
-		Path: i.path, Namespace: i.namespace, Text: text, Wait: i.wait, Say: i.say, Doing: slow.begin,
+		Path: i.path, Namespace: i.namespace, Text: text, Wait: i.wait, Send: i.send, Doing: slow.begin,
 		Ready: func(address string) {
 			fmt.Fprintf(os.Stderr, "Open %s, send the message\n\n    %s\n\nand press Enter. Waiting for it, %s at most.\n", address, text, i.wait)
 			slow.begin(fmt.Sprintf("waiting for %q", text))

@@ -21,7 +21,7 @@ import (
 func newLab() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lab",
-		Short: "Serve the lab page: break a chat by hand, and see at once what is lost",
+		Short: "Serve the lab page: edit faults on a chat, and see at once which messages are lost",
 		Long: `lab serves a page on which the plan of a run is the document: type messages, cut
 connections between two frames, refresh pages, kill the server, and see the run drawn again
 after each change. The port is 3000, or PORT. Ctrl-C ends it.`,

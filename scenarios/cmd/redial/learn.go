@@ -21,7 +21,7 @@ import (
 func newLearn(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "learn",
-		Short: "Do the tutorial's exercises, and list how far they are",
+		Short: "Do the tutorial's exercises, and list their state",
 		Long: `learn lists the exercises of the tutorial with their state. Its commands start one, check
 your copy, and show hints and the solution on request. They work in Redial's own folder,
 where "make start-exercise-7", "make exercise-7", "make serve-exercise-7", "make hint-7"

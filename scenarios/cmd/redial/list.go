@@ -18,9 +18,9 @@ func newList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ID]...",
 		Short: "List the scenarios, or explain some",
-		Long: `list names the scenarios, with their row in the catalogue and the weakest level whose
-promise covers each. With IDs or row numbers it explains those: what decides the outcome,
-and what happens in them. With --config it says which cannot be played on an application.`,
+		Long: `list prints the scenarios, each with its row in the catalogue and the weakest level whose
+promise covers it. With IDs or row numbers it explains those: what decides the outcome, and
+what happens. With --config it marks the scenarios that cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
 		RunE: func(c *cobra.Command, ids []string) error {
 			if err := noneEmpty(c); err != nil {
@@ -49,7 +49,7 @@ and what happens in them. With --config it says which cannot be played on an app
 		},
 	}
 	c.Flags().StringVar(&own, "scenarios", "", "list the scenarios in this `FOLDER`, too")
-	c.Flags().StringVar(&file, "config", "", "say which cannot be played on the application that the `FILE` describes")
+	c.Flags().StringVar(&file, "config", "", "mark the scenarios that cannot be played on the application that the `FILE` describes")
 	return c
 }
 

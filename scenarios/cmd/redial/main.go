@@ -66,14 +66,14 @@ const helpWidth = 96
 func newRoot(code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "redial",
-		Short: "Confirm what a Socket.IO chat does when the connection breaks",
-		Long: `redial breaks the connection of a Socket.IO chat in every way that its catalogue
-knows, and says which messages were lost, duplicated or reordered.
+		Short: "Test what a Socket.IO chat does when the connection breaks",
+		Long: `redial tests a Socket.IO chat: it injects the network and server faults of its catalogue,
+and reports which messages were lost, duplicated or reordered.
 
-Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that never came up,
+Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that did not start,
 130 interrupted.`,
 		Example: `  redial check --step 7                            one of the kit's steps
-  redial check --url http://127.0.0.1:3000         a server that runs already
+  redial check --url http://127.0.0.1:3000         a server that is already running
   redial check --level recovery -- node server.js  a server that redial starts`,
 		Args:               cobra.ArbitraryArgs,
 		SilenceErrors:      true,

@@ -16,7 +16,7 @@ func newMatrix(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "matrix",
 		Short:   "Play every scenario on every step, against what the catalogue expects",
-		Long:    "matrix plays the scenarios on steps 3 to 10 and prints one table. A cell that is not what the\ncatalogue expects of that step fails, whether it is worse or better.",
+		Long:    "matrix plays the scenarios on steps 3 to 10 and prints one table. A cell that differs from\nwhat the catalogue expects of that step fails, whether it is worse or better.",
 		Example: "  redial matrix\n  redial matrix --lab virtual --scenario 24,26 --seed 1",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {

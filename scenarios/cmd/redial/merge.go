@@ -15,8 +15,8 @@ func newMerge(code *int) *cobra.Command {
 	var p play
 	c := &cobra.Command{
 		Use:     "merge FILE FILE...",
-		Short:   "Put the reports of several shards together",
-		Long:    "merge reads what --json wrote in each part of a run that was divided with --shard, prints one\nreport, and ends with the exit status of the whole.",
+		Short:   "Merge the reports of several shards",
+		Long:    "merge reads the --json file of each part of a run that was divided with --shard, prints one\nreport, and ends with the exit status of the whole.",
 		Example: "  redial check --step 7 --seed 1 --shard 1/2 --json 1.json\n  redial check --step 7 --seed 1 --shard 2/2 --json 2.json\n  redial merge 1.json 2.json --junit all.xml",
 		RunE: func(c *cobra.Command, files []string) (err error) {
 			if err = noneEmpty(c); err != nil {

@@ -26,7 +26,7 @@ func (o *outputs) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.json, "json", "", "write the verdicts to `FILE`")
 	f.StringVar(&o.junit, "junit", "", "write JUnit XML to `FILE`")
-	f.StringVar(&o.reportDir, "report", "", "write an HTML report, and what failing runs left, into `DIR`")
+	f.StringVar(&o.reportDir, "report", "", "write an HTML report, and the files of failing runs, into `DIR`")
 	_ = c.MarkFlagFilename("json", "json")
 	_ = c.MarkFlagFilename("junit", "xml")
 	_ = c.MarkFlagDirname("report")

@@ -75,18 +75,18 @@ func (p *play) commonFlags(c *cobra.Command) {
 
 // ownFlag defines the flag for scenarios of one's own.
 func (p *play) ownFlag(c *cobra.Command) {
-	c.Flags().StringVar(&p.own, "scenarios", "", "a `FOLDER` of scenarios of your own, which are played after the catalogue's (see scenarios/examples)")
+	c.Flags().StringVar(&p.own, "scenarios", "", "a `FOLDER` with scenarios of your own, which are played after the catalogue's (see scenarios/examples)")
 }
 
 // labFlags defines the flags that say where the runs are played, and what is written.
 func (p *play) labFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
-	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) are under way at once (default 6; in the virtual lab one for each core)")
-	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; what is not played by then is inconclusive (default: no limit)")
-	f.DurationVar(&p.runLimit, "run-limit", 0, "give up a run after `TIME` in the real lab; it is inconclusive then (default 10m, and what the heartbeat takes besides)")
+	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) run at once (default 6; in the virtual lab one for each core)")
+	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; scenarios not played by then are inconclusive (default: no limit)")
+	f.DurationVar(&p.runLimit, "run-limit", 0, "end a run in the real lab after `TIME`; it is inconclusive then (default 10m, plus the time that the heartbeat takes)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
-	f.StringVar(&p.failOn, "fail-on", inconclusive, "what (`OUTCOME`) ends with an exit status that is not 0: fail, or inconclusive, which includes fail")
+	f.StringVar(&p.failOn, "fail-on", inconclusive, "the `OUTCOME` that gives an exit status other than 0: fail, or inconclusive, which includes fail")
 	p.files.flags(c)
 	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
@@ -117,7 +117,7 @@ func (p *play) read(c *cobra.Command) (err error) {
 		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
 	}
 	if f.Changed("shard") && !f.Changed("seed") {
-		return errors.New("--shard needs --seed N, the same for every part: else they are not parts of one run")
+		return errors.New("--shard needs --seed N, the same for every part, so that they are parts of one run")
 	}
 	if !f.Changed("seed") {
 		p.seed = uint64(rand.Uint32())
@@ -275,7 +275,7 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	case len(signals) > 0:
 		return results, errInterrupted
 	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
-		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was over", p.timeLimit))...), nil
+		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was exceeded", p.timeLimit))...), nil
 	}
 	return results, err
 }

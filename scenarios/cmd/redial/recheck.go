@@ -18,7 +18,7 @@ func newRecheck(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "recheck FILE",
 		Short: "Judge a saved history again",
-		Long: `recheck judges a history without playing anything: that of a saved failure, or one alone,
+		Long: `recheck judges a history without playing a run: the history of a saved failure, or a file with
 an event of JSON a line (see redial/harness/history), also gzipped. It may be written by
 hand; times, page loads and the events "began" and "ended" may be left out.
 
@@ -38,7 +38,7 @@ each, and with the page loads, not with the events.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&level, "level", "", "the promise (`LEVEL`) to hold it to (default: that of the run; else server-delivery)")
+	c.Flags().StringVar(&level, "level", "", "the `LEVEL` whose promise is tested (default: that of the run; else server-delivery)")
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

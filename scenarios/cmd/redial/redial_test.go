@@ -373,7 +373,7 @@ func TestInterrupt(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--step", "7", "--time-limit", "8s")
-	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "not played: the time limit of 8s was over") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }

@@ -30,9 +30,9 @@ func newReplay(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE|LINK",
 		Short: "Play a saved failure, or a link of the lab page, again",
-		Long: `replay plays a failure that check, matrix or soak has saved, tells its story, and says
-whether it came to the same verdict. What rests on a race has a rate: --times reports in
-how many runs the failure recurs. It also plays the run that a link of the lab page shares.`,
+		Long: `replay plays a failure that check, matrix or soak has saved, prints what happens in it, and
+reports whether the verdict is the same. A failure that depends on a race recurs in some
+runs only: --times counts them. replay also plays the run of a link of the lab page.`,
 		Example:           "  redial replay 'http://localhost:3000/#plan=…'\n  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
 		ValidArgsFunction: cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(_ *cobra.Command, files []string) (err error) {

@@ -54,11 +54,12 @@ func newSoak(code *int) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "soak",
-		Short: "Play random plans until as many are done as asked, or until Ctrl-C",
-		Long: `soak plays random plans on the steps in turn, in the virtual lab, and saves what fails, with
-how often it recurs. It ends with how many situations the runs came into (who was connected,
-in which session, with how much missing, when a fault fired), whether new ones still come,
-and how rare a defect may be that no run has shown.`,
+		Short: "Play random plans, for a number of runs or until Ctrl-C",
+		Long: `soak plays random plans on the steps in turn, in the virtual lab, and saves the failures,
+each with its rate of recurrence. At the end it prints how many different situations the
+runs reached (which clients were connected, in which session, with how many messages
+missing, when a fault fired), whether new ones still appear, and how rare a defect may be
+that no run has shown.`,
 		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -80,7 +81,7 @@ and how rare a defect may be that no run has shown.`,
 	f.SortFlags = false
 	f.StringVar(&steps, "steps", "6,7,8,9,10", "the kit's steps (`LIST`), separated by commas")
 	f.IntVar(&runs, "runs", 0, "how many runs (`N`) of each step (default 0: until Ctrl-C)")
-	f.Uint64Var(&seed, "seed", uint64(rand.Uint32()), "the `SEED` of the first run, the n-th having the n-th after it")
+	f.Uint64Var(&seed, "seed", uint64(rand.Uint32()), "the `SEED` of the first run, each run having the next")
 	f.Lookup("seed").DefValue = "drawn, and printed"
 	f.BoolVar(&quiet, "quiet", false, "print no progress")
 	return c
@@ -113,7 +114,7 @@ func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, erro
 	}
 	s.sums = make([]soakSum, len(s.steps))
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
-		return nil, fmt.Errorf("no place for what fails: %w", err)
+		return nil, fmt.Errorf("cannot make a folder for failures: %w", err)
 	}
 	return s, nil
 }

@@ -14,7 +14,7 @@ import (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the versions of redial and of what its verdicts depend on",
+		Short:   "Print the versions of redial and of the software that its verdicts depend on",
 		Example: "  redial version\n  go version -m $(command -v redial)   every module that it was built from",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
