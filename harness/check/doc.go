@@ -1,103 +1,102 @@
-// Package check judges a history: which messages were lost, duplicated or out of
-// order, which rule of package contract that breaks, and what the run comes to.
+// Package check judges a history: which messages were lost, duplicated or reordered,
+// which rule of package contract that breaks, and the outcome of the run.
 //
-// Read [Judge] and [Verdict] first, then rules.go, which has one function for
-// each rule. [NewChecker] is the same judge for a history that is too long to
-// hold: it takes one event at a time, and its memory grows with the pages, the
-// distinct messages and the anomalies, not with every message that every page
-// shows. The time is linear in the events and the breaks found.
+// Read [Judge] and [Verdict] first, then rules.go, which has one function for each rule.
+// [NewChecker] is the same judge for a history that is too long for memory: it takes one
+// event at a time. Its memory grows with the pages, the distinct messages and the
+// anomalies, not with every message that every page shows. The time is linear in the
+// events and the disconnections.
 //
-// check must not know how a run was made: no networks, servers, clients or
-// clocks. All it has is the events, and a recorded history can be judged again
-// years later. The slice of events is the order of observation; the index of an
-// event in it is the only clock, but for the length of a gap.
+// check must not import networks, servers, clients or clocks, nor know how a run was
+// made. It has the events only, so a recorded history can be judged again years later.
+// The slice of events is the order of observation. The index of an event in it is the only
+// clock, except for the length of a gap.
 //
-// # What the words mean
+// # Terms
 //
-// A message is its exact text. A view is one page load of one client. The log is
-// the Stored rows that a LogRead closes; without a LogRead there is no log. (A
-// level below server-delivery promises none, so the lab does not record a LogRead
-// for it: an acknowledged message would be missing from an empty log. A run that was
-// to read the log, as its Began event says, and has no LogRead is inconclusive.)
+// A message is identified by its exact text. A view is one page load of one client. The
+// log is the Stored rows before a LogRead; without a LogRead there is no log. (A level
+// below server-delivery promises no log, so the lab records no LogRead for it: an
+// acknowledged message would be missing from an empty log. A run whose Began event says
+// KeepsLog, and which has no LogRead, is inconclusive.)
 //
-// A barrier is an event Barrier without a client, or Ended. A message is at rest from the
-// first barrier on that the connection has lasted to which carried it (for what was said
-// offline, the next one), or before which somebody said something when it had been shown
-// or acknowledged (at a barrier every client sends one more message). Where that
-// connection broke before, the server may still be at work on it, and nobody knows for
-// how long. From client-delivery on the page says it again, and nothing else before it
-// is acknowledged; so there it is at rest from the first barrier after it was Sent at
-// which a page of its browser is connected, or all of them are gone for good.
+// A barrier is an event Barrier without a client, or Ended. A message is at rest when the
+// server has finished with it. That is the case from the first barrier until which the
+// connection that carried the message has lasted; for a message that was sent offline, that
+// is the next connection. It is also the case from a barrier before which a client sent
+// something after the message had been shown or acknowledged (at a barrier every client
+// sends one more message). Where the connection broke earlier, the server may still be
+// processing the message, for an unknown time. From client-delivery on the page resends the
+// message, and sends nothing else before it is acknowledged; so there the message is at rest
+// from the first barrier after it was Sent at which a page of its browser is connected, or
+// all of them are gone for good.
 //
-// A message is said in health if its page was connected then and stayed so,
+// A message is sent in health if its page was connected at that time and stayed connected,
 // without a break, until the next barrier.
 //
-// The log is read up to a message of the reader's own, the last that no page has Sent.
-// What was shown or acknowledged only after that was Sent may stand behind it, and is
-// not asked of the log.
+// The log is read up to a message of the reader's own, which no page Sent before. A message
+// that was shown or acknowledged only after that one was Sent may come after it in the log,
+// so the log is not required to have it.
 //
-// Messages of one view keep the order in which they were sent. Below client-delivery
-// that is asked of those that went over one connection (what is said offline goes over
-// the next one): Socket.IO keeps no order over two, as the server may still be at work on
-// what came over the first when the second brings more. From client-delivery on a page
-// has one message under way at a time.
+// Messages of one view keep the order in which they were sent. Below client-delivery that
+// is required only of messages that used one connection (a message that is sent offline uses
+// the next one). Socket.IO keeps no order over two connections, since the server may still be
+// processing messages of the first when the second brings more. From client-delivery on a
+// page has one message in flight at a time.
 //
-// A view is entitled to a message that certainly exists (a row of the log;
-// without a log, what was acknowledged or is shown anywhere)
-//   - at every level: if one of its connections began before the message was Sent
-//     and lasted until a barrier at which the message was at rest;
-//   - from recovery on: the same, with connections joined over the gaps that
-//     connection state recovery covers. The view has to be connected at the barrier:
-//     one that falls into a gap gives it no time to catch up. Not covered are a gap
-//     that either side asked for ("io client disconnect", "io server disconnect"), one with the end
-//     of a server between the Connected before and the Connected after, and one of at least
-//     MaxDisconnection (2 minutes, where the plan does not say). Where the page had tried
-//     to connect since before the end of a server, the Connected before may be that
-//     server's, whose answer was on its way for as long: it is, if it says recovered, and
-//     is taken for it, if the Connected after does not;
-//   - from server-delivery on: to every row of the log (without one, to everything
-//     that exists), if the view is open and connected at the end; with a log, to every row before the last one that it shows, if
-//     it was closed before. A view that was Opened with an Offset asked for what
-//     comes after it, and is owed no row up to there.
+// A view is entitled to a message that certainly exists (a row of the log; without a log, a
+// message that was acknowledged or is shown anywhere)
+//   - at every level: if one of its connections began before the message was Sent and
+//     lasted until a barrier at which the message was at rest;
+//   - from recovery on: the same, with connections joined over the gaps that connection
+//     state recovery covers. The view has to be connected at the barrier: a barrier in a gap
+//     gives it no time to catch up. A gap is not covered if either side asked for it ("io
+//     client disconnect", "io server disconnect"), if a server ended between the Connected
+//     before it and the Connected after it, or if it lasted MaxDisconnection or longer (2
+//     minutes, where the plan has none). Where the page had been trying to connect since
+//     before a server ended, the Connected before may belong to that server, whose answer was
+//     delayed: it does if it says recovered, and is assumed to if the Connected after does
+//     not say recovered;
+//   - from server-delivery on: to every row of the log (without a log, to every message
+//     that exists), if the view is open and connected at the end. With a log, a view that was
+//     closed before is entitled to every row before the last one that it shows. A view that
+//     was Opened with an Offset asked for the messages after it, and is not entitled to the
+//     rows up to it.
 //
-// From client-delivery on a message has to be stored, or shown where there is no log,
-// also if it was not said in health, as long as the page is open and connected at the
-// end. From durable-delivery on it is enough that its browser has any such page then:
-// a message outlives the page that it was said on. (Tabs of one browser are what
-// plan.Client.TabOf says.) And what one client said keeps its order in the log over all its pages.
+// From client-delivery on a message has to be stored, or shown where there is no log, even
+// if it was not sent in health, as long as its page is open and connected at the end. From
+// durable-delivery on it is enough that its browser then has any such page: a message
+// outlives the page that sent it. (plan.Client.TabOf says which pages are tabs of one
+// browser.) There, the messages of one client keep their order in the log over all its pages.
 //
-// The levels include each other, so a stronger level never excuses what a weaker
-// one blames.
+// The levels include each other: a stronger level never excuses what breaks a weaker one.
 //
-// What was acknowledged or shown before the server's data was replaced (DataReplaced)
-// need not be in the log, and where there is none is owed to nobody any more.
+// A message that was acknowledged or shown before the server's data was replaced
+// (DataReplaced) need not be in the log. Where there is no log, no page is entitled to it any
+// more.
 //
-// # One break, one rule
+// # Each mistake breaks one rule
 //
-// A text that nobody sent is blamed by no-phantom and by no other rule. Where such
-// a text stands in a list (the log, a page) between what the sender of a missing
-// message said before it and after it, it is taken for that message, altered, and
-// the message is not called lost as well. (For a message that no page shows, where
-// there is no log, the list is the sender's page.) A message that was refused and shows up
-// all the same is a phantom; one that was both refused and acknowledged counts as
-// acknowledged, since some attempt got through.
+// A text that no client sent breaks no-phantom and no other rule. Where such a text stands in
+// a list (the log, a page) between the messages that a sender sent before and after a missing
+// one, it is taken for the missing message, altered, and that message is not also lost. (For a
+// message that no page shows, where there is no log, the list is the sender's page.) A message
+// that was refused and is shown or stored all the same is a phantom. One that was both refused
+// and acknowledged counts as acknowledged, since one attempt succeeded.
 //
-// What follows from a message that the log holds twice, or from two messages of one
-// sender that the log holds in the wrong order, is blamed on the log, and not again
-// on the pages that show it as the log has it.
+// Where the log holds a message twice, or two messages of one sender in the wrong order, the
+// log is at fault, and not also the pages that show it as the log has it.
 //
-// A view that is not connected at the end is late, which convergence blames, unless
-// the plan's own script leaves it disconnected or the server stopped.
+// A view that is not connected at the end breaks convergence, unless the plan's own script
+// leaves it disconnected or the server stopped.
 //
-// Without a log, agreement asks whether there is one order that all views can be
-// read as parts of. That is more than comparing views in pairs: three views can
-// tell stories of which any two fit together and all three do not.
+// Without a log, agreement asks whether one order exists of which every view is a part. That
+// is more than a comparison in pairs: of three views each two may agree while all three do not.
 //
-// # What a run comes to
+// # The outcome of a run
 //
-// A run is inconclusive if its history has no Began or no Ended, if nobody sent
-// anything, if a planned fault never fired, or if a text stands for two messages
-// (then nothing is judged at all). Otherwise a broken must-rule fails it. A level
-// that is about the log, from server-delivery on, is never passed without one: such
-// a run is inconclusive too.
+// A run is inconclusive if its history has no Began or no Ended, if no client sent anything,
+// if a planned fault never fired, or if one text was sent as two messages (then nothing is
+// judged at all). Otherwise a broken must-rule fails it. A level that promises a log, from
+// server-delivery on, never passes without one: such a run is inconclusive too.
 package check

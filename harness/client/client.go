@@ -1,8 +1,9 @@
-// Package client says what can sit at the client's end of a link, whatever it is made of.
+// Package client defines what a client of a run has to do, whatever it is made of.
 //
-// Read [Client] first: the lab drives every kind through it. Package page is the official
-// client and a page's own script in a JavaScript VM; package wire is packets and nothing
-// else; package process is a program in any language. A client tells what it observes to a sink and judges nothing; it knows nothing of
+// Read [Client] first: the lab drives every kind of client through it. Package page is the
+// official client and a page's own script in a JavaScript VM; package browser is a page in
+// Chromium; package wire exchanges packets without a page; package process is a program in
+// any language. A client reports what it observes and judges nothing. It must not know
 // faults.
 package client
 

@@ -1,9 +1,9 @@
-// Package contract says what a chat server has to offer to be put to the test,
-// which promises it can make, and the rules that go with each promise.
+// Package contract defines what a chat server has to offer in order to be tested, the
+// promises (levels) that it can make, and the rules of each.
 //
-// Read the constants first (event names, environment, [Level]), then [Rules].
-// Everything here is vocabulary: no code that runs, dials or judges. The README
-// section "Check your own server" is this package in prose.
+// Read the constants first (event names, environment, [Level]), then [Rules]. The package
+// contains definitions only: nothing in it runs, connects or judges. The README's section
+// "Check a server" describes the same in prose.
 package contract
 
 import (

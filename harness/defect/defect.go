@@ -1,27 +1,25 @@
-// Package defect holds chat servers and pages that are broken on purpose, each with the
-// rule that must catch it and the scenario in which it shows. They are the harness's
-// negative controls: a rule that lets its defect pass is itself broken, and a rule that
-// no defect breaks is not known to catch anything.
+// Package defect holds chat servers and pages with a deliberate defect, each with the rule
+// that must catch it and the scenario that shows it. They are the harness's negative
+// controls: a rule that misses its defect is itself broken, and a rule without a defect is
+// not known to catch anything.
 //
-// Read [Defect] first, then [All]. Most servers are the same small, right chat ([Right],
-// the positive control) with one [injection]; most pages are a step's own page with one
-// [Change]. chat.go has the chat, inject.go what can be injected, recovery.go and
-// features.go the servers that keep nothing and promise connection state recovery,
-// published.go the tutorial's code as it is published. The lists are in delivery.go,
-// sessions.go and pages.go.
+// Read [Defect] first, then [All]. Most servers are the same small, right chat ([Right], the
+// positive control) with one [injection]; most pages are a step's own page with one
+// [Change]. chat.go has the chat, inject.go the injections, recovery.go and features.go the
+// servers that store nothing and promise connection state recovery, published.go the
+// tutorial's code as published. The lists are in delivery.go, sessions.go and pages.go.
 //
-// What goes wrong only now and then in real servers goes wrong here by count, so
-// that a control does not depend on luck: "the 4th message" is the 4th, 8th, … that
-// one connection sends. The first three of a connection are always handled well, so
-// that a fresh reader can say something and read the log. What goes wrong at a
-// replay does so for a page that comes back with an offset and not for one that
-// begins at 0, for the same reason.
+// A bug that shows now and then in a real server shows here by count, so that a control does
+// not depend on chance: "the 4th message" is the 4th, 8th, … that one connection sends. The
+// first three messages of a connection are always handled correctly, so that a new reader
+// can send a message and read the log. For the same reason a defect of the replay concerns a
+// page that reconnects with an offset, not one that begins at 0.
 //
-// SQLite (mattn/go-sqlite3) keeps the log because the steps do: a control should
-// fail as a step would.
+// SQLite (mattn/go-sqlite3) stores the log because the steps use it: a control should fail
+// as a step would.
 //
-// defect must not know how it is judged: no networks, clients or histories; of the
-// harness only packages contract and seam. It uses no step, though it names some.
+// defect must not know how it is judged: it imports no network, client or history, and of
+// the harness only packages contract and seam. It uses no step, though it names some.
 package defect
 
 import (

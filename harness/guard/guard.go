@@ -1,7 +1,7 @@
-// Package guard cleans up after this process, also where it is killed.
+// Package guard cleans up after this process, even if the process is killed.
 //
-// Read [New] first. package target ends servers with it, package paths removes network
-// namespaces. It must not import anything of the kit.
+// Read [New] first. Package target ends servers with it, and package paths removes network
+// namespaces. It must not import any other package of the kit.
 package guard
 
 import (

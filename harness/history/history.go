@@ -1,14 +1,13 @@
-// Package history is what happened in a run: one list of events, in the order
-// in which they were observed, that is only ever appended to.
+// Package history is what was observed in a run: one append-only list of events, in the
+// order in which they were observed.
 //
-// Read [Event] first: there is one type for everything. A [Recorder] is what
-// the lab, the clients and the network write to, from any goroutine; [Write] and
-// [Read] keep a history as JSON lines, one event a line, so that a person can
-// read it with a pager, or write a short one, and a program with any JSON reader;
-// [Each] reads one that is too long to hold.
+// Read [Event] first, the one type of all events. The lab, the clients and the network write
+// to a [Recorder], from any goroutine. [Write] and [Read] store a history as JSON lines, one
+// event per line, so that a person can read it with a pager or write a short one by hand.
+// [Each] reads a history that is too long for memory.
 //
-// history judges nothing: it does not know what ought to have happened. That is
-// the business of package check.
+// history judges nothing and must not know what should have happened: that is for package
+// check.
 package history
 
 import (

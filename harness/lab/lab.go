@@ -1,15 +1,14 @@
-// Package lab plays a plan on a server: it starts the server, opens the clients,
-// follows the script, injects the faults, and returns the history.
+// Package lab plays a plan on a server: it starts the server, opens the clients, follows the
+// script, injects the faults, and returns the history.
 //
-// Read [Lab] first, then [Real], the lab of real processes and real TCP, and
-// [Virtual], the lab of one process with a fake clock. Both have the same player:
-// script.go interprets the steps, faults.go injects the faults, servers.go starts and
-// stops the servers, await.go waits for conditions, and end.go is the barrier that
-// ends a run. The player waits for conditions, never for a time to pass, except where
-// the script is about time itself.
+// Read [Lab] first, then [Real], the lab of real processes and real TCP, and [Virtual], the
+// lab of one process with a fake clock. Both share one player: script.go performs the steps,
+// faults.go injects the faults, servers.go starts and stops the servers, await.go waits for
+// conditions, and end.go plays the barrier that ends a run. The player waits for conditions
+// and never for a fixed time, except where the script is about time itself.
 //
-// lab brings together what does not know each other: packages target, network
-// and client. It does not judge: what a history comes to is for package check.
+// lab connects packages that do not know each other: target, network and client. It must not
+// judge: that is for package check.
 package lab
 
 import (

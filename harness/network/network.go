@@ -1,15 +1,14 @@
-// Package network is the wire between clients and a server, made breakable: a
-// link for each client, that passes frames on, cuts between any two of them, goes
-// silent, comes back from another address, and says when it did so.
+// Package network is the breakable network between clients and a server. Each client has a
+// link, which passes frames on, cuts the connection between any two of them, goes silent,
+// changes the client's source address, and reports each fault.
 //
-// Read [Link] first, then [Proxy], which is the network of the real lab (TCP), and
-// [Memory], which is the virtual lab's.
-// The frames themselves (HTTP messages while a connection polls or shakes hands,
-// WebSocket frames after that) are found in the byte stream without decoding what
-// is in them; see frame.go.
+// Read [Link] first, then [Proxy], the network of the real lab (TCP), and [Memory], the
+// network of the virtual lab. frame.go finds the frames in the byte stream without decoding
+// their content: HTTP messages during polling and handshakes, and WebSocket frames after
+// that.
 //
-// network knows package plan, for what a fault is, and nothing above it: not who
-// is at either end, nor what a message is.
+// network imports package plan for the definition of a fault. It must not know the clients,
+// the server or what a message is.
 package network
 
 import "redial/harness/plan"

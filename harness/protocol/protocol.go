@@ -1,13 +1,13 @@
-// Package protocol describes how a chat application speaks Socket.IO: the events that it
-// sends and receives, and where in them the text and the offset are.
+// Package protocol describes how a chat application uses Socket.IO: the events that it sends
+// and receives, and where in them the text and the offset are.
 //
-// Read [Protocol] first: its fields are the section "socket" of a redial.yaml. Then
-// [Values], what its templates can name, and read.go, how an event from the server becomes
-// messages.
+// Read [Protocol] first: its fields are the section "socket" of a redial.yaml. Then read
+// [Values], the values that its templates can use, and read.go, which turns an event from
+// the server into messages.
 //
-// Paths into an event are JSONPath (RFC 9535), by github.com/theory/jsonpath, which passes
-// the RFC's own test suite. The package dials nothing and knows no client: clients ask it
-// what to send, and hand it what they receive.
+// A path into an event is a JSONPath (RFC 9535), by github.com/theory/jsonpath, which passes
+// the RFC's own test suite. The package connects to nothing and must not know a client:
+// clients ask it for the event to send, and give it the events that they receive.
 package protocol
 
 import (

@@ -1,20 +1,18 @@
-// Package report shows what the checks found: in the terminal, as a matrix, as
-// one HTML file, and in the forms that CI systems read.
+// Package report presents the verdicts: in the terminal, as a matrix, as one HTML file, and
+// in the formats that CI systems read.
 //
-// Read [Result] and [Report] first, then [Text]. Every writer ([Text], [Matrix],
-// [HTML], [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report, and
-// they all agree, because they all ask the Report. [Timeline] draws one history
-// and can be used without a report.
+// Read [Result] and [Report] first, then [Text]. Every writer ([Text], [Matrix], [HTML],
+// [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report. They all agree, because
+// each takes its answers from the Report. [Timeline] draws one history and can be used
+// without a report.
 //
-// report judges nothing. An outcome is what package check said of the history, or of
-// the expectation where there is one; only a scenario that was never run is not called a
-// pass, to be cautious. It
-// does not know labs, clients or networks. Whatever a server or a page said is
-// shown as text only: control characters are made visible, markup is escaped.
+// report judges nothing: an outcome comes from package check, from the history or from the
+// expectation where there is one. A scenario that was never played is not a pass. The
+// package must not know labs, clients or networks. Text from a server or a page is printed
+// as text only: control characters are made visible, and markup is escaped.
 //
-// The standard library does the work (html/template escapes by context,
-// encoding/xml keeps JUnit well-formed); golang.org/x/text/width knows which
-// characters take two columns of a terminal.
+// Libraries: html/template escapes by context, encoding/xml keeps JUnit well-formed, and
+// golang.org/x/text/width knows which characters take two columns of a terminal.
 package report
 
 import (

@@ -1,30 +1,30 @@
-// Package seam slows a server down on purpose at the places where its races are: at
-// its database and at its Socket.IO adapter. Under a fake clock a server does all that
-// a frame causes at one instant, so nothing ever comes between storing a message and
-// emitting it, or between restoring a session and letting it in. A pause there, drawn
-// from a seed, lets other frames in.
+// Package seam delays a server at the places where its race conditions are: at its database
+// and at its Socket.IO adapter. Under a fake clock a server does all that a frame causes in
+// one instant, so no other frame can arrive between storing a message and emitting it, or
+// between restoring a session and adding it to its rooms. A pause there, drawn from a seed,
+// lets other frames arrive.
 //
-// Read [Seams] first. [Open] tells which pauses belong to a data folder; a server made
-// on that folder gets them through the driver [Driver] and the options of [At]:
+// Read [Seams] first. [Open] sets the pauses of a data folder. A server on that folder gets
+// them through the driver [Driver] and the options of [At]:
 //
 //	s := seam.At(dir)
 //	sql.Open(seam.Driver, filepath.Join(dir, "chat.db"))
 //	socket.NewServer(nil, s.Options())
 //
-// The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock
-// does not pass while anybody waits for a sync.Mutex, so a server that holds a mutex
-// over a call of its database or of Emit, while others wait for it, must not be given
-// seams: its run would be stuck. A lock made of a channel is no trouble. Nor must it end
-// a transaction's context during a query that has another one: database/sql waits for
-// the query with a mutex, and the pause knows the query's only.
+// The package is for testing/synctest bubbles: the pauses are time.Sleep. A fake clock does
+// not advance while a goroutine waits for a sync.Mutex. So a server that holds a mutex
+// during a call of its database or of Emit, while others wait for the mutex, must not be
+// given seams: its run would never end. A lock made of a channel is not affected. Nor may it
+// end a transaction's context during a query that has another context: database/sql waits
+// for the query with a mutex, and the pause sees the query's context only.
 //
-// One such mutex is the library's own: where reading from a WebSocket and writing to it
-// fail at once, the second waits in a sync.Once for the first, which saves the session. A
-// run that meets this in the midst of its story is stuck, and the lab says so.
+// The library has one such mutex: where reading from a WebSocket and writing to it fail at
+// the same time, the second waits in a sync.Once for the first, which saves the session. The
+// lab reports a run that hangs there.
 //
-// seam knows nothing of plans, labs or chats. It wraps the SQLite driver of the steps
-// (mattn/go-sqlite3, but for WebAssembly) by embedding its connection: there is no
-// well-kept library that wraps a database/sql driver and lets everything else through.
+// seam must not know plans, labs or chats. It wraps the SQLite driver of the steps
+// (mattn/go-sqlite3, except for WebAssembly) by embedding its connection: there is no
+// well-kept library that wraps a database/sql driver and passes everything else through.
 package seam
 
 import (

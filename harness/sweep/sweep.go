@@ -1,14 +1,12 @@
-// Package sweep breaks one story in many ways, in the virtual lab, and says which of
-// them break the server's promise.
+// Package sweep injects faults at many points of one story, in the virtual lab, and finds
+// those that break the server's promise.
 //
-// Read [Sweeper.Play] first: it plays plans, as many at a time as there are cores, judges each
-// history, and sorts what failed by name. The plans come from plan.Singles (every fault
-// at every frame of the story), plan.Pairs or plan.Random, which [Sweeper.Singles],
-// [Sweeper.Pairs] and [Sweeper.Random] bring together with Play. [Sweeper.Shrink] makes
-// a failing plan small.
+// Read [Sweeper.Play] first: it plays plans, one per core at a time, judges each history,
+// and groups the failures by name. The plans come from plan.Singles (every fault at every
+// frame of the story), plan.Pairs or plan.Random; [Sweeper.Singles], [Sweeper.Pairs] and
+// [Sweeper.Random] pass them to Play. [Sweeper.Shrink] makes a failing plan smaller.
 //
-// sweep does not judge (package check does) and does not know how failures are called:
-// that is given to it. It writes no files.
+// sweep must not judge (package check does), name failures (its caller does) or write files.
 package sweep
 
 import (

@@ -1,13 +1,13 @@
-// Package target is the server under test: something that can be started, asked
-// where it is, stopped, killed, and started again on the same port and data.
+// Package target is the server under test: it can be started, stopped, killed, and started
+// again on the same port and data.
 //
-// Read [Target] first. [NewCommand] runs any program, in any language, as a child
-// process with its whole process group under control; [NewCluster] several of them, any
-// of which can be broken on its own; [NewURL] points at a server that somebody else
-// runs, which can be neither stopped nor killed.
+// Read [Target] first. [NewCommand] runs any program, in any language, as a child process
+// and controls its whole process group. [NewCluster] runs several of them, any of which can
+// be broken on its own. [NewURL] is a server that somebody else runs, which can be neither
+// stopped nor killed.
 //
-// target knows package contract, for the environment that a server is given, and
-// nothing of clients, faults or verdicts.
+// target imports package contract for the environment that a server is given. It must not
+// know clients, faults or verdicts.
 package target
 
 import (

@@ -1,15 +1,15 @@
 // Package browser is the client that runs the application's own page in a real Chromium.
 //
-// Read [Spec] first, how a person uses the page; then [Client] and load.go, how a page is
-// loaded and left; then observe.go and hook.js, what is seen of it. chromium.go starts and
-// ends the Chromium of the process, and that of each client with a network of its own.
+// Read [Spec] first, which describes how a user operates the page; then [Client] and
+// load.go, which loads and leaves a page; then observe.go and hook.js, which observe it.
+// chromium.go starts and ends the Chromium of the process, and that of each client with a
+// network of its own.
 //
-// The page and its client library run as they are. What the client observes is what the
-// page shows, and which packets open and end its Socket.IO connections. Acknowledgements
-// cannot be seen, nor whether a message was sent again. Connections that the page makes in a
-// worker or in a frame of its own are not seen either.
+// The page and its client library run unchanged. The client observes what the page shows,
+// and the packets that open and end its Socket.IO connections. It cannot observe
+// acknowledgements, retries, or connections that the page opens in a worker or an iframe.
 //
-// The package knows no fault and no plan, and must not import package page or wire.
+// The package must not import package page or wire, and knows no fault and no plan.
 package browser
 
 import (

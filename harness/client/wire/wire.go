@@ -1,6 +1,6 @@
-// Package wire is a client without a page: packets and nothing else.
+// Package wire is the client without a page: it exchanges Socket.IO packets only.
 //
-// Read [Client] first. [ReadLog] reads the server's whole log as a fresh client.
+// Read [Client] first. [ReadLog] reads the server's whole log as a new client.
 package wire
 
 import (

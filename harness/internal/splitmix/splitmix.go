@@ -1,8 +1,8 @@
-// Package splitmix draws numbers out of what a thing is: the same ones for the same
-// thing, in whatever order things are asked about, which a generator with a state of
-// its own cannot do. The memory network and the seams draw their delays so.
+// Package splitmix derives random numbers from a key, always the same ones for the same
+// key, in whatever order keys are asked for. A generator with a state cannot do that. The
+// memory network and the seams draw their delays from it.
 //
-// It is ten lines and knows nothing.
+// It imports nothing of the kit.
 package splitmix
 
 // Mix is the SplitMix64 generator's output for a state (Steele, Lea and Flood, 2014):

@@ -1,6 +1,6 @@
-// Package words has the turns of phrase that several packages of the harness write.
+// Package words formats phrases that several packages of the harness print.
 //
-// It is a leaf: it knows no other package of the kit.
+// It imports no other package of the kit.
 package words
 
 import "strconv"

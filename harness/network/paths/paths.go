@@ -1,11 +1,11 @@
 // Package paths gives a program two real network paths, "wifi" and "4g", and switches it
 // from one to the other as a phone does.
 //
-// Read [Namespace] first, then [Namespace.Switch] and [How], what there is to switch.
-// It needs root and the command ip of Linux; [Available] says whether they are there.
-// Delay and loss are for package network: its links listen at [Namespace.Address].
+// Read [Namespace] first, then [Namespace.Switch] and [How], the ways to switch. The package
+// needs root and the ip command of Linux; [Available] reports whether both are there. Delay
+// and loss are for package network: its links listen at [Namespace.Address].
 //
-// The package must not know who runs in the namespace, nor what a frame is.
+// The package must not know which program runs in the namespace, nor what a frame is.
 package paths
 
 import (

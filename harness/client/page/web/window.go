@@ -1,22 +1,22 @@
-// Package web is a browser's window without a screen: a JavaScript VM with the
-// parts of the web that a chat page and the official client bundle stand on
-// (timers, events, a document, WebSocket, XMLHttpRequest, storage), each as close
-// to a browser as the table in conformance_test.go shows, which runs in Chromium too.
+// Package web is a browser window without a screen: a JavaScript VM with the Web APIs that
+// a chat page and the official client bundle use (timers, events, a document, WebSocket,
+// XMLHttpRequest, storage). The table in conformance_test.go shows how close each is to a
+// browser; it runs in Chromium too.
 //
-// Start with [New], [Window.Load] and [Window.Close]. [Loop] is the event loop,
-// [Storage] what outlives a window. Events, the document, WebSocket and the globals are
-// kept in Go, and a script gets an object of one when it asks for it (object.go); so a
-// window costs little until its page uses something. What pages use less is in js/, and
-// is run when a script first asks for it. What a page uses and neither has fails with a
-// TypeError and is reported, never passed over.
+// Start with [New], [Window.Load] and [Window.Close]. [Loop] is the event loop, and
+// [Storage] survives a window. Events, the document, WebSocket and the globals are written
+// in Go, and a script gets a JavaScript object for one when it asks for it (object.go); so a
+// window costs little until its page uses something. Rarely used APIs are in js/ and run
+// when a script first asks for them. An API that neither has fails with a TypeError, which
+// is reported and never ignored.
 //
-// Libraries: goja, because it is an ECMAScript engine in pure Go that can be
-// started by the thousand and lives under a fake clock; gorilla/websocket, because
-// it starts no goroutine and sets no finalizer of its own (coder/websocket closes
-// forgotten connections from a finalizer, which a testing/synctest bubble forbids);
-// golang.org/x/net/html, which parses as browsers do; net/http for the rest.
+// Libraries: goja, because it is an ECMAScript engine in pure Go that can be started by the
+// thousand and runs under a fake clock; gorilla/websocket, because it starts no goroutine
+// and sets no finalizer of its own (coder/websocket closes forgotten connections from a
+// finalizer, which a testing/synctest bubble forbids); golang.org/x/net/html, which parses
+// as browsers do; net/http for the rest.
 //
-// web knows nothing of Socket.IO, of chat, or of a history.
+// web must not know Socket.IO, chats or histories.
 package web
 
 import (
