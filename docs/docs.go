@@ -1,12 +1,12 @@
-// Package docs keeps the tutorial true: it writes into the pages what comes from the
-// code, and finds what no longer fits.
+// Package docs generates the parts of the tutorial that come from the code, and checks the
+// rest.
 //
-// Read [Load] and [Tree.Write] first (`make docs` is these two), then check.go, where
-// every check is a function from the tree to the problems in it. STYLE.md says how the
-// pages are written; the directives are in generate.go.
+// Read [Load] and [Tree.Write] first (`make docs` calls these two), then check.go, where every
+// check is a function from the tree to its problems. STYLE.md describes how pages are written;
+// generate.go has the directives.
 //
-// A tree is plain text in memory, so that a test can break a page and see that the
-// check notices. docs knows everything else in the module, and nothing knows docs.
+// A tree is plain text in memory, so that a test can break a page and see that the check
+// notices. docs may import everything else in the module, and nothing imports docs.
 package docs
 
 import (

@@ -1,5 +1,5 @@
-// Package scenarios holds a Socket.IO server that is written in Go to what it promises, in
-// a test of the server's own. [Check] is all of it:
+// Package scenarios tests a Socket.IO server that is written in Go, in the server's own
+// test. [Check] is the whole API:
 //
 //	func TestReconnecting(t *testing.T) {
 //		scenarios.Check(t, contract.ServerDelivery, func(dir string) (http.Handler, io.Closer, error) {
@@ -7,9 +7,9 @@
 //		})
 //	}
 //
-// Its packages are the parts: catalogue has the scenarios, servers what they can be played
-// on, runner plays them, suite makes Ginkgo specs of them, and cmd/redial is the command.
-// What they stand on is in redial/harness.
+// The packages below it are its parts: catalogue has the scenarios, servers the servers under
+// test, runner plays scenarios, suite makes Ginkgo specs of them, and cmd/redial is the
+// command. All of them use the packages in redial/harness.
 package scenarios
 
 import (

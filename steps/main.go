@@ -1,7 +1,7 @@
 // Command steps runs one step of the tutorial: go run ./steps 7
 //
-// Read package lessons for what there is, or open a step's chat.go and index.html
-// side by side: that pair is the whole lesson.
+// Package lessons lists the steps. A step is its chat.go and its index.html: read the two
+// side by side.
 package main
 
 import (

@@ -1,12 +1,12 @@
-// Package catalogue is the cases by name: for each, who does what, what breaks, and what
-// every step of the tutorial must show.
+// Package catalogue lists the named scenarios: for each, what the clients do, which faults
+// are injected, and what every step of the tutorial must show.
 //
-// Read [Scenario] first, then [All]: a scenario is data and a line of why. The rows are in
-// this file (one server) and in sessions.go, transport.go, features.go, delivery.go and
-// cluster.go; script.go has the parts that they are written with, and stories.go the
-// stories that a sweep breaks everywhere.
+// Read [Scenario] first, then [All]: a scenario is data with one line of explanation. The
+// rows are in this file (one server) and in sessions.go, transport.go, features.go,
+// delivery.go and cluster.go. script.go has the parts that scripts are made of, and
+// stories.go the stories that a sweep breaks at every frame.
 //
-// catalogue plays nothing and judges nothing, and knows neither servers nor labs.
+// catalogue plays nothing and judges nothing, and must not import servers.
 package catalogue
 
 import (

@@ -1,9 +1,9 @@
-// Package config reads a redial.yaml, which says how to start or reach an application and
-// how it speaks, and makes a server under test of it.
+// Package config reads a redial.yaml, which describes how to start or reach an application
+// and how it uses Socket.IO, and makes a server under test of it.
 //
-// Read [File] first: its fields are the keys of the file. [Read] reads one, [File.Server]
-// is what package runner plays scenarios on, and [Explain] is the help to a key, from the
-// descriptions in the fields' tags.
+// Read [File] first: its fields are the keys of the file. [Read] reads a file, [File.Server]
+// makes the server that package runner plays scenarios on, and [Explain] returns the help for
+// a key, from the descriptions in the fields' tags.
 //
 // config plays and judges nothing.
 package config

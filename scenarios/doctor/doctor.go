@@ -1,12 +1,12 @@
-// Package doctor finds out what a Socket.IO application offers before anything is broken:
-// how far it can be checked and what is missing for the next level, or how it speaks.
+// Package doctor examines a Socket.IO application before it is tested: which level it can
+// be checked at, what the next level needs, and how it uses Socket.IO.
 //
-// Read [Report] first, which is what [Examine] fills in, finding by finding. [Listen] does
-// the other thing: it watches an application for one message that a person types, and
-// writes a redial.yaml of what it has seen, which is a [Draft].
+// Read [Report] first, which [Examine] fills in, one finding at a time. [Listen] watches an
+// application for one message that a user sends, and writes a redial.yaml from what it
+// observed, a [Draft].
 //
-// doctor prints nothing and asks nobody: the command does. It breaks one connection of its
-// own at most, and judges no history; package check does that.
+// doctor prints nothing and asks nothing: the command does. It breaks at most one connection
+// of its own, and must not judge a history, which is for package check.
 package doctor
 
 import (

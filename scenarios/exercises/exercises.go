@@ -1,15 +1,15 @@
-// Package exercises holds the exercises at the end of the tutorial's chapters: what each
-// starts from, which scenarios its copy has to pass, what it asks, and what it reveals.
+// Package exercises holds the exercises at the end of the tutorial's chapters: the code that
+// each starts from, the scenarios that a solution has to pass, its questions, hints and
+// solution.
 //
-// Read [Exercise] first, then one of the files in data, one for each exercise, with its
-// texts in both languages. [Copy] is the code that a learner edits, outside of what git
-// tracks; check.go builds that copy and plays the scenarios on it; [Progress] is what is
-// remembered of it.
+// Read [Exercise] first, then one of the files in data: there is one for each exercise, with
+// its texts in both languages. [Copy] is the code that a learner edits, which git ignores.
+// check.go builds that copy and plays the scenarios on it. [Progress] is the saved state.
 //
 // An exercise starts from the step's own code with a few changes that turn it into the
-// published, failing code. So the solution is the step itself, and is stored nowhere else.
+// published, failing code. So the step itself is the solution, and is stored only once.
 //
-// exercises prints nothing and asks nobody: the subcommand learn of cmd/redial does.
+// exercises prints nothing and asks nothing: the subcommand learn of cmd/redial does.
 package exercises
 
 import (

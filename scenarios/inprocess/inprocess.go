@@ -1,10 +1,10 @@
 // Package inprocess makes the kit's servers inside this process, for the virtual lab: the
-// steps, the tutorial's code as published, and servers that are broken on purpose.
+// steps, the tutorial's code as published, and servers with a deliberate defect.
 //
-// Read [Find] first. [Lesson] and [Defect] are the two kinds of server behind it.
+// Read [Find] first. [Lesson] and [Defect] are the two kinds of server that it finds.
 //
-// inprocess starts no process and must import nothing that does (package servers is for
-// that), because package labpage plays it in WebAssembly, too.
+// inprocess starts no process and must import nothing that does (package servers does that),
+// because package labpage also uses it in WebAssembly.
 package inprocess
 
 import (

@@ -1,11 +1,12 @@
-// Package labpage is the lab that one can touch: a page on which the plan is the document.
-// Whatever a person does there edits the plan, which is played again and drawn anew.
+// Package labpage is the lab page: the user edits a plan, and the page plays it again and
+// draws its run after each edit.
 //
-// Read [Play] first: it is the one function behind the page, from a plan to all that the
-// page shows of its run. server.go serves it with the native lab; scenarios/cmd/labwasm
-// makes a worker of it. static/ is the page itself, and tour.json its guided tour.
+// Read [Play] first, the one function behind the page: it takes a plan and returns all that
+// the page shows of its run. Package host serves the page with the native lab;
+// scenarios/cmd/labwasm makes a web worker of it. static/ is the page itself, and tour.json
+// its guided tour.
 //
-// Play must not import what starts processes, so that it builds for a browser, too.
+// Play must not import packages that start processes, so that it can be built for a browser.
 package labpage
 
 import (

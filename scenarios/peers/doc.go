@@ -1,14 +1,14 @@
-// Package peers has servers that the kit's steps are compared with, which are not written
-// in Go and not part of the kit. In node and python there are:
+// Package peers has servers to compare the kit's steps with. They are not written in Go and
+// are not part of the kit. In node and python there are:
 //
 //   - the tutorial's steps 6 (recovery.js) and 7 (server.js) as published, on the official
 //     Node.js server, which the documentation measures;
 //   - two right servers, node/right.js and python/right.py;
-//   - in a folder each, applications of the shapes that others write, with a page and a
-//     redial.yaml: user names, private messages, a server that emits by itself, and so on.
-//     The comment at the top of each says what it promises and what is wrong on purpose.
+//   - applications of the shapes that other developers write, each in a folder with a page
+//     and a redial.yaml: user names, private messages, a server that emits by itself, and so
+//     on. The comment at the top of each states its level and its deliberate mistakes.
 //
-// Read first: the benchmarks beside step 7 as published (bench_test.go), the positive control,
-// that Redial passes the right servers (right_test.go), and what official clients see of each
-// shape (shapes_test.go).
+// Read first: the benchmarks beside step 7 as published (bench_test.go), the positive control
+// that Redial passes the right servers (right_test.go), and the results of official clients
+// on each shape (shapes_test.go).
 package peers

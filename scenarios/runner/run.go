@@ -1,11 +1,11 @@
-// Package runner plays scenarios and sweeps on servers and says what each came to.
+// Package runner plays scenarios and sweeps on servers and returns the result of each.
 //
-// Read [Runner] first, or [Run], which is the whole of it in one call. saved.go keeps what
-// did not pass, so that it can be played again; sweeps.go breaks a story everywhere;
-// fidelity.go compares the labs.
+// Read [Runner] first, or [Run], which does everything in one call. saved.go saves runs that
+// did not pass, so that they can be played again; sweeps.go plays the sweeps; fidelity.go
+// compares the labs.
 //
-// runner does not know Ginkgo (package suite makes a tree of specs out of it) and writes
-// nothing but saved failures: package report shows what it returns.
+// runner must not know Ginkgo (package suite makes specs of it) and writes nothing but saved
+// failures: package report presents its results.
 package runner
 
 import (

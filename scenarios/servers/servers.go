@@ -1,11 +1,10 @@
 // Package servers makes the servers under test: the kit's steps, the tutorial's code as
-// published, servers that are broken on purpose, and anybody's server by its command or
-// URL.
+// published, servers with a deliberate defect, and any other server by its command or URL.
 //
-// Read [Server] first. A step runs as a process for the real lab (the harness starts its
-// own executable again, see [BecomeStep]) and inside this process for the virtual one.
+// Read [Server] first. For the real lab a step runs as a process (the harness starts its own
+// executable again, see [BecomeStep]), and for the virtual lab inside this process.
 //
-// servers knows the names in package catalogue, and plays and judges nothing.
+// servers imports package catalogue for its names, and plays and judges nothing.
 package servers
 
 import (

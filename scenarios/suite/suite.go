@@ -1,17 +1,16 @@
 // Package suite makes Ginkgo specs of the catalogue: one for each scenario on each server.
 //
-// Read [Define] first. `go test ./scenarios/suite` runs the specs on the kit's own steps,
-// and the command redial (scenarios/cmd/redial) runs the same on anybody's server. Ginkgo
-// was chosen because its specs are ordinary Go values, which can be built for a server that
-// is known only at run time, and for what it brings for CI: labels, parallel processes and
-// its own reports.
+// Read [Define] first. `go test ./scenarios/suite` runs the specs on the kit's own steps, and
+// the command redial (scenarios/cmd/redial) runs the same specs on any server. Ginkgo was
+// chosen because its specs are ordinary Go values, which can be made for a server that is
+// known only at run time, and for its CI features: labels, parallel processes and reports.
 //
 // A spec has the labels step:7, level:server-delivery, row:24, scenario:refresh, lab:real,
-// and transport: and fault: for each of those in its plan. So
+// and transport: and fault: for each transport and fault in its plan. So
 //
 //	go test ./scenarios/suite -ginkgo.label-filter='level:recovery && transport:polling'
 //
-// runs what is about polling in the step that promises recovery.
+// runs the specs for polling on the step that promises recovery.
 package suite
 
 import (

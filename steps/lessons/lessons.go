@@ -1,10 +1,9 @@
-// Package lessons is the table of contents: every step of the tutorial, by number,
-// in the order in which to read them.
+// Package lessons lists every step of the tutorial by number, in the order of the chapters.
 //
-// Read [All] first. [Handler] gives a step as an http.Handler, which is all that a
-// test needs; [Main] runs one from the command line.
+// Read [All] first. [Handler] makes a step an http.Handler, which is all that a test needs;
+// [Main] runs one from the command line.
 //
-// lessons knows the steps, and nothing of the harness that tries them.
+// lessons imports the steps, and must not import the harness that tests them.
 package lessons
 
 import (

@@ -1,7 +1,7 @@
 // Package step1 is the project: a web server with one page, and no Socket.IO yet.
 //
-// Read New: it gives what net/http serves, and a way to end it. Every step has
-// these two, and the page beside them.
+// Read New: it returns a handler for net/http, and an io.Closer that ends the server. Every
+// step has this form, and a page beside it.
 package step1
 
 import (

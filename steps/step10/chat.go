@@ -1,12 +1,12 @@
-// Package step10 is durable delivery: what a person has sent outlives the page, and a
-// page notices when the log is another one than it was.
+// Package step10 adds durable delivery: a sent message outlives its page, and a page notices
+// when the server has another log than before.
 //
-// The first half is in index.html, an outbox in the browser's storage. The server
-// needs nothing new for it: a key makes a repeat harmless, whichever tab sends it.
-// The second half is here, fingerprint, has and beginAgain. An offset says where a
-// message stands; but in a log that was deleted, or put back from an old copy, another
-// one stands there, and the fingerprint tells: a page that comes back, and a server that
-// has run meanwhile.
+// The first half is in index.html, an outbox in the browser's storage. The server needs
+// nothing new for it: the idempotency key makes a retry harmless, from any tab. The second
+// half is in this file: fingerprint, has and beginAgain. An offset is a message's position.
+// In a log that was deleted, or restored from an old copy, another message has that position.
+// The fingerprint detects this, for a page that reconnects and for a server that kept
+// running.
 package step10
 
 import (

@@ -1,7 +1,7 @@
-// Package step2 is a page: a form, a list of messages, and a script that moves text
-// from the one to the other.
+// Package step2 adds a page: a form, a list of messages, and a script that moves text from
+// the form to the list.
 //
-// Read index.html; the server is step 1's. The page talks to nobody yet.
+// Read index.html; the server is that of step 1. The page does not communicate yet.
 package step2
 
 import (

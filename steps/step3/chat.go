@@ -1,8 +1,8 @@
-// Package step3 is a connection: the page and the server find each other and
-// notice when they lose each other.
+// Package step3 adds a connection: the page and the server connect, and each notices when
+// the connection ends.
 //
-// Read New: a Socket.IO server beside the page, and a handler that runs once for
-// every page that connects. The page's side is in index.html, at io().
+// Read New: a Socket.IO server beside the page, and a handler that runs once for every page
+// that connects. The page's part is in index.html, at io().
 package step3
 
 import (

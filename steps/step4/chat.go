@@ -1,8 +1,8 @@
-// Package step4 is events: the page says something, the server hears it, and
-// answers.
+// Package step4 adds events: the page sends a message, and the server receives it and
+// replies.
 //
-// Read the connection handler in New. What an event carries is any JSON value, or
-// bytes, in both directions.
+// Read the connection handler in New. An event carries any JSON value, or bytes, in both
+// directions.
 package step4
 
 import (

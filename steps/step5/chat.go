@@ -1,8 +1,7 @@
-// Package step5 is broadcasting: what one page says, every page hears. This is the
-// whole chat, as long as nobody's connection breaks.
+// Package step5 adds broadcasting: every connected page receives the messages of all pages.
+// This is a complete chat as long as no connection breaks.
 //
-// Read the connection handler in New: one word has changed, client.Emit to
-// server.Emit.
+// Read the connection handler in New: one word has changed, client.Emit to server.Emit.
 package step5
 
 import (

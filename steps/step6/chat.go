@@ -1,9 +1,8 @@
-// Package step6 is connection state recovery: a page whose connection broke for a
-// moment comes back as who it was, and gets what it missed.
+// Package step6 adds connection state recovery: a page whose connection broke for a short
+// time gets its session back, and the messages that it missed.
 //
-// Read New: the option that turns it on, and what Recovered changes. The server
-// holds sessions and messages in memory, so a restart forgets them; step 7 is for
-// that.
+// Read New: the option that enables recovery, and the use of Recovered. The server holds
+// sessions and messages in memory, so a restart loses them; step 7 solves that.
 package step6
 
 import (

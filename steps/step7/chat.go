@@ -1,9 +1,9 @@
-// Package step7 is server delivery: the server keeps every message in a database,
-// and a page that was away, for however long, is sent what it missed.
+// Package step7 adds server delivery: the server stores every message in a database, and
+// sends a page that was disconnected, for however long, the messages that it missed.
 //
-// Read say and catchUp, in this order. They share one lock, and that is the lesson:
-// the order in which messages are stored is the order in which everybody gets them,
-// and a page goes from old messages to new ones at one point in that order.
+// Read say and catchUp, in this order. They share one lock: messages are emitted in the order
+// in which they are stored, and a page changes from the replay to live messages at one point
+// in that order.
 package step7
 
 import (

@@ -1,9 +1,9 @@
-// Package step7a is the other way to server delivery: at each connect the server
-// sends the whole state, and the page replaces what it shows.
+// Package step7a is another way to server delivery: at each connect the server sends the
+// whole state, and the page replaces what it shows.
 //
-// Read connected. There is no offset and no recovery, so there is little that can
-// go wrong; the price is that every connect costs as much as the log is long, and
-// that everybody waits meanwhile. Step 7 is for logs that grow.
+// Read connected. Without an offset and without recovery, little can go wrong. The price is
+// that the cost of a connect grows with the log, and that all other clients wait meanwhile.
+// Step 7 is for logs that grow.
 package step7a
 
 import (

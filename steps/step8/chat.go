@@ -1,11 +1,11 @@
-// Package step8 is client delivery: a page sends each message until the server has
-// acknowledged it, and the server stores it once, however often it comes.
+// Package step8 adds client delivery: a page resends each message until the server has
+// acknowledged it, and the server stores it once, however often it arrives.
 //
-// Read messageOf, say and publish, in this order. A key that the page draws makes a
-// repeat harmless. What is emitted is what is stored: say stores, and then publish
-// emits whatever is in the log and was not emitted yet. So an acknowledgement means
-// that the message is stored and emitted, also when this is a repeat and the first
-// try went wrong half-way.
+// Read messageOf, say and publish, in this order. The page draws an idempotency key for each
+// message, so a retry has no effect. Only stored messages are emitted: say stores a message,
+// and publish then emits every message of the log that was not emitted yet. So an
+// acknowledgement means that the message is stored and emitted, even if this is a retry and
+// the first attempt failed half-way.
 package step8
 
 import (

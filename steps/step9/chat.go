@@ -1,11 +1,10 @@
-// Package step9 is several servers: each serves its own pages, any of them may die, and
+// Package step9 adds several servers: each serves its own pages, any of them may crash, and
 // every page shows the same messages in the same order.
 //
-// Read say, publish and catchUp, in this order. What is new since step 8 is that say
-// does not emit: it puts the message into a log that all servers share (package
-// messagelog), and every server, this one too, follows the log from where it is and
-// emits what it finds. So it makes no difference who has stored a message, and whether
-// that one still lives.
+// Read say, publish and catchUp, in this order. Unlike in step 8, say does not emit: it
+// appends the message to a log that all servers share (package messagelog). Every server,
+// this one too, reads the log from its own position and emits the new messages. So it makes
+// no difference which server stored a message, or whether that server still runs.
 package step9
 
 import (

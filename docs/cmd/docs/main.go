@@ -1,10 +1,10 @@
-// Command docs writes what is generated in the tutorial, and says what is wrong with
-// the rest: `make docs`, and with -accept `make docs-accept`.
+// Command docs writes the generated parts of the tutorial, and prints the problems of the rest:
+// `make docs`, and with -accept `make docs-accept`.
 //
 // -measure measures what step 7 and step 7a cost, for the plots; it takes a minute.
-// -record SCENARIO/STEP plays a scenario in the real lab, and keeps its history for the
+// -record SCENARIO/STEP plays a scenario in the real lab, and saves its history for the
 // picture, where the virtual lab cannot play it.
-// -html DIR writes the pages as a code host would show them, to be looked at.
+// -html DIR writes the pages as a code host would show them, for review.
 package main
 
 import (

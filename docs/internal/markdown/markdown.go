@@ -1,15 +1,15 @@
-// Package markdown reads a page: its sections, links, pictures and fences, and the
-// directives under which generated text stands.
+// Package markdown parses a page: its sections, links, pictures and fences, and the directives
+// above generated text.
 //
-// Read [Parse] for what there is on a page, and [Expand] for how generated text gets
-// into it. A directive is an HTML comment, which a code host does not show:
+// Read [Parse] for the parts of a page, and [Expand] for inserting generated text. A directive
+// is an HTML comment, which a code host does not show:
 //
 //	<!-- redial: code steps/step7/chat.go chat.say -->
-//	…whatever stands here is written anew…
+//	…generated text, replaced at each run…
 //	<!-- /redial -->
 //
-// The parsing is github.com/yuin/goldmark's, which reads what GitHub reads. markdown
-// does not know what is written under a directive.
+// github.com/yuin/goldmark does the parsing, as GitHub would. markdown must not know the
+// meaning of a directive.
 package markdown
 
 import (

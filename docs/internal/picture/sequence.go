@@ -1,13 +1,12 @@
-// Package picture draws for the pages: a run as a sequence diagram, and measurements
-// as a plot.
+// Package picture draws for the pages: a run as a sequence diagram, and measurements as a plot.
 //
-// Read [Sequence] first. Both are SVG files with a light and a dark set of colours in
-// one file. Their words, and the signs for what is wrong, are package report's, so that
-// a reader finds the same ones in a report. Terms of the protocol stay as they are.
+// Read [Sequence] first. Both are SVG files with a light and a dark set of colours in one file.
+// Their words, and the marks for anomalies, are package report's, so that a report looks the
+// same. Terms of the protocol are not translated.
 //
-// A drawing of package report's shows a whole run, for who looks for a fault; a
-// picture here tells one story from top to bottom and fits a telephone. picture knows
-// histories and verdicts, and nothing of labs or pages.
+// A drawing of package report shows a whole run, for a reader who searches for a cause. A
+// picture here shows one sequence from top to bottom and fits a phone. picture imports
+// histories and verdicts, and must not know labs or pages.
 package picture
 
 import (

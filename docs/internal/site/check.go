@@ -1,8 +1,8 @@
 // Package site checks the built site and serves it.
 //
-// Read [Check] first: it follows every link of every page. What needs a browser, such as
-// the search, is in browser_test.go, which `make site-test` runs. site does not know how
-// the site is built.
+// Read [Check] first: it follows every link of every page. Checks that need a browser, such as
+// the search, are in browser_test.go, which `make site-test` runs. site must not know how the
+// site is built.
 package site
 
 import (

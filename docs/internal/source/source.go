@@ -1,13 +1,12 @@
-// Package source takes out of the steps what the pages show of them: declarations of
-// a chat.go, parts of the script of an index.html, and what changes from one step to
-// the next.
+// Package source extracts from the steps what the pages show: declarations of a chat.go, parts
+// of the script of an index.html, and the changes from one step to the next.
 //
-// Read [Go] and [Script], then [Changes]. A change is found a declaration at a time,
-// because that is how a reader of a lesson thinks: not of line 40, but of New.
+// Read [Go] and [Script], then [Changes]. Changes are found one declaration at a time, because
+// a reader thinks of New and not of line 40.
 //
-// The parsing is go/ast's, the comparing is github.com/rogpeppe/go-internal/diff's
-// (the Go project's own anchored diff, kept up as a package). source knows no page and
-// no Markdown.
+// go/ast does the parsing, and github.com/rogpeppe/go-internal/diff the comparing (the Go
+// project's own anchored diff, maintained as a package). source must not know pages or
+// Markdown.
 package source
 
 import (

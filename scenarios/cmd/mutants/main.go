@@ -1,11 +1,11 @@
-// Command mutants changes the judge, the steps and the recovery of sessions, one place at a
-// time, and runs what should notice: first the package's own tests, then scenarios and sweeps.
-// It prints each mutant that survives all of them, unless the package's mutants.md says why
-// no test can see it.
+// Command mutants is mutation testing of the judge, the steps and the session recovery. It
+// changes one place at a time and runs the tests that should notice: first the package's
+// own, then scenarios and sweeps. It prints each mutant that survives all of them, unless the
+// package's mutants.md explains why no test can detect it.
 //
-// Read targets, then mutate: what is changed, and how. All mutants of a package are compiled
-// at once, by an overlay, and MUTANT turns one on; the files stay as they are. The command
-// must not import what it changes.
+// Read targets for what is changed, then mutate for how. All mutants of a package are
+// compiled at once, with an overlay, and the variable MUTANT enables one; the source files
+// stay unchanged. The command must not import the packages that it changes.
 package main
 
 import (

@@ -1,13 +1,12 @@
-// Command redial puts a Socket.IO chat server to the test: it breaks the
-// connection in every way that the catalogue knows, and says which messages were
-// lost, duplicated or reordered.
+// Command redial tests a Socket.IO chat server: it injects the faults of the catalogue, and
+// reports which messages were lost, duplicated or reordered.
 //
-// Read [newRoot], then check.go and play.go: the command only reads flags, has package
-// suite play its specs or package runner its sweeps, and hands what comes of it to package
-// report. Each subcommand has a file of its own; usage.go answers a wrong command line.
+// Read [newRoot], then check.go and play.go. The command only reads flags, makes package
+// suite play specs or package runner play sweeps, and passes the results to package report.
+// Each subcommand has its own file; usage.go handles wrong command lines.
 //
-// The flags, help pages and shell completion are cobra's, which users know from most
-// command lines written in Go; golang.org/x/term tells a terminal and its width.
+// Flags, help and shell completion come from cobra, which users know from most command lines
+// written in Go. golang.org/x/term detects a terminal and its width.
 package main
 
 import (

@@ -381,8 +381,8 @@ func TestTimeLimit(t *testing.T) {
 // TestRunLimit: a run that does not end in time is given up by itself, and the rest is played.
 func TestRunLimit(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-away", "--run-limit", "15s")
-	if o.code != 2 || o.took > 40*time.Second || !strings.Contains(o.stdout, "database-away: the run was given up: it had not ended after 15s") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "15s")
+	if o.code != 2 || o.took > 40*time.Second || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 15s") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }

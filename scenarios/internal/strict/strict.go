@@ -1,8 +1,8 @@
-// Package strict reads YAML, and JSON with it, into Go values: a key that there is not and
-// a value of another type are errors of one line, with the line in the file.
+// Package strict reads YAML, and JSON with it, into Go values. An unknown key, or a value of
+// a wrong type, is an error of one line with the line number in the file.
 //
-// It is github.com/goccy/go-yaml, chosen because its errors know where they are, with its
-// errors put on one line. It knows nothing of what it reads.
+// It uses github.com/goccy/go-yaml, whose errors know their position, and puts each error on
+// one line. It must not know the values that it reads.
 package strict
 
 import (

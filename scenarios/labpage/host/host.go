@@ -1,7 +1,7 @@
-// Package host serves the lab page with the native lab behind it.
+// Package host serves the lab page with the native lab.
 //
-// Read [Handler] first. It answers only a browser on this machine that has the page open:
-// what a plan may ask for is bounded in package labpage, and who may ask here.
+// Read [Handler] first. It accepts requests only from a browser on this machine that has the
+// page open. Package labpage limits what a plan may ask for; this package limits who may ask.
 package host
 
 import (

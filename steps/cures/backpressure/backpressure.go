@@ -1,14 +1,14 @@
-// Package backpressure bounds what waits to be written to a connection of
+// Package backpressure limits the data that waits to be written to a connection of
 // github.com/zishang520/socket.io/servers/socket/v3.
 //
-// The library (servers/engine v3.0.2) keeps what it cannot write yet in a buffer
-// without a bound. A client whose link takes nothing, while others talk, costs the
-// server memory until the ping timeout, 45 s by default; and a history that is
-// replayed faster than it is read is in memory as a whole, once for each reader.
+// The library (servers/engine v3.0.2) buffers data that it cannot write yet, without a
+// limit. A client that reads nothing while others send costs the server memory until the
+// ping timeout, 45 s by default. A history that is replayed faster than the client reads is
+// in memory as a whole, once for each such client.
 //
-// Read [Limit.Apply] first: it is for what is broadcast. A connection that lets too
-// much pile up is closed, and its client comes back and catches up, as after any
-// other break. [Wait] is for who sends much to one client, and can do it slower.
+// Read [Limit.Apply] first, which is for broadcasts. It closes a connection whose buffer is
+// over the limit; the client reconnects and catches up, as after any other disconnection.
+// [Wait] is for code that sends much to one client, and can slow down.
 //
 //	backpressure.Limit{}.Apply(io)
 //	…
@@ -17,9 +17,9 @@
 //		…
 //	}
 //
-// TestWithoutALimitAllOfItWaits shows the buffer grow without it.
-// Upstream it could be an option of the engine, as it needs nothing but what the library
-// exports. The package knows nothing of the chat, nor of the harness.
+// TestWithoutALimitAllOfItWaits shows the buffer grow without the package. Upstream it could
+// be an option of the engine, since it uses only what the library exports. The package must
+// not import the chat or the harness.
 package backpressure
 
 import (

@@ -1,25 +1,25 @@
-// Package handshake closes two races of github.com/zishang520/socket.io that lose
-// what a fast client sends while it connects, and a gap in HTTP long-polling.
+// Package handshake works around two race conditions of github.com/zishang520/socket.io that
+// lose packets of a client that sends early while it connects, and a gap in HTTP long-polling.
 //
-// [Handler] is all of it: use it in place of the server's own ServeHandler. It also ends
-// what the library leaves behind when a connection is closed; see leaveNothing.
+// Use [Handler] in place of the server's own ServeHandler. It also frees what the library
+// leaves in memory when a connection is closed; see leaveNothing.
 //
-// The package must not import the chat, nor the harness.
+// The package must not import the chat or the harness.
 //
 // # What it works around
 //
-// The listener that is attached too late: TestAttachedLate, where the bare library does not
-// answer the connect packet. The socket that is registered too late: TestAFastPageIsHeard
-// without connectFirst, where a connection is closed in some runs only (8 of 75 on two or
-// four processors, none of 25 on one). The poll that a browser may send twice:
-// TestAPollIsAskedOnce shows that the bare library lets a connection be used again, which
-// is the condition for it. The goroutine and the queues that stay:
-// TestAClosedPageLeavesNothing, with the bare library's count beside ours.
+// The listener that the library attaches too late: in TestAttachedLate the bare library does
+// not answer the CONNECT packet. The socket that it registers too late: TestAFastPageIsHeard
+// without connectFirst, where a connection is closed in some runs only (8 of 75 on two or four
+// processors, none of 25 on one). The poll that a browser may send twice: TestAPollIsAskedOnce
+// shows that the bare library lets a connection be used again, which is the condition for it.
+// The goroutine and the queues that stay in memory: TestAClosedPageLeavesNothing, with the
+// bare library's count beside ours.
 //
-// Upstream, servers/engine would attach its listener before it sends the open packet,
-// and call DoClose for a WebSocket that the client has closed; servers/socket would
-// register the socket before it answers the connect packet; pkg/queue would do without
-// the finalizer. "Connection: close" for polls can remain a wrapper of the handler.
+// Upstream, servers/engine would attach its listener before it sends the open packet, and call
+// DoClose for a WebSocket that the client has closed; servers/socket would register the socket
+// before it answers the CONNECT packet; pkg/queue would not need the finalizer. "Connection:
+// close" for polls can remain a wrapper of the handler.
 package handshake
 
 import (

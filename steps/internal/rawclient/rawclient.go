@@ -1,9 +1,8 @@
-// Package rawclient is a Socket.IO client for the steps' own tests: it shows what is
-// on the wire, in the order in which it came, and makes up for nothing. It does not
-// reconnect, buffer or drop.
+// Package rawclient is a Socket.IO client for the steps' own tests. It reports the packets as
+// they arrive, in their order, and does nothing else: it does not reconnect, buffer or drop.
 //
-// Read [Connect] first. The package stands on github.com/coder/websocket, whose
-// every read and write ends with its context.
+// Read [Connect] first. The package uses github.com/coder/websocket, in which every read and
+// write ends with its context.
 package rawclient
 
 import (

@@ -1,12 +1,10 @@
-// Package serve is what every step needs and no step is about: its settings, the
-// listening and stopping, the browser bundle, and the taking apart of what a page
-// has sent.
+// Package serve has the code that every step needs and no step is about: settings, listening
+// and stopping, the browser bundle, and reading the arguments of an event.
 //
-// Read [Settings] first, the one thing that a step's New is given; then [Value],
-// [Text] and [Answer], which the steps call. [Run] is what `go run ./steps 7`
-// does with the handler.
+// Read [Settings] first, the parameter of a step's New; then [Value], [Text] and [Answer],
+// which the steps call. [Run] is what `go run ./steps 7` does with the handler.
 //
-// serve knows no step, and nothing of the harness.
+// serve must not import a step or the harness.
 package serve
 
 import (

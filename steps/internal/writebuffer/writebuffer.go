@@ -1,5 +1,6 @@
-// Package writebuffer looks into the library for tests: what it keeps for a connection
-// that takes nothing is exported nowhere, and a test should count the thing itself.
+// Package writebuffer reads, for tests, the size of the library's buffer for a connection
+// that is not read. The library does not export it, and a test should measure the buffer
+// itself.
 package writebuffer
 
 import (

@@ -1,14 +1,14 @@
-// Package backends runs a Redis and a PostgreSQL of one's own: from Debian's packages,
-// on free ports of 127.0.0.1, with random passwords, in temporary folders. They are for
+// Package backends runs a Redis and a PostgreSQL for step 9: from Debian's packages, on free
+// ports of 127.0.0.1, with random passwords, in temporary folders. They are for
 // `make step-9 BACKEND=postgres` and for tests, which stop, kill and start them again.
 //
-// Read [StartRedis] and [StartPostgres]; [Server] is what they give. Where a program is
-// missing, the error is [ErrMissing] and names the command that installs it.
+// Read [StartRedis] and [StartPostgres], which return a [Server]. Where a program is missing,
+// the error is [ErrMissing] and names the command that installs it.
 //
-// The servers are started as child processes, without a library: their command lines
-// are all that is needed, and a fault has to reach the process itself.
+// The servers are started as child processes, without a library, because a fault has to reach
+// the process itself.
 //
-// The package knows nothing of the chat.
+// The package must not know the chat.
 package backends
 
 import (

@@ -1,32 +1,32 @@
-// Package messagelog is the list of all messages that several servers share: each
-// message once, in one order, for ever.
+// Package messagelog is the list of all messages that several servers share: each message
+// once, in one order, permanently.
 //
-// Read [Log] first; [Open] gives one. There are two kinds:
+// Read [Log] first; [Open] opens one. There are two kinds:
 //
 //   - one SQLite file, for several processes on one machine (sqlite.go);
-//   - PostgreSQL, for several machines, with Redis to wake the others (postgres.go).
+//   - PostgreSQL, for several machines, with Redis to notify the others (postgres.go).
 //
-// # Why the log is the truth, and Redis only a bell
+// # Why servers read the log, and Redis only notifies
 //
-// A server that has stored a message and then dies has told nobody. If the others
-// heard of messages from that server only, they would never show this one, although
-// it was acknowledged. So each server reads the log itself, from where it is, and a
-// notification says no more than "look again". One that is lost costs a moment: the
-// log is looked at every now and then in any case.
+// A server that crashes after storing a message has not notified the others. If they learned
+// of messages from that server only, they would never show this one, although it may have been
+// acknowledged. So each server reads the log itself, from its own position, and a notification
+// only means "read the log again". A lost notification costs a short delay, because every
+// server also polls the log.
 //
-// That is also why Redis stands alone here, and not behind the Redis Streams adapter
-// of the Socket.IO library. The adapter broadcasts what it is given, but under load
-// it has been seen to lose messages for clients that come back, to deliver in an
-// order of its own on each server, and it begins again at the newest entry after an
-// idle time-out. A hint needs none of what it offers, and one PUBLISH is the whole of it.
+// For the same reason this package uses plain Redis, and not the Redis Streams adapter of the
+// Socket.IO library. The adapter broadcasts events, but under load it was observed to lose
+// messages for clients that reconnect and to deliver in a different order on each server, and
+// after an idle timeout it continues at the newest entry. A notification needs none of its
+// features: it is one PUBLISH.
 //
 // # Libraries
 //
-// github.com/mattn/go-sqlite3, because it is SQLite itself; github.com/jackc/pgx,
-// because it sends a whole transaction in one packet (see append in postgres.go);
+// github.com/mattn/go-sqlite3, because it is SQLite itself; github.com/jackc/pgx, because it
+// sends a whole transaction in one packet (see append in postgres.go);
 // github.com/redis/go-redis, the official client.
 //
-// The package knows no chat: texts and keys are strings to it.
+// The package must not know the chat: texts and keys are strings to it.
 package messagelog
 
 import (

@@ -1,11 +1,11 @@
-// Package sqlite opens the database of steps 7 to 10: all messages, in the order of their
-// ids, in one file.
+// Package sqlite opens the database of steps 7 to 10: all messages, in the order of their ids,
+// in one file.
 //
 // Read [Open] first. github.com/mattn/go-sqlite3 is used because it is SQLite itself. In
-// WebAssembly, where it does not build, github.com/ncruces/go-sqlite3 takes its place (see
+// WebAssembly, where it cannot be built, github.com/ncruces/go-sqlite3 replaces it (see
 // memory_js.go).
 //
-// The package knows nothing of the chat.
+// The package must not know the chat.
 package sqlite
 
 import (
