@@ -204,7 +204,7 @@ func chapters(t Tree) []string {
 	for _, lesson := range lessons.All {
 		order = append(order, "step-"+lesson.Number)
 	}
-	order = append(order, "how-recovery-works", "why-recovery-is-not-on", "how-to-read-a-report", "your-own-server", "what-we-found", "architecture", "glossary")
+	order = append(order, "how-recovery-works", "why-recovery-is-not-on", "how-to-read-a-report", "your-own-server", "what-we-found", "architecture", "go-for-javascript-readers", "glossary")
 	return slices.DeleteFunc(order, func(name string) bool { return t["docs/en/"+name+".md"] == "" })
 }
 

@@ -1,15 +1,15 @@
 package serve
 
-// A Lock is held by one goroutine at a time, like a sync.Mutex. Who waits for it waits
-// on a channel: so a fake clock (testing/synctest) can tell waiting from working, and
-// time passes while a slow database is waited for. Make one with NewLock.
+// A Lock is held by one goroutine at a time, like a sync.Mutex. A goroutine that waits
+// for it waits on a channel. A fake clock (testing/synctest) advances only while all
+// goroutines wait, and it does not count a wait for a mutex. Make a Lock with NewLock.
 type Lock chan struct{}
 
-// NewLock makes a lock that nobody holds.
+// NewLock makes a lock that is free.
 func NewLock() Lock { return make(Lock, 1) }
 
-// Lock waits until nobody holds the lock, and takes it.
+// Lock waits until the lock is free, and takes it.
 func (l Lock) Lock() { l <- struct{}{} }
 
-// Unlock gives it back.
+// Unlock releases the lock.
 func (l Lock) Unlock() { <-l }
