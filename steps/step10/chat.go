@@ -33,7 +33,7 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
@@ -59,14 +59,14 @@ type chat struct {
 // New makes the server of this step, with its database in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	// Where somebody else has locked the database, it is the page that waits and tries
-	// again, not the server, with everybody else's messages behind this one.
+	// Where another program has locked the database, the page waits and retries. If the
+	// server waited, all other messages would wait behind this one.
 	db, err := sqlite.Open(settings.Driver, settings.DataDir, 100*time.Millisecond)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Recovery as before, but for one thing: what is emitted to one page only is not
-	// worth remembering, since it can be read from the database again.
+	// Recovery as before, except that events to a single page are not stored, since they
+	// can be read from the database again.
 	(&recovery.Builder{
 		Takeover:         true,
 		SkipDirect:       true,
@@ -76,8 +76,8 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	if err := c.begin(); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	// A page that takes nothing while others talk is cut off before the memory is full
-	// of what waits for it. When it is back it gets that like any page that was away.
+	// A page that reads nothing while others send is disconnected before the data that
+	// waits for it fills the memory. When it reconnects, it catches up like any other page.
 	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
@@ -106,18 +106,18 @@ func (c *chat) connected(client *socket.Socket) {
 		}
 		serve.Answer(client, args, map[string]any{"offset": id}, err)
 	})
-	// A recovered page has its rooms back, and with them what went there meanwhile.
-	// One that was cut off while it was catching up is not in the room, so it goes
-	// on from its offset like any other.
+	// A recovered page is in its rooms again, and has received what was sent there
+	// meanwhile. A page that was disconnected during its replay is not in the room, so it
+	// continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(c.room.Load().(socket.Room)) {
 		return
 	}
-	// On the page's own queue: its events wait until it has caught up, nobody
-	// else's do.
+	// On the page's own queue: the events of this page wait until it has caught up, and
+	// those of other pages do not.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
-			// The page sees a broken connection, and comes back to ask again.
+			// The page notices the broken connection, reconnects, and asks again.
 			client.Conn().Close(true)
 		}
 	})
@@ -266,7 +266,8 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	}
 	c.order.Lock()
 	defer c.order.Unlock()
-	// Else the page would be sent what nobody was sent yet now, and then once more.
+	// Publish first: otherwise this page would receive those messages twice, from the
+	// replay and from the broadcast.
 	if err := c.publish(); err != nil {
 		return err
 	}
@@ -309,7 +310,7 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
-// offsetOf is the last message that the page says it has shown; 0 for a new page.
+// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
 // It is known if this log has that message there: by its fingerprint or, where the
 // page names none, by its id alone. A page whose offset is not known knows another
 // log, from before chat.db was deleted or replaced; its offset here is 0.
@@ -351,8 +352,8 @@ func fingerprint(key, content string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Close tells every page that the server goes, and closes the database when the
-// message that is being stored is stored.
+// Close disconnects every page, and closes the database when the message that is being
+// stored is stored.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

@@ -12,7 +12,7 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte

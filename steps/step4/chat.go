@@ -18,7 +18,7 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
@@ -60,7 +60,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 
 type closer struct{ server *socket.Server }
 
-// Close tells every page that the server goes, and forgets them.
+// Close disconnects every page and ends the server.
 func (c closer) Close() error {
 	c.server.Close(nil)
 	return nil

@@ -15,7 +15,7 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
@@ -34,7 +34,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 			"knows": []any{"text", map[string]any{"json": true}, "bytes"},
 		}, []byte("hello"))
 
-		// From one page to all of them, the one that said it included.
+		// From one page to all of them, the sender included.
 		_ = client.On("chat message", func(args ...any) {
 			value, err := serve.Value(args)
 			if err == nil {
@@ -55,7 +55,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 
 type closer struct{ server *socket.Server }
 
-// Close tells every page that the server goes, and forgets them.
+// Close disconnects every page and ends the server.
 func (c closer) Close() error {
 	c.server.Close(nil)
 	return nil

@@ -18,7 +18,7 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
@@ -36,8 +36,8 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
 	server := socket.NewServer(nil, settings.Options)
-	// A page that takes nothing while others talk is cut off before the memory is full
-	// of what waits for it. When it is back it gets that like any page that was away.
+	// A page that reads nothing while others send is disconnected before the data that
+	// waits for it fills the memory. When it reconnects, it catches up like any other page.
 	backpressure.Limit{}.Apply(server)
 
 	_ = server.On("connection", func(args ...any) {
@@ -53,7 +53,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 			}, []byte("hello"))
 		}
 
-		// From one page to all of them, the one that said it included.
+		// From one page to all of them, the sender included.
 		_ = client.On("chat message", func(args ...any) {
 			value, err := serve.Value(args)
 			if err == nil {
@@ -74,7 +74,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 
 type closer struct{ server *socket.Server }
 
-// Close tells every page that the server goes, and forgets them.
+// Close disconnects every page and ends the server.
 func (c closer) Close() error {
 	c.server.Close(nil)
 	return nil

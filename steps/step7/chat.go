@@ -25,13 +25,12 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
 
-// room is where new messages go. A page that is still being sent old ones is not in
-// it yet.
+// room receives the live messages. A page joins it when its replay is complete.
 const room = "chat"
 
 type chat struct {
@@ -50,16 +49,16 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Recovery as before, but for one thing: what is emitted to one page only is not
-	// worth remembering, since it can be read from the database again.
+	// Recovery as before, except that events to a single page are not stored, since they
+	// can be read from the database again.
 	(&recovery.Builder{
 		Takeover:         true,
 		SkipDirect:       true,
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
 	c := &chat{server: socket.NewServer(nil, settings.Options), replayPage: settings.ReplayPage, order: serve.NewLock(), db: db}
-	// A page that takes nothing while others talk is cut off before the memory is full
-	// of what waits for it. When it is back it gets that like any page that was away.
+	// A page that reads nothing while others send is disconnected before the data that
+	// waits for it fills the memory. When it reconnects, it catches up like any other page.
 	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
@@ -81,18 +80,18 @@ func (c *chat) connected(client *socket.Socket) {
 		}
 		serve.Answer(client, args, map[string]any{"offset": id}, err)
 	})
-	// A recovered page has its rooms back, and with them what went there meanwhile.
-	// One that was cut off while it was catching up is not in the room, so it goes
-	// on from its offset like any other.
+	// A recovered page is in its rooms again, and has received what was sent there
+	// meanwhile. A page that was disconnected during its replay is not in the room, so it
+	// continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(room) {
 		return
 	}
-	// On the page's own queue: its events wait until it has caught up, nobody
-	// else's do.
+	// On the page's own queue: the events of this page wait until it has caught up, and
+	// those of other pages do not.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
-			// The page sees a broken connection, and comes back to ask again.
+			// The page notices the broken connection, reconnects, and asks again.
 			client.Conn().Close(true)
 		}
 	})
@@ -172,7 +171,7 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
-// offsetOf is the last message that the page says it has shown; 0 for a new page.
+// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
 // A page that names anything but a message of this log comes from another one,
 // perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
 // new log that has grown past the page's offset cannot be told from the old one.)
@@ -190,8 +189,8 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	return int64(number), true, nil
 }
 
-// Close tells every page that the server goes, and closes the database when the
-// message that is being stored is stored.
+// Close disconnects every page, and closes the database when the message that is being
+// stored is stored.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

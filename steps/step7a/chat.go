@@ -22,7 +22,7 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
@@ -76,7 +76,7 @@ func (c *chat) connected(client *socket.Socket) {
 	c.order.Unlock()
 	if err != nil {
 		log.Printf("a page could not be sent the state: %v", err)
-		// The page sees a broken connection, and comes back to ask again.
+		// The page notices the broken connection, reconnects, and asks again.
 		client.Conn().Close(true)
 	}
 }
@@ -116,8 +116,8 @@ func (c *chat) say(text string) (int64, error) {
 	return id, nil
 }
 
-// Close tells every page that the server goes, and closes the database when the
-// message that is being stored is stored.
+// Close disconnects every page, and closes the database when the message that is being
+// stored is stored.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

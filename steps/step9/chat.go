@@ -27,13 +27,12 @@ import (
 	"redial/steps/stores/messagelog"
 )
 
-// Page is the page that the server gives out.
+// Page is the page that the server serves.
 //
 //go:embed index.html
 var Page []byte
 
-// room is where new messages go. A page that is still being sent old ones is not in
-// it yet.
+// room receives the live messages. A page joins it when its replay is complete.
 const room = "chat"
 
 type chat struct {
@@ -42,7 +41,7 @@ type chat struct {
 	replayPage int
 	messages   messagelog.Log
 	stop       context.CancelFunc
-	followed   chan struct{} // closed when nobody follows the log any more
+	followed   chan struct{} // closed when follow has ended
 
 	// order is held while messages are emitted, and while a page joins.
 	order serve.Lock
@@ -63,7 +62,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		stop()
 		return nil, nil, err
 	}
-	// Whoever connects from now on is sent all up to the newest.
+	// A client that connects from now on is sent all messages up to the newest.
 	newest, err := messages.Newest(ctx)
 	if err != nil {
 		stop()
@@ -80,8 +79,8 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		server: socket.NewServer(nil, settings.Options), nodes: settings.Nodes, replayPage: settings.ReplayPage,
 		messages: messages, stop: stop, followed: make(chan struct{}), order: serve.NewLock(), published: newest,
 	}
-	// A page that takes nothing while others talk is cut off before the memory is full
-	// of what waits for it. When it is back it gets that like any page that was away.
+	// A page that reads nothing while others send is disconnected before the data that
+	// waits for it fills the memory. When it reconnects, it catches up like any other page.
 	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 	go c.follow(ctx)
@@ -115,18 +114,18 @@ func (c *chat) connected(client *socket.Socket) {
 	if len(c.nodes) > 0 {
 		_ = client.Emit("nodes", c.nodes)
 	}
-	// A recovered page has its rooms back, and with them what went there meanwhile.
-	// One that was cut off while it was catching up is not in the room, so it goes
-	// on from its offset like any other.
+	// A recovered page is in its rooms again, and has received what was sent there
+	// meanwhile. A page that was disconnected during its replay is not in the room, so it
+	// continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(room) {
 		return
 	}
-	// On the page's own queue: its events wait until it has caught up, nobody
-	// else's do.
+	// On the page's own queue: the events of this page wait until it has caught up, and
+	// those of other pages do not.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
-			// The page sees a broken connection, and comes back to ask again.
+			// The page notices the broken connection, reconnects, and asks again.
 			client.Conn().Close(true)
 		}
 	})
@@ -269,7 +268,7 @@ func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last i
 	return offset, more, nil
 }
 
-// offsetOf is the last message that the page says it has shown; 0 for a new page.
+// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
 // A page that names anything but a message of this log comes from another one,
 // perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
 // new log that has grown past the page's offset cannot be told from the old one.)
@@ -286,7 +285,7 @@ func (c *chat) offsetOf(ctx context.Context, client *socket.Socket) (offset int6
 	return int64(number), true, nil
 }
 
-// Close tells every page that this server goes, and closes its end of the log when the
+// Close disconnects every page of this server, and closes its end of the log when the
 // messages that are being stored are stored.
 func (c *chat) Close() error {
 	c.server.Close(nil)

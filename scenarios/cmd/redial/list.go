@@ -19,8 +19,8 @@ func newList() *cobra.Command {
 		Use:   "list [ID]...",
 		Short: "List the scenarios, or explain some",
 		Long: `list prints the scenarios, each with its row in the catalogue and the weakest level whose
-promise covers it. With IDs or row numbers it explains those: what decides the outcome, and what
-happens. With --config it marks the scenarios that cannot be played on an application.`,
+promise covers it. With IDs or row numbers it explains those: what decides the outcome, and
+what happens. With --config it marks the scenarios that cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
 		RunE: func(c *cobra.Command, ids []string) error {
 			if err := noneEmpty(c); err != nil {

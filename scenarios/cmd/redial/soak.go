@@ -56,9 +56,10 @@ func newSoak(code *int) *cobra.Command {
 		Use:   "soak",
 		Short: "Play random plans, for a number of runs or until Ctrl-C",
 		Long: `soak plays random plans on the steps in turn, in the virtual lab, and saves the failures,
-each with how often it recurs. It ends with how many situations the runs reached (who was
-connected, in which session, with how many messages missing, when a fault fired), whether
-new ones still appear, and how rare a defect may be that no run has shown.`,
+each with its rate of recurrence. At the end it prints how many different situations the
+runs reached (which clients were connected, in which session, with how many messages
+missing, when a fault fired), whether new ones still appear, and how rare a defect may be
+that no run has shown.`,
 		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
