@@ -22,14 +22,14 @@ func BenchmarkCaught(b *testing.B) {
 	var took []int
 	missed := 0
 	for _, d := range defect.All {
-		subject, err := servers.Broken(d)
+		server, err := servers.Broken(d)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if subject.Step != "" || subject.Server.Handler == nil {
+		if server.Step != "" || server.Server.Handler == nil {
 			continue // what no random plan does
 		}
-		runs := runsUntilCaught(b, subject)
+		runs := runsUntilCaught(b, server)
 		if runs > *caughtRuns {
 			missed++
 			fmt.Printf("%-40s not in %d\n", d.Name, *caughtRuns)
