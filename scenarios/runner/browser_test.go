@@ -181,16 +181,16 @@ func TestBothWaysAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var subjects []servers.Server
+	var tested []servers.Server
 	for _, step := range strings.Split(*waysSteps, ",") {
-		subject, err := servers.Step(step)
+		server, err := servers.Step(step)
 		if err != nil {
 			t.Fatal(err)
 		}
-		subject.NewPage = page(func(*browser.Spec) {})
-		subjects = append(subjects, subject)
+		server.NewPage = page(func(*browser.Spec) {})
+		tested = append(tested, server)
 	}
-	results, err := runner.Run(t.Context(), subjects, rows, runner.Options{Seed: 1, Golden: true, Parallel: 2})
+	results, err := runner.Run(t.Context(), tested, rows, runner.Options{Seed: 1, Golden: true, Parallel: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
