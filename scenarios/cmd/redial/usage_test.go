@@ -69,7 +69,7 @@ func TestUsage(t *testing.T) {
 		{"init of two", "init needs one of --command LINE", []string{"init", "--url", "http://127.0.0.1:1", "--command", "true"}},
 		{"init at no level", "the levels are", []string{"init", "--url", "http://127.0.0.1:1", "--level", "best"}},
 		{"init of no address", "is no address", []string{"init", "--url", "localhost"}},
-		{"init over a file", "is there already", []string{"init", "--output", "main.go", "--command", "true"}},
+		{"init over a file", "exists already", []string{"init", "--output", "main.go", "--command", "true"}},
 		{"init that sends without a probe", "are for --probe", []string{"init", "--send", "--command", "true"}},
 		{"a probe that knows already", "leave out --event", []string{"init", "--probe", "--event", "say", "--command", "true"}},
 		{"a probe without time", "from 1s to 1h", []string{"init", "--probe", "--wait", "0s", "--command", "true"}},
