@@ -44,11 +44,13 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) defects --lab virtual
 
-# Four tests of a package at a time, because most of them wait. A program under the race
-# detector sleeps a second before it exits, unless GORACE says otherwise.
+# Four tests of a package at a time, because most of them wait; Ginkgo, which has processes
+# of its own, refuses -parallel. A program under the race detector sleeps a second before it
+# exits, unless GORACE says otherwise.
+RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -timeout 20m
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
-	GORACE=atexit_sleep_ms=10 $(GO) test -race -parallel 4 -timeout 20m ./...
+	$(RACE) -parallel 4 $$($(GO) list ./... | grep -v /scenarios/suite)
 	@$(MAKE) --no-print-directory -j2 $(NORACE)
 	@$(MAKE) --no-print-directory test-hostile
 
@@ -64,6 +66,7 @@ test-hostile:
 test-pages:
 	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./docs
 test-suite:
+	$(RACE) ./scenarios/suite
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched, and the SQLite of the Node.js servers built, while Go

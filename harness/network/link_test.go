@@ -19,7 +19,9 @@ type bubble struct {
 	client net.Conn
 	server net.Conn
 	heard  map[net.Conn]*heard
-	fired  []string
+
+	mu    sync.Mutex
+	fired []string
 }
 
 type heard struct {
@@ -48,6 +50,8 @@ func in(t *testing.T, prepare func(*link), play func(b *bubble)) {
 		b := &bubble{t: t, heard: map[net.Conn]*heard{}}
 		start := time.Now()
 		b.link = newLink("alice", Events{Fired: func(f Fired) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.fired = append(b.fired, time.Since(start).String()+" "+string(f.Fault.Kind)+map[bool]string{true: " healed"}[f.Healed])
 		}})
 		if prepare != nil {
@@ -86,7 +90,7 @@ func (b *bubble) want(end net.Conn, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.text != text {
-		b.t.Errorf("after %v heard %.60q, want %.60q", b.fired, h.text, text)
+		b.t.Errorf("after %s heard %.60q, want %.60q", b.firings(), h.text, text)
 	}
 	h.text = ""
 }
@@ -94,17 +98,26 @@ func (b *bubble) want(end net.Conn, text string) {
 func (b *bubble) wantEnded(end net.Conn, ended bool) {
 	b.t.Helper()
 	synctest.Wait()
-	if b.heard[end].ended != ended {
-		b.t.Errorf("after %v the end has ended: %v, want %v", b.fired, b.heard[end].ended, ended)
+	h := b.heard[end]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended != ended {
+		b.t.Errorf("after %s the end has ended: %v, want %v", b.firings(), h.ended, ended)
 	}
 }
 
 func (b *bubble) wantFired(list ...string) {
 	b.t.Helper()
 	synctest.Wait()
-	if got := strings.Join(b.fired, ", "); got != strings.Join(list, ", ") {
+	if got := b.firings(); got != strings.Join(list, ", ") {
 		b.t.Errorf("fired %s, want %s", got, list)
 	}
+}
+
+func (b *bubble) firings() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.fired, ", ")
 }
 
 func (b *bubble) mustBreak(f plan.Fault) {

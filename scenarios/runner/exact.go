@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"redial/harness/check"
-	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/labpage"
@@ -73,14 +72,9 @@ func (s Saved) playExactly(node *labwasm.Node, schedule uint64) (report.Result, 
 	if err != nil {
 		return report.Result{}, err
 	}
-	for i := range run.Events {
-		if e := &run.Events[i]; e.Kind == history.Began {
-			e.Level = s.Verdict.Level
-		}
-	}
 	result := report.Result{ID: s.Name, Title: s.Plan.Name(), Column: s.Target, Events: run.Events, Verdict: *run.Verdict}
 	if run.Outcome == check.Pass || run.Outcome == check.Fail {
-		result.Verdict = check.Judge(run.Events)
+		result.Verdict = check.JudgeAt(s.Verdict.Level, run.Events)
 	}
 	result.Tally = tallyOf(result.Verdict)
 	result.Took = time.Duration(run.Took * float64(time.Millisecond))

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -125,5 +126,21 @@ func (v *view) stopEntering() {
 	if v.entering != nil {
 		v.came()
 		v.entering = nil
+	}
+}
+
+// learn takes what the protocol's Learn finds in an event.
+func (v *view) learn(args []any) {
+	if len(args) == 0 {
+		return
+	}
+	name, _ := args[0].(string)
+	if !v.wire.speaks.Learns(name) {
+		return
+	}
+	known := v.wire.knows()
+	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.values()))
+	if !known {
+		v.sendUnsent()
 	}
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -345,22 +344,6 @@ func (v *view) sendUnsent() {
 		v.write(p)
 	}
 	v.sendFirst()
-}
-
-// learn takes what the protocol's Learn finds in an event.
-func (v *view) learn(args []any) {
-	if len(args) == 0 {
-		return
-	}
-	name, _ := args[0].(string)
-	if !v.wire.speaks.Learns(name) {
-		return
-	}
-	known := v.wire.knows()
-	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.values()))
-	if !known {
-		v.sendUnsent()
-	}
 }
 
 func (v *view) onEvent(args []any) {

@@ -133,3 +133,46 @@ func TestTheAction(t *testing.T) {
 		}
 	}
 }
+
+func TestVerdictAsFiles(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	o := redial(t, "check", "--step", "7", "--scenario", "clean-drop, refresh", "--seed", "5", "--runs", "2",
+		"--json", filepath.Join(folder, "v.json"), "--junit", filepath.Join(folder, "deeper", "v.xml"), "--report", folder)
+	if o.code != 0 {
+		t.Fatalf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if o.stderr != "" {
+		t.Errorf("progress where there is no terminal: %q", o.stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "v.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Target, Level string
+		Seed          uint64
+		Scenarios     []struct {
+			ID, Verdict            string
+			Lost, Runs             int
+			FaultsFired            int `json:"faults_fired"`
+			Artifacts              []string
+			Duplicated, Reordered_ int
+		}
+		Summary map[string]int
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Target != "step 7" || v.Level != "server-delivery" || v.Seed != 5 || len(v.Scenarios) != 2 || v.Summary["pass"] != 2 {
+		t.Errorf("%s", text)
+	}
+	if first := v.Scenarios[0]; first.ID != "clean-drop" || first.Verdict != "pass" || first.Runs != 2 || first.FaultsFired < 4 {
+		t.Errorf("%+v", first)
+	}
+	for _, name := range []string{"deeper/v.xml", "index.html"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func TestInitWritesAFileThatIsRead(t *testing.T) {
 	if strings.Join(f.Target.Command, " ") != "node server.js --quick" || f.Level != contract.ClientDelivery || f.Socket.Path != "/ws/" || f.Socket.Send.Event != "say" {
 		t.Errorf("it says %+v", f)
 	}
-	refused(t, "is there already", "init", "--output", file, "--url", "http://127.0.0.1:3000")
+	refused(t, "exists already", "init", "--output", file, "--url", "http://127.0.0.1:3000")
 	if o = redial(t, "init", "--output", file, "--force", "--url", "http://127.0.0.1:3000"); o.code != 0 {
 		t.Errorf("--force: exit %d: %s", o.code, o.stderr)
 	}

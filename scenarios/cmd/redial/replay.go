@@ -129,6 +129,9 @@ func playExactly(ctx context.Context, saved runner.Saved, file string, times int
 		return 0, err
 	}
 	defer os.RemoveAll(folder)
+	slow := &slowSteps{to: os.Stderr}
+	defer slow.end()
+	slow.begin("building the virtual lab as WebAssembly")
 	if _, err := labwasm.Build(ctx, folder, gzip.BestSpeed); err != nil {
 		return 0, fmt.Errorf("--exact builds the virtual lab as WebAssembly: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
@@ -137,6 +140,7 @@ func playExactly(ctx context.Context, saved runner.Saved, file string, times int
 		return 0, err
 	}
 	defer node.Close()
+	slow.begin("playing it with one schedule after the other, until it fails as saved")
 	had := saved.Schedule
 	result, err := saved.FindSchedule(ctx, node)
 	if err != nil {
@@ -147,7 +151,9 @@ func playExactly(ctx context.Context, saved runner.Saved, file string, times int
 			return 0, fmt.Errorf("the schedule is %d, and cannot be saved: %w", saved.Schedule, err)
 		}
 	}
+	slow.begin(fmt.Sprintf("playing it %d times with schedule %d", times, saved.Schedule))
 	same, err := saved.Exactly(ctx, node, result, times-1)
+	slow.end()
 	if err != nil {
 		return 0, err
 	}
