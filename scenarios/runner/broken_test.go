@@ -15,6 +15,7 @@ import (
 // TestRowsOnBrokenServers shows that a row finds what it is there to find: each of these
 // servers is broken in the way that the row is about, and what is seen is that.
 func TestRowsOnBrokenServers(t *testing.T) {
+	t.Parallel()
 	needsSpeed(t)
 	const otherRule = "another rule broken"
 	for _, test := range []struct {

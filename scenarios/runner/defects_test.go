@@ -21,6 +21,7 @@ var rightRuns = flag.Int("right-runs", 1, "how often each scenario is played on 
 // Every defect is caught by the rule that must catch it, every rule catches one, and
 // scenarios/defects.md says so.
 func TestDefectsAreCaught(t *testing.T) {
+	t.Parallel()
 	needsSpeed(t)
 	kills, err := runner.Defects(t.Context(), defect.All, runner.Options{Seed: 1, Lab: lab.Virtual})
 	if err != nil {
@@ -82,6 +83,7 @@ func judge(t *testing.T, kills []runner.Kill) {
 // The right chat, of which the broken ones are a few lines away, passes all that its
 // level promises.
 func TestRightServersPass(t *testing.T) {
+	t.Parallel()
 	needsSpeed(t)
 	for _, level := range []contract.Level{contract.ServerDelivery, contract.ClientDelivery} {
 		t.Run(string(level), func(t *testing.T) {

@@ -137,6 +137,7 @@ func equalWithin(t *testing.T, s sweep.Sweeper, group []plan.Plan) {
 // differed once on a fresh clone, and none of 1,690 measured since did. Shrink plays what it
 // saves again and says how often it recurred; here one replay has to.
 func TestSweepFindsWhatIsPublished(t *testing.T) {
+	t.Parallel()
 	needsSpeed(t)
 	t.Run("step 6", func(t *testing.T) {
 		found := sweptControl(t, "published-6", *replays)

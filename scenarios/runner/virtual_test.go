@@ -40,6 +40,7 @@ func TestScenariosVirtual(t *testing.T) {
 
 // Every step keeps the promise of its own level, in every row that the level covers.
 func TestStepsKeepTheirOwnPromise(t *testing.T) {
+	t.Parallel()
 	needsSpeed(t)
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
 		server, err := servers.Step(number)

@@ -80,8 +80,19 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatal(err)
+		p.t.Fatalf("%v; the page is %s", err, p.state())
 	}
+}
+
+// state is where a page is that does not answer as it should.
+func (p *tab) state() string {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
+	defer cancel()
+	state, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + " " + document.readyState + " " + JSON.stringify(document.documentElement.dataset)`))
+	if err != nil {
+		return err.Error()
+	}
+	return state
 }
 
 // rest waits until everything asked for was played and drawn.
