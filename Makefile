@@ -55,7 +55,8 @@ test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory test-hostile
 
 # What the race detector makes too slow, or too large, runs without it. Two at a time,
-# because most of them wait; but hostile servers fill the machine by themselves.
+# because most of them wait; but hostile servers fill the machine by themselves. The lab
+# page's tests take the WebAssembly that labwasm's have built, out of Go's cache.
 NORACE = test-long test-pages test-suite
 .PHONY: $(NORACE) test-hostile
 test-long:
@@ -64,7 +65,8 @@ test-long:
 test-hostile:
 	$(GO) test -run '^Test(Hostile|LearnFrom)' ./scenarios/cmd/redial
 test-pages:
-	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./scenarios/labwasm ./docs
+	$(GO) test ./scenarios/labwasm
+	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./docs
 test-suite:
 	$(RACE) ./scenarios/suite
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
