@@ -21,6 +21,7 @@ type chat struct {
 	poll              http.HandlerFunc
 	interval, timeout string // of the heartbeat, in milliseconds
 	mute              bool   // CONNECT is not answered
+	deaf              bool   // events are not answered: else it is luck whether an answer comes before a flood
 
 	// opened is done after the open packet, beside everything else, and joined after
 	// CONNECT. They are told the how manieth page it is that they speak with, and 0 for
@@ -121,6 +122,9 @@ func (s *chat) packet(m *member, packet string) {
 	defer s.mu.Unlock()
 	if auth, connects := strings.CutPrefix(packet, "40"); connects {
 		s.connect(m, auth)
+		return
+	}
+	if s.deaf {
 		return
 	}
 	event, isEvent := strings.CutPrefix(packet, "42")

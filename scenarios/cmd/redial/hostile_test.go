@@ -65,7 +65,7 @@ var hostilities = []hostility{
 	{"garbage packets", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"pings without end", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"answers no CONNECT", cleanDrop, 3, "no Socket.IO client can connect"},
-	{"attachments that never come", cleanDrop, 3, ""},
+	{"attachments that never come", cleanDrop, 3, "waited 5s"},
 	{"pingInterval of 0", cleanDrop, 3, "a pingInterval of 0 ms"},
 	{"pingInterval below 0", cleanDrop, 3, "a pingInterval of -1 ms"},
 	{"pingInterval of ages", cleanDrop, 3, "a pingInterval of 9223372036854775807 ms"},
