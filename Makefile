@@ -44,13 +44,13 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) defects --lab virtual
 
-# Four tests of a package at a time, because most of them wait. The suite and the lab as
-# WebAssembly come after: Ginkgo refuses -parallel, and one thread has no races. A program
-# under the race detector sleeps a second before it exits, unless GORACE says otherwise.
+# The suite and the lab as WebAssembly come after, beside others: the one mostly waits, and
+# one thread has no races. A program under the race detector sleeps a second before it exits,
+# unless GORACE says otherwise.
 RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -timeout 20m
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
-	$(RACE) -parallel 4 $$($(GO) list ./... | grep -v '/scenarios/suite\|/scenarios/labwasm')
+	$(RACE) $$($(GO) list ./... | grep -v '/scenarios/suite\|/scenarios/labwasm')
 	@$(MAKE) --no-print-directory -j2 $(NORACE)
 	@$(MAKE) --no-print-directory test-hostile
 

@@ -18,7 +18,6 @@ import (
 // TestClusterOnPostgres holds step 9 to its promise on a PostgreSQL and a Redis, which
 // are broken too. (TestScenarios has it on a SQLite file, in every row.)
 func TestClusterOnPostgres(t *testing.T) {
-	t.Parallel()
 	if s, err := backends.StartPostgres(t.Context()); errors.Is(err, backends.ErrMissing) {
 		t.Skip(err)
 	} else if err := errors.Join(err, s.Close()); err != nil {
@@ -51,7 +50,6 @@ func TestClusterOnPostgres(t *testing.T) {
 // TestClusterPartsAreKeptDown: what the script does to one server holds for the faults and
 // the pages of that server.
 func TestClusterPartsAreKeptDown(t *testing.T) {
-	t.Parallel()
 	server, err := servers.Step("9")
 	if err != nil {
 		t.Fatal(err)

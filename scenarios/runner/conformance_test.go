@@ -13,7 +13,6 @@ import (
 
 // Whatever a step claims, the highest level that it is seen to hold is its own.
 func TestConformFindsTheLevelThatHolds(t *testing.T) {
-	t.Parallel()
 	rows, err := catalogue.Find([]string{"clean-drop", "server-killed", "refresh", "acknowledgement-cut", "write-on-dead-connection", "tab-closed-with-pending"})
 	if err != nil {
 		t.Fatal(err)

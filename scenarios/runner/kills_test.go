@@ -33,7 +33,6 @@ const killsInARun = 25
 // it is acknowledged; so by the end all of them are. Below, they send it once, and one
 // that was not acknowledged may be there or not.
 func TestKills(t *testing.T) {
-	t.Parallel()
 	for _, step := range strings.Split(*killSteps, ",") {
 		t.Run("step "+step, func(t *testing.T) {
 			server, err := servers.Step(step)

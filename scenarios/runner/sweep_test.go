@@ -51,7 +51,6 @@ func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
 
 // What a step promises holds wherever a story is broken.
 func TestSweepOfTheSteps(t *testing.T) {
-	t.Parallel()
 	// Steps 3 and 4 show nothing to anybody else. Step 9 is one server here, so that the
 	// death of a server is the death of the only one.
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {

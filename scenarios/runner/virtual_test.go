@@ -19,7 +19,6 @@ import (
 // TestScenariosVirtual holds step 8 to the catalogue's expectations in the virtual lab,
 // which the race detector watches here. Package suite does so for every step, without it.
 func TestScenariosVirtual(t *testing.T) {
-	t.Parallel()
 	server, err := servers.Step("8")
 	if err != nil {
 		t.Fatal(err)

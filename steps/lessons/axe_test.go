@@ -27,7 +27,6 @@ func (p *tab) axe(source string) string {
 // TestAxeInChromium looks at every page from step 2 on: with a message, and offline with one
 // on its way; light and dark; some in English, some in Korean.
 func TestAxeInChromium(t *testing.T) {
-	t.Parallel()
 	source, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
 	if err != nil {
 		t.Skip("axe-core is not here: make client fetches it")

@@ -20,7 +20,6 @@ const screenshots = "REDIAL_SCREENSHOTS"
 // process, and its page in two tabs of a real browser. Each part ends with one more
 // message, so that anything that came twice or too late would be seen before it.
 func TestStep7InChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 
 	t.Run("two tabs chat", func(t *testing.T) {
@@ -154,7 +153,6 @@ func TestStep7InChromium(t *testing.T) {
 
 // TestStep8InChromium shows what a person sees of a message that is not stored yet.
 func TestStep8InChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	data := t.TempDir()
 	server := runStep(t, "8", "DATA_DIR="+data)
@@ -239,7 +237,6 @@ func refuseAndSay(text string) string {
 
 // TestStep10InChromium refreshes and closes tabs with messages that are not delivered.
 func TestStep10InChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	data := t.TempDir()
 	server := runStep(t, "10", "DATA_DIR="+data)

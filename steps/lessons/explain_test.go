@@ -121,7 +121,6 @@ func TestPagesExplainInChromium(t *testing.T) {
 }
 
 func TestNothingWasMissedInChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
 	bob := b.open(t, "bob", server.url)
@@ -154,7 +153,6 @@ func (p *tab) scrollsTo(y int) {
 // A reader who has scrolled up stays there, and sees a button; one at the end stays at the
 // end, and sending a message leads there.
 func TestScrolledReaderIsNotPulledDownInChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
 	alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
@@ -184,7 +182,6 @@ func TestScrolledReaderIsNotPulledDownInChromium(t *testing.T) {
 
 // Nothing moves while the connection goes and comes: only the list grows.
 func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
-	t.Parallel()
 	b, words := startBrowser(t), readWords(t)
 	for _, number := range []string{"5", "8"} {
 		for _, language := range []string{"en", "ko"} {
@@ -230,7 +227,6 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 }
 
 func TestPagesInKoreanInChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	server := runStep(t, "8", "DATA_DIR="+t.TempDir())
 	bob := b.open(t, "bob", server.url)
@@ -258,7 +254,6 @@ func TestPagesInKoreanInChromium(t *testing.T) {
 // The text that one tab has written is delivered by another tab of its browser while the
 // first is offline: it is in one of its lists all the while.
 func TestStep10OfflineTabInChromium(t *testing.T) {
-	t.Parallel()
 	b := startBrowser(t)
 	server := runStep(t, "10", "DATA_DIR="+t.TempDir())
 	alice, other := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // asStep in the environment makes the test binary be `go run ./steps`.
 const asStep = "REDIAL_TEST_AS_STEP"

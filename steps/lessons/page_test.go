@@ -17,7 +17,6 @@ import (
 // The page of step 8 keeps what it said while the database is unavailable, and everybody
 // sees it once, in the order in which it was written.
 func TestStep8KeepsWhatCannotBeStored(t *testing.T) {
-	t.Parallel()
 	s := serveStep(t, "8")
 	alice := s.open("alice")
 	s.open("bob")
@@ -97,7 +96,6 @@ func TestStep10ClosedTab(t *testing.T) {
 
 // Two tabs write offline, with the lock that tabs have in common and without it.
 func TestStep10TwoTabsWriteOffline(t *testing.T) {
-	t.Parallel()
 	for name, locks := range map[string]bool{"with locks": true, "without locks": false} {
 		t.Run(name, func(t *testing.T) {
 			s := serveStep(t, "10")
@@ -150,7 +148,6 @@ func TestStep10TwoTabsWriteOffline(t *testing.T) {
 
 // The outbox is bounded: what it has no place for is not taken.
 func TestStep10OutboxIsBounded(t *testing.T) {
-	t.Parallel()
 	s := serveStep(t, "10")
 	device := newDevice()
 	alice := s.openTab("alice", device)
@@ -174,7 +171,6 @@ func TestStep10OutboxIsBounded(t *testing.T) {
 // The database is deleted while a page keeps its offset, and the new one has grown past
 // that offset when the page comes back. Step 8 shows what goes wrong without a word.
 func TestStep10NoticesAnotherLog(t *testing.T) {
-	t.Parallel()
 	for number, want := range map[string][]string{
 		"8":  {"old 1", "old 2", "new 3"},
 		"10": {"old 1", "old 2", "new 1", "new 2", "new 3"},

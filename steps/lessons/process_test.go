@@ -255,7 +255,6 @@ func TestTheHeartbeatIsTheEnvironments(t *testing.T) {
 // Two servers, one killed: the other goes on, has what the first had, and Ctrl-C ends
 // everything that was started.
 func TestStep9IsSeveralServers(t *testing.T) {
-	t.Parallel()
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
 			if backend == "postgres" {
