@@ -34,8 +34,8 @@ func (s *stream) awaitOwnDelay() {
 	s.lost = s.lost || !s.c.open()
 }
 
-// sleep returns when d has passed or the connection is over. It is once for each frame, so
-// the timer is kept.
+// sleep returns when d has passed or the connection is over. It is called
+// for every frame, so the timer is reused.
 func (s *stream) sleep(d time.Duration) {
 	if s.timer == nil {
 		s.timer = time.NewTimer(d)

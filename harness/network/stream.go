@@ -57,8 +57,8 @@ type stream struct {
 	queued  int
 	room    chan struct{} // closed when the queue shrinks, if somebody waits for it
 	running bool          // there is a runner
-	resting bool          // and it waits for more to come
-	more    chan struct{} // which tells it so
+	waiting bool          // the runner waits for the queue to grow
+	more    chan struct{} // one item, when it has grown
 	passing bool          // the reader is in pass itself
 	ended   bool          // the reader has come to the end
 }
@@ -159,8 +159,8 @@ func (s *stream) put(i item) {
 			case !s.running:
 				s.running = true
 				s.c.work.Go(s.run)
-			case s.resting:
-				s.resting = false
+			case s.waiting:
+				s.waiting = false
 				s.more <- struct{}{}
 			}
 			s.mu.Unlock()
@@ -182,13 +182,13 @@ func (s *stream) run() {
 	for {
 		s.mu.Lock()
 		if len(s.queue) == 0 && s.c.link.frameDelay != nil && !s.ended && s.c.open() {
-			// Every frame comes this way: a new goroutine for each would have its stack grow.
-			s.resting = true
+			// A goroutine for each frame would have to grow its stack each time.
+			s.waiting = true
 			s.mu.Unlock()
 			select {
 			case <-s.more:
 			case <-s.c.over:
-				s.wake()
+				s.stopWaiting()
 			}
 			continue
 		}
@@ -223,14 +223,15 @@ func (s *stream) run() {
 	}
 }
 
-// wake ends the runner's rest, which nothing that came has ended.
-func (s *stream) wake() {
+// stopWaiting is for a runner whose connection is over: it takes what may be in more, so that
+// the channel is empty again.
+func (s *stream) stopWaiting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.resting {
+	if !s.waiting {
 		<-s.more
 	}
-	s.resting = false
+	s.waiting = false
 }
 
 // handOver is called in pass before something that may take long. A reader goes

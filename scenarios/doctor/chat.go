@@ -162,7 +162,8 @@ func (x *examination) numbered() {
 			return
 		}
 		if opaque {
-			grow = grow && !slices.Contains(strings.Split(listed(x.offsets), ", "), protocol.TextOf(offset))
+			text := protocol.TextOf(offset)
+			grow = grow && !slices.ContainsFunc(x.offsets, func(o any) bool { return protocol.TextOf(o) == text })
 		} else {
 			grow = grow && (len(x.offsets) == 0 || m.Offset > last)
 			last = m.Offset

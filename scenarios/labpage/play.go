@@ -253,14 +253,7 @@ func (r *run) judge(level contract.Level) {
 	if r.verdict.Outcome != check.Pass && r.verdict.Outcome != check.Fail {
 		return
 	}
-	most := *r
-	most.Events = slices.Clone(r.Events)
-	for i := range most.Events {
-		if e := &most.Events[i]; e.Kind == history.Began {
-			e.Level = contract.DurableDelivery
-		}
-	}
-	r.beyond = verdictOf(most.Run, contract.DurableDelivery)
+	r.beyond = check.JudgeAt(contract.DurableDelivery, r.Events)
 	for i, f := range r.beyond.Findings {
 		r.beyond.Findings[i].Must = r.promised(f)
 	}

@@ -39,8 +39,8 @@ var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), Pin
 // Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
 // does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
 // message from one of them arrives; then the same for a page. The error is one line that
-// says what is missing and what to do. It notes in the server which heartbeat the server has, where that cannot be
-// set.
+// says what is missing and what to do. Where the heartbeat cannot be set, Preflight stores
+// in server the one that it has.
 func Preflight(ctx context.Context, server *servers.Server) (err error) {
 	under, err := server.Server.Target(asked)
 	if err != nil {

@@ -62,8 +62,7 @@ type Options struct {
 // DefaultParallel suits two cores: a run is mostly waiting.
 const DefaultParallel = 6
 
-// DefaultLimit is far above what any scenario takes, also where most of what it waits for
-// does not come.
+// DefaultLimit is far longer than any scenario takes, even one in which most waits time out.
 const DefaultLimit = 10 * time.Minute
 
 // A Cell is one scenario on one server.

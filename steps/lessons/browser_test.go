@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"redial/steps/internal/chattest"
+
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
@@ -160,7 +162,7 @@ func TestStep8InChromium(t *testing.T) {
 
 	t.Run("the database is locked", func(t *testing.T) {
 		alice.t, bob.t = t, t
-		unlock := lockDatabase(t, data)
+		unlock := chattest.Lock(t, data)
 		defer unlock()
 		alice.say("kept")
 		alice.until("the message among those on their way", pendingIs("kept"))
@@ -209,7 +211,7 @@ func TestStep8InChromium(t *testing.T) {
 		alice.say("three")
 		bob.shows("kept", "one", "two", "behind it", "three")
 		alice.until("no notice", "!"+refused)
-		unlock := lockDatabase(t, data)
+		unlock := chattest.Lock(t, data)
 		defer unlock()
 		evaluate[bool](alice, `socket.once("unavailable", () => (document.body.dataset.away = "told")) && true`)
 		evaluate[bool](alice, refuseAndSay("while it is locked"))
@@ -248,7 +250,7 @@ func TestStep10InChromium(t *testing.T) {
 	other.shows("before")
 
 	// Both tabs try, and are told that it cannot be stored; whichever delivers it.
-	unlock := lockDatabase(t, data)
+	unlock := chattest.Lock(t, data)
 	defer func() { unlock() }()
 	alice.say("zero")
 	for _, each := range []*tab{alice, other} {
@@ -260,7 +262,7 @@ func TestStep10InChromium(t *testing.T) {
 		each.until("no notice", `document.getElementById("notice").textContent === ""`)
 	}
 
-	unlock = lockDatabase(t, data)
+	unlock = chattest.Lock(t, data)
 	alice.say("one")
 	alice.until("the message on its way", pendingIs("one"))
 	other.until("it on its way there, too", pendingIs("one"))

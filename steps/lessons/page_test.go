@@ -11,6 +11,7 @@ import (
 
 	"redial/harness/client/page"
 	"redial/harness/history"
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
 
@@ -24,7 +25,7 @@ func TestStep8KeepsWhatCannotBeStored(t *testing.T) {
 	s.shows("bob", "before")
 	s.acknowledged("before")
 
-	unlock := lockDatabase(t, s.folder)
+	unlock := chattest.Lock(t, s.folder)
 	defer unlock()
 	s.must(alice.Send("one"))
 	s.must(alice.Send("two"))
@@ -49,7 +50,7 @@ func TestStep10RefreshWithPendingMessages(t *testing.T) {
 	s := serveStep(t, "10")
 	alice := s.open("alice")
 	s.open("bob")
-	unlock := lockDatabase(t, s.folder)
+	unlock := chattest.Lock(t, s.folder)
 	defer unlock()
 	s.must(alice.Send("one"))
 	s.must(alice.Send("two"))
@@ -72,7 +73,7 @@ func TestStep10ClosedTab(t *testing.T) {
 	device := newDevice()
 	alice, tab := s.openTab("alice", device), s.openTab("her other tab", device)
 	s.open("bob")
-	unlock := lockDatabase(t, s.folder)
+	unlock := chattest.Lock(t, s.folder)
 	defer unlock()
 	s.must(alice.Send("one"))
 	s.must(tab.Send("two"))
@@ -83,7 +84,7 @@ func TestStep10ClosedTab(t *testing.T) {
 	s.shows("her other tab", "one", "two", "three")
 	s.acknowledged("three")
 
-	unlock = lockDatabase(t, s.folder)
+	unlock = chattest.Lock(t, s.folder)
 	defer unlock()
 	s.must(tab.Send("four"))
 	s.must(tab.Close())
@@ -214,7 +215,7 @@ func TestARepeatNeedsNoWrite(t *testing.T) {
 					t.Fatalf("try %d is answered by %v, %v, want offset 1", try+1, answer, err)
 				}
 				if try == 0 {
-					defer lockDatabase(t, s.folder)()
+					defer chattest.Lock(t, s.folder)()
 				}
 			}
 		})

@@ -2,13 +2,11 @@ package lessons
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +16,7 @@ import (
 	"redial/harness/client"
 	"redial/harness/client/page"
 	"redial/harness/history"
+	"redial/steps/internal/chattest"
 )
 
 // A site is a step on loopback, and the pages in front of it: the step's own page and
@@ -207,21 +206,9 @@ func (s *site) shows(name string, texts ...string) {
 }
 
 // stored is the log.
-func (s *site) stored() (texts []string) {
+func (s *site) stored() []string {
 	s.t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(s.folder, "chat.db"))
-	s.must(err)
-	defer db.Close()
-	rows, err := db.Query("SELECT content FROM messages ORDER BY id")
-	s.must(err)
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		s.must(rows.Scan(&text))
-		texts = append(texts, text)
-	}
-	s.must(rows.Err())
-	return texts
+	return chattest.Stored(s.t, s.folder)
 }
 
 func (s *site) hasStored(texts ...string) {
@@ -229,23 +216,4 @@ func (s *site) hasStored(texts ...string) {
 	if got := s.stored(); !slices.Equal(got, texts) {
 		s.t.Errorf("stored are %q, want %q", got, texts)
 	}
-}
-
-// lockDatabase takes the database in the folder away, as another program would.
-func lockDatabase(t *testing.T, folder string) (unlock func()) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=exclusive&_busy_timeout=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	transaction, err := db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sync.OnceFunc(func() {
-		if err := transaction.Rollback(); err != nil {
-			t.Error(err)
-		}
-		_ = db.Close()
-	})
 }

@@ -252,16 +252,7 @@ func TestTheServerStartsOnALockedDatabase(t *testing.T) {
 	s := start(t, serve.Settings{})
 	chattest.Send(t, rawclient.Connect(t, s.URL, nil), "one")
 	s.Stop()
-	db, err := sql.Open("sqlite3", filepath.Join(s.Folder, "chat.db")+"?_txlock=exclusive")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	transaction, err := db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer transaction.Rollback()
+	defer chattest.Lock(t, s.Folder)()
 	s = start(t, serve.Settings{DataDir: s.Folder})
 	chattest.Receive(t, rawclient.Connect(t, s.URL, nil), 1, "one")
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +25,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		name, says string
 		away       func(t *testing.T, s running) (back func())
 	}{
-		{"busy", "locked", func(t *testing.T, s running) func() { return lock(t, s.Folder) }},
+		{"busy", "locked", func(t *testing.T, s running) func() { return chattest.Lock(t, s.Folder) }},
 		{"full", "full", func(t *testing.T, s running) func() {
 			pages := pragma(t, s, "page_count")
 			pragma(t, s, fmt.Sprint("max_page_count = ", pages))
@@ -105,24 +104,6 @@ func pragma(t *testing.T, s running, text string) (value int) {
 	return value
 }
 
-// lock takes the database away, as another program would.
-func lock(t *testing.T, folder string) (unlock func()) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=exclusive&_busy_timeout=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	transaction, err := db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := errors.Join(transaction.Rollback(), db.Close()); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // While one waits for a locked database, the others do not wait for long: they can
 // read, connect and be told.
 func TestALockedDatabaseStallsNobody(t *testing.T) {
@@ -130,7 +111,7 @@ func TestALockedDatabaseStallsNobody(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	chattest.Send(t, ann, "before")
-	unlock := lock(t, s.Folder)
+	unlock := chattest.Lock(t, s.Folder)
 	began := time.Now()
 	const writers = 10
 	for n := range writers {

@@ -40,9 +40,9 @@ func main() {
 	select {}
 }
 
-// console takes what servers log. To write to a file is answered by a call from JavaScript:
-// within a run, whose clock is a fake one, that is a panic in a browser, and time that
-// passes in Node.js.
+// console receives the log lines of servers. A write to a file waits for a callback from
+// JavaScript. Inside a run, which has a fake clock, that wait panics in a browser, and lets
+// time pass in Node.js.
 type console struct{}
 
 func (console) Write(line []byte) (int, error) {

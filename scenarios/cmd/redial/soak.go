@@ -199,8 +199,8 @@ func (s *soaking) line(i int) string {
 		sum.Took.Round(time.Second), float64(sum.Runs)/max(sum.Took.Seconds(), 1e-9))
 }
 
-// reached says how much of what can happen the runs came into, and how rare a defect may be
-// that none of them has shown.
+// reached describes how many situations the runs reached, and how rare a defect may be that
+// no run has shown.
 func (sum *soakSum) reached() string {
 	x, runs := &sum.explored, sum.Runs-sum.Undecided-sum.Unfired
 	if x.Runs == 0 || runs <= 0 {

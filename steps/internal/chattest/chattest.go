@@ -11,6 +11,7 @@ package chattest
 import (
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -64,9 +65,15 @@ func Start(t *testing.T, step New, settings serve.Settings) *Server {
 }
 
 // Stored is the log as it is on disk.
-func (s *Server) Stored(t *testing.T) (texts []string) {
+func (s *Server) Stored(t *testing.T) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(s.Folder, "chat.db"))
+	return Stored(t, s.Folder)
+}
+
+// Stored is the log in a folder.
+func Stored(t *testing.T, folder string) (texts []string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +90,28 @@ func (s *Server) Stored(t *testing.T) (texts []string) {
 		}
 		texts = append(texts, text)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return texts
+}
+
+// Lock takes the database in a folder away, as another program would.
+func Lock(t *testing.T, folder string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=exclusive&_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transaction, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sync.OnceFunc(func() {
+		if err := errors.Join(transaction.Rollback(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Quiet drops what the server logs until the test ends.

@@ -66,27 +66,27 @@
   newer.addEventListener("click", toEnd);
   form.before(newer);
   let atEnd = true;
-  let place = 0; // where the end was
+  let endAt = 0; // the scroll position of the end
   const page = document.documentElement;
   const nearEnd = () => window.innerHeight + window.scrollY >= page.scrollHeight - 40;
   function toEnd() {
     atEnd = true;
     newer.hidden = true;
     window.scrollTo(0, page.scrollHeight);
-    place = window.scrollY;
+    endAt = window.scrollY;
   }
   // A scroll event comes with the next frame, and a message or a resize may come before it.
-  const left = () => !atEnd || (window.scrollY < place - 40 && !nearEnd());
+  const scrolledUp = () => !atEnd || (window.scrollY < endAt - 40 && !nearEnd());
   function added() {
-    if (left()) newer.hidden = false;
+    if (scrolledUp()) newer.hidden = false;
     else toEnd();
   }
   window.addEventListener("scroll", () => {
     atEnd = nearEnd();
-    place = window.scrollY;
+    endAt = window.scrollY;
     if (atEnd) newer.hidden = true;
   }, { passive: true });
-  window.addEventListener("resize", () => left() || toEnd()); // a phone's keyboard
+  window.addEventListener("resize", () => scrolledUp() || toEnd()); // a phone's keyboard
   for (const list of [messages, pending]) {
     if (list) new MutationObserver((changes) => changes.some((change) => change.addedNodes.length > 0) && added()).observe(list, { childList: true });
   }
