@@ -44,31 +44,27 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) defects --lab virtual
 
-# The suite and the lab as WebAssembly come after, beside others: the one mostly waits, and
-# one thread has no races. A program under the race detector sleeps a second before it exits,
-# unless GORACE says otherwise.
-RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -timeout 20m
+# The race detector watches all that runs goroutines of ours. In these packages the servers
+# and pages are processes of their own, or one thread, and it would only make them ten
+# times slower; of the runner and the command it watches a few tests. The long ones come first.
+PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./docs ./scenarios/labwasm ./scenarios/peers ./scenarios/exercises ./harness/client/browser
+# A program under the race detector sleeps a second before it exits, unless GORACE says
+# otherwise. Most tests wait, so that three packages at a time keep two processors busy.
+RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -p 3 -timeout 20m
 test: ## vet, staticcheck and every test, with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
-	$(RACE) $$($(GO) list ./... | grep -v '/scenarios/suite\|/scenarios/labwasm')
-	@$(MAKE) --no-print-directory -j2 $(NORACE)
-	@$(MAKE) --no-print-directory test-hostile
+	$(RACE) $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
+	$(RACE) -run '^Test(ScenariosVirtual|SweepOfTheSteps|Kills|Interrupt|TimeLimit|SharedServer|TheLabServes|Soak$$|ShardsMerged|LevelAuto)' ./scenarios/runner ./scenarios/cmd/redial
+	@$(MAKE) --no-print-directory -j2 test-plain test-long
+	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
 
-# What the race detector makes too slow, or too large, runs without it. Two at a time,
-# because most of them wait; but hostile servers fill the machine by themselves. The lab
-# page's tests take the WebAssembly that labwasm's have built, out of Go's cache.
-NORACE = test-long test-pages test-suite
-.PHONY: $(NORACE) test-hostile
+# test-long is what the other packages leave out under the race detector. Hostile servers
+# fill the machine, so they come last and alone.
+.PHONY: test-plain test-long
+test-plain:
+	$(GO) test -p 3 -timeout 20m -skip '^TestHostile' $(PLAIN)
 test-long:
-	$(GO) test -run '^Test(Defects|Right|RowsOn|StepsKeep|ExamplesFail|SweepFinds|AHistoryOfLong|APageThatTakes|Shapes|Ticker|Private|Nodes|Published|StartsFail|AsNamed|LearnersWay)' ./scenarios/runner ./scenarios/peers ./scenarios/exercises ./steps/lessons
-	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas)' ./harness/lab
-test-hostile:
-	$(GO) test -run '^Test(Hostile|LearnFrom)' ./scenarios/cmd/redial
-test-pages:
-	$(GO) test ./scenarios/labwasm
-	$(GO) test ./harness/client/browser ./scenarios/labpage/host ./docs
-test-suite:
-	$(RACE) ./scenarios/suite
+	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
