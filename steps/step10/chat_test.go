@@ -240,7 +240,7 @@ func TestPanicIsNotTheEnd(t *testing.T) {
 
 func TestCloseEndsEverything(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
-		_, err := s.Closer.(*chat).say("too late", "key")
+		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")
 		return err
 	})
 }

@@ -20,9 +20,6 @@ var Page []byte
 // New makes the server of this step.
 func New(serve.Settings) (http.Handler, io.Closer, error) {
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	return routes, io.NopCloser(nil), nil
 }

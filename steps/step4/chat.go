@@ -31,8 +31,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
 
-		// From the server to this page. The first argument is nested JSON, the
-		// second is bytes; they need nothing special on either side.
+		// From the server to this page: nested JSON, and bytes.
 		_ = client.Emit("welcome", map[string]any{
 			"step":  4,
 			"knows": []any{"text", map[string]any{"json": true}, "bytes"},
@@ -42,7 +41,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		_ = client.On("chat message", func(args ...any) {
 			value, err := serve.Value(args)
 			if err == nil {
-				log.Printf("%s says %.200q", client.Id(), fmt.Sprint(value))
+				log.Printf("%s sent %.200q", client.Id(), fmt.Sprint(value))
 				_ = client.Emit("chat message", value)
 			}
 			serve.Answer(client, args, map[string]any{}, err)
@@ -50,18 +49,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	})
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(server))
-	return routes, closer{server}, nil
-}
-
-type closer struct{ server *socket.Server }
-
-// Close disconnects every page and ends the server.
-func (c closer) Close() error {
-	c.server.Close(nil)
-	return nil
+	return routes, serve.Closer{Server: server}, nil
 }

@@ -45,18 +45,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	})
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(server))
-	return routes, closer{server}, nil
-}
-
-type closer struct{ server *socket.Server }
-
-// Close disconnects every page and ends the server.
-func (c closer) Close() error {
-	c.server.Close(nil)
-	return nil
+	return routes, serve.Closer{Server: server}, nil
 }

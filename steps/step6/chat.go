@@ -26,10 +26,10 @@ var Page []byte
 // New makes the server of this step.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	// The server remembers who was here, and what was said since. The library can do
-	// that by itself, and loses a message now and then when a page comes back just as
-	// somebody writes; package recovery does not. Takeover is for the phone that goes
-	// from WiFi to 4G: it is back before the server has noticed that it was gone.
+	// The server holds sessions and recent messages in memory. The library's own adapter
+	// can lose a message while it restores a session; package recovery does not. Takeover
+	// is for a phone that switches from WiFi to 4G: it reconnects before the server has
+	// noticed that the old connection is dead.
 	(&recovery.Builder{
 		Takeover:         true,
 		OffsetEvent:      "offset",
@@ -43,9 +43,9 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
 
-		// A page asks for what came after the last event that it has seen, so it has
-		// to have seen one: OffsetEvent, which it gets before it is connected, is for
-		// a page that has heard nothing else yet. A recovered page is not new here.
+		// A page that reconnects names the last event that it received. OffsetEvent is
+		// the first event of every page, so that each has one to name. A recovered page
+		// has received its welcome before.
 		if !client.Recovered() {
 			_ = client.Emit("welcome", map[string]any{
 				"step":  6,
@@ -64,18 +64,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	})
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(server))
-	return routes, closer{server}, nil
-}
-
-type closer struct{ server *socket.Server }
-
-// Close disconnects every page and ends the server.
-func (c closer) Close() error {
-	c.server.Close(nil)
-	return nil
+	return routes, serve.Closer{Server: server}, nil
 }

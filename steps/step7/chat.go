@@ -1,7 +1,7 @@
 // Package step7 adds server delivery: the server stores every message in a database, and
 // sends a page that was disconnected, for however long, the messages that it missed.
 //
-// Read say and catchUp, in this order. They share one lock: messages are emitted in the order
+// Read storeAndEmit and catchUp, in this order. They share one lock: messages are emitted in the order
 // in which they are stored, and a page changes from the replay to live messages at one point
 // in that order.
 package step7
@@ -37,7 +37,7 @@ type chat struct {
 	server     *socket.Server
 	replayPage int
 
-	// order is held while a message is stored and emitted, and while a page joins.
+	// order is held while a message is stored and emitted, and while a page joins the room.
 	order serve.Lock
 	db    *sql.DB
 }
@@ -63,10 +63,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(c.server))
 	return routes, c, nil
 }
@@ -76,18 +73,18 @@ func (c *chat) connected(client *socket.Socket) {
 		var id int64
 		text, err := serve.Text(args)
 		if err == nil {
-			id, err = c.say(text)
+			id, err = c.storeAndEmit(text)
 		}
 		serve.Answer(client, args, map[string]any{"offset": id}, err)
 	})
-	// A recovered page is in its rooms again, and has received what was sent there
-	// meanwhile. A page that was disconnected during its replay is not in the room, so it
-	// continues from its offset like any other.
+	// A recovered page is in its rooms again, and has received the messages that were sent
+	// to them meanwhile. A page that was disconnected during its replay is not in the room,
+	// so it continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(room) {
 		return
 	}
-	// On the page's own queue: the events of this page wait until it has caught up, and
-	// those of other pages do not.
+	// The page's own queue makes the events of this page wait until it has caught up, and
+	// no events of other pages.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
@@ -97,8 +94,9 @@ func (c *chat) connected(client *socket.Socket) {
 	})
 }
 
-// say stores a message and emits it, as one step. It returns the message's id.
-func (c *chat) say(text string) (int64, error) {
+// storeAndEmit stores a message and emits it, with no other message in between. It returns
+// the message's id.
+func (c *chat) storeAndEmit(text string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
 	result, err := c.db.Exec("INSERT INTO messages (content) VALUES (?)", text)
@@ -114,17 +112,17 @@ func (c *chat) say(text string) (int64, error) {
 	return id, nil
 }
 
-// catchUp sends a page all that is stored after its offset, and lets it into the
-// room. Most of it is read without the lock, a part at a time; the lock is for what
-// was stored during the last part, and for the joining, so that no message falls
-// between the two and none is in both.
+// catchUp sends a page the messages after its offset, and lets it join the room. Most of
+// the log is read without the lock, a part at a time. The lock is held for the messages
+// that were stored during the last part and for the join, so that no message falls between
+// the replay and the room, and none is in both.
 func (c *chat) catchUp(client *socket.Socket) error {
 	offset, known, err := c.offsetOf(client)
 	if err != nil {
 		return err
 	}
 	if !known {
-		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
+		_ = client.Emit("refused", "serverOffset is not the id of a message in this log: the whole log follows")
 		_ = client.Emit("reset")
 	}
 	for more := true; more; {
@@ -146,11 +144,11 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replayBytes bounds a part of a replay, beside the number of its messages.
+// replayBytes limits the size of a part of a replay, in addition to replayPage.
 const replayBytes = 256 << 10
 
-// replay emits the next few messages after offset, and returns the new offset, and
-// whether there may be more.
+// replay emits the next few messages after offset. It returns the new offset, and whether
+// there may be more.
 func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more bool, err error) {
 	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
 	if err != nil {
@@ -158,8 +156,8 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	}
 	defer rows.Close()
 	count, bytes := 0, 0
-	// A connection may break at any time. To go on would be worse than useless: the
-	// page may be back already, as a socket with the same id.
+	// Once the connection is broken, the page may have reconnected as another socket with
+	// the same id, which would receive the rest of this replay.
 	for bytes < replayBytes && rows.Next() && client.Connected() {
 		var content string
 		if err := rows.Scan(&offset, &content); err != nil {
@@ -171,10 +169,10 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
-// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
-// A page that names anything but a message of this log comes from another one,
-// perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
-// new log that has grown past the page's offset cannot be told from the old one.)
+// offsetOf returns the id of the last message that the page has shown, 0 for a new page.
+// The offset is not known if no message of this log has that id, for example because
+// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// page's offset.
 func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]
 	if !ok {
@@ -189,8 +187,8 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	return int64(number), true, nil
 }
 
-// Close disconnects every page, and closes the database when the message that is being
-// stored is stored.
+// Close disconnects every page, waits for the message that is being stored, and closes the
+// database.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

@@ -27,14 +27,14 @@ import (
 //go:embed index.html
 var Page []byte
 
-// room is where new messages go: to the pages that have the state.
+// room receives the live messages. A page joins it when it has the state.
 const room = "chat"
 
 type chat struct {
 	server *socket.Server
 
-	// order is held while a message is stored and emitted, and while a page gets
-	// the state and joins.
+	// order is held while a message is stored and emitted, and while a page is sent the
+	// state and joins the room.
 	order serve.Lock
 	db    *sql.DB
 }
@@ -50,10 +50,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(c.server))
 	return routes, c, nil
 }
@@ -63,7 +60,7 @@ func (c *chat) connected(client *socket.Socket) {
 		var id int64
 		text, err := serve.Text(args)
 		if err == nil {
-			id, err = c.say(text)
+			id, err = c.storeAndEmit(text)
 		}
 		serve.Answer(client, args, map[string]any{"offset": id}, err)
 	})
@@ -81,7 +78,7 @@ func (c *chat) connected(client *socket.Socket) {
 	}
 }
 
-// state is every message, the oldest first.
+// state returns every message, the oldest first.
 func (c *chat) state() ([]any, error) {
 	rows, err := c.db.Query("SELECT content FROM messages ORDER BY id")
 	if err != nil {
@@ -99,8 +96,9 @@ func (c *chat) state() ([]any, error) {
 	return messages, rows.Err()
 }
 
-// say stores a message and emits it, as one step. It returns the message's id.
-func (c *chat) say(text string) (int64, error) {
+// storeAndEmit stores a message and emits it, with no other message in between. It returns
+// the message's id.
+func (c *chat) storeAndEmit(text string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
 	result, err := c.db.Exec("INSERT INTO messages (content) VALUES (?)", text)
@@ -116,8 +114,8 @@ func (c *chat) say(text string) (int64, error) {
 	return id, nil
 }
 
-// Close disconnects every page, and closes the database when the message that is being
-// stored is stored.
+// Close disconnects every page, waits for the message that is being stored, and closes the
+// database.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

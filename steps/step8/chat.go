@@ -1,15 +1,14 @@
 // Package step8 adds client delivery: a page resends each message until the server has
 // acknowledged it, and the server stores it once, however often it arrives.
 //
-// Read messageOf, say and publish, in this order. The page draws an idempotency key for each
-// message, so a retry has no effect. Only stored messages are emitted: say stores a message,
-// and publish then emits every message of the log that was not emitted yet. So an
+// Read storeAndEmit and publish, in this order. The page draws an idempotency key for each
+// message, so a retry has no effect. Only stored messages are emitted: storeAndEmit stores a
+// message, and publish then emits every message of the log that was not emitted yet. So an
 // acknowledgement means that the message is stored and emitted, even if this is a retry and
 // the first attempt failed half-way.
 package step8
 
 import (
-	"crypto/rand"
 	"database/sql"
 	_ "embed"
 	"errors"
@@ -41,10 +40,10 @@ type chat struct {
 	server     *socket.Server
 	replayPage int
 
-	// order is held while a message is stored and emitted, and while a page joins.
+	// order is held while a message is stored and emitted, and while a page joins the room.
 	order serve.Lock
 	db    *sql.DB
-	// published is the highest id that was emitted.
+	// published is the id of the last message that was emitted.
 	published int64
 }
 
@@ -77,10 +76,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(c.server))
 	return routes, c, nil
 }
@@ -88,27 +84,27 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 func (c *chat) connected(client *socket.Socket) {
 	_ = client.On("chat message", func(args ...any) {
 		var id int64
-		text, key, err := messageOf(args)
+		text, key, err := serve.TextAndKey(args)
 		if err == nil {
-			id, err = c.say(text, key)
+			id, err = c.storeAndEmit(text, key)
 		}
 		if errors.Is(err, errUnavailable) {
-			// No acknowledgement, so the page keeps the message and sends it again.
-			// An error would be the answer to it for good.
+			// The page resends a message that is not acknowledged. An error would be
+			// a final answer.
 			log.Print(err)
 			_ = client.Emit("unavailable", err.Error())
 			return
 		}
 		serve.Answer(client, args, map[string]any{"offset": id}, err)
 	})
-	// A recovered page is in its rooms again, and has received what was sent there
-	// meanwhile. A page that was disconnected during its replay is not in the room, so it
-	// continues from its offset like any other.
+	// A recovered page is in its rooms again, and has received the messages that were sent
+	// to them meanwhile. A page that was disconnected during its replay is not in the room,
+	// so it continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(room) {
 		return
 	}
-	// On the page's own queue: the events of this page wait until it has caught up, and
-	// those of other pages do not.
+	// The page's own queue makes the events of this page wait until it has caught up, and
+	// no events of other pages.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
@@ -118,56 +114,34 @@ func (c *chat) connected(client *socket.Socket) {
 	})
 }
 
-// maxKey bounds a key, in bytes.
-const maxKey = 256
-
-// messageOf is a message's text and its key: what the sender has named it, so that
-// it can be told from another one with the same text. A sender that names none does
-// not send it again, or does not mind to see it twice: it gets a key that nobody has.
-func messageOf(args []any) (text, key string, err error) {
-	text, err = serve.Text(args)
-	if err != nil || len(args) < 2 {
-		return text, rand.Text(), err
-	}
-	switch key := args[1].(type) {
-	case socket.Ack:
-		return text, rand.Text(), nil
-	case string:
-		if 0 < len(key) && len(key) <= maxKey {
-			return text, key, nil
-		}
-	}
-	return "", "", fmt.Errorf("a message's key is a string of 1 to %d bytes, and this was none", maxKey)
-}
-
-// errUnavailable is not the message's fault: it may be stored the next time.
+// errUnavailable means that the same message may be stored at the next attempt.
 var errUnavailable = errors.New("nothing can be stored at the moment")
 
-// say stores a message, unless it is stored already, and emits what the log has and
-// nobody was sent yet, as one step. It returns the message's id.
-func (c *chat) say(text, key string) (int64, error) {
+// storeAndEmit stores a message, unless it is stored already, and emits every message of
+// the log that was not emitted yet. It returns the message's id.
+func (c *chat) storeAndEmit(text, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	var repeat bool
-	err := c.db.QueryRow("SELECT EXISTS (SELECT 1 FROM messages WHERE client_offset = ?)", key).Scan(&repeat)
-	// A repeat costs no write: else a slow disk would be slower by each of them, and the
-	// answers later, until there is none in time.
-	if err == nil && !repeat {
+	var retry bool
+	err := c.db.QueryRow("SELECT EXISTS (SELECT 1 FROM messages WHERE client_offset = ?)", key).Scan(&retry)
+	// A retry needs no write. Otherwise retries would make a slow disk slower, until no
+	// acknowledgement arrives in time.
+	if err == nil && !retry {
 		_, err = c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?)", text, key)
 	}
-	// Whatever came of it: an INSERT can report an error and be committed, and a
-	// repeat may be of a message that was stored and never emitted.
+	// Publish after an error too: an INSERT that reports an error may be committed, and a
+	// retry may be of a message that was stored and never emitted.
 	if failed := c.publish(); err == nil {
 		err = failed
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	return c.stored(text, key)
+	return c.idOf(text, key)
 }
 
-// stored is the id of the message that has the key.
-func (c *chat) stored(text, key string) (id int64, err error) {
+// idOf returns the id of the stored message with the key.
+func (c *chat) idOf(text, key string) (id int64, err error) {
 	var content string
 	if err := c.db.QueryRow("SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &content); err != nil {
 		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
@@ -178,7 +152,7 @@ func (c *chat) stored(text, key string) (id int64, err error) {
 	return id, nil
 }
 
-// publish emits what is stored and was not emitted yet, in the order of the log.
+// publish emits the messages that were not emitted yet, in the order of the log.
 func (c *chat) publish() error {
 	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id", c.published)
 	if err != nil {
@@ -197,17 +171,17 @@ func (c *chat) publish() error {
 	return rows.Err()
 }
 
-// catchUp sends a page all that is stored after its offset, and lets it into the
-// room. Most of it is read without the lock, a part at a time; the lock is for what
-// was stored during the last part, and for the joining, so that no message falls
-// between the two and none is in both.
+// catchUp sends a page the messages after its offset, and lets it join the room. Most of
+// the log is read without the lock, a part at a time. The lock is held for the messages
+// that were stored during the last part and for the join, so that no message falls between
+// the replay and the room, and none is in both.
 func (c *chat) catchUp(client *socket.Socket) error {
 	offset, known, err := c.offsetOf(client)
 	if err != nil {
 		return err
 	}
 	if !known {
-		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
+		_ = client.Emit("refused", "serverOffset is not the id of a message in this log: the whole log follows")
 		_ = client.Emit("reset")
 	}
 	for more := true; more; {
@@ -234,11 +208,11 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replayBytes bounds a part of a replay, beside the number of its messages.
+// replayBytes limits the size of a part of a replay, in addition to replayPage.
 const replayBytes = 256 << 10
 
-// replay emits the next few messages after offset, and returns the new offset, and
-// whether there may be more.
+// replay emits the next few messages after offset. It returns the new offset, and whether
+// there may be more.
 func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more bool, err error) {
 	rows, err := c.db.Query("SELECT id, content FROM messages WHERE id > ? ORDER BY id LIMIT ?", offset, c.replayPage)
 	if err != nil {
@@ -246,8 +220,8 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	}
 	defer rows.Close()
 	count, bytes := 0, 0
-	// A connection may break at any time. To go on would be worse than useless: the
-	// page may be back already, as a socket with the same id.
+	// Once the connection is broken, the page may have reconnected as another socket with
+	// the same id, which would receive the rest of this replay.
 	for bytes < replayBytes && rows.Next() && client.Connected() {
 		var content string
 		if err := rows.Scan(&offset, &content); err != nil {
@@ -259,10 +233,10 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
 }
 
-// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
-// A page that names anything but a message of this log comes from another one,
-// perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
-// new log that has grown past the page's offset cannot be told from the old one.)
+// offsetOf returns the id of the last message that the page has shown, 0 for a new page.
+// The offset is not known if no message of this log has that id, for example because
+// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// page's offset.
 func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]
 	if !ok {
@@ -277,8 +251,8 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	return int64(number), true, nil
 }
 
-// Close disconnects every page, and closes the database when the message that is being
-// stored is stored.
+// Close disconnects every page, waits for the message that is being stored, and closes the
+// database.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.order.Lock()

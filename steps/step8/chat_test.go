@@ -30,7 +30,7 @@ func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }
 func TestAKeyIsAShortString(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
-	for _, key := range []any{"", nil, 7, true, []any{"a"}, map[string]any{"a": 1}, strings.Repeat("x", maxKey+1), strings.Repeat("한", maxKey/3+1)} {
+	for _, key := range []any{"", nil, 7, true, []any{"a"}, map[string]any{"a": 1}, strings.Repeat("x", serve.MaxKey+1), strings.Repeat("한", serve.MaxKey/3+1)} {
 		answer, err := ann.Ask("chat message", "text", key)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestAKeyIsAShortString(t *testing.T) {
 			t.Errorf("the key %.60v is acknowledged with %v, want an error that says how long it may be", key, answer)
 		}
 	}
-	for _, key := range []string{"k", strings.Repeat("x", maxKey), "'); DROP TABLE messages; --", "a\x00b", "a\x00c"} {
+	for _, key := range []string{"k", strings.Repeat("x", serve.MaxKey), "'); DROP TABLE messages; --", "a\x00b", "a\x00c"} {
 		if answer, err := ann.Ask("chat message", "text", key); err != nil || answer["error"] != nil {
 			t.Errorf("the key %.60q is acknowledged with %v, %v", key, answer, err)
 		}
@@ -99,7 +99,7 @@ func TestPanicIsNotTheEnd(t *testing.T) {
 
 func TestCloseEndsEverything(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
-		_, err := s.Closer.(*chat).say("too late", "key")
+		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")
 		return err
 	})
 }

@@ -1,7 +1,7 @@
 // Package step9 adds several servers: each serves its own pages, any of them may crash, and
 // every page shows the same messages in the same order.
 //
-// Read say, publish and catchUp, in this order. Unlike in step 8, say does not emit: it
+// Read store, publish and catchUp, in this order. Unlike step 8, store does not emit: it
 // appends the message to a log that all servers share (package messagelog). Every server,
 // this one too, reads the log from its own position and emits the new messages. So it makes
 // no difference which server stored a message, or whether that server still runs.
@@ -43,14 +43,14 @@ type chat struct {
 	stop       context.CancelFunc
 	followed   chan struct{} // closed when follow has ended
 
-	// order is held while messages are emitted, and while a page joins.
+	// order is held while messages are emitted, and while a page joins the room.
 	order serve.Lock
-	// published is the highest id that this server has emitted.
+	// published is the id of the last message that this server has emitted.
 	published int64
 }
 
-// New makes one of the servers. They share what settings.DatabaseURL names, or else
-// the file chat.db in settings.DataDir.
+// New makes one of the servers. They share the database of settings.DatabaseURL or, if that
+// is empty, the file chat.db in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
 	ctx, stop := context.WithCancel(context.Background())
@@ -68,8 +68,8 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		stop()
 		return nil, nil, errors.Join(err, messages.Close())
 	}
-	// A session is known to one server only. A page that comes to another one is new
-	// there, and says in its offset what it has.
+	// A session can be recovered only on its own server. On another server the page is new,
+	// and catches up from its offset.
 	(&recovery.Builder{
 		Takeover:         true,
 		SkipDirect:       true,
@@ -86,10 +86,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	go c.follow(ctx)
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(Page)
-	})
+	routes.Handle("GET /{$}", serve.Page(Page))
 	routes.Handle("/socket.io/", handshake.Handler(c.server))
 	return routes, c, nil
 }
@@ -97,14 +94,13 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 func (c *chat) connected(client *socket.Socket) {
 	_ = client.On("chat message", func(args ...any) {
 		var id int64
-		text, err := serve.Text(args)
-		key, keyErr := keyOf(args)
-		if err = errors.Join(err, keyErr); err == nil {
-			id, err = c.say(text, key)
+		text, key, err := serve.TextAndKey(args)
+		if err == nil {
+			id, err = c.store(text, key)
 		}
 		if errors.Is(err, errUnavailable) {
-			// No acknowledgement, so the page keeps the message and sends it again.
-			// An error would be the answer to it for good.
+			// The page resends a message that is not acknowledged. An error would be
+			// a final answer.
 			log.Print(err)
 			_ = client.Emit("unavailable", err.Error())
 			return
@@ -114,14 +110,14 @@ func (c *chat) connected(client *socket.Socket) {
 	if len(c.nodes) > 0 {
 		_ = client.Emit("nodes", c.nodes)
 	}
-	// A recovered page is in its rooms again, and has received what was sent there
-	// meanwhile. A page that was disconnected during its replay is not in the room, so it
-	// continues from its offset like any other.
+	// A recovered page is in its rooms again, and has received the messages that were sent
+	// to them meanwhile. A page that was disconnected during its replay is not in the room,
+	// so it continues from its offset like any other.
 	if client.Recovered() && client.Rooms().Has(room) {
 		return
 	}
-	// On the page's own queue: the events of this page wait until it has caught up, and
-	// those of other pages do not.
+	// The page's own queue makes the events of this page wait until it has caught up, and
+	// no events of other pages.
 	client.Enqueue(func() {
 		if err := c.catchUp(client); err != nil {
 			log.Printf("a page could not catch up: %v", err)
@@ -131,34 +127,12 @@ func (c *chat) connected(client *socket.Socket) {
 	})
 }
 
-// maxKey bounds a key, in bytes.
-const maxKey = 256
-
-// keyOf is what the sender has named the message, so that it can be told from
-// another one with the same text. A sender that names none, "", will not send it
-// again, or does not mind to see it twice.
-func keyOf(args []any) (key string, err error) {
-	if len(args) < 2 {
-		return "", nil
-	}
-	switch key := args[1].(type) {
-	case socket.Ack:
-		return "", nil
-	case string:
-		if 0 < len(key) && len(key) <= maxKey {
-			return key, nil
-		}
-	}
-	return "", fmt.Errorf("a message's key is a string of 1 to %d bytes, and this was none", maxKey)
-}
-
-// errUnavailable is not the message's fault: it may be stored the next time.
+// errUnavailable means that the same message may be stored at the next attempt.
 var errUnavailable = errors.New("nothing can be stored at the moment")
 
-// say stores a message, unless it is stored already, and returns its id. That is
-// enough for an acknowledgement: every server comes by the message on its way through
-// the log, also when this one dies now.
-func (c *chat) say(text, key string) (int64, error) {
+// store stores a message, unless it is stored already, and returns its id. It emits
+// nothing: every server reads the message from the log, even if this one crashes now.
+func (c *chat) store(text, key string) (int64, error) {
 	id, err := c.messages.Append(context.Background(), key, text)
 	if err != nil && !errors.Is(err, messagelog.ErrKeyTaken) {
 		err = fmt.Errorf("%w: %w", errUnavailable, err)
@@ -166,11 +140,11 @@ func (c *chat) say(text, key string) (int64, error) {
 	return id, err
 }
 
-// follow emits what is new in the log, until ctx ends. A read that is under way then is
-// waited for, and not broken off: the log bounds it.
+// follow emits the new messages of the log until ctx ends. It then waits for a read that is
+// in progress, because the log limits how long that takes.
 func (c *chat) follow(ctx context.Context) {
 	defer close(c.followed)
-	const again = 200 * time.Millisecond
+	const pause = 200 * time.Millisecond
 	retry := time.NewTimer(0)
 	failed := false
 	for {
@@ -185,17 +159,17 @@ func (c *chat) follow(ctx context.Context) {
 		err := c.publish()
 		c.order.Unlock()
 		if err != nil {
-			retry.Reset(again)
+			retry.Reset(pause)
 		}
 		if err != nil && !failed {
-			log.Printf("the messages cannot be read at the moment, and are shown when they can: %v", err)
+			log.Printf("the log cannot be read at the moment, and is read again every %v: %v", pause, err)
 		}
 		failed = err != nil
 	}
 }
 
-// publish emits what is in the log and was not emitted yet, in the order of the log.
-// The caller holds the order.
+// publish emits the messages that were not emitted yet, in the order of the log. The caller
+// holds the lock.
 func (c *chat) publish() error {
 	for {
 		rows, more, err := c.messages.After(context.Background(), c.published, c.replayPage)
@@ -212,34 +186,34 @@ func (c *chat) publish() error {
 	}
 }
 
-// catchUp sends a page all that is stored after its offset, and lets it into the
-// room. Most of it is read without the lock, a part at a time; the lock is for what
-// was stored during the last part, and for the joining, so that no message falls
-// between the two and none is in both.
+// catchUp sends a page the messages after its offset, and lets it join the room. Most of
+// the log is read without the lock, a part at a time. The lock is held for the messages
+// that were stored during the last part and for the join, so that no message falls between
+// the replay and the room, and none is in both.
 func (c *chat) catchUp(client *socket.Socket) error {
-	ctx := context.Background()
-	offset, known, err := c.offsetOf(ctx, client)
+	offset, known, err := c.offsetOf(client)
 	if err != nil {
 		return err
 	}
 	if !known {
-		_ = client.Emit("refused", "serverOffset names no message of this log: here is all of it")
+		_ = client.Emit("refused", "serverOffset is not the id of a message in this log: the whole log follows")
 		_ = client.Emit("reset")
 	}
 	for more := true; more; {
 		backpressure.Wait(client, c.replayPage) // not faster than the page reads
-		if offset, more, err = c.replay(ctx, client, offset, math.MaxInt64); err != nil {
+		if offset, more, err = c.replay(client, offset, math.MaxInt64); err != nil {
 			return err
 		}
 	}
 	c.order.Lock()
 	defer c.order.Unlock()
-	// The room is where the page is now, or further on.
+	// Publish first: otherwise this page would receive those messages twice, from the
+	// replay and from the broadcast.
 	if err := c.publish(); err != nil {
 		return err
 	}
 	for more := true; more; {
-		if offset, more, err = c.replay(ctx, client, offset, c.published); err != nil {
+		if offset, more, err = c.replay(client, offset, c.published); err != nil {
 			return err
 		}
 	}
@@ -249,16 +223,16 @@ func (c *chat) catchUp(client *socket.Socket) error {
 	return nil
 }
 
-// replay emits to one page the next few messages that the log has after offset, none
-// beyond the id last. It returns the new offset, and whether there may be more.
-func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last int64) (int64, bool, error) {
-	rows, more, err := c.messages.After(ctx, offset, c.replayPage)
+// replay emits the next few messages after offset, up to the id last. It returns the new
+// offset, and whether there may be more.
+func (c *chat) replay(client *socket.Socket, offset, last int64) (int64, bool, error) {
+	rows, more, err := c.messages.After(context.Background(), offset, c.replayPage)
 	if err != nil {
 		return offset, false, err
 	}
 	for _, row := range rows {
-		// A connection may break at any time. To go on would be worse than useless:
-		// the page may be back already, as a socket with the same id.
+		// Once the connection is broken, the page may have reconnected as another
+		// socket with the same id, which would receive the rest of this replay.
 		if row.ID > last || !client.Connected() {
 			return offset, false, nil
 		}
@@ -268,16 +242,16 @@ func (c *chat) replay(ctx context.Context, client *socket.Socket, offset, last i
 	return offset, more, nil
 }
 
-// offsetOf is the last message that the page has shown, by its own account; 0 for a new page.
-// A page that names anything but a message of this log comes from another one,
-// perhaps from before chat.db was deleted: it is not known, and its offset is 0. (A
-// new log that has grown past the page's offset cannot be told from the old one.)
-func (c *chat) offsetOf(ctx context.Context, client *socket.Socket) (offset int64, known bool, err error) {
+// offsetOf returns the id of the last message that the page has shown, 0 for a new page.
+// The offset is not known if no message of this log has that id, for example because
+// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// page's offset.
+func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]
 	if !ok {
 		return 0, true, nil
 	}
-	newest, err := c.messages.Newest(ctx)
+	newest, err := c.messages.Newest(context.Background())
 	number, isNumber := named.(float64)
 	if err != nil || !isNumber || number < 0 || number > float64(newest) || number != math.Trunc(number) {
 		return 0, false, err
@@ -285,13 +259,13 @@ func (c *chat) offsetOf(ctx context.Context, client *socket.Socket) (offset int6
 	return int64(number), true, nil
 }
 
-// Close disconnects every page of this server, and closes its end of the log when the
-// messages that are being stored are stored.
+// Close disconnects every page of this server, waits for the messages that are being
+// stored, and closes the log.
 func (c *chat) Close() error {
 	c.server.Close(nil)
 	c.stop()
 	<-c.followed
-	// A page may be catching up.
+	// Wait for a page that is catching up.
 	c.order.Lock()
 	defer c.order.Unlock()
 	return c.messages.Close()

@@ -137,14 +137,14 @@ func TestWhatIsNoMessageIsRefused(t *testing.T) {
 	ann := rawclient.Connect(t, n.URL, nil)
 	for _, args := range [][]any{
 		{}, {nil}, {7}, {[]any{"a"}}, {strings.Repeat("x", serve.MaxMessage+1)},
-		{"text", ""}, {"text", 1}, {"text", nil}, {"text", strings.Repeat("k", maxKey+1)},
+		{"text", ""}, {"text", 1}, {"text", nil}, {"text", strings.Repeat("k", serve.MaxKey+1)},
 	} {
 		answer, err := ann.Ask("chat message", args...)
 		if reason, _ := answer["error"].(string); err != nil || reason == "" {
 			t.Errorf("%.60v is answered by %v, %v, want an error", args, answer, err)
 		}
 	}
-	ask(t, ann, strings.Repeat("한", serve.MaxMessage/3), strings.Repeat("k", maxKey))
+	ask(t, ann, strings.Repeat("한", serve.MaxMessage/3), strings.Repeat("k", serve.MaxKey))
 	if rows := stored(t, n); len(rows) != 1 {
 		t.Errorf("%d messages are stored, want 1", len(rows))
 	}
@@ -297,7 +297,7 @@ func TestAPageIsToldTheNodes(t *testing.T) {
 
 func TestCloseEndsEverything(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
-		_, err := s.Closer.(*chat).say("too late", "")
+		_, err := s.Closer.(*chat).store("too late", "key")
 		if err != nil && !errors.Is(err, errUnavailable) {
 			t.Errorf("after Close a message gets %v", err)
 		}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,28 @@ func Text(args []any) (string, error) {
 		return "", errors.New("a message is text, and this was not a string")
 	}
 	return text, nil
+}
+
+// MaxKey is the maximum length of a key in bytes.
+const MaxKey = 256
+
+// TextAndKey returns the text of a message and its idempotency key, which distinguishes a
+// retry from another message with the same text. A message that came without a key gets a
+// random one: its sender does not resend it.
+func TextAndKey(args []any) (text, key string, err error) {
+	text, err = Text(args)
+	if err != nil || len(args) < 2 {
+		return text, rand.Text(), err
+	}
+	switch key := args[1].(type) {
+	case socket.Ack:
+		return text, rand.Text(), nil
+	case string:
+		if 0 < len(key) && len(key) <= MaxKey {
+			return text, key, nil
+		}
+	}
+	return "", "", fmt.Errorf("the key of a message has to be a string of 1 to %d bytes", MaxKey)
 }
 
 // Answer tells the sender of an event what came of it. Where the sender asked for
