@@ -10,7 +10,17 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// axe finds on the page what axe-core calls serious or critical.
+// readAxe returns the script of axe-core.
+func readAxe(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Skip("axe-core is missing: make client fetches it")
+	}
+	return string(source)
+}
+
+// axe returns what axe-core calls serious or critical on the page.
 func (p *tab) axe(source string) string {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -24,25 +34,25 @@ func (p *tab) axe(source string) string {
 	return found
 }
 
-// TestAxeInChromium looks at every page from step 2 on: with a message, and offline with one
-// on its way; light and dark; some in English, some in Korean.
+// Every page from step 2 on is checked with a message, and offline with a pending one; light
+// and dark; half of them in English, half in Korean.
 func TestAxeInChromium(t *testing.T) {
-	source, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Skip("axe-core is not here: make client fetches it")
-	}
-	axe := string(source)
+	axe := readAxe(t)
 	b := startBrowser(t)
 	for i, lesson := range All[1:] {
 		t.Run("step "+lesson.Number, func(t *testing.T) {
 			server := runStep(t, lesson.Number, "DATA_DIR="+t.TempDir())
-			page := b.view(t, "alice", server.url)
-			page.speaks([]string{"en", "ko"}[i%2])
+			page := b.navigate(t, "alice", server.url)
+			page.setLanguage([]string{"en", "ko"}[i%2])
 			page.do(chromedp.EmulateViewport(390, 700))
-			look := func(when string) {
+			check := func(when string) {
 				t.Helper()
 				for _, scheme := range []string{"light", "dark"} {
 					page.emulate(&emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme})
+					background, text := evaluate[int](page, brightness("backgroundColor")), evaluate[int](page, brightness("color"))
+					if dark := background < text; dark != (scheme == "dark") || max(background-text, text-background) < 300 {
+						t.Errorf("%s, %s: the brightness of the background is %d and of the text %d, of 765", when, scheme, background, text)
+					}
 					if found := page.axe(axe); found != "" {
 						t.Errorf("%s, %s:\n%s", when, scheme, found)
 					}
@@ -50,29 +60,31 @@ func TestAxeInChromium(t *testing.T) {
 				}
 			}
 			if lesson.Number == "2" {
-				page.say("hello")
-				look("alone")
+				page.send("hello")
+				check("alone")
 				return
 			}
 			page.until("a connection", connected)
-			page.say("hello")
-			look("connected")
+			page.send("hello")
+			check("connected")
 			page.click("#stay-offline")
 			page.until("no connection", disconnected)
-			page.say("offline")
-			look("offline")
+			page.send("offline")
+			check("offline")
 		})
 	}
 }
 
-// The check finds what it is for.
-func TestAxeFindsWhatIsWrongInChromium(t *testing.T) {
-	source, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Skip("axe-core is not here: make client fetches it")
-	}
-	page := startBrowser(t).view(t, "alice", "data:text/html,<html lang=en><title>t</title><main><p style='color:%23bbb'>too faint</p><input></main>")
-	found := page.axe(string(source))
+// brightness is an expression for the sum of red, green and blue of one of the body's colours.
+func brightness(property string) string {
+	return `getComputedStyle(document.body).` + property + `.match(/\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0)`
+}
+
+// The check must be able to fail.
+func TestAxeFindsViolationsInChromium(t *testing.T) {
+	axe := readAxe(t)
+	page := startBrowser(t).navigate(t, "alice", "data:text/html,<html lang=en><title>t</title><main><p style='color:%23bbb'>too faint</p><input></main>")
+	found := page.axe(axe)
 	for _, rule := range []string{"color-contrast", "label"} {
 		if !strings.Contains(found, rule) {
 			t.Errorf("axe does not find %s, but %q", rule, found)

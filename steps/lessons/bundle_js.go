@@ -2,5 +2,5 @@ package lessons
 
 import "redial/steps/internal/serve"
 
-// ProvideBundle gives the pinned socket.io.js, which is on no disk in WebAssembly.
+// ProvideBundle sets the bundle, which no file contains in WebAssembly.
 func ProvideBundle(bundle []byte) { serve.Provide(bundle) }

@@ -15,18 +15,18 @@ import (
 
 const statusText = `document.getElementById("status").textContent`
 
-// says waits until the status is the sentence, as a regular expression.
-func (p *tab) says(sentence string) {
+// hasStatus waits until the status matches the regular expression.
+func (p *tab) hasStatus(sentence string) {
 	p.t.Helper()
-	p.until("the words "+sentence, fmt.Sprintf(`/^%s$/.test(%s)`, sentence, statusText))
+	p.until("the status "+sentence, fmt.Sprintf(`/^%s$/.test(%s)`, sentence, statusText))
 }
 
-// about is what stands below the message in a list, as a regular expression.
-func (p *tab) about(list, message, want string) {
+// hasNote waits until the note below the message matches the regular expression.
+func (p *tab) hasNote(list, message, want string) {
 	p.t.Helper()
 	condition := fmt.Sprintf(`Array.from(document.querySelectorAll(%q), (item) => item.textContent === %q ? item.dataset.about : "").some((about) => /^%s$/.test(about))`,
 		list+" li", message, want)
-	p.until("the message "+message+" with the words "+want, condition)
+	p.until("the message "+message+" with the note "+want, condition)
 }
 
 func (p *tab) click(selector string) {
@@ -34,8 +34,8 @@ func (p *tab) click(selector string) {
 	p.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// speaks reloads the page as the browser of another reader loads it.
-func (p *tab) speaks(language string) {
+// setLanguage reloads the page with another language of the browser.
+func (p *tab) setLanguage(language string) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		agent, err := chromedp.Run(ctx, chromedp.Evaluate[string](`navigator.userAgent`))
@@ -47,28 +47,15 @@ func (p *tab) speaks(language string) {
 	}), chromedp.Reload())
 }
 
-// picture saves the page as it is, where somebody wants to see it.
-func (p *tab) picture(name string) {
-	p.t.Helper()
-	if os.Getenv(screenshots) == "" {
-		return
-	}
-	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	save(p.t, name+".png", picture)
-}
-
-// TestPagesExplainInChromium keeps one page offline, and reads on it what becomes of what
-// both send meanwhile.
+// One page stays offline, both pages send a message, and the first page explains what happens to
+// them.
 func TestPagesExplainInChromium(t *testing.T) {
 	b := startBrowser(t)
 	const clock = `\d\d:\d\d:\d\d`
 	for _, c := range []struct {
 		step string
-		// back is what the page says when it is back, arrived what stands below the message
-		// that it has missed ("" where that never comes), and waits below its own.
+		// back is the status after the reconnect, arrived the note of the message that the
+		// page has missed, "" if that is lost, and waits the note of its own.
 		back, arrived, waits string
 	}{
 		{"4", "connected again", "", "buffered in this page until it is connected.*"},
@@ -81,64 +68,64 @@ func TestPagesExplainInChromium(t *testing.T) {
 		{"10", "recovered: 1 missed message came", `this browser · missed, came ` + clock + ` · offset 2`, "on its way: this browser keeps.*"},
 	} {
 		t.Run("step "+c.step, func(t *testing.T) {
-			t.Parallel() // most of it waits for the client's next attempt
+			t.Parallel() // most of the time is the client's delay between attempts
 			server := runStep(t, c.step, "DATA_DIR="+t.TempDir())
 			alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
 			bob.do(chromedp.EmulateViewport(390, 700))
-			alice.say("before")
-			alice.about("#messages", "before", "you · "+clock+".*")
-			others := c.step != "4" // its server answers the sender only
+			alice.send("before")
+			alice.hasNote("#messages", "before", "you · "+clock+".*")
+			others := c.step != "4" // whose server emits to the sender only
 			if others {
-				// In the first second a message that arrives may come from the log.
-				bob.about("#messages", "before", "(another page|stored before you opened this page|this browser) · .*")
+				// In the first second, the page cannot know that a message is not from the log.
+				bob.hasNote("#messages", "before", "(another page|stored before you opened this page|this browser) · .*")
 			}
 			bob.click("#stay-offline")
-			bob.says(`kept offline: trying again in \d s, which will fail`)
-			alice.say("meanwhile")
-			alice.about("#messages", "meanwhile", "you · "+clock+".*")
-			bob.say("mine")
-			if c.step != "10" { // where alice's tab of the same browser delivers it
-				bob.about("#pending", "mine", c.waits)
+			bob.hasStatus(`kept offline: trying again in \d s, which will fail`)
+			alice.send("meanwhile")
+			alice.hasNote("#messages", "meanwhile", "you · "+clock+".*")
+			bob.send("mine")
+			if c.step != "10" { // alice's tab of the same browser delivers it
+				bob.hasNote("#pending", "mine", c.waits)
 			}
 			bob.picture("step-" + c.step + "-offline")
 			bob.click("#come-back")
-			bob.says(`the network is back: trying again in \d s|` + c.back)
-			bob.says(c.back)
+			bob.hasStatus(`the network is back: trying again in \d s|` + c.back)
+			bob.hasStatus(c.back)
 			if c.arrived != "" {
-				bob.about("#messages", "meanwhile", c.arrived)
+				bob.hasNote("#messages", "meanwhile", c.arrived)
 			}
-			bob.about("#messages", "mine", "you · "+clock+".*")
-			bob.until("nothing on its way", pendingIs())
+			bob.hasNote("#messages", "mine", "you · "+clock+".*")
+			bob.until("no pending message", pendingIs())
 			bob.picture("step-" + c.step + "-back")
 			if others {
-				alice.about("#messages", "mine", "(this browser|another page) · .*")
+				alice.hasNote("#messages", "mine", "(this browser|another page) · .*")
 			}
 			if got := evaluate[bool](bob, list+`.includes("meanwhile")`); got != (c.arrived != "") {
-				t.Errorf("step %s shows what was missed: %t", c.step, got)
+				t.Errorf("step %s shows the missed message: %t", c.step, got)
 			}
 		})
 	}
 }
 
-func TestNothingWasMissedInChromium(t *testing.T) {
+func TestNothingMissedInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
 	bob := b.open(t, "bob", server.url)
-	bob.say("before")
-	bob.about("#messages", "before", "you.*")
+	bob.send("before")
+	bob.hasNote("#messages", "before", "you.*")
 	bob.click("#break")
-	bob.says("recovered: nothing was missed")
-	// What an earlier view has sent is of an unknown page, and of an unknown time.
+	bob.hasStatus("recovered: nothing was missed")
+	// After a refresh the page does not know who sent a message, or when.
 	bob.do(chromedp.Reload())
-	bob.about("#messages", "before", "stored before you opened this page · offset 1")
-	// Without a session, only the log knows: the server does not say when it is through.
+	bob.hasNote("#messages", "before", "stored before you opened this page · offset 1")
+	// Without a session, the server sends no event at the end of the replay.
 	evaluate[bool](bob, `socket.disconnect().connect() && true`)
-	bob.says("connected again: nothing was missed")
+	bob.hasStatus("connected again: nothing was missed")
 }
 
-// scrollsTo returns when the page has received the scroll event. A resize comes before that
-// event where the machine is slow.
-func (p *tab) scrollsTo(y int) {
+// scrollTo scrolls, and waits until the page has received the scroll event. On a slow machine a
+// resize event comes before it.
+func (p *tab) scrollTo(y int) {
 	p.t.Helper()
 	evaluate[bool](p, fmt.Sprintf(`{
 		delete document.body.dataset.scrolled;
@@ -147,12 +134,11 @@ func (p *tab) scrollsTo(y int) {
 		dispatchEvent(new Event("resize"));
 		true
 	}`, y))
-	p.until("the place to read", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))
+	p.until("the scroll event", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))
 }
 
-// A reader who has scrolled up stays there, and sees a button; one at the end stays at the
-// end, and sending a message leads there.
-func TestScrolledReaderIsNotPulledDownInChromium(t *testing.T) {
+// A new message moves the list only if its end is visible. Sending a message scrolls to the end.
+func TestReadersPlaceIsKeptInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
 	alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
@@ -160,28 +146,28 @@ func TestScrolledReaderIsNotPulledDownInChromium(t *testing.T) {
 	const atEnd = `innerHeight + scrollY >= document.documentElement.scrollHeight - 2`
 	for n := range 12 {
 		text := fmt.Sprint("message ", n)
-		alice.say(text)
-		bob.about("#messages", text, ".*")
+		alice.send(text)
+		bob.hasNote("#messages", text, ".*")
 	}
 	bob.until("the end", atEnd)
-	bob.scrollsTo(100)
-	alice.say("one more")
-	bob.about("#messages", "one more", ".*")
-	bob.until("the word that there is more", `!document.getElementById("newer").hidden`)
+	bob.scrollTo(100)
+	alice.send("one more")
+	bob.hasNote("#messages", "one more", ".*")
+	bob.until("the button for new messages", `!document.getElementById("newer").hidden`)
 	if y := evaluate[int](bob, `scrollY`); y != 100 {
 		t.Errorf("the reader was at 100 and is at %d", y)
 	}
 	bob.picture("scrolled-up")
 	bob.click("#newer")
 	bob.until("the end", atEnd)
-	bob.scrollsTo(100)
-	bob.say("mine")
-	bob.about("#messages", "mine", ".*")
-	bob.until("the end, because the reader has sent something", atEnd)
+	bob.scrollTo(100)
+	bob.send("mine")
+	bob.hasNote("#messages", "mine", ".*")
+	bob.until("the end, after the reader has sent a message", atEnd)
 }
 
-// Nothing moves while the connection goes and comes: only the list grows.
-func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
+// While the page disconnects and reconnects, no element but the list changes its place.
+func TestLayoutIsStableOnAPhoneInChromium(t *testing.T) {
 	b, words := startBrowser(t), readWords(t)
 	for _, number := range []string{"5", "8"} {
 		for _, language := range []string{"en", "ko"} {
@@ -189,7 +175,7 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 				t.Parallel()
 				server := runStep(t, number, "DATA_DIR="+t.TempDir())
 				bob := b.open(t, "bob", server.url)
-				bob.speaks(language)
+				bob.setLanguage(language)
 				bob.until("a connection", connected)
 				bob.do(chromedp.EmulateViewport(390, 700))
 				if number == "5" {
@@ -200,22 +186,22 @@ func TestNothingJumpsOnAPhoneInChromium(t *testing.T) {
 					return [selector, Math.round(place.left), Math.round(place.top), selector === "#messages" ? 0 : Math.round(place.height)];
 				}))`
 				before := evaluate[string](bob, places)
-				look := func(when string) {
+				check := func(when string) {
 					if after := evaluate[string](bob, places); after != before {
 						t.Errorf("step %s, %s, %s:\n%s\nbefore\n%s", number, language, when, after, before)
 					}
 				}
 				bob.click("#stay-offline")
-				bob.until("the words for it", `/\d/.test(`+statusText+`)`)
-				look("offline")
+				bob.until("the status", `/\d/.test(`+statusText+`)`)
+				check("offline")
 				bob.click("#come-back")
-				look("coming back")
+				check("reconnecting")
 				bob.until("a connection", connected)
-				look("back")
+				check("back")
 				for _, key := range []string{"connecting", "connected to", "lost", "kept offline", "network is back", "trying", "ended", "missed many", "again unknown", "again nothing"} {
 					text := strings.NewReplacer("{n}", "12", "{how}", words[language]["again"], "{server}", "localhost:12345").Replace(words[language][key])
 					evaluate[bool](bob, fmt.Sprintf(statusText+` = %q; true`, text))
-					look("with the words " + text)
+					check("with the status " + text)
 				}
 				if width := evaluate[int](bob, `document.documentElement.scrollWidth`); width > 390 {
 					t.Errorf("step %s, %s: the page is %d wide", number, language, width)
@@ -230,14 +216,14 @@ func TestPagesInKoreanInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "8", "DATA_DIR="+t.TempDir())
 	bob := b.open(t, "bob", server.url)
-	bob.speaks("ko-KR,ko,en")
-	bob.says("연결됨")
-	bob.say("안녕")
-	bob.about("#messages", "안녕", `나 · \d\d:\d\d:\d\d · 오프셋 1`)
+	bob.setLanguage("ko-KR,ko,en")
+	bob.hasStatus("연결됨")
+	bob.send("안녕")
+	bob.hasNote("#messages", "안녕", `나 · \d\d:\d\d:\d\d · 오프셋 1`)
 	bob.click("#stay-offline")
-	bob.says(`오프라인 유지 중: \d초 뒤 재시도\(연결되지 않음\)`)
+	bob.hasStatus(`오프라인 유지 중: \d초 뒤 재시도\(연결되지 않음\)`)
 	bob.click("#come-back")
-	bob.says("복구됨: 놓친 메시지가 없습니다")
+	bob.hasStatus("복구됨: 놓친 메시지가 없습니다")
 	evaluate[bool](bob, `{
 		document.getElementById("input").value = "x".repeat(70000);
 		document.getElementById("form").requestSubmit();
@@ -251,25 +237,25 @@ func TestPagesInKoreanInChromium(t *testing.T) {
 	}
 }
 
-// The text that one tab has written is delivered by another tab of its browser while the
-// first is offline: it is in one of its lists all the while.
+// Another tab of the browser delivers the message of an offline tab, which shows the message in
+// one of its lists all the time.
 func TestStep10OfflineTabInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "10", "DATA_DIR="+t.TempDir())
 	alice, other := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
-	alice.say("before")
+	alice.send("before")
 	other.shows("before")
 	alice.click("#stay-offline")
 	alice.until("no connection", disconnected)
-	alice.say("mine")
+	alice.send("mine")
 	other.shows("before", "mine")
-	alice.about("#pending", "mine", "stored; in the list as soon as this page receives it")
+	alice.hasNote("#pending", "mine", "stored; in the list as soon as this page receives it")
 	alice.shows("before")
-	alice.until("it among those on their way", pendingIs("mine"))
+	alice.until("the pending message", pendingIs("mine"))
 	alice.click("#come-back")
 	alice.shows("before", "mine")
-	alice.until("nothing on its way", pendingIs())
-	alice.about("#messages", "mine", "you · .*")
+	alice.until("no pending message", pendingIs())
+	alice.hasNote("#messages", "mine", "you · .*")
 }
 
 func readWords(t *testing.T) map[string]map[string]string {
@@ -285,8 +271,7 @@ func readWords(t *testing.T) map[string]map[string]string {
 	return words
 }
 
-// The two languages have the same texts, with the same places for values.
-func TestWordsAreTheSameInBothLanguages(t *testing.T) {
+func TestBothLanguagesHaveTheSameTextsAndValues(t *testing.T) {
 	words := readWords(t)
 	if len(words) != 2 || len(words["en"]) == 0 {
 		t.Fatalf("there are %d languages", len(words))
@@ -301,7 +286,7 @@ func TestWordsAreTheSameInBothLanguages(t *testing.T) {
 			}
 			for _, name := range place.FindAllString(text, -1) {
 				if !strings.Contains(other, name) {
-					t.Errorf("%q has %s in %s only", key, name, pair[0])
+					t.Errorf("%q has %s only in %s", key, name, pair[0])
 				}
 			}
 		}
@@ -313,11 +298,11 @@ func TestWordsAreTheSameInBothLanguages(t *testing.T) {
 			t.Errorf("step %s is %q, and its page calls it %q", lesson.Number, lesson.Title, words["en"]["title "+lesson.Number])
 		}
 	}
-	// The notices are the lessons' own, and recognized by their words.
+	// explain.js recognizes the notices of the lessons by their text.
 	for key, text := range words["en"] {
 		for _, piece := range place.Split(text, -1) {
 			if strings.HasPrefix(key, "notice ") && !strings.Contains(pages.String(), piece) {
-				t.Errorf("no page says %q, a piece of %q", piece, key)
+				t.Errorf("no page contains %q, a part of %q", piece, key)
 			}
 		}
 	}

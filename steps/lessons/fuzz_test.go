@@ -2,14 +2,12 @@ package lessons
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,38 +17,38 @@ import (
 
 	"github.com/coder/websocket"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
 
-// separator stands between the packets of a fuzzed conversation, as in a polling payload.
+// separator separates packets, as in a payload of HTTP long-polling.
 const separator = "\x1e"
 
-// fuzzed are the steps that store messages, each with another say.
+// fuzzed are the steps that store messages.
 var fuzzed = []string{"7", "8", "10"}
 
-// A victim is a step's server in memory, and a healthy client that was there first.
-type victim struct {
+// A target is a step's server in memory, and a correct client that connected first.
+type target struct {
 	pipes  *rawclient.Pipes
 	folder string
 	bob    *rawclient.Client
 }
 
-// attacked has a victim attacked on a fake clock. After that the server has to answer
-// bob, and bob has to have heard every row of the log once and in order; it returns the
-// rows.
-func attacked(t *testing.T, step uint8, attack func(*testing.T, *victim), judge func(t *testing.T, rows []string)) {
+// attack runs send on a fake clock. After that the server has to acknowledge a message of bob,
+// and bob has to receive every row of the log once and in order. check gets the rows.
+func attack(t *testing.T, step uint8, send func(*testing.T, *target), check func(t *testing.T, rows []string)) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
 	defer func() {
-		// The library leaves goroutines behind; which ones the tests of the cures say.
+		// The library leaves goroutines behind; the tests of steps/cures list them.
 		reason := recover()
 		if reason != nil && !strings.Contains(fmt.Sprint(reason), "blocked goroutines remain") {
 			panic(reason)
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(4 * time.Minute) }) // the last: what was closed times out
-		v := &victim{pipes: rawclient.NewPipes(), folder: t.TempDir()}
+		t.Cleanup(func() { time.Sleep(4 * time.Minute) }) // the timers of closed connections end
+		v := &target{pipes: rawclient.NewPipes(), folder: t.TempDir()}
 		lesson, err := Find(fuzzed[int(step)%len(fuzzed)])
 		if err != nil {
 			t.Fatal(err)
@@ -70,67 +68,41 @@ func attacked(t *testing.T, step uint8, attack func(*testing.T, *victim), judge 
 		if v.bob, err = rawclient.DialOver(t, memoryURL, nil, v.pipes.Dial); err != nil {
 			t.Fatal(err)
 		}
-		attack(t, v)
+		send(t, v)
 		const last = "from bob"
 		answer, err := v.bob.Ask("chat message", last, "bob's key")
 		if err != nil {
-			t.Fatalf("after the attack a healthy client is not answered: %v", err)
+			t.Fatalf("after the attack bob's message is not acknowledged: %v", err)
 		}
-		rows := v.rows(t)
+		rows := chattest.Stored(t, v.folder)
 		if len(rows) == 0 || rows[len(rows)-1] != last || answer["offset"] != float64(len(rows)) {
-			t.Fatalf("bob's message is answered by %v, and stored are %q", answer, rows)
+			t.Fatalf("the acknowledgement of bob's message is %v, and stored are %q", answer, rows)
 		}
 		for i, text := range rows {
 			got := v.bob.Next()
 			if got.Name != "chat message" || len(got.Args) < 2 || got.Args[0] != text || got.Args[1] != float64(i+1) {
-				t.Fatalf("bob hears %.200v, want %.80q with id %d", got, text, i+1)
+				t.Fatalf("bob receives %.200v, want %.80q with id %d", got, text, i+1)
 			}
 		}
 		synctest.Wait()
 		if more := len(v.bob.Events); more != 0 {
-			t.Fatalf("bob hears %d events more than the log has rows", more)
+			t.Fatalf("bob receives %d events more than the log has rows", more)
 		}
-		judge(t, rows)
+		check(t, rows)
 	})
 }
 
 const memoryURL = "http://chat.test"
 
-// rows are the texts in the log, which are numbered from 1 without a gap.
-func (v *victim) rows(t *testing.T) (texts []string) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(v.folder, "chat.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.Query("SELECT id, content FROM messages ORDER BY id")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int
-		var text string
-		if err := rows.Scan(&id, &text); err != nil {
-			t.Fatal(err)
-		}
-		if texts = append(texts, text); id != len(texts) {
-			t.Fatalf("row %d has id %d", len(texts), id)
-		}
-	}
-	return texts
-}
-
-// How FuzzPackets' client speaks.
+// The bits of the mode in FuzzPackets.
 const (
 	overPolling = 1 << iota // otherwise over WebSocket
-	unconnected             // the connect packet is not sent for it
+	unconnected             // without a connect packet before the fuzzed packets
 )
 
-// FuzzPackets: whatever packets a client sends, each message that was acknowledged with
-// an offset is the row there, each refusal has its reason in one line, and nothing else
-// is stored; and all that attacked asks for. A packet that begins with b is binary.
+// FuzzPackets sends any packets. Each message that is acknowledged with an offset has to be the
+// row there, each refusal has to have a reason of one line, and nothing else may be stored. A
+// packet that begins with b is binary.
 func FuzzPackets(f *testing.F) {
 	for i, packets := range []string{
 		`420["chat message","a","k1"]` + separator + `421["chat message","b","k2"]` + separator + `422["chat message","a","k1"]` + separator + `423["chat message","c","k1"]`,
@@ -152,42 +124,41 @@ func FuzzPackets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packets []byte, step, mode uint8) {
 		var answers []string
 		texts := strings.Split(string(packets), separator)
-		attacked(t, step, func(t *testing.T, v *victim) {
-			before := texts
+		attack(t, step, func(t *testing.T, v *target) {
+			packets := texts
 			if mode&unconnected == 0 {
-				before = append([]string{"40"}, texts...)
+				packets = append([]string{"40"}, texts...)
 			}
-			// When a poll ends, the library (servers/engine v3.0.2) reads HttpContext.Cleanup
-			// on one goroutine that it has written on another, without a lock. Where the
-			// client has given the poll up, it also writes to the response of a handler
-			// that has returned. The race detector sees both in some runs, and they are
-			// not fixed here: so with it, all of this goes over WebSocket.
+			// The library (servers/engine v3.0.2) has two data races in long-polling: it
+			// writes HttpContext.Cleanup and reads it on another goroutine without a lock,
+			// and it writes the response to a canceled poll after the handler has returned.
+			// So under the race detector this test uses only WebSocket.
 			if mode&overPolling != 0 && !underRace {
-				answers = v.poll(t, before)
+				answers = v.sendOverPolling(t, packets)
 			} else {
-				answers = v.speak(t, before)
+				answers = v.sendOverWebSocket(t, packets)
 			}
 		}, func(t *testing.T, rows []string) {
 			if most := len(texts) + 1; len(rows) > most {
 				t.Errorf("%d rows of %d packets", len(rows), most)
 			}
-			asked := askedBy(texts)
+			sent := textsByAckID(texts)
 			for _, answer := range answers {
-				judgeAnswer(t, answer, asked, rows)
+				checkAcknowledgement(t, answer, sent, rows)
 			}
 		})
 	})
 }
 
-// askedBy is the texts of the messages whose acknowledgement is asked for under an id
-// that only one of them has.
-func askedBy(packets []string) map[string]string {
+// textsByAckID returns the texts of the messages by their acknowledgement ids, without ids that
+// several messages have.
+func textsByAckID(packets []string) map[string]string {
 	texts, times := map[string]string{}, map[string]int{}
 	for _, packet := range packets {
 		event, ok := strings.CutPrefix(packet, "42")
 		at := strings.IndexByte(event, '[')
 		var args []any
-		// What comes behind the first JSON value, the library does not look at.
+		// The library ignores what follows the first JSON value.
 		if !ok || at < 1 || json.NewDecoder(strings.NewReader(event[at:])).Decode(&args) != nil || len(args) < 2 {
 			continue
 		}
@@ -207,8 +178,8 @@ func askedBy(packets []string) map[string]string {
 	return texts
 }
 
-// judgeAnswer looks at an acknowledgement, the packet 43.
-func judgeAnswer(t *testing.T, packet string, asked map[string]string, rows []string) {
+// checkAcknowledgement checks a packet of the type 43.
+func checkAcknowledgement(t *testing.T, packet string, sent map[string]string, rows []string) {
 	t.Helper()
 	at := strings.IndexByte(packet, '[')
 	var args []struct {
@@ -216,7 +187,7 @@ func judgeAnswer(t *testing.T, packet string, asked map[string]string, rows []st
 		Error  *string
 	}
 	if at < 0 || json.Unmarshal([]byte(packet[at:]), &args) != nil || len(args) != 1 {
-		t.Errorf("no acknowledgement: %.200q", packet)
+		t.Errorf("not an acknowledgement: %.200q", packet)
 		return
 	}
 	answer := args[0]
@@ -228,22 +199,22 @@ func judgeAnswer(t *testing.T, packet string, asked map[string]string, rows []st
 	case answer.Offset == nil || answer.Error != nil:
 		t.Errorf("neither an offset nor an error: %.200q", packet)
 	case *answer.Offset < 1 || *answer.Offset > len(rows):
-		t.Errorf("%.200q acknowledges a row of %d", packet, len(rows))
+		t.Errorf("%.200q acknowledges a row, and the log has %d", packet, len(rows))
 	default:
 		id := strings.TrimPrefix(packet[:at], "43")
-		if text, one := asked[id]; one && rows[*answer.Offset-1] != text {
-			t.Errorf("%.80q acknowledges %.80q, and stored there is %.80q", packet, text, rows[*answer.Offset-1])
+		if text, found := sent[id]; found && rows[*answer.Offset-1] != text {
+			t.Errorf("%.80q acknowledges %.80q, and the row there is %.80q", packet, text, rows[*answer.Offset-1])
 		}
 	}
 }
 
-// client is net/http's, over the pipes.
-func (v *victim) client() *http.Client {
+// client is an HTTP client over the pipes.
+func (v *target) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: v.pipes.Dial}}
 }
 
-// speak sends the packets over a WebSocket, and returns the acknowledgements.
-func (v *victim) speak(t *testing.T, packets []string) (answers []string) {
+// sendOverWebSocket sends the packets and returns the acknowledgements.
+func (v *target) sendOverWebSocket(t *testing.T, packets []string) (answers []string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, memoryURL+"/socket.io/?EIO=4&transport=websocket", &websocket.DialOptions{HTTPClient: v.client()})
@@ -269,7 +240,7 @@ func (v *victim) speak(t *testing.T, packets []string) (answers []string) {
 		if isBinary {
 			kind, packet = websocket.MessageBinary, attachment
 		}
-		// Where the server has closed the connection, the rest is not heard.
+		// The server may have closed the connection.
 		if conn.Write(ctx, kind, []byte(packet)) != nil {
 			break
 		}
@@ -280,8 +251,8 @@ func (v *victim) speak(t *testing.T, packets []string) (answers []string) {
 	return answers
 }
 
-// poll posts the packets as one payload, and returns the acknowledgements.
-func (v *victim) poll(t *testing.T, packets []string) (answers []string) {
+// sendOverPolling posts the packets as one payload, and returns the acknowledgements.
+func (v *target) sendOverPolling(t *testing.T, packets []string) (answers []string) {
 	address := memoryURL + "/socket.io/?EIO=4&transport=polling"
 	client := v.client()
 	defer client.CloseIdleConnections()
@@ -297,7 +268,7 @@ func (v *victim) poll(t *testing.T, packets []string) (answers []string) {
 		defer response.Body.Close()
 		text, err := io.ReadAll(response.Body)
 		if response.StatusCode >= 500 {
-			t.Errorf("%s is answered by %s", method, response.Status)
+			t.Errorf("the response to %s is %s", method, response.Status)
 		}
 		return string(text), err == nil && response.StatusCode == http.StatusOK
 	}
@@ -324,8 +295,8 @@ func (v *victim) poll(t *testing.T, packets []string) (answers []string) {
 	})
 	ask(t.Context(), http.MethodPost, address, strings.Join(packets, separator))
 	time.Sleep(time.Second)
-	// A goodbye, which answers the poll that is under way: given up, it would race; see
-	// FuzzPackets.
+	// A close packet, to which the server responds in the open poll. A canceled poll would be a
+	// data race; see FuzzPackets.
 	ask(t.Context(), http.MethodPost, address, "1")
 	time.Sleep(time.Second)
 	cancel()
@@ -333,8 +304,8 @@ func (v *victim) poll(t *testing.T, packets []string) (answers []string) {
 	return answers
 }
 
-// FuzzRequests: whatever bytes come instead of an HTTP request, the answer is HTTP and
-// no failure of the server's; and all that attacked asks for.
+// FuzzRequests sends any bytes in place of an HTTP request. The response has to be HTTP, and not
+// an error of the server.
 func FuzzRequests(f *testing.F) {
 	const poll, host = "/socket.io/?EIO=4&transport=polling", " HTTP/1.1\r\nHost: chat.test\r\n"
 	for i, request := range []string{
@@ -348,7 +319,7 @@ func FuzzRequests(f *testing.F) {
 		f.Add([]byte(request), uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, request []byte, step uint8) {
-		attacked(t, step, func(t *testing.T, v *victim) {
+		attack(t, step, func(t *testing.T, v *target) {
 			conn, err := v.pipes.Dial(t.Context(), "", "")
 			if err != nil {
 				t.Fatal(err)
@@ -365,15 +336,15 @@ func FuzzRequests(f *testing.F) {
 			answer := <-answered
 			var code int
 			if _, err := fmt.Sscanf(answer, "HTTP/1.1 %d ", &code); answer != "" && err != nil && !strings.HasPrefix(answer, "HTTP/1.0 ") {
-				t.Errorf("the answer is %.200q", answer)
+				t.Errorf("the response is %.200q", answer)
 			}
-			// 501 and 505 are net/http's own answers to what it does not speak.
+			// net/http itself responds with 501 and 505.
 			if code >= 500 && code != http.StatusNotImplemented && code != http.StatusHTTPVersionNotSupported {
-				t.Errorf("the answer is %.200q", answer)
+				t.Errorf("the response is %.200q", answer)
 			}
 		}, func(t *testing.T, rows []string) {
 			if len(rows) != 1 {
-				t.Errorf("one request has stored %q", rows[:len(rows)-1])
+				t.Errorf("a request without a message stored %q", rows[:len(rows)-1])
 			}
 		})
 	})

@@ -26,20 +26,20 @@ import (
 	"redial/steps/step9"
 )
 
-// Settings are what a step can be told; the zero value is valid.
+// Settings are the options of a step. The zero value is valid.
 type Settings = serve.Settings
 
-// ErrNoBundle is Bundle's only error; its text says how to fetch what is missing.
+// ErrNoBundle is Bundle's only error. Its text names the command that fetches the client.
 var ErrNoBundle = serve.ErrNoBundle
 
 // A Lesson is one step.
 type Lesson struct {
-	// Number is how the step is asked for: "7", "7a".
+	// Number is "7" or "7a", for example.
 	Number string
-	// Title is what the step adds, in a few words.
+	// Title names what the step adds.
 	Title string
-	// New makes the step's server. The handler serves until the closer is closed;
-	// what New starts has ended, or is about to, when Close returns.
+	// New makes the step's server. The handler serves until the closer is closed. Close ends
+	// all that New has started.
 	New func(Settings) (http.Handler, io.Closer, error)
 	// Page is the step's index.html.
 	Page []byte
@@ -60,7 +60,7 @@ var All = []Lesson{
 	{"10", "durable delivery", step10.New, step10.Page},
 }
 
-// Find gives the step with that number, or says which there are.
+// Find returns the step with that number, or an error that lists all numbers.
 func Find(number string) (Lesson, error) {
 	var numbers []string
 	for _, lesson := range All {
@@ -72,21 +72,20 @@ func Find(number string) (Lesson, error) {
 	return Lesson{}, fmt.Errorf("there is no step %q; the steps are %s", number, strings.Join(numbers, ", "))
 }
 
-// ClientVersion is that of the socket.io-client which is pinned.
+// ClientVersion is the pinned version of socket.io-client.
 const ClientVersion = serve.ClientVersion
 
 // Bundle is the pinned socket.io.js that the pages load, or ErrNoBundle.
 func Bundle() ([]byte, error) { return serve.Bundle() }
 
-// FetchBundle is Bundle, which npm fetches into the user's cache where it is not here.
+// FetchBundle is Bundle, but has npm fetch a missing bundle into the user's cache.
 func FetchBundle() ([]byte, error) { return serve.Fetch() }
 
-// FetchMessagePackBundle is FetchBundle for the build of the client library that speaks
-// MessagePack.
+// FetchMessagePackBundle is FetchBundle for the build that encodes packets as MessagePack.
 func FetchMessagePackBundle() ([]byte, error) { return serve.FetchMessagePack() }
 
-// Handler is lesson.New with the browser bundle at /socket.io/socket.io.js, where
-// the pages look for it.
+// Handler is lesson.New, with the bundle at /socket.io/socket.io.js, from where the pages
+// load it.
 func Handler(lesson Lesson, settings Settings) (http.Handler, io.Closer, error) {
 	step, closer, err := lesson.New(settings)
 	if err != nil {

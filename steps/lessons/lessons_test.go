@@ -15,7 +15,7 @@ import (
 
 const patience = time.Minute
 
-// asStep in the environment makes the test binary be `go run ./steps`.
+// asStep is the environment variable that makes the test binary run as `go run ./steps`.
 const asStep = "REDIAL_TEST_AS_STEP"
 
 func TestMain(m *testing.M) {
@@ -25,12 +25,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestEveryStepServesItsPageAndTheBundle(t *testing.T) {
+func TestEveryStepServesItsPage(t *testing.T) {
 	for _, lesson := range All {
 		t.Run(lesson.Number, func(t *testing.T) {
 			found, err := Find(lesson.Number)
 			if err != nil || found.Title != lesson.Title {
-				t.Fatalf("Find gives %q, %v", found.Title, err)
+				t.Fatalf("Find returns %q, %v", found.Title, err)
 			}
 			handler, closer, err := Handler(lesson, Settings{DataDir: t.TempDir()})
 			if err != nil {
@@ -39,31 +39,38 @@ func TestEveryStepServesItsPageAndTheBundle(t *testing.T) {
 			defer closer.Close()
 			server := httptest.NewServer(handler)
 			defer server.Close()
-			if status, page := get(t, server.URL+"/"); status != http.StatusOK || page != string(lesson.Page) {
-				t.Errorf("GET / is %d and %d bytes, want 200 and the page's %d", status, len(page), len(lesson.Page))
+			response, page := get(t, server.URL+"/")
+			if response.StatusCode != http.StatusOK || page != string(lesson.Page) || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+				t.Errorf("GET / returns %s, %v and %d bytes, want the page's %d", response.Status, response.Header, len(page), len(lesson.Page))
 			}
-			if status, _ := get(t, server.URL+"/chat.db"); status != http.StatusNotFound {
-				t.Errorf("GET /chat.db is %d, want 404", status)
+			if response, _ := get(t, server.URL+"/chat.db"); response.StatusCode != http.StatusNotFound {
+				t.Errorf("GET /chat.db returns %s, want 404", response.Status)
 			}
-			status, body := get(t, server.URL+"/socket.io/socket.io.js")
+			response, body := get(t, server.URL+"/socket.io/socket.io.js")
 			bundle, err := Bundle()
 			switch {
-			case err == nil && (status != http.StatusOK || body != string(bundle)):
-				t.Errorf("the bundle is %d and %d bytes, want 200 and %d", status, len(body), len(bundle))
-			case err != nil && (status != http.StatusNotFound || !strings.Contains(body, "make client")):
-				t.Errorf("without a bundle it is %d %q, want 404 and the command that fetches it", status, body)
+			case err == nil && (response.StatusCode != http.StatusOK || body != string(bundle)):
+				t.Errorf("the bundle is %s and %d bytes, want 200 and %d", response.Status, len(body), len(bundle))
+			case err != nil && (response.StatusCode != http.StatusNotFound || !strings.Contains(body, "make client")):
+				t.Errorf("the missing bundle is %s %q, want 404 and the command that fetches it", response.Status, body)
+			}
+			if response, style := get(t, server.URL+"/style.css"); response.StatusCode != http.StatusOK || !strings.Contains(style, "prefers-color-scheme: dark") {
+				t.Errorf("the stylesheet is %s %.60q", response.Status, style)
+			}
+			if response, script := get(t, server.URL+"/explain.js"); response.StatusCode != http.StatusOK || !strings.Contains(script, "다시 연결됨") {
+				t.Errorf("explain.js is %s with %d bytes", response.Status, len(script))
 			}
 		})
 	}
 }
 
-func TestWithoutTheBundleTheCommandIsNamed(t *testing.T) {
+func TestMissingBundleErrorNamesTheCommand(t *testing.T) {
 	if !strings.Contains(ErrNoBundle.Error(), "make client") || strings.Contains(ErrNoBundle.Error(), "\n") {
 		t.Errorf("%q, want one line with the command", ErrNoBundle)
 	}
 }
 
-func get(t *testing.T, url string) (int, string) {
+func get(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
 	response, err := http.Get(url)
 	if err != nil {
@@ -74,36 +81,20 @@ func get(t *testing.T, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, string(body)
+	return response, string(body)
 }
 
-// The pages have one stylesheet and one script that explains them, which every step serves.
-func TestThePagesLookAlike(t *testing.T) {
+func TestPagesShareStylesheetAndScript(t *testing.T) {
 	for _, lesson := range All {
 		if !bytes.Contains(lesson.Page, []byte(`<link rel="stylesheet" href="/style.css">`)) || bytes.Contains(lesson.Page, []byte("<style")) {
 			t.Errorf("step %s has a style of its own", lesson.Number)
-		}
-		handler, closer, err := Handler(lesson, Settings{DataDir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(handler)
-		if code, style := get(t, server.URL+"/style.css"); code != http.StatusOK || !strings.Contains(style, "prefers-color-scheme: dark") {
-			t.Errorf("step %s serves the stylesheet so: %d %.60q", lesson.Number, code, style)
 		}
 		explains := bytes.Contains(lesson.Page, []byte(`<script src="/explain.js" data-for="people"></script>`))
 		if explains == (lesson.Number == "1") { // which has nothing to explain
 			t.Errorf("step %s loads explain.js: %t", lesson.Number, explains)
 		}
-		if code, script := get(t, server.URL+"/explain.js"); code != http.StatusOK || !strings.Contains(script, "다시 연결됨") {
-			t.Errorf("step %s serves explain.js so: %d, with %d bytes", lesson.Number, code, len(script))
-		}
-		server.Close()
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
 		if !bytes.Contains(lesson.Page, []byte("<small>Step "+lesson.Number+"</small>"+lesson.Title+"</h1>")) {
-			t.Errorf("step %s does not say that it is %s", lesson.Number, lesson.Title)
+			t.Errorf("the heading of step %s is not its number and %q", lesson.Number, lesson.Title)
 		}
 		if bytes.Contains(lesson.Page, []byte("innerHTML =")) {
 			t.Errorf("step %s makes HTML of text", lesson.Number)
@@ -111,7 +102,7 @@ func TestThePagesLookAlike(t *testing.T) {
 	}
 }
 
-func TestTheLockFileIsPinnedAndNamesNoHost(t *testing.T) {
+func TestLockFileIsPinnedAndNamesNoHost(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)

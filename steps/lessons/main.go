@@ -8,70 +8,68 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"redial/steps/internal/serve"
 )
 
-// Exit codes of Main.
-const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 3
-)
+// usageError is an error in the arguments or the environment.
+type usageError struct{ error }
 
-// Main runs the step that the first argument names until SIGINT or SIGTERM, and
-// returns the exit code: 0 after being stopped, 1 when the step could not run, 3
-// when it was asked for wrongly. What is wrong is said on stderr in one line. For step
-// 9 a second argument says how many servers to start; without it, it is one.
+// Main runs the step that the first argument names until SIGINT or SIGTERM, and returns the
+// exit code: 0 if it was stopped, 1 if the step could not run, 3 for a wrong argument or
+// environment variable. An error is one line on stderr. Step 9 takes a second argument, the
+// number of servers to start, 1 by default.
 func Main(arguments []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends the process at once.
+	context.AfterFunc(ctx, stop)
+	err := runArguments(ctx, arguments)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if errors.As(err, new(usageError)) {
+		return 3
+	}
+	return 1
+}
+
+func runArguments(ctx context.Context, arguments []string) error {
 	if len(arguments) < 1 || len(arguments) > 2 {
-		return complain(exitUsage, fmt.Errorf("which step? For example: go run ./steps 7"))
+		return usageError{errors.New("which step? For example: go run ./steps 7")}
 	}
 	lesson, err := Find(arguments[0])
 	if err != nil {
-		return complain(exitUsage, err)
+		return usageError{err}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second Ctrl-C is the system's own and ends the process at once.
-	context.AfterFunc(ctx, stop)
 	if len(arguments) == 2 {
-		err = several(ctx, lesson, arguments[1])
-	} else {
-		err = single(ctx, lesson)
+		count, err := strconv.Atoi(arguments[1])
+		if lesson.Number != "9" || err != nil || count < 1 || count > maxNodes {
+			return usageError{fmt.Errorf("which step? Only step 9 takes a second argument, the number of servers, from 1 to %d: go run ./steps 9 2", maxNodes)}
+		}
+		return runNodes(ctx, lesson, count)
 	}
-	if wrong := new(usage); errors.As(err, wrong) {
-		return complain(exitUsage, err)
-	}
+	environment, err := fromEnvironment(lesson)
 	if err != nil {
-		return complain(exitFailed, err)
-	}
-	return exitDone
-}
-
-// usage is an error of who has started the program.
-type usage struct{ error }
-
-func single(ctx context.Context, lesson Lesson) error {
-	environment, err := serve.FromEnvironment(dataDir(lesson))
-	if err != nil {
-		return usage{err}
+		return err
 	}
 	return run(ctx, lesson, environment)
 }
 
-func several(ctx context.Context, lesson Lesson, count string) error {
-	n, err := strconv.Atoi(count)
-	if lesson.Number != "9" || err != nil || n < 1 || n > mostNodes {
-		return usage{fmt.Errorf("which step? Only step 9 takes a second argument, the number of servers, from 1 to %d: go run ./steps 9 2", mostNodes)}
+func fromEnvironment(lesson Lesson) (serve.Environment, error) {
+	environment, err := serve.FromEnvironment(filepath.Join("out", "step-"+lesson.Number))
+	if err != nil {
+		err = usageError{err}
 	}
-	return runNodes(ctx, lesson, n)
+	return environment, err
 }
 
 func run(ctx context.Context, lesson Lesson, environment serve.Environment) error {
-	// The port first: whoever has it may have the data folder open as well.
+	// Listen first: a server that listens on this port may have opened the data folder.
 	listener, err := serve.Listen(environment.Address)
 	if err != nil {
 		return err
@@ -86,9 +84,4 @@ func run(ctx context.Context, lesson Lesson, environment serve.Environment) erro
 	}
 	fmt.Printf("Step %s (%s) is at %s (process %d) - Ctrl-C stops it\n", lesson.Number, lesson.Title, serve.URL(listener), os.Getpid())
 	return serve.Run(ctx, listener, handler, closer)
-}
-
-func complain(code int, err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return code
 }

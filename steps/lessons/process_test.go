@@ -22,7 +22,7 @@ import (
 	"redial/steps/stores/backends"
 )
 
-// A process is one step, run for real.
+// A process is a step that runs as a process of its own.
 type process struct {
 	t       *testing.T
 	command *exec.Cmd
@@ -39,12 +39,12 @@ func command(t *testing.T, env []string, arguments ...string) *exec.Cmd {
 	}
 	c := exec.Command(binary, arguments...)
 	c.Dir = t.TempDir()
-	// The race detector would sleep a second before the process ends.
+	// By default the race detector sleeps for a second before the process ends.
 	c.Env = append(append(os.Environ(), asStep+"=1", "PORT=0", "GORACE=atexit_sleep_ms=0"), env...)
 	return c
 }
 
-// runStep starts the step and returns when it says where it is.
+// runStep starts the step and returns when it has printed its URL.
 func runStep(t *testing.T, step string, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, command: command(t, env, step), stderr: &bytes.Buffer{}, exited: make(chan error, 1)}
@@ -70,11 +70,11 @@ func runStep(t *testing.T, step string, env ...string) *process {
 	})
 	select {
 	case line := <-ready:
-		words := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+) \(process (\d+)\) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
-		if words == nil || words[2] != strconv.Itoa(p.command.Process.Pid) {
-			t.Fatalf("process %d said %q and %q", p.command.Process.Pid, line, p.stderr)
+		match := regexp.MustCompile(`^Step ` + step + ` \([a-z ]+\) is at (http://localhost:\d+) \(process (\d+)\) - Ctrl-C stops it\n$`).FindStringSubmatch(line)
+		if match == nil || match[2] != strconv.Itoa(p.command.Process.Pid) {
+			t.Fatalf("process %d printed %q and %q", p.command.Process.Pid, line, p.stderr)
 		}
-		p.url = words[1]
+		p.url = match[1]
 	case <-time.After(patience):
 		t.Fatal("the step did not get ready")
 	}
@@ -97,7 +97,7 @@ func (p *process) end(signal os.Signal) (time.Duration, error) {
 	}
 }
 
-func TestCtrlCEndsEveryStepWithItsPagesConnected(t *testing.T) {
+func TestSignalEndsEveryStepWhilePagesAreConnected(t *testing.T) {
 	for i, lesson := range All {
 		signal := []os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]
 		p := runStep(t, lesson.Number)
@@ -117,19 +117,18 @@ func TestCtrlCEndsEveryStepWithItsPagesConnected(t *testing.T) {
 	}
 }
 
-// Killed at any instant, the server has stored whatever it has shown or
-// acknowledged.
-func TestKilledServerLosesNothingThatWasShown(t *testing.T) {
+// The server stores a message before it emits it.
+func TestKilledServerHasStoredEveryEmittedMessage(t *testing.T) {
 	data := t.TempDir()
 	shown := map[int]string{}
 	next := 1
-	for life := range 3 {
+	for restart := range 3 {
 		p := runStep(t, "7", "DATA_DIR="+data)
 		reader := rawclient.Connect(t, p.url, map[string]any{"serverOffset": 0})
 		for id := 1; id < next; id++ {
 			got := reader.Next()
 			if got.Args[1] != float64(id) || shown[id] != "" && got.Args[0] != shown[id] {
-				t.Fatalf("life %d replays %+v, want id %d, %q", life, got, id, shown[id])
+				t.Fatalf("after restart %d the replay has %+v, want id %d, %q", restart, got, id, shown[id])
 			}
 			shown[id] = got.Args[0].(string)
 		}
@@ -138,7 +137,7 @@ func TestKilledServerLosesNothingThatWasShown(t *testing.T) {
 			writer := rawclient.Connect(t, p.url, nil)
 			writers.Go(func() {
 				for i := 0; ; i++ {
-					if writer.Emit("chat message", fmt.Sprintf("life %d, writer %d, %d", life, w, i)) != nil {
+					if writer.Emit("chat message", fmt.Sprintf("restart %d, writer %d, %d", restart, w, i)) != nil {
 						return
 					}
 					time.Sleep(time.Millisecond)
@@ -149,9 +148,9 @@ func TestKilledServerLosesNothingThatWasShown(t *testing.T) {
 			note(shown, reader.Next())
 		}
 		if _, err := p.end(syscall.SIGKILL); err == nil {
-			t.Error("the process ended well when it was killed")
+			t.Error("the killed process reports success")
 		}
-		// What was on its way is shown as well; the channel ends with the connection.
+		// The reader still receives the events that were sent before the kill.
 		for event := range reader.Events {
 			note(shown, event)
 		}
@@ -170,9 +169,8 @@ func note(shown map[int]string, event rawclient.Event) {
 	shown[int(id)] = event.Args[0].(string)
 }
 
-func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
-	// A loopback address of this test's own: on 127.0.0.1 any connection of another
-	// test may take the port before the one that is taken here.
+func TestErrorIsOneLine(t *testing.T) {
+	// On 127.0.0.1 a connection of another test could use the port before this one.
 	const host = "127.0.0.2"
 	taken, err := net.Listen("tcp", host+":0")
 	if err != nil {
@@ -188,12 +186,12 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		arguments []string
 		env       string
 		code      int
-		says      string
+		stderr    string
 	}{
 		"no step":           {nil, "", 3, "which step"},
 		"two steps":         {[]string{"7", "8"}, "", 3, "which step"},
 		"too many servers":  {[]string{"9", "10"}, "", 3, "number of servers"},
-		"second port taken": {[]string{"9", "2"}, "PORT=" + before(port), 1, "something else listens on " + host + ":" + port},
+		"second port taken": {[]string{"9", "2"}, "PORT=" + portBefore(port), 1, "something else listens on " + host + ":" + port},
 		"unknown backend":   {[]string{"9"}, "BACKEND=redis", 3, "BACKEND"},
 		"no database":       {[]string{"9"}, "BACKEND=postgres", 3, "DATABASE_URL"},
 		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
@@ -218,18 +216,17 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 			if !errors.As(err, &exit) || exit.ExitCode() != c.code {
 				t.Errorf("ended with %v, want exit status %d", err, c.code)
 			}
-			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, c.says) {
-				t.Errorf("said %q, want one line with %q", line, c.says)
+			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, c.stderr) {
+				t.Errorf("stderr has %q, want one line with %q", line, c.stderr)
 			}
 			if stdout.Len() != 0 {
-				t.Errorf("said %q on stdout", &stdout)
+				t.Errorf("stdout has %q, want nothing", &stdout)
 			}
 		})
 	}
 }
 
-// before is the port before a port.
-func before(port string) string {
+func portBefore(port string) string {
 	n, _ := strconv.Atoi(port)
 	return strconv.Itoa(n - 1)
 }
@@ -243,8 +240,7 @@ func runWithin(c *exec.Cmd) error {
 	return c.Wait()
 }
 
-// The heartbeat is the environment's: it is in the open packet.
-func TestTheHeartbeatIsTheEnvironments(t *testing.T) {
+func TestHeartbeatIsReadFromTheEnvironment(t *testing.T) {
 	p := runStep(t, "5", "PING_INTERVAL=1234", "PING_TIMEOUT=567")
 	_, open := get(t, p.url+"/socket.io/?EIO=4&transport=polling")
 	if !strings.Contains(open, `"pingInterval":1234`) || !strings.Contains(open, `"pingTimeout":567`) {
@@ -252,9 +248,8 @@ func TestTheHeartbeatIsTheEnvironments(t *testing.T) {
 	}
 }
 
-// Two servers, one killed: the other goes on, has what the first had, and Ctrl-C ends
-// everything that was started.
-func TestStep9IsSeveralServers(t *testing.T) {
+// One of two servers is killed. The other one has its messages, and Ctrl-C ends all processes.
+func TestStep9WithSeveralServers(t *testing.T) {
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
 			if backend == "postgres" {
@@ -265,7 +260,7 @@ func TestStep9IsSeveralServers(t *testing.T) {
 				}
 			}
 			temporary := t.TempDir()
-			if err := os.Chmod(filepath.Dir(temporary), 0o755); err != nil { // PostgreSQL's user has to get in
+			if err := os.Chmod(filepath.Dir(temporary), 0o755); err != nil { // PostgreSQL runs as another user
 				t.Fatal(err)
 			}
 			p := command(t, []string{"BACKEND=" + backend, "DATA_DIR=" + t.TempDir(), "TMPDIR=" + temporary}, "9", "2")
@@ -285,7 +280,7 @@ func TestStep9IsSeveralServers(t *testing.T) {
 			urls, pids := map[string]bool{}, map[string]int{}
 			for len(urls) < 2 || len(pids) < 2 {
 				if !lines.Scan() {
-					t.Fatalf("it ended with %q", &stderr)
+					t.Fatalf("the command ended with %q", &stderr)
 				}
 				line := lines.Text()
 				if words := regexp.MustCompile(`^Step 9 .* is at (\S+) \(process \d+\) - Ctrl-C`).FindStringSubmatch(line); words != nil {
@@ -301,7 +296,7 @@ func TestStep9IsSeveralServers(t *testing.T) {
 			}
 			ann := rawclient.Connect(t, nodes[0], map[string]any{"serverOffset": 0})
 			if got := ann.Next(); got.Name != "nodes" || len(got.Args[0].([]any)) != 2 {
-				t.Errorf("a page is told %v first, want the nodes", got)
+				t.Errorf("a page receives %v first, want the addresses of the servers", got)
 			}
 			if answer, err := ann.Ask("chat message", "hello", "key"); err != nil || answer["error"] != nil {
 				t.Fatal(answer, err)
@@ -312,13 +307,13 @@ func TestStep9IsSeveralServers(t *testing.T) {
 			ann.Ended()
 			for again := ""; !strings.Contains(again, "go run ./steps 9"); again = lines.Text() {
 				if !lines.Scan() {
-					t.Fatal("it ended with one server left")
+					t.Fatal("the command ended while one server was running")
 				}
 			}
 			bob := rawclient.Connect(t, nodes[1], map[string]any{"serverOffset": 0})
 			for _, name := range []string{"nodes", "chat message"} {
 				if got := bob.Next(); got.Name != name {
-					t.Errorf("on the other server comes %v, want %s", got, name)
+					t.Errorf("on the other server a page receives %v, want %s", got, name)
 				}
 			}
 			if err := p.Process.Signal(os.Interrupt); err != nil {
@@ -330,10 +325,10 @@ func TestStep9IsSeveralServers(t *testing.T) {
 				t.Errorf("Ctrl-C ended it with %v and %q", err, &stderr)
 			}
 			if syscall.Kill(pids[nodes[1]], 0) == nil {
-				t.Error("a server is left behind")
+				t.Error("a server is still running")
 			}
 			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
-				t.Errorf("left behind are %v, %v", left, err)
+				t.Errorf("these files are left: %v, %v", left, err)
 			}
 		})
 	}

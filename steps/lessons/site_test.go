@@ -1,6 +1,7 @@
 package lessons
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 	"redial/steps/internal/chattest"
 )
 
-// A site is a step on loopback, and the pages in front of it: the step's own page and
-// the official client, in the harness's JavaScript VM.
+// A site is a step on loopback, and its pages with the official client in the harness's
+// JavaScript VM.
 type site struct {
 	t      *testing.T
 	url    string
@@ -31,7 +32,7 @@ type site struct {
 
 	mu     sync.Mutex
 	events []history.Event
-	// changed is closed when there is a new event.
+	// changed is closed at the next event.
 	changed chan struct{}
 }
 
@@ -46,7 +47,7 @@ func serveStep(t *testing.T, number string) *site {
 	}
 	s := &site{t: t, lesson: lesson, changed: make(chan struct{})}
 	s.server = httptest.NewUnstartedServer(nil)
-	s.begin()
+	s.newServer()
 	s.server.Start()
 	s.url = s.server.URL
 	t.Cleanup(func() {
@@ -59,13 +60,22 @@ func serveStep(t *testing.T, number string) *site {
 	return s
 }
 
-// begin makes the step's server, with an empty folder.
-func (s *site) begin() {
+// newServer starts the step with an empty folder.
+func (s *site) newServer() {
 	s.t.Helper()
 	s.folder = s.t.TempDir()
 	handler, closer, err := Handler(s.lesson, Settings{DataDir: s.folder})
 	s.must(err)
 	s.server.Config.Handler, s.closer = handler, closer
+}
+
+// changePage returns the step's page with one text replaced.
+func (s *site) changePage(old, with string) []byte {
+	s.t.Helper()
+	if bytes.Count(s.lesson.Page, []byte(old)) != 1 {
+		s.t.Fatalf("the page does not contain %q once", old)
+	}
+	return bytes.Replace(s.lesson.Page, []byte(old), []byte(with), 1)
 }
 
 func (s *site) end() {
@@ -74,14 +84,14 @@ func (s *site) end() {
 	s.must(s.closer.Close())
 }
 
-// A device has one browser, and one way to the server for all of its tabs.
+// A device has one browser, and one network for all of its tabs.
 type device struct {
 	profile *page.Profile
 	html    []byte
 
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
+	mu      sync.Mutex
+	offline bool
+	conns   []net.Conn
 }
 
 func newDevice() *device { return &device{profile: page.NewProfile()} }
@@ -89,8 +99,8 @@ func newDevice() *device { return &device{profile: page.NewProfile()} }
 func (b *device) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cut {
-		return nil, errors.New("the network is away")
+	if b.offline {
+		return nil, errors.New("the device is offline")
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err == nil {
@@ -99,21 +109,21 @@ func (b *device) dial(ctx context.Context, network, address string) (net.Conn, e
 	return conn, err
 }
 
-// network cuts the browser off, or lets it back.
-func (b *device) network(cut bool) {
+// network takes the device offline or online.
+func (b *device) network(offline bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.cut = cut
+	b.offline = offline
 	for _, conn := range b.conns {
 		_ = conn.Close()
 	}
 	b.conns = nil
 }
 
-// open opens a page in a browser of its own.
+// open opens a page on a new device.
 func (s *site) open(name string) *page.Page { return s.openTab(name, newDevice()) }
 
-// openTab opens a page as one more tab of a browser.
+// openTab opens a page in a new tab of a device.
 func (s *site) openTab(name string, b *device) *page.Page {
 	s.t.Helper()
 	opened := page.New(client.Options{Name: name, URL: s.url, Dial: b.dial, HTML: b.html, Record: s.record}, b.profile)
@@ -143,7 +153,7 @@ func (s *site) record(e history.Event) {
 	s.changed = make(chan struct{})
 }
 
-// until waits for a condition, which is looked at after each event.
+// until waits for a condition, which is evaluated after each event.
 func (s *site) until(what string, holds func() bool) {
 	s.t.Helper()
 	timeout := time.After(patience)
@@ -157,7 +167,7 @@ func (s *site) until(what string, holds func() bool) {
 		select {
 		case <-changed:
 		case <-timeout:
-			s.t.Fatalf("not within %v: %s; what happened: %s", patience, what, s.story())
+			s.t.Fatalf("not within %v: %s; the events: %s", patience, what, s.story())
 		}
 	}
 }
@@ -171,7 +181,7 @@ func (s *site) story() (text string) {
 	return text
 }
 
-// texts are the messages of the events of a kind, of the client's latest view.
+// texts returns the messages of the events of a kind in the client's latest view.
 func (s *site) texts(name string, kind history.Kind) (texts []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +197,7 @@ func (s *site) texts(name string, kind history.Kind) (texts []string) {
 	return texts
 }
 
-// acknowledged waits until the message was acknowledged, to whichever tab has sent it.
+// acknowledged waits until any tab has received the acknowledgement of the message.
 func (s *site) acknowledged(text string) {
 	s.t.Helper()
 	s.until(fmt.Sprintf("%q is acknowledged", text), func() bool {
@@ -205,15 +215,9 @@ func (s *site) shows(name string, texts ...string) {
 	s.until(fmt.Sprintf("%s shows %q", name, texts), func() bool { return slices.Equal(s.texts(name, history.Shown), texts) })
 }
 
-// stored is the log.
-func (s *site) stored() []string {
-	s.t.Helper()
-	return chattest.Stored(s.t, s.folder)
-}
-
 func (s *site) hasStored(texts ...string) {
 	s.t.Helper()
-	if got := s.stored(); !slices.Equal(got, texts) {
+	if got := chattest.Stored(s.t, s.folder); !slices.Equal(got, texts) {
 		s.t.Errorf("stored are %q, want %q", got, texts)
 	}
 }

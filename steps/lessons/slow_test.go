@@ -9,18 +9,19 @@ import (
 	"sync"
 	"testing"
 
+	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
 
-// A page that takes nothing while others talk is cut off, at every step from recovery
-// on; when it is back it has everything exactly once. Step 5, which has no way to give
-// it the rest, is the negative control: there the messages wait in memory.
+// From step 6 on, a page that reads nothing while others send is disconnected, and receives
+// every message once after it has reconnected. In step 5, the negative control, the messages
+// wait in memory.
 func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
 	if underRace {
 		t.Skip("takes fifteen times as long: make test plays it without the race detector")
 	}
-	// What is said is more than a limit and the network's buffers hold.
-	const messages, size = 1_500, 16_000
+	// The limit and the buffers of the network hold less than these messages.
+	const messages, size = 400, 60_000
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
 		t.Run(number, func(t *testing.T) {
 			logged := new(lines)
@@ -32,69 +33,65 @@ func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			heard := new(hearing)
-			say(t, ann, 1, 0)
-			for heard.last < 1 {
-				heard.next(t, bob.Next())
+			received := new(receiver)
+			chattest.Send(t, ann, numbered(1, 0))
+			for received.last < 1 {
+				received.next(t, bob.Next())
 			}
 			tap.Shut()
-			said := 1
-			for said < messages && !logged.contain("takes less than it is sent") {
-				said++
-				say(t, ann, said, size)
+			sent := 1
+			for sent < messages && !logged.contain("takes less than it is sent") {
+				sent++
+				chattest.Send(t, ann, numbered(sent, size))
 			}
-			if cutOff := said < messages; cutOff != (number != "5") {
-				t.Fatalf("after %d messages the page is cut off: %v", said, cutOff)
+			if closed := sent < messages; closed != (number != "5") {
+				t.Fatalf("after %d messages the page is disconnected: %v", sent, closed)
 			}
 			tap.Open()
 			if number == "5" {
 				return
 			}
-			said++
-			say(t, ann, said, 0)
+			sent++
+			chattest.Send(t, ann, numbered(sent, 0))
 			for event := range bob.Events {
-				heard.next(t, event)
+				received.next(t, event)
 			}
-			t.Logf("cut off after %d messages, of which it had %d", said-1, heard.last)
+			t.Logf("disconnected after %d messages, of which it had received %d", sent-1, received.last)
 			back := rawclient.Connect(t, url, map[string]any{
-				"pid": bob.Pid, "offset": heard.recovery, "serverOffset": heard.last,
+				"pid": bob.Pid, "offset": received.recovery, "serverOffset": received.last,
 			})
-			for heard.last < said {
-				heard.next(t, back.Next())
+			for received.last < sent {
+				received.next(t, back.Next())
 			}
 		})
 	}
 }
 
-// say says the message with this number, and so many bytes behind it.
-func say(t *testing.T, client *rawclient.Client, number, size int) {
-	t.Helper()
-	answer, err := client.Ask("chat message", fmt.Sprintf("%d %s", number, strings.Repeat("x", size)))
-	if err != nil || answer["error"] != nil {
-		t.Fatalf("message %d is answered by %v, %v", number, answer, err)
-	}
+// numbered is a text with a number and that many more bytes.
+func numbered(number, size int) string {
+	return fmt.Sprintf("%d %s", number, strings.Repeat("x", size))
 }
 
-// hearing is what a page has heard: every message up to last.
-type hearing struct {
+// A receiver has received every message up to last.
+type receiver struct {
 	last     int
-	recovery string // the last offset of recovery
+	recovery string // the last recovery offset
 }
 
-// next expects the next message, where the event is one.
-func (h *hearing) next(t *testing.T, event rawclient.Event) {
+// next expects the next message, or another event.
+func (r *receiver) next(t *testing.T, event rawclient.Event) {
 	t.Helper()
 	if event.Name != "chat message" {
 		return
 	}
-	if text, _ := event.Args[0].(string); !strings.HasPrefix(text, fmt.Sprintf("%d ", h.last+1)) {
-		t.Fatalf("after message %d came %.20q", h.last, text)
+	if text, _ := event.Args[0].(string); !strings.HasPrefix(text, fmt.Sprintf("%d ", r.last+1)) {
+		t.Fatalf("after message %d came %.20q", r.last, text)
 	}
-	h.last++
-	h.recovery, _ = event.Args[len(event.Args)-1].(string)
+	r.last++
+	r.recovery, _ = event.Args[len(event.Args)-1].(string)
 }
 
-// lines are what is logged, by any goroutine.
+// lines collects the log of all goroutines.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer

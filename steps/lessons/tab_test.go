@@ -18,13 +18,13 @@ import (
 	"redial/harness/client/browser/chromiumtest"
 )
 
-// A browser is a Chromium without a window, driven through chromedp: Chromium's own
-// protocol in plain Go, with nothing to install beside the browser.
+// A browser is a Chromium without a window. The tests use chromedp, which needs nothing to be
+// installed beside Chromium.
 type browser struct {
 	ctx context.Context
 }
 
-// startBrowser skips the test where there is nothing to start.
+// startBrowser skips the test if Chromium or the bundle is missing.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	if _, err := Bundle(); err != nil {
@@ -33,23 +33,23 @@ func startBrowser(t *testing.T) *browser {
 	return &browser{chromiumtest.Start(t)}
 }
 
-// A tab is one page, and who sits in front of it.
+// A tab is one page and its user.
 type tab struct {
 	t    *testing.T
 	name string
 	ctx  context.Context
 }
 
-// open loads the page in a tab of its own and waits until it is connected.
+// open loads the page in a new tab and waits until it is connected.
 func (b *browser) open(t *testing.T, name, url string) *tab {
 	t.Helper()
-	tab := b.view(t, name, url)
+	tab := b.navigate(t, name, url)
 	tab.until("a connection", connected)
 	return tab
 }
 
-// view loads a page in a tab of its own.
-func (b *browser) view(t *testing.T, name, url string) *tab {
+// navigate loads a page in a new tab.
+func (b *browser) navigate(t *testing.T, name, url string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	t.Cleanup(cancel)
@@ -66,7 +66,7 @@ func (b *browser) view(t *testing.T, name, url string) *tab {
 	return tab
 }
 
-// do runs actions, within bounds.
+// do runs actions.
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -87,8 +87,8 @@ func evaluate[T any](p *tab, expression string) T {
 	return value
 }
 
-// say types the text and presses Enter.
-func (p *tab) say(text string) {
+// send types the text and presses Enter.
+func (p *tab) send(text string) {
 	p.t.Helper()
 	p.do(chromedp.SendKeys(chromedp.CSS("#input"), text+"\n"))
 }
@@ -100,7 +100,7 @@ const (
 	list         = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
 )
 
-// until waits for a condition, which is looked at whenever the page changes.
+// until waits for a condition, which is evaluated whenever the page changes.
 func (p *tab) until(what, condition string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -118,7 +118,7 @@ func (p *tab) shows(messages ...string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	// As a list, and written by JavaScript: the two languages escape differently.
+	// JavaScript writes both lists, because Go escapes other characters.
 	p.until(fmt.Sprintf("%q", messages), list+" === JSON.stringify("+string(text)+")")
 }
 
@@ -128,14 +128,14 @@ func (p *tab) state() string {
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById("status").textContent + ", " + `+list))
 	if err != nil {
-		return "and what it shows cannot be told: " + err.Error()
+		return "the state of the page is unknown: " + err.Error()
 	}
 	return "the page is " + text
 }
 
-// watchStatus keeps every state of the connection in the page's variable statuses: the
-// page is seldom disconnected for long.
-func (p *tab) watchStatus() {
+// breakConnection clicks the button and waits for the disconnection. The page records its
+// states, because it reconnects at once.
+func (p *tab) breakConnection() {
 	p.t.Helper()
 	evaluate[bool](p, `{
 		window.statuses = [];
@@ -143,32 +143,34 @@ func (p *tab) watchStatus() {
 		new MutationObserver(() => statuses.push(status.className)).observe(status, { attributes: true });
 		true
 	}`)
+	p.click("#break")
+	p.until("a disconnection", `statuses.includes("off")`)
 }
 
 const offline, online = true, false
 
-// network cuts the tab off, or lets it back: the browser says so to the page, ends
-// what is connected and refuses what is asked for.
-func (p *tab) network(cut bool) {
+// network takes the tab offline or online. Offline, the browser notifies the page, closes its
+// connections and refuses new ones.
+func (p *tab) network(offline bool) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 			return err
 		}
 		_, err := chromedp.Call(ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-			MatchedNetworkConditions: []*network.Conditions{{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}},
+			MatchedNetworkConditions: []*network.Conditions{{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}},
 		})
 		if err != nil {
 			return err
 		}
 		_, err = chromedp.Call(ctx, network.OverrideNetworkState, network.OverrideNetworkStateParams{
-			Offline: cut, DownloadThroughput: -1, UploadThroughput: -1,
+			Offline: offline, DownloadThroughput: -1, UploadThroughput: -1,
 		})
 		return err
 	}))
 }
 
-// emulate makes the tab believe in another reader's preference.
+// emulate sets a preference of the user.
 func (p *tab) emulate(feature *emulation.MediaFeature) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
@@ -177,8 +179,8 @@ func (p *tab) emulate(feature *emulation.MediaFeature) {
 	}))
 }
 
-// quietPort is a free port from below the range that systems give to outgoing
-// connections: a browser that dials a server that is down could be given its port.
+// quietPort returns a free port below the range of outgoing connections. From that range, a
+// browser that reconnects to a stopped server could get the server's port for its own end.
 func quietPort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -190,6 +192,6 @@ func quietPort(t *testing.T) string {
 			conn.Close()
 		}
 	}
-	t.Fatal("a hundred ports were tried, and something listens on each")
+	t.Fatal("a server listens on each of a hundred ports")
 	return ""
 }

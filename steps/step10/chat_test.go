@@ -31,43 +31,42 @@ func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
 
 func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }
 
-// mark is what a page names of the last message that it has shown.
-func mark(event rawclient.Event) map[string]any {
+// authOf returns the auth of a page that has shown the message last.
+func authOf(event rawclient.Event) map[string]any {
 	return map[string]any{"serverOffset": event.Args[1], "fingerprint": event.Args[2]}
 }
 
-func TestAPageThatKnowsAnotherMessageAtItsOffsetBeginsAgain(t *testing.T) {
+func TestPageWithAnotherFingerprintGetsTheWholeLog(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	chattest.Send(t, ann, "one", "two")
 	one, two := ann.Next(), ann.Next()
-	// The same text as another message is another message.
-	twin := fingerprint("another key", "one")
+	// The fingerprint depends on the key too.
+	sameText := fingerprint("another key", "one")
 	for name, auth := range map[string]any{
-		"another fingerprint":                     map[string]any{"serverOffset": 1, "fingerprint": twin},
-		"the fingerprint of another message":      map[string]any{"serverOffset": 1, "fingerprint": two.Args[2]},
-		"a fingerprint that is none":              map[string]any{"serverOffset": 1, "fingerprint": map[string]any{"a": 1}},
-		"an id and a fingerprint of another time": map[string]any{"serverOffset": 7, "fingerprint": one.Args[2]},
+		"another fingerprint":                map[string]any{"serverOffset": 1, "fingerprint": sameText},
+		"the fingerprint of another message": map[string]any{"serverOffset": 1, "fingerprint": two.Args[2]},
+		"a fingerprint that is no text":      map[string]any{"serverOffset": 1, "fingerprint": map[string]any{"a": 1}},
+		"an id that the log does not have":   map[string]any{"serverOffset": 7, "fingerprint": one.Args[2]},
 	} {
 		page := rawclient.Connect(t, s.URL, auth)
 		chattest.BeginsAgain(t, page, name)
 		chattest.Receive(t, page, 1, "one", "two")
 		page.Close()
 	}
-	// A new page, a page that has what this log has, and one that knows no fingerprints.
+	// A new page, a page of this log, and a page that sends no fingerprint.
 	chattest.Receive(t, rawclient.Connect(t, s.URL, map[string]any{"other": 1}), 1, "one", "two")
 	chattest.Receive(t, rawclient.Connect(t, s.URL, chattest.Offset(0)), 1, "one", "two")
-	chattest.Receive(t, rawclient.Connect(t, s.URL, mark(one)), 2, "two")
+	chattest.Receive(t, rawclient.Connect(t, s.URL, authOf(one)), 2, "two")
 	chattest.Receive(t, rawclient.Connect(t, s.URL, chattest.Offset(1)), 2, "two")
-	up := rawclient.Connect(t, s.URL, mark(two))
+	up := rawclient.Connect(t, s.URL, authOf(two))
 	chattest.Send(t, ann, "three")
 	chattest.Receive(t, up, 3, "three")
 }
 
-// The database is replaced while the server is down: by nothing, or by an older copy
-// that has grown past the page's offset since. By its id alone neither page would be
-// sent what it misses.
-func TestAReplacedDatabaseIsNoticed(t *testing.T) {
+// The database is deleted or replaced by an older copy while the server is stopped, and then
+// grows past the page's offset. The id alone would not show that it is another log.
+func TestPageOfAReplacedDatabaseGetsTheWholeLog(t *testing.T) {
 	live, copied := t.TempDir(), t.TempDir()
 	s := start(t, serve.Settings{DataDir: live})
 	ann := rawclient.Connect(t, s.URL, nil)
@@ -78,7 +77,7 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = start(t, serve.Settings{DataDir: live})
-	ann = rawclient.Connect(t, s.URL, mark(one))
+	ann = rawclient.Connect(t, s.URL, authOf(one))
 	chattest.Send(t, ann, "two", "three")
 	_, three := ann.Next(), ann.Next()
 	s.Stop()
@@ -94,37 +93,36 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 		s = start(t, serve.Settings{DataDir: c.folder})
 		writer := rawclient.Connect(t, s.URL, nil)
 		chattest.Send(t, writer, c.want[len(s.Stored(t))%max(1, len(c.want)):]...)
-		back := rawclient.Connect(t, s.URL, mark(three))
+		back := rawclient.Connect(t, s.URL, authOf(three))
 		if c.want != nil {
-			chattest.BeginsAgain(t, back, name+": a page that has seen the other log")
+			chattest.BeginsAgain(t, back, name+": a page of the other log")
 			chattest.Receive(t, back, 1, c.want...)
 		}
 		chattest.Send(t, writer, "the end")
 		if got := back.Next(); got.Name != "chat message" || got.Args[0] != "the end" {
-			t.Errorf("%s: then comes %+v, want only the end", name, got)
+			t.Errorf("%s: then came %+v, want only the end", name, got)
 		}
 		s.Stop()
 	}
 }
 
-// restore brings a page back that has shown up to last, in its old session.
-func (s running) restore(t *testing.T, page *rawclient.Client, last rawclient.Event) *rawclient.Client {
+// reconnect recovers the session of a page that has shown the messages up to last.
+func (s running) reconnect(t *testing.T, page *rawclient.Client, last rawclient.Event) *rawclient.Client {
 	t.Helper()
-	auth := mark(last)
+	auth := authOf(last)
 	auth["pid"], auth["offset"] = page.Pid, last.Args[3]
 	back := rawclient.Connect(t, s.URL, auth)
 	if back.Sid != page.Sid {
-		t.Error("the session is not restored, so this shows nothing")
+		t.Error("the session is not recovered, so this test cannot fail")
 	}
 	return back
 }
 
-// The log is emptied, or an older copy of it put back, under the running server: the first
-// message after that ends every connection, and whoever comes back begins again, also
-// where its session is restored.
-func TestALogThatIsReplacedUnderTheServer(t *testing.T) {
+// The first message after the log was replaced closes every connection. Each page then gets the
+// whole log, even if its session is recovered.
+func TestLogReplacedWhileTheServerRuns(t *testing.T) {
 	for name, change := range map[string]string{
-		"emptied": "DELETE FROM messages; DELETE FROM sqlite_sequence",
+		"deleted": "DELETE FROM messages; DELETE FROM sqlite_sequence",
 		"an older copy": `DELETE FROM messages WHERE id > 1; UPDATE sqlite_sequence SET seq = 1;
 			INSERT INTO messages (content, client_offset) VALUES ('another two', 'a'), ('another three', 'b'), ('another four', 'c')`,
 	} {
@@ -143,20 +141,20 @@ func TestALogThatIsReplacedUnderTheServer(t *testing.T) {
 			}
 			ann.Ended()
 			bob.Ended()
-			back := s.restore(t, bob, last)
+			back := s.reconnect(t, bob, last)
 			chattest.BeginsAgain(t, back, "bob")
 			chattest.Receive(t, back, 1, s.Stored(t)...)
-			chattest.Send(t, back, "life goes on")
-			if got := back.Next(); got.Args[0] != "life goes on" {
-				t.Errorf("then comes %+v", got)
+			chattest.Send(t, back, "the end")
+			if got := back.Next(); got.Args[0] != "the end" {
+				t.Errorf("then came %+v", got)
 			}
 		})
 	}
 }
 
-// A page that was away when the log was replaced, at a place that both logs have, is
-// restored, and so sent what it missed of the old one. It begins again, too.
-func TestWhatAPageMissedOfAReplacedLogDoesNotStay(t *testing.T) {
+// A recovered page receives the messages that it missed of the old log, although both logs have
+// the message at its offset. It then gets the whole new log.
+func TestRecoveredPageDropsMessagesOfAReplacedLog(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann, bob := rawclient.Connect(t, s.URL, nil), rawclient.Connect(t, s.URL, nil)
 	chattest.Send(t, ann, "one")
@@ -171,7 +169,7 @@ func TestWhatAPageMissedOfAReplacedLogDoesNotStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann.Ended()
-	back := s.restore(t, bob, one)
+	back := s.reconnect(t, bob, one)
 	shown := []string{"one"}
 	for len(shown) == 0 || shown[len(shown)-1] != "new two" {
 		switch got := back.Next(); got.Name {
@@ -186,7 +184,7 @@ func TestWhatAPageMissedOfAReplacedLogDoesNotStay(t *testing.T) {
 	}
 }
 
-// awaitSockets waits until the server has so many.
+// awaitSockets waits until want pages are connected.
 func awaitSockets(t *testing.T, s running, want int) {
 	t.Helper()
 	count := func() (n int) {
@@ -200,9 +198,8 @@ func awaitSockets(t *testing.T, s running, want int) {
 	}
 }
 
-// Step 9 stores a message without a key where its sender names none; also into a log that
-// is in use, or that is put back under the running server.
-func TestAFolderOfStep9(t *testing.T) {
+// Step 7 stores messages without a key.
+func TestMessagesWithoutAKey(t *testing.T) {
 	folder := t.TempDir()
 	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
 	if err != nil {
@@ -233,22 +230,16 @@ func TestAFolderOfStep9(t *testing.T) {
 	chattest.Receive(t, rawclient.Connect(t, s.URL, nil), 1, "another", "six")
 }
 
-func TestPanicIsNotTheEnd(t *testing.T) {
-	s := start(t, serve.Settings{})
-	chattest.PanicIsNotTheEnd(t, s.Server, s.chat.server)
-}
-
-func TestCloseEndsEverything(t *testing.T) {
+func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")
 		return err
 	})
 }
 
-func TestUnusableFolderIsSaidInOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
+func TestUnusableFolderIsAnErrorOfOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
 
-// The server starts on a log that another program has locked: it is the page that waits.
-func TestTheServerStartsOnALockedDatabase(t *testing.T) {
+func TestServerStartsOnALockedDatabase(t *testing.T) {
 	s := start(t, serve.Settings{})
 	chattest.Send(t, rawclient.Connect(t, s.URL, nil), "one")
 	s.Stop()

@@ -3,9 +3,7 @@ package step6
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"errors"
 	"testing"
 	"time"
 
@@ -14,17 +12,17 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// join connects a client, takes its first offset and its welcome, and returns the
-// recovery offset in the welcome.
+// join connects a client, receives its first offset and its welcome, and returns the recovery
+// offset of the welcome.
 func join(t *testing.T, url string) (*rawclient.Client, any) {
 	t.Helper()
 	client := rawclient.Connect(t, url, nil)
 	if first := client.Next(); first.Name != "offset" || len(first.Args) != 1 {
-		t.Fatalf("a new page hears %+v, want its first offset", first)
+		t.Fatalf("a new page receives %+v, want its first offset", first)
 	}
 	welcome := client.Next()
 	if welcome.Name != "welcome" || len(welcome.Args) != 3 {
-		t.Fatalf("a new page hears %+v, want the welcome with an offset", welcome)
+		t.Fatalf("a new page receives %+v, want the welcome with an offset", welcome)
 	}
 	about, _ := json.Marshal(welcome.Args[0])
 	if string(about) != `{"knows":["text",{"json":true},"bytes"],"step":6}` || len(welcome.Binary) != 1 || string(welcome.Binary[0]) != "hello" {
@@ -33,9 +31,9 @@ func join(t *testing.T, url string) (*rawclient.Client, any) {
 	return client, welcome.Args[2]
 }
 
-// comeBack connects as the page that client was, once: whether the server has noticed
-// the break yet makes no difference.
-func comeBack(t *testing.T, url string, client *rawclient.Client, offset any) *rawclient.Client {
+// reconnect recovers the session of a client, whether or not the server has noticed its
+// disconnection.
+func reconnect(t *testing.T, url string, client *rawclient.Client, offset any) *rawclient.Client {
 	t.Helper()
 	back := rawclient.Connect(t, url, map[string]any{"pid": client.Pid, "offset": offset})
 	if back.Sid != client.Sid {
@@ -44,124 +42,96 @@ func comeBack(t *testing.T, url string, client *rawclient.Client, offset any) *r
 	return back
 }
 
-// From WiFi to 4G: the old connection is not closed, and nobody is at its end.
-func TestASwitchOfNetworksLosesNothing(t *testing.T) {
+// After a switch from WiFi to 4G the old connection is half-open.
+func TestNetworkSwitchLosesNothing(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
-	if answer, err := ann.Ask("chat message", "while bob switches"); err != nil || answer["error"] != nil {
-		t.Fatalf("answered by %v, %v", answer, err)
-	}
-	back := comeBack(t, url, bob, offset)
+	chattest.Send(t, ann, "while bob switches")
+	back := reconnect(t, url, bob, offset)
 	if got := back.Next(); got.Name != "chat message" || got.Args[0] != "while bob switches" {
-		t.Fatalf("bob hears %+v, want what he missed", got)
+		t.Fatalf("bob receives %+v, want the message that he missed", got)
 	}
 }
 
-func TestABreakBeforeAnyMessageLosesNothing(t *testing.T) {
+func TestDisconnectionBeforeAnyMessageLosesNothing(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
 	bob.Close()
-	said := []byte{0x00, 0xff, 0x10}
+	sent := []byte{0x00, 0xff, 0x10}
 	if answer, err := ann.Ask("chat message", map[string]any{"missed": []any{"by", "bob"}}); err != nil || answer["error"] != nil {
-		t.Fatalf("answered by %v, %v", answer, err)
+		t.Fatalf("the acknowledgement is %v, %v", answer, err)
 	}
-	if err := ann.Write(`451-["chat message",{"_placeholder":true,"num":0}]`); err != nil {
-		t.Fatal(err)
-	}
-	if err := ann.WriteBinary(said); err != nil {
+	if err := errors.Join(ann.Write(`451-["chat message",{"_placeholder":true,"num":0}]`), ann.WriteBinary(sent)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		ann.Next() // both are out when ann has heard them
+		ann.Next() // the server has emitted both when ann has received them
 	}
-	// Twice: what is kept is not used up by being sent.
+	// Twice, because a recovery must not use up the stored events.
 	for range 2 {
-		bob = comeBack(t, url, bob, offset)
+		bob = reconnect(t, url, bob, offset)
 		if got := bob.Next(); got.Name != "chat message" || got.Args[0].(map[string]any)["missed"].([]any)[1] != "bob" {
-			t.Fatalf("bob hears %+v, want the JSON that he missed", got)
+			t.Fatalf("bob receives %+v, want the JSON that he missed", got)
 		}
-		if got := bob.Next(); len(got.Binary) != 1 || !bytes.Equal(got.Binary[0], said) {
-			t.Fatalf("bob hears %+v, want the bytes that he missed", got)
+		if got := bob.Next(); len(got.Binary) != 1 || !bytes.Equal(got.Binary[0], sent) {
+			t.Fatalf("bob receives %+v, want the bytes that he missed", got)
 		}
 		bob.Close()
 	}
 }
 
-func TestAwayTooLongIsANewPage(t *testing.T) {
+func TestExpiredSessionIsNotRecovered(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{MaxDisconnection: time.Millisecond}).URL
 	bob, offset := join(t, url)
 	bob.Close()
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
 		back := rawclient.Connect(t, url, map[string]any{"pid": bob.Pid, "offset": offset})
 		if back.Sid == bob.Sid {
-			continue // noticed less than a millisecond ago
+			continue // the server noticed the disconnection less than a millisecond ago
 		}
 		if first := back.Next(); first.Name != "offset" {
-			t.Fatalf("a page that is new again hears %+v", first)
+			t.Fatalf("a page with an expired session receives %+v first", first)
 		}
 		return
 	}
-	t.Error("bob is recovered for ever")
+	t.Error("the session does not expire")
 }
 
-func TestARecoveredPageIsNotWelcomedAgain(t *testing.T) {
+func TestRecoveredPageIsNotWelcomedAgain(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, offset := join(t, url)
-	back := comeBack(t, url, bob, offset)
-	// Its answer comes when what the connection itself sets off is over.
-	for text, client := range map[string]*rawclient.Client{"from ann": ann, "from bob": back} {
-		if _, err := client.Ask("chat message", text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	back := reconnect(t, url, bob, offset)
+	// The acknowledgement comes after the events of the connection handler.
+	chattest.Send(t, ann, "from ann")
+	chattest.Send(t, back, "from bob")
 	for range 2 {
 		if got := back.Next(); got.Name != "chat message" {
-			t.Fatalf("the page that came back receives %+v", got)
+			t.Fatalf("the recovered page receives %+v", got)
 		}
 	}
 }
 
-func TestAMessageWithoutAnArgumentIsRefusedAndNotEmitted(t *testing.T) {
+func TestMessageWithoutAnArgumentIsNotEmitted(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{}).URL
 	ann, _ := join(t, url)
 	bob, _ := join(t, url)
 	if answer, err := ann.Ask("chat message"); err != nil || answer["error"] == nil {
-		t.Fatalf("answered by %v, %v", answer, err)
+		t.Fatalf("the acknowledgement is %v, %v", answer, err)
 	}
-	if answer, err := ann.Ask("chat message", "the next"); err != nil || answer["error"] != nil {
-		t.Fatalf("answered by %v, %v", answer, err)
-	}
+	chattest.Send(t, ann, "the next")
 	if got := bob.Next(); got.Args[0] != "the next" {
 		t.Fatalf("bob receives %+v", got)
 	}
 }
 
-func TestThePageIsHTML(t *testing.T) {
-	response, err := http.Get(chattest.Start(t, New, serve.Settings{}).URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || !bytes.Equal(body, Page) || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-		t.Errorf("%v, %d bytes, %v", err, len(body), response.Header)
-	}
-}
-
 func TestCloseDisconnectsEveryPage(t *testing.T) {
-	handler, closer, err := New(serve.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	defer server.Close()
+	server := chattest.Start(t, New, serve.Settings{})
 	client, _ := join(t, server.URL)
-	if err := closer.Close(); err != nil {
+	if err := server.Closer.Close(); err != nil {
 		t.Fatal(err)
 	}
 	client.Ended()
-	client.Close()
 }

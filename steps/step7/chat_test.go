@@ -20,16 +20,16 @@ func start(t *testing.T, settings serve.Settings) running {
 
 func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
 
-func TestPanicIsNotTheEnd(t *testing.T) {
+func TestPanicOfAHandlerIsRecovered(t *testing.T) {
 	s := start(t, serve.Settings{})
 	chattest.PanicIsNotTheEnd(t, s.Server, s.chat.server)
 }
 
-func TestCloseEndsEverything(t *testing.T) {
+func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).storeAndEmit("too late")
 		return err
 	})
 }
 
-func TestUnusableFolderIsSaidInOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
+func TestUnusableFolderIsAnErrorOfOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }

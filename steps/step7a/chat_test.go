@@ -11,30 +11,30 @@ import (
 	"redial/steps/internal/serve"
 )
 
-func TestTheStateOutlivesTheServer(t *testing.T) {
+func TestStateAfterARestart(t *testing.T) {
 	s := chattest.Start(t, New, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	if got := ann.Next(); got.Name != "state" || fmt.Sprint(got.Args) != "[[]]" {
-		t.Fatalf("the first page is sent %+v, want an empty state", got)
+		t.Fatalf("the first page receives %+v, want an empty state", got)
 	}
 	for _, args := range [][]any{{}, {7}, {map[string]any{}}} {
 		if answer, err := ann.Ask("chat message", args...); err != nil || answer["error"] == nil {
-			t.Errorf("%v is answered by %v, %v, want an error", args, answer, err)
+			t.Errorf("the acknowledgement of %v is %v, %v, want an error", args, answer, err)
 		}
 	}
 	if answer, err := ann.Ask("chat message", "<b>one</b>"); err != nil || answer["offset"] != float64(1) {
-		t.Fatalf("answered by %v, %v", answer, err)
+		t.Fatalf("the acknowledgement is %v, %v", answer, err)
 	}
 	s.Stop()
 	s = chattest.Start(t, New, serve.Settings{DataDir: s.Folder})
 	if got := rawclient.Connect(t, s.URL, nil).Next(); fmt.Sprint(got.Args) != "[[<b>one</b>]]" {
-		t.Errorf("after the restart a page is sent %+v", got)
+		t.Errorf("after the restart a page receives %+v", got)
 	}
 }
 
-// A page's list is the state and then what is new: nothing may fall between the two
-// or be in both.
-func TestTheStateAndWhatIsNewAreOneStream(t *testing.T) {
+// A page shows the state and then the live messages: no message may fall between the two or be
+// in both.
+func TestStateAndLiveMessagesAreOneStream(t *testing.T) {
 	const writers, each = 4, 60
 	url := chattest.Start(t, New, serve.Settings{}).URL
 	var work sync.WaitGroup
@@ -43,7 +43,7 @@ func TestTheStateAndWhatIsNewAreOneStream(t *testing.T) {
 		work.Go(func() {
 			for i := range each {
 				if answer, err := writer.Ask("chat message", fmt.Sprintf("%d-%d", w, i)); err != nil || answer["error"] != nil {
-					t.Errorf("answered by %v, %v", answer, err)
+					t.Errorf("the acknowledgement is %v, %v", answer, err)
 				}
 			}
 		})
@@ -78,7 +78,7 @@ func TestTheStateAndWhatIsNewAreOneStream(t *testing.T) {
 	}
 }
 
-// read builds the list as the page does, until it has count messages.
+// read returns the list of a page when it has count messages.
 func read(client *rawclient.Client, count int) (list []string, err error) {
 	timeout := time.After(chattest.Patience)
 	for first := true; first || len(list) < count; first = false {

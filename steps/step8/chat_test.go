@@ -26,8 +26,7 @@ func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
 
 func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }
 
-// A bad key is for ever bad: it is refused, like what is no text.
-func TestAKeyIsAShortString(t *testing.T) {
+func TestInvalidKeyIsRefused(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	for _, key := range []any{"", nil, 7, true, []any{"a"}, map[string]any{"a": 1}, strings.Repeat("x", serve.MaxKey+1), strings.Repeat("한", serve.MaxKey/3+1)} {
@@ -36,22 +35,21 @@ func TestAKeyIsAShortString(t *testing.T) {
 			t.Fatal(err)
 		}
 		if reason, _ := answer["error"].(string); !strings.Contains(reason, "256") || answer["offset"] != nil {
-			t.Errorf("the key %.60v is acknowledged with %v, want an error that says how long it may be", key, answer)
+			t.Errorf("the acknowledgement with the key %.60v is %v, want an error with the maximum length", key, answer)
 		}
 	}
 	for _, key := range []string{"k", strings.Repeat("x", serve.MaxKey), "'); DROP TABLE messages; --", "a\x00b", "a\x00c"} {
 		if answer, err := ann.Ask("chat message", "text", key); err != nil || answer["error"] != nil {
-			t.Errorf("the key %.60q is acknowledged with %v, %v", key, answer, err)
+			t.Errorf("the acknowledgement with the key %.60q is %v, %v", key, answer, err)
 		}
 	}
 	if got := s.Stored(t); len(got) != 5 {
-		t.Errorf("stored are %q, want the five with good keys", got)
+		t.Errorf("stored are %q, want the five with valid keys", got)
 	}
 }
 
-// Storing, emitting and joining are one step each, in one order: what is in the middle of
-// it is waited for. Without the lock a page joins between a message's row and its emit.
-func TestStoringAndJoiningWaitForTheirTurn(t *testing.T) {
+// Without the lock, a page could join between the INSERT of a message and its emit.
+func TestStoringAndJoiningWaitForTheLock(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	chattest.Send(t, ann, "before")
@@ -59,10 +57,10 @@ func TestStoringAndJoiningWaitForTheirTurn(t *testing.T) {
 
 	s.chat.order.Lock()
 	bob := rawclient.Connect(t, s.URL, nil)
-	chattest.Receive(t, bob, 1, "before") // and now it waits to join
+	chattest.Receive(t, bob, 1, "before") // now bob waits for the lock
 	answers := make(chan string, 2)
 	go func() {
-		_, err := bob.Ask("chat message", 7) // refused, without the lock, as soon as bob has joined
+		_, err := bob.Ask("chat message", 7) // bob's events wait until he has joined
 		answers <- fmt.Sprint("bob has joined ", err)
 	}()
 	go func() {
@@ -73,10 +71,10 @@ func TestStoringAndJoiningWaitForTheirTurn(t *testing.T) {
 	select {
 	case what := <-answers:
 		waiting--
-		t.Error(what, " while another message is in the middle of being stored and emitted")
-	case <-time.After(200 * time.Millisecond): // nothing may happen, however long it is waited for
+		t.Error(what, " while the lock is held")
+	case <-time.After(200 * time.Millisecond): // nothing may happen
 	}
-	// The one that is in the middle of it: behind what bob was sent, before bob joins.
+	// The holder of the lock stores and emits a message before bob joins.
 	if _, err := s.chat.db.Exec("INSERT INTO messages (content, client_offset) VALUES ('meanwhile', 'another')"); err != nil {
 		t.Error(err)
 	}
@@ -92,16 +90,11 @@ func TestStoringAndJoiningWaitForTheirTurn(t *testing.T) {
 	}
 }
 
-func TestPanicIsNotTheEnd(t *testing.T) {
-	s := start(t, serve.Settings{})
-	chattest.PanicIsNotTheEnd(t, s.Server, s.chat.server)
-}
-
-func TestCloseEndsEverything(t *testing.T) {
+func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")
 		return err
 	})
 }
 
-func TestUnusableFolderIsSaidInOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
+func TestUnusableFolderIsAnErrorOfOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }

@@ -18,12 +18,12 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Each way in which a real SQLite can be away: the message is not acknowledged, the
-// sender is told, and when it ends the repeat is stored and shown once.
-func TestADatabaseThatIsAway(t *testing.T) {
+// While SQLite is unavailable, a message is not acknowledged and the sender gets the reason.
+// After that, a retry is stored and emitted once.
+func TestDatabaseUnavailable(t *testing.T) {
 	for _, c := range []struct {
-		name, says string
-		away       func(t *testing.T, s running) (back func())
+		name, reason string
+		disable      func(t *testing.T, s running) (enable func())
 	}{
 		{"busy", "locked", func(t *testing.T, s running) func() { return chattest.Lock(t, s.Folder) }},
 		{"full", "full", func(t *testing.T, s running) func() {
@@ -35,7 +35,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 			pragma(t, s, "query_only = 1")
 			return func() { pragma(t, s, "query_only = 0") }
 		}},
-		{"gone", "no such table", func(t *testing.T, s running) func() {
+		{"no table", "no such table", func(t *testing.T, s running) func() {
 			rename := func(from, to string) {
 				if _, err := s.chat.db.Exec("ALTER TABLE " + from + " RENAME TO " + to); err != nil {
 					t.Fatal(err)
@@ -48,36 +48,36 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			chattest.Quiet(t)
 			s := start(t, serve.Settings{})
-			// One connection, so that what is set on it holds for every statement.
+			// A pragma is valid for one connection.
 			s.chat.db.SetMaxOpenConns(1)
 			ann, bob := rawclient.Connect(t, s.URL, chattest.Offset(0)), rawclient.Connect(t, s.URL, chattest.Offset(0))
-			long := strings.Repeat("x", 40_000) // does not fit into what is left of a page
+			long := strings.Repeat("x", 40_000) // does not fit into the rest of a database page
 			chattest.Send(t, ann, "before")
 			chattest.Receive(t, ann, 1, "before")
 			chattest.Receive(t, bob, 1, "before")
 
-			back := c.away(t, s)
-			for try := range 3 {
-				if err := ann.Write(fmt.Sprintf(`42%d["chat message",%q,"key"]`, 100+try, long)); err != nil {
+			enable := c.disable(t, s)
+			for attempt := range 3 {
+				if err := ann.Write(fmt.Sprintf(`42%d["chat message",%q,"key"]`, 100+attempt, long)); err != nil {
 					t.Fatal(err)
 				}
-				got := ann.Next() // an acknowledgement would be an answer to a later Ask, and fail it
+				got := ann.Next() // Ask below fails if an acknowledgement was sent
 				reason, _ := got.Args[0].(string)
-				if got.Name != "unavailable" || !strings.Contains(reason, c.says) || strings.Contains(reason, "\n") {
-					t.Fatalf("try %d is answered by %.200v, want unavailable, one line with %q", try, got, c.says)
+				if got.Name != "unavailable" || !strings.Contains(reason, c.reason) || strings.Contains(reason, "\n") {
+					t.Fatalf("after attempt %d came %.200v, want unavailable, one line with %q", attempt, got, c.reason)
 				}
 			}
-			// Without a key it is the same: it may have been stored after all.
+			// A message without a key may have been stored too.
 			if err := ann.Emit("chat message", long); err != nil {
 				t.Fatal(err)
 			}
 			if got := ann.Next(); got.Name != "unavailable" {
-				t.Fatalf("without a key the answer is %.200v, want unavailable", got)
+				t.Fatalf("without a key came %.200v, want unavailable", got)
 			}
-			back()
+			enable()
 
 			if answer, err := ann.Ask("chat message", long, "key"); err != nil || answer["offset"] == nil {
-				t.Fatalf("when it is back, the repeat is answered by %v, %v", answer, err)
+				t.Fatalf("the acknowledgement of the retry is %v, %v", answer, err)
 			}
 			chattest.Send(t, bob, "after")
 			for _, page := range []*rawclient.Client{ann, bob, rawclient.Connect(t, s.URL, chattest.Offset(1))} {
@@ -94,7 +94,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	}
 }
 
-// pragma runs one on the server's only connection.
+// pragma runs a pragma on the server's only connection.
 func pragma(t *testing.T, s running, text string) (value int) {
 	t.Helper()
 	err := s.chat.db.QueryRow("PRAGMA " + text).Scan(&value)
@@ -104,9 +104,8 @@ func pragma(t *testing.T, s running, text string) (value int) {
 	return value
 }
 
-// While one waits for a locked database, the others do not wait for long: they can
-// read, connect and be told.
-func TestALockedDatabaseStallsNobody(t *testing.T) {
+// While messages wait for a locked database, other pages can connect and read.
+func TestLockedDatabaseDelaysNoOtherPage(t *testing.T) {
 	chattest.Quiet(t)
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
@@ -120,34 +119,33 @@ func TestALockedDatabaseStallsNobody(t *testing.T) {
 		}
 	}
 	chattest.Receive(t, rawclient.Connect(t, s.URL, nil), 1, "before")
-	// All ten may have been before it, each for the 100 ms of the busy timeout.
+	// The page may wait behind all ten, each with the busy timeout of 100 ms.
 	if took := time.Since(began); took > writers*100*time.Millisecond+5*time.Second {
-		t.Errorf("a page that connects meanwhile waits %v", took)
+		t.Errorf("a page that connects meanwhile waited %v", took)
 	}
 	unlock()
 }
 
-// trouble is SQLite with a connection that breaks: it reports an error for what it
-// has done.
-const trouble = "sqlite3 that reports errors"
+// faultyDriver is SQLite with a connection that reports an error after a successful statement.
+const faultyDriver = "sqlite3 that reports errors"
 
 var reportErrors atomic.Bool
 
-func init() { sql.Register(trouble, troubleDriver{&sqlite3.SQLiteDriver{}}) }
+func init() { sql.Register(faultyDriver, faulty{&sqlite3.SQLiteDriver{}}) }
 
-type troubleDriver struct{ driver.Driver }
+type faulty struct{ driver.Driver }
 
-func (d troubleDriver) Open(name string) (driver.Conn, error) {
+func (d faulty) Open(name string) (driver.Conn, error) {
 	conn, err := d.Driver.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return troubleConn{conn.(*sqlite3.SQLiteConn)}, nil
+	return faultyConn{conn.(*sqlite3.SQLiteConn)}, nil
 }
 
-type troubleConn struct{ *sqlite3.SQLiteConn }
+type faultyConn struct{ *sqlite3.SQLiteConn }
 
-func (c troubleConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	result, err := c.SQLiteConn.ExecContext(ctx, query, args)
 	if err == nil && reportErrors.Load() {
 		return nil, sqlite3.Error{Code: sqlite3.ErrIoErr}
@@ -155,12 +153,12 @@ func (c troubleConn) ExecContext(ctx context.Context, query string, args []drive
 	return result, err
 }
 
-// An INSERT that reports an error may be committed all the same. It is emitted then,
-// and the repeat is acknowledged, though nothing can be written, and emits nothing.
-func TestCommittedAndReportedAsAnError(t *testing.T) {
+// An INSERT that reports an error may be committed. Its message is emitted, and a retry is
+// acknowledged without a write and without another emit.
+func TestInsertThatIsCommittedAndReportsAnError(t *testing.T) {
 	chattest.Quiet(t)
 	defer reportErrors.Store(false)
-	s := start(t, serve.Settings{Driver: trouble})
+	s := start(t, serve.Settings{Driver: faultyDriver})
 	ann, bob := rawclient.Connect(t, s.URL, nil), rawclient.Connect(t, s.URL, nil)
 	reportErrors.Store(true)
 	if err := ann.Emit("chat message", "one", "key"); err != nil {
@@ -168,11 +166,11 @@ func TestCommittedAndReportedAsAnError(t *testing.T) {
 	}
 	chattest.Receive(t, ann, 1, "one")
 	if got := ann.Next(); got.Name != "unavailable" {
-		t.Fatalf("the first try is answered by %v, want unavailable", got)
+		t.Fatalf("after the first attempt came %v, want unavailable", got)
 	}
 	chattest.Receive(t, bob, 1, "one")
 	if answer, err := ann.Ask("chat message", "one", "key"); err != nil || answer["offset"] != float64(1) {
-		t.Errorf("the repeat is answered by %v, %v, want offset 1", answer, err)
+		t.Errorf("the acknowledgement of the retry is %v, %v, want offset 1", answer, err)
 	}
 	reportErrors.Store(false)
 	chattest.Send(t, bob, "two")
@@ -181,10 +179,9 @@ func TestCommittedAndReportedAsAnError(t *testing.T) {
 	}
 }
 
-// A message that was stored and that nobody was sent, because the server could not
-// read it again, is sent with whatever comes next: a page that joins, too, and that
-// page gets it once.
-func TestWhatWasStoredAndNotEmittedIsEmittedLater(t *testing.T) {
+// A message that was stored and not emitted is emitted when the next page joins, which receives
+// it once.
+func TestStoredMessageIsEmittedWhenAPageJoins(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	chattest.Send(t, ann, "one")
@@ -196,7 +193,7 @@ func TestWhatWasStoredAndNotEmittedIsEmittedLater(t *testing.T) {
 	chattest.Receive(t, bob, 2, "two")
 	chattest.Receive(t, ann, 2, "two")
 	if answer, err := ann.Ask("chat message", "two", "key"); err != nil || answer["offset"] != float64(2) {
-		t.Errorf("the repeat is answered by %v, %v, want offset 2", answer, err)
+		t.Errorf("the acknowledgement of the retry is %v, %v, want offset 2", answer, err)
 	}
 	chattest.Send(t, ann, "three")
 	if err := errors.Join(chattest.ReceiveAfter(ann, 2, "three"), chattest.ReceiveAfter(bob, 2, "three")); err != nil {

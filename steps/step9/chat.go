@@ -62,7 +62,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		stop()
 		return nil, nil, err
 	}
-	// A client that connects from now on is sent all messages up to the newest.
+	// A client that connects from now on is sent all messages up to the newest id.
 	newest, err := messages.Newest(ctx)
 	if err != nil {
 		stop()

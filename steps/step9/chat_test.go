@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,52 +31,50 @@ func start(t *testing.T, settings serve.Settings) node {
 func eachBackend(t *testing.T, test func(t *testing.T, settings serve.Settings)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, serve.Settings{DataDir: t.TempDir()}) })
 	t.Run("postgres", func(t *testing.T) {
-		ctx := context.Background()
-		postgres, err := backends.StartPostgres(ctx)
-		if errors.Is(err, backends.ErrMissing) {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = postgres.Close() })
-		redis, err := backends.StartRedis(ctx)
-		if errors.Is(err, backends.ErrMissing) {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = redis.Close() })
+		postgres, redis := startBackend(t, backends.StartPostgres), startBackend(t, backends.StartRedis)
 		test(t, serve.Settings{DatabaseURL: postgres.URL, RedisURL: redis.URL})
 	})
 }
 
-// ask says a text under a key and returns the id with which it is acknowledged.
+// startBackend skips the test if the backend is not installed.
+func startBackend(t *testing.T, start func(context.Context) (*backends.Server, error)) *backends.Server {
+	t.Helper()
+	server, err := start(context.Background())
+	if errors.Is(err, backends.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+// ask sends a text with a key, and returns the id in the acknowledgement.
 func ask(t *testing.T, client *rawclient.Client, text, key string) float64 {
 	t.Helper()
 	answer, err := client.Ask("chat message", text, key)
 	if err != nil || answer["error"] != nil {
-		t.Fatalf("%.80q is answered by %v, %v", text, answer, err)
+		t.Fatalf("the acknowledgement of %.80q is %v, %v", text, answer, err)
 	}
 	return answer["offset"].(float64)
 }
 
-// hear expects these texts, in this order, with ids that grow from after on, and
-// returns the last id.
-func hear(t *testing.T, client *rawclient.Client, after float64, texts ...string) float64 {
+// receive expects these texts, in this order, with growing ids above after, and returns the
+// last id.
+func receive(t *testing.T, client *rawclient.Client, after float64, texts ...string) float64 {
 	t.Helper()
 	for _, text := range texts {
 		got := client.Next()
 		if got.Name != "chat message" || len(got.Args) < 2 || got.Args[0] != text || got.Args[1].(float64) <= after {
-			t.Fatalf("heard %.200v after id %v, want %.80q", got, after, text)
+			t.Fatalf("received %.200v after id %v, want %.80q", got, after, text)
 		}
 		after = got.Args[1].(float64)
 	}
 	return after
 }
 
-// stored is the shared log.
+// stored returns the shared log.
 func stored(t *testing.T, n node) []messagelog.Row {
 	t.Helper()
 	rows, more, err := n.chat.messages.After(context.Background(), 0, 1_000_000)
@@ -87,88 +84,64 @@ func stored(t *testing.T, n node) []messagelog.Row {
 	return rows
 }
 
-func TestEveryServerShowsWhatAnyOneWasTold(t *testing.T) {
+func TestUnknownOffsetGetsTheWholeLog(t *testing.T) { chattest.UnknownOffset(t, New) }
+
+func TestMessageThatIsNoTextIsRefused(t *testing.T) { chattest.NoText(t, New) }
+
+func TestEveryServerEmitsTheMessagesOfAll(t *testing.T) {
 	eachBackend(t, func(t *testing.T, settings serve.Settings) {
 		a, b := start(t, settings), start(t, settings)
 		ann, bob := rawclient.Connect(t, a.URL, chattest.Offset(0)), rawclient.Connect(t, b.URL, chattest.Offset(0))
 		texts := []string{"one", "<script>two</script>", "세 번째 👋\x00", "", "five'); DROP TABLE messages; --"}
 		chattest.Send(t, ann, texts...)
-		last := hear(t, bob, 0, texts...)
-		hear(t, ann, 0, texts...)
+		last := receive(t, bob, 0, texts...)
+		receive(t, ann, 0, texts...)
 		chattest.Send(t, bob, "six")
-		hear(t, ann, last, "six")
-		hear(t, bob, last, "six")
-		// Who comes later gets it all, wherever they come.
+		receive(t, ann, last, "six")
+		receive(t, bob, last, "six")
+		// A client that connects later receives the log on each server.
 		for _, n := range []node{a, b} {
-			hear(t, rawclient.Connect(t, n.URL, nil), 0, append(texts, "six")...)
-			hear(t, rawclient.Connect(t, n.URL, chattest.Offset(last)), last, "six")
+			receive(t, rawclient.Connect(t, n.URL, nil), 0, append(texts, "six")...)
+			receive(t, rawclient.Connect(t, n.URL, chattest.Offset(last)), last, "six")
 		}
-		// A node that goes takes nothing with it.
+		// A server that stops takes no message with it.
 		b.Stop()
 		bob = rawclient.Connect(t, a.URL, chattest.Offset(last))
-		hear(t, bob, last, "six")
+		receive(t, bob, last, "six")
 		chattest.Send(t, bob, "seven")
-		hear(t, ann, last, "seven")
+		receive(t, ann, last, "seven")
 		late := start(t, settings)
-		hear(t, rawclient.Connect(t, late.URL, chattest.Offset(last)), last, "six", "seven")
+		receive(t, rawclient.Connect(t, late.URL, chattest.Offset(last)), last, "six", "seven")
 	})
 }
 
-func TestARepeatOnAnotherServerIsTheSameMessage(t *testing.T) {
+func TestRetryOnAnotherServerIsNotStoredAgain(t *testing.T) {
 	eachBackend(t, func(t *testing.T, settings serve.Settings) {
 		a, b := start(t, settings), start(t, settings)
 		ann, bob := rawclient.Connect(t, a.URL, chattest.Offset(0)), rawclient.Connect(t, b.URL, chattest.Offset(0))
-		first, again := ask(t, ann, "one", "key"), ask(t, bob, "one", "key")
-		if first != again {
-			t.Errorf("the message is %v, and its repeat %v", first, again)
+		first, retry := ask(t, ann, "one", "key"), ask(t, bob, "one", "key")
+		if first != retry {
+			t.Errorf("the id of the message is %v, and of its retry %v", first, retry)
 		}
 		if answer, err := bob.Ask("chat message", "another", "key"); err != nil || answer["error"] == nil {
-			t.Errorf("another message under the key is answered by %v, %v", answer, err)
+			t.Errorf("the acknowledgement of another text with the key is %v, %v", answer, err)
 		}
 		chattest.Send(t, ann, "two")
 		for _, client := range []*rawclient.Client{ann, bob} {
-			hear(t, client, 0, "one", "two")
+			receive(t, client, 0, "one", "two")
 		}
 	})
 }
 
-func TestWhatIsNoMessageIsRefused(t *testing.T) {
-	n := start(t, serve.Settings{DataDir: t.TempDir()})
-	ann := rawclient.Connect(t, n.URL, nil)
-	for _, args := range [][]any{
-		{}, {nil}, {7}, {[]any{"a"}}, {strings.Repeat("x", serve.MaxMessage+1)},
-		{"text", ""}, {"text", 1}, {"text", nil}, {"text", strings.Repeat("k", serve.MaxKey+1)},
-	} {
-		answer, err := ann.Ask("chat message", args...)
-		if reason, _ := answer["error"].(string); err != nil || reason == "" {
-			t.Errorf("%.60v is answered by %v, %v, want an error", args, answer, err)
-		}
-	}
-	ask(t, ann, strings.Repeat("한", serve.MaxMessage/3), strings.Repeat("k", serve.MaxKey))
-	if rows := stored(t, n); len(rows) != 1 {
-		t.Errorf("%d messages are stored, want 1", len(rows))
-	}
-}
-
-func TestAnOffsetThatTheLogNeverGaveOutGetsTheWholeLog(t *testing.T) {
-	n := start(t, serve.Settings{DataDir: t.TempDir()})
-	chattest.Send(t, rawclient.Connect(t, n.URL, nil), "one", "two")
-	for _, named := range []any{3, 1 << 53, -1, 0.5, "1", nil, true} {
-		page := rawclient.Connect(t, n.URL, chattest.Offset(named))
-		chattest.BeginsAgain(t, page, fmt.Sprintf("serverOffset %v", named))
-		hear(t, page, 0, "one", "two")
-	}
-}
-
-// The heart of the step: wherever and whenever a page joins, what it gets is the log
-// from its offset on, without a gap, a repetition or a swap.
+// A page receives the log from its offset on, complete, once and in order, whenever and on
+// whichever server it joins.
 func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
 	const writers, each, readers = 4, 100, 16
 	eachBackend(t, func(t *testing.T, settings serve.Settings) {
 		settings.ReplayPage = 7
 		nodes := []node{start(t, settings), start(t, settings)}
 		var work sync.WaitGroup
-		heard := make([][]float64, readers)
+		received := make([][]float64, readers)
 		for w := range writers {
 			writer := rawclient.Connect(t, nodes[w%2].URL, chattest.Offset(0))
 			work.Go(func() {
@@ -184,15 +157,15 @@ func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
 			work.Go(func() {
 				time.Sleep(time.Duration(r) * 5 * time.Millisecond)
 				var last float64
-				// To and fro between the servers, going on from where it was.
-				for hop := 0; len(heard[r]) < writers*each; hop++ {
+				// The reader changes the server after 80 messages.
+				for hop := 0; len(received[r]) < writers*each; hop++ {
 					reader, err := rawclient.Dial(t, nodes[(r+hop)%2].URL, chattest.Offset(last))
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					for range 80 {
-						if len(heard[r]) == writers*each {
+						if len(received[r]) == writers*each {
 							break
 						}
 						select {
@@ -203,7 +176,7 @@ func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
 								return
 							}
 							last = id
-							heard[r] = append(heard[r], id)
+							received[r] = append(received[r], id)
 						case <-time.After(chattest.Patience):
 							t.Errorf("reader %d, hop %d: nothing after %v", r, hop, last)
 							return
@@ -218,15 +191,15 @@ func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
 		for _, row := range stored(t, nodes[0]) {
 			ids = append(ids, float64(row.ID))
 		}
-		for r := range heard {
-			if fmt.Sprint(heard[r]) != fmt.Sprint(ids) {
-				t.Errorf("reader %d heard %d of %d messages", r, len(heard[r]), len(ids))
+		for r := range received {
+			if fmt.Sprint(received[r]) != fmt.Sprint(ids) {
+				t.Errorf("reader %d received %d of %d messages", r, len(received[r]), len(ids))
 			}
 		}
 	})
 }
 
-func TestASessionRecoversOnItsOwnServerOnly(t *testing.T) {
+func TestSessionIsRecoveredOnItsOwnServerOnly(t *testing.T) {
 	settings := serve.Settings{DataDir: t.TempDir()}
 	a, b := start(t, settings), start(t, settings)
 	ann := rawclient.Connect(t, a.URL, chattest.Offset(0))
@@ -238,34 +211,27 @@ func TestASessionRecoversOnItsOwnServerOnly(t *testing.T) {
 	session := map[string]any{"pid": bob.Pid, "offset": got.Args[2], "serverOffset": got.Args[1]}
 	elsewhere := rawclient.Connect(t, b.URL, session)
 	if elsewhere.Sid == bob.Sid {
-		t.Error("another server has restored the session")
+		t.Error("another server has recovered the session")
 	}
-	hear(t, elsewhere, 1, "two")
-	session["serverOffset"] = 0 // so that a replay would be seen
+	receive(t, elsewhere, 1, "two")
+	session["serverOffset"] = 0 // a replay would repeat message one
 	back := rawclient.Connect(t, a.URL, session)
 	if back.Sid != bob.Sid {
-		t.Error("its own server has not restored the session")
+		t.Error("its own server has not recovered the session")
 	}
-	hear(t, back, 1, "two")
+	receive(t, back, 1, "two")
 }
 
-// A store that is away acknowledges nothing and says so; what was kept is stored once
-// when it is back, and everybody is shown it.
-func TestAStoreThatIsAway(t *testing.T) {
-	postgres, err := backends.StartPostgres(context.Background())
-	if errors.Is(err, backends.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer postgres.Close()
+// While PostgreSQL is unavailable, a message is not acknowledged and the sender gets the reason.
+// After that, a retry is stored once, and every server emits it.
+func TestPostgresUnavailable(t *testing.T) {
+	postgres := startBackend(t, backends.StartPostgres)
 	settings := serve.Settings{DatabaseURL: postgres.URL}
 	a, b := start(t, settings), start(t, settings)
 	ann, bob := rawclient.Connect(t, a.URL, chattest.Offset(0)), rawclient.Connect(t, b.URL, chattest.Offset(0))
 	chattest.Send(t, ann, "before")
-	last := hear(t, bob, 0, "before")
-	hear(t, ann, 0, "before")
+	last := receive(t, bob, 0, "before")
+	receive(t, ann, 0, "before")
 	if err := postgres.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -273,36 +239,36 @@ func TestAStoreThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ann.Next(); got.Name != "unavailable" || got.Args[0] == "" {
-		t.Errorf("with the store away, %v comes, want unavailable with a reason", got)
+		t.Errorf("%v comes, want unavailable with a reason", got)
 	}
 	if err := postgres.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	ann = rawclient.Connect(t, b.URL, chattest.Offset(last))
 	ask(t, ann, "kept", "its key")
-	hear(t, ann, last, "kept")
-	hear(t, bob, last, "kept")
+	receive(t, ann, last, "kept")
+	receive(t, bob, last, "kept")
 	if rows := stored(t, a); len(rows) != 2 {
 		t.Errorf("%v are stored, want two", rows)
 	}
 }
 
-func TestAPageIsToldTheNodes(t *testing.T) {
+func TestPageReceivesTheAddressesOfAllServers(t *testing.T) {
 	nodes := []string{"http://localhost:3000", "http://localhost:3001"}
 	n := start(t, serve.Settings{DataDir: t.TempDir(), Nodes: nodes})
 	if got := rawclient.Connect(t, n.URL, nil).Next(); got.Name != "nodes" || fmt.Sprint(got.Args[0]) != fmt.Sprint(nodes) {
-		t.Errorf("a page is told %v", got)
+		t.Errorf("a page receives %v first, want the addresses", got)
 	}
 }
 
-func TestCloseEndsEverything(t *testing.T) {
+func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).store("too late", "key")
 		if err != nil && !errors.Is(err, errUnavailable) {
-			t.Errorf("after Close a message gets %v", err)
+			t.Errorf("after Close the error is %v", err)
 		}
 		return err
 	})
 }
 
-func TestUnusableFolderIsSaidInOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
+func TestUnusableFolderIsAnErrorOfOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }

@@ -25,8 +25,8 @@ func ServerDelivery(t *testing.T, step New) {
 		test func(*testing.T, New)
 	}{
 		{"a new client gets the backlog", backlog},
-		{"an unknown offset gets the whole log", unknownOffset},
-		{"what is no text is refused and not stored", noText},
+		{"an unknown offset gets the whole log", UnknownOffset},
+		{"what is no text is refused and not stored", NoText},
 		{"replay and live are one stream under writers", oneStream},
 		{"a broken connection recovers", recovers},
 		{"a cut in the middle of the replay loses nothing", cutInReplay},
@@ -59,7 +59,8 @@ func backlog(t *testing.T, step New) {
 	}
 }
 
-func unknownOffset(t *testing.T, step New) {
+// UnknownOffset tests that a page with an offset that the log does not have gets the whole log.
+func UnknownOffset(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	Send(t, ann, "one", "two")
@@ -91,7 +92,8 @@ func BeginsAgain(t *testing.T, page *rawclient.Client, who string) {
 	}
 }
 
-func noText(t *testing.T, step New) {
+// NoText tests that a message that is no text, or is too long, is refused and not stored.
+func NoText(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	for _, args := range [][]any{

@@ -31,8 +31,8 @@ type Settings struct {
 	MaxDisconnection time.Duration
 	// ReplayPage is how many stored messages are read at a time; 0 means 500.
 	ReplayPage int
-	// Driver is the database/sql driver to reach SQLite through; empty means
-	// "sqlite3". A test puts a driver of its own between the two.
+	// Driver is the database/sql driver for SQLite; "" is that of package sqlite. A test can
+	// wrap that driver.
 	Driver string
 	// DatabaseURL, when not empty, is the PostgreSQL that several servers share, and
 	// RedisURL the Redis through which they wake each other. For step 9.
@@ -55,9 +55,6 @@ func (s Settings) WithDefaults() Settings {
 	}
 	if s.ReplayPage <= 0 {
 		s.ReplayPage = 500
-	}
-	if s.Driver == "" {
-		s.Driver = "sqlite3"
 	}
 	return s
 }

@@ -21,21 +21,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"redial/steps/internal/child"
 )
 
-// ErrMissing says that a program is not installed. Its text says what to do.
+// ErrMissing means that a program is not installed. Its text names the command that installs
+// it.
 var ErrMissing = errors.New("no Redis or PostgreSQL is installed here: run `make backends` as root, or install the packages redis-server and postgresql")
 
-// A Server is one that was started. Its methods are not for several goroutines at once.
+// A Server is a running Redis or PostgreSQL. Its methods are not safe for concurrent use.
 type Server struct {
-	// URL is where it is, with its password; the same over all its lives.
+	// URL contains the password. It stays the same after a restart.
 	URL string
 	// Address is "host:port".
 	Address string
@@ -44,27 +46,22 @@ type Server struct {
 	folder  string
 	command func() *exec.Cmd
 	ready   func(context.Context) error
-	// polite is the signal that asks it to end with its clients connected.
-	polite syscall.Signal
-	life   *life // nil while it does not run
-	// release gives the port back.
-	release func() error
-}
+	// stopSignal ends the server although clients are connected.
+	stopSignal  syscall.Signal
+	releasePort func() error
 
-// A life is one run of the program.
-type life struct {
-	group int
-	done  chan struct{}
-	said  *tail
+	group  int             // of the process; 0 while the server does not run
+	ended  <-chan struct{} // closed when the process has ended
+	output *outputTail     // of the process
 }
 
 const (
-	startBound = 30 * time.Second
-	stopBound  = 10 * time.Second
-	host       = "127.0.0.1"
+	startTimeout = 30 * time.Second
+	stopTimeout  = 10 * time.Second
+	host         = "127.0.0.1"
 )
 
-// StartRedis starts a Redis that keeps nothing on disk. Close it.
+// StartRedis starts a Redis that stores nothing on disk. The caller has to close it.
 func StartRedis(ctx context.Context) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -78,18 +75,21 @@ func StartRedis(ctx context.Context) (*Server, error) {
 	config := fmt.Sprintf("bind %s\nport %d\nrequirepass %s\ndir %s\nsave \"\"\nappendonly no\n", host, port, password, s.folder)
 	s.URL = fmt.Sprintf("redis://:%s@%s/0", password, s.Address)
 	s.command = func() *exec.Cmd {
-		command := exec.Command(program, "-") // the configuration on stdin: no password for `ps` to show
+		command := exec.Command(program, "-") // the configuration is on stdin, since ps shows arguments
 		command.Stdin = strings.NewReader(config)
 		return command
 	}
 	s.ready = func(ctx context.Context) error { return s.pingRedis(ctx, password) }
-	return s.begin(ctx)
+	if err := s.Start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
-// StartPostgres makes a database and starts PostgreSQL on it. As root it runs as the
-// user postgres, which comes with Debian's package: PostgreSQL refuses to run as root.
-// Close it.
-func StartPostgres(ctx context.Context) (*Server, error) {
+// StartPostgres starts a PostgreSQL with a new database. The caller has to close it. If this
+// process runs as root, PostgreSQL, which refuses to run as root, runs as the user postgres
+// of Debian's package.
+func StartPostgres(ctx context.Context) (_ *Server, err error) {
 	programs, err := postgresPrograms()
 	if err != nil {
 		return nil, err
@@ -98,40 +98,48 @@ func StartPostgres(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
 	owner, err := unprivileged(s.folder)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	password := rand.Text()
 	passwordFile := filepath.Join(s.folder, "password")
 	if err := os.WriteFile(passwordFile, []byte(password+"\n"), 0o600); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	if err := owner.own(passwordFile); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	data := filepath.Join(s.folder, "data")
 	initdb := exec.CommandContext(ctx, filepath.Join(programs, "initdb"), "--pgdata", data, "--username", "redial",
 		"--auth", "scram-sha-256", "--pwfile", passwordFile, "--encoding", "UTF8", "--locale", "C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = s.folder, owner.attributes()
 	if output, err := initdb.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, lastLine(string(output))), s.Close())
+		return nil, fmt.Errorf("initdb: %w: %s", err, lastLine(string(output)))
 	}
-	// Clients may come from any loopback address, as they do through the harness's network.
+	// The network of the harness connects from other loopback addresses.
 	if err := appendTo(filepath.Join(data, "pg_hba.conf"), "host all all 127.0.0.0/8 scram-sha-256\n"); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	s.URL = fmt.Sprintf("postgres://redial:%s@%s/postgres?sslmode=disable", password, s.Address)
 	s.command = func() *exec.Cmd {
 		command := exec.Command(filepath.Join(programs, "postgres"), "-D", data,
 			"-c", "listen_addresses="+host, "-c", "port="+strconv.Itoa(port), "-c", "unix_socket_directories=",
-			// In the folder, which goes when a PostgreSQL has been killed, too.
+			// Files in the folder, which Close removes even after a kill.
 			"-c", "dynamic_shared_memory_type=mmap")
 		command.SysProcAttr = owner.attributes()
 		return command
 	}
-	s.ready = func(ctx context.Context) error { return s.pingPostgres(ctx) }
-	return s.begin(ctx)
+	s.ready = s.pingPostgres
+	if err := s.Start(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func appendTo(path, text string) error {
@@ -143,7 +151,7 @@ func appendTo(path, text string) error {
 	return errors.Join(err, file.Close())
 }
 
-// postgresPrograms is the folder with the newest initdb and postgres.
+// postgresPrograms returns the folder with the newest initdb and postgres.
 func postgresPrograms() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if program, err := exec.LookPath("initdb"); err == nil {
@@ -160,8 +168,8 @@ func version(path string) int {
 	return n
 }
 
-// prepare makes the folder and takes a port.
-func prepare(name string, polite syscall.Signal) (*Server, int, error) {
+// prepare makes the folder and reserves a port.
+func prepare(name string, stopSignal syscall.Signal) (*Server, int, error) {
 	folder, err := os.MkdirTemp("", "redial-"+name+"-")
 	if err != nil {
 		return nil, 0, err
@@ -170,131 +178,99 @@ func prepare(name string, polite syscall.Signal) (*Server, int, error) {
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("no free port for %s: %w", name, err), os.RemoveAll(folder))
 	}
-	return &Server{name: name, folder: folder, polite: polite, release: release, Address: net.JoinHostPort(host, strconv.Itoa(port))}, port, nil
+	return &Server{name: name, folder: folder, stopSignal: stopSignal, releasePort: release, Address: net.JoinHostPort(host, strconv.Itoa(port))}, port, nil
 }
 
-func (s *Server) begin(ctx context.Context) (*Server, error) {
-	if err := s.Start(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
-}
-
-// Start starts it again after Stop or Kill, and returns when it answers.
+// Start starts the server again after Stop or Kill, and returns when it accepts clients.
 func (s *Server) Start(ctx context.Context) error {
-	if s.life != nil {
+	if s.group != 0 {
 		return fmt.Errorf("%s runs already", s.name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, startBound)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	l, err := run(s.command(), s.folder)
+	command, output := s.command(), &outputTail{}
+	command.Dir = s.folder
+	command.Stdout, command.Stderr = output, output
+	// A child of the program that outlives it would keep the output open.
+	command.WaitDelay = time.Second
+	ended, err := child.Start(command)
 	if err != nil {
 		return fmt.Errorf("%s cannot be started: %w", s.name, err)
 	}
-	s.life = l
+	s.group, s.ended, s.output = command.Process.Pid, ended, output
 	for {
 		err := s.ready(ctx)
 		if err == nil {
 			return nil
 		}
 		select {
-		case <-l.done:
-			s.life = nil
-			return fmt.Errorf("%s ended before it was ready: %s", s.name, strings.ReplaceAll(strings.TrimSpace(l.said.String()), "\n", "; "))
+		case <-ended:
+			s.group = 0
+			return fmt.Errorf("%s ended before it was ready: %s", s.name, strings.ReplaceAll(strings.TrimSpace(output.String()), "\n", "; "))
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%s did not get ready: %w; it said: %s", s.name, err, lastLine(l.said.String())), s.Kill())
+			return errors.Join(fmt.Errorf("%s did not get ready: %w; its last output: %s", s.name, err, lastLine(output.String())), s.Kill())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// run starts a program in a process group of its own. The thread that starts it stays
-// until the program ends: should this process die, Linux ends the program then.
-func run(command *exec.Cmd, folder string) (*life, error) {
-	l := &life{done: make(chan struct{}), said: &tail{}}
-	command.Dir = folder
-	command.Stdout, command.Stderr = l.said, l.said
-	if command.SysProcAttr == nil {
-		command.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	command.SysProcAttr.Setpgid = true
-	dieWithParent(command.SysProcAttr)
-	// A child of the program that outlives it would keep the output open.
-	command.WaitDelay = time.Second
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := command.Start()
-		if err == nil {
-			l.group = command.Process.Pid
-		}
-		started <- err
-		if err == nil {
-			_ = command.Wait()
-			close(l.done)
-		}
-	}()
-	return l, <-started
-}
-
-// Stop asks it to end and waits for that; Kill when it does not.
+// Stop shuts the server down, and kills it if that takes too long.
 func (s *Server) Stop() error {
-	if s.life == nil {
+	if s.group == 0 {
 		return nil
 	}
-	_ = syscall.Kill(s.life.group, s.polite)
+	_ = syscall.Kill(s.group, s.stopSignal)
 	select {
-	case <-s.life.done:
-		s.life = nil
+	case <-s.ended:
+		s.group = 0
 		return nil
-	case <-time.After(stopBound):
-		return errors.Join(fmt.Errorf("%s was still there after %v and had to be killed", s.name, stopBound), s.Kill())
+	case <-time.After(stopTimeout):
+		return errors.Join(fmt.Errorf("%s did not stop within %v and was killed", s.name, stopTimeout), s.Kill())
 	}
 }
 
-// Kill ends it and its children at once (SIGKILL).
+// Kill ends the server and its children with SIGKILL.
 func (s *Server) Kill() error {
-	if s.life == nil {
+	if s.group == 0 {
 		return nil
 	}
-	_ = syscall.Kill(-s.life.group, syscall.SIGKILL)
-	<-s.life.done
-	// The children are not ours to wait for.
-	for deadline := time.Now().Add(stopBound); groupAlive(s.life.group); time.Sleep(5 * time.Millisecond) {
+	_ = syscall.Kill(-s.group, syscall.SIGKILL)
+	<-s.ended
+	// Only a parent can wait for a process, so the children are polled.
+	for deadline := time.Now().Add(stopTimeout); groupAlive(s.group); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s has left processes of the group %d behind", s.name, s.life.group)
+			return fmt.Errorf("processes of %s in the group %d survived", s.name, s.group)
 		}
 	}
-	s.life = nil
+	s.group = 0
 	return nil
 }
 
 func groupAlive(group int) bool { return !errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) }
 
-// Pause stops it and its children where they are (SIGSTOP).
+// Pause suspends the server and its children with SIGSTOP.
 func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
 
-// Continue lets it go on (SIGCONT).
+// Continue resumes them with SIGCONT.
 func (s *Server) Continue() error { return s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(signal syscall.Signal) error {
-	if s.life == nil {
+	if s.group == 0 {
 		return fmt.Errorf("%s does not run", s.name)
 	}
-	return syscall.Kill(-s.life.group, signal)
+	return syscall.Kill(-s.group, signal)
 }
 
-// Close ends it and removes its folder. It is asked to end, since a PostgreSQL that is
-// killed leaves its shared memory to the machine; one that is paused hears nothing.
+// Close stops the server, even if it is paused, and removes its folder. It does not kill
+// PostgreSQL, because that would leave shared memory behind.
 func (s *Server) Close() error {
-	if s.life != nil {
+	if s.group != 0 {
 		_ = s.Continue()
 	}
-	return errors.Join(s.Stop(), s.release(), os.RemoveAll(s.folder))
+	return errors.Join(s.Stop(), s.releasePort(), os.RemoveAll(s.folder))
 }
 
-// pingRedis speaks two lines of Redis' protocol.
+// pingRedis logs in and sends one PING.
 func (s *Server) pingRedis(ctx context.Context, password string) error {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Address)
 	if err != nil {
@@ -307,29 +283,29 @@ func (s *Server) pingRedis(ctx context.Context, password string) error {
 	}
 	answer := make([]byte, len("+OK\r\n+PONG\r\n"))
 	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+OK\r\n+PONG\r\n" {
-		return fmt.Errorf("it answers %q, %v", answer, err)
+		return fmt.Errorf("Redis replied %q, %v", answer, err)
 	}
 	return nil
 }
 
-// A tail keeps the end of what a program says.
-type tail struct {
+// An outputTail stores the last 4 kB of a program's output.
+type outputTail struct {
 	mu   sync.Mutex
-	kept []byte
+	last []byte
 }
 
-func (t *tail) Write(said []byte) (int, error) {
+func (t *outputTail) Write(output []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kept = append(t.kept, said...)
-	t.kept = t.kept[max(0, len(t.kept)-4096):]
-	return len(said), nil
+	t.last = append(t.last, output...)
+	t.last = t.last[max(0, len(t.last)-4096):]
+	return len(output), nil
 }
 
-func (t *tail) String() string {
+func (t *outputTail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return string(t.kept)
+	return string(t.last)
 }
 
 func lastLine(output string) string {

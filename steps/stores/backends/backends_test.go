@@ -25,7 +25,7 @@ func started(t *testing.T, start func(context.Context) (*Server, error)) *Server
 	return s
 }
 
-func TestEachIsStoppedKilledAndStartedAgain(t *testing.T) {
+func TestStopKillStartAndPause(t *testing.T) {
 	for name, start := range map[string]func(context.Context) (*Server, error){"redis": StartRedis, "postgres": StartPostgres} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
@@ -37,14 +37,14 @@ func TestEachIsStoppedKilledAndStartedAgain(t *testing.T) {
 				}
 				if conn, err := net.DialTimeout("tcp", s.Address, time.Second); err == nil {
 					conn.Close()
-					t.Error("it was ended, and something answers")
+					t.Error("the server was ended, and its port accepts connections")
 				}
 				if err := s.Start(ctx); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if s.URL != url || !strings.Contains(url, "@127.0.0.1:") {
-				t.Errorf("it was at %s and is at %s", url, s.URL)
+				t.Errorf("the URL was %s and is %s", url, s.URL)
 			}
 			if err := s.Pause(); err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestEachIsStoppedKilledAndStartedAgain(t *testing.T) {
 			short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 			defer cancel()
 			if s.ready(short) == nil {
-				t.Error("it is paused, and answers")
+				t.Error("the server is paused, and replies")
 			}
 			if err := s.Continue(); err != nil {
 				t.Fatal(err)
@@ -60,38 +60,38 @@ func TestEachIsStoppedKilledAndStartedAgain(t *testing.T) {
 			if err := s.ready(ctx); err != nil {
 				t.Error(err)
 			}
-			group := s.life.group
+			group := s.group
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 			if groupAlive(group) {
-				t.Error("a process is left after Close")
+				t.Error("a process is running after Close")
 			}
 			if _, err := os.Stat(s.folder); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the folder is there after Close: %v", err)
+				t.Errorf("the folder exists after Close: %v", err)
 			}
 		})
 	}
 }
 
-func TestAWrongPasswordIsRefused(t *testing.T) {
+func TestRedisRefusesAWrongPassword(t *testing.T) {
 	s := started(t, StartRedis)
 	if err := s.pingRedis(context.Background(), "wrong"); err == nil {
-		t.Error("Redis takes any password")
+		t.Error("Redis accepts a wrong password")
 	}
 }
 
-// PostgreSQL keeps shared memory outside of any process; a folder that is removed does
-// not take it along. What is looked at is this server's, whoever else runs one.
-func TestNoSharedMemoryIsLeft(t *testing.T) {
+// PostgreSQL's shared memory belongs to no process and to no folder. The test examines only
+// the memory of its own server, because another one may run on this machine.
+func TestCloseLeavesNoSharedMemory(t *testing.T) {
 	s := started(t, StartPostgres)
-	process := strconv.Itoa(s.life.group)
+	process := strconv.Itoa(s.group)
 	maps, err := os.ReadFile("/proc/" + process + "/maps")
 	if err != nil {
 		t.Skip(err)
 	}
 	if len(segmentsOf(t, process)) == 0 {
-		t.Error("a PostgreSQL that runs has no System V segment: this test looks in the wrong place")
+		t.Error("a running PostgreSQL has no System V segment, so this test cannot fail")
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestNoSharedMemoryIsLeft(t *testing.T) {
 	}
 }
 
-// segmentsOf lists the System V shared memory that the process has made, as Linux tells.
+// segmentsOf lists the System V shared memory that the process has created.
 func segmentsOf(t *testing.T, process string) (ids []string) {
 	t.Helper()
 	text, err := os.ReadFile("/proc/sysvipc/shm")

@@ -12,8 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pingPostgres asks for something: while it starts up, PostgreSQL takes connections and
-// refuses them.
+// pingPostgres runs a query, because PostgreSQL accepts connections before it is ready.
 func (s *Server) pingPostgres(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -25,10 +24,10 @@ func (s *Server) pingPostgres(ctx context.Context) error {
 	return conn.Ping(ctx)
 }
 
-// An identity is the user that a program runs as; nil is our own.
+// An identity is the user that a program runs as; nil is the user of this process.
 type identity struct{ user, group uint32 }
 
-// unprivileged is who PostgreSQL is to run as; the folder is given to them.
+// unprivileged returns the user that PostgreSQL has to run as, and makes it own the folder.
 func unprivileged(folder string) (*identity, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -8,15 +8,10 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the program ended when this process dies, however it dies. SIGTERM
-// lets PostgreSQL end its own children.
-func dieWithParent(attributes *syscall.SysProcAttr) { attributes.Pdeathsig = syscall.SIGTERM }
-
-// reserve takes a free port for a program that sets SO_REUSEADDR, as Redis and PostgreSQL
-// do. The socket is bound and does not listen: so the program can listen on the port, and
-// Linux gives it to nobody else who asks for any free one (socket(7), ip(7)). Without
-// that, another test could be given the port while the database is still being made, or
-// while the program is down.
+// reserve reserves a free port for a program that sets SO_REUSEADDR, as Redis and PostgreSQL
+// do. The socket is bound and does not listen, so the program can listen on the port, and
+// Linux gives the port to no program that requests any free one (socket(7), ip(7)). Otherwise
+// another test could get the port while the server is not running.
 func reserve() (port int, release func() error, err error) {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -36,7 +31,7 @@ func reserve() (port int, release func() error, err error) {
 	}
 	given, ok := bound.(*syscall.SockaddrInet4)
 	if !ok {
-		return 0, nil, errors.Join(fmt.Errorf("a port of another kind: %T", bound), release())
+		return 0, nil, errors.Join(fmt.Errorf("the socket has an address of type %T", bound), release())
 	}
 	return given.Port, release, nil
 }

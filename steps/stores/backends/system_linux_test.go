@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// ipLocalPortRange is IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3): the ports that one socket is
-// given where it asks for any.
+// ipLocalPortRange is IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3): the range of the ports that Linux
+// may give a socket that requests any port.
 const ipLocalPortRange = 51
 
-// A port that is reserved is given to nobody who asks for any free one, and can be
-// listened on by a program that asks for it.
-func TestReservedPortIsGivenToNobodyElse(t *testing.T) {
+// A program that requests any port does not get the reserved one. A program that requests
+// that port can listen on it.
+func TestReservedPortIsGivenOnlyOnRequest(t *testing.T) {
 	port, release, err := reserve()
 	if err != nil {
 		t.Fatal(err)
@@ -35,14 +35,14 @@ func TestReservedPortIsGivenToNobodyElse(t *testing.T) {
 	}
 	err = listen()
 	if unsupported {
-		t.Skip("this Linux cannot ask for a port out of a range of one")
+		t.Skip("this Linux has no IP_LOCAL_PORT_RANGE")
 	}
 	if err == nil {
-		t.Errorf("port %d is reserved, and was given to somebody else", port)
+		t.Errorf("port %d is reserved, and another listener got it", port)
 	}
 	listener, err := net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		t.Errorf("the program that the port %d is reserved for cannot have it: %v", port, err)
+		t.Errorf("no program can listen on the reserved port %d: %v", port, err)
 	} else {
 		_ = listener.Close()
 	}
@@ -50,6 +50,6 @@ func TestReservedPortIsGivenToNobodyElse(t *testing.T) {
 		t.Error(err)
 	}
 	if err := listen(); err != nil {
-		t.Errorf("port %d was released, and is not given out: %v", port, err)
+		t.Errorf("port %d was released, and no listener can get it: %v", port, err)
 	}
 }

@@ -2,15 +2,9 @@
 
 package backends
 
-import (
-	"net"
-	"syscall"
-)
+import "net"
 
-// dieWithParent: only Linux can.
-func dieWithParent(*syscall.SysProcAttr) {}
-
-// reserve chooses a port that is free now. Only Linux can keep it for a program.
+// reserve returns a port that is free now. Only Linux can reserve it.
 func reserve() (port int, release func() error, err error) {
 	listener, err := net.Listen("tcp", host+":0")
 	if err != nil {

@@ -38,36 +38,34 @@ import (
 // A Log is one process's access to the shared log. Its methods, but for Changed, are
 // safe for concurrent use; each returns within about 5 s, also when the store is unavailable.
 type Log interface {
-	// Append stores text under key and returns its id, once it is safe from a crash of
-	// this process and of the store. A key that is there already stores nothing and
-	// gives the id of the first; with another text it is ErrKeyTaken. An empty key names
-	// nothing, and the message is stored.
+	// Append stores text under key, and returns its id when it is safe from a crash of this
+	// process and of the store. If the key is stored already, Append stores nothing, and
+	// returns the id of the first message, or ErrKeyTaken if the texts differ.
 	//
-	// Any other error leaves open whether the message was stored. To append it again,
-	// with the same key, is always right.
+	// After any other error the message may or may not be stored. A retry with the same key
+	// is always safe.
 	Append(ctx context.Context, key, text string) (id int64, err error)
-	// After returns up to limit rows with ids above id, the lowest first, and whether there
-	// may be more: fewer than limit where they have more than 256 KB. They are safe to read
-	// up to: nothing will ever appear below a row that was returned.
+	// After returns the next rows after id, in order, and whether there may be more. It
+	// returns at most limit rows, and stops after 256 KB of text. No row ever appears
+	// later before a row that was returned.
 	After(ctx context.Context, id int64, limit int) (rows []Row, more bool, err error)
-	// Newest is the id of the newest row, 0 when there is none.
+	// Newest returns the id of the newest row, 0 for an empty log.
 	Newest(ctx context.Context) (int64, error)
-	// Changed is a channel on which a value comes when the log may have grown. It is
-	// for one reader; who looks at the log at each value misses nothing.
+	// Changed returns a channel that has a value whenever the log may have grown. It is for
+	// one reader, which sees every row if it calls After for each value.
 	Changed() <-chan struct{}
-	// Close ends everything that was started, when what is being stored is stored. After
-	// it, the other methods fail.
+	// Close waits for the message that is being stored. The other methods fail after Close.
 	Close() error
 }
 
 // A Row is one message.
 type Row struct {
-	// ID grows with the log, not always by one.
+	// ID grows from row to row, not always by one.
 	ID   int64
 	Text string
 }
 
-// partBytes bounds the texts of a part, but for its last row's.
+// partBytes is the length of the texts at which a part ends.
 const partBytes = 256 << 10
 
 // A part collects the rows that After returns.
@@ -83,27 +81,27 @@ func (p *part) add(row Row) {
 
 func (p *part) isFull(limit int) bool { return len(p.rows) == limit || p.bytes >= partBytes }
 
-// ErrKeyTaken says that a key names another text already: two messages were given
-// one key, and to acknowledge the second would be to lose it.
-var ErrKeyTaken = errors.New("the key of this message names another message already")
+// ErrKeyTaken means that another text is stored under the key. The message is not stored, so
+// it must not be acknowledged.
+var ErrKeyTaken = errors.New("another message has this key, and this one was not stored")
 
-// Options say which log to open. With DatabaseURL empty it is chat.db in Folder.
+// Options describe the log to open. Without a DatabaseURL it is chat.db in Folder.
 type Options struct {
-	// Folder is where chat.db is; it is made when it is not there.
+	// Folder contains chat.db. Open creates it if it is missing.
 	Folder string
-	// Driver is the database/sql driver to reach SQLite through; empty: "sqlite3".
+	// Driver is the database/sql driver for SQLite; "" is that of package sqlite.
 	Driver string
 	// DatabaseURL is PostgreSQL's, "postgres://user:password@host:port/database".
 	DatabaseURL string
-	// RedisURL is the bell's, "redis://:password@host:port/0". Empty: no bell, and
-	// other processes' messages are seen at the next poll.
+	// RedisURL is "redis://:password@host:port/0". Without it, messages of other processes
+	// are noticed at the next poll.
 	RedisURL string
-	// Poll is how often to look for what other processes have stored. Zero means 20 ms
-	// for SQLite, where it is the only way, and 500 ms for PostgreSQL.
+	// Poll is the interval between two looks for messages of other processes. Zero means
+	// 20 ms for SQLite, which has no notifications, and 500 ms for PostgreSQL.
 	Poll time.Duration
 }
 
-// Open opens the log, and makes it when it is not there.
+// Open opens the log, and creates it if it is missing.
 func Open(ctx context.Context, options Options) (Log, error) {
 	if options.DatabaseURL != "" {
 		return openPostgres(ctx, options)
@@ -111,15 +109,15 @@ func Open(ctx context.Context, options Options) (Log, error) {
 	return openSQLite(ctx, options)
 }
 
-// patience bounds every call of a store.
-const patience = 5 * time.Second
+// callTimeout limits every call of a store.
+const callTimeout = 5 * time.Second
 
-// A bell wakes one reader, however often it is rung before the reader looks.
-type bell chan struct{}
+// A signal wakes one reader. It holds one value, however often it is sent.
+type signal chan struct{}
 
-func (b bell) ring() {
+func (s signal) send() {
 	select {
-	case b <- struct{}{}:
+	case s <- struct{}{}:
 	default:
 	}
 }

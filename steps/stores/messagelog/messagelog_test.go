@@ -2,6 +2,7 @@ package messagelog
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// longest bounds every wait of a test.
-const longest = 20 * time.Second
+// testTimeout limits every wait of a test.
+const testTimeout = 20 * time.Second
 
 // open opens a log that is closed with the test.
 func open(t *testing.T, options Options) Log {
@@ -29,8 +30,8 @@ func open(t *testing.T, options Options) Log {
 	return l
 }
 
-// eachBackend runs the test on every kind of log. Each call of open inside is another
-// process's access to one log.
+// eachBackend runs the test on both kinds of log. In the test, each call of open is the access
+// of another process to the same log.
 func eachBackend(t *testing.T, test func(t *testing.T, options Options)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, Options{Folder: t.TempDir()}) })
 	t.Run("postgres", func(t *testing.T) { test(t, onPostgres(t)) })
@@ -57,36 +58,32 @@ func all(t *testing.T, l Log) (texts []string) {
 	return texts
 }
 
-func TestARepeatStoresNothingAndHasTheFirstsID(t *testing.T) {
+func TestRetryStoresNothingAndReturnsTheFirstID(t *testing.T) {
 	eachBackend(t, func(t *testing.T, options Options) {
 		ctx := context.Background()
 		a, b := open(t, options), open(t, options)
 		first := put(t, a, "key", "한글 \x00 'quoted' 👋")
 		second := put(t, b, "another key", "")
 		if again := put(t, b, "key", "한글 \x00 'quoted' 👋"); again != first || second <= first {
-			t.Errorf("ids are %d, %d, and %d for the repeat", first, second, again)
+			t.Errorf("ids are %d, %d, and %d for the retry", first, second, again)
 		}
 		if _, err := b.Append(ctx, "key", "another text"); !errors.Is(err, ErrKeyTaken) {
 			t.Errorf("a key with another text gives %v, want ErrKeyTaken", err)
 		}
-		// Without a key, two that are alike are two.
-		put(t, a, "", "no key")
-		last := put(t, b, "", "no key")
-		if got := fmt.Sprintf("%q", all(t, a)); got != fmt.Sprintf("%q", []string{"한글 \x00 'quoted' 👋", "", "no key", "no key"}) {
+		if got := fmt.Sprintf("%q", all(t, a)); got != fmt.Sprintf("%q", []string{"한글 \x00 'quoted' 👋", ""}) {
 			t.Errorf("the log is %s", got)
 		}
-		if newest, err := a.Newest(ctx); err != nil || newest != last {
-			t.Errorf("the newest is %d, %v, want %d", newest, err, last)
+		if newest, err := a.Newest(ctx); err != nil || newest != second {
+			t.Errorf("the newest is %d, %v, want %d", newest, err, second)
 		}
 		rows, _, err := a.After(ctx, first, 1)
 		if err != nil || len(rows) != 1 || rows[0].ID != second {
-			t.Errorf("after %d comes %v, %v", first, rows, err)
+			t.Errorf("After(%d) returns %v, %v", first, rows, err)
 		}
 	})
 }
 
-// A part of large rows is a small one, and says that there is more.
-func TestAPartIsBoundedInBytes(t *testing.T) {
+func TestAfterStopsAtItsLimitOfBytes(t *testing.T) {
 	eachBackend(t, func(t *testing.T, options Options) {
 		l := open(t, options)
 		text := strings.Repeat("한", 20_000) // 60 kB
@@ -97,14 +94,14 @@ func TestAPartIsBoundedInBytes(t *testing.T) {
 		for _, want := range []int{5, 2} {
 			rows, more, err := l.After(context.Background(), last, 100)
 			if err != nil || len(rows) != want || more != (want == 5) || rows[0].Text != text {
-				t.Fatalf("after %d come %d rows, more: %v, %v; want %d", last, len(rows), more, err, want)
+				t.Fatalf("After(%d) returns %d rows, more: %v, %v; want %d", last, len(rows), more, err, want)
 			}
 			last = rows[len(rows)-1].ID
 		}
 	})
 }
 
-// A tailer follows a log as a server does.
+// tail reads the log as a server does.
 func tail(ctx context.Context, l Log, want int) (rows []Row, err error) {
 	var last int64
 	for len(rows) < want {
@@ -128,11 +125,10 @@ func tail(ctx context.Context, l Log, want int) (rows []Row, err error) {
 	return rows, nil
 }
 
-// Every tailer gets every row once, in one order, whoever writes.
-func TestTailersSkipNothingUnderWriters(t *testing.T) {
+func TestTailReadsEveryRowOnceUnderWriters(t *testing.T) {
 	const writers, each = 6, 60
 	eachBackend(t, func(t *testing.T, options Options) {
-		ctx, cancel := context.WithTimeout(context.Background(), longest)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		logs := []Log{open(t, options), open(t, options)}
 		var work sync.WaitGroup
@@ -149,7 +145,7 @@ func TestTailersSkipNothingUnderWriters(t *testing.T) {
 			work.Go(func() {
 				last := int64(0)
 				for i := range each {
-					id, err := logs[(w+i)%2].Append(ctx, fmt.Sprint(w, "-", i), fmt.Sprint(w, " says ", i))
+					id, err := logs[(w+i)%2].Append(ctx, fmt.Sprint(w, "-", i), fmt.Sprint("row ", i, " of writer ", w))
 					if err != nil || id <= last {
 						t.Errorf("id %d after %d, %v", id, last, err)
 						return
@@ -160,7 +156,7 @@ func TestTailersSkipNothingUnderWriters(t *testing.T) {
 		}
 		work.Wait()
 		if fmt.Sprint(followed[0]) != fmt.Sprint(followed[1]) || len(followed[0]) != writers*each {
-			t.Errorf("the tailers got %d and %d rows, want the same %d", len(followed[0]), len(followed[1]), writers*each)
+			t.Errorf("the readers got %d and %d rows, want the same %d", len(followed[0]), len(followed[1]), writers*each)
 		}
 		if got := all(t, logs[0]); len(got) != writers*each {
 			t.Errorf("%d rows are stored", len(got))
@@ -168,24 +164,23 @@ func TestTailersSkipNothingUnderWriters(t *testing.T) {
 	})
 }
 
-// Own appends ring at once, others' soon.
-func TestTheBellRings(t *testing.T) {
+func TestChangedAfterOwnAndOthersAppends(t *testing.T) {
 	eachBackend(t, func(t *testing.T, options Options) {
 		options.Poll = time.Hour
 		if options.DatabaseURL == "" {
-			options.Poll = 0 // nothing but the poll tells of others
+			options.Poll = 0 // SQLite has no notifications
 		}
 		a, b := open(t, options), open(t, options)
 		for _, l := range []Log{a, b} {
-			ring(t, l, func() { put(t, a, "", "hello") })
+			awaitChanged(t, l, func() { put(t, a, rand.Text(), "hello") })
 		}
 	})
 }
 
-// ring expects the bell to ring because of what do does.
-func ring(t *testing.T, l Log, do func()) {
+// awaitChanged expects a signal of l after do.
+func awaitChanged(t *testing.T, l Log, do func()) {
 	t.Helper()
-	// A ring that is older than this says nothing.
+	// Drop the signals of earlier changes.
 	for quiet := false; !quiet; {
 		select {
 		case <-l.Changed():
@@ -196,27 +191,28 @@ func ring(t *testing.T, l Log, do func()) {
 	do()
 	select {
 	case <-l.Changed():
-	case <-time.After(longest):
-		t.Error("the bell did not ring")
+	case <-time.After(testTimeout):
+		t.Error("no signal came")
 	}
 }
 
-func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
+func TestAfterCloseNoGoroutineIsLeftAndCallsFail(t *testing.T) {
 	eachBackend(t, func(t *testing.T, options Options) {
-		_ = open(t, options).Close() // what libraries start once and keep is not ours
-		before := settled()
+		_ = open(t, options).Close() // libraries start goroutines that stay
+		time.Sleep(200 * time.Millisecond)
+		before := runtime.NumGoroutine()
 		l := open(t, options)
 		put(t, l, "key", "text")
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 		if _, err := l.Append(context.Background(), "late", "text"); err == nil {
-			t.Error("a message is taken after Close")
+			t.Error("a message is stored after Close")
 		}
 		if _, _, err := l.After(context.Background(), 0, 1); err == nil {
 			t.Error("a closed log can be read")
 		}
-		for deadline := time.Now().Add(longest); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(testTimeout); ; time.Sleep(10 * time.Millisecond) {
 			if runtime.NumGoroutine() <= before {
 				return
 			}
@@ -228,14 +224,9 @@ func TestCloseEndsEverythingAndTheRestFails(t *testing.T) {
 	})
 }
 
-func settled() int {
-	time.Sleep(200 * time.Millisecond)
-	return runtime.NumGoroutine()
-}
-
-// A message waits while another process has the database; in the end it gets an error,
-// and the messages behind it do not wait as long again each.
-func TestAppendWaitsForItsTurn(t *testing.T) {
+// All messages wait for the lock of another process at the same time, and get an error in the
+// end.
+func TestAppendTimesOutWhileTheDatabaseIsLocked(t *testing.T) {
 	folder := t.TempDir()
 	l := open(t, Options{Folder: folder})
 	other, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=immediate")
@@ -251,30 +242,30 @@ func TestAppendWaitsForItsTurn(t *testing.T) {
 	failed := make(chan error, 3)
 	for i := range cap(failed) {
 		go func() {
-			_, err := l.Append(context.Background(), fmt.Sprint(i), "in vain")
+			_, err := l.Append(context.Background(), fmt.Sprint(i), "not stored")
 			failed <- err
 		}()
 	}
 	for range cap(failed) {
 		if err := <-failed; !sqlite.IsBusy(err) {
-			t.Errorf("with the database away, a message gets %v, want busy", err)
+			t.Errorf("with the database locked, Append returns %v, want busy", err)
 		}
 	}
-	if took := time.Since(began); took < turnWithin || took > 2*turnWithin {
-		t.Errorf("%d messages waited %v in vain, want a little more than %v", cap(failed), took, turnWithin)
+	if took := time.Since(began); took < turnTimeout || took > 2*turnTimeout {
+		t.Errorf("%d messages waited %v, want a little more than %v", cap(failed), took, turnTimeout)
 	}
-	time.AfterFunc(turnWithin/2, func() {
+	time.AfterFunc(turnTimeout/2, func() {
 		if err := writing.Rollback(); err != nil {
 			t.Error(err)
 		}
 	})
-	put(t, l, "patient", "stored")
+	put(t, l, "last", "stored")
 	if got := fmt.Sprint(all(t, l)); got != "[stored]" {
 		t.Errorf("the log is %s", got)
 	}
 }
 
-func TestManyBeginAtOnceOnANewFile(t *testing.T) {
+func TestConcurrentOpenOfANewFile(t *testing.T) {
 	for range 10 {
 		folder := filepath.Join(t.TempDir(), "new")
 		var work sync.WaitGroup

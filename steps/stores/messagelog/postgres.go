@@ -18,26 +18,25 @@ import (
 // postgresLog is a table in PostgreSQL, and a channel in Redis.
 type postgresLog struct {
 	db      *pgxpool.Pool
-	redis   *redis.Client // nil: no bell
-	changed bell
-	// tell is rung for the goroutine that rings the others' bells, so that nobody's
-	// acknowledgement waits for Redis.
-	tell    bell
+	redis   *redis.Client // nil without a RedisURL
+	changed signal
+	// stored wakes the goroutine that notifies other processes, so that no acknowledgement
+	// waits for Redis.
+	stored  signal
 	stop    context.CancelFunc
 	stopped []chan struct{}
-	// unordered leaves out the lock of append. It is for the test that shows what the
-	// lock is for.
+	// unordered disables the lock of Append, for the test that shows why it is needed.
 	unordered bool
 }
 
 const (
-	// appending is the number of the lock that is held while a row is appended. (The
-	// letters of "redial".)
-	appending = 0x72656469616c
-	// channel is where the bell rings.
+	// appendLock is the number of the lock that is held while a row is appended: the letters
+	// of "redial".
+	appendLock = 0x72656469616c
+	// channel is the Redis channel of the notifications.
 	channel = "redial:messages"
 
-	// Keys and texts are bytes, because TEXT cannot hold a NUL, and a message can.
+	// Keys and texts are bytes, because TEXT cannot hold a NUL.
 	postgresSchema = `
 	CREATE TABLE IF NOT EXISTS messages (
 		id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -52,17 +51,17 @@ func openPostgres(ctx context.Context, options Options) (Log, error) {
 		return nil, fmt.Errorf("DATABASE_URL cannot be read: %w", err)
 	}
 	config.MaxConns = 16
-	config.ConnConfig.ConnectTimeout = patience
-	// Should this process be stopped (SIGSTOP) in mid-transaction, the others wait for
-	// its lock no longer than this.
-	milliseconds := strconv.FormatInt(patience.Milliseconds(), 10)
+	config.ConnConfig.ConnectTimeout = callTimeout
+	// If this process is suspended (SIGSTOP) during a transaction, PostgreSQL releases its
+	// lock after this time.
+	milliseconds := strconv.FormatInt(callTimeout.Milliseconds(), 10)
 	config.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
 	db, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	l := &postgresLog{db: db, changed: make(bell, 1), tell: make(bell, 1)}
+	l := &postgresLog{db: db, changed: make(signal, 1), stored: make(signal, 1)}
 	if err := l.makeTable(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("the PostgreSQL of DATABASE_URL cannot be used: %w", err)
@@ -85,7 +84,7 @@ func openPostgres(ctx context.Context, options Options) (Log, error) {
 	l.stop = stop
 	l.start(func() { l.poll(running, poll) })
 	if l.redis != nil {
-		l.start(func() { l.ring(running) })
+		l.start(func() { l.notify(running) })
 		l.start(func() { l.listen(running) })
 	}
 	return l, nil
@@ -97,12 +96,12 @@ func (l *postgresLog) start(loop func()) {
 	go func() { defer close(stopped); loop() }()
 }
 
-// makeTable takes the lock too: two processes that make one table at once fail.
+// makeTable takes the lock, because one of two concurrent CREATE TABLE statements fails.
 func (l *postgresLog) makeTable(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return pgx.BeginFunc(ctx, l.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", appending); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", appendLock); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, postgresSchema)
@@ -110,65 +109,62 @@ func (l *postgresLog) makeTable(ctx context.Context) error {
 	})
 }
 
-// Append gives the row its id under a lock, because PostgreSQL gives out ids before it
-// makes rows visible: without the lock 8 could be seen while 7 is still being
-// committed, and who reads on from 8 never sees 7. The lock is let go of after the
-// commit is visible. So whoever writes to the table has to take it.
+// Append assigns the id under a lock, because PostgreSQL assigns ids before rows become
+// visible: without the lock, a reader could see row 8 while row 7 is still being committed,
+// continue after 8, and never see 7. PostgreSQL releases the lock after the commit. Every
+// writer has to take it.
 //
-// The whole transaction is one packet (a batch is a transaction of its own), so no
-// process can be stopped, or cut off, with the lock in its hands.
+// A batch is a transaction, and is sent in one packet. So a process that is suspended or
+// disconnected never holds the lock.
 func (l *postgresLog) Append(ctx context.Context, key, text string) (id int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
 	if !l.unordered {
-		batch.Queue("SELECT pg_advisory_xact_lock($1)", appending)
+		batch.Queue("SELECT pg_advisory_xact_lock($1)", appendLock)
 	}
-	var named, first []byte // a nil key is NULL, which is like no other NULL
-	if key != "" {
-		named = []byte(key)
-	}
+	var first []byte
 	batch.Queue(`
 		WITH appended AS (
 			INSERT INTO messages (client_offset, content) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id, content)
 		SELECT id, content FROM appended
 		UNION ALL SELECT id, content FROM messages WHERE client_offset = $1`,
-		named, []byte(text)).QueryRow(func(row pgx.Row) error { return row.Scan(&id, &first) })
+		[]byte(key), []byte(text)).QueryRow(func(row pgx.Row) error { return row.Scan(&id, &first) })
 	if err := l.db.SendBatch(ctx, batch).Close(); err != nil {
-		l.lost(err)
+		l.resetIfBroken(err)
 		return 0, err
 	}
 	if string(first) != text {
 		return 0, ErrKeyTaken
 	}
-	l.changed.ring()
-	l.tell.ring()
+	l.changed.send()
+	l.stored.send()
 	return id, nil
 }
 
-// lost throws away the other connections too when one of them has died, and tells
-// whether it has: most often PostgreSQL was restarted, and all of them are dead.
-func (l *postgresLog) lost(err error) bool {
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) && answer.SeverityUnlocalized == "ERROR" {
-		return false // a dead connection says FATAL, or nothing
+// resetIfBroken reports whether the error is that of a broken connection, and then closes
+// all connections: PostgreSQL has probably restarted.
+func (l *postgresLog) resetIfBroken(err error) bool {
+	var failed *pgconn.PgError
+	if errors.As(err, &failed) && failed.SeverityUnlocalized == "ERROR" {
+		return false // a broken connection has FATAL, or another kind of error
 	}
 	l.db.Reset()
 	return true
 }
 
-// read asks once more where the connection has turned out to be dead.
-func (l *postgresLog) read(ctx context.Context, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// read runs the query again if the connection was broken.
+func (l *postgresLog) read(ctx context.Context, query func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := ask(ctx)
-	if err != nil && l.lost(err) && ctx.Err() == nil {
-		err = ask(ctx)
+	err := query(ctx)
+	if err != nil && l.resetIfBroken(err) && ctx.Err() == nil {
+		err = query(ctx)
 	}
 	return err
 }
 
-// After has PostgreSQL add up the lengths, so that what a part has no room for is not sent.
+// After has PostgreSQL add up the lengths, so that it sends no rows that a part cannot hold.
 func (l *postgresLog) After(ctx context.Context, id int64, limit int) (found []Row, more bool, err error) {
 	var p part
 	err = l.read(ctx, func(ctx context.Context) error {
@@ -202,27 +198,27 @@ func (l *postgresLog) Newest(ctx context.Context) (id int64, err error) {
 
 func (l *postgresLog) Changed() <-chan struct{} { return l.changed }
 
-// poll covers the notifications that are lost: while Redis is away, while this process
-// is cut off from it, and when a process dies between storing and telling.
+// poll covers lost notifications: Redis may be unavailable, or a process may crash after
+// it has stored a message and before it has notified the others.
 func (l *postgresLog) poll(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			l.changed.ring()
+			l.changed.send()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// ring tells the others. One notification may stand for many messages.
-func (l *postgresLog) ring(ctx context.Context) {
+// notify notifies the other processes. One notification may be for many messages.
+func (l *postgresLog) notify(ctx context.Context) {
 	for {
 		select {
-		case <-l.tell:
-			// Not an error of anybody's: the others look by themselves in a moment.
+		case <-l.stored:
+			// An error needs no handling, because the other processes poll.
 			_ = l.redis.Publish(ctx, channel, "").Err()
 		case <-ctx.Done():
 			return
@@ -230,19 +226,19 @@ func (l *postgresLog) ring(ctx context.Context) {
 	}
 }
 
-// listen is told by the others. A connection that breaks, or that answers no ping, is
-// made again by the library; what was lost meanwhile is the poll's.
+// listen receives the notifications of the other processes. The library reconnects when the
+// connection breaks; poll covers the notifications that are lost meanwhile.
 func (l *postgresLog) listen(ctx context.Context) {
 	subscription := l.redis.Subscribe(ctx, channel)
 	defer subscription.Close()
-	rings := subscription.Channel()
+	notifications := subscription.Channel()
 	for {
 		select {
-		case _, open := <-rings:
+		case _, open := <-notifications:
 			if !open {
 				return
 			}
-			l.changed.ring()
+			l.changed.send()
 		case <-ctx.Done():
 			return
 		}

@@ -2,6 +2,7 @@ package messagelog
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,7 @@ import (
 	"redial/steps/stores/backends"
 )
 
-// servers are started once for all tests of the package.
+// servers are shared by all tests of the package.
 var servers struct {
 	once            sync.Once
 	postgres, redis *backends.Server
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// onPostgres gives a database that nobody else uses. The test is skipped where there
-// is no PostgreSQL or Redis.
+// onPostgres returns the options of a new database. It skips the test if PostgreSQL or Redis
+// is not installed.
 func onPostgres(t *testing.T) Options {
 	t.Helper()
 	ctx := context.Background()
@@ -75,16 +76,16 @@ func execute(t *testing.T, url, statement string) *pgx.Conn {
 	return conn
 }
 
-// holdSlow keeps a row with the text "slow" in mid-transaction, its id drawn and
-// nothing to be seen of it, until release.
-func holdSlow(t *testing.T, url string) (release func()) {
+// blockSlow blocks the transaction that inserts the text "slow" until release: its row has an
+// id and is not visible.
+func blockSlow(t *testing.T, url string) (release func()) {
 	t.Helper()
 	conn := execute(t, url, `
-		CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		CREATE FUNCTION block() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			IF NEW.content = 'slow' THEN PERFORM pg_advisory_xact_lock(7); END IF;
 			RETURN NEW;
 		END $$;
-		CREATE TRIGGER hold AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION hold();
+		CREATE TRIGGER block AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION block();
 		SELECT pg_advisory_lock(7)`)
 	return func() {
 		if _, err := conn.Exec(context.Background(), "SELECT pg_advisory_unlock(7)"); err != nil {
@@ -93,11 +94,11 @@ func holdSlow(t *testing.T, url string) (release func()) {
 	}
 }
 
-// waiting waits until so many transactions wait for an advisory lock.
-func waiting(t *testing.T, url string, want int) {
+// awaitBlocked waits until want transactions wait for an advisory lock.
+func awaitBlocked(t *testing.T, url string, want int) {
 	t.Helper()
 	conn := execute(t, url, "SELECT 1")
-	for deadline := time.Now().Add(longest); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(5 * time.Millisecond) {
 		var got int
 		err := conn.QueryRow(context.Background(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&got)
@@ -110,26 +111,25 @@ func waiting(t *testing.T, url string, want int) {
 	}
 }
 
-// What the lock of Append is for. A row draws its id, and its transaction takes long;
-// meanwhile another row draws the next id. Without the lock the second can be read
-// before the first: who reads on from there never sees the first. With it, not.
-func TestIdsThatBecomeVisibleOutOfOrder(t *testing.T) {
+// Two rows get their ids, and the first takes longer to commit. Without the lock of Append, a
+// reader sees the second row, continues after it, and never sees the first.
+func TestLockOfAppendMakesIDsVisibleInOrder(t *testing.T) {
 	for _, unordered := range []bool{true, false} {
 		t.Run(fmt.Sprint("unordered=", unordered), func(t *testing.T) {
 			options := onPostgres(t)
 			l := open(t, options).(*postgresLog)
 			l.unordered = unordered
-			release := holdSlow(t, options.DatabaseURL)
+			release := blockSlow(t, options.DatabaseURL)
 			var work sync.WaitGroup
 			work.Go(func() { put(t, l, "1", "slow") })
-			waiting(t, options.DatabaseURL, 1)
+			awaitBlocked(t, options.DatabaseURL, 1)
 			fast := make(chan struct{})
 			work.Go(func() { put(t, l, "2", "fast"); close(fast) })
 			var seen []Row
 			if unordered {
-				<-fast // it passes the slow one
+				<-fast // overtakes the slow one
 			} else {
-				waiting(t, options.DatabaseURL, 2)
+				awaitBlocked(t, options.DatabaseURL, 2)
 			}
 			seen = readOn(t, l, seen)
 			release()
@@ -141,10 +141,10 @@ func TestIdsThatBecomeVisibleOutOfOrder(t *testing.T) {
 			}
 			want := "[slow fast]"
 			if unordered {
-				want = "[fast]" // and slow for ever skipped
+				want = "[fast]" // slow is never read
 			}
 			if fmt.Sprint(texts) != want {
-				t.Errorf("a tailer saw %v, want %s", texts, want)
+				t.Errorf("a reader saw %v, want %s", texts, want)
 			}
 			if stored := all(t, l); fmt.Sprint(stored) != "[slow fast]" {
 				t.Errorf("stored are %v", stored)
@@ -166,24 +166,24 @@ func readOn(t *testing.T, l Log, seen []Row) []Row {
 	return append(seen, rows...)
 }
 
-// Killed when a message is in mid-transaction, PostgreSQL has not stored it: Append has
-// said so, and a repeat stores it, once.
-func TestPostgresDiesInMidTransaction(t *testing.T) {
+// PostgreSQL is killed during the transaction: Append returns an error, and retries store the
+// message once.
+func TestRetryAfterPostgresIsKilledInATransaction(t *testing.T) {
 	options := onPostgres(t)
 	l := open(t, options)
 	put(t, l, "1", "before")
-	holdSlow(t, options.DatabaseURL)
+	blockSlow(t, options.DatabaseURL)
 	appended := make(chan error, 1)
 	go func() {
 		_, err := l.Append(context.Background(), "2", "slow")
 		appended <- err
 	}()
-	waiting(t, options.DatabaseURL, 1)
+	awaitBlocked(t, options.DatabaseURL, 1)
 	if err := errors.Join(servers.postgres.Kill(), servers.postgres.Start(context.Background())); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-appended; err == nil {
-		t.Error("a message is acknowledged whose transaction has died")
+		t.Error("Append returned no error, and its transaction was aborted")
 	}
 	put(t, l, "3", "meanwhile")
 	put(t, l, "2", "slow")
@@ -193,9 +193,9 @@ func TestPostgresDiesInMidTransaction(t *testing.T) {
 	}
 }
 
-// Restarted in mid-commit, PostgreSQL may or may not have stored what got an error; what
-// was acknowledged is stored, and a repeat gets the id of the first.
-func TestPostgresRestartsInMidCommit(t *testing.T) {
+// A message whose Append failed may or may not be stored, and its retry returns the id of the
+// first attempt. Every acknowledged message is stored once.
+func TestRetriesWhilePostgresRestarts(t *testing.T) {
 	options := onPostgres(t)
 	l := open(t, options)
 	acknowledged := make([]map[string]int64, 4)
@@ -260,12 +260,13 @@ func TestPostgresRestartsInMidCommit(t *testing.T) {
 		t.Errorf("%d are acknowledged and %d stored", count, len(rows))
 	}
 	if failed.Load() == 0 {
-		t.Error("no message was on its way when PostgreSQL ended: this has shown nothing")
+		t.Error("no Append failed, so no restart was during a commit")
 	}
 }
 
-// Without Redis, others' messages come with the poll; when it is back, so is the bell.
-func TestRedisIsOnlyABell(t *testing.T) {
+// Without Redis, messages of other processes are noticed by the poll; after it has restarted,
+// by its notifications again.
+func TestRedisOnlyNotifies(t *testing.T) {
 	options := onPostgres(t)
 	slow := options
 	slow.Poll = time.Hour
@@ -274,26 +275,26 @@ func TestRedisIsOnlyABell(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	put(t, a, "", "while Redis is away")
+	put(t, a, "1", "without Redis")
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("an acknowledgement waited %v for Redis", took)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
-	if rows, err := tail(ctx, polling, 1); err != nil || rows[0].Text != "while Redis is away" {
-		t.Errorf("the poll gives %v, %v", rows, err)
+	if rows, err := tail(ctx, polling, 1); err != nil || rows[0].Text != "without Redis" {
+		t.Errorf("with the poll a reader got %v, %v", rows, err)
 	}
 	if err := servers.redis.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for {
-		put(t, a, "", "again")
+		put(t, a, rand.Text(), "again")
 		select {
 		case <-b.Changed():
 			return
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			t.Fatal("the bell never rang again")
+			t.Fatal("no notification came after the restart of Redis")
 		}
 	}
 }

@@ -9,32 +9,33 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// sqliteLog is one file, used by several processes. SQLite lets one of them write at a
-// time, so ids become visible in the order in which they were given out.
+// sqliteLog is one file, used by several processes. SQLite lets one of them write at a time,
+// so ids become visible in order.
 //
-// One thing to know: a process that is stopped (SIGSTOP) in the very middle of a write
-// keeps the others from writing until it goes on or dies. They say so, by an error
-// after two seconds, and their pages try again; nothing is lost.
+// A process that is suspended (SIGSTOP) during a write blocks the writes of the others until
+// it resumes or ends. Their Append returns an error after two seconds, and their pages
+// retry, so no message is lost.
 type sqliteLog struct {
 	db      *sql.DB
-	changed bell
-	// writing is held by the one goroutine that writes. SQLite would let the others try
-	// again and again, in no order; here they queue.
+	changed signal
+	// writing is held by the goroutine that writes, so that the others queue. In SQLite they
+	// would retry in no order.
 	writing chan struct{}
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
 func openSQLite(ctx context.Context, options Options) (Log, error) {
-	driver := options.Driver
-	if driver == "" {
-		driver = "sqlite3"
-	}
-	db, err := sqlite.Connect(driver, options.Folder, 0)
+	db, err := sqlite.Connect(options.Driver, options.Folder, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := makeSQLite(ctx, db); err != nil {
+	// SQLite returns "busy" at once if several processes request WAL on a new file.
+	err = whileBusy(ctx, time.Now().Add(callTimeout), func() error {
+		_, err := db.ExecContext(ctx, sqlite.Schema)
+		return err
+	})
+	if err != nil {
 		_ = db.Close()
 		return nil, sqlite.Unwritable(options.Folder, err)
 	}
@@ -43,27 +44,17 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 		poll = 20 * time.Millisecond
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &sqliteLog{db: db, changed: make(bell, 1), writing: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{})}
+	l := &sqliteLog{db: db, changed: make(signal, 1), writing: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{})}
 	go l.watch(watching, poll)
 	return l, nil
 }
 
-// makeSQLite makes the table. Where several processes begin on a new file at once,
-// SQLite answers "busy" without waiting to all but one that ask for WAL.
-func makeSQLite(ctx context.Context, db *sql.DB) error {
-	return whileBusy(ctx, time.Now().Add(patience), func() error {
-		_, err := db.ExecContext(ctx, sqlite.Schema)
-		return err
-	})
-}
-
-// whileBusy tries again, until the time given, while another process has the database.
-// SQLite can wait by itself (its busy timeout, which is off here), but it waits the
-// longer the more often it was in vain, and so does not get a turn while the others write
-// without a break; and it waits on the machine's clock, also where a test has another.
-func whileBusy(ctx context.Context, until time.Time, try func() error) error {
+// whileBusy repeats a statement while another process has the lock, at most until the time
+// given. SQLite's own busy timeout, which is off here, waits longer after each attempt, so it
+// gets no turn while others write without a pause. It also ignores the fake clock of a test.
+func whileBusy(ctx context.Context, until time.Time, statement func() error) error {
 	for {
-		err := try()
+		err := statement()
 		if err == nil || !sqlite.IsBusy(err) || time.Now().After(until) {
 			return err
 		}
@@ -75,16 +66,16 @@ func whileBusy(ctx context.Context, until time.Time, try func() error) error {
 	}
 }
 
-// turnWithin is how long a message may wait for its turn. It is shorter than a page's
-// ackTimeout: a page is told why it waits before it tries again.
-const turnWithin = 2 * time.Second
+// turnTimeout limits how long a message waits to be written. It is shorter than a page's
+// ackTimeout, so that the page shows the reason before it retries.
+const turnTimeout = 2 * time.Second
 
 func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err error) {
-	// A repeat costs no write: else a slow disk would be slower by each of them.
-	if id, err := l.stored(ctx, key, text); !errors.Is(err, sql.ErrNoRows) {
+	// A retry needs no write. Otherwise retries would make a slow disk slower.
+	if id, err := l.idOf(ctx, key, text); !errors.Is(err, sql.ErrNoRows) {
 		return id, err
 	}
-	until := time.Now().Add(turnWithin)
+	until := time.Now().Add(turnTimeout)
 	select {
 	case l.writing <- struct{}{}:
 		defer func() { <-l.writing }()
@@ -93,22 +84,22 @@ func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err
 	}
 	err = whileBusy(ctx, until, func() error {
 		return l.db.QueryRowContext(ctx,
-			"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", named(key), text).Scan(&id)
+			"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", key, text).Scan(&id)
 	})
 	if err == nil {
-		l.changed.ring()
+		l.changed.send()
 	}
-	if errors.Is(err, sql.ErrNoRows) { // another process was faster
-		return l.stored(ctx, key, text)
+	if errors.Is(err, sql.ErrNoRows) { // another process has stored the key meanwhile
+		return l.idOf(ctx, key, text)
 	}
 	return id, err
 }
 
-// stored is the id of the message with the key; sql.ErrNoRows if there is none.
-func (l *sqliteLog) stored(ctx context.Context, key, text string) (id int64, err error) {
+// idOf returns the id of the message with the key, or sql.ErrNoRows.
+func (l *sqliteLog) idOf(ctx context.Context, key, text string) (id int64, err error) {
 	var first string
-	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
-		return l.db.QueryRowContext(ctx, "SELECT id, content FROM messages WHERE client_offset = ?", named(key)).Scan(&id, &first)
+	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
+		return l.db.QueryRowContext(ctx, "SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &first)
 	})
 	if err == nil && first != text {
 		return 0, ErrKeyTaken
@@ -116,21 +107,13 @@ func (l *sqliteLog) stored(ctx context.Context, key, text string) (id int64, err
 	return id, err
 }
 
-// named is a key as it is stored: NULL is like no other NULL.
-func named(key string) any {
-	if key == "" {
-		return nil
-	}
-	return key
-}
-
-// readWithin is how long a read may wait. Readers do not wait for writers, but for a
-// process that repairs what another one left that was killed.
-const readWithin = 500 * time.Millisecond
+// readTimeout limits how long a read waits: not for writers, but for a process that recovers
+// the file after a crash.
+const readTimeout = 500 * time.Millisecond
 
 func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, more bool, err error) {
 	var p part
-	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
+	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
 		p, err = l.after(ctx, id, limit)
 		return err
 	})
@@ -154,7 +137,7 @@ func (l *sqliteLog) after(ctx context.Context, id int64, limit int) (found part,
 }
 
 func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
-	err = whileBusy(ctx, time.Now().Add(readWithin), func() error {
+	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
 		return l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
 	})
 	return id, err
@@ -162,9 +145,8 @@ func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
 
 func (l *sqliteLog) Changed() <-chan struct{} { return l.changed }
 
-// watch rings when the newest id is another one. (PRAGMA data_version would tell as
-// much for as little, but only on one connection that is kept for it.) When the
-// database cannot be asked, the reader may look and see for itself.
+// watch sends a signal when the newest id has changed, and when it cannot be read: the reader
+// then gets the error. PRAGMA data_version would need a connection of its own.
 func (l *sqliteLog) watch(ctx context.Context, poll time.Duration) {
 	defer close(l.stopped)
 	ticker := time.NewTicker(poll)
@@ -179,12 +161,12 @@ func (l *sqliteLog) watch(ctx context.Context, poll time.Duration) {
 		newest, err := l.Newest(context.Background())
 		if err != nil || newest != last {
 			last = newest
-			l.changed.ring()
+			l.changed.send()
 		}
 	}
 }
 
-// Close closes the database when the message that is being stored is stored.
+// Close waits for the message that is being stored.
 func (l *sqliteLog) Close() error {
 	l.stop()
 	<-l.stopped

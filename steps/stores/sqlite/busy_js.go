@@ -8,15 +8,14 @@ import (
 	_ "github.com/ncruces/go-sqlite3/vfs/mvcc"
 )
 
-// busyVFS is mvcc, whose wait for another connection's lock never ends on a fake clock: it
-// lasts until more than a millisecond has passed, and is woken after a millisecond, once.
-// So nobody is let wait there: SQLite is told that the file is busy, and comes again until
-// its busy_timeout is over.
+// busyVFS is mvcc without its wait for another connection's lock, which never ends on a fake
+// clock: it lasts until more than a millisecond has passed, and is woken once, after exactly a
+// millisecond. Instead SQLite gets the error "busy", and retries until its busy_timeout ends.
 const busyVFS = "mvcc-busy"
 
 func init() { vfs.Register(busyVFS, busyFiles{vfs.Find("mvcc")}) }
 
-// busyPause is between two attempts to get a lock.
+// busyPause is the pause between two attempts to lock a file.
 const busyPause = 20 * time.Millisecond
 
 type busyFiles struct{ vfs.VFS }
@@ -29,7 +28,7 @@ func (v busyFiles) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag
 	return file, flags, err
 }
 
-// mvccFile is what a file of mvcc can do besides a plain one.
+// mvccFile has the methods of a file of mvcc.
 type mvccFile interface {
 	vfs.FileLockState
 	vfs.FileCommitPhaseTwo
@@ -38,14 +37,14 @@ type mvccFile interface {
 
 type busyFile struct {
 	mvccFile
-	// writes tells that a transaction begins as a writer: it takes no snapshot before it
-	// has the lock.
+	// writes is true in a transaction that begins as a writer. It takes no snapshot before
+	// it has the lock.
 	writes bool
-	owns   bool // has the lock
+	owns   bool // the lock
 }
 
 func (f *busyFile) Pragma(name, value string) (string, error) {
-	if name == "experimental_pragma_20251114" { // SQLite's, for BEGIN IMMEDIATE
+	if name == "experimental_pragma_20251114" { // SQLite sends it for BEGIN IMMEDIATE
 		f.writes = true
 	}
 	return f.mvccFile.Pragma(name, value)

@@ -1,8 +1,8 @@
 package sqlite
 
-// In WebAssembly there is no cgo, and in a browser no file system. SQLite is the same
-// there, translated to Go (github.com/ncruces/go-sqlite3), and its files are in memory,
-// each with the snapshots that WAL gives readers (its VFS mvcc; see busy_js.go).
+// WebAssembly has no cgo, and a browser has no file system. There the driver is SQLite
+// translated to Go (github.com/ncruces/go-sqlite3). Its files are in memory, and readers have
+// snapshots as with WAL (its VFS mvcc; see busy_js.go).
 
 import (
 	"cmp"
@@ -21,19 +21,19 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs/mvcc"
 )
 
-// Name is the driver's, of package database/sql. (The library has taken "sqlite3".)
+// Name is the name of the driver in package database/sql. The library registers "sqlite3".
 const Name = "sqlite3-in-memory"
 
 func init() { sql.Register(Name, memory{}) }
 
-// memory is the driver. It takes the names of data sources that mattn/go-sqlite3
-// takes, as far as the kit uses them.
+// memory is the driver. It supports the data source names of mattn/go-sqlite3 that the kit
+// uses.
 type memory struct{}
 
-// Driver is the driver, for one that wraps it.
+// Driver returns the driver, for a driver that wraps it.
 func Driver() driver.Driver { return memory{} }
 
-// Open opens the file that the name begins with, and makes it when it is not there.
+// Open opens the file that the name begins with, and creates it if it is missing.
 func (memory) Open(name string) (driver.Conn, error) {
 	file, query, _ := strings.Cut(strings.TrimPrefix(name, "file:"), "?")
 	asked, err := url.ParseQuery(query)
@@ -53,11 +53,11 @@ func (memory) Open(name string) (driver.Conn, error) {
 	return &Conn{inner.(ncruces.Conn)}, nil
 }
 
-// Conn is a connection. It runs a query without preparing it
-// first, as mattn's does, so that a driver that wraps it sees the same calls.
+// Conn is a connection. It runs a query without preparing it first, as that of
+// mattn/go-sqlite3 does, so that a driver that wraps it receives the same calls.
 type Conn struct{ ncruces.Conn }
 
-// ExecContext runs one statement, or several that have no arguments.
+// ExecContext runs one statement, or several without arguments.
 func (c *Conn) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
 	if len(arguments) == 0 {
 		return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, arguments)
@@ -91,15 +91,15 @@ type rows struct {
 
 func (r rows) Close() error { return errors.Join(r.Rows.Close(), r.prepared.Close()) }
 
-// IsBusy tells whether the error says that another connection has a lock.
+// IsBusy reports whether another connection has the lock.
 func IsBusy(err error) bool { return errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.LOCKED) }
 
-// IsUnique tells whether the error says that a column that is UNIQUE has the value already.
+// IsUnique reports whether a UNIQUE column has the value already.
 func IsUnique(err error) bool { return errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) }
 
 func makeFolder(string) error { return nil }
 
-// names are the files that are there. A file stays when its last connection is closed.
+// names are the existing files. A file stays after its last connection is closed.
 var names register
 
 type register struct {
@@ -119,7 +119,7 @@ func (r *register) add(file string) {
 	}
 }
 
-// keyOf is the name that mvcc knows a file by.
+// keyOf returns the name of a file in mvcc.
 func keyOf(file string) string { return strings.TrimPrefix(file, "/") }
 
 // Files lists the files in a folder and below it, in memory.
@@ -134,7 +134,7 @@ func Files(folder string) (files []string) {
 	return files
 }
 
-// Copy copies what is committed in a folder's files to another folder.
+// Copy copies the committed content of a folder's files to another folder.
 func Copy(from, to string) {
 	for _, file := range Files(from) {
 		copied := path.Join(to, strings.TrimPrefix(file, from))
@@ -143,7 +143,7 @@ func Copy(from, to string) {
 	}
 }
 
-// Remove removes the files in a folder and below it. Whoever has one open keeps it.
+// Remove removes the files in a folder and below it. Open connections keep their file.
 func Remove(folder string) {
 	for _, file := range Files(folder) {
 		mvcc.Delete(keyOf(file))

@@ -10,22 +10,22 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Name is the driver's, of package database/sql.
+// Name is the name of the driver in package database/sql.
 const Name = "sqlite3"
 
-// Conn is a connection of the driver, for one that wraps it.
+// Conn is a connection of the driver, for a driver that wraps it.
 type Conn = sqlite3.SQLiteConn
 
-// Driver is the driver, for the same purpose.
+// Driver returns the driver, for the same purpose.
 func Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// IsBusy tells whether the error says that another connection has a lock.
+// IsBusy reports whether another connection has the lock.
 func IsBusy(err error) bool {
 	var failed sqlite3.Error
 	return errors.As(err, &failed) && (failed.Code == sqlite3.ErrBusy || failed.Code == sqlite3.ErrLocked)
 }
 
-// IsUnique tells whether the error says that a column that is UNIQUE has the value already.
+// IsUnique reports whether a UNIQUE column has the value already.
 func IsUnique(err error) bool {
 	var failed sqlite3.Error
 	return errors.As(err, &failed) && failed.ExtendedCode == sqlite3.ErrConstraintUnique

@@ -9,21 +9,22 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"path/filepath"
 	"time"
 )
 
-// Schema makes the table, unless it is there.
+// Schema creates the table if it is missing.
 const Schema = `CREATE TABLE IF NOT EXISTS messages (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	client_offset TEXT UNIQUE,
 	content TEXT
 )`
 
-// Open opens chat.db in the folder, and makes what is missing of them. wait is how long a
-// writer waits for another one's lock.
+// Open opens chat.db in the folder, and creates what is missing. A writer waits up to wait
+// for the lock of another one.
 func Open(driver, folder string, wait time.Duration) (*sql.DB, error) {
 	db, err := Connect(driver, folder, wait)
 	if err != nil {
@@ -36,15 +37,15 @@ func Open(driver, folder string, wait time.Duration) (*sql.DB, error) {
 	return db, nil
 }
 
-// Connect is Open without the table.
+// Connect is Open without the table. The driver "" is [Name].
 func Connect(driver, folder string, wait time.Duration) (*sql.DB, error) {
 	path := file(folder)
 	if err := makeFolder(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder: %w; set DATA_DIR to another one", err)
+		return nil, fmt.Errorf("cannot create the data folder: %w; set DATA_DIR to another folder", err)
 	}
-	// WAL lets pages read while a message is written. FULL makes a message safe
-	// from a power cut before anybody is shown it.
-	db, err := sql.Open(driver, fmt.Sprintf("%s?_busy_timeout=%d&_journal_mode=WAL&_synchronous=FULL", path, wait.Milliseconds()))
+	// With WAL, pages can read while a message is written. With FULL, a message is safe from
+	// a power failure before it is emitted.
+	db, err := sql.Open(cmp.Or(driver, Name), fmt.Sprintf("%s?_busy_timeout=%d&_journal_mode=WAL&_synchronous=FULL", path, wait.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +53,7 @@ func Connect(driver, folder string, wait time.Duration) (*sql.DB, error) {
 	return db, nil
 }
 
-// Unwritable says in one line that the folder's database cannot be written to, and what
-// to do.
+// Unwritable returns a one-line error that names the database and DATA_DIR.
 func Unwritable(folder string, err error) error {
 	return fmt.Errorf("cannot write to the database %s: %w; set DATA_DIR to another folder", file(folder), err)
 }
