@@ -18,9 +18,10 @@ import (
 	"redial/harness/plan"
 )
 
-// A Scenario is one case: who does what, what breaks, and what must come of it.
+// A Scenario is one case: what the clients do, which faults are injected, and what the
+// outcome must be.
 type Scenario struct {
-	// ID is stable: it may be put into a CI configuration.
+	// ID never changes, so that a CI configuration may name it.
 	ID string
 	// Row is the scenario's number in the catalogue of docs.
 	Row int
@@ -28,42 +29,42 @@ type Scenario struct {
 	Title string
 	// Why says what decides the outcome.
 	Why string
-	// From is the weakest level at which there is something to judge in the scenario. A
-	// target below it is not judged, unless by Expect. See Promised.
+	// From is the weakest level whose promise says something about the scenario. A server
+	// below it is judged only by Expect. See Promised.
 	From contract.Level
-	// Cluster tells that there must be several servers, named as in the plan.
+	// Cluster tells that the scenario needs several servers, with the names of the plan.
 	Cluster bool
-	// Restarts tells that the server must be stoppable and startable.
+	// Restarts tells that the scenario stops and starts the server.
 	Restarts bool
-	// WaitsOutHeartbeat tells that the script waits as long as the heartbeat that its
-	// plan's tuning asks for. It shows nothing on a server with a longer one.
+	// WaitsOutHeartbeat tells that the script waits as long as the heartbeat in its plan's
+	// tuning. A server with a longer heartbeat has then noticed nothing yet.
 	WaitsOutHeartbeat bool
-	// Needs is what the scenario is about where no step does it, such as a server that
-	// emits volatile events. Then it is played on the servers with more features.
+	// Needs is the feature that no step has and the scenario is about, such as a server that
+	// emits volatile events. Such a scenario is played on Features and FeaturesPublished.
 	Needs string
-	// RealOnly says why the virtual lab cannot hold the scenario; empty where it can.
+	// RealOnly is the reason why the virtual lab cannot play the scenario; empty if it can.
 	RealOnly string
-	// Expect is what each step must show when everything said should be shown
-	// exactly once, by step number; see the constants.
+	// Expect is, by step number, what each step must show if every message should be shown
+	// exactly once.
 	Expect map[string]Expectation
 	// Plan writes the script for a seed.
 	Plan func(seed uint64) plan.Plan
 }
 
-// The kit's servers that have a name for a number, as in Scenario.Expect.
+// The kit's servers whose names stand for a step number, as in Scenario.Expect.
 const (
 	// OnFile is step 9, two servers on one SQLite file.
 	OnFile = "9"
 	// OnPostgres is step 9 on a PostgreSQL and a Redis of its own.
 	OnPostgres = "9-postgres"
-	// Features is a server with features of Socket.IO that no step uses, on package
-	// recovery, for the rows that are about those.
+	// Features is a server that uses features of Socket.IO which no step uses, on package
+	// recovery.
 	Features = "features"
 	// FeaturesPublished is the same on the library's own adapter.
 	FeaturesPublished = "features-published"
 )
 
-// Expectation and its values are package check's, for a table that reads well.
+// Expectation and its values are aliases of package check's, which keep the tables short.
 type Expectation = check.Expectation
 
 const (
@@ -86,8 +87,8 @@ func (s Scenario) Promised() contract.Level {
 	return s.From
 }
 
-// steps writes an Expect map for steps 3 to 7; step 9 keeps all that it is told. Steps 3 and 4 do not broadcast yet:
-// whatever happens to the connection, nobody else sees what is said there.
+// steps writes the Expect map of a row by steps 5 to 7. Steps 3 and 4 do not broadcast yet, so
+// they lose every message; from step 8 on every message is delivered.
 func steps(step5, step6, step7 Expectation) map[string]Expectation {
 	early := Loses
 	if step5 == DoesNotApply {
@@ -97,7 +98,7 @@ func steps(step5, step6, step7 Expectation) map[string]Expectation {
 		"8": ExactlyOnce, OnFile: ExactlyOnce, "10": ExactlyOnce}
 }
 
-// except changes what a row asks of some of the steps.
+// except changes what a row expects of some of the steps.
 func except(all map[string]Expectation, expected Expectation, numbers ...string) map[string]Expectation {
 	for _, number := range numbers {
 		all[number] = expected
@@ -120,43 +121,33 @@ var oneServer = []Scenario{
 		Why:    "recovery, or the database, holds the messages sent meanwhile",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			whileOffline("bob", send("alice", "bob is offline", 3))),
 	},
 	{
 		ID: "drop-before-any-event", Row: 2, Title: "a disconnection before the page has received any event",
 		Why:    "without an event there is no offset to recover from; step 6 sends each page an event as it connects",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, open("alice", "bob"),
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, open("alice", "bob"),
+			whileOffline("bob", send("alice", "bob is offline", 3))),
 	},
 	{
 		ID: "network-switch", Row: 3, Title: "WiFi to 4G: the old connection stays half-open",
 		Why:    "the server has not noticed the disconnection, so the new connection has to take over the session of the old one",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
-				whileOffline("bob", send("alice", "while bob changes networks", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			fault(plan.Switch, "bob"),
+			whileOffline("bob", send("alice", "while bob changes networks", 3))),
 	},
 	{
 		ID: "offline-too-long", Row: 7, Title: "disconnected for longer than maxDisconnectionDuration",
 		Why:    "the session has expired",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			p := script(seed, aliceAndBob, meet,
-				whileOffline("bob", send("alice", "bob is offline", 3), wait("1.5s")))
-			p.Tuning.MaxDisconnection = duration("1s")
-			return p
-		},
+		Plan: tuned(plan.Tuning{MaxDisconnection: duration("1s")}, scripted(aliceAndBob, meet,
+			whileOffline("bob", send("alice", "bob is offline", 3), wait("1.5s")))),
 	},
 	{
 		ID: "server-killed", Row: 8, Title: "the server is killed (SIGKILL) and restarted",
@@ -164,9 +155,7 @@ var oneServer = []Scenario{
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, restart(plan.KillServer))
-		},
+		Plan:     scripted(aliceAndBob, meet, restart(plan.KillServer)),
 	},
 	{
 		ID: "server-restarted", Row: 9, Title: "the server is stopped (SIGTERM) and restarted",
@@ -174,9 +163,7 @@ var oneServer = []Scenario{
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, restart(plan.StopServer))
-		},
+		Plan:     scripted(aliceAndBob, meet, restart(plan.StopServer)),
 	},
 	{
 		ID: "drop-then-restart", Row: 9, Title: "the server is killed and restarted while a page is disconnected",
@@ -184,26 +171,22 @@ var oneServer = []Scenario{
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				outage("bob"), untilShown("alice", send("alice", "before the restart", 2)),
-				part{{Do: plan.KillServer}, {Do: plan.AwaitDisconnected, Client: "alice"}, {Do: plan.StartServer}, {Do: plan.AwaitConnected, Client: "alice"}},
-				untilShown("alice", send("alice", "after the restart", 2)), heal("bob"))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			outage("bob"), untilShown("alice", send("alice", "before the restart", 2)),
+			restartUnder("alice", plan.KillServer),
+			untilShown("alice", send("alice", "after the restart", 2)), heal("bob")),
 	},
 	{
 		ID: "own-disconnect", Row: 10, Title: "the page's own disconnect(), then connect()",
 		Why:    "a disconnection that the client asked for is not recovered (the Go server sometimes sees the connection close before the disconnect packet, and then it does recover)",
 		From:   contract.Basic,
 		Expect: steps(Loses, MayLose, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Disconnect, Client: "bob"}),
-				one(plan.Step{Do: plan.AwaitDisconnected, Client: "bob"}),
-				untilShown("alice", send("alice", "bob is offline", 3)),
-				one(plan.Step{Do: plan.Connect, Client: "bob"}),
-				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			do(plan.Disconnect, "bob"),
+			do(plan.AwaitDisconnected, "bob"),
+			untilShown("alice", send("alice", "bob is offline", 3)),
+			do(plan.Connect, "bob"),
+			do(plan.AwaitConnected, "bob")),
 	},
 	{
 		ID: "restore-under-traffic", Row: 16, Title: "broadcasts while a session is being restored",
@@ -217,28 +200,18 @@ var oneServer = []Scenario{
 		Why:    "each recovery must leave the state that the next one needs",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			parts := []part{meet}
-			for n := 1; n <= 5; n++ {
-				parts = append(parts, whileOffline("bob", send("alice", fmt.Sprintf("in drop %d", n), 2)))
-			}
-			return script(seed, aliceAndBob, parts...)
-		},
+		Plan: scripted(aliceAndBob, meet, repeated(5, func(n int) part {
+			return whileOffline("bob", send("alice", fmt.Sprint("in drop ", n), 2))
+		})),
 	},
 	{
 		ID: "drops-under-traffic", Row: 18, Title: "three disconnections while another client sends without pause",
 		Why:    "a message sent while the page reconnects belongs either to its replay or to the live messages, never to both",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			// No more than a page keeps that has not been answered yet, such as step 10's.
-			parts := []part{meet, one(plan.Step{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: duration("20ms"), Count: 190})}
-			for range 3 {
-				parts = append(parts, wait("400ms"), part{{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
-					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}})
-			}
-			return script(seed, aliceAndBob, append(parts, one(plan.Step{Do: plan.StopSending, Client: "alice"}))...)
-		},
+		// Step 10's page keeps 200 messages that are not acknowledged yet, and refuses more.
+		Plan: scripted(aliceAndBob, meet, startSending("alice", "traffic", "20ms", 190),
+			repeated(3, func(int) part { return concat(wait("400ms"), drop(plan.Cut, "bob")) }), do(plan.StopSending, "alice")),
 	},
 	{
 		ID: "load-under-traffic", Row: 19, Title: "pages load while others send: connecting between commit and emit",
@@ -259,81 +232,64 @@ var oneServer = []Scenario{
 		Why:    "a new page has no messages: it must receive all of them again, once",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
-				untilShown("bob", send("alice", "before the refresh", 5)),
-				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
-				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
-				one(plan.Step{Do: plan.StartSending, Client: "carol", Text: "carol sends", Every: duration("5ms"), Count: 300}),
-				one(plan.Step{Do: plan.AwaitShown, Client: "alice", Text: "carol sends 5"}),
-				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
-				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
-				one(plan.Step{Do: plan.StopSending, Client: "carol"}))
-		},
+		Plan: scripted(clients("alice", "bob", "carol"), open("alice", "bob", "carol"),
+			untilShown("bob", send("alice", "before the refresh", 5)),
+			refresh("bob"),
+			startSending("carol", "carol sends", "5ms", 300), shown("carol sends 5", "alice"),
+			refresh("bob"),
+			do(plan.StopSending, "carol")),
 	},
 	{
 		ID: "long-history", Row: 24, Title: "a page is opened after 1,100 messages",
 		Why:    "a replay that is sent in batches must send all of them",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			who := append(clients("bob"), plan.Client{Name: "writer", Kind: plan.Wire})
-			return script(seed, who, open("writer"), untilShown("writer", send("writer", "history", 1100)), open("bob"))
-		},
+		Plan: scripted(append(clients("bob"), wires("writer")...),
+			open("writer"), untilShown("writer", send("writer", "history", 1100)), open("bob")),
 	},
 	{
 		ID: "write-offline", Row: 26, Title: "sending while offline",
 		Why:    "the client buffers messages while it is offline, and sends them when it reconnects",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				outage("alice"),
-				send("alice", "written offline", 3),
-				heal("alice"))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			outage("alice"),
+			send("alice", "written offline", 3),
+			heal("alice")),
 	},
 	{
 		ID: "write-on-dead-connection", Row: 27, Title: "sending on a dead connection that still looks open",
 		Why:    "at most once: without acknowledgements and retries the loss goes unnoticed",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, Loses),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Silence, Client: "alice"}}),
-				send("alice", "on a dead link", 2),
-				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "alice"}}),
-				one(plan.Step{Do: plan.AwaitDisconnected, Client: "alice"}),
-				heal("alice"),
-				one(plan.Step{Do: plan.AwaitConnected, Client: "alice"}))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			fault(plan.Silence, "alice"),
+			send("alice", "on a dead link", 2),
+			fault(plan.Switch, "alice"),
+			do(plan.AwaitDisconnected, "alice"),
+			heal("alice"),
+			do(plan.AwaitConnected, "alice")),
 	},
 	{
 		ID: "burst", Row: 36, Title: "a burst from one sender",
 		Why:    "messages that one page sends in order are stored and shown in that order",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, untilShown("bob", send("alice", "burst", 200)))
-		},
+		Plan:   scripted(aliceAndBob, meet, untilShown("bob", send("alice", "burst", 200))),
 	},
 	{
 		ID: "payloads-drop", Row: 44, Title: "nested JSON and binary across a clean disconnection",
 		Why:    "every payload is delivered unchanged",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, payloads("early"), whileOffline("bob", payloads("offline")))
-		},
+		Plan:   scripted(aliceAndBob, meet, payloads("early"), whileOffline("bob", payloads("offline"))),
 	},
 	{
 		ID: "texts", Row: 44, Title: "texts that servers tend to change, across a clean disconnection",
 		Why:    "a text is delivered as sent: not truncated, trimmed, escaped or normalised",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, whileOffline("bob", concat(texts("alice"), send("alice", "the last of them", 1))))
-		},
+		Plan:   scripted(aliceAndBob, meet, whileOffline("bob", concat(texts("alice"), send("alice", "the last of them", 1)))),
 	},
 	{
 		ID: "payloads-restart", Row: 44, Title: "nested JSON and binary across a killed server",
@@ -341,20 +297,15 @@ var oneServer = []Scenario{
 		From:     contract.Basic,
 		Restarts: true,
 		Expect:   steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, payloads("early"), restart(plan.KillServer), payloads("late"))
-		},
+		Plan:     scripted(aliceAndBob, meet, payloads("early"), restart(plan.KillServer), payloads("late")),
 	},
 	{
 		ID: "payloads-refresh", Row: 44, Title: "nested JSON and binary across a page refresh",
 		Why:    "as payloads-drop",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet, payloads("early"),
-				one(plan.Step{Do: plan.Refresh, Client: "bob"}),
-				one(plan.Step{Do: plan.AwaitConnected, Client: "bob"}),
-				payloads("late"))
-		},
+		Plan: scripted(aliceAndBob, meet, payloads("early"),
+			refresh("bob"),
+			payloads("late")),
 	},
 }

@@ -7,7 +7,7 @@ import (
 	"redial/scenarios/catalogue"
 )
 
-// Every row names a promise that covers it, at a level that plays it.
+// The promised level of a row is never below the level from which the row is played.
 func TestPromisedIsTheWeakestLevelThatCoversTheRow(t *testing.T) {
 	want := map[string]contract.Level{
 		"burst": contract.Basic, "clean-drop": contract.Recovery, "server-killed": contract.ServerDelivery,

@@ -8,12 +8,11 @@ import (
 	"redial/harness/plan"
 )
 
-// Diagnose names the scenario of the catalogue that a failed history is a case of, from
-// what it says about the worst that is broken: what the connection of the page that was
-// wronged did when it happened. A failure that fits none is named by its rule.
+// Diagnose returns the ID of the scenario that a failed history is a case of. It takes the
+// worst finding and looks at the connection of the page that the finding is about. A failure
+// that fits no scenario is named by its rule.
 //
-// It is a name for a person, who has a thousand failures before them that are a few: it
-// decides nothing.
+// The name only groups the failures of a sweep for a reader: no verdict depends on it.
 func Diagnose(events []history.Event, v check.Verdict) string {
 	worst := -1
 	for i, f := range v.Findings {
@@ -24,7 +23,7 @@ func Diagnose(events []history.Event, v check.Verdict) string {
 	if worst < 0 {
 		return ""
 	}
-	c := &chart{events: events, finding: v.Findings[worst]}
+	c := &diagnosis{events: events, finding: v.Findings[worst]}
 	name := ""
 	switch c.finding.Anomaly {
 	case check.Lost:
@@ -37,18 +36,18 @@ func Diagnose(events []history.Event, v check.Verdict) string {
 	return cmp.Or(name, string(c.finding.Rule))
 }
 
-// severity orders what may be wrong at once: a message that is lost is worse than one
-// that is there twice, and that worse than an order.
+// severity orders the anomalies of one history: a lost message is worse than a duplicate, and
+// a duplicate is worse than a wrong order.
 var severity = map[check.Anomaly]int{check.Lost: 3, check.Duplicated: 2, check.Reordered: 1}
 
-// A chart is one finding on its history.
-type chart struct {
+// A diagnosis is one finding and the history that it was made in.
+type diagnosis struct {
 	events  []history.Event
 	finding check.Finding
 }
 
-// find returns the index of the first event from from on, or -1.
-func (c *chart) find(from int, is func(history.Event) bool) int {
+// find returns the index of the first such event, starting at from, or -1.
+func (c *diagnosis) find(from int, is func(history.Event) bool) int {
 	for i := max(from, 0); i < len(c.events); i++ {
 		if is(c.events[i]) {
 			return i
@@ -58,7 +57,7 @@ func (c *chart) find(from int, is func(history.Event) bool) int {
 }
 
 // last returns the index of the last event before before, or -1.
-func (c *chart) last(before int, is func(history.Event) bool) int {
+func (c *diagnosis) last(before int, is func(history.Event) bool) int {
 	for i := before - 1; i >= 0; i-- {
 		if is(c.events[i]) {
 			return i
@@ -67,13 +66,13 @@ func (c *chart) last(before int, is func(history.Event) bool) int {
 	return -1
 }
 
-// mine tells whether the event is the wronged page's, and of the kind.
-func (c *chart) mine(kind history.Kind) func(history.Event) bool {
+// mine matches events of the kind of the page that the finding is about.
+func (c *diagnosis) mine(kind history.Kind) func(history.Event) bool {
 	return func(e history.Event) bool { return e.Kind == kind && e.Client == c.finding.Client }
 }
 
-// lost looks at the break in which the message was lost.
-func (c *chart) lost() string {
+// lost names the disconnection during which the message was lost.
+func (c *diagnosis) lost() string {
 	text := c.finding.Message
 	elsewhere := c.find(0, func(e history.Event) bool {
 		return e.Message == text && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
@@ -98,8 +97,8 @@ func (c *chart) lost() string {
 	return c.notRecovered(back)
 }
 
-// notRecovered says why a page that came back at this event was not recovered.
-func (c *chart) notRecovered(back int) string {
+// notRecovered tells why a page that reconnected at this event was not recovered.
+func (c *diagnosis) notRecovered(back int) string {
 	left := c.last(back, func(e history.Event) bool { return c.mine(history.Disconnected)(e) || c.mine(history.Closed)(e) })
 	begin := c.last(left, c.mine(history.Connected))
 	if left < 0 || begin < 0 {
@@ -131,8 +130,8 @@ func (c *chart) notRecovered(back int) string {
 	return "clean-drop"
 }
 
-// offset is the message's in the log, 0 where there is none.
-func (c *chart) offset() int64 {
+// offset is that of the message in the log, or 0 if the log does not have it.
+func (c *diagnosis) offset() int64 {
 	row := c.find(0, func(e history.Event) bool { return e.Kind == history.Stored && e.Message == c.finding.Message })
 	if row < 0 {
 		return 0
@@ -140,16 +139,16 @@ func (c *chart) offset() int64 {
 	return c.events[row].Offset
 }
 
-// skipped tells whether the page had shown a later row when it came back.
-func (c *chart) skipped(back int) bool {
+// skipped tells whether the page had shown a later row before it reconnected.
+func (c *diagnosis) skipped(back int) bool {
 	offset := c.offset()
 	return offset > 0 && c.last(back, func(e history.Event) bool {
 		return c.mine(history.Shown)(e) && e.View == c.events[back].View && e.Offset > offset
 	}) >= 0
 }
 
-// gap says how a page came to show a later row before this one.
-func (c *chart) gap() string {
+// gap tells why a page showed a later row before this one.
+func (c *diagnosis) gap() string {
 	offset := c.offset()
 	later := c.find(0, func(e history.Event) bool { return c.mine(history.Shown)(e) && e.Offset > offset })
 	connected := c.last(later, c.mine(history.Connected))
@@ -162,8 +161,8 @@ func (c *chart) gap() string {
 	return "emit-order-inverted"
 }
 
-// duplicated looks at where the two showings came from.
-func (c *chart) duplicated() string {
+// duplicated tells where the two copies of the message came from.
+func (c *diagnosis) duplicated() string {
 	shown := func(e history.Event) bool {
 		return c.mine(history.Shown)(e) && e.View == c.finding.View && e.Message == c.finding.Message
 	}
@@ -174,22 +173,22 @@ func (c *chart) duplicated() string {
 	}
 	offset := c.events[first].Offset
 	if offset == 0 {
-		return "cut-before-connect-packet" // kept by the client from before the break
+		return "cut-before-connect-packet" // the client had buffered one copy before the cut
 	}
 	between := c.find(first, c.mine(history.Connected))
 	if between < 0 || between > second {
-		return "load-under-traffic" // live and in the replay of one connection
+		return "load-under-traffic" // one copy was live, and one in the replay of the same connection
 	}
 	if back := c.find(first, func(e history.Event) bool {
 		return c.mine(history.Shown)(e) && e.Offset < offset && e.Offset > 0
 	}); back >= 0 && back < between {
-		return "emit-order-inverted" // the offset went back
+		return "emit-order-inverted" // the page's offset had decreased
 	}
 	return "load-under-traffic"
 }
 
-// reordered tells a sender's order from that of the emits.
-func (c *chart) reordered() string {
+// reordered distinguishes the order of one sender from that of the server's emits.
+func (c *diagnosis) reordered() string {
 	if c.finding.Client == "" {
 		return "burst"
 	}

@@ -6,8 +6,8 @@ import (
 	"redial/harness/plan"
 )
 
-// featureScenarios are the rows about what some applications do and no step does. They are
-// played on two servers that do: one on package recovery, one on the library's adapter.
+// featureScenarios are the rows about features of Socket.IO that no step uses. They are
+// played on two servers that use them: one on package recovery, one on the library's adapter.
 var featureScenarios = []Scenario{
 	{
 		ID: "server-disconnects", Row: 11, Title: "the server disconnects a page",
@@ -15,12 +15,10 @@ var featureScenarios = []Scenario{
 		From:   contract.Recovery,
 		Needs:  "a server that disconnects pages",
 		Expect: onFeatures(ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				send("alice", defect.Disconnecting+"bob goes", 1),
-				awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"),
-				untilShown("bob", send("alice", "and bob is back", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			send("alice", defect.Disconnecting+"bob goes", 1),
+			awaited(plan.AwaitDisconnected, "bob"), awaited(plan.AwaitConnected, "bob"),
+			untilShown("bob", send("alice", "and bob is back", 3))),
 	},
 	{
 		ID: "volatile-then-drop", Row: 12, Title: "a volatile message is the last before a disconnection",
@@ -28,11 +26,9 @@ var featureScenarios = []Scenario{
 		From:   contract.Recovery,
 		Needs:  "a server that emits volatile events",
 		Expect: onFeatures(ExactlyOnce, Loses),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				untilShown("bob", send("alice", defect.Volatile+"not so important", 1)),
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			untilShown("bob", send("alice", defect.Volatile+"not so important", 1)),
+			whileOffline("bob", send("alice", "bob is offline", 3))),
 	},
 	{
 		ID: "acknowledged-broadcast", Row: 13, Title: "a broadcast with acknowledgements while a page is disconnected",
@@ -40,11 +36,9 @@ var featureScenarios = []Scenario{
 		From:   contract.Recovery,
 		Needs:  "a server that asks everyone for an acknowledgement",
 		Expect: onFeatures(Loses, Loses),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				untilShown("bob", send("alice", defect.Acknowledged+"is everyone there", 1)),
-				whileOffline("bob", send("alice", defect.Acknowledged+"bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			untilShown("bob", send("alice", defect.Acknowledged+"is everyone there", 1)),
+			whileOffline("bob", send("alice", defect.Acknowledged+"bob is offline", 3))),
 	},
 	{
 		ID: "slow-middleware", Row: 15, Title: "a page reconnects through a slow middleware (skipMiddlewares is false), with traffic",
@@ -52,18 +46,12 @@ var featureScenarios = []Scenario{
 		From:   contract.Recovery,
 		Needs:  "a server with a middleware",
 		Expect: onFeatures(ExactlyOnce, Loses),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				part{{Do: plan.StartSending, Client: "alice", Text: "traffic", Every: duration("10ms"), Count: 1000},
-					{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Cut, Client: "bob"}},
-					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"},
-					{Do: plan.StopSending, Client: "alice"}})
-		},
+		Plan: scripted(aliceAndBob, meet,
+			startSending("alice", "traffic", "10ms", 1000), drop(plan.Cut, "bob"), do(plan.StopSending, "alice")),
 	},
 }
 
-// onFeatures writes an Expect map for the servers with more features: on package recovery, and on
-// the library's adapter.
+// onFeatures writes the Expect map for these two servers.
 func onFeatures(ours, published Expectation) map[string]Expectation {
 	return map[string]Expectation{Features: ours, FeaturesPublished: published}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Find returns the catalogue's scenarios with the IDs or row numbers, or says which there
-// are. Without any it returns all.
+// Find returns the catalogue's scenarios with the IDs or row numbers, or all of them if ids is
+// empty.
 func Find(ids []string) ([]Scenario, error) { return FindIn(All, ids) }
 
 // FindIn is Find among these rows.
@@ -36,8 +36,8 @@ func FindIn(rows []Scenario, ids []string) ([]Scenario, error) {
 	return found, nil
 }
 
-// Sample draws n rows by the seed, and adds those that only the real lab can show; 0 is
-// all rows.
+// Sample draws n rows by the seed, and adds those that only the real lab can play. With n = 0
+// it returns all rows.
 func Sample(seed uint64, n int) (rows []Scenario) {
 	if n == 0 {
 		return All

@@ -16,33 +16,32 @@ import (
 	"redial/scenarios/internal/strict"
 )
 
-// An Own is a scenario that a user has written, in a file of YAML or JSON: a plan, and what
-// it is about.
+// An Own is a scenario in a user's file of YAML or JSON: a plan with a title and a level.
 type Own struct {
-	// ID names the scenario. Empty: the file's name without its ending.
+	// ID names the scenario. If empty, it is the file's name without its extension.
 	ID string `json:"id,omitempty"`
 	// Title says in one line what happens.
 	Title string `json:"title"`
 	// Why says what decides the outcome.
 	Why string `json:"why,omitempty"`
-	// From is the weakest level whose promise covers the scenario. Empty: basic.
+	// From is the weakest level whose promise covers the scenario. If empty, it is basic.
 	From contract.Level `json:"from,omitempty"`
 	// WaitsOutHeartbeat and RealOnly are those of a Scenario.
 	WaitsOutHeartbeat bool   `json:"waitsOutHeartbeat,omitempty"`
 	RealOnly          string `json:"realOnly,omitempty"`
-	// The plan: see package plan. Its seed is given by the run.
+	// The plan: see package plan. The run sets its seed.
 	Clients []plan.Client `json:"clients"`
 	Script  []plan.Step   `json:"script"`
 	Faults  []plan.Fault  `json:"faults,omitempty"`
 	Tuning  plan.Tuning   `json:"tuning,omitzero"`
 }
 
-// largestOwn bounds a file.
-const largestOwn = 1 << 20
+// mostOwnBytes bounds the size of a file.
+const mostOwnBytes = 1 << 20
 
-// ReadOwn reads the scenarios in a folder, each from a file of its own (*.yaml, *.yml or
-// *.json), and numbers them after the catalogue's. An error is one line that names the file
-// and, where there is one, the line in it.
+// ReadOwn reads the scenarios in a folder, one from each file (*.yaml, *.yml or *.json), and
+// numbers them after the catalogue's. An error is one line that names the file and, if it
+// is known, the line in it.
 func ReadOwn(folder string) (rows []Scenario, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -50,12 +49,12 @@ func ReadOwn(folder string) (rows []Scenario, err error) {
 	}
 	next := All[len(All)-1].Row + 1
 	for _, entry := range entries {
-		ending := filepath.Ext(entry.Name())
-		if !slices.Contains([]string{".yaml", ".yml", ".json"}, ending) || entry.IsDir() {
+		extension := filepath.Ext(entry.Name())
+		if !slices.Contains([]string{".yaml", ".yml", ".json"}, extension) || entry.IsDir() {
 			continue
 		}
 		path := filepath.Join(folder, entry.Name())
-		s, err := readOwn(path, strings.TrimSuffix(entry.Name(), ending))
+		s, err := readOwn(path, strings.TrimSuffix(entry.Name(), extension))
 		if err == nil && slices.ContainsFunc(slices.Concat(All, rows), func(other Scenario) bool { return other.ID == s.ID }) {
 			err = fmt.Errorf("there is another scenario with the id %q", s.ID)
 		}
@@ -73,8 +72,8 @@ func ReadOwn(folder string) (rows []Scenario, err error) {
 
 func readOwn(path, name string) (Scenario, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.Size() > largestOwn {
-		err = fmt.Errorf("it is larger than %d bytes", largestOwn)
+	if err == nil && info.Size() > mostOwnBytes {
+		err = fmt.Errorf("it is larger than %d bytes", mostOwnBytes)
 	}
 	if err != nil {
 		return Scenario{}, err

@@ -28,7 +28,7 @@ func write(t *testing.T, name, text string) (folder string) {
 	return folder
 }
 
-func TestReadOwnFillsIn(t *testing.T) {
+func TestReadOwnFillsInDefaultsAndTheSeed(t *testing.T) {
 	rows, err := ReadOwn(write(t, "small.yaml", small))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestReadOwnFillsIn(t *testing.T) {
 	}
 }
 
-func TestMistakesInOwnScenariosNameTheLine(t *testing.T) {
+func TestErrorsInOwnScenariosNameFileAndLine(t *testing.T) {
 	for want, text := range map[string]string{
 		`line 6: unknown field "clinet"`: strings.Replace(small, "client: bob}\n", "clinet: bob}\n", 1),
 		"line 7: ":                       strings.Replace(small, "1.5s", "soon", 1),

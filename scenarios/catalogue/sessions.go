@@ -5,95 +5,74 @@ import (
 	"redial/harness/plan"
 )
 
-// sessionScenarios are the rows about what a server remembers of a page that is away,
-// beyond one drop: a session that is restored, and restored again, late, or not in time.
+// sessionScenarios are the rows about the session that a server keeps for a disconnected
+// page, beyond one drop: it is restored repeatedly, late, or after it has expired.
 var sessionScenarios = []Scenario{
 	{
 		ID: "switch-then-drop", Row: 4, Title: "a network switch, then a clean disconnection before the page has received any event",
 		Why:    "however the server handled the switch, the page's offset is from before it",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Switch, Client: "bob"}}),
-				whileOffline("bob", send("alice", "while bob changes networks", 3)),
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			fault(plan.Switch, "bob"),
+			whileOffline("bob", send("alice", "while bob changes networks", 3)),
+			whileOffline("bob", send("alice", "bob is offline", 3))),
 	},
 	{
 		ID: "zombie", Row: 5, Title: "a clean disconnection, then a half-open one, then the ping timeout of the old connection",
 		Why:    "a session may be restored once: a dead connection that closes late must not end the live session",
 		From:   contract.Recovery,
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			dropped := func(how plan.FaultKind) part {
-				return part{{Do: plan.Break, Fault: &plan.Fault{Kind: how, Client: "bob"}},
-					{Do: plan.AwaitDisconnected, Client: "bob"}, {Do: plan.AwaitConnected, Client: "bob"}}
-			}
-			p := script(seed, aliceAndBob, meet,
-				dropped(plan.Cut), untilShown("bob", send("alice", "after the clean drop", 1)),
-				dropped(plan.HalfOpen), wait("3s"),
-				untilShown("alice", send("alice", "after the ping timeout", 3)), send("bob", "bob receives his own message", 1))
-			// The page is back before the server notices, which is 2.4 s, and the wait is longer.
-			p.Tuning = plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("2s")}
-			return p
-		},
+		// The page reconnects within 2.4 s, before the server notices the half-open connection,
+		// and the wait is longer.
+		Plan: tuned(plan.Tuning{PingInterval: duration("400ms"), PingTimeout: duration("2s")}, scripted(aliceAndBob, meet,
+			drop(plan.Cut, "bob"), untilShown("bob", send("alice", "after the clean drop", 1)),
+			drop(plan.HalfOpen, "bob"), wait("3s"),
+			untilShown("alice", send("alice", "after the ping timeout", 3)), send("bob", "bob receives his own message", 1))),
 	},
 	{
 		ID: "idle", Row: 6, Title: "no message for longer than maxDisconnectionDuration, then a disconnection",
 		Why:    "the last event is deleted, and with it the position from which the page has to continue",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			// Longer than the library keeps an event, and than steps/cures/recovery does, which
-			// adds the heartbeat; the drop itself is shorter than a session is kept.
-			p := script(seed, aliceAndBob, meet, wait("7s"),
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-			p.Tuning = plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")}
-			return p
-		},
+		// The wait is longer than the library keeps an event, and than steps/cures/recovery
+		// does, which adds the heartbeat; the drop itself is shorter than a session is kept.
+		Plan: tuned(plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")},
+			scripted(aliceAndBob, meet, wait("7s"), whileOffline("bob", send("alice", "bob is offline", 3)))),
 	},
 	{
 		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a disconnection",
 		Why:    "the client updates its offset after all handlers have returned, so the server sends the message again; a page with an offset of its own drops it",
 		From:   contract.ServerDelivery, // a page without an offset of its own has to show it twice
 		Expect: steps(Loses, Duplicates, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				one(plan.Step{Do: plan.Throw, Client: "bob"}), untilShown("bob", send("alice", "at which a handler throws", 1)),
-				whileOffline("bob", send("alice", "bob is offline", 3)))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			do(plan.Throw, "bob"), untilShown("bob", send("alice", "at which a handler throws", 1)),
+			whileOffline("bob", send("alice", "bob is offline", 3))),
 	},
 	{
 		ID: "cut-before-connect-packet", Row: 17, Title: "the page reconnects, and is cut between its CONNECT packet and the server's answer",
 		Why:    "a session must stay recoverable until the page knows that it was restored",
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				cutOnReturn("asked", plan.Frame{Direction: plan.Up, Match: "40", After: true}),
-				cutOnReturn("answered", plan.Frame{Direction: plan.Down, Match: "40"}))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			cutOnReturn("asked", plan.Frame{Direction: plan.Up, Match: "40", After: true}),
+			cutOnReturn("answered", plan.Frame{Direction: plan.Down, Match: "40"})),
 	},
 	{
 		ID: "cut-in-missed-events", Row: 17, Title: "the page reconnects, and is cut among the events that it missed",
 		Why:    "the page buffers events that arrive before the CONNECT packet, and drops them when it does not arrive",
 		From:   contract.Recovery,
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceAndBob, meet,
-				cutOnReturn("before an event", plan.Frame{Direction: plan.Down, Match: "42"}),
-				cutOnReturn("after an event", plan.Frame{Direction: plan.Down, Match: "42", After: true}))
-		},
+		Plan: scripted(aliceAndBob, meet,
+			cutOnReturn("before an event", plan.Frame{Direction: plan.Down, Match: "42"}),
+			cutOnReturn("after an event", plan.Frame{Direction: plan.Down, Match: "42", After: true})),
 	},
 }
 
-// cutOnReturn takes bob away while alice says something, and when he comes back cuts his
-// connection at a frame of that.
+// cutOnReturn has alice send messages while bob is offline, and cuts bob's connection at a
+// frame of his reconnection.
 func cutOnReturn(id string, at plan.Frame) part {
 	return concat(
 		outage("bob"), untilShown("alice", send("alice", "bob is offline: "+id, 3)),
-		part{{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Cut, Client: "bob", At: at}},
-			{Do: plan.Break, Fault: &plan.Fault{Kind: plan.Heal, Client: "bob"}},
-			{Do: plan.AwaitFault, Text: id}, {Do: plan.AwaitConnected, Client: "bob"}})
+		arm(plan.Cut, "bob", id, at), fault(plan.Heal, "bob"), awaitFault(id), do(plan.AwaitConnected, "bob"))
 }

@@ -1,12 +1,11 @@
 package labwasm_test
 
 import (
-	"encoding/json"
-	"io/fs"
 	"slices"
 	"testing"
 
 	"redial/harness/report"
+	"redial/scenarios/internal/tour"
 	"redial/scenarios/labpage"
 	"redial/scenarios/labwasm"
 )
@@ -14,20 +13,12 @@ import (
 // TestALinkComesToTheSameVerdictInWebAssembly shares the runs of the tour, in which
 // messages are lost, duplicated and neither. (redial replay has such a test of its own.)
 func TestALinkComesToTheSameVerdictInWebAssembly(t *testing.T) {
-	text, err := fs.ReadFile(labpage.Static(), "tour.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tour struct{ Breaks []labpage.Document }
-	if err := json.Unmarshal(text, &tour); err != nil || len(tour.Breaks) == 0 {
-		t.Fatal(err, len(tour.Breaks))
-	}
 	node, err := labwasm.Start(built(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer node.Close()
-	for _, document := range tour.Breaks {
+	for _, document := range tour.Documents(t) {
 		link, err := document.Fragment()
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package runner_test
 
 import (
-	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -14,10 +13,11 @@ import (
 	"redial/scenarios/servers"
 )
 
-var caughtRuns = flag.Int("caught-runs", 100, "after how many runs BenchmarkCaught gives a defect up")
+// mostCaughtRuns is after how many runs BenchmarkCaught gives a defect up.
+const mostCaughtRuns = 100
 
-// BenchmarkCaught prints in how many runs the random plans of a soak find each defect of
-// the kill matrix. It is what another way to draw plans has to beat.
+// BenchmarkCaught prints after how many runs the random plans of a soak find each defect, to
+// compare other ways of drawing plans with.
 func BenchmarkCaught(b *testing.B) {
 	var took []int
 	missed := 0
@@ -27,12 +27,12 @@ func BenchmarkCaught(b *testing.B) {
 			b.Fatal(err)
 		}
 		if server.Step != "" || server.Server.Handler == nil {
-			continue // what no random plan does
+			continue // no random plan uses such a feature
 		}
 		runs := runsUntilCaught(b, server)
-		if runs > *caughtRuns {
+		if runs > mostCaughtRuns {
 			missed++
-			fmt.Printf("%-40s not in %d\n", d.Name, *caughtRuns)
+			fmt.Printf("%-40s not in %d\n", d.Name, mostCaughtRuns)
 		} else {
 			fmt.Printf("%-40s %d\n", d.Name, runs)
 		}
@@ -45,9 +45,9 @@ func BenchmarkCaught(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// runsUntilCaught is one more than the bound where the defect was not caught.
+// runsUntilCaught is mostCaughtRuns + 1 if the defect was not caught.
 func runsUntilCaught(b *testing.B, s servers.Server) int {
-	for n := range *caughtRuns {
+	for n := range mostCaughtRuns {
 		p := sweep.RandomPlan(catalogue.Stories[0].Plan, uint64(1+n), s.Level)
 		p.Seams = 0 // a broken server may hold a mutex at a seam, and then no virtual time passes
 		run := lab.Virtual.Play(b.Context(), s.Server, servers.ConfigOf(s), p)
@@ -55,5 +55,5 @@ func runsUntilCaught(b *testing.B, s servers.Server) int {
 			return n + 1
 		}
 	}
-	return *caughtRuns + 1
+	return mostCaughtRuns + 1
 }

@@ -17,9 +17,8 @@ import (
 // BenchmarkLabs plays the same 100 single faults of one story on step 7 in the virtual
 // lab and then in the real one, each with as many runs at once as it has by default,
 // and reports the time that each took, and how many times longer the real one needed.
-// Not every run comes to a verdict in the real one: a frame of the virtual run may not
-// come where time is not planned, and a client that waits out a time-out of 20 s or more
-// is not waited for. Those are counted.
+// Some runs come to no verdict in the real one, and are counted: a frame of the virtual run
+// may not occur in real time, and a client with a time-out of 20 s or more is not waited for.
 func BenchmarkLabs(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	const atOnceInReal = 6
@@ -43,13 +42,10 @@ func BenchmarkLabs(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// hundredPoints are 100 single faults, spread over all of a story's.
+// hundredPoints are 100 single faults, spread evenly over a story.
 func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 	const points = 100
-	server, err := servers.Step("7")
-	if err != nil {
-		b.Fatal(err)
-	}
+	server := stepServer(b, "7")
 	story := catalogue.Stories[0].Plan(1)
 	story.Seams = 0 // pauses are the virtual lab's only
 	whole := lab.Virtual.Play(b.Context(), server.Server, servers.ConfigOf(server), story)
@@ -66,13 +62,10 @@ func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 	return chosen
 }
 
-// playAll plays the plans, some at once. Step 7
-// has to keep its promise in all of them; those that come to no verdict are counted.
+// playAll plays the plans, atOnce of them at a time. Step 7 has to keep its promise in all of
+// them; open counts those without a verdict.
 func playAll(b *testing.B, plans []plan.Plan, atOnce int, in lab.Lab) (took time.Duration, open int) {
-	server, err := servers.Step("7")
-	if err != nil {
-		b.Fatal(err)
-	}
+	server := stepServer(b, "7")
 	began := time.Now()
 	var mu sync.Mutex
 	var working sync.WaitGroup

@@ -9,20 +9,18 @@ import (
 	"redial/harness/lab"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
-	"redial/scenarios/servers"
 )
 
-// TestRowsOnBrokenServers shows that a row finds what it is there to find: each of these
-// servers is broken in the way that the row is about, and what is seen is that.
+// Each row shows the anomaly that it is about on a server with that defect.
 func TestRowsOnBrokenServers(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
 	const otherRule = "another rule broken"
 	for _, test := range []struct {
 		server, row string
-		// want must be among what is observed: a race may do more.
+		// want must be among the observed anomalies: a race may cause others, too.
 		want catalogue.Expectation
-		// level, when not empty, is the promise that the row is for.
+		// level, if not empty, replaces that of the server.
 		level contract.Level
 	}{
 		{"own-offset", "switch-then-drop", catalogue.Loses, ""},
@@ -52,21 +50,12 @@ func TestRowsOnBrokenServers(t *testing.T) {
 		{"features-published", "slow-middleware", catalogue.Loses, ""},
 	} {
 		t.Run(test.server+" "+test.row, func(t *testing.T) {
-			server, err := servers.Step(test.server)
-			if err != nil {
-				t.Fatal(err)
-			}
-			which, err := catalogue.Find([]string{test.row})
-			if err != nil {
-				t.Fatal(err)
-			}
+			server := stepServer(t, test.server)
+			which := find(t, test.row)
 			if test.level != "" {
 				server.Level = test.level
 			}
-			results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
-			if err != nil {
-				t.Fatal(err)
-			}
+			results := played(t, server, which, runner.Options{Seed: 1, Lab: lab.Virtual})
 			got := results[0].Verdict.Observed("")
 			if outcome := results[0].Outcome(); outcome != check.Pass && outcome != check.Fail {
 				got = catalogue.Expectation(outcome)

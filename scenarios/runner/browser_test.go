@@ -28,42 +28,35 @@ var (
 	waysSteps = flag.String("ways-steps", "5,6,7", "the steps that it plays them on")
 )
 
-// withBrowser skips the test where there is no Chromium. TestMain closes it.
+// withBrowser skips the test if there is no Chromium. TestMain closes it.
 func withBrowser(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short: nothing is tried in a browser")
+		t.Skip("-short: no test in a browser")
 	}
 	if _, err := browser.Find(); err != nil {
 		t.Skip(err)
 	}
 }
 
-// page makes clients of the steps' pages, changed.
-func page(change func(*browser.Spec)) lab.NewPage {
-	spec := browser.Spec{Input: "#input", Submit: "#form button", Messages: "#messages li"}
-	change(&spec)
-	return spec.New
-}
+// stepPage makes clients of the steps' own pages.
+var stepPage = browser.Spec{Input: "#input", Submit: "#form button", Messages: "#messages li"}.New
 
 // inChromium plays the plan on a step, with its own page in Chromium.
 func inChromium(t *testing.T, step string, p plan.Plan, change func(*lab.Config)) lab.Run {
 	t.Helper()
-	server, err := servers.Step(step)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, step)
 	config := servers.ConfigOf(server)
-	config.NewPage = page(func(*browser.Spec) {})
+	config.NewPage = stepPage
 	if change != nil {
 		change(&config)
 	}
 	return lab.Real.Play(t.Context(), server.Server, config, p)
 }
 
-// afternoon is a plan with a bit of everything that happens to a page: a refresh under
-// traffic, one that a frame sets off, a drop, a suspended laptop and a second tab.
-func afternoon() plan.Plan {
+// pageEvents is a plan with each kind of event of a page: a refresh under traffic, a refresh at
+// a frame, an outage, a suspended laptop and a second tab.
+func pageEvents() plan.Plan {
 	link := func(kind plan.FaultKind) *plan.Fault { return &plan.Fault{ID: string(kind), Kind: kind, Client: "bob"} }
 	return plan.Plan{
 		Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}, {Name: "bob's other tab", TabOf: "bob"}},
@@ -99,7 +92,7 @@ func TestPromisesInChromium(t *testing.T) {
 	for _, step := range []string{"5", "7", "8", "10"} {
 		t.Run("step "+step, func(t *testing.T) {
 			t.Parallel()
-			run := inChromium(t, step, afternoon(), nil)
+			run := inChromium(t, step, pageEvents(), nil)
 			if run.Err != nil {
 				t.Fatalf("%v\n%s", run.Err, run.Output)
 			}
@@ -111,18 +104,18 @@ func TestPromisesInChromium(t *testing.T) {
 	}
 }
 
-// Step 5 loses what is sent while a page is disconnected: held to the promise of step 6, it
-// must fail, or the client would not see a loss.
+// Step 5 loses messages that are sent while a page is disconnected. Judged at the level of
+// step 6 it must fail: a client that shows no loss would prove nothing.
 func TestALossIsSeenInChromium(t *testing.T) {
 	withBrowser(t)
-	run := inChromium(t, "5", afternoon(), func(c *lab.Config) { c.Level = contract.Recovery })
+	run := inChromium(t, "5", pageEvents(), func(c *lab.Config) { c.Level = contract.Recovery })
 	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Fail || v.Lost == 0 {
 		t.Errorf("%v; %s: %s", run.Err, v.Outcome, v.Reason)
 	}
 }
 
-// TestRefreshInChromium refreshes a page while another one sends without pause: each time
-// the new page shows the log from its first row, in order, with nothing left out.
+// TestRefreshInChromium refreshes a page while another one sends without pause. Each time the
+// new page shows the log from its first row, in order and without a gap.
 func TestRefreshInChromium(t *testing.T) {
 	withBrowser(t)
 	for _, step := range []string{"7", "8", "9", "10"} {
@@ -169,8 +162,8 @@ func TestRefreshInChromium(t *testing.T) {
 	}
 }
 
-// TestBothWaysAgree plays scenarios with each step's own page in Chromium, and wants the
-// outcome that the matrix has, which the kit plays with the same page in its own window.
+// TestBothWaysAgree plays scenarios with each step's own page in Chromium. The outcome must be
+// that of the matrix, which plays them with the same page in the kit's own window.
 func TestBothWaysAgree(t *testing.T) {
 	withBrowser(t)
 	t.Parallel()
@@ -183,11 +176,8 @@ func TestBothWaysAgree(t *testing.T) {
 	}
 	var tested []servers.Server
 	for _, step := range strings.Split(*waysSteps, ",") {
-		server, err := servers.Step(step)
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.NewPage = page(func(*browser.Spec) {})
+		server := stepServer(t, step)
+		server.NewPage = stepPage
 		tested = append(tested, server)
 	}
 	results, err := runner.Run(t.Context(), tested, rows, runner.Options{Seed: 1, Golden: true, Parallel: 2})
@@ -226,13 +216,10 @@ func logAndViews(events []history.Event) (rows []string, views map[int][]string)
 	return rows, views
 }
 
-// What the application's page has no switch for is no failure of the application.
+// An event that an application's own page cannot produce makes a run unsupported, not failed.
 func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 	withBrowser(t)
-	server, err := servers.Step("7")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, "7")
 	throw := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Throw, Client: "alice"},
 	}}
@@ -241,7 +228,7 @@ func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 		t.Errorf("%s: %s", v.Outcome, v.Reason)
 	}
 	config := servers.ConfigOf(server)
-	config.NewPage = browser.Spec{}.New
+	config.NewPage = stepPage
 	if run := lab.Virtual.Play(t.Context(), server.Server, config, throw); !errors.Is(run.Err, target.ErrUnsupported) {
 		t.Errorf("the virtual lab: %v", run.Err)
 	}

@@ -12,7 +12,7 @@ import (
 	"redial/scenarios/peers"
 )
 
-// newPage is lab.Config's, for a client of others.
+// newPage returns lab.Config.NewPage for a client other than the official one.
 func newPage(c peers.Client, level contract.Level) lab.NewPage {
 	return func(options client.Options, tabOf client.Client) (client.Client, error) {
 		if tabOf != nil {
@@ -22,7 +22,7 @@ func newPage(c peers.Client, level contract.Level) lab.NewPage {
 	}
 }
 
-// official plays a plan, which did not pass with another client, with the official one.
+// official plays a plan that did not pass with another client again with the official one.
 func (r *Runner) official(ctx context.Context, c Cell, config lab.Config, p plan.Plan) check.Outcome {
 	config.NewPage = nil
 	return verdictOf(r.options.Lab.Play(ctx, c.Server.Server, config, p), c.Server.Level).Outcome

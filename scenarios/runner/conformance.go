@@ -127,8 +127,8 @@ func conformTo(ctx context.Context, server servers.Server, claims contract.Level
 	return conformAbove(ctx, server, rows, options)
 }
 
-// conformAbove plays the scenarios of a level that nobody has claimed, up to the first that
-// fails each time.
+// conformAbove plays the scenarios of a level above the claimed one, up to the first that fails
+// in every run.
 func conformAbove(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
 	once := options
 	once.Runs = 1
@@ -190,7 +190,7 @@ func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scen
 	return l, nil
 }
 
-// count takes in what a scenario came to in one of the runs.
+// count adds the result of a scenario in one of the runs.
 func (l *LevelResult) count(run int, result report.Result, failures map[string]*Failure, runs int) {
 	outcome := result.Outcome()
 	if outcome == check.Unsupported {
@@ -213,7 +213,7 @@ func (l *LevelResult) count(run int, result report.Result, failures map[string]*
 	f.Times++
 }
 
-// ConformPeer is Conform for one application, with the share of a stream that arrives.
+// ConformPeer is Conform for one application, and measures the delivered share of a stream.
 func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.Server, error), rows []catalogue.Scenario, options Options) (Peer, error) {
 	var err error
 	p.Levels, p.Holds, err = Conform(ctx, at, p.Claims, rows, options)

@@ -14,7 +14,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// A Kill is what came of a defect in its scenario.
+// A Kill is the result of a defect in its scenario.
 type Kill struct {
 	Defect defect.Defect
 	Result report.Result
@@ -32,12 +32,11 @@ func (k Kill) Blamed() contract.RuleID {
 	return ""
 }
 
-// Caught tells whether the defect was caught by the rule that must, before any other.
+// Caught tells whether the expected rule caught the defect before any other rule.
 func (k Kill) Caught() bool { return k.Blamed() == k.Defect.Rule }
 
-// Defects plays each defect in its scenario, in the lab of the options, and says what
-// became of it. Those that only a fake clock shows alike each time are left out of the
-// real lab.
+// Defects plays each defect in its scenario, in the lab of the options. The real lab leaves
+// out the defects that only a fake clock shows in every run.
 func Defects(ctx context.Context, which []defect.Defect, options Options) (kills []Kill, err error) {
 	var cells []Cell
 	for _, d := range which {
@@ -68,8 +67,8 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 	return kills, nil
 }
 
-// DefectTable is a Markdown table of the defects and the rules that caught them, which is
-// the same for any seed.
+// DefectTable is a Markdown table of the defects and the rules that caught them. It does not
+// depend on the seed.
 func DefectTable(kills []Kill) string {
 	var b strings.Builder
 	b.WriteString("| defect | what is wrong | where from | scenario |")
@@ -120,7 +119,7 @@ type DefectReport struct {
 	Defects []DefectResult `json:"defects"`
 }
 
-// DefectReportOf is the report on what became of defects.
+// DefectReportOf is the report on the results of defects.
 func DefectReportOf(kills []Kill, in lab.Lab, seed uint64) DefectReport {
 	all := DefectReport{Lab: in.String(), Seed: seed}
 	for _, k := range kills {

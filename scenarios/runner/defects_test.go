@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/defect"
 	"redial/harness/lab"
@@ -15,11 +14,11 @@ import (
 	"redial/scenarios/servers"
 )
 
-// rightRuns is how many seeds the right servers are tried with.
+// rightRuns is how many seeds are played on the correct servers.
 var rightRuns = flag.Int("right-runs", 1, "how often each scenario is played on each right server")
 
-// Every defect is caught by the rule that must catch it, every rule catches one, and
-// scenarios/defects.md says so.
+// Every defect is caught by the expected rule, every rule catches a defect, and
+// scenarios/defects.md has the same table.
 func TestDefectsAreCaught(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
@@ -27,7 +26,7 @@ func TestDefectsAreCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge(t, kills)
+	allCaught(t, kills)
 	caught := map[contract.RuleID]bool{}
 	for _, k := range kills {
 		caught[k.Blamed()] = true
@@ -46,7 +45,7 @@ func TestDefectsAreCaught(t *testing.T) {
 	}
 }
 
-// In the real lab, processes and TCP show the same: some of each kind.
+// Some defects of each kind are also caught in the real lab, with processes and TCP.
 func TestDefectsAreCaughtForReal(t *testing.T) {
 	needsSpeed(t)
 	var which []defect.Defect
@@ -65,10 +64,10 @@ func TestDefectsAreCaughtForReal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge(t, kills)
+	allCaught(t, kills)
 }
 
-func judge(t *testing.T, kills []runner.Kill) {
+func allCaught(t *testing.T, kills []runner.Kill) {
 	t.Helper()
 	for _, k := range kills {
 		t.Run(k.Defect.Name, func(t *testing.T) {
@@ -80,8 +79,8 @@ func judge(t *testing.T, kills []runner.Kill) {
 	}
 }
 
-// The right chat, of which the broken ones are a few lines away, passes all that its
-// level promises.
+// The correct chat, from which each broken one differs in a few lines, passes every scenario
+// of its level.
 func TestRightServersPass(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
@@ -91,24 +90,8 @@ func TestRightServersPass(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			results, err := runner.Run(t.Context(), []servers.Server{server}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
-			if err != nil {
-				t.Fatal(err)
-			}
-			passed := 0
-			for _, r := range results {
-				switch r.Outcome() {
-				case check.Pass:
-					passed++
-				case check.Unsupported:
-				default:
-					t.Errorf("%s: %s %s", r.ID, r.Outcome(), r.Reason())
-				}
-			}
-			t.Logf("%d scenarios passed", passed)
-			if passed < 20 {
-				t.Errorf("only %d scenarios were played", passed)
-			}
+			results := played(t, server, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
+			allPass(t, results, 20)
 		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Delivered is how many of the messages of a steady stream a client received that was
+// Delivered counts the messages of a steady stream, and those that a client received which was
 // disconnected for two seconds in the middle of it.
 type Delivered struct {
 	Sent, Shown int
@@ -28,13 +28,13 @@ func (d Delivered) String() string {
 const (
 	// streamEvery is the time between two messages of the stream.
 	streamEvery = 20 * time.Millisecond
-	// drop is how long the network is down, and around how long the stream goes on before
-	// and after.
+	// drop is how long the network is down, and around how long the stream lasts before and
+	// after that.
 	drop, around = 2 * time.Second, 2 * time.Second
 )
 
-// steadyStream has alice send a message every 20 ms for six seconds, while bob's network is
-// down for two in the middle. Servers that emit by themselves do so at their own pace.
+// steadyStream has alice send a message every 20 ms for six seconds. Bob's network is down for
+// two seconds in the middle. A server that emits by itself sets its own interval.
 func steadyStream(seed uint64) plan.Plan {
 	return plan.Plan{
 		Seed: seed, Scenario: "steady-stream", Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}},
@@ -60,18 +60,18 @@ func MeasureDelivered(ctx context.Context, server servers.Server, seed uint64) (
 	return deliveredIn(run.Events), nil
 }
 
-// deliveredIn counts what others sent from the time on when bob was connected first, until
-// the settling at the end, and what of it bob shows.
+// deliveredIn counts the messages that other clients sent between bob's first connection and
+// the barrier at the end, and those of them that bob shows.
 func deliveredIn(events []history.Event) (d Delivered) {
-	sent, connected, settling := map[string]bool{}, false, 0
+	sent, connected, barrier := map[string]bool{}, false, 0
 	for i, e := range events {
-		if e.Kind == history.Sent && e.Client == "bob" && settling == 0 {
-			settling = i // bob sends nothing but his part of the barrier
+		if e.Kind == history.Sent && e.Client == "bob" && barrier == 0 {
+			barrier = i // bob sends only his message of the barrier
 		}
 	}
 	for i, e := range events {
 		connected = connected || e.Kind == history.Connected && e.Client == "bob"
-		if e.Kind == history.Sent && e.Client != "bob" && connected && (settling == 0 || i < settling) {
+		if e.Kind == history.Sent && e.Client != "bob" && connected && (barrier == 0 || i < barrier) {
 			sent[e.Message] = false
 		}
 		if shown, known := sent[e.Message]; e.Kind == history.Shown && e.Client == "bob" && known && !shown {

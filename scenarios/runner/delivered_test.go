@@ -7,7 +7,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Step 5 delivers what was sent while bob was connected and nothing else; step 7 all of it.
+// Step 5 delivers only the messages that were sent while bob was connected, and step 7 all.
 func TestDeliveredTellsAServerThatLosesFromOneThatDoesNot(t *testing.T) {
 	t.Parallel()
 	measure := func(number string) (d Delivered) {

@@ -17,12 +17,12 @@ import (
 	"redial/scenarios/labwasm"
 )
 
-// mostSchedules bounds the search for a schedule with which a failure comes.
+// mostSchedules bounds the search for a schedule with which a failure recurs.
 const mostSchedules = 100
 
-// FindSchedule looks for the lowest schedule, from 1 on, with which the run breaks the saved
-// rule in the lab in Node.js, and remembers it. Where the failure has one, that is played
-// alone. It returns the result of the run.
+// FindSchedule searches the lowest schedule, from 1 on, with which the run breaks the saved
+// rule in the lab in Node.js, and stores it in s. If s has a schedule, only that is played. It
+// returns the result of the run.
 func (s *Saved) FindSchedule(ctx context.Context, node *labwasm.Node) (report.Result, error) {
 	first, last := uint64(1), uint64(mostSchedules)
 	if s.Schedule != 0 {
@@ -44,8 +44,8 @@ func (s *Saved) FindSchedule(ctx context.Context, node *labwasm.Node) (report.Re
 	return report.Result{}, fmt.Errorf("none of the schedules 1 to %d comes to the saved verdict: %s", mostSchedules, s.Verdict.Reason)
 }
 
-// Exactly plays the run so many times with the schedule that was found, and counts how
-// often its history is, event by event and to the nanosecond, that of the result.
+// Exactly plays the run with the schedule that was found, and counts how often its history is
+// that of the result, event by event and to the nanosecond.
 func (s Saved) Exactly(ctx context.Context, node *labwasm.Node, result report.Result, times int) (same int, err error) {
 	for range times {
 		again, err := s.playExactly(node, s.Schedule)
@@ -81,7 +81,7 @@ func (s Saved) playExactly(node *labwasm.Node, schedule uint64) (report.Result, 
 	return result, nil
 }
 
-// Exact says in one line why the failure cannot be played with a fixed schedule, if so.
+// Exact returns an error of one line if the failure cannot be played with a fixed schedule.
 func (s Saved) Exact() error {
 	if s.Lab != lab.Virtual.String() || s.Client != "" {
 		return errors.New("only a failure of the virtual lab can be played with a fixed schedule: leave out --exact")

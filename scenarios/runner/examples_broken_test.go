@@ -16,8 +16,8 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Each example fails on a server that is broken in the way that the example is about, by
-// the rule that says so.
+// Each example fails on a server with the defect that the example is about, by the expected
+// rule.
 func TestExamplesFailOnBrokenServers(t *testing.T) {
 	needsSpeed(t)
 	t.Parallel()
@@ -34,7 +34,7 @@ func TestExamplesFailOnBrokenServers(t *testing.T) {
 		{"slow-polling", "never-recovers", contract.Recovery, contract.NoLoss},
 		{"idle-proxy", "never-recovers", contract.Recovery, contract.NoLoss},
 		{"login-expires", "refuses", contract.ServerDelivery, contract.Convergence},
-		// A room that is joined only the first time.
+		// This server lets a client join its room only at the first connection.
 		{"buffered-before-join", "leaves-out", contract.ClientDelivery, contract.NoLoss},
 		{"reconnection-storm", "skips", contract.ServerDelivery, contract.NoLoss},
 	} {
@@ -72,23 +72,17 @@ func TestExamplesFailOnBrokenServers(t *testing.T) {
 	}
 }
 
-// twoServersOfStep8 share a database, and neither tells the other what it has stored.
+// twoServersOfStep8 share a database, and do not notify each other of new messages.
 func twoServersOfStep8(t *testing.T) servers.Server {
 	t.Helper()
-	server, err := servers.Step(catalogue.OnFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	alone, err := servers.Step("8")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, catalogue.OnFile)
+	alone := stepServer(t, "8")
 	itself, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	server.Step, server.Name, server.HTML = "", "two servers of step 8", alone.HTML
-	server.ShownBound = 3 * time.Second // what is not broadcast does not come however long one waits
+	server.ShownBound = 3 * time.Second // a message that is not broadcast never arrives
 	server.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCluster(target.ClusterOptions{Nodes: server.Nodes, Command: target.CommandOptions{
 			Command: []string{itself, servers.ServeStep, "8"}, Name: server.Name, Tuning: tuning,
@@ -99,10 +93,7 @@ func twoServersOfStep8(t *testing.T) servers.Server {
 
 func wantFailure(t *testing.T, server servers.Server, rows []catalogue.Scenario, in lab.Lab, rule contract.RuleID) {
 	t.Helper()
-	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Lab: in})
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := played(t, server, rows, runner.Options{Seed: 1, Lab: in})
 	for _, r := range results {
 		if r.Outcome() != check.Fail || r.Verdict.Rule() != rule {
 			t.Errorf("%s on %s: %s by %q, want a failure by %q: %s", r.ID, server.Name, r.Outcome(), r.Verdict.Rule(), rule, r.Reason())

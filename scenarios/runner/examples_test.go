@@ -9,11 +9,10 @@ import (
 	"redial/harness/lab"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
-	"redial/scenarios/servers"
 )
 
-// Each example of a scenario of one's own passes on the step that promises it, in both
-// labs. TestExamplesFailOnBrokenServers shows that it can fail.
+// Each example passes on the step that promises it, in both labs.
+// TestExamplesFailOnBrokenServers shows that it can fail.
 func TestExamplesPassOnTheStepsThatPromiseThem(t *testing.T) {
 	t.Parallel()
 	rows, err := catalogue.ReadOwn("../examples")
@@ -25,15 +24,9 @@ func TestExamplesPassOnTheStepsThatPromiseThem(t *testing.T) {
 	}
 	play := func(in lab.Lab, number string, rows []catalogue.Scenario) {
 		t.Helper()
-		server, err := servers.Step(number)
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := stepServer(t, number)
 		server.Level = contract.ClientDelivery
-		results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Lab: in})
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := played(t, server, rows, runner.Options{Seed: 1, Lab: in})
 		for _, r := range results {
 			if r.Outcome() != check.Pass {
 				t.Errorf("step %s, %s lab: %s: %s, want pass: %s", number, in, r.ID, r.Outcome(), r.Reason())

@@ -10,10 +10,10 @@ import (
 	"redial/scenarios/catalogue"
 )
 
-// Fidelity writes a table of what the same scenarios came to in both labs, as Markdown:
-// a row for each scenario, a column for each server. Where the labs agree a cell says
-// it once; where they do not, it says what the real one saw, then the virtual one, and
-// the row says why. It returns how many rows disagree without a reason.
+// Fidelity returns a Markdown table of the outcomes of the same scenarios in both labs, with a
+// row for each scenario and a column for each server. Where the labs differ, a cell has the
+// outcome of the real lab and then that of the virtual one, and the row has the reason.
+// unexplained counts the cells that differ without a reason.
 func Fidelity(real, virtual []report.Result) (table string, unexplained int) {
 	type key struct{ id, column string }
 	other := map[key]report.Result{}
@@ -55,8 +55,8 @@ func Fidelity(real, virtual []report.Result) (table string, unexplained int) {
 	return b.String(), unexplained
 }
 
-// reasonToDiffer says why the labs may see something else in the scenario, "" if they
-// must not: the scenario says so itself, or what it shows is a race's doing.
+// reasonToDiffer tells why the outcomes of the labs may differ in the scenario, and is "" if
+// they may not. The virtual lab may not be able to play it, or a race may decide the outcome.
 func reasonToDiffer(id string, real, virtual report.Result) string {
 	found, err := catalogue.Find([]string{id})
 	if err != nil {

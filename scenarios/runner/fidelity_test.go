@@ -12,9 +12,8 @@ import (
 	"redial/scenarios/runner"
 )
 
-// The table of both labs has every scenario of today, and no difference that nobody has
-// explained.
-func TestFidelityIsOfToday(t *testing.T) {
+// The table has every scenario, and no difference between the labs without a reason.
+func TestFidelityTableIsComplete(t *testing.T) {
 	text, err := os.ReadFile("../fidelity.md")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +28,7 @@ func TestFidelityIsOfToday(t *testing.T) {
 	}
 }
 
-// A difference between the labs is counted and marked, unless the scenario says why.
+// A difference between the labs is counted and marked, unless the catalogue has a reason.
 func TestFidelityOfLabsThatDiffer(t *testing.T) {
 	result := func(outcome check.Outcome, lost int) []report.Result {
 		return []report.Result{{

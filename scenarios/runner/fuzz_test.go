@@ -16,8 +16,8 @@ import (
 	"redial/scenarios/runner"
 )
 
-// FuzzReadSaved: a file is refused in one line that names it; or it is a failure that
-// can be played again, and is the same after it was written and read again.
+// A file is refused by an error of one line that names it, or it is a failure that can be
+// replayed and that does not change when it is written and read again.
 func FuzzReadSaved(f *testing.F) {
 	for _, text := range []string{"", "{", "{}", `{"target":"step 7","lab":"virtual"}`, `{"plan":{"seams":"a\nb"}}`,
 		`{"target":"step 7","lab":"virtual","level":"recovery","plan":{"script":[{"do":"dance"}]},"verdict":{"outcome":"fail","level":"recovery"}}`,
@@ -43,8 +43,8 @@ func FuzzReadSaved(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		saved, err := read(t, text)
 		if err != nil {
-			if said := err.Error(); strings.ContainsAny(said, "\n\r") || !strings.HasPrefix(said, file) {
-				t.Fatalf("want one line that names the file, not %q", said)
+			if text := err.Error(); strings.ContainsAny(text, "\n\r") || !strings.HasPrefix(text, file) {
+				t.Fatalf("want one line that names the file, not %q", text)
 			}
 			return
 		}

@@ -14,9 +14,9 @@ import (
 	"redial/scenarios/servers"
 )
 
-// A server that keeps its own heartbeat is told before a check, and what waits for it is
-// played last; the kit's own steps do as they are asked.
-func TestAHeartbeatThatCannotBeSetIsSaidBeforehand(t *testing.T) {
+// A heartbeat that cannot be set is announced before a check, and the scenarios that wait for it
+// are played last. The kit's steps take the heartbeat that they are given.
+func TestAHeartbeatThatCannotBeSetIsAnnounced(t *testing.T) {
 	t.Parallel()
 	server := socket.NewServer(nil, nil)
 	defer server.Close(nil)
@@ -52,10 +52,7 @@ func TestAHeartbeatThatCannotBeSetIsSaidBeforehand(t *testing.T) {
 		t.Errorf("%d cells, some of which wait: %v", len(cells), late)
 	}
 
-	tuned, err := servers.Step("6")
-	if err != nil {
-		t.Fatal(err)
-	}
+	tuned := stepServer(t, "6")
 	if err := runner.Preflight(t.Context(), &tuned); err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,13 @@ import (
 	"redial/scenarios/servers"
 )
 
-// `make soak-kills` sets these; without it a few kills show that the test works.
+// `make soak-kills` sets these flags; the defaults only show that the test works.
 var (
 	kills     = flag.Int("kills", 5, "how often to kill a server of each step in TestKills")
 	killSteps = flag.String("kill-steps", "8,9", "the steps whose servers TestKills kills, with commas between")
 )
 
-// killsInARun bounds what one history holds.
+// killsInARun bounds the size of one history.
 const killsInARun = 25
 
 // TestKills kills servers (SIGKILL) at random frames, under traffic from 8 wire clients,
@@ -35,10 +35,7 @@ const killsInARun = 25
 func TestKills(t *testing.T) {
 	for _, step := range strings.Split(*killSteps, ",") {
 		t.Run("step "+step, func(t *testing.T) {
-			server, err := servers.Step(step)
-			if err != nil {
-				t.Fatal(err)
-			}
+			server := stepServer(t, step)
 			var sum tally
 			began := time.Now()
 			for seed := uint64(began.UnixNano()); sum.kills < *kills && !t.Failed(); seed++ {
@@ -67,8 +64,8 @@ func TestKills(t *testing.T) {
 // retries tells whether the step's clients send again what is not acknowledged.
 func retries(s servers.Server) bool { return s.Level.AtLeast(contract.ClientDelivery) }
 
-// killPlan makes eight clients send in the background, and kills a server so many times: each time when
-// one of its clients' frames passes, drawn from the seed.
+// killPlan has eight clients send in the background, and kills a server count times, each time
+// at a random frame of one of its clients.
 func killPlan(seed uint64, count int, server servers.Server) plan.Plan {
 	const clients = 8
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -96,8 +93,8 @@ func killPlan(seed uint64, count int, server servers.Server) plan.Plan {
 		p.Script = append(p.Script,
 			plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: id, Kind: plan.Crash, Node: client.Node, At: at}},
 			plan.Step{Do: plan.AwaitFault, Text: id})
-		// What a client that sends once says before it has noticed is lost; and the next
-		// kill needs somebody to be there.
+		// A client that sends each message once loses those that it sends before it notices the
+		// disconnection. The next kill needs a client that is connected.
 		for _, c := range p.Clients {
 			if c.Node == client.Node {
 				p.Script = append(p.Script, plan.Step{Do: plan.AwaitDisconnected, Client: c.Name})
@@ -111,8 +108,7 @@ func killPlan(seed uint64, count int, server servers.Server) plan.Plan {
 	return p
 }
 
-// A tally is what the histories of a soak come to. What the reader of the log says is not
-// in it.
+// A tally counts the events of several histories, without the messages of the log's reader.
 type tally struct{ kills, sent, acknowledged, shown, stored, reconnections int }
 
 func (t *tally) add(events []history.Event) {

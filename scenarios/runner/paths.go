@@ -23,14 +23,14 @@ var (
 	switchSteps = []string{"6", "7", "10"}
 )
 
-// stepPage is how a person uses the page of a step.
+// stepPage describes the elements of a step's page.
 var stepPage = browser.Spec{Input: "#input", Submit: "#form button", Messages: "#messages li"}
 
-// Paths plays those of the scenarios in which a client switches networks, each with the
-// step's own page in Chromium, over loopback and between two real network paths. It writes
-// what they came to as a Markdown table, empty where there are none, and counts where the
-// two differ. The error is paths.ErrUnavailable or browser.ErrNoChromium where it cannot be
-// played here.
+// Paths plays those of the scenarios in which a client switches networks, with the step's own
+// page in Chromium, over loopback and between two real network paths. It returns the outcomes
+// as a Markdown table, which is empty if there are no such scenarios, and counts the rows that
+// differ. The error is paths.ErrUnavailable or browser.ErrNoChromium if this machine cannot
+// play them.
 func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64) (table string, differ int, err error) {
 	which = slices.DeleteFunc(slices.Clone(which), func(s catalogue.Scenario) bool { return !slices.Contains(switching, s.ID) })
 	if len(which) == 0 {
@@ -62,7 +62,7 @@ func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64) (table 
 	}
 	var b strings.Builder
 	b.WriteString("| # | scenario | step | loopback | noticed | back | real network | noticed | back |\n|---|---|---|---|---|---|---|---|---|\n")
-	for n := 0; n+1 < len(results); n += 2 { // a scenario has both servers of a step side by side
+	for n := 0; n+1 < len(results); n += 2 { // the two results of a step are adjacent
 		loopback, real := results[n], results[n+1]
 		if loopback.Letters() != real.Letters() {
 			differ++
@@ -74,7 +74,7 @@ func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64) (table 
 	return b.String(), differ, nil
 }
 
-// after is how long after the switch the client's next event of the kind came.
+// after is the time from the switch to the client's next event of the kind.
 func after(r report.Result, kind history.Kind) string {
 	var fired *history.Event
 	for _, e := range r.Events {

@@ -17,8 +17,8 @@ import (
 	"redial/scenarios/servers"
 )
 
-// thereAndBack switches bob from WiFi to 4G before a frame to him, and back after one from
-// him, while alice sends without pause.
+// thereAndBack switches bob's network to 4G before a frame that he is sent, and back to WiFi
+// after a frame that he sends, while alice sends without pause.
 func thereAndBack() plan.Plan {
 	at := func(id string, direction plan.Direction, after bool) *plan.Fault {
 		return &plan.Fault{ID: id, Kind: plan.Switch, Client: "bob", At: plan.Frame{Client: "bob", Direction: direction, Number: 3, After: after}}
@@ -67,12 +67,9 @@ func TestARealSwitchLosesNothing(t *testing.T) {
 	}
 }
 
-// The kit's page is in this process, which has one network.
+// The kit's page runs in this process, which cannot switch networks.
 func TestARealSwitchNeedsAClientWithAProcess(t *testing.T) {
-	server, err := servers.Step("7")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, "7")
 	config := servers.ConfigOf(server)
 	config.RealNetwork = true
 	run := lab.Real.Play(t.Context(), server.Server, config, thereAndBack())

@@ -33,14 +33,14 @@ const (
 	answerWithin = 5 * time.Second
 )
 
-// asked is the heartbeat that Preflight asks a command for, to see whether it can be set.
+// asked is the heartbeat that Preflight requests, to find out whether it can be set.
 var asked = plan.Tuning{PingInterval: plan.Duration(300 * time.Millisecond), PingTimeout: plan.Duration(200 * time.Millisecond)}
 
-// Preflight finds out in a few seconds whether a server that is not ours speaks as the kit
-// does, or as its redial.yaml says: it answers HTTP, two Socket.IO clients connect, and a
-// message from one of them arrives; then the same for a page. The error is one line that
-// says what is missing and what to do. Where the heartbeat cannot be set, Preflight stores
-// in server the one that it has.
+// Preflight checks within seconds that a server which is not the kit's has the protocol of the
+// tutorial or of its redial.yaml: it answers HTTP, two Socket.IO clients connect, and one
+// receives a message of the other; then the same for a page. The error is one line that
+// tells what is missing and how to fix it. If the heartbeat cannot be set, Preflight stores
+// the server's own in server.
 func Preflight(ctx context.Context, server *servers.Server) (err error) {
 	under, err := server.Server.Target(asked)
 	if err != nil {
@@ -62,7 +62,7 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 	if server.NewPage != nil {
 		return ownPageWorks(ctx, *server, under)
 	}
-	numbered, err := greet(ctx, *server, under, p)
+	numbered, err := exchange(ctx, *server, under, p)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,9 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 	return pageWorks(ctx, *server, under)
 }
 
-// greet connects two clients and has one of them send a message. numbered tells whether
+// exchange connects two clients and has one of them send a message. numbered tells whether
 // messages arrive with an offset.
-func greet(ctx context.Context, server servers.Server, under target.Target, p protocol.Protocol) (numbered bool, err error) {
+func exchange(ctx context.Context, server servers.Server, under target.Target, p protocol.Protocol) (numbered bool, err error) {
 	seen := history.NewRecorder()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
@@ -110,7 +110,7 @@ func greet(ctx context.Context, server servers.Server, under target.Target, p pr
 		}
 		return hasOffset(seen), nil
 	}
-	text := fmt.Sprintf("%s arrives %x", asks, time.Now().UnixNano())
+	text := fmt.Sprintf("%s arrives %x", marker, time.Now().UnixNano())
 	if err := clients[0].Send(text); err != nil {
 		return false, err
 	}
@@ -126,7 +126,7 @@ func greet(ctx context.Context, server servers.Server, under target.Target, p pr
 	return hasOffset(seen), logged(ctx, server, under, text)
 }
 
-// logged wants a message in the log, where redial.yaml says how to read that.
+// logged checks that the message is in the log, if redial.yaml describes how to read it.
 func logged(ctx context.Context, server servers.Server, under target.Target, text string) error {
 	if server.ReadLog == nil {
 		return nil
@@ -157,7 +157,7 @@ func hasOffset(seen *history.Recorder) bool {
 	return slices.ContainsFunc(seen.Events(0), func(e history.Event) bool { return e.Kind == history.Shown && e.Offset != 0 })
 }
 
-// lastNote is what a client noted last, such as the reason of a connect error.
+// lastNote is the last note of a client, such as the reason of a connect error.
 func lastNote(seen *history.Recorder) (note string) {
 	for _, e := range seen.Events(0) {
 		if e.Kind == history.Note || e.Kind == history.Disconnected {
@@ -167,8 +167,8 @@ func lastNote(seen *history.Recorder) (note string) {
 	return note
 }
 
-// heartbeat is how long the server takes to notice that a connection is dead, from its
-// handshake: pingInterval and pingTimeout together. Zero where it does not say.
+// heartbeat reads from the handshake how long the server takes to notice a dead connection:
+// the sum of pingInterval and pingTimeout. It is 0 if the handshake has none.
 func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -193,8 +193,8 @@ func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) ti
 	return time.Duration(min(open.PingInterval+open.PingTimeout, int64(time.Hour/time.Millisecond))) * time.Millisecond
 }
 
-// HeartbeatWaits says in one line how long the rows take that wait for a heartbeat which
-// cannot be set; empty where there are none.
+// HeartbeatWaits announces in one line how long the rows take that wait for a heartbeat which
+// cannot be set. It is empty if there are none.
 func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 	if server.Heartbeat == 0 {
 		return ""
@@ -212,13 +212,13 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Minute))
 }
 
-// waitsForHeartbeat tells whether the scenario asks for a short heartbeat and the server
-// keeps its own.
+// waitsForHeartbeat tells whether the scenario needs a short heartbeat that the server does not
+// take.
 func waitsForHeartbeat(server servers.Server, s catalogue.Scenario) bool {
 	return server.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
 }
 
-// await waits for an event, at most as long as an answer may take.
+// await waits for an event, for at most answerWithin.
 func await(ctx context.Context, seen *history.Recorder, is func(history.Event) bool) error {
 	bound := time.NewTimer(answerWithin)
 	defer bound.Stop()

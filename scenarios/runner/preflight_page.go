@@ -14,8 +14,8 @@ import (
 	"redial/scenarios/servers"
 )
 
-// pageWorks finds out whether a page can do what a client without a page could: load the
-// server's client library, connect, and show a message.
+// pageWorks checks that a page can load the server's client library, connect, and show a
+// message.
 func pageWorks(ctx context.Context, server servers.Server, under target.Target) error {
 	config := servers.ConfigOf(server)
 	seen := history.NewRecorder()
@@ -32,7 +32,7 @@ func pageWorks(ctx context.Context, server servers.Server, under target.Target) 
 	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected }); err != nil {
 		return fmt.Errorf("%s lets a client connect, but not a page (%w)%s: does it treat browsers in another way?", under, err, firstNote(seen))
 	}
-	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
+	text := fmt.Sprintf("%s is shown %x", marker, time.Now().UnixNano())
 	if err := p.Send(text); err != nil {
 		return fmt.Errorf("%s has no page that works: %s", under, oneLine(err.Error()))
 	}
@@ -42,7 +42,8 @@ func pageWorks(ctx context.Context, server servers.Server, under target.Target) 
 	return nil
 }
 
-// ownPageWorks finds out whether two users of the application's own page reach each other.
+// ownPageWorks checks that a message from one user of the application's own page is shown to
+// another.
 func ownPageWorks(ctx context.Context, server servers.Server, under target.Target) error {
 	seen := history.NewRecorder()
 	var pages []client.Client
@@ -70,7 +71,7 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 	if server.Protocol != nil && server.Protocol.Send == nil {
 		return nil
 	}
-	text := fmt.Sprintf("%s is shown %x", asks, time.Now().UnixNano())
+	text := fmt.Sprintf("%s is shown %x", marker, time.Now().UnixNano())
 	if err := pages[0].Send(text); err != nil {
 		return fmt.Errorf("a message cannot be sent on the page of %s: %s", under, oneLine(err.Error()))
 	}
@@ -82,7 +83,7 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 	return nil
 }
 
-// firstNote is what a page noted first, of which the rest may be a consequence.
+// firstNote is the first note of a page; later ones may be consequences of it.
 func firstNote(seen *history.Recorder) string {
 	for _, e := range seen.Events(0) {
 		if e.Kind == history.Note {
@@ -92,18 +93,18 @@ func firstNote(seen *history.Recorder) string {
 	return lastNote(seen)
 }
 
-// asks begins each message that Preflight sends.
-const asks = "redial asks whether this"
+// marker begins each message that Preflight sends.
+const marker = "redial asks whether this"
 
-// mostOthers is how many messages of others Preflight records.
+// mostOthers bounds the messages of other senders that Preflight records.
 const mostOthers = 100
 
-// few records what Preflight waits for, and few of the other messages: a server may send
-// without end.
+// few records the events that Preflight waits for, and a bounded number of other messages,
+// since a server may send without end.
 func few(seen *history.Recorder) func(history.Event) {
 	var others atomic.Int64
 	return func(e history.Event) {
-		if e.Kind == history.Repeated || e.Kind == history.Shown && !strings.HasPrefix(e.Message, asks) {
+		if e.Kind == history.Repeated || e.Kind == history.Shown && !strings.HasPrefix(e.Message, marker) {
 			switch n := others.Add(1); {
 			case n == mostOthers:
 				seen.Add(history.Event{Kind: history.Note, Client: e.Client, Detail: "it is sent many messages that nobody sent, or an old log"})
@@ -116,6 +117,5 @@ func few(seen *history.Recorder) func(history.Event) {
 	}
 }
 
-// oneLine makes a text of the server's, which may be anything, fit to be a part of an
-// error.
+// oneLine shortens a text of the server, which may contain anything, for an error of one line.
 func oneLine(text string) string { return target.LastLine(strings.Join(strings.Fields(text), " ")) }

@@ -14,19 +14,15 @@ import (
 	"redial/harness/contract"
 	"redial/harness/protocol"
 	"redial/harness/target"
-	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
 
-// A server that numbers its messages replays everything to a page that names no offset. It
-// keeps its promise also where it is held to a weaker level, as --level auto does first.
+// A server that numbers its messages replays everything to a page that sends no offset. Its
+// pages keep an offset also at a weaker level, where --level auto begins.
 func TestPagesOfAServerThatNumbersItsMessagesKeepTheOffset(t *testing.T) {
 	t.Parallel()
-	rows, err := catalogue.Find([]string{"server-killed"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := find(t, "server-killed")
 	for _, level := range []contract.Level{contract.Basic, contract.Recovery} {
 		server, err := servers.Command(target.CommandOptions{Command: []string{os.Args[0], servers.ServeStep, "7"}}, level)
 		if err != nil {
@@ -35,10 +31,7 @@ func TestPagesOfAServerThatNumbersItsMessagesKeepTheOffset(t *testing.T) {
 		if err := runner.Preflight(t.Context(), &server); err != nil {
 			t.Fatal(err)
 		}
-		results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{Seed: 1, Runs: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := played(t, server, rows, runner.Options{Seed: 1, Runs: 1})
 		if outcome := results[0].Outcome(); outcome != check.Pass {
 			t.Errorf("%s: %s: %s", level, outcome, results[0].Reason())
 		}

@@ -60,17 +60,17 @@ func Recheck(path string, level contract.Level) (report.Report, check.Verdict, e
 	}, r.saved.Verdict, r.err
 }
 
-// A recording is a file with a history in it.
+// A recording is the file of a history, alone or in a saved failure.
 type recording struct {
 	path  string
-	level contract.Level // to judge it at; empty: its own
+	level contract.Level // at which it is judged; if empty, its own
 
-	saved    Saved  // what was read of it but the events
-	scenario string // that of its plan, if it has one
-	err      error  // of again
+	saved    Saved  // the failure without its events
+	scenario string // the scenario of its plan, if it has one
+	err      error  // an error of again
 }
 
-// again yields the events once more. An error ends them, and is kept.
+// again yields the events a second time. An error ends them and is kept in r.err.
 func (r *recording) again(yield func(history.Event) bool) {
 	for e, err := range r.events() {
 		if err != nil {
@@ -83,10 +83,9 @@ func (r *recording) again(yield func(history.Event) bool) {
 	}
 }
 
-// events yields the events of the file, at the level that was asked for. A history that
-// does not begin with "began" was written by a person: it is given a beginning, and the
-// ends that it lacks. One that begins so and does not end was cut short, which is for the
-// judge to say.
+// events yields the events of the file, at the requested level. A history that does not begin
+// with "began" was written by hand, so it may lack "began", "log-read" and "ended", which are
+// added. A history that has "began" and not "ended" was cut short, which the judge reports.
 func (r *recording) events() iter.Seq2[history.Event, error] {
 	return func(yield func(history.Event, error) bool) {
 		var last history.Event
@@ -132,8 +131,8 @@ func (r *recording) events() iter.Seq2[history.Event, error] {
 	}
 }
 
-// begin has the history judged at the level that was asked for. At a level that is about
-// the log, the run of a lab shows nothing without one.
+// begin sets the requested level in the first event. The run of a lab proves nothing at a
+// level with a log if that was not read, so KeepsLog is set, too.
 func (r *recording) begin(e history.Event) history.Event {
 	if e.Plan != nil {
 		r.scenario = e.Plan.Scenario
@@ -178,8 +177,8 @@ func (r *recording) read() iter.Seq2[history.Event, error] {
 	}
 }
 
-// isSaved tells a saved failure from a history alone by the beginning of its text: it is
-// one value over many lines, and its first fields are none of an event.
+// isSaved distinguishes a saved failure from a history by its first field that only one of
+// them has.
 func isSaved(text *bufio.Reader) bool {
 	start, _ := text.Peek(4 << 10)
 	d := json.NewDecoder(bytes.NewReader(start))
@@ -194,7 +193,7 @@ func isSaved(text *bufio.Reader) bool {
 		switch key {
 		case "target", "command", "url", "lab", "name", "verdict", "history", "output":
 			return true
-		case "level", "plan": // both have them
+		case "level", "plan": // an event may have these, too
 		default:
 			return false
 		}

@@ -12,8 +12,8 @@ import (
 	"redial/harness/check"
 )
 
-// TestRecheckDoesNotHoldTheHistory shows the same messages on one page and on a hundred:
-// what is held has nothing to do with the number of events.
+// The same messages are shown on one page and on a hundred: the memory of Recheck does not
+// grow with the number of events.
 func TestRecheckDoesNotHoldTheHistory(t *testing.T) {
 	few, many := heldByRecheck(t, 1), heldByRecheck(t, 100)
 	if more := many - few; more > 2<<20 {
@@ -21,8 +21,8 @@ func TestRecheckDoesNotHoldTheHistory(t *testing.T) {
 	}
 }
 
-// heldByRecheck is what there is on the heap when all but the last event has been judged.
-// The history comes through a pipe, so that whoever writes it knows when that is.
+// heldByRecheck is the size of the heap when all events but the last have been judged. The
+// history comes through a pipe, so that the test knows when that is.
 func heldByRecheck(t *testing.T, pages int) int {
 	t.Helper()
 	pipe := filepath.Join(t.TempDir(), "history")

@@ -34,35 +34,34 @@ import (
 type Options struct {
 	// Seed is the first run's; the n-th run has Seed+n.
 	Seed uint64
-	// Runs is how often each scenario is run. Zero means once.
+	// Runs is the number of runs of each scenario. Zero means one.
 	Runs int
-	// Parallel is how many runs are under way at once. Zero means DefaultParallel.
+	// Parallel is the number of runs at the same time. Zero means DefaultParallel.
 	Parallel int
-	// Limit bounds each run in the real lab; one that takes longer is given up, and
-	// inconclusive. Zero means DefaultLimit, and what the server's heartbeat takes besides.
-	// (The virtual lab gives up a run in which nothing happens any more.)
+	// Limit bounds each run in the real lab; a run that takes longer is inconclusive. Zero
+	// means DefaultLimit, plus time for a server's long heartbeat. (The virtual lab ends a run
+	// in which nothing happens any more.)
 	Limit time.Duration
-	// Artifacts is the folder that failing runs are saved under; empty: nowhere.
+	// Artifacts is the folder in which failing runs are saved. If empty, none is saved.
 	Artifacts string
-	// Golden judges each step by the catalogue's expectations, at the highest
-	// level that a page can ask for, instead of by the level that it claims.
+	// Golden judges each step by the catalogue's expectations at the highest level, instead of
+	// by the level that it claims.
 	Golden bool
-	// Known are the IDs of scenarios that are known to fail: there a failure is what is
-	// expected, and a pass is not. Not with Golden.
+	// Known are the IDs of scenarios that are expected to fail. It is not used with Golden.
 	Known []string
 	// Lab plays the scenarios. Nil means lab.Real.
 	Lab lab.Lab
-	// Client plays the part of the pages, in the real lab. A run of it that does not pass is
-	// played again with the official client, so that its faults are not the server's.
+	// Client is used in place of the pages, in the real lab. A run that does not pass is
+	// repeated with the official client, to distinguish errors of the client from the server's.
 	Client peers.Client
-	// Done, if set, is told of each finished cell, one at a time.
+	// Done, if set, is called for each finished cell, for one at a time.
 	Done func(finished, all int, result report.Result)
 }
 
-// DefaultParallel suits two cores: a run is mostly waiting.
+// DefaultParallel suits two cores, since a run mostly waits.
 const DefaultParallel = 6
 
-// DefaultLimit is far longer than any scenario takes, even one in which most waits time out.
+// DefaultLimit is longer than any scenario takes, even if most of its waits time out.
 const DefaultLimit = 10 * time.Minute
 
 // A Cell is one scenario on one server.
@@ -71,12 +70,12 @@ type Cell struct {
 	Server   servers.Server
 }
 
-// A Runner plays cells, those that it is started with ahead of whoever asks for their
-// results: a run in the real lab is mostly waiting.
+// A Runner plays cells. It plays those that it is started with before their results are asked
+// for, several at a time, since a run in the real lab mostly waits.
 type Runner struct {
 	options Options
 	slots   chan struct{}
-	turn    sync.Mutex // taken by the runs on a shared server
+	turn    sync.Mutex // held by each run on a shared server
 
 	mu       sync.Mutex
 	cells    map[string]*future
@@ -89,7 +88,7 @@ type future struct {
 	err    error
 }
 
-// New makes a runner; nothing is played yet.
+// New makes a runner, which plays nothing yet.
 func New(options Options) *Runner {
 	options.Runs = max(options.Runs, 1)
 	if options.Lab == nil {
@@ -106,8 +105,8 @@ func New(options Options) *Runner {
 
 func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Server.Name }
 
-// Run plays the scenarios on the servers and returns what each came to, server by
-// server within a scenario. It is what package suite does, without Ginkgo.
+// Run plays the scenarios on the servers and returns the results, server by server within a
+// scenario. Package suite does the same with Ginkgo.
 func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenario, options Options) ([]report.Result, error) {
 	r := New(options)
 	all := Cells(tested, which)
@@ -126,7 +125,7 @@ func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenari
 	return results, nil
 }
 
-// Cells are the scenarios on the servers.
+// Cells are the scenarios on the servers. Those that wait for a long heartbeat come last.
 func Cells(tested []servers.Server, which []catalogue.Scenario) []Cell {
 	var all, late []Cell
 	for _, scenario := range which {
@@ -141,8 +140,8 @@ func Cells(tested []servers.Server, which []catalogue.Scenario) []Cell {
 	return append(all, late...)
 }
 
-// Start begins to play the cells, in order, as slots allow, and returns a function
-// that waits until all of it has ended.
+// Start begins to play the cells in order, and returns a function that waits until all of
+// them have ended.
 func (r *Runner) Start(ctx context.Context, cells []Cell) (wait func()) {
 	for _, c := range cells {
 		r.cells[c.key()] = &future{done: make(chan struct{})}
@@ -203,7 +202,7 @@ func (r *Runner) Finished(c Cell) (report.Result, bool) {
 	}
 }
 
-// run runs a cell as often as asked and keeps the worst of it.
+// run plays the runs of a cell and returns the worst result, with the sum of the tallies.
 func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	result := report.Result{ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name}
 	if r.options.Golden {
@@ -214,7 +213,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Server.Level, Reason: why}
 		if r.options.Lab == lab.Virtual && r.options.Golden {
-			result.Expected = catalogue.DoesNotApply // in this lab
+			result.Expected = catalogue.DoesNotApply // the expectation is about the real lab
 		}
 		result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 		return result, nil
@@ -239,7 +238,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	return result, nil
 }
 
-// expected is what the catalogue says of the kit's servers; nothing of a user's scenario.
+// expected is the catalogue's expectation of a kit's server. A user's scenario has none.
 func (c Cell) expected() catalogue.Expectation {
 	if c.Scenario.Expect == nil {
 		return ""
@@ -250,8 +249,8 @@ func (c Cell) expected() catalogue.Expectation {
 	return catalogue.DoesNotApply
 }
 
-// worse orders results for the summary of several runs. Of those that pass it is worse to
-// show something that is not promised.
+// worse orders the results of several runs. Of two that pass, the one with an anomaly beyond
+// the promise is worse.
 func worse(a, b report.Result) bool {
 	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
 	if a.Outcome() == b.Outcome() {
@@ -260,8 +259,8 @@ func worse(a, b report.Result) bool {
 	return rank[a.Outcome()] > rank[b.Outcome()]
 }
 
-// attempt plays the cell once and fills in result, which already names the scenario and
-// what is expected. The error says why the run could not be played to its end.
+// attempt plays the cell once and completes the result, which already has the scenario and the
+// expectation. The error is the reason why the run did not end.
 func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed uint64) (report.Result, error) {
 	select {
 	case r.slots <- struct{}{}:
@@ -283,12 +282,12 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	case waitsForHeartbeat(c.Server, c.Scenario):
 		config.Bound = lab.DefaultBound + c.Server.Heartbeat
 	case c.Server.NewPage != nil:
-		// Its page goes from polling to WebSocket, where the official client can get stuck
-		// until its heartbeat ends: see the scenario upgrade-cut.
+		// The page upgrades from polling to WebSocket. If that is cut, the official client can
+		// be stuck until its ping timeout: see the scenario upgrade-cut.
 		config.Bound = lab.DefaultBound + cmp.Or(c.Server.Heartbeat, libraryHeartbeat)
 	}
 	if r.options.Golden {
-		// The matrix asks every step for the most that a page can want.
+		// The matrix judges every step at the highest level.
 		config.Level = contract.DurableDelivery
 	}
 	if r.options.Client.New != nil {
@@ -324,26 +323,26 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	return result, run.Err
 }
 
-// playWithin plays the plan, and gives it up where it takes too long.
+// playWithin plays the plan within the limit of a run.
 func (r *Runner) playWithin(ctx context.Context, c Cell, config lab.Config, p plan.Plan) lab.Run {
-	// A scenario waits out the heartbeat a few times at most, and what it waits for has that
-	// as a bound besides.
+	// A scenario waits for the heartbeat a few times at most, and each of its other waits has a
+	// bound that includes the heartbeat.
 	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound))
 	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
 	defer stop()
 	run := r.options.Lab.Play(limited, c.Server.Server, config, p)
 	if run.Err != nil && limited.Err() != nil && ctx.Err() == nil {
-		run.Err = context.Cause(limited) // and not what came of it
+		run.Err = context.Cause(limited) // run.Err is only a consequence of that
 	}
 	return run
 }
 
-// promises tells whether what went wrong breaks the promise of the server's own level.
+// promises tells whether the run breaks the promise of the server's own level.
 func (c Cell) promises(run lab.Run) bool {
 	return c.Server.Level.AtLeast(c.Scenario.From) && check.JudgeAt(c.Server.Level, run.Events).Outcome == check.Fail
 }
 
-// libraryHeartbeat is pingInterval and pingTimeout of the official server, by default.
+// libraryHeartbeat is the sum of pingInterval and pingTimeout by default.
 const libraryHeartbeat = 45 * time.Second
 
 // verdictOf is what the run came to, by its history or by what kept it from having one.
@@ -357,8 +356,8 @@ func verdictOf(run lab.Run, level contract.Level) check.Verdict {
 	return check.Judge(run.Events)
 }
 
-// tally counts one run. Where an expectation stands in for the level's promise, an order
-// that the server does not promise is not counted against it.
+// tally counts one run. If an expectation replaces the promise of the level, an order that the
+// server does not promise is not counted.
 func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
 	t := tallyOf(v)
 	if r.options.Golden {
@@ -367,7 +366,7 @@ func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
 	return t
 }
 
-// tallyOf counts the one run of a verdict.
+// tallyOf counts one run by its verdict.
 func tallyOf(v check.Verdict) report.Tally {
 	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
 }

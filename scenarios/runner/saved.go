@@ -64,7 +64,7 @@ func newSaved(s servers.Server, l lab.Lab, by peers.Client, name string, p plan.
 	}
 }
 
-// ReadSaved reads a file that was saved, and says in one line what is wrong with it.
+// ReadSaved reads the file of a saved failure. An error is one line.
 func ReadSaved(path string) (Saved, error) {
 	var s Saved
 	text, err := os.ReadFile(path)
@@ -91,7 +91,7 @@ func ReadSaved(path string) (Saved, error) {
 	return s, nil
 }
 
-// write saves it under the name in the target's folder of folder.
+// write saves the failure under the name, in the target's subfolder of the folder.
 func (s Saved) write(folder, name string) (path string, err error) {
 	folder = filepath.Join(folder, fileName(s.Target))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -101,7 +101,7 @@ func (s Saved) write(folder, name string) (path string, err error) {
 	return path, s.Write(path)
 }
 
-// Write saves it in the file.
+// Write saves the failure in the file.
 func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -110,7 +110,7 @@ func (s Saved) Write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// fileName makes a name of a file out of any text.
+// fileName makes a file name from any text.
 func fileName(text string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
@@ -121,13 +121,12 @@ func fileName(text string) string {
 	return name[:min(len(name), 80)]
 }
 
-// ErrOtherVerdict says that a saved run was played again and came to something else.
+// ErrOtherVerdict tells that a replay came to another verdict than the saved one.
 var ErrOtherVerdict = errors.New("the verdict is another one this time")
 
-// Rate plays the run again so many times, and counts how often it came to the saved
-// verdict and how often it failed in any way. A failure that rests on a race in the
-// server comes again at a rate: the Go scheduler decides within an instant, and no seed
-// decides for it.
+// Rate replays the run, and counts how often it came to the saved verdict and how often it
+// failed in any way. A failure by a race in the server recurs at a rate, because the Go
+// scheduler does not depend on the seed.
 func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error) {
 	for range times {
 		result, err := s.Play(ctx)
@@ -144,7 +143,7 @@ func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error
 	return same, failed, nil
 }
 
-// server is the one that was tested in the run.
+// server makes the server of the run again.
 func (s Saved) server() (servers.Server, error) {
 	switch {
 	case s.Config != "":
@@ -167,8 +166,8 @@ func (s Saved) server() (servers.Server, error) {
 	return server, nil
 }
 
-// Play plays the run again, in its lab. A verdict that differs from the saved one is an
-// error that wraps ErrOtherVerdict, with the result beside it.
+// Play replays the run in its lab. If the verdict differs from the saved one, it returns the
+// result and an error that wraps ErrOtherVerdict.
 func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	server, err := s.server()
 	if err != nil {
@@ -202,9 +201,8 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	return result, nil
 }
 
-// same tells whether a verdict is the saved one. The virtual lab plays the same run
-// again, down to the event that is blamed; in the real lab no two runs are the same, so
-// that the rule has to be.
+// same tells whether a verdict equals the saved one. The virtual lab repeats a run exactly, so
+// the reason has to be the same; no two runs of the real lab are equal, so only the rule has to.
 func (s Saved) same(v check.Verdict) bool {
 	if s.Lab == lab.Real.String() {
 		return v.Outcome == s.Verdict.Outcome && v.Rule() == s.Verdict.Rule()
@@ -212,7 +210,7 @@ func (s Saved) same(v check.Verdict) bool {
 	return v.Outcome == s.Verdict.Outcome && v.Reason == s.Verdict.Reason
 }
 
-// replay is the command that plays the cell again. What is named after -- comes last.
+// replay is the command that plays the cell again. A server's command comes last, after --.
 func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := "go run ./scenarios/cmd/redial check", ""
 	switch {

@@ -21,13 +21,12 @@ import (
 	"redial/scenarios/servers"
 )
 
-var (
-	controlPoints = flag.Int("control-points", 100, "how many points of a story the sweep of the published code tries")
-	wholeGroups   = flag.Bool("whole-groups", false, "play every point of every group of a sweep, not a few of them")
-	replays       = flag.Int("replays", 5, "how often each failure that was found there is played again")
-)
+var wholeGroups = flag.Bool("whole-groups", false, "play every point of every group of a sweep, not a few of them")
 
-// sample is how many points of a story a test tries; `make check` tries them all.
+// replays is how often each failure of the published code is played again.
+const replays = 5
+
+// sample is how many points of a story a test plays; `make check` plays them all.
 func sample(points int) int {
 	if underRace {
 		return points / 10
@@ -37,10 +36,7 @@ func sample(points int) int {
 
 func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
 	t.Helper()
-	server, err := servers.Step(number)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, number)
 	o.Seed = 1
 	results, err := runner.Sweep(t.Context(), server, o)
 	if err != nil {
@@ -49,10 +45,9 @@ func swept(t *testing.T, number string, o runner.SweepOptions) []report.Result {
 	return results
 }
 
-// What a step promises holds wherever a story is broken.
+// A step keeps its promise wherever a fault is injected into a story. Steps 3 and 4 do not
+// broadcast. Step 9 is a single server here, so that a crash stops all of it.
 func TestSweepOfTheSteps(t *testing.T) {
-	// Steps 3 and 4 show nothing to anybody else. Step 9 is one server here, so that the
-	// death of a server is the death of the only one.
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
 		t.Run("step "+number, func(t *testing.T) {
 			for _, r := range swept(t, number, runner.SweepOptions{Kind: runner.SweepSingle, Points: sample(50)}) {
@@ -67,7 +62,8 @@ func TestSweepOfTheSteps(t *testing.T) {
 	}
 }
 
-// A sweep plays one point of each group for all: so the others come to the same.
+// A sweep plays one point of each group for all of them, so the points of a group must have the
+// same outcome.
 func TestPointsOfAGroupAreEqual(t *testing.T) {
 	needsSpeed(t)
 	for _, number := range []string{"published-6", "7"} {
@@ -81,10 +77,7 @@ func TestPointsOfAGroupAreEqual(t *testing.T) {
 }
 
 func playGroups(t *testing.T, number string, story catalogue.Story) {
-	server, err := servers.Step(number)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, number)
 	s := sweep.Sweeper{Server: server.Server, Config: servers.ConfigOf(server)}
 	groups, points, err := s.Groups(story.Plan(1))
 	if err != nil {
@@ -128,18 +121,16 @@ func equalWithin(t *testing.T, s sweep.Sweeper, group []plan.Plan) {
 	}
 }
 
-// The control of the sweep: on the code as published it finds what is known to be
-// wrong there, by name, and makes each small.
+// A sweep of the published code finds its known errors by name, and shrinks each of them.
 //
-// What it saves at step 6 is decided by the protocol, and has to come to the saved verdict
-// in every replay. At step 7 the published code has races, which have a rate: a replay has
-// differed once on a fresh clone, and none of 1,690 measured since did. Shrink plays what it
-// saves again and says how often it recurred; here one replay has to.
+// The protocol decides the failures of step 6, which therefore come to the saved verdict in
+// every replay. The failures of step 7 are races with a rate: one replay has differed on a
+// fresh clone, and none of 1,690 measured since. There one replay has to recur.
 func TestSweepFindsWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
 	t.Run("step 6", func(t *testing.T) {
-		found := sweptControl(t, "published-6", *replays)
+		found := sweptPublished(t, "published-6", replays)
 		for _, name := range []string{"network-switch", "drop-before-any-event", "zombie", "restore-under-traffic"} {
 			if !slices.ContainsFunc(found, func(r report.Result) bool { return r.ID == name }) {
 				t.Errorf("%s was not found", name)
@@ -147,7 +138,7 @@ func TestSweepFindsWhatIsPublished(t *testing.T) {
 		}
 	})
 	t.Run("step 7", func(t *testing.T) {
-		found := sweptControl(t, "published-7", 1)
+		found := sweptPublished(t, "published-7", 1)
 		for what, shows := range map[string]func(report.Result) bool{
 			"loss":          func(r report.Result) bool { return r.Lost > 0 },
 			"duplicates":    func(r report.Result) bool { return r.Duplicated > 0 },
@@ -160,15 +151,15 @@ func TestSweepFindsWhatIsPublished(t *testing.T) {
 	})
 }
 
-// sweptControl sweeps a server that is wrong, and returns the kinds of failure that
-// were found. Each was saved, has at most two faults, and comes to the same verdict at
-// least so many times when it is replayed.
-func sweptControl(t *testing.T, number string, least int) (found []report.Result) {
+// sweptPublished sweeps published code, and returns the kinds of failure that were found. Each
+// is saved, has at most two faults, and comes to the saved verdict in at least so many
+// replays.
+func sweptPublished(t *testing.T, number string, least int) (found []report.Result) {
 	for _, r := range swept(t, number, runner.SweepOptions{
-		Kind: runner.SweepSingle, Points: *controlPoints, ShrinkBudget: 40, Artifacts: t.TempDir(),
+		Kind: runner.SweepSingle, Points: 100, ShrinkBudget: 40, Artifacts: t.TempDir(),
 	}) {
 		t.Log(r.ID, r.Runs, r.Outcome(), r.Reason())
-		if len(r.Artifacts) == 0 { // the sum of a story
+		if len(r.Artifacts) == 0 { // this is the sum of a story
 			continue
 		}
 		found = append(found, r)
@@ -179,16 +170,16 @@ func sweptControl(t *testing.T, number string, least int) (found []report.Result
 		if len(saved.Plan.Faults) > 2 {
 			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
 		}
-		same, failed, err := saved.Rate(t.Context(), *replays)
-		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, *replays, failed)
+		same, failed, err := saved.Rate(t.Context(), replays)
+		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, replays, failed)
 		if err != nil || same < least || failed < same {
-			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, *replays, least, err)
+			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, replays, least, err)
 		}
 	}
 	return found
 }
 
-// A saved failure that is none, or comes to something else, is said so.
+// A file that is no saved failure is refused, and so is another verdict in a replay.
 func TestReadSaved(t *testing.T) {
 	for text, want := range map[string]string{
 		"{":                                   "is not a saved failure",
@@ -212,17 +203,14 @@ func TestReadSaved(t *testing.T) {
 	}
 }
 
-// Random plans that once ended without a verdict, through a fault of ours.
+// These random plans once ended without a verdict because of errors in the lab.
 func TestEveryRandomPlanComesToAVerdict(t *testing.T) {
-	server, err := servers.Step("7")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, "7")
 	for seed, why := range map[uint64]string{
 		500133:    "a restart while another one starts the server",
-		900347:    "the same",
-		700025450: "a page that a fault has loaded when it is opened again after an outage",
-		1000951:   "a page that is loaded again just when it is to say something",
+		900347:    "a restart while another one starts the server",
+		700025450: "a page is opened after an outage, and a fault has already loaded it",
+		1000951:   "a page is loaded again at the moment when it has to send",
 	} {
 		for _, story := range catalogue.Stories {
 			p := sweep.RandomPlan(story.Plan, seed, server.Level)

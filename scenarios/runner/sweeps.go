@@ -17,22 +17,21 @@ import (
 
 // The kinds of sweep.
 const (
-	// SweepSingle tries every fault at every frame, one at a time.
+	// SweepSingle injects every fault at every frame, one in each run.
 	SweepSingle = "single"
-	// SweepPairs tries every two of them, or as many pairs as asked, drawn evenly.
+	// SweepPairs injects two of them in each run, for all pairs or for a sample.
 	SweepPairs = "pairs"
-	// SweepRandom tries random plans.
+	// SweepRandom plays random plans.
 	SweepRandom = "random"
 )
 
 // SweepKinds lists them.
 var SweepKinds = []string{SweepSingle, SweepPairs, SweepRandom}
 
-// DefaultSweepRuns is how many pairs or random plans a story is told with, unless it is
-// said.
+// DefaultSweepRuns is how many pairs or random plans of a story are played by default.
 const DefaultSweepRuns = 1000
 
-// shrinkBudget is how many runs may be spent on making one failure small.
+// shrinkBudget bounds the runs in which one failure is shrunk.
 const shrinkBudget = 400
 
 // SweepOptions say how the stories are swept.
@@ -40,33 +39,31 @@ type SweepOptions struct {
 	// Kind is one of SweepKinds.
 	Kind string
 	Seed uint64
-	// Runs is, of a single sweep, how many seeds it is done with, from Seed on (zero:
-	// one); of the others, how many plans each story is told with (zero:
-	// DefaultSweepRuns).
+	// Runs is the number of seeds of a single sweep, from Seed on (0 means 1), or else the
+	// number of plans of each story (0 means DefaultSweepRuns).
 	Runs int
-	// Points bounds how many points of a story a single sweep tries, spread evenly over
-	// them; zero means all.
+	// Points bounds the points of a story that a single sweep plays, spread evenly over all.
+	// 0 means all.
 	Points int
 	// Whole has a single sweep play every point, with every client as the story has it. See
 	// sweep.Sweeper.
 	Whole bool
-	// ShrinkBudget is how many runs may be spent on making one failure small; zero
-	// means 400.
+	// ShrinkBudget bounds the runs in which one failure is shrunk. 0 means 400.
 	ShrinkBudget int
-	// Stories has the stories; nil means those of catalogue.Stories, or for pairs of
-	// catalogue.ShortStories, that the server's level reaches.
+	// Stories are played if the server's level covers them. Nil means catalogue.Stories, or
+	// for pairs catalogue.ShortStories.
 	Stories []catalogue.Story
-	// Artifacts is the folder that failures are saved under; empty: nowhere.
+	// Artifacts is the folder in which failures are saved. If empty, none is saved.
 	Artifacts string
-	// Explored, if set, counts the situations that the runs came into.
+	// Explored, if set, counts the situations that the runs reached.
 	Explored *sweep.Explored
-	// Done, if set, is told how far a story has come.
+	// Done, if set, is called with the progress of a story.
 	Done func(column, story string, ended, failed int)
 }
 
-// Sweep breaks every story on the server, in the virtual lab. A story comes to one
-// result, and every kind of failure that was found in it to one more, shrunk and saved,
-// under the ID of the scenario that it is a case of.
+// Sweep injects faults into every story on the server, in the virtual lab. It returns a result
+// for each story, and one for each kind of failure in it, shrunk and saved under the ID of
+// the scenario that the failure is a case of.
 func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report.Result, error) {
 	if server.Server.Handler == nil {
 		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", server.Name)

@@ -13,13 +13,13 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Unplayable says why a scenario cannot be played on a server in the real lab, as far as
-// that is known beforehand; "" where it can.
+// Unplayable tells why a scenario cannot be played on a server in the real lab, as far as that
+// is known before a run. It is "" if it can be played.
 func Unplayable(s catalogue.Scenario, server servers.Server) string {
 	return New(Options{}).unsupported(Cell{s, server})
 }
 
-// unsupported says why the scenario cannot be tried on the server, if so.
+// unsupported tells why the cell cannot be played, and is "" if it can.
 func (r *Runner) unsupported(c Cell) string {
 	if _, told := c.Scenario.Expect[c.Server.Step]; c.Scenario.Needs != "" && !told {
 		return "needs " + c.Scenario.Needs + ": it is played with --step " + catalogue.Features
@@ -28,7 +28,7 @@ func (r *Runner) unsupported(c Cell) string {
 		return "needs a PostgreSQL and a Redis: it is played with --step " + catalogue.OnPostgres
 	}
 	if c.Server.Step != "" && c.expected() == catalogue.DoesNotApply {
-		return "step " + c.Server.Step + " does not offer what is tried here"
+		return "step " + c.Server.Step + " does not offer what the scenario is about"
 	}
 	if r.options.Lab == lab.Virtual && c.Scenario.RealOnly != "" {
 		return c.Scenario.RealOnly
@@ -43,7 +43,7 @@ func (r *Runner) unsupported(c Cell) string {
 		return "needs several servers"
 	}
 	if c.Scenario.WaitsOutHeartbeat && c.Server.Untuned {
-		return "waits out a short heartbeat, and the server's cannot be set"
+		return "waits for a short heartbeat, and the server's cannot be set"
 	}
 	if c.Scenario.Restarts && c.Server.URL != "" {
 		return "the server has to be stopped and started, and a URL's cannot be"
@@ -54,7 +54,7 @@ func (r *Runner) unsupported(c Cell) string {
 		}
 	}
 	if p := c.Server.Protocol; p != nil {
-		if why := unspoken(*p, c.Scenario); why != "" {
+		if why := beyondProtocol(*p, c.Scenario); why != "" {
 			return why
 		}
 	}
@@ -64,7 +64,7 @@ func (r *Runner) unsupported(c Cell) string {
 	return ""
 }
 
-// beyondPage says why the scenario needs what an application's own page does not offer.
+// beyondPage tells which part of the scenario an application's own page cannot play.
 func beyondPage(server servers.Server, s catalogue.Scenario) string {
 	script := s.Plan(1)
 	wire := func(c plan.Client) bool { return c.Kind == plan.Wire }
@@ -83,8 +83,8 @@ func beyondPage(server servers.Server, s catalogue.Scenario) string {
 	return ""
 }
 
-// unspoken says why the scenario needs what the application's protocol does not have.
-func unspoken(p protocol.Protocol, s catalogue.Scenario) string {
+// beyondProtocol tells which part of the scenario the application's protocol does not have.
+func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 	script := s.Plan(1)
 	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
 		return "is about what clients send, and redial.yaml has no send"

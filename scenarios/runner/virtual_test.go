@@ -16,20 +16,14 @@ import (
 	"redial/scenarios/servers"
 )
 
-// TestScenariosVirtual holds step 8 to the catalogue's expectations in the virtual lab,
-// which the race detector watches here. Package suite does so for every step, without it.
-func TestScenariosVirtual(t *testing.T) {
-	server, err := servers.Step("8")
-	if err != nil {
-		t.Fatal(err)
-	}
+// Step 8 meets the catalogue's expectations in the virtual lab, also under the race detector.
+// Package suite tests every step, without the race detector.
+func TestStep8MeetsExpectationsInTheVirtualLab(t *testing.T) {
+	server := stepServer(t, "8")
 	rows := slices.DeleteFunc(slices.Clone(catalogue.All), func(s catalogue.Scenario) bool { return underRace && polls(s.ID) })
-	results, err := runner.Run(t.Context(), []servers.Server{server}, rows, runner.Options{
+	results := played(t, server, rows, runner.Options{
 		Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, r := range results {
 		if !r.AsExpected() {
 			t.Errorf("%s, %s: %s (%s)", r.Column, r.ID, r.Reason(), r.Took)
@@ -42,48 +36,24 @@ func TestStepsKeepTheirOwnPromise(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
 	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
-		server, err := servers.Step(number)
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err := runner.Run(t.Context(), []servers.Server{server}, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
-		if err != nil {
-			t.Fatal(err)
-		}
-		passed := 0
-		for _, r := range results {
-			switch r.Outcome() {
-			case check.Pass:
-				passed++
-			case check.Unsupported:
-			default:
-				t.Errorf("step %s, %s: %s: %s", number, r.ID, r.Outcome(), r.Reason())
-			}
-		}
-		if passed < 25 {
-			t.Errorf("step %s passed in %d rows only", number, passed)
-		}
+		server := stepServer(t, number)
+		results := played(t, server, catalogue.All, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
+		allPass(t, results, 25)
 	}
 }
 
-// polls tells whether the scenario's pages use HTTP long-polling, where the library races
-// with itself.
+// polls tells whether the scenario's pages use HTTP long-polling, in which the library has
+// data races.
 func polls(id string) bool { return id == "polling" || id == "upgrade-cut" }
 
-// The command that a result names is the one that plays it again, in the same lab.
-func TestReplayLine(t *testing.T) {
-	which, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
+// The command in a result names the server, the lab, the level, the scenario and the seed.
+func TestReplayCommandNamesTheRun(t *testing.T) {
+	which := find(t, "clean-drop")
 	for number, want := range map[string]string{
 		"7":           "go run ./scenarios/cmd/redial check --step 7 --lab virtual --level server-delivery --scenario clean-drop --seed 3",
 		"published-6": "go run ./scenarios/cmd/redial check --step published-6 --lab virtual --level recovery --scenario clean-drop --seed 3",
 	} {
-		server, err := servers.Step(number)
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := stepServer(t, number)
 		results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 3, Lab: lab.Virtual})
 		if err != nil || len(results) != 1 || results[0].Replay != want {
 			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
@@ -91,16 +61,9 @@ func TestReplayLine(t *testing.T) {
 	}
 }
 
-// A failure whose files cannot be written is still reported, with its verdict unchanged.
-func TestFailureThatCannotBeSaved(t *testing.T) {
-	which, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := servers.Step("5")
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestFailureThatCannotBeSavedKeepsItsVerdict(t *testing.T) {
+	which := find(t, "clean-drop")
+	server := stepServer(t, "5")
 	server.Level = contract.ServerDelivery
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -117,12 +80,10 @@ func TestFailureThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-// The published step 8 loses what it loses by its own rules, and not the rest.
+// The published code of step 8 fails by the rule of each of its known errors, and passes two
+// other rows.
 func TestPublishedClientDelivery(t *testing.T) {
-	server, err := servers.Step("published-8")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := stepServer(t, "published-8")
 	blamed := map[string]contract.RuleID{
 		"two-tabs-write-offline": contract.Sends, "four-cuts": contract.NoLoss,
 		"write-on-dead-connection": "", "acknowledgement-cut": "",

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"redial/harness/check"
@@ -18,35 +16,35 @@ import (
 	"redial/scenarios/servers"
 )
 
-// automatic is the --level that asks for the highest one that holds.
+// automatic is the value of --level that stands for the highest level that holds.
 const automatic = "auto"
 
-// A rung is one level, and what its rows came to until one did not pass.
+// A rung is a level with the results of its rows, up to the first that did not pass.
 type rung struct {
 	level   contract.Level
 	results []report.Result
 	passed  int
-	// reason says why the level does not hold, and first which row was the first, if any.
-	reason, first string
+	// reason tells why the level does not hold, and row in which row, if it is about one.
+	reason, row string
 }
 
 func (r rung) holds() bool { return r.reason == "" }
 
-// why is the reason with the row.
-func (r rung) why() string {
-	if r.first == "" {
+func (r rung) reasonWithRow() string {
+	if r.row == "" {
 		return r.reason
 	}
-	return r.first + ": " + r.reason
+	return r.row + ": " + r.reason
 }
 
-// climb plays the rows level by level, upwards, as long as all of them pass.
+// climb plays the rows at one level after the other, from the weakest on, as long as all of
+// them pass.
 func (s *checking) climb() (int, error) {
 	rows, err := s.scenarios()
 	if err != nil {
 		return 0, err
 	}
-	server, err := s.server() // what is wrong with it at any level
+	server, err := s.server() // an error here is independent of the level
 	if err != nil {
 		return 0, err
 	}
@@ -57,16 +55,13 @@ func (s *checking) climb() (int, error) {
 		return 0, err
 	}
 	defer watchMemory()()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Began: time.Now()}
 	progress := newProgress(s.quiet)
 	rungs, err := s.rungs(ctx, rows, progress)
 	progress.end()
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
 	// The report is of the highest level that holds, or else of the lowest.
@@ -75,7 +70,7 @@ func (s *checking) climb() (int, error) {
 		if up.holds() {
 			best = up
 		} else {
-			s.files.next = fmt.Sprintf("%s does not hold: %s", up.level, up.why())
+			s.files.next = fmt.Sprintf("%s does not hold: %s", up.level, up.reasonWithRow())
 		}
 	}
 	r.Level, r.Results, r.Took = best.level, best.results, time.Since(r.Began)
@@ -83,7 +78,7 @@ func (s *checking) climb() (int, error) {
 	return r.ExitCode(), s.files.write(r)
 }
 
-// rungs plays one level after the other. The last one does not hold, or is the highest.
+// rungs plays one level after the other, up to the first that does not hold.
 func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progress *progress) (rungs []rung, err error) {
 	prepare(s.lab)
 	bounded := ctx
@@ -103,7 +98,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		case ctx.Err() != nil:
 			return rungs, ctx.Err()
 		case bounded.Err() != nil:
-			up.reason, up.first = fmt.Sprintf("not known: the time limit of %s was exceeded", s.timeLimit), ""
+			up.reason, up.row = fmt.Sprintf("not known: the time limit of %s was exceeded", s.timeLimit), ""
 		case err != nil && len(rungs) == 0:
 			return nil, err
 		case err != nil:
@@ -117,7 +112,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 	return rungs, nil
 }
 
-// at makes the server at a level, and sees whether that is possible.
+// at makes the server at a level, and examines one that is not the kit's.
 func (s *checking) at(ctx context.Context, level contract.Level) (server servers.Server, err error) {
 	s.level = string(level)
 	if server, err = s.server(); err != nil {
@@ -143,7 +138,7 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 	for _, cell := range cells {
 		result, err := r.Result(ctx, cell)
 		if err != nil {
-			// Without this one, the rows before it would look like all that there are.
+			// The report must not look as if the rows before this one were all.
 			u.results = append(u.results, report.Result{
 				ID: cell.Scenario.ID, Row: cell.Scenario.Row, Title: cell.Scenario.Title, Column: server.Name,
 				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: u.level, Reason: "not played to its end: " + err.Error()},
@@ -156,7 +151,7 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 			u.passed++
 		case check.Unsupported:
 		default:
-			u.first = fmt.Sprintf("row %d, %s", result.Row, result.ID)
+			u.row = fmt.Sprintf("row %d, %s", result.Row, result.ID)
 			u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
 			return nil
 		}
@@ -167,7 +162,7 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 	return nil
 }
 
-// printRungs prints a line for each level that was played, and the answer.
+// printRungs prints a line for each level that was played, and the highest that holds.
 func printRungs(w io.Writer, rungs []rung, r report.Report) {
 	fmt.Fprintf(w, "%s   (%s lab, seed %d, %s)\n\n", r.Target, r.Lab, r.Seed, r.Took.Round(time.Second))
 	holds := contract.Level("")
@@ -176,7 +171,7 @@ func printRungs(w io.Writer, rungs []rung, r report.Report) {
 			holds = up.level
 			fmt.Fprintf(w, "✓ %-18s %d rows pass\n", up.level, up.passed)
 		} else {
-			fmt.Fprintf(w, "✗ %-18s %s\n", up.level, up.why())
+			fmt.Fprintf(w, "✗ %-18s %s\n", up.level, up.reasonWithRow())
 		}
 	}
 	if holds == "" {

@@ -12,8 +12,8 @@ import (
 	"redial/harness/report"
 )
 
-// badgeColors have enough contrast with white letters, and are filled, so that a badge can
-// be read on a light page and on a dark one.
+// badgeColors have enough contrast with the white letters on them, whatever the page's
+// background is.
 var badgeColors = map[check.Outcome]string{check.Pass: "#1a7f37", check.Fail: "#b62324"}
 
 // writeBadge writes "redial | server-delivery", in green where the level holds.
@@ -44,7 +44,8 @@ func writeBadge(w io.Writer, r report.Report) error {
 	return err
 }
 
-// writeSummary writes what somebody needs to know who sees the badge, and to get it again.
+// writeSummary writes what the badge stands for, and with which seed and versions the check
+// can be repeated.
 func (o outputs) writeSummary(w io.Writer, r report.Report) error {
 	pass, fail, inconclusive, unsupported := r.Summary()
 	var b strings.Builder
@@ -64,7 +65,8 @@ func (o outputs) writeSummary(w io.Writer, r report.Report) error {
 	return err
 }
 
-// code puts a text of others' into Markdown, in one line and as it is.
+// code quotes a text as Markdown code in one line, for texts that the application's author
+// has written.
 func code(text string) string {
 	text = strings.NewReplacer("`", "'", "|", "¦").Replace(strings.Join(strings.Fields(text), " "))
 	return "`" + text + "`"

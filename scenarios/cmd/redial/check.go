@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +22,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// A checking is what `redial check` was asked for.
+// A checking holds the flags of `redial check`.
 type checking struct {
 	play
 	step, url, level, config string
@@ -96,7 +94,7 @@ as published.`,
 	return c
 }
 
-// levelNames lists the promises, from the weakest on.
+// levelNames lists the levels, from the weakest on.
 func levelNames() (names []string) {
 	for _, level := range contract.Levels {
 		names = append(names, string(level))
@@ -104,7 +102,7 @@ func levelNames() (names []string) {
 	return names
 }
 
-// read looks at the flags and at what comes after --.
+// read validates the flags and the command after --.
 func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 	if err := afterDash(c, arguments); err != nil {
 		return err
@@ -122,7 +120,7 @@ func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 	return s.fits(c)
 }
 
-// afterDash says what is wrong with arguments that are to be a command, after --.
+// afterDash refuses arguments that do not come after --, and a missing command there.
 func afterDash(c *cobra.Command, arguments []string) error {
 	dash := c.ArgsLenAtDash()
 	switch {
@@ -134,7 +132,7 @@ func afterDash(c *cobra.Command, arguments []string) error {
 	return nil
 }
 
-// fits says what does not go together.
+// fits refuses flags that contradict each other.
 func (s *checking) fits(c *cobra.Command) error {
 	if s.lab == lab.Virtual && s.foreign() {
 		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
@@ -183,7 +181,7 @@ func (s *checking) fits(c *cobra.Command) error {
 	return nil
 }
 
-// foreign tells whether the server is none of the kit's.
+// foreign tells whether the server is not one of the kit's.
 func (s *checking) foreign() bool { return s.step == "" }
 
 func (s *checking) check() (int, error) {
@@ -203,13 +201,9 @@ func (s *checking) check() (int, error) {
 	}
 	if s.foreign() {
 		defer watchMemory()()
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := runner.Preflight(ctx, &server)
-		interrupted := ctx.Err() != nil
+		ctx, stop := interruptible()
+		err := unlessInterrupted(ctx, runner.Preflight(ctx, &server))
 		stop()
-		if interrupted {
-			return 0, errInterrupted
-		}
 		if err != nil {
 			return 0, err
 		}
@@ -220,7 +214,7 @@ func (s *checking) check() (int, error) {
 	return s.run(report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
 }
 
-// server makes the server to test out of the flags: exactly one must be named.
+// server makes the server that the flags name.
 func (s *checking) server() (servers.Server, error) {
 	server, err := s.named()
 	if err != nil || !s.realNetwork {
@@ -237,12 +231,7 @@ func (s *checking) server() (servers.Server, error) {
 }
 
 func (s *checking) named() (servers.Server, error) {
-	named := 0
-	for _, given := range []bool{s.config != "", s.step != "", s.url != "", len(s.command) > 0} {
-		if given {
-			named++
-		}
-	}
+	named := count(s.config != "", s.step != "", s.url != "", len(s.command) > 0)
 	if _, err := os.Stat(config.FileName); named == 0 && err == nil {
 		s.config, named = config.FileName, 1
 	}
@@ -252,13 +241,9 @@ func (s *checking) named() (servers.Server, error) {
 	if s.config != "" {
 		return s.configured()
 	}
-	level := contract.ServerDelivery
-	if s.level != "" {
-		parsed, err := contract.ParseLevel(s.level)
-		if err != nil {
-			return servers.Server{}, err
-		}
-		level = parsed
+	level, err := contract.ParseLevel(cmp.Or(s.level, string(contract.ServerDelivery)))
+	if err != nil {
+		return servers.Server{}, err
 	}
 	switch {
 	case s.url != "":
@@ -280,7 +265,7 @@ func (s *checking) named() (servers.Server, error) {
 	return server, err
 }
 
-// configured makes the server that a redial.yaml describes.
+// configured makes the server that the redial.yaml describes.
 func (s *checking) configured() (servers.Server, error) {
 	f, err := config.Read(s.config)
 	if err != nil {
@@ -300,7 +285,7 @@ func (s *checking) configured() (servers.Server, error) {
 	return server, err
 }
 
-// cause cuts what an HTTP client wraps around the reason.
+// cause unwraps an error of an HTTP client down to the error of the network.
 func cause(err error) error {
 	for {
 		inner := errors.Unwrap(err)

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +21,7 @@ import (
 )
 
 // peersAtOnce is how many applications are played at the same time, and runsAtOnce how many
-// runs of each that is isolated: most of them wait.
+// runs of each isolated one. Most runs only wait.
 const peersAtOnce, runsAtOnce = 3, 3
 
 func newConformance(code *int) *cobra.Command {
@@ -78,7 +75,7 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
 	slots, failed := make(chan struct{}, peersAtOnce), make([]error, len(peers))
@@ -93,10 +90,7 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	}
 	all.Wait()
 	progress.end()
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err := errors.Join(failed...); err != nil {
+	if err := unlessInterrupted(ctx, errors.Join(failed...)); err != nil {
 		return 0, err
 	}
 	t := table{Date: time.Now().Format(time.DateOnly), Seed: p.seed, Scenarios: p.scenario, Runs: p.runs, Peers: peers}
@@ -107,14 +101,10 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if dataFile == "" {
 		return report.ExitPass, nil
 	}
-	text, err := json.MarshalIndent(t, "", "  ")
-	if err != nil {
-		return 0, err
-	}
-	return report.ExitPass, os.WriteFile(dataFile, append(text, '\n'), 0o644)
+	return report.ExitPass, writeFile(dataFile, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, t) })
 }
 
-// readPeers reads the files, and returns for each how its server at a level is made.
+// readPeers reads the files, and returns for each a function that makes its server at a level.
 func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Server, error), err error) {
 	for _, file := range files {
 		f, err := config.Read(file)
@@ -137,7 +127,7 @@ func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (
 	return peers, at, nil
 }
 
-// conformancePreface says what the table is, in the file that make peers writes.
+// conformancePreface explains the table in scenarios/conformance.md.
 const conformancePreface = `# Reconnect conformance
 
 Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail; without a number, the level is above the one that the application claims, and was given up at the first scenario that failed. race: the failures came in some of the runs only. –: the application has no such level, for want of an offset or a key. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
@@ -184,8 +174,8 @@ func (t table) markdown() string {
 	return b.String()
 }
 
-// cellOf is what a level came to: ✓ also where a higher one holds, whose promise it is
-// part of.
+// cellOf is the outcome at a level. It is ✓ also if a higher level holds, since the promise of
+// a level includes those of the lower ones.
 func cellOf(p runner.Peer, level contract.Level) string {
 	if p.Holds.AtLeast(level) {
 		return "✓"

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +13,7 @@ import (
 	"redial/scenarios/runner"
 )
 
-// defectsPreface says what the table is, in the file that make defects writes.
+// defectsPreface explains the table in scenarios/defects.md.
 const defectsPreface = `# What is broken on purpose, and what catches it
 
 Each row is a server or a page that differs from a right one in a few lines, the scenario in which it shows, and the rule that catches it first. "make defects" writes this file, and a test plays all of it again.
@@ -86,15 +82,12 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 		return 0, err
 	}
 	prepare(p.lab)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
 	kills, err := runner.Defects(ctx, which, runner.Options{Seed: p.seed, Parallel: p.parallel, Lab: p.lab, Done: progress.show})
 	progress.end()
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
 	if markdown {
@@ -103,7 +96,8 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 		printKills(kills, p.seed)
 	}
 	if p.files.json != "" {
-		if err := writeFile(p.files.json, os.O_TRUNC, report.Report{}, func(w io.Writer, _ report.Report) error { return writeKills(w, kills, p) }); err != nil {
+		written := runner.DefectReportOf(kills, p.lab, p.seed)
+		if err := writeFile(p.files.json, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, written) }); err != nil {
 			return 0, err
 		}
 	}
@@ -127,10 +121,4 @@ func printKills(kills []runner.Kill, seed uint64) {
 			k.Defect.Sentence, k.Result.Outcome(), k.Result.Verdict.Reason)
 	}
 	fmt.Printf("\n%d of %d caught by the expected rule (seed %d)\n", caught, len(kills), seed)
-}
-
-func writeKills(w io.Writer, kills []runner.Kill, p *play) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(runner.DefectReportOf(kills, p.lab, p.seed))
 }

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +56,7 @@ Exit status: 0 where the application can be checked, 1 where it cannot.`,
 	return c
 }
 
-// read looks at the flags and at what comes after --.
+// read validates the flags and the command after --.
 func (a *application) read(c *cobra.Command, arguments []string) error {
 	if err := noneEmpty(c); err != nil {
 		return err
@@ -75,17 +71,19 @@ func (a *application) read(c *cobra.Command, arguments []string) error {
 	return nil
 }
 
-// named counts the ways in which an application is named.
-func (a *application) named() (n int) {
-	for _, given := range []bool{a.config != "", a.url != "", len(a.command) > 0} {
-		if given {
+// named counts the ways in which the application is named.
+func (a *application) named() int { return count(a.config != "", a.url != "", len(a.command) > 0) }
+
+// count returns how many of the conditions are met.
+func count(conditions ...bool) (n int) {
+	for _, met := range conditions {
+		if met {
 			n++
 		}
 	}
 	return n
 }
 
-// server makes the server. A file says more of it than the other two.
 func (a *application) server() (servers.Server, error) {
 	switch {
 	case a.url != "":
@@ -115,7 +113,7 @@ func (a *application) examine(asJSON bool) (int, error) {
 		return 0, err
 	}
 	defer watchMemory()()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}
 	options := doctor.Options{Doing: slow.begin}
@@ -127,20 +125,13 @@ func (a *application) examine(asJSON bool) (int, error) {
 	}
 	found, err := doctor.Examine(ctx, server, options)
 	slow.end()
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
-	if asJSON {
-		text, err := json.MarshalIndent(found, "", "  ")
-		if err != nil {
-			return 0, err
-		}
-		fmt.Println(string(text))
-	} else {
+	if !asJSON {
 		fmt.Print("\n" + a.advice(found, server))
+	} else if err := writeJSON(os.Stdout, found); err != nil {
+		return 0, err
 	}
 	if found.Ready == "" {
 		return report.ExitFail, nil
@@ -150,7 +141,7 @@ func (a *application) examine(asJSON bool) (int, error) {
 
 var signs = map[doctor.Mark]string{doctor.Good: "✓", doctor.Lacking: "!", doctor.Bad: "✗"}
 
-// printFinding prints one line, and what to do in one more.
+// printFinding prints the finding in one line, and its fix in another.
 func printFinding(w io.Writer, f doctor.Finding) {
 	fmt.Fprintf(w, "%s %s\n", signs[f.Mark], f.Text)
 	if f.Fix != "" {
@@ -158,11 +149,11 @@ func printFinding(w io.Writer, f doctor.Finding) {
 	}
 }
 
-// advice says which level comes next.
+// advice tells which level the application is ready for, and what the next one needs.
 func (a *application) advice(r doctor.Report, s servers.Server) string {
 	var missing []string
 	for _, id := range r.Missing {
-		if f, ok := r.Find(id); ok { // otherwise it was not looked for, because of another
+		if f, ok := r.Find(id); ok { // an earlier finding may have prevented the search for it
 			missing = append(missing, f.Text)
 		}
 	}
@@ -172,7 +163,7 @@ func (a *application) advice(r doctor.Report, s servers.Server) string {
 		fmt.Fprintf(&b, "It cannot be checked yet: %s.\n", strings.Join(missing, "; "))
 		return b.String()
 	case r.Next == contract.DurableDelivery:
-		fmt.Fprintf(&b, "It seems ready for %s. %s asks no more of the server, but an outbox of the page.\n", r.Ready, r.Next)
+		fmt.Fprintf(&b, "It seems ready for %s. %s needs nothing more of the server, but an outbox in the page.\n", r.Ready, r.Next)
 	default:
 		fmt.Fprintf(&b, "It seems ready for %s. What keeps it from %s: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
 	}
@@ -196,7 +187,7 @@ func (a *application) again() string {
 	return ""
 }
 
-// slowSteps prints what is being done when it takes long.
+// slowSteps prints the name of a step that takes long.
 type slowSteps struct {
 	to io.Writer
 
@@ -204,7 +195,7 @@ type slowSteps struct {
 	timer *time.Timer
 }
 
-// slowAfter is how long a step may take unannounced.
+// slowAfter is how long a step takes before its name is printed.
 const slowAfter = 2 * time.Second
 
 func (s *slowSteps) begin(step string) {

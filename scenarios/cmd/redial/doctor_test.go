@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,19 +25,12 @@ import (
 	"redial/scenarios/servers"
 )
 
-// stepCommand starts a step as somebody's own server.
-func stepCommand(t *testing.T, step string) []string {
-	t.Helper()
-	itself, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"--", itself, servers.ServeStep, step}
-}
+// stepCommand are the arguments for a step as a user's own server.
+func stepCommand(step string) []string { return []string{"--", itself, servers.ServeStep, step} }
 
-func TestDoctorSaysWhatIsMissing(t *testing.T) {
+func TestDoctorReportsWhatTheNextLevelNeeds(t *testing.T) {
 	t.Parallel()
-	o := redial(t, append([]string{"doctor"}, stepCommand(t, "7")...)...)
+	o := redial(t, append([]string{"doctor"}, stepCommand("7")...)...)
 	if o.code != 0 {
 		t.Errorf("exit %d: %s", o.code, o.stderr)
 	}
@@ -52,7 +44,7 @@ func TestDoctorSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestDoctorOfNoSocketIO(t *testing.T) {
+func TestDoctorReportsAServerWithoutSocketIO(t *testing.T) {
 	t.Parallel()
 	page := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(page.Close)
@@ -70,7 +62,7 @@ func TestDoctorOfNoSocketIO(t *testing.T) {
 	}
 }
 
-func TestInitWritesAFileThatIsRead(t *testing.T) {
+func TestInitWritesAFileThatConfigReads(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "a", "redial.yaml")
 	o := redial(t, "init", "--output", file, "--level", "client-delivery", "--event", "say", "--path", "/ws/", "--", "node", "server.js", "--quick")
@@ -82,18 +74,18 @@ func TestInitWritesAFileThatIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Join(f.Target.Command, " ") != "node server.js --quick" || f.Level != contract.ClientDelivery || f.Socket.Path != "/ws/" || f.Socket.Send.Event != "say" {
-		t.Errorf("it says %+v", f)
+		t.Errorf("the file has %+v", f)
 	}
 	refused(t, "exists already", "init", "--output", file, "--url", "http://127.0.0.1:3000")
 	if o = redial(t, "init", "--output", file, "--force", "--url", "http://127.0.0.1:3000"); o.code != 0 {
 		t.Errorf("--force: exit %d: %s", o.code, o.stderr)
 	}
 	if f, err = config.Read(file); err != nil || f.Target.URL != "http://127.0.0.1:3000" || f.Socket != nil {
-		t.Errorf("it says %+v, %v", f, err)
+		t.Errorf("the file has %+v, %v", f, err)
 	}
 }
 
-func TestInitAsksForWhatIsMissing(t *testing.T) {
+func TestInitAsksForMissingFlags(t *testing.T) {
 	var asked bytes.Buffer
 	i := &initializing{}
 	i.ask(strings.NewReader("node server.js\nrecovery\n\n"), &asked)
@@ -107,20 +99,21 @@ func TestInitAsksForWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestInitProbeGivesUp(t *testing.T) {
+func TestInitProbeEndsWithoutAMessage(t *testing.T) {
 	t.Parallel()
-	refused(t, "no Socket.IO handshake at /ws/", append([]string{"init", "--probe", "--output", "-", "--path", "/ws/"}, stepCommand(t, "5")...)...)
-	o := redial(t, append([]string{"init", "--probe", "--wait", "1s", "--output", "-"}, stepCommand(t, "5")...)...)
+	refused(t, "no Socket.IO handshake at /ws/", append([]string{"init", "--probe", "--output", "-", "--path", "/ws/"}, stepCommand("5")...)...)
+	o := redial(t, append([]string{"init", "--probe", "--wait", "1s", "--output", "-"}, stepCommand("5")...)...)
 	if o.code != 3 || !strings.Contains(o.stderr, "Open http://127.0.0.1:") || !strings.Contains(o.stderr, "no event brought the message within 1s") || o.stdout != "" {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 }
 
-// The person's part is a client's: it sends what the command asks for, where it says.
-func TestInitProbeWatchesAPerson(t *testing.T) {
+// A wire client plays the user: it sends the message that the command asks for, to the address
+// that it prints.
+func TestInitProbeWatchesTheUsersMessage(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "redial.yaml")
-	c := command(t, append([]string{"init", "--probe", "--send", "--wait", "20s", "--output", file}, stepCommand(t, "7")...)...)
+	c := command(t, append([]string{"init", "--probe", "--send", "--wait", "20s", "--output", file}, stepCommand("7")...)...)
 	stderr, err := c.StderrPipe()
 	if err == nil {
 		err = c.Start()
@@ -135,9 +128,9 @@ func TestInitProbeWatchesAPerson(t *testing.T) {
 			address, _, _ = strings.Cut(rest, ",")
 		}
 		if address != "" && strings.HasPrefix(line, "redial ") {
-			person := wire.New(client.Options{Name: "person", URL: address})
-			t.Cleanup(func() { person.Close() })
-			if err := errors.Join(person.Open(t.Context()), person.Send(line)); err != nil {
+			user := wire.New(client.Options{Name: "user", URL: address})
+			t.Cleanup(func() { user.Close() })
+			if err := errors.Join(user.Open(t.Context()), user.Send(line)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,8 +150,8 @@ func TestInitProbeWatchesAPerson(t *testing.T) {
 	}
 }
 
-// Steps 6, 7 and 8 each come to the level that they promise, by a few of the rows.
-func TestLevelAutoFindsTheStepsOwn(t *testing.T) {
+// A few rows are enough to find the level that each step promises.
+func TestLevelAutoFindsTheLevelOfTheStep(t *testing.T) {
 	t.Parallel()
 	for step, c := range map[string]struct{ holds, next, row string }{
 		"6": {"recovery", "server-delivery", "row 8, server-killed"},
@@ -183,7 +176,7 @@ func TestLevelAutoFindsTheStepsOwn(t *testing.T) {
 	}
 }
 
-func TestNoLevelHolds(t *testing.T) {
+func TestLevelAutoOfAStepThatHoldsNone(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	badge := filepath.Join(folder, "b.svg")
@@ -238,13 +231,4 @@ func TestBadgeAndSummaryEscape(t *testing.T) {
 	if text := summary.String(); !strings.Contains(text, "| Application | `'a¦b' <c>` |\n") || !strings.Contains(text, "\n`a # b`\n") {
 		t.Errorf("the summary is %s", text)
 	}
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -32,7 +32,6 @@ lists all keys. The same texts are in scenarios/schema/config.schema.json, for e
 	}
 }
 
-// explain prints a key and those below it.
 func explain(w io.Writer, key config.Key) {
 	if key.Name == "" {
 		fmt.Fprintf(w, "%s.\n\n", key.Help)
@@ -48,7 +47,7 @@ func explain(w io.Writer, key config.Key) {
 	below(key, func(k config.Key) { fmt.Fprintf(w, "  %-24s %s\n", k.Name, k.Help) })
 }
 
-// below calls do with every key below one, at any depth.
+// below calls do with every key below the given one, at any depth.
 func below(key config.Key, do func(config.Key)) {
 	for _, k := range key.Keys {
 		do(k)
@@ -57,7 +56,7 @@ func below(key config.Key, do func(config.Key)) {
 }
 
 func keyNames() (names []string) {
-	file, _ := config.Explain("") // the file itself is always there
+	file, _ := config.Explain("") // the file as a whole is always found
 	below(file, func(k config.Key) { names = append(names, k.Name) })
 	return names
 }

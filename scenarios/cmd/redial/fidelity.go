@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,14 +16,14 @@ import (
 	"redial/scenarios/runner"
 )
 
-// preface says what the table is, in the file that make fidelity writes.
-const preface = `# The two labs, side by side
+// fidelityPreface explains the table in scenarios/fidelity.md.
+const fidelityPreface = `# The two labs, side by side
 
-What every scenario came to in the real lab and in the virtual one, on %s with the seed %d: ✓ exactly once, L lost, D duplicated, R reordered, – does not apply. Where the labs differ, a cell says what the real one saw and then the virtual one, and the last column says why. "make fidelity" writes this file.
+What every scenario came to in the real lab and in the virtual one, on %s with the seed %d: ✓ exactly once, L lost, D duplicated, R reordered, – does not apply. Where the labs differ, a cell has the outcome of the real lab and then that of the virtual one, and the last column has the reason. "make fidelity" writes this file.
 
 `
 
-// pathsPreface says what the second table is.
+// pathsPreface explains the second table there.
 const pathsPreface = `
 ## Loopback and a real network
 
@@ -34,7 +31,7 @@ The rows in which a client switches networks, with the step's own page in Chromi
 
 `
 
-// pathsNotes are what the tests of the paths have shown, with Chromium 156 on Linux.
+// pathsNotes is what the tests of real network paths have shown, with Chromium 156 on Linux.
 const pathsNotes = `
 What Chromium does depends on whether there is a moment without any network:
 
@@ -72,24 +69,21 @@ func (p *play) fidelity() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	prepare(lab.Virtual)
 	progress := newProgress(p.quiet)
 	virtual, err := runner.Run(ctx, tested, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
-	stop() // the real lab has its own way to be interrupted
+	stop() // playScenarios handles signals itself
 	real, err := p.playScenarios(lab.Real, tested, which, "")
 	if err != nil {
 		return 0, err
 	}
 	table, unexplained := runner.Fidelity(real, virtual)
-	fmt.Printf(preface, time.Now().Format(time.DateOnly), p.seed)
+	fmt.Printf(fidelityPreface, time.Now().Format(time.DateOnly), p.seed)
 	fmt.Print(table)
 	differ, err := p.overPaths(which)
 	if err != nil {
@@ -102,21 +96,17 @@ func (p *play) fidelity() (int, error) {
 	return report.ExitPass, nil
 }
 
-// overPaths prints what the scenarios that switch networks come to over a real network, and
-// returns in how many places loopback differs from that.
+// overPaths plays the scenarios that switch networks over a real network, prints the outcomes,
+// and returns how many of them differ from those over loopback.
 func (p *play) overPaths(which []catalogue.Scenario) (differ int, err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	table, differ, err := runner.Paths(ctx, which, p.seed)
 	switch {
-	case ctx.Err() != nil:
-		return 0, errInterrupted
 	case errors.Is(err, paths.ErrUnavailable), errors.Is(err, browser.ErrNoChromium):
 		table = "Not played here: " + err.Error() + ".\n"
-	case err != nil:
-		return 0, err
-	case table == "":
-		return 0, nil
+	case err != nil || ctx.Err() != nil || table == "":
+		return 0, unlessInterrupted(ctx, err)
 	}
 	fmt.Print(pathsPreface, table, pathsNotes)
 	return differ, nil

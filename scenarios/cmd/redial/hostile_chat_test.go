@@ -15,19 +15,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A chat is a right server at level server-delivery, but for what its fields change.
+// A chat is a correct server at level server-delivery, except for the effects of its fields.
 type chat struct {
 	routes            routes
 	poll              http.HandlerFunc
 	interval, timeout string // of the heartbeat, in milliseconds
-	mute              bool   // CONNECT is not answered
-	deaf              bool   // events are not answered: else it is luck whether an answer comes before a flood
+	noConnect         bool   // the server does not answer a CONNECT packet
+	noEvents          bool   // it does not answer events: a flood would hide some answers by chance
 
-	// opened is done after the open packet, beside everything else, and joined after
-	// CONNECT. They are told the how manieth page it is that they speak with, and 0 for
-	// what is no page.
+	// opened is called in a goroutine after the open packet, and joined after CONNECT, with
+	// the number of the page, from 1 on; 0 means a client that is not a page.
 	opened, joined func(c net.Conn, page int)
-	log            func(net.Conn) // what the reader of the log is sent
+	log            func(net.Conn) // sends to the reader of the log
 
 	mu    sync.Mutex
 	pages int
@@ -35,7 +34,7 @@ type chat struct {
 	conns map[*member]bool
 }
 
-// A member has what it is sent in order, beside what floods its connection.
+// A member is sent its packets in order, while a flood may share its connection.
 type member struct {
 	net.Conn
 	page int
@@ -124,7 +123,7 @@ func (s *chat) packet(m *member, packet string) {
 		s.connect(m, auth)
 		return
 	}
-	if s.deaf {
+	if s.noEvents {
 		return
 	}
 	event, isEvent := strings.CutPrefix(packet, "42")
@@ -146,7 +145,7 @@ func (s *chat) packet(m *member, packet string) {
 }
 
 func (s *chat) connect(m *member, auth string) {
-	if s.mute {
+	if s.noConnect {
 		return
 	}
 	if answer := `40{"sid":"s"}`; s.joined == nil {

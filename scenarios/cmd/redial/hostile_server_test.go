@@ -21,7 +21,7 @@ import (
 // hostileServer is the argument that makes the test's executable one of the servers below.
 const hostileServer = "hostile"
 
-// becomeHostile serves as the hostile server that the command line names, if it names one.
+// becomeHostile serves the hostile server that the command line names, if it names one.
 func becomeHostile() {
 	if len(os.Args) != 3 || os.Args[1] != hostileServer {
 		return
@@ -37,23 +37,23 @@ func becomeHostile() {
 // forever is longer than any test runs.
 const forever = time.Hour
 
-// hostileServers are all of them. Most are a right chat that breaks one thing, so that
-// redial comes as far as that.
+// Most of the hostileServers are a correct chat that violates one rule, so that redial gets as
+// far as the violation.
 var hostileServers = map[string]func(){
 	"right": func() { (&chat{}).serve() },
 
-	// On stdout and on the disk.
+	// Output and disk.
 	"prints endlessly":    func() { go printEndlessly(strings.Repeat("a line\n", 1000)); (&chat{}).serve() },
 	"prints only garbage": func() { printEndlessly(strings.Repeat("\x1b[2J\x00\xff\a\r", 1000)) },
 	"fills the disk":      fillDisk,
 
-	// As processes.
+	// Processes.
 	"leaves its session": func() { startDaemon(); (&chat{}).serve() },
 	"ignores SIGTERM":    func() { signal.Ignore(syscall.SIGTERM); (&chat{}).serve() },
 	"daemon":             func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); time.Sleep(forever) },
 	"starts a daemon":    func() { daemon(); os.Exit(0) },
 
-	// On TCP, below HTTP.
+	// TCP, below HTTP.
 	"closes at once": func() { serveTCP(func(net.Conn) {}) },
 	"says nothing":   func() { serveTCP(func(net.Conn) { time.Sleep(forever) }) },
 	"is not HTTP":    func() { serveTCP(func(c net.Conn) { flood(c, "\x00\xff garbage\r\n") }) },
@@ -61,7 +61,7 @@ var hostileServers = map[string]func(){
 		serveTCP(func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\n"); flood(c, "X-Filler: y\r\n") })
 	},
 
-	// In HTTP.
+	// HTTP.
 	"endless page":           func() { (&chat{routes: routes{"/": endless}}).serve() },
 	"endless library":        func() { (&chat{routes: routes{library: endless}}).serve() },
 	"silent library":         func() { (&chat{routes: routes{library: silent}}).serve() },
@@ -73,7 +73,7 @@ var hostileServers = map[string]func(){
 	"library that redirects": func() { (&chat{routes: routes{library: redirect}}).serve() },
 	"huge polls":             func() { (&chat{poll: func(w http.ResponseWriter, _ *http.Request) { send(w, 100<<20) }}).serve() },
 
-	// In WebSocket frames.
+	// WebSocket frames.
 	"upgrade without end": func() { (&chat{routes: routes{"/socket.io/": silent}}).serve() },
 	"garbage frames":      func() { (&chat{opened: func(c net.Conn, _ int) { flood(c, "\x8f\xff\x3f garbage") }}).serve() },
 	"compressed bombs":    func() { (&chat{opened: func(c net.Conn, _ int) { flood(c, compressedBomb()) }}).serve() },
@@ -88,7 +88,7 @@ var hostileServers = map[string]func(){
 		(&chat{joined: forPages(2, func(c net.Conn) error { return message(c, 7<<20) })}).serve()
 	},
 	"message without end": func() {
-		(&chat{deaf: true, joined: func(c net.Conn, _ int) {
+		(&chat{noEvents: true, joined: func(c net.Conn, _ int) {
 			fragment := ws.NewTextFrame(bytes.Repeat([]byte("4"), 64<<10))
 			fragment.Header.Fin = false
 			_ = ws.WriteFrame(c, fragment)
@@ -100,10 +100,10 @@ var hostileServers = map[string]func(){
 		(&chat{opened: func(c net.Conn, _ int) { flood(c, string(ws.MustCompileFrame(ws.NewPingFrame(nil)))) }}).serve()
 	},
 
-	// In Engine.IO and Socket.IO packets.
+	// Engine.IO and Socket.IO packets.
 	"garbage packets":    func() { (&chat{opened: func(c net.Conn, _ int) { flood(c, text("garbage")) }}).serve() },
 	"pings without end":  func() { (&chat{opened: func(c net.Conn, _ int) { flood(c, text("2")) }}).serve() },
-	"answers no CONNECT": func() { (&chat{mute: true}).serve() },
+	"answers no CONNECT": func() { (&chat{noConnect: true}).serve() },
 	"a million events":   func() { (&chat{joined: func(c net.Conn, _ int) { flood(c, text(event("again"))) }}).serve() },
 	"a million events for the second page": func() {
 		n := 1_000_000
@@ -125,7 +125,7 @@ var hostileServers = map[string]func(){
 		(&chat{joined: forPages(2, func(c net.Conn) error { _, err := io.WriteString(c, deep); return err })}).serve()
 	},
 	"attachments that never come": func() {
-		(&chat{deaf: true, joined: func(c net.Conn, _ int) { flood(c, text(`4599-["chat message",{"_placeholder":true,"num":98}]`)) }}).serve()
+		(&chat{noEvents: true, joined: func(c net.Conn, _ int) { flood(c, text(`4599-["chat message",{"_placeholder":true,"num":98}]`)) }}).serve()
 	},
 	"pingInterval of 0":    func() { (&chat{interval: "0", timeout: "0"}).serve() },
 	"pingInterval below 0": func() { (&chat{interval: "-1", timeout: "-9223372036854775808"}).serve() },
@@ -159,7 +159,7 @@ func printEndlessly(text string) {
 	}
 }
 
-// flood writes the same again and again until the other end has had enough.
+// flood writes the text again and again until the connection fails.
 func flood(w io.Writer, text string) {
 	for many := []byte(strings.Repeat(text, 1+(16<<10)/len(text))); ; {
 		if _, err := w.Write(many); err != nil {
@@ -202,7 +202,7 @@ func message(c net.Conn, size int) error {
 	begin, end, _ := strings.Cut(event("|"), "|")
 	size &^= 64<<10 - 1
 	head := binary.BigEndian.AppendUint64([]byte{0x81, 127}, uint64(len(begin)+size+len(end)))
-	if m, shared := c.(*member); shared { // no other frame within this one
+	if m, shared := c.(*member); shared { // no other frame may come within this one
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		c = m.Conn
@@ -217,8 +217,8 @@ func message(c net.Conn, size int) error {
 	return err
 }
 
-// forPages does something to the n-th page that a process has met, and to those after it,
-// again and again. Preflight has one page, so from the second on it is a run that meets it.
+// forPages calls do without end for the n-th page of a process and for each later one.
+// Preflight opens one page, so the second is a run's.
 func forPages(n int, do func(net.Conn) error) func(net.Conn, int) {
 	return func(c net.Conn, page int) {
 		for err := error(nil); err == nil && page >= n; {
@@ -227,15 +227,14 @@ func forPages(n int, do func(net.Conn) error) func(net.Conn, int) {
 	}
 }
 
-// compressedBomb is a frame that says that it is compressed, though nobody agreed to that.
+// compressedBomb is a frame that is marked as compressed without negotiation.
 func compressedBomb() string {
 	frame := ws.NewTextFrame(bytes.Repeat([]byte{0}, 1024))
 	frame.Header.Rsv = ws.Rsv(true, false, false)
 	return string(ws.MustCompileFrame(frame))
 }
 
-// startDaemon leaves a process behind that is in a session of its own, and whose parent
-// has ended.
+// startDaemon starts a process in a session of its own, whose parent then ends.
 func startDaemon() { must(exec.Command(os.Args[0], hostileServer, "starts a daemon").Run()) }
 
 func daemon() {
@@ -250,7 +249,7 @@ func must(err error) {
 	}
 }
 
-// fillDisk writes until there is no room, and ends as a database would.
+// fillDisk writes until the disk is full, and then ends as a database would.
 func fillDisk() {
 	file, err := os.Create(filepath.Join(os.Getenv("DATA_DIR"), "chat.db"))
 	for err == nil {

@@ -3,16 +3,13 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +21,9 @@ import (
 	"redial/scenarios/servers"
 )
 
-// An initializing is what `redial init` was asked for.
+// An initializing holds the flags of `redial init`.
 type initializing struct {
-	application                    // its config is not used
+	application                    // without its config
 	line, level                    string
 	path, namespace, event, output string
 	force, probe, send             bool
@@ -72,7 +69,7 @@ arrives. Each line that it writes has a comment on how certain it is.`,
 	return c
 }
 
-// read looks at the flags, and asks for what is missing where there is a person.
+// read validates the flags, and asks for missing ones if the command runs in a terminal.
 func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	if err := noneEmpty(c); err != nil {
 		return err
@@ -116,7 +113,7 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	return err
 }
 
-// ask asks for what the flags have not said.
+// ask asks for the values that no flag has given.
 func (i *initializing) ask(from io.Reader, to io.Writer) {
 	lines := bufio.NewScanner(from)
 	question := func(text, otherwise string) string {
@@ -140,7 +137,7 @@ func (i *initializing) ask(from io.Reader, to io.Writer) {
 	}
 }
 
-// server makes the application for a probe.
+// server makes the server to probe.
 func (i *initializing) server() (servers.Server, error) {
 	switch {
 	case i.url != "":
@@ -153,7 +150,7 @@ func (i *initializing) server() (servers.Server, error) {
 	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line, Port: i.port}, contract.Basic)
 }
 
-// write writes the file.
+// write writes the redial.yaml.
 func (i *initializing) write() error {
 	var draft doctor.Draft
 	level := contract.Level(cmp.Or(i.level, string(contract.ServerDelivery)))
@@ -190,13 +187,13 @@ func (i *initializing) write() error {
 	return nil
 }
 
-// listen has the application watched while a person sends a message.
+// listen watches the application while the user sends a message.
 func (i *initializing) listen() (draft doctor.Draft, err error) {
 	server, err := i.server()
 	if err != nil {
 		return draft, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}
 	text := fmt.Sprintf("redial %04d", 1000+rand.IntN(9000))
@@ -208,8 +205,5 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 		},
 	})
 	slow.end()
-	if ctx.Err() != nil {
-		return draft, errInterrupted
-	}
-	return draft, err
+	return draft, unlessInterrupted(ctx, err)
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -49,7 +48,7 @@ func serveLab(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the lab cannot listen on port %q: %w", port, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	server := &http.Server{
 		Handler: host.Handler(), ReadHeaderTimeout: 10 * time.Second,

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -13,10 +11,11 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/plan"
+	"redial/scenarios/internal/tour"
 	"redial/scenarios/labpage"
 )
 
-func TestTheLabServesUntilCtrlC(t *testing.T) {
+func TestLabServesUntilCtrlC(t *testing.T) {
 	c := command(t, "lab")
 	c.Env = append(c.Env, "PORT=0")
 	out, err := c.StdoutPipe()
@@ -57,9 +56,8 @@ func refusedWith(t *testing.T, want, environment string) {
 	t.Helper()
 	c := command(t, "lab")
 	c.Env = append(c.Env, environment)
-	text, _ := c.CombinedOutput()
-	if c.ProcessState.ExitCode() != 3 || !strings.Contains(string(text), want) || strings.Count(strings.TrimSpace(string(text)), "\n") > 0 {
-		t.Errorf("%s: exit %d, %q", environment, c.ProcessState.ExitCode(), text)
+	if o := run(t, c); o.code != 3 || o.stdout != "" || !strings.Contains(o.stderr, want) || strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("%s: exit %d, %q%q", environment, o.code, o.stdout, o.stderr)
 	}
 }
 
@@ -88,18 +86,10 @@ func TestReplayTakesALinkOfTheLabPage(t *testing.T) {
 	refused(t, "shares no plan", "replay", "http://localhost:3000/#")
 }
 
-// The page and the command come to the same verdict on what the tour shares. (That the page
-// does so in WebAssembly, too, is tried in package labwasm.)
+// The page and the command come to the same verdict on each run of the tour. (A test of
+// package labwasm compares the page in WebAssembly.)
 func TestReplayOfALinkComesToTheVerdictOfThePage(t *testing.T) {
-	text, err := fs.ReadFile(labpage.Static(), "tour.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tour struct{ Breaks []labpage.Document }
-	if err := json.Unmarshal(text, &tour); err != nil || len(tour.Breaks) == 0 {
-		t.Fatal(err, len(tour.Breaks))
-	}
-	for _, document := range tour.Breaks {
+	for _, document := range tour.Documents(t) {
 		link, err := document.Fragment()
 		if err != nil {
 			t.Fatal(err)

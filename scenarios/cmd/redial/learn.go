@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 
@@ -37,25 +36,25 @@ and "make solution-7" do the same.`,
 		},
 	}
 	var reset bool
-	start := l1("start STEP", "Copy the code that an exercise starts from into steps/exerciseSTEP", func(l *learner, e exercises.Copy) error { return l.start(e, reset) })
+	start := exerciseCommand("start STEP", "Copy the code that an exercise starts from into steps/exerciseSTEP", func(l *learner, e exercises.Copy) error { return l.start(e, reset) })
 	start.Flags().BoolVar(&reset, "reset", false, "replace a copy that is there, without asking")
 	var answer string
-	check := l1("check STEP", "Play the exercise's scenarios on your copy", func(l *learner, e exercises.Copy) error { return l.check(e, answer, code) })
+	check := exerciseCommand("check STEP", "Play the exercise's scenarios on your copy", func(l *learner, e exercises.Copy) error { return l.check(e, answer, code) })
 	check.Flags().StringVar(&answer, "answer", "", "your prediction, `a, b or c`, where it cannot be asked for")
 	c.AddCommand(start, check,
-		l1("serve STEP", "Serve your copy at PORT (default 3000)", func(l *learner, e exercises.Copy) error { return l.serve(e, code) }),
-		l1("hint STEP", "Show the next hint", (*learner).hint),
-		l1("solution STEP", "Show the solution, as a diff from where the exercise starts", (*learner).solution),
+		exerciseCommand("serve STEP", "Serve your copy at PORT (default 3000)", func(l *learner, e exercises.Copy) error { return l.serve(e, code) }),
+		exerciseCommand("hint STEP", "Show the next hint", (*learner).hint),
+		exerciseCommand("solution STEP", "Show the solution, as a diff from where the exercise starts", (*learner).solution),
 	)
 	return c
 }
 
-// l1 makes a command that takes the step of one exercise.
-func l1(use, short string, do func(*learner, exercises.Copy) error) *cobra.Command {
+// exerciseCommand makes a subcommand that takes the step of an exercise.
+func exerciseCommand(use, short string, do func(*learner, exercises.Copy) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short,
 		ValidArgsFunction: func(*cobra.Command, []string, string) (steps []string, _ cobra.ShellCompDirective) {
-			all, _ := exercises.All() // what cannot be read completes nothing
+			all, _ := exercises.All() // without the exercises there is no completion
 			for _, e := range all {
 				steps = append(steps, e.Step+"\t"+e.En.Title)
 			}
@@ -78,7 +77,7 @@ func l1(use, short string, do func(*learner, exercises.Copy) error) *cobra.Comma
 	}
 }
 
-// A learner is somebody at a terminal or a pipe, with a language.
+// A learner reads a page of output in one language, and works in a clone of the kit.
 type learner struct {
 	page
 	root string
@@ -92,7 +91,8 @@ func newLearner() (*learner, error) {
 	return &learner{newPage(), root}, nil
 }
 
-// language is that of the environment's locale (POSIX: the first that is set counts).
+// language is that of the locale. POSIX gives the first of these variables that is set
+// precedence.
 func language(env func(string) string) string {
 	if strings.HasPrefix(cmp.Or(env("LC_ALL"), env("LC_MESSAGES"), env("LANG")), "ko") {
 		return "ko"
@@ -159,7 +159,7 @@ func (l *learner) start(c exercises.Copy, reset bool) error {
 	return nil
 }
 
-// heading names the exercise and its goal.
+// heading prints the exercise's title and goal.
 func (l *learner) heading(c exercises.Copy) {
 	text := c.In(l.language)
 	l.print("%s\n\n", l.paint(bold, l.say("exercise", c.Step, text.Title)))
@@ -192,13 +192,13 @@ func (l *learner) solution(c exercises.Copy) error {
 	}
 	l.heading(c)
 	l.paragraph(l.say("solution"), c.In(l.language).Solution)
-	l.print("\n%s", l.colored(diff))
+	l.print("\n%s", l.coloredDiff(diff))
 	l.print("\n")
 	l.paragraph("", l.say("whole files", c.Solution))
 	return nil
 }
 
-// progressOf is the progress of an exercise that was started.
+// progressOf is the progress of an exercise; one that was not started is an error.
 func (l *learner) progressOf(c exercises.Copy) (exercises.Progress, error) {
 	exists, err := c.Exists()
 	if err == nil && !exists {
@@ -210,12 +210,12 @@ func (l *learner) progressOf(c exercises.Copy) (exercises.Progress, error) {
 	return c.Progress()
 }
 
-// serve builds the copy and runs it until Ctrl-C, which the terminal sends to it too.
+// serve builds the copy and runs it until Ctrl-C, which the terminal sends to both processes.
 func (l *learner) serve(c exercises.Copy, code *int) error {
 	if _, err := l.progressOf(c); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	folder, err := os.MkdirTemp("", "redial-exercise-")
 	if err != nil {
@@ -241,16 +241,15 @@ func (l *learner) serve(c exercises.Copy, code *int) error {
 	if err := server.Start(); err != nil {
 		return err
 	}
-	// Where the signal is for this process alone, it is passed on.
+	// A signal to this process alone is passed on.
 	defer context.AfterFunc(ctx, func() { _ = server.Process.Signal(syscall.SIGTERM) })()
 	if err := server.Wait(); err != nil && ctx.Err() == nil {
-		*code = report.ExitFail // it has said why on stderr
+		*code = report.ExitFail // the server has printed the reason on stderr
 	}
 	return nil
 }
 
-// build compiles the copy. The program is "" where the copy does not compile, which the
-// learner is told.
+// build compiles the copy. If that fails, it prints the compiler's errors and returns "".
 func (l *learner) build(ctx context.Context, c exercises.Copy, folder string) (string, error) {
 	program, err := c.Build(ctx, folder)
 	var wrong exercises.BuildError
@@ -270,7 +269,7 @@ func (l *learner) build(ctx context.Context, c exercises.Copy, folder string) (s
 	return program, err
 }
 
-// readLine reads a line from the terminal; "" at its end. Nothing has caught Ctrl-C yet.
+// readLine reads a line from the terminal; "" at its end. Ctrl-C ends the process here.
 func readLine() string {
 	line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	return line

@@ -1,22 +1,20 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"redial/harness/check"
 	"redial/harness/report"
 	"redial/scenarios/exercises"
 )
 
-// check asks for a prediction, plays the scenarios on the copy, tells the story of the first
-// that fails, and remembers what is solved.
+// check asks for a prediction, plays the scenarios on the copy, prints the first failure, and
+// saves the progress.
 func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 	p, err := l.progressOf(c)
 	if err != nil {
@@ -36,8 +34,8 @@ func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 	}
 	l.print("\n")
 
-	// From here on Ctrl-C ends what was started.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From here on Ctrl-C must also end the processes that the check starts.
+	ctx, stop := interruptible()
 	defer stop()
 	folder, err := os.MkdirTemp("", "redial-exercise-")
 	if err != nil {
@@ -58,10 +56,7 @@ func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 		}
 	})
 	l.status("")
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return err
 	}
 	p.Record(r.Results)
@@ -81,8 +76,7 @@ func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 	return l.unsolved(c, r)
 }
 
-// predict asks for a prediction where there is somebody to ask, and shows the question in
-// any case.
+// predict prints the question, and asks for a prediction if the command runs in a terminal.
 func (l *learner) predict(c exercises.Copy, answer string) string {
 	text := c.In(l.language)
 	l.print("\n")
@@ -109,7 +103,7 @@ func (l *learner) predict(c exercises.Copy, answer string) string {
 	}
 }
 
-// choiceOf is the letter that was meant, or "".
+// choiceOf is the letter of the choice that the answer names, or "".
 func choiceOf(answer string, choices []string) string {
 	answer = strings.ToLower(strings.Trim(answer, " )."))
 	for n := range choices {
@@ -120,7 +114,7 @@ func choiceOf(answer string, choices []string) string {
 	return ""
 }
 
-// judge says whether the prediction came true, and why.
+// judge prints whether the prediction was right, and why.
 func (l *learner) judge(c exercises.Copy, answer string) {
 	if answer == c.Answer {
 		l.paragraph(l.paint(green, l.say("predicted")), l.say("right", answer)+" "+c.In(l.language).Why)
@@ -129,7 +123,7 @@ func (l *learner) judge(c exercises.Copy, answer string) {
 	l.paragraph(l.paint(yellow, l.say("predicted")), l.say("not right", answer, c.Answer)+" "+c.In(l.language).Why)
 }
 
-// outcome prints what came of a scenario.
+// outcome prints a line with the outcome of a scenario.
 func (l *learner) outcome(r report.Result) {
 	l.status("")
 	mark, color := "✓", green
@@ -143,10 +137,10 @@ func (l *learner) outcome(r report.Result) {
 	l.print("%s %s  %s\n", l.paint(color, mark), padRight(r.ID, 26), l.paint(faint, report.Clip(r.Title, room)))
 }
 
-// unsolved tells the first failure, in words and as a picture, and then what is solved and
-// what is not.
+// unsolved prints the first failure, writes a picture of it, and lists which scenarios pass
+// and which do not.
 func (l *learner) unsolved(c exercises.Copy, r report.Report) error {
-	var solved, not []string
+	var solved, unsolved []string
 	failed, first := r, -1
 	failed.Results = nil
 	for n, result := range r.Results {
@@ -154,7 +148,7 @@ func (l *learner) unsolved(c exercises.Copy, r report.Report) error {
 			solved = append(solved, result.ID)
 			continue
 		}
-		not = append(not, result.ID)
+		unsolved = append(unsolved, result.ID)
 		failed.Results = append(failed.Results, result)
 		if first < 0 && result.Verdict.Outcome == check.Fail {
 			first = n
@@ -164,7 +158,7 @@ func (l *learner) unsolved(c exercises.Copy, r report.Report) error {
 		first = slices.IndexFunc(r.Results, func(r report.Result) bool { return r.Verdict.Outcome != check.Pass })
 	}
 	l.print("\n%s\n", l.paint(bold, l.say("the story", r.Results[first].ID)))
-	// The rest of the story is in English.
+	// report.Story prints English only.
 	if rule := r.Results[first].Verdict.Rule(); rule != "" && l.language != "en" {
 		l.paragraph(padRight("  "+l.say("rule"), 12), report.Language(l.language).Rule(rule))
 	}
@@ -172,7 +166,7 @@ func (l *learner) unsolved(c exercises.Copy, r report.Report) error {
 		return err
 	}
 	picture := filepath.Join("out", "exercise-"+c.Step+".html")
-	if err := writeFile(filepath.Join(l.root, picture), os.O_TRUNC, failed, report.HTML); err != nil {
+	if err := writeFile(filepath.Join(l.root, picture), os.O_TRUNC, func(w io.Writer) error { return report.HTML(w, failed) }); err != nil {
 		return err
 	}
 	l.print("\n")
@@ -180,7 +174,7 @@ func (l *learner) unsolved(c exercises.Copy, r report.Report) error {
 	if len(solved) > 0 {
 		l.paragraph(l.paint(green, l.say("solved so far")), strings.Join(solved, ", "))
 	}
-	l.paragraph(l.paint(red, l.say("not yet")), strings.Join(not, ", "))
+	l.paragraph(l.paint(red, l.say("not yet")), strings.Join(unsolved, ", "))
 	l.print("\n")
 	l.paragraph("", l.say("go on", c.Path(), c.Step))
 	l.paragraph("", l.say("stuck", c.Step))

@@ -16,12 +16,12 @@ const (
 	bold, faint, red, green, yellow = "1", "2", "31", "32", "33"
 )
 
-// A page is what a learner sees: stdout, in a language, with or without colours.
+// A page prints to stdout in one language, with or without colours.
 type page struct {
 	language string
 	columns  int
 	color    bool
-	live     bool // a line that changes can be shown
+	live     bool // stdout is a terminal, so a status line can be replaced
 }
 
 // mostColumns keeps paragraphs readable on a wide terminal.
@@ -34,7 +34,7 @@ func newPage() page {
 
 func (p page) print(format string, values ...any) { fmt.Printf(format, values...) }
 
-// say is a sentence of the page, in its language.
+// say returns one of the learnWords in the page's language.
 func (p page) say(key string, values ...any) string {
 	words := learnWords[key]
 	text := words.en
@@ -51,14 +51,14 @@ func (p page) paint(color, text string) string {
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
 
-// status shows what is going on, on a line that the next one replaces; nothing in a pipe.
+// status prints a line that the next output replaces. It prints nothing into a pipe.
 func (p page) status(text string) {
 	if p.live {
 		p.print("\r\x1b[K%s", text)
 	}
 }
 
-// paragraph prints a text, with its name in front, wrapped to the terminal.
+// paragraph prints a text with a label before it, wrapped to the terminal.
 func (p page) paragraph(name, text string) {
 	indent := ""
 	if name != "" {
@@ -75,8 +75,8 @@ func (p page) paragraph(name, text string) {
 	}
 }
 
-// colored paints a diff.
-func (p page) colored(diff string) string {
+// coloredDiff colours the lines of a diff.
+func (p page) coloredDiff(diff string) string {
 	var all strings.Builder
 	for line := range strings.Lines(diff) {
 		color := ""
@@ -93,8 +93,8 @@ func (p page) colored(diff string) string {
 	return all.String()
 }
 
-// columnsOf is how wide a text is in a terminal: colours take no room, and Hangul two
-// columns a letter.
+// columnsOf is the width of a text in a terminal: colours take no column, and a Hangul
+// syllable takes two.
 func columnsOf(text string) (columns int) {
 	for text != "" {
 		if after, ok := strings.CutPrefix(text, "\x1b["); ok {

@@ -9,8 +9,8 @@ import (
 	"redial/scenarios/exercises"
 )
 
-// kitCopy is a folder like the kit's, with a steps folder of its own, so that a test starts
-// exercises without touching the learner's.
+// kitCopy is a folder with links to the kit's files and a steps folder of its own, so that a
+// test does not touch a learner's exercises.
 func kitCopy(t *testing.T) string {
 	t.Helper()
 	root, err := exercises.Root()
@@ -41,21 +41,20 @@ func kitCopy(t *testing.T) string {
 	return folder
 }
 
-// learn runs the command in a kit of the test's own, in a language.
+// learn runs the command in a copy of the kit, in the language of a locale.
 func learn(t *testing.T, kit, locale string, arguments ...string) outcome {
 	t.Helper()
-	t.Setenv("LC_ALL", locale)
-	t.Chdir(kit)
-	return redial(t, append([]string{"learn"}, arguments...)...)
+	c := command(t, append([]string{"learn"}, arguments...)...)
+	c.Dir, c.Env = kit, append(c.Env, "LC_ALL="+locale)
+	return run(t, c)
 }
 
-func TestLearnOutsideOfTheKit(t *testing.T) {
+func TestLearnOutsideOfTheKitIsRefused(t *testing.T) {
 	if o := learn(t, t.TempDir(), "C"); o.code != 3 || !strings.Contains(o.stderr, "in Redial's own folder") {
 		t.Errorf("exit %d, %q", o.code, o.stderr)
 	}
 }
 
-// What is said of an exercise before it is checked, in a pipe.
 func TestLearnBeforeTheFirstCheck(t *testing.T) {
 	kit := kitCopy(t)
 	for _, step := range []struct {
@@ -76,7 +75,6 @@ func TestLearnBeforeTheFirstCheck(t *testing.T) {
 		{"C", "Hint 3/3", "", 0, []string{"hint", "7a"}},
 		{"C", "These are all", "", 0, []string{"hint", "7a"}},
 		{"C", "\n+        messages.textContent = \"\";\n", "", 0, []string{"solution", "7a"}},
-		{"C", "\n+        messages.textContent = \"\";\n", "", 0, []string{"solution", "7a"}},
 		{"C", "", "letter of a choice", 3, []string{"check", "7a", "--answer", "e"}},
 		{"C", "steps/exercise7a", "", 0, []string{"start", "7a", "--reset"}},
 		{"C", "Hint 1/3", "", 0, []string{"hint", "7a"}},
@@ -88,8 +86,8 @@ func TestLearnBeforeTheFirstCheck(t *testing.T) {
 	}
 }
 
-// A learner's way through one exercise: a mistake that does not compile, the first failure,
-// the solution. The kit's own files stay as they are.
+// The learner makes an error that does not compile, sees the first failure, and solves the
+// exercise.
 func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
 	if underRace {
 		t.Skip("builds a copy and plays it: make test does it without the race detector")
@@ -98,23 +96,15 @@ func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
 	if o := learn(t, kit, "C", "start", "7a"); o.code != 0 {
 		t.Fatalf("exit %d, %s", o.code, o.stderr)
 	}
-	edit := func(file string, change func(string) string) {
+	edit := func(file, old, by string) {
 		t.Helper()
 		path := filepath.Join(kit, "steps", "exercise7a", file)
-		before, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+		before := read(t, path)
+		after := strings.Replace(before, old, by, 1)
+		if after == before {
+			t.Fatalf("%s has no %q", file, old)
 		}
-		after := change(string(before))
-		if after == string(before) {
-			t.Fatalf("%s has no place for the edit", file)
-		}
-		if err := os.WriteFile(path, []byte(after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	replace := func(old, by string) func(string) string {
-		return func(text string) string { return strings.Replace(text, old, by, 1) }
+		write(t, path, after)
 	}
 	has := func(o outcome, code int, all ...string) {
 		t.Helper()
@@ -128,21 +118,21 @@ func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
 		}
 	}
 
-	edit("chat.go", replace("c.state()", "c.stat()"))
+	edit("chat.go", "c.state()", "c.stat()")
 	has(learn(t, kit, "C", "check", "7a"), 1, "a) ", "ANSWER=a", "does not compile", "steps/exercise7a/chat.go:", "c.stat undefined")
-	edit("chat.go", replace("c.stat()", "c.state()"))
+	edit("chat.go", "c.stat()", "c.state()")
 
 	has(learn(t, kit, "C", "check", "7a", "--answer", "b"), 1,
-		"✗ clean-drop", "You said b; it is a", "What happens in clean-drop", "no-duplicate", "out/exercise-7a.html", "Not yet", "make hint-7a")
+		"✗ clean-drop", "Your answer is b; the right one is a", "What happens in clean-drop", "no-duplicate", "out/exercise-7a.html", "Not yet", "make hint-7a")
 	if picture, err := os.ReadFile(filepath.Join(kit, "out", "exercise-7a.html")); err != nil || !strings.Contains(string(picture), "<svg") {
 		t.Errorf("the picture: %v", err)
 	}
 	has(learn(t, kit, "C"), 0, " of 4 scenarios")
 
-	edit("index.html", replace("texts.forEach(show);", "messages.textContent = \"\"; texts.forEach(show);"))
-	edit("chat.go", replace("\tclient.Join(room)\n\tmessages, err := c.state()", "\tc.order.Lock()\n\tdefer c.order.Unlock()\n\tmessages, err := c.state()"))
-	edit("chat.go", replace("client.Emit(\"state\", messages)\n", "client.Emit(\"state\", messages)\n\t\tclient.Join(room)\n"))
-	edit("chat.go", replace("(int64, error) {\n", "(int64, error) {\n\tc.order.Lock()\n\tdefer c.order.Unlock()\n"))
+	edit("index.html", "texts.forEach(show);", "messages.textContent = \"\"; texts.forEach(show);")
+	edit("chat.go", "\tclient.Join(room)\n\tmessages, err := c.state()", "\tc.order.Lock()\n\tdefer c.order.Unlock()\n\tmessages, err := c.state()")
+	edit("chat.go", "client.Emit(\"state\", messages)\n", "client.Emit(\"state\", messages)\n\t\tclient.Join(room)\n")
+	edit("chat.go", "(int64, error) {\n", "(int64, error) {\n\tc.order.Lock()\n\tdefer c.order.Unlock()\n")
 	has(learn(t, kit, "ko_KR.UTF-8", "check", "7a"), 0, "해결: 시나리오 4개가 모두", "make solution-7a")
 	has(learn(t, kit, "C"), 0, "solved", "1 of 9 solved")
 }

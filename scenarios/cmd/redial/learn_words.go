@@ -1,6 +1,6 @@
 package main
 
-// learnWords are the sentences of learn, in both languages.
+// learnWords are the texts that learn prints, in both languages.
 var learnWords = map[string]struct{ en, ko string }{
 	"exercise":    {"Exercise %s: %s", "연습 문제 %s: %s"},
 	"goal":        {"Goal", "목표"},
@@ -14,11 +14,11 @@ var learnWords = map[string]struct{ en, ko string }{
 	},
 
 	"exists": {
-		"%s is there already: go on with it, or start again with RESET=1 make start-exercise-%s (redial learn start --reset), which deletes your changes",
+		"%s exists already: continue with it, or start again with RESET=1 make start-exercise-%s (redial learn start --reset), which deletes your changes",
 		"%s가 이미 있습니다. 이어서 하거나, RESET=1 make start-exercise-%s (redial learn start --reset)로 다시 시작하세요. 고친 내용은 지워집니다",
 	},
-	"reset?":     {"%s is there already. Delete your changes and start again? [y/N] ", "%s가 이미 있습니다. 고친 내용을 지우고 다시 시작할까요? [y/N] "},
-	"left alone": {"Your copy stays as it is.", "사본을 그대로 둡니다."},
+	"reset?":     {"%s exists already. Delete your changes and start again? [y/N] ", "%s가 이미 있습니다. 고친 내용을 지우고 다시 시작할까요? [y/N] "},
+	"left alone": {"Your copy was not changed.", "사본을 그대로 둡니다."},
 	"no copy":    {"there is no copy of step %[1]s yet: run make start-exercise-%[1]s", "%[1]s단계의 사본이 아직 없습니다. make start-exercise-%[1]s를 실행하세요"},
 	"copy": {
 		"Your copy is in %s: chat.go is the server, index.html the page. Change only these two; git ignores the folder.",
@@ -33,8 +33,8 @@ var learnWords = map[string]struct{ en, ko string }{
 	"answer?":      {"Your answer (a to %s, Enter to skip): ", "답 (a부터 %s까지, 건너뛰려면 Enter): "},
 	"answer later": {"Answer with ANSWER=a make exercise-%s, to have your prediction compared.", "ANSWER=a make exercise-%s처럼 답하면 예측과 비교해 드립니다."},
 	"predicted":    {"Predicted", "예측"},
-	"right":        {"You said %s, and so it is.", "%s, 맞았습니다."},
-	"not right":    {"You said %s; it is %s.", "%s가 아니라 %s입니다."},
+	"right":        {"Your answer %s is right.", "%s, 맞았습니다."},
+	"not right":    {"Your answer is %s; the right one is %s.", "%s가 아니라 %s입니다."},
 
 	"building":         {"building %s …", "%s 빌드 중 …"},
 	"playing":          {"playing the scenarios: %d of %d …", "시나리오 실행 중: %[2]d개 중 %[1]d개 …"},
@@ -59,7 +59,7 @@ var learnWords = map[string]struct{ en, ko string }{
 
 	"hint n":        {"Hint %d/%d", "힌트 %d/%d"},
 	"next hint":     {"make hint-%s shows the next one.", "make hint-%s를 다시 실행하면 다음 힌트가 나옵니다."},
-	"no more hints": {"These are all. make solution-%s shows the solution.", "힌트는 이것이 전부입니다. make solution-%s를 실행하면 해답이 나옵니다."},
+	"no more hints": {"These are all hints. make solution-%s shows the solution.", "힌트는 이것이 전부입니다. make solution-%s를 실행하면 해답이 나옵니다."},
 	"solution":      {"Solution", "해답"},
 	"whole files":   {"The whole files are steps/step%[1]s/chat.go and steps/step%[1]s/index.html.", "전체 파일은 steps/step%[1]s/chat.go와 steps/step%[1]s/index.html입니다."},
 }

@@ -53,8 +53,8 @@ what happens. With --config it marks the scenarios that cannot be played on an a
 	return c
 }
 
-// unplayableOn says of each scenario why it cannot be played on an application, "" where
-// it can.
+// unplayableOn returns a function that tells why a scenario cannot be played on the
+// application of the file; "" if it can.
 func unplayableOn(file string) (func(catalogue.Scenario) string, error) {
 	f, err := config.Read(file)
 	if err != nil {

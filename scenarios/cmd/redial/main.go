@@ -1,21 +1,22 @@
 // Command redial tests a Socket.IO chat server: it injects the faults of the catalogue, and
 // reports which messages were lost, duplicated or reordered.
 //
-// Read [newRoot], then check.go and play.go. The command only reads flags, makes package
-// suite play specs or package runner play sweeps, and passes the results to package report.
-// Each subcommand has its own file; usage.go handles wrong command lines.
-//
-// Flags, help and shell completion come from cobra, which users know from most command lines
-// written in Go. golang.org/x/term detects a terminal and its width.
+// Read [newRoot], then check.go and play.go. The command only reads flags, has package suite
+// play specs or package runner play sweeps, and passes the results to package report. Each
+// subcommand has its own file; usage.go handles wrong command lines. Cobra provides flags,
+// help and shell completion.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,21 +29,24 @@ import (
 func main() {
 	servers.BecomeStep()
 	goclient.Become()
-	code := run(os.Args[1:])
+	code, err := execute(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
+	}
 	if err := browser.Shutdown(); err != nil {
 		fmt.Fprintln(os.Stderr, "redial: Chromium could not be closed: "+err.Error())
 	}
 	os.Exit(code)
 }
 
-// run runs the command line and returns the exit status.
-func run(arguments []string) int {
-	// The libraries print what surprises them, such as an HTTP answer that nobody asked for.
+// execute executes the command line and returns the exit status.
+func execute(arguments []string) (code int, err error) {
+	// The libraries log unexpected events, such as an HTTP response without a request.
 	log.SetOutput(io.Discard)
-	code := report.ExitPass
+	code = report.ExitPass
 	root := newRoot(&code)
 	root.SetArgs(arguments)
-	err := root.Execute()
+	err = root.Execute()
 	if tooMuchMemory.Load() {
 		err = errTooMuchMemory
 	}
@@ -51,14 +55,26 @@ func run(arguments []string) int {
 	} else if err != nil {
 		code = report.ExitUsage
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
-	}
-	return code
+	return code, err
 }
 
-// helpWidth is that of the texts of the help pages: their flags are wrapped to it too, in
-// a pipe as in a terminal.
+var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
+
+// interruptible returns a context that ends with Ctrl-C or SIGTERM.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// unlessInterrupted is err, or errInterrupted after a signal: then any other error is only a
+// consequence.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// helpWidth is the width of the help texts; their flags are wrapped to it, too.
 const helpWidth = 96
 
 // newRoot makes the command with all its subcommands, which set code to the exit status.
@@ -86,7 +102,7 @@ Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that did 
 	root.AddCommand(
 		newInit(), newDoctor(code), newCheck(code), newMatrix(code), newList(), newExplain(), newReplay(code), newLab(), newRecheck(code), newSoak(code), newFidelity(code), newDefects(code), newMerge(code), newConformance(code), newLearn(code), newVersion(),
 	)
-	// Cobra would add these two when it runs, and take an unknown topic or shell for none.
+	// Cobra adds these two only when it runs, and ignores an unknown topic or shell.
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

@@ -41,7 +41,6 @@ func newMatrix(code *int) *cobra.Command {
 	return c
 }
 
-// matrixServers are the steps that the matrix has columns for.
 func matrixServers() ([]servers.Server, error) {
 	var tested []servers.Server
 	for _, number := range servers.MatrixSteps {

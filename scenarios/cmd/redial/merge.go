@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -53,7 +52,7 @@ func (p *play) merge(files []string) (int, error) {
 		return 0, err
 	}
 	if p.files.json != "" {
-		if err := writeFile(p.files.json, os.O_TRUNC, r, func(w io.Writer, _ report.Report) error { return whole.JSON(w) }); err != nil {
+		if err := writeFile(p.files.json, os.O_TRUNC, whole.JSON); err != nil {
 			return 0, err
 		}
 		p.files.json = ""

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 type outputs struct {
 	json, junit, reportDir string
 	badge, summary         string // check's
-	next                   string // for the summary, in a line: why the next level does not hold
+	next                   string // for the summary: why the next level does not hold, in one line
 }
 
 func (o *outputs) flags(c *cobra.Command) {
@@ -32,7 +33,7 @@ func (o *outputs) flags(c *cobra.Command) {
 	_ = c.MarkFlagDirname("report")
 }
 
-// try finds out before a long run whether what it is to write can be written.
+// try finds out before a long run whether its files can be written.
 func (o outputs) try() error {
 	if o.json != "" && o.json == o.junit {
 		return fmt.Errorf("--json and --junit would both write %s: name two files", o.json)
@@ -46,15 +47,15 @@ func (o outputs) try() error {
 		if path == "" {
 			continue
 		}
-		nothing := func(io.Writer, report.Report) error { return nil }
-		if err := writeFile(path, os.O_APPEND, report.Report{}, nothing); err != nil {
+		if err := writeFile(path, os.O_APPEND, func(io.Writer) error { return nil }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// write writes the files that were asked for, and GitHub's summary where there is one.
+// write writes the files that the flags name, and in GitHub Actions the summary and the
+// annotations.
 func (o outputs) write(r report.Report) error {
 	index := ""
 	if o.reportDir != "" {
@@ -72,7 +73,7 @@ func (o outputs) write(r report.Report) error {
 		if f.path == "" {
 			continue
 		}
-		if err := writeFile(f.path, f.mode, r, f.write); err != nil {
+		if err := writeFile(f.path, f.mode, func(w io.Writer) error { return f.write(w, r) }); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func (o outputs) write(r report.Report) error {
 	return nil
 }
 
-func writeFile(path string, mode int, r report.Report, write func(io.Writer, report.Report) error) error {
+func writeFile(path string, mode int, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("the folder for %s: %w", path, err)
 	}
@@ -90,27 +91,33 @@ func writeFile(path string, mode int, r report.Report, write func(io.Writer, rep
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(file, r), file.Close())
+	return errors.Join(write(file), file.Close())
 }
 
-// lanesWidth is how wide a terminal has to be for failures to be drawn in it.
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// lanesWidth is the width from which failures are drawn in a terminal.
 const lanesWidth = 80
 
-// terminal is the style that suits the file: colours, drawings and the width of a
-// terminal, where it is one.
+// terminal returns the style of reports in the file: with colours and drawings if it is a
+// terminal.
 func terminal(file *os.File) report.Style {
 	width, _, err := term.GetSize(int(file.Fd()))
 	if err != nil {
 		return report.Style{}
 	}
 	return report.Style{
-		Color: os.Getenv("NO_COLOR") == "", Width: width, Lanes: width >= lanesWidth && speaksUTF8(os.Getenv),
+		Color: os.Getenv("NO_COLOR") == "", Width: width, Lanes: width >= lanesWidth && showsUTF8(os.Getenv),
 	}
 }
 
-// speaksUTF8 tells whether the terminal shows box-drawing characters, as far as the
-// environment says (POSIX: the first of the three that is set counts).
-func speaksUTF8(env func(string) string) bool {
+// showsUTF8 tells by the environment whether the terminal shows box-drawing characters. POSIX
+// gives the first of these three variables that is set precedence.
+func showsUTF8(env func(string) string) bool {
 	locale := strings.ToLower(cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG")))
 	return env("TERM") != "dumb" && (strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"))
 }

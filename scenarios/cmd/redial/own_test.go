@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,28 +10,23 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-const examples = "../../examples"
-
-// Every example fits the schema that editors use, and a slip in it does not.
+// Every example fits the schema that editors use, and does not with a mistake in it.
 func TestExamplesFitTheScenarioSchema(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(examples, "*.yaml"))
+	files, err := filepath.Glob("../../examples/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%v, %v", files, err)
 	}
-	asJSON := func(text []byte) []byte {
+	asJSON := func(text string) []byte {
 		t.Helper()
-		inJSON, err := yaml.YAMLToJSON(text)
+		inJSON, err := yaml.YAMLToJSON([]byte(text))
 		if err != nil || !json.Valid(inJSON) {
 			t.Fatalf("%v: %s", err, inJSON)
 		}
 		return inJSON
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := read(t, file)
 		if err := conforms(t, "scenario.schema.json", asJSON(text)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -43,10 +37,10 @@ func TestExamplesFitTheScenarioSchema(t *testing.T) {
 			"client: alice": "cleint: alice",
 			"do: open":      "do: 1",
 		} {
-			if !strings.Contains(string(text), right) {
-				t.Errorf("%s has no %q to be written wrongly", file, right)
+			if !strings.Contains(text, right) {
+				t.Errorf("%s has no %q to be misspelt", file, right)
 			}
-			if conforms(t, "scenario.schema.json", asJSON([]byte(strings.Replace(string(text), right, wrong, 1)))) == nil {
+			if conforms(t, "scenario.schema.json", asJSON(strings.Replace(text, right, wrong, 1))) == nil {
 				t.Errorf("%s: the schema takes %q", file, wrong)
 			}
 		}
@@ -55,6 +49,7 @@ func TestExamplesFitTheScenarioSchema(t *testing.T) {
 
 func TestListShowsAndExplainsOwnScenarios(t *testing.T) {
 	t.Parallel()
+	examples := absolute(t, "../../examples")
 	o := redial(t, "list", "--scenarios", examples)
 	if o.code != 0 || !strings.Contains(o.stdout, "\nconnect-at-once ") || !strings.Contains(o.stdout, "\nidle-proxy ") {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
@@ -66,14 +61,14 @@ func TestListShowsAndExplainsOwnScenarios(t *testing.T) {
 		}
 	}
 	if strings.Contains(o.stdout, "clean-drop") {
-		t.Errorf("it explains more than was asked for: %s", o.stdout)
+		t.Errorf("it explains other scenarios, too: %s", o.stdout)
 	}
 }
 
-// A user's row is judged beside a row of the catalogue, and its failure is one.
+// A user's scenario is judged beside one of the catalogue, and its failure fails the check.
 func TestCheckPlaysOwnScenarios(t *testing.T) {
 	t.Parallel()
-	which := []string{"check", "--lab", "virtual", "--seed", "1", "--scenarios", examples, "--scenario", "clean-drop,idle-proxy", "--report", t.TempDir()}
+	which := []string{"check", "--lab", "virtual", "--seed", "1", "--scenarios", absolute(t, "../../examples"), "--scenario", "clean-drop,idle-proxy"}
 	if o := redial(t, append(which, "--step", "6")...); o.code != 0 || !strings.Contains(o.stdout, "idle-proxy") || !strings.Contains(o.stdout, "clean-drop") {
 		t.Errorf("step 6: exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
@@ -81,9 +76,7 @@ func TestCheckPlaysOwnScenarios(t *testing.T) {
 		t.Errorf("step 5: exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "mine.yaml"), []byte("title: x\nclients: []\nskript: []\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(folder, "mine.yaml"), "title: x\nclients: []\nskript: []\n")
 	for _, arguments := range [][]string{{"check", "--step", "6"}, {"list"}} {
 		o := redial(t, append(arguments, "--scenarios", folder)...)
 		if o.code != 3 || !strings.Contains(o.stderr, "mine.yaml: line 3: ") || strings.Contains(o.stdout, "clean-drop") || o.took > 10*time.Second {
@@ -92,16 +85,12 @@ func TestCheckPlaysOwnScenarios(t *testing.T) {
 	}
 }
 
-// The scenario that both READMEs show is one that can be played.
-func TestReadmeShowsAScenarioThatPlays(t *testing.T) {
+// Both READMEs show the same scenario, which step 6 passes and step 5 fails.
+func TestScenarioInTheReadmesIsPlayed(t *testing.T) {
 	t.Parallel()
 	shown := map[string]bool{}
 	for _, file := range []string{"../../../README.md", "../../../docs/ko/README.md"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, after, _ := strings.Cut(string(text), "```yaml\ntitle: ")
+		_, after, _ := strings.Cut(read(t, file), "```yaml\ntitle: ")
 		scenario, _, found := strings.Cut(after, "```")
 		if !found {
 			t.Fatalf("%s shows no scenario", file)
@@ -113,11 +102,9 @@ func TestReadmeShowsAScenarioThatPlays(t *testing.T) {
 	}
 	for scenario := range shown {
 		folder := t.TempDir()
-		if err := os.WriteFile(filepath.Join(folder, "mine.yaml"), []byte(scenario), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(folder, "mine.yaml"), scenario)
 		for step, want := range map[string]int{"6": 0, "5": 1} {
-			o := redial(t, "check", "--lab", "virtual", "--step", step, "--level", "recovery", "--scenarios", folder, "--scenario", "mine", "--report", t.TempDir())
+			o := redial(t, "check", "--lab", "virtual", "--step", step, "--level", "recovery", "--scenarios", folder, "--scenario", "mine")
 			if o.code != want {
 				t.Errorf("step %s: exit %d, want %d: %s%s", step, o.code, want, o.stdout, o.stderr)
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +30,8 @@ import (
 	"redial/scenarios/suite"
 )
 
-// A play is what is to be played: the flags that check, matrix and fidelity have in
-// common, and those of check and matrix.
+// A play holds the flags of the subcommands that play scenarios: first those that they have
+// in common, then those of one or two of them.
 type play struct {
 	seed           uint64
 	runs, parallel int
@@ -43,17 +42,17 @@ type play struct {
 	runLimit  time.Duration
 	failOn    string
 	shard     string // "2/5", or empty for all
-	expect    string // check's: the file of known failures
+	expect    string // check's: a file of known failures
 	known     []string
 
 	labName string
 	lab     lab.Lab
 	sweep   string       // check's only
 	points  int          // check's: of a story that a single sweep plays
-	whole   bool         // check's: a single sweep plays also what cannot differ
+	whole   bool         // check's: a single sweep plays every point with every client a page
 	client  peers.Client // check's
 	golden  bool         // matrix's
-	sample  int          // matrix's: how many of the rows that the virtual lab can show
+	sample  int          // matrix's: how many of the rows that the virtual lab can play
 	files   outputs
 }
 
@@ -73,12 +72,12 @@ func (p *play) commonFlags(c *cobra.Command) {
 	})
 }
 
-// ownFlag defines the flag for scenarios of one's own.
+// ownFlag defines the flag for the user's own scenarios.
 func (p *play) ownFlag(c *cobra.Command) {
 	c.Flags().StringVar(&p.own, "scenarios", "", "a `FOLDER` with scenarios of your own, which are played after the catalogue's (see scenarios/examples)")
 }
 
-// labFlags defines the flags that say where the runs are played, and what is written.
+// labFlags defines the flags that choose the lab, its limits and the output.
 func (p *play) labFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
@@ -95,10 +94,10 @@ func (p *play) labFlags(c *cobra.Command) {
 // inconclusive is --fail-on's default.
 const inconclusive = "inconclusive"
 
-// mostRuns bounds counts, which are slices somewhere.
+// mostRuns bounds the counts that a slice is made for.
 const mostRuns = 1_000_000
 
-// read looks at the flags once they are parsed, and says in one line what is wrong.
+// read validates the parsed flags. An error is one line.
 func (p *play) read(c *cobra.Command) (err error) {
 	if err := noneEmpty(c); err != nil {
 		return err
@@ -155,8 +154,8 @@ func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	return part(which, p.shard)
 }
 
-// part is the i-th of n parts of the rows, for "i/n": every n-th row, so that the parts
-// take about the same time.
+// part returns the i-th of n parts of the rows, for the shard "i/n". It takes every n-th row,
+// so that the parts take about the same time.
 func part(rows []catalogue.Scenario, shard string) (some []catalogue.Scenario, err error) {
 	first, of, _ := strings.Cut(shard, "/")
 	i, errI := strconv.Atoi(first)
@@ -170,8 +169,8 @@ func part(rows []catalogue.Scenario, shard string) (some []catalogue.Scenario, e
 	return some, nil
 }
 
-// knownFailures reads the IDs of the scenarios that are known to fail: one on a line, and
-// what follows a # is for people.
+// knownFailures reads the IDs of the scenarios that are known to fail, one on a line; # begins
+// a comment.
 func knownFailures(path string) (ids []string, err error) {
 	if path == "" {
 		return nil, nil
@@ -233,13 +232,13 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	return r.ExitCode(), p.files.write(r)
 }
 
-// artifacts is the folder for what does not pass.
+// artifacts is the folder in which failing runs are saved.
 func (p *play) artifacts() string {
 	return cmp.Or(p.files.reportDir, filepath.Join("out", time.Now().Format("2006-01-02-150405")))
 }
 
-// prepare makes this process fit for the lab. The virtual one has its servers in this
-// process: their own log lines are nobody's, and memory is there to be used.
+// prepare sets up this process for the virtual lab, which runs the servers in it: their log
+// lines are dropped, and fewer garbage collections make the runs faster.
 func prepare(l lab.Lab) {
 	if l != lab.Virtual {
 		return
@@ -250,9 +249,8 @@ func prepare(l lab.Lab) {
 	}
 }
 
-var errInterrupted = errors.New("interrupted; everything that was started has been stopped")
-
-// playScenarios plays through Ginkgo, without Ginkgo's own report: ours has the story.
+// playScenarios plays the scenarios as Ginkgo specs. Ginkgo prints nothing, since package
+// report shows the histories, too.
 func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
 	prepare(in)
 	progress := newProgress(p.quiet)
@@ -268,7 +266,7 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 		suiteConfig.Timeout = p.timeLimit
 	}
 	began := time.Now()
-	specs.Run(unreported{}, suiteConfig, reporterConfig)
+	specs.Run(ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()
 	switch {
@@ -280,29 +278,26 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	return results, err
 }
 
-// unreported is told by Ginkgo that a spec failed; the results say it better.
-type unreported struct{}
+// A ginkgoTest ignores that a spec failed: the results show it.
+type ginkgoTest struct{}
 
-func (unreported) Fail() {}
+func (ginkgoTest) Fail() {}
 
 func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Result, error) {
 	prepare(lab.Virtual)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
 	defer progress.end()
 	var results []report.Result
 	for _, server := range tested {
-		told, err := runner.Sweep(ctx, server, runner.SweepOptions{
+		swept, err := runner.Sweep(ctx, server, runner.SweepOptions{
 			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
-		if ctx.Err() != nil {
-			return nil, errInterrupted
-		}
-		if err != nil {
+		if err := unlessInterrupted(ctx, err); err != nil {
 			return nil, err
 		}
-		results = append(results, told...)
+		results = append(results, swept...)
 	}
 	return results, nil
 }

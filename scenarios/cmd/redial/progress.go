@@ -9,11 +9,11 @@ import (
 	"redial/harness/report"
 )
 
-// lineEvery is how often a line of progress is printed where there is no terminal.
+// lineEvery is how often a line of progress is printed if stderr is not a terminal.
 const lineEvery = 10 * time.Second
 
-// progress tells on stderr how far a long run has come: in a terminal on one line that
-// changes, elsewhere, such as in CI, in a line every ten seconds. Its methods may be called
+// progress prints the progress of a long run on stderr: in a terminal on one line that
+// changes, elsewhere, such as in CI, a line every ten seconds. Its methods may be called
 // from several goroutines.
 type progress struct {
 	terminal, quiet bool
@@ -27,14 +27,14 @@ func newProgress(quiet bool) *progress {
 	return &progress{terminal: isTerminal(os.Stderr), quiet: quiet, began: now, last: now}
 }
 
-// show tells of a scenario that has ended.
+// show prints that a scenario has ended.
 func (p *progress) show(finished, all int, r report.Result) {
 	p.tell(true, func() string {
 		return fmt.Sprintf("%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome)
 	})
 }
 
-// swept tells how far a sweep has come; not every run, for there are hundreds a second.
+// swept prints the progress of a sweep, at every 16th run of hundreds a second.
 func (p *progress) swept(column, story string, ended, failed int) {
 	p.tell(ended%16 == 0, func() string {
 		return fmt.Sprintf("%s   %s   %d runs   %d fail", column, story, ended, failed)

@@ -16,7 +16,7 @@ import (
 	"redial/harness/history"
 )
 
-// byHand is a history that a person would write: bob misses a message in a short break.
+// byHand is a hand-written history: bob misses a message during a short disconnection.
 const byHand = `
 {"kind":"connected","client":"alice"}
 {"kind":"connected","client":"bob"}
@@ -28,7 +28,7 @@ const byHand = `
 
 const bobShows = `{"kind":"shown","client":"bob","message":"hi"}` + "\n"
 
-func TestRecheckOfWhatAPersonWrites(t *testing.T) {
+func TestRecheckOfAHandWrittenHistory(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text, level string
@@ -54,9 +54,7 @@ func TestRecheckOfWhatAPersonWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "by-hand.jsonl")
-			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			write(t, file, c.text)
 			arguments := []string{"recheck", file}
 			if c.level != "" {
 				arguments = append(arguments, "--level", c.level)
@@ -69,7 +67,7 @@ func TestRecheckOfWhatAPersonWrites(t *testing.T) {
 	}
 }
 
-// A saved failure is judged as it was; and otherwise when its history is another one.
+// The verdict of recheck is the saved one, unless the level or the history differs.
 func TestRecheckOfASavedFailure(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -90,21 +88,17 @@ func TestRecheckOfASavedFailure(t *testing.T) {
 	}
 	zipped := filepath.Join(folder, "saved.json.gz")
 	cut := bytes.Replace(text, []byte(`"kind": "ended"`), []byte(`"kind": "note"`), 1)
-	if err := os.WriteFile(zipped, gzip9(t, cut), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, zipped, gzipped(t, cut))
 	if other := redial(t, "recheck", zipped); other.code != 2 || !strings.Contains(other.stdout, "The saved verdict, at level recovery, was fail") {
 		t.Errorf("without its end: exit %d, %s%s", other.code, other.stdout, other.stderr)
 	}
-	if err := os.WriteFile(zipped, text[:len(text)/2], 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, zipped, string(text[:len(text)/2]))
 	if half := redial(t, "recheck", zipped); half.code != 3 || strings.Count(half.stderr, "\n") != 1 {
 		t.Errorf("half of the file: exit %d, %s%s", half.code, half.stdout, half.stderr)
 	}
 }
 
-func gzip9(t *testing.T, text []byte) []byte {
+func gzipped(t *testing.T, text []byte) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -114,11 +108,11 @@ func gzip9(t *testing.T, text []byte) []byte {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
+	return b.String()
 }
 
-// BenchmarkRecheck judges ten million events in a process of its own, and prints what that
-// process has held at most. The messages count, and not the events.
+// BenchmarkRecheck judges ten million events in a process of its own, and prints the peak of
+// its memory, which grows with the messages and not with the events.
 func BenchmarkRecheck(b *testing.B) {
 	for _, c := range []crowd{
 		{pages: 100, messages: 100_000},
@@ -134,8 +128,8 @@ func BenchmarkRecheck(b *testing.B) {
 	}
 }
 
-// A crowd is a history in which every page shows every message, but one page those that
-// are lost.
+// A crowd is a history in which every page shows every message, except that the last page
+// loses some of them.
 type crowd struct{ pages, messages, loses int }
 
 func (c crowd) write(to io.Writer) error {
@@ -171,7 +165,7 @@ func (c crowd) write(to io.Writer) error {
 	return w.Flush()
 }
 
-// peak is how many megabytes the command has held at most to judge the history.
+// peak is the peak of the command's memory in megabytes.
 func peak(b *testing.B, c crowd) int {
 	b.Helper()
 	file, err := os.Create(filepath.Join(b.TempDir(), "crowd.jsonl"))

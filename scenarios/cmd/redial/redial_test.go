@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,8 +29,16 @@ import (
 	"redial/scenarios/servers"
 )
 
-// The tests run the command as a user does: as a process. The test's own executable
-// is the command when it is told so.
+// itself is the test's executable, which the tests run as the command, as a step, or as a
+// hostile server.
+var itself = func() string {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path
+}()
+
 func TestMain(m *testing.M) {
 	becomeHostile()
 	servers.BecomeStep()
@@ -47,20 +55,38 @@ type outcome struct {
 	took           time.Duration
 }
 
+// command is the command redial in a folder of its own, to which it may write. The links
+// there lead to the client library, which npm would fetch otherwise, and to the exercises.
 func command(t testing.TB, arguments ...string) *exec.Cmd {
 	t.Helper()
-	itself, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := exec.Command(itself, arguments...)
+	c.Dir = t.TempDir()
+	for _, name := range []string{"go.mod", "steps"} {
+		if err := os.Symlink(absolute(t, "../../../"+name), filepath.Join(c.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "TMPDIR="+t.TempDir())
 	return c
 }
 
+func absolute(t testing.TB, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func redial(t *testing.T, arguments ...string) outcome {
 	t.Helper()
-	c := command(t, arguments...)
+	return run(t, command(t, arguments...))
+}
+
+// run runs the command to its end.
+func run(t *testing.T, c *exec.Cmd) outcome {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	began := time.Now()
@@ -100,8 +126,7 @@ func nothingLeft(t *testing.T, c *exec.Cmd) {
 	}
 }
 
-// A failure that comes again is reported with its rate and fails; one that never does passes.
-func TestReplayReportsTheRate(t *testing.T) {
+func TestReplayFailsIfAnyRunFailsAndReportsTheRate(t *testing.T) {
 	which, err := catalogue.Find([]string{"clean-drop"})
 	if err != nil {
 		t.Fatal(err)
@@ -118,18 +143,19 @@ func TestReplayReportsTheRate(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "saved.json")
-		if err := os.WriteFile(file, saved, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, file, string(saved))
 		if o := redial(t, "replay", "--times", "3", file); o.code != want.code || !strings.Contains(o.stdout, want.stdout) {
 			t.Errorf("%s: exit %d, %q, %q", target, o.code, o.stdout, o.stderr)
 		}
 	}
 }
 
-// A server that speaks otherwise is told so in seconds, in one line, before any scenario.
-func TestServersThatSpeakOtherwise(t *testing.T) {
+// The error names in one line, before any scenario, in which way the server does not speak as
+// the tutorial's chat. The cases only wait for an answer, so they run all at once.
+func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 	t.Parallel()
+	var all sync.WaitGroup
+	defer all.Wait()
 	for name, c := range map[string]struct {
 		want    string
 		handler func() http.Handler
@@ -152,22 +178,23 @@ func TestServersThatSpeakOtherwise(t *testing.T) {
 		}},
 		"another event": {"another client did not receive it", func() http.Handler { return socket.NewServer(nil, nil).ServeHandler(nil) }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			routes := http.NewServeMux()
-			routes.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) {})
-			routes.Handle("/", c.handler())
-			server := httptest.NewServer(routes)
-			defer server.Close()
-			o := redial(t, "check", "--url", server.URL)
-			if o.code != 3 || o.took > 15*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
-				t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
-			}
+		all.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				routes := http.NewServeMux()
+				routes.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) {})
+				routes.Handle("/", c.handler())
+				server := httptest.NewServer(routes)
+				defer server.Close()
+				o := redial(t, "check", "--url", server.URL)
+				if o.code != 3 || o.took > 15*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
+					t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
+				}
+			})
 		})
 	}
 }
 
-func TestNothingAnswers(t *testing.T) {
+func TestCheckRefusesAnAddressWithoutAServer(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--url", "http://127.0.0.1:1")
 	if o.code != 3 || o.took > 10*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no server answers at http://127.0.0.1:1") {
@@ -175,7 +202,7 @@ func TestNothingAnswers(t *testing.T) {
 	}
 }
 
-func TestStepFiveIsNoServerDelivery(t *testing.T) {
+func TestStep5FailsAtServerDelivery(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--step", "5", "--level", "server-delivery", "--scenario", "clean-drop")
 	if o.code != 1 {
@@ -188,14 +215,10 @@ func TestStepFiveIsNoServerDelivery(t *testing.T) {
 	}
 }
 
-// A failure of the real lab is saved with what the server printed, and can be replayed:
-// of a step, and of a server that the command line names.
-func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
+// A failure of the real lab is saved with the server's output, and can be replayed, both of
+// a step and of a server by its command.
+func TestReplayOfARealFailureComesToTheSavedVerdict(t *testing.T) {
 	t.Parallel()
-	itself, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, server := range map[string][]string{
 		"step":    {"--step", "5", "--level", "server-delivery"},
 		"command": {"--", itself, servers.ServeStep, "5"},
@@ -220,30 +243,27 @@ func TestFailureOfTheRealLabIsReplayed(t *testing.T) {
 	}
 }
 
-// The command works from any folder: npm fetches the client once, into the user's cache.
-func TestFromAnyFolder(t *testing.T) {
+// Outside of a clone, npm fetches the client library once, into the user's cache.
+func TestCheckWorksInAnyFolder(t *testing.T) {
 	t.Parallel()
 	cache := t.TempDir()
 	for n, want := range []string{"fetching socket.io-client 4.8.4 with npm into " + cache, ""} {
-		c := command(t, "check", "--step", "5", "--scenario", "clean-drop", "--seed", "1", "--quiet") // progress is printed on a slow machine
-		c.Dir = t.TempDir()
+		c := command(t, "check", "--step", "5", "--lab", "virtual", "--scenario", "clean-drop", "--seed", "1", "--quiet")
+		c.Dir = t.TempDir() // without a link to steps
 		c.Env = append(c.Env, "XDG_CACHE_HOME="+cache, "HOME="+cache)
-		var stderr bytes.Buffer
-		c.Stderr = &stderr
-		output, err := c.Output()
-		if err != nil || !strings.Contains(string(output), "1 passed") {
-			t.Fatalf("run %d: %v: %s%s", n+1, err, output, stderr.String())
+		o := run(t, c)
+		if o.code != 0 || !strings.Contains(o.stdout, "1 passed") {
+			t.Fatalf("run %d: exit %d: %s%s", n+1, o.code, o.stdout, o.stderr)
 		}
-		if got := stderr.String(); want == "" && got != "" || !strings.HasPrefix(got, want) || strings.Count(got, "\n") > 1 {
-			t.Errorf("run %d says %q, want one line with %q", n+1, got, want)
+		if want == "" && o.stderr != "" || !strings.HasPrefix(o.stderr, want) || strings.Count(o.stderr, "\n") > 1 {
+			t.Errorf("run %d prints %q, want one line with %q", n+1, o.stderr, want)
 		}
-		nothingLeft(t, c)
 	}
 }
 
-// TestSharedServer has several scenarios meet one server that keeps its log, twice
-// with one seed: what one run has said is not another's.
-func TestSharedServer(t *testing.T) {
+// The scenarios run twice, with the same seed, on one server that keeps its log: no run counts
+// the messages of another.
+func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 	t.Parallel()
 	server := command(t, servers.ServeStep, "7")
 	server.Env = append(server.Env, "PORT=0", "DATA_DIR="+t.TempDir())
@@ -268,9 +288,8 @@ func TestSharedServer(t *testing.T) {
 	}
 }
 
-// TestSoak: as many random runs as asked of each step, and on Ctrl-C what came of those
-// that were done.
-func TestSoak(t *testing.T) {
+// soak plays the given number of runs of each step, and on Ctrl-C sums up the runs so far.
+func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "soak", "--steps", "6,7", "--runs", "20", "--seed", "1")
 	if o.code != 0 || strings.Count(o.stdout, " 20 runs, ") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
@@ -279,7 +298,7 @@ func TestSoak(t *testing.T) {
 	// In 16 of the 20 runs a fault fired.
 	for _, want := range []string{"situations, new ones in each 1,000 runs: ", "; rising, ", "that 1 run in 5 shows", " 98.4 % for 1 run in 1000,"} {
 		if strings.Count(o.stdout, want) != 2 {
-			t.Errorf("it does not end with %q for each step:\n%s", want, o.stdout)
+			t.Errorf("the sum does not have %q for each step:\n%s", want, o.stdout)
 		}
 	}
 	c := command(t, "soak", "--steps", "7")
@@ -295,68 +314,46 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// TestInterrupt: Ctrl-C in the middle of a run ends everything that was started.
-func TestInterrupt(t *testing.T) {
+// A scenario that is not played within the limit is listed as inconclusive, and one that was
+// played has its verdict.
+func TestTimeLimitEndsTheCheck(t *testing.T) {
 	t.Parallel()
-	c := command(t, "check", "--step", "7", "--runs", "20")
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	servers := regexp.MustCompile(servers.ServeStep)
-	waitFor(t, func() bool { return servers.MatchString(children(c.Process.Pid)) })
-	if err := c.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	ended := make(chan struct{})
-	go func() { _ = c.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		_ = c.Process.Kill()
-		t.Fatal("it goes on 20 s after Ctrl-C")
-	}
-	if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
-		t.Errorf("exit %d: %s", code, stderr.String())
-	}
-	nothingLeft(t, c)
-}
-
-// TestTimeLimit: what is not played in time is named and inconclusive, and what was played
-// counts.
-func TestTimeLimit(t *testing.T) {
-	t.Parallel()
-	o := redial(t, "check", "--step", "7", "--time-limit", "8s")
+	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--time-limit", "8s")
 	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
 
-// TestRunLimit: a run that does not end in time is given up by itself, and the rest is played.
-func TestRunLimit(t *testing.T) {
+// A run that does not end within the limit is given up, and the others are played.
+func TestRunLimitEndsOneRun(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "15s")
-	if o.code != 2 || o.took > 40*time.Second || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 15s") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "8s")
+	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 8s") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
-
-// children returns the command lines of the process's children.
-func children(pid int) string {
-	out, _ := exec.Command("ps", "-o", "args=", "--ppid", itoa(pid)).Output()
-	return string(out)
-}
-
-func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
 func waitFor(t *testing.T, met func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("what was waited for did not come within 20 s")
+			t.Fatal("the condition was not met within 20 s")
 		}
 	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +20,7 @@ import (
 	"redial/scenarios/runner"
 )
 
-// mostReplays bounds how often one failure is played again.
+// mostReplays bounds --times.
 const mostReplays = 100_000
 
 func newReplay(code *int) *cobra.Command {
@@ -59,8 +57,8 @@ runs only: --times counts them. replay also plays the run of a link of the lab p
 	return c
 }
 
-// replay plays a saved failure again, tells its story, and says whether it came to the
-// same verdict, or how often it did.
+// replay plays a saved failure again, prints the run, and reports whether its verdict was the
+// same, or in how many runs it was.
 func replay(file string, times int) (int, error) {
 	saved, err := runner.ReadSaved(file)
 	if err != nil {
@@ -74,24 +72,22 @@ func replay(file string, times int) (int, error) {
 	if times > 1 {
 		return replayRate(saved, times)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	result, err := saved.Play(ctx)
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	other := errors.Is(err, runner.ErrOtherVerdict)
-	if err != nil && !other {
+	err = unlessInterrupted(ctx, err)
+	switch {
+	case errors.Is(err, runner.ErrOtherVerdict):
+		return printReplay(saved, result, err.Error())
+	case err != nil:
 		return 0, err
 	}
-	if other {
-		return tell(saved, result, err.Error())
-	}
-	return tell(saved, result, "The verdict is the saved one.")
+	return printReplay(saved, result, "The verdict is the saved one.")
 }
 
-// tell prints the story of a saved failure, the report on a run of it, and a last sentence.
-func tell(saved runner.Saved, result report.Result, last string) (int, error) {
+// printReplay prints the script of a saved failure, the report on a run of it, and a last
+// sentence.
+func printReplay(saved runner.Saved, result report.Result, last string) (int, error) {
 	r := report.Report{
 		Target: saved.Target, Level: saved.Verdict.Level, Seed: saved.Plan.Seed, Lab: saved.Lab,
 		Results: []report.Result{result}, Began: time.Now().Add(-result.Took), Took: result.Took,
@@ -104,8 +100,8 @@ func tell(saved runner.Saved, result report.Result, last string) (int, error) {
 	return r.ExitCode(), nil
 }
 
-// replayExactly plays a saved failure with its schedule, or looks for one, and reports in
-// how many runs the history was the same.
+// replayExactly plays a saved failure with its schedule, which it searches first if none is
+// saved, and reports in how many runs the history was the same.
 func replayExactly(file string, times int) (int, error) {
 	saved, err := runner.ReadSaved(file)
 	if err == nil {
@@ -114,13 +110,10 @@ func replayExactly(file string, times int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	code, err := playExactly(ctx, saved, file, times)
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	return code, err
+	return code, unlessInterrupted(ctx, err)
 }
 
 func playExactly(ctx context.Context, saved runner.Saved, file string, times int) (int, error) {
@@ -157,7 +150,7 @@ func playExactly(ctx context.Context, saved runner.Saved, file string, times int
 	if err != nil {
 		return 0, err
 	}
-	return tell(saved, result, fmt.Sprintf("The same history in %d of %d runs with schedule %d, which %s keeps.", same+1, times, saved.Schedule, file))
+	return printReplay(saved, result, fmt.Sprintf("The same history in %d of %d runs with schedule %d, which %s keeps.", same+1, times, saved.Schedule, file))
 }
 
 func isFile(path string) bool {
@@ -165,7 +158,7 @@ func isFile(path string) bool {
 	return err == nil
 }
 
-// replayLink plays what a link of the lab page shares, as the page does.
+// replayLink plays the run that a link of the lab page shares.
 func replayLink(link string) (int, error) {
 	prepare(lab.Virtual)
 	run := labpage.Play(context.Background(), labpage.Request{Link: link})
@@ -190,16 +183,13 @@ func replayLink(link string) (int, error) {
 	return r.ExitCode(), nil
 }
 
-// replayRate reports how often a saved failure comes again. One recurrence is a failure,
-// none is a pass.
+// replayRate reports in how many runs a saved failure recurs. The exit status is a failure if
+// any run fails.
 func replayRate(saved runner.Saved, times int) (code int, err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	same, failed, err := saved.Rate(ctx, times)
-	if ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	if err != nil {
+	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
 	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, times, failed)

@@ -25,9 +25,9 @@ import (
 
 var update = flag.Bool("update", false, "write the published schemas anew")
 
-// published are the schemas, each of the Go type that is written to JSON. invopop/jsonschema
-// makes them, since it takes the descriptions from the comments; another library validates
-// with them, so that neither has to be trusted alone.
+// published are the schemas, each with the Go type that is written as JSON. invopop/jsonschema
+// makes them, because it takes descriptions from comments. Another library validates with
+// them, so that an error of one library is found by the other.
 var published = []struct {
 	file, title string
 	written     any
@@ -41,8 +41,8 @@ var published = []struct {
 
 const schemas = "scenarios/schema/"
 
-// closed are the texts that have a few values only.
-var closed = map[reflect.Type][]any{
+// enums are the types of texts that have a few values only.
+var enums = map[reflect.Type][]any{
 	reflect.TypeFor[contract.Level]():  values(contract.Levels...),
 	reflect.TypeFor[contract.RuleID](): append(ruleIDs(), ""),
 	reflect.TypeFor[verdict.Outcome](): values(verdict.Pass, verdict.Fail, verdict.Inconclusive, verdict.Unsupported),
@@ -76,7 +76,7 @@ func generate(t *testing.T, title string, written any) []byte {
 			if of == reflect.TypeFor[config.Command]() {
 				return &generator.Schema{OneOf: []*generator.Schema{{Type: "string"}, {Type: "array", Items: &generator.Schema{Type: "string"}}}}
 			}
-			if all, ok := closed[of]; ok {
+			if all, ok := enums[of]; ok {
 				return &generator.Schema{Type: "string", Enum: all}
 			}
 			return nil
@@ -96,9 +96,8 @@ func generate(t *testing.T, title string, written any) []byte {
 	return append(text, '\n')
 }
 
-// TestSchemasAreOfToday fails when a field was added and its schema not published:
-// go test ./scenarios/cmd/redial -run TestSchemas -update
-func TestSchemasAreOfToday(t *testing.T) {
+// After a change of a written type, -update writes its schema anew.
+func TestSchemasEqualTheGoTypes(t *testing.T) {
 	t.Chdir("../../..")
 	for _, p := range published {
 		fresh := generate(t, p.title, p.written)
@@ -112,12 +111,12 @@ func TestSchemasAreOfToday(t *testing.T) {
 			t.Errorf("%s differs from the Go types (%v): go test ./scenarios/cmd/redial -run TestSchemas -update", p.file, err)
 		}
 		if bytes.Count(fresh, []byte(`"description"`)) < 10 {
-			t.Errorf("%s does not say what its fields mean", p.file)
+			t.Errorf("%s has too few descriptions of its fields", p.file)
 		}
 	}
 }
 
-// conforms tells what is wrong with a text by the schema, nil for nothing.
+// conforms validates a text by the schema.
 func conforms(t *testing.T, file string, text []byte) error {
 	t.Helper()
 	schema, err := validator.NewCompiler().Compile("../../schema/" + file)
@@ -131,8 +130,8 @@ func conforms(t *testing.T, file string, text []byte) error {
 	return schema.Validate(value)
 }
 
-// TestOutputFitsItsSchema validates what the command writes, and sees that a wrong key and a
-// wrong value in it are refused.
+// The files that the command writes conform to their schemas, and do not with a wrong key or a
+// wrong value.
 func TestOutputFitsItsSchema(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -152,7 +151,7 @@ func TestOutputFitsItsSchema(t *testing.T) {
 	}
 	for file, c := range map[string]struct {
 		path     string
-		mistakes map[string]string // by what stands in the file, what is put in its place
+		mistakes map[string]string // replacements for texts in the file
 	}{
 		"report.schema.json": {written, map[string]string{
 			`"target":`:            `"targte":`,
@@ -182,7 +181,7 @@ func TestOutputFitsItsSchema(t *testing.T) {
 		}
 		for right, wrong := range c.mistakes {
 			if !strings.Contains(string(text), right) {
-				t.Errorf("%s has no %s to be written wrongly:\n%s", c.path, right, text)
+				t.Errorf("%s has no %s to be misspelt:\n%s", c.path, right, text)
 			}
 			if err := conforms(t, file, bytes.Replace(text, []byte(right), []byte(wrong), 1)); err == nil {
 				t.Errorf("%s takes %s", file, wrong)

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,26 +21,26 @@ import (
 	"redial/scenarios/servers"
 )
 
-// roundRuns is how many random plans a step plays before it is the next one's turn.
+// roundRuns is how many random plans are played on a step before the next step's turn.
 const roundRuns = 500
 
-// soaking is what `redial soak` was asked for, and what it has seen.
+// soaking holds the flags of `redial soak` and the results so far.
 type soaking struct {
 	steps    []servers.Server
 	seed     uint64
-	runs     int // of each step; zero: until told to stop
+	runs     int // of each step; 0 means until Ctrl-C
 	folder   string
 	progress *progress
 	sums     []soakSum // one for each step
 }
 
-// A soakSum is what a step's runs came to so far.
+// A soakSum sums up the runs of a step so far.
 type soakSum struct {
 	report.Tally
 	explored sweep.Explored
 	failed   int             // stories
-	why      string          // the first run without a verdict had none
-	saved    []report.Result // a kind of failure each, with its file
+	why      string          // the reason of the first run without a verdict
+	saved    []report.Result // one for each kind of failure, with its file
 }
 
 func newSoak(code *int) *cobra.Command {
@@ -87,9 +85,9 @@ that no run has shown.`,
 	return c
 }
 
-// soak plays until as many runs as asked are done or it is told to stop.
+// soak plays until all runs are done, or until Ctrl-C.
 func (s *soaking) soak() (int, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	prepare(lab.Virtual)
 	err := s.play(ctx)
@@ -119,7 +117,7 @@ func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, erro
 	return s, nil
 }
 
-// play plays rounds until all is done or ctx ends. What ctx breaks off does not count.
+// play plays rounds until all runs are done or ctx ends. Runs that ctx ended do not count.
 func (s *soaking) play(ctx context.Context) error {
 	fmt.Printf("seeds from %d on\n", s.seed)
 	for round, done := 0, false; !done; round++ {
@@ -141,8 +139,7 @@ func (s *soaking) play(ctx context.Context) error {
 	return nil
 }
 
-// playStep plays so many runs of a step. Every story is told with its part of them, and
-// of the seeds.
+// playStep plays the runs of a step. It divides them, and their seeds, among the stories.
 func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error {
 	stories := catalogue.Stories
 	for n := range stories {
@@ -163,7 +160,7 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 		}
 		s.sums[i].take(results)
 		for _, r := range results {
-			if r.Undecided > 0 { // it cannot be saved, so it is told at once
+			if r.Undecided > 0 { // only failures are saved, so this is printed at once
 				s.progress.end()
 				fmt.Printf("%s, %s: %s\n", s.steps[i].Name, r.ID, r.Reason())
 			}
@@ -174,7 +171,7 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 	return nil
 }
 
-// take adds a story's result, and the kinds of failure that follow it.
+// take adds the results of a story: its sum, and one for each kind of failure.
 func (sum *soakSum) take(results []report.Result) {
 	for _, r := range results {
 		if len(r.Artifacts) > 0 {
@@ -191,7 +188,7 @@ func (sum *soakSum) take(results []report.Result) {
 	}
 }
 
-// line tells a step's sum.
+// line prints a step's sum in one line.
 func (s *soaking) line(i int) string {
 	sum := s.sums[i]
 	return fmt.Sprintf("%-8s  %d runs, %d faults fired, %d lost, %d duplicated, %d reordered; %d runs whose fault never fired, %d without a verdict; %s, %.0f runs/s",
@@ -219,7 +216,8 @@ func (sum *soakSum) reached() string {
 	return strings.TrimSuffix(text, ",") + "\n"
 }
 
-// sumUp prints every step's sum, and what to play again, and makes the exit status.
+// sumUp prints the sums and the commands that replay the failures, and returns the exit
+// status.
 func (s *soaking) sumUp() (code int) {
 	fmt.Println()
 	code = report.ExitPass

@@ -13,8 +13,8 @@ import (
 	"redial/harness/report"
 )
 
-// flagError puts an error of pflag into one line that says what to write instead. Go's own
-// words for a number that is none ("strconv.ParseUint: …") mean nothing to most users.
+// flagError rewrites an error of pflag into one line that tells what to write instead. The
+// original text for an invalid number ("strconv.ParseUint: …") means nothing to most users.
 func flagError(c *cobra.Command, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
@@ -30,14 +30,13 @@ func flagError(c *cobra.Command, err error) error {
 	return fmt.Errorf("%w; `%s --help` lists the flags", err, c.CommandPath())
 }
 
-// name is the flag that was meant, without its value, where a long flag was written with
-// one dash.
+// name is the name of a long flag that was written with one dash.
 func name(unknown *pflag.NotExistError) string {
 	name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
 	return name
 }
 
-// valuesOf says what the flag would have taken.
+// valuesOf describes the values that the flag takes.
 func valuesOf(wrong *pflag.InvalidValueError) string {
 	switch kind := wrong.GetFlag().Value.Type(); {
 	case kind == "bool":
@@ -55,7 +54,7 @@ func valuesOf(wrong *pflag.InvalidValueError) string {
 	}
 }
 
-// noneEmpty refuses a flag that was given an empty text.
+// noneEmpty refuses a flag with an empty value.
 func noneEmpty(c *cobra.Command) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.String() == "" {
@@ -65,7 +64,7 @@ func noneEmpty(c *cobra.Command) (err error) {
 	return err
 }
 
-// noArguments refuses what is neither a flag nor asked for.
+// noArguments refuses arguments that are not flags.
 func noArguments(c *cobra.Command, arguments []string) error {
 	if len(arguments) > 0 {
 		return fmt.Errorf("%s takes no arguments but its flags, and was given %q; `%s --help` lists the flags", c.Name(), arguments[0], c.CommandPath())
@@ -73,7 +72,7 @@ func noArguments(c *cobra.Command, arguments []string) error {
 	return nil
 }
 
-// subcommandMissing is what a command does that does nothing but by its subcommands.
+// subcommandMissing is the action of a command that needs a subcommand.
 func subcommandMissing(code *int) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, arguments []string) error {
 		if len(arguments) > 0 {
@@ -85,8 +84,8 @@ func subcommandMissing(code *int) func(*cobra.Command, []string) error {
 	}
 }
 
-// helpTopic refuses to explain what is no command. Cobra shows the root's help instead, and
-// exits with 0.
+// helpTopic refuses the name of an unknown command, for which Cobra would show the root's
+// help and exit with 0.
 func helpTopic(c *cobra.Command, path []string) error {
 	found, left, err := c.Root().Find(path)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func TestUsage(t *testing.T) {
+func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
+	source := absolute(t, "main.go")
 	for _, c := range []struct {
 		name, want string
 		arguments  []string
@@ -69,13 +70,13 @@ func TestUsage(t *testing.T) {
 		{"init of two", "init needs one of --command LINE", []string{"init", "--url", "http://127.0.0.1:1", "--command", "true"}},
 		{"init at no level", "the levels are", []string{"init", "--url", "http://127.0.0.1:1", "--level", "best"}},
 		{"init of no address", "is no address", []string{"init", "--url", "localhost"}},
-		{"init over a file", "exists already", []string{"init", "--output", "main.go", "--command", "true"}},
+		{"init over a file", "exists already", []string{"init", "--output", source, "--command", "true"}},
 		{"init that sends without a probe", "are for --probe", []string{"init", "--send", "--command", "true"}},
 		{"a probe that knows already", "leave out --event", []string{"init", "--probe", "--event", "say", "--command", "true"}},
 		{"a probe without time", "from 1s to 1h", []string{"init", "--probe", "--wait", "0s", "--command", "true"}},
 		{"init with a path that is none", "does not begin with a slash", []string{"init", "--path", "ws", "--command", "true", "--output", "-"}},
 		{"merge of one file", "two files or more", []string{"merge", "1.json"}},
-		{"merge of what is no report", "main.go is not what redial writes", []string{"merge", "main.go", "play.go"}},
+		{"merge of what is no report", "main.go is not what redial writes", []string{"merge", source, source}},
 		{"no such defect", "redial defects --list", []string{"defects", "no-such-defect"}},
 		{"list with an argument", "there is no scenario", []string{"list", "all"}},
 		{"no lab to choose", "unknown flag: --lab", []string{"fidelity", "--lab", "real"}},
@@ -109,40 +110,39 @@ func TestUsage(t *testing.T) {
 func refused(t *testing.T, want string, arguments ...string) {
 	t.Helper()
 	o := redial(t, arguments...)
-	if o.code != 3 {
-		t.Errorf("exit %d, not 3", o.code)
-	}
-	if !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(want)) {
-		t.Errorf("stderr %q does not say %q", o.stderr, want)
-	}
-	if lines := strings.Count(strings.TrimSpace(o.stderr), "\n"); lines > 0 {
-		t.Errorf("not one line:\n%s", o.stderr)
+	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(want)) {
+		t.Errorf("exit %d, %q%q, want one line with %q", o.code, o.stderr, o.stdout, want)
 	}
 }
 
-// Every flag of every command refuses a missing value and one of the wrong kind, and no
-// command takes a flag that it does not have.
+// Every flag of every command refuses a missing value and one of the wrong type, and every
+// command refuses an unknown flag.
 func TestEveryFlagRefusesWrongValues(t *testing.T) {
 	code := 0
 	for _, c := range newRoot(&code).Commands() {
-		t.Run(c.Name(), func(t *testing.T) {
-			t.Parallel()
-			refused(t, "unknown flag: --fast", c.Name(), "--fast")
-			c.Flags().VisitAll(func(flag *pflag.Flag) {
-				if flag.NoOptDefVal == "" {
-					refused(t, "flag needs an argument: --"+flag.Name, c.Name(), "--"+flag.Name)
-				}
-				if kind := flag.Value.Type(); kind == "string" {
-					refused(t, "--"+flag.Name+" is empty", c.Name(), "--"+flag.Name+"=")
-				} else {
-					refused(t, `invalid argument "x" for --`+flag.Name+", which takes ", c.Name(), "--"+flag.Name+"=x")
-				}
-			})
+		// The command line is refused before anything starts, so it needs no process.
+		refused := func(want string, flag string) {
+			t.Helper()
+			code, err := execute([]string{c.Name(), flag})
+			if code != 3 || err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("redial %s %s: exit %d, %v, want one line with %q", c.Name(), flag, code, err, want)
+			}
+		}
+		refused("unknown flag: --fast", "--fast")
+		c.Flags().VisitAll(func(flag *pflag.Flag) {
+			if flag.NoOptDefVal == "" {
+				refused("flag needs an argument: --"+flag.Name, "--"+flag.Name)
+			}
+			if kind := flag.Value.Type(); kind == "string" {
+				refused("--"+flag.Name+" is empty", "--"+flag.Name+"=")
+			} else {
+				refused(`invalid argument "x" for --`+flag.Name+", which takes ", "--"+flag.Name+"=x")
+			}
 		})
 	}
 }
 
-// Every command has a page that names each of its flags, and shell completion is there.
+// Every command has a help page that names each of its flags. The shells have completion.
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	code := 0
@@ -175,14 +175,13 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	if o := redial(t); o.code != 3 || !strings.Contains(o.stderr, "Usage:") || o.stdout != "" {
 		t.Errorf("redial alone: exit %d, %q, %q", o.code, o.stdout, o.stderr)
 	}
-	// What is asked after -- is the server's to answer.
+	// A flag after -- is the server's.
 	if o := redial(t, "check", "--", "no-such-program", "--help"); o.code != 3 {
-		t.Errorf("the help of another program was taken for ours: exit %d, %q", o.code, o.stdout)
+		t.Errorf("--help after -- printed redial's help: exit %d, %q", o.code, o.stdout)
 	}
 }
 
-// A drawing needs a terminal that shows box-drawing characters.
-func TestSpeaksUTF8(t *testing.T) {
+func TestShowsUTF8(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
 		want bool
@@ -194,7 +193,7 @@ func TestSpeaksUTF8(t *testing.T) {
 		{map[string]string{"LANG": "C.UTF-8", "TERM": "dumb"}, false},
 		{nil, false},
 	} {
-		if got := speaksUTF8(func(name string) string { return c.env[name] }); got != c.want {
+		if got := showsUTF8(func(name string) string { return c.env[name] }); got != c.want {
 			t.Errorf("%v: %t", c.env, got)
 		}
 	}

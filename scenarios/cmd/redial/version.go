@@ -28,8 +28,8 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// versions are the program's own, Go's, and those of the modules that servers and pages
-// are made of.
+// versions lists the versions of the program, of Go, and of the modules that its servers and
+// pages are built from.
 func versions(info *debug.BuildInfo) string {
 	revision := ""
 	for _, s := range info.Settings {
