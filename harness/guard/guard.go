@@ -17,11 +17,12 @@ type Guard struct {
 	input   io.WriteCloser
 }
 
-// New starts a shell with the script and its arguments. The script reads its input to the
-// end, which comes when this process is gone, however it went; then it cleans up.
+// New starts a shell with the script and its arguments. The script must read its input to the
+// end, which comes when this process has ended for any reason, and then clean up.
 func New(script string, arguments ...string) (*Guard, error) {
 	command := exec.Command("/bin/sh", append([]string{"-c", script, "redial-guard"}, arguments...)...)
-	// A session of its own: what ends the terminal or our group leaves it alone.
+	// In a session of its own, the shell does not get the signals of the terminal or of this
+	// process's group.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	input, err := command.StdinPipe()
 	if err == nil {
@@ -35,10 +36,10 @@ func New(script string, arguments ...string) (*Guard, error) {
 
 // Send sends a line to the script.
 func (g *Guard) Send(line string) {
-	io.WriteString(g.input, line+"\n") // fails only if somebody killed the guard
+	io.WriteString(g.input, line+"\n") // fails only if the guard was killed
 }
 
-// Dismiss ends the guard without its doing anything.
+// Dismiss ends the guard without a clean-up.
 func (g *Guard) Dismiss() {
 	g.command.Process.Kill()
 	g.command.Wait()

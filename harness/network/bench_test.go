@@ -16,14 +16,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// The ways to a server that are compared: each is an address to dial.
+// way is one of the ways to a server that the benchmarks compare.
 type way struct {
 	name    string
 	address string
 }
 
-// ways offers the target directly, through this proxy and through Toxiproxy (as
-// a library, without toxics), all in this process.
+// ways returns the target itself, this proxy and Toxiproxy (as a library, without toxics), all in
+// this process.
 func ways(b *testing.B, target string) []way {
 	b.Helper()
 	proxy, err := NewProxy(target, Events{})
@@ -44,8 +44,8 @@ func ways(b *testing.B, target string) []way {
 	return []way{{"direct", target}, {"redial", link.Address()}, {"toxiproxy", toxic.Listen}}
 }
 
-// BenchmarkThroughput sends one stream of large WebSocket frames down each way,
-// in turns, and reports MB/s and the ratio to Toxiproxy.
+// BenchmarkThroughput sends a stream of large WebSocket frames down each way in turn, and reports
+// MB/s and the ratio to Toxiproxy.
 func BenchmarkThroughput(b *testing.B) {
 	const size = 64 << 20
 	frame := []byte(downFrame(string(pattern(60_000))))
@@ -85,7 +85,7 @@ func BenchmarkThroughput(b *testing.B) {
 			}
 			start := time.Now()
 			io.WriteString(c, upgradeRequest)
-			// Not io.Copy, which would splice and leave out the reader's share.
+			// io.Copy would splice and so leave out the reader's part of the work.
 			for err == nil {
 				_, err = c.Read(buffer)
 			}
@@ -100,9 +100,9 @@ func BenchmarkThroughput(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkRoundTrip sends a small WebSocket message there and back each way, in
-// turns, and reports the time of one, what each proxy adds to the direct one, and
-// the ratio of the two additions.
+// BenchmarkRoundTrip sends a small WebSocket message to an echoing server each way in turn. It
+// reports the time of a round trip, what each proxy adds to the direct one, and the ratio of
+// these additions.
 func BenchmarkRoundTrip(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		c, err := websocket.Accept(w, q, nil)
@@ -128,7 +128,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		defer c.CloseNow()
 		connections[i] = c
 	}
-	const turn = 20 // round trips before it is the next one's turn
+	const turn = 20 // round trips in a row
 	text := []byte(`42["chat message","hello"]`)
 	took := make([]time.Duration, len(all))
 	for b.Loop() {
@@ -163,7 +163,7 @@ func BenchmarkFramer(b *testing.B) {
 			for len(stream) < 256<<10 {
 				stream = append(stream, upFrame(string(pattern(size)))...)
 			}
-			f := &framer{direction: up, talk: &conversation{speaks: speaksWebSocket}}
+			f := &framer{direction: up, shared: &conversation{current: protocolWebSocket}}
 			b.SetBytes(int64(len(stream)))
 			for b.Loop() {
 				for at := 0; at < len(stream); {

@@ -2,26 +2,22 @@ package network
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"redial/harness/plan"
 )
 
-// condition is a fault that lasts: Silence, Outage, Delay, Limit or IdleClose.
+// condition is a lasting fault that is active: Silence, Outage, Delay, Limit or IdleClose.
 type condition struct {
 	fault plan.Fault
 	timer *time.Timer
 }
 
-var lasting = plan.Lasting
-
-// begin puts a lasting condition on the link. Another one of its kind is over
-// then. An Outage ends what is open.
+// begin activates a lasting fault on the link, in place of an active one of the same kind. An
+// Outage closes the open connections.
 func (l *link) begin(f plan.Fault, where string) {
-	if f.Kind != plan.IdleClose { // which fires when it closes a connection
-		l.tell(Fired{Fault: f, Where: where})
+	if f.Kind != plan.IdleClose { // an IdleClose fires when it closes a connection
+		l.report(Fired{Fault: f, Where: where})
 	}
 	l.mu.Lock()
 	if l.closed {
@@ -47,15 +43,17 @@ func (l *link) begin(f plan.Fault, where string) {
 	l.mu.Unlock()
 
 	if before != nil {
-		l.tell(Fired{Fault: before.fault, Where: where + ", replaced", Healed: true})
+		l.report(Fired{Fault: before.fault, Where: where + ", replaced", Healed: true})
 	}
 	if f.Kind == plan.Outage {
-		l.shut()
+		if l.listening != nil {
+			l.listening(false)
+		}
 		l.breakConnections(f, l.openConnections(), where)
 	}
 }
 
-// end takes a condition off. The caller holds l.mu.
+// end removes an active condition and returns it, or nil. The caller holds l.mu.
 func (l *link) end(kind plan.FaultKind) *condition {
 	c := l.on[kind]
 	if c == nil {
@@ -68,50 +66,48 @@ func (l *link) end(kind plan.FaultKind) *condition {
 	return c
 }
 
-// conditionsChanged tells everybody who waits. The caller holds l.mu.
+// conditionsChanged wakes the goroutines that wait for a change. The caller holds l.mu.
 func (l *link) conditionsChanged() {
-	holdsUp := slices.ContainsFunc(slices.Collect(maps.Keys(l.on)), func(kind plan.FaultKind) bool {
-		return kind != plan.Outage && kind != plan.IdleClose
-	})
-	l.direct.Store(!holdsUp && l.frameDelay == nil)
+	delaying := l.on[plan.Silence] != nil || l.on[plan.Delay] != nil || l.on[plan.Limit] != nil
+	l.direct.Store(!delaying && l.frameDelay == nil)
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
-// expire heals what its time is over for.
+// expire ends c when its time is over, unless a heal or another fault has ended it before.
 func (l *link) expire(c *condition) {
 	l.mu.Lock()
 	current := l.on[c.fault.Kind] == c
 	l.mu.Unlock()
-	if !current {
-		return
+	if current {
+		l.release(c, l.name+", after "+time.Duration(c.fault.For).String())
 	}
-	l.release(c, l.name+", after "+time.Duration(c.fault.For).String())
 }
 
-// heal ends every lasting condition. It is false when there is none.
+// heal ends every active condition. It returns false if there is none.
 func (l *link) heal(f plan.Fault, where string) bool {
 	l.mu.Lock()
-	var over []*condition
-	for _, kind := range lasting {
+	var active []*condition
+	for _, kind := range plan.Lasting {
 		if c := l.on[kind]; c != nil {
-			over = append(over, c)
+			active = append(active, c)
 		}
 	}
 	l.mu.Unlock()
-	if len(over) == 0 {
+	if len(active) == 0 {
 		return false
 	}
-	l.tell(Fired{Fault: f, Where: where})
-	for _, c := range over {
+	l.report(Fired{Fault: f, Where: where})
+	for _, c := range active {
 		l.release(c, where)
 	}
 	return true
 }
 
-// release tells that c is over, and then lets go of what it held.
+// release reports that c is over and then ends it, so that the report precedes the frames that
+// c held.
 func (l *link) release(c *condition, where string) {
-	l.tell(Fired{Fault: c.fault, Where: where, Healed: true})
+	l.report(Fired{Fault: c.fault, Where: where, Healed: true})
 	l.mu.Lock()
 	current := l.on[c.fault.Kind] == c
 	if current {
@@ -122,72 +118,62 @@ func (l *link) release(c *condition, where string) {
 	if !current || c.fault.Kind != plan.Outage {
 		return
 	}
-	if err := l.open(); err != nil {
-		l.tell(Fired{Fault: c.fault, Where: where + ", but it stays shut: " + err.Error()})
+	if l.listening == nil {
+		return
+	}
+	if err := l.listening(true); err != nil {
+		l.report(Fired{Fault: c.fault, Where: where + ", but it refuses connections still: " + err.Error()})
 	}
 }
 
-// limitIdling has a connection that reached the server cut when it is idle, while an
-// IdleClose is on. The caller holds l.mu.
+// limitIdling starts a goroutine that cuts c when it has been idle, while an IdleClose is
+// active and c has reached the server. The caller holds l.mu.
 func (l *link) limitIdling(c *connection) {
-	on := l.on[plan.IdleClose]
-	if on == nil || c.number.Load() == 0 {
+	active := l.on[plan.IdleClose]
+	if active == nil || c.number.Load() == 0 {
 		return
 	}
 	l.work.Go(func() {
 		for c.open() {
 			l.mu.Lock()
-			current, changed := l.on[plan.IdleClose] == on, l.changed
+			current, changed := l.on[plan.IdleClose] == active, l.changed
 			l.mu.Unlock()
 			if !current {
 				return
 			}
-			idle := time.Duration(on.fault.Idle)
+			idle := time.Duration(active.fault.Idle)
 			if left := idle - c.idle(); left > 0 {
 				c.wait(left, changed)
 				continue
 			}
-			l.breakConnections(on.fault, []*connection{c}, fmt.Sprintf("%s, %s, idle for %s", l.name, c.name(), idle))
+			l.breakConnections(active.fault, []*connection{c}, fmt.Sprintf("%s, %s, idle for %s", l.name, c.name(), idle))
 		}
 	})
 }
 
-func (l *link) shut() {
-	if l.door != nil {
-		l.door(false)
-	}
-}
-
-func (l *link) open() error {
-	if l.door == nil {
-		return nil
-	}
-	return l.door(true)
-}
-
-// weather is what is on for a piece of data that wants to pass.
-type weather struct {
+// impairment is what delays the data on a link at a moment.
+type impairment struct {
 	silent  bool
 	delay   time.Duration
-	rate    int // bytes per second; 0: no limit
-	changed <-chan struct{}
+	rate    int             // bytes per second; 0 means no limit
+	changed <-chan struct{} // closed when the impairment is another one
 }
 
-func (l *link) weather() weather {
+func (l *link) impairment() impairment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w := weather{silent: l.on[plan.Silence] != nil, changed: l.changed}
+	now := impairment{silent: l.on[plan.Silence] != nil, changed: l.changed}
 	if c := l.on[plan.Delay]; c != nil {
-		w.delay = time.Duration(c.fault.Delay)
+		now.delay = time.Duration(c.fault.Delay)
 	}
 	if c := l.on[plan.Limit]; c != nil {
-		w.rate = c.fault.BytesPerSecond
+		now.rate = c.fault.BytesPerSecond
 	}
-	return w
+	return now
 }
 
-// reserve books the way of n bytes through a limited direction, which all the
-// link's connections share, and says when they are through.
+// reserve books n bytes in a limited direction, whose rate all the link's connections share,
+// and returns how long they take, those booked before included.
 func (l *link) reserve(direction plan.Direction, n, rate int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,8 +186,8 @@ func (l *link) reserve(direction plan.Direction, n, rate int) time.Duration {
 	return free.Sub(now)
 }
 
-// isShut tells whether a new connection would be turned away.
-func (l *link) isShut() bool {
+// refuses tells whether the link refuses new connections.
+func (l *link) refuses() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.closed || l.on[plan.Outage] != nil

@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -12,17 +11,17 @@ import (
 )
 
 const (
-	// lingerTime is how long an end that was closed politely may take to close
-	// its own side. What it says meanwhile is swallowed.
+	// lingerTime is how long an end may take to close its own direction after the other
+	// one was closed. Bytes that it sends meanwhile are discarded.
 	lingerTime = time.Second
-	// deliveryTime is how long a reset waits for what was sent before it to
-	// arrive; the reset itself would discard it.
+	// deliveryTime is how long a reset waits for the bytes before it to arrive, because
+	// it would discard them.
 	deliveryTime = time.Second
-	// maxEarly is how much is read from a connection that was made in silence.
+	// maxEarly is how much is read from a connection that is made during a Silence.
 	maxEarly = 1 << 20
 )
 
-// What a connection has come to.
+// The states of a connection.
 const (
 	stateOpen int32 = iota
 	stateCut
@@ -32,9 +31,8 @@ const (
 	stateGone
 )
 
-// connection is one connection of a client, and the one to the server that
-// belongs to it. Once it is not open any more nothing passes; what its ends still
-// say is read and thrown away until they close.
+// connection joins one connection of a client with one to the server. When it is no longer
+// open, nothing passes: bytes from its ends are read and discarded until they close.
 type connection struct {
 	link   *link
 	client net.Conn
@@ -43,14 +41,14 @@ type connection struct {
 	number atomic.Int64 // from 1; 0 before the server was reached
 
 	state atomic.Int32
-	over  chan struct{} // closed when the connection is not open any more
+	over  chan struct{} // closed when the connection is no longer open
 	gone  chan struct{} // closed when the link is closed
 	leave sync.Once     // closes gone
-	// broken: writing to one end failed. Its other direction is read to its end
-	// before the other end is told.
+	// broken means that writing to one end has failed. The bytes that this end has sent are
+	// still forwarded before the other end is closed.
 	broken atomic.Bool
-	// made is when the connection was made, and passed how long after that something was
-	// written to an end of it.
+	// made is when the connection was made, and passed how long after that the last bytes
+	// were written to an end of it.
 	made   time.Time
 	passed atomic.Int64
 
@@ -64,8 +62,7 @@ func newConnection(l *link, client net.Conn) *connection {
 	return &connection{link: l, client: client, made: time.Now(), over: make(chan struct{}), gone: make(chan struct{})}
 }
 
-// start serves a connection that a client has made, until both ends have ended.
-// It returns at once.
+// start serves a client's connection on a goroutine until both ends have ended.
 func (l *link) start(client net.Conn, dial func() (net.Conn, error)) {
 	l.mu.Lock()
 	closed := l.closed
@@ -97,8 +94,7 @@ func (l *link) serve(client net.Conn, dial func() (net.Conn, error)) {
 	}
 	server, err := dial()
 	if err != nil {
-		// Where there is no server, a client that dialled it would be refused.
-		reset(client)
+		reset(client) // without the link, the client's dial would be refused
 		return
 	}
 	if !c.reach(server) {
@@ -109,13 +105,13 @@ func (l *link) serve(client net.Conn, dial func() (net.Conn, error)) {
 	c.work.Go(func() { c.down.read(nil) })
 	c.up.read(early)
 	c.work.Wait()
-	c.claim(stateGone) // it has ended by itself
+	c.claim(stateGone) // unless a fault has ended it
 	client.Close()
 	server.Close()
 }
 
-// reach joins the connection with the server. It is false when the connection
-// was broken meanwhile.
+// reach joins the connection with the server. It returns false if the connection was broken
+// meanwhile.
 func (c *connection) reach(server net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,14 +119,14 @@ func (c *connection) reach(server net.Conn) bool {
 		return false
 	}
 	c.server = server
-	talk := &conversation{}
-	c.up = newStream(c, up, c.client, server, talk)
-	c.down = newStream(c, down, server, c.client, talk)
+	shared := &conversation{}
+	c.up = newStream(c, up, c.client, server, shared)
+	c.down = newStream(c, down, server, c.client, shared)
 	c.link.reached(c)
 	return true
 }
 
-// idle is for how long nothing has passed.
+// idle is the time since bytes have passed.
 func (c *connection) idle() time.Duration {
 	return time.Since(c.made) - time.Duration(c.passed.Load())
 }
@@ -141,14 +137,14 @@ func (c *connection) name() string {
 	if n := c.number.Load(); n > 0 {
 		return fmt.Sprintf("connection %d", n)
 	}
-	return "a connection that is not made yet"
+	return "a connection that has not reached the server"
 }
 
-// waitInSilence holds a connection that was made while nothing gets through: to
-// the client its dial hangs. It returns what the client said meanwhile; a client
-// that has given up is not alive, and the server never hears of it.
+// waitInSilence holds a connection that is made during a Silence until that ends. It returns
+// the bytes that the client has sent meanwhile. If the client has closed the connection, alive
+// is false and the server is not dialled.
 func (c *connection) waitInSilence() (early []byte, alive bool) {
-	if !c.link.weather().silent {
+	if !c.link.impairment().silent {
 		return nil, c.open()
 	}
 	ended := make(chan error, 1)
@@ -159,9 +155,9 @@ func (c *connection) waitInSilence() (early []byte, alive bool) {
 	}()
 	var err error
 	reading := true
-	for w := c.link.weather(); w.silent && c.open() && err == nil; w = c.link.weather() {
+	for now := c.link.impairment(); now.silent && c.open() && err == nil; now = c.link.impairment() {
 		select {
-		case <-w.changed:
+		case <-now.changed:
 		case <-c.over:
 		case err = <-ended:
 			reading = false
@@ -189,8 +185,8 @@ func readEarly(from net.Conn) (early []byte, err error) {
 	return early, nil
 }
 
-// wait returns when d has passed (0: never), when changed is closed or when the
-// connection is over. It tells whether it was the time.
+// wait returns when d has passed (0 means never), changed is closed or the connection is over.
+// It returns true if d has passed.
 func (c *connection) wait(d time.Duration, changed <-chan struct{}) bool {
 	var passed <-chan time.Time
 	if d > 0 {
@@ -207,8 +203,8 @@ func (c *connection) wait(d time.Duration, changed <-chan struct{}) bool {
 	return false
 }
 
-// claim makes the connection what state says, if it is open. From then on nothing
-// passes. Whoever claims it calls finishClaimed next.
+// claim changes the state of an open connection, so that nothing passes any more. If it returns
+// true, the caller calls finishClaimed next.
 func (c *connection) claim(state int32) bool {
 	if !c.state.CompareAndSwap(stateOpen, state) {
 		return false
@@ -217,7 +213,7 @@ func (c *connection) claim(state int32) bool {
 	return true
 }
 
-// finishClaimed tells the ends what has become of the connection.
+// finishClaimed closes the ends as the new state demands.
 func (c *connection) finishClaimed() {
 	c.mu.Lock()
 	client, server := c.client, c.server
@@ -227,7 +223,7 @@ func (c *connection) finishClaimed() {
 		ends = append(ends, server)
 	}
 	for _, end := range ends {
-		end.SetWriteDeadline(time.Now()) // ends a write that is under way
+		end.SetWriteDeadline(time.Now()) // interrupts a write
 	}
 	state := c.state.Load()
 	c.link.events.Traffic.ended(c, state != stateLost, state == stateCut || state == stateReset)
@@ -246,21 +242,21 @@ func (c *connection) finishClaimed() {
 	}
 }
 
-// breakOff resets both ends because one of them has broken by itself.
+// breakOff resets both ends after one of them has failed without a fault.
 func (c *connection) breakOff() {
 	if c.claim(stateReset) {
 		c.finishClaimed()
 	}
 }
 
-// abandon ends everything at once, for the link is closed.
+// abandon closes both ends at once, because the link is closed.
 func (c *connection) abandon() {
 	c.claim(stateGone)
 	c.leave.Do(func() { close(c.gone) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.Load() == stateLost {
-		reset(c.client) // else the system would go on sending what nobody can receive
+		reset(c.client) // or the system would retransmit over a path that is gone
 	} else {
 		c.client.Close()
 	}
@@ -269,8 +265,8 @@ func (c *connection) abandon() {
 	}
 }
 
-// awaitDelivery returns when both ends' systems have received what was sent, or
-// after deliveryTime. There is nothing to be told by, so it asks.
+// awaitDelivery polls until the systems of all ends have received what was sent to them, or
+// deliveryTime has passed. The system does not notify of that.
 func (c *connection) awaitDelivery(ends []net.Conn) {
 	const every = time.Millisecond
 	ticker := time.NewTicker(every)
@@ -291,27 +287,23 @@ func (c *connection) awaitDelivery(ends []net.Conn) {
 	}
 }
 
-// closeWriter is a connection that can be closed in one direction.
-type closeWriter interface{ CloseWrite() error }
-
-// hangUp tells an end, politely, that there is nothing more to come, and gives it
-// lingerTime to close too.
+// hangUp closes the direction to an end and gives it lingerTime to close the other one.
 func hangUp(end net.Conn) {
 	closeWrite(end)
 	end.SetReadDeadline(time.Now().Add(lingerTime))
 }
 
-// closeWrite passes an end of stream on. A connection that knows only one way to
-// close is closed.
+// closeWrite closes the direction to an end; a connection without half-close (net.Pipe) is
+// closed.
 func closeWrite(end net.Conn) {
-	if half, ok := end.(closeWriter); ok {
+	if half, ok := end.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 		return
 	}
 	end.Close()
 }
 
-// reset closes an end with a TCP reset, where there is such a thing.
+// reset closes an end with a TCP reset, if it is able to.
 func reset(end net.Conn) {
 	if tcp, ok := end.(interface{ SetLinger(seconds int) error }); ok {
 		tcp.SetLinger(0)
@@ -319,14 +311,10 @@ func reset(end net.Conn) {
 	end.Close()
 }
 
-// hungUp tells whether the other end has closed, even while something it said
-// before that is still unread.
+// hungUp tells whether the other end has closed, even if bytes that it sent before are unread.
 func hungUp(end net.Conn) bool {
 	if memory, ok := end.(*pipeEnd); ok {
 		return memory.hungUp()
 	}
 	return socketHungUp(end)
 }
-
-// isEnd tells an end of stream from an error.
-func isEnd(err error) bool { return errors.Is(err, io.EOF) }

@@ -14,8 +14,7 @@ import (
 	"redial/harness/plan"
 )
 
-// A conversation of real libraries: polling with net/http, then a WebSocket.
-func TestRealConversation(t *testing.T) {
+func TestFaultsInPollingAndWebSocketOfRealLibraries(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/ws" {
 			c, err := websocket.Accept(w, q, nil)
@@ -76,7 +75,7 @@ func TestRealConversation(t *testing.T) {
 		t.Errorf("fired at %q", f.Where)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*bound)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, "ws://"+link.Address()+"/ws", nil)
 	if err != nil {
@@ -104,7 +103,7 @@ func TestRealConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := echo(`42["c",2]`); err == nil {
-		t.Error("the second message came through although it was reset")
+		t.Error("the second message passed although its connection was reset")
 	}
 	if f := <-fired; f.Fault.Kind != plan.Reset || !strings.HasPrefix(f.Where, "alice, connection 2, ") {
 		t.Errorf("fired at %q", f.Where)

@@ -8,12 +8,12 @@ import (
 	"redial/harness/plan"
 )
 
-// frameGap is the least time between two frames of a direction that have delays of
-// their own. No two of them arrive at one instant, for what happens at one instant
-// happens in any order.
+// frameGap is the least time between two frames in one direction of a paced link. Under a fake
+// clock, the order of what happens at one instant is left to the scheduler, so no two frames
+// arrive at one instant.
 const frameGap = time.Microsecond
 
-// ownDelay gives the frame with the number its own delay, if frames have one.
+// ownDelay sets the frame's own delay, if the link is paced.
 func (s *stream) ownDelay(frame int) {
 	if delay := s.c.link.frameDelay; delay != nil {
 		s.extra = delay(s.direction, int(s.c.number.Load()), frame)
@@ -23,9 +23,9 @@ func (s *stream) ownDelay(frame int) {
 	}
 }
 
-// awaitOwnDelay returns when the current frame would arrive on a link that nothing is
-// wrong with. Only then is it counted, and does what waits for it happen: so two
-// frames that set out at one instant, on two connections, are counted in one order.
+// awaitOwnDelay waits for the current frame's own delay. The frame is counted after that, so
+// that two frames that were sent at one instant on two connections are counted in an order that
+// depends on the seed only.
 func (s *stream) awaitOwnDelay() {
 	for wait := time.Until(s.due(0)); wait > 0 && s.c.open(); wait = time.Until(s.due(0)) {
 		s.handOver()
@@ -34,8 +34,8 @@ func (s *stream) awaitOwnDelay() {
 	s.lost = s.lost || !s.c.open()
 }
 
-// sleep returns when d has passed or the connection is over. It is called
-// for every frame, so the timer is reused.
+// sleep returns when d has passed or the connection is over. It reuses one timer, because it
+// is called for every frame.
 func (s *stream) sleep(d time.Duration) {
 	if s.timer == nil {
 		s.timer = time.NewTimer(d)
@@ -49,7 +49,7 @@ func (s *stream) sleep(d time.Duration) {
 	}
 }
 
-// due is when the current frame has been under way for long enough.
+// due is when the current frame arrives, with its own delay and another one.
 func (s *stream) due(delay time.Duration) time.Time {
 	due := s.arrived.Add(delay + s.extra)
 	if next := s.passedAt.Add(frameGap); s.c.link.frameDelay != nil && due.Before(next) {
@@ -58,13 +58,14 @@ func (s *stream) due(delay time.Duration) time.Time {
 	return due
 }
 
-// holds tells whether the current frame must not pass yet.
+// holds tells whether the current frame must not pass before it is known whether a fault fires
+// at it.
 func (s *stream) holds() bool {
 	return slices.ContainsFunc(s.undecided, func(a *armedFault) bool { return !a.At.After })
 }
 
-// decide finds out which of the faults have been waiting for the current frame,
-// as far as that can be told. It returns those to fire before the frame.
+// decide matches the undecided faults with what is known of the current frame. It returns
+// those that fire before the frame.
 func (s *stream) decide(ended bool) (before []*armedFault) {
 	candidates := s.undecided
 	s.undecided = nil
@@ -83,8 +84,8 @@ func (s *stream) decide(ended bool) (before []*armedFault) {
 	return before
 }
 
-// fireAfter lets happen what waited for the frame that has just passed. Where instants
-// have no length, the one at which the frame came is over before.
+// fireAfter fires the faults that wait for the end of the frame that has just passed. On a
+// paced link it waits half a gap first, so that the receiver has handled the frame by then.
 func (s *stream) fireAfter() {
 	if s.c.link.frameDelay != nil {
 		s.handOver()
@@ -95,8 +96,7 @@ func (s *stream) fireAfter() {
 	s.fire(due)
 }
 
-// fire lets faults happen at the current frame. What can break nothing any more
-// keeps waiting.
+// fire fires faults at the current frame. Those that find nothing to break wait on.
 func (s *stream) fire(due []*armedFault) {
 	l := s.c.link
 	where := fmt.Sprintf("%s, %s, frame %d %s", l.name, s.c.name(), s.frames, s.direction)
@@ -110,7 +110,8 @@ func (s *stream) fire(due []*armedFault) {
 		case !a.IsLink():
 			s.act(a.Fault)
 		case a.Client != "" && a.Client != l.name:
-			happened = l.breakOther(a.Fault)
+			other := l.find(a.Client)
+			happened = other != nil && other.Break(a.Fault) == nil
 		default:
 			happened = l.breakAt(a.Fault, s.c, at)
 		}
@@ -121,8 +122,8 @@ func (s *stream) fire(due []*armedFault) {
 	s.lost = s.lost || !s.c.open()
 }
 
-// act holds the frame until the owner has acted; the frame is then lost with its
-// connection, if that is gone.
+// act holds the frame until the owner has acted. If the connection has ended meanwhile, the
+// frame is lost with it.
 func (s *stream) act(f plan.Fault) {
 	s.handOver()
 	s.c.link.act(f)

@@ -9,25 +9,23 @@ import (
 	"redial/harness/plan"
 )
 
-// Finding frames: where one ends and the next begins, without decoding what is
-// in them. Read [framer] first.
+// This file and http.go find where a frame ends and the next begins, without decoding their
+// content. Read [framer] first.
 //
-// A conversation starts as HTTP/1.1 (RFC 9112): each request and each response,
-// body included, is a frame; an interim response (1xx) is one of its own. After a
-// 101 to "websocket" every WebSocket frame (RFC 6455, section 5.2) is a frame, be
-// it a fragment or a control frame. What is neither is opaque: each chunk as it
-// was read is a frame then.
+// A conversation starts as HTTP/1.1 (RFC 9112): each request and each response with its body
+// is a frame, and so is an interim response (1xx). After a 101 to "websocket", every WebSocket
+// frame (RFC 6455, section 5.2) is a frame, fragments and control frames included. Any other
+// stream is opaque: each chunk that was read counts as a frame.
 //
-// The head of an HTTP message is parsed by net/http, the one HTTP library that is
-// always there; only where its body ends is found here.
+// net/http parses the head of an HTTP message; http.go finds only the end of its body.
 
 const (
-	// maxPayload is how much of a WebSocket frame's payload Match can look at.
+	// maxPayload is how much of a WebSocket frame's payload Match can see.
 	maxPayload = 256
-	// maxBody is how much of an HTTP body Match can look at. Engine.IO refuses
-	// payloads over 1 MB by default.
+	// maxBody is how much of an HTTP body Match can see. Engine.IO refuses payloads over
+	// 1 MB by default.
 	maxBody = 4 << 20
-	// maxHead is the longest HTTP head that is still taken for one.
+	// maxHead is the longest HTTP head; a longer one makes the stream opaque.
 	maxHead = 64 << 10
 	// maxPending is the number of unanswered requests that are remembered.
 	maxPending = 4096
@@ -35,60 +33,56 @@ const (
 	separator = 0x1e
 )
 
-// A framer finds the frames in one direction of a connection. It is fed every
-// byte of the stream, in chunks of any size, through scan.
+// A framer finds the frames in one direction of a connection. It gets every byte of the
+// stream, in chunks of any size, through scan.
 type framer struct {
 	direction plan.Direction
-	talk      *conversation
+	shared    *conversation
 
 	// want is how many bytes of the current frame's payload to keep. It is set
 	// between frames.
 	want    int
 	payload []byte
-	// startLine is the first line of an HTTP message's head, for who wants its payload.
+	// startLine is the first line of an HTTP message's head, if want is not 0.
 	startLine string
-	// plain tells that payload can be looked at: neither compressed nor the
-	// continuation of something.
+	// plain means that the payload is readable: not compressed, and not a continuation frame.
 	plain bool
-	// packets tells that the payload is a body that may hold several packets.
+	// packets means that the payload is an HTTP body, which may contain several packets.
 	packets bool
 
 	inside bool // a frame has begun and has not ended
 	step   func(f *framer, data []byte) (n int, ended bool)
 	head   []byte // of an HTTP message, a chunk or a WebSocket frame
-	left   uint64 // bytes of body, chunk or payload that are to come
+	left   uint64 // bytes of body, chunk or payload that have not come yet
 	mask   [4]byte
 	masked bool
 	at     int // position in the payload, for the mask
 }
 
-// conversation is what the two directions of a connection know of each other.
+// conversation is the state that the framers of a connection's two directions share.
 type conversation struct {
 	mu      sync.Mutex
-	speaks  protocol
+	current protocol
 	pending []request // not answered yet, oldest first
 }
 
 type protocol int
 
 const (
-	speaksHTTP protocol = iota
-	speaksWebSocket
-	speaksOpaque
+	protocolHTTP protocol = iota
+	protocolWebSocket
+	protocolOpaque
 )
 
-// request is what must be known of a request to read its response.
+// request is what a framer must know about a request to find the end of its response.
 type request struct {
 	method  string
 	upgrade bool
 }
 
-// fresh tells whether the next byte begins a frame.
-func (f *framer) fresh() bool { return !f.inside }
-
-// scan takes the bytes at the start of data that belong to one frame: n of them,
-// at least one when there is any. With ended the frame is complete with the last
-// of them; otherwise all of data was taken and the frame goes on.
+// scan takes the n bytes at the start of data that belong to one frame, at least one if there
+// is any. If ended is true, the frame is complete; otherwise the frame includes all of data and
+// goes on.
 func (f *framer) scan(data []byte) (n int, ended bool) {
 	for n < len(data) && !ended {
 		if !f.inside {
@@ -102,15 +96,15 @@ func (f *framer) scan(data []byte) (n int, ended bool) {
 	return n, ended
 }
 
-// finish is called at the end of the stream. It tells whether that completes a
-// frame: a response whose end is the end of the connection.
+// finish is called at the end of the stream. It returns true if that completes a frame: a
+// response without a length ends with its connection.
 func (f *framer) finish() (ended bool) {
 	ended = f.inside && f.left == untilEnd
 	f.inside = f.inside && !ended
 	return ended
 }
 
-// untilEnd as a length means: as long as the connection lasts.
+// untilEnd as a length means that the body ends with the connection.
 const untilEnd = ^uint64(0)
 
 func (f *framer) begin(first byte) {
@@ -118,18 +112,18 @@ func (f *framer) begin(first byte) {
 	f.head, f.payload = f.head[:0], f.payload[:0]
 	f.at, f.left = 0, 0
 	f.plain, f.packets, f.masked, f.startLine = true, false, false, ""
-	switch f.talk.next(f.direction, first) {
-	case speaksHTTP:
+	switch f.shared.next(f.direction, first) {
+	case protocolHTTP:
 		f.packets = true
 		f.step = (*framer).httpHead
-	case speaksWebSocket:
+	case protocolWebSocket:
 		f.step = (*framer).webSocketHead
 	default:
 		f.step = (*framer).opaque
 	}
 }
 
-// keep adds to the payload what is still wanted of it.
+// keep adds data to the payload, up to want bytes.
 func (f *framer) keep(data []byte) {
 	for _, b := range data[:min(len(data), max(0, f.want-len(f.payload)))] {
 		if f.masked {
@@ -140,15 +134,14 @@ func (f *framer) keep(data []byte) {
 	}
 }
 
-// matches tells whether the payload begins with match, as it is or made [readable]. In an
-// HTTP body each packet of an Engine.IO payload (they are separated by 0x1e) may begin
-// with it. Until decided, more of the frame must be seen.
+// matches tells whether the payload, as it is or made [readable], begins with match. In an
+// HTTP body, any packet of the Engine.IO payload may begin with it. While decided is false,
+// more of the frame is needed.
 func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 	switch {
 	case match == "":
 		return true, true
 	case f.packets:
-		// A body is judged as a whole: any packet in it may be the one.
 		if !ended && len(f.payload) < maxBody {
 			return false, false
 		}
@@ -172,7 +165,7 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 
 // wanted is how much of a frame's payload must be kept to match it.
 func (f *framer) wanted() int {
-	if f.talk.protocol() == speaksHTTP {
+	if f.shared.protocol() == protocolHTTP {
 		return maxBody
 	}
 	return maxPayload
@@ -183,17 +176,15 @@ func (f *framer) opaque(data []byte) (int, bool) {
 	return len(data), true
 }
 
-// giveUp goes on without knowledge of frames, from the end of this chunk.
+// giveUp makes the stream opaque from the end of this chunk.
 func (f *framer) giveUp(data []byte) (int, bool) {
-	f.talk.set(speaksOpaque)
+	f.shared.mu.Lock()
+	f.shared.current = protocolOpaque
+	f.shared.mu.Unlock()
 	f.packets = false
 	f.keep(f.head)
 	return len(data), true
 }
-
-// ---- HTTP
-
-// ---- WebSocket
 
 // webSocketHead takes a frame's head: 2 to 14 bytes.
 func (f *framer) webSocketHead(data []byte) (int, bool) {
@@ -239,7 +230,7 @@ func (f *framer) webSocketPayload() {
 			f.left = f.left<<8 | uint64(b)
 		}
 	}
-	// The top bit must be zero. Cleared, a broken peer cannot pass for untilEnd.
+	// The top bit must be zero. It is cleared so that a wrong length is never untilEnd.
 	f.left &= untilEnd >> 1
 	opcode, reserved := f.head[0]&0x0f, f.head[0]&0x70
 	f.plain = (opcode == text || opcode == binary) && reserved == 0
@@ -253,34 +244,26 @@ func (f *framer) webSocketData(data []byte) (int, bool) {
 	return n, f.left == 0
 }
 
-// ---- what one direction tells the other
-
-// next says what the frame that begins with the byte first is.
+// next returns the protocol of the frame whose first byte is given.
 func (t *conversation) next(direction plan.Direction, first byte) protocol {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.speaks != speaksHTTP || direction == plan.Down {
-		return t.speaks
+	if t.current != protocolHTTP || direction == plan.Down {
+		return t.current
 	}
-	// A client that does not wait for the answer to its upgrade: no method
-	// begins like the frames it may send then.
+	// A client may send WebSocket frames before the answer to its upgrade. No HTTP method
+	// begins with the first byte of such a frame.
 	upgrading := len(t.pending) > 0 && t.pending[len(t.pending)-1].upgrade
 	if upgrading && (first < 'A' || first > 'Z') && first != '\r' && first != '\n' {
-		return speaksWebSocket
+		return protocolWebSocket
 	}
-	return speaksHTTP
+	return protocolHTTP
 }
 
 func (t *conversation) protocol() protocol {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.speaks
-}
-
-func (t *conversation) set(p protocol) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.speaks = p
+	return t.current
 }
 
 func (t *conversation) asked(r request) {
@@ -291,7 +274,7 @@ func (t *conversation) asked(r request) {
 	}
 }
 
-// answers is the request that the next response is for.
+// answers returns the request that the next response is for.
 func (t *conversation) answers() request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -301,19 +284,19 @@ func (t *conversation) answers() request {
 	return t.pending[0]
 }
 
-// answered notes the response to a request. An interim one leaves it pending.
+// answered records the response to a request. An interim response leaves the request pending.
 func (t *conversation) answered(to request, r *http.Response) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch code := r.StatusCode; {
 	case code == http.StatusSwitchingProtocols && strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
-		t.speaks = speaksWebSocket
+		t.current = protocolWebSocket
 	case code == http.StatusSwitchingProtocols:
-		t.speaks = speaksOpaque
+		t.current = protocolOpaque
 	case code/100 == 1:
 		return
 	case to.method == http.MethodConnect && code < 300:
-		t.speaks = speaksOpaque
+		t.current = protocolOpaque
 	}
 	if len(t.pending) > 0 {
 		t.pending = t.pending[1:]

@@ -38,8 +38,8 @@ func frameBytes(first byte, payload []byte, mask []byte) []byte {
 	return append(head, payload...)
 }
 
-// split feeds stream to f in chunks of the sizes that next gives, and returns
-// the frames that it found and what is left.
+// split feeds stream to f in chunks of the sizes that next returns, and returns the frames that
+// f found and the bytes after them.
 func split(f *framer, stream []byte, next func() int) (frames [][]byte, rest []byte) {
 	for len(stream) > 0 {
 		chunk := stream[:min(len(stream), next())]
@@ -64,7 +64,7 @@ const (
 	upgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 )
 
-// conversations are whole connections: what each direction says, frame by frame.
+// conversations are the frames of each direction of a connection.
 var conversations = map[string]struct{ up, down []string }{
 	"lengths and chunks": {
 		up: []string{
@@ -124,18 +124,13 @@ func TestFramesAtEverySplit(t *testing.T) {
 	}
 }
 
-type failer interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-// checkFrames plays a conversation in turns (a frame up, the frames down, …), as a
-// client that waits for answers would, and compares what is found.
-func checkFrames(t failer, ups, downs []string, next func() int) {
+// checkFrames feeds a conversation in turns (a frame up, its answer down, …), as a client that
+// waits for answers sends it, and compares the frames found.
+func checkFrames(t *testing.T, ups, downs []string, next func() int) {
 	t.Helper()
-	talk := &conversation{}
-	upward := &framer{direction: plan.Up, talk: talk}
-	downward := &framer{direction: plan.Down, talk: talk}
+	shared := &conversation{}
+	upward := &framer{direction: plan.Up, shared: shared}
+	downward := &framer{direction: plan.Down, shared: shared}
 	for len(ups) > 0 || len(downs) > 0 {
 		if len(ups) > 0 {
 			found, rest := split(upward, []byte(ups[0]), next)
@@ -163,7 +158,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 		for _, mask := range [][]byte{nil, {1, 2, 3, 4}} {
 			one := frameBytes(0x82, bytes.Repeat([]byte("x"), length), mask)
 			want := [][]byte{one, frameBytes(0x81, []byte("next"), mask)}
-			f := &framer{direction: plan.Down, talk: &conversation{speaks: speaksWebSocket}}
+			f := &framer{direction: plan.Down, shared: &conversation{current: protocolWebSocket}}
 			got, rest := split(f, slices.Concat(want...), every(4099))
 			if len(rest) > 0 || !slices.EqualFunc(got, want, bytes.Equal) {
 				t.Errorf("length %d, mask %v: found %d frames and a rest of %d bytes, want 2 and none", length, mask, len(got), len(rest))
@@ -172,8 +167,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 	}
 }
 
-// Pipelined messages in one stream come apart where they were put together,
-// whatever the chunks.
+// Pipelined messages are found whatever the sizes of the chunks.
 func TestFramesInRandomChunks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body := rapid.SliceOfN(rapid.Byte(), 0, 600)
@@ -200,10 +194,10 @@ func TestFramesInRandomChunks(t *testing.T) {
 			}
 			return frameBytes(first, bytes.Repeat([]byte{0x42}, n), mask)
 		})
-		f := &framer{direction: plan.Up, talk: &conversation{}}
+		f := &framer{direction: plan.Up, shared: &conversation{}}
 		var want [][]byte
 		if rapid.Bool().Draw(t, "websocket") {
-			f.talk.speaks = speaksWebSocket
+			f.shared.current = protocolWebSocket
 			want = rapid.SliceOfN(wsFrame, 1, 8).Draw(t, "frames")
 		} else {
 			want = rapid.SliceOfN(message, 1, 8).Draw(t, "messages")
@@ -225,10 +219,10 @@ func TestWhatIsNotHTTPIsOpaque(t *testing.T) {
 		"an endless one": strings.Repeat("A", 200),
 		"a huge head":    "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 2*maxHead),
 	} {
-		talk := &conversation{}
-		f := &framer{direction: plan.Up, talk: talk}
+		shared := &conversation{}
+		f := &framer{direction: plan.Up, shared: shared}
 		split(f, []byte(stream), every(1<<20))
-		if talk.speaks != speaksOpaque {
+		if shared.current != protocolOpaque {
 			t.Errorf("%s: taken for HTTP", name)
 		}
 		if n, ended := f.scan([]byte("a chunk")); n != 7 || !ended {
@@ -238,7 +232,7 @@ func TestWhatIsNotHTTPIsOpaque(t *testing.T) {
 }
 
 func TestResponseUntilTheEnd(t *testing.T) {
-	f := &framer{direction: plan.Down, talk: &conversation{}}
+	f := &framer{direction: plan.Down, shared: &conversation{}}
 	frames, rest := split(f, []byte("HTTP/1.0 200 OK\r\n\r\nuntil the end"), every(3))
 	if len(frames) != 0 || len(rest) == 0 {
 		t.Fatalf("found %d frames before the end", len(frames))
@@ -248,15 +242,15 @@ func TestResponseUntilTheEnd(t *testing.T) {
 	}
 }
 
-// What socket.io 4.8 and its client write with socket.io-msgpack-parser 3.0.2, in the
-// namespace /chat; the event also has an argument that makes it longer than Match looks.
+// Packets of socket.io 4.8 and its client with socket.io-msgpack-parser 3.0.2, in the namespace
+// /chat. An argument makes the event longer than maxPayload.
 var (
 	connectPack = []byte("\x83\xa4type\x00\xa4data\x81\xa5token\xa1x\xa3nsp\xa5/chat")
 	eventPack   = []byte("\x83\xa4type\x02\xa4data\x92\xacchat message\xda\x02\x00" + strings.Repeat("x", 512) + "\xa3nsp\xa5/chat")
 	ackPack     = []byte("\x84\xa2id\x00\xa4type\x03\xa4data\x91\x81\xa2ok\x01\xa3nsp\xa5/chat")
 )
 
-func TestMatch(t *testing.T) {
+func TestMatchesThePayloadOfAFrame(t *testing.T) {
 	http := func(body string) string {
 		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}
@@ -279,7 +273,7 @@ func TestMatch(t *testing.T) {
 		{"the head", http("40"), "POST", false},
 		{"no body", http(""), "40", false},
 		{"an event of another namespace", string(frameBytes(0x81, []byte(`42/chat,["chat message","hi"]`), mask)), `42["chat message"`, true},
-		{"its packet as it stands", string(frameBytes(0x81, []byte(`42/chat,["chat message","hi"]`), mask)), `42/chat,["chat`, true},
+		{"an event with its namespace", string(frameBytes(0x81, []byte(`42/chat,["chat message","hi"]`), mask)), `42/chat,["chat`, true},
 		{"an event of another name", string(frameBytes(0x81, []byte(`42/chat,["chat","chat message"]`), mask)), `42["chat message"`, false},
 		{"no end of the namespace", string(frameBytes(0x81, []byte(`41/chat`), mask)), `42`, false},
 		{"a namespace in a body", http("2\x1e42/chat,17[\"a\"]"), `4217["a"`, true},
@@ -295,13 +289,13 @@ func TestMatch(t *testing.T) {
 		{"an attachment with a type", string(frameBytes(0x82, []byte("\x81\xa4type\xa12"), nil)), "42", false},
 	} {
 		for _, size := range []int{1, 3, 1 << 20} {
-			f := &framer{direction: plan.Up, talk: &conversation{}}
+			f := &framer{direction: plan.Up, shared: &conversation{}}
 			if !strings.HasPrefix(c.frame, "POST") {
-				f.talk.speaks = speaksWebSocket
+				f.shared.current = protocolWebSocket
 			}
 			f.want = f.wanted()
 			var got, decided bool
-			for at := 0; at < len(c.frame) && !decided; { // as soon as it can be told, and not before
+			for at := 0; at < len(c.frame) && !decided; {
 				n, ended := f.scan([]byte(c.frame[at:min(len(c.frame), at+size)]))
 				got, decided = f.matches(c.match, ended)
 				at += n
@@ -314,16 +308,16 @@ func TestMatch(t *testing.T) {
 }
 
 func TestCompressedBodyMatchesNothing(t *testing.T) {
-	f := &framer{direction: plan.Down, talk: &conversation{}}
+	f := &framer{direction: plan.Down, shared: &conversation{}}
 	f.want = f.wanted()
 	split(f, []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n40"), every(100))
 	if yes, _ := f.matches("40", true); yes {
-		t.Error("looked into a compressed body")
+		t.Error("a compressed body matches")
 	}
 }
 
-// FuzzFramer: whatever the bytes, every one of them is in exactly one frame, and
-// where frames end does not depend on the chunks while the protocol is known.
+// FuzzFramer checks for any bytes that each one is in exactly one frame, and that the ends of the
+// frames do not depend on the chunks unless the stream is opaque.
 func FuzzFramer(f *testing.F) {
 	for _, c := range conversations {
 		f.Add([]byte(strings.Join(c.up, "")), []byte(strings.Join(c.down, "")), uint8(3), false)
@@ -332,15 +326,15 @@ func FuzzFramer(f *testing.F) {
 	f.Add(frameBytes(0x81, []byte("40"), []byte{1, 2, 3, 4}), []byte{0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255}, uint8(1), true)
 	f.Fuzz(func(t *testing.T, ups, downs []byte, size uint8, webSocket bool) {
 		play := func(size int) (ends [2][]int, opaque bool) {
-			talk := &conversation{}
+			shared := &conversation{}
 			if webSocket {
-				talk.speaks = speaksWebSocket
+				shared.current = protocolWebSocket
 			}
 			for i, stream := range [][]byte{ups, downs} {
 				direction := []plan.Direction{plan.Up, plan.Down}[i]
-				f := &framer{direction: direction, talk: talk}
+				f := &framer{direction: direction, shared: shared}
 				for at := 0; at < len(stream); {
-					if f.fresh() {
+					if !f.inside {
 						f.want = f.wanted()
 					}
 					chunk := stream[at:min(len(stream), (at/size+1)*size)]
@@ -359,7 +353,7 @@ func FuzzFramer(f *testing.F) {
 				}
 				f.finish()
 			}
-			return ends, talk.speaks == speaksOpaque
+			return ends, shared.current == protocolOpaque
 		}
 		whole, opaque := play(1 << 20)
 		pieces, opaqueInPieces := play(int(size) + 1)

@@ -14,7 +14,7 @@ import (
 	"redial/harness/plan"
 )
 
-// A counter counts what was read of a stream.
+// A counter counts the bytes read from a stream.
 type counter struct {
 	*bytes.Reader
 	size int
@@ -22,8 +22,8 @@ type counter struct {
 
 func (c counter) at(buffered *bufio.Reader) int { return c.size - c.Len() - buffered.Buffered() }
 
-// requestEnds is where net/http finds the ends of the requests in a stream, up to the
-// first that it refuses or that is to become something else than HTTP.
+// requestEnds returns the ends of the requests that net/http finds in a stream, up to the first
+// one that it refuses or that asks for an upgrade.
 func requestEnds(stream []byte) (ends []int) {
 	all := counter{bytes.NewReader(stream), len(stream)}
 	buffered := bufio.NewReader(all)
@@ -42,7 +42,7 @@ func requestEnds(stream []byte) (ends []int) {
 	}
 }
 
-// responseEnds is the same for the answers to GETs.
+// responseEnds does the same for the responses to GETs.
 func responseEnds(stream []byte) (ends []int) {
 	all := counter{bytes.NewReader(stream), len(stream)}
 	buffered := bufio.NewReader(all)
@@ -59,7 +59,7 @@ func responseEnds(stream []byte) (ends []int) {
 	}
 }
 
-// webSocketEnds is where gobwas/ws finds the ends of frames.
+// webSocketEnds returns the ends of the frames that gobwas/ws finds.
 func webSocketEnds(stream []byte) (ends []int) {
 	all := bytes.NewReader(stream)
 	for {
@@ -72,9 +72,8 @@ func webSocketEnds(stream []byte) (ends []int) {
 	}
 }
 
-// FuzzFrameEnds: frames end where the libraries, which decode what is in them, find
-// the ends of requests, responses and WebSocket frames, as long as both understand
-// the stream.
+// FuzzFrameEnds compares the ends of the frames with those that libraries find by decoding the
+// content, as long as both understand the stream.
 func FuzzFrameEnds(f *testing.F) {
 	for _, c := range conversations {
 		f.Add([]byte(strings.Join(c.up, "")), uint8(0))
@@ -86,7 +85,7 @@ func FuzzFrameEnds(f *testing.F) {
 	f.Add([]byte{0x82, 127, 0, 0, 0, 0, 0, 0, 0, 1, 'x', 0x81, 0}, uint8(2))
 	f.Add(slices.Concat(frameBytes(0x81, []byte("42[]"), []byte{1, 2, 3, 4}), frameBytes(0x82, make([]byte, 300), nil), frameBytes(0x89, nil, nil)), uint8(2))
 	f.Fuzz(func(t *testing.T, stream []byte, kind uint8) {
-		finder := &framer{direction: plan.Up, talk: &conversation{}}
+		finder := &framer{direction: plan.Up, shared: &conversation{}}
 		var want []int
 		switch kind % 3 {
 		case 0:
@@ -95,18 +94,18 @@ func FuzzFrameEnds(f *testing.F) {
 			finder.direction = plan.Down
 			want = responseEnds(stream)
 		case 2:
-			finder.talk.speaks = speaksWebSocket
+			finder.shared.current = protocolWebSocket
 			want = webSocketEnds(stream)
 		}
 		var got []int
-		for at := 0; at < len(stream) && len(got) < len(want) && finder.talk.protocol() != speaksOpaque; {
+		for at := 0; at < len(stream) && len(got) < len(want) && finder.shared.protocol() != protocolOpaque; {
 			n, ended := finder.scan(stream[at:])
-			if at += n; ended && finder.talk.protocol() != speaksOpaque {
+			if at += n; ended && finder.shared.protocol() != protocolOpaque {
 				got = append(got, at)
 			}
 		}
-		// What the framer gives up on is opaque from there; it guesses no end.
-		if finder.talk.protocol() == speaksOpaque {
+		// Where the framer has given up, the stream is opaque and has no ends to compare.
+		if finder.shared.protocol() == protocolOpaque {
 			want = want[:min(len(want), len(got))]
 		}
 		if !slices.Equal(got, want) {

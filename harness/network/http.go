@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"redial/harness/plan"
 )
 
-// httpHead takes a message's head, up to the empty line.
+// httpHead takes a message's head, up to and including the empty line.
 func (f *framer) httpHead(data []byte) (int, bool) {
 	before := len(f.head)
 	f.head = append(f.head, data[:min(len(data), maxHead-before)]...)
@@ -29,17 +30,13 @@ func (f *framer) httpHead(data []byte) (int, bool) {
 		line, _, _ := bytes.Cut(bytes.TrimLeft(f.head, "\r\n"), []byte("\n"))
 		f.startLine = string(bytes.TrimRight(line[:min(len(line), textKept)], "\r"))
 	}
-	known := f.afterHead()
-	switch {
-	case !known:
+	if !f.parseHead() {
 		return f.giveUp(data)
-	case f.left == 0:
-		return taken, true
 	}
-	return taken, false
+	return taken, f.left == 0
 }
 
-// looksLikeHTTP judges the bytes of the first line that are there so far.
+// looksLikeHTTP judges the bytes of the first line that have come so far.
 func (f *framer) looksLikeHTTP() bool {
 	line := bytes.TrimLeft(f.head, "\r\n")
 	if f.direction == plan.Down {
@@ -55,8 +52,7 @@ func (f *framer) looksLikeHTTP() bool {
 	return (found && len(method) > 0 && string(method) != "PRI") || (!found && len(method) < 32)
 }
 
-// endOfHead is the index after the empty line that ends a head, or -1. Bytes
-// before from have been looked at.
+// endOfHead is the index after the empty line that ends a head, or -1. It is not before from.
 func endOfHead(head []byte, from int) int {
 	for i := from; i < len(head); i++ {
 		if head[i] != '\n' || len(bytes.TrimLeft(head[:i], "\r\n")) == 0 {
@@ -72,29 +68,28 @@ func endOfHead(head []byte, from int) int {
 	return -1
 }
 
-// afterHead finds out how long the body is, and what comes after it.
-func (f *framer) afterHead() (known bool) {
+// parseHead finds out how the body ends. It returns false if the head is not valid HTTP.
+func (f *framer) parseHead() bool {
 	head := bufio.NewReader(bytes.NewReader(bytes.TrimLeft(f.head, "\r\n")))
 	if f.direction == plan.Up {
 		r, err := http.ReadRequest(head)
 		if err != nil {
 			return false
 		}
-		f.talk.asked(request{r.Method, r.Header.Get("Upgrade") != ""})
+		f.shared.asked(request{r.Method, r.Header.Get("Upgrade") != ""})
 		f.body(r.ContentLength, r.TransferEncoding, 0)
 		return true
 	}
-	asked := f.talk.answers()
+	asked := f.shared.answers()
 	r, err := http.ReadResponse(head, &http.Request{Method: asked.method})
 	if err != nil {
 		return false
 	}
 	f.plain = r.Header.Get("Content-Encoding") == ""
-	f.talk.answered(asked, r)
+	f.shared.answered(asked, r)
 	switch code := r.StatusCode; {
-	case code/100 == 1, code == http.StatusNoContent, code == http.StatusNotModified, asked.method == http.MethodHead:
-		f.left = 0
-	case asked.method == http.MethodConnect && code < 300:
+	case code/100 == 1, code == http.StatusNoContent, code == http.StatusNotModified,
+		asked.method == http.MethodHead, asked.method == http.MethodConnect && code < 300:
 		f.left = 0
 	default:
 		f.body(r.ContentLength, r.TransferEncoding, untilEnd)
@@ -102,19 +97,19 @@ func (f *framer) afterHead() (known bool) {
 	return true
 }
 
-// body prepares for a body as the head describes it; unsaid is its length when
-// the head does not say.
-func (f *framer) body(length int64, encoding []string, unsaid uint64) {
+// body prepares for a body as the head describes it. If the head gives no length, it is
+// otherwise.
+func (f *framer) body(length int64, encoding []string, otherwise uint64) {
 	f.step = (*framer).httpBody
 	switch {
 	case len(encoding) > 0:
 		f.head = f.head[:0]
-		f.left = 1 // more than nothing: the first size line
+		f.left = 1 // not 0, which would end the frame with its head
 		f.step = (*framer).chunkSize
 	case length >= 0:
 		f.left = uint64(length)
 	default:
-		f.left = unsaid
+		f.left = otherwise
 	}
 }
 
@@ -146,15 +141,16 @@ func (f *framer) line(data []byte) (n int, complete bool) {
 	return n, complete
 }
 
-// chunkSize takes a chunk's first line: its size in hexadecimal digits.
+// chunkSize takes a chunk's first line: its size in hexadecimal digits, and extensions.
 func (f *framer) chunkSize(data []byte) (int, bool) {
 	n, complete := f.line(data)
 	if !complete {
 		return n, false
 	}
-	size, ok := hexadecimal(f.head)
+	digits, _, _ := strings.Cut(string(f.head), ";")
 	f.head = f.head[:0]
-	if !ok {
+	size, err := strconv.ParseUint(strings.TrimRight(digits, " \t\r\n"), 16, 60)
+	if err != nil {
 		return f.giveUp(data)
 	}
 	f.left = size
@@ -163,26 +159,6 @@ func (f *framer) chunkSize(data []byte) (int, bool) {
 		f.step = (*framer).chunkTrailer
 	}
 	return n, false
-}
-
-func hexadecimal(line []byte) (size uint64, ok bool) {
-	for i, b := range line {
-		var digit byte
-		switch {
-		case b >= '0' && b <= '9':
-			digit = b - '0'
-		case b|0x20 >= 'a' && b|0x20 <= 'f':
-			digit = b | 0x20 - 'a' + 10
-		default:
-			// A size may be followed by an extension.
-			return size, i > 0 && bytes.IndexByte([]byte("; \t\r\n"), b) >= 0
-		}
-		if i == 15 {
-			return 0, false
-		}
-		size = size<<4 | uint64(digit)
-	}
-	return 0, false
 }
 
 func (f *framer) chunkData(data []byte) (int, bool) {
@@ -205,7 +181,7 @@ func (f *framer) chunkEnd(data []byte) (int, bool) {
 	return n, false
 }
 
-// chunkTrailer takes the lines after the last chunk; an empty one is the last.
+// chunkTrailer takes the lines after the last chunk, up to an empty one.
 func (f *framer) chunkTrailer(data []byte) (int, bool) {
 	n, complete := f.line(data)
 	if !complete {

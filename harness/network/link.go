@@ -12,41 +12,39 @@ import (
 	"redial/harness/plan"
 )
 
-// link is one client's way to the server over any pair of connections: TCP in
-// the real lab, memory in a virtual one. It waits on channels and timers only, so
-// that it runs on a fake clock.
+// link is one client's network path to the server over pairs of connections: TCP in the real
+// lab, in memory in the virtual lab. It waits only on channels and timers, so that it runs on a
+// fake clock.
 //
-// Locks, in the order in which they are taken: stream.mu, link.mu. Neither is held
-// while an event is told, or while anything waits.
+// Locks are taken in the order stream.mu, link.mu. Neither is held during a call of the Events,
+// or while a goroutine waits.
 type link struct {
 	name   string
 	events Events
-	// telling and acting let one event through at a time. They are channels and
-	// not mutexes because an event may wait on a fake clock.
-	telling, acting chan struct{}
+	// reporting and acting let one call of the Events through at a time. They are channels
+	// and not mutexes because a call may wait on a fake clock.
+	reporting, acting chan struct{}
 
-	// frameDelay, when not nil, gives each frame a delay of its own: how long the
-	// frame with that number takes in that direction of that connection, both
-	// counted from 1. The end of a stream counts as one more frame. See pace.
+	// frameDelay, if not nil, returns the own delay of a frame. Connections and frames are
+	// counted from 1, and the end of a stream counts as one more frame. See pace.
 	frameDelay func(direction plan.Direction, connection, frame int) time.Duration
-	// passing, when not nil, is told of every frame as its first bytes come.
+	// passing, if not nil, is called for every frame when its first bytes come.
 	passing func(direction plan.Direction, connection, frame int)
-	// door, when not nil, is told to shut out new connections, or to let them in
-	// again. Without it serve resets what comes to a shut door.
-	door func(open bool) error
-	// moved, when not nil, is told to take another source address, and says where
-	// the link comes from now.
+	// listening, if not nil, stops listening for new connections, or starts again. Without
+	// it, serve resets new connections during an Outage.
+	listening func(on bool) error
+	// moved, if not nil, takes another source address for a Switch and returns it.
 	moved func() string
-	// cross, when not nil, changes the real network that the client comes over, which then
-	// loses what is on its way.
-	cross func() error
-	// other, when not nil, finds another client's link, for a fault that waits for
-	// a frame on this one.
-	other func(name string) *link
-	// remark, when not empty, is added to every report.
+	// switchPath, if not nil, changes the real network path of the client, which then loses
+	// what is in flight.
+	switchPath func() error
+	// find returns another client's link or nil, for a fault of that client that waits for a
+	// frame on this link.
+	find func(name string) *link
+	// remark, if not empty, is added to every report.
 	remark string
 
-	// direct is true while nothing is to be held up: no silence, delay or limit.
+	// direct is true while no silence, delay or limit is active and frames have no own delay.
 	direct atomic.Bool
 	// waiting is the number of armed faults in each direction.
 	waiting [2]atomic.Int32
@@ -60,10 +58,10 @@ type link struct {
 	armed       []*armedFault
 	on          map[plan.FaultKind]*condition
 	changed     chan struct{} // closed when on changes
-	free        [2]time.Time  // when a limited direction has room again
+	free        [2]time.Time  // when a limited direction has sent all booked bytes
 }
 
-// armedFault waits for its frame.
+// armedFault is a fault that waits for its frame.
 type armedFault struct {
 	plan.Fault
 	seen  int // frames that matched so far
@@ -74,7 +72,7 @@ func newLink(name string, events Events) *link {
 	l := &link{
 		name:        name,
 		events:      events,
-		telling:     make(chan struct{}, 1),
+		reporting:   make(chan struct{}, 1),
 		acting:      make(chan struct{}, 1),
 		connections: map[*connection]bool{},
 		on:          map[plan.FaultKind]*condition{},
@@ -84,20 +82,20 @@ func newLink(name string, events Events) *link {
 	return l
 }
 
-// pace gives every frame a delay of its own. It is for a link that is not in use yet.
+// pace gives every frame its own delay. It must be called before the link is used.
 func (l *link) pace(delay func(direction plan.Direction, connection, frame int) time.Duration) {
 	l.frameDelay = delay
 	l.direct.Store(false)
 }
 
-// Connections counts the connections that reached the server.
+// Connections returns how many connections have reached the server.
 func (l *link) Connections() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.count
 }
 
-// Arm lets f wait for its frame, counted from now on.
+// Arm makes f wait for its frame, counted from now on.
 func (l *link) Arm(f plan.Fault) {
 	if f.At.Direction == "" {
 		f.At.Direction = plan.Up
@@ -136,8 +134,8 @@ func (l *link) Break(f plan.Fault) error {
 	return nil
 }
 
-// Close ends every connection at once, and every goroutine before it returns. It
-// must not be called from an event.
+// Close ends every connection at once and waits until every goroutine of the link has ended. It
+// must not be called from the Events.
 func (l *link) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -155,14 +153,15 @@ func (l *link) Close() {
 	l.work.Wait()
 }
 
-// breakConnections ends connections in the way of f.Kind, and with Switch moves
-// the link. It is false when none of them was open any more.
-func (l *link) breakConnections(f plan.Fault, connections []*connection, frame string) bool {
+// breakConnections ends connections in the way of f.Kind, and a Switch also moves the link. It
+// returns false if none of them was open. The report says where; empty means that it names the
+// connections.
+func (l *link) breakConnections(f plan.Fault, connections []*connection, where string) bool {
 	ends := map[plan.FaultKind]int32{
 		plan.Cut: stateCut, plan.Outage: stateCut, plan.IdleClose: stateCut, plan.Reset: stateReset,
 		plan.HalfOpen: stateHalfOpen, plan.Switch: stateHalfOpen,
 	}
-	if l.cross != nil {
+	if l.switchPath != nil {
 		ends[plan.Switch] = stateLost
 	}
 	var claimed []*connection
@@ -174,24 +173,25 @@ func (l *link) breakConnections(f plan.Fault, connections []*connection, frame s
 	if len(claimed) == 0 {
 		return false
 	}
-	where := frame
-	if where == "" {
-		where = l.name + ", " + numbers(claimed)
-	}
+	var names []string
 	for _, c := range claimed {
+		names = append(names, c.name())
 		if c.state.Load() == stateLost {
-			c.awaitDelivery([]net.Conn{c.client}) // of the frames before
+			c.awaitDelivery([]net.Conn{c.client}) // of the frames before the fault
 		}
+	}
+	if where == "" {
+		where = l.name + ", " + strings.Join(names, " and ")
 	}
 	if f.Kind == plan.Switch && l.moved != nil {
 		where += ", from now on " + l.moved()
 	}
-	if f.Kind != plan.Outage { // which is told by begin
-		l.tell(Fired{Fault: f, Where: where})
+	if f.Kind != plan.Outage { // which begin reports
+		l.report(Fired{Fault: f, Where: where})
 	}
-	if f.Kind == plan.Switch && l.cross != nil {
-		if err := l.cross(); err != nil {
-			l.tell(Fired{Fault: f, Where: where + ", but the network stays as it was: " + err.Error()})
+	if f.Kind == plan.Switch && l.switchPath != nil {
+		if err := l.switchPath(); err != nil {
+			l.report(Fired{Fault: f, Where: where + ", but the network stays as it was: " + err.Error()})
 		}
 	}
 	for _, c := range claimed {
@@ -200,29 +200,21 @@ func (l *link) breakConnections(f plan.Fault, connections []*connection, frame s
 	return true
 }
 
-func numbers(connections []*connection) string {
-	list := make([]string, len(connections))
-	for i, c := range connections {
-		list[i] = c.name()
-	}
-	return strings.Join(list, " and ")
-}
-
-// tell reports one event, one at a time.
-func (l *link) tell(f Fired) {
+// report calls Events.Fired, one call at a time.
+func (l *link) report(f Fired) {
 	if l.events.Fired == nil {
 		return
 	}
 	if l.remark != "" {
 		f.Where += " (" + l.remark + ")"
 	}
-	l.telling <- struct{}{}
-	defer func() { <-l.telling }()
+	l.reporting <- struct{}{}
+	defer func() { <-l.reporting }()
 	l.events.Fired(f)
 }
 
-// act hands a fault over that is not the network's, one at a time. It does not
-// hold up tell: a page that is loaded again in an act passes the link.
+// act calls Events.Act, one call at a time. A report may come meanwhile: a page that an act
+// loads again uses the link.
 func (l *link) act(f plan.Fault) {
 	if l.events.Act == nil {
 		return
@@ -232,7 +224,7 @@ func (l *link) act(f plan.Fault) {
 	l.events.Act(f)
 }
 
-// candidates are the armed faults that the next frame of c may be the frame of.
+// candidates returns the armed faults that may wait for the next frame of c.
 func (l *link) candidates(c *connection, direction plan.Direction) []*armedFault {
 	if l.waiting[index(direction)].Load() == 0 {
 		return nil
@@ -248,8 +240,8 @@ func (l *link) candidates(c *connection, direction plan.Direction) []*armedFault
 	return list
 }
 
-// counts tells a that a frame matched. It is true, once, for a's own frame: then
-// a is disarmed.
+// counts counts a frame that a matches. It returns true once, for a's own frame, and disarms a
+// then.
 func (l *link) counts(a *armedFault) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,18 +252,13 @@ func (l *link) counts(a *armedFault) bool {
 		return false
 	}
 	a.fired = true
-	for i, other := range l.armed {
-		if other == a {
-			l.armed = append(l.armed[:i:i], l.armed[i+1:]...)
-			break
-		}
-	}
+	l.armed = slices.DeleteFunc(l.armed, func(other *armedFault) bool { return other == a })
 	l.waiting[index(a.At.Direction)].Add(-1)
 	return true
 }
 
-// rearm puts back a fault whose connection was gone before it could fire: it
-// takes the next frame that matches.
+// rearm arms a fault again whose connection ended before it could fire, for the next frame that
+// matches.
 func (l *link) rearm(a *armedFault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -280,7 +267,8 @@ func (l *link) rearm(a *armedFault) {
 	l.waiting[index(a.At.Direction)].Add(1)
 }
 
-// admit registers a client's connection; nil when the door is shut.
+// admit registers a client's connection. It returns nil if the link is closed or an Outage is
+// active.
 func (l *link) admit(client net.Conn) *connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -292,7 +280,7 @@ func (l *link) admit(client net.Conn) *connection {
 	return c
 }
 
-// reached counts a connection that has reached the server.
+// reached numbers a connection that has reached the server.
 func (l *link) reached(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -315,7 +303,7 @@ func index(d plan.Direction) int {
 	return 0
 }
 
-// breakAt injects f at a frame on c. It is false when there was nothing to break.
+// breakAt injects f at a frame on c. It returns false if there was nothing to break.
 func (l *link) breakAt(f plan.Fault, c *connection, where string) bool {
 	switch f.Kind {
 	case plan.Cut, plan.Reset, plan.HalfOpen:
@@ -327,15 +315,6 @@ func (l *link) breakAt(f plan.Fault, c *connection, where string) bool {
 	}
 	l.begin(f, where)
 	return true
-}
-
-// breakOther injects f on the link of another client.
-func (l *link) breakOther(f plan.Fault) bool {
-	if l.other == nil {
-		return false
-	}
-	other := l.other(f.Client)
-	return other != nil && other.Break(f) == nil
 }
 
 func (l *link) openConnections() []*connection {

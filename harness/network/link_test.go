@@ -11,43 +11,44 @@ import (
 	"redial/harness/plan"
 )
 
-// bubble runs a link over memory on a fake clock, with a client and a server that
-// are ends of net.Pipe. What each end hears is collected until the end.
+// bubble runs a link on a fake clock, between a client and a server that are ends of net.Pipe.
 type bubble struct {
-	t      *testing.T
-	link   *link
-	client net.Conn
-	server net.Conn
-	heard  map[net.Conn]*heard
+	t        *testing.T
+	link     *link
+	client   net.Conn
+	server   net.Conn
+	received map[net.Conn]*received
 
 	mu    sync.Mutex
 	fired []string
 }
 
-type heard struct {
+// received collects the bytes that an end receives.
+type received struct {
 	mu    sync.Mutex
 	text  string
 	ended bool
 }
 
-func (h *heard) listen(end net.Conn) {
+func (r *received) readAll(end net.Conn) {
 	buffer := make([]byte, 1000)
 	for {
 		n, err := end.Read(buffer)
-		h.mu.Lock()
-		h.text += string(buffer[:n])
-		h.ended = err != nil
-		h.mu.Unlock()
+		r.mu.Lock()
+		r.text += string(buffer[:n])
+		r.ended = err != nil
+		r.mu.Unlock()
 		if err != nil {
 			return
 		}
 	}
 }
 
-// in makes the bubble, joins the ends after a handshake, and plays.
-func in(t *testing.T, prepare func(*link), play func(b *bubble)) {
+// inBubble makes a bubble in which a WebSocket handshake has passed, and plays. prepare, if not
+// nil, changes the link before.
+func inBubble(t *testing.T, prepare func(*link), play func(b *bubble)) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{t: t, heard: map[net.Conn]*heard{}}
+		b := &bubble{t: t, received: map[net.Conn]*received{}}
 		start := time.Now()
 		b.link = newLink("alice", Events{Fired: func(f Fired) {
 			b.mu.Lock()
@@ -75,34 +76,34 @@ func (b *bubble) connect() (client, server net.Conn) {
 	far, server := net.Pipe()
 	b.link.start(near, func() (net.Conn, error) { return far, nil })
 	for _, end := range []net.Conn{client, server} {
-		h := &heard{}
-		b.heard[end] = h
-		go h.listen(end)
+		r := &received{}
+		b.received[end] = r
+		go r.readAll(end)
 	}
 	return client, server
 }
 
-// want compares what an end has heard since the last time.
+// want compares what an end has received since the last call.
 func (b *bubble) want(end net.Conn, text string) {
 	b.t.Helper()
 	synctest.Wait()
-	h := b.heard[end]
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.text != text {
-		b.t.Errorf("after %s heard %.60q, want %.60q", b.firings(), h.text, text)
+	r := b.received[end]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.text != text {
+		b.t.Errorf("after %s received %.60q, want %.60q", b.firings(), r.text, text)
 	}
-	h.text = ""
+	r.text = ""
 }
 
 func (b *bubble) wantEnded(end net.Conn, ended bool) {
 	b.t.Helper()
 	synctest.Wait()
-	h := b.heard[end]
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ended != ended {
-		b.t.Errorf("after %s the end has ended: %v, want %v", b.firings(), h.ended, ended)
+	r := b.received[end]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended != ended {
+		b.t.Errorf("after %s the stream has ended: %v, want %v", b.firings(), r.ended, ended)
 	}
 }
 
@@ -127,9 +128,9 @@ func (b *bubble) mustBreak(f plan.Fault) {
 	}
 }
 
-func TestMemoryCutAndHalfOpen(t *testing.T) {
+func TestCutResetAndHalfOpenOverPipes(t *testing.T) {
 	for _, kind := range []plan.FaultKind{plan.Cut, plan.Reset, plan.HalfOpen} {
-		in(t, nil, func(b *bubble) {
+		inBubble(t, nil, func(b *bubble) {
 			b.link.Arm(plan.Fault{Kind: kind, At: plan.Frame{Direction: plan.Down, Number: 2}})
 			b.server.Write([]byte(downFrame("one") + downFrame("two")))
 			b.want(b.client, downFrame("one"))
@@ -145,11 +146,11 @@ func TestMemoryCutAndHalfOpen(t *testing.T) {
 	}
 }
 
-func TestMemorySilence(t *testing.T) {
-	in(t, nil, func(b *bubble) {
+func TestSilenceHoldsUntilItEnds(t *testing.T) {
+	inBubble(t, nil, func(b *bubble) {
 		b.mustBreak(plan.Fault{Kind: plan.Silence, For: plan.Duration(20 * time.Second)})
 		var all string
-		for range 50 { // a synchronous pipe: the link has to read on
+		for range 50 { // net.Pipe has no buffer, so the link has to read during the silence
 			time.Sleep(time.Second / 10)
 			b.client.Write([]byte(upFrame("x")))
 			all += upFrame("x")
@@ -168,8 +169,8 @@ func TestMemorySilence(t *testing.T) {
 	})
 }
 
-func TestMemoryDelayIsExact(t *testing.T) {
-	in(t, nil, func(b *bubble) {
+func TestDelayAddsLatencyAndKeepsThroughput(t *testing.T) {
+	inBubble(t, nil, func(b *bubble) {
 		b.mustBreak(plan.Fault{Kind: plan.Delay, Delay: plan.Duration(time.Second), For: plan.Duration(time.Minute)})
 		b.client.Write([]byte(upFrame("a")))
 		time.Sleep(time.Second / 2)
@@ -178,8 +179,12 @@ func TestMemoryDelayIsExact(t *testing.T) {
 		b.want(b.server, "")
 		time.Sleep(time.Nanosecond)
 		b.want(b.server, upFrame("a"))
+		b.server.Write([]byte(downFrame("d")))
 		time.Sleep(time.Second / 2)
-		b.want(b.server, upFrame("b"))
+		b.want(b.server, upFrame("b")) // it has not waited for a's delay
+		b.want(b.client, "")
+		time.Sleep(time.Second / 2)
+		b.want(b.client, downFrame("d"))
 		time.Sleep(time.Minute)
 		b.client.Write([]byte(upFrame("c")))
 		b.want(b.server, upFrame("c"))
@@ -187,8 +192,8 @@ func TestMemoryDelayIsExact(t *testing.T) {
 	})
 }
 
-func TestMemoryLimitIsExact(t *testing.T) {
-	in(t, nil, func(b *bubble) {
+func TestLimitIsExactUntilItIsReplacedOrHealed(t *testing.T) {
+	inBubble(t, nil, func(b *bubble) {
 		b.mustBreak(plan.Fault{Kind: plan.Limit, BytesPerSecond: 100})
 		text := upFrame(string(pattern(300)))
 		b.client.Write([]byte(text))
@@ -196,15 +201,18 @@ func TestMemoryLimitIsExact(t *testing.T) {
 		b.want(b.server, text[:100])
 		time.Sleep(time.Second)
 		b.want(b.server, text[100:200])
+		b.mustBreak(plan.Fault{Kind: plan.Limit, BytesPerSecond: 1})
+		time.Sleep(2 * time.Second)
+		b.want(b.server, text[200:201])
 		b.mustBreak(plan.Fault{Kind: plan.Heal})
-		b.want(b.server, text[200:])
+		b.want(b.server, text[201:])
 	})
 }
 
-// A connection is cut when nothing has passed in either direction for as long as the fault
-// says, also one that is made while it lasts, and none after a heal.
-func TestMemoryIdleCloseCutsConnectionsThatAreIdle(t *testing.T) {
-	in(t, nil, func(b *bubble) {
+// Bytes in either direction restart the idle time. A connection that is made during the fault is
+// cut too, and none after a heal.
+func TestIdleCloseCutsConnectionsThatAreIdle(t *testing.T) {
+	inBubble(t, nil, func(b *bubble) {
 		b.mustBreak(plan.Fault{Kind: plan.IdleClose, Idle: plan.Duration(5 * time.Second)})
 		time.Sleep(4 * time.Second)
 		b.client.Write([]byte(upFrame("a")))
@@ -232,8 +240,8 @@ func TestMemoryIdleCloseCutsConnectionsThatAreIdle(t *testing.T) {
 	})
 }
 
-// Frames with a delay of their own keep their order, and no delay adds to another.
-func TestFrameDelay(t *testing.T) {
+// The own delays of frames do not add up.
+func TestFramesWithOwnDelaysKeepTheirOrder(t *testing.T) {
 	delays := []time.Duration{0, 5 * time.Second, time.Second, 8 * time.Second}
 	next := 0
 	hook := func(l *link) {
@@ -248,7 +256,7 @@ func TestFrameDelay(t *testing.T) {
 			return delays[next-1]
 		})
 	}
-	in(t, hook, func(b *bubble) {
+	inBubble(t, hook, func(b *bubble) {
 		start := time.Now()
 		b.client.Write([]byte(upFrame("a") + upFrame("b") + upFrame("c")))
 		for _, step := range []struct {
@@ -256,7 +264,7 @@ func TestFrameDelay(t *testing.T) {
 			text string
 		}{
 			{5*time.Second - 1, ""},
-			{5 * time.Second, upFrame("a")}, // b is due after one second, and waits for a
+			{5 * time.Second, upFrame("a")}, // b is due after one second, but waits for a
 			{5*time.Second + frameGap, upFrame("b")},
 			{8*time.Second - 1, ""},
 			{8 * time.Second, upFrame("c")},
@@ -267,13 +275,13 @@ func TestFrameDelay(t *testing.T) {
 	})
 }
 
-// An act may take its time on the fake clock, and let go of the connection.
-func TestMemoryAct(t *testing.T) {
-	for _, goes := range []bool{false, true} {
+// The act takes a minute on the fake clock, and closes the connection or leaves it open.
+func TestActHoldsItsFrameOverPipes(t *testing.T) {
+	for _, closes := range []bool{false, true} {
 		var b *bubble
-		in(t, func(l *link) {
+		inBubble(t, func(l *link) {
 			l.events.Act = func(plan.Fault) {
-				if goes {
+				if closes {
 					b.client.Close()
 				}
 				time.Sleep(time.Minute)
@@ -285,19 +293,19 @@ func TestMemoryAct(t *testing.T) {
 			time.Sleep(time.Minute - 1)
 			b.want(b.server, "")
 			time.Sleep(10 * time.Nanosecond)
-			if goes {
+			if closes {
 				b.want(b.server, "")
 			} else {
 				b.want(b.server, upFrame("42"))
 			}
-			b.wantEnded(b.server, goes)
+			b.wantEnded(b.server, closes)
 		})
 	}
 }
 
-// What a silent link holds has a bound; beyond it the sender has to wait.
-func TestMemorySilenceIsBounded(t *testing.T) {
-	in(t, nil, func(b *bubble) {
+// Beyond the bound of the queue, the sender's write blocks.
+func TestQueueOfASilentLinkIsBounded(t *testing.T) {
+	inBubble(t, nil, func(b *bubble) {
 		b.mustBreak(plan.Fault{Kind: plan.Silence})
 		b.client.SetWriteDeadline(time.Now().Add(time.Hour))
 		chunk := make([]byte, 1<<20)

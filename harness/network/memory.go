@@ -16,17 +16,17 @@ import (
 	"redial/harness/plan"
 )
 
-// Memory is the network of the virtual lab: the same links as a [Proxy]'s, over
-// connections in memory, for clients and a server that live in one process (and
-// one testing/synctest bubble).
+// Memory is the network of the virtual lab: the same links as those of a [Proxy], over
+// connections in memory, for clients and a server in one process and one testing/synctest
+// bubble.
 //
-// The server listens with [Memory.Listen], once a life; a client dials through
-// [Memory.Dial] the Address of its link.
+// The server listens with [Memory.Listen], anew after each restart. A client dials the Address
+// of its link through [Memory.Dial].
 //
-// Every dial and every frame takes a little time of its own, drawn from the seed
-// and from nothing else than whose it is and which one. So what happens in which
-// order is the seed's doing and not the scheduler's. The end of a stream counts as
-// a frame here: a client hears of its server's death a moment later.
+// Every dial and every frame takes a delay of its own, which depends only on the seed, the
+// client and the frame's number. So the order of events depends on the seed and not on the
+// scheduler. The end of a stream counts as a frame, so a client notices the server's end only
+// after a delay.
 type Memory struct {
 	events Events
 	seed   uint64
@@ -37,22 +37,22 @@ type Memory struct {
 	passed   []passed
 }
 
-// ServerAddress is what is dialled to reach the server past every client's link.
-// It is the address of a link of its own, the lab's reader's, which nothing breaks.
+// ServerAddress is the address at which the server is reached past the clients' links. It is
+// that of a separate link, for the lab's reader, on which no fault is injected.
 const ServerAddress = plan.Reader + addressSuffix
 
 const addressSuffix = ".link:80"
 
-// The time that a frame takes, one way, is drawn from this range: what a page and
-// a server in one city see. A dial takes one way there and one back.
-const shortestWay, longestWay = time.Millisecond, 5 * time.Millisecond
+// The latency of a frame is drawn from this range, which is that of a page and a server in one
+// city. A dial takes one latency in each direction.
+const minLatency, maxLatency = time.Millisecond, 5 * time.Millisecond
 
 // NewMemory makes a network without a server.
 func NewMemory(seed uint64, events Events) *Memory {
 	return &Memory{events: events, seed: seed, links: map[string]*memoryLink{}}
 }
 
-// Link returns the link of the client called name, and makes it when there is none.
+// Link returns the client's link, and makes it if there is none.
 func (m *Memory) Link(name string) (Link, error) { return m.link(name), nil }
 
 func (m *Memory) link(name string) *memoryLink {
@@ -62,14 +62,14 @@ func (m *Memory) link(name string) *memoryLink {
 		return l
 	}
 	l := &memoryLink{link: newLink(name, m.events), index: len(m.links), seed: seedOf(m.seed, name)}
-	l.pace(l.way)
+	l.pace(l.latency)
 	l.passing = func(direction plan.Direction, connection, frame int) {
 		at := time.Now()
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.passed = append(m.passed, passed{at, plan.Passed{Client: name, Connection: connection, Direction: direction, Number: frame}})
 	}
-	l.other = m.find
+	l.find = m.find
 	l.moved = l.move
 	m.links[name] = l
 	return l
@@ -84,15 +84,15 @@ func (m *Memory) find(name string) *link {
 	return nil
 }
 
-// passed is a frame, and when its first bytes came.
+// passed is a frame with the time of its first bytes.
 type passed struct {
 	at time.Time
 	plan.Passed
 }
 
-// Frames returns every frame that came so far, in order; those of one instant in
-// the order of their clients' names. Each is a place where another run of the same
-// plan, with the same seed, can be broken.
+// Frames returns the frames so far, in order; those of one instant in the order of their
+// clients' names. A fault can be injected at each of them in another run of the same plan with
+// the same seed.
 func (m *Memory) Frames() []plan.Passed {
 	m.mu.Lock()
 	sorted := slices.Clone(m.passed)
@@ -108,15 +108,15 @@ func (m *Memory) Frames() []plan.Passed {
 	return frames
 }
 
-// Passed counts the frames that came so far.
+// Passed returns the number of frames so far.
 func (m *Memory) Passed() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.passed)
 }
 
-// Dial connects to a link's Address, or to ServerAddress. It is refused while
-// nobody listens, and in an Outage.
+// Dial connects to a link's Address, or to ServerAddress. The connection is refused while the
+// server does not listen, and during an Outage.
 func (m *Memory) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	name, isLink := strings.CutSuffix(address, addressSuffix)
 	if !isLink {
@@ -131,7 +131,7 @@ func (m *Memory) Dial(ctx context.Context, _, address string) (net.Conn, error) 
 		return nil, &net.OpError{Op: "dial", Net: "memory", Addr: memoryAddress(address), Err: context.Cause(ctx)}
 	}
 	server := m.current()
-	if server == nil || l.isShut() {
+	if server == nil || l.refuses() {
 		return nil, refused(address)
 	}
 	source := l.source()
@@ -162,7 +162,7 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-// memoryLink is a link with a name for an address.
+// memoryLink is a link whose address is a name.
 type memoryLink struct {
 	*link
 	index int
@@ -176,8 +176,8 @@ type memoryLink struct {
 // Address is what the client dials.
 func (l *memoryLink) Address() string { return l.name + addressSuffix }
 
-// way is how long a frame takes.
-func (l *memoryLink) way(direction plan.Direction, connection, frame int) time.Duration {
+// latency is how long a frame takes.
+func (l *memoryLink) latency(direction plan.Direction, connection, frame int) time.Duration {
 	return l.draw(uint64(index(direction)), uint64(connection), uint64(frame))
 }
 
@@ -189,7 +189,7 @@ func (l *memoryLink) dialTime() time.Duration {
 	return l.draw(2, uint64(l.dials), 0) + l.draw(2, uint64(l.dials), 1)
 }
 
-// source is the address that a connection made now comes from, as in a Proxy.
+// source is the source address of a new connection, in the same ranges as those of a Proxy.
 func (l *memoryLink) source() net.Addr {
 	const firstPort, ports = 32768, 28232 // Linux's ephemeral ports
 	l.mu.Lock()
@@ -197,7 +197,7 @@ func (l *memoryLink) source() net.Addr {
 	return &net.TCPAddr{IP: sourceAddress(l.index, l.moves), Port: firstPort + l.dials%ports}
 }
 
-// move takes another source address, and says which.
+// move takes another source address and returns it.
 func (l *memoryLink) move() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,13 +205,13 @@ func (l *memoryLink) move() string {
 	return sourceAddress(l.index, l.moves).String()
 }
 
-// draw makes a way's time out of the link's seed and the numbers.
+// draw derives a latency from the link's seed and the numbers.
 func (l *memoryLink) draw(numbers ...uint64) time.Duration {
 	drawn := l.seed
 	for _, n := range numbers {
 		drawn = splitmix.Mix(drawn + n)
 	}
-	return shortestWay + time.Duration(drawn%uint64(longestWay-shortestWay))
+	return minLatency + time.Duration(drawn%uint64(maxLatency-minLatency))
 }
 
 func seedOf(seed uint64, name string) uint64 {
@@ -220,8 +220,8 @@ func seedOf(seed uint64, name string) uint64 {
 	return splitmix.Mix(seed ^ hash.Sum64())
 }
 
-// Listen gives the server a listener, in place of the one before. Until then, and
-// when it is closed, connections are refused.
+// Listen gives the server a listener, in place of an earlier one. Without an open listener,
+// connections are refused.
 func (m *Memory) Listen() *Listener {
 	l := &Listener{arrived: make(chan net.Conn), over: make(chan struct{}), open: map[*pipeEnd]bool{}}
 	m.mu.Lock()
@@ -230,7 +230,7 @@ func (m *Memory) Listen() *Listener {
 	return l
 }
 
-// current is what listens now, or nil.
+// current is the open listener, or nil.
 func (m *Memory) current() *Listener {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -240,8 +240,7 @@ func (m *Memory) current() *Listener {
 	return m.listener
 }
 
-// A Listener is where one life of the server gets its connections. It makes a
-// net.Listener.
+// A Listener is the net.Listener of one run of the server.
 type Listener struct {
 	arrived chan net.Conn
 	over    chan struct{}
@@ -257,14 +256,14 @@ func (l *Listener) isClosed() bool {
 	return l.closed
 }
 
-// dial makes a connection that comes from the address.
+// dial makes a connection from the source address.
 func (l *Listener) dial(source net.Addr) (net.Conn, error) {
 	near, server := newPipe(source, memoryAddress(ServerAddress))
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
 		l.open[server] = true
-		server.closed = func() { l.forget(server) }
+		server.onClose = func() { l.forget(server) }
 		server.late = true
 	}
 	l.mu.Unlock()
@@ -295,7 +294,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close lets nobody in any more; connections that were made stay.
+// Close refuses new connections; open ones stay open.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -306,10 +305,9 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// Vanish is what comes of it when the server's process has ended: nobody listens,
-// and every connection that is left is closed for its client. The server's
-// goroutines, which do not know that they are dead, write into the void and wait
-// for what never comes; so they can be closed in their own way.
+// Vanish has the effects of the end of the server's process: new connections are refused, and
+// the open ones are closed for their clients. The server's goroutines still run, so their
+// writes are discarded and their reads block until the server closes the connections.
 func (l *Listener) Vanish() {
 	_ = l.Close()
 	for _, end := range l.ends() {
@@ -317,7 +315,7 @@ func (l *Listener) Vanish() {
 	}
 }
 
-// CloseAll closes what connections the server itself has left open.
+// CloseAll closes the connections that the server has left open.
 func (l *Listener) CloseAll() {
 	_ = l.Close()
 	for _, end := range l.ends() {
@@ -334,7 +332,7 @@ func (l *Listener) ends() []*pipeEnd {
 // Addr is ServerAddress.
 func (l *Listener) Addr() net.Addr { return memoryAddress(ServerAddress) }
 
-// memoryAddress names an end of a connection in memory.
+// memoryAddress is the name of an end of a connection in memory.
 type memoryAddress string
 
 func (memoryAddress) Network() string  { return "memory" }

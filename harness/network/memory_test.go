@@ -16,17 +16,16 @@ import (
 	"redial/harness/plan"
 )
 
-// A pipe is a net.Conn in every respect that nettest knows of.
-func TestPipe(t *testing.T) {
+func TestPipeBehavesAsNetConn(t *testing.T) {
 	nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 		x, y := newPipe(memoryAddress("x"), memoryAddress("y"))
 		return x, y, func() { x.Close(); y.Close() }, nil
 	})
 }
 
-// And what a TCP connection has beyond that: ends of one direction, resets, and a
-// word about the other end.
-func TestPipeEnds(t *testing.T) {
+// A pipe has the half-close and the resets of a TCP connection, and knows whether the other end
+// has closed.
+func TestPipeHasHalfCloseAndResets(t *testing.T) {
 	joined := func() (a, b *pipeEnd) {
 		a, b = newPipe(memoryAddress("a"), memoryAddress("b"))
 		if _, err := a.Write([]byte("last words")); err != nil {
@@ -74,57 +73,57 @@ func TestPipeEnds(t *testing.T) {
 	wantWrite(b, syscall.ECONNRESET)
 }
 
-// A server's end that vanishes is closed for the client, and does not know it.
-func TestPipeVanishes(t *testing.T) {
+// A server's end that has vanished is closed for the client only.
+func TestVanishedEndDiscardsWritesAndBlocksReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := newPipe(memoryAddress("client"), memoryAddress("server"))
-		server.Write([]byte("said in life, "))
+		server.Write([]byte("before"))
 		server.vanish()
-		if _, err := server.Write([]byte("said in death")); err != nil {
-			t.Errorf("the dead cannot write: %v", err)
+		if _, err := server.Write([]byte("after")); err != nil {
+			t.Errorf("the vanished end cannot write: %v", err)
 		}
-		if got, err := io.ReadAll(client); string(got) != "said in life, " || err != nil {
-			t.Errorf("the client hears %q, %v", got, err)
+		if got, err := io.ReadAll(client); string(got) != "before" || err != nil {
+			t.Errorf("the client receives %q, %v", got, err)
 		}
-		if _, err := client.Write([]byte("hello?")); !errors.Is(err, syscall.EPIPE) {
-			t.Errorf("the client writes to the dead: %v", err)
+		if _, err := client.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("the client writes to the vanished end: %v", err)
 		}
-		heard := make(chan error)
+		read := make(chan error)
 		go func() {
 			_, err := server.Read(make([]byte, 1))
-			heard <- err
+			read <- err
 		}()
 		synctest.Wait()
 		select {
-		case err := <-heard:
-			t.Errorf("the dead hear something: %v", err)
+		case err := <-read:
+			t.Errorf("a read of the vanished end returns: %v", err)
 		default:
 		}
 		server.Close()
-		if err := <-heard; !errors.Is(err, net.ErrClosed) {
+		if err := <-read; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a closed end reads %v", err)
 		}
 	})
 }
 
-// town is a memory network with an echoing server, in a bubble.
-type town struct {
+// memoryRig is a memory network in a bubble.
+type memoryRig struct {
 	*Memory
 	t     *testing.T
 	fired []string
 }
 
-func inTown(t *testing.T, seed uint64, play func(*town)) {
+func inMemory(t *testing.T, seed uint64, play func(*memoryRig)) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &town{t: t}
+		m := &memoryRig{t: t}
 		m.Memory = NewMemory(seed, Events{Fired: func(f Fired) { m.fired = append(m.fired, f.Where) }})
 		defer m.Close()
 		play(m)
 	})
 }
 
-// serve lets an echoing server come up.
-func (m *town) serve() *Listener {
+// serve starts a server that echoes what it receives.
+func (m *memoryRig) serve() *Listener {
 	l := m.Listen()
 	go func() {
 		for {
@@ -141,11 +140,11 @@ func (m *town) serve() *Listener {
 	return l
 }
 
-func (m *town) dial(address string) (net.Conn, error) {
+func (m *memoryRig) dial(address string) (net.Conn, error) {
 	return m.Dial(context.Background(), "tcp", address)
 }
 
-func (m *town) mustDial(name string) net.Conn {
+func (m *memoryRig) mustDial(name string) net.Conn {
 	m.t.Helper()
 	l, _ := m.Link(name)
 	c, err := m.dial(l.Address())
@@ -155,7 +154,7 @@ func (m *town) mustDial(name string) net.Conn {
 	return c
 }
 
-func (m *town) wantRefused(why, address string) {
+func (m *memoryRig) wantRefused(why, address string) {
 	m.t.Helper()
 	c, err := m.dial(address)
 	if !errors.Is(err, syscall.ECONNREFUSED) {
@@ -163,7 +162,7 @@ func (m *town) wantRefused(why, address string) {
 	}
 }
 
-func (m *town) mustBreak(f plan.Fault) {
+func (m *memoryRig) mustBreak(f plan.Fault) {
 	m.t.Helper()
 	l, _ := m.Link(f.Client)
 	if err := l.Break(f); err != nil {
@@ -171,8 +170,8 @@ func (m *town) mustBreak(f plan.Fault) {
 	}
 }
 
-// echo says an HTTP request, which is a frame, and wants it back, which is none.
-func (m *town) echo(c net.Conn) time.Duration {
+// echo sends an HTTP request and receives it back, and returns how long that takes.
+func (m *memoryRig) echo(c net.Conn) time.Duration {
 	m.t.Helper()
 	start := time.Now()
 	if _, err := c.Write([]byte(upgradeRequest)); err != nil {
@@ -180,17 +179,17 @@ func (m *town) echo(c net.Conn) time.Duration {
 	}
 	got := make([]byte, len(upgradeRequest))
 	if _, err := io.ReadFull(c, got); err != nil || string(got) != upgradeRequest {
-		m.t.Fatalf("heard %q, %v", got, err)
+		m.t.Fatalf("received %q, %v", got, err)
 	}
 	return time.Since(start)
 }
 
-func TestMemoryRefuses(t *testing.T) {
-	inTown(t, 1, func(m *town) {
+func TestMemoryRefusesWithoutAServerAndInAnOutage(t *testing.T) {
+	inMemory(t, 1, func(m *memoryRig) {
 		link, _ := m.Link("alice")
 		m.wantRefused("Before there is a server", link.Address())
 		server := m.serve()
-		m.wantRefused("At an address of nobody", "127.0.0.1:80")
+		m.wantRefused("At an address without a link", "127.0.0.1:80")
 		m.echo(m.mustDial("alice"))
 		if n := link.Connections(); n != 1 {
 			t.Errorf("%d connections reached the server, want 1", n)
@@ -207,18 +206,18 @@ func TestMemoryRefuses(t *testing.T) {
 		m.serve()
 		m.echo(m.mustDial("alice"))
 
-		ctx, cancel := context.WithTimeout(context.Background(), shortestWay/2)
+		ctx, cancel := context.WithTimeout(context.Background(), minLatency/2)
 		defer cancel()
 		if _, err := m.Dial(ctx, "tcp", link.Address()); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a dial that is given up gives %v", err)
+			t.Errorf("a dial beyond its deadline gives %v", err)
 		}
 	})
 }
 
-// Ways take the time that the seed says, to the nanosecond, whoever else speaks.
-func TestMemoryTimesAreTheSeeds(t *testing.T) {
+// The latencies are the same to the nanosecond, whatever other clients send.
+func TestMemoryLatenciesDependOnTheSeedOnly(t *testing.T) {
 	times := func(seed uint64, others int) (list []time.Duration) {
-		inTown(t, seed, func(m *town) {
+		inMemory(t, seed, func(m *memoryRig) {
 			m.serve()
 			for n := range others {
 				go func() {
@@ -241,20 +240,20 @@ func TestMemoryTimesAreTheSeeds(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for i := range alone {
 		if alone[i] != crowded[i] {
-			t.Errorf("way %d took %s alone and %s in a crowd", i, alone[i], crowded[i])
+			t.Errorf("round trip %d took %s alone and %s beside other clients", i, alone[i], crowded[i])
 		}
-		if alone[i] < 2*shortestWay || alone[i] > 2*longestWay+2*frameGap {
-			t.Errorf("there and back took %s", alone[i])
+		if alone[i] < 2*minLatency || alone[i] > 2*maxLatency+2*frameGap {
+			t.Errorf("a round trip took %s", alone[i])
 		}
 		seen[alone[i]], seen[other[i]] = true, true
 	}
 	if len(seen) != len(alone)+len(other) {
-		t.Errorf("two ways took the same time: %v and, with another seed, %v", alone, other)
+		t.Errorf("two round trips took the same time: %v and, with another seed, %v", alone, other)
 	}
 }
 
-func TestMemoryFrames(t *testing.T) {
-	inTown(t, 1, func(m *town) {
+func TestMemoryFramesAreInOrder(t *testing.T) {
+	inMemory(t, 1, func(m *memoryRig) {
 		m.serve()
 		c := m.mustDial("alice")
 		m.echo(c)
@@ -278,10 +277,9 @@ func TestMemoryFrames(t *testing.T) {
 	})
 }
 
-// A server that has gone is noticed by everybody, each after a while of its own; the
-// lab's reader is on a link too.
-func TestMemoryVanishes(t *testing.T) {
-	inTown(t, 3, func(m *town) {
+// The lab's reader notices it too, because it has a link.
+func TestClientsNoticeAVanishedServerAtDifferentTimes(t *testing.T) {
+	inMemory(t, 3, func(m *memoryRig) {
 		server := m.serve()
 		ends := []net.Conn{m.mustDial("alice"), m.mustDial("bob")}
 		reader, err := m.dial(ServerAddress)
@@ -292,15 +290,15 @@ func TestMemoryVanishes(t *testing.T) {
 		for _, c := range ends {
 			m.echo(c)
 		}
-		died := time.Now()
+		vanished := time.Now()
 		server.Vanish()
 		noticed := make(chan time.Duration, len(ends))
 		for _, c := range ends {
 			go func() {
 				if got, err := io.ReadAll(c); err != nil || len(got) > 0 {
-					t.Errorf("heard %q, %v of a server that has gone", got, err)
+					t.Errorf("received %q, %v from a vanished server", got, err)
 				}
-				noticed <- time.Since(died)
+				noticed <- time.Since(vanished)
 				c.Close()
 			}()
 		}
@@ -308,20 +306,19 @@ func TestMemoryVanishes(t *testing.T) {
 		for range ends {
 			after := <-noticed
 			seen[after] = true
-			if after < shortestWay || after > longestWay+frameGap {
+			if after < minLatency || after > maxLatency+frameGap {
 				t.Errorf("noticed after %s", after)
 			}
 		}
 		if len(seen) != len(ends) {
 			t.Errorf("two noticed at one instant: %v", seen)
 		}
-		server.CloseAll() // or the echoes would wait for ever
+		server.CloseAll() // or the server's reads would block for ever
 	})
 }
 
-// The phone that comes back on 4G has another address.
-func TestMemorySwitch(t *testing.T) {
-	inTown(t, 1, func(m *town) {
+func TestMemorySwitchChangesTheSourceAddress(t *testing.T) {
+	inMemory(t, 1, func(m *memoryRig) {
 		l := m.Listen()
 		addresses := make(chan string, 1)
 		go func() {
@@ -345,15 +342,14 @@ func TestMemorySwitch(t *testing.T) {
 	})
 }
 
-// A server may be brought down by a frame, which is then lost with its connection,
-// or has arrived.
-func TestMemoryCrash(t *testing.T) {
+// The frame is lost with its connection, unless the crash comes after it.
+func TestMemoryCrashAtAFrame(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		heard := ""
+		received := ""
 		synctest.Test(t, func(t *testing.T) {
 			var l *Listener
 			m := NewMemory(1, Events{Act: func(plan.Fault) {
-				time.Sleep(time.Nanosecond) // what has arrived is read
+				time.Sleep(time.Nanosecond) // for the server to read what has arrived
 				l.Vanish()
 				time.Sleep(time.Second)
 			}})
@@ -365,7 +361,7 @@ func TestMemoryCrash(t *testing.T) {
 				c, _ := l.Accept()
 				got := make([]byte, 1000)
 				n, _ := c.Read(got)
-				heard = string(got[:n])
+				received = string(got[:n])
 			}()
 			link, _ := m.Link("alice")
 			link.Arm(plan.Fault{Kind: plan.Crash, Client: "alice", At: plan.Frame{After: after}})
@@ -376,13 +372,13 @@ func TestMemoryCrash(t *testing.T) {
 			defer c.Close()
 			c.Write([]byte(upgradeRequest))
 			if got, err := io.ReadAll(c); len(got) > 0 || err != nil {
-				t.Errorf("alice hears %q, %v", got, err)
+				t.Errorf("alice receives %q, %v", got, err)
 			}
 			l.CloseAll()
 			<-done
 		})
-		if want := map[bool]string{true: upgradeRequest}[after]; heard != want {
-			t.Errorf("a crash at a frame, after it %v: the server has heard %q, want %q", after, heard, want)
+		if want := map[bool]string{true: upgradeRequest}[after]; received != want {
+			t.Errorf("a crash at a frame, after it %v: the server has received %q, want %q", after, received, want)
 		}
 	}
 }

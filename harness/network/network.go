@@ -13,47 +13,46 @@ package network
 
 import "redial/harness/plan"
 
-// A Link is one client's way to the server, over all its connections.
+// A Link is one client's network path to the server, for all its connections.
 type Link interface {
 	// Address is what the client dials, "host:port".
 	Address() string
-	// Break injects the fault now. A fault that has nothing to break (a cut with
-	// no connection open) is an error, for then it did not happen.
+	// Break injects the fault now. It returns an error if there is nothing to break, such as
+	// for a Cut without an open connection.
 	Break(f plan.Fault) error
-	// Arm lets the fault wait for its frame. When the frame comes the fault fires
-	// once and is disarmed.
+	// Arm makes the fault wait for its frame, at which it fires once.
 	Arm(f plan.Fault)
-	// Connections counts the client's connections so far, the open ones included.
+	// Connections returns how many of the client's connections have reached the server.
 	Connections() int
 }
 
-// A Leader is a Link that can lead to another server than its network's.
+// A Leader is a Link that can lead to another server than that of its network.
 type Leader interface {
-	// Lead leads the client's next connections to the server at address, "host:port".
-	// The ones that are open stay.
+	// Lead leads the client's next connections to the server at address, "host:port". Open
+	// connections stay.
 	Lead(address string)
 }
 
 // Fired reports that a fault has happened.
 type Fired struct {
 	Fault plan.Fault
-	// Where is for a person: the connection, the direction and the frame.
+	// Where names the connection, the direction and the frame, for a report.
 	Where string
-	// Healed is true for the report that the fault is over.
+	// Healed means that the fault is over.
 	Healed bool
 }
 
-// Events are what a network tells its owner. They are called from the network's
-// goroutines, one at a time for each link, and hold up the frame that caused them
-// until they return. Fired may come while Act still runs (a page that is loaded
-// again passes the link). An event must not break or close the link itself.
+// Events are the functions that a network calls. It calls them from its goroutines, one call of
+// each function at a time for each link, and holds the frame that has caused the call until it
+// returns. Fired may be called while Act still runs, because a page that Act loads again uses
+// the link. The functions must not break or close the link itself.
 type Events struct {
-	// Fired is called right before a fault takes effect (or heals). It is not
-	// called for what Act is called for.
+	// Fired is called right before a fault takes effect or ends. It is not called for the
+	// faults that Act injects.
 	Fired func(Fired)
-	// Act is called when the frame of an armed fault comes that is not the
-	// network's to inject (crash, restart, refresh). With At.After unset the frame
-	// is held until Act returns and is then lost if its connection is gone.
+	// Act is called at the frame of an armed fault that the network cannot inject, such as a
+	// crash, restart or refresh. Unless At.After is set, the frame is held until Act
+	// returns, and it is lost if its connection has ended by then.
 	Act func(plan.Fault)
 	// Traffic, if not nil, records every frame and connection.
 	Traffic *Traffic

@@ -10,10 +10,10 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// readable rewrites the beginning of an Engine.IO packet the way that Match is written: as
-// text, and in the default namespace. `42/chat,["hi"]` becomes `42["hi"]`, and so does the
-// map that socket.io-msgpack-parser makes of it. Any other packet stays as it is. partial
-// tells that the result may be longer when more of the packet is known.
+// readable rewrites the beginning of an Engine.IO packet in the form of a Match: as text, and in
+// the default namespace. `42/chat,["hi"]` becomes `42["hi"]`, and so does its encoding by
+// socket.io-msgpack-parser. Any other packet stays as it is. partial means that the result may
+// be longer when more of the packet is known.
 func readable(packet []byte) (text string, partial bool) {
 	packet = packet[:min(len(packet), maxPayload)]
 	switch {
@@ -36,14 +36,14 @@ func readable(packet []byte) (text string, partial bool) {
 	return string(packet), false
 }
 
-// readableMap does so with a packet of socket.io-msgpack-parser: the map {type, data,
-// options, id, nsp}, of which an acknowledgement by the server has the id first.
+// readableMap rewrites a packet of socket.io-msgpack-parser, which is the map {type, data,
+// options, id, nsp}. An acknowledgement by the server has the id first.
 func readableMap(packet []byte) string {
 	d := msgpack.NewDecoder(bytes.NewReader(packet))
 	fields, _ := d.DecodeMapLen()
 	head, id := "", ""
 	for range fields {
-		// The packet may end anywhere: what is known by then is the beginning.
+		// The packet may be cut off anywhere. The result is what comes before that.
 		key, err := d.DecodeString()
 		if err != nil {
 			break
@@ -74,7 +74,7 @@ func readableMap(packet []byte) string {
 	return head + id
 }
 
-// opening is the beginning of the JSON for the payload, up to an event's name.
+// opening is the beginning of the payload as JSON, up to and including an event's name.
 func opening(d *msgpack.Decoder) string {
 	code, err := d.PeekCode()
 	switch {

@@ -1,11 +1,12 @@
 package network
 
 import (
+	"errors"
+	"io"
 	"time"
 )
 
-// permit waits until something may pass, and says how many of n bytes; 0 when
-// nothing ever will.
+// permit waits until some of n bytes may pass and returns how many; 0 if the connection is over.
 func (s *stream) permit(n int) int {
 	l := s.c.link
 	for {
@@ -15,20 +16,20 @@ func (s *stream) permit(n int) int {
 		if l.direct.Load() {
 			return n
 		}
-		w := l.weather()
-		due := time.Until(s.due(w.delay))
+		now := l.impairment()
+		due := time.Until(s.due(now.delay))
 		switch {
-		case w.silent:
+		case now.silent:
 			s.handOver()
-			s.c.wait(0, w.changed)
+			s.c.wait(0, now.changed)
 		case due > 0:
 			s.handOver()
-			s.c.wait(due, w.changed)
-		case w.rate > 0 && n > 0:
+			s.c.wait(due, now.changed)
+		case now.rate > 0 && n > 0:
 			s.handOver()
-			// In pieces of a twentieth of a second, so that it flows.
-			piece := min(n, max(1, w.rate/20))
-			if s.c.wait(l.reserve(s.direction, piece, w.rate), w.changed) {
+			// Pieces of a twentieth of a second keep the flow steady.
+			piece := min(n, max(1, now.rate/20))
+			if s.c.wait(l.reserve(s.direction, piece, now.rate), now.changed) {
 				return piece
 			}
 		default:
@@ -37,8 +38,8 @@ func (s *stream) permit(n int) int {
 	}
 }
 
-// failed notes that the end written to is broken. What it has said before is
-// still passed on; then the other end is told.
+// failed records that writing to an end has failed. The bytes that this end has sent before are
+// still forwarded; after that both ends are reset.
 func (s *stream) failed() {
 	s.lost = true
 	s.c.broken.Store(true)
@@ -54,7 +55,7 @@ func (s *stream) opposite() *stream {
 	return s.c.up
 }
 
-// end passes the end of the stream on: an end as an end, an error as a reset.
+// end forwards the end of the stream: an EOF as an EOF, any other error as a reset.
 func (s *stream) end(err error) {
 	s.ownDelay(s.frames + 1)
 	s.permit(0)
@@ -62,12 +63,12 @@ func (s *stream) end(err error) {
 		s.from.Close()
 		return
 	}
-	if s.c.broken.Load() || !isEnd(err) {
+	if s.c.broken.Load() || !errors.Is(err, io.EOF) {
 		s.c.breakOff()
 		return
 	}
 	complete := s.framer.finish()
-	if complete { // the end of the connection was the end of a frame
+	if complete { // the frame ends with the connection
 		s.fire(s.decide(true))
 	}
 	s.undecided = nil

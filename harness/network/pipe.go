@@ -10,14 +10,13 @@ import (
 	"time"
 )
 
-// maxUnread is how much an end of a pipe takes that its owner has not read yet:
-// about what a TCP connection holds in its two systems' buffers.
+// maxUnread is how many unread bytes an end of a pipe buffers, about as many as the buffers of
+// both systems hold for a TCP connection.
 const maxUnread = 256 << 10
 
-// newPipe makes a connection in memory. It is not net.Pipe because a TCP
-// connection has buffers, two directions that end each on its own, and resets, and
-// because a link asks its ends what only they know (see hungUp).
-// Waiting is done on sync.Cond and time.AfterFunc, so it lives on a fake clock.
+// newPipe makes a connection in memory. Unlike net.Pipe, it has the buffers, half-close and
+// resets of a TCP connection, and an end knows whether the other one has closed (see hungUp).
+// It waits on sync.Cond and time.AfterFunc only, so that it runs on a fake clock.
 func newPipe(a, b net.Addr) (*pipeEnd, *pipeEnd) {
 	there, back := newFlow(), newFlow()
 	return &pipeEnd{in: back, out: there, local: a, remote: b},
@@ -28,10 +27,10 @@ func newPipe(a, b net.Addr) (*pipeEnd, *pipeEnd) {
 type pipeEnd struct {
 	in, out       *flow
 	local, remote net.Addr
-	closed        func() // told once, if not nil
+	onClose       func() // called once, if not nil
 	once          sync.Once
 	abrupt        atomic.Bool // SetLinger(0) was called: Close resets
-	late          bool        // Close takes effect at the end of the instant
+	late          bool        // Close takes effect a nanosecond later
 }
 
 // flow is one direction of a pipe.
@@ -40,13 +39,12 @@ type flow struct {
 	changed sync.Cond
 	data    []byte
 	ended   bool // nothing more will be written
-	deaf    bool // nobody will read any more
-	reset   bool // an end was closed the hard way
-	// The end that vanished does not know it: what it writes is swallowed, and as a
-	// reader it is kept waiting.
-	swallowed, waiting bool
-	reading            deadline
-	writing            deadline
+	deaf    bool // nothing more will be read
+	reset   bool // an end was closed with a reset
+	// After vanish, the writes of the vanished end are discarded and its reads block.
+	discarding, blocking bool
+	reading              deadline
+	writing              deadline
 }
 
 func newFlow() *flow {
@@ -55,7 +53,7 @@ func newFlow() *flow {
 	return f
 }
 
-// deadline is a point in time at which a flow's waiters are woken.
+// deadline is a time at which the goroutines that wait on a flow are woken.
 type deadline struct {
 	timer  *time.Timer
 	passed bool
@@ -67,11 +65,11 @@ func (p *pipeEnd) Read(into []byte) (int, error) {
 	defer f.mu.Unlock()
 	for {
 		switch {
-		case f.deaf && !f.waiting:
+		case f.deaf && !f.blocking:
 			return 0, p.failure("read", net.ErrClosed)
 		case f.reading.passed:
 			return 0, p.failure("read", os.ErrDeadlineExceeded)
-		case len(f.data) > 0: // also after a reset: it had arrived
+		case len(f.data) > 0: // also after a reset: these bytes had arrived
 			n := copy(into, f.data)
 			if f.data = f.data[n:]; len(f.data) == 0 {
 				f.data = nil
@@ -95,7 +93,7 @@ func (p *pipeEnd) Write(data []byte) (written int, err error) {
 	defer f.mu.Unlock()
 	for {
 		switch {
-		case f.swallowed:
+		case f.discarding:
 			return len(data), nil
 		case f.reset:
 			return written, p.failure("write", syscall.ECONNRESET)
@@ -123,7 +121,7 @@ func (p *pipeEnd) failure(op string, err error) error {
 	return &net.OpError{Op: op, Net: "memory", Source: p.local, Addr: p.remote, Err: err}
 }
 
-// CloseWrite ends this end's direction; the other one stays.
+// CloseWrite closes this end's direction; the other one stays open.
 func (p *pipeEnd) CloseWrite() error {
 	p.out.change(func(f *flow) { f.ended = true })
 	return nil
@@ -135,11 +133,11 @@ func (p *pipeEnd) SetLinger(seconds int) error {
 	return nil
 }
 
-// Close ends both directions: the other end reads what was sent, then the end.
+// Close closes both directions: the other end reads what was sent, then EOF.
 //
-// A server's end closes when the instant is over, so that under a fake clock what the
-// server's other goroutines write at that very instant is sent, whichever of them the
-// scheduler lets run first.
+// A server's end closes a nanosecond later. So under a fake clock, the bytes that other
+// goroutines of the server write at the same instant are sent, in whatever order the scheduler
+// runs the goroutines.
 func (p *pipeEnd) Close() error {
 	if p.late {
 		time.AfterFunc(time.Nanosecond, p.close)
@@ -154,26 +152,26 @@ func (p *pipeEnd) close() {
 	p.once.Do(func() {
 		lost := p.abrupt.Load()
 		p.out.change(func(f *flow) {
-			f.ended, f.swallowed = true, false
+			f.ended, f.discarding = true, false
 			f.reset = f.reset || lost && !f.deaf
 			f.stop()
 		})
 		p.in.change(func(f *flow) {
-			f.deaf, f.waiting, f.data = true, false, nil
+			f.deaf, f.blocking, f.data = true, false, nil
 			f.reset = f.reset || lost && !f.ended
 			f.stop()
 		})
-		if p.closed != nil {
-			p.closed()
+		if p.onClose != nil {
+			p.onClose()
 		}
 	})
 }
 
-// vanish closes the connection for the other end, and leaves this one in the dark:
-// what it writes goes nowhere, and what it reads never comes, until it closes.
+// vanish closes the connection for the other end only. Until this end closes too, its writes
+// are discarded and its reads block.
 func (p *pipeEnd) vanish() {
-	p.out.change(func(f *flow) { f.ended, f.swallowed = true, true })
-	p.in.change(func(f *flow) { f.deaf, f.waiting, f.data = true, true, nil })
+	p.out.change(func(f *flow) { f.ended, f.discarding = true, true })
+	p.in.change(func(f *flow) { f.deaf, f.blocking, f.data = true, true, nil })
 }
 
 func (f *flow) change(how func(*flow)) {
@@ -183,7 +181,7 @@ func (f *flow) change(how func(*flow)) {
 	f.changed.Broadcast()
 }
 
-// stop lets go of the timers. The caller holds f.mu.
+// stop stops the timers. The caller holds f.mu.
 func (f *flow) stop() {
 	for _, d := range []*deadline{&f.reading, &f.writing} {
 		if d.timer != nil {
@@ -233,7 +231,7 @@ func (f *flow) setDeadline(d *deadline, at time.Time) {
 func (p *pipeEnd) LocalAddr() net.Addr  { return p.local }
 func (p *pipeEnd) RemoteAddr() net.Addr { return p.remote }
 
-// hungUp tells whether the other end has closed, unread words or not.
+// hungUp tells whether the other end has closed, even if bytes that it sent are unread.
 func (p *pipeEnd) hungUp() bool {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()

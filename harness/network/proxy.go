@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// dialTime bounds the dial to the server. On loopback it answers at once or
-	// its queue is full.
+	// dialTime bounds the dial to the server. A server on loopback answers at once, unless
+	// its accept queue is full.
 	dialTime = 10 * time.Second
-	// retryAccept is the pause after an accept that failed, for want of file
-	// descriptors for instance.
+	// retryAccept is the pause after a failed accept, for instance for lack of file
+	// descriptors.
 	retryAccept = 10 * time.Millisecond
 )
 
-// Proxy is the network of the real lab: for each client a TCP port of its own on
-// 127.0.0.1, or at the end of its [Path], whose connections go on to the server.
+// Proxy is the network of the real lab. For each client it has a TCP port on 127.0.0.1, or at
+// the end of its [Path], and forwards the connections to the server.
 //
-// Each link reaches the server from an address of its own in 127.0.0.0/8, which a
-// [plan.Switch] changes. Where the system has only 127.0.0.1, or the server is not
-// on IPv4 loopback, every link has the same address, and each report says so.
+// Each link reaches the server from its own source address in 127.0.0.0/8, which a
+// [plan.Switch] changes. If the system has only 127.0.0.1, or the server is not on IPv4
+// loopback, all links have the same address, and each report says so.
 //
-// It is our own and not Toxiproxy because a fault has to happen between two
-// frames, which Toxiproxy does not know; the benchmarks compare the two.
+// Toxiproxy would not do, because a fault has to happen between two frames, which Toxiproxy does
+// not know. The benchmarks compare the two.
 type Proxy struct {
 	target string
 	events Events
-	// addresses tells that links can have addresses of their own.
+	// addresses means that each link has its own source address.
 	addresses bool
-	// named tells that the target's host is a name and not an address.
+	// named means that the target's host is a name and not an IP address.
 	named   bool
 	dialing context.Context
 	giveUp  context.CancelFunc
@@ -44,8 +44,8 @@ type Proxy struct {
 	closed bool
 }
 
-// NewProxy makes a proxy to the server at target, "host:port". Nothing is dialled
-// before a client comes.
+// NewProxy makes a proxy to the server at target, "host:port". It dials the server only when a
+// client connects.
 func NewProxy(target string, events Events) (*Proxy, error) {
 	host, _, err := net.SplitHostPort(target)
 	if err != nil {
@@ -72,8 +72,8 @@ func isLoopback(ctx context.Context, host string) bool {
 	return err == nil && len(addresses) > 0 && addresses[0].IsLoopback()
 }
 
-// sourceAddress is where the connections of the link-th link come from after it
-// has moved so many times: 127.x.y.z with x.y for the link.
+// sourceAddress is the source address of the link with the number after so many moves: 127.x.y.z
+// with x.y for the link.
 func sourceAddress(link, moves int) net.IP {
 	return net.IPv4(127, byte(1+link>>8%254), byte(link), byte(1+moves%254))
 }
@@ -81,20 +81,20 @@ func sourceAddress(link, moves int) net.IP {
 // A Path is a real network between a client and this machine, which a [plan.Switch]
 // changes.
 type Path interface {
-	// Address is the host that the client reaches this machine at.
+	// Address is the host at which the client reaches this machine.
 	Address() string
-	// Next says where the client will be after a Switch.
+	// Next describes where the client's connections come from after a Switch.
 	Next() string
 	// Switch changes the network.
 	Switch() error
 }
 
-// Link returns the link of the client called name, and makes it when there is
-// none: from then on something listens at its Address.
+// Link returns the client's link, and makes it if there is none. The link listens at its Address
+// then.
 func (p *Proxy) Link(name string) (Link, error) { return p.LinkOver(name, nil) }
 
-// LinkOver is Link for a client that comes over the path; nil means over loopback. A
-// Switch leaves its connections to the path: no end of them is told anything.
+// LinkOver is Link for a client that connects over the path; nil means over loopback. A Switch
+// closes none of the client's connections: only the path changes.
 func (p *Proxy) LinkOver(name string, path Path) (Link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,8 +112,8 @@ func (p *Proxy) LinkOver(name string, path Path) (Link, error) {
 	return l, nil
 }
 
-// Close closes every link: when it returns, none of their connections, listeners
-// and goroutines is left. It must not be called from an event.
+// Close closes every link. When it returns, all their connections, listeners and goroutines have
+// ended. It must not be called from the Events.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -137,21 +137,21 @@ func (p *Proxy) find(name string) *link {
 	return nil
 }
 
-// tcpLink is a link with a listener before it.
+// tcpLink is a link with a TCP listener.
 type tcpLink struct {
 	*link
 	proxy   *Proxy
-	path    Path // nil: loopback
+	path    Path // nil means loopback
 	index   int
 	address string
-	release func() // lets go of the port
+	release func() // releases the port
 
 	accepting sync.WaitGroup
 
 	mu       sync.Mutex
-	target   string // empty: the proxy's
+	target   string // empty means the proxy's
 	moves    int
-	listener net.Listener // nil while the door is shut
+	listener net.Listener // nil while connections are refused
 	closed   bool
 }
 
@@ -166,14 +166,14 @@ func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
 	}
 	l := &tcpLink{link: newLink(name, p.events), proxy: p, path: path, index: len(p.links), release: release}
 	if path != nil {
-		l.cross = path.Switch
+		l.switchPath = path.Switch
 	}
 	l.address = fmt.Sprintf("%s:%d", host, port)
-	l.door, l.moved, l.other = l.setDoor, l.move, p.find
+	l.listening, l.moved, l.find = l.setListening, l.move, p.find
 	if !p.addresses {
 		l.remark = "with no source address of its own"
 	}
-	if err := l.setDoor(true); err != nil {
+	if err := l.setListening(true); err != nil {
 		release()
 		return nil, err
 	}
@@ -184,15 +184,15 @@ func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
 // Address is the port that the client dials.
 func (l *tcpLink) Address() string { return l.address }
 
-// setDoor listens, or stops listening so that connections are refused.
-func (l *tcpLink) setDoor(open bool) error {
+// setListening listens, or stops listening so that connections are refused.
+func (l *tcpLink) setListening(on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.listener != nil && !open {
+	if l.listener != nil && !on {
 		l.listener.Close()
 		l.listener = nil
 	}
-	if l.listener != nil || !open || l.closed {
+	if l.listener != nil || !on || l.closed {
 		return nil
 	}
 	listener, err := l.listen()
@@ -204,23 +204,26 @@ func (l *tcpLink) setDoor(open bool) error {
 	return nil
 }
 
-// listen takes the link's port. Where this process starts another one just as a
-// listener is closed, the listener lives on in the child until that has become its
-// own program; so a port that is taken is tried again, for a while.
+// listen listens on the link's port. It retries for two seconds if the port is in use: a child
+// process that is being forked while a listener is closed inherits it, and has it until its
+// exec.
 func (l *tcpLink) listen() (net.Listener, error) {
-	const every, tries = time.Millisecond, 2000
+	const every, attempts = time.Millisecond, 2000
 	for n := 1; ; n++ {
 		listener, err := net.Listen("tcp4", l.address)
-		if err == nil || n == tries || !errors.Is(err, syscall.EADDRINUSE) {
+		if err == nil || n == attempts || !errors.Is(err, syscall.EADDRINUSE) || !l.pause(every) {
 			return listener, err
 		}
-		pause := time.NewTimer(every)
-		select {
-		case <-pause.C:
-		case <-l.proxy.dialing.Done():
-			pause.Stop()
-			return nil, err
-		}
+	}
+}
+
+// pause waits. It returns false if the proxy was closed meanwhile.
+func (l *tcpLink) pause(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-l.proxy.dialing.Done():
+		return false
 	}
 }
 
@@ -233,17 +236,12 @@ func (l *tcpLink) accept(listener net.Listener) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			pause := time.NewTimer(retryAccept)
-			select {
-			case <-pause.C:
-			case <-l.proxy.dialing.Done():
-				pause.Stop()
-			}
+			l.pause(retryAccept)
 		}
 	}
 }
 
-// dial reaches the server from the link's own address.
+// dial dials the server from the link's own source address.
 func (l *tcpLink) dial() (net.Conn, error) {
 	dialer := net.Dialer{Timeout: dialTime}
 	if l.proxy.addresses {
@@ -253,13 +251,12 @@ func (l *tcpLink) dial() (net.Conn, error) {
 		if err == nil || !l.proxy.named {
 			return server, err
 		}
-		// A name like localhost may stand for an IPv6 address too.
+		// A name like localhost may also have an IPv6 address.
 	}
 	return dialer.DialContext(l.proxy.dialing, "tcp", l.leadsTo())
 }
 
-// Lead leads the link's next connections to another server, "host:port". The ones that
-// are open stay.
+// Lead implements [Leader].
 func (l *tcpLink) Lead(address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -278,7 +275,7 @@ func (l *tcpLink) source() net.IP {
 	return sourceAddress(l.index, l.moves)
 }
 
-// move takes another source address, and says which.
+// move takes another source address and returns it.
 func (l *tcpLink) move() string {
 	l.mu.Lock()
 	l.moves++
@@ -296,7 +293,7 @@ func (l *tcpLink) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.setDoor(false)
+	l.setListening(false)
 	l.accepting.Wait()
 	l.link.Close()
 	l.release()

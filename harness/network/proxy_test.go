@@ -23,17 +23,17 @@ func TestEverythingPassesUnchanged(t *testing.T) {
 	client, server := r.upgraded()
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 2 << 20} {
 		text := string(pattern(size))
-		client.saying(upFrame(text))
-		server.hear(upFrame(text))
-		server.saying(downFrame(text))
-		client.hear(downFrame(text))
+		client.sendAsync(upFrame(text))
+		server.receive(upFrame(text))
+		server.sendAsync(downFrame(text))
+		client.receive(downFrame(text))
 	}
 	client.CloseWrite()
-	server.hearEnd(io.EOF)
-	server.say(downFrame("still heard"))
-	client.hear(downFrame("still heard"))
+	server.receiveEnd(io.EOF)
+	server.send(downFrame("after half-close"))
+	client.receive(downFrame("after half-close"))
 	server.Close()
-	client.hearEnd(io.EOF)
+	client.receiveEnd(io.EOF)
 	if n := r.link.Connections(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
@@ -50,56 +50,56 @@ func TestBreakEndsEveryConnection(t *testing.T) {
 			if !strings.Contains(where, "connection 1") || !strings.Contains(where, "connection 2") {
 				t.Errorf("fired at %q, want both connections", where)
 			}
-			client1.hearEnd(want)
-			client2.hearEnd(want)
+			client1.receiveEnd(want)
+			client2.receiveEnd(want)
 			if kind == plan.HalfOpen {
-				server1.hearNothing()
+				server1.receiveNothing()
 			} else {
-				server1.hearEnd(want)
-				server2.hearEnd(want)
+				server1.receiveEnd(want)
+				server2.receiveEnd(want)
 			}
 			if err := r.link.Break(plan.Fault{Kind: kind}); err == nil {
-				t.Error("the second one broke nothing and is no error")
+				t.Error("a fault with nothing to break is no error")
 			}
 			r.nothingFired()
 			client3, server3 := r.connect()
-			client3.say("x")
-			server3.hear("x")
+			client3.send("x")
+			server3.receive("x")
 		})
 	}
 }
 
-// A reset must not eat what was delivered before it: neither what is still unread
-// in the other end's system, nor what does not fit in there.
-func TestResetKeepsWhatCameBefore(t *testing.T) {
+// A reset discards neither bytes that are unread in the other end's system, nor bytes that do
+// not fit into its buffers.
+func TestResetDiscardsNoBytesBeforeIt(t *testing.T) {
 	for _, size := range []int{32 << 10, 8 << 20} {
 		r := newRig(t)
 		client, server := r.upgraded()
 		text := downFrame(string(pattern(size)))
 		r.link.Arm(plan.Fault{Kind: plan.Reset, At: plan.Frame{Direction: plan.Down, After: true}})
 		if size < 64<<10 {
-			server.say(text)
-			server.hearEnd(errReset) // so both are reset
+			server.send(text)
+			server.receiveEnd(errReset) // so both are reset
 		} else {
-			server.saying(text)
+			server.sendAsync(text)
 		}
-		client.hear(text)
-		client.hearEnd(errReset)
+		client.receive(text)
+		client.receiveEnd(errReset)
 	}
 }
 
-func TestHalfOpenServerHearsNothing(t *testing.T) {
+func TestHalfOpenServerReceivesNothing(t *testing.T) {
 	r := newRig(t)
 	client, server := r.upgraded()
 	r.mustBreak(plan.Fault{Kind: plan.HalfOpen})
-	client.say(upFrame("too late"))
-	client.hearEnd(io.EOF)
+	client.send(upFrame("too late"))
+	client.receiveEnd(io.EOF)
 	client.Close()
-	// More than any socket buffer holds: it is swallowed, not held up.
-	server.say(string(pattern(16 << 20)))
-	server.hearNothing()
+	// More than any socket buffer holds, so the link has to discard it.
+	server.send(string(pattern(16 << 20)))
+	server.receiveNothing()
 	server.CloseWrite()
-	server.hearEnd(io.EOF) // the proxy lets go when the server does
+	server.receiveEnd(io.EOF) // the proxy closes when the server does
 }
 
 func TestSwitchChangesTheSourceAddress(t *testing.T) {
@@ -117,8 +117,8 @@ func TestSwitchChangesTheSourceAddress(t *testing.T) {
 		t.Errorf("two connections from %s and %s without a switch", source(server), source(again))
 	}
 	r.mustBreak(plan.Fault{Kind: plan.Switch})
-	client.hearEnd(io.EOF)
-	server.hearNothing()
+	client.receiveEnd(io.EOF)
+	server.receiveNothing()
 	_, after := r.connect()
 	if source(server) == source(after) {
 		t.Errorf("still from %s after the switch", source(after))
@@ -136,20 +136,20 @@ func TestSwitchChangesTheSourceAddress(t *testing.T) {
 	}
 }
 
-func TestEndsArePassedOn(t *testing.T) {
+func TestResetsAreForwarded(t *testing.T) {
 	t.Run("client resets", func(t *testing.T) {
 		r := newRig(t)
 		client, server := r.upgraded()
 		client.SetLinger(0)
 		client.Close()
-		server.hearEnd(errReset)
+		server.receiveEnd(errReset)
 	})
 	t.Run("server resets", func(t *testing.T) {
 		r := newRig(t)
 		client, server := r.upgraded()
 		server.SetLinger(0)
 		server.Close()
-		client.hearEnd(errReset)
+		client.receiveEnd(errReset)
 	})
 	t.Run("no server", func(t *testing.T) {
 		proxy, err := NewProxy("127.0.0.1:1", Events{})
@@ -163,7 +163,7 @@ func TestEndsArePassedOn(t *testing.T) {
 		}
 		// The reset may come while the client still waits for its dial.
 		if c, err := net.Dial("tcp", link.Address()); err == nil {
-			newEnd(t, c).hearEnd(errReset)
+			newEnd(t, c).receiveEnd(errReset)
 		} else if !errors.Is(err, errReset) {
 			t.Errorf("dialling: %v, want a reset", err)
 		}
@@ -173,7 +173,7 @@ func TestEndsArePassedOn(t *testing.T) {
 	})
 }
 
-func TestMisuseIsAnError(t *testing.T) {
+func TestMisuseOfAProxyIsAnError(t *testing.T) {
 	if _, err := NewProxy("no port", Events{}); err == nil {
 		t.Error("a target without a port is no error")
 	}
@@ -204,44 +204,22 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
-// Whatever is going on, Close leaves nothing behind.
-func TestCloseLeavesNothing(t *testing.T) {
-	warm := newRig(t) // opens what the process keeps, like its poller
+func TestCloseDuringAnyFaultLeavesNothing(t *testing.T) {
+	warm := newRig(t) // opens files that the process keeps, such as its poller
 	warm.upgraded()
-	warm.proxy.Close()
+	warm.close()
 	goroutines, files := runtime.NumGoroutine(), descriptors(t)
 	for _, f := range []plan.Fault{
 		{}, {Kind: plan.Cut}, {Kind: plan.Reset}, {Kind: plan.HalfOpen}, {Kind: plan.Switch},
 		{Kind: plan.Silence}, {Kind: plan.Silence, For: plan.Duration(time.Hour)},
 		{Kind: plan.Outage}, {Kind: plan.Delay, Delay: plan.Duration(time.Hour)}, {Kind: plan.Limit, BytesPerSecond: 1},
 	} {
-		r := &rig{t: t, accepted: make(chan *net.TCPConn, 100), fired: make(chan Fired, 100)}
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepting := make(chan struct{})
-		go func() {
-			defer close(accepting)
-			for {
-				c, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				r.accepted <- c.(*net.TCPConn)
-			}
-		}()
-		if r.proxy, err = NewProxy(listener.Addr().String(), Events{}); err != nil {
-			t.Fatal(err)
-		}
-		if r.link, err = r.proxy.Link("alice"); err != nil {
-			t.Fatal(err)
-		}
+		r := newRig(t)
 		client, server := r.upgraded()
 		if f.Kind != "" {
 			r.mustBreak(f)
 		}
-		client.Write([]byte(upFrame("x"))) // may fail, by the fault
+		client.Write([]byte(upFrame("x"))) // the fault may make it fail
 		late, _ := net.Dial("tcp", r.link.Address())
 		r.proxy.Close()
 		if _, err := net.Dial("tcp", r.link.Address()); err == nil {
@@ -252,11 +230,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		if late != nil {
 			late.Close()
 		}
-		listener.Close()
-		<-accepting
-		for len(r.accepted) > 0 {
-			(<-r.accepted).Close()
-		}
+		r.close()
 	}
 	deadline := time.Now().Add(bound)
 	for runtime.NumGoroutine() > goroutines || descriptors(t) > files {
@@ -267,13 +241,13 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
-// Under any faults what arrives on a connection is a beginning of what was sent on
-// it: nothing skipped, repeated or out of order. And nothing hangs.
-func TestAnyFaultsLeaveABeginning(t *testing.T) {
+// Under any faults, the bytes that arrive on a connection are a prefix of those that were sent:
+// none is skipped, repeated or out of order. And nothing hangs.
+func TestAnyFaultsLeaveAPrefix(t *testing.T) {
 	r := newRig(t)
 	r.act = func(plan.Fault) {}
-	go func() { // reports are not what this is about
-		for range r.fired {
+	go func() {
+		for range r.fired { // the reports would fill the channel
 		}
 	}()
 	const lines = 50_000
@@ -287,8 +261,8 @@ func TestAnyFaultsLeaveABeginning(t *testing.T) {
 	var work sync.WaitGroup
 	var arrived atomic.Int64
 	began := time.Now()
-	// A busy machine gets less done in a time, so what ends the test is that it has tried
-	// enough.
+	// The test ends when it has tried enough, because a busy machine gets less done in the
+	// same time.
 	enough := func() bool {
 		return time.Since(began) > 2*time.Second && r.link.Connections() >= 10 && arrived.Load() >= 1000
 	}
@@ -322,7 +296,7 @@ func TestAnyFaultsLeaveABeginning(t *testing.T) {
 					got, _ := io.ReadAll(s)
 					arrived.Add(int64(len(got)))
 					if !strings.HasPrefix(stream, string(got)) {
-						t.Errorf("what arrived is no beginning of what was sent: %d bytes", len(got))
+						t.Errorf("the %d bytes that arrived are no prefix of those that were sent", len(got))
 					}
 				})
 			}
@@ -353,9 +327,7 @@ func TestAnyFaultsLeaveABeginning(t *testing.T) {
 	r.proxy.Close()
 	work.Wait()
 	close(r.fired)
-	for len(r.accepted) > 0 {
-		(<-r.accepted).Close()
-	}
+	r.close()
 	if r.link.Connections() < 10 || arrived.Load() < 1000 {
 		t.Errorf("only %d connections and %d bytes: too little to tell", r.link.Connections(), arrived.Load())
 	}

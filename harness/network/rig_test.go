@@ -15,13 +15,13 @@ import (
 	"redial/harness/plan"
 )
 
-// bound is how long a test waits for what must come.
+// bound is how long a test waits for what must happen.
 const bound = 10 * time.Second
 
-// never is how long a test watches for what must not come.
+// never is how long a test waits to see that something does not happen.
 const never = 50 * time.Millisecond
 
-// rig is a proxy with a client and a server that a test plays by hand.
+// rig is a proxy between a client and a server whose connections a test handles itself.
 type rig struct {
 	t        *testing.T
 	proxy    *Proxy
@@ -29,6 +29,7 @@ type rig struct {
 	accepted chan *net.TCPConn
 	fired    chan Fired
 	act      func(plan.Fault)
+	close    func()
 }
 
 func newRig(t *testing.T) *rig {
@@ -38,7 +39,9 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	accepting := make(chan struct{})
 	go func() {
+		defer close(accepting)
 		for {
 			c, err := listener.Accept()
 			if err != nil {
@@ -57,14 +60,19 @@ func newRig(t *testing.T) *rig {
 	if r.link, err = r.proxy.Link("alice"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	r.close = func() {
 		r.proxy.Close()
 		listener.Close()
-	})
+		<-accepting
+		for len(r.accepted) > 0 {
+			(<-r.accepted).Close()
+		}
+	}
+	t.Cleanup(r.close)
 	return r
 }
 
-// end is one end of a connection, with what a test says and hears there.
+// end is one end of a connection, at which a test sends and receives.
 type end struct {
 	t *testing.T
 	*net.TCPConn
@@ -101,18 +109,18 @@ func (r *rig) server() *end {
 	}
 }
 
-// upgraded is connect followed by a WebSocket handshake: frame 1 each way.
+// upgraded is connect followed by a WebSocket handshake, which is frame 1 in each direction.
 func (r *rig) upgraded() (client, server *end) {
 	r.t.Helper()
 	client, server = r.connect()
-	client.say(upgradeRequest)
-	server.hear(upgradeRequest)
-	server.say(upgradeResponse)
-	client.hear(upgradeResponse)
+	client.send(upgradeRequest)
+	server.receive(upgradeRequest)
+	server.send(upgradeResponse)
+	client.receive(upgradeResponse)
 	return client, server
 }
 
-// awaitFired is the next report.
+// awaitFired waits for the next report.
 func (r *rig) awaitFired() Fired {
 	r.t.Helper()
 	select {
@@ -124,12 +132,12 @@ func (r *rig) awaitFired() Fired {
 	}
 }
 
-// await waits until a condition holds that nothing tells of.
+// await polls until the condition holds.
 func (r *rig) await(what string, met func() bool) {
 	r.t.Helper()
 	for deadline := time.Now().Add(bound); !met(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("waited %v in vain until %s", bound, what)
+			r.t.Fatalf("not within %v: %s", bound, what)
 		}
 	}
 }
@@ -150,51 +158,51 @@ func (r *rig) mustBreak(f plan.Fault) {
 	}
 }
 
-func (e *end) say(text string) {
+func (e *end) send(text string) {
 	e.t.Helper()
-	if err := e.trySay(text); err != nil {
+	if err := e.trySend(text); err != nil {
 		e.t.Fatal(err)
 	}
 }
 
-// saying is say on a goroutine of its own, for what does not fit into buffers.
-func (e *end) saying(text string) {
+// sendAsync sends on another goroutine, for what does not fit into buffers.
+func (e *end) sendAsync(text string) {
 	go func() {
-		if err := e.trySay(text); err != nil {
+		if err := e.trySend(text); err != nil {
 			e.t.Error(err)
 		}
 	}()
 }
 
-func (e *end) trySay(text string) error {
+func (e *end) trySend(text string) error {
 	e.SetWriteDeadline(time.Now().Add(bound))
 	if _, err := io.WriteString(e.TCPConn, text); err != nil {
-		return fmt.Errorf("saying %.40q: %w", text, err)
+		return fmt.Errorf("sending %.40q: %w", text, err)
 	}
 	return nil
 }
 
-func (e *end) hear(text string) {
+func (e *end) receive(text string) {
 	e.t.Helper()
 	got := make([]byte, len(text))
 	e.SetReadDeadline(time.Now().Add(bound))
 	n, err := io.ReadFull(e.in, got)
 	if err != nil || string(got) != text {
-		e.t.Fatalf("heard %.60q (%v), want %.60q", got[:n], err, text)
+		e.t.Fatalf("received %.60q (%v), want %.60q", got[:n], err, text)
 	}
 }
 
-func (e *end) hearNothing() {
+func (e *end) receiveNothing() {
 	e.t.Helper()
 	e.SetReadDeadline(time.Now().Add(never))
 	b, err := e.in.ReadByte()
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		e.t.Fatalf("heard %q (%v), want nothing", b, err)
+		e.t.Fatalf("received %q (%v), want nothing", b, err)
 	}
 }
 
-// hearEnd wants the stream to end with this and nothing more before it.
-func (e *end) hearEnd(want error) {
+// receiveEnd checks that the stream ends with the error, and that no bytes come before that.
+func (e *end) receiveEnd(want error) {
 	e.t.Helper()
 	e.SetReadDeadline(time.Now().Add(bound))
 	rest, err := io.ReadAll(e.in)
@@ -202,7 +210,7 @@ func (e *end) hearEnd(want error) {
 		err = io.EOF
 	}
 	if len(rest) > 0 || !errors.Is(err, want) {
-		e.t.Fatalf("heard %.60q and the end %v, want the end %v", rest, err, want)
+		e.t.Fatalf("received %.60q and then %v, want %v", rest, err, want)
 	}
 }
 

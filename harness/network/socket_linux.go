@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What only the operating system knows of a TCP connection. (golang.org/x/sys:
-// kept by the Go team; the standard syscall package is frozen and lacks poll.)
+// This file asks the operating system about TCP connections. It uses golang.org/x/sys, because
+// the standard syscall package is frozen and lacks poll.
 
-// delivered tells whether the other end's system has received everything that was
-// written (SIOCOUTQ, tcp(7)).
+// delivered tells whether the other end's system has acknowledged everything that was written
+// (SIOCOUTQ, tcp(7)).
 func delivered(end net.Conn) bool {
 	yes := true
 	ask(end, func(fd int) {
@@ -21,8 +21,8 @@ func delivered(end net.Conn) bool {
 	return yes
 }
 
-// socketHungUp tells whether the other end has closed, even while something it said
-// before that is still unread (POLLRDHUP, poll(2)).
+// socketHungUp tells whether the other end has closed, even if bytes that it sent before are
+// unread (POLLRDHUP, poll(2)).
 func socketHungUp(end net.Conn) bool {
 	yes := false
 	ask(end, func(fd int) {
@@ -43,9 +43,9 @@ func ask(end net.Conn, question func(fd int)) {
 	}
 }
 
-// reservePort takes a free port of the IPv4 address host and keeps others from it, while
-// listening there stays possible: both sockets say SO_REUSEADDR, and only one of
-// them listens.
+// reservePort binds a free port of the IPv4 address host without listening, so that no other
+// program gets it during an Outage. The link can listen on it meanwhile, because both sockets
+// have SO_REUSEADDR and only one of them listens.
 func reservePort(host string) (port int, release func(), err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

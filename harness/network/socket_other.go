@@ -4,9 +4,9 @@ package network
 
 import "net"
 
-// Elsewhere than on Linux: a reset may discard what was sent just before it, a
-// closed end is noticed when it is read, and the port of a link in an outage may
-// be taken by somebody else, which the report of its healing then says.
+// On other systems than Linux, a reset may discard the bytes that were sent just before it, and
+// a closed end is noticed only when it is read. Another program may get the port of a link
+// during an Outage; the report of the heal then says so.
 
 func delivered(net.Conn) bool { return true }
 

@@ -12,75 +12,73 @@ import (
 const up, down = plan.Up, plan.Down
 
 const (
-	// A reader's buffer begins small, for there may be thousands of connections,
-	// and grows with a stream that fills it.
+	// A reader's buffer is small at first, because there may be thousands of connections,
+	// and grows if the stream fills it.
 	smallBuffer = 4 << 10
 	largeBuffer = 256 << 10
-	// maxQueue is how many bytes a silent or slow direction holds before it stops
-	// reading; maxLimitedQueue the same for a limited one, where a sender is meant
-	// to feel the limit.
+	// maxQueue is how many bytes a silent or delayed direction queues before it stops
+	// reading. maxLimitedQueue is the same for a limited direction, and smaller, so that the
+	// limit slows the sender down.
 	maxQueue        = 64 << 20
 	maxLimitedQueue = 256 << 10
 )
 
 // stream is one direction of a connection.
 //
-// One goroutine reads, finds the frames and writes, as long as nothing holds
-// anything up. While something does (a delay, a silence, an act) the reader fills
-// a queue instead and another goroutine, the runner, empties it; so the ends can
-// go on speaking, and it is noticed when they close. A reader that has to wait
-// in the middle of a chunk stays as the runner and leaves the reading to a new
-// goroutine: see handOver. There is never more than one goroutine in pass.
+// While nothing delays the frames, one goroutine reads, finds the frames and writes. During a
+// delay, a silence or an act, the reader fills a queue and another goroutine, the runner,
+// empties it. So the ends can send on, and the stream notices when they close. A reader that
+// has to wait in the middle of a chunk becomes the runner and starts a new reader: see
+// handOver. There is never more than one goroutine in pass.
 type stream struct {
 	c         *connection
 	direction plan.Direction
 	from, to  net.Conn
 
-	// The rest up to mu belongs to whoever is in pass.
+	// The fields up to mu belong to the goroutine that is in pass.
 	framer    framer
 	frames    int           // so far, the current one included
 	arrived   time.Time     // when the current chunk was read
 	extra     time.Duration // the current frame's own delay
-	passedAt  time.Time     // by then the frame before the current one had passed
-	undecided []*armedFault // may be waiting for the current frame
-	after     []*armedFault // fire when the current frame is through
-	held      []byte        // the current frame's bytes while it is undecided
+	passedAt  time.Time     // when the frame before the current one has passed
+	undecided []*armedFault // may fire at the current frame
+	after     []*armedFault // fire after the current frame
+	held      []byte        // the current frame's bytes while faults are undecided
 	lost      bool          // nothing passes any more
 	timer     *time.Timer   // for the frames' own delays
-	// What is for Events.Traffic only: the current frame's number over all connections
-	// and its size so far, and the frames that have ended and have not been sent.
+	// For Events.Traffic only: the current frame's number over all connections, its size so
+	// far, and the frames that have ended but have not been forwarded.
 	overall, size int
 	noted         []noted
 
 	mu      sync.Mutex
 	queue   []item
 	queued  int
-	room    chan struct{} // closed when the queue shrinks, if somebody waits for it
+	room    chan struct{} // closed when the queue shrinks; nil if nothing waits for that
 	running bool          // there is a runner
 	waiting bool          // the runner waits for the queue to grow
-	more    chan struct{} // one item, when it has grown
-	passing bool          // the reader is in pass itself
+	more    chan struct{} // has an item when it has grown
+	passing bool          // the reader itself is in pass
 	ended   bool          // the reader has come to the end
 }
 
-// item is a chunk, or the end of the stream, that waits to be passed on.
+// item is a queued chunk, or the end of the stream.
 type item struct {
 	data    []byte
 	arrived time.Time
 	end     error
 }
 
-func newStream(c *connection, direction plan.Direction, from, to net.Conn, talk *conversation) *stream {
+func newStream(c *connection, direction plan.Direction, from, to net.Conn, shared *conversation) *stream {
 	return &stream{
 		c: c, direction: direction, from: from, to: to,
-		framer: framer{direction: direction, talk: talk},
+		framer: framer{direction: direction, shared: shared},
 		more:   make(chan struct{}, 1),
 	}
 }
 
-// ---- reading
-
-// read reads until the end, or until it has become the runner and is done.
+// read reads until the end of the stream, or until handOver has made this goroutine the runner
+// and it has emptied the queue.
 func (s *stream) read(early []byte) {
 	if len(early) > 0 && !s.take(early) {
 		return
@@ -101,8 +99,8 @@ func (s *stream) read(early []byte) {
 	}
 }
 
-// take passes a chunk on, or queues it. It is false when the reading was left to
-// another goroutine.
+// take forwards a chunk or queues it. It returns false if another goroutine has become the
+// reader.
 func (s *stream) take(data []byte) bool {
 	if !s.c.open() {
 		s.putDropped(data)
@@ -143,12 +141,12 @@ func (s *stream) takeEnd(err error) {
 	}
 }
 
-// put queues what cannot pass now, waiting for room if there is none.
+// put queues an item that cannot pass now, and waits while the queue is full.
 func (s *stream) put(i item) {
 	for {
-		w := s.c.link.weather()
+		now := s.c.link.impairment()
 		bound := maxQueue
-		if w.rate > 0 && !w.silent && w.delay == 0 {
+		if now.rate > 0 && !now.silent && now.delay == 0 {
 			bound = maxLimitedQueue
 		}
 		s.mu.Lock()
@@ -182,7 +180,8 @@ func (s *stream) run() {
 	for {
 		s.mu.Lock()
 		if len(s.queue) == 0 && s.c.link.frameDelay != nil && !s.ended && s.c.open() {
-			// A goroutine for each frame would have to grow its stack each time.
+			// The runner waits for the next frame: a new goroutine for each frame
+			// would have to grow its stack each time.
 			s.waiting = true
 			s.mu.Unlock()
 			select {
@@ -223,8 +222,7 @@ func (s *stream) run() {
 	}
 }
 
-// stopWaiting is for a runner whose connection is over: it takes what may be in more, so that
-// the channel is empty again.
+// stopWaiting ends the wait of a runner whose connection is over. It empties the channel more.
 func (s *stream) stopWaiting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,8 +232,8 @@ func (s *stream) stopWaiting() {
 	s.waiting = false
 }
 
-// handOver is called in pass before something that may take long. A reader goes
-// on as the runner, and another goroutine reads.
+// handOver is called in pass before a wait. A reader becomes the runner, and a new goroutine
+// becomes the reader.
 func (s *stream) handOver() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,9 +244,7 @@ func (s *stream) handOver() {
 	s.c.work.Go(func() { s.read(nil) })
 }
 
-// ---- passing on
-
-// pass passes a chunk on, in one piece unless something happens in it.
+// pass forwards a chunk, with a single write unless a fault fires in it.
 func (s *stream) pass(data []byte, arrived time.Time) {
 	s.arrived = arrived
 	start := 0 // where the current frame begins; 0 also if that was in an earlier chunk
@@ -262,7 +258,7 @@ func (s *stream) pass(data []byte, arrived time.Time) {
 	}
 	at := 0
 	for at < len(data) && !s.lost {
-		if s.framer.fresh() {
+		if !s.framer.inside {
 			start = at
 			if s.c.link.frameDelay != nil {
 				sendTo(start)
@@ -321,14 +317,13 @@ func (s *stream) expect() {
 	}
 }
 
-// isGone tells whether either end has closed, even if what it said before has not
-// been read yet.
+// isGone tells whether either end has closed, even if bytes that it sent before are unread.
 func (s *stream) isGone() bool {
 	if hungUp(s.from) || hungUp(s.to) {
 		return true
 	}
-	// An end that cannot be asked (net.Pipe) is seen to have ended by its reader,
-	// on a fake clock before any time passes.
+	// hungUp does not know about some ends (net.Pipe, or another system than Linux). Their
+	// readers notice the end; on a fake clock they do before any time passes.
 	s.c.wait(time.Nanosecond, nil)
 	return !s.c.open() || s.c.up.hasEnded() || s.c.down.hasEnded()
 }
@@ -339,7 +334,7 @@ func (s *stream) hasEnded() bool {
 	return s.ended
 }
 
-// send writes what was held and then data, as fast as the link lets it.
+// send writes the held bytes and then data, as fast as the link permits.
 func (s *stream) send(data []byte) {
 	if len(s.held) > 0 {
 		data, s.held = append(s.held, data...), nil

@@ -2,6 +2,7 @@ package network
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 const (
 	// textKept is how much of a frame's text is recorded.
 	textKept = 500
-	// framesKept bounds a recording; what comes after is counted.
+	// framesKept bounds a recording; later frames are only counted.
 	framesKept = 20000
 )
 
@@ -40,21 +41,20 @@ type (
 // A Frame is one frame that an end has sent.
 type Frame struct {
 	plan.Passed
-	// Overall counts the frames of the client in that direction over all its
-	// connections, as a fault does that names no connection. It is 0 for a frame that
-	// was sent on a connection that was broken already, which no fault can wait for.
+	// Overall is its number among the client's frames in that direction over all
+	// connections, by which a fault counts that names no connection. It is 0 for a frame that
+	// was sent on a broken connection, at which no fault fires.
 	Overall int
-	// Left is when it came from its sender, At when it was passed on or, with Lost,
-	// dropped.
+	// Left is when it came from its sender, At when it was forwarded or, if Lost, dropped.
 	Left, At time.Time
 	Lost     bool
 	// Type is http, text, binary, more (the continuation of a fragment), close, ping,
-	// pong or bytes (no frames are known in the stream).
+	// pong or bytes (a chunk of an opaque stream).
 	Type string
-	// Size counts its bytes, head included.
+	// Size is the number of its bytes, head included.
 	Size int
-	// Text is the beginning of its payload. An HTTP message has its first line before
-	// that. It is empty where the payload is compressed.
+	// Text is the beginning of its payload, and for an HTTP message its first line before
+	// that. It is empty if the payload is compressed.
 	Text string
 }
 
@@ -63,19 +63,19 @@ type Connection struct {
 	Client string
 	Number int
 	Opened time.Time
-	// Ended is when it ended for the client, Noticed when it did for the server. With a
-	// half-open connection they are far apart. Zero: not yet.
+	// Ended is when it ended for the client, Noticed when it did for the server; zero means
+	// not yet. For a half-open connection they are far apart.
 	Ended, Noticed time.Time
 }
 
-// Recorded returns what was recorded so far, and how many frames were left out.
+// Recorded returns the recording so far, and how many frames were left out of it.
 func (t *Traffic) Recorded() (frames []Frame, connections []Connection, leftOut int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]Frame(nil), t.frames...), append([]Connection(nil), t.connections...), t.leftOut
+	return slices.Clone(t.frames), slices.Clone(t.connections), t.leftOut
 }
 
-// opened notes a connection that reached the server.
+// opened records a connection that has reached the server.
 func (t *Traffic) opened(client string, number int) {
 	if t == nil {
 		return
@@ -91,7 +91,7 @@ func (t *Traffic) opened(client string, number int) {
 	}
 }
 
-// ended notes that an end knows that the connection is over.
+// ended records that the client or the server has noticed the end of the connection.
 func (t *Traffic) ended(c *connection, client, server bool) {
 	if t == nil {
 		return
@@ -110,7 +110,7 @@ func (t *Traffic) ended(c *connection, client, server bool) {
 	}
 }
 
-// count numbers a frame that a fault may wait for.
+// count returns the overall number of a new frame.
 func (t *Traffic) count(client string, direction plan.Direction) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,9 +131,8 @@ func (t *Traffic) add(f Frame) {
 	t.frames = append(t.frames, f)
 }
 
-// ---- what a stream notes
-
-// An ended frame waits in a stream to be passed on; end is where, in the chunk.
+// noted is a complete frame that has not been forwarded. It ends at the index end of the
+// current chunk.
 type noted struct {
 	Frame
 	end int
@@ -141,7 +140,7 @@ type noted struct {
 
 func (s *stream) traffic() *Traffic { return s.c.link.events.Traffic }
 
-// note describes the frame that has just ended, at that place of the chunk.
+// note notes the frame that has just ended at the index of the chunk.
 func (s *stream) note(end int) {
 	if s.traffic() == nil {
 		return
@@ -154,7 +153,7 @@ func (s *stream) note(end int) {
 	}, end})
 }
 
-// report records the frames that are complete up to that place of the chunk.
+// report records the noted frames that end at or before the index of the chunk.
 func (s *stream) report(upTo int, lost bool) {
 	n := 0
 	for ; n < len(s.noted) && s.noted[n].end <= upTo; n++ {
@@ -168,14 +167,14 @@ func (s *stream) report(upTo int, lost bool) {
 	}
 }
 
-// drop records the frames of a chunk, or of its rest, that nothing passes on.
+// drop records the frames of a chunk, or of its rest, that are not forwarded.
 func (s *stream) drop(data []byte, arrived time.Time) {
 	if s.traffic() == nil {
 		return
 	}
 	s.arrived = arrived
 	for at := 0; at < len(data); {
-		if s.framer.fresh() {
+		if !s.framer.inside {
 			s.frames++
 			s.overall, s.size, s.framer.want = 0, 0, textKept
 		}
@@ -189,7 +188,7 @@ func (s *stream) drop(data []byte, arrived time.Time) {
 	s.report(len(data), true)
 }
 
-// putDropped queues a chunk of a broken connection for who is in pass, or will be.
+// putDropped queues a chunk of a broken connection, so that the runner records its frames.
 func (s *stream) putDropped(data []byte) {
 	if s.traffic() == nil {
 		return
@@ -212,7 +211,7 @@ func (f *framer) kind() string {
 	switch {
 	case f.packets:
 		return "http"
-	case f.talk.protocol() != speaksWebSocket:
+	case f.shared.protocol() != protocolWebSocket:
 		return "bytes"
 	}
 	const opcode = 0x0f
@@ -237,7 +236,7 @@ func (f *framer) text() string {
 	payload := f.payload[:min(len(f.payload), textKept)]
 	if !f.packets {
 		const reserved = 0x70
-		if f.talk.protocol() == speaksWebSocket && f.head[0]&reserved != 0 {
+		if f.shared.protocol() == protocolWebSocket && f.head[0]&reserved != 0 {
 			return ""
 		}
 		return string(payload)

@@ -1,17 +1,17 @@
 package protocol
 
-// Cursors give the opaque offsets that one page receives numbers in the order in which they
-// come, from 1. So a client compares them as it does offsets that are numbers: one that it
-// has seen is not newer than its own, and any other is.
+// Cursors number the opaque offsets that one page receives, in the order of arrival, from 1.
+// So a client compares them as it compares numeric offsets: one that it has received before
+// is not newer than its own, and any other is.
 //
-// The numbers are that page's alone: another page may have received the same messages in
-// another order, so they are in no history.
+// The numbers are valid only within that page. Another page may have received the same
+// messages in another order, so a history does not contain them.
 type Cursors struct {
 	values  []any
 	numbers map[string]int64
 }
 
-// Number gives each message that has a cursor its number for an offset.
+// Number sets the offset of each message that has a cursor to the cursor's number.
 func (c *Cursors) Number(messages []Message) {
 	for i, m := range messages {
 		if m.Cursor != nil {
@@ -20,7 +20,7 @@ func (c *Cursors) Number(messages []Message) {
 	}
 }
 
-// Of is the number of a cursor.
+// Of returns the number of a cursor, and assigns the next one to a cursor that is new.
 func (c *Cursors) Of(cursor any) int64 {
 	text := TextOf(cursor)
 	number, known := c.numbers[text]
@@ -35,8 +35,8 @@ func (c *Cursors) Of(cursor any) int64 {
 	return number
 }
 
-// Offset sets the value of Offset in a template to the cursor with the number. A page that
-// has received none has no offset to name, so there is no value then.
+// Offset sets the value of Offset in a template to the cursor with the number. While the page
+// has received no cursor, the value is left out.
 func (c *Cursors) Offset(values Values, number int64) {
 	if number < 1 || number > int64(len(c.values)) {
 		delete(values, Offset)

@@ -14,8 +14,7 @@ type Learn struct {
 	Save map[string]Path `json:"save" jsonschema_description:"Values to remember from the event: a name and a path for each; a path may contain {{client}} and {{other}} in quotes"`
 }
 
-// Learned returns what an event says of the values in Learn. What it does not have stays as
-// it was.
+// Learned returns the values in Learn that an event contains.
 func (p *Protocol) Learned(event string, args []any, values Values) Values {
 	found := Values{}
 	for _, l := range p.Learn {
@@ -36,8 +35,8 @@ func (p *Protocol) Learns(event string) bool {
 	return slices.ContainsFunc(p.Learn, func(l Learn) bool { return l.Event == event })
 }
 
-// Awaited are the values in a message that are learned from an event: as long as one of
-// them is not known, a client has nobody to send the message to, and waits.
+// Awaited returns the names of the learned values that a message contains. A client waits
+// with its messages until it knows all of them.
 func (p *Protocol) Awaited() (names []string) {
 	if p.Send == nil {
 		return nil
@@ -52,8 +51,9 @@ func (p *Protocol) Awaited() (names []string) {
 	return names
 }
 
-// pairwise tells whether a message contains something that was learned of the other user.
-func (p *Protocol) pairwise() bool {
+// sendsLearnedOfOther tells whether a message contains a value that was learned about the
+// other user.
+func (p *Protocol) sendsLearnedOfOther() bool {
 	for _, l := range p.Learn {
 		for name, path := range l.Save {
 			if mentions(string(path), Other) && mentions(p.Send.Args, name) {

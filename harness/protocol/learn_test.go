@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// private sends a message to the other user's ID, which the server names in one of two
-// events.
-func private() Protocol {
+// directMessages is a protocol whose messages carry the other user's ID, which the server
+// sends in one of two events.
+func directMessages() Protocol {
 	return Protocol{
 		Learn: []Learn{
 			{Event: "users", Save: map[string]Path{"to": `$[?@.name == "{{other}}"].id`}},
@@ -20,7 +20,7 @@ func private() Protocol {
 }
 
 func TestLearnedFindsTheOtherUser(t *testing.T) {
-	p := private()
+	p := directMessages()
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestLearnedFindsTheOtherUser(t *testing.T) {
 		}
 	}
 	if got := p.Awaited(); !reflect.DeepEqual(got, []string{"to"}) || !p.Pairwise() {
-		t.Errorf("messages wait for %v, to one other client: %v", got, p.Pairwise())
+		t.Errorf("messages wait for %v, Pairwise is %v", got, p.Pairwise())
 	}
 	p.Learn[1].Save = nil
 	if err := p.Validate(); err == nil || !strings.Contains(err.Error(), "learn, entry 2") {

@@ -20,19 +20,19 @@ import (
 	"redial/harness/contract"
 )
 
-// A Protocol is how an application speaks. The zero value of a field is the choice of the
-// tutorial's chat, where there is one; [Tutorial] has all of them filled in.
+// A Protocol describes the Socket.IO events of an application. The zero value of most fields
+// is the tutorial chat's choice; [Tutorial] has all of them filled in.
 //
-// In a template, {{client}}, {{text}} and so on are replaced: see [Values]. A string that
-// is one name in braces and nothing else becomes the value with its type, a number for
-// {{offset}}; in a map, a field whose value is not known yet is left out.
+// In a template, names in braces such as {{client}} and {{text}} are replaced by [Values]. A
+// string that is only a name in braces becomes the value with its type, such as a number for
+// {{offset}}. In a map, a field whose value is not known yet is left out.
 type Protocol struct {
 	// Path is where the server takes Socket.IO connections; empty means /socket.io/.
 	Path string `json:"path,omitempty" jsonschema_description:"The path that the server takes Socket.IO connections at (default /socket.io/)"`
 	// Namespace is the Socket.IO namespace; empty means /.
 	Namespace string `json:"namespace,omitempty" jsonschema_description:"The Socket.IO namespace (default /)"`
-	// Transports are those that the server takes; empty means both. Clients go over
-	// WebSocket where they may, but for scenarios about polling.
+	// Transports are those that the server accepts; empty means both. Clients use WebSocket
+	// if the server accepts it, except in scenarios about polling.
 	Transports []string `json:"transports,omitempty" jsonschema:"enum=websocket,enum=polling" jsonschema_description:"The transports that the server takes: websocket, polling (default both, and clients use websocket)"`
 	// Parser is JSON or MessagePack; empty means JSON.
 	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
@@ -42,27 +42,26 @@ type Protocol struct {
 	Query map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
 	// Headers are sent with every HTTP request. A browser cannot do so on a WebSocket.
 	Headers map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
-	// Enter is what a client does after every connect, in this order, before it is
-	// connected as far as the user can tell, and before it sends a message.
+	// Enter lists what a client does after every connect, before its page shows it as
+	// connected and before it sends a message.
 	Enter []EnterStep `json:"enter,omitempty" jsonschema_description:"What a client does after every connect before it may send a message"`
-	// Learn is what a client learns from events that may arrive at any time.
+	// Learn lists values that a client takes from events that may arrive at any time.
 	Learn []Learn `json:"learn,omitempty" jsonschema_description:"Values to remember from events that may arrive at any time, such as the other user's ID"`
-	// Send is how a message is sent. Nil: clients send none, the server talks by itself.
+	// Send is how a message is sent. With nil, clients send none: only the server does.
 	Send *Send `yaml:"-" json:"-" jsonschema_description:"How a client sends a message; leave it out where the server talks by itself"`
 	// Receive is how a message arrives.
 	Receive Receive `json:"receive" jsonschema_description:"How a message arrives at a client"`
-	// NoEcho tells that the sender is not sent its own message, so its page shows it by
-	// itself. In a redial.yaml this is "echo: false".
+	// NoEcho means that the server does not send a message back to its sender, so the
+	// sender's page shows it without waiting. In a redial.yaml this is "echo: false".
 	NoEcho bool `yaml:"-" json:"-"`
-	// History is the event in which the server sends all messages whole, if it does.
+	// History is the event in which the server sends the complete message list, if it does.
 	History *History `json:"history,omitempty" jsonschema_description:"The event in which the server sends all messages that there are"`
 }
 
-// A Parser is a way to write packets.
+// A Parser is an encoding of Socket.IO packets.
 type Parser string
 
-// JSON is the parser that comes with Socket.IO, MessagePack that of
-// socket.io-msgpack-parser.
+// JSON is Socket.IO's default encoding, MessagePack that of socket.io-msgpack-parser.
 const (
 	JSON        Parser = "json"
 	MessagePack Parser = "msgpack"
@@ -92,35 +91,35 @@ type Send struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
 	// Args are the templates of the event's arguments.
 	Args []any `json:"args" jsonschema_description:"The arguments: {{text}} is the message and {{key}} its idempotency key"`
-	// NoAck tells that the server sends no acknowledgement. In a redial.yaml: "ack: false".
+	// NoAck means that the server sends no acknowledgement. In a redial.yaml: "ack: false".
 	NoAck bool `yaml:"-" json:"-"`
-	// Refused is where an acknowledgement that is a refusal has its reason; empty means
-	// $.error.
+	// Refused is the path to the reason in an acknowledgement that refuses the message;
+	// empty means $.error.
 	Refused Path `json:"refused,omitempty" jsonschema_description:"Where an acknowledgement says that the message was refused (default $.error)"`
 }
 
 // Receive is how a message arrives.
 type Receive struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
-	// Text is where the event has the message's text; empty means $.
+	// Text is the path to the message's text; empty means $.
 	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument)"`
-	// Offset is where it has its offset, a whole number that grows with the log; empty
-	// where the server sends none.
+	// Offset is the path to the message's offset, a whole number that grows with the log;
+	// empty if the server sends none.
 	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is: a whole number that grows with every message, or anything else where opaque is true"`
-	// Opaque tells that the offset is no number that grows but a UUID, a cursor of a stream
-	// or the like: a client knows which one came last, and hands it back as it came.
+	// Opaque means that the offset is not a growing number but a UUID, a stream cursor or
+	// the like. A client remembers the last one and returns it unchanged.
 	Opaque bool `json:"opaque,omitempty" jsonschema_description:"Whether the offset is no whole number but an ID or a cursor that a client hands back as it came (default false)"`
 }
 
-// History is the event in which the server sends all messages that it has. Each of them is
-// read as a received one is, with the item in place of the first argument.
+// History is the event in which the server sends the complete message list. Each item is read
+// as a received message whose first argument it is.
 type History struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
 	// List is where the messages are; empty means $, the first argument.
 	List Path `json:"list,omitempty" jsonschema_description:"Where the list of messages is (default $: the first argument)"`
 }
 
-// Tutorial is how the tutorial's chat speaks: package contract in this vocabulary.
+// Tutorial is the protocol of the tutorial's chat: package contract as a Protocol.
 func Tutorial() Protocol {
 	return Protocol{
 		Auth:    map[string]any{contract.AuthOffset: "{{offset}}"},
@@ -129,7 +128,7 @@ func Tutorial() Protocol {
 	}
 }
 
-// Validate says what is wrong, with the name of the field, or returns nil.
+// Validate returns an error that names each field with a wrong value, or nil.
 func (p *Protocol) Validate() error {
 	var wrong []error
 	is := func(bad bool, format string, args ...any) {
@@ -169,9 +168,11 @@ func (p *Protocol) Validate() error {
 	}
 	for i, s := range p.Enter {
 		name := fmt.Sprintf("enter, step %d", i+1)
-		_, named := firstString(s.Emit)
 		is(len(s.Emit) == 0 && s.Await == "", "%s: it needs emit or await", name)
-		is(len(s.Emit) > 0 && !named, "%s: emit begins with the event's name", name)
+		if len(s.Emit) > 0 {
+			event, _ := s.Emit[0].(string)
+			is(event == "", "%s: emit begins with the event's name", name)
+		}
 		is(s.Ack && len(s.Emit) == 0, "%s: ack needs emit", name)
 		is(len(s.Save) > 0 && s.Await == "" && !s.Ack, "%s: save needs await or ack, to have values to save", name)
 		for as, p := range s.Save {
@@ -181,12 +182,12 @@ func (p *Protocol) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// EnginePath is Path as the official client requests it: it ends with a slash.
+// EnginePath is Path as the official client requests it, with a slash at the end.
 func (p *Protocol) EnginePath() string {
 	return strings.TrimSuffix(cmp.Or(p.Path, "/socket.io"), "/") + "/"
 }
 
-// Takes tells whether the server takes the transport.
+// Takes tells whether the server accepts the transport.
 func (p *Protocol) Takes(transport string) bool {
 	return len(p.Transports) == 0 || slices.Contains(p.Transports, transport)
 }
@@ -196,26 +197,11 @@ func (p *Protocol) SendsKeys() bool { return p.Send != nil && mentions(p.Send.Ar
 
 // Pairwise tells whether a message goes to one other client only.
 func (p *Protocol) Pairwise() bool {
-	return p.Send != nil && (mentions(p.Send.Args, Other) || p.pairwise())
+	return p.Send != nil && (mentions(p.Send.Args, Other) || p.sendsLearnedOfOther())
 }
 
-// NamesOffset tells whether a client tells the server which offset it has.
+// NamesOffset tells whether a client sends its offset to the server.
 func (p *Protocol) NamesOffset() bool {
-	if mentions(p.Auth, Offset) || mentions(p.Query, Offset) {
-		return true
-	}
-	for _, s := range p.Enter {
-		if mentions(s.Emit, Offset) {
-			return true
-		}
-	}
-	return false
-}
-
-func firstString(list []any) (string, bool) {
-	if len(list) == 0 {
-		return "", false
-	}
-	s, ok := list[0].(string)
-	return s, ok && s != ""
+	return mentions(p.Auth, Offset) || mentions(p.Query, Offset) ||
+		slices.ContainsFunc(p.Enter, func(s EnterStep) bool { return mentions(s.Emit, Offset) })
 }

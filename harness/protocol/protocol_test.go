@@ -64,7 +64,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		t.Errorf("the tutorial's: %v", err)
 	}
 	if !tutorial.SendsKeys() || !tutorial.NamesOffset() {
-		t.Error("the tutorial's sends keys and names its offset")
+		t.Error("the tutorial's protocol sends no idempotency keys or no offset")
 	}
 	for want, p := range map[string]Protocol{
 		"path:":                     {Path: "ws", Receive: Receive{Event: "m"}},

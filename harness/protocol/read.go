@@ -12,15 +12,14 @@ import (
 	"github.com/theory/jsonpath"
 )
 
-// A Path is where in an event a value is: a JSONPath, whose $ is the event's first
-// argument, $2 its second, and so on. For instance $.message.text or $2.
+// A Path leads to a value in an event. It is a JSONPath whose $ is the event's first argument,
+// $2 its second, and so on, for instance $.message.text or $2.
 type Path string
 
-// parsed has the paths that were parsed: a client looks for the same two in each event.
+// parsed caches the parsed paths, because a client uses the same few for each event.
 var parsed sync.Map
 
-// A parsing is what came of parsing a path.
-type parsing struct {
+type parsedPath struct {
 	at   int
 	rest *jsonpath.Path
 	err  error
@@ -30,16 +29,16 @@ type parsing struct {
 func (p Path) parse() (at int, rest *jsonpath.Path, err error) {
 	known, ok := parsed.Load(p)
 	if !ok {
-		at, rest, err = p.parseAnew()
-		known, _ = parsed.LoadOrStore(p, parsing{at, rest, err})
+		at, rest, err = p.parseUncached()
+		known, _ = parsed.LoadOrStore(p, parsedPath{at, rest, err})
 	}
-	of := known.(parsing)
-	return of.at, of.rest, of.err
+	found := known.(parsedPath)
+	return found.at, found.rest, found.err
 }
 
 var argument = regexp.MustCompile(`^\$(\d*)`)
 
-func (p Path) parseAnew() (at int, rest *jsonpath.Path, err error) {
+func (p Path) parseUncached() (at int, rest *jsonpath.Path, err error) {
 	if p == "" {
 		return 0, nil, nil
 	}
@@ -78,19 +77,19 @@ func (p Path) First(args []any) (value any, found bool) {
 	return values[0], true
 }
 
-// A Message is what an event from the server comes to.
+// A Message is a message read from an event of the server.
 type Message struct {
-	// Text is the value at Receive.Text: a string, or what else the application sends.
+	// Text is the value at Receive.Text, which need not be a string.
 	Text any
-	// Offset is the value at Receive.Offset, where Numbered.
+	// Offset is the value at Receive.Offset. It is valid if Numbered is true.
 	Offset   int64
 	Numbered bool
-	// Cursor is that value where the protocol says that it is opaque; see [Cursors].
+	// Cursor is that value if the protocol declares it opaque; see [Cursors].
 	Cursor any
 }
 
-// Read returns the messages in an event: one in the event of Receive, all that there are in
-// that of History, and none in any other. whole tells which of the two it was.
+// Read returns the messages in an event: one in the event of Receive, the complete list in the
+// event of History (then whole is true), and none in any other.
 func (p *Protocol) Read(event string, args []any) (messages []Message, whole bool) {
 	if p.History != nil && event == p.History.Event {
 		items := p.History.List.Select(args)
@@ -128,14 +127,14 @@ func (p *Protocol) message(args []any) (m Message, ok bool) {
 	return m, true
 }
 
-// Refusal returns the reason in an acknowledgement that is a refusal.
+// Refusal returns the reason in an acknowledgement that refuses a message.
 func (s *Send) Refusal(args []any) (reason any, refused bool) {
 	reason, refused = cmp.Or(s.Refused, "$.error").First(args)
 	return reason, refused && reason != nil && reason != false && reason != ""
 }
 
-// WholeNumber reads an offset: a whole number, exact up to 2^53 as JSON's are, or its
-// decimal digits as a string, which is how some databases' numbers arrive.
+// WholeNumber reads an offset: a JSON number, which is exact up to 2^53, or a string of decimal
+// digits, which some database drivers return for large integers.
 func WholeNumber(value any) (number int64, ok bool) {
 	switch n := value.(type) {
 	case float64:
@@ -153,7 +152,7 @@ func WholeNumber(value any) (number int64, ok bool) {
 	return 0, false
 }
 
-// TextOf is the text of a value: a string as it is, and anything else as JSON.
+// TextOf returns a string unchanged, and any other value as JSON.
 func TextOf(value any) string {
 	if text, ok := value.(string); ok {
 		return text

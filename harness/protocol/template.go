@@ -2,12 +2,15 @@ package protocol
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // The names that a template can use besides those that EnterStep.Save gives.
 const (
-	// Client is the client's name, Other that of the other client where there are two.
+	// Client is the client's name, Other that of the other client if there are two.
 	Client = "client"
 	Other  = "other"
 	// Text is the message to send, and Key its idempotency key.
@@ -58,7 +61,7 @@ func Fill(template any, values Values) any {
 	return template
 }
 
-// fillString tells also whether all names in the string were known.
+// fillString returns also whether all names in the string were known.
 func fillString(s string, values Values) (filled any, known bool) {
 	if whole := name.FindStringSubmatch(s); whole != nil && whole[0] == s {
 		value, known := values[whole[1]]
@@ -80,29 +83,13 @@ func fillString(s string, values Values) (filled any, known bool) {
 func mentions(template any, wanted string) bool {
 	switch t := template.(type) {
 	case string:
-		for _, found := range name.FindAllStringSubmatch(t, -1) {
-			if found[1] == wanted {
-				return true
-			}
-		}
+		return slices.ContainsFunc(name.FindAllStringSubmatch(t, -1), func(found []string) bool { return found[1] == wanted })
 	case []any:
-		for _, one := range t {
-			if mentions(one, wanted) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(t, func(one any) bool { return mentions(one, wanted) })
 	case map[string]any:
-		for _, one := range t {
-			if mentions(one, wanted) {
-				return true
-			}
-		}
+		return mentions(slices.Collect(maps.Values(t)), wanted)
 	case map[string]string:
-		for _, one := range t {
-			if mentions(one, wanted) {
-				return true
-			}
-		}
+		return mentions(strings.Join(slices.Collect(maps.Values(t)), " "), wanted)
 	}
 	return false
 }

@@ -6,24 +6,24 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// Adapter makes the library's plain adapter, with pauses.
+// Adapter builds the library's default in-memory adapter with pauses.
 func (s Seams) Adapter() *AdapterBuilder {
 	return &AdapterBuilder{s, &socket.AdapterBuilder{}}
 }
 
-// An AdapterBuilder makes an adapter with a pause wherever the library calls it in the
-// course of sending, connecting or leaving.
+// An AdapterBuilder builds adapters that pause before a broadcast, before a session is saved,
+// before and after it is restored, and before a socket joins its rooms.
 type AdapterBuilder struct {
 	seams Seams
 	inner socket.AdapterConstructor
 }
 
-// Around puts the pauses around another adapter.
+// Around returns a builder that adds the pauses to the adapters of inner.
 func (b *AdapterBuilder) Around(inner socket.AdapterConstructor) socket.AdapterConstructor {
 	return &AdapterBuilder{b.seams, inner}
 }
 
-// New makes the adapter of a namespace.
+// New builds the adapter of a namespace.
 func (b *AdapterBuilder) New(nsp socket.Namespace) socket.Adapter {
 	return &adapter{b.inner.New(nsp), b.seams}
 }

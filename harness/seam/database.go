@@ -9,15 +9,15 @@ import (
 	steps "redial/steps/stores/sqlite"
 )
 
-// Driver is the name of a database/sql driver: that of the steps' SQLite, with a
-// pause before and after every statement, and between rows, on files in a folder that has seams.
+// Driver is the name of a database/sql driver: the SQLite driver of the steps, with a pause
+// before and after every statement and between rows for files in a folder that has seams.
 const Driver = "sqlite3-with-seams"
 
 func init() { sql.Register(Driver, sqlite{steps.Driver()}) }
 
 type sqlite struct{ inner driver.Driver }
 
-// Open opens the file that the name begins with.
+// Open opens the database file; the pauses are those of the folder in its name.
 func (s sqlite) Open(name string) (driver.Conn, error) {
 	conn, err := s.inner.Open(name)
 	if err != nil {
@@ -25,12 +25,12 @@ func (s sqlite) Open(name string) (driver.Conn, error) {
 	}
 	plain, ok := conn.(*steps.Conn)
 	if !ok {
-		return nil, fmt.Errorf("the driver has a connection of another type: %T", conn)
+		return nil, fmt.Errorf("the SQLite driver opened a connection of the unexpected type %T", conn)
 	}
 	return &connection{plain, At(name)}, nil
 }
 
-// connection is the library's, with pauses around what reads and writes.
+// connection pauses around the statements of the library's connection.
 type connection struct {
 	*steps.Conn
 	seams Seams
@@ -55,11 +55,11 @@ func (c *connection) QueryContext(ctx context.Context, query string, arguments [
 type rows struct {
 	driver.Rows
 	seams Seams
-	query context.Context // the query's
+	query context.Context
 }
 
-// Next does not pause on when the query is cancelled: database/sql then waits for it
-// with a mutex, and while anybody does, no fake clock passes.
+// Next ends its pause when the query is cancelled. database/sql waits for Next with a mutex
+// then, and a fake clock does not advance while a goroutine waits for a mutex.
 func (r *rows) Next(into []driver.Value) error {
 	err := r.Rows.Next(into)
 	r.seams.pauseWhile(r.query, "after a row")

@@ -45,14 +45,13 @@ type Seams struct {
 	Seed uint64
 	// Longest bounds a pause.
 	Longest time.Duration
-	// ending is shared by all who were given these seams; nil where Open has no part in it.
+	// ending is shared by all copies of the Seams that Open registered; nil in any other.
 	ending *atomic.Bool
 }
 
-// End tells that the server is being closed, and with false that the next one begins.
-// A server that is being closed saves its sessions without a pause: the library does
-// that for one socket after the other, in the order of a Go map, and what happens when
-// would be the map's doing.
+// End marks the beginning of the server's shutdown; with false, that of the next server. During
+// a shutdown, sessions are saved without a pause. The library saves them one after the
+// other in the order of a Go map, so with pauses the times would differ from run to run.
 func (s Seams) End(ending bool) {
 	if s.ending != nil {
 		s.ending.Store(ending)
@@ -61,12 +60,12 @@ func (s Seams) End(ending bool) {
 
 func (s Seams) isEnding() bool { return s.ending != nil && s.ending.Load() }
 
-// Pause sleeps at a place for up to Longest; every other time for less than a microsecond.
-// Not for no time at all: who lets go of a lock and takes it again at one instant races
-// with everybody else who wants it at that instant.
+// Pause sleeps at a place for up to Longest, and in half of the cases for less than a
+// microsecond. It never returns without sleeping: a goroutine that releases a lock and takes
+// it again at the same instant of a fake clock would race with the goroutines that wait for it.
 func (s Seams) Pause(place string) { s.pauseWhile(context.Background(), place) }
 
-// pauseWhile is Pause, which ends when ctx does.
+// pauseWhile is Pause, but also returns when ctx ends.
 func (s Seams) pauseWhile(ctx context.Context, place string) {
 	if s.Longest <= 0 {
 		return
@@ -83,9 +82,8 @@ func (s Seams) pauseWhile(ctx context.Context, place string) {
 	}
 }
 
-// Draw draws a pause of up to Longest. How long it is depends on the seed, the place
-// and the clock's time, and on nothing else: so under a fake clock it is the same
-// however goroutines are scheduled.
+// Draw draws a pause of up to Longest. It depends only on the seed, the place and the time, so
+// under a fake clock it is the same however goroutines are scheduled.
 func (s Seams) Draw(place string) time.Duration {
 	if s.Longest <= 0 {
 		return 0
@@ -106,13 +104,13 @@ func (s Seams) Options() *socket.ServerOptions {
 	return options
 }
 
-// folders says which seams a folder has, for who is given a path only.
+// folders has the seams of each folder, for the database driver, which knows only a path.
 var folders struct {
 	sync.RWMutex
 	seams map[string]Seams
 }
 
-// Open gives a folder, and all below it, the seams, until forget is called.
+// Open sets the seams of a folder and of everything below it, until forget is called.
 func Open(folder string, s Seams) (forget func()) {
 	folders.Lock()
 	defer folders.Unlock()
@@ -128,8 +126,8 @@ func Open(folder string, s Seams) (forget func()) {
 	}
 }
 
-// At returns the seams of the path: those of the nearest folder above it that has
-// any, or none.
+// At returns the seams of the nearest folder at or above the path that has any, or else Seams
+// that pause nowhere.
 func At(path string) Seams {
 	folders.RLock()
 	defer folders.RUnlock()

@@ -13,26 +13,25 @@ import (
 )
 
 // A Child is a program that a run needs beside its target, such as a client that is a
-// process. It is cleaned up as a Command's program is: it has a process group of its own,
-// which Kill ends, and a guard ends when this process is gone, however it went.
+// process. Like a Command's program it has a process group of its own, which Kill ends, and
+// which a guard ends if this process dies first.
 type Child struct {
 	// Input is the child's stdin, and Output its stdout. Kill closes both.
 	Input, Output *os.File
 
-	life   life
-	guard  *processGuard
-	errors *boundedOutput
-	killed sync.Once
+	process process
+	guard   *processGuard
+	errors  *boundedOutput
+	killed  sync.Once
 }
 
-// StartChild starts the command, of which the path, the arguments, the folder and the
-// environment are set.
+// StartChild starts the command. The caller sets its path, arguments, folder and environment.
 func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	input, in, err1 := os.Pipe()
 	out, output, err2 := os.Pipe()
 	defer func() {
 		for _, file := range []*os.File{input, output} {
-			file.Close() // the child has them now
+			file.Close() // the child has its own copies
 		}
 		for _, file := range []*os.File{in, out} {
 			if err != nil {
@@ -45,7 +44,7 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	}
 	c := &Child{Input: in, Output: out, errors: newBoundedOutput(8 << 10)}
 	command.Stdin, command.Stdout, command.Stderr = input, output, c.errors
-	command.WaitDelay = time.Second // for something that has left the group and holds stderr
+	command.WaitDelay = time.Second // in case a process that has left the group keeps stderr open
 	mark := newMark()
 	command.Env = append(command.Environ(), mark)
 	if c.guard, err = newGuard("", mark); err != nil {
@@ -56,30 +55,30 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 		c.guard.Dismiss()
 		return nil, err
 	}
-	c.life = life{command: command, group: command.Process.Pid, done: make(chan struct{})}
-	c.guard.watch(c.life.group)
+	c.process = process{command: command, group: command.Process.Pid, done: make(chan struct{})}
+	c.guard.watch(c.process.group)
 	go func() {
 		<-ended
-		close(c.life.done)
+		close(c.process.done)
 	}()
 	return c, nil
 }
 
-// Done is closed when the child itself has ended, and all that it wrote to stderr is known.
-func (c *Child) Done() <-chan struct{} { return c.life.done }
+// Done is closed when the child itself has ended and its stderr has been read.
+func (c *Child) Done() <-chan struct{} { return c.process.done }
 
-// Errors is what the child has written to stderr: the beginning and the end.
+// Errors returns the beginning and the end of what the child has written to stderr.
 func (c *Child) Errors() string { return c.errors.String() }
 
-// Kill ends the child and what it has started (SIGKILL), and waits for that. It does no
-// harm where all of it has ended already.
+// Kill sends SIGKILL to the child and the processes that it has started, and waits until they
+// have ended. It does nothing if they have ended already.
 func (c *Child) Kill() (err error) {
 	c.killed.Do(func() {
-		syscall.Kill(-c.life.group, syscall.SIGKILL)
-		if !c.life.awaitGroup(nil, goneBound) {
-			err = fmt.Errorf("processes of group %d are still there %s after SIGKILL", c.life.group, goneBound)
+		syscall.Kill(-c.process.group, syscall.SIGKILL)
+		if !c.process.awaitGroup(nil, goneBound) {
+			err = fmt.Errorf("processes of group %d are still there %s after SIGKILL", c.process.group, goneBound)
 		}
-		<-c.life.done
+		<-c.process.done
 		c.guard.Dismiss()
 		c.Input.Close()
 		c.Output.Close()

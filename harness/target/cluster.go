@@ -17,18 +17,19 @@ import (
 type ClusterOptions struct {
 	// Nodes names the servers, in order. Each is a Command on a port of its own.
 	Nodes []string
-	// Command is what each of them runs. Port is ignored, and DataDir is one for all.
+	// Command is what each of them runs. Port is ignored, and all of them share DataDir.
 	Command CommandOptions
-	// Env is what is added to the environment of one node; nil means nothing.
+	// Env, if not nil, returns what is added to the environment of one node.
 	Env func(node string) []string
-	// Shared are what the servers stand on, by name, running already.
+	// Shared has the services that the servers use, such as a database, by name. They run
+	// already.
 	Shared map[string]Part
-	// Release, when not nil, ends what is shared. Close calls it when no server is left.
+	// Release, if not nil, ends the shared services. Close calls it after the servers ended.
 	Release func() error
 }
 
-// A Cluster is a Target of several servers. As a Target it is all of them: Start starts
-// those that do not run, Stop and Kill end all.
+// A Cluster is a Target of several servers. Its own Start starts those that do not run, and
+// its Stop and Kill end all of them.
 type Cluster struct {
 	names   []string
 	nodes   map[string]*Command
@@ -37,18 +38,18 @@ type Cluster struct {
 	dataDir string
 
 	mu sync.Mutex
-	// out are the nodes that were stopped, killed or paused.
-	out     map[string]bool
-	exited  chan struct{}
-	watched func() // ends the watching of the current life
+	// down has the nodes that were stopped, killed or paused.
+	down      map[string]bool
+	exited    chan struct{}
+	stopWatch func() // ends the goroutines of watch
 }
 
-// NewCluster prepares a cluster; nothing is started before Start. When it fails, what
-// is shared is released.
+// NewCluster prepares a cluster; nothing is started before Start. If it fails, it releases the
+// shared services.
 func NewCluster(options ClusterOptions) (*Cluster, error) {
 	c := &Cluster{
 		names: slices.Clone(options.Nodes), nodes: map[string]*Command{}, shared: options.Shared, release: options.Release,
-		out: map[string]bool{}, exited: make(chan struct{}),
+		down: map[string]bool{}, exited: make(chan struct{}),
 	}
 	if len(options.Nodes) == 0 {
 		return nil, errors.Join(errors.New("a cluster needs a server"), c.Close())
@@ -74,10 +75,10 @@ func NewCluster(options ClusterOptions) (*Cluster, error) {
 	return c, nil
 }
 
-// DataDir is the folder that the servers have in common.
+// DataDir is the data folder that the servers share.
 func (c *Cluster) DataDir() string { return c.nodes[c.names[0]].DataDir() }
 
-// ReplaceData empties it, if it is a temporary one. No server must be running.
+// ReplaceData empties the data folder if it is a temporary one. No server may be running.
 func (c *Cluster) ReplaceData() error {
 	if c.dataDir == "" {
 		return ErrNoData
@@ -85,7 +86,7 @@ func (c *Cluster) ReplaceData() error {
 	return Empty(c.dataDir)
 }
 
-// String is the command line, and how many of it there are.
+// String is the number of servers and their command line.
 func (c *Cluster) String() string {
 	return fmt.Sprintf("%d × %s", len(c.names), c.nodes[c.names[0]])
 }
@@ -93,7 +94,7 @@ func (c *Cluster) String() string {
 // Nodes are the servers' names, in order.
 func (c *Cluster) Nodes() []string { return slices.Clone(c.names) }
 
-// NodeAddress is where one server listens; empty for a name that is none's.
+// NodeAddress is where one server listens; empty for an unknown name.
 func (c *Cluster) NodeAddress(name string) string {
 	if node := c.nodes[name]; node != nil {
 		return node.Address()
@@ -101,20 +102,19 @@ func (c *Cluster) NodeAddress(name string) string {
 	return ""
 }
 
-// Address is where the first of the servers listens that are not stopped, killed or
-// paused.
+// Address is that of the first server that is not stopped, killed or paused.
 func (c *Cluster) Address() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range c.names {
-		if !c.out[name] {
+		if !c.down[name] {
 			return c.nodes[name].Address()
 		}
 	}
 	return c.nodes[c.names[0]].Address()
 }
 
-// Part is the server, or what the servers stand on, with that name.
+// Part is the server or the shared service with the name.
 func (c *Cluster) Part(name string) (Part, error) {
 	if name == "" {
 		return c, nil
@@ -129,66 +129,68 @@ func (c *Cluster) Part(name string) (Part, error) {
 	return nil, fmt.Errorf("the cluster has no part %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// A clusterNode is one server, whose comings and goings the cluster keeps.
+// A clusterNode is one server. It records in the cluster whether the server is down.
 type clusterNode struct {
 	cluster *Cluster
 	name    string
 	*Command
 }
 
-func (n clusterNode) Start(ctx context.Context) error { return n.in(n.Command.Start(ctx)) }
-func (n clusterNode) Stop(ctx context.Context) error  { n.leave(); return n.Command.Stop(ctx) }
-func (n clusterNode) Kill() error                     { n.leave(); return n.Command.Kill() }
-func (n clusterNode) Pause() error                    { n.leave(); return n.Command.Pause() }
-func (n clusterNode) Continue() error                 { return n.in(n.Command.Continue()) }
+func (n clusterNode) Start(ctx context.Context) error { return n.up(n.Command.Start(ctx)) }
+func (n clusterNode) Stop(ctx context.Context) error  { n.markDown(); return n.Command.Stop(ctx) }
+func (n clusterNode) Kill() error                     { n.markDown(); return n.Command.Kill() }
+func (n clusterNode) Pause() error                    { n.markDown(); return n.Command.Pause() }
+func (n clusterNode) Continue() error                 { return n.up(n.Command.Continue()) }
 
-func (n clusterNode) leave() {
+func (n clusterNode) markDown() {
 	n.cluster.mu.Lock()
 	defer n.cluster.mu.Unlock()
-	n.cluster.out[n.name] = true
+	n.cluster.down[n.name] = true
 }
 
-func (n clusterNode) in(err error) error {
+// up records that the server is up again, unless err says that it is not.
+func (n clusterNode) up(err error) error {
 	if err == nil {
 		n.cluster.mu.Lock()
-		delete(n.cluster.out, n.name)
+		delete(n.cluster.down, n.name)
 		n.cluster.watch()
 		n.cluster.mu.Unlock()
 	}
 	return err
 }
 
-// watch waits for a server to end by itself. The caller holds the lock.
+// watch makes a new channel for Exited and closes it when a server that is up ends without
+// being asked to. The caller holds the lock.
 func (c *Cluster) watch() {
-	if c.watched != nil {
-		c.watched()
+	if c.stopWatch != nil {
+		c.stopWatch()
 	}
 	over := make(chan struct{})
-	c.watched = sync.OnceFunc(func() { close(over) })
+	c.stopWatch = sync.OnceFunc(func() { close(over) })
 	exited := make(chan struct{})
 	c.exited = exited
-	closed := sync.OnceFunc(func() { close(exited) })
+	closeExited := sync.OnceFunc(func() { close(exited) })
 	for name, node := range c.nodes {
-		if c.out[name] {
+		if c.down[name] {
 			continue
 		}
 		ended := node.Exited()
 		go func() {
 			select {
 			case <-ended:
-				closed()
+				closeExited()
 			case <-over:
 			}
 		}()
 	}
 }
 
-// each does something with every server at once.
-func (c *Cluster) each(do func(name string, node clusterNode) error) error {
+// each calls do for all servers concurrently and waits for the calls.
+func (c *Cluster) each(do func(node clusterNode) error) error {
 	failed := make([]error, len(c.names))
 	var all sync.WaitGroup
 	for i, name := range c.names {
-		all.Go(func() { failed[i] = do(name, clusterNode{c, name, c.nodes[name]}) })
+		all.Go(func() { failed[i] = do(clusterNode{c, name, c.nodes[name]}) })
 	}
 	all.Wait()
 	return errors.Join(failed...)
@@ -196,42 +198,36 @@ func (c *Cluster) each(do func(name string, node clusterNode) error) error {
 
 // Start starts the servers that do not run, all at once.
 func (c *Cluster) Start(ctx context.Context) error {
-	return c.each(func(name string, node clusterNode) error {
+	return c.each(func(node clusterNode) error {
 		if node.PID() != 0 {
 			return nil
 		}
 		if err := node.Start(ctx); err != nil {
-			return fmt.Errorf("server %s: %w", name, err)
+			return fmt.Errorf("server %s: %w", node.name, err)
 		}
 		return nil
 	})
 }
 
-// Stop asks every server to end.
+// Stop stops every server.
 func (c *Cluster) Stop(ctx context.Context) error {
-	return c.each(func(_ string, node clusterNode) error { return node.Stop(ctx) })
+	return c.each(func(node clusterNode) error { return node.Stop(ctx) })
 }
 
-// Kill ends every server at once.
-func (c *Cluster) Kill() error {
-	return c.each(func(_ string, node clusterNode) error { return node.Kill() })
-}
+// Kill kills every server.
+func (c *Cluster) Kill() error { return c.each(clusterNode.Kill) }
 
-// Pause stops every server where it is.
-func (c *Cluster) Pause() error {
-	return c.each(func(_ string, node clusterNode) error { return node.Pause() })
-}
+// Pause pauses every server.
+func (c *Cluster) Pause() error { return c.each(clusterNode.Pause) }
 
-// Continue lets every server go on.
-func (c *Cluster) Continue() error {
-	return c.each(func(_ string, node clusterNode) error { return node.Continue() })
-}
+// Continue continues every server.
+func (c *Cluster) Continue() error { return c.each(clusterNode.Continue) }
 
 // CanRestart is true.
 func (c *Cluster) CanRestart() bool { return true }
 
-// Exited is closed when a server has ended without being asked to. It is made anew when
-// a server is started or goes on.
+// Exited is closed when a server has ended without being asked to. Each start or Continue of a
+// server makes a new channel.
 func (c *Cluster) Exited() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -247,15 +243,15 @@ func (c *Cluster) Output() string {
 	return all.String()
 }
 
-// Close kills what still runs, releases what was shared, and removes the folder.
+// Close kills the servers, releases the shared services and removes the temporary folder.
 func (c *Cluster) Close() error {
 	var err error
 	for _, node := range c.nodes {
 		err = errors.Join(err, node.Close())
 	}
 	c.mu.Lock()
-	if c.watched != nil {
-		c.watched()
+	if c.stopWatch != nil {
+		c.stopWatch()
 	}
 	c.mu.Unlock()
 	if c.release != nil {

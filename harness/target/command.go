@@ -18,49 +18,49 @@ import (
 	"redial/harness/plan"
 )
 
-// CommandOptions say what program a Command runs, and in which surroundings.
+// CommandOptions say which program a Command runs, and how.
 type CommandOptions struct {
 	// Command is the program and its arguments. It must stay in the foreground.
 	Command []string
-	// Dir is the folder it runs in. Empty: the current one.
+	// Dir is the folder in which it runs; empty means the current folder.
 	Dir string
-	// Env is added to the current environment and to what package contract names. In it,
-	// and in Command, {{port}} and {{data}} are replaced by the port and the data folder.
+	// Env is added to the current environment and to the variables of package contract. In
+	// Env and Command, {{port}} and {{data}} are replaced by the port and the data folder.
 	Env []string
-	// Ready tells when the server is ready.
+	// Ready is how the server shows that it is ready.
 	Ready Ready
-	// Port is the TCP port on 127.0.0.1. Zero: a free one is chosen and kept.
+	// Port is the TCP port on 127.0.0.1. With zero, NewCommand chooses a free one.
 	Port int
-	// DataDir is the folder for what outlives the process. Empty: a temporary one,
-	// which Close removes.
+	// DataDir is the folder for the data that outlives the process. Empty means a temporary
+	// folder, which Close removes.
 	DataDir string
-	// Tuning is handed on in the environment; zero values are left out.
+	// Tuning is passed on in the environment, except for zero values.
 	Tuning plan.Tuning
-	// Name is what String answers. Empty: the command line.
+	// Name is what String returns; empty means the command line.
 	Name string
-	// OutputBound is how many bytes of the beginning, and again of the end, of
-	// what the server prints are kept. Zero means 64 KB.
+	// OutputBound is how many bytes of the beginning and of the end of the server's output
+	// are kept. Zero means 64 KB.
 	OutputBound int
 }
 
-// Ready tells when a server is ready to be connected to. The zero value: when it answers
-// GET / with anything.
+// Ready is how a server shows that it is ready for connections. With the zero value, it answers
+// GET / with any status.
 type Ready struct {
-	// Path is what is asked for instead of /; then the answer must be a success (2xx).
+	// Path is requested instead of /, and the answer must be a success (2xx).
 	Path string
-	// Accepts is enough: that it accepts connections on its port.
+	// Accepts means that it accepts connections on its port.
 	Accepts bool
 	// Line is a text that it prints when it is ready.
 	Line string
 }
 
-// Bounds on how long things may take that nobody else bounds.
+// Bounds that no context sets.
 const (
-	tryBound  = 2 * time.Second       // one GET / while waiting for readiness
-	tryEvery  = 20 * time.Millisecond // between two of them
-	stopBound = 10 * time.Second      // a Stop whose context has no deadline
-	goneBound = 5 * time.Second       // from SIGKILL until the group is gone
-	goneEvery = 5 * time.Millisecond  // between two looks at it
+	probeBound = 2 * time.Second       // for one GET / while waiting for readiness
+	probeEvery = 20 * time.Millisecond // between two of them
+	stopBound  = 10 * time.Second      // for a Stop whose context has no deadline
+	goneBound  = 5 * time.Second       // from SIGKILL until the group is gone
+	goneEvery  = 5 * time.Millisecond  // between two looks at the group
 )
 
 // A Command is a Target that runs a program as a child process.
@@ -68,11 +68,11 @@ const (
 // The program has a process group of its own: Ctrl-C in the terminal does not
 // reach it, and signals go to all of its children. On Linux a child that has left the
 // group, with setsid for instance, is killed when the program has ended; elsewhere it
-// stays. If this process dies, however it dies, a guard (see guard.go) kills all of them
-// and removes the temporary folder.
+// stays. If this process dies first, a guard (see guard.go) kills all of them and removes the
+// temporary folder.
 type Command struct {
 	options CommandOptions
-	made    string // the temporary data folder, if we made one
+	made    string // the temporary data folder, if there is one
 	mark    string // in the environment of all processes that it starts
 	output  *boundedOutput
 
@@ -80,14 +80,14 @@ type Command struct {
 	lifecycle sync.Mutex
 	guard     *processGuard
 
-	mu     sync.Mutex
-	life   *life         // nil before the first Start
-	exited chan struct{} // of the current life
-	closed bool
+	mu      sync.Mutex
+	process *process      // nil before the first Start
+	exited  chan struct{} // of the current process
+	closed  bool
 }
 
-// NewCommand prepares a command; nothing is started before Start. It makes the
-// data folder and chooses the port, so that both stay the same over restarts.
+// NewCommand prepares a command; nothing is started before Start. It makes the data folder and
+// chooses the port, so that both stay the same across restarts.
 func NewCommand(options CommandOptions) (*Command, error) {
 	if len(options.Command) == 0 || options.Command[0] == "" {
 		return nil, errors.New("no command to start the server with")
@@ -155,8 +155,8 @@ func (c *Command) Address() string {
 // DataDir is the folder that the server is given for its data.
 func (c *Command) DataDir() string { return c.options.DataDir }
 
-// ReplaceData empties the data folder, if it is a temporary one. The program must not
-// be running.
+// ReplaceData empties the data folder if it is a temporary one. The program must not be
+// running.
 func (c *Command) ReplaceData() error {
 	if c.made == "" {
 		return ErrNoData
@@ -164,7 +164,7 @@ func (c *Command) ReplaceData() error {
 	return Empty(c.made)
 }
 
-// Empty removes what is in a folder. It is ErrNoData if that is nothing.
+// Empty removes the contents of a folder. If there are none, it returns ErrNoData.
 func Empty(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err == nil && len(entries) == 0 {
@@ -176,11 +176,10 @@ func Empty(folder string) error {
 	return err
 }
 
-// PID is the process id of the program that runs, which is also its process group;
-// 0 when it does not.
+// PID is the program's process id, which is also its process group; 0 if it does not run.
 func (c *Command) PID() int {
-	if l := c.running(); l != nil {
-		return l.group
+	if p := c.running(); p != nil {
+		return p.group
 	}
 	return 0
 }
@@ -188,8 +187,8 @@ func (c *Command) PID() int {
 // CanRestart is true.
 func (c *Command) CanRestart() bool { return true }
 
-// Output is what the server printed over all its lives, stdout and stderr
-// together: the beginning and the end, with a line about what was left out.
+// Output is what the server printed across all restarts, stdout and stderr together: the
+// beginning and the end, with a line about what was left out.
 func (c *Command) Output() string { return c.output.String() }
 
 // Exited is closed when the server has ended without being asked to.
@@ -199,7 +198,7 @@ func (c *Command) Exited() <-chan struct{} {
 	return c.exited
 }
 
-// Start starts the server and waits until it answers GET / with anything.
+// Start starts the server and waits until it is ready.
 func (c *Command) Start(ctx context.Context) error {
 	c.lifecycle.Lock()
 	defer c.lifecycle.Unlock()
@@ -212,38 +211,34 @@ func (c *Command) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the server was not started: %w", err)
 	}
-	if err := c.portIsFree(); err != nil {
-		return err
+	if somethingListens(c.options.Port) { // and would answer in the server's place
+		return fmt.Errorf("port %d is in use by something else: stop it, or choose another port", c.options.Port)
 	}
-	if err := c.startGuard(); err != nil {
-		return err
+	if c.guard == nil {
+		var err error
+		if c.guard, err = newGuard(c.made, c.mark); err != nil {
+			return err
+		}
 	}
-	l, err := c.begin()
+	p, err := c.begin()
 	if err != nil {
 		return err
 	}
-	if err := c.awaitReady(ctx, l); err != nil {
-		l.kill()
+	if err := c.awaitReady(ctx, p); err != nil {
+		p.kill()
 		return err
 	}
 	return nil
 }
 
-func (c *Command) startGuard() (err error) {
-	if c.guard == nil {
-		c.guard, err = newGuard(c.made, c.mark)
-	}
-	return err
-}
-
-// Stop sends SIGTERM to the group and waits until all of it is gone. When ctx
-// ends first (or 10 s, if it has no deadline), it kills the group, and that is an
-// error. Stopping a server that is not running is nothing to do.
+// Stop sends SIGTERM to the group and waits until all of it is gone. If ctx ends first (or
+// 10 s have passed, if it has no deadline), Stop kills the group and returns an error. If the
+// server is not running, Stop does nothing.
 func (c *Command) Stop(ctx context.Context) error {
 	c.lifecycle.Lock()
 	defer c.lifecycle.Unlock()
-	l := c.running()
-	if l == nil {
+	p := c.running()
+	if p == nil {
 		return nil
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
@@ -252,13 +247,13 @@ func (c *Command) Stop(ctx context.Context) error {
 		defer cancel()
 	}
 	began := time.Now()
-	l.ask()
+	p.ask()
 	select {
-	case <-l.done:
-		return l.leftover
+	case <-p.done:
+		return p.leftover
 	case <-ctx.Done():
 		waited := time.Since(began).Round(time.Millisecond)
-		return errors.Join(fmt.Errorf("the server was still there %s after SIGTERM and had to be killed", waited), l.kill())
+		return errors.Join(fmt.Errorf("the server was still there %s after SIGTERM and had to be killed", waited), p.kill())
 	}
 }
 
@@ -270,17 +265,17 @@ func (c *Command) Kill() error {
 }
 
 func (c *Command) kill() error {
-	if l := c.running(); l != nil {
-		return l.kill()
+	if p := c.running(); p != nil {
+		return p.kill()
 	}
 	return nil
 }
 
-// Pause stops the server and its children where they are (SIGSTOP): the system keeps
-// their connections open, and nothing comes from them.
+// Pause suspends the server and its children (SIGSTOP): their connections stay open, but they
+// send nothing.
 func (c *Command) Pause() error { return c.signal(syscall.SIGSTOP) }
 
-// Continue lets them go on (SIGCONT).
+// Continue resumes them (SIGCONT).
 func (c *Command) Continue() error { return c.signal(syscall.SIGCONT) }
 
 // Nodes is the one server.
@@ -295,14 +290,14 @@ func (c *Command) Part(name string) (Part, error) { return OnlyPart(c, name) }
 func (c *Command) signal(signal syscall.Signal) error {
 	c.lifecycle.Lock()
 	defer c.lifecycle.Unlock()
-	l := c.running()
-	if l == nil {
+	p := c.running()
+	if p == nil {
 		return errors.New("the server is not running")
 	}
-	return syscall.Kill(-l.group, signal)
+	return syscall.Kill(-p.group, signal)
 }
 
-// Close kills what still runs and removes the temporary data folder.
+// Close kills the server and removes the temporary data folder.
 func (c *Command) Close() error {
 	c.lifecycle.Lock()
 	defer c.lifecycle.Unlock()

@@ -10,7 +10,7 @@ import (
 	"redial/harness/target"
 )
 
-// A server that runs already: Start waits until it answers, and nothing can stop it.
+// A server that runs already: Start checks that it answers, and it cannot be stopped.
 func ExampleNewURL() {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the program into a process group of its own, and lets the kernel
-// kill it when the thread that started it is gone.
+// ownGroup puts the program into a process group of its own, and has the kernel kill it when
+// the thread that started it has ended.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// groupAlive tells whether a process of the group still runs. One that has ended
-// and was not yet reaped does not count: in a container nobody may ever reap it.
+// groupAlive tells whether a process of the group still runs. A zombie does not count, because
+// in a container it may never be reaped.
 func groupAlive(group int) bool {
 	if syscall.Kill(-group, 0) == syscall.ESRCH {
 		return false
@@ -38,8 +38,8 @@ func processes() (pids []string) {
 	return pids
 }
 
-// stat reads a process's state letter and group from /proc/<pid>/stat; see
-// proc(5). The name before them is in brackets and may hold anything.
+// stat reads a process's state letter and group from /proc/<pid>/stat; see proc(5). They come
+// after the program's name, which is in parentheses and may itself contain parentheses.
 func stat(pid string) (state byte, group int) {
 	data, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
@@ -53,14 +53,14 @@ func stat(pid string) (state byte, group int) {
 	return fields[0][0], group
 }
 
-// listenerGroups finds the process groups that listen on the port. It is empty
-// where nobody's files can be read, as those of another user.
+// listenerGroups finds the process groups that listen on the port. It does not find those of
+// another user, whose open files cannot be read.
 func listenerGroups(port int) (groups []int) {
 	eachListener(port, func(group, _ int) { groups = append(groups, group) })
 	return groups
 }
 
-// portsOf are those that the processes of the group listen on.
+// portsOf returns the ports on which the processes of the group listen.
 func portsOf(group int) (ports []int) {
 	eachListener(0, func(of, port int) {
 		if of == group && !slices.Contains(ports, port) {
@@ -70,8 +70,8 @@ func portsOf(group int) (ports []int) {
 	return ports
 }
 
-// eachListener calls do with the group of each process that listens on the port, or on any
-// where that is 0, and with the port.
+// eachListener calls do for each process that listens on the port, or on any port if that is
+// 0, with the process's group and the port.
 func eachListener(port int, do func(group, port int)) {
 	sockets := listeners(port)
 	if len(sockets) == 0 {
@@ -89,8 +89,8 @@ func eachListener(port int, do func(group, port int)) {
 	}
 }
 
-// listeners are the sockets that listen on the port, or on any where that is 0, on any
-// address, by the name they have under /proc/<pid>/fd, with their ports.
+// listeners returns the sockets that listen on the port, or on any port if that is 0. It maps
+// their names under /proc/<pid>/fd to their ports.
 func listeners(port int) map[string]int {
 	const listening = "0A"
 	found := map[string]int{}

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// ownGroup puts the program into a process group of its own. There is no
-// Pdeathsig here; the guard alone cleans up after a killed harness.
+// ownGroup puts the program into a process group of its own. There is no Pdeathsig on this
+// system, so only the guard cleans up after a killed harness.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // groupAlive tells whether a process of the group is left.
 func groupAlive(group int) bool { return syscall.Kill(-group, 0) == nil }
 
-// killMarked finds nothing on this system: what has left the group stays.
+// killMarked does nothing on this system: processes that have left the group stay.
 func killMarked(string, time.Duration) error { return nil }
 
-// listenerGroups and portsOf are not known on this system.
+// On this system, listenerGroups and portsOf find nothing.
 func listenerGroups(int) []int { return nil }
 func portsOf(int) []int        { return nil }

@@ -10,17 +10,14 @@ import (
 	"redial/harness/guard"
 )
 
-// markPrefix begins the name of the environment variable that tells the processes of one
-// Command from all others. A name of its own, so that a harness under test does not
-// replace that of the harness that tests it.
-const markPrefix = "REDIAL_TARGET_"
+// newMark returns an environment variable that only the processes of one Command or Child
+// have. Its name is random, so that a harness under test does not replace the variable of the
+// harness that tests it.
+func newMark() string { return "REDIAL_TARGET_" + rand.Text() + "=1" }
 
-// newMark is an environment variable that only what one Command or Child starts has.
-func newMark() string { return markPrefix + rand.Text() + "=1" }
-
-// The guard's whole program. It reads which process group to watch, a line each,
-// an empty line meaning none. When this process is gone it kills the group, and on Linux
-// what else has the mark in its environment, and removes the temporary folder.
+// guardScript reads lines, each the process group to watch; an empty line means none. When this
+// process is gone the script kills the group, and on Linux also the other processes that have
+// the mark in their environment, and removes the temporary folder.
 const guardScript = `group=
 while read -r line; do group=$line; done
 [ -z "$group" ] || kill -KILL "-$group"
@@ -30,7 +27,7 @@ for found in $([ -z "$2" ] || grep -ls "$2" /proc/[0-9]*/environ); do
 done
 [ -z "$1" ] || rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }`
 
-// A processGuard kills what this process has started where it cannot do so itself.
+// A processGuard kills the processes that this one has started if it dies before them.
 type processGuard struct{ *guard.Guard }
 
 func newGuard(folder, mark string) (*processGuard, error) {

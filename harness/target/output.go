@@ -30,7 +30,7 @@ func (o *boundedOutput) Write(p []byte) (int, error) {
 	fits := min(len(p), o.bound-len(o.head))
 	o.head = append(o.head, p[:fits]...)
 	o.tail = append(o.tail, p[fits:]...)
-	if len(o.tail) > 2*o.bound { // trimmed now and then, not at every write
+	if len(o.tail) > 2*o.bound { // trimming at every write would copy the tail each time
 		o.tail = append([]byte(nil), o.tail[len(o.tail)-o.bound:]...)
 	}
 	return len(p), nil
@@ -55,7 +55,7 @@ func (o *boundedOutput) String() string {
 	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", o.head, left, tail)
 }
 
-// Since is what is kept of what was written after the first since bytes.
+// Since returns what is kept of the bytes after the first since bytes.
 func (o *boundedOutput) Since(since int64) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -65,29 +65,20 @@ func (o *boundedOutput) Since(since int64) string {
 	return string(o.tail[max(0, len(o.tail)-int(o.written-since)):])
 }
 
-// stackTrace is how many lines may follow the reason why a program ended.
+// stackTrace is how many lines of a stack trace may follow the line with the error.
 const stackTrace = 40
 
-// reason is how Node.js and Python begin the line that says it.
-var reason = regexp.MustCompile(`^(Uncaught )?(\w+\.)*\w*(Error|Exception)( \[\w+\])?:`)
+// errorLine matches the line with the error before a stack trace of Node.js or Python.
+var errorLine = regexp.MustCompile(`^(Uncaught )?(\w+\.)*\w*(Error|Exception)( \[\w+\])?:`)
 
-// LastLine is the line that says why the program ended, or the last one with anything on
-// it, of what was written after the first since bytes; shortened to fit into an error.
+// LastLine applies [LastLine] to what is kept of the bytes after the first since bytes.
 func (o *boundedOutput) LastLine(since int64) string {
-	o.mu.Lock()
-	kept := o.tail
-	if len(kept) == 0 {
-		kept = o.head
-	}
-	text := string(kept[max(0, len(kept)-int(min(int64(len(kept)), o.written-since))):])
-	o.mu.Unlock()
-
-	return LastLine(text)
+	return LastLine(o.Since(since))
 }
 
-// LastLine is the line of a server's output that says why it ended, or the last one with
-// anything on it, fit to be a part of
-// an error: shortened, and without what would control a terminal.
+// LastLine returns the line of a server's output that gives the reason why it ended, or else
+// the last line that is not blank. It is shortened and has no control characters, so that it
+// can be a part of an error.
 func LastLine(output string) string {
 	plain := func(line string) string {
 		return strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -99,7 +90,7 @@ func LastLine(output string) string {
 	}
 	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, line := range lines[max(0, len(lines)-stackTrace):] {
-		if reason.MatchString(line) { // what follows it is a stack trace
+		if errorLine.MatchString(line) { // what follows it is a stack trace
 			lines = append(lines, line)
 		}
 	}

@@ -4,7 +4,6 @@ package target
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -12,9 +11,9 @@ import (
 	"time"
 )
 
-// Ports are drawn from below the ranges that systems give to outgoing connections
-// (from 32768 on Linux, 49152 elsewhere): a port has to stay free while its server
-// is down, and a connection of anybody's could be given it meanwhile.
+// Ports are drawn from below the range of ephemeral ports (from 32768 on Linux, 49152
+// elsewhere), because a port has to stay free while its server is down, and the system could
+// assign an ephemeral one to an outgoing connection meanwhile.
 const lowestPort, ports = 20_000, 12_000
 
 // givenPorts keeps two targets of one process from drawing the same port.
@@ -31,12 +30,11 @@ func freePort() (int, error) {
 		}
 		givenPorts.Delete(port)
 	}
-	return 0, errors.New("a hundred were tried, and something listens on each")
+	return 0, errors.New("each of a hundred ports that were drawn is in use")
 }
 
-// somethingListens dials; it does not try to listen itself. A listener would live on,
-// for a moment after it is closed, in every child process that is being forked just
-// then, and keep the server from its port.
+// somethingListens dials and does not try to listen. A child process that is being forked at
+// that moment would inherit the listener and occupy the port for a moment after it is closed.
 func somethingListens(port int) bool {
 	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
 	if err != nil {
@@ -44,13 +42,4 @@ func somethingListens(port int) bool {
 	}
 	conn.Close()
 	return true
-}
-
-// portIsFree looks before the program is started: whoever holds the port would
-// otherwise answer in its place.
-func (c *Command) portIsFree() error {
-	if somethingListens(c.options.Port) {
-		return fmt.Errorf("port %d is in use by something else: stop it, or choose another port", c.options.Port)
-	}
-	return nil
 }

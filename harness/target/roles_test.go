@@ -1,10 +1,9 @@
 package target
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,19 +18,19 @@ import (
 	"redial/harness/contract"
 )
 
-// The test binary plays the server too: it runs itself with this variable set.
+// roleVariable is set where a test runs the test binary as a server.
 const roleVariable = "REDIAL_TARGET_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	roles := map[string]func(){
 		"server":           func() { serve(nil) },
-		"silent":           func() { fmt.Println("I listen on nothing"); select {} },
-		"elsewhere":        listenElsewhere,
-		"mute":             func() { serve(map[string]func(){"/{$}": func() { select {} }}) },
-		"dies":             func() { fmt.Println("one line"); fmt.Fprintln(os.Stderr, "no such table: messages"); os.Exit(1) },
+		"never-listens":    func() { fmt.Println("I listen on nothing"); select {} },
+		"ignores-port":     listenOnOtherPort,
+		"never-answers":    func() { serve(map[string]func(){"/{$}": func() { select {} }}) },
+		"exits-at-start":   func() { fmt.Println("one line"); fmt.Fprintln(os.Stderr, "no such table: messages"); os.Exit(1) },
 		"ignores-sigterm":  func() { signal.Ignore(syscall.SIGTERM); serve(nil) },
 		"grandchild":       func() { startGrandchild("ignores-hangup"); serve(nil) },
-		"leader-leaves":    func() { startGrandchild("slow-to-stop"); serve(nil) },
+		"leader-ends":      func() { startGrandchild("slow-to-stop"); serve(nil) },
 		"ignores-hangup":   func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); writeProcessID(); select {} },
 		"slow-to-stop":     slowToStop,
 		"leaves-session":   leavesSession,
@@ -48,8 +46,9 @@ func TestMain(m *testing.M) {
 	role()
 }
 
-// serve answers with its process id until SIGTERM.
-func serve(more map[string]func()) {
+// serve answers with its process id until SIGTERM, and runs an action for each path that has
+// one.
+func serve(actions map[string]func()) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 	mux.HandleFunc("/environment", func(w http.ResponseWriter, _ *http.Request) {
@@ -57,7 +56,7 @@ func serve(more map[string]func()) {
 			fmt.Fprintf(w, "%s=%s\n", name, os.Getenv(name))
 		}
 	})
-	for path, action := range more {
+	for path, action := range actions {
 		mux.HandleFunc(path, func(http.ResponseWriter, *http.Request) { action() })
 	}
 	terminated := make(chan os.Signal, 1)
@@ -81,7 +80,7 @@ func startGrandchild(role string) {
 	if err := child.Start(); err != nil {
 		panic(err)
 	}
-	for { // until it minds its signals; the test bounds how long we are waited for
+	for { // until it handles its signals; the test bounds the wait
 		if text, _ := os.ReadFile(grandchildFile()); len(text) > 0 {
 			return
 		}
@@ -95,7 +94,7 @@ func writeProcessID() {
 	os.WriteFile(grandchildFile(), []byte(strconv.Itoa(os.Getpid())), 0o644)
 }
 
-// slowToStop outlives its parent by a moment and leaves a file when it is let.
+// slowToStop outlives its parent by a moment and writes a file if it is not killed before.
 func slowToStop() {
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
@@ -106,7 +105,7 @@ func slowToStop() {
 	os.Exit(0)
 }
 
-// startOutside serves from a group of its own, as a daemon would.
+// startOutside serves from another process group, as a daemon does.
 func startOutside() {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), roleVariable+"=server")
@@ -118,17 +117,37 @@ func startOutside() {
 	select {}
 }
 
-// subHarness starts a target, says where everything is, and waits to be killed.
+// subHarness starts a target, prints its process group and data folder, and waits to be
+// killed.
 func subHarness() {
-	c, err := NewCommand(CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=" + cmp.Or(os.Getenv("TARGET_ROLE"), "grandchild")}})
+	c, err := NewCommand(CommandOptions{Command: os.Args[:1], Env: []string{roleVariable + "=" + os.Getenv("TARGET_ROLE")}})
 	if err == nil {
 		err = c.Start(context.Background())
 	}
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(c.life.group, c.DataDir())
+	fmt.Println(c.process.group, c.DataDir())
 	select {}
+}
+
+// startHarness runs subHarness with a target of the role.
+func startHarness(t *testing.T, role string) (harness *exec.Cmd, group int, folder string) {
+	t.Helper()
+	harness = exec.Command(os.Args[0])
+	harness.Env = append(os.Environ(), roleVariable+"=harness", "TARGET_ROLE="+role)
+	harness.Stderr = os.Stderr
+	output, err := harness.StdoutPipe()
+	if err == nil {
+		err = harness.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscan(output, &group, &folder); err != nil {
+		t.Fatal(err)
+	}
+	return harness, group, folder
 }
 
 func command(t *testing.T, role string, change ...func(*CommandOptions)) *Command {
@@ -171,13 +190,15 @@ func get(t *testing.T, c Target, path string) string {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var body strings.Builder
-	bufio.NewReader(response.Body).WriteTo(&body)
-	return body.String()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
-// gone waits until nothing that runs is left of the group.
-func gone(t *testing.T, group int) {
+// awaitGone waits until no process of the group runs.
+func awaitGone(t *testing.T, group int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); groupAlive(group); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -186,8 +207,7 @@ func gone(t *testing.T, group int) {
 	}
 }
 
-// listenElsewhere is a server that ignores PORT.
-func listenElsewhere() {
+func listenOnOtherPort() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A secureRelay listens on 127.0.0.1 for plain connections and passes their bytes on to a
-// server that speaks TLS: links have to find the frames in what they pass on, so TLS
-// begins behind them.
+// A secureRelay listens on 127.0.0.1 for plain connections and forwards their bytes to a
+// server over TLS. Links have to find the frames in what they forward, so TLS begins behind
+// them.
 type secureRelay struct {
 	listener net.Listener
 	server   string
@@ -51,7 +51,7 @@ func (r *secureRelay) dial(ctx context.Context) (net.Conn, error) {
 	return (&tls.Dialer{Config: r.config}).DialContext(ctx, "tcp", r.server)
 }
 
-// pass copies both ways until both have ended, or the relay is closed.
+// pass copies in both directions until both have ended or the relay is closed.
 func (r *secureRelay) pass(ctx context.Context, client net.Conn) {
 	defer client.Close()
 	server, err := r.dial(ctx)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestAnHTTPSAddressIsReachedThroughARelay(t *testing.T) {
+func TestHTTPSAddressIsReachedThroughRelay(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s over %s", body, r.Proto)
@@ -44,7 +44,7 @@ func TestAnHTTPSAddressIsReachedThroughARelay(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := plain.Get("http://" + u.Address() + "/"); err == nil {
-		t.Error("the relay is still there")
+		t.Error("the relay still accepts connections after Close")
 	}
 
 	untrusted, err := NewURL(server.URL, nil)

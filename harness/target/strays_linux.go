@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// killMarked kills the processes that have the mark in their environment, and those that
-// they start meanwhile: children of the program that have left its group, for instance in
-// a session of their own (setsid).
+// killMarked kills the processes that have the mark in their environment, until none is left:
+// children of the program that have left its group, for instance with setsid.
 //
-// It is not done with a subreaper (PR_SET_CHILD_SUBREAPER): that hands us every orphan, and
-// does not say which of several targets it is of; nor with a cgroup, which needs privileges
-// that containers seldom give. A child that has left the group and also empties its
-// environment is not found.
+// A subreaper (PR_SET_CHILD_SUBREAPER) would not do: this process would get every orphan
+// without knowing which of several targets had started it. A cgroup needs privileges that
+// containers seldom have. killMarked does not find a child that has left the group and also
+// clears its environment.
 func killMarked(mark string, bound time.Duration) error {
 	for began := time.Now(); ; time.Sleep(goneEvery) {
 		found := marked(mark)
@@ -24,7 +23,7 @@ func killMarked(mark string, bound time.Duration) error {
 			return nil
 		}
 		if time.Since(began) > bound {
-			return fmt.Errorf("processes that the server has started, such as %d, are still there %s after SIGKILL", found[0], bound)
+			return fmt.Errorf("processes that the server has started, such as %d, are still running %s after SIGKILL", found[0], bound)
 		}
 		for _, pid := range found {
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -32,8 +31,8 @@ func killMarked(mark string, bound time.Duration) error {
 	}
 }
 
-// marked are the processes that were started with the mark. The environment of one that
-// has ended is empty.
+// marked returns the processes with the mark in their environment. A zombie is not among them,
+// because its environment is empty.
 func marked(mark string) (pids []int) {
 	for _, pid := range processes() {
 		environment, err := os.ReadFile("/proc/" + pid + "/environ")

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -10,7 +9,7 @@ import (
 	"time"
 )
 
-// leavesSession starts a child in a session of its own, which SIGTERM does not end.
+// leavesSession starts a child that ignores SIGTERM in another session.
 func leavesSession() {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), roleVariable+"=ignores-hangup")
@@ -21,46 +20,35 @@ func leavesSession() {
 	serve(nil)
 }
 
-func TestKillTakesWhatHasLeftTheSession(t *testing.T) {
-	c := started(t, "leaves-session")
-	var left []int
-	for bound := within(t, 10*time.Second); len(left) < 2 && bound.Err() == nil; { // the server, and its child once it has become a program of its own
-		left = marked(c.mark)
+// awaitMarked waits until the server and its child have the mark in their environment. The
+// child has it only after its exec.
+func awaitMarked(t *testing.T, mark string) (pids []int) {
+	for bound := within(t, 10*time.Second); len(pids) < 2 && bound.Err() == nil; {
+		pids = marked(mark)
 	}
+	return pids
+}
+
+func TestKillEndsChildThatHasLeftTheSession(t *testing.T) {
+	c := started(t, "leaves-session")
+	left := awaitMarked(t, c.mark)
 	if err := c.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	for _, pid := range left {
 		if !ended(pid) {
-			t.Errorf("process %d is still there after Kill", pid)
+			t.Errorf("process %d still runs after Kill", pid)
 		}
 	}
 }
 
-// The guard finds such a child too, when the harness is killed.
-func TestKilledHarnessLeavesNoSession(t *testing.T) {
-	harness := exec.Command(os.Args[0])
-	harness.Env = append(os.Environ(), roleVariable+"=harness", "TARGET_ROLE=leaves-session")
-	output, err := harness.StdoutPipe()
-	if err == nil {
-		err = harness.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var group int
-	var folder string
-	if _, err := fmt.Fscan(output, &group, &folder); err != nil {
-		t.Fatal(err)
-	}
-	var left []int
-	for bound := within(t, 10*time.Second); len(left) < 2 && bound.Err() == nil; {
-		left = marked("DATA_DIR=" + folder)
-	}
+func TestGuardEndsChildThatHasLeftTheSession(t *testing.T) {
+	harness, _, folder := startHarness(t, "leaves-session")
+	left := awaitMarked(t, "DATA_DIR="+folder)
 	harness.Process.Kill()
 	harness.Wait()
 	for _, pid := range left {
-		gone(t, pid)
+		awaitGone(t, pid)
 	}
 }
 

@@ -2,9 +2,9 @@
 // again on the same port and data.
 //
 // Read [Target] first. [NewCommand] runs any program, in any language, as a child process
-// and controls its whole process group. [NewCluster] runs several of them, any of which can
-// be broken on its own. [NewURL] is a server that somebody else runs, which can be neither
-// stopped nor killed.
+// and controls its whole process group. [NewCluster] runs several of them, and faults can hit
+// each one on its own. [NewURL] is a server that runs already, which can be neither stopped nor
+// killed.
 //
 // target imports package contract for the environment that a server is given. It must not
 // know clients, faults or verdicts.
@@ -16,55 +16,55 @@ import (
 	"fmt"
 )
 
-// ErrUnsupported is wrapped by the errors of what a target does not offer: one that is
-// not ours cannot be stopped, and one server has no second one to move to. A scenario
-// that needs it is unsupported, not failed.
+// ErrUnsupported is wrapped by the errors for what a target does not offer: a URL cannot be
+// stopped, and with a single server clients cannot move to another. A scenario that needs it is
+// unsupported, not failed.
 var ErrUnsupported = errors.New("not possible with this target")
 
-// ErrNoData is returned where a plan wants something done to the server's data, and
-// there is none to do it to. The scenario is unsupported then, not failed.
+// ErrNoData is returned if a plan changes the server's data, but there is none that Redial may
+// change. The scenario is unsupported then, not failed.
 var ErrNoData = errors.New("the target has no SQLite file in a folder that Redial has made for it, so its data cannot be locked or replaced")
 
-// A Target is a server, or several that serve one chat, which are then its nodes. Its
-// methods are safe for concurrent use; those of a Part concern every node.
+// A Target is a server, or several nodes that serve one chat. Its methods are safe for
+// concurrent use; the methods of Part act on every node.
 type Target interface {
 	// String names the target in reports: the command line, or the URL.
 	String() string
 	Part
-	// Address is where it listens, "host:port"; fixed over restarts. Of several nodes
-	// it is the first that is up.
+	// Address is where it listens, "host:port"; it stays the same across restarts. With
+	// several nodes it is that of the first one that is up.
 	Address() string
-	// Nodes names the servers. One that is alone has the empty name.
+	// Nodes are the names of the servers. A single server has the empty name.
 	Nodes() []string
-	// NodeAddress is where one server listens; empty for a name that is none's.
+	// NodeAddress is where one server listens; empty for an unknown name.
 	NodeAddress(name string) string
-	// Part is the server with the name, or what the servers stand on; the empty name is
-	// the target as a whole.
+	// Part is the server with the name, or a service that the servers use; the empty name
+	// is the target as a whole.
 	Part(name string) (Part, error)
 	// CanRestart tells whether Stop, Kill and another Start are possible.
 	CanRestart() bool
-	// Exited is closed when the server has ended without being asked to. It is
-	// made anew by each Start.
+	// Exited is closed when the server has ended without being asked to. Each Start makes a
+	// new channel.
 	Exited() <-chan struct{}
-	// Output is what the server printed so far, stdout and stderr together,
-	// bounded: the first and the last part of it.
+	// Output is the first and the last part of what the server has printed so far, stdout
+	// and stderr together.
 	Output() string
-	// Close kills what still runs and removes what the target made.
+	// Close kills the server and removes what the target made.
 	Close() error
 }
 
-// A Part is what can be started and ended on its own: a target, one of its servers, or
-// something that the servers stand on.
+// A Part can be started and ended on its own: a target, one of its servers, or a service that
+// the servers use.
 type Part interface {
-	// Start starts it and returns when it answers, or with one line that
-	// says why it does not (what it printed last included). ctx bounds the wait.
+	// Start starts it and returns when it is ready. If it is not ready before ctx ends, the
+	// error is one line with the reason and the last line that it printed.
 	Start(ctx context.Context) error
-	// Stop asks it to end (SIGTERM), waits for that within ctx, and falls back to
-	// Kill; that it had to is an error.
+	// Stop sends SIGTERM and waits until it has ended. If ctx ends first, Stop kills it and
+	// returns an error.
 	Stop(ctx context.Context) error
-	// Kill ends it and all its children at once (SIGKILL) and waits for that.
+	// Kill sends SIGKILL to it and all its children and waits until they have ended.
 	Kill() error
-	// Pause stops it where it is (SIGSTOP), and Continue lets it go on.
+	// Pause suspends it (SIGSTOP), and Continue resumes it.
 	Pause() error
 	Continue() error
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -21,7 +20,7 @@ import (
 	"redial/harness/plan"
 )
 
-func TestReadyAndEnvironment(t *testing.T) {
+func TestStartPassesTuningInTheEnvironment(t *testing.T) {
 	c := started(t, "server", func(o *CommandOptions) {
 		o.Tuning = plan.Tuning{PingInterval: plan.Duration(1500 * time.Millisecond), PingTimeout: plan.Duration(time.Microsecond)}
 		o.Env = append(o.Env, "EXTRA=yes")
@@ -30,8 +29,8 @@ func TestReadyAndEnvironment(t *testing.T) {
 	if got := get(t, c, "/environment"); got != want {
 		t.Errorf("environment:\n%s\nwant:\n%s", got, want)
 	}
-	if pid := get(t, c, "/"); pid != strconv.Itoa(c.life.group) {
-		t.Errorf("process %s answers; want the leader of its own group, %d", pid, c.life.group)
+	if pid := get(t, c, "/"); pid != strconv.Itoa(c.process.group) {
+		t.Errorf("process %s answers; want the leader of its own group, %d", pid, c.process.group)
 	}
 	if !strings.Contains(c.Output(), "serving as") {
 		t.Errorf("output %q", c.Output())
@@ -41,19 +40,18 @@ func TestReadyAndEnvironment(t *testing.T) {
 	}
 }
 
-func TestNeverReady(t *testing.T) {
-	c := command(t, "silent")
+func TestServerThatNeverListensIsNotReady(t *testing.T) {
+	c := command(t, "never-listens")
 	err := c.Start(within(t, 2*time.Second)) // time enough to print, also on a busy machine
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), ": I listen on nothing") {
 		t.Fatalf("error %v", err)
 	}
-	gone(t, c.life.group)
+	awaitGone(t, c.process.group)
 }
 
-// A Socket.IO server without a page answers nothing else. It is told from one that listens
-// elsewhere, with what to do.
-func TestAcceptsButNeverAnswers(t *testing.T) {
-	for role, want := range map[string]string{"mute": "write `ready: port`", "silent": "does it listen on PORT?"} {
+// A Socket.IO server without a page accepts connections but never answers GET /.
+func TestAdviceDependsOnWhetherTheServerListens(t *testing.T) {
+	for role, want := range map[string]string{"never-answers": "write `ready: port`", "never-listens": "does it listen on PORT?"} {
 		c := command(t, role)
 		err := c.Start(within(t, 2*time.Second))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -62,24 +60,23 @@ func TestAcceptsButNeverAnswers(t *testing.T) {
 	}
 }
 
-// A server that ignores PORT is told from one that listens nowhere, with the port to write down.
-func TestListensOnAPortOfItsOwn(t *testing.T) {
+func TestAdviceNamesThePortOfAServerThatIgnoresPORT(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("which ports a process listens on is known on Linux only")
 	}
-	c := command(t, "elsewhere")
+	c := command(t, "ignores-port")
 	err := c.Start(within(t, 2*time.Second))
 	if err == nil {
-		t.Fatal("it is ready")
+		t.Fatal("a server on another port counts as ready")
 	}
-	said := regexp.MustCompile(`listens on port (\d+) and not on PORT: write .port: (\d+).*I listen on 127.0.0.1:(\d+)$`).FindStringSubmatch(err.Error())
-	if said == nil || said[1] != said[3] || said[2] != said[3] {
+	ports := regexp.MustCompile(`listens on port (\d+) and not on PORT: write .port: (\d+).*I listen on 127.0.0.1:(\d+)$`).FindStringSubmatch(err.Error())
+	if ports == nil || ports[1] != ports[3] || ports[2] != ports[3] {
 		t.Error(err)
 	}
 }
 
-func TestEndsBeforeReady(t *testing.T) {
-	c := command(t, "dies")
+func TestServerThatEndsBeforeItIsReady(t *testing.T) {
+	c := command(t, "exits-at-start")
 	began := time.Now()
 	err := c.Start(within(t, 20*time.Second))
 	want := "the server ended before it was ready (exit status 1): no such table: messages"
@@ -129,7 +126,7 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-func TestAnsweredFromOutsideTheGroup(t *testing.T) {
+func TestServerOutsideTheProcessGroupIsRefused(t *testing.T) {
 	c := command(t, "outside")
 	err := c.Start(within(t, 20*time.Second))
 	if err == nil || !strings.Contains(err.Error(), "is served by something else") {
@@ -140,7 +137,7 @@ func TestAnsweredFromOutsideTheGroup(t *testing.T) {
 		t.Fatalf("output %q: %v", c.Output(), err)
 	}
 	syscall.Kill(pid, syscall.SIGKILL)
-	gone(t, pid)
+	awaitGone(t, pid)
 }
 
 func TestStopIsGraceful(t *testing.T) {
@@ -166,36 +163,35 @@ func TestStopFallsBackToKill(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "had to be killed") {
 		t.Errorf("error %v", err)
 	}
-	gone(t, c.life.group)
+	awaitGone(t, c.process.group)
 }
 
-// A leader that ends first (as npm does) must not cost its children the time that
-// they need to stop.
+// The group's leader may end first, as npm does; its children still get their time to stop.
 func TestStopWaitsForTheWholeGroup(t *testing.T) {
-	c := started(t, "leader-leaves")
+	c := started(t, "leader-ends")
 	if err := c.Stop(within(t, 10*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(c.DataDir(), "finished")); err != nil {
-		t.Errorf("the child of the server was not let finish: %v", err)
+		t.Errorf("the child of the server was killed before it had stopped: %v", err)
 	}
 }
 
-func TestKillTakesGrandchildren(t *testing.T) {
+func TestKillEndsGrandchildren(t *testing.T) {
 	c := started(t, "grandchild")
 	text, err := os.ReadFile(filepath.Join(c.DataDir(), "grandchild"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	grandchild, _ := strconv.Atoi(string(text))
-	if group, err := syscall.Getpgid(grandchild); group != c.life.group {
-		t.Fatalf("the grandchild is in group %d (%v) before Kill; want %d", group, err, c.life.group)
+	if group, err := syscall.Getpgid(grandchild); group != c.process.group {
+		t.Fatalf("the grandchild is in group %d (%v) before Kill; want %d", group, err, c.process.group)
 	}
 	if err := c.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if groupAlive(c.life.group) {
-		t.Error("something of the group is left after Kill")
+	if groupAlive(c.process.group) {
+		t.Error("a process of the group still runs after Kill")
 	}
 }
 
@@ -218,26 +214,26 @@ func TestRestartsOnTheSamePortAndData(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(kept); err != nil {
-		t.Errorf("the data did not outlive the restarts: %v", err)
+		t.Errorf("a file in the data folder is gone after the restarts: %v", err)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(c.DataDir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the temporary folder is still there: %v", err)
+		t.Errorf("Close left the temporary folder: %v", err)
 	}
 	if err := c.Start(t.Context()); err == nil {
 		t.Error("a closed target was started")
 	}
 }
 
-func TestExitedTellsOfACrash(t *testing.T) {
+func TestExitedIsClosedByACrash(t *testing.T) {
 	c := started(t, "exits-when-asked")
 	exited := c.Exited()
 	if isClosed(exited) {
 		t.Fatal("Exited is closed while the server runs")
 	}
-	http.Get("http://" + c.Address() + "/exit") // its answer is the crash
+	http.Get("http://" + c.Address() + "/exit") // fails, because the server crashes
 	select {
 	case <-exited:
 	case <-time.After(10 * time.Second):
@@ -247,7 +243,7 @@ func TestExitedTellsOfACrash(t *testing.T) {
 		t.Fatalf("start after a crash: %v", err)
 	}
 	if isClosed(c.Exited()) {
-		t.Error("Exited was not made anew")
+		t.Error("Start did not make a new channel for Exited")
 	}
 }
 
@@ -258,36 +254,21 @@ func TestGivenDataFolderIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(folder); err != nil {
-		t.Errorf("a folder that is not ours was removed: %v", err)
+		t.Errorf("Close removed a folder that it did not make: %v", err)
 	}
 }
 
-// A harness that is killed, or interrupted without minding it, leaves neither a
-// process nor a folder.
-func TestKilledHarnessLeavesNothing(t *testing.T) {
+// SIGINT ends the harness too, because it has no handler for it.
+func TestKilledHarnessLeavesNoProcessAndNoFolder(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
-			harness := exec.Command(os.Args[0])
-			harness.Env = append(os.Environ(), roleVariable+"=harness")
-			harness.Stderr = os.Stderr
-			output, err := harness.StdoutPipe()
-			if err == nil {
-				err = harness.Start()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			var group int
-			var folder string
-			if _, err := fmt.Fscan(output, &group, &folder); err != nil {
-				t.Fatal(err)
-			}
+			harness, group, folder := startHarness(t, "grandchild")
 			if !groupAlive(group) {
 				t.Fatal("the target does not run before the harness is killed")
 			}
 			harness.Process.Signal(sig)
 			harness.Wait()
-			gone(t, group)
+			awaitGone(t, group)
 			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 				if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 					break
@@ -310,7 +291,7 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 	mark := o.Written()
 	if line := o.LastLine(mark); line != "" {
-		t.Errorf("last line %q of nothing", line)
+		t.Errorf("last line %q of no output", line)
 	}
 	fmt.Fprintf(o, "end\n\n")
 	if line := o.LastLine(mark); line != "end" {
@@ -318,7 +299,7 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 }
 
-func TestURL(t *testing.T) {
+func TestURLCanBeNeitherStartedTwiceNorStopped(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	u, err := NewURL(server.URL+"/", nil)
@@ -348,19 +329,19 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("error %q\n want %q", err, want)
 	}
 
-	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mute.Close()
-	u, _ = NewURL("http://"+mute.Addr().String(), nil)
+	defer silent.Close()
+	u, _ = NewURL("http://"+silent.Addr().String(), nil)
 	err = u.Start(within(t, 100*time.Millisecond))
 	if err == nil || !strings.HasPrefix(err.Error(), "nothing answers at http://127.0.0.1:") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestURLIsRead(t *testing.T) {
+func TestNewURLTakesOnlyAnAddress(t *testing.T) {
 	for _, raw := range []string{"", "localhost:3000", "ftp://127.0.0.1", "http://127.0.0.1/chat", "http://:3000", "http://127.0.0.1?x=1", "http://a b"} {
 		if _, err := NewURL(raw, nil); err == nil {
 			t.Errorf("%q was accepted", raw)
@@ -378,8 +359,7 @@ var (
 	_ Target = (*URL)(nil)
 )
 
-// A stack trace ends with lines that say nothing; the reason stands above it.
-func TestTheLastLineIsTheReason(t *testing.T) {
+func TestLastLineIsTheErrorAboveAStackTrace(t *testing.T) {
 	for text, want := range map[string]string{
 		"listening\nstopped\n": "stopped",
 		"x\nError: Cannot find module 'y'\n  at z\n\nNode.js v20": "Error: Cannot find module 'y'",

@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// A URL is a Target that somebody else runs.
+// A URL is a Target that runs already and that Redial can neither start nor stop.
 type URL struct {
 	scheme, host string
 	address      string
@@ -22,11 +22,11 @@ type URL struct {
 
 	mu      sync.Mutex
 	started bool
-	exited  chan struct{} // never closed: we would not know
+	exited  chan struct{} // never closed: Redial does not see the process
 }
 
-// NewURL reads "http://host:port" or "https://host:port". For https, secure says which
-// certificates are trusted; nil means those that the system trusts.
+// NewURL parses "http://host:port" or "https://host:port". For https, secure has the trusted
+// certificates; nil means those that the system trusts.
 func NewURL(raw string, secure *tls.Config) (*URL, error) {
 	parsed, err := url.Parse(raw)
 	switch {
@@ -55,12 +55,11 @@ func NewURL(raw string, secure *tls.Config) (*URL, error) {
 // String is the URL, without a path.
 func (u *URL) String() string { return u.scheme + "://" + u.host }
 
-// Address is the host and the port; for https those of a relay on 127.0.0.1, which
-// takes plain connections and adds the TLS.
+// Address is the host and the port. For https they are those of a relay on 127.0.0.1, which
+// accepts plain connections and adds TLS.
 func (u *URL) Address() string { return u.address }
 
-// Start checks once that the server answers. After it has, a second Start is
-// ErrUnsupported.
+// Start checks once that the server answers. After that, another Start returns ErrUnsupported.
 func (u *URL) Start(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -78,26 +77,25 @@ func (u *URL) Start(ctx context.Context) error {
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if err := answers(ctx, client, "http://"+u.address+"/"); err != nil {
+	if _, err := statusOf(ctx, client, "http://"+u.address+"/"); err != nil {
 		return fmt.Errorf("nothing answers at %s: %w", u, plainError(err))
 	}
 	u.started = true
 	return nil
 }
 
-// errNotOurs is what a server at a URL says to all that only its owner can do.
 var errNotOurs = fmt.Errorf("%w: it is a URL, not a command, and can be neither stopped nor started", ErrUnsupported)
 
-// Stop is ErrUnsupported, as are Kill, Pause and Continue.
+// Stop returns ErrUnsupported, as do Kill, Pause and Continue.
 func (u *URL) Stop(context.Context) error { return errNotOurs }
 
-// Kill is ErrUnsupported.
+// Kill returns ErrUnsupported.
 func (u *URL) Kill() error { return errNotOurs }
 
-// Pause is ErrUnsupported.
+// Pause returns ErrUnsupported.
 func (u *URL) Pause() error { return errNotOurs }
 
-// Continue is ErrUnsupported.
+// Continue returns ErrUnsupported.
 func (u *URL) Continue() error { return errNotOurs }
 
 // Nodes is the one server.
@@ -115,7 +113,7 @@ func (u *URL) CanRestart() bool { return false }
 // Exited is never closed.
 func (u *URL) Exited() <-chan struct{} { return u.exited }
 
-// Output is empty: what the server prints is not ours to see.
+// Output is empty, because Redial does not see what the server prints.
 func (u *URL) Output() string { return "" }
 
 // Close ends the relay of an https address.
@@ -126,7 +124,7 @@ func (u *URL) Close() error {
 	return u.relay.close()
 }
 
-// plainError takes off the layers that net and exec put around the reason.
+// plainError unwraps the reason from the layers that net and os/exec put around it.
 func plainError(err error) error {
 	for {
 		inner := errors.Unwrap(err)

@@ -22,20 +22,19 @@ import (
 	"redial/harness/plan"
 )
 
-// A life is one run of the program, from its start until no process of its group
-// is left.
-type life struct {
+// A process is one run of the program, from its start until no process of its group is left.
+type process struct {
 	command *exec.Cmd
 	group   int
 	printed int64 // where its output begins
 
-	asked     chan struct{} // closed when we ask it to end
+	asked     chan struct{} // closed by Stop and Kill
 	askOnce   sync.Once
-	force     chan struct{} // closed when patience is over
+	force     chan struct{} // closed when the time for a graceful end has passed
 	forceOnce sync.Once
 	done      chan struct{} // closed when the whole group is gone
 	state     string        // how the program ended; valid after done
-	leftover  error         // a group that would not die; valid after done
+	leftover  error         // processes that SIGKILL did not end; valid after done
 }
 
 func (c *Command) isClosed() bool {
@@ -44,19 +43,14 @@ func (c *Command) isClosed() bool {
 	return c.closed
 }
 
-// running is the life that has not ended, or nil.
-func (c *Command) running() *life {
+// running returns the process if it has not ended, or nil.
+func (c *Command) running() *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.life == nil {
+	if c.process == nil || isClosed(c.process.done) {
 		return nil
 	}
-	select {
-	case <-c.life.done:
-		return nil
-	default:
-		return c.life
-	}
+	return c.process
 }
 
 // start starts a program in a process group of its own; ended is closed when it has ended.
@@ -71,7 +65,7 @@ func start(command *exec.Cmd) (ended <-chan struct{}, err error) {
 		err := command.Start()
 		started <- err
 		if err == nil {
-			command.Wait() // what it was is read from ProcessState
+			command.Wait() // its result is in ProcessState
 			close(over)
 		}
 	}()
@@ -84,8 +78,7 @@ func start(command *exec.Cmd) (ended <-chan struct{}, err error) {
 	return over, nil
 }
 
-// begin starts the program.
-func (c *Command) begin() (*life, error) {
+func (c *Command) begin() (*process, error) {
 	if _, err := os.Stat(c.options.Dir); c.options.Dir != "" && err != nil {
 		return nil, fmt.Errorf("the folder to run the command in: %w", err)
 	}
@@ -93,92 +86,91 @@ func (c *Command) begin() (*life, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no pipe for the server's output: %w", err)
 	}
-	l := &life{
+	p := &process{
 		command: exec.Command(c.options.Command[0], c.options.Command[1:]...),
 		printed: c.output.Written(),
 		asked:   make(chan struct{}),
 		force:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	l.command.Dir = c.options.Dir
-	l.command.Env = c.environment()
-	l.command.Stdout, l.command.Stderr = writer, writer
+	p.command.Dir = c.options.Dir
+	p.command.Env = c.environment()
+	p.command.Stdout, p.command.Stderr = writer, writer
 
-	ended, err := start(l.command)
+	ended, err := start(p.command)
 	writer.Close()
 	if err != nil {
 		reader.Close()
 		return nil, err
 	}
-	l.group = l.command.Process.Pid
-	c.guard.watch(l.group)
+	p.group = p.command.Process.Pid
+	c.guard.watch(p.group)
 
 	exited := make(chan struct{})
 	c.mu.Lock()
-	c.life, c.exited = l, exited
+	c.process, c.exited = p, exited
 	c.mu.Unlock()
-	go c.watch(l, reader, ended, exited)
-	return l, nil
+	go c.watch(p, reader, ended, exited)
+	return p, nil
 }
 
 func (c *Command) environment() []string {
 	env := append(os.Environ(), c.mark,
 		contract.EnvPort+"="+strconv.Itoa(c.options.Port),
 		contract.EnvDataDir+"="+c.options.DataDir)
-	wish := func(name string, d plan.Duration) {
+	tune := func(name string, d plan.Duration) {
 		if d > 0 {
 			milliseconds := max(1, time.Duration(d).Milliseconds())
 			env = append(env, name+"="+strconv.FormatInt(milliseconds, 10))
 		}
 	}
-	wish(contract.EnvPingInterval, c.options.Tuning.PingInterval)
-	wish(contract.EnvPingTimeout, c.options.Tuning.PingTimeout)
-	wish(contract.EnvMaxDisconnection, c.options.Tuning.MaxDisconnection)
+	tune(contract.EnvPingInterval, c.options.Tuning.PingInterval)
+	tune(contract.EnvPingTimeout, c.options.Tuning.PingTimeout)
+	tune(contract.EnvMaxDisconnection, c.options.Tuning.MaxDisconnection)
 	return append(env, c.options.Env...)
 }
 
-// watch sees one life to its end: the program, then the rest of its group, then
-// the last of its output.
-func (c *Command) watch(l *life, output *os.File, ended <-chan struct{}, exited chan struct{}) {
+// watch waits for the end of the program, then of the rest of its group, then of its output.
+func (c *Command) watch(p *process, output *os.File, ended <-chan struct{}, exited chan struct{}) {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		io.Copy(c.output, output) // ends when the last writer is gone
+		io.Copy(c.output, output) // returns when the last writer has closed it
 	}()
 
 	<-ended
-	asked := isClosed(l.asked)
+	asked := isClosed(p.asked)
 	if asked {
-		l.awaitGroup(l.force, 0) // its children may take their time too
+		p.awaitGroup(p.force, 0) // its children may take their time too
 	}
-	syscall.Kill(-l.group, syscall.SIGKILL)
-	if !l.awaitGroup(nil, goneBound) {
-		l.leftover = fmt.Errorf("processes of group %d are still there %s after SIGKILL", l.group, goneBound)
+	syscall.Kill(-p.group, syscall.SIGKILL)
+	if !p.awaitGroup(nil, goneBound) {
+		p.leftover = fmt.Errorf("processes of group %d are still there %s after SIGKILL", p.group, goneBound)
 	}
-	l.leftover = errors.Join(l.leftover, killMarked(c.mark, goneBound))
+	p.leftover = errors.Join(p.leftover, killMarked(c.mark, goneBound))
 	c.guard.watch(0)
 
 	select {
 	case <-copied:
-	case <-time.After(time.Second): // somebody left the group and holds the pipe
+	case <-time.After(time.Second): // a process that has left the group keeps the pipe open
 	}
 	output.Close()
 	<-copied
-	l.state = l.command.ProcessState.String()
-	close(l.done)
+	p.state = p.command.ProcessState.String()
+	close(p.done)
 	if !asked {
 		close(exited)
 	}
 }
 
-// awaitGroup waits until no process of the group is left; not, where it says
-// false: enough was closed first, or the bound (zero: none) has passed.
-func (l *life) awaitGroup(enough <-chan struct{}, bound time.Duration) bool {
+// awaitGroup waits until no process of the group is left. It returns false if enough was
+// closed first, or the bound (zero means none) has passed.
+func (p *process) awaitGroup(enough <-chan struct{}, bound time.Duration) bool {
 	var late <-chan time.Time
 	if bound > 0 {
 		late = time.After(bound)
 	}
-	for groupAlive(l.group) {
+	for groupAlive(p.group) {
 		select {
 		case <-time.After(goneEvery):
 		case <-enough:
@@ -190,67 +182,68 @@ func (l *life) awaitGroup(enough <-chan struct{}, bound time.Duration) bool {
 	return true
 }
 
-// ask asks the group to end, politely.
-func (l *life) ask() {
-	l.askOnce.Do(func() { close(l.asked) })
-	syscall.Kill(-l.group, syscall.SIGTERM)
+// ask sends SIGTERM to the group.
+func (p *process) ask() {
+	p.askOnce.Do(func() { close(p.asked) })
+	syscall.Kill(-p.group, syscall.SIGTERM)
 }
 
-// kill ends the group at once and waits until it is gone.
-func (l *life) kill() error {
-	l.askOnce.Do(func() { close(l.asked) })
-	l.forceOnce.Do(func() { close(l.force) })
-	syscall.Kill(-l.group, syscall.SIGKILL)
-	<-l.done
-	return l.leftover
+// kill sends SIGKILL to the group and waits until it is gone.
+func (p *process) kill() error {
+	p.askOnce.Do(func() { close(p.asked) })
+	p.forceOnce.Do(func() { close(p.force) })
+	syscall.Kill(-p.group, syscall.SIGKILL)
+	<-p.done
+	return p.leftover
 }
 
-// awaitReady waits until the server answers, and makes sure that it is the server
-// who does.
-func (c *Command) awaitReady(ctx context.Context, l *life) error {
+// awaitReady waits until the server is ready, and checks that no other program answers on its
+// port.
+func (c *Command) awaitReady(ctx context.Context, p *process) error {
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
-		Timeout:       tryBound,
+		Timeout:       probeBound,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for {
-		answered := c.isReady(ctx, client, l)
+		ready := c.isReady(ctx, client, p)
 		select {
-		case <-l.done:
-			return fmt.Errorf("the server ended before it was ready (%s)%s", l.state, c.lastLine(l))
+		case <-p.done:
+			return fmt.Errorf("the server ended before it was ready (%s)%s", p.state, c.lastLine(p))
 		case <-ctx.Done():
-			return fmt.Errorf("the server %s in time; %s (%w)%s", c.notReady(), c.advice(l), ctx.Err(), c.lastLine(l))
+			return fmt.Errorf("the server %s in time; %s (%w)%s", c.notReady(), c.advice(p), ctx.Err(), c.lastLine(p))
 		default:
 		}
-		if answered {
-			return l.owns(c.options.Port)
+		if ready {
+			return p.owns(c.options.Port)
 		}
 		select {
-		case <-l.done:
+		case <-p.done:
 		case <-ctx.Done():
-		case <-time.After(tryEvery):
+		case <-time.After(probeEvery):
 		}
 	}
 }
 
-// isReady looks once.
-func (c *Command) isReady(ctx context.Context, client *http.Client, l *life) bool {
+func (c *Command) isReady(ctx context.Context, client *http.Client, p *process) bool {
 	switch ready := c.options.Ready; {
 	case ready.Line != "":
-		return strings.Contains(c.output.Since(l.printed), ready.Line)
+		return strings.Contains(c.output.Since(p.printed), ready.Line)
 	case ready.Accepts:
 		return somethingListens(c.options.Port)
 	case ready.Path != "":
-		return succeeds(ctx, client, "http://"+c.Address()+ready.Path)
+		status, err := statusOf(ctx, client, "http://"+c.Address()+ready.Path)
+		return err == nil && status/100 == 2
 	}
-	return answers(ctx, client, "http://"+c.Address()+"/") == nil
+	_, err := statusOf(ctx, client, "http://"+c.Address()+"/")
+	return err == nil
 }
 
-// advice says what may be the matter with a server that is not ready in time.
-func (c *Command) advice(l *life) string {
+// advice names the likely cause if a server is not ready in time.
+func (c *Command) advice(p *process) string {
 	switch ready := c.options.Ready; {
 	case !somethingListens(c.options.Port):
-		if ports := portsOf(l.group); len(ports) > 0 {
+		if ports := portsOf(p.group); len(ports) > 0 {
 			return fmt.Sprintf("it listens on port %d and not on %s: write `port: %[1]d` under target in redial.yaml (redial init --port %[1]d)", ports[0], contract.EnvPort)
 		}
 		return "does it listen on " + contract.EnvPort + "?"
@@ -261,7 +254,7 @@ func (c *Command) advice(l *life) string {
 	return "it accepts connections at " + c.Address()
 }
 
-// notReady says what the server did not do.
+// notReady names the missing sign of readiness.
 func (c *Command) notReady() string {
 	switch ready := c.options.Ready; {
 	case ready.Line != "":
@@ -274,48 +267,35 @@ func (c *Command) notReady() string {
 	return "did not answer at http://" + c.Address() + "/"
 }
 
-// owns tells, where the system lets us know, whether the port is served by the
-// program's own group. Anything else could be neither stopped nor killed.
-func (l *life) owns(port int) error {
+// owns returns an error if the port is served by another group than the program's own, as far
+// as the system tells. Such a server could be neither stopped nor killed.
+func (p *process) owns(port int) error {
 	owners := listenerGroups(port)
-	if len(owners) == 0 || slices.Contains(owners, l.group) {
+	if len(owners) == 0 || slices.Contains(owners, p.group) {
 		return nil
 	}
 	return fmt.Errorf("port %d is served by something else (process group %d), not by the command, "+
 		"which has to stay in the foreground and in its own group", port, owners[0])
 }
 
-func (c *Command) lastLine(l *life) string {
-	if line := c.output.LastLine(l.printed); line != "" {
+func (c *Command) lastLine(p *process) string {
+	if line := c.output.LastLine(p.printed); line != "" {
 		return ": " + line
 	}
 	return "; it printed nothing"
 }
 
-// answers makes one GET and tells why there was no answer, if there was none.
-func answers(ctx context.Context, client *http.Client, url string) error {
+// statusOf sends one GET and returns the status of the answer, or why there was none.
+func statusOf(ctx context.Context, client *http.Client, url string) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return response.Body.Close()
-}
-
-func succeeds(ctx context.Context, client *http.Client, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return false
-	}
-	response.Body.Close()
-	return response.StatusCode/100 == 2
+	return response.StatusCode, response.Body.Close()
 }
 
 func isClosed(channel <-chan struct{}) bool {
