@@ -8,15 +8,15 @@ import (
 // An alteration is a message and the phantom that stands in its place.
 type alteration struct{ message, phantom int32 }
 
-// alteredAmong says which of the missing messages a list (the log, or a page) has
-// altered: a phantom is taken for the first missing message that its sender said
-// between what the list has before the phantom and after it. Each phantom stands
-// for one message. The missing ones are in the order of facts.said; what was found
-// before the run counts as said by one sender.
+// alteredAmong finds the missing messages that a list (the log, or a page) holds in altered
+// form: a phantom stands for the first missing message that a sender sent between two of its
+// messages around the phantom in the list. Each phantom stands for one message. The missing
+// messages are in the order of facts.sendOrder; rows found before the run count as the
+// messages of one sender.
 func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []alteration {
-	at := make([]int, len(f.messages)) // in the list, from 1; 0 for what is not in it
+	at := make([]int, len(f.messages)) // the place in the list, from 1; 0 for a message outside of it
 	var phantoms remaining
-	var phantomIDs []int32 // as in phantoms.numbers
+	var phantomIDs []int32 // parallel to phantoms.numbers
 	length := 0
 	for id := range list {
 		length++
@@ -42,13 +42,13 @@ func (f *facts) alteredAmong(list iter.Seq[int32], missing []int32) []alteration
 	return altered
 }
 
-// neighbours returns for each missing message where the list has what its sender
-// said last before it and first after it: 0 and end for nothing.
+// neighbours returns, for each missing message, the places in the list of its sender's last
+// message before it and first message after it; 0 and end where there is none.
 func (f *facts) neighbours(at []int, end int, missing []int32) (above, below []int) {
 	above, below = make([]int, len(missing)), make([]int, len(missing))
 	latest := map[int32]int{}
 	n := 0
-	for _, id := range f.said {
+	for _, id := range f.sendOrder {
 		sender := f.messages[id].sender
 		if n < len(missing) && missing[n] == id {
 			above[n] = latest[sender]
@@ -58,7 +58,7 @@ func (f *facts) neighbours(at []int, end int, missing []int32) (above, below []i
 		}
 	}
 	clear(latest)
-	for _, id := range slices.Backward(f.said) {
+	for _, id := range slices.Backward(f.sendOrder) {
 		sender := f.messages[id].sender
 		if n > 0 && missing[n-1] == id {
 			n--
@@ -75,7 +75,7 @@ func (f *facts) neighbours(at []int, end int, missing []int32) (above, below []i
 // remaining is a sorted list of numbers of which each can be taken once.
 type remaining struct {
 	numbers []int
-	skip    []int // by index, one to go on from; the way shortens as it is used
+	skip    []int // by index, the next one to look at; each search shortens the path
 }
 
 func (r *remaining) reset() {
@@ -85,8 +85,8 @@ func (r *remaining) reset() {
 	}
 }
 
-// take takes the first number left between two others, both exclusive, and returns its
-// index.
+// take removes the first remaining number between two others, both exclusive, and returns
+// its index.
 func (r *remaining) take(above, below int) (index int, ok bool) {
 	i, _ := slices.BinarySearch(r.numbers, above+1)
 	for r.skip[i] != i {

@@ -1,18 +1,18 @@
 package check
 
-// An await is something that the lab has waited for in vain.
+// An await is a wait of the lab that timed out.
 type await struct {
 	event  int
 	detail string
-	client string // whose page was to show the message; empty for everyone's
-	text   string // the message; empty where it was something else
+	client string // the client whose page was to show the message; empty for every client
+	text   string // the message; empty where the lab waited for something else
 }
 
-// inVain says what was awaited in vain though nothing stood in its way, if anything
-// was. A message that was not shown within the bound does not count where its sender or
-// the page that was to show it lost its connection meanwhile: then it may well be lost,
-// and whether it may is for the rules.
-func (c *Checker) inVain() (detail string, found bool) {
+// unmetAwait returns the first wait that timed out although no connection broke. A message
+// that was not shown in time is excused if its sender, or the page that was to show it, lost
+// its connection meanwhile: the message may be lost then, and the rules judge whether that is
+// allowed.
+func (c *Checker) unmetAwait() (detail string, found bool) {
 	for _, a := range c.awaits {
 		if !c.isExcused(a) {
 			return a.detail, true
@@ -39,8 +39,8 @@ func (c *Checker) isExcused(a await) bool {
 	return false
 }
 
-// isConnectedFrom tells whether the view was connected without a break between the two
-// events.
+// isConnectedFrom reports whether one connection of the view lasted from one event to the
+// other.
 func (v *view) isConnectedFrom(from, to int) bool {
 	for _, connection := range v.connections {
 		if connection.contains(from) && connection.contains(to) {

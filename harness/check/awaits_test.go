@@ -7,28 +7,28 @@ import (
 	"redial/harness/history"
 )
 
-// A message that was awaited in vain leaves a run inconclusive, unless a connection that
-// it needed broke between its sending and the end of the wait.
-func TestOnlyABrokenConnectionOnItsWayExcusesAWait(t *testing.T) {
+// A wait for a message that timed out leaves a run inconclusive, unless a connection of its
+// sender or reader broke between the sending and the end of the wait.
+func TestTimedOutWaitIsExcusedOnlyByABrokenConnection(t *testing.T) {
 	event := func(kind history.Kind, client string) history.Event {
 		return history.Event{Kind: kind, Client: client, View: 1}
 	}
 	for _, c := range []struct {
 		name           string
-		broken         string // whose connection breaks after the message was sent
+		broken         string // the client whose connection breaks after the message was sent
 		client, awaits string
 		want           Outcome
 	}{
-		{"nothing broke", "", "bob", "hello", Inconclusive},
-		{"the sender's broke", "alice", "bob", "hello", Pass},
-		{"the reader's broke", "bob", "bob", "hello", Pass},
-		{"another's broke", "carol", "bob", "hello", Inconclusive},
-		{"one of all readers' broke", "carol", "", "hello", Pass},
-		{"none of all readers' broke", "", "", "hello", Inconclusive},
-		{"it was no message", "bob", "bob", "", Inconclusive},
-		{"nobody knows the message", "bob", "bob", "unknown", Inconclusive},
-		{"nobody sent the message", "bob", "bob", "acknowledged only", Inconclusive},
-		{"a sender without a page cannot break", "", "bob", "by the lab", Inconclusive},
+		{"no connection broke", "", "bob", "hello", Inconclusive},
+		{"the sender's connection broke", "alice", "bob", "hello", Pass},
+		{"the reader's connection broke", "bob", "bob", "hello", Pass},
+		{"a third client's connection broke", "carol", "bob", "hello", Inconclusive},
+		{"every client is awaited, one connection broke", "carol", "", "hello", Pass},
+		{"every client is awaited, no connection broke", "", "", "hello", Inconclusive},
+		{"the wait is for no message", "bob", "bob", "", Inconclusive},
+		{"unknown message", "bob", "bob", "unknown", Inconclusive},
+		{"message without a Sent event", "bob", "bob", "acknowledged only", Inconclusive},
+		{"sender without a page", "", "bob", "by the lab", Inconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			events := []history.Event{{Kind: history.Began, Level: contract.Basic}}

@@ -11,16 +11,16 @@ import (
 	"redial/harness/history"
 )
 
-// crowd is a history that is too long to hold: every view shows every message.
+// crowd generates a history that is too long for memory: every view shows every message.
 type crowd struct {
 	views, messages int
-	// anomaly makes every so manieth showing wrong, in turn left out, doubled or
-	// late; 0 for a right run.
+	// anomaly makes every anomaly-th Shown event wrong: in turn left out, doubled or late. 0
+	// means none.
 	anomaly int
 	log     bool
 }
 
-// play hands the history to add, event by event, and returns how many there were.
+// play passes the history to add, event by event, and returns the number of events.
 func (c crowd) play(add func(history.Event)) (events int) {
 	put := func(e history.Event) { add(e); events++ }
 	names := make([]string, c.views)
@@ -38,7 +38,7 @@ func (c crowd) play(add func(history.Event)) (events int) {
 	late := make([]string, c.views)
 	for m := range c.messages {
 		put(history.Event{Kind: history.Sent, Client: names[m%c.views], View: 1, Message: c.text(m)})
-		// Not the very strings of before, which would be too easily found equal.
+		// A new string: comparing one with itself would be too fast to be realistic.
 		text := c.text(m)
 		for v, name := range again {
 			e := history.Event{Kind: history.Shown, Client: name, View: 1, Message: text}
@@ -76,8 +76,8 @@ func (c crowd) play(add func(history.Event)) (events int) {
 
 func (c crowd) text(m int) string { return fmt.Sprintf("client-%d says message %d", m%c.views, m) }
 
-// BenchmarkChecker judges about ten million showings, the making of the events
-// included. bytes/event is what the Checker holds when all are in.
+// BenchmarkChecker judges about ten million Shown events; their generation is included.
+// bytes/event is the memory of the Checker after the last event.
 func BenchmarkChecker(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -111,8 +111,7 @@ func BenchmarkChecker(b *testing.B) {
 	}
 }
 
-// BenchmarkVerdict is the part of BenchmarkChecker that begins when the last event
-// is in.
+// BenchmarkVerdict is the part of BenchmarkChecker after the last event.
 func BenchmarkVerdict(b *testing.B) {
 	for _, anomaly := range []int{0, 100} {
 		b.Run(fmt.Sprintf("anomaly every %d", anomaly), func(b *testing.B) {
@@ -134,8 +133,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkShuffled is the worst that pages can do: each shows everything in a
-// random order of its own.
+// BenchmarkShuffled is the worst case: each page shows all messages in a random order of its
+// own.
 func BenchmarkShuffled(b *testing.B) {
 	for _, messages := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprintf("%d messages", messages), func(b *testing.B) {

@@ -5,17 +5,16 @@ import (
 	"slices"
 )
 
-// A browser is every page of every client that has its storage in common: a message
-// may be kept there after its page is gone.
+// A browser is the set of pages that share one localStorage: a message may outlive its page
+// there.
 type browser struct {
-	// connections are those of its pages, in their order; those that overlap are one.
-	connections []connection
-	closed      int // the event by which all of its pages are gone, or never
-	up          bool
-	restful     []int // see facts.restful; made when needed
+	// connections are the connections of its pages, sorted; overlapping ones are joined.
+	connections  []connection
+	closed       int   // the event by which all of its pages are gone, or never
+	up           bool  // a page is open and connected at the end
+	restBarriers []int // made when needed; see facts.restBarriers
 }
 
-// findBrowsers finds the browser and the first view of each view's client.
 func (f *facts) findBrowsers() {
 	nameOf := f.browserNames()
 	browsers := map[string]*browser{}
@@ -42,7 +41,7 @@ func (f *facts) findBrowsers() {
 	}
 }
 
-// browserNames names the browser of a client: after the first of those that share it.
+// browserNames names the browser of a client after the first client that uses it.
 func (f *facts) browserNames() func(client string) string {
 	of := map[string]string{}
 	for _, c := range f.plan.Clients {
@@ -54,7 +53,7 @@ func (f *facts) browserNames() func(client string) string {
 	return func(client string) string { return cmp.Or(of[client], client) }
 }
 
-// join makes connections that overlap one.
+// join merges overlapping connections.
 func (b *browser) join() {
 	slices.SortFunc(b.connections, func(a, b connection) int { return cmp.Compare(a.from, b.from) })
 	joined := b.connections[:0]
@@ -68,7 +67,6 @@ func (b *browser) join() {
 	b.connections = joined
 }
 
-// connectedAt tells whether one of its pages is connected at the event.
 func (b *browser) connectedAt(event int) bool {
 	_, connected := connectedAt(b.connections, event)
 	return connected

@@ -9,11 +9,12 @@ import (
 	"redial/harness/plan"
 )
 
-// Judge says what the events of one run come to.
+// Judge returns the verdict on the events of one run.
 func Judge(events []history.Event) Verdict { return JudgeAt("", events) }
 
-// Beyond is the verdict at the weakest level above this one at which the events fail: what
-// went wrong, and was not promised. It has no outcome where there is no such level.
+// Beyond returns the verdict at the weakest stronger level at which the events fail: what
+// went wrong although the level does not promise it. Its outcome is empty if every level
+// passes.
 func Beyond(level contract.Level, events []history.Event) Verdict {
 	for _, stronger := range contract.Levels {
 		if level.AtLeast(stronger) {
@@ -26,7 +27,8 @@ func Beyond(level contract.Level, events []history.Event) Verdict {
 	return Verdict{}
 }
 
-// JudgeAt is Judge by the promise of another level than the history names; empty: by that.
+// JudgeAt judges the events by another level than the one that the history names. An empty
+// level stands for the history's own.
 func JudgeAt(level contract.Level, events []history.Event) Verdict {
 	c := NewChecker()
 	for _, e := range events {
@@ -51,20 +53,20 @@ type Checker struct {
 
 	messages []message
 	byText   map[string]int32
-	// inSight holds the messages shown anywhere in the order of first sight; an
+	// firstShown holds the messages in the order in which any page first showed them; an
 	// index into it is a message's place.
-	inSight []int32
-	sends   []int32 // in the order of the Sent events
-	orders  int32   // how many were given out; see orderOf
+	firstShown []int32
+	sends      []int32 // in the order of the Sent events
+	orders     int32   // the number of orders so far; see orderOf
 
 	views  []*view
 	byName map[viewName]int32
 	latest map[string]int32 // the latest view of each client
-	active int32            // the view that had the last event
+	active int32            // the view of the last event
 
 	barriers []int
-	stops    []int // ServerStopped
-	down     bool  // the server has stopped, and not started since
+	stops    []int // the ServerStopped events
+	down     bool  // the server has stopped and has not started again
 	replaced int   // the last DataReplaced; 0 for none
 	faults   map[string]firing
 
@@ -73,12 +75,10 @@ type Checker struct {
 	hasLog  bool
 	awaits  []await
 	resent  []resending
-	// keepsLog: the log was meant to be read.
-	keepsLog bool
-	// noEcho: a view is not owed what was sent there.
-	noEcho bool
-	// offsets holds, beside message.offset, every other offset that a message was
-	// shown with, and who showed it first.
+	// keepsLog and noEcho are copied from the Began event.
+	keepsLog, noEcho bool
+	// offsets holds every offset that a message was shown with, and the first view that
+	// showed it. The log's own offset, where message.offset has it, is left out.
 	offsets map[shownOffset]sighting
 }
 
@@ -87,40 +87,38 @@ type viewName struct {
 	number int
 }
 
-// A message is everything known of one text.
+// A message is everything that is known about one text.
 type message struct {
 	text         string
-	sentAt       int // never, if nobody sent it
+	sentAt       int // the event, or never
 	acknowledged int
 	refused      int
-	shown        int   // its first sight anywhere
-	found        int32 // rows before the run
-	place        int32 // in Checker.inSight, or -1
+	shown        int   // the first event that shows it on any page
+	found        int32 // the number of rows before the run
+	place        int32 // the index in Checker.firstShown, or -1
 	sender       int32 // the view that sent it
-	order        int32 // which of the orders of messages it belongs to; see orderOf
+	order        int32 // see orderOf
 	firstView    int32 // the view that showed it first
-	offset       int64 // the first one that it was shown with
-	// ambiguous: the text stands for two messages.
-	ambiguous bool
+	offset       int64 // the first offset that it was shown with
+	ambiguous    bool  // the text stands for two messages
 }
 
 func (m *message) isSent() bool { return m.sentAt != never }
 
-// isRefused: the server said no, and never yes.
+// isRefused reports whether the server refused the message and never acknowledged it.
 func (m *message) isRefused() bool { return m.refused != never && m.acknowledged == never }
 
 func (m *message) isAcknowledged() bool { return m.acknowledged != never }
 
 func (m *message) isShown() bool { return m.place >= 0 }
 
-// A row is one row of the log.
 type row struct {
 	message int32
 	event   int
 	offset  int64
 }
 
-// A resending is of a message to a view that had been sent it before.
+// A resending is an event Repeated: the server sent a view a message for the second time.
 type resending struct {
 	view, message int32
 	event         int
@@ -170,7 +168,7 @@ func (c *Checker) Add(e history.Event) {
 		c.ended = event
 		c.barriers = append(c.barriers, event)
 	case history.Barrier:
-		if e.Client == "" { // one for a single client says nothing of the others
+		if e.Client == "" { // a barrier of one client proves nothing about the others
 			c.barriers = append(c.barriers, event)
 		}
 	case history.ServerStopped:
@@ -207,7 +205,7 @@ func (c *Checker) page(e *history.Event, event int) {
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
 	}
-	// A client has one page at a time: the next one ends the one before.
+	// A client has one page at a time, so a new view ends the one before.
 	if latest, ok := c.latest[e.Client]; !ok || c.views[latest].number < e.View {
 		if ok {
 			c.views[latest].close(event, e.At)
@@ -216,16 +214,16 @@ func (c *Checker) page(e *history.Event, event int) {
 	}
 }
 
-// originOf says of which server it is that the view is told now that it is connected. Its
-// attempt is as old as the end of its last connection, or its page; where a server has
-// ended since then, the answer may have been on its way for as long.
+// originOf finds the server that answered the view's attempt to connect. The attempt may be
+// as old as the end of the view's last connection, or the page itself. If a server ended
+// since then, the answer may be a delayed one of that server.
 func (c *Checker) originOf(v *view, e *history.Event) origin {
 	stopped := len(c.stops) > 0 && c.stops[len(c.stops)-1] > v.attempt()
 	switch {
-	case c.down, stopped && e.Recovered: // the next server knows no session
+	case c.down, stopped && e.Recovered: // a restarted server has no session to recover
 		return ended
 	case stopped:
-		return doubtful
+		return uncertain
 	}
 	return running
 }
@@ -248,14 +246,15 @@ func (c *Checker) send(e *history.Event, event int) {
 	}
 }
 
-// orderOf returns the order that what the view sends now is to keep. Below
-// client-delivery a view has one for each connection, as Socket.IO keeps none over two:
-// the server may still be at work on what came over the one before. What is said
-// offline belongs to the connection that is made next.
+// orderOf returns the order to which a message that the view sends now belongs: messages of
+// one order have to stay in the order sent. Below client-delivery each connection has an order
+// of its own, because Socket.IO keeps none over two connections: the server may still be
+// processing messages of the first. A message that is sent offline belongs to the next
+// connection.
 func (c *Checker) orderOf(v *view) int32 {
 	ended := v.ended
 	if c.level.AtLeast(contract.ClientDelivery) {
-		ended = 0 // one message is under way at a time
+		ended = 0 // a page has one message in flight at a time
 	}
 	if v.order < 0 || v.orderOf != ended {
 		v.order, v.orderOf = c.orders, ended
@@ -267,7 +266,7 @@ func (c *Checker) orderOf(v *view) int32 {
 func (c *Checker) read(e *history.Event, event int) {
 	switch e.Kind {
 	case history.Found:
-		// The lab's own mark is sent before the log is read, and found in it.
+		// The lab sends its own mark before it reads the log, and finds it there.
 		if m := &c.messages[c.messageOf(e.Message)]; !m.isSent() {
 			m.found++
 		}
@@ -278,28 +277,28 @@ func (c *Checker) read(e *history.Event, event int) {
 	}
 }
 
-// show is the only thing that happens for every message on every page, so it
-// guesses before it looks anything up: views take turns in the order of the last
-// time, and a view shows next what others have shown next.
+// show runs for every message on every page, so it avoids map lookups: it guesses that the
+// views show a message in the order of last time, and that a view shows the messages in the
+// order in which other views showed them.
 func (c *Checker) show(e *history.Event, event int) {
 	index := c.viewOf(e.Client, e.View)
 	v := c.views[index]
 	place := v.next()
 	var m *message
-	if int(place) < len(c.inSight) {
-		m = &c.messages[c.inSight[place]]
+	if int(place) < len(c.firstShown) {
+		m = &c.messages[c.firstShown[place]]
 	}
 	if m == nil || m.text != e.Message {
 		id := c.messageOf(e.Message)
 		m = &c.messages[id]
 		if !m.isShown() {
-			m.place, m.shown, m.firstView = int32(len(c.inSight)), event, index
-			c.inSight = append(c.inSight, id)
+			m.place, m.shown, m.firstView = int32(len(c.firstShown)), event, index
+			c.firstShown = append(c.firstShown, id)
 		}
 	}
 	v.show(m.place, event)
 	if e.Offset != 0 && e.Offset != m.offset {
-		c.showOffset(c.inSight[m.place], e.Offset, sighting{index, event})
+		c.showOffset(c.firstShown[m.place], e.Offset, sighting{index, event})
 	}
 }
 
@@ -313,7 +312,7 @@ func (c *Checker) showOffset(id int32, offset int64, by sighting) {
 	}
 }
 
-// viewOf returns the index of the client's view, new if need be.
+// viewOf returns the index of the client's view, which it creates if necessary.
 func (c *Checker) viewOf(client string, number int) int32 {
 	if len(c.views) > 0 {
 		guess := c.views[c.active].follower
@@ -336,7 +335,7 @@ func (c *Checker) viewOf(client string, number int) int32 {
 	return index
 }
 
-// messageOf returns the index of the message with the text, new if need be.
+// messageOf returns the index of the message with the text, which it creates if necessary.
 func (c *Checker) messageOf(text string) int32 {
 	id, known := c.byText[text]
 	if !known {

@@ -6,26 +6,25 @@ import (
 	"redial/harness/contract"
 )
 
-// An edge says that some view shows one message directly before another.
-type edge struct{ from, to int32 } // positions in the story
+// An edge joins two messages of which some view shows the first directly before the second.
+type edge struct{ from, to int32 } // positions in facts.reference
 
-// disagreement blames views for contradicting each other where there is no log.
+// blameDisagreement blames views that contradict each other where there is no log.
 //
-// Each view is a chain of messages. If the chains, laid over each other, have no
-// cycle, then all views can be read as parts of one story. Where they have one,
-// the messages on it (a strongly connected component) are told in orders that do
-// not fit; the first sight of each is then taken for the story, and a view that
-// shows one of them after a later one of the same component is blamed for it. At
-// least one is: chains that only ever go on in the order of first sight cannot
-// close a cycle.
+// Each view is a chain of messages. If the union of the chains has no cycle, one order exists
+// of which every view is a part. Otherwise the messages on a cycle (a strongly connected
+// component) have contradictory orders. The order in which each message was first shown is
+// then the reference, and a view is blamed for each message that it shows after a later one of
+// the same component. At least one view is blamed, because chains that follow the reference
+// cannot close a cycle.
 //
-// What rule order blames on a view is left out of that view's chain.
-func disagreement(f *facts, t *tally) {
-	components := f.contradictions()
+// A message for which the rule order blames a view is left out of that view's chain.
+func blameDisagreement(f *facts, t *tally) {
+	components := f.contradictoryComponents()
 	if components == nil {
 		return
 	}
-	orders := newOrdering(len(f.story))
+	orders := newOrdering(len(f.reference))
 	for _, v := range f.views {
 		orders.reset()
 		for id, later := range f.shown(v) {
@@ -42,10 +41,10 @@ func disagreement(f *facts, t *tally) {
 	}
 }
 
-// contradictions returns, by position in the story, the component of each message
-// that is on a cycle, and -1 for the others; nil where there is no cycle at all.
-func (f *facts) contradictions() []int32 {
-	follows := make([]bool, len(f.story)) // some view goes on from here to the next
+// contradictoryComponents returns, by position in the reference, the component of each
+// message that is on a cycle, and -1 for the others; nil if there is no cycle.
+func (f *facts) contradictoryComponents() []int32 {
+	follows := make([]bool, len(f.reference)) // some view shows the next message after this one
 	var jumps []edge
 	backward := false
 	for _, v := range f.views {
@@ -74,9 +73,8 @@ func (f *facts) contradictions() []int32 {
 }
 
 // cycles finds the strongly connected components of more than one node (Tarjan's
-// algorithm, with a stack of its own so that a long history cannot overflow the
-// goroutine's). The edges are those from i to i+1 where follows[i] holds, and the
-// jumps, sorted by from.
+// algorithm, with an explicit stack so that a long history cannot overflow the goroutine's).
+// The edges are those from i to i+1 where follows[i] holds, and the jumps, sorted by from.
 func cycles(follows []bool, jumps []edge) []int32 {
 	n := len(follows)
 	c := components{
@@ -108,18 +106,18 @@ type components struct {
 	follows    []bool
 	jumps      []edge
 	firstJump  []int   // by node: where its jumps begin
-	index, low []int32 // from 1, 0 for unvisited; low becomes done when finished
+	index, low []int32 // from 1, 0 for unvisited; low becomes done with the component
 	component  []int32
-	open       []int32 // visited nodes with no component yet
+	open       []int32 // visited nodes without a component
 	path       []step
 	counter    int32
 	found      int32
 }
 
-// A step is a node on the path and how many of its edges were gone along.
+// A step is a node on the path and the number of its edges that were followed.
 type step struct {
-	node int32
-	gone int
+	node     int32
+	followed int
 }
 
 const done = int32(1<<31 - 1)
@@ -128,8 +126,8 @@ func (c *components) visit(root int32) {
 	c.enter(root)
 	for len(c.path) > 0 {
 		top := &c.path[len(c.path)-1]
-		if to, ok := c.edge(top.node, top.gone); ok {
-			top.gone++
+		if to, ok := c.edge(top.node, top.followed); ok {
+			top.followed++
 			if c.index[to] == 0 {
 				c.enter(to)
 			} else if c.low[to] != done {
@@ -170,7 +168,7 @@ func (c *components) edge(node int32, n int) (int32, bool) {
 	return 0, false
 }
 
-// finish closes the component of which node was the first to be visited.
+// finish closes the component whose first visited node is the given one.
 func (c *components) finish(node int32) {
 	size := 1
 	for c.open[len(c.open)-size] != node {

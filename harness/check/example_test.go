@@ -8,7 +8,8 @@ import (
 	"redial/harness/history"
 )
 
-// A history of a few lines, written by hand: is this a loss?
+// A history can be written by hand. In this one bob misses a message that connection state
+// recovery should have delivered.
 func ExampleJudge() {
 	events, err := history.Read(strings.NewReader(`
 {"kind":"began","level":"recovery","plan":{"clients":[{"name":"alice"},{"name":"bob"}],"script":[]}}

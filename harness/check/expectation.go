@@ -6,37 +6,38 @@ import (
 	"redial/harness/contract"
 )
 
-// An Expectation is what a run is expected to show, whatever its level promises: which
-// of lost, duplicated and reordered messages there are. Its text is for people; two of
-// the values leave the outcome of a race open.
+// An Expectation names the symptoms that a run is expected to show, whatever its level
+// promises: lost, duplicated or reordered messages. Two of the values leave the outcome of a
+// race open.
 type Expectation string
 
 const (
 	// ExactlyOnce: every message is shown once, in order, on every page.
 	ExactlyOnce Expectation = "exactly once"
-	// Loses: at least one message is lost, and nothing else goes wrong. If none is
-	// lost, the fault had no effect.
+	// Loses: at least one message is lost, and nothing else goes wrong.
 	Loses Expectation = "lost"
 	// Duplicates: at least one message is shown twice, and nothing else goes wrong.
 	Duplicates Expectation = "duplicated"
-	// GoesWrong: a race loses messages, or repeats or reorders some.
+	// GoesWrong: a race loses, duplicates or reorders messages.
 	GoesWrong Expectation = "lost, duplicated or reordered"
-	// MayLose: a race decides whether anything is lost; nothing worse may happen.
+	// MayLose: a race decides whether a message is lost; nothing else may go wrong.
 	MayLose Expectation = "lost or not"
-	// Fails: the failure is known, and whoever mends it is to be told.
+	// Fails: the failure is known. A pass does not meet the expectation, so that a fix is
+	// noticed.
 	Fails Expectation = "a failure that is known"
 	// DoesNotApply: the target does not offer what the scenario tries.
 	DoesNotApply Expectation = "does not apply"
 )
 
-// Symptoms is what went wrong with messages; with none of them, each was shown exactly once.
+// Symptoms are the ways in which messages went wrong. The zero value means that each was
+// shown exactly once.
 type Symptoms struct {
 	Lost, Duplicated, Reordered bool
-	// OtherRule is a failure that is none of the three above.
+	// OtherRule tells that a rule was broken that is about none of the three.
 	OtherRule bool
 }
 
-// Words are the symptoms as an Expectation is written.
+// Words returns the symptoms in the words of an Expectation.
 func (s Symptoms) Words() Expectation {
 	var words []string
 	for _, symptom := range []struct {
@@ -53,8 +54,8 @@ func (s Symptoms) Words() Expectation {
 	return Expectation(strings.Join(words, " and "))
 }
 
-// Observed says what the verdict found, in the words of an Expectation, on a target
-// that claims the level. An empty level claims every promise.
+// Observed returns the symptoms that the verdict found on a target that claims the level, in
+// the words of an Expectation. An empty level claims every promise.
 func (v Verdict) Observed(claimed contract.Level) Expectation {
 	if v.Outcome == Unsupported {
 		return DoesNotApply
@@ -64,15 +65,15 @@ func (v Verdict) Observed(claimed contract.Level) Expectation {
 	}.Words()
 }
 
-// BreaksAnotherRule tells whether a rule was broken that is not about lost, duplicated or
+// BreaksAnotherRule reports whether a rule was broken that is not about lost, duplicated or
 // reordered messages.
 func (v Verdict) BreaksAnotherRule() bool {
 	return v.Counts[contract.NoPhantom]+v.Counts[contract.Sends]+v.Counts[contract.Convergence] > 0
 }
 
-// ReorderedFor counts what is out of order on a target that claims the level. Below the
-// level that promises one order to all pages (step 5, for instance), two messages that
-// were sent at once may be shown in one order here and in another there.
+// ReorderedFor counts the reordered messages on a target that claims the level. Below the
+// level that promises one order to all pages (at step 5, for instance), two pages may show
+// messages of two senders in different orders.
 func (v Verdict) ReorderedFor(claimed contract.Level) int {
 	if claimed == "" {
 		return v.Reordered
@@ -85,8 +86,8 @@ func (v Verdict) ReorderedFor(claimed contract.Level) int {
 	return v.Reordered
 }
 
-// Meets tells whether the verdict found what is expected of a target that claims the
-// level. An inconclusive verdict found nothing, and meets no expectation.
+// Meets reports whether the verdict found what is expected of a target that claims the
+// level. An inconclusive verdict meets no expectation.
 func (v Verdict) Meets(expected Expectation, claimed contract.Level) bool {
 	observed := v.Observed(claimed)
 	switch {

@@ -8,9 +8,9 @@ import (
 	"redial/harness/history"
 )
 
-// Two pages show two messages that were sent at once in opposite orders. That breaks the
-// promise of a level that has one order for all pages, and of no other.
-func TestOneOrderIsExpectedOnlyWhereItIsPromised(t *testing.T) {
+// Two pages show two messages that were sent at once in opposite orders. That breaks only the
+// levels that promise one order for all pages.
+func TestOppositeOrdersMeetOnlyLevelsWithoutOneOrder(t *testing.T) {
 	events := []history.Event{{Kind: history.Began, Level: contract.DurableDelivery}}
 	for _, who := range []string{"alice", "bob"} {
 		events = append(events, history.Event{Kind: history.Opened, Client: who, View: 1}, history.Event{Kind: history.Connected, Client: who, View: 1})
@@ -29,8 +29,7 @@ func TestOneOrderIsExpectedOnlyWhereItIsPromised(t *testing.T) {
 	}
 }
 
-// What a verdict found meets one expectation, and those that leave room for it.
-func TestAVerdictMeetsItsExpectationOnly(t *testing.T) {
+func TestVerdictMeetsOnlyMatchingExpectations(t *testing.T) {
 	all := []Expectation{ExactlyOnce, Loses, Duplicates, GoesWrong, MayLose, DoesNotApply}
 	broken := map[contract.RuleID]int{contract.Sends: 1}
 	for _, c := range []struct {

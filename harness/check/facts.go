@@ -7,38 +7,38 @@ import (
 	"redial/harness/contract"
 )
 
-// facts is what the rules ask about, worked out once when the history is over.
-// Slices are indexed by message unless they say otherwise.
+// facts are what the rules ask about, computed once for a verdict. Slices are indexed by
+// message unless their comment states another index.
 type facts struct {
 	*Checker
-	rows    []int32 // how often the log holds it
-	phantom []bool  // somebody shows or stores it, and nobody rightly sent it
-	// phantoms is false where there are none at all, which saves looking.
+	rows    []int32 // the number of rows in the log
+	phantom []bool  // it is shown or stored, and was never sent, or was refused
+	// phantoms tells that there is at least one phantom.
 	phantoms bool
-	// story holds every message but the phantoms, once, in the order of the log;
-	// without a log in the order of first sight. position is the index into it, -1
-	// for what is not in it.
-	story    []int32
-	position []int32
-	firstRow []int32 // index into the log; meant for what is in it
+	// reference holds every message but the phantoms, once, in the order of the log; without
+	// a log, in the order in which any page first showed them. position is the index into
+	// it, or -1.
+	reference []int32
+	position  []int32
+	firstRow  []int32 // index into the log, for messages that are in it
 	// overtookInLog is the later message of the same sender that the log holds
 	// before it, or -1.
 	overtookInLog []int32
-	// overtookOnTab is the same for what its client said on any page before or after;
-	// nil below durable-delivery.
-	overtookOnTab []int32
-	// altered: not in the story, where a phantom stands in its place.
+	// overtookInClient is the same over all views of the sender's client; nil below
+	// durable-delivery.
+	overtookInClient []int32
+	// altered tells that the message is missing, and that a phantom stands in its place.
 	altered []bool
-	// said holds the messages that can be missing anywhere: what was Found and is
-	// still in the log, in its order, then what was sent.
-	said    []int32
-	saidAt  []int32 // the index into said; meant for what is in it
-	restAt  []int   // the barrier from which on it is at rest
-	healthy []bool  // said in health
-	// readFrom is when the reader of the log said what it read up to, or never: what
-	// came to light later may stand behind it.
-	readFrom int
-	// browsers and firstView are by view: its browser, and its client's first view.
+	// sendOrder holds the messages that can be missing: those that were Found and are still
+	// in the log, in its order, and then those that were sent.
+	sendOrder []int32
+	sendIndex []int32 // the index into sendOrder, for messages that are in it
+	restAt    []int   // the barrier from which on it is at rest
+	healthy   []bool  // sent in health
+	// markedAt is the event of the message up to which the log was read, or never. A
+	// message that was shown or acknowledged only later may stand behind that one.
+	markedAt int
+	// browsers and firstView are indexed by view: its browser, and its client's first view.
 	browsers  []*browser
 	firstView []int32
 
@@ -56,7 +56,7 @@ func newFacts(c *Checker) *facts {
 		firstRow:      make([]int32, n),
 		overtookInLog: make([]int32, n),
 		altered:       make([]bool, n),
-		saidAt:        make([]int32, n),
+		sendIndex:     make([]int32, n),
 		restAt:        make([]int, n),
 		healthy:       make([]bool, n),
 		browsers:      make([]*browser, len(c.views)),
@@ -70,20 +70,20 @@ func newFacts(c *Checker) *facts {
 		f.rows[r.message]++
 	}
 	f.findPhantoms()
-	f.tellStory()
-	f.findReading()
+	f.findReference()
+	f.findLogMark()
 	f.findRest()
 	f.findAltered()
 	f.readLogOrder()
 	return f
 }
 
-// findReading finds what no page has sent, last.
-func (f *facts) findReading() {
-	f.readFrom = never
+// findLogMark finds the last stored message that was sent by no page: the log reader's own.
+func (f *facts) findLogMark() {
+	f.markedAt = never
 	for _, id := range slices.Backward(f.sends) {
 		if m := &f.messages[id]; !f.views[m.sender].isPage && f.rows[id] > 0 {
-			f.readFrom = m.sentAt
+			f.markedAt = m.sentAt
 			return
 		}
 	}
@@ -98,12 +98,12 @@ func (f *facts) findPhantoms() {
 	}
 }
 
-// tale yields the messages of the log, or in the order of first sight, phantoms
-// and repeats included.
-func (f *facts) tale() iter.Seq[int32] {
+// referenceRows yields the messages of the log, with phantoms and repeats; without a log, the
+// messages in the order in which any page first showed them.
+func (f *facts) referenceRows() iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		if !f.hasLog {
-			for _, id := range f.inSight {
+			for _, id := range f.firstShown {
 				if !yield(id) {
 					return
 				}
@@ -118,26 +118,26 @@ func (f *facts) tale() iter.Seq[int32] {
 	}
 }
 
-func (f *facts) tellStory() {
+func (f *facts) findReference() {
 	for id := range f.position {
 		f.position[id] = -1
 	}
-	for id := range f.tale() {
+	for id := range f.referenceRows() {
 		if f.position[id] < 0 && !f.phantom[id] {
-			f.position[id] = int32(len(f.story))
-			f.story = append(f.story, id)
+			f.position[id] = int32(len(f.reference))
+			f.reference = append(f.reference, id)
 			if !f.messages[id].isSent() {
-				f.said = append(f.said, id)
+				f.sendOrder = append(f.sendOrder, id)
 			}
 		}
 	}
-	f.said = append(f.said, f.sends...)
-	for i, id := range f.said {
-		f.saidAt[id] = int32(i)
+	f.sendOrder = append(f.sendOrder, f.sends...)
+	for i, id := range f.sendOrder {
+		f.sendIndex[id] = int32(i)
 	}
 }
 
-// barrierAfter is the first barrier after the event, or never.
+// barrierAfter returns the first barrier after the event, or never.
 func (f *facts) barrierAfter(event int) int {
 	i, _ := slices.BinarySearch(f.barriers, event+1)
 	if event == never || i == len(f.barriers) {
@@ -156,7 +156,7 @@ func (f *facts) findRest() {
 			continue
 		}
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
-			f.restAt[id] = min(f.carriedBy(sender, m.sentAt), f.knownBy(m))
+			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
 		}
 		kept := f.browsers[m.sender]
@@ -164,18 +164,18 @@ func (f *facts) findRest() {
 			f.restAt[id] = barrier
 			continue
 		}
-		if kept.restful == nil {
-			kept.restful = f.restful(kept.connections)
+		if kept.restBarriers == nil {
+			kept.restBarriers = f.restBarriers(kept.connections)
 		}
 		i, _ := slices.BinarySearchFunc(kept.connections, barrier, func(c connection, event int) int { return c.from - event })
-		f.restAt[id] = min(kept.restful[i], f.barrierAfter(max(m.sentAt, kept.closed)), f.knownBy(m))
+		f.restAt[id] = min(kept.restBarriers[i], f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
 	}
 }
 
-// knownBy is the first barrier before which something was said when the message had been
-// shown or acknowledged. Who shows what was said then has been sent the message too; one
-// that turned up behind all that was said may still be on its way to some.
-func (f *facts) knownBy(m *message) int {
+// restByLaterMessage returns the first barrier before which another message was sent after
+// this one had been shown or acknowledged. A page that shows the later message has been sent
+// this one too. Without a later message, this one may still be on its way to some pages.
+func (f *facts) restByLaterMessage(m *message) int {
 	known := max(m.sentAt, min(m.shown, m.acknowledged))
 	i, _ := slices.BinarySearchFunc(f.sends, known+1, func(id int32, event int) int { return f.messages[id].sentAt - event })
 	if known == never || i == len(f.sends) {
@@ -184,10 +184,10 @@ func (f *facts) knownBy(m *message) int {
 	return f.barrierAfter(f.messages[f.sends[i]].sentAt)
 }
 
-// carriedBy is the first barrier that the connection has lasted to which carried what
-// the view said at the event, or never. That is the connection that it had, or else the
-// next one.
-func (f *facts) carriedBy(v *view, event int) int {
+// restByConnection returns the first barrier within the connection that carried the message
+// which the view sent at the event, or never. That is the view's connection at the event, or
+// else the next one.
+func (f *facts) restByConnection(v *view, event int) int {
 	i, _ := slices.BinarySearchFunc(v.connections, event, func(c connection, event int) int { return c.from - event })
 	if _, connected := v.connectedAt(event); connected {
 		i--
@@ -201,9 +201,9 @@ func (f *facts) carriedBy(v *view, event int) int {
 	return never
 }
 
-// restful returns, for each of the connections, the first barrier in it or in a later
-// one; and never behind the last.
-func (f *facts) restful(connections []connection) []int {
+// restBarriers returns, for each connection, the first barrier in it or in a later one. The
+// last element, after all connections, is never.
+func (f *facts) restBarriers(connections []connection) []int {
 	first := make([]int, len(connections)+1)
 	first[len(connections)] = never
 	for i, c := range slices.Backward(connections) {
@@ -215,10 +215,10 @@ func (f *facts) restful(connections []connection) []int {
 	return first
 }
 
-// mustBeKnown tells whether a message has to be in the log, or on a page, even if
-// nobody ever answered: it was said in health, or (from client-delivery on) on a
-// page that is open and connected at the end, or (from durable-delivery on) in a
-// browser that has such a page then.
+// mustBeKnown reports whether a message has to be in the log, or on a page, even if it was
+// never acknowledged: it was sent in health, or (from client-delivery on) on a page that is
+// open and connected at the end, or (from durable-delivery on) in a browser that has such a
+// page then.
 func (f *facts) mustBeKnown(id int32) bool {
 	m := &f.messages[id]
 	switch {
@@ -231,41 +231,40 @@ func (f *facts) mustBeKnown(id int32) bool {
 		f.level.AtLeast(contract.DurableDelivery) && f.browsers[m.sender].up
 }
 
-// isOpen tells whether the view is a page at the end of the run.
+// isOpen reports whether the view is an open page at the end of the run.
 func (f *facts) isOpen(v *view) bool { return f.ended != never && v.isPage && v.closed == never }
 
-// isUp tells whether it is connected then, too.
+// isUp reports whether the view is open and connected at the end of the run.
 func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
 
-// isMissing tells whether somebody is to blame for the message not being known:
-// it is not in the log, and was acknowledged, or shown, before the log was read, or must
-// be known; or there is no log, and it must be known, and nobody shows it. (Without a log, what
-// was acknowledged is asked of every view that is entitled to it.)
+// isMissing reports whether a message is missing against a promise. With a log: it is not
+// stored, and was acknowledged or shown before the log was read, or must be known. Without a
+// log: no page shows it, and it must be known. (Without a log, a message that was acknowledged
+// is judged by view instead: each entitled view that lacks it has lost it.)
 func (f *facts) isMissing(id int32) bool {
 	m := &f.messages[id]
 	switch {
-	case f.position[id] >= 0 || m.isRefused() || f.isWiped(id):
+	case f.position[id] >= 0 || m.isRefused() || f.predatesReplacement(id):
 		return false
 	case f.hasLog:
-		return min(m.acknowledged, m.shown) < f.readFrom || f.mustBeKnown(id)
+		return min(m.acknowledged, m.shown) < f.markedAt || f.mustBeKnown(id)
 	}
 	return !m.isAcknowledged() && f.mustBeKnown(id)
 }
 
-// reachesOnlyOthers tells that a message which is shown nowhere may have reached nobody and
-// be no loss: where there is neither an echo nor a log, it exists for those alone who are
-// entitled to it.
+// reachesOnlyOthers reports whether there is neither an echo nor a log. A message that no page
+// shows is then lost only for the other views that are entitled to it, and there may be none.
 func (f *facts) reachesOnlyOthers() bool { return f.noEcho && !f.hasLog }
 
-// isWiped tells whether the message was known before the server's data was replaced:
-// then it is nobody's fault that the log does not have it.
-func (f *facts) isWiped(id int32) bool {
+// predatesReplacement reports whether the message was acknowledged or shown before the
+// server's data was replaced, so that the log need not have it.
+func (f *facts) predatesReplacement(id int32) bool {
 	m := &f.messages[id]
 	return min(m.acknowledged, m.shown) < f.replaced
 }
 
-// findAltered finds the missing messages that the log has altered; without a log,
-// those that the page has altered which sent them.
+// findAltered finds the missing messages that the log holds in altered form; without a log,
+// those that the sender's page shows in altered form.
 func (f *facts) findAltered() {
 	if !f.phantoms {
 		return
@@ -275,7 +274,7 @@ func (f *facts) findAltered() {
 		if f.isMissing(id) {
 			sender := f.messages[id].sender
 			if f.hasLog {
-				sender = 0 // all in one list
+				sender = 0 // the log is one list for all senders
 			}
 			missing[sender] = append(missing[sender], id)
 		}
@@ -283,7 +282,7 @@ func (f *facts) findAltered() {
 	for sender, ids := range missing {
 		list := f.shownBy(f.views[sender])
 		if f.hasLog {
-			list = f.tale()
+			list = f.referenceRows()
 		}
 		for _, a := range f.alteredAmong(list, ids) {
 			f.altered[a.message] = true

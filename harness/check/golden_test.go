@@ -16,9 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden verdicts anew")
 
-// TestGolden judges each history of testdata at every level. The name of a history
-// begins with the rule that it breaks (at its own level, or at some other), with
-// "held" or with "inconclusive", which is tested apart from the golden text.
+// TestGolden judges each history of testdata at every level. The name of a history begins with
+// the only rule that it breaks at any level, with "held" or with "inconclusive". testPromise
+// checks that prefix, so that -update cannot accept a wrong verdict.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.jsonl")
 	if err != nil || len(files) == 0 {
@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// testPromise holds a history to its name.
+// testPromise checks the verdict against the prefix of the history's name.
 func testPromise(t *testing.T, name string, events []history.Event) {
 	t.Helper()
 	v := Judge(events)
@@ -65,8 +65,8 @@ func testPromise(t *testing.T, name string, events []history.Event) {
 		for _, level := range contract.Levels {
 			for rule := range JudgeAt(level, events).Counts {
 				blamed[rule] = true
-				// Without a log the levels above owe every page everything, so that a
-				// story in three parts is a loss as well.
+				// Without a log, levels from server-delivery on promise every page all
+				// messages, so a history that breaks another rule also has losses there.
 				if owesAll := level.AtLeast(contract.ServerDelivery) && !hasLog(events); owesAll && rule == contract.NoLoss {
 					continue
 				}
@@ -85,8 +85,8 @@ func hasLog(events []history.Event) bool {
 	return slices.ContainsFunc(events, func(e history.Event) bool { return e.Kind == history.LogRead })
 }
 
-// transcript is the verdict of every level, as a person would like to read it.
-// Levels that come to the same are taken together.
+// transcript lists the verdicts of all levels. Consecutive levels with the same verdict share
+// an entry.
 func transcript(events []history.Event) string {
 	var out bytes.Buffer
 	own := Judge(events).Level

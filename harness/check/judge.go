@@ -10,15 +10,15 @@ import (
 	"redial/harness/plan"
 )
 
-// detailsPerRule is how many breaks of a rule a Verdict describes.
+// detailsPerRule bounds the number of breaks of a rule that a Verdict describes.
 const detailsPerRule = 20
 
-// Verdict judges what was added so far. It changes nothing: more can be added, and
-// the verdict asked for again.
+// Verdict judges the events that were added so far. It does not change the Checker: events
+// can be added afterwards, and Verdict called again.
 //
-// The Event of a finding is -1 where the Checker has not kept it, which happens to
-// showings that follow each other as they do on other pages; [Verdict.Locate] fills it
-// in from the events.
+// The Event of a finding is -1 where the Checker has not kept it, in order to save memory:
+// it keeps no event for a message that a page shows in the same order as other pages.
+// [Verdict.Locate] fills it in from the events.
 func (c *Checker) Verdict() Verdict {
 	v := Verdict{Level: c.level, Counts: map[contract.RuleID]int{}}
 	planned := plannedFaults(c.plan)
@@ -54,7 +54,7 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
 	case c.ended == never:
 		return Inconclusive, "The history was cut short: it has no event of the kind ended."
 	case len(c.sends) == 0:
-		return Inconclusive, "Nobody sent anything, so nothing could go wrong."
+		return Inconclusive, "No client sent a message, so nothing could go wrong."
 	case len(unfired) > 0:
 		return Inconclusive, unfiredReason(unfired)
 	}
@@ -65,28 +65,29 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
 	}
 	if c.keepsLog && !c.hasLog {
 		why := ""
-		if awaited, ok := c.inVain(); ok {
+		if awaited, ok := c.unmetAwait(); ok {
 			why = " (" + awaited + ")"
 		}
-		return Inconclusive, "The log was not read to its end" + why + ", and what this level promises cannot be told without it."
+		return Inconclusive, "The log was not read to its end" + why + ", and without it the promise of this level cannot be checked."
 	}
-	if awaited, ok := c.inVain(); ok {
+	if awaited, ok := c.unmetAwait(); ok {
 		return Inconclusive, "No rule was broken, but a wait timed out: " + awaited + "."
 	}
 	return Pass, ""
 }
 
-// unidentified says which text stands for two messages, if one does.
+// unidentified returns the reason why the run cannot be judged if a text stands for two
+// messages.
 func (c *Checker) unidentified() string {
 	for i := range c.messages {
 		if m := &c.messages[i]; m.ambiguous {
-			return fmt.Sprintf("The text %s was sent although it had been sent, or was in the log, before: the two cannot be told apart.", quote(m.text))
+			return fmt.Sprintf("The text %s was sent although it had been sent, or was in the log, before: the two messages cannot be distinguished.", quote(m.text))
 		}
 	}
 	return ""
 }
 
-// plannedFaults lists the plan's faults, those of its script included.
+// plannedFaults lists the armed faults of the plan, and those of its Break and Arm steps.
 func plannedFaults(p plan.Plan) []plan.Fault {
 	faults := append([]plan.Fault(nil), p.Faults...)
 	for _, s := range p.Script {
@@ -97,8 +98,8 @@ func plannedFaults(p plan.Plan) []plan.Fault {
 	return faults
 }
 
-// hasFired tells whether the fault was seen to happen. One without an ID cannot be
-// told from the others, and counts as not seen. A Heal may be reported as healed.
+// hasFired reports whether the history has the fault. A fault without an ID cannot be
+// distinguished from the others and counts as not fired. A Heal may be reported as healed.
 func (c *Checker) hasFired(f plan.Fault) bool {
 	seen := c.faults[f.ID]
 	return f.ID != "" && (seen.fired || f.Kind == plan.Heal && seen.healed)
@@ -121,8 +122,7 @@ func unfiredReason(unfired []plan.Fault) string {
 	return reason + "."
 }
 
-// failReason is the sentence of the rule that the i-th finding broke, and the
-// finding.
+// failReason joins the sentence of the rule that the i-th finding breaks, and the finding.
 func failReason(v *Verdict, i int) string {
 	f := v.Findings[i]
 	reason := sentence(f.Rule) + " But " + f.clause()
@@ -141,13 +141,13 @@ func sentence(id contract.RuleID) string {
 	return ""
 }
 
-// A tally counts every break and describes the first few of each rule.
+// A tally counts every break of a rule, and describes only the first few to bound the memory.
 type tally struct {
 	verdict *Verdict
 	must    bool
 }
 
-// blame counts one break; describe is called only if it is to be described.
+// blame counts one break. It calls describe only for the first detailsPerRule of them.
 func (t *tally) blame(rule contract.RuleID, a Anomaly, describe func() Finding) {
 	switch a {
 	case Lost:
@@ -164,13 +164,13 @@ func (t *tally) blame(rule contract.RuleID, a Anomaly, describe func() Finding) 
 	t.verdict.Findings = append(t.verdict.Findings, f)
 }
 
-// duplicated is blame for a message of which there are so many copies too many.
+// duplicated is blame for a message that has extra copies.
 func (t *tally) duplicated(copies int, rule contract.RuleID, a Anomaly, describe func() Finding) {
 	t.verdict.Duplicated += copies
 	t.blame(rule, a, describe)
 }
 
-// finding fills in where and what; v is nil for the log, id -1 for no message.
+// finding makes a Finding without its rule. v is nil for the log, id -1 for no message.
 func (f *facts) finding(v *view, id int32, event int, expected, observed string) Finding {
 	finding := Finding{Event: event, Expected: expected, Observed: observed}
 	if event == never {
@@ -187,7 +187,7 @@ func (f *facts) finding(v *view, id int32, event int, expected, observed string)
 
 func (f *facts) text(id int32) string { return f.messages[id].text }
 
-// shownAt is the event with which v first showed the message, -1 if not kept.
+// shownAt returns the event with which v first showed the message, or -1 if it was not kept.
 func (f *facts) shownAt(v *view, id int32) int {
 	m := &f.messages[id]
 	if f.views[m.firstView] == v {
@@ -196,7 +196,7 @@ func (f *facts) shownAt(v *view, id int32) int {
 	return v.eventAt(m.place)
 }
 
-// storedAt is the event of the n-th row of the message, from 1.
+// storedAt returns the event of the n-th row of the message, counted from 1.
 func (f *facts) storedAt(id, n int32) int {
 	for _, r := range f.log {
 		if r.message == id {
@@ -208,8 +208,8 @@ func (f *facts) storedAt(id, n int32) int {
 	return -1
 }
 
-// Locate fills in the events of the showings that the Checker did not keep. The events
-// are those of the history, once more.
+// Locate fills in the Event of each finding for which the Checker did not keep it. events is
+// the history that was judged.
 func (v *Verdict) Locate(events iter.Seq[history.Event]) {
 	type showing struct {
 		viewName
@@ -240,7 +240,7 @@ func (v *Verdict) Locate(events iter.Seq[history.Event]) {
 	}
 }
 
-// String is the finding as one line for a person.
+// String describes the finding in one line.
 func (f Finding) String() string { return string(f.Rule) + ": " + f.clause() }
 
 func (f Finding) clause() string {
@@ -274,6 +274,5 @@ func (f Finding) clause() string {
 	return fmt.Sprintf("%s %s: expected %s, but %s", where, what, f.Expected, f.Observed)
 }
 
-// quote puts a text in quotation marks. Line breaks and other control characters
-// are escaped, so that it stays on its line.
+// quote escapes line breaks and other control characters, so that a text stays on its line.
 func quote(text string) string { return strconv.Quote(text) }

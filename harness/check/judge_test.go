@@ -21,8 +21,8 @@ func TestEveryRuleIsJudged(t *testing.T) {
 	}
 }
 
-// TestVerdictChangesNothing asks a Checker for its verdict after every event; the
-// last has to be that of one that was only asked once, and of Judge.
+// TestVerdictChangesNothing calls Verdict after every event: the last verdict has to equal
+// that of a Checker that was asked once, and that of Judge.
 func TestVerdictChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := anyHistory(t)
@@ -39,7 +39,7 @@ func TestVerdictChangesNothing(t *testing.T) {
 		judged := Judge(events)
 		for i := range last.Findings {
 			if last.Findings[i].Event < 0 {
-				last.Findings[i].Event = judged.Findings[i].Event // what only Judge can know
+				last.Findings[i].Event = judged.Findings[i].Event // a Checker has not kept it
 			}
 		}
 		if !reflect.DeepEqual(judged, last) {
@@ -48,8 +48,8 @@ func TestVerdictChangesNothing(t *testing.T) {
 	})
 }
 
-// TestLevelsIncludeEachOther: what a weaker promise blames, a stronger one does,
-// and what is a must for the weaker is one for the stronger.
+// TestLevelsIncludeEachOther: a stronger level blames everything that a weaker one blames, and
+// fails every run that the weaker one fails.
 func TestLevelsIncludeEachOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := anyHistory(t)
@@ -70,9 +70,10 @@ func TestLevelsIncludeEachOther(t *testing.T) {
 	})
 }
 
-// movesToOrder: from client-delivery on a view's orders are one (see orderOf). A single
-// message that is out of it may be what was several out of their own orders, or what
-// contradicted another page's, or was passed over in the log's.
+// movesToOrder reports whether a break of the rule may count under rule order from
+// client-delivery on. There a view has one order for all its connections (see orderOf), so one
+// message out of order can replace several that were out of the connections' orders, or a
+// contradiction between pages, or a message that was not required because of the log's order.
 func movesToOrder(rule contract.RuleID) bool {
 	return rule == contract.Order || rule == contract.Agreement || rule == contract.NoLoss
 }
@@ -105,8 +106,8 @@ func TestFindingReadsAsOneLine(t *testing.T) {
 	}
 }
 
-// TestOrderOverTwoConnections: what a page said over one connection may come after what
-// it said over the next, until it has one message under way at a time.
+// TestOrderOverTwoConnections: a message of one connection may come after a message of the
+// next one at the levels at which a page has several messages in flight.
 func TestOrderOverTwoConnections(t *testing.T) {
 	event := func(kind history.Kind, message string) history.Event {
 		return history.Event{Kind: kind, Client: "alice", View: 1, Message: message}
@@ -134,9 +135,9 @@ func TestOrderOverTwoConnections(t *testing.T) {
 	}
 }
 
-// A page whose server sends no message back to its sender shows it by itself, which nobody
-// records: the sender is owed the messages of all others.
-func TestASenderWithoutEchoIsNotOwedItsOwnMessage(t *testing.T) {
+// Where the server does not echo a message to its sender, the sender's page shows it without
+// an event. So only the other pages are required to show it.
+func TestSenderWithoutEchoNeedNotShowItsOwnMessage(t *testing.T) {
 	story := func(noEcho, acknowledged, connects bool, shows string) []history.Event {
 		events := []history.Event{
 			{Kind: history.Began, Level: contract.Recovery, NoEcho: noEcho},

@@ -9,28 +9,26 @@ import (
 	"redial/harness/internal/words"
 )
 
-// losses finds what views are entitled to and do not show, one view at a time.
+// losses finds the messages that a view is entitled to and does not show, one view at a time.
 type losses struct {
 	*facts
 	// certain holds the messages that exist, in the order in which they were sent.
 	certain []int32
-	// settled is, by message, the number of the view for which it needs no more
-	// looking at: it is shown there, or found to be lost.
-	settled []int32
+	// checked is, by message, the number of the last view that shows it, or for which it is
+	// already listed as lost.
+	checked []int32
 	number  int32
-	// view is the one that is being looked at.
-	view *view
-	// shows is how many different messages the view shows.
-	shows int
-	lost  []loss
+	view    *view // the view being judged
+	shows   int   // the number of different messages that it shows
+	lost    []loss
 }
 
 func newLosses(f *facts) *losses {
-	l := &losses{facts: f, settled: make([]int32, len(f.messages))}
+	l := &losses{facts: f, checked: make([]int32, len(f.messages))}
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged() || f.reachesOnlyOthers() && f.mustBeKnown(id)
-		exists = exists && (f.hasLog || !f.isWiped(id))
+		exists = exists && (f.hasLog || !f.predatesReplacement(id))
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)
 		}
@@ -41,47 +39,47 @@ func newLosses(f *facts) *losses {
 // A loss is a message that a view is entitled to and does not show.
 type loss struct {
 	message int32
-	// connected is the event that began the connection that entitles the view to
-	// it; -1 where it is entitled to the whole log.
+	// connected is the event that began the connection because of which the view is entitled
+	// to the message; -1 where it is entitled to the whole log.
 	connected int
-	// event is the one by which it was at rest, or by which the log had to be shown.
+	// event is the barrier at which the message was at rest, or the end of the view or run.
 	event int
 }
 
-// of returns what v has lost. The slice is good until the next call.
+// of returns the messages that v has lost. The slice is valid until the next call.
 func (l *losses) of(v *view) []loss {
 	l.lost = l.lost[:0]
 	if !v.isPage {
 		return nil
 	}
-	last := l.look(v)
+	last := l.markShown(v)
 	if l.level.AtLeast(contract.ServerDelivery) {
 		switch {
 		case l.isUp(v):
-			l.whole(v, len(l.story), l.ended)
-			l.untold()
+			l.missRows(v, len(l.reference), l.ended)
+			l.missAcknowledged()
 		case l.hasLog && v.closed != never:
-			l.whole(v, last, v.closed)
+			l.missRows(v, last, v.closed)
 		}
 	}
 	for _, p := range l.presences(v) {
-		l.during(p)
+		l.missDuring(p)
 	}
 	if l.phantoms && len(l.lost) > 0 {
-		l.excuse(v)
+		l.removeAltered(v)
 	}
 	return l.lost
 }
 
-// look marks what the view shows, and returns the highest position of it that
-// can be relied on.
-func (l *losses) look(v *view) int {
+// markShown marks the messages that the view shows, and returns the highest position of
+// those that the log holds in the right place.
+func (l *losses) markShown(v *view) int {
 	l.number++
 	l.view = v
 	l.shows = 0
 	last := int32(0)
 	for id := range l.shownBy(v) {
-		l.settled[id] = l.number
+		l.checked[id] = l.number
 		l.shows++
 		if l.isInPlace(id) {
 			last = max(last, l.position[id])
@@ -90,55 +88,57 @@ func (l *losses) look(v *view) int {
 	return int(last)
 }
 
-func (l *losses) owed(o loss) {
+func (l *losses) miss(o loss) {
 	if m := &l.messages[o.message]; l.noEcho && m.isSent() && l.views[m.sender] == l.view {
-		return // its page shows it by itself, which nobody recorded
+		return // the page shows its own message without an echo, and no event records that
 	}
-	if l.settled[o.message] != l.number {
-		l.settled[o.message] = l.number
+	if l.checked[o.message] != l.number {
+		l.checked[o.message] = l.number
 		l.lost = append(l.lost, o)
 	}
 }
 
-// whole asks for the rows at the positions up to end, but for those that the view
-// did not ask for.
-func (l *losses) whole(v *view, end, event int) {
-	for _, id := range l.story[:end] {
-		if l.hasLog && (v.after == 0 || l.log[l.firstRow[id]].offset > v.after) || !l.hasLog && !l.isWiped(id) {
-			l.owed(loss{id, -1, event})
+// missRows requires the messages at the positions up to end, except for those that the
+// view's offset already covered.
+func (l *losses) missRows(v *view, end, event int) {
+	for _, id := range l.reference[:end] {
+		if l.hasLog && (v.after == 0 || l.log[l.firstRow[id]].offset > v.after) || !l.hasLog && !l.predatesReplacement(id) {
+			l.miss(loss{id, -1, event})
 		}
 	}
 }
 
-// untold asks, where there is no log, for what was acknowledged and nobody shows.
-func (l *losses) untold() {
+// missAcknowledged requires, where there is no log, the acknowledged messages that no page
+// shows.
+func (l *losses) missAcknowledged() {
 	for _, id := range l.certain {
 		if !l.hasLog && l.position[id] < 0 {
-			l.owed(loss{id, -1, l.ended})
+			l.miss(loss{id, -1, l.ended})
 		}
 	}
 }
 
-// during asks for what was sent, and came to rest, while the view was present.
-func (l *losses) during(p presence) {
+// missDuring requires the messages that were sent, and came to rest, during the presence.
+func (l *losses) missDuring(p presence) {
 	first := sort.Search(len(l.certain), func(i int) bool { return l.messages[l.certain[i]].sentAt > p.from })
 	for _, id := range l.certain[first:] {
-		if l.messages[id].sentAt > p.settled {
+		if l.messages[id].sentAt > p.lastBarrier {
 			return
 		}
-		if l.restAt[id] <= p.settled {
-			l.owed(loss{id, p.from, l.restAt[id]})
+		if l.restAt[id] <= p.lastBarrier {
+			l.miss(loss{id, p.from, l.restAt[id]})
 		}
 	}
 }
 
-// excuse takes from the losses what the view shows altered.
-func (l *losses) excuse(v *view) {
+// removeAltered removes the messages that the view shows in altered form: each breaks
+// no-phantom, and is not also lost.
+func (l *losses) removeAltered(v *view) {
 	missing := make([]int32, len(l.lost))
 	for i, o := range l.lost {
 		missing[i] = o.message
 	}
-	slices.SortFunc(missing, func(a, b int32) int { return cmp.Compare(l.saidAt[a], l.saidAt[b]) })
+	slices.SortFunc(missing, func(a, b int32) int { return cmp.Compare(l.sendIndex[a], l.sendIndex[b]) })
 	altered := map[int32]bool{}
 	for _, a := range l.alteredAmong(l.shownBy(v), missing) {
 		altered[a.message] = true
@@ -146,7 +146,7 @@ func (l *losses) excuse(v *view) {
 	l.lost = slices.DeleteFunc(l.lost, func(o loss) bool { return altered[o.message] })
 }
 
-// observed is what the view that was judged last shows instead of what it lost.
+// observed describes what the view that was judged last shows.
 func (l *losses) observed() string {
 	if l.shows == 0 {
 		return "the page shows no message at all"

@@ -12,60 +12,60 @@ import (
 	"redial/harness/plan"
 )
 
-type logWish int
+type logMode int
 
 const (
-	either logWish = iota
+	either logMode = iota
 	withLog
 	withoutLog
 )
 
-// A simulation is a chat that does everything right: one order for all, pages that
-// show it without a gap from where they came in, and what is said offline waits.
+// A simulation is a chat that keeps every promise: all pages show one order without a gap
+// from the point at which they were opened, and a message that is sent offline is buffered.
 type simulation struct {
 	keepsLog     bool
 	level        contract.Level
 	events       []history.Event
 	at           plan.Duration
 	log          []string
-	pages        []*simulated
-	sender       map[string]simulatedName
-	order        map[string]simulatedOrder // messages with the same one are in order
+	pages        []*simulatedPage
+	sender       map[string]pageName
+	order        map[string]pageOrder // messages with the same one are in order
 	acknowledged map[string]bool
 }
 
-type simulatedName struct {
+type pageName struct {
 	name string
 	view int
 }
 
-type simulatedOrder struct {
-	simulatedName
+type pageOrder struct {
+	pageName
 	ended int
 }
 
-type simulated struct {
-	simulatedName
+type simulatedPage struct {
+	pageName
 	connected bool
 	ended     int // connections
-	came      int // the event of the first Connected of the view
+	opened    int // the index after the Opened event
 	next      int // in the log
 	waiting   []string
 }
 
-func rightRun(t *rapid.T, keepsLog bool) *simulation {
-	s := &simulation{keepsLog: keepsLog, sender: map[string]simulatedName{}, order: map[string]simulatedOrder{}, acknowledged: map[string]bool{}}
+func correctRun(t *rapid.T, keepsLog bool) *simulation {
+	s := &simulation{keepsLog: keepsLog, sender: map[string]pageName{}, order: map[string]pageOrder{}, acknowledged: map[string]bool{}}
 	s.level = contract.Recovery
 	if keepsLog {
 		s.level = rapid.SampledFrom([]contract.Level{contract.ClientDelivery, contract.DurableDelivery}).Draw(t, "level")
 	}
 	s.add(history.Event{Kind: history.Began, Level: s.level})
 	for _, name := range []string{"alice", "bob", "carol"}[:rapid.IntRange(1, 3).Draw(t, "clients")] {
-		p := &simulated{simulatedName: simulatedName{name, 1}}
+		p := &simulatedPage{pageName: pageName{name, 1}}
 		s.pages = append(s.pages, p)
 		s.open(p)
 	}
-	s.say(s.pages[0], false)
+	s.send(s.pages[0], false)
 	for range rapid.IntRange(0, 50).Draw(t, "steps") {
 		s.step(t)
 	}
@@ -87,7 +87,7 @@ func (s *simulation) step(t *rapid.T) {
 	p := rapid.SampledFrom(s.pages).Draw(t, "who")
 	switch rapid.IntRange(0, 11).Draw(t, "what") {
 	case 0, 1, 2:
-		s.say(p, rapid.Bool().Draw(t, "acknowledged"))
+		s.send(p, rapid.Bool().Draw(t, "acknowledged"))
 	case 3:
 		if p.connected {
 			p.connected = false
@@ -100,7 +100,7 @@ func (s *simulation) step(t *rapid.T) {
 		s.barrier()
 	case 7:
 		if len(p.waiting) > 0 && s.level != contract.DurableDelivery {
-			return // it would be lost, by right
+			return // the level does not promise that buffered messages outlive the page
 		}
 		s.page(p, history.Closed, "")
 		p.view++
@@ -118,21 +118,21 @@ func (s *simulation) add(e history.Event) {
 	s.events = append(s.events, e)
 }
 
-func (s *simulation) page(p *simulated, kind history.Kind, detail string) {
+func (s *simulation) page(p *simulatedPage, kind history.Kind, detail string) {
 	s.add(history.Event{Kind: kind, Client: p.name, View: p.view, Detail: detail})
 }
 
-func (s *simulation) open(p *simulated) {
+func (s *simulation) open(p *simulatedPage) {
 	s.page(p, history.Opened, "")
 	p.next = len(s.log)
 	if s.keepsLog {
 		p.next = 0
 	}
-	p.connected, p.came = false, len(s.events)
+	p.connected, p.opened = false, len(s.events)
 	s.connect(p)
 }
 
-func (s *simulation) connect(p *simulated) {
+func (s *simulation) connect(p *simulatedPage) {
 	if p.connected {
 		return
 	}
@@ -144,12 +144,12 @@ func (s *simulation) connect(p *simulated) {
 	p.waiting = nil
 }
 
-func (s *simulation) say(p *simulated, acknowledge bool) {
+func (s *simulation) send(p *simulatedPage, acknowledge bool) {
 	text := fmt.Sprintf("%s-%d", p.name, len(s.sender)+1)
-	s.sender[text] = p.simulatedName
-	s.order[text] = simulatedOrder{p.simulatedName, 0}
+	s.sender[text] = p.pageName
+	s.order[text] = pageOrder{p.pageName, 0}
 	if !s.level.AtLeast(contract.ClientDelivery) {
-		s.order[text] = simulatedOrder{p.simulatedName, p.ended}
+		s.order[text] = pageOrder{p.pageName, p.ended}
 	}
 	s.add(history.Event{Kind: history.Sent, Client: p.name, View: p.view, Message: text})
 	if !p.connected {
@@ -159,7 +159,7 @@ func (s *simulation) say(p *simulated, acknowledge bool) {
 	s.accept(p, text, acknowledge)
 }
 
-func (s *simulation) accept(p *simulated, text string, acknowledge bool) {
+func (s *simulation) accept(p *simulatedPage, text string, acknowledge bool) {
 	s.log = append(s.log, text)
 	if acknowledge {
 		s.acknowledged[text] = true
@@ -167,7 +167,7 @@ func (s *simulation) accept(p *simulated, text string, acknowledge bool) {
 	}
 }
 
-func (s *simulation) deliver(p *simulated) bool {
+func (s *simulation) deliver(p *simulatedPage) bool {
 	if p.next == len(s.log) {
 		return false
 	}
@@ -176,14 +176,14 @@ func (s *simulation) deliver(p *simulated) bool {
 	return true
 }
 
-// barrier makes every connected page send a message, one after the other, and all
-// show it, as the lab does.
+// barrier plays a barrier as the lab does: every connected page sends a message, one after
+// the other, and all pages show it.
 func (s *simulation) barrier() {
 	for _, p := range s.pages {
 		if !p.connected {
 			continue
 		}
-		s.say(p, false)
+		s.send(p, false)
 		for _, other := range s.pages {
 			for other.connected && s.deliver(other) {
 			}
@@ -194,9 +194,11 @@ func (s *simulation) barrier() {
 
 func (s *simulation) copy() []history.Event { return slices.Clone(s.events) }
 
-func (s *simulation) isShowing(i int) bool { return s.events[i].Kind == history.Shown }
+func (s *simulation) isShown(i int) bool { return s.events[i].Kind == history.Shown }
 
-// draw picks one of the events that fit.
+func (s *simulation) isStored(i int) bool { return s.events[i].Kind == history.Stored }
+
+// draw draws one of the events that fit.
 func (s *simulation) draw(t *rapid.T, fits func(i int) bool) (int, bool) {
 	var all []int
 	for i := range s.events {
@@ -210,7 +212,7 @@ func (s *simulation) draw(t *rapid.T, fits func(i int) bool) (int, bool) {
 	return rapid.SampledFrom(all).Draw(t, "event"), true
 }
 
-// next is the next showing on the same page, if there is no barrier before it.
+// next returns the next Shown event of the same page, or -1 if a barrier comes first.
 func (s *simulation) next(i int) int {
 	for j := i + 1; j < len(s.events) && s.events[j].Kind != history.Barrier; j++ {
 		if e := s.events[j]; e.Kind == history.Shown && e.Client == s.events[i].Client && e.View == s.events[i].View {
@@ -220,20 +222,20 @@ func (s *simulation) next(i int) int {
 	return -1
 }
 
-// mustOutlive tells whether the message of a Sent must be in the log, whether
-// somebody answered or not: its page is there at the end, or need not be.
+// mustOutlive reports whether the message of a Sent event must be in the log even without an
+// acknowledgement: its page is open at the end, or need not be at this level.
 func (s *simulation) mustOutlive(sent history.Event) bool {
-	return s.level == contract.DurableDelivery || slices.ContainsFunc(s.pages, func(p *simulated) bool {
-		return p.simulatedName == simulatedName{sent.Client, sent.View}
+	return s.level == contract.DurableDelivery || slices.ContainsFunc(s.pages, func(p *simulatedPage) bool {
+		return p.pageName == pageName{sent.Client, sent.View}
 	})
 }
 
-// shownApart tells whether some page shows only one of two messages.
+// shownApart reports whether some page shows only one of two messages.
 func (s *simulation) shownApart(a, b string) bool {
-	shows := map[simulatedName]int{}
+	shows := map[pageName]int{}
 	for _, e := range s.events {
 		if e.Kind == history.Shown && (e.Message == a || e.Message == b) {
-			shows[simulatedName{e.Client, e.View}]++
+			shows[pageName{e.Client, e.View}]++
 		}
 	}
 	for _, n := range shows {
@@ -244,11 +246,10 @@ func (s *simulation) shownApart(a, b string) bool {
 	return false
 }
 
-// isEntitled tells whether the event is a showing on a page that is there at the
-// end, and that somebody could miss: it was there when the message was sent, or is
-// promised the whole log; and the message is known from elsewhere.
+// isEntitled reports whether removing the event would be a loss: it is a Shown event of a page
+// that is open at the end and is entitled to the message, and the message is known elsewhere.
 func (s *simulation) isEntitled(i int) bool {
-	if !s.isShowing(i) {
+	if !s.isShown(i) {
 		return false
 	}
 	e := s.events[i]
@@ -257,7 +258,7 @@ func (s *simulation) isEntitled(i int) bool {
 	for _, p := range s.pages {
 		if p.name == e.Client && p.view == e.View {
 			sent := slices.IndexFunc(s.events, func(o history.Event) bool { return o.Kind == history.Sent && o.Message == e.Message })
-			entitled = s.keepsLog || sent > p.came
+			entitled = s.keepsLog || sent > p.opened
 		}
 	}
 	for j, o := range s.events {
@@ -266,20 +267,20 @@ func (s *simulation) isEntitled(i int) bool {
 	return known && entitled
 }
 
-// bothShownElsewhere tells whether another page shows the messages of two events.
+// bothShownElsewhere reports whether another page shows the messages of both events.
 func (s *simulation) bothShownElsewhere(i, j int) bool {
-	shows := func(of int) map[simulatedName]bool {
-		pages := map[simulatedName]bool{}
+	shows := func(of int) map[pageName]bool {
+		pages := map[pageName]bool{}
 		for _, e := range s.events {
 			if e.Kind == history.Shown && e.Message == s.events[of].Message {
-				pages[simulatedName{e.Client, e.View}] = true
+				pages[pageName{e.Client, e.View}] = true
 			}
 		}
 		return pages
 	}
 	second := shows(j)
 	for p := range shows(i) {
-		if second[p] && p != (simulatedName{s.events[i].Client, s.events[i].View}) {
+		if second[p] && p != (pageName{s.events[i].Client, s.events[i].View}) {
 			return true
 		}
 	}

@@ -6,11 +6,12 @@ import (
 	"redial/harness/contract"
 )
 
-// readLogOrder finds what stands in the log after a later message of its sender.
+// readLogOrder finds the messages that the log holds after a later message of the same
+// sender.
 func (f *facts) readLogOrder() {
-	order, onTab := newOrdering(int(f.orders)), newOrdering(len(f.views))
+	order, ofClient := newOrdering(int(f.orders)), newOrdering(len(f.views))
 	if f.level.AtLeast(contract.DurableDelivery) {
-		f.overtookOnTab = make([]int32, len(f.messages))
+		f.overtookInClient = make([]int32, len(f.messages))
 	}
 	for id := range f.overtookInLog {
 		f.overtookInLog[id] = -1
@@ -18,36 +19,35 @@ func (f *facts) readLogOrder() {
 	if !f.hasLog {
 		return
 	}
-	for _, id := range f.story {
+	for _, id := range f.reference {
 		m := &f.messages[id]
 		if !m.isSent() {
 			continue
 		}
-		if f.overtookOnTab != nil {
-			f.overtookOnTab[id] = onTab.take(int(f.firstView[m.sender]), id, m.sentAt)
+		if f.overtookInClient != nil {
+			f.overtookInClient[id] = ofClient.take(int(f.firstView[m.sender]), id, m.sentAt)
 		}
 		f.overtookInLog[id] = order.take(int(m.order), id, m.sentAt)
 	}
 }
 
-// An ordering tells whether messages come in an order, for several orders at once: the
-// messages of each sender have an order of their own.
+// An ordering finds messages that are out of order, in several independent orders at once.
 type ordering struct {
 	round   int32
-	current []int32 // the round in which the order was last used
-	highest []int
-	message []int32 // the one that was highest
+	current []int32 // by order, the round in which it was last used
+	highest []int   // the highest rank so far
+	message []int32 // the message of that rank
 }
 
 func newOrdering(orders int) ordering {
 	return ordering{1, make([]int32, orders), make([]int, orders), make([]int32, orders)}
 }
 
-// reset forgets everything, in no time.
+// reset empties all orders, in constant time.
 func (t *ordering) reset() { t.round++ }
 
-// take notes that the message has the given rank in the order. It returns -1, or
-// the message of a higher rank that came before.
+// take adds the message with its rank to the order. It returns the message of a higher rank
+// that came before, or -1.
 func (t *ordering) take(order int, message int32, rank int) int32 {
 	if t.current[order] == t.round && t.highest[order] > rank {
 		return t.message[order]
@@ -56,8 +56,8 @@ func (t *ordering) take(order int, message int32, rank int) int32 {
 	return -1
 }
 
-// shown yields what a view shows, phantoms left out, in the order in which it
-// first shows it; with it the message that it should have come before, or -1.
+// shown yields the messages that a view shows, without phantoms, in the order in which it
+// first shows them; and for each the message that it should have preceded, or -1.
 func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	if f.sentOrder.round == 0 {
 		f.sentOrder, f.logOrder = newOrdering(int(f.orders)), newOrdering(1)
@@ -66,7 +66,7 @@ func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	f.logOrder.reset()
 	return func(yield func(int32, int32) bool) {
 		for place := range v.places() {
-			id := f.inSight[place]
+			id := f.firstShown[place]
 			if !f.phantom[id] && !yield(id, f.overtaken(id)) {
 				return
 			}
@@ -74,18 +74,18 @@ func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	}
 }
 
-// shownBy yields what a view shows, phantoms included.
+// shownBy yields the messages that a view shows, with phantoms.
 func (f *facts) shownBy(v *view) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for place := range v.places() {
-			if !yield(f.inSight[place]) {
+			if !yield(f.firstShown[place]) {
 				return
 			}
 		}
 	}
 }
 
-// isInPlace tells whether the log has the message once and where it belongs.
+// isInPlace reports whether the log has the message once and in its sender's order.
 func (f *facts) isInPlace(id int32) bool { return f.rows[id] == 1 && f.overtookInLog[id] < 0 }
 
 func (f *facts) overtaken(id int32) int32 {

@@ -8,27 +8,26 @@ import (
 	"redial/harness/plan"
 )
 
-// maxDisconnection is how long connection state recovery keeps a session where
-// the plan asks for nothing (socket.io's default).
+// maxDisconnection is Socket.IO's default for maxDisconnectionDuration.
 const maxDisconnection = plan.Duration(2 * time.Minute)
 
-// A presence is a time that the level takes for one connection.
+// A presence is a period that counts as one connection at the level of the run.
 type presence struct {
 	from int // the index of its first Connected
-	// settled is the last barrier at which the view was connected during it, -1 for
-	// none: what was at rest by then has to be shown.
-	settled int
+	// lastBarrier is the last barrier in it at which the view was connected, or -1. A message
+	// that was at rest by then has to be shown.
+	lastBarrier int
 }
 
-// presences returns a view's connections; from recovery on, those with nothing but
-// covered gaps between them are one.
+// presences returns a view's connections. From recovery on, connections are joined over the
+// gaps that connection state recovery covers.
 func (f *facts) presences(v *view) []presence {
 	var all []presence
 	for i, c := range v.connections {
 		p := presence{c.from, f.lastBarrierIn(c)}
 		if i > 0 && f.level.AtLeast(contract.Recovery) && f.covers(v.connections[i-1], c) {
 			last := &all[len(all)-1]
-			last.settled = max(last.settled, p.settled)
+			last.lastBarrier = max(last.lastBarrier, p.lastBarrier)
 			continue
 		}
 		all = append(all, p)
@@ -44,7 +43,7 @@ func (f *facts) lastBarrierIn(c connection) int {
 	return f.barriers[i-1]
 }
 
-// dueAt is the first barrier from the given one on at which the view is connected.
+// dueAt returns the first barrier, from the given one on, at which the view is connected.
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
@@ -57,13 +56,13 @@ func (f *facts) dueAt(v *view, barrier int) int {
 
 func (f *facts) covers(before, after connection) bool {
 	stop, _ := slices.BinarySearch(f.stops, before.from)
-	stopped := before.origin == ended || before.origin == doubtful && !after.recovered ||
+	stopped := before.origin == ended || before.origin == uncertain && !after.recovered ||
 		stop < len(f.stops) && f.stops[stop] < after.from
 	asked := before.reason == "io client disconnect" || before.reason == "io server disconnect"
 	return !stopped && !asked && after.fromTime-before.toTime < f.longestBreak()
 }
 
-// longestBreak is how long recovery keeps a session: breaks that are shorter are covered.
+// longestBreak returns how long connection state recovery keeps a session.
 func (f *facts) longestBreak() plan.Duration {
 	if limit := f.plan.Tuning.MaxDisconnection; limit > 0 {
 		return limit

@@ -13,8 +13,7 @@ import (
 	"redial/harness/plan"
 )
 
-// TestAgreesWithReference lets the fast checker and the plain one judge histories
-// in which anything may happen, right or wrong.
+// TestAgreesWithReference compares the checker with the reference on random histories.
 func TestAgreesWithReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := anyHistory(t)
@@ -38,8 +37,8 @@ func TestAgreesWithReference(t *testing.T) {
 	})
 }
 
-// anyHistory draws a short history. Its pages mostly show what comes next, so that
-// long right stretches and small wrongs meet.
+// anyHistory draws a short history. Its pages mostly show the next message in order, so that
+// single anomalies stand within long correct sequences.
 func anyHistory(t *rapid.T) []history.Event {
 	d := drawing{t: t, views: map[string]int{}, next: map[string]int{}}
 	p := &plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}, {Name: "carol"}}}
@@ -128,7 +127,7 @@ func (d *drawing) step() {
 	d.add(e)
 }
 
-// text is mostly one that was sent.
+// text draws a text: mostly one that was sent.
 func (d *drawing) text() string {
 	if len(d.texts) > 0 && rapid.IntRange(0, 9).Draw(d.t, "known") > 0 {
 		return rapid.SampledFrom(d.texts).Draw(d.t, "text")
@@ -159,7 +158,7 @@ func (d *drawing) log() {
 	d.add(history.Event{Kind: history.LogRead})
 }
 
-// listing is the history for a failure, one event a line.
+// listing prints a history for a failure message, one event per line.
 func listing(events []history.Event) string {
 	out := ""
 	for i, e := range events {

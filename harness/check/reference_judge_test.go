@@ -7,20 +7,18 @@ import (
 	"redial/harness/history"
 )
 
-// isMissing tells whether somebody is to blame for the text not being known.
 func (r *reference) isMissing(text string) bool {
-	if slices.Contains(r.story(), text) || r.isRefused(text) || r.isWiped(text) {
+	if slices.Contains(r.reference(), text) || r.isRefused(text) || r.predatesReplacement(text) {
 		return false
 	}
 	if r.hasLog() {
 		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
-		return seen < r.readFrom() || r.mustBeKnown(text)
+		return seen < r.markedAt() || r.mustBeKnown(text)
 	}
 	return !r.isAcknowledged(text) && r.mustBeKnown(text)
 }
 
-// isWiped tells whether it was known before the data was replaced.
-func (r *reference) isWiped(text string) bool {
+func (r *reference) predatesReplacement(text string) bool {
 	known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
 	for i, e := range r.events {
 		if e.Kind == history.DataReplaced && known < i {
@@ -30,11 +28,11 @@ func (r *reference) isWiped(text string) bool {
 	return false
 }
 
-// altered lists the messages that the log, or else the sender's page, has altered.
+// altered lists the messages that the log, or else the sender's page, holds in altered form.
 func (r *reference) altered() []string {
-	missing := slices.DeleteFunc(r.said(), func(text string) bool { return !r.isMissing(text) })
+	missing := slices.DeleteFunc(r.sendOrder(), func(text string) bool { return !r.isMissing(text) })
 	if r.hasLog() {
-		return r.alteredAmong(once(r.tale()), missing)
+		return r.alteredAmong(once(r.referenceRows()), missing)
 	}
 	var all []string
 	for _, p := range r.pages() {
@@ -44,22 +42,21 @@ func (r *reference) altered() []string {
 	return all
 }
 
-// said is what was found in the log, then what was sent.
-func (r *reference) said() []string {
-	all := slices.DeleteFunc(r.story(), r.isSent)
+// sendOrder lists the messages that were found in the log, then those that were sent.
+func (r *reference) sendOrder() []string {
+	all := slices.DeleteFunc(r.reference(), r.isSent)
 	for _, e := range r.sent() {
 		all = append(all, e.Message)
 	}
 	return all
 }
 
-// alteredAmong lists which of the missing messages a list has altered.
 func (r *reference) alteredAmong(list, missing []string) []string {
 	var matched []string
 	used := map[string]bool{}
 	for _, text := range missing {
 		above, below, passed := -1, len(list), false
-		for _, other := range r.said() {
+		for _, other := range r.sendOrder() {
 			same := !r.isSent(other) && !r.isSent(text) || r.isSent(other) && r.isSent(text) && r.senderOf(other) == r.senderOf(text)
 			at := slices.Index(list, other)
 			switch {
@@ -83,8 +80,8 @@ func (r *reference) alteredAmong(list, missing []string) []string {
 	return matched
 }
 
-// sentInOneOrder tells whether the two have an order to keep: they are of one page, and
-// below client-delivery no connection of it ended between them.
+// sentInOneOrder reports whether the two messages have to stay in order: one page sent both,
+// and below client-delivery no connection of it ended between them.
 func (r *reference) sentInOneOrder(a, b string) bool {
 	p := r.senderOf(a)
 	if p != r.senderOf(b) {
@@ -101,24 +98,29 @@ func (r *reference) sentInOneOrder(a, b string) bool {
 	return r.level.AtLeast(contract.ClientDelivery) || over(a) == over(b)
 }
 
-// lateInLog tells whether the log has a later message of the sender before.
-func (r *reference) lateInLog(text string) bool {
-	story := r.story()
-	for _, before := range story[:max(0, slices.Index(story, text))] {
-		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.sentInOneOrder(text, before) &&
-			r.about(history.Sent, before) > r.about(history.Sent, text) {
-			return true
-		}
-	}
-	return false
+// lateInLog reports whether the log holds a later message of the same order before this one.
+func (r *reference) lateInLog(text string) bool { return r.isLate(text, r.sentInOneOrder) }
+
+// lateInClient is lateInLog over all pages of a client.
+func (r *reference) lateInClient(text string) bool {
+	return r.level.AtLeast(contract.DurableDelivery) && r.isLate(text, func(a, b string) bool {
+		return r.senderOf(a).client == r.senderOf(b).client
+	})
+}
+
+func (r *reference) isLate(text string, inOrder func(a, b string) bool) bool {
+	all := r.reference()
+	return r.hasLog() && r.isSent(text) && slices.ContainsFunc(all[:max(0, slices.Index(all, text))], func(before string) bool {
+		return r.isSent(before) && inOrder(text, before) && r.about(history.Sent, before) > r.about(history.Sent, text)
+	})
 }
 
 func (r *reference) isInPlace(text string) bool { return r.rows(text) == 1 && !r.lateInLog(text) }
 
-// lateOn lists what a page shows out of order.
+// lateOn lists the messages that a page shows out of order.
 func (r *reference) lateOn(p page) []string {
 	var late []string
-	story := r.story()
+	story := r.reference()
 	shown := slices.DeleteFunc(once(r.shownBy(p)), r.isPhantom)
 	for i, text := range shown {
 		for _, before := range shown[:i] {
@@ -169,12 +171,12 @@ func (r *reference) judgePage(p page) {
 	}
 }
 
-// owed lists what a page is entitled to, does not show, and is not excused from.
+// owed lists the messages that a page is entitled to and does not show, not even altered.
 func (r *reference) owed(p page) []string {
-	story, shown := r.story(), once(r.shownBy(p))
+	story, shown := r.reference(), once(r.shownBy(p))
 	var owed []string
 	exists := func(text string) bool {
-		if !r.hasLog() && r.isWiped(text) {
+		if !r.hasLog() && r.predatesReplacement(text) {
 			return false
 		}
 		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
@@ -206,15 +208,15 @@ func (r *reference) owed(p page) []string {
 			}
 		}
 	}
-	missing := slices.DeleteFunc(r.said(), func(text string) bool {
+	missing := slices.DeleteFunc(r.sendOrder(), func(text string) bool {
 		return !slices.Contains(owed, text) || slices.Contains(shown, text)
 	})
 	altered := r.alteredAmong(shown, missing)
 	return slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(altered, text) })
 }
 
-// settles tells whether, during s, the page is connected at a barrier at which the
-// text is at rest.
+// settles reports whether, during s, the page is connected at a barrier at which the text is
+// at rest.
 func (r *reference) settles(p page, s stretch, text string) bool {
 	for i := range r.events {
 		_, connected := r.stretchAt(p, i)
@@ -226,7 +228,7 @@ func (r *reference) settles(p page, s stretch, text string) bool {
 }
 
 func (r *reference) judgeLog() {
-	for _, text := range once(r.tale()) {
+	for _, text := range once(r.referenceRows()) {
 		if !r.hasLog() {
 			return
 		}
@@ -234,7 +236,7 @@ func (r *reference) judgeLog() {
 			r.counts[contract.NoPhantom]++
 			continue
 		}
-		if r.lateInLog(text) || r.lateOnTab(text) {
+		if r.lateInLog(text) || r.lateInClient(text) {
 			r.counts[contract.Order]++
 			r.moved++
 		}
@@ -284,11 +286,11 @@ func (r *reference) judgeSends() {
 	}
 }
 
-// judgeStory asks whether all pages can be read as parts of one story.
+// judgeStory blames pages that contradict each other, by the transitive closure of "before".
 func (r *reference) judgeStory() {
-	story := r.story()
+	story := r.reference()
 	n := len(story)
-	before := make([][]bool, n) // by any chain of pages
+	before := make([][]bool, n) // some chain of pages shows i before j
 	for i := range before {
 		before[i] = make([]bool, n)
 	}
@@ -343,14 +345,14 @@ func (r *reference) mustBeKnown(text string) bool {
 		r.level.AtLeast(contract.DurableDelivery) && slices.ContainsFunc(r.sameBrowser(r.senderOf(text)), r.isUp))
 }
 
-// sameBrowser lists the pages that have their storage in common with one.
+// sameBrowser lists the pages that share their storage with one.
 func (r *reference) sameBrowser(by page) []page {
 	return slices.DeleteFunc(r.pages(), func(p page) bool {
 		return !r.isPage(p) || r.browser(p.client) != r.browser(by.client)
 	})
 }
 
-// browser is the client that the client is a tab of, or itself.
+// browser returns the client of which this one is a tab, or the client itself.
 func (r *reference) browser(client string) string {
 	for _, e := range r.events {
 		if e.Kind == history.Began && e.Plan != nil {
@@ -362,16 +364,4 @@ func (r *reference) browser(client string) string {
 		}
 	}
 	return client
-}
-
-// lateOnTab is lateInLog over all pages of a client.
-func (r *reference) lateOnTab(text string) bool {
-	story := r.story()
-	for _, before := range story[:max(0, slices.Index(story, text))] {
-		if r.hasLog() && r.isSent(text) && r.isSent(before) && r.senderOf(text).client == r.senderOf(before).client &&
-			r.about(history.Sent, before) > r.about(history.Sent, text) {
-			return r.level.AtLeast(contract.DurableDelivery)
-		}
-	}
-	return false
 }

@@ -9,9 +9,8 @@ import (
 	"redial/harness/plan"
 )
 
-// A reference is the package doc written down as plainly as possible, without any
-// thought for time: maps by text, and the whole history looked through again for
-// every question. It only counts.
+// A reference implements the package doc as plainly as possible, without regard to speed: it
+// searches the whole history again for every question. It only counts.
 type reference struct {
 	events []history.Event
 	level  contract.Level
@@ -148,7 +147,7 @@ func isAboutPage(k history.Kind) bool {
 	return k == history.Opened || k == history.Closed || k == history.Connected || k == history.Disconnected
 }
 
-// closed is the event that ended the page: Closed, or the next page's first.
+// closed returns the event that ended the page: Closed, or the first event of the next page.
 func (r *reference) closed(p page) int {
 	return r.first(func(e history.Event) bool {
 		return e.Client == p.client && (e.Kind == history.Closed && e.View == p.view || isAboutPage(e.Kind) && e.View > p.view)
@@ -186,7 +185,7 @@ func (r *reference) stretchAt(p page, i int) (stretch, bool) {
 	return stretch{}, false
 }
 
-// joined joins what recovery joins.
+// joined returns the connections, joined over the gaps that recovery covers.
 func (r *reference) joined(p page) []stretch {
 	all := r.stretches(p)
 	if !r.level.AtLeast(contract.Recovery) {
@@ -195,7 +194,8 @@ func (r *reference) joined(p page) []stretch {
 	for i := 0; i+1 < len(all); {
 		a, b := all[i], all[i+1]
 		stopped := false
-		last, before := a.from, r.opening(p, a.from) // of the last connection that was joined into a, and since when the page tried
+		// The begin of the last connection joined into a, and since when the page tried to connect.
+		last, before := a.from, r.opening(p, a.from)
 		stretches := r.stretches(p)
 		for i, s := range stretches {
 			if s.from < b.from {
@@ -205,10 +205,10 @@ func (r *reference) joined(p page) []stretch {
 				}
 			}
 		}
-		for j := before; j < last && (r.events[last].Recovered || !r.events[b.from].Recovered); j++ { // it may have been answered before that
+		for j := before; j < last && (r.events[last].Recovered || !r.events[b.from].Recovered); j++ { // a server that ended since may have answered
 			stopped = stopped || r.events[j].Kind == history.ServerStopped
 		}
-		for j := last; j >= 0; j-- { // the server that it was connected to had ended by then
+		for j := last; j >= 0; j-- { // the server was down when the page was connected
 			if kind := r.events[j].Kind; kind == history.ServerStopped || kind == history.ServerStarted {
 				stopped = kind == history.ServerStopped
 				break
@@ -228,7 +228,7 @@ func (r *reference) joined(p page) []stretch {
 	return all
 }
 
-// opening is the last Opened of the page before the event; 0 for none.
+// opening returns the last Opened event of the page before the event, or 0.
 func (r *reference) opening(p page, before int) int {
 	last := 0
 	for i, e := range r.events[:before] {
@@ -248,7 +248,7 @@ func (r *reference) isUp(p page) bool {
 	return r.isOpen(p) && len(all) > 0 && all[len(all)-1].to == never
 }
 
-// shownBy is every showing of a page, the repeats included.
+// shownBy returns the messages that a page shows, with repeats.
 func (r *reference) shownBy(p page) []string {
 	var all []string
 	for _, e := range r.events {
@@ -269,9 +269,9 @@ func once(texts []string) []string {
 	return all
 }
 
-// tale is the log, or everything shown in the order of first sight; story is the
+// referenceRows returns the log; without a log, everything that was shown. reference is the
 // same without phantoms, each text once.
-func (r *reference) tale() []string {
+func (r *reference) referenceRows() []string {
 	var all []string
 	for _, e := range r.events {
 		if e.Kind == history.Stored && r.hasLog() || e.Kind == history.Shown && !r.hasLog() {
@@ -281,8 +281,8 @@ func (r *reference) tale() []string {
 	return all
 }
 
-func (r *reference) story() []string {
-	return slices.DeleteFunc(once(r.tale()), r.isPhantom)
+func (r *reference) reference() []string {
+	return slices.DeleteFunc(once(r.referenceRows()), r.isPhantom)
 }
 
 func (r *reference) isBarrier(i int) bool {
@@ -319,8 +319,8 @@ func (r *reference) restAt(text string) int {
 	return never
 }
 
-// restAtWithoutRetries: once the connection that carried it is gone, nobody knows
-// before it is seen.
+// restAtWithoutRetries: once the connection that carried a message is gone, the server may
+// still be processing it until it is shown or acknowledged.
 func (r *reference) restAtWithoutRetries(text string) int {
 	sent := r.about(history.Sent, text)
 	carrier := stretch{from: never, to: never}
@@ -338,7 +338,8 @@ func (r *reference) restAtWithoutRetries(text string) int {
 	return never
 }
 
-// isKnown tells whether something was said before i when the text had been seen.
+// isKnown reports whether a message was sent before i after this one was shown or
+// acknowledged.
 func (r *reference) isKnown(text string, i int) bool {
 	seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
 	for j, e := range r.events[:i] {
@@ -349,8 +350,8 @@ func (r *reference) isKnown(text string, i int) bool {
 	return false
 }
 
-// readFrom is when the last message was sent that comes from no page and is stored.
-func (r *reference) readFrom() int {
+// markedAt returns the event of the last stored message that no page sent.
+func (r *reference) markedAt() int {
 	for i, e := range slices.Backward(r.events) {
 		if e.Kind == history.Sent && i == r.about(history.Sent, e.Message) && !r.isPage(page{e.Client, e.View}) && r.rows(e.Message) > 0 {
 			return i

@@ -10,8 +10,8 @@ import (
 	"redial/harness/plan"
 )
 
-// A rule reports every break of itself to the tally, the log first and then the
-// views in the order in which they were first seen.
+// rules has the function that reports every break of a rule to the tally: breaks of the log
+// first, then those of the views in the order of their first events.
 var rules = map[contract.RuleID]func(*facts, *tally){
 	contract.NoPhantom:   noPhantom,
 	contract.NoDuplicate: noDuplicate,
@@ -23,8 +23,8 @@ var rules = map[contract.RuleID]func(*facts, *tally){
 	contract.NoRepeat:    noRepeat,
 }
 
-// noPhantom blames each text that nobody sent, or that was refused, once for the
-// log and once for each view.
+// noPhantom blames each text that no client sent, or that was refused, once for the log and
+// once for each view.
 func noPhantom(f *facts, t *tally) {
 	if !f.phantoms {
 		return
@@ -34,7 +34,7 @@ func noPhantom(f *facts, t *tally) {
 			if refused := f.messages[id].refused; f.messages[id].isSent() {
 				return f.finding(v, id, event, "only messages that the server has accepted", "the server refused this one"+at(refused)).naming(refused)
 			}
-			return f.invented(v, id, event)
+			return f.phantomFinding(v, id, event)
 		})
 	}
 	blamed := map[int32]bool{}
@@ -53,12 +53,12 @@ func noPhantom(f *facts, t *tally) {
 	}
 }
 
-// noDuplicate blames each message that a view shows more often than the log has
-// it. Every showing too many counts as duplicated.
+// noDuplicate blames each message that a view shows more often than the log holds it. Every
+// extra copy counts as duplicated.
 func noDuplicate(f *facts, t *tally) {
 	for _, v := range f.views {
 		for _, place := range slices.Sorted(maps.Keys(v.again)) {
-			id := f.inSight[place]
+			id := f.firstShown[place]
 			allowed := int(max(1, f.rows[id], f.messages[id].found))
 			times := 1 + v.again[place].count
 			if f.phantom[id] || times <= allowed {
@@ -75,16 +75,16 @@ func noDuplicate(f *facts, t *tally) {
 	}
 }
 
-// order blames the log for what it holds after a later message of its sender (from
-// durable-delivery on that is the client, over all its page loads), and
-// each view for what it shows after a later message of the log. Without a log it
-// is the sender's later message that counts, on each view.
+// order blames the log for each message that it holds after a later one of the same view
+// (from durable-delivery on, of the same client), and each view for each message that it shows
+// after a later one of the log. Without a log, each view is blamed for each message that it
+// shows after a later one of the same sender.
 func order(f *facts, t *tally) {
 	if f.hasLog {
-		for _, id := range f.story {
+		for _, id := range f.reference {
 			later := f.overtookInLog[id]
-			if later < 0 && f.overtookOnTab != nil && f.messages[id].isSent() {
-				later = f.overtookOnTab[id]
+			if later < 0 && f.overtookInClient != nil && f.messages[id].isSent() {
+				later = f.overtookInClient[id]
 			}
 			if later >= 0 {
 				t.blame(contract.Order, Reordered, func() Finding {
@@ -108,8 +108,8 @@ func order(f *facts, t *tally) {
 	}
 }
 
-// noLoss blames each view for the messages that it is entitled to and does not
-// show, and each sender's view for those that must be known and are nowhere.
+// noLoss blames each view for the messages that it is entitled to and does not show, and the
+// sender's view for a message that must be known and is neither stored nor shown.
 func noLoss(f *facts, t *tally) {
 	for _, id := range f.sends {
 		m := &f.messages[id]
@@ -118,7 +118,7 @@ func noLoss(f *facts, t *tally) {
 		}
 		t.blame(contract.NoLoss, Lost, func() Finding {
 			why := f.mustBeKept(id)
-			return f.finding(f.views[m.sender], id, f.restAt[id], why.text, f.nowhere()).naming(why.events...)
+			return f.finding(f.views[m.sender], id, f.restAt[id], why.text, f.storedNowhere()).naming(why.events...)
 		})
 	}
 	l := newLosses(f)
@@ -136,12 +136,11 @@ func noLoss(f *facts, t *tally) {
 	}
 }
 
-// agreement blames what is shown and sent and not in the log, and each offset that
-// differs from the log's, on the view that was the first to show it. Without a log
-// it blames each view for what it shows against the one story of all views.
+// agreement blames the first view that shows a message which is not in the log, or an offset
+// that differs from the log's. Without a log it blames views that contradict each other.
 func agreement(f *facts, t *tally) {
 	if !f.hasLog {
-		disagreement(f, t)
+		blameDisagreement(f, t)
 		return
 	}
 	for _, id := range f.sends {
@@ -163,8 +162,8 @@ func agreement(f *facts, t *tally) {
 	}
 }
 
-// wrongOffsets are the offsets that a message was shown with and that no row of
-// it has, in the order in which they were seen. Rows without offsets say nothing.
+// wrongOffsets returns the offsets that a message was shown with and that no row of it has,
+// in the order in which they were first shown. Messages whose rows have no offset are skipped.
 func (f *facts) wrongOffsets() []shownOffset {
 	if len(f.offsets) == 0 {
 		return nil
@@ -185,8 +184,8 @@ func (f *facts) wrongOffsets() []shownOffset {
 	return wrong
 }
 
-// sends blames the log for an acknowledged message that it does not hold, and for
-// one that it holds more often than it was stored.
+// sends blames the log for an acknowledged message that it does not hold, and for a message
+// that it holds more than once.
 func sends(f *facts, t *tally) {
 	if !f.hasLog {
 		return
@@ -199,7 +198,7 @@ func sends(f *facts, t *tally) {
 			})
 		}
 	}
-	for _, id := range f.story {
+	for _, id := range f.reference {
 		allowed := max(1, f.messages[id].found)
 		if f.rows[id] <= allowed {
 			continue
@@ -214,11 +213,11 @@ func sends(f *facts, t *tally) {
 	}
 }
 
-// convergence blames each view that is open at the end and not connected, but for
-// those that the script itself has left without a connection.
+// convergence blames each view that is open and not connected at the end, unless the script
+// leaves it so.
 func convergence(f *facts, t *tally) {
 	for _, v := range f.views {
-		if !f.isOpen(v) || v.isConnected() || leftDown(f.plan.Script, v.client) {
+		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan.Script, v.client) {
 			continue
 		}
 		t.blame(contract.Convergence, Late, func() Finding {
@@ -232,14 +231,14 @@ func convergence(f *facts, t *tally) {
 	}
 }
 
-// leftDown tells whether a script ends with the client's page disconnected, or the
-// server stopped, on purpose.
-func leftDown(script []plan.Step, client string) bool {
+// leftDisconnected reports whether the script itself ends with the client's page disconnected
+// or the server stopped.
+func leftDisconnected(script []plan.Step, client string) bool {
 	stopped, disconnected := false, false
 	for _, s := range script {
 		switch s.Do {
 		case plan.StopServer, plan.KillServer, plan.StartServer:
-			// One server of a cluster keeps nobody from the others.
+			// The other servers of a cluster go on without the one that is named.
 			if s.Node == "" {
 				stopped = s.Do != plan.StartServer
 			}
@@ -252,8 +251,7 @@ func leftDown(script []plan.Step, client string) bool {
 	return stopped || disconnected
 }
 
-// noRepeat blames each message that the server sent a page that had been sent it before,
-// as often as it did.
+// noRepeat blames each resending of a message to a page that had been sent it before.
 func noRepeat(f *facts, t *tally) {
 	for _, r := range f.resent {
 		t.blame(contract.NoRepeat, SentAgain, func() Finding {

@@ -4,7 +4,7 @@ import (
 	"redial/harness/contract"
 )
 
-// Outcome is what a run, or a scenario over all its runs, comes to.
+// Outcome is the result of a run, or of a scenario over all its runs.
 type Outcome string
 
 const (
@@ -12,14 +12,14 @@ const (
 	Pass Outcome = "pass"
 	// Fail: a must-rule was broken.
 	Fail Outcome = "fail"
-	// Inconclusive: the run cannot be trusted either way; a planned fault never
-	// fired, or the history ended early. Never counted as a pass.
+	// Inconclusive: the run proves nothing, because a planned fault never fired, for
+	// instance, or the history ended early. It never counts as a pass.
 	Inconclusive Outcome = "inconclusive"
 	// Unsupported: the target does not offer what the scenario needs.
 	Unsupported Outcome = "unsupported"
 )
 
-// Anomaly says in which way a message went wrong.
+// Anomaly is the way in which a message went wrong.
 type Anomaly string
 
 const (
@@ -27,13 +27,13 @@ const (
 	Duplicated Anomaly = "duplicated"
 	Reordered  Anomaly = "reordered"
 	Phantom    Anomaly = "phantom"
-	// Unstored: acknowledged, and not in the log; or shown, and not in the log.
+	// Unstored: the message was acknowledged or shown, and is not in the log.
 	Unstored Anomaly = "unstored"
-	// StoredTwice: more than one row in the log for one message.
+	// StoredTwice: the log has more than one row for the message.
 	StoredTwice Anomaly = "stored twice"
-	// Late: a page that was not connected, or not up to date, within the bound.
+	// Late: a page was not connected within the time limit.
 	Late Anomaly = "late"
-	// SentAgain: the server sent it to a page that had been sent it before.
+	// SentAgain: the server sent the message to a page that had been sent it before.
 	SentAgain Anomaly = "sent again"
 )
 
@@ -41,39 +41,38 @@ const (
 type Finding struct {
 	Rule    contract.RuleID `json:"rule"`
 	Anomaly Anomaly         `json:"anomaly"`
-	// Must tells whether it fails the run at the history's level.
+	// Must tells whether the break fails the run at the history's level.
 	Must bool `json:"must"`
-	// Client and View say where it was seen; empty for the log.
+	// Client and View name the page that is at fault; they are empty for the log.
 	Client string `json:"client,omitempty"`
 	View   int    `json:"view,omitempty"`
-	// Message is the offending text.
+	// Message is the text of the message that went wrong.
 	Message string `json:"message,omitempty"`
-	// Other is the message that it stands on the wrong side of, where that is the break.
+	// Other is the message relative to which Message is out of order, or the missing one
+	// that Message stands for.
 	Other string `json:"other,omitempty"`
-	// Expected and Observed are a clause each, for a person.
+	// Expected and Observed are a clause each, to be read by a person.
 	Expected string `json:"expected"`
 	Observed string `json:"observed"`
-	// Named are the indices of the events that the two clauses name. (Their text counts
-	// from 1.)
+	// Named are the indices, from 0, of the events that the two clauses name. The clauses
+	// themselves count events from 1.
 	Named []int `json:"named,omitempty"`
-	// Event is the index in the history of the event that shows it, or of the one
-	// after which it can no longer come right; -1 when there is none, or when a
-	// Checker has not kept it.
+	// Event is the index in the history of the event that shows the break, or by which the
+	// message was due; -1 if there is none, or if a Checker has not kept it.
 	Event int `json:"event"`
 }
 
-// A Verdict is what one history comes to.
+// A Verdict is the judgement on one history.
 type Verdict struct {
 	Outcome Outcome        `json:"outcome"`
 	Level   contract.Level `json:"level"`
-	// Reason says in one line why, for every outcome but Pass.
+	// Reason explains every outcome but Pass in one line.
 	Reason string `json:"reason,omitempty"`
 	// Findings holds the first few breaks of each rule, in the order of
 	// contract.Rules; the counts below are complete.
 	Findings []Finding `json:"findings,omitempty"`
-	// Lost and Reordered count messages, once for each view that they went wrong
-	// in, and once for the log or for all views together where it is that which is
-	// blamed. Duplicated counts every showing, and every row, too many.
+	// Lost and Reordered count messages, once for each view or log that is blamed. Duplicated
+	// counts every extra copy on a page and every extra row.
 	Lost       int `json:"lost"`
 	Duplicated int `json:"duplicated"`
 	Reordered  int `json:"reordered"`
@@ -85,7 +84,7 @@ type Verdict struct {
 	FaultsFired   int `json:"faultsFired"`
 }
 
-// Rule is the first must-rule that was broken, or "" where none was.
+// Rule returns the first must-rule that was broken, or "" if none was.
 func (v Verdict) Rule() contract.RuleID {
 	for _, f := range v.Findings {
 		if f.Must {

@@ -9,72 +9,72 @@ import (
 	"redial/harness/plan"
 )
 
-// never is the index of an event that has not come.
+// never is the index of an event that did not happen.
 const never = math.MaxInt
 
 // A view is one page load of one client.
 type view struct {
 	client string
 	number int
-	// follower is the view that had the event after this one's the last time; the
-	// views of a room show a message one after the other, mostly in one order.
+	// follower is the view whose event came next the last time. Views mostly show a message
+	// in the same order, so it is a good guess for the next event's view.
 	follower int32
 
-	// isPage tells that it was seen to open or connect. A sender of which nothing
-	// else is known (the lab's reader) is no page, and nothing is expected of it.
+	// isPage tells that the history has an event about the page itself. The lab's reader
+	// only sends, so it is no page, and nothing is expected of it.
 	isPage      bool
 	opened      int   // index of the event, 0 for none
 	closed      int   // index of the event, or never
 	after       int64 // the offset that it was opened with
 	connections []connection
-	ended       int   // how many of them are over
-	order       int32 // what it sends now is to keep; -1 before it has sent anything
-	orderOf     int   // how many connections were over when order was given out
+	ended       int   // the number of connections that are over
+	order       int32 // see Checker.orderOf; -1 before the view has sent anything
+	orderOf     int   // the value of ended when order was assigned
 
-	// What it shows, as places in the order of first sight: every page that shows
-	// everything in that order needs a single run.
+	// runs are the places that the view shows. A page that shows messages in the order of
+	// Checker.firstShown needs a single run, whatever their number.
 	runs []run
-	// highest is the highest place it shows, holes the places below that it had not
-	// shown when it showed a higher one, and filled those that it showed later.
+	// highest is the highest place that it shows, holes are the lower places that it had not
+	// shown before a higher one, and filled those of them that it showed later.
 	highest int32
 	holes   []span
 	filled  map[int32]struct{}
-	// again holds what it showed more than once.
+	// again holds the places that it showed more than once.
 	again map[int32]repeat
 }
 
-// A connection is a time of a view between two events.
+// A connection is the period between two events in which a view was connected.
 type connection struct {
-	from, to         int // the indices of Connected and of its end, or never
+	from, to         int // the events that begin and end it; to may be never
 	fromTime, toTime plan.Duration
 	reason           string
 	recovered        bool
 	origin           origin
 }
 
-// An origin says which server a connection is to.
+// An origin is the server process that a connection belongs to.
 type origin int
 
 const (
-	running  origin = iota
-	ended           // one that had ended when the page heard of the connection
-	doubtful        // the running one, or one that had ended
+	running   origin = iota
+	ended            // one that had ended when the page heard of the connection
+	uncertain        // the running one, or one that had ended
 )
 
 func (c connection) contains(event int) bool { return c.from < event && event < c.to }
 
-// A run is count messages shown one after the other, at consecutive places.
+// A run is a sequence of messages at consecutive places, shown one after the other.
 type run struct {
 	from, count int32
-	event       int // of the first of them
+	event       int // the event of the first one
 }
 
 type span struct{ from, to int32 } // both inclusive
 
-// A repeat counts the showings after the first; last is the event of the latest.
+// A repeat counts how often a place was shown after the first time; last is the latest event.
 type repeat struct{ count, last int }
 
-// next is the place that a view shows next if it goes on as before.
+// next returns the place after the one that the view showed last.
 func (v *view) next() int32 {
 	if len(v.runs) == 0 {
 		return 0
@@ -83,7 +83,6 @@ func (v *view) next() int32 {
 	return last.from + last.count
 }
 
-// show notes that the view shows the message at place.
 func (v *view) show(place int32, event int) {
 	switch {
 	case place > v.highest+1:
@@ -110,7 +109,6 @@ func (v *view) show(place int32, event int) {
 	v.runs = append(v.runs, run{place, 1, event})
 }
 
-// shows tells whether place has been shown.
 func (v *view) shows(place int32) bool {
 	if place > v.highest {
 		return false
@@ -123,7 +121,7 @@ func (v *view) shows(place int32) bool {
 	return filled
 }
 
-// places yields what the view shows, in the order in which it first showed it.
+// places yields the places in the order in which the view first showed them.
 func (v *view) places() iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for i := range v.runs {
@@ -137,7 +135,7 @@ func (v *view) places() iter.Seq[int32] {
 	}
 }
 
-// eventAt is the event that first showed place, where it begins a run; else -1.
+// eventAt returns the event that first showed place, or -1 where place does not begin a run.
 func (v *view) eventAt(place int32) int {
 	for _, r := range v.runs {
 		if r.from == place {
@@ -148,12 +146,11 @@ func (v *view) eventAt(place int32) int {
 }
 
 func (v *view) connect(c connection) {
-	v.disconnect(c.from, c.fromTime, "") // a Connected with no Disconnected before it
+	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
 	c.to = never
 	v.connections = append(v.connections, c)
 }
 
-// disconnect ends the connection that the view has, if it has one.
 func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	if len(v.connections) == 0 {
 		return
@@ -165,7 +162,7 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	}
 }
 
-// attempt is the event since which the view may have tried to connect.
+// attempt returns the event since which the view may have been trying to connect.
 func (v *view) attempt() int {
 	if len(v.connections) == 0 {
 		return v.opened
@@ -180,7 +177,6 @@ func (v *view) close(event int, at plan.Duration) {
 	}
 }
 
-// connectedAt returns the connection that the view has at the event, if any.
 func (v *view) connectedAt(event int) (connection, bool) {
 	return connectedAt(v.connections, event)
 }
@@ -193,7 +189,7 @@ func connectedAt(all []connection, event int) (connection, bool) {
 	return all[i-1], true
 }
 
-// isConnected tells whether the view is connected after the last event.
+// isConnected reports whether the view is connected after the last event.
 func (v *view) isConnected() bool {
 	return len(v.connections) > 0 && v.connections[len(v.connections)-1].to == never
 }

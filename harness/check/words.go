@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A reason is a clause for a person, and the events that it names.
+// A reason is a clause of a finding, and the events that it names.
 type reason struct {
 	text   string
 	events []int
@@ -22,18 +22,17 @@ func (f Finding) naming(events ...int) Finding {
 	return f
 }
 
-// number is an event's for a person: events are counted from 1.
+// number converts an index to the number that a person reads, which counts from 1.
 func number(event int) int { return event + 1 }
 
-// at names an event in passing.
 func at(event int) string { return fmt.Sprintf(" (event %d)", number(event)) }
 
 const notInLog = "the log does not hold it"
 
-// invented is a finding about a text that nobody sent. Where it stands in the place of a
-// message, as far as its list tells, it names that.
-func (f *facts) invented(v *view, phantom int32, event int) Finding {
-	list := f.tale()
+// phantomFinding describes a text that no client sent. If it stands in its list in the place
+// of a missing message, the finding names that message.
+func (f *facts) phantomFinding(v *view, phantom int32, event int) Finding {
+	list := f.referenceRows()
 	if v != nil {
 		list = f.shownBy(v)
 	}
@@ -41,7 +40,7 @@ func (f *facts) invented(v *view, phantom int32, event int) Finding {
 	for id := range list {
 		in[id] = true
 	}
-	missing := slices.DeleteFunc(slices.Clone(f.said), func(id int32) bool {
+	missing := slices.DeleteFunc(slices.Clone(f.sendOrder), func(id int32) bool {
 		m := &f.messages[id]
 		return in[id] || f.noEcho && m.isSent() && f.views[m.sender] == v
 	})
@@ -59,15 +58,14 @@ func (f *facts) invented(v *view, phantom int32, event int) Finding {
 
 const onlySent = "only messages that a client has sent, letter for letter"
 
-// nowhere says that a message is not to be found.
-func (f *facts) nowhere() string {
+func (f *facts) storedNowhere() string {
 	if f.hasLog {
 		return "neither the server's log nor any page has it"
 	}
 	return "no page shows it"
 }
 
-// mustBeKept says why the message had to be stored, or shown where there is no log.
+// mustBeKept explains why the message had to be stored, or shown where there is no log.
 func (f *facts) mustBeKept(id int32) reason {
 	m := &f.messages[id]
 	kept := "to be shown"
@@ -85,14 +83,14 @@ func (f *facts) mustBeKept(id int32) reason {
 	return because([]int{sent}, "%s: level %s promises it for what was sent%s in a browser that has a page open and connected when the run ends", kept, f.level, at(sent))
 }
 
-// entitled says why the view had to show the lost message.
+// entitled explains why the view had to show the lost message.
 func (f *facts) entitled(v *view, l loss) reason {
 	if l.connected >= 0 {
 		return f.wasPresent(v, l)
 	}
 	m := &f.messages[l.message]
 	switch {
-	case v.closed != never: // which is asked for a log only
+	case v.closed != never: // only with a log is a closed view entitled to rows
 		known := f.storedAt(l.message, 1)
 		return because([]int{known, v.closed}, "to be shown: level %s leaves no gap, and the server's log has it%s before a message that this page did show, until it was closed%s",
 			f.level, at(known), at(v.closed))
@@ -108,8 +106,8 @@ func (f *facts) promised(what string, known int) reason {
 	return because([]int{known}, "to be shown: level %s promises %s%s to a page that is open and connected when the run ends", f.level, what, at(known))
 }
 
-// wasPresent says it of a message that was sent while the view was connected, or in a
-// break that connection state recovery covers.
+// wasPresent is entitled for a message that was sent while the view was connected, or in a
+// gap that connection state recovery covers.
 func (f *facts) wasPresent(v *view, l loss) reason {
 	sent, due := f.messages[l.message].sentAt, f.dueAt(v, l.event)
 	var since, last connection
@@ -137,7 +135,7 @@ func (f *facts) wasPresent(v *view, l loss) reason {
 		number(due), number(since.to), number(back), at(sent), furtherBreaks(back, last), limit)
 }
 
-// furtherBreaks says that there were others before the last connection.
+// furtherBreaks adds the later gaps that are covered too.
 func furtherBreaks(back int, last connection) string {
 	if back == last.from {
 		return ""
@@ -145,7 +143,7 @@ func furtherBreaks(back int, last connection) string {
 	return ", and those until event " + fmt.Sprint(number(last.from))
 }
 
-// backAfter is the event of the connection after the given one.
+// backAfter returns the event that begins the connection after the given one.
 func (f *facts) backAfter(v *view, before connection) int {
 	for _, c := range v.connections {
 		if c.from >= before.to {
@@ -155,28 +153,28 @@ func (f *facts) backAfter(v *view, before connection) int {
 	return never
 }
 
-// misplaced is a finding about two messages that stand in the wrong order.
+// misplaced describes two messages in the wrong order.
 func (f *facts) misplaced(v *view, id, later int32, event int, why reason) Finding {
 	finding := f.finding(v, id, event, why.text, "it comes after "+quote(f.text(later))).naming(why.events...)
 	finding.Other = f.text(later)
 	return finding
 }
 
-// sentBefore says that one client sent the two messages in this order.
+// sentBefore explains the expected order of two messages by the order of sending,
 func (f *facts) sentBefore(id, later int32) reason {
 	first, second := f.messages[id].sentAt, f.messages[later].sentAt
 	return because([]int{first, second}, "to come before %s, because %s sent it first (event %d, then event %d)",
 		quote(f.text(later)), f.views[f.messages[id].sender].client, number(first), number(second))
 }
 
-// storedBefore says that the log holds the two messages in this order.
+// storedBefore by the order in the log,
 func (f *facts) storedBefore(id, later int32) reason {
 	first, second := f.storedAt(id, 1), f.storedAt(later, 1)
 	return because([]int{first, second}, "to come before %s, as in the server's log (event %d, then event %d)",
 		quote(f.text(later)), number(first), number(second))
 }
 
-// seenBefore says that the two messages were first shown in this order.
+// and seenBefore by the order in which they were first shown.
 func (f *facts) seenBefore(id, later int32) reason {
 	first, second := f.messages[id].shown, f.messages[later].shown
 	return because([]int{first, second}, "to come before %s, as they were first shown (event %d, then event %d): no one order fits what all pages show",
