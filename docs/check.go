@@ -51,7 +51,8 @@ func firstDifference(before, after string) string {
 }
 
 // Hunks finds what changes from one step to the next and is shown nowhere in the
-// step's chapter. A hunk that only adds may be shown as code instead of as a diff.
+// step's chapter, and not named by its rest either. A hunk may be shown as code instead of as
+// a diff: what it adds or, where it removes something too, the place as it is now.
 func (s *Sources) Hunks(t Tree) ([]Problem, error) {
 	var found []Problem
 	for _, lesson := range lessons.All {
@@ -65,8 +66,15 @@ func (s *Sources) Hunks(t Tree) ([]Problem, error) {
 		}
 		for _, page := range []string{name, other(name)} {
 			fences := markdown.Parse(t[page]).Fences
+			var rest []string
+			for _, d := range markdown.Directives(t[page]) {
+				if d.Verb == "rest" {
+					rest = append(rest, d.Arguments...)
+				}
+			}
 			for _, h := range hunks {
-				if !shown(h, fences) {
+				left := slices.ContainsFunc(rest, func(name string) bool { return named(h, name) })
+				if !left && !shown(h, fences) {
 					found = append(found, problem(page, "step %s changes this, and it is shown nowhere: %s\n%s", lesson.Number, h.Header(), h.Text))
 				}
 			}
@@ -76,7 +84,10 @@ func (s *Sources) Hunks(t Tree) ([]Problem, error) {
 }
 
 func shown(h source.Hunk, fences []markdown.Fence) bool {
-	added, onlyAdds := h.Added()
+	code, onlyAdds := h.Added()
+	if !onlyAdds {
+		code = h.After()
+	}
 	for _, f := range fences {
 		if !f.Generated {
 			continue
@@ -84,7 +95,7 @@ func shown(h source.Hunk, fences []markdown.Fence) bool {
 		if f.Language == "diff" && strings.Contains(f.Text, h.Header()+"\n"+h.Text) {
 			return true
 		}
-		if onlyAdds && f.Language != "diff" && source.Contains(f.Text, added) {
+		if code != "" && f.Language != "diff" && source.Contains(f.Text, code) {
 			return true
 		}
 	}

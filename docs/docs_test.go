@@ -140,6 +140,7 @@ var (
 
 const (
 	en5, ko5 = "docs/en/step-5.md", "docs/ko/step-5.md"
+	en6      = "docs/en/step-6.md"
 	en7, ko7 = "docs/en/step-7.md", "docs/ko/step-7.md"
 )
 
@@ -158,7 +159,9 @@ var controls = []control{
 	{"a picture too many", pictures + "/old.svg", "no page shows", func(t Tree) { t[pictures+"/old.svg"] = "<svg/>" }, drift},
 	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
 	{"a new function is shown nowhere", ko7, "@@ chat.go: chat.offsetOf @@", withoutDirective(ko7, "code steps/step7/chat.go chat.offsetOf"), hunks},
-	{"a hunk of a script is shown nowhere", en7, "@@ index.html @@", withoutDirective(en7, "diff 7 index.html ~typedOf"), hunks},
+	{"a hunk of a script is shown nowhere", en6, "@@ index.html @@", withoutDirective(en6, "diff 6 index.html"), hunks},
+	{"a changed function is shown nowhere", "docs/ko/step-8.md", "@@ chat.go: chat.say @@", withoutDirective("docs/ko/step-8.md", "code steps/step8/chat.go chat.say"), hunks},
+	{"a hunk is not among the rest", en7, "@@ chat.go: chat.Close @@", replace(en7, " chat.Close", ""), hunks},
 	{"a hunk is shown by hand only", en5, "@@ chat.go: New @@", func(t Tree) {
 		withoutDirective(en5, "diff 5 chat.go")(t)
 		t[en5] += "\n```diff\n@@ chat.go: New @@\n+server.Emit\n```\n"
@@ -236,6 +239,7 @@ func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 		"script steps/step7/index.html ~whisper": "no paragraph",
 		"diff 5 index.html":                      "changes nothing",
 		"diff 5 chat.go chat.say":                "changes nothing",
+		"rest 7 chat.whisper":                    "changes nothing at",
 		"diff 55 chat.go":                        "there is no step 55",
 		"table whispers":                         "there is no table",
 		"picture whisper 5 alt":                  "there is no scenario",

@@ -23,6 +23,8 @@ import (
 //	script FILE [~TEXT…]               the script of a page, or its paragraphs with TEXT
 //	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
 //	                                   or in the hunks with ~TEXT; with neither, all
+//	rest STEP NAME…                    names what else the step changes, and links to it: declarations,
+//	                                   and index.html for its script
 //	run [without FROM… to TO…]         the output of the command in the directive's body
 //	serve STEP [SERVERS]               what a step says when it is started
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
@@ -56,7 +58,7 @@ type pageWriter struct {
 
 func (p pageWriter) write(d markdown.Directive) (string, error) {
 	verbs := map[string]func(markdown.Directive) (string, error){
-		"nav": p.nav, "code": p.code, "script": p.script, "diff": p.diff, "run": p.run,
+		"nav": p.nav, "code": p.code, "script": p.script, "diff": p.diff, "rest": p.rest, "run": p.run,
 		"serve": p.serve, "picture": p.picture, "opening": p.opening, "plot": p.plot, "table": p.table,
 	}
 	follow, ok := verbs[d.Verb]
@@ -156,6 +158,45 @@ func (p pageWriter) diff(d markdown.Directive) (string, error) {
 	return fence("diff", strings.Join(texts, "\n")), nil
 }
 
+// rest names the changes of a step that its chapter does not show, so that a reader finds them.
+func (p pageWriter) rest(d markdown.Directive) (string, error) {
+	if len(d.Arguments) < 2 {
+		return "", errors.New("rest needs a step and the names of what it changes")
+	}
+	number := d.Arguments[0]
+	hunks, err := p.changes(number)
+	if err != nil {
+		return "", err
+	}
+	folder, inScript := "../../steps/step"+number+"/", false
+	var names []string
+	for _, name := range d.Arguments[1:] {
+		if !slices.ContainsFunc(hunks, func(h source.Hunk) bool { return named(h, name) }) {
+			return "", fmt.Errorf("step %s changes nothing at %s", number, name)
+		}
+		if name == scriptFile {
+			inScript = true
+		} else {
+			names = append(names, "`"+name+"`")
+		}
+	}
+	text, script := "Not shown here, in [`chat.go`](%schat.go): %s.", " The page's script is in [`index.html`](%sindex.html)."
+	if languageOf(p.page) == korean {
+		text, script = "여기에 싣지 않은 변경은 [`chat.go`](%schat.go)에 있습니다: %s.", " 페이지의 스크립트는 [`index.html`](%sindex.html)에 있습니다."
+	}
+	text = fmt.Sprintf(text, folder, strings.Join(names, ", "))
+	if inScript {
+		text += fmt.Sprintf(script, folder)
+	}
+	return text, nil
+}
+
+// scriptFile is how rest names the script, which has no declarations.
+const scriptFile = "index.html"
+
+// named tells whether a name in rest is that of a hunk.
+func named(h source.Hunk, name string) bool { return h.Part == name || h.Part == "" && h.File == name }
+
 // before is the step that a step goes on from; "" for the first.
 func before(number string) (string, error) {
 	switch number {
@@ -204,7 +245,7 @@ func chapters(t Tree) []string {
 	for _, lesson := range lessons.All {
 		order = append(order, "step-"+lesson.Number)
 	}
-	order = append(order, "how-recovery-works", "why-recovery-is-not-on", "how-to-read-a-report", "your-own-server", "what-we-found", "architecture", "go-for-javascript-readers", "glossary")
+	order = append(order, "how-recovery-works", "how-delivery-works", "why-recovery-is-not-on", "how-to-read-a-report", "your-own-server", "what-we-found", "architecture", "go-for-javascript-readers", "glossary")
 	return slices.DeleteFunc(order, func(name string) bool { return t["docs/en/"+name+".md"] == "" })
 }
 

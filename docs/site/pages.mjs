@@ -27,7 +27,7 @@ export const sections = [
   },
   {
     title: { en: 'Background', ko: '더 알아보기' },
-    pages: ['how-recovery-works', 'why-recovery-is-not-on', 'what-we-found', 'architecture', 'fidelity', 'defects', 'go-for-javascript-readers', 'glossary'],
+    pages: ['how-recovery-works', 'how-delivery-works', 'why-recovery-is-not-on', 'what-we-found', 'architecture', 'fidelity', 'defects', 'go-for-javascript-readers', 'glossary'],
   },
 ]
 

@@ -197,6 +197,14 @@ var word = regexp.MustCompile(`"[^"]*"|\S+`)
 
 func generatedRanges(page string) [][]int { return block.FindAllStringIndex(page, -1) }
 
+// Directives lists the orders of a page.
+func Directives(page string) (list []Directive) {
+	for _, found := range block.FindAllStringSubmatch(page, -1) {
+		list = append(list, parseDirective(found[1]))
+	}
+	return list
+}
+
 // Expand writes every directive's text anew, and leaves the rest as it is.
 func Expand(page string, write func(Directive) (string, error)) (string, error) {
 	if open, whole := len(opening.FindAllString(page, -1)), len(generatedRanges(page)); open != whole {

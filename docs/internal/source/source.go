@@ -139,6 +139,17 @@ func (h Hunk) Added() (string, bool) {
 	return strings.Trim(strings.Join(lines, "\n"), "\n"), true
 }
 
+// After is the hunk's place in the newer file: what it adds, and the lines around it.
+func (h Hunk) After() string {
+	var lines []string
+	for _, line := range strings.Split(h.Text, "\n") {
+		if line != "" && !strings.HasPrefix(line, "-") {
+			lines = append(lines, line[1:])
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Step is what a step consists of.
 type Step struct{ Chat, Page []byte }
 
