@@ -220,7 +220,7 @@ func TestAHistoryOfLongMessages(t *testing.T) {
 	if underRace {
 		t.Skip("takes fifteen times as long: make test plays it without the race detector")
 	}
-	const messages = 30
+	const messages = 60
 	for _, number := range []string{"7", "8", "9", "10"} {
 		t.Run(number, func(t *testing.T) {
 			s := serveStep(t, number)
