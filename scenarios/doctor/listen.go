@@ -64,6 +64,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	b.address = "http://" + b.under.Address()
 	options.Doing("reading its page")
 	b.hints = readPage(ctx, b.address)
+	b.draft.Form = b.hints.Form
 	if err := b.findPath(ctx); err != nil {
 		return d, err
 	}

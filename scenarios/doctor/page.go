@@ -16,6 +16,8 @@ type Hints struct {
 	Ons               []string
 	// AuthOffset is the field of the auth payload that seems to be an offset.
 	AuthOffset string
+	// Form is how a person seems to use the page; nil where that is not clear.
+	Form *Form
 }
 
 // An Emit is a call of socket.emit: the event, and the text of the arguments after it.
@@ -44,6 +46,7 @@ func readPage(ctx context.Context, address string) (h Hints) {
 	if err != nil {
 		return h // a page is no must
 	}
+	h.Form = readForm(page)
 	base, err := url.Parse(address + "/")
 	if err != nil {
 		return h
