@@ -216,6 +216,10 @@ func (f *File) validate() error {
 	is(f.OwnPage && f.Page == nil, "page is missing: how a person uses the application's own page")
 	if f.Socket != nil {
 		p := f.protocol()
+		if file := string(p.Parser); strings.ContainsAny(file, "./") {
+			is(true, fmt.Sprintf("socket: parser: the kit's clients are written in Go and cannot run the parser in %s: leave socket out and describe the application's own page in page, where the parser runs", file))
+			p.Parser = ""
+		}
 		if err := p.Validate(); err != nil {
 			wrong = append(wrong, "socket: "+strings.ReplaceAll(err.Error(), "\n", "; socket: "))
 		}
