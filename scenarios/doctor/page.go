@@ -18,6 +18,8 @@ type Hints struct {
 	AuthOffset string
 	// Form is how a person seems to use the page; nil where that is not clear.
 	Form *Form
+	// Body is the class that a script seems to give to the text of a message.
+	Body string
 }
 
 // An Emit is a call of socket.emit: the event, and the text of the arguments after it.
@@ -34,6 +36,7 @@ var (
 	pathOption = regexp.MustCompile(`\bpath["']?\s*:\s*` + quoted)
 	emitCall   = regexp.MustCompile(`\.(?:emit|emitWithAck)\s*\(\s*` + quoted + `\s*,?\s*([^;\n]{0,200})`)
 	onCall     = regexp.MustCompile(`\.on\s*\(\s*` + quoted)
+	bodyClass  = regexp.MustCompile(`(?i)class(?:Name)?\s*=\s*\\?["']((?:mess|msg|chat)[\w-]*(?:body|text|content))\b`)
 	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
 )
 
@@ -69,6 +72,10 @@ func readPage(ctx context.Context, address string) (h Hints) {
 			}
 		}
 	}
+	if h.Form != nil && h.Body != "" { // else a name beside the text would be part of the message
+		list, _, _ := strings.Cut(h.Form.Messages, " ")
+		h.Form.Messages = list + " ." + h.Body
+	}
 	return h
 }
 
@@ -96,6 +103,9 @@ func (h *Hints) read(script string) {
 		if !slices.Contains(reserved, call[1]) {
 			add(&h.Ons, call[1])
 		}
+	}
+	if class := bodyClass.FindStringSubmatch(script); class != nil && h.Body == "" {
+		h.Body = class[1]
 	}
 	if field := authOffset.FindStringSubmatch(script); field != nil && h.AuthOffset == "" {
 		h.AuthOffset = field[1]
