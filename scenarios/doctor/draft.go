@@ -46,6 +46,8 @@ type Draft struct {
 
 	// Form is how a person seems to use the page; nil where that is not known.
 	Form *Form
+	// NoPage: GET / has no answer, so the server is ready when it accepts connections.
+	NoPage bool
 
 	lines map[string]drafted
 	send  Emitted
@@ -177,6 +179,9 @@ func (d *Draft) YAML() []byte {
 		w.text(fmt.Sprintf("  port: %d", d.Port))
 	case d.URL == "":
 		w.text("  # It finds the port in PORT and an empty folder in DATA_DIR; else see `redial explain target`.")
+	}
+	if d.NoPage && d.URL == "" {
+		w.text("  ready: port  # sure: GET / has no answer")
 	}
 	w.text("")
 	w.text("# The promise: " + levelList() + ".")

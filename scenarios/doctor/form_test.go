@@ -59,3 +59,16 @@ func TestDraftWithAFormIsARedialYAML(t *testing.T) {
 		t.Errorf("a page was drafted from nothing:\n%s", text)
 	}
 }
+
+func TestDraftOfAServerWithoutAPageWaitsForItsPort(t *testing.T) {
+	for _, d := range []Draft{{Line: "node server.js"}, {Line: "node server.js", NoPage: true}, {URL: "http://127.0.0.1:3000", NoPage: true}} {
+		d.Set(KeyLevel, "basic")
+		f, err := config.Parse(d.YAML())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, d.YAML())
+		}
+		if want := d.NoPage && d.URL == ""; (f.Target.Ready == "port") != want {
+			t.Errorf("ready is %q of\n%s", f.Target.Ready, d.YAML())
+		}
+	}
+}

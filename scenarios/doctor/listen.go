@@ -64,7 +64,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	b.address = "http://" + b.under.Address()
 	options.Doing("reading its page")
 	b.hints = readPage(ctx, b.address)
-	b.draft.Form = b.hints.Form
+	b.draft.Form, b.draft.NoPage = b.hints.Form, b.hints.NoPage
 	if err := b.findPath(ctx); err != nil {
 		return d, err
 	}

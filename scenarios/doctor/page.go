@@ -16,6 +16,8 @@ type Hints struct {
 	Ons               []string
 	// AuthOffset is the field of the auth payload that seems to be an offset.
 	AuthOffset string
+	// NoPage: GET / has no answer.
+	NoPage bool
 	// Form is how a person seems to use the page; nil where that is not clear.
 	Form *Form
 	// Body is the class that a script seems to give to the text of a message.
@@ -47,7 +49,8 @@ var reserved = []string{"connect", "connect_error", "connecting", "connection", 
 func readPage(ctx context.Context, address string) (h Hints) {
 	_, page, err := get(ctx, address+"/", nil)
 	if err != nil {
-		return h // a page is no must
+		h.NoPage = true // an application may serve its page elsewhere
+		return h
 	}
 	h.Form = readForm(page)
 	base, err := url.Parse(address + "/")
