@@ -92,6 +92,9 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 		"line 3: the path \"$.[\": ":                                                                           "target: {command: x}\nsocket:\n  learn: [{event: m, save: {to: \"$.[\"}}]\n  receive: {event: m}",
 		"line 2: the path \"content\" does not begin":                                                          "target: {command: x}\nlog: {url: /log, text: content}",
 		"line 2: the path \"$0\": arguments are counted from $1 on":                                            "target: {command: x}\nlog: {url: /log, offset: $0}",
+		"line 5: socket: enter, step 2: it needs emit or await":                                                "target: {command: x}\nsocket:\n  enter:\n    - emit: [a]\n    - ack: true\n  receive: {event: m}",
+		"line 4: socket: learn, entry 1: it needs event and save":                                              "target: {command: x}\nsocket:\n  learn:\n    - {event: a}\n  receive: {event: m}",
+		"line 4: page: enter, step 1: it needs one of fill, press":                                             "target: {command: x}\npage:\n  enter:\n    - {with: a}\n  messages: li",
 		"line 2: ": "target: {command: x}\n\tlevel: basic",
 	} {
 		_, err := Parse([]byte(text))
