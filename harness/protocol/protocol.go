@@ -128,7 +128,8 @@ func Tutorial() Protocol {
 	}
 }
 
-// Validate returns an error that names each field with a wrong value, or nil.
+// Validate returns an error that names each field with a wrong value, or nil. Paths were
+// validated when they were read: see [Path.UnmarshalYAML].
 func (p *Protocol) Validate() error {
 	var wrong []error
 	is := func(bad bool, format string, args ...any) {
@@ -136,17 +137,10 @@ func (p *Protocol) Validate() error {
 			wrong = append(wrong, fmt.Errorf(format, args...))
 		}
 	}
-	path := func(field string, path Path) {
-		if _, _, err := path.parse(); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %w", field, err))
-		}
-	}
 	is(p.Path != "" && !strings.HasPrefix(p.Path, "/"), "path: %q does not begin with a slash", p.Path)
 	is(p.Namespace != "" && !strings.HasPrefix(p.Namespace, "/"), "namespace: %q does not begin with a slash", p.Namespace)
 	is(p.Parser != "" && p.Parser != JSON && p.Parser != MessagePack, "parser: there is no parser %q; there are json and msgpack", p.Parser)
 	is(p.Receive.Event == "", "receive: event is missing: the name of the event in which a message arrives")
-	path("receive: text", p.Receive.Text)
-	path("receive: offset", p.Receive.Offset)
 	is(p.Receive.Opaque && p.Receive.Offset == "", "receive: opaque is about the offset, and offset is missing")
 	for _, t := range p.Transports {
 		is(t != WebSocket && t != Polling, "transports: there is no transport %q; there are %s and %s", t, WebSocket, Polling)
@@ -154,17 +148,12 @@ func (p *Protocol) Validate() error {
 	if s := p.Send; s != nil {
 		is(s.Event == "", "send: event is missing: the name of the event that carries a message")
 		is(!mentions(s.Args, Text), "send: no argument contains {{text}}, so no message would be sent")
-		path("send: refused", s.Refused)
 	}
 	if h := p.History; h != nil {
 		is(h.Event == "", "history: event is missing")
-		path("history: list", h.List)
 	}
 	for i, l := range p.Learn {
 		is(l.Event == "" || len(l.Save) == 0, "learn, entry %d: it needs event and save", i+1)
-		for as, p := range l.Save {
-			path(fmt.Sprintf("learn, entry %d: save %s", i+1, as), p)
-		}
 	}
 	for i, s := range p.Enter {
 		name := fmt.Sprintf("enter, step %d", i+1)
@@ -175,9 +164,6 @@ func (p *Protocol) Validate() error {
 		}
 		is(s.Ack && len(s.Emit) == 0, "%s: ack needs emit", name)
 		is(len(s.Save) > 0 && s.Await == "" && !s.Ack, "%s: save needs await or ack, to have values to save", name)
-		for as, p := range s.Save {
-			path(name+": save "+as, p)
-		}
 	}
 	return errors.Join(wrong...)
 }

@@ -67,17 +67,16 @@ func TestValidateNamesTheField(t *testing.T) {
 		t.Error("the tutorial's protocol sends no idempotency keys or no offset")
 	}
 	for want, p := range map[string]Protocol{
-		"path:":                     {Path: "ws", Receive: Receive{Event: "m"}},
-		"namespace:":                {Namespace: "chat", Receive: Receive{Event: "m"}},
-		"there is no parser":        {Parser: "xml", Receive: Receive{Event: "m"}},
-		"receive: event":            {},
-		"offset is missing":         {Receive: Receive{Event: "m", Opaque: true}},
-		"no transport":              {Transports: []string{"tcp"}, Receive: Receive{Event: "m"}},
-		"receive: offset: the path": {Receive: Receive{Event: "m", Offset: "id"}},
-		"no argument contains":      {Receive: Receive{Event: "m"}, Send: &Send{Event: "m", Args: []any{"text"}}},
-		"needs emit or await":       {Receive: Receive{Event: "m"}, Enter: []EnterStep{{}}},
-		"begins with the event":     {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{1.0}}}},
-		"save needs await or ack":   {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{"join"}, Save: map[string]Path{"id": "$.id"}}}},
+		"path:":                   {Path: "ws", Receive: Receive{Event: "m"}},
+		"namespace:":              {Namespace: "chat", Receive: Receive{Event: "m"}},
+		"there is no parser":      {Parser: "xml", Receive: Receive{Event: "m"}},
+		"receive: event":          {},
+		"offset is missing":       {Receive: Receive{Event: "m", Opaque: true}},
+		"no transport":            {Transports: []string{"tcp"}, Receive: Receive{Event: "m"}},
+		"no argument contains":    {Receive: Receive{Event: "m"}, Send: &Send{Event: "m", Args: []any{"text"}}},
+		"needs emit or await":     {Receive: Receive{Event: "m"}, Enter: []EnterStep{{}}},
+		"begins with the event":   {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{1.0}}}},
+		"save needs await or ack": {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{"join"}, Save: map[string]Path{"id": "$.id"}}}},
 	} {
 		if err := p.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)

@@ -7,7 +7,6 @@ import (
 	"math"
 	"regexp"
 	"strconv"
-	"sync"
 
 	"github.com/theory/jsonpath"
 )
@@ -16,29 +15,22 @@ import (
 // $2 its second, and so on, for instance $.message.text or $2.
 type Path string
 
-// parsed caches the parsed paths, because a client uses the same few for each event.
-var parsed sync.Map
-
-type parsedPath struct {
-	at   int
-	rest *jsonpath.Path
-	err  error
-}
-
-// parse returns which argument the path begins at, from 0, and the rest as a JSONPath.
-func (p Path) parse() (at int, rest *jsonpath.Path, err error) {
-	known, ok := parsed.Load(p)
-	if !ok {
-		at, rest, err = p.parseUncached()
-		known, _ = parsed.LoadOrStore(p, parsedPath{at, rest, err})
+// UnmarshalYAML reads a path and refuses a wrong one, so that the error has its line.
+func (p *Path) UnmarshalYAML(read func(any) error) error {
+	var text string
+	if err := read(&text); err != nil {
+		return err
 	}
-	found := known.(parsedPath)
-	return found.at, found.rest, found.err
+	*p = Path(text)
+	_, _, err := p.parse()
+	return err
 }
 
 var argument = regexp.MustCompile(`^\$(\d*)`)
 
-func (p Path) parseUncached() (at int, rest *jsonpath.Path, err error) {
+// parse returns which argument the path begins at, from 0, and the rest as a JSONPath; nil
+// where the argument itself is meant.
+func (p Path) parse() (at int, rest *jsonpath.Path, err error) {
 	if p == "" {
 		return 0, nil, nil
 	}
@@ -52,6 +44,9 @@ func (p Path) parseUncached() (at int, rest *jsonpath.Path, err error) {
 		}
 		at--
 	}
+	if begin[0] == string(p) {
+		return at, nil, nil
+	}
 	rest, err = jsonpath.Parse("$" + string(p)[len(begin[0]):])
 	if err != nil {
 		return 0, nil, fmt.Errorf("the path %q: %w", p, err)
@@ -61,9 +56,12 @@ func (p Path) parseUncached() (at int, rest *jsonpath.Path, err error) {
 
 // Select returns the values at the path in an event's arguments. An empty path is $.
 func (p Path) Select(args []any) []any {
-	at, rest, err := cmp.Or(p, "$").parse()
+	at, rest, err := p.parse()
 	if err != nil || at >= len(args) {
 		return nil
+	}
+	if rest == nil {
+		return []any{args[at]}
 	}
 	return rest.Select(args[at])
 }

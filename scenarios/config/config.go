@@ -63,7 +63,8 @@ type TLS struct {
 	Insecure bool   `yaml:"insecure" json:"insecure,omitempty" jsonschema_description:"Accept any certificate"`
 }
 
-// Socket is protocol.Protocol as a person writes it: with yes where the package has no.
+// Socket is protocol.Protocol with the defaults that a person expects: echo and ack are true
+// unless the file says otherwise, where the fields NoEcho and NoAck are false.
 type Socket struct {
 	protocol.Protocol `yaml:",inline"`
 
@@ -71,7 +72,7 @@ type Socket struct {
 	Echo *bool `yaml:"echo" json:"echo,omitempty" jsonschema_description:"Whether the sender receives its own message (default true)"`
 }
 
-// Send is protocol.Send, likewise.
+// Send is protocol.Send with ack in place of NoAck.
 type Send struct {
 	protocol.Send `yaml:",inline"`
 
@@ -157,7 +158,7 @@ func Parse(text []byte) (*File, error) {
 // environment replaces ${NAME} in every string by the environment variable.
 type environment struct{ wrong error }
 
-// variable is one in braces only: $ and $2 begin a path.
+// variable matches only a name in braces, because $ and $2 begin a path.
 var variable = regexp.MustCompile(`\$\{(\w+)\}`)
 
 func (e *environment) Visit(node ast.Node) ast.Visitor {
@@ -216,6 +217,10 @@ func (f *File) validate() error {
 	is(f.OwnPage && f.Page == nil, "page is missing: how a person uses the application's own page")
 	if f.Socket != nil {
 		p := f.protocol()
+		if file := string(p.Parser); strings.ContainsAny(file, "./") {
+			is(true, fmt.Sprintf("socket: parser: the kit's clients are written in Go and cannot run the parser in %s: leave socket out and describe the application's own page in page, where the parser runs", file))
+			p.Parser = ""
+		}
 		if err := p.Validate(); err != nil {
 			wrong = append(wrong, "socket: "+strings.ReplaceAll(err.Error(), "\n", "; socket: "))
 		}

@@ -86,7 +86,16 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 		"is about what clients send":                                "target: {command: x}\nlevel: client-delivery\nsocket: {receive: {event: m}}",
 		"needs acknowledgements":                                    "target: {command: x}\nlevel: client-delivery\nsocket: {send: {event: m, ack: false, args: [\"{{text}}\", \"{{key}}\"]}, receive: {event: m}}",
 		"sql needs either file or postgres":                         "target: {command: x}\nlog: {sql: SELECT 1}",
-		"line 2: ":                                                  "target: {command: x}\n\tlevel: basic",
+		"line 3: socket: parser: the kit's clients are written in Go and cannot run the parser in ./mine.js: ": "target: {command: x}\nsocket:\n  parser: ./mine.js\n  receive: {event: m}",
+		"line 3: socket: parser: there is no parser \"xml\"":                                                   "target: {command: x}\nsocket:\n  parser: xml\n  receive: {event: m}",
+		"line 4: the path \"id\" does not begin with $":                                                        "target: {command: x}\nsocket:\n  receive:\n    {event: m, offset: id}",
+		"line 3: the path \"$.[\": ":                                                                           "target: {command: x}\nsocket:\n  learn: [{event: m, save: {to: \"$.[\"}}]\n  receive: {event: m}",
+		"line 2: the path \"content\" does not begin":                                                          "target: {command: x}\nlog: {url: /log, text: content}",
+		"line 2: the path \"$0\": arguments are counted from $1 on":                                            "target: {command: x}\nlog: {url: /log, offset: $0}",
+		"line 5: socket: enter, step 2: it needs emit or await":                                                "target: {command: x}\nsocket:\n  enter:\n    - emit: [a]\n    - ack: true\n  receive: {event: m}",
+		"line 4: socket: learn, entry 1: it needs event and save":                                              "target: {command: x}\nsocket:\n  learn:\n    - {event: a}\n  receive: {event: m}",
+		"line 4: page: enter, step 1: it needs one of fill, press":                                             "target: {command: x}\npage:\n  enter:\n    - {with: a}\n  messages: li",
+		"line 2: ": "target: {command: x}\n\tlevel: basic",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -44,6 +44,11 @@ type Draft struct {
 	// Port is the one that the command listens on if it ignores PORT; 0 where it does not.
 	Port int
 
+	// Form is how a person seems to use the page; nil where that is not known.
+	Form *Form
+	// NoPage: GET / has no answer, so the server is ready when it accepts connections.
+	NoPage bool
+
 	lines map[string]drafted
 	send  Emitted
 	// recovers: there is a pid; replays: a new client was sent the message. at is where
@@ -175,6 +180,9 @@ func (d *Draft) YAML() []byte {
 	case d.URL == "":
 		w.text("  # It finds the port in PORT and an empty folder in DATA_DIR; else see `redial explain target`.")
 	}
+	if d.NoPage && d.URL == "" {
+		w.text("  ready: port  # sure: GET / has no answer")
+	}
 	w.text("")
 	w.text("# The promise: " + levelList() + ".")
 	w.line(d, "", "level", KeyLevel)
@@ -184,7 +192,13 @@ func (d *Draft) YAML() []byte {
 		w.text("\n# Without a section socket it speaks as the tutorial's chat does: `redial explain socket`.")
 	}
 	w.text("\n# The application's own page as the client, in Chromium (`redial check --own-page`): `redial explain page`.")
-	w.text("# page: {input: \"#input\", submit: \"#form button\", messages: \"#messages li\"}")
+	if d.Form == nil {
+		w.text("# page: {input: \"#input\", submit: \"#form button\", messages: \"#messages li\"}")
+	} else {
+		for _, line := range d.Form.lines(d.text(KeyEcho) != "false") {
+			w.text(line)
+		}
+	}
 	w.text("\n# Where the stored messages can be read, if not through a new client: `redial explain log`.")
 	w.text("# log:\n#   sql: SELECT id, content FROM messages ORDER BY id\n#   file: \"{{data}}/chat.db\"")
 	return w.Bytes()

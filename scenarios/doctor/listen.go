@@ -64,6 +64,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	b.address = "http://" + b.under.Address()
 	options.Doing("reading its page")
 	b.hints = readPage(ctx, b.address)
+	b.draft.Form, b.draft.NoPage = b.hints.Form, b.hints.NoPage
 	if err := b.findPath(ctx); err != nil {
 		return d, err
 	}
@@ -182,7 +183,7 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 	return found, by
 }
 
-// carries tells of an event that has the text somewhere.
+// carries tells whether an entry is an event that contains the text.
 func (b *bystander) carries(e entry) bool {
 	_, args, ok := e.event()
 	return ok && len(locate(args, b.options.Text)) > 0
@@ -223,7 +224,8 @@ func (b *bystander) receive(event string, args []any) {
 	b.number, _ = protocol.WholeNumber(value)
 }
 
-// history sees what a new client is sent.
+// history looks at what the server sends to a new client: nothing, the message as it was
+// emitted, or all messages in one event.
 func (b *bystander) history(ctx context.Context) {
 	b.options.Doing("seeing what a new client is sent")
 	p := protocol.Protocol{Namespace: b.draft.text(KeyNamespace)}
@@ -253,7 +255,8 @@ func (b *bystander) history(ctx context.Context) {
 	}
 }
 
-// send drafts how a message is sent, and tries that if it may.
+// send drafts how a client sends a message, and where options.Send allows it, sends some
+// until one arrives.
 func (b *bystander) send(ctx context.Context) {
 	candidates := b.draft.sends(b.hints)
 	if !b.options.Send {

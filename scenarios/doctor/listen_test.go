@@ -13,11 +13,12 @@ import (
 	"redial/scenarios/config"
 )
 
-const appPage = `<script src="/ws/socket.io.js"></script>
+const appPage = `<ul id="messages"></ul><form id="form"><input name="body"><button>Send</button></form>
+<script src="/ws/socket.io.js"></script>
 <script>
 const socket = io("/room", { path: "/ws/" });
 form.onsubmit = () => { socket.emit("typing", true); socket.emit("send", { body: input.value }); };
-socket.on("new", show); socket.on("connect", ready);
+socket.on("new", (m) => { list.innerHTML += '<li><b>' + m.by + '</b><span class="messageBody">' + m.body + "</span></li>"; }); socket.on("connect", ready);
 </script>`
 
 // listened plays the person: it sends the message as the protocol says when it is asked to.
@@ -97,6 +98,13 @@ socket:
   history:
     event: "history"  # sure: a new client received all messages in this event
     list: "$.items"  # sure: the messages were there
+
+# The application's own page as the client, in Chromium (` + "`redial check --own-page`): `redial explain page`" + `.
+page:
+  input: "input[name=body]"  # guess: the text input of the page
+  submit: "#form button"  # guess: the button of its form
+  messages: "#messages .messageBody"  # guess: each element must contain the text of one message and no name or time beside it
+  echo: false  # likely: the server does not send a message back to its sender
 `
 	if !strings.Contains(text, want) {
 		t.Errorf("the draft is\n%s\nand should contain\n%s", text, want)

@@ -16,6 +16,12 @@ type Hints struct {
 	Ons               []string
 	// AuthOffset is the field of the auth payload that seems to be an offset.
 	AuthOffset string
+	// NoPage: GET / has no answer.
+	NoPage bool
+	// Form is how a person seems to use the page; nil where that is not clear.
+	Form *Form
+	// Body is the class that a script seems to give to the text of a message.
+	Body string
 }
 
 // An Emit is a call of socket.emit: the event, and the text of the arguments after it.
@@ -32,6 +38,7 @@ var (
 	pathOption = regexp.MustCompile(`\bpath["']?\s*:\s*` + quoted)
 	emitCall   = regexp.MustCompile(`\.(?:emit|emitWithAck)\s*\(\s*` + quoted + `\s*,?\s*([^;\n]{0,200})`)
 	onCall     = regexp.MustCompile(`\.on\s*\(\s*` + quoted)
+	bodyClass  = regexp.MustCompile(`(?i)class(?:Name)?\s*=\s*\\?["']((?:mess|msg|chat)[\w-]*(?:body|text|content))\b`)
 	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
 )
 
@@ -42,8 +49,10 @@ var reserved = []string{"connect", "connect_error", "connecting", "connection", 
 func readPage(ctx context.Context, address string) (h Hints) {
 	_, page, err := get(ctx, address+"/", nil)
 	if err != nil {
-		return h // a page is no must
+		h.NoPage = true // an application may serve its page elsewhere
+		return h
 	}
+	h.Form = readForm(page)
 	base, err := url.Parse(address + "/")
 	if err != nil {
 		return h
@@ -65,6 +74,10 @@ func readPage(ctx context.Context, address string) (h Hints) {
 				h.read(script)
 			}
 		}
+	}
+	if h.Form != nil && h.Body != "" { // else a name beside the text would be part of the message
+		list, _, _ := strings.Cut(h.Form.Messages, " ")
+		h.Form.Messages = list + " ." + h.Body
 	}
 	return h
 }
@@ -93,6 +106,9 @@ func (h *Hints) read(script string) {
 		if !slices.Contains(reserved, call[1]) {
 			add(&h.Ons, call[1])
 		}
+	}
+	if class := bodyClass.FindStringSubmatch(script); class != nil && h.Body == "" {
+		h.Body = class[1]
 	}
 	if field := authOffset.FindStringSubmatch(script); field != nil && h.AuthOffset == "" {
 		h.AuthOffset = field[1]

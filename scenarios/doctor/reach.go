@@ -176,7 +176,7 @@ func readOpen(text string, into *openPacket) bool {
 	if !strings.HasPrefix(text, "0{") {
 		return false
 	}
-	// What follows the packet in a polling answer is others' business.
+	// A polling answer may contain further packets, which are not needed here.
 	first, _, _ := strings.Cut(text[1:], "\x1e")
 	return json.Unmarshal([]byte(first), into) == nil && into.Session != ""
 }

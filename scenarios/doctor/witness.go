@@ -74,7 +74,7 @@ func (w *witness) add(e entry) {
 	}
 }
 
-// cut closes its connections, as a network does that is gone.
+// cut closes its connections without a closing frame, as when the network is gone.
 func (w *witness) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -146,7 +146,7 @@ func (w *witness) messages(e entry) (list []protocol.Message) {
 	return list
 }
 
-// brings tells of an entry that has the message in it.
+// brings returns a condition for await: the entry contains the message.
 func (w *witness) brings(text string) func(entry) bool {
 	return func(e entry) bool {
 		return slices.ContainsFunc(w.messages(e), func(m protocol.Message) bool { return protocol.TextOf(m.Text) == text })

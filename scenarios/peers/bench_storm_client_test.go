@@ -118,8 +118,8 @@ func idIn(packet []byte) (id int64) {
 	return id
 }
 
-// TestTheListenerReads shows the storm's cheap client what it will be sent.
-func TestTheListenerReads(t *testing.T) {
+// The storm has a client of its own, which is cheaper: it has to count as a page does.
+func TestStormClientCountsEachNewMessageOnce(t *testing.T) {
 	c := new(stormClient)
 	for _, step := range []struct {
 		packet        string

@@ -324,8 +324,8 @@ func (r *reader) count(number []byte) error {
 	return nil
 }
 
-// TestTheReaderCounts shows the benchmark's reader what it must not take.
-func TestTheReaderCounts(t *testing.T) {
+// A benchmark that counts a wrong message measures nothing.
+func TestReaderTakesOnlyTheNextMessage(t *testing.T) {
 	const after16 = `42["chat message","` + said
 	for packet, right := range map[string]bool{
 		after16 + `17",17]`:              true,

@@ -15,7 +15,7 @@ import (
 	"redial/scenarios/peers/goclient"
 )
 
-// A Client is a Socket.IO client of others that plays the part of the kit's pages. The zero
+// A Client is a third-party Socket.IO client that takes the place of the kit's pages. The zero
 // value is the official client, in a page.
 type Client struct {
 	// Name is its name on the command line.
@@ -24,7 +24,7 @@ type Client struct {
 	New func(options client.Options, level contract.Level) client.Client
 }
 
-// clients are the clients of others, each with the command that starts it.
+// clients are the third-party clients, each with the command that starts it.
 var clients = map[string]func() ([]string, error){
 	"python": func() ([]string, error) { return pythonClient() },
 	"go": func() ([]string, error) {

@@ -137,17 +137,19 @@ func (i *initializing) ask(from io.Reader, to io.Writer) {
 	}
 }
 
-// server makes the server to probe.
+// server makes the application for a probe. It is ready when it accepts connections, because
+// nothing says yet whether it serves a page.
 func (i *initializing) server() (servers.Server, error) {
+	ready := target.Ready{Accepts: true}
 	switch {
 	case i.url != "":
 		return servers.URL(i.url, nil, contract.Basic)
 	case len(i.command) > 0:
-		return servers.Command(target.CommandOptions{Command: i.command, Port: i.port}, contract.Basic)
+		return servers.Command(target.CommandOptions{Command: i.command, Port: i.port, Ready: ready}, contract.Basic)
 	case i.line == "":
 		return servers.Server{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
 	}
-	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line, Port: i.port}, contract.Basic)
+	return servers.Command(target.CommandOptions{Command: []string{"/bin/sh", "-c", i.line}, Name: i.line, Port: i.port, Ready: ready}, contract.Basic)
 }
 
 // write writes the redial.yaml.

@@ -63,16 +63,26 @@ func (f *finder) Visit(node ast.Node) ast.Visitor {
 }
 
 // Locate puts the line of the keys that a text begins with before it, as in "socket: path:
-// it has no slash". It is for what is wrong with values that were read.
+// it has no slash" and "socket: enter, step 2: it needs emit or await". It is for what is
+// wrong with values that were read.
 func Locate(document ast.Node, text string) string {
 	line := 0
 	for node, rest := document, text; node != nil; {
 		key, after, _ := strings.Cut(rest, ": ")
+		key, item, _ := strings.Cut(key, ", ")
 		entry := entryOf(node, key)
 		if entry == nil {
 			break
 		}
 		line, node, rest = entry.Key.GetToken().Position.Line, entry.Value, after
+		if list, ok := node.(*ast.SequenceNode); ok && item != "" {
+			number, err := strconv.Atoi(item[strings.LastIndex(item, " ")+1:])
+			if err != nil || number < 1 || number > len(list.Values) {
+				break
+			}
+			node = list.Values[number-1]
+			line = node.GetToken().Position.Line
+		}
 	}
 	if line == 0 {
 		return text
