@@ -26,11 +26,11 @@ type Passed struct {
 // Points lists the faults that a sweep of p tries, one at a time: at every frame
 // (in the order given), before it and after it, every kind. A link breaks at its
 // own frames, a page is loaded again at the frames of its own link, and the server
-// goes down at anybody's. No kinds means [Sweep].
+// goes down at any client's frames. No kinds means [Sweep].
 //
-// Frames of who is no client of p (the lab's own reader) are left out, and a frame
-// named twice counts once. A kind that is not in Sweep, and a frame without a
-// connection, a direction or a number, are mistakes of the caller's: Points panics.
+// Frames of a client that is not in p (the lab's own reader) are left out, and a frame that
+// is listed twice counts once. Points panics on a kind that is not in Sweep, and on a frame
+// without a connection, a direction or a number.
 func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
 	points := pointsOf(p, frames, kinds)
 	faults := make([]Fault, len(points))
@@ -55,16 +55,16 @@ func Singles(p Plan, frames []Passed, kinds []FaultKind) iter.Seq[Plan] {
 	}
 }
 
-// Pairs yields p with two faults more: every two of [Points], without regard to
-// their order; or, where there are more than most, that many of them, drawn with
-// the seed and spread evenly over all. With most zero or less there is no bound.
+// Pairs yields p with two more faults: every unordered pair of [Points]; or, where there are
+// more than most, that many of them, drawn with the seed and spread evenly over all. With most
+// zero or less there is no bound.
 //
 // After the first fault the client is on another connection. So the later fault
 // counts its client's frames over the whole run, and not those of a connection. It
 // never fires in a run that is over before its frame comes.
-func Pairs(p Plan, frames []Passed, kinds []FaultKind, most int, seed uint64) iter.Seq[Plan] {
+func Pairs(p Plan, frames []Passed, most int, seed uint64) iter.Seq[Plan] {
 	return func(yield func(Plan) bool) {
-		points := pointsOf(p, frames, kinds)
+		points := pointsOf(p, frames, nil)
 		for number := range sample(CountPairs(len(points)), most, seed) {
 			first, second := pair(number)
 			if !yield(p.with(points[first].within, points[second].overall)) {
@@ -74,7 +74,7 @@ func Pairs(p Plan, frames []Passed, kinds []FaultKind, most int, seed uint64) it
 	}
 }
 
-// CountPairs is how many pairs there are of so many points.
+// CountPairs returns the number of pairs of that many points.
 func CountPairs(points int) int { return points * (points - 1) / 2 }
 
 // sample yields the numbers from 0 below total, in order; or, where there are more
@@ -97,7 +97,7 @@ func sample(total, most int, seed uint64) iter.Seq[int] {
 	}
 }
 
-// pair is the pair of points with the number, from 0: (0,1), (0,2), (1,2), (0,3), …
+// pair returns the pair with the number, counted from 0: (0,1), (0,2), (1,2), (0,3), …
 func pair(number int) (first, second int) {
 	second = int((1 + math.Sqrt(1+8*float64(number))) / 2)
 	for CountPairs(second) > number { // the root was rounded
@@ -109,10 +109,10 @@ func pair(number int) (first, second int) {
 	return number - CountPairs(second), second
 }
 
-// A point is one place to break, aimed at in two ways.
+// A point is one fault at one frame, which is numbered in two ways.
 type point struct {
-	within  Fault // counts the frames of one connection
-	overall Fault // counts those of the whole run
+	within  Fault // the frame's number on its connection
+	overall Fault // the frame's number over all connections of the client
 }
 
 func pointsOf(p Plan, frames []Passed, kinds []FaultKind) []point {
@@ -133,10 +133,10 @@ func pointsOf(p Plan, frames []Passed, kinds []FaultKind) []point {
 	return points
 }
 
-// aimed is a frame, counted in two ways.
+// aimed is a frame, numbered in the two ways of a point.
 type aimed struct{ within, overall Frame }
 
-// aims turns the frames that passed into frames to wait for.
+// aims converts frames that passed into frames that a fault can wait for.
 func aims(p Plan, frames []Passed) []aimed {
 	type way struct {
 		client    string
@@ -164,8 +164,8 @@ func aims(p Plan, frames []Passed) []aimed {
 	return list
 }
 
-// aim makes the fault of the kind at a frame. What breaks a link or a page breaks
-// that of the frame's client, and the frame need not name it again.
+// aim returns the fault of the kind at a frame. A fault of a link or a page breaks that of
+// the frame's client.
 func aim(kind FaultKind, at Frame, after bool) Fault {
 	if !slices.Contains(Sweep, kind) {
 		panic(fmt.Sprintf("plan: %q is not a kind to sweep with; there are %v", kind, Sweep))
@@ -176,7 +176,7 @@ func aim(kind FaultKind, at Frame, after bool) Fault {
 	case f.IsLink():
 		f.At.Client = ""
 	case kind != RefreshPage:
-		f.Client = "" // the server belongs to everyone
+		f.Client = "" // a fault of the server has no client
 	}
 	return f
 }
@@ -195,8 +195,7 @@ func (p Plan) with(more ...Fault) Plan {
 	return p
 }
 
-// Name says which fault an armed one is, for a person: "cut before frame 7 down of
-// bob's connection 1".
+// Name describes an armed fault: "cut before frame 7 down of bob's connection 1".
 func (f Fault) Name() string {
 	at := f.At.withDefaults()
 	on := at.Client
@@ -242,7 +241,7 @@ func (p Plan) Name() string {
 	return strings.Join(names, " and ")
 }
 
-// withDefaults fills in what the zero value stands for.
+// withDefaults replaces zero values by what they stand for.
 func (at Frame) withDefaults() Frame {
 	if at.Direction == "" {
 		at.Direction = Up
@@ -253,7 +252,7 @@ func (at Frame) withDefaults() Frame {
 	return at
 }
 
-// matching says what the frame must begin with, if it must.
+// matching describes what the frame must begin with, if anything.
 func (at Frame) matching() string {
 	if at.Match == "" {
 		return ""
@@ -261,7 +260,7 @@ func (at Frame) matching() string {
 	return " that begins with " + quoted(at.Match)
 }
 
-// place is where the frame is counted, on the link of the client.
+// place describes where the frame is counted.
 func (at Frame) place(on string) string {
 	if at.Connection > 0 {
 		return fmt.Sprintf("%s connection %d", possessive(on), at.Connection)

@@ -8,8 +8,8 @@ import (
 // longestSeam bounds Plan.Seams: longer pauses at every query would only time out.
 const longestSeam = Duration(time.Second)
 
-// longestTime bounds every time in a plan, and mostSent a step's Count: a larger value
-// is a typing error, and the run would never end.
+// longestTime bounds every time in a plan, and mostSent a step's Count: a larger value is a
+// typing error, with which the run would not end.
 const (
 	longestTime = Duration(24 * time.Hour)
 	mostSent    = 1_000_000

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// filter returns the plan with the faults and steps that stay, in new slices, and
-// without the awaits for what is not there any more.
+// filter returns the plan with the faults and steps that are kept, in new slices, and without
+// the awaits for a fault or a message that was removed.
 func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Plan {
 	smaller := p
 	smaller.Faults, smaller.Script = nil, nil
@@ -26,7 +26,7 @@ func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Pla
 	return smaller
 }
 
-// An offer is what Await steps can wait for: faults by ID, and steps that send.
+// An offer has what Await steps can wait for: faults by ID, and steps that send.
 type offer struct {
 	faults map[string]bool
 	sent   []Step

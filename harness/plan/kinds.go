@@ -15,26 +15,26 @@ const (
 	onPage
 )
 
-// A faultRow is what a kind of fault is. A new kind is a row in faultKinds, and the code
+// A faultRow describes a kind of fault. A new kind is a row in faultKinds, and the code
 // that performs it: package network for a link, package lab for the server and a page.
 type faultRow struct {
 	kind FaultKind
-	// where is onLink, onServer or onPage. All but the server's name a client.
+	// where is onLink, onServer or onPage. A fault of a link or a page names a client.
 	where int
-	// ends tells that it ends connections that are open.
+	// ends tells that it ends open connections.
 	ends bool
-	// lasts tells that it is a state of the link, over after Fault.For or by a Heal, and
-	// blocks that nothing gets through meanwhile.
+	// lasts tells that it is a state of the link, which ends after Fault.For or by a Heal, and
+	// blocks that the link passes no frame meanwhile.
 	lasts, blocks bool
 	// swept tells that a sweep tries it at every frame.
 	swept bool
-	// weight is how often it is drawn by default, beside the others; 0 is never.
+	// weight is how often it is drawn by default, relative to the others; 0 means never.
 	weight int
-	// needs says what the fault lacks to make sense; nil means nothing.
+	// needs returns the field that the fault lacks, or "". Nil means that it needs none.
 	needs func(Fault) string
-	// story tells what it does, as a sentence without its full stop.
+	// story describes it as a sentence without its full stop.
 	story func(Fault) string
-	// event names it in a list of events, where the client or the server stands beside it.
+	// event names it in a list of events that also names the client or the server.
 	event string
 }
 
@@ -78,7 +78,7 @@ func onItsLink(does string) func(Fault) string {
 
 func (f Fault) link(does string) string { return possessive(f.Client) + " link " + does }
 
-// lasting is for how long, in words.
+// lasting describes how long the fault lasts.
 func (f Fault) lasting() string {
 	if f.For > 0 {
 		return " for " + time.Duration(f.For).String()
@@ -86,7 +86,7 @@ func (f Fault) lasting() string {
 	return " until it is healed"
 }
 
-// row is what the kind is; false for a kind that there is not.
+// row returns the kind's row; false for an unknown kind.
 func (k FaultKind) row() (faultRow, bool) {
 	i := slices.IndexFunc(faultKinds, func(r faultRow) bool { return r.kind == k })
 	if i < 0 {
@@ -116,18 +116,18 @@ var Sweep = kindsWhere(func(r faultRow) bool { return r.swept })
 // IsLink tells whether the fault breaks a link rather than a process or a page.
 func (f Fault) IsLink() bool { r, _ := f.Kind.row(); return r.where == onLink }
 
-// EndsConnections tells whether the fault ends the connections that are open, and leaves
-// it at that.
+// EndsConnections reports whether the fault ends open connections and allows new ones.
 func (k FaultKind) EndsConnections() bool { r, _ := k.row(); return r.ends }
 
-// Lasts tells whether the fault is a state of the link, over after Fault.For or by a Heal.
+// Lasts reports whether the fault is a state of the link, which ends after Fault.For or by a
+// Heal.
 func (k FaultKind) Lasts() bool { r, _ := k.row(); return r.lasts }
 
-// Blocks tells whether nothing gets through the link while the fault lasts.
+// Blocks reports whether the link passes no frame while the fault lasts.
 func (k FaultKind) Blocks() bool { r, _ := k.row(); return r.blocks }
 
-// Event names the fault in a list of events: "connection cut". A kind that there is not
-// keeps its name.
+// Event names the fault in a list of events: "connection cut". An unknown kind keeps its
+// name.
 func (k FaultKind) Event() string {
 	if r, ok := k.row(); ok {
 		return r.event
@@ -135,7 +135,7 @@ func (k FaultKind) Event() string {
 	return string(k)
 }
 
-// DefaultWeights are what a RandomConfig without weights draws by.
+// DefaultWeights returns the weights that Random uses if it is given none.
 func DefaultWeights() map[FaultKind]int {
 	weights := map[FaultKind]int{}
 	for _, r := range faultKinds {
@@ -146,26 +146,26 @@ func DefaultWeights() map[FaultKind]int {
 	return weights
 }
 
-// Whom a step names.
+// What a step has to name.
 const (
-	nobody = iota
+	noClient = iota
 	aClient
 	aClientOrEveryone
 	aClientAndNode
 	aFault
 )
 
-// An actionRow is what a kind of step is. A new action is a row in actions, and the code
+// An actionRow describes an action. A new action is a row in actions, and the code
 // that performs it, in package lab.
 type actionRow struct {
 	action Action
-	names  int // nobody, aClient, …
-	// breaks tells that it breaks a connection, and noticed that an await may follow
-	// for it to be noticed, by any client where it names none.
+	names  int // noClient, aClient, …
+	// breaks tells that it breaks a connection, and noticed that an AwaitDisconnected for
+	// it may follow, of any client where the step names none.
 	breaks, noticed bool
-	// endedBy is the action that ends what this one has begun; empty for none.
+	// endedBy is the action that ends the effect of this one; empty for none.
 	endedBy Action
-	// story tells it as a sentence without its full stop; who is the client, or everyone.
+	// story describes it as a sentence without its full stop; who is the client or "everyone".
 	story func(s Step, who string) string
 }
 
@@ -223,7 +223,7 @@ func always(sentence string) func(Step, string) string {
 	return func(Step, string) string { return sentence }
 }
 
-// row is what the action is; false for one that there is not.
+// row returns the action's row; false for an unknown action.
 func (a Action) row() (actionRow, bool) {
 	i := slices.IndexFunc(actions, func(r actionRow) bool { return r.action == a })
 	if i < 0 {

@@ -200,7 +200,7 @@ func Decode(data []byte) (Plan, error) {
 	return p, p.Validate()
 }
 
-// AllFaults are the faults that wait for a frame, and then those of the script.
+// AllFaults returns the armed faults, and then those of the script.
 func (p Plan) AllFaults() []Fault {
 	all := slices.Clone(p.Faults)
 	for _, s := range p.Script {
@@ -212,7 +212,7 @@ func (p Plan) AllFaults() []Fault {
 }
 
 // WithFaultIDs returns a copy of the plan in which every fault has an ID: f1, f2,
-// … in the order in which the plan names them, for those that had none.
+// … by position, unless it has one already.
 func (p Plan) WithFaultIDs() Plan {
 	n := 0
 	number := func(f *Fault) {

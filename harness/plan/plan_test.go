@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-func TestDecodeSaysWhatIsWrong(t *testing.T) {
+func TestDecodeNamesTheError(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no JSON", `{`, "not a plan"},
 		{"duration as a number", `{"tuning":{"pingInterval":5}}`, "not a plan"},
 		{"duration without a unit", `{"tuning":{"pingInterval":"5"}}`, "a duration is written like 1.5s"},
 		{"client without a name", `{"clients":[{}]}`, "has no name"},
-		{"two of a name", `{"clients":[{"name":"a"},{"name":"a"}]}`, "two clients"},
+		{"two clients of one name", `{"clients":[{"name":"a"},{"name":"a"}]}`, "two clients"},
 		{"the reader's name", `{"clients":[{"name":"reader"}]}`, "reserved for the lab"},
 		{"unknown kind", `{"clients":[{"name":"a","kind":"ship"}]}`, `unknown kind "ship"`},
 		{"a page that retries", `{"clients":[{"name":"a","retries":true}]}`, "only a wire client"},
 		{"unknown transport", `{"clients":[{"name":"a","transports":["carrier pigeon"]}]}`, "websocket and polling"},
-		{"tab of nobody", `{"clients":[{"name":"a","tabOf":"b"},{"name":"b"}]}`, `"a" is a tab of "b", which is no client listed before it`},
-		{"nobody's laptop", `{"script":[{"do":"suspend","client":"zoe"}]}`, `"zoe", which is no client`},
+		{"tab of an unknown client", `{"clients":[{"name":"a","tabOf":"b"},{"name":"b"}]}`, `"a" is a tab of "b", which is no client listed before it`},
+		{"suspend of an unknown client", `{"script":[{"do":"suspend","client":"zoe"}]}`, `"zoe", which is no client`},
 		{"unknown action", `{"script":[{"do":"dance"}]}`, `step 1: unknown action "dance"`},
 		{"unknown client", `{"script":[{"do":"open","client":"zoe"}]}`, `"zoe", which is no client`},
 		{"break without a fault", `{"script":[{"do":"break"}]}`, "has no fault"},
 		{"unknown fault", `{"faults":[{"kind":"flood"}]}`, `unknown kind "flood"`},
-		{"fault on nobody's link", `{"faults":[{"kind":"cut","client":"zoe"}]}`, "no client of the plan"},
-		{"frame of nobody", `{"clients":[{"name":"a"}],"faults":[{"kind":"crash","at":{"client":"zoe"}}]}`, "waits for a frame of"},
+		{"fault on the link of an unknown client", `{"faults":[{"kind":"cut","client":"zoe"}]}`, "no client of the plan"},
+		{"frame of an unknown client", `{"clients":[{"name":"a"}],"faults":[{"kind":"crash","at":{"client":"zoe"}}]}`, "waits for a frame of"},
 		{"negative frame", `{"clients":[{"name":"a"}],"faults":[{"kind":"cut","client":"a","at":{"number":-1}}]}`, "negative"},
 		{"limit of nothing", `{"clients":[{"name":"a"}],"faults":[{"kind":"limit","client":"a"}]}`, "bytesPerSecond"},
 		{"idle connections closed at no time", `{"clients":[{"name":"a"}],"faults":[{"kind":"idle-close","client":"a"}]}`, "needs idle"},
@@ -34,7 +34,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"sending without end", `{"clients":[{"name":"a"}],"script":[{"do":"start-sending","client":"a","count":1000000000}]}`, "out of bounds"},
 		{"a silence of a year", `{"clients":[{"name":"a"}],"faults":[{"kind":"silence","client":"a","for":"8760h"}]}`, "lasts longer than 24h"},
 		{"wait for nothing", `{"script":[{"do":"wait"}]}`, "needs a time"},
-		{"say nothing", `{"clients":[{"name":"a"}],"script":[{"do":"send","client":"a"}]}`, "no text"},
+		{"send without a text", `{"clients":[{"name":"a"}],"script":[{"do":"send","client":"a"}]}`, "no text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Decode([]byte(c.text))

@@ -3,44 +3,30 @@ package plan
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
-// ScriptConfig says what [RandomScript] draws from. The zero value is ready to use.
+// ScriptConfig configures [RandomScript]. The zero value is ready to use.
 type ScriptConfig struct {
-	// Pages and Wires are how many clients there are of each kind. With both zero
-	// there are two pages and a wire client.
+	// Pages and Wires are the numbers of clients of each kind. With both zero there are two
+	// pages and a wire client.
 	Pages, Wires int
-	// Transports are the lists to draw each client's transports from. None means
-	// websocket only.
-	Transports [][]string
-	// Moves is how many things are done, each of a few steps. Zero means 12.
-	Moves int
 	// Retries makes the wire clients retry until they get an acknowledgement.
 	Retries bool
-	// KeepServer leaves the server alone.
-	KeepServer bool
-	// KeepPages loads no page again.
+	// KeepPages leaves out page refreshes.
 	KeepPages bool
-	// Longest bounds what has a time: a silence, a wait. Zero means DefaultLongest.
-	Longest Duration
 }
 
-// RandomScript returns a plan without armed faults, drawn with the seed, which is
-// the seed of the run too. The same seed and config give the same plan. Every
-// client's page is opened; by the end the server is up, what was broken is healed
-// or heals by itself, no client sends in the background, and every client
-// has been awaited. No text is sent twice.
+// randomMoves is the number of moves of a random script, each of a few steps.
+const randomMoves = 12
+
+// RandomScript returns a plan without armed faults, drawn with the seed, which is the seed of
+// the run too. The same seed and config give the same plan. Every client's page is opened. At
+// the end the server is up, every fault is healed or heals by itself, no client sends in the
+// background, and every client is connected. No text is sent twice.
 func RandomScript(seed uint64, config ScriptConfig) Plan {
 	if config.Pages <= 0 && config.Wires <= 0 {
 		config.Pages, config.Wires = 2, 1
-	}
-	if config.Moves <= 0 {
-		config.Moves = 12
-	}
-	if config.Longest <= 0 {
-		config.Longest = DefaultLongest
 	}
 	w := &scriptWriter{
 		config:  config,
@@ -48,23 +34,22 @@ func RandomScript(seed uint64, config ScriptConfig) Plan {
 		plan:    Plan{Seed: seed},
 		sending: map[string]bool{},
 	}
-	w.invite()
+	w.addClients()
 	w.open()
 	moves := w.moves()
-	for range config.Moves {
+	for range randomMoves {
 		moves[w.random.IntN(len(moves))]()
 	}
 	w.finish()
 	return w.plan
 }
 
-// scriptWriter writes a script move by move. Each move leaves a state in which
-// any other may follow.
+// scriptWriter writes a script move by move. After each move any other may follow.
 type scriptWriter struct {
 	config  ScriptConfig
 	random  *rand.Rand
 	plan    Plan
-	absent  []string // who has no page open yet
+	absent  []string // clients whose page is not open yet
 	present []string
 	sending map[string]bool
 	sent    int
@@ -72,49 +57,43 @@ type scriptWriter struct {
 
 var pageNames = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"}
 
-func (w *scriptWriter) invite() {
+func (w *scriptWriter) addClients() {
 	for n := range max(0, w.config.Pages) {
 		name := pageNames[n%len(pageNames)]
 		if round := n / len(pageNames); round > 0 {
 			name = fmt.Sprintf("%s-%d", name, round+1)
 		}
-		w.inviteOne(Client{Name: name})
+		w.addClient(Client{Name: name})
 	}
 	for n := range max(0, w.config.Wires) {
 		delay := between(w.random, 5, Duration(time.Second))
-		w.inviteOne(Client{Name: fmt.Sprintf("wire-%d", n+1), Kind: Wire, ReconnectDelay: delay, Retries: w.config.Retries})
+		w.addClient(Client{Name: fmt.Sprintf("wire-%d", n+1), Kind: Wire, ReconnectDelay: delay, Retries: w.config.Retries})
 	}
 }
 
-func (w *scriptWriter) inviteOne(c Client) {
-	if choices := w.config.Transports; len(choices) > 0 {
-		c.Transports = slices.Clone(choices[w.random.IntN(len(choices))])
-	}
+func (w *scriptWriter) addClient(c Client) {
 	w.plan.Clients = append(w.plan.Clients, c)
 	w.absent = append(w.absent, c.Name)
 }
 
-// moves lists what may be done next; what is there twice is done twice as often.
+// moves lists the moves to draw from; a move that is listed twice is twice as likely.
 func (w *scriptWriter) moves() []func() {
 	moves := []func(){
 		w.send, w.send, w.send, w.send, w.send, w.send, w.startOrStop, w.startOrStop,
-		w.open, w.breakOnce, w.breakOnce, w.breakForAWhile, w.outage, w.leave,
+		w.open, w.breakOnce, w.breakOnce, w.breakForAWhile, w.outage, w.disconnect,
 		w.barrier, w.wait,
 	}
 	if !w.config.KeepPages {
 		moves = append(moves, w.refresh)
 	}
-	if !w.config.KeepServer {
-		moves = append(moves, w.restart)
-	}
-	return moves
+	return append(moves, w.restart)
 }
 
 func (w *scriptWriter) do(steps ...Step) { w.plan.Script = append(w.plan.Script, steps...) }
 
 func (w *scriptWriter) anyone() string { return w.present[w.random.IntN(len(w.present))] }
 
-// open opens one more page, if there is any.
+// open opens the page of the next absent client, if there is one.
 func (w *scriptWriter) open() {
 	if len(w.absent) == 0 {
 		return
@@ -137,7 +116,7 @@ func (w *scriptWriter) meanwhile() {
 	}
 }
 
-// text is a text of its own, which what is counted after it keeps apart too.
+// text returns a text that is unique in the script, also with a count behind it.
 func (w *scriptWriter) text(who string) string {
 	w.sent++
 	return fmt.Sprintf("%s %d", who, w.sent)
@@ -173,8 +152,7 @@ func (w *scriptWriter) refresh() {
 	w.do(Step{Do: AwaitConnected, Client: who})
 }
 
-// breakOnce ends somebody's connection. It is awaited before, for there must be
-// one to end.
+// breakOnce waits for a client's connection and ends it.
 func (w *scriptWriter) breakOnce() {
 	who := w.anyone()
 	kind := []FaultKind{Cut, Reset, HalfOpen, Switch}[w.random.IntN(4)]
@@ -186,9 +164,9 @@ func (w *scriptWriter) breakOnce() {
 
 func (w *scriptWriter) breaks(f Fault) Step { return Step{Do: Break, Fault: &f} }
 
-// breakForAWhile breaks somebody's link in a way that heals by itself.
+// breakForAWhile breaks a client's link with a fault that heals by itself.
 func (w *scriptWriter) breakForAWhile() {
-	f := Fault{Client: w.anyone(), For: between(w.random, 1, w.config.Longest)}
+	f := Fault{Client: w.anyone(), For: between(w.random, 1, longestFault)}
 	switch w.random.IntN(3) {
 	case 0:
 		f.Kind = Silence
@@ -204,7 +182,7 @@ func (w *scriptWriter) breakForAWhile() {
 	w.meanwhile()
 }
 
-// outage takes somebody's link away and gives it back.
+// outage breaks a client's link with an outage, and heals it.
 func (w *scriptWriter) outage() {
 	who := w.anyone()
 	w.do(Step{Do: AwaitConnected, Client: who}, w.breaks(Fault{Kind: Outage, Client: who}),
@@ -213,8 +191,8 @@ func (w *scriptWriter) outage() {
 	w.do(w.breaks(Fault{Kind: Heal, Client: who}), Step{Do: AwaitConnected, Client: who})
 }
 
-// leave is the page's own disconnect() and connect().
-func (w *scriptWriter) leave() {
+// disconnect calls the page's own disconnect() and connect().
+func (w *scriptWriter) disconnect() {
 	who := w.anyone()
 	w.do(Step{Do: AwaitConnected, Client: who}, Step{Do: Disconnect, Client: who},
 		Step{Do: AwaitDisconnected, Client: who})
@@ -234,9 +212,9 @@ func (w *scriptWriter) allStop() {
 	}
 }
 
-func (w *scriptWriter) wait() { w.do(Step{Do: Wait, For: between(w.random, 1, w.config.Longest)}) }
+func (w *scriptWriter) wait() { w.do(Step{Do: Wait, For: between(w.random, 1, longestFault)}) }
 
-// restart ends the server, in one way or the other, and starts it again.
+// restart stops or kills the server, and starts it again.
 func (w *scriptWriter) restart() {
 	end := []Action{StopServer, KillServer}[w.random.IntN(2)]
 	w.do(Step{Do: AwaitConnected}, Step{Do: end}, Step{Do: AwaitDisconnected})

@@ -16,7 +16,7 @@ import (
 // p is a plan that fails. fails is called at most budget times, never twice with
 // the same plan, and only with valid plans; where p passes [Plan.ValidateEnd],
 // with such as pass it too, so that a lost message is not shrunk into a link that
-// nobody heals. It must answer the same for the same plan. An answer that comes
+// is never healed. It must answer the same for the same plan. An answer that comes
 // when ctx is done does not count. Faults keep the IDs that [Plan.WithFaultIDs]
 // gives them.
 //
@@ -45,7 +45,7 @@ type shrinker struct {
 	fails  func(Plan) bool
 	budget int
 	best   Plan
-	rests  bool // the plan to begin with comes to rest, and so must every other
+	rests  bool // the first plan passes ValidateEnd, and so must every other
 	tried  map[string]bool
 }
 
@@ -109,7 +109,7 @@ func setOf(numbers []int) map[int]bool {
 }
 
 // faults takes away what breaks: armed faults, and steps that break something with
-// the steps that mend it.
+// the steps that heal it.
 func (s *shrinker) faults() {
 	base := s.best
 	armed := len(base.Faults)
@@ -186,8 +186,6 @@ func (s *shrinker) steps() {
 	})
 }
 
-// ---- which steps belong together
-
 // ---- making less of what is left
 
 // background replaces messages sent in the background by a few sent at once, which are
@@ -251,7 +249,7 @@ func (s *shrinker) times() {
 	}
 }
 
-// shorten tries 1 ms, 2 ms, 5 ms, 10 ms, … up to what the time is now.
+// shorten tries 1 ms, 2 ms, 5 ms, 10 ms, … up to the present time.
 func (s *shrinker) shorten(field func(*Plan) *Duration) {
 	now := *field(&s.best)
 	for tenfold := Duration(time.Millisecond); tenfold < now; tenfold *= 10 {
@@ -286,9 +284,9 @@ func (s *shrinker) earlier(at func(*Plan) *Frame) {
 	s.lower(at(&s.best).Connection, func(p *Plan, n int) { at(p).Connection = n })
 }
 
-// lower looks for a smaller number than now, from 1 up: the first few one by one,
-// and if none of them will do, by halving what is left, which finds the smallest
-// where all above it fail too.
+// lower looks for a number smaller than now with which the plan still fails: first it tries
+// the first few from 1 up, then it bisects the rest, which finds the smallest number if all
+// above it fail too.
 func (s *shrinker) lower(now int, set func(*Plan, int)) {
 	const oneByOne = 4
 	try := func(n int) bool {
@@ -296,7 +294,7 @@ func (s *shrinker) lower(now int, set func(*Plan, int)) {
 		set(&p, n)
 		return s.try(p)
 	}
-	below := 0 // the greatest number known not to do
+	below := 0 // the greatest number that is known not to fail
 	for n := 1; n < now && n <= oneByOne; n++ {
 		if try(n) {
 			return

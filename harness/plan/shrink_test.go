@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plenty is a budget that no test here should use up.
+// plenty is a budget that no test here uses up.
 const plenty = 5000
 
-// watched is a predicate that checks how a shrinker calls it.
+// watched is a predicate that checks the plans that Shrink calls it with.
 type watched struct {
 	t     rapid.TB
 	fails func(Plan) bool
@@ -64,8 +64,8 @@ func shrunk(t rapid.TB, start Plan, budget int, fails func(Plan) bool) Plan {
 	return small
 }
 
-// cutBeforeEvenFrame: bob is cut before an even frame, and alice sends something
-// after bob has opened his page.
+// cutBeforeEvenFrame holds if bob's connection is cut before an even frame, and alice sends a
+// message after bob has opened his page.
 func cutBeforeEvenFrame(p Plan) bool {
 	cut := slices.ContainsFunc(p.Faults, func(f Fault) bool {
 		return f.Kind == Cut && f.Client == "bob" && !f.At.After && f.At.Number > 0 && f.At.Number%2 == 0
@@ -77,8 +77,8 @@ func cutBeforeEvenFrame(p Plan) bool {
 func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
-		start := RandomScript(seed, ScriptConfig{Pages: rapid.IntRange(2, 6).Draw(t, "pages"), Wires: 2, Moves: rapid.IntRange(0, 30).Draw(t, "moves")})
-		start = Random(start, seed, RandomConfig{Most: 8})
+		start := RandomScript(seed, ScriptConfig{Pages: rapid.IntRange(2, 6).Draw(t, "pages"), Wires: 2})
+		start = Random(start, seed, nil)
 		start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob",
 			At: Frame{Direction: Down, Number: 2 * rapid.IntRange(1, 40).Draw(t, "half the frame")}})
 		start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last", Count: 5}, Step{Do: Barrier})
@@ -95,13 +95,13 @@ func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 	})
 }
 
-// TestShrinkKeepsWhatIsNeeded lets any few faults and texts be what makes a plan
-// fail, and wants those to be left and no other.
+// TestShrinkKeepsWhatIsNeeded draws some faults and texts that a plan needs in order to fail:
+// exactly those have to remain.
 func TestShrinkKeepsWhatIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
-		start := RandomScript(seed, ScriptConfig{Moves: rapid.IntRange(4, 20).Draw(t, "moves")})
-		start = Random(start, seed, RandomConfig{Least: 4, Most: 10}).WithFaultIDs()
+		start := RandomScript(seed, ScriptConfig{})
+		start = Random(Random(start, seed, nil), seed+1, nil).WithFaultIDs()
 		needed := map[string]bool{}
 		for _, part := range partsOf(start) {
 			if rapid.IntRange(0, 4).Draw(t, "needed") == 0 {
@@ -139,7 +139,7 @@ func partsOf(p Plan) []string {
 	return parts
 }
 
-// total adds up what each step is worth.
+// total adds up worth over all steps.
 func total(p Plan, worth func(Step) int) int {
 	sum := 0
 	for _, step := range p.Script {
@@ -148,7 +148,7 @@ func total(p Plan, worth func(Step) int) int {
 	return sum
 }
 
-func said(s Step) int {
+func sentBy(s Step) int {
 	if s.Do == Send {
 		return max(1, s.Count)
 	}
@@ -174,7 +174,7 @@ func TestShrinkTable(t *testing.T) {
 			"the fewest messages, and the await for the last follows",
 			with(Step{Do: Send, Client: "alice", Text: "hi", Count: 90}, Step{Do: AwaitShown, Client: "alice", Text: "hi 90"}),
 			func(p Plan) bool {
-				return total(p, said) >= 17 && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
+				return total(p, sentBy) >= 17 && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
 			"alice is a page.\n1. alice opens the page.\n" +
 				"2. alice sends 17 messages, \"hi 1\" to \"hi 17\".\n3. wait until alice sees \"hi 17\".\n",
@@ -184,7 +184,7 @@ func TestShrinkTable(t *testing.T) {
 			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: AwaitDisconnected, Client: "bob"},
 				Step{Do: Send, Client: "alice", Text: "hi"},
 				brk(Fault{Kind: Heal, Client: "bob"}), Step{Do: AwaitConnected, Client: "bob"}),
-			func(p Plan) bool { return total(p, said) > 0 },
+			func(p Plan) bool { return total(p, sentBy) > 0 },
 			"alice is a page.\n1. alice opens the page.\n2. alice sends \"hi\".\n",
 		},
 		{
@@ -214,7 +214,7 @@ func TestShrinkTable(t *testing.T) {
 				Step{Do: StartSending, Client: "alice", Text: "d", Every: seconds(.01)}, Step{Do: StopSending, Client: "alice"}),
 			func(p Plan) bool {
 				talks := slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == StartSending && s.Text == "c" })
-				return (talks || total(p, said) >= 3) && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
+				return (talks || total(p, sentBy) >= 3) && slices.ContainsFunc(p.Script, func(s Step) bool { return s.Do == AwaitShown })
 			},
 			"alice is a page.\n1. alice opens the page.\n" +
 				"2. alice sends 3 messages, \"c 1\" to \"c 3\".\n3. wait until alice sees \"c 3\".\n",
@@ -320,7 +320,7 @@ func TestShrinkStopsWithItsContext(t *testing.T) {
 // BenchmarkShrink prints what a shrink costs without the runs, and how many runs it
 // asks for.
 func BenchmarkShrink(b *testing.B) {
-	start := Random(RandomScript(7, ScriptConfig{Pages: 3, Moves: 40}), 7, RandomConfig{Least: 8})
+	start := Random(RandomScript(7, ScriptConfig{Pages: 3}), 7, nil)
 	start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob", At: Frame{Number: 40}})
 	start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last"})
 	calls := 0

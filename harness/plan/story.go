@@ -12,9 +12,8 @@ import (
 // longestQuote bounds what a story quotes of a text, in characters.
 const longestQuote = 60
 
-// Story tells a valid plan in words: a line for who takes part, one for each armed
-// fault, and one, numbered, for each step. Whatever names and texts hold, a line
-// stays a line. "Up" is from a client to the server, "down" the other way.
+// Story describes a valid plan in words: a line for the clients, one for each armed fault,
+// and a numbered one for each step. Line breaks in names and texts are escaped. "Up" is from a client to the server, "down" the other way.
 func Story(p Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", cast(p.Clients))
@@ -27,7 +26,7 @@ func Story(p Plan) string {
 	return b.String()
 }
 
-// cast is the sentence that says who takes part.
+// cast describes the clients.
 func cast(clients []Client) string {
 	if len(clients) == 0 {
 		return "Nobody takes part."
@@ -70,7 +69,7 @@ func list(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// words is the step as a sentence without its full stop.
+// words describes the step as a sentence without its full stop.
 func (s Step) words() string {
 	who := "everyone"
 	if s.Client != "" {
@@ -82,7 +81,7 @@ func (s Step) words() string {
 	return fmt.Sprintf("%s: %s", name(string(s.Do)), who)
 }
 
-// part is what a server step is about, in words.
+// part describes the server that a step is about.
 func part(node string) string {
 	if node == "" {
 		return "the server"
@@ -112,10 +111,10 @@ func (s Step) background() string {
 // numbered is the n-th text of a step that sends several.
 func (s Step) numbered(n int) string { return s.Text + " " + strconv.Itoa(n) }
 
-// armed is what an armed fault does and the frame that it waits for.
+// armed describes an armed fault and the frame that it waits for.
 func armed(f Fault) string { return f.happens() + " " + f.when() }
 
-// happens is what the fault does, in words.
+// happens describes what the fault does.
 func (f Fault) happens() string {
 	if row, ok := f.Kind.row(); ok {
 		return row.story(f)
@@ -123,7 +122,7 @@ func (f Fault) happens() string {
 	return name(string(f.Kind))
 }
 
-// when is the frame that the fault waits for, in words.
+// when describes the frame that the fault waits for.
 func (f Fault) when() string {
 	at := f.At.withDefaults()
 	side := "before"
@@ -156,7 +155,7 @@ func ordinal(n int) string {
 	return strconv.Itoa(n) + ending
 }
 
-// quoted is a text in quotation marks, on one line and of a length to read.
+// quoted escapes line breaks and shortens a long text.
 func quoted(text string) string {
 	if runes := []rune(text); len(runes) > longestQuote {
 		return fmt.Sprintf("%q (%d characters)", string(runes[:longestQuote])+"…", len(runes))
@@ -168,8 +167,7 @@ func quoted(text string) string {
 	return strconv.Quote(text)
 }
 
-// name is a name as it stands, or in quotation marks where it could be mistaken
-// for something else.
+// name returns a name, in quotation marks if it has spaces or other odd characters.
 func name(s string) string {
 	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }
 	if s == "" || len([]rune(s)) > longestQuote || strings.ContainsFunc(s, odd) {

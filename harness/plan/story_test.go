@@ -90,7 +90,7 @@ func TestOrdinals(t *testing.T) {
 	}
 }
 
-func TestStoryIsALineAStepWhateverIsSaid(t *testing.T) {
+func TestStoryHasOneLinePerStepForAnyText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		who := rapid.StringN(1, 80, -1).Filter(func(s string) bool { return s != Reader }).Draw(t, "name")
 		p := Plan{

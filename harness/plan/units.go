@@ -15,7 +15,7 @@ func (s Step) sends(text string) bool {
 	return ok && err == nil && strconv.Itoa(n) == number && n >= 1 && (s.Count == 0 || n <= s.Count)
 }
 
-// last is the last text that the step sends. Sending without end has none.
+// last returns the last text that the step sends; "" if it sends without end.
 func (s Step) last() string {
 	if s.Do == Send && s.Count <= 1 {
 		return s.Text
@@ -56,7 +56,7 @@ func unitsOf(script []Step) [][]int {
 	return units
 }
 
-// subject is whom a step is about; "" is the server, or everyone.
+// subject returns the client that a step is about; "" for the server or every client.
 func (s Step) subject() string {
 	if s.Fault != nil {
 		return s.Fault.Client
@@ -64,7 +64,7 @@ func (s Step) subject() string {
 	return s.Client
 }
 
-// ends tells whether the second step ends what the first has begun.
+// ends reports whether the second step ends the effect of the first.
 func ends(first, second Step) bool {
 	if first.subject() != second.subject() || first.Node != second.Node {
 		return false
@@ -77,18 +77,17 @@ func ends(first, second Step) bool {
 
 func breaks(s Step) bool { row, _ := s.Do.row(); return row.breaks }
 
-// starts tells whether what comes after the second step is not the first's any
-// more: it begins the same again, or breaks the same.
+// starts reports whether the second step begins a unit of its own, so that steps after it no
+// longer belong to the first: it has the same action, or breaks the same subject.
 func starts(first, second Step) bool {
 	return first.subject() == second.subject() && first.Node == second.Node && (second.Do == first.Do || breaks(second))
 }
 
-// noticed tells whether the second step waits for what the first has done to be
-// noticed.
+// noticed reports whether the second step waits until clients notice the first.
 func noticed(first, second Step) bool {
 	if second.Do != AwaitDisconnected {
 		return false
 	}
 	row, _ := first.Do.row()
-	return row.noticed && (row.names == nobody || second.Client == first.subject())
+	return row.noticed && (row.names == noClient || second.Client == first.subject())
 }

@@ -33,18 +33,18 @@ func (p Plan) ValidateEnd() error {
 	return nil
 }
 
-// stage is how things stand between two steps of a script.
+// stage is the state between two steps of a script.
 type stage struct {
 	serverUp bool
 	locked   bool // the database
-	// down are the parts of a cluster that do not run, with what was done to them. The
-	// others are taken to go on without them, so a client waits for nobody there.
+	// down has the parts of a cluster that do not run, with the action that ended them. The
+	// others are assumed to go on, so a client can always be connected.
 	down   map[string]Action
 	people map[string]*presence
-	faults map[string]bool // the IDs of those armed or injected so far
+	faults map[string]bool // the IDs of the faults armed or injected so far
 }
 
-// presence is how things stand with one client.
+// presence is the state of one client.
 type presence struct {
 	name     string
 	open     bool
@@ -52,11 +52,11 @@ type presence struct {
 	left     bool // by its own Disconnect
 	out      bool // an Outage is on until Heal
 	silent   bool // a Silence is on until Heal
-	unhealed bool // something is on, or may come on, until Heal
-	heals    bool // something may be on that heals by itself
+	unhealed bool // a fault that needs a Heal is active, or may become so
+	heals    bool // a fault that heals by itself may be active
 }
 
-// play does one step, or says why it cannot be done.
+// play performs one step, or returns why it is impossible.
 func (s *stage) play(step Step) error {
 	switch step.Do {
 	case StopServer, KillServer, StartServer, PauseServer, ContinueServer:
@@ -124,12 +124,12 @@ func (s *stage) awaitEveryone(do Action) error {
 	return nil
 }
 
-// reaches tells whether the client can get through to the server.
+// reaches reports whether the client can connect to the server.
 func (s *stage) reaches(c *presence) bool {
 	return s.serverUp && !c.out && !c.silent && !c.left
 }
 
-// act is a step of one client's.
+// act performs a step of one client.
 func (s *stage) act(step Step, c *presence) error {
 	switch {
 	case step.Do == Open && c.open:
@@ -170,7 +170,7 @@ func (s *stage) arm(f Fault) {
 	}
 }
 
-// inject does a Break, or says why there is nothing to break.
+// inject performs a Break, or returns why there is nothing to break.
 func (s *stage) inject(f Fault) error {
 	c := s.people[f.Client]
 	row, _ := f.Kind.row()

@@ -11,34 +11,33 @@ import (
 	"redial/harness/plan"
 )
 
-// A group is some of a sweep's points that cannot differ in anything that a verdict
-// depends on. Its first one is played for all.
+// A group is a set of points that cannot lead to different verdicts. Its first point is
+// played for all of them.
 //
-// Two rules put points together, as partial-order reduction puts together the orders of
-// steps that do not depend on each other:
+// Two rules form groups, as partial-order reduction does with independent steps:
 //
-//   - A break of a link after a frame and the one before the link's next frame leave the
-//     same frames on either side, and so does leaving the page there. They are one where nothing that the server or the client
-//     could act on comes between: no frame reaches the server, the server sends nothing,
-//     and the client sends nothing.
-//   - At rest, when only heartbeats pass for some seconds, it does not matter at which of
-//     them a connection ends that both ends see end, or the server, or the page. A break
-//     that the server does not see is left out: how long it lasts depends on the heartbeat.
+//   - A break of a link after a frame, and one before the link's next frame, let the same
+//     frames pass; so does a refresh of the page there. They belong together if nothing
+//     happens between the two that the server or the client could act on: no frame reaches
+//     the server, and neither the server nor the client sends one.
+//   - While only heartbeats pass for some seconds, it does not matter at which of them the
+//     connection, the server or the page ends, if both ends notice. A break that the server
+//     does not notice is left out, because its duration depends on the heartbeat.
 type group []plan.Fault
 
-// restTime is how long before and after a heartbeat nothing else may pass: longer than a
-// client takes to reconnect.
+// restTime is the time before and after a heartbeat in which nothing else may pass. It is
+// longer than a client takes to reconnect.
 const restTime = 5 * time.Second
 
-// restKinds are noticed by both ends at once.
+// restKinds are the faults that both ends notice at once.
 var restKinds = []plan.FaultKind{plan.Cut, plan.Reset, plan.Crash, plan.Restart, plan.RefreshPage}
 
-// groups puts the points together, in the order of their first ones. frames has what
-// passed in the run without a fault.
+// groups forms the groups, in the order of their first points. frames are those of the run
+// without a fault.
 func groups(points []plan.Fault, frames []history.Frame) []group {
 	l := newLog(frames)
 	var all []group
-	resting := map[restKey]int{} // the group by the place at rest
+	resting := map[restKey]int{} // the group of each period of heartbeats
 	type before struct {
 		group int
 		frame history.Frame
@@ -83,8 +82,8 @@ type (
 // A frameLog has the frames of a run by their names, and in the order of their times.
 type frameLog struct {
 	named map[plan.Passed]history.Frame
-	// spoken are the frames that are no heartbeats.
-	spoken []history.Frame
+	// payload are the frames that are no heartbeats.
+	payload []history.Frame
 }
 
 func newLog(frames []history.Frame) *frameLog {
@@ -92,14 +91,14 @@ func newLog(frames []history.Frame) *frameLog {
 	for _, f := range frames {
 		l.named[f.Passed] = f
 		if !isHeartbeat(f) {
-			l.spoken = append(l.spoken, f)
+			l.payload = append(l.payload, f)
 		}
 	}
-	slices.SortStableFunc(l.spoken, func(a, b history.Frame) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(l.payload, func(a, b history.Frame) int { return cmp.Compare(a.At, b.At) })
 	return l
 }
 
-// isHeartbeat tells Engine.IO's ping and pong, and WebSocket's own.
+// isHeartbeat recognises the pings and pongs of Engine.IO and of WebSocket.
 func isHeartbeat(f history.Frame) bool {
 	return f.Type == "ping" || f.Type == "pong" || f.Type == "text" && (f.Text == "2" || f.Text == "3")
 }
@@ -110,8 +109,7 @@ func (l *frameLog) frame(f plan.Fault) (history.Frame, bool) {
 	return at, known
 }
 
-// sorted are the points in the order in which they fire. Those without a known time keep
-// to the end.
+// sorted returns the points in the order in which they fire, those without a known time last.
 func (l *frameLog) sorted(points []plan.Fault) []plan.Fault {
 	sorted := slices.Clone(points)
 	slices.SortStableFunc(sorted, func(a, b plan.Fault) int {
@@ -132,26 +130,27 @@ func boolean(b bool) int {
 	return 0
 }
 
-// rest tells whether the fault's frame is a heartbeat at rest, and which rest.
+// rest reports whether only heartbeats pass around the fault's frame, and identifies that
+// period.
 func (l *frameLog) rest(f plan.Fault, at history.Frame) (restKey, bool) {
 	key := restKey{linkKey: linkKey{f.Kind, f.Client}}
 	if !isHeartbeat(at) || !slices.Contains(restKinds, f.Kind) {
 		return key, false
 	}
 	const around = plan.Duration(restTime)
-	for _, spoken := range l.spoken {
-		if spoken.At+around > at.At && spoken.Left-around < at.At {
+	for _, f := range l.payload {
+		if f.At+around > at.At && f.Left-around < at.At {
 			return key, false
 		}
-		if spoken.At < at.At {
+		if f.At < at.At {
 			key.passed++
 		}
 	}
 	return key, true
 }
 
-// nothingBetween tells whether a break after the first frame and one before the second
-// are the same to both ends. The second is on its way already when the first arrives.
+// nothingBetween reports whether a break after the first frame and one before the second look
+// the same to both ends.
 func (l *frameLog) nothingBetween(first, second history.Frame) bool {
 	if first.Direction != plan.Down || second.Left >= first.At {
 		return false
@@ -168,11 +167,10 @@ func (l *frameLog) nothingBetween(first, second history.Frame) bool {
 	return true
 }
 
-// around is the plan with the client as its only page, as far as the others can be wire
-// clients: they speak the same protocol at a twentieth of the cost, and where a fault is
-// another's they show what a page shows. One that is loaded again stays a page where the
-// level promises what it had not sent by then.
-func around(p plan.Plan, client string, level contract.Level) plan.Plan {
+// withWires replaces the pages of all other clients by wire clients, which speak the same
+// protocol at a twentieth of the cost. Tabs of one browser stay pages, and from
+// durable-delivery on so do pages that are refreshed, because a wire client has no outbox.
+func withWires(p plan.Plan, client string, level contract.Level) plan.Plan {
 	kept := map[string]bool{client: true}
 	for _, c := range p.Clients {
 		if c.TabOf != "" {
@@ -193,17 +191,17 @@ func around(p plan.Plan, client string, level contract.Level) plan.Plan {
 	return p
 }
 
-// Groups are plans for the single faults of the story, those together that cannot differ:
-// for each client those at its frames, with the client as the only page where the story
-// passes so. points is how many plans there are.
+// Groups returns plans with a single fault each, grouped by those that cannot differ. For the
+// faults at a client's frames, all other clients are wire clients if the story passes that way
+// without a fault. points is the number of plans.
 func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error) {
 	s.Config.Traffic = true
 	for _, c := range p.Clients {
-		q := around(p, c.Name, s.Config.Level)
+		q := withWires(p, c.Name, s.Config.Level)
 		run := s.run(q)
 		if run.Err == nil && check.Judge(run.Events).Outcome != check.Pass {
-			// What is wrong without a fault too shows otherwise on wire clients, which never
-			// show an offset below the last one: then all stay pages.
+			// A server that fails without a fault can fail differently with wire clients,
+			// which drop a message whose offset is not newer. So all clients stay pages.
 			q = p
 			run = s.run(q)
 		}

@@ -7,9 +7,9 @@ import (
 	"redial/harness/plan"
 )
 
-// Singles plays the story without a fault, and then with every single fault at every
-// frame of that run, as far as they can differ; or, where most is not zero, with that many
-// of them, spread evenly.
+// Singles plays the story without a fault, and then with every single fault at every frame of
+// that run, one for each group of faults that cannot differ. Where most is not zero, it plays
+// that many, spread evenly.
 func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	if s.Whole {
 		return s.whole(ctx, p, most)
@@ -37,7 +37,7 @@ func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, er
 	return result, nil
 }
 
-// whole is Singles, with every point.
+// whole is Singles without groups.
 func (s Sweeper) whole(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	frames, err := s.Frames(p)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s Sweeper) whole(ctx context.Context, p plan.Plan, most int) (Result, erro
 	return result, nil
 }
 
-// spread yields most of all plans, evenly.
+// spread yields a number of all plans, spread evenly.
 func spread(plans iter.Seq[plan.Plan], all, most int) iter.Seq[plan.Plan] {
 	return func(yield func(plan.Plan) bool) {
 		index, taken := 0, 0
@@ -75,5 +75,5 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, nil, most, p.Seed))), nil
+	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, most, p.Seed))), nil
 }

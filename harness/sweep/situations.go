@@ -9,22 +9,22 @@ import (
 	"redial/harness/history"
 )
 
-// Explored counts what runs came into: the situations in which a connection was made or
-// ended, a fault fired, and the server started or ended. It is a figure for how much of
-// what can happen was seen.
+// Explored counts the different situations in which a connection began or ended, a fault
+// fired, and the server started or ended. It estimates how much of the possible behaviour the
+// runs have covered.
 type Explored struct {
-	// Runs is how many were counted.
+	// Runs is the number of runs.
 	Runs int
-	// Fresh is how many situations no run had shown before, for each 1,000 runs.
+	// Fresh is the number of new situations in each 1,000 runs.
 	Fresh []int
 
-	seen map[string]int // in how many runs
+	seen map[string]int // the number of runs with the situation
 }
 
 // freshRuns is the number of runs that an element of Fresh is about.
 const freshRuns = 1000
 
-// Add counts a run, and returns how many of its situations no run had shown before.
+// Add counts a run, and returns the number of situations that no earlier run had.
 func (x *Explored) Add(events []history.Event) (fresh int) {
 	if x.seen == nil {
 		x.seen = map[string]int{}
@@ -42,11 +42,11 @@ func (x *Explored) Add(events []history.Event) (fresh int) {
 	return fresh
 }
 
-// Situations is how many different ones were seen.
+// Situations returns the number of different situations.
 func (x *Explored) Situations() int { return len(x.seen) }
 
-// Next estimates how many situations the next run shows that none has shown: those seen in
-// one run only, by the number of runs. (I. J. Good, "The Population Frequencies of Species
+// Next estimates the number of new situations in the next run: the situations that one run
+// alone had, divided by the number of runs. (I. J. Good, "The Population Frequencies of Species
 // and the Estimation of Population Parameters", Biometrika 40, 1953, after Turing.)
 func (x *Explored) Next() float64 {
 	once := 0
@@ -58,8 +58,8 @@ func (x *Explored) Next() float64 {
 	return float64(once) / float64(max(1, x.Runs))
 }
 
-// Rising tells whether the second half of the runs still showed a tenth of what the first
-// did. Fewer than 2,000 runs are no ground to say that they do not.
+// Rising reports whether the second half of the runs still had at least a tenth as many new
+// situations as the first. With fewer than 2,000 runs it returns true.
 func (x *Explored) Rising() bool {
 	half := len(x.Fresh) / 2
 	if half == 0 {
@@ -76,16 +76,17 @@ func (x *Explored) Rising() bool {
 	return 10*second > first
 }
 
-// Found is how rare a defect may be, as one run in so many, that as many runs as these
-// would have shown with a chance of 95 %: the rule of three. (Hanley and Lippman-Hand, "If
+// Found returns the n for which a defect that one run in n shows is found by this number of
+// runs with a probability of 95 %: the rule of three. (Hanley and Lippman-Hand, "If
 // Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.)
 func Found(runs int) int { return max(1, runs/3) }
 
-// Hidden is the chance that none of so many runs shows a defect that one in so many shows.
+// Hidden returns the probability that none of the runs shows a defect that one run in oneIn
+// shows.
 func Hidden(runs int, oneIn float64) float64 { return math.Pow(1-1/oneIn, float64(runs)) }
 
-// situations are the different ones of a run. What is counted in them is none, one or more,
-// or no two runs would have one in common; and the others of a client are not named.
+// situations returns the different situations of a run. Counts in them are none, one or more,
+// and the other clients have no names; otherwise hardly two runs would have one in common.
 func situations(events []history.Event) map[string]bool {
 	all := map[string]bool{}
 	w := world{clients: map[string]*state{}, sent: map[string]bool{}, up: true}
@@ -100,18 +101,18 @@ func situations(events []history.Event) map[string]bool {
 	return all
 }
 
-// A world is what is so at an instant of a run.
+// A world is the state at an instant of a run.
 type world struct {
 	clients map[string]*state
-	sent    map[string]bool // whether it was shown to anybody
-	shown   int             // messages that somebody was shown: how far the log is known
+	sent    map[string]bool // whether a page has shown the message
+	shown   int             // the number of messages that a page has shown
 	up      bool
 }
 
-// A state is a client's.
+// A state is the state of one client.
 type state struct {
 	connected, recovered bool
-	sessions             int // that were not recovered
+	sessions             int // the sessions that were not recovered
 	shown                map[string]bool
 	unacknowledged       int
 }
@@ -158,8 +159,8 @@ func (w *world) apply(e history.Event) {
 	}
 }
 
-// situation is what is so when e happens: of its client, and then of the others, in an
-// order of their own.
+// situation describes the state in which e happens: that of its client, and those of the
+// others, sorted.
 func (w *world) situation(e history.Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %t %t %s|", e.Kind, e.FaultKind, e.Recovered, w.up, few(len(w.sent)-w.shown))
@@ -180,5 +181,5 @@ func (w *world) client(s *state) string {
 	return fmt.Sprint(s.connected, s.recovered, few(s.sessions), few(w.shown-len(s.shown)), few(s.unacknowledged))
 }
 
-// few is none, one or more.
+// few reduces a count to none, one or more.
 func few(n int) string { return []string{"0", "1", "+"}[min(max(n, 0), 2)] }

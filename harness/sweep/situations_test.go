@@ -10,8 +10,8 @@ import (
 	"redial/harness/sweep"
 )
 
-// conversation is a run in which bob's connection ends when he has so many messages, of
-// which alice sent two.
+// conversation is a run in which alice sends four messages and bob's connection ends when he
+// has shown some of them.
 func conversation(shown int, fault plan.FaultKind) []history.Event {
 	events := []history.Event{{Kind: history.Began}, {Kind: history.ServerStarted}}
 	add := func(kind history.Kind, client, message string) {
@@ -45,8 +45,8 @@ func TestExploredCountsNewSituations(t *testing.T) {
 	}{
 		{"the same again", conversation(4, plan.Cut), 0},
 		{"bob has not shown the last", conversation(3, plan.Cut), 2},
-		{"nor the two before, which is behind by more than one", conversation(2, plan.Cut), 2},
-		{"behind by four is no other situation", conversation(0, plan.Cut), 0},
+		{"bob has shown two of four", conversation(2, plan.Cut), 2},
+		{"bob has shown none: also more than one is missing", conversation(0, plan.Cut), 0},
 		{"another fault", conversation(4, plan.HalfOpen), 1},
 	} {
 		if fresh := x.Add(c.events); fresh != c.fresh {
@@ -56,12 +56,12 @@ func TestExploredCountsNewSituations(t *testing.T) {
 	if x.Runs != 6 || x.Situations() != first+5 || x.Fresh[0] != x.Situations() {
 		t.Errorf("%d situations in %d runs, %v", x.Situations(), x.Runs, x.Fresh)
 	}
-	// Only the other fault was seen in one run alone, and the one message that was missing.
+	// One run alone had the other fault, and the two situations with one missing message.
 	if next := x.Next(); math.Abs(next-3.0/6) > 1e-9 {
 		t.Errorf("the next run is expected to show %f new situations", next)
 	}
 	if !x.Rising() {
-		t.Error("six runs are taken for all that there is")
+		t.Error("six runs count as complete")
 	}
 	for range 2000 {
 		x.Add(conversation(4, plan.Cut))

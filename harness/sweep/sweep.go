@@ -33,31 +33,31 @@ type Sweeper struct {
 	// Name says what a failure is, so that a thousand failures are a few. Nil names
 	// it by the rule that was broken.
 	Name func(events []history.Event, v check.Verdict) string
-	// Whole has Singles play every point with every client as the story has it. Otherwise
-	// it plays one point of each group of those that cannot differ, and has no page but
-	// the one at whose frames it breaks: see groups.go.
+	// Whole makes Singles play every point, with the clients of the plan. Otherwise it plays
+	// one point of each group of points that cannot differ, and replaces all pages but the
+	// one whose frames are broken by wire clients: see groups.go.
 	Whole bool
-	// Parallel is how many runs are under way at once. Zero means one for each core.
+	// Parallel is the number of concurrent runs. Zero means one for each core.
 	Parallel int
 	// Explored, if set, counts the situations of the runs.
 	Explored *Explored
-	// Done, if set, is told how many runs have ended and how many of them failed.
+	// Done, if set, is called with the number of runs that have ended and of those that failed.
 	Done func(ended, failed int)
 }
 
-// A Result is what came of many runs.
+// A Result adds up many runs.
 type Result struct {
-	// Runs counts them. Passed, Failed and Unfired are their verdicts: in a run that is
-	// Unfired its fault never came to its frame, so that it shows nothing. Broken are
-	// those that came to no verdict for another reason; Why is the first one's.
+	// Runs counts the runs. Passed and Failed count verdicts. Unfired counts runs whose
+	// fault never fired, because its frame never passed. Broken counts runs without a
+	// verdict for any other reason; Why is the reason of the first one.
 	Runs, Passed, Failed, Unfired, Broken int
-	// Points is how many places there were to break, where that is known, and StoodFor
-	// how many of them the runs stand for.
+	// Points is the number of points, where it is known, and StoodFor the number of points
+	// that the runs stand for.
 	Points, StoodFor int
 	Why              string
 	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
 	FaultsFired, Lost, Duplicated, Reordered int
-	// Virtual is the sum of the time that passed in the runs, Took our time.
+	// Virtual is the virtual time of all runs, Took the real time of the whole.
 	Virtual, Took time.Duration
 	// Failures are the kinds of failure, by the order of their first plans.
 	Failures []Failure
@@ -71,8 +71,8 @@ type Failure struct {
 	Plan    plan.Plan
 	Events  []history.Event
 	Verdict check.Verdict
-	// Recurred is in how many of Replays runs the failure came again with this very
-	// plan, which Shrink finds out. A failure that rests on a race has a rate.
+	// Recurred is the number of Shrink's Replays in which the failure recurred. A failure
+	// that depends on a race recurs at a rate.
 	Recurred int
 
 	index int
@@ -87,7 +87,7 @@ func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 
 // Random plays as many random plans as asked, with the seeds from the one given on; see
 // [RandomPlan]. Not every fault of a random plan comes to its frame; a run in which some
-// fired is one of the plan without the others, and is taken for that.
+// fired counts as a run of the plan without the others.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {
@@ -98,8 +98,8 @@ func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, 
 	}, withoutUnfired)
 }
 
-// withoutUnfired is the run as one of a plan that has only those of the armed faults
-// that fired; if none did, it is the run as it stands.
+// withoutUnfired removes the armed faults that did not fire from the plan and its history.
+// If none fired, it changes nothing.
 func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.Event) {
 	fired := map[string]bool{}
 	for _, e := range events {
@@ -125,17 +125,17 @@ func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.E
 
 // RandomPlan is the plan that Random plays with the seed. Of ten plans one is the story
 // and one a random script with pages; eight are random scripts of wire clients, which
-// speak the same protocol at a twentieth of the cost. A level that promises something of
-// what was said is asked of wire clients that say it again until they are acknowledged,
-// and of one that keeps it over a refresh of pages only.
+// speak the same protocol at a twentieth of the cost. From client-delivery on the wire
+// clients retry until they are acknowledged, and from durable-delivery on only pages are
+// refreshed, because a wire client has no outbox that survives.
 func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.Level) plan.Plan {
 	p := story(seed)
 	keeps := level.AtLeast(contract.DurableDelivery)
 	script := plan.ScriptConfig{Retries: level.AtLeast(contract.ClientDelivery)}
-	faults := plan.RandomConfig{Weights: plan.DefaultWeights()}
+	weights := plan.DefaultWeights()
 	switch seed % 10 {
 	case 0:
-		return plan.Random(p, seed, faults)
+		return plan.Random(p, seed, weights)
 	case 1:
 		script.Pages, script.Wires = 1, 2
 		if keeps {
@@ -143,14 +143,14 @@ func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.L
 		}
 	default:
 		script.Wires = 3
-		if keeps { // a wire client forgets when its page goes
+		if keeps { // a wire client's messages do not survive a refresh
 			script.KeepPages = true
-			delete(faults.Weights, plan.RefreshPage)
+			delete(weights, plan.RefreshPage)
 		}
 	}
 	random := plan.RandomScript(seed, script)
 	random.Seams, random.Tuning = p.Seams, p.Tuning
-	return plan.Random(random, seed, faults)
+	return plan.Random(random, seed, weights)
 }
 
 func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {
@@ -171,7 +171,7 @@ func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {
 	return s.play(ctx, plans, func(p plan.Plan, events []history.Event) (plan.Plan, []history.Event) { return p, events })
 }
 
-// play is Play, where a run is taken for what as makes of it.
+// play is Play; as may replace a plan and its events before they are judged.
 func (s Sweeper) play(ctx context.Context, plans iter.Seq[plan.Plan], as func(plan.Plan, []history.Event) (plan.Plan, []history.Event)) Result {
 	began := time.Now()
 	workers := s.Parallel
@@ -207,7 +207,7 @@ func (s Sweeper) play(ctx context.Context, plans iter.Seq[plan.Plan], as func(pl
 	return tally.result(time.Since(began))
 }
 
-// tally sums up runs as they end.
+// tally adds up the results of runs that end concurrently.
 type tally struct {
 	sweeper Sweeper
 
@@ -304,7 +304,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 			return false
 		}
 		if again := check.Judge(s.run(p).Events); again.Reason != v.Reason {
-			return false // a race at one instant: saved, it would not come again
+			return false // a race at one instant, which a replay would not show
 		}
 		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
 		return true
@@ -318,7 +318,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 	return smallest
 }
 
-// With sums up two results, of which other came later.
+// With adds a later result to r.
 func (r Result) With(other Result) Result {
 	if r.Broken == 0 {
 		r.Why = other.Why

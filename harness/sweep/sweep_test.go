@@ -16,9 +16,9 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// Whoever promises to store what was said on an open page can be held to it only by
-// clients that say it again; and on a page that was refreshed, by pages.
-func TestWhoTakesPartInRandomPlans(t *testing.T) {
+// The promise of client-delivery can be tested only with clients that retry, and that of
+// durable-delivery over a refresh only with pages.
+func TestClientsOfRandomPlansCanKeepTheLevel(t *testing.T) {
 	for _, level := range contract.Levels {
 		pages, wires := 0, 0
 		for seed := range uint64(100) {
@@ -41,7 +41,7 @@ func TestWhoTakesPartInRandomPlans(t *testing.T) {
 					t.Errorf("%s: %s retries: %v, want %v", level, c.Name, c.Retries, want)
 				}
 				if level.AtLeast(contract.DurableDelivery) && refreshed[c.Name] {
-					t.Errorf("%s: %s, a wire client, loses what it has not sent", level, c.Name)
+					t.Errorf("%s: %s, a wire client, is refreshed", level, c.Name)
 				}
 			}
 		}
@@ -51,8 +51,8 @@ func TestWhoTakesPartInRandomPlans(t *testing.T) {
 	}
 }
 
-// A failure that does not come again is kept, and says so.
-func TestShrinkSaysHowOftenAFailureRecurs(t *testing.T) {
+// Shrink returns a failure that does not recur too, with its number of recurrences.
+func TestShrinkCountsRecurrences(t *testing.T) {
 	for name, want := range map[string]int{"never again": 0, "always": sweep.Replays} {
 		lost := want > 0
 		s := sweep.Sweeper{
@@ -62,7 +62,7 @@ func TestShrinkSaysHowOftenAFailureRecurs(t *testing.T) {
 		p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello"},
 		}}
-		// The failure as it was found, by a server that loses everything.
+		// The failure was found on a server that loses everything.
 		found := sweep.Sweeper{Config: s.Config, Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(true) })}.
 			Play(t.Context(), slices.Values([]plan.Plan{p}))
 		if len(found.Failures) != 1 {
@@ -74,7 +74,7 @@ func TestShrinkSaysHowOftenAFailureRecurs(t *testing.T) {
 	}
 }
 
-// echo is a chat that sends everyone what is said, or loses it.
+// echo is a chat that emits each message to all clients, or loses it.
 func echo(loses bool) (http.Handler, io.Closer, error) {
 	server := socket.NewServer(nil, nil)
 	_ = server.On("connection", func(args ...any) {
