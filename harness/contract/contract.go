@@ -11,28 +11,28 @@ import (
 	"strings"
 )
 
-// What travels between a page and a server.
+// The messages between a page and a server.
 const (
 	// ChatEvent is emitted by the client with (text [, key] [, acknowledgement])
 	// and by the server with (text [, offset]). The key is the client's
 	// idempotency key, from level client-delivery on. The offset is a whole
 	// number that grows with the log, from level server-delivery on.
 	ChatEvent = "chat message"
-	// AuthOffset is the field of the handshake's auth payload in which the client
-	// names the last offset that it has shown; 0 for a fresh page.
+	// AuthOffset is the field of the handshake's auth payload in which the client sends
+	// the last offset that it has shown; 0 for a new page.
 	AuthOffset = "serverOffset"
 	// RefusalField: an acknowledgement whose first argument is an object with
-	// this field is a refusal, and the field says why. Every other
+	// this field is a refusal, and the field is the reason. Every other
 	// acknowledgement means that the message was accepted.
 	RefusalField = "error"
 )
 
-// What a server that is started as a command finds in its environment. All but
-// the first two are wishes: a server may ignore them, and the run takes longer.
+// The environment of a server that is started as a command. A server may ignore all but the
+// first two; the run then takes longer.
 const (
 	// EnvPort is the TCP port to listen on, on 127.0.0.1.
 	EnvPort = "PORT"
-	// EnvDataDir is the folder for what must outlive the process.
+	// EnvDataDir is the folder for data that must outlive the process.
 	EnvDataDir = "DATA_DIR"
 	// EnvPingInterval, EnvPingTimeout and EnvMaxDisconnection are milliseconds:
 	// Engine.IO's heartbeat, and connection state recovery's
@@ -42,8 +42,7 @@ const (
 	EnvMaxDisconnection = "MAX_DISCONNECTION_DURATION"
 )
 
-// The server is ready when GET / on its port answers at all, and is asked to
-// stop with SIGTERM.
+// The server is ready when GET / on its port returns any answer. SIGTERM stops it.
 
 // ClientPath is where a server offers its client bundle, as the official server
 // does. When it answers 404, the harness uses its own pinned bundle.
@@ -89,11 +88,11 @@ var promises = map[Level]string{
 	DurableDelivery: "every message that was sent on a page that was refreshed or closed since is stored and shown, as soon as that browser has a page again",
 }
 
-// Promise is what the level promises beyond the one before it, as a sentence without its
-// full stop.
+// Promise returns the level's promise beyond that of the level before it, as a sentence
+// without its full stop.
 func (l Level) Promise() string { return promises[l] }
 
-// ParseLevel reads a level's name, or says which names there are.
+// ParseLevel returns the level with the name. Its error lists the names.
 func ParseLevel(name string) (Level, error) {
 	var names []string
 	for _, l := range Levels {
@@ -105,7 +104,7 @@ func ParseLevel(name string) (Level, error) {
 	return "", fmt.Errorf("there is no level %q; the levels are %s", name, strings.Join(names, ", "))
 }
 
-// AtLeast tells whether l promises all that other does.
+// AtLeast reports whether l includes the promise of other.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
 
 func (l Level) rank() int {
@@ -120,9 +119,8 @@ func (l Level) rank() int {
 // RuleID is a rule's stable name.
 type RuleID string
 
-// The rules. A break of a promise is blamed on exactly one of them, the most
-// particular one, so that a verdict says what went wrong and not what followed
-// from it.
+// The rules. Each break of a promise counts under exactly one rule, the most specific one, so
+// that a verdict names the cause and not its consequences.
 const (
 	NoPhantom   RuleID = "no-phantom"
 	NoDuplicate RuleID = "no-duplicate"
@@ -134,17 +132,16 @@ const (
 	NoRepeat    RuleID = "no-repeat"
 )
 
-// Never is in place of a level where a rule is a should at all of them.
+// Never is the MustFrom of a rule that is a should at every level.
 const Never Level = ""
 
 // A Rule is one thing that must, or should, hold in every run.
 type Rule struct {
 	ID RuleID
-	// Sentence says what holds; it is what a failure is reported with.
+	// Sentence is the rule as a sentence, for the report of a failure.
 	Sentence string
 	// MustFrom is the weakest level at which breaking the rule is a failure.
-	// Below it the rule is a should: a break is reported and does not fail. Never: it
-	// is one everywhere.
+	// Below it the rule is a should: a break is reported, and does not fail the run.
 	MustFrom Level
 }
 
@@ -157,9 +154,10 @@ var Rules = []Rule{
 	{Agreement, "All pages, and the log as a new client reads it, hold the same messages in the same order.", Recovery},
 	{Sends, "An acknowledged message is stored exactly once, and no message more than once.", Basic},
 	{Convergence, "After the last fault, every page reconnects and catches up within the time limit.", Basic},
-	// A page may drop what it has; but it costs, and shows an off-by-one of the server.
+	// A page may drop a repeated message, so this is a should. But the repeat costs bandwidth,
+	// and is often an off-by-one error of the server.
 	{NoRepeat, "The server sends a page no message twice on one connection, and none that the page's offset already covers.", Never},
 }
 
-// MustAt tells whether breaking the rule fails a target at level l.
+// MustAt reports whether breaking the rule fails a target at level l.
 func (r Rule) MustAt(l Level) bool { return r.MustFrom != Never && l.AtLeast(r.MustFrom) }

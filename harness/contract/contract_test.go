@@ -13,7 +13,7 @@ func TestParseLevel(t *testing.T) {
 	}
 	_, err := ParseLevel("exactly-once")
 	if err == nil || !strings.Contains(err.Error(), "basic, recovery, server-delivery") {
-		t.Errorf("an unknown level must be told which there are; got %v", err)
+		t.Errorf("the error has to list the levels; got %v", err)
 	}
 }
 
@@ -26,7 +26,7 @@ func TestLevelsGrow(t *testing.T) {
 		}
 	}
 	if Level("nonsense").AtLeast(Basic) {
-		t.Error("a level that is none promises nothing")
+		t.Error("an unknown level includes the promise of basic")
 	}
 }
 
@@ -41,7 +41,7 @@ func TestRulesAreWellFormed(t *testing.T) {
 			t.Errorf("%s: the rule must be one sentence, not %q", r.ID, r.Sentence)
 		}
 		if r.MustAt(DurableDelivery) != (r.MustFrom != Never) {
-			t.Errorf("%s is a must where it is none, or the other way round", r.ID)
+			t.Errorf("%s: MustAt(durable-delivery) contradicts MustFrom", r.ID)
 		}
 	}
 }

@@ -29,8 +29,8 @@ func Write(w io.Writer, events []Event) error {
 	return nil
 }
 
-// Read reads what Write wrote, and histories that a person has written. A line that is
-// no event is an error that names the line and the field. Empty lines are left out.
+// Read reads a history that Write or a person has written. A line that is no event is an
+// error that names the line and the field. Empty lines are skipped.
 //
 // A line may leave out two fields. Without "at" it has the time of the line before.
 // Without "view" it belongs to the page load that the client has; a client's first line,
@@ -46,8 +46,8 @@ func Read(r io.Reader) ([]Event, error) {
 	return events, nil
 }
 
-// EachOf reads the events of a JSON array, as a saved failure has them, one after the
-// other. The decoder stands before the array, and behind it afterwards.
+// EachOf reads the events of a JSON array, as in a saved failure, one after the other. The
+// decoder has to be positioned before the array, and is behind it afterwards.
 func EachOf(d *json.Decoder) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if t, err := d.Token(); err != nil {
@@ -80,8 +80,7 @@ func EachOf(d *json.Decoder) iter.Seq2[Event, error] {
 	}
 }
 
-// Each reads like Read, one event after the other, for a history that is too long
-// to hold. An error is the last thing that it yields.
+// Each is Read for a history that is too long for memory. It ends after the first error.
 func Each(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		lines := bufio.NewScanner(r)

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzRead: a text is refused in one line that names the line, after the events
-// before it; or it has one event for each line that is not empty, and what was read
-// is the same after it was written and read again.
+// FuzzRead: Read either refuses a text with a one-line error that names the line, or returns
+// one event for each non-empty line, which are the same after Write and Read.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		"", "\n\n", "[1]\n", "7", `{"at":"0s","kind":"note"}` + "\nhello\n",
@@ -55,7 +54,7 @@ func FuzzRead(f *testing.F) {
 		second := write(t, again)
 		for _, read := range [][]Event{events, again} {
 			for i := range read {
-				read[i].Plan = nil // package plan's, which writes no empty lists
+				read[i].Plan = nil // JSON leaves out the empty lists of a plan
 			}
 		}
 		if !reflect.DeepEqual(again, events) || !bytes.Equal(first, second) {

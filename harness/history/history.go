@@ -18,7 +18,7 @@ import (
 	"redial/harness/plan"
 )
 
-// Kind says what an event is about.
+// Kind is the kind of an event.
 type Kind string
 
 const (
@@ -31,7 +31,7 @@ const (
 	Opened Kind = "opened"
 	// Closed: the view is gone (refreshed, or the tab closed).
 	Closed Kind = "closed"
-	// Connected: the client's socket fired "connect". Recovered as it saw it.
+	// Connected: the client's socket fired "connect". Recovered is its socket.recovered.
 	Connected Kind = "connected"
 	// Disconnected: the client's socket fired "disconnect"; Detail is the reason.
 	Disconnected Kind = "disconnected"
@@ -40,47 +40,46 @@ const (
 	Sent Kind = "sent"
 	// Acknowledged: the server's acknowledgement for Message reached the client.
 	Acknowledged Kind = "acknowledged"
-	// Refused: the server said no to Message; Detail is what it said.
+	// Refused: the server refused Message; Detail is the reason that it gave.
 	Refused Kind = "refused"
 	// Shown: Message was added to the list that the user sees.
 	Shown Kind = "shown"
-	// Repeated: the server sent Message, with its Offset, twice on one connection, or though
-	// the page had asked for what comes after that offset. The page may drop it. A client
-	// of the kind wire does not tell.
+	// Repeated: the server sent Message, with its Offset, twice on one connection, or although
+	// the offset that the page connected with covers it. The page may drop it. A wire client
+	// does not record it.
 	Repeated Kind = "repeated"
 
-	// Found is a row that was in the server's log before the run began (a target
-	// that somebody else runs): known, and sent by nobody here.
+	// Found is a row that was in the server's log before the run began. It was sent by no
+	// client of the run.
 	Found Kind = "found"
-	// Stored is one row of the server's log, as a fresh reader sees it at the
-	// end of the run, in the order in which the reader was given it.
+	// Stored is one row of the server's log, in the order in which a new reader receives
+	// it at the end of the run.
 	Stored Kind = "stored"
-	// LogRead closes the rows: the fresh reader has seen the whole log.
+	// LogRead follows the last row: the reader has received the whole log.
 	LogRead Kind = "log-read"
 
-	// ServerStarted: the server answers. Detail is its address. With Node it is about
-	// that part of a cluster only, here and in ServerStopped; it may also have been
-	// paused, and go on.
+	// ServerStarted: the server answers, or continues after a pause. Detail is its address.
+	// Node, here and in ServerStopped, is the part of a cluster that the event is about.
 	ServerStarted Kind = "server-started"
 	// ServerStopped: the server has ended. Detail is how: stopped, killed, exited,
 	// paused.
 	ServerStopped Kind = "server-stopped"
 
-	// DataReplaced: the server, which is down, begins anew without the data that it had.
+	// DataReplaced: the data of the server was deleted while the server was down.
 	DataReplaced Kind = "data-replaced"
 
 	// FaultFired: the fault with the ID Fault has happened. Detail says where.
 	FaultFired Kind = "fault-fired"
-	// FaultHealed: it is over.
+	// FaultHealed: the fault is over.
 	FaultHealed Kind = "fault-healed"
 
-	// Barrier: a barrier of the script; everything said before has come to rest.
+	// Barrier: a barrier was completed; the messages sent before it are at rest.
 	Barrier Kind = "barrier"
-	// TimedOut: something awaited did not come within the lab's bound. Detail
-	// says what; where it is a message to be shown, Message is its text and Client
-	// who was to show it, or empty for everyone.
+	// TimedOut: a wait of the lab timed out. Detail describes it. If the lab waited for a
+	// message to be shown, Message is its text, and Client the client whose page was to show
+	// it, or empty for every client.
 	TimedOut Kind = "timed-out"
-	// Note is for the reader: a page's uncaught error, a line worth keeping.
+	// Note is for the person who reads the history: a page's uncaught error, for instance.
 	Note Kind = "note"
 )
 
@@ -94,24 +93,24 @@ var Kinds = []Kind{
 type Event struct {
 	// At is the time since the run began.
 	At plan.Duration `json:"at"`
-	// Kind says which of the other fields mean something.
+	// Kind determines which of the other fields are set.
 	Kind Kind `json:"kind"`
-	// Client is who observed it; empty for the server and the lab.
+	// Client is the client that observed it; empty for the server and the lab.
 	Client string `json:"client,omitempty"`
-	// View is the client's page load that it belongs to, from 1.
+	// View is the client's page load that the event belongs to, counted from 1.
 	View int `json:"view,omitempty"`
 	// Message is the text, exactly as typed or shown.
 	Message string `json:"message,omitempty"`
 	// Offset is the server's id for the message, where the observer saw it.
 	Offset int64 `json:"offset,omitempty"`
-	// Recovered is what the client's socket said on connect.
+	// Recovered is the value of socket.recovered on connect.
 	Recovered bool `json:"recovered,omitempty"`
 	// Fault is the ID of the fault in a fault event, FaultKind what broke.
 	Fault     string         `json:"fault,omitempty"`
 	FaultKind plan.FaultKind `json:"faultKind,omitempty"`
 	// Node is the part of a cluster that a server event is about.
 	Node string `json:"node,omitempty"`
-	// Detail is for a person.
+	// Detail is text for a person.
 	Detail string `json:"detail,omitempty"`
 	// Level and Plan are in the Began event only, so that a history can be
 	// judged, and its run repeated, from the file alone.
@@ -120,8 +119,8 @@ type Event struct {
 	// KeepsLog, in the Began event, tells that the server's log is to be read at
 	// the end: a history of this kind without LogRead is incomplete.
 	KeepsLog bool `json:"keepsLog,omitempty"`
-	// NoEcho, in the Began event, tells that a client is not sent its own messages: its
-	// page shows them by itself, which is not recorded, and is not owed them in that view.
+	// NoEcho, in the Began event, tells that the server does not send a client its own
+	// messages. The sender's page shows them without an event.
 	NoEcho bool `json:"noEcho,omitempty"`
 }
 
@@ -131,13 +130,13 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	events []Event
-	// changed is what Changed has handed out since the last Add, nil for nothing:
-	// a channel is made only for who waits.
+	// changed is the channel that Changed has returned since the last Add. Nil means none: a
+	// channel is made only if a goroutine waits.
 	changed chan struct{}
 }
 
-// usualEvents is how many a small run has: events are large, and a list that grows copies
-// them each time.
+// usualEvents is the number of events of a small run. Events are large, and a slice copies
+// them each time it grows.
 const usualEvents = 128
 
 // NewRecorder starts a history: time zero is now.
@@ -145,7 +144,7 @@ func NewRecorder() *Recorder {
 	return &Recorder{start: time.Now(), events: make([]Event, 0, usualEvents)}
 }
 
-// Add appends e, stamping its time, and wakes whoever waits on Changed.
+// Add appends e with the present time, and closes the channel of Changed.
 func (r *Recorder) Add(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,13 +156,12 @@ func (r *Recorder) Add(e Event) {
 	}
 }
 
-// Since is the time of an instant, on the clock of the events.
+// Since converts an instant to the clock of the events.
 func (r *Recorder) Since(instant time.Time) plan.Duration {
 	return plan.Duration(instant.Sub(r.start))
 }
 
-// Events returns what was recorded so far, from the event with the index from.
-// The slice must not be changed.
+// Events returns the events so far, from the given index. The slice must not be changed.
 func (r *Recorder) Events(from int) []Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()

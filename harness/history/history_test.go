@@ -42,8 +42,8 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// TestWaitingMissesNothing has waiters look, then wait, as Changed says to, while
-// others add. Each waiter has to see every event.
+// TestWaitingMissesNothing: goroutines that wait as the doc of Changed describes see every
+// event that others add.
 func TestWaitingMissesNothing(t *testing.T) {
 	const writers, waiters, each = 4, 4, 500
 	r := NewRecorder()
@@ -89,7 +89,7 @@ func TestEventsAreStampedAndStay(t *testing.T) {
 	})
 }
 
-// TestFileRoundTrip writes and reads back histories of odd texts.
+// TestFileRoundTrip: a history with any texts is the same after Write and Read.
 func TestFileRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		event := rapid.Custom(func(t *rapid.T) Event {
@@ -145,7 +145,7 @@ func TestReadNamesTheLine(t *testing.T) {
 	}
 }
 
-func TestReadHandsOnTheReadersError(t *testing.T) {
+func TestReadReturnsTheReadersError(t *testing.T) {
 	_, err := Read(io.MultiReader(strings.NewReader(`{"at":"0s","kind":"note"}`+"\n"), broken{}))
 	if err == nil || !strings.Contains(err.Error(), "the disk is gone") {
 		t.Errorf("got %v", err)
@@ -160,8 +160,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error)  { return 0, fmt.Errorf("the disk is gone") }
 func (broken) Write([]byte) (int, error) { return 0, fmt.Errorf("the disk is gone") }
 
-// BenchmarkAdd fills histories of 10,000 events, with and without somebody waiting
-// for each.
+// BenchmarkAdd fills histories of 10,000 events, with and without a waiting goroutine.
 func BenchmarkAdd(b *testing.B) {
 	e := Event{Kind: Shown, Client: "alice", View: 1, Message: "alice says hello"}
 	for _, waits := range []bool{false, true} {

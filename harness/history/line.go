@@ -14,13 +14,13 @@ import (
 	"redial/harness/plan"
 )
 
-// A lineReader reads events and fills in what a person may leave out.
+// A lineReader reads events and fills in the fields that a person may leave out.
 type lineReader struct {
 	now   plan.Duration
 	views map[string]int // the latest page load of each client
 }
 
-// A line is an Event that may say nothing of its time.
+// A line is an Event whose time is optional.
 type line struct {
 	Event
 	At *plan.Duration `json:"at"`
@@ -39,8 +39,8 @@ func (r *lineReader) read(text []byte) (Event, error) {
 	if ofPage && e.Client == "" {
 		return Event{}, fmt.Errorf(`field "client" is missing: %q needs the name of a client`, e.Kind)
 	}
-	// The lab writes the time into every event, and leaves out a message whose text is
-	// empty; only a person may have forgotten it.
+	// The lab writes the time into every event and leaves out an empty text. An event without
+	// a time was written by a person, who must have forgotten the text.
 	if l.At == nil && aboutMessage && e.Message == "" {
 		return Event{}, fmt.Errorf(`field "message" is missing: %q needs the text of a message`, e.Kind)
 	}
@@ -67,7 +67,7 @@ func (r *lineReader) fillView(e *Event) {
 	}
 }
 
-// ofPage tells whether events of this kind belong to one page load of one client.
+// ofPage reports whether events of this kind belong to one page load of one client.
 func (k Kind) ofPage() bool {
 	switch k {
 	case Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated:
@@ -85,7 +85,7 @@ func (k Kind) aboutMessage() bool {
 }
 
 // decodeLine reads one JSON object into l and refuses fields that an Event does not have:
-// a misspelt field would otherwise change the verdict without a word.
+// a misspelt field would otherwise change the verdict silently.
 func decodeLine(text []byte, l *line) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -98,8 +98,8 @@ func decodeLine(text []byte, l *line) error {
 	return nil
 }
 
-// fieldError says which field of a line cannot be read. The error of encoding/json does
-// not name it for a field that has a method of its own to be read, such as a duration.
+// fieldError names the field of a line that cannot be read. The error of encoding/json does
+// not name a field whose type has an unmarshalling method, such as a duration.
 func fieldError(text []byte, err error) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(text, &fields) != nil {
@@ -120,7 +120,7 @@ func fieldError(text []byte, err error) error {
 				failed = fmt.Errorf("it takes %s, not a JSON %s", takes(wrong.Type), wrong.Value)
 			}
 			return fmt.Errorf("field %q: %w", name, failed)
-		case slices.Contains(fieldNames, name): // unknown is a field inside of it
+		case slices.Contains(fieldNames, name): // a field inside of this one is unknown
 			return fmt.Errorf("field %q: %w", name, failed)
 		default:
 			return fmt.Errorf("there is no field %q; the fields are %s", name, join(fieldNames))
@@ -129,7 +129,7 @@ func fieldError(text []byte, err error) error {
 	return err
 }
 
-// takes says for a person what a field of the type holds.
+// takes describes the values of a type to a person.
 func takes(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

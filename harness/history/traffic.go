@@ -2,18 +2,18 @@ package history
 
 import "redial/harness/plan"
 
-// A Traffic is what went over the connections of a run, beside its events: what a
-// drawing shows in detail. A verdict does not depend on it.
+// Traffic has the frames and connections of a run, for drawings. A verdict does not depend on
+// it.
 type Traffic struct {
 	Frames      []Frame      `json:"frames,omitempty"`
 	Connections []Connection `json:"connections,omitempty"`
-	// LeftOut counts frames that there was no room for.
+	// LeftOut counts the frames above the limit of what is recorded.
 	LeftOut int `json:"leftOut,omitempty"`
 }
 
 // A Frame is one frame that an end has sent: an HTTP message, or a WebSocket frame.
 type Frame struct {
-	// Client, Connection, Direction and Number are how a fault names it ([plan.Frame]).
+	// Passed identifies the frame as a fault does ([plan.Frame]).
 	plan.Passed
 	// Overall is its number for a fault that names no connection. It is 0 for a frame
 	// that no fault can wait for, because its connection was broken before.
@@ -35,8 +35,8 @@ type Connection struct {
 	Client string        `json:"client"`
 	Number int           `json:"number"`
 	Opened plan.Duration `json:"opened"`
-	// Ended is when it ended for the client, Noticed when the server noticed, which is
-	// later where it was half-open. Zero: it lasted until the run ended.
+	// Ended is when it ended for the client, and Noticed when the server noticed, which is
+	// later if the connection was half-open. Zero means that it lasted until the run ended.
 	Ended   plan.Duration `json:"ended,omitempty"`
 	Noticed plan.Duration `json:"noticed,omitempty"`
 }

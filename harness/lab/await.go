@@ -10,19 +10,19 @@ import (
 	"redial/harness/target"
 )
 
-// A watcher keeps what the awaits ask about, read off the history as it grows.
+// A watcher keeps the state that the awaits ask about. It reads new events of the history only.
 type watcher struct {
 	history *history.Recorder
-	// noEcho: who sent a message counts as showing it.
+	// noEcho: a page counts as showing the messages that it sent.
 	noEcho bool
 
 	mu    sync.Mutex
 	next  int
 	shown map[string]map[string]bool // by client, in its current view
 	fired map[string]bool
-	left  map[string]int // connections lost or left, by client
-	broke int            // faults, stops and lost connections, of anybody
-	shows int            // what was shown, on any page
+	left  map[string]int // disconnections, by client
+	broke int            // faults, server stops and disconnections in all
+	shows int            // Shown events in all
 }
 
 func (w *watcher) catchUp() {
@@ -99,9 +99,9 @@ func (w *watcher) hasFired(id string) bool {
 	return w.fired[id]
 }
 
-// await waits until met, looking again whenever something was recorded, a breath later:
-// of what else happens at that instant, met would see as much as the scheduler lets it.
-// It returns false when the bound has passed, and an error when the run is over.
+// await waits until met returns true. It calls met after each recorded event, once everything
+// else that happens at the same instant is over; otherwise the result would depend on the
+// scheduler. It returns false when the bound has passed, and an error when the run is over.
 func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
@@ -126,10 +126,10 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	}
 }
 
-// awaitProgress is await with a bound that begins again while pages show one message after
-// the other: a slow page has lost nothing, and notices that its connection has ended when
-// it has dealt with what came before that. It begins again a few times only, as a server
-// that never ends is no progress.
+// awaitProgress is await with a bound that starts again while pages show further messages: a
+// slow page has lost nothing, and notices the end of its connection only after it has
+// processed the messages before. The number of starts is bounded, because a server may emit
+// without end.
 func (l *player) awaitProgress(bound time.Duration, met func() bool) (ok bool, err error) {
 	const times = 6
 	for range times {
@@ -141,7 +141,7 @@ func (l *player) awaitProgress(bound time.Duration, met func() bool) (ok bool, e
 	return ok, err
 }
 
-// awaitStep does the steps that wait for something to be observed.
+// awaitStep performs the steps that wait for an event.
 func (l *player) awaitStep(s plan.Step) error {
 	var what, text string
 	var met func() bool
@@ -175,14 +175,14 @@ func (l *player) awaitStep(s plan.Step) error {
 	}
 	ok, err := l.awaitProgress(bound, met)
 	if err == nil && !ok {
-		// A part of the story: what did not come is for the checks to judge.
+		// The run continues, because package check judges what is missing.
 		l.record(history.Event{Kind: history.TimedOut, Client: s.Client, Message: text, Detail: what})
 	}
 	return err
 }
 
-// hasLeft tells whether the client has lost its connection since the last step
-// that broke something; it may be back by now.
+// hasLeft reports whether the client has lost its connection since the last step that broke
+// something. It may be connected again.
 func (l *player) hasLeft(c *participant) bool {
 	return l.state.disconnections(c.name) > c.leftBefore || !c.wasConnected && !c.Status().Connected
 }
@@ -194,8 +194,8 @@ func orEveryone(name string) string {
 	return name
 }
 
-// each tells whether holds is true of the client, or of everyone with a page open
-// where no client is named.
+// each reports whether holds is true of the client, or of every client with an open page if
+// no client is named.
 func (l *player) each(name string, holds func(*participant) bool) bool {
 	if name != "" {
 		return holds(l.clients[name])

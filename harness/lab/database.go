@@ -12,16 +12,16 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// A dataKeeper is a target whose data the lab can get at.
+// A dataKeeper is a target whose data folder the lab can access.
 type dataKeeper interface {
-	// DataDir is the folder for what outlives the server.
+	// DataDir is the folder for data that outlives the server.
 	DataDir() string
 	// ReplaceData empties it. The server must be down.
 	ReplaceData() error
 }
 
-// lockDatabase takes the lock of every SQLite database in the server's data folder.
-// Whoever wants to write is told that it is busy; in WAL mode, reading goes on.
+// lockDatabase locks every SQLite database in the server's data folder. A writer gets
+// SQLITE_BUSY; in WAL mode readers are not affected.
 func (l *player) lockDatabase() error {
 	keeper, ok := l.target.(dataKeeper)
 	if !ok {
@@ -40,7 +40,7 @@ func (l *player) lockDatabase() error {
 			return err
 		}
 		l.locks = append(l.locks, db)
-		// One connection, which has the transaction until the database is closed.
+		// One connection, which keeps the transaction open until the database is closed.
 		db.SetMaxOpenConns(1)
 		if _, err := db.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
 			return fmt.Errorf("locking the database %s: %w", filepath.Base(file), err)
@@ -56,7 +56,7 @@ func (l *player) unlockDatabase() error {
 	}
 	var err error
 	for _, db := range l.locks {
-		err = errors.Join(err, db.Close()) // which rolls back
+		err = errors.Join(err, db.Close()) // rolls the transaction back
 	}
 	l.locks = nil
 	l.record(history.Event{Kind: history.Note, Detail: "the database is unlocked"})

@@ -12,7 +12,7 @@ import (
 	"redial/harness/target"
 )
 
-// A dataFolder holds a folder for each life of a server.
+// A dataFolder holds a folder for each process of a server.
 type dataFolder struct {
 	root  string
 	lives int
@@ -32,23 +32,22 @@ func newDataFolder() (*dataFolder, error) {
 
 func (f *dataFolder) path(life int) string { return filepath.Join(f.root, strconv.Itoa(life)) }
 
-// next is the folder for the next life: empty for the first.
+// next returns the folder of the next server process. For the first one it is empty.
 func (f *dataFolder) next() (string, error) {
 	f.lives++
 	return f.path(f.lives), os.MkdirAll(f.path(f.lives), 0o755)
 }
 
-// freeze copies the current life's folder for the next one.
+// freeze copies the folder of the current server process for the next one.
 func (f *dataFolder) freeze() error {
 	return os.CopyFS(f.path(f.lives+1), os.DirFS(f.path(f.lives)))
 }
 
-// empty empties a life's folder.
 func (f *dataFolder) empty(folder string) error { return target.Empty(folder) }
 
 func (f *dataFolder) remove() { _ = os.RemoveAll(f.root) }
 
-// databases lists the SQLite files in a folder, known by what they begin with.
+// databases lists the SQLite files in a folder, which it recognises by their first bytes.
 func databases(folder string) (files []string, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

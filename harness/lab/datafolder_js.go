@@ -8,9 +8,9 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// A dataFolder holds a folder for each life of a server. In WebAssembly it is a part of a
-// name: the databases are in memory, and a browser has no file system. Nor must a run
-// wait for one where there is: what waits for JavaScript lets virtual time pass.
+// A dataFolder holds a folder for each process of a server. In WebAssembly it is only the
+// prefix of a name: the databases are in memory, because a browser has no file system. Where
+// there is one, a run must not wait for it: virtual time passes while Go waits for JavaScript.
 type dataFolder struct {
 	root  string
 	lives int
@@ -24,19 +24,18 @@ func newDataFolder() (*dataFolder, error) {
 
 func (f *dataFolder) path(life int) string { return fmt.Sprintf("%s/%d", f.root, life) }
 
-// next is the folder for the next life: empty for the first.
+// next returns the folder of the next server process. For the first one it is empty.
 func (f *dataFolder) next() (string, error) {
 	f.lives++
 	return f.path(f.lives), nil
 }
 
-// freeze copies the current life's folder for the next one.
+// freeze copies the folder of the current server process for the next one.
 func (f *dataFolder) freeze() error {
 	sqlite.Copy(f.path(f.lives), f.path(f.lives+1))
 	return nil
 }
 
-// empty empties a life's folder.
 func (f *dataFolder) empty(folder string) error {
 	if len(sqlite.Files(folder)) == 0 {
 		return target.ErrNoData

@@ -13,9 +13,9 @@ import (
 	"redial/harness/plan"
 )
 
-// finishStory plays a barrier and reads the log, and does so again where something has broken
-// meanwhile: a fault may have waited for a frame of this very part. It breaks this
-// part when it happens, and may break the next one when it is noticed.
+// finishStory plays a barrier and reads the log. It repeats both if something broke meanwhile,
+// because a fault may have waited for one of their frames. Such a fault disturbs this attempt
+// when it fires, and may disturb the next one when it is noticed.
 func (l *player) finishStory() error {
 	for again := 2 * l.faults(); ; again-- {
 		before, err := l.untilCalm()
@@ -28,7 +28,7 @@ func (l *player) finishStory() error {
 		}
 		rows, err := l.readLog(history.Stored)
 		if disturbed() {
-			// The next reader is another one, who knows nothing of what this one said.
+			// The next attempt uses another reader, which does not know the mark of this one.
 			l.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: l.readings})
 			continue
 		}
@@ -39,8 +39,8 @@ func (l *player) finishStory() error {
 	}
 }
 
-// readLog reads the server's log from where it is, or as a fresh reader, straight from the
-// server.
+// readLog reads the server's log by Config.ReadLog, or as a new client that is connected to
+// the server without a link.
 func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
@@ -65,7 +65,7 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 		Protocol: l.config.Protocol,
 	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
 	if kind == history.Stored && !errors.Is(err, wire.ErrTooLong) {
-		// The reader's own message goes to the pages too: let it arrive.
+		// The pages receive the reader's own message too; it has to be at rest.
 		ok, awaitErr := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
 		if awaitErr != nil {
 			return nil, awaitErr
@@ -77,17 +77,17 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	return rows, err
 }
 
-// recordRows records what reading the log has given as events of the kind.
+// recordRows records the rows of the log as events of the kind.
 func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error {
 	if errors.Is(err, wire.ErrNoLog) {
-		// Not this run's failure: without a log, every page owes what any page shows.
+		// Not a failure: without a log, every page has to show what any page shows.
 		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}
 	given := map[wire.Row]bool{}
 	for _, row := range rows {
 		if !l.isInStory(row.Message) || row.Offset != 0 && given[row] {
-			continue // one row given twice is not two rows; a page would drop it too
+			continue // a row that is sent twice is not two rows; a page would drop it too
 		}
 		given[row] = true
 		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
@@ -101,14 +101,14 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 	return nil
 }
 
-// barrier plays a Barrier. Everyone is awaited back; then everyone says a message
-// of its own, one after the other. A connection keeps the order of what passes
-// through it, so when everyone shows all of these, whatever was said before on the
-// same connections has come through as well, or never will. (A client that retries
-// keeps the order too: it has one message in flight and the others behind it.)
+// barrier plays a Barrier. It waits until every client is connected; then each client sends a
+// mark, one after the other. A connection keeps the order of its messages, so when every
+// client shows all marks, the earlier messages of the same connections have arrived as well,
+// or never will. (A client that retries keeps the order too, because it has one message in
+// flight.)
 //
-// Where something breaks meanwhile, somebody may not have said its own, or before what it
-// said again afterwards; so the barrier begins again.
+// If something breaks meanwhile, a client may not have sent its mark, or may have sent it
+// before a message that it retries. Then the barrier is repeated.
 func (l *player) barrier() error {
 	_, err := l.untilCalm()
 	if l.streamOf() != nil {
@@ -117,7 +117,7 @@ func (l *player) barrier() error {
 	return err
 }
 
-// untilCalm is barrier. It returns what breaks() was when nothing broke any more.
+// untilCalm plays a barrier, and returns the value of breaks() during which it succeeded.
 func (l *player) untilCalm() (breaks int, err error) {
 	for again := 2*l.faults() + 1; ; again-- {
 		l.quiesce()
@@ -138,12 +138,13 @@ func (l *player) untilCalm() (breaks int, err error) {
 	}
 }
 
-// faults counts the plan's.
+// faults returns the number of the plan's faults.
 func (l *player) faults() int { return len(l.plan.AllFaults()) }
 
-// sendMarks makes every connected page send a mark, one after the other, and awaits it on
-// all pages. It returns those that are open and were not connected. Where more broke
-// than so many, a mark may rightly be lost: then it stops at the first that is.
+// sendMarks makes every connected page send a mark, one after the other, and awaits it on all
+// pages. It returns the pages that are open and were not connected. breaks is the count from
+// before: if something broke since, a mark may be lost without a fault of the server, so it
+// stops at the first lost one.
 func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 	ok, err := l.awaitProgress(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })
@@ -179,9 +180,9 @@ func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 		if !ok {
 			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
 			if l.state.breaks() != breaks {
-				return silent, nil // the caller begins again, so the other marks need not be awaited
+				return silent, nil // the caller repeats the barrier
 			}
-			bound = min(bound, time.Second) // the run is broken: no need to wait as long again
+			bound = min(bound, time.Second) // the run has failed, so the next waits can be short
 		}
 	}
 	return silent, nil
@@ -190,7 +191,7 @@ func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 func (l *player) everyoneShows(mark string) bool {
 	return l.each("", func(c *participant) bool {
 		if !c.Status().Connected {
-			return true // judged by convergence, not awaited twice
+			return true // rule convergence judges a page that is not connected
 		}
 		return l.state.hasShown(c.name, mark)
 	})

@@ -19,7 +19,7 @@ func (l *player) breakNow(f plan.Fault) error {
 		return nil
 	}
 	if err := l.clients[f.Client].link.Break(f); err != nil {
-		// Not an error of the run: the fault did not happen, which the checks see.
+		// Not an error of the run: package check finds that the fault did not fire.
 		l.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
 	}
 	return nil
@@ -34,14 +34,14 @@ func (l *player) arm(f plan.Fault) error {
 	if c == nil {
 		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)
 	}
-	f.At.Match = l.spoken(f.At)
+	f.At.Match = l.matchOf(f.At)
 	c.link.Arm(f)
 	return nil
 }
 
-// spoken is what a frame of the plan begins with in the application's words: plans name
-// the events of the tutorial's chat.
-func (l *player) spoken(at plan.Frame) string {
+// matchOf translates the beginning of a frame to the application's event names, because plans
+// use those of the tutorial's chat.
+func (l *player) matchOf(at plan.Frame) string {
 	p := l.config.Protocol
 	if p == nil {
 		return at.Match
@@ -53,7 +53,7 @@ func (l *player) spoken(at plan.Frame) string {
 	return strings.Replace(at.Match, strconv.Quote(contract.ChatEvent), strconv.Quote(event), 1)
 }
 
-// fired is told by the network that a fault of a link has happened.
+// fired is called by the network when a fault of a link has fired or healed.
 func (l *player) fired(f network.Fired) {
 	kind := history.FaultFired
 	if f.Healed {
@@ -72,7 +72,7 @@ func (l *player) fired(f network.Fired) {
 // act injects a fault of the server or of a page.
 func (l *player) act(f plan.Fault) {
 	if f.At.After && l.env.quiesce != nil {
-		l.env.quiesce(true) // the frame is to be dealt with first
+		l.env.quiesce(true) // the receiver has to process the frame first
 	}
 	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind, Node: f.Node}
 	switch {
@@ -86,8 +86,8 @@ func (l *player) act(f plan.Fault) {
 	}
 }
 
-// refreshAt loads a page again, in the background, and returns when the old view is
-// gone. It does not wait for the new one, whose requests pass the link that waits.
+// refreshAt refreshes a page in the background, and returns when the old view is gone. It must
+// not wait for the new view, whose requests pass the link that is waiting for this function.
 func (l *player) refreshAt(f plan.Fault) {
 	left := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(left) })
@@ -95,7 +95,7 @@ func (l *player) refreshAt(f plan.Fault) {
 		defer leave()
 		c := l.clients[f.Client]
 		var err error
-		for before, after := true, true; before || after; { // longer than the bound is the script's affair
+		for before, after := true, true; before || after; { // beyond the bound while the script keeps the client from the server
 			_, before = l.isKeptApart(c)
 			if err = l.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
 				return

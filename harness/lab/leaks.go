@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// bubbleID is how the runtime marks this bubble's goroutines in their traces.
+// bubbleID returns the text by which the runtime marks this bubble's goroutines in traces.
 func bubbleID() string {
 	header := make([]byte, 128)
 	text := string(header[:runtime.Stack(header, false)])
@@ -17,8 +17,8 @@ func bubbleID() string {
 	return ""
 }
 
-// goroutines says where the goroutines of a bubble are: the function that each is
-// in, and what made it.
+// goroutines returns, for each goroutine of a bubble, its current function and the one that
+// created it.
 func goroutines(bubble string) []string {
 	traces := make([]byte, 1<<20)
 	for {

@@ -9,20 +9,19 @@ import (
 	"redial/harness/target"
 )
 
-// What a server may do to a run in the real lab, before the run is given up: the memory of
-// this process has to last, and a run has to end, whatever the server does. All of it is
-// far above what any scenario asks for.
+// The limits at which the real lab gives up a run, so that no server can exhaust the memory
+// of this process or keep a run from ending. They are far above what any scenario needs.
 const (
 	mostEvents = 100_000
 	mostShown  = 30_000 // on one page
-	mostOthers = 5_000  // on one page, of messages that nobody in the run has sent
+	mostOthers = 5_000  // on one page, of messages that no client of the run has sent
 	mostText   = 16 << 20
 	mostLosses = 6
-	// A server that lets a page show something before each loss is slower to be seen.
+	// The limit for a server that lets a page show a message before each disconnection.
 	mostLossesInAll = 15
 )
 
-// limits count what the history has come to. The player's lock guards them.
+// limits count events of the history. The player's lock guards them.
 type limits struct {
 	events, text int
 	// connected tells that a client has had a connection, broken that a fault or a stop of
@@ -31,8 +30,8 @@ type limits struct {
 	// known are the messages that were sent in the run, or in the log before; nil where the
 	// server emits by itself.
 	known map[string]bool
-	// shown, others and notes are each client's, and losses its lost connections since it
-	// showed anything; lossesInAll are those since the last fault.
+	// The maps are by client. losses counts disconnections since the client last showed a
+	// message, lossesInAll those since the last fault.
 	shown, others, losses, lossesInAll map[string]int
 	notes                              map[string]string
 }
@@ -44,9 +43,9 @@ func newLimits() limits {
 	}
 }
 
-// exceeded says in one line what is wrong, once it is too much.
+// exceeded counts the event, and returns a one-line error if a limit is exceeded.
 func (l *limits) exceeded(e history.Event) error {
-	if e.Kind != history.Found && e.Kind != history.Stored { // rows of a log that may be old
+	if e.Kind != history.Found && e.Kind != history.Stored { // the log may have old rows
 		l.events++
 	}
 	l.text += len(e.Message) + len(e.Detail)
@@ -54,7 +53,7 @@ func (l *limits) exceeded(e history.Event) error {
 	case history.Connected:
 		l.connected = true
 	case history.Note:
-		if l.notes[e.Client] == "" { // the others are mostly consequences
+		if l.notes[e.Client] == "" { // later notes are mostly consequences of the first
 			l.notes[e.Client] = "; first it noted: " + target.LastLine(e.Detail)
 		}
 	case history.Disconnected:
@@ -94,7 +93,7 @@ func (l *limits) exceeded(e history.Event) error {
 	return nil
 }
 
-// anyNote is the note of a client, of those that have one the first by name.
+// anyNote returns the note of the first client, by name, that has one.
 func (l *limits) anyNote() string {
 	for _, name := range slices.Sorted(maps.Keys(l.notes)) {
 		return l.notes[name]

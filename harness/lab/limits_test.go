@@ -8,8 +8,8 @@ import (
 	"redial/harness/history"
 )
 
-// Each limit ends a run at its number and not before, and what the plan does to a run is
-// not held against the server.
+// Each limit ends a run at its number and not before. Disconnections that the plan causes do
+// not count.
 func TestLimits(t *testing.T) {
 	event := func(kind history.Kind, text string) history.Event {
 		return history.Event{Kind: kind, Client: "bob", Message: text}
@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		want  string
 		again func(n int) []history.Event
 	}{
-		"messages that nobody sent": {mostOthers, "without end", once(history.Shown)},
+		"messages that no client sent": {mostOthers, "without end", once(history.Shown)},
 		"messages that were sent": {mostShown, "without end", func(n int) []history.Event {
 			return []history.Event{{Kind: history.Sent, Client: "alice", Message: fmt.Sprint(n)}, event(history.Shown, fmt.Sprint(n))}
 		}},
@@ -41,7 +41,7 @@ func TestLimits(t *testing.T) {
 			return []history.Event{event(history.FaultFired, ""), event(history.Disconnected, "")}
 		}},
 		"no connection": {1, "no client got a connection", once(history.TimedOut)},
-		"a connection, and something else in vain": {0, "", func(int) []history.Event {
+		"a connection, and another wait that times out": {0, "", func(int) []history.Event {
 			return []history.Event{event(history.Connected, ""), event(history.TimedOut, "")}
 		}},
 	} {
