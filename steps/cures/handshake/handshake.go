@@ -14,12 +14,13 @@
 // processors, none of 25 on one). The poll that a browser may send twice: TestAPollIsAskedOnce
 // shows that the bare library lets a connection be used again, which is the condition for it.
 // The goroutine and the queues that stay in memory: TestAClosedPageLeavesNothing, with the
-// bare library's count beside ours.
+// bare library's count beside ours. The room of 16 kB that each open connection holds for tasks
+// that do not come: TestOpenConnectionHoldsNoRoomForTasks.
 //
 // Upstream, servers/engine would attach its listener before it sends the open packet, and call
 // DoClose for a WebSocket that the client has closed; servers/socket would register the socket
-// before it answers the CONNECT packet; pkg/queue would not need the finalizer. "Connection:
-// close" for polls can remain a wrapper of the handler.
+// before it answers the CONNECT packet; pkg/queue would not need the finalizer, and would
+// begin without room. "Connection: close" for polls can remain a wrapper of the handler.
 package handshake
 
 import (

@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -177,24 +178,66 @@ func inUse() uint64 {
 	return m.HeapAlloc
 }
 
-// visit connects, waits to be welcome, and leaves.
+// visit connects, waits for the answer, and leaves.
 func visit(url string) error {
+	conn, err := enter(url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(websocket.StatusGoingAway, "")
+}
+
+// enter returns a connection on which the connect packet has been answered.
+func enter(url string) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer conn.CloseNow()
 	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
-		return err
+		return nil, errors.Join(err, conn.CloseNow())
 	}
 	for range 2 { // the open packet, and the answer
 		if _, _, err := conn.Read(ctx); err != nil {
-			return err
+			return nil, errors.Join(err, conn.CloseNow())
 		}
 	}
-	return conn.Close(websocket.StatusGoingAway, "")
+	return conn, nil
+}
+
+// TestOpenConnectionHoldsNoRoomForTasks compares the memory of open connections, the client's
+// side included, with and without shrink. The two queues of a connection have room for 8 kB
+// each in the library.
+func TestOpenConnectionHoldsNoRoomForTasks(t *testing.T) {
+	ours := held(t, Handler)
+	bare := held(t, func(server *socket.Server) http.Handler { return patient(server.ServeHandler(nil)) })
+	t.Logf("an open connection holds %d bytes, and %d with the library's queues", ours, bare)
+	if ours > bare-12<<10 {
+		t.Errorf("an open connection holds %d bytes, want at least 12 kB less than the library's %d", ours, bare)
+	}
+}
+
+// held is the memory that an open connection holds, in bytes.
+func held(t *testing.T, handler func(*socket.Server) http.Handler) int {
+	t.Helper()
+	server := socket.NewServer(nil, socket.DefaultServerOptions())
+	web := httptest.NewServer(handler(server))
+	defer web.Close()
+	defer server.Close(nil)
+	if err := visit(web.URL); err != nil { // what is made once, such as pools
+		t.Fatal(err)
+	}
+	const connections = 200
+	before := inUse()
+	for range connections {
+		conn, err := enter(web.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+	}
+	return (int(inUse()) - int(before)) / connections
 }
 
 // TestAPollIsAskedOnce asks as a browser does that would use its connections again.
