@@ -15,10 +15,9 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// TestAFastPageIsHeard sends the connect packet together with the WebSocket
-// handshake's end and an event together with the answer, as fast as it goes. Behind
-// the bare library some of these connections hang, and without connectFirst some are
-// closed.
+// TestAFastPageIsHeard sends the connect packet as soon as the WebSocket handshake ends, and
+// an event as soon as the connect packet is answered. With the bare library some of these
+// connections hang, and without connectFirst some are closed.
 func TestAFastPageIsHeard(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	_ = server.On("connection", func(args ...any) {
@@ -31,15 +30,15 @@ func TestAFastPageIsHeard(t *testing.T) {
 
 	const pages = 1000
 	for range pages {
-		if err := talkFast(web.URL); err != nil {
+		if err := emitFast(web.URL); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestAttachedLate makes the moment long in which the library has sent the open packet
-// and does not listen yet, and sends the connect packet in it. The bare library losing
-// that is the negative control.
+// TestAttachedLate delays the library between sending the open packet and attaching its
+// listener, and sends the connect packet during the delay. The bare library, which loses
+// that packet, is the negative control.
 func TestAttachedLate(t *testing.T) {
 	const moment = 100 * time.Millisecond
 	for _, c := range []struct {
@@ -69,7 +68,7 @@ func TestAttachedLate(t *testing.T) {
 	}
 }
 
-// connectFast gives the kind of the packet that answers a connect packet; "" when the
+// connectFast returns the type of the packet that answers a connect packet, or "" if the
 // connection is closed instead.
 func connectFast(t *testing.T, url string) string {
 	t.Helper()
@@ -96,7 +95,7 @@ func connectFast(t *testing.T, url string) string {
 	}
 }
 
-func talkFast(url string) error {
+func emitFast(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
@@ -122,8 +121,8 @@ func talkFast(url string) error {
 	}
 }
 
-// TestAClosedPageLeavesNothing has pages come and go, and looks at what is left of
-// them: nothing here; without leaveNothing a goroutine and two queues for each.
+// TestAClosedPageLeavesNothing connects and closes pages, and counts the goroutines and the
+// memory that remain. Without leaveNothing each page leaves a goroutine and two queues.
 func TestAClosedPageLeavesNothing(t *testing.T) {
 	const pages = 200
 	goroutines, bytes := left(t, pages, Handler, 10*time.Second)
@@ -134,12 +133,13 @@ func TestAClosedPageLeavesNothing(t *testing.T) {
 	if bytes > 4<<10*pages {
 		t.Errorf("%d pages left %d bytes each", pages, bytes/pages)
 	}
-	// Not the bare library: it may miss the connect packet, and the page would wait for ever.
+	// patient stays in place, because the bare library may lose the connect packet, and the
+	// page would then wait without end.
 	untidy := func(server *socket.Server) http.Handler { return patient(server.ServeHandler(nil)) }
 	goroutines, bytes = left(t, pages, untidy, time.Second)
 	t.Logf("without leaveNothing: %d goroutines, %d bytes a page", goroutines, bytes/pages)
 	if goroutines < pages || bytes < 16<<10*pages {
-		t.Errorf("without leaveNothing %d pages left %d goroutines and %d bytes each: if the library has learned to leave nothing, leaveNothing can go", pages, goroutines, bytes/pages)
+		t.Errorf("without leaveNothing %d pages left %d goroutines and %d bytes each: if the library frees them now, remove leaveNothing", pages, goroutines, bytes/pages)
 	}
 }
 
@@ -160,7 +160,7 @@ func left(t *testing.T, pages int, handler func(*socket.Server) http.Handler, wi
 	time.Sleep(100 * time.Millisecond)
 	before, heap := runtime.NumGoroutine(), inUse()
 	come(pages)
-	// What ends does so in a moment; what is left stays.
+	// Goroutines that are about to end do so within this time.
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if goroutines = runtime.NumGoroutine() - before; goroutines <= 0 {
 			break
@@ -172,7 +172,7 @@ func left(t *testing.T, pages int, handler func(*socket.Server) http.Handler, wi
 // inUse is the memory that is reachable, in bytes.
 func inUse() uint64 {
 	runtime.GC()
-	runtime.GC() // what a finalizer or a pool held on to
+	runtime.GC() // again, for memory that a finalizer or a pool held during the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
@@ -240,8 +240,8 @@ func held(t *testing.T, handler func(*socket.Server) http.Handler) int {
 	return (int(inUse()) - int(before)) / connections
 }
 
-// TestAPollIsAskedOnce asks as a browser does that would use its connections again.
-// Behind the bare library it could.
+// TestAPollIsAskedOnce polls with a client that uses its connections again, as a browser
+// does. With the bare library it can.
 func TestAPollIsAskedOnce(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	defer server.Close(nil)

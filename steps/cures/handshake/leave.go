@@ -10,15 +10,15 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/queue"
 )
 
-// leaveNothing has a connection that is over leave nothing behind.
+// leaveNothing frees the goroutine and the queues of a connection when it has ended.
 //
-// The library (servers/engine v3.0.2) ends the goroutine that writes to a connection
-// in the transport's DoClose, which it does not call for a WebSocket that the other
-// side has closed: one goroutine is left behind for every page that is closed or
-// refreshed. Calling it here is safe, since the connection is over. It has a goroutine
-// of its own because the event may come from inside the very listener that DoClose
-// would call again, and wait for. Out of reach is a WebSocket that is to take over from
-// polling and ends before its first packet: nobody is told of it.
+// The library (servers/engine v3.0.2) ends the goroutine that writes to a connection in the
+// transport's DoClose, which it does not call for a WebSocket that the client has closed.
+// Every page that is closed or refreshed leaves one goroutine behind. leaveNothing calls
+// DoClose when the transport emits "close", which is safe, since the connection has ended.
+// The call has a goroutine of its own, because the event may come from inside the listener
+// that DoClose would call again and wait for. A WebSocket that is meant for an upgrade and
+// ends before its first packet is out of reach, because the library emits no event for it.
 func leaveNothing(connection engine.Socket) {
 	leave := func(transport transports.Transport) {
 		collectable(transport, "writeQueue")
