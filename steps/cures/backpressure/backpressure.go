@@ -35,26 +35,25 @@ const (
 	defaultBytes   = 4 << 20
 )
 
-// A Limit is how much may wait for one connection, behind what its transport is
-// writing. Its zero value is valid.
+// A Limit is how much data may wait for one connection, in addition to the batch that its
+// transport is writing. The zero value is valid.
 type Limit struct {
-	// Packets bounds their number. Zero means 4,000: some hundred bytes of memory each,
-	// besides what is in them.
+	// Packets limits the number of packets. Zero means 4,000. A packet takes some hundred
+	// bytes of memory besides its payload.
 	Packets int
-	// Bytes bounds what is in them. Zero means 4 MB.
+	// Bytes limits the size of all payloads together. Zero means 4 MB.
 	Bytes int
 }
 
-// queues has the queue of each connection that is bounded and open, by its
-// engine.Socket.
+// queues maps the engine.Socket of each open connection that has a limit to its queue.
 var queues sync.Map
 
-// Apply bounds every connection that is made to the server from now on. One that has
-// as much waiting as the limit allows, and is sent more, is closed: with a line in the
-// log, and in the way that connection state recovery takes for a broken connection
-// ("forced close"). What it is sent from then on is dropped.
+// Apply limits every connection that is made to the server from now on. A connection is
+// closed when more data is sent to it while the limit is reached. The reason is "forced
+// close", so that connection state recovery treats it as a broken connection, and one line
+// is logged. Data that is sent to the connection afterwards is dropped.
 //
-// Apply makes the server's http.Handler if there is none yet, as ServeHandler does.
+// Apply creates the server's http.Handler if there is none yet, as ServeHandler does.
 func (l Limit) Apply(server *socket.Server) {
 	if l.Packets <= 0 {
 		l.Packets = defaultPackets
@@ -70,12 +69,12 @@ func (l Limit) Apply(server *socket.Server) {
 	})
 }
 
-// Wait returns when at most so many packets wait to be written to the client, those
-// that are being written included, and in them at most an eighth of the bytes that may;
-// or when its connection has ended. It returns at once where no Limit was applied. Do
-// not call it with a lock held, nor on the goroutine that reads from the client: it
-// takes as long as the client does, and with long-polling what it waits for comes with
-// the client's next request.
+// Wait returns when at most this many packets wait to be written to the client, including
+// those that are being written, and their payloads are at most an eighth of Limit.Bytes. It
+// also returns when the connection has ended, and at once where no Limit was applied. Do
+// not call it with a lock held, because it takes as long as the client takes to read. Do
+// not call it on the goroutine that reads from the client either: with long-polling the
+// data is written in the answer to the client's next request.
 func Wait(client *socket.Socket, packets int) {
 	found, ok := queues.Load(client.Conn())
 	if !ok {
@@ -91,9 +90,9 @@ func Wait(client *socket.Socket, packets int) {
 	}
 }
 
-// close ends the connection, for the reason that it is too slow. It runs on a
-// goroutine of its own, since closing calls listeners that may emit, and this is
-// called from within an emit. Until then nothing more is queued: the state sees to it.
+// close ends the connection because its client reads too slowly. The library's Close runs
+// on a goroutine of its own, since it calls listeners that may emit, and close is called
+// from within an emit. The state "closing" keeps the library from queueing more until then.
 func (q *queue) close(waiting amount) {
 	log.Printf("the client at %s takes less than it is sent, and %d packets (%d bytes) waited for it: its connection is closed; it may come again",
 		q.conn.RemoteAddress(), waiting.packets, waiting.bytes)

@@ -40,7 +40,7 @@ func tcp(t *testing.T) network {
 	return network{listener, func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }}
 }
 
-// memory has no buffer at all: what the client does not read is not written.
+// memory is a pipe without a buffer, so the server can write only what the client reads.
 func memory(*testing.T) network {
 	l := rawclient.NewPipes()
 	return network{l, func() (net.Conn, error) { return l.Dial(context.Background(), "", "") }}
@@ -132,9 +132,9 @@ func heap() float64 {
 	return float64(stats.HeapAlloc) / 1e6
 }
 
-// Somebody talks, and one client reads nothing. With a limit its connection is closed
-// and no more than that ever waits.
-func TestAReaderThatHasStopped(t *testing.T) {
+// One client reads nothing while the server broadcasts. Its connection is closed, and the
+// number of packets that wait never exceeds the limit.
+func TestClientThatStopsReadingIsDisconnectedAtTheLimit(t *testing.T) {
 	for name, on := range networks {
 		t.Run(name, func(t *testing.T) {
 			logged := captured(t)
@@ -143,7 +143,7 @@ func TestAReaderThatHasStopped(t *testing.T) {
 			_, client := s.connect(t)
 			reason := make(chan any, 1)
 			_ = client.On("disconnect", func(args ...any) { reason <- args[0] })
-			if most := s.talk(t, client); most > mayWait+1 {
+			if most := s.broadcast(t, client); most > mayWait+1 {
 				t.Errorf("%d packets waited, want %d at most", most, mayWait+1)
 			}
 			select {
@@ -161,13 +161,13 @@ func TestAReaderThatHasStopped(t *testing.T) {
 	}
 }
 
-// The negative control: without a limit they wait and wait.
+// TestWithoutALimitAllOfItWaits is the negative control of the test above.
 func TestWithoutALimitAllOfItWaits(t *testing.T) {
 	for name, on := range networks {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, on(t), nil)
 			_, client := s.connect(t)
-			if most := s.talk(t, client); most < 10*mayWait {
+			if most := s.broadcast(t, client); most < 10*mayWait {
 				t.Errorf("only %d packets waited, so the test with a limit shows nothing", most)
 			}
 		})
@@ -178,20 +178,20 @@ var networks = map[string]func(*testing.T) network{"tcp": tcp, "memory": memory}
 
 const mayWait = 1_000 // packets
 
-// talk sends 100,000 messages to all, and returns how many packets waited for the
-// client at the most.
-func (s *server) talk(t *testing.T, client *socket.Socket) (most int) {
+// broadcast sends 100,000 messages to all clients, and returns the largest number of
+// packets that waited for this client.
+func (s *server) broadcast(t *testing.T, client *socket.Socket) (most int) {
 	t.Helper()
 	before := heap()
 	for n := range 100_000 {
-		s.io.Emit("chat message", "said while one does not listen", n)
+		s.io.Emit("chat message", "sent while one client reads nothing", n)
 		most = max(most, writebuffer.Len(client))
 	}
 	t.Logf("%d packets waited at the most; %.0f MB are on the heap that were not", most, heap()-before)
 	return most
 }
 
-func TestBytesAreBoundedToo(t *testing.T) {
+func TestBytesThatWaitAreLimited(t *testing.T) {
 	captured(t)
 	limit := Limit{Bytes: 100_000}
 	s := start(t, memory(t), &limit)
@@ -217,9 +217,9 @@ func awaitEnd(t *testing.T, client *socket.Socket) {
 	}
 }
 
-// One packet, however large, is let in when nothing else waits: a client that has to be
-// sent it would be closed each time otherwise.
-func TestOneLargePacketIsLetIn(t *testing.T) {
+// A packet that alone exceeds the limit is sent when nothing else waits. Otherwise a client
+// that needs it would be disconnected each time that it reconnects.
+func TestSinglePacketOverTheLimitIsSent(t *testing.T) {
 	limit := Limit{Bytes: 1_000}
 	s := start(t, memory(t), &limit)
 	conn, client := s.connect(t)
@@ -229,8 +229,7 @@ func TestOneLargePacketIsLetIn(t *testing.T) {
 	}
 }
 
-// A client that polls, and has stopped to, is like one that does not read.
-func TestAPollingClientThatHasStopped(t *testing.T) {
+func TestClientThatStopsPollingIsDisconnectedAtTheLimit(t *testing.T) {
 	captured(t)
 	limit := Limit{Packets: 100}
 	s := start(t, tcp(t), &limit)
@@ -248,8 +247,7 @@ func TestAPollingClientThatHasStopped(t *testing.T) {
 	awaitEnd(t, client)
 }
 
-// Wait lets a sender go as fast as the client, and no faster: nothing piles up, and
-// nothing is lost.
+// A sender that calls Wait keeps at most two pages waiting, and no message is lost.
 func TestWaitKeepsPaceWithTheReader(t *testing.T) {
 	for name, on := range networks {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +279,7 @@ func TestWaitKeepsPaceWithTheReader(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithTheConnection(t *testing.T) {
+func TestWaitReturnsWhenTheConnectionEnds(t *testing.T) {
 	s := start(t, memory(t), &Limit{})
 	conn, client := s.connect(t)
 	for range 100 {
@@ -291,16 +289,16 @@ func TestWaitEndsWithTheConnection(t *testing.T) {
 	go func() { defer close(waited); Wait(client, 0) }()
 	select {
 	case <-waited:
-		t.Fatal("nothing is read, and nothing is waited for")
+		t.Fatal("Wait returned, and the client has read nothing")
 	case <-time.After(50 * time.Millisecond):
 	}
 	_ = conn.Close()
 	select {
 	case <-waited:
 	case <-time.After(patience):
-		t.Fatal("the connection has ended, and is waited for")
+		t.Fatal("Wait did not return after the connection ended")
 	}
-	Wait(client, 0) // it is over, and known
+	Wait(client, 0) // returns at once from now on
 	queues.Range(func(conn, _ any) bool {
 		if conn == client.Conn() {
 			t.Error("an ended connection is still counted")
@@ -309,7 +307,7 @@ func TestWaitEndsWithTheConnection(t *testing.T) {
 	})
 }
 
-func TestWithoutALimitThereIsNothingToWaitFor(t *testing.T) {
+func TestWaitReturnsAtOnceWithoutALimit(t *testing.T) {
 	s := start(t, memory(t), nil)
 	_, client := s.connect(t)
 	for range 100 {
@@ -318,8 +316,9 @@ func TestWithoutALimitThereIsNothingToWaitFor(t *testing.T) {
 	Wait(client, 0)
 }
 
-// What is counted over an upgrade, from polling to WebSocket, ends at nothing.
-func TestAnUpgradeIsCountedThrough(t *testing.T) {
+// After an upgrade from polling to WebSocket, and after every packet has been read, the
+// queue counts no packet.
+func TestNothingIsCountedAfterAnUpgrade(t *testing.T) {
 	s := start(t, tcp(t), &Limit{})
 	session := poll(t, s)
 	s.post(t, session, "40")

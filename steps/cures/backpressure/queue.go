@@ -20,10 +20,10 @@ func (a amount) minus(b amount) amount {
 	return amount{a.packets - b.packets, a.bytes - b.bytes}
 }
 
-// A queue counts what is on its way to one connection. A packet is buffered from its
-// "packetCreate" to the "flush" that hands it to the transport, in one batch with all
-// others that are buffered; the batch is being written until the transport's "drain".
-// (The connection's own "drain" comes as soon as the transport has the batch.)
+// A queue counts the packets that wait to be written to one connection. A packet is
+// buffered from its "packetCreate" until the "flush" that hands all buffered packets to the
+// transport as one batch. The transport is writing the batch until it emits "drain". (The
+// connection's own "drain" comes as soon as the transport has the batch.)
 type queue struct {
 	conn  engine.Socket
 	limit Limit
@@ -45,13 +45,13 @@ func newQueue(conn engine.Socket, limit Limit) *queue {
 	_ = conn.On("close", func(...any) { q.end() })
 	q.writesTo(conn.Transport())
 	if conn.ReadyState() == "closed" {
-		q.end() // it was before the listener
+		q.end() // the connection closed before the listener was attached
 	}
 	return q
 }
 
-// writesTo counts what this transport writes from now on. What another one was writing
-// is written, or never will be: an upgrade waits for it.
+// writesTo counts what this transport writes from now on. The batches of the previous
+// transport are forgotten, since an upgrade waits until they are written.
 func (q *queue) writesTo(transport transports.Transport) {
 	q.mu.Lock()
 	q.transport, q.writing = transport, nil
@@ -60,7 +60,7 @@ func (q *queue) writesTo(transport transports.Transport) {
 	_ = transport.On("drain", func(...any) { q.drained(transport) })
 }
 
-// created lets a packet in if what waits already is within the limit.
+// created counts a new packet, and closes the connection if the limit was reached before it.
 func (q *queue) created(p *packet.Packet) {
 	q.mu.Lock()
 	before := q.buffered
@@ -76,7 +76,7 @@ func (q *queue) created(p *packet.Packet) {
 func (q *queue) flushed(packets []*packet.Packet) {
 	var batch amount
 	for _, p := range packets {
-		if p.Type != packet.OPEN { // it was created before anybody could listen
+		if p.Type != packet.OPEN { // created before the listener was attached, so not counted
 			batch = batch.plus(sizeOf(p))
 		}
 	}
@@ -90,7 +90,7 @@ func (q *queue) drained(by transports.Transport) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if by != q.transport || len(q.writing) == 0 {
-		return // an open packet, or one that the transport has made itself
+		return // the open packet, or a packet that the transport sent on its own
 	}
 	q.writing = q.writing[1:]
 	q.announce()
@@ -104,15 +104,15 @@ func (q *queue) end() {
 	q.announce()
 }
 
-// announce wakes all who wait. The caller holds the lock.
+// announce wakes every caller of Wait. The caller holds the lock.
 func (q *queue) announce() {
 	close(q.changed)
 	q.changed = make(chan struct{})
 }
 
-// atMost tells whether no more packets than that wait, with no more than an eighth of
-// the bytes that may, or none ever will; if not, it returns what is closed when that may
-// have changed.
+// atMost reports whether at most this many packets wait, with at most an eighth of the
+// bytes that the limit allows, or the connection has ended. If not, the channel is closed
+// when the answer may have changed.
 func (q *queue) atMost(packets int) (bool, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -120,7 +120,7 @@ func (q *queue) atMost(packets int) (bool, <-chan struct{}) {
 	return q.ended || waiting.packets <= packets && waiting.bytes <= q.limit.Bytes/8, q.changed
 }
 
-// waiting is all that is not written yet. The caller holds the lock.
+// waiting is the amount that is buffered or being written. The caller holds the lock.
 func (q *queue) waiting() amount {
 	waiting := q.buffered
 	for _, batch := range q.writing {

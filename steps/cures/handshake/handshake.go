@@ -14,12 +14,13 @@
 // processors, none of 25 on one). The poll that a browser may send twice: TestAPollIsAskedOnce
 // shows that the bare library lets a connection be used again, which is the condition for it.
 // The goroutine and the queues that stay in memory: TestAClosedPageLeavesNothing, with the
-// bare library's count beside ours.
+// bare library's count beside ours. The room of 16 kB that each open connection holds for tasks
+// that do not come: TestOpenConnectionHoldsNoRoomForTasks.
 //
 // Upstream, servers/engine would attach its listener before it sends the open packet, and call
 // DoClose for a WebSocket that the client has closed; servers/socket would register the socket
-// before it answers the CONNECT packet; pkg/queue would not need the finalizer. "Connection:
-// close" for polls can remain a wrapper of the handler.
+// before it answers the CONNECT packet; pkg/queue would not need the finalizer, and would
+// begin without room. "Connection: close" for polls can remain a wrapper of the handler.
 package handshake
 
 import (
@@ -88,30 +89,30 @@ func patient(library http.Handler) http.Handler {
 	})
 }
 
-// answerOnce keeps a browser from asking twice. A request that fails on a connection
-// that was used before is sent again by the browser (and by Go's client), without a
-// word to the page: it takes the connection to have been closed while it was idle. For
-// a polling request that is wrong. The answer that was cut off had messages in it, or
-// the answer to the connect packet, and the next one has not; and a POST that was heard
-// is heard again. On a connection of its own a request fails once, and the page knows.
+// answerOnce keeps a browser from sending a request twice. When a request fails on a
+// connection that was used before, the browser (and Go's client) assumes that the connection
+// was closed while it was idle, and sends the request again without telling the page. For a
+// polling request that is wrong: the answer that was cut off contained messages, and the
+// next answer does not contain them; a POST that the server received is received again. On
+// a connection of its own a request fails once, and the page receives the error.
 func answerOnce(w http.ResponseWriter) { w.Header().Set("Connection", "close") }
 
-// patientWriter hands out a connection that is not read from before its time.
+// patientWriter hands out a connection that cannot be read from until release is called.
 type patientWriter struct {
 	http.ResponseWriter
 	attached chan struct{}
 	hijacked bool
 }
 
-// Hijack is what a WebSocket handshake calls.
+// Hijack is called by the WebSocket handshake.
 func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	w.hijacked = true
-	// What the HTTP server has read already comes first. Its buffer is not kept: it is
-	// 4 KB for each connection.
+	// The bytes that the HTTP server has read already come first. They are copied, so that
+	// its buffer of 4 KB can be freed.
 	early, err := buffered.Peek(buffered.Reader.Buffered())
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
@@ -121,10 +122,9 @@ func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return patient, bufio.NewReadWriter(bufio.NewReaderSize(patient, 16), buffered.Writer), nil
 }
 
-// release lets the connection be read from, when the library's handler has returned.
-// The library keeps the writer for as long as the connection lasts, though there is
-// nothing to be written to it any more: so the writer lets go of the HTTP server's,
-// which has some 10 KB of buffers behind it.
+// release allows reading from the connection, when the library's handler has returned. The
+// library refers to this writer for as long as the connection lasts, and never writes to it
+// again. So release drops the HTTP server's writer, which holds some 10 KB of buffers.
 func (w *patientWriter) release() {
 	if w.hijacked {
 		w.ResponseWriter = gone{}

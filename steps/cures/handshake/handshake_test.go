@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -14,10 +15,9 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// TestAFastPageIsHeard sends the connect packet together with the WebSocket
-// handshake's end and an event together with the answer, as fast as it goes. Behind
-// the bare library some of these connections hang, and without connectFirst some are
-// closed.
+// TestAFastPageIsHeard sends the connect packet as soon as the WebSocket handshake ends, and
+// an event as soon as the connect packet is answered. With the bare library some of these
+// connections hang, and without connectFirst some are closed.
 func TestAFastPageIsHeard(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	_ = server.On("connection", func(args ...any) {
@@ -30,15 +30,15 @@ func TestAFastPageIsHeard(t *testing.T) {
 
 	const pages = 1000
 	for range pages {
-		if err := talkFast(web.URL); err != nil {
+		if err := emitFast(web.URL); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestAttachedLate makes the moment long in which the library has sent the open packet
-// and does not listen yet, and sends the connect packet in it. The bare library losing
-// that is the negative control.
+// TestAttachedLate delays the library between sending the open packet and attaching its
+// listener, and sends the connect packet during the delay. The bare library, which loses
+// that packet, is the negative control.
 func TestAttachedLate(t *testing.T) {
 	const moment = 100 * time.Millisecond
 	for _, c := range []struct {
@@ -68,7 +68,7 @@ func TestAttachedLate(t *testing.T) {
 	}
 }
 
-// connectFast gives the kind of the packet that answers a connect packet; "" when the
+// connectFast returns the type of the packet that answers a connect packet, or "" if the
 // connection is closed instead.
 func connectFast(t *testing.T, url string) string {
 	t.Helper()
@@ -95,7 +95,7 @@ func connectFast(t *testing.T, url string) string {
 	}
 }
 
-func talkFast(url string) error {
+func emitFast(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
@@ -121,8 +121,8 @@ func talkFast(url string) error {
 	}
 }
 
-// TestAClosedPageLeavesNothing has pages come and go, and looks at what is left of
-// them: nothing here; without leaveNothing a goroutine and two queues for each.
+// TestAClosedPageLeavesNothing connects and closes pages, and counts the goroutines and the
+// memory that remain. Without leaveNothing each page leaves a goroutine and two queues.
 func TestAClosedPageLeavesNothing(t *testing.T) {
 	const pages = 200
 	goroutines, bytes := left(t, pages, Handler, 10*time.Second)
@@ -133,12 +133,13 @@ func TestAClosedPageLeavesNothing(t *testing.T) {
 	if bytes > 4<<10*pages {
 		t.Errorf("%d pages left %d bytes each", pages, bytes/pages)
 	}
-	// Not the bare library: it may miss the connect packet, and the page would wait for ever.
+	// patient stays in place, because the bare library may lose the connect packet, and the
+	// page would then wait without end.
 	untidy := func(server *socket.Server) http.Handler { return patient(server.ServeHandler(nil)) }
 	goroutines, bytes = left(t, pages, untidy, time.Second)
 	t.Logf("without leaveNothing: %d goroutines, %d bytes a page", goroutines, bytes/pages)
 	if goroutines < pages || bytes < 16<<10*pages {
-		t.Errorf("without leaveNothing %d pages left %d goroutines and %d bytes each: if the library has learned to leave nothing, leaveNothing can go", pages, goroutines, bytes/pages)
+		t.Errorf("without leaveNothing %d pages left %d goroutines and %d bytes each: if the library frees them now, remove leaveNothing", pages, goroutines, bytes/pages)
 	}
 }
 
@@ -159,7 +160,7 @@ func left(t *testing.T, pages int, handler func(*socket.Server) http.Handler, wi
 	time.Sleep(100 * time.Millisecond)
 	before, heap := runtime.NumGoroutine(), inUse()
 	come(pages)
-	// What ends does so in a moment; what is left stays.
+	// Goroutines that are about to end do so within this time.
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if goroutines = runtime.NumGoroutine() - before; goroutines <= 0 {
 			break
@@ -171,34 +172,76 @@ func left(t *testing.T, pages int, handler func(*socket.Server) http.Handler, wi
 // inUse is the memory that is reachable, in bytes.
 func inUse() uint64 {
 	runtime.GC()
-	runtime.GC() // what a finalizer or a pool held on to
+	runtime.GC() // again, for memory that a finalizer or a pool held during the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// visit connects, waits to be welcome, and leaves.
+// visit connects, waits for the answer, and leaves.
 func visit(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	conn, err := enter(url)
 	if err != nil {
 		return err
-	}
-	defer conn.CloseNow()
-	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
-		return err
-	}
-	for range 2 { // the open packet, and the answer
-		if _, _, err := conn.Read(ctx); err != nil {
-			return err
-		}
 	}
 	return conn.Close(websocket.StatusGoingAway, "")
 }
 
-// TestAPollIsAskedOnce asks as a browser does that would use its connections again.
-// Behind the bare library it could.
+// enter returns a connection on which the connect packet has been answered.
+func enter(url string) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Write(ctx, websocket.MessageText, []byte("40")); err != nil {
+		return nil, errors.Join(err, conn.CloseNow())
+	}
+	for range 2 { // the open packet, and the answer
+		if _, _, err := conn.Read(ctx); err != nil {
+			return nil, errors.Join(err, conn.CloseNow())
+		}
+	}
+	return conn, nil
+}
+
+// TestOpenConnectionHoldsNoRoomForTasks compares the memory of open connections, the client's
+// side included, with and without shrink. The two queues of a connection have room for 8 kB
+// each in the library.
+func TestOpenConnectionHoldsNoRoomForTasks(t *testing.T) {
+	ours := held(t, Handler)
+	bare := held(t, func(server *socket.Server) http.Handler { return patient(server.ServeHandler(nil)) })
+	t.Logf("an open connection holds %d bytes, and %d with the library's queues", ours, bare)
+	if ours > bare-12<<10 {
+		t.Errorf("an open connection holds %d bytes, want at least 12 kB less than the library's %d", ours, bare)
+	}
+}
+
+// held is the memory that an open connection holds, in bytes.
+func held(t *testing.T, handler func(*socket.Server) http.Handler) int {
+	t.Helper()
+	server := socket.NewServer(nil, socket.DefaultServerOptions())
+	web := httptest.NewServer(handler(server))
+	defer web.Close()
+	defer server.Close(nil)
+	if err := visit(web.URL); err != nil { // what is made once, such as pools
+		t.Fatal(err)
+	}
+	const connections = 200
+	before := inUse()
+	for range connections {
+		conn, err := enter(web.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+	}
+	return (int(inUse()) - int(before)) / connections
+}
+
+// TestAPollIsAskedOnce polls with a client that uses its connections again, as a browser
+// does. With the bare library it can.
 func TestAPollIsAskedOnce(t *testing.T) {
 	server := socket.NewServer(nil, socket.DefaultServerOptions())
 	defer server.Close(nil)
