@@ -12,11 +12,11 @@ import (
 	"redial/harness/protocol"
 )
 
-// The two encodings of Socket.IO packets. JSON is the library's own parser. MessagePack is
-// that of socket.io-msgpack-parser: a packet is one binary message, the map {type, data,
-// id, nsp}, with binary data inside.
+// This file has the two encodings of Socket.IO packets. JSON is the library's own parser.
+// MessagePack is that of socket.io-msgpack-parser: a packet is one binary message, the map
+// {type, data, id, nsp}, which includes binary data.
 
-// encode writes a packet as Engine.IO messages.
+// encode encodes a packet as Engine.IO messages.
 func encode(in protocol.Parser, p *parser.Packet) (packets []packet) {
 	if in == protocol.MessagePack {
 		return []packet{{binary: encodeMessagePack(p)}}
@@ -31,7 +31,7 @@ func encode(in protocol.Parser, p *parser.Packet) (packets []packet) {
 	return packets
 }
 
-// A decoder hands packets on as they are complete.
+// A decoder calls take with each packet that is complete.
 type decoder struct {
 	parser.Decoder
 	in   protocol.Parser
@@ -40,11 +40,11 @@ type decoder struct {
 
 func newDecoder(in protocol.Parser, take func(*parser.Packet)) *decoder {
 	d := &decoder{parser.NewDecoder(&parser.DecoderOptions{MaxAttachments: 1000}), in, take}
-	d.On("decoded", func(args ...any) { take(args[0].(*parser.Packet)) }) // from within Add
+	d.On("decoded", func(args ...any) { take(args[0].(*parser.Packet)) }) // Add emits it synchronously
 	return d
 }
 
-// add takes an Engine.IO message.
+// add decodes an Engine.IO message.
 func (d *decoder) add(p packet) error {
 	switch {
 	case d.in == protocol.MessagePack:
@@ -74,8 +74,8 @@ func encodeMessagePack(p *parser.Packet) []byte {
 		fields = append(fields, "id", *p.Id)
 	}
 	fields = append(fields, "nsp", p.Nsp)
-	_ = e.EncodeMapLen(len(fields) / 2) // to a buffer, which takes everything
-	_ = e.EncodeMulti(fields...)        // fails only for what package json cannot write either
+	_ = e.EncodeMapLen(len(fields) / 2) // writing to a buffer never fails
+	_ = e.EncodeMulti(fields...)        // fails only for values that package json cannot encode either
 	return buffer.Bytes()
 }
 
@@ -105,14 +105,14 @@ func decodeMessagePack(data []byte) (*parser.Packet, error) {
 	return p, nil
 }
 
-// A messagePackReader reads values as package json would give them, so that the rest of
-// the client needs to know one kind of number, and binary as the library's parser does.
+// A messagePackReader decodes numbers as package json does, so that the rest of the client
+// handles one type of number, and binary data as the library's parser does.
 type messagePackReader struct {
 	d    *msgpack.Decoder
 	rest *bytes.Reader
 }
 
-// maxDepth is how deep a value may be, as in package json: decoding is recursive.
+// maxDepth bounds the nesting of a value as package json does, because decoding is recursive.
 const maxDepth = 10000
 
 func (r *messagePackReader) value(depth int) (any, error) {
@@ -157,8 +157,8 @@ func (r *messagePackReader) value(depth int) (any, error) {
 	return value, err
 }
 
-// extension reads what notepack.io has for JavaScript's own: undefined is a fixext 1, and
-// Date and ArrayBuffer are other lengths, which are handed on as bytes.
+// extension decodes the extensions of notepack.io: undefined is a fixext 1. Date and ArrayBuffer
+// have other lengths and become bytes.
 func (r *messagePackReader) extension(code byte) (any, error) {
 	_, length, err := r.d.DecodeExtHeader()
 	if err != nil || length > r.rest.Len() {

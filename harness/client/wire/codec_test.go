@@ -23,8 +23,8 @@ func packetOf(kind parser.PacketType, data any) *parser.Packet {
 
 func base64Of(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
 
-// official are packets as socket.io 4.8 and its client write them with
-// socket.io-msgpack-parser 3.0.2 (notepack.io 2.2.0).
+// official has packets of socket.io 4.8 and its client, encoded by socket.io-msgpack-parser 3.0.2
+// (notepack.io 2.2.0).
 var official = map[string]*parser.Packet{
 	"\x83\xa4type\x00\xa4data\x81\xa5token\xa1x\xa3nsp\xa5/chat":                                packetOf(parser.CONNECT, map[string]any{"token": "x"}),
 	"\x82\xa4type\x01\xa3nsp\xa5/chat":                                                          packetOf(parser.DISCONNECT, nil),
@@ -44,7 +44,7 @@ var official = map[string]*parser.Packet{
 
 func withID(id uint64, p *parser.Packet) *parser.Packet { p.Id = &id; return p }
 
-func TestMessagePackReadsWhatTheOfficialParserWrites(t *testing.T) {
+func TestMessagePackDecodesPacketsOfTheOfficialParser(t *testing.T) {
 	for data, want := range official {
 		got, err := decodeMessagePack([]byte(data))
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -78,10 +78,10 @@ func TestMessagePackReadsWhatTheOfficialParserWrites(t *testing.T) {
 	}
 }
 
-func TestMessagePackWritesWhatTheOfficialParserWrites(t *testing.T) {
+func TestMessagePackEncodesAsTheOfficialParser(t *testing.T) {
 	for want, p := range map[string]*parser.Packet{
 		"\x83\xa4type\x00\xa4data\x81\xa5token\xa1x\xa3nsp\xa5/chat": packetOf(parser.CONNECT, map[string]any{"token": "x"}),
-		"\x82\xa4type\x00\xa3nsp\xa5/chat":                           packetOf(parser.CONNECT, nil), // it reads that too
+		"\x82\xa4type\x00\xa3nsp\xa5/chat":                           packetOf(parser.CONNECT, nil), // the official parser has an undefined data, and decodes this too
 		"\x84\xa4type\x02\xa4data\x95\xa1m\x07\xcb?\xf8\x00\x00\x00\x00\x00\x00\xcd\x01,\xc4\x02hi\xa2id\x00\xa3nsp\xa5/chat": withID(0,
 			packetOf(parser.EVENT, []any{"m", 7.0, 1.5, int64(300), []byte("hi")})),
 	} {
@@ -91,10 +91,10 @@ func TestMessagePackWritesWhatTheOfficialParserWrites(t *testing.T) {
 	}
 }
 
-func TestWireSpeaksMessagePack(t *testing.T) {
-	p := room()
+func TestWireSendsAndReceivesMessagePack(t *testing.T) {
+	p := roomProtocol()
 	p.Parser = protocol.MessagePack
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		write := func(p *peer, packet *parser.Packet) {
 			t.Helper()
 			if err := wsutil.WriteServerBinary(p.conn, encodeMessagePack(packet)); err != nil {
@@ -114,7 +114,7 @@ func TestWireSpeaksMessagePack(t *testing.T) {
 			return packet
 		}
 		open(t, w)
-		say(t, w, "one")
+		sendAll(t, w, "one")
 		server := m.accept(t)
 		server.send(openText)
 		if got := read(server); !reflect.DeepEqual(got, packetOf(parser.CONNECT, map[string]any{"token": "t-ann", "since": 0.0})) {
@@ -128,7 +128,7 @@ func TestWireSpeaksMessagePack(t *testing.T) {
 		write(server, withID(0, packetOf(parser.ACK, []any{})))
 		write(server, packetOf(parser.EVENT, []any{"new", map[string]any{"body": []byte("hi"), "seq": uint64(4)}}))
 		synctest.Wait()
-		server.send(`42/chat,["new",{"body":"text","seq":5}]`) // no MessagePack
-		tells(t, r, "opened", "sent one", "connected", "acknowledged one", "shown binary:aGk= #4", "disconnected parse error")
+		server.send(`42/chat,["new",{"body":"text","seq":5}]`) // JSON is a parse error
+		wantHistory(t, r, "opened", "sent one", "connected", "acknowledged one", "shown binary:aGk= #4", "disconnected parse error")
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"redial/harness/history"
 )
 
-func TestWireHeartbeat(t *testing.T) {
+func TestWireAnswersPingsAndTimesOutWithoutThem(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
@@ -24,18 +24,18 @@ func TestWireHeartbeat(t *testing.T) {
 			p.expect("3")
 		}
 		lastPing := time.Now()
-		p.send(`42["chat message","no ping",1]`) // does not count as one
+		p.send(`42["chat message","no ping",1]`) // does not restart the timeout
 		for w.Status().Connected {
 			time.Sleep(time.Second)
 		}
 		if waited := time.Since(lastPing); waited < 45*time.Second || waited > 46*time.Second {
-			t.Errorf("noticed after %s; want 45 s", waited)
+			t.Errorf("disconnected after %s; want 45 s", waited)
 		}
-		tells(t, r, "opened", "connected", "shown no ping #1", "disconnected ping timeout")
+		wantHistory(t, r, "opened", "connected", "shown no ping #1", "disconnected ping timeout")
 	})
 }
 
-func TestWireDisconnects(t *testing.T) {
+func TestWireStaysDisconnectedUntilConnect(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
@@ -44,7 +44,7 @@ func TestWireDisconnects(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.expect("41", "close")
-		say(t, w, "later")
+		sendAll(t, w, "later")
 		time.Sleep(time.Hour)
 		if len(m.dialled()) != 1 {
 			t.Fatalf("%d connections; want no other after disconnect()", len(m.dialled()))
@@ -60,7 +60,7 @@ func TestWireDisconnects(t *testing.T) {
 		}
 		w.Connect()
 		m.connected(t, `40{"sid":"s3"}`)
-		tells(t, r, "opened", "connected", "disconnected io client disconnect", "sent later", "connected",
+		wantHistory(t, r, "opened", "connected", "disconnected io client disconnect", "sent later", "connected",
 			"disconnected io server disconnect", "connected")
 	})
 }
@@ -72,12 +72,12 @@ func TestWireDisconnectReasons(t *testing.T) {
 			go ws.WriteFrame(p.conn, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))
 			p.expect("close")
 		},
-		"transport close (mute close)":      func(p *peer) { ws.WriteFrame(p.conn, ws.NewCloseFrame(nil)); time.Sleep(2 * time.Second) },
-		"transport close (close packet)":    func(p *peer) { p.send("1") },
-		"transport error (masked frame)":    func(p *peer) { go wsutil.WriteClientText(p.conn, []byte("2")) },
-		"transport error (unknown type)":    func(p *peer) { p.send("x") },
-		"parse error (no such packet)":      func(p *peer) { p.send("49") },
-		"parse error (binary out of place)": func(p *peer) { wsutil.WriteServerBinary(p.conn, []byte{1}) },
+		"transport close (close without a status)": func(p *peer) { ws.WriteFrame(p.conn, ws.NewCloseFrame(nil)); time.Sleep(2 * time.Second) },
+		"transport close (close packet)":           func(p *peer) { p.send("1") },
+		"transport error (masked frame)":           func(p *peer) { go wsutil.WriteClientText(p.conn, []byte("2")) },
+		"transport error (unknown type)":           func(p *peer) { p.send("x") },
+		"parse error (no such packet)":             func(p *peer) { p.send("49") },
+		"parse error (binary out of place)":        func(p *peer) { wsutil.WriteServerBinary(p.conn, []byte{1}) },
 	} {
 		t.Run(reason, func(t *testing.T) {
 			bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
@@ -87,14 +87,14 @@ func TestWireDisconnectReasons(t *testing.T) {
 				end(p)
 				synctest.Wait()
 				want, _, _ := strings.Cut(reason, " (")
-				tells(t, r, "opened", "connected", "disconnected "+want)
-				m.connected(t, `40{"sid":"s2"}`) // it always comes back
+				wantHistory(t, r, "opened", "connected", "disconnected "+want)
+				m.connected(t, `40{"sid":"s2"}`) // it reconnects for any reason
 			})
 		})
 	}
 }
 
-func TestWireIsRefused(t *testing.T) {
+func TestWireDoesNotReconnectAfterConnectError(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Handshake = map[string]any{"token": []any{"wrong"}}
 		open(t, w)
@@ -105,13 +105,13 @@ func TestWireIsRefused(t *testing.T) {
 		p.expect("close")
 		time.Sleep(time.Hour)
 		if len(m.dialled()) != 1 {
-			t.Errorf("%d connections; the official client does not try again by itself", len(m.dialled()))
+			t.Errorf("%d connections; the official client does not reconnect after a CONNECT_ERROR", len(m.dialled()))
 		}
-		tells(t, r, "opened", `note connect_error: {"message":"not allowed"}`)
+		wantHistory(t, r, "opened", `note connect_error: {"message":"not allowed"}`)
 	})
 }
 
-func TestWireBackoff(t *testing.T) {
+func TestWireBackoffIsTheOfficialOneAndDependsOnTheSeed(t *testing.T) {
 	waits := func(t *testing.T, backoff Backoff, seed uint64) (waits []time.Duration) {
 		bubble(t, func(t *testing.T, m *memory, _ *Client, r *history.Recorder) {
 			w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Seed: seed})
@@ -124,7 +124,7 @@ func TestWireBackoff(t *testing.T) {
 			for i := range 6 {
 				waits = append(waits, m.dialled()[i+1].Sub(m.dialled()[i]))
 			}
-			tells(t, r, "opened", "note connect_error: connection refused", "closed") // noted once
+			wantHistory(t, r, "opened", "note connect_error: connection refused", "closed") // one note for all attempts
 		})
 		return waits
 	}
@@ -139,15 +139,14 @@ func TestWireBackoff(t *testing.T) {
 		}
 	}
 	if again := waits(t, Backoff{}, 1); !slices.Equal(drawn, again) {
-		t.Errorf("one seed, two stories: %v and %v", drawn, again)
+		t.Errorf("different waits with one seed: %v and %v", drawn, again)
 	}
 	if other := waits(t, Backoff{}, 2); slices.Equal(drawn, other) {
-		t.Errorf("two seeds, one story: %v", drawn)
+		t.Errorf("the same waits with two seeds: %v", drawn)
 	}
 }
 
-// A connection that was made ends the row: the next wait is the first one again.
-func TestWireBackoffBeginsAgain(t *testing.T) {
+func TestWireBackoffStartsOverAfterAConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
 		w.Backoff = Backoff{Jitter: -1}
 		m.setDown(true)
@@ -168,15 +167,15 @@ func TestWireBackoffBeginsAgain(t *testing.T) {
 	})
 }
 
-func TestWireGivesUpOnAMuteServer(t *testing.T) {
+func TestWireReconnectsIfNoOpenPacketComes(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Backoff = Backoff{Jitter: -1}
 		open(t, w)
-		m.accept(t) // and never an open packet
+		m.accept(t)
 		m.accept(t)
 		if waited := m.dialled()[1].Sub(m.dialled()[0]); waited != connectBound+time.Second {
-			t.Errorf("tried again after %s; want %s and a second", waited, connectBound)
+			t.Errorf("dialled again after %s; want %s and a second", waited, connectBound)
 		}
-		tells(t, r, "opened", "note connect_error: timeout")
+		wantHistory(t, r, "opened", "note connect_error: timeout")
 	})
 }

@@ -14,9 +14,9 @@ import (
 	"redial/harness/history"
 )
 
-// A proxy with sticky sessions knows a client by its cookie, over either transport and also
-// when it reconnects.
-func TestCookiesComeBack(t *testing.T) {
+// A proxy with sticky sessions recognises a client by its cookie, with either transport and after
+// a reconnection.
+func TestCookiesAreSentBack(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"polling", "websocket"} {
 		t.Run(transport, func(t *testing.T) {

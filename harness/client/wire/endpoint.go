@@ -13,40 +13,41 @@ import (
 // A dialer is Options.Dial.
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// An endpoint is where an Engine.IO connection goes, and what its requests carry.
+// An endpoint is the address of an Engine.IO connection, with the query, headers and cookies of
+// its requests.
 type endpoint struct {
 	server, path string
 	query        url.Values
 	header       http.Header
-	// cookies are those of the browser that the client stands for: a proxy with sticky
-	// sessions knows a client by them.
+	// cookies persist as in a browser, because a proxy with sticky sessions recognises a
+	// client by them.
 	cookies http.CookieJar
 }
 
-// endpoint is the protocol's, as it is for the next connection. The caller holds the lock.
+// endpoint fills in the protocol's templates for the next connection. The caller holds the lock.
 func (v *view) endpoint() endpoint {
 	w := v.wire
 	to := endpoint{
 		server:  w.options.URL,
-		path:    w.speaks.EnginePath(),
+		path:    w.proto.EnginePath(),
 		query:   url.Values{},
 		header:  http.Header{},
 		cookies: w.cookies,
 	}
 	values := v.values()
-	for name, value := range protocol.Fill(w.speaks.Query, values).(map[string]any) {
+	for name, value := range protocol.Fill(w.proto.Query, values).(map[string]any) {
 		to.query.Set(name, protocol.TextOf(value))
 	}
-	for name, value := range protocol.Fill(w.speaks.Headers, values).(map[string]any) {
+	for name, value := range protocol.Fill(w.proto.Headers, values).(map[string]any) {
 		to.header.Set(name, protocol.TextOf(value))
 	}
 	return to
 }
 
-// namespace is the one that the client's packets belong to.
-func (w *Client) namespace() string { return cmp.Or(w.speaks.Namespace, "/") }
+// namespace is the Socket.IO namespace of the client's packets.
+func (w *Client) namespace() string { return cmp.Or(w.proto.Namespace, "/") }
 
-// address is the URL of a request; see the protocol's handshake.
+// address is the URL of a request, as in the Engine.IO protocol.
 func (e endpoint) address(transport, session string) (string, error) {
 	address, err := url.Parse(e.server)
 	if err != nil {
@@ -63,7 +64,7 @@ func (e endpoint) address(transport, session string) (string, error) {
 	return address.String(), nil
 }
 
-// ownHeader is the header without the Host, which the libraries have a field for.
+// ownHeader is the header without the Host, for which the HTTP libraries have a field.
 func (e endpoint) ownHeader() http.Header {
 	header := e.header.Clone()
 	header.Del("Host")

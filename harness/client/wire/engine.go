@@ -13,7 +13,7 @@ import (
 	"redial/harness/protocol"
 )
 
-// The Engine.IO packet types that occur here, each the packet's first character.
+// The Engine.IO packet types that the client uses; each is the first character of a packet.
 const (
 	openPacket    = "0"
 	closePacket   = "1"
@@ -27,55 +27,54 @@ const (
 	// connectBound is the official client's bound on a connection attempt, from
 	// dialling to the open packet.
 	connectBound = 20 * time.Second
-	// gatherTime is how long a polling client waits for more to say before it makes a
-	// request, since what a page says in one go leaves in one payload.
+	// gatherTime is how long a polling client waits for more packets before a request,
+	// because the packets that a page sends at one instant go in one payload.
 	gatherTime = 2 * time.Microsecond
-	// leaveBound is how long a connection may take to write what is left and end.
+	// leaveBound is how long a connection may take to write the queued packets and end.
 	leaveBound = time.Second
 	// messageBound is the largest message or polling answer that is read, in bytes.
 	messageBound = 8 << 20
 	// queueBound is how many packets may wait for a server that does not read.
 	queueBound = 100_000
-	// longestTimer is the longest that a browser's timer takes, in milliseconds; for a
-	// longer one it fires at once.
+	// longestTimer is the longest timeout of a browser's timer, in milliseconds. With a
+	// longer one the timer fires at once.
 	longestTimer = 1<<31 - 1
 )
 
-// A wirePacket is one Engine.IO packet: a text with its type in front or, where
-// binary is not nil, a message that is an attachment.
+// A packet is one Engine.IO packet: a text that begins with the packet type or, if binary is not
+// nil, a message that is a binary attachment.
 type packet struct {
 	text   string
 	binary []byte
 }
 
-// A wireTransport carries packets over one connection. One goroutine reads and
-// another one writes.
+// A transport carries packets over one connection. One goroutine reads and another one writes.
 type transport interface {
 	// read waits for the next packets.
 	read() ([]packet, error)
-	// write sends packets. Its error ends the connection; a transport that learns
-	// of its end by reading returns none.
+	// write sends packets. An error ends the connection. A transport whose read also
+	// reports the end of the connection returns no error.
 	write([]packet) error
-	// farewell tells the other end that this is the end.
+	// farewell sends a close packet or frame.
 	farewell()
 	// close ends the connection, and with it read and write.
 	close()
 }
 
-// A wireEngine is one Engine.IO connection, from the open packet to its end.
+// An engine is one Engine.IO connection, from the open packet to its end.
 type engine struct {
 	transport transport
-	early     []packet // came along with the open packet
+	early     []packet // came in one payload with the open packet
 	heartbeat time.Duration
-	gather    time.Duration // how long the writer waits for more to write
-	silence   *time.Timer   // fires when no ping came for a heartbeat
+	gather    time.Duration // how long the writer waits for more packets
+	silence   *time.Timer   // fires when no ping has come for a heartbeat
 	writing   sync.WaitGroup
 
 	mu      sync.Mutex
 	queue   []packet
-	leaving *time.Timer   // not nil once leave was called
-	reason  string        // why it ended; empty until it did
-	wake    chan struct{} // for the writer: something has changed
+	leaving *time.Timer   // not nil after leave was called
+	reason  string        // why it ended; empty until then
+	wake    chan struct{} // wakes the writer
 	ended   chan struct{}
 }
 
@@ -89,7 +88,7 @@ func (w *Client) dial(ctx context.Context, to endpoint) (*engine, error) {
 	}
 	stop := context.AfterFunc(ctx, transport.close)
 	packets, err := transport.read()
-	if !stop() { // ctx has ended, and so has the connection
+	if !stop() { // ctx has ended and closed the connection
 		return nil, errors.New("timeout")
 	}
 	if err == nil {
@@ -134,8 +133,8 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 		wake:      make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 	}
-	// Under the lock: a heartbeat of a millisecond may end the connection before the timer
-	// is assigned, and end stops it.
+	// The lock is needed because end stops the timer: with a heartbeat of a millisecond it may
+	// be called before the timer is assigned.
 	e.mu.Lock()
 	e.silence = time.AfterFunc(e.heartbeat, func() { e.end(pingTimeout) })
 	e.mu.Unlock()
@@ -146,20 +145,19 @@ func newEngine(transport transport, packets []packet) (*engine, error) {
 	return e, nil
 }
 
-// send queues packets; they are written in order, on the writer's goroutine.
+// send queues packets, which the writer's goroutine writes in order.
 func (e *engine) send(packets ...packet) {
 	e.mu.Lock()
 	e.queue = append(e.queue, packets...)
 	full := len(e.queue) > queueBound
 	e.mu.Unlock()
 	if full {
-		go e.end(transportError) // the caller may hold what the reader waits for
+		go e.end(transportError) // the caller may hold a lock that the reader waits for
 	}
 	e.wakeWriter()
 }
 
-// leave ends the connection once everything queued is written, or after
-// leaveBound.
+// leave ends the connection when all queued packets are written, or after leaveBound.
 func (e *engine) leave() {
 	e.mu.Lock()
 	if e.leaving == nil {
@@ -172,7 +170,7 @@ func (e *engine) leave() {
 func (e *engine) wakeWriter() {
 	select {
 	case e.wake <- struct{}{}:
-	default: // it has been woken and has not looked yet
+	default: // the writer is woken already
 	}
 }
 
@@ -205,7 +203,7 @@ func (e *engine) write() {
 	}
 }
 
-// end ends the connection, for the reason that comes first.
+// end ends the connection. The first reason counts.
 func (e *engine) end(reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -221,14 +219,14 @@ func (e *engine) end(reason string) {
 	e.transport.close()
 }
 
-// wait returns when the connection has ended and its writer is gone.
+// wait returns when the connection and its writer have ended.
 func (e *engine) wait() {
 	<-e.ended
 	e.writing.Wait()
 }
 
-// read hands every message to take, until the connection ends, and returns why it
-// did.
+// read calls take with every message until the connection ends, and returns the reason of the
+// end.
 func (e *engine) read(take func(packet) error) (reason string) {
 	packets, err := e.early, error(nil)
 	for {
@@ -248,7 +246,7 @@ func (e *engine) read(take func(packet) error) (reason string) {
 	return e.reason
 }
 
-// handle deals with one packet; a reason means that the connection has to end.
+// handle handles one packet. If it returns a reason, the connection has to end.
 func (e *engine) handle(p packet, take func(packet) error) (reason string) {
 	if p.binary == nil && !strings.HasPrefix(p.text, messagePacket) {
 		return e.control(p.text)
@@ -276,8 +274,8 @@ func (e *engine) control(text string) (reason string) {
 	return ""
 }
 
-// endReason tells an end (a close frame, or the connection closed) from a failure
-// (a reset, a frame that makes no sense), as the official client does.
+// endReason distinguishes an end (a close frame or a closed connection) from a failure (a reset
+// or an invalid frame), as the official client does.
 func endReason(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return transportClose

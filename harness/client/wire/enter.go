@@ -12,46 +12,46 @@ import (
 	"redial/harness/protocol"
 )
 
-// enterBound is how long a step of Protocol.Enter waits for its acknowledgement and its
-// event, each: as long as the official client waits for a connection. A server that handles
-// events one after the other answers only when it has stored what was sent before.
+// enterBound is how long a step of Protocol.Enter waits for its acknowledgement, and for its
+// event. It is as long as the official client waits for a connection, because a server that
+// handles events in order answers only after it has stored the earlier messages.
 const enterBound = 20 * time.Second
 
-// An entry is how far a connection is with Protocol.Enter.
-type entry struct {
+// An enterState is the progress of a connection in Protocol.Enter.
+type enterState struct {
 	recovered bool
 	step      int
-	// from is the place in view.received from which on an awaited event may be: after
-	// the last one that was awaited, and after the step's own emit.
+	// from is the index in view.received from which an awaited event counts: after the last
+	// awaited one and after the step's own emit.
 	from    int
 	emitted bool
 	id      *uint64     // of the acknowledgement that is due
-	values  []any       // what came last: an acknowledgement's or an event's arguments
-	timer   *time.Timer // not nil while something is awaited
+	values  []any       // the arguments of the last acknowledgement or event
+	timer   *time.Timer // not nil while an acknowledgement or event is awaited
 }
 
-// enter goes on with Protocol.Enter as far as what has come allows.
+// enter performs the steps of Protocol.Enter until one has to wait.
 func (v *view) enter() {
-	e, steps := v.entering, v.wire.speaks.Enter
+	e, steps := v.entering, v.wire.proto.Enter
 	for ; e.step < len(steps); e.step, e.emitted, e.values = e.step+1, false, nil {
 		step := steps[e.step]
 		if len(step.Emit) > 0 && !e.emitted {
-			v.emitToEnter(step)
+			v.emitEnterStep(step)
 		}
 		if e.id != nil {
-			v.awaitToEnter(fmt.Sprintf("the acknowledgement of %q", step.Emit[0]))
+			v.startEnterTimer(fmt.Sprintf("the acknowledgement of %q", step.Emit[0]))
 			return
 		}
 		if step.Await != "" {
 			at := slices.IndexFunc(v.received[e.from:], func(event []any) bool { return len(event) > 0 && event[0] == step.Await })
 			if at < 0 {
-				v.awaitToEnter(fmt.Sprintf("the event %q", step.Await))
+				v.startEnterTimer(fmt.Sprintf("the event %q", step.Await))
 				return
 			}
 			e.values = v.received[e.from+at][1:]
 			e.from += at + 1
 		}
-		v.came()
+		v.stopEnterTimer()
 		for name, path := range step.Save {
 			if value, found := path.First(e.values); found {
 				v.wire.saved[name] = value
@@ -62,7 +62,7 @@ func (v *view) enter() {
 	v.onEntered(e.recovered)
 }
 
-func (v *view) emitToEnter(step protocol.EnterStep) {
+func (v *view) emitEnterStep(step protocol.EnterStep) {
 	e := v.entering
 	e.emitted, e.from = true, len(v.received)
 	p := &parser.Packet{Type: parser.EVENT, Data: protocol.Fill(step.Emit, v.values())}
@@ -74,72 +74,72 @@ func (v *view) emitToEnter(step protocol.EnterStep) {
 	v.write(p)
 }
 
-// onEnterAcknowledged takes the acknowledgement that Enter waits for.
+// onEnterAcknowledged handles the acknowledgement that a step waits for. It returns false if the
+// id is another one.
 func (v *view) onEnterAcknowledged(id uint64, args []any) bool {
 	e := v.entering
 	if e == nil || e.id == nil || *e.id != id {
 		return false
 	}
 	e.id, e.values = nil, args
-	v.came()
+	v.stopEnterTimer()
 	v.enter()
 	return true
 }
 
-// awaitToEnter gives up the connection when what is awaited does not come. Something
-// else may come meanwhile: the time goes on.
-func (v *view) awaitToEnter(what string) {
+// startEnterTimer closes the connection if the step's acknowledgement or event does not come in
+// time. Other packets do not restart the timer.
+func (v *view) startEnterTimer(what string) {
 	e := v.entering
 	if e.timer != nil {
 		return
 	}
 	e.timer = time.AfterFunc(enterBound, func() {
-		if engine := v.failToEnter(e, what); engine != nil {
-			engine.end(transportClose) // without the lock, which the reader may wait for
+		if engine := v.enterTimedOut(e, what); engine != nil {
+			engine.end(transportClose) // without the lock, for which the reader may wait
 		}
 	})
 }
 
-// failToEnter runs on the timer's goroutine. It returns the connection to end, if it is
-// still the one that the entry was about.
-func (v *view) failToEnter(e *entry, what string) *engine {
+// enterTimedOut runs on the timer's goroutine. It returns the connection to end, unless that is
+// already another one.
+func (v *view) enterTimedOut(e *enterState, what string) *engine {
 	v.wire.mu.Lock()
 	defer v.wire.mu.Unlock()
-	if v.entering != e || e.timer == nil || v.link == nil {
+	if v.entering != e || e.timer == nil || v.manager == nil {
 		return nil
 	}
 	v.record(history.Event{Kind: history.Note, Detail: fmt.Sprintf("enter: %s did not come within %s, so the client closed the connection", what, enterBound)})
 	v.stopEntering()
-	return v.link.engine
+	return v.manager.engine
 }
 
-// came stops the time: what was awaited is there.
-func (v *view) came() {
+func (v *view) stopEnterTimer() {
 	if e := v.entering; e.timer != nil {
 		e.timer.Stop()
 		e.timer = nil
 	}
 }
 
-// stopEntering ends Enter, done or not.
+// stopEntering ends Protocol.Enter, complete or not.
 func (v *view) stopEntering() {
 	if v.entering != nil {
-		v.came()
+		v.stopEnterTimer()
 		v.entering = nil
 	}
 }
 
-// learn takes what the protocol's Learn finds in an event.
+// learn saves the values that Protocol.Learn takes from an event.
 func (v *view) learn(args []any) {
 	if len(args) == 0 {
 		return
 	}
 	name, _ := args[0].(string)
-	if !v.wire.speaks.Learns(name) {
+	if !v.wire.proto.Learns(name) {
 		return
 	}
-	known := v.wire.knows()
-	maps.Copy(v.wire.saved, v.wire.speaks.Learned(name, args[1:], v.values()))
+	known := v.wire.knowsAwaited()
+	maps.Copy(v.wire.saved, v.wire.proto.Learned(name, args[1:], v.values()))
 	if !known {
 		v.sendUnsent()
 	}

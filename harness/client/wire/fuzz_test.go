@@ -16,17 +16,16 @@ import (
 	"redial/harness/history"
 )
 
-// How FuzzServer's server speaks.
+// The modes of FuzzServer's server.
 const (
 	overPolling = 1 << iota // otherwise over WebSocket
-	asBytes                 // what comes after the handshake is no packets but the WebSocket's bytes
-	toRetries               // the client sends again until it is acknowledged
+	asBytes                 // after the handshake the server sends raw bytes instead of packets
+	toRetries               // the client retries until its message is acknowledged
 )
 
-// FuzzServer: whatever a server answers, and whatever it sends then, the client shows
-// each offset once and in order, takes one acknowledgement for one message, comes back,
-// and shows what a healthy server sends. Packets have 0x1e between them; one that
-// begins with b is binary.
+// FuzzServer checks that the client, whatever packets a server sends, shows each offset once and
+// in order, records one acknowledgement for one message, reconnects, and shows a message of a
+// healthy server. Packets are separated by 0x1e; one that begins with b is binary.
 func FuzzServer(f *testing.F) {
 	for _, packets := range []string{
 		`40{"sid":"s1"}` + separator + `42["chat message","a",1]` + separator + `42["chat message","b",1]` + separator + `42["chat message","a",1]` + separator + "430[]" + separator + "430[]",
@@ -54,21 +53,21 @@ func FuzzServer(f *testing.F) {
 func testServer(t *testing.T, opening string, packets []byte, mode uint8) {
 	m, r := newMemory(), history.NewRecorder()
 	options := client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Retries: mode&toRetries != 0}
-	speak := speakWebSocket
+	serve := serveWebSocket
 	if mode&overPolling != 0 {
 		options.Transports = []string{"polling"}
-		speak = speakPolling
+		serve = servePolling
 	}
 	w := New(options)
 	defer w.Close()
 	open(t, w)
-	say(t, w, "one")
-	speak(t, m, w, opening, packets, mode)
+	sendAll(t, w, "one")
+	serve(t, m, w, opening, packets, mode)
 	synctest.Wait()
 
 	events := r.Events(0)
 	if last := events[len(events)-1]; last.Kind != history.Shown || last.Message != healthy {
-		t.Errorf("a healthy server's message is not shown; history:\n%s", strings.Join(story(r), "\n"))
+		t.Errorf("a healthy server's message is not shown; history:\n%s", strings.Join(lines(r), "\n"))
 	}
 	answered, offset := 0, int64(0)
 	for _, e := range events {
@@ -86,14 +85,14 @@ func testServer(t *testing.T, opening string, packets []byte, mode uint8) {
 	}
 }
 
-// healthy is a message without an offset, so that nothing sent before it makes it old.
+// healthy is a message without an offset, so that it is never older than one shown before.
 const healthy = "from a healthy server"
 
-// speakWebSocket plays both servers, one connection each.
-func speakWebSocket(t *testing.T, m *memory, w *Client, opening string, packets []byte, mode uint8) {
+// serveWebSocket plays first the fuzzed server and then the healthy one, on a connection each.
+func serveWebSocket(t *testing.T, m *memory, w *Client, opening string, packets []byte, mode uint8) {
 	conn := m.accept(t).conn
 	go io.Copy(io.Discard, conn)
-	// The client may end the connection at any of these: the errors are its right.
+	// The client may end the connection at any of these writes, so errors are ignored.
 	_ = wsutil.WriteServerText(conn, []byte(opening))
 	time.Sleep(2 * connectDelay)
 	if mode&asBytes != 0 {
@@ -110,7 +109,7 @@ func speakWebSocket(t *testing.T, m *memory, w *Client, opening string, packets 
 	synctest.Wait()
 	conn.Close()
 	synctest.Wait()
-	if err := w.Connect(); err != nil { // where the server has sent it away
+	if err := w.Connect(); err != nil { // in case the server has sent a disconnect packet
 		t.Fatal(err)
 	}
 	p := m.connected(t, `40{"sid":"healthy"}`)
@@ -118,19 +117,19 @@ func speakWebSocket(t *testing.T, m *memory, w *Client, opening string, packets 
 	p.send(`42["chat message","` + healthy + `"]`)
 }
 
-// speakPolling answers the first GET with opening, the second with packets and the
-// third with an error; from then on it is healthy.
-func speakPolling(t *testing.T, m *memory, w *Client, opening string, packets []byte, _ uint8) {
+// servePolling answers the first GET with opening, the second with packets and the third with an
+// error; from then on it is healthy.
+func servePolling(t *testing.T, m *memory, w *Client, opening string, packets []byte, _ uint8) {
 	answers := make(chan string, 2)
 	answers <- opening
 	answers <- string(packets)
-	var well atomic.Bool
+	var isHealthy atomic.Bool
 	down := make(chan string, 2)
 	server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodPost:
 			_, _ = io.Copy(io.Discard, r.Body)
-		case !well.Load():
+		case !isHealthy.Load():
 			select {
 			case answer := <-answers:
 				_, _ = io.WriteString(rw, answer)
@@ -149,8 +148,8 @@ func speakPolling(t *testing.T, m *memory, w *Client, opening string, packets []
 	})}
 	go server.Serve(pollingListener{m, make(chan struct{})})
 	t.Cleanup(func() { server.Close() })
-	time.Sleep(time.Minute) // for all three, however late it comes back
-	well.Store(true)
+	time.Sleep(time.Minute) // for all three GETs, however late it reconnects
+	isHealthy.Store(true)
 	if err := w.Connect(); err != nil {
 		t.Fatal(err)
 	}

@@ -10,51 +10,48 @@ import (
 	"redial/harness/history"
 )
 
-// A Row is one message of a server's log, as a fresh client is given it.
+// A Row is one message of a server's log, as a new client receives it.
 type Row struct {
 	Message string
-	// Offset is the row's id; 0 where the server sent none.
+	// Offset is the row's id; 0 if the server sent none.
 	Offset int64
 }
 
-// sayDelay is how long after CONNECT was answered the sentinel is sent. The Go
-// server answers before it knows the connection as connected, and closes it when
-// an event comes in between (servers/socket v3.0.2, namespace._doConnect: 30 times
-// in 900 without the delay). Clients under test get no such help.
-const sayDelay = 50 * time.Millisecond
+// sendDelay is how long after the answer to CONNECT the sentinel is sent. The Go server answers
+// before it registers the connection as connected, and closes it if an event comes in between
+// (servers/socket v3.0.2, namespace._doConnect: 30 times in 900 without the delay). Clients
+// under test have no such delay.
+const sendDelay = 50 * time.Millisecond
 
-// mostRows bounds what is read of a log, for the sake of memory.
+// mostRows bounds the rows that are read, and so the memory that they take.
 const mostRows = 150_000
 
 // ErrTooLong is returned for a log that has more rows than are read, or no end.
 var ErrTooLong = fmt.Errorf("it has more than %d rows, or no end", mostRows)
 
-// ErrNoLog: what the reader sent came back without an offset, so the server keeps
-// no log that a fresh client could be given.
+// ErrNoLog is returned if the sentinel came back without an offset: the server keeps no log that
+// a new client could receive.
 var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be read")
 
-// ReadLog reads a server's log, as a fresh client with offset 0 is given it,
-// without dropping anything, and returns the rows up to the sentinel in the
-// order in which they came, the sentinel's own last. The sentinel is a text that
-// nobody else sends.
+// ReadLog reads a server's log as a new client with offset 0 receives it, repeated rows included.
+// It returns the rows in the order of arrival up to and including the sentinel, a text that no
+// other client sends.
 //
-// It takes two clients, because a server may mix what it replays with what is
-// sent meanwhile. The first sends the sentinel and waits until it comes back, or where
-// there is no echo until it is acknowledged: now it is in the log. For the second it is
-// the last row of the replay. A server that gave the sentinel no offset keeps no log:
-// that is ErrNoLog. But where the server sends its whole history, its order is the log's,
-// and rows without an offset are numbered from 1.
+// It uses two clients, because a server may mix its replay with live messages. The first one
+// sends the sentinel and waits until it comes back, or without an echo until it is
+// acknowledged: then it is in the log. For the second client the sentinel is the last row of
+// the replay. If the server gave it no offset, ReadLog returns ErrNoLog. But if the server sends
+// its complete history, that is the log, and rows without an offset are numbered from 1.
 //
-// When ctx ends first, or the connection ends once it was made, it returns what it
-// has and an error that says so. Anything else about the clients can be set in
-// change.
+// If ctx or the connection ends first, ReadLog returns the rows so far and an error. change can
+// change the clients before they are opened.
 func ReadLog(ctx context.Context, options client.Options, sentinel string, change ...func(*Client)) ([]Row, error) {
 	rows, mark, err := readUntil(ctx, options, sentinel, true, change)
 	if err != nil {
 		return rows, err
 	}
-	p := New(options).speaks
-	unseen := p.NoEcho && p.Receive.Offset != "" // the second client will see
+	p := New(options).proto
+	unseen := p.NoEcho && p.Receive.Offset != "" // only the second client receives an offset
 	if mark.Offset == 0 && p.History == nil && !unseen {
 		return nil, ErrNoLog
 	}
@@ -75,9 +72,9 @@ func ReadLog(ctx context.Context, options client.Options, sentinel string, chang
 	return rows, nil
 }
 
-// readUntil opens a client and reads until it is shown the sentinel. With say it sends
-// the sentinel itself.
-func readUntil(ctx context.Context, options client.Options, sentinel string, say bool, change []func(*Client)) (rows []Row, mark Row, err error) {
+// readUntil opens a client and reads until it receives the sentinel. With send it sends the
+// sentinel itself.
+func readUntil(ctx context.Context, options client.Options, sentinel string, send bool, change []func(*Client)) (rows []Row, mark Row, err error) {
 	changed, events := make(chan struct{}, 1), history.NewRecorder()
 	options.ServerOffset = nil
 	options.Record = func(e history.Event) {
@@ -91,31 +88,31 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 	for _, f := range change {
 		f(w)
 	}
-	// A server that sends its whole history may do so at every message: then the new ones
-	// are the rest of the log, and everything once more is not.
-	w.Raw = w.speaks.History == nil || w.speaks.NamesOffset()
-	blind := say && w.speaks.NoEcho // it shows what it sends by itself
+	// A server that sends its complete history may send it again at every message. Without
+	// Raw, the client then shows only the new messages, which are the rest of the log.
+	w.Raw = w.proto.History == nil || w.proto.NamesOffset()
+	noEcho := send && w.proto.NoEcho // the client shows its own message without an echo
 	defer w.Close()
 	if err := w.Open(ctx); err != nil {
 		return nil, Row{}, err
 	}
 	progress := "the server was not reached"
-	var maySay, arrived <-chan time.Time
+	var maySend, arrived <-chan time.Time
 	for seen := 0; ; {
 		for _, e := range events.Events(seen) {
 			seen++
 			switch e.Kind {
 			case history.Connected:
 				progress = "the message that marks the end of the log did not come back"
-				if say {
-					maySay = time.After(sayDelay)
+				if send {
+					maySend = time.After(sendDelay)
 				}
 			case history.Sent:
-				if blind && w.speaks.Send.NoAck { // nothing tells when the server has it
-					arrived = time.After(sayDelay)
+				if noEcho && w.proto.Send.NoAck { // no packet shows when the server has it
+					arrived = time.After(sendDelay)
 				}
 			case history.Acknowledged:
-				if blind {
+				if noEcho {
 					return rows, Row{Message: sentinel}, nil
 				}
 				progress = "the message that marks the end of the log was accepted but did not come back"
@@ -128,7 +125,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 				switch {
 				case e.Message != sentinel:
 					rows = append(rows, row)
-				case !blind:
+				case !noEcho:
 					return rows, row, nil
 				}
 				if len(rows) > mostRows {
@@ -138,7 +135,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, say
 		}
 		select {
 		case <-changed:
-		case <-maySay:
+		case <-maySend:
 			if err := w.Send(sentinel); err != nil {
 				return rows, Row{}, fmt.Errorf("reading the log: %w", err)
 			}

@@ -13,7 +13,7 @@ import (
 	"redial/harness/protocol"
 )
 
-// readLogFrom reads the log of a scripted server, within a virtual minute.
+// readLogFrom reads the log of a scripted server within a minute of the fake clock.
 func readLogFrom(t *testing.T, p *protocol.Protocol, play func(t *testing.T, m *memory)) (rows []Row, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,8 +31,8 @@ func readLogFrom(t *testing.T, p *protocol.Protocol, play func(t *testing.T, m *
 	return rows, err
 }
 
-// asked takes a connection of the first client as far as the sentinel.
-func asked(t *testing.T, m *memory, rows ...string) *peer {
+// awaitSentinel accepts the first client, sends it rows and receives its sentinel.
+func awaitSentinel(t *testing.T, m *memory, rows ...string) *peer {
 	t.Helper()
 	p := m.connected(t, `40{"sid":"s1"}`)
 	for _, row := range rows {
@@ -42,10 +42,10 @@ func asked(t *testing.T, m *memory, rows ...string) *peer {
 	return p
 }
 
-func TestReadLogOfAServerWithoutALog(t *testing.T) {
+func TestReadLogOfAServerWithoutOffsetsIsErrNoLog(t *testing.T) {
 	rows, err := readLogFrom(t, nil, func(t *testing.T, m *memory) {
-		p := asked(t, m)
-		p.send(`42["chat message","said meanwhile"]`)
+		p := awaitSentinel(t, m)
+		p.send(`42["chat message","sent meanwhile"]`)
 		p.send(`42["chat message","end"]`) // no offset
 		p.expect("close")
 	})
@@ -54,9 +54,9 @@ func TestReadLogOfAServerWithoutALog(t *testing.T) {
 	}
 }
 
-func TestReadLogDropsNothing(t *testing.T) {
+func TestReadLogKeepsRepeatedRows(t *testing.T) {
 	rows, err := readLogFrom(t, nil, func(t *testing.T, m *memory) {
-		p := asked(t, m, `42["chat message","two",2]`)
+		p := awaitSentinel(t, m, `42["chat message","two",2]`)
 		p.send(`42["chat message","end",3]`)
 		p.expect("close")
 		p = m.connected(t, `40{"sid":"s2"}`)
@@ -70,24 +70,24 @@ func TestReadLogDropsNothing(t *testing.T) {
 	}
 }
 
-func TestReadLogFails(t *testing.T) {
+func TestReadLogErrorsNameTheProgress(t *testing.T) {
 	for want, play := range map[string]func(t *testing.T, m *memory){
 		"reading the log: the server refused the message that marks its end: not that": func(t *testing.T, m *memory) {
-			p := asked(t, m)
+			p := awaitSentinel(t, m)
 			p.send(`430[{"error":"not that"}]`)
 			p.expect("close")
 		},
 		"reading the log: the connection ended after 1 rows: transport close": func(t *testing.T, m *memory) {
-			asked(t, m, `42["chat message","one",1]`).conn.Close()
+			awaitSentinel(t, m, `42["chat message","one",1]`).conn.Close()
 		},
 		"reading the log: the message that marks the end of the log did not come back (context deadline exceeded; 1 rows so far)": func(t *testing.T, m *memory) {
-			p := asked(t, m, `42["chat message","one",1]`)
+			p := awaitSentinel(t, m, `42["chat message","one",1]`)
 			time.Sleep(30 * time.Second)
 			p.send("2")
 			p.expect("3", "close")
 		},
 		"reading the log: the message that marks the end of the log was accepted but did not come back (context deadline exceeded; 0 rows so far)": func(t *testing.T, m *memory) {
-			p := asked(t, m)
+			p := awaitSentinel(t, m)
 			p.send("430[]")
 			time.Sleep(30 * time.Second)
 			p.send("2")
@@ -103,7 +103,7 @@ func TestReadLogFails(t *testing.T) {
 				t.Errorf("error %v\n want %s", err, want)
 			}
 			if late := strings.Contains(want, "deadline"); late != errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("is it for the deadline? %v; want %v", !late, late)
+				t.Errorf("it wraps DeadlineExceeded: %v; want %v", !late, late)
 			}
 		})
 	}
@@ -111,21 +111,21 @@ func TestReadLogFails(t *testing.T) {
 
 func TestReadLogOfAHistoryNumbersTheRows(t *testing.T) {
 	for _, silent := range []bool{false, true} {
-		p := whole()
+		p := historyProtocol()
 		p.NoEcho = silent
 		rows, err := readLogFrom(t, p, func(t *testing.T, m *memory) {
 			first := m.connected(t, `40{"sid":"s1"}`)
-			first.send(all("a", "b"))
+			first.send(historyEvent("a", "b"))
 			first.expect(`420["send","end"]`)
 			if silent {
 				first.send("430[]")
 			} else {
-				first.send(all("a", "b", "end"))
+				first.send(historyEvent("a", "b", "end"))
 			}
 			first.expect("close")
 			second := m.connected(t, `40{"sid":"s2"}`)
-			second.send(all("a", "b"))
-			second.send(all("a", "b", "a", "end"))
+			second.send(historyEvent("a", "b"))
+			second.send(historyEvent("a", "b", "a", "end"))
 			second.expect("close")
 		})
 		if want := []Row{{"a", 1}, {"b", 2}, {"a", 3}, {"end", 4}}; err != nil || !slices.Equal(rows, want) {
@@ -134,10 +134,10 @@ func TestReadLogOfAHistoryNumbersTheRows(t *testing.T) {
 	}
 }
 
-// Without an echo the first client cannot see whether there is an offset; without an
-// acknowledgement it cannot see either when the message is in the log.
+// Without an echo, the first client does not receive an offset. Without an acknowledgement, it
+// does not know either when the message is in the log.
 func TestReadLogWithoutAnEcho(t *testing.T) {
-	p := room()
+	p := roomProtocol()
 	p.Namespace, p.NoEcho, p.Send.NoAck = "", true, true
 	play := func(offset string) func(t *testing.T, m *memory) {
 		return func(t *testing.T, m *memory) {
@@ -145,8 +145,8 @@ func TestReadLogWithoutAnEcho(t *testing.T) {
 			first.receive()
 			sent := time.Now()
 			first.expect("close")
-			if waited := time.Since(sent); waited != sayDelay {
-				t.Errorf("gone after %s, want %s", waited, sayDelay)
+			if waited := time.Since(sent); waited != sendDelay {
+				t.Errorf("closed after %s, want %s", waited, sendDelay)
 			}
 			second := m.connected(t, `40{"sid":"s2"}`)
 			second.send(`42["new",{"body":"a","seq":1}]`)

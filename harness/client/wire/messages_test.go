@@ -12,29 +12,29 @@ import (
 	"redial/harness/history"
 )
 
-func TestWireSendsOnceAndInOrder(t *testing.T) {
+func TestWireSendsEachMessageOnceAndInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
-		say(t, w, "a", "b") // offline
+		sendAll(t, w, "a", "b") // offline
 		p := m.connected(t, `40{"sid":"s1"}`)
 		p.expect(`420["chat message","a"]`, `421["chat message","b"]`)
 		p.send(`430[]`)
 		p.send(`431[{"error":"too long"}]`)
 		synctest.Wait()
-		say(t, w, "lost")
+		sendAll(t, w, "lost")
 		p.expect(`422["chat message","lost"]`)
 		if pending := w.Status().Pending; pending != 1 {
-			t.Errorf("%d pending with one send on the way; want 1", pending)
+			t.Errorf("%d pending with one message in flight; want 1", pending)
 		}
 		p.conn.Close()
 		synctest.Wait()
 		if pending := w.Status().Pending; pending != 0 {
-			t.Errorf("%d pending after the connection of the only send died; want 0", pending)
+			t.Errorf("%d pending after the connection of the only message ended; want 0", pending)
 		}
 		p = m.accept(t)
 		p.send(openText)
 		p.expect(`40{"serverOffset":0}`)
-		say(t, w, "c") // there is a connection, but no answer to CONNECT yet
+		sendAll(t, w, "c") // there is a connection, but no answer to CONNECT yet
 		p.send(`40{"sid":"s2"}`)
 		p.expect(`423["chat message","c"]`) // once, and not "lost" again
 		p.send(`42["chat message","c",3]`)
@@ -45,13 +45,13 @@ func TestWireSendsOnceAndInOrder(t *testing.T) {
 		w.Emit("next")
 		p.expect(`42["next"]`)
 		p.send(`433[null]`)
-		p.send(`433[null]`) // nobody waits for a second one
-		tells(t, r, "opened", "sent a", "sent b", "connected", "acknowledged a", "refused b too long",
+		p.send(`433[null]`) // a second acknowledgement is ignored
+		wantHistory(t, r, "opened", "sent a", "sent b", "connected", "acknowledged a", "refused b too long",
 			"sent lost", "disconnected transport close", "sent c", "connected", "shown c #3", "acknowledged c")
 	})
 }
 
-func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
+func TestWireShowsOnlyNewerOffsetsUnlessRaw(t *testing.T) {
 	given := []string{`42["chat message","two",2]`, `42["chat message","one",1]`, `42["chat message","two",2]`,
 		`42["chat message","no offset"]`, `42["chat message","string","5"]`, `42["chat message",{"a":[1]},3]`}
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
@@ -60,7 +60,7 @@ func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
 		for _, text := range given {
 			p.send(text)
 		}
-		tells(t, r, "opened", "connected", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`)
+		wantHistory(t, r, "opened", "connected", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`)
 	})
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.Raw = true
@@ -69,12 +69,12 @@ func TestWireShowsOnlyWhatIsNewer(t *testing.T) {
 		for _, text := range given {
 			p.send(text)
 		}
-		tells(t, r, "opened", "connected", "shown two #2", "shown one #1", "shown two #2", "shown no offset",
+		wantHistory(t, r, "opened", "connected", "shown two #2", "shown one #1", "shown two #2", "shown no offset",
 			"shown string", `shown {"a":[1]} #3`)
 	})
 }
 
-func TestWireBinary(t *testing.T) {
+func TestWireSendsAndReceivesBinary(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.options.EagerConnect = true
 		open(t, w)
@@ -96,21 +96,21 @@ func TestWireBinary(t *testing.T) {
 		}
 		p.expect("4broken")
 		if err := w.Emit("bad", make(chan int)); err == nil {
-			t.Error("a channel was written as JSON")
+			t.Error("a channel was encoded as JSON")
 		}
 		p.send(`451-["chat message",{"_placeholder":true,"num":0},4]`)
 		wsutil.WriteServerBinary(p.conn, []byte("hi"))
-		tells(t, r, "opened", "connected", "shown binary:aGk= #4")
+		wantHistory(t, r, "opened", "connected", "shown binary:aGk= #4")
 	})
 }
 
-// With Retries a message goes out again, with its key, after ackTimeout and on every new
-// connection, and the next one only when it is acknowledged: the official client's way.
-func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
+// With Retries, as in the official client, a message is sent again with its key after ackTimeout
+// and on every new connection. The next one is sent only when it is acknowledged.
+func TestWireRetriesUntilAcknowledged(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.options.Retries = true
 		open(t, w)
-		say(t, w, "a", "b", "c") // offline
+		sendAll(t, w, "a", "b", "c") // offline
 		p := m.connected(t, `40{"sid":"s1"}`)
 		first := p.receive()
 		a, ok := strings.CutPrefix(first, `420["chat message","a",`)
@@ -118,18 +118,18 @@ func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
 			t.Fatalf("received %s; want a with a key", first)
 		}
 		sent := time.Now()
-		p.expect(`421["chat message","a",` + a) // nothing was answered
+		p.expect(`421["chat message","a",` + a)
 		if waited := time.Since(sent); waited != ackTimeout {
 			t.Errorf("sent again after %s; want %s", waited, ackTimeout)
 		}
-		p.send(`430[]`) // an answer to the first try, too late
+		p.send(`430[]`) // acknowledges the first attempt, too late
 		p.send(`42["chat message","a",1]`)
 		synctest.Wait()
 		if pending := w.Status().Pending; pending != 3 {
 			t.Errorf("%d pending with nothing acknowledged; want 3", pending)
 		}
 		p.conn.Close()
-		time.Sleep(ackTimeout / 2) // less would do to connect
+		time.Sleep(ackTimeout / 2) // enough to reconnect, and less than a retry takes
 		p = m.connected(t, `40{"sid":"s2"}`)
 		p.expect(`422["chat message","a",` + a)
 		p.send(`432[]`)
@@ -142,12 +142,12 @@ func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
 			t.Fatalf("received %s; want c", third)
 		}
 		p.send(`434[]`)
-		tells(t, r, "opened", "sent a", "sent b", "sent c", "connected", "shown a #1", "disconnected transport close",
+		wantHistory(t, r, "opened", "sent a", "sent b", "sent c", "connected", "shown a #1", "disconnected transport close",
 			"connected", "acknowledged a", "refused b too long", "acknowledged c")
 		if pending := w.Status().Pending; pending != 0 {
 			t.Errorf("%d pending; want 0", pending)
 		}
-		say(t, w, "d")
+		sendAll(t, w, "d")
 		p.receive()
 		go io.Copy(io.Discard, p.conn)
 		view := w.view
@@ -155,16 +155,16 @@ func TestWireSendsAgainUntilAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 		if view.queue.timer != nil {
-			t.Error("a closed client goes on to wait for an acknowledgement")
+			t.Error("a closed client still waits for an acknowledgement")
 		}
 	})
 }
 
-func TestWireKeys(t *testing.T) {
+func TestWireSendsAKeyWithEachMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
 		w.Keys = true
 		open(t, w)
-		say(t, w, "a", "a")
+		sendAll(t, w, "a", "a")
 		p := m.connected(t, `40{"sid":"s1"}`)
 		first, second := p.receive(), p.receive()
 		if strings.Count(first, `"`) != 6 || first[3:] == second[3:] {

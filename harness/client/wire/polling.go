@@ -12,12 +12,12 @@ import (
 
 var errPolling = errors.New("polling failed")
 
-// separator stands between the packets of one polling payload.
+// separator separates the packets of a polling payload.
 const separator = "\x1e"
 
-// A pollingTransport is HTTP long-polling, on net/http: one GET is always under
-// way, and one POST at a time. Each has a connection of its own, so that it does not
-// depend on who is faster which of them takes which. It never upgrades.
+// A pollingTransport is HTTP long-polling on net/http: one GET is always in flight, and one POST
+// at a time. GETs and POSTs have a connection each, so that the scheduler does not decide which
+// connection a request takes. The transport never upgrades.
 type pollingTransport struct {
 	to       endpoint
 	session  string // set once the open packet is read, before anything else runs
@@ -75,7 +75,7 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 		return "", err
 	}
 	request.Header = t.to.ownHeader()
-	request.Host = t.to.header.Get("Host") // empty: the address's
+	request.Host = t.to.header.Get("Host") // empty means that of the address
 	client := t.get
 	if method == http.MethodPost {
 		client = t.put
@@ -98,7 +98,7 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 
 func (t *pollingTransport) farewell() { t.write([]packet{{text: closePacket}}) }
 
-// close lets net/http's goroutines end; they do so within moments.
+// close makes net/http's goroutines end, which they do shortly after it returns.
 func (t *pollingTransport) close() {
 	t.cancel()
 	t.get.CloseIdleConnections()

@@ -14,11 +14,11 @@ import (
 	"redial/harness/history"
 )
 
-// pollingPeer is a scripted server: what it is told to send answers one GET, and
-// what was posted can be received.
+// pollingPeer is a scripted server: each value in down answers one GET, and up receives the
+// bodies of POSTs.
 type pollingPeer struct {
 	t      *testing.T
-	down   chan string // the next answer to a GET; "" is a server error
+	down   chan string // answers to GETs; "" is a server error
 	up     chan string // the bodies of POSTs
 	status int         // of the answers to POSTs
 }
@@ -60,7 +60,7 @@ func (p *pollingPeer) expect(want string) {
 	}
 }
 
-// pollingListener hands the ends of connections in memory to net/http.
+// pollingListener accepts the connections in memory for net/http.
 type pollingListener struct {
 	*memory
 	closed chan struct{}
@@ -91,7 +91,7 @@ func pollingBubble(t *testing.T, test func(p *pollingPeer, w *Client, r *history
 	})
 }
 
-func TestWirePolls(t *testing.T) {
+func TestWireChatsOverPolling(t *testing.T) {
 	pollingBubble(t, func(p *pollingPeer, w *Client, r *history.Recorder) {
 		open(t, w)
 		p.down <- openText
@@ -103,19 +103,19 @@ func TestWirePolls(t *testing.T) {
 		p.expect(`451-["file",{"_placeholder":true,"num":0}]` + separator + "bAQI=")
 		p.down <- `451-["chat message",{"_placeholder":true,"num":0},2]` + separator + "baGk="
 		synctest.Wait()
-		say(t, w, "two")
+		sendAll(t, w, "two")
 		p.expect(`420["chat message","two"]`)
 		p.down <- "430[]"
 		synctest.Wait()
 		w.Disconnect()
 		p.expect("41")
 		p.expect("1")
-		tells(t, r, "opened", "connected", "shown one #1", "shown binary:aGk= #2", "sent two", "acknowledged two",
+		wantHistory(t, r, "opened", "connected", "shown one #1", "shown binary:aGk= #2", "sent two", "acknowledged two",
 			"disconnected io client disconnect")
 	})
 }
 
-func TestWirePollingEnds(t *testing.T) {
+func TestWirePollingDisconnectReasons(t *testing.T) {
 	for reason, end := range map[string]func(p *pollingPeer, w *Client){
 		"transport close (close packet)": func(p *pollingPeer, _ *Client) { p.down <- "1" },
 		"transport error (failed GET)":   func(p *pollingPeer, _ *Client) { p.down <- "" },
@@ -138,8 +138,8 @@ func TestWirePollingEnds(t *testing.T) {
 				synctest.Wait()
 				end(p, w)
 				want, _, _ := strings.Cut(reason, " (")
-				tells(t, r, "opened", "connected", "disconnected "+want)
-				p.down <- openText // it comes back
+				wantHistory(t, r, "opened", "connected", "disconnected "+want)
+				p.down <- openText // it reconnects
 				p.expect(`40{"serverOffset":0}`)
 			})
 		})

@@ -17,10 +17,10 @@ import (
 	"redial/harness/protocol"
 )
 
-// These tests have clients speak as applications other than the tutorial's do.
+// These tests use protocols of other applications than the tutorial's chat.
 
-// room is an application that uses most of what a protocol can say.
-func room() *protocol.Protocol {
+// roomProtocol is a protocol that uses most of its fields.
+func roomProtocol() *protocol.Protocol {
 	return &protocol.Protocol{
 		Path: "/ws", Namespace: "/chat",
 		Auth:    map[string]any{"token": "t-{{client}}", "since": "{{offset}}", "session": "{{session}}"},
@@ -31,8 +31,8 @@ func room() *protocol.Protocol {
 	}
 }
 
-// speaking is bubble with a protocol.
-func speaking(t *testing.T, p *protocol.Protocol, test func(t *testing.T, m *memory, w *Client, r *history.Recorder)) {
+// bubbleWith is bubble with a protocol.
+func bubbleWith(t *testing.T, p *protocol.Protocol, test func(t *testing.T, m *memory, w *Client, r *history.Recorder)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemory(), history.NewRecorder()
@@ -42,8 +42,9 @@ func speaking(t *testing.T, p *protocol.Protocol, test func(t *testing.T, m *mem
 	})
 }
 
-// asks takes the next connection, and checks what its request says.
-func (m *memory) asks(t *testing.T, want ...string) *peer {
+// acceptRequest accepts the next connection and checks the URI, the Host and the Authorization of
+// its request.
+func (m *memory) acceptRequest(t *testing.T, want ...string) *peer {
 	t.Helper()
 	conn := <-m.conns
 	t.Cleanup(func() { conn.Close() })
@@ -62,18 +63,18 @@ func (m *memory) asks(t *testing.T, want ...string) *peer {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, want) {
-		t.Fatalf("asked for %q, want %q", got, want)
+		t.Fatalf("the request has %q, want %q", got, want)
 	}
 	p := &peer{t, conn}
 	p.send(openText)
 	return p
 }
 
-func TestWireSpeaksAsTheProtocolDescribes(t *testing.T) {
-	speaking(t, room(), func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+func TestWireFollowsTheProtocol(t *testing.T) {
+	bubbleWith(t, roomProtocol(), func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
-		say(t, w, "one")
-		p := m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=0", "chat.example", "Bearer ann")
+		sendAll(t, w, "one")
+		p := m.acceptRequest(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=0", "chat.example", "Bearer ann")
 		p.expect(`40/chat,{"since":0,"token":"t-ann"}`)
 		p.send(`40{"sid":"s0"}`) // another namespace
 		p.send(`40/chat,{"sid":"s1"}`)
@@ -83,7 +84,7 @@ func TestWireSpeaksAsTheProtocolDescribes(t *testing.T) {
 		}
 		p.send(`43/chat,0[{"ok":true,"status":null}]`)
 		synctest.Wait()
-		say(t, w, "two")
+		sendAll(t, w, "two")
 		p.receive()
 		p.send(`43/chat,1[{"status":"muted"}]`)
 		p.send(`42/chat,["new",{"body":"one","seq":"7"}]`)
@@ -92,7 +93,7 @@ func TestWireSpeaksAsTheProtocolDescribes(t *testing.T) {
 		p.send(`42["new",{"body":"elsewhere","seq":9}]`)
 		synctest.Wait()
 		p.conn.Close()
-		p = m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=7", "chat.example", "Bearer ann")
+		p = m.acceptRequest(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=7", "chat.example", "Bearer ann")
 		p.expect(`40/chat,{"since":7,"token":"t-ann"}`)
 		p.send(`40/chat,{"sid":"s2"}`)
 		synctest.Wait()
@@ -100,39 +101,39 @@ func TestWireSpeaksAsTheProtocolDescribes(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.expect("41/chat,", "close")
-		tells(t, r, "opened", "sent one", "connected", "acknowledged one", "sent two", "refused two muted", "shown one #7",
+		wantHistory(t, r, "opened", "sent one", "connected", "acknowledged one", "sent two", "refused two muted", "shown one #7",
 			"disconnected transport close", "connected", "disconnected io client disconnect")
 	})
 }
 
-// An offset that is no number is handed back as it came, and a message whose offset has been
-// seen is not shown again, whichever came last. A page that has none names none.
-func TestWireHandsBackAnOpaqueOffset(t *testing.T) {
-	p := room()
+// A message whose offset was received before is not shown again, whichever offset came last.
+// Without an offset, the client sends none.
+func TestWireReturnsAnOpaqueOffsetUnchanged(t *testing.T) {
+	p := roomProtocol()
 	p.Receive.Opaque = true
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
-		p := m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b", "chat.example", "Bearer ann")
+		p := m.acceptRequest(t, "/ws/?EIO=4&transport=websocket&room=a+b", "chat.example", "Bearer ann")
 		p.expect(`40/chat,{"token":"t-ann"}`)
 		p.send(`40/chat,{"sid":"s1"}`)
 		p.send(`42/chat,["new",{"body":"one","seq":"f3"}]`)
 		p.send(`42/chat,["new",{"body":"two","seq":"0a"}]`)
 		synctest.Wait()
 		p.conn.Close()
-		p = m.asks(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=0a", "chat.example", "Bearer ann")
+		p = m.acceptRequest(t, "/ws/?EIO=4&transport=websocket&room=a+b&seen=0a", "chat.example", "Bearer ann")
 		p.expect(`40/chat,{"since":"0a","token":"t-ann"}`)
 		p.send(`40/chat,{"sid":"s2"}`)
 		p.send(`42/chat,["new",{"body":"one","seq":"f3"}]`)
 		p.send(`42/chat,["new",{"body":"three","seq":"1b"}]`)
 		synctest.Wait()
-		tells(t, r, "opened", "connected", "shown one", "shown two", "disconnected transport close", "connected", "shown three")
+		wantHistory(t, r, "opened", "connected", "shown one", "shown two", "disconnected transport close", "connected", "shown three")
 	})
 }
 
-func TestWireSpeaksSoOverPolling(t *testing.T) {
-	p := room()
+func TestWireFollowsTheProtocolOverPolling(t *testing.T) {
+	p := roomProtocol()
 	p.Parser = protocol.MessagePack
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		w.options.Transports = []string{"polling"}
 		down, up := make(chan string, 3), make(chan string, 3)
 		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -152,7 +153,7 @@ func TestWireSpeaksSoOverPolling(t *testing.T) {
 			}
 		})}
 		go server.Serve(pollingListener{m, make(chan struct{})})
-		t.Cleanup(func() { server.Close() }) // once the client is closed
+		t.Cleanup(func() { server.Close() }) // after the client is closed
 		open(t, w)
 		down <- openText
 		connect := encode(protocol.MessagePack, packetOf(0, map[string]any{"since": 0.0, "token": "t-ann"}))[0]
@@ -161,39 +162,40 @@ func TestWireSpeaksSoOverPolling(t *testing.T) {
 		}
 		down <- "b" + base64Of(encodeMessagePack(packetOf(0, map[string]any{"sid": "s1"}))) + separator +
 			"b" + base64Of(encodeMessagePack(packetOf(2, []any{"new", map[string]any{"body": "one", "seq": 3}})))
-		tells(t, r, "opened", "connected", "shown one #3")
+		wantHistory(t, r, "opened", "connected", "shown one #3")
 	})
 }
 
 func TestWireWithoutAcknowledgementsHasNothingPending(t *testing.T) {
-	p := room()
+	p := roomProtocol()
 	p.Namespace, p.Send = "", &protocol.Send{Event: "send", Args: []any{"{{text}}"}, NoAck: true}
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		w.options.Retries = true // nothing would tell it to stop
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		w.options.Retries = true // would retry for ever
 		open(t, w)
-		say(t, w, "one", "two")
+		sendAll(t, w, "one", "two")
 		p := m.connected(t, `40{"sid":"s1"}`)
 		p.expect(`42["send","one"]`, `42["send","two"]`)
 		if pending := w.Status().Pending; pending != 0 {
-			t.Errorf("%d messages are pending that nothing acknowledges", pending)
+			t.Errorf("%d messages are pending although none is ever acknowledged", pending)
 		}
 	})
 }
 
-func TestWireOfAServerThatTalksByItself(t *testing.T) {
-	p := room()
+func TestWireSendsNothingWithoutSendInTheProtocol(t *testing.T) {
+	p := roomProtocol()
 	p.Send = nil
-	speaking(t, p, func(t *testing.T, _ *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, _ *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		if err := w.Send("one"); !errors.Is(err, errSendsNothing) {
 			t.Errorf("error %v", err)
 		}
-		tells(t, r, "opened")
+		wantHistory(t, r, "opened")
 	})
 }
 
-// whole is an application that sends all messages at every change, without offsets.
-func whole() *protocol.Protocol {
+// historyProtocol is that of an application that sends all messages at every change, without
+// offsets.
+func historyProtocol() *protocol.Protocol {
 	return &protocol.Protocol{
 		Send:    &protocol.Send{Event: "send", Args: []any{"{{text}}"}},
 		Receive: protocol.Receive{Event: "new", Text: "$.body"},
@@ -201,8 +203,8 @@ func whole() *protocol.Protocol {
 	}
 }
 
-// all is the event with the messages, each with the number that follows its colon.
-func all(texts ...string) string {
+// historyEvent is the event with all messages; a number after a colon is a message's offset.
+func historyEvent(texts ...string) string {
 	for i, text := range texts {
 		body, seq, numbered := strings.Cut(text, ":")
 		if texts[i] = `{"body":"` + body + `"}`; numbered {
@@ -212,10 +214,10 @@ func all(texts ...string) string {
 	return `42["all",{"messages":[` + strings.Join(texts, ",") + `]}]`
 }
 
-func TestWireShowsOfTheHistoryWhatIsMissing(t *testing.T) {
-	given := []string{all("a", "b"), `42["new",{"body":"c"}]`, all("a", "b", "c", "c"), `42["new",{"body":"c"}]`, all("d", "c", "c", "c", "a", "b")}
+func TestWireShowsOnlyNewMessagesOfAHistory(t *testing.T) {
+	given := []string{historyEvent("a", "b"), `42["new",{"body":"c"}]`, historyEvent("a", "b", "c", "c"), `42["new",{"body":"c"}]`, historyEvent("d", "c", "c", "c", "a", "b")}
 	for raw, want := range map[bool]string{false: "abcccd", true: "abcabccc" + "dcccab"} {
-		speaking(t, whole(), func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		bubbleWith(t, historyProtocol(), func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 			w.Raw = raw
 			open(t, w)
 			p := m.accept(t)
@@ -231,28 +233,28 @@ func TestWireShowsOfTheHistoryWhatIsMissing(t *testing.T) {
 			}
 		})
 	}
-	p := whole()
+	p := historyProtocol()
 	p.Receive.Offset = "$.seq"
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1"}`)
 		p.send(`42["new",{"body":"a","seq":2}]`)
 		p.send(`42["new",{"body":"b"}]`)
-		p.send(all("a:1", "a:2", "b:3")) // another a, older; and the b that is there
+		p.send(historyEvent("a:1", "a:2", "b:3")) // a:1 is another message, b:3 is the b without an offset
 		p.send(`42["new",{"body":"b","seq":3}]`)
-		p.send(all("a:1", "a:2", "b:3"))
-		p.send(all("a:1", "a:2", "b:3", "a:4"))
-		p.send(all("a:5"))
-		tells(t, r, "opened", "connected", "shown a #2", "shown b", "shown a #1", "shown a #4", "shown a #5")
+		p.send(historyEvent("a:1", "a:2", "b:3"))
+		p.send(historyEvent("a:1", "a:2", "b:3", "a:4"))
+		p.send(historyEvent("a:5"))
+		wantHistory(t, r, "opened", "connected", "shown a #2", "shown b", "shown a #1", "shown a #4", "shown a #5")
 	})
 }
 
 func TestWireShowsItsOwnMessageOnceWithoutAnEcho(t *testing.T) {
-	p := whole()
+	p := historyProtocol()
 	p.NoEcho, p.Receive.Offset = true, "$.seq"
-	speaking(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
-		say(t, w, "a", "b", "c", "c", "d")
+		sendAll(t, w, "a", "b", "c", "c", "d")
 		p := m.connected(t, `40{"sid":"s1"}`)
 		p.expect(`420["send","a"]`, `421["send","b"]`, `422["send","c"]`, `423["send","c"]`, `424["send","d"]`)
 		if status := w.Status(); status.Shown != 5 || status.Pending != 4 {
@@ -267,13 +269,13 @@ func TestWireShowsItsOwnMessageOnceWithoutAnEcho(t *testing.T) {
 		for seq := range 3 { // two copies
 			p.send(fmt.Sprintf(`42["new",{"body":"c","seq":%d}]`, 8+seq))
 		}
-		tells(t, r, "opened", "sent a", "shown a", "sent b", "shown b", "sent c", "shown c", "sent c", "shown c", "sent d", "shown d",
+		wantHistory(t, r, "opened", "sent a", "shown a", "sent b", "shown b", "sent c", "shown c", "sent c", "shown c", "sent d", "shown d",
 			"connected", "acknowledged a", "shown a #6", "shown d #7", "shown c #10")
-		p.send(all("a:5", "a:6", "b:7", "c:8", "c:9", "c:10"))
-		p.send(all("a:5", "a:6", "b:7", "c:8", "c:9", "c:10"))
+		p.send(historyEvent("a:5", "a:6", "b:7", "c:8", "c:9", "c:10"))
+		p.send(historyEvent("a:5", "a:6", "b:7", "c:8", "c:9", "c:10"))
 		synctest.Wait()
 		if status := w.Status(); status.Pending != 0 || status.Shown != 8 {
-			t.Errorf("%+v; want nothing new, and none pending: all have come back", status)
+			t.Errorf("%+v; want no new message, and none pending", status)
 		}
 	})
 }

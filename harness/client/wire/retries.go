@@ -8,26 +8,26 @@ import (
 	"redial/harness/protocol"
 )
 
-// ackTimeout is how long a Wire with Retries waits for an acknowledgement before it
-// sends the message again: what the kit's pages give the official client.
+// ackTimeout is how long a client with Retries waits for an acknowledgement before it sends the
+// message again. The kit's pages have the same.
 const ackTimeout = 3 * time.Second
 
-// A wireQueue is what was said and is not acknowledged, the first first. It is sent as
-// the official client does with ackTimeout and retries: the first message only, again
-// after ackTimeout and on every new connection, and then the next.
+// A queue has the messages that are not acknowledged. As the official client does with
+// ackTimeout and retries, it sends only the first one, again after ackTimeout and on every new
+// connection, and the next one when that is acknowledged.
 type queue struct {
 	messages []message
-	// try is the id of the acknowledgement that is due for the first; meant while timer
-	// is not nil.
-	try   uint64
-	timer *time.Timer
+	// attempt is the id of the acknowledgement that is due for the first message. It is
+	// valid while timer is not nil.
+	attempt uint64
+	timer   *time.Timer
 }
 
 type message struct{ text, key string }
 
-// arguments are the message as the protocol has it: the event's name and its arguments.
+// arguments are the name and the arguments of the event that carries the message.
 func (v *view) arguments(m message) []any {
-	send, values := v.wire.speaks.Send, v.values()
+	send, values := v.wire.proto.Send, v.values()
 	values[protocol.Text], values[protocol.Key] = m.text, m.key
 	args := []any{send.Event}
 	for _, template := range send.Args {
@@ -39,7 +39,7 @@ func (v *view) arguments(m message) []any {
 	return args
 }
 
-// enqueue sends the message when it is its turn.
+// enqueue sends the message after those before it are acknowledged.
 func (v *view) enqueue(m message) {
 	v.queue.messages = append(v.queue.messages, m)
 	if len(v.queue.messages) == 1 {
@@ -47,40 +47,40 @@ func (v *view) enqueue(m message) {
 	}
 }
 
-// sendFirst sends the first of the queue, for the first time or again.
+// sendFirst sends the first message of the queue, or sends it again.
 func (v *view) sendFirst() {
 	v.stopWaiting()
-	if len(v.queue.messages) == 0 || !v.connected || !v.wire.knows() {
+	if len(v.queue.messages) == 0 || !v.connected || !v.wire.knowsAwaited() {
 		return
 	}
 	first := v.queue.messages[0]
 	id := v.nextID
 	v.nextID++
 	v.awaiting[id] = first.text
-	v.queue.try = id
+	v.queue.attempt = id
 	v.queue.timer = time.AfterFunc(ackTimeout, func() {
 		v.wire.mu.Lock()
 		defer v.wire.mu.Unlock()
-		if v.queue.timer != nil && v.queue.try == id {
+		if v.queue.timer != nil && v.queue.attempt == id {
 			v.sendFirst()
 		}
 	})
 	v.write(&parser.Packet{Type: parser.EVENT, Data: first, Id: &id})
 }
 
-// stopWaiting gives up the try that is under way, if there is one. An answer to it that
-// comes later says nothing: the message is being sent again.
+// stopWaiting abandons the attempt that is in flight. An acknowledgement of it that comes later is
+// ignored, because the message is sent again.
 func (v *view) stopWaiting() {
 	if v.queue.timer != nil {
 		v.queue.timer.Stop()
 		v.queue.timer = nil
-		delete(v.awaiting, v.queue.try)
+		delete(v.awaiting, v.queue.attempt)
 	}
 }
 
-// answered goes on to the next message, if the acknowledgement is the first's.
+// answered sends the next message if the id is that of the attempt in flight.
 func (v *view) answered(id uint64) {
-	if v.queue.timer != nil && v.queue.try == id {
+	if v.queue.timer != nil && v.queue.attempt == id {
 		v.queue.messages = v.queue.messages[1:]
 		v.sendFirst()
 	}

@@ -20,8 +20,8 @@ import (
 	"redial/harness/history"
 )
 
-// These tests run in a bubble with a fake clock, against a server that does
-// nothing but what the test says, over connections in memory.
+// These tests run on a fake clock, against a server whose packets the test sends, over
+// connections in memory.
 
 const openText = `0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 
@@ -42,7 +42,7 @@ func (m *memory) setDown(down bool) {
 	m.down = down
 }
 
-// dialled is when the client tried to connect.
+// dialled returns the times of the client's dials.
 func (m *memory) dialled() []time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -72,7 +72,7 @@ type peer struct {
 	conn net.Conn
 }
 
-// accept takes the next connection and shakes hands, no more.
+// accept accepts the next connection up to the WebSocket handshake.
 func (m *memory) accept(t *testing.T) *peer {
 	t.Helper()
 	select {
@@ -83,12 +83,12 @@ func (m *memory) accept(t *testing.T) *peer {
 		}
 		return &peer{t, conn}
 	case <-time.After(time.Hour):
-		t.Fatal("nobody connected within an hour")
+		t.Fatal("the client did not connect within an hour")
 		return nil
 	}
 }
 
-// connected takes the next connection as far as the answer to CONNECT.
+// connected accepts the next connection up to the answer to CONNECT.
 func (m *memory) connected(t *testing.T, answer string) *peer {
 	t.Helper()
 	p := m.accept(t)
@@ -107,8 +107,8 @@ func (p *peer) send(text string) {
 	}
 }
 
-// receive is the next frame: a text as it is, a binary one in quotes, a close
-// frame as "close".
+// receive returns the next frame: a text as it is, a binary one in quotes, a close frame as
+// "close".
 func (p *peer) receive() string {
 	p.t.Helper()
 	p.conn.SetReadDeadline(time.Now().Add(time.Hour))
@@ -121,7 +121,7 @@ func (p *peer) receive() string {
 		p.t.Fatalf("receiving: %v", err)
 	}
 	if !header.Masked || !header.Fin {
-		p.t.Errorf("a frame that is not masked or not whole: %+v", header)
+		p.t.Errorf("a frame that is not masked or is a fragment: %+v", header)
 	}
 	ws.Cipher(payload, header.Mask, 0)
 	switch header.OpCode {
@@ -145,12 +145,7 @@ func (p *peer) expect(want ...string) {
 // bubble runs a test in a bubble, with a client that is closed at its end.
 func bubble(t *testing.T, test func(t *testing.T, m *memory, w *Client, r *history.Recorder)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		m, r := newMemory(), history.NewRecorder()
-		w := New(client.Options{Name: "ann", URL: "http://chat.test:80", Dial: m.dial, Record: r.Add, Seed: 1})
-		defer w.Close()
-		test(t, m, w, r)
-	})
+	bubbleWith(t, nil, test)
 }
 
 func open(t *testing.T, w *Client) {
@@ -160,7 +155,7 @@ func open(t *testing.T, w *Client) {
 	}
 }
 
-func say(t *testing.T, w *Client, texts ...string) {
+func sendAll(t *testing.T, w *Client, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if err := w.Send(text); err != nil {
@@ -169,8 +164,8 @@ func say(t *testing.T, w *Client, texts ...string) {
 	}
 }
 
-// story is the history as short lines.
-func story(r *history.Recorder) []string {
+// lines is the history as short lines.
+func lines(r *history.Recorder) []string {
 	var lines []string
 	for _, e := range r.Events(0) {
 		line := string(e.Kind)
@@ -190,16 +185,16 @@ func story(r *history.Recorder) []string {
 	return lines
 }
 
-// tells checks the whole history, once nothing moves any more.
-func tells(t *testing.T, r *history.Recorder, want ...string) {
+// wantHistory checks the whole history when all goroutines of the bubble wait.
+func wantHistory(t *testing.T, r *history.Recorder, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	if got := story(r); !slices.Equal(got, want) {
+	if got := lines(r); !slices.Equal(got, want) {
 		t.Errorf("history:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
-func TestWireRecoversAsTheOfficialClient(t *testing.T) {
+func TestWireRecoversItsSessionAsTheOfficialClient(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.accept(t)
@@ -212,8 +207,8 @@ func TestWireRecoversAsTheOfficialClient(t *testing.T) {
 		p.send(`40{"sid":"s1","pid":"p1"}`)
 		p.send(`42["chat message","one",1,"o1"]`)
 		p.send(`42["note to all","o2"]`)       // not shown, but its offset counts
-		p.send(`427["chat message","two",2]`)  // with an acknowledgement: no offset
-		p.send(`42["chat message","three",3]`) // volatile: neither
+		p.send(`427["chat message","two",2]`)  // events with an acknowledgement have no recovery offset
+		p.send(`42["chat message","three",3]`) // nor have volatile ones
 		synctest.Wait()
 		p.conn.Close()
 
@@ -226,7 +221,7 @@ func TestWireRecoversAsTheOfficialClient(t *testing.T) {
 			t.Error("an event was shown before the client was connected")
 		}
 		p.send(`40{"sid":"s1","pid":"p1"}`)
-		tells(t, r, "opened", "connected", "shown one #1", "shown two #2", "shown three #3",
+		wantHistory(t, r, "opened", "connected", "shown one #1", "shown two #2", "shown three #3",
 			"disconnected transport close", "shown four #4", "connected recovered")
 
 		p.conn.Close()
@@ -241,8 +236,7 @@ func TestWireRecoversAsTheOfficialClient(t *testing.T) {
 	})
 }
 
-// What came over a connection that never was one comes again, and is shown once.
-func TestWireForgetsWhatCameTooEarly(t *testing.T) {
+func TestEventsBeforeALostConnectPacketAreShownOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		open(t, w)
 		p := m.connected(t, `40{"sid":"s1","pid":"p1"}`)
@@ -273,10 +267,10 @@ func TestWireForgetsWhatCameTooEarly(t *testing.T) {
 	})
 }
 
-func TestWireRefreshesAndCloses(t *testing.T) {
+func TestRefreshStartsANewViewAndCloseIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
 		if err := w.Send("too early"); err == nil {
-			t.Error("a closed client said something")
+			t.Error("a closed client sent a message")
 		}
 		open(t, w)
 		if err := w.Open(t.Context()); err == nil {
@@ -291,13 +285,13 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 		}
 		p = m.accept(t)
 		p.send(openText)
-		p.expect(`40{"serverOffset":0}`) // a fresh page knows nothing
+		p.expect(`40{"serverOffset":0}`) // a new view has no session and no offset
 		p.send(`40{"sid":"s2","pid":"p2"}`)
 		synctest.Wait()
 		if got, want := w.Status(), (client.Status{View: 2, Open: true, Connected: true}); got != want {
 			t.Errorf("status %+v; want %+v", got, want)
 		}
-		began := time.Now() // nobody reads from here on
+		began := time.Now() // the server does not read from here on
 		for range 2 {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
@@ -309,14 +303,14 @@ func TestWireRefreshesAndCloses(t *testing.T) {
 		if got, want := w.Status(), (client.Status{View: 2}); got != want {
 			t.Errorf("status %+v; want %+v", got, want)
 		}
-		tells(t, r, "opened", "connected", "shown one #1", "closed", "opened", "connected", "closed")
+		wantHistory(t, r, "opened", "connected", "shown one #1", "closed", "opened", "connected", "closed")
 		if e := r.Events(0)[5]; e.View != 2 || e.Client != "ann" {
 			t.Errorf("event %+v; want view 2 of ann", e)
 		}
 	})
 }
 
-func TestWireClosesWhateverItIsDoing(t *testing.T) {
+func TestCloseIsBoundedInEveryState(t *testing.T) {
 	for name, until := range map[string]func(t *testing.T, m *memory, w *Client){
 		"dialling":    func(*testing.T, *memory, *Client) {},
 		"handshaking": func(_ *testing.T, m *memory, _ *Client) { <-m.conns },

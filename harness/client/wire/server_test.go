@@ -22,10 +22,10 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// These tests run over TCP, against the Go server.
+// These tests run over TCP against the Go server.
 
-// chat is a server with a log in memory that does as a right server does:
-// it stores and emits, and replays and joins, under one lock.
+// chat is a correct server with a log in memory: it stores and emits, and replays and joins, under
+// one lock.
 type chat struct {
 	io   *socket.Server
 	http *httptest.Server
@@ -55,7 +55,7 @@ func (c *chat) serve(s *socket.Socket) {
 		acknowledge, _ := args[len(args)-1].(socket.Ack)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.say(text)
+		c.storeAndEmit(text)
 		if acknowledge != nil {
 			acknowledge(nil, nil)
 		}
@@ -72,8 +72,8 @@ func (c *chat) serve(s *socket.Socket) {
 	s.Join("chat")
 }
 
-// say stores and emits under the lock.
-func (c *chat) say(text string) {
+// storeAndEmit is called with the lock held.
+func (c *chat) storeAndEmit(text string) {
 	c.rows = append(c.rows, text)
 	c.io.To("chat").Emit(contract.ChatEvent, text, len(c.rows))
 }
@@ -82,7 +82,7 @@ func (c *chat) options(name string, r *history.Recorder) client.Options {
 	return client.Options{Name: name, URL: c.http.URL, Record: r.Add, ReconnectDelay: 20 * time.Millisecond}
 }
 
-// eventually waits until the history holds what is asked for.
+// eventually waits until the history meets the condition.
 func eventually(t testing.TB, r *history.Recorder, what string, holds func([]history.Event) bool) {
 	t.Helper()
 	late := time.After(20 * time.Second)
@@ -94,7 +94,7 @@ func eventually(t testing.TB, r *history.Recorder, what string, holds func([]his
 		select {
 		case <-changed:
 		case <-late:
-			t.Fatalf("not within the bound: %s; history:\n%s", what, strings.Join(story(r), "\n"))
+			t.Fatalf("not within the bound: %s; history:\n%s", what, strings.Join(lines(r), "\n"))
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestWireChatsWithTheGoServer(t *testing.T) { chatsOver(t, "websocket") }
 
 func chatsOver(t *testing.T, transport string) {
 	c, r := newChat(t), history.NewRecorder()
-	c.rows = []string{"welcome"} // once it is shown, the server takes events; see sayDelay
+	c.rows = []string{"welcome"} // when it is shown, the server accepts events; see sendDelay
 	options := c.options("ann", r)
 	options.Transports = []string{transport}
 	ann, bob := New(options), New(c.options("bob", r))
@@ -138,19 +138,19 @@ func chatsOver(t *testing.T, transport string) {
 	open(t, bob)
 	eventuallyShows(t, r, "ann", "welcome")
 	eventuallyShows(t, r, "bob", "welcome")
-	said := []string{"welcome", "<b>hello</b> & grüß dich \u2028", "안녕"}
-	say(t, ann, said[1:]...)
-	eventuallyShows(t, r, "bob", said...)
-	eventuallyShows(t, r, "ann", said...)
+	sent := []string{"welcome", "<b>hello</b> & grüß dich \u2028", "안녕"}
+	sendAll(t, ann, sent[1:]...)
+	eventuallyShows(t, r, "bob", sent...)
+	eventuallyShows(t, r, "ann", sent...)
 	eventually(t, r, "both are acknowledged", func(e []history.Event) bool { return count(e, history.Acknowledged) == 2 })
 	if err := ann.Disconnect(); err != nil {
 		t.Fatal(err)
 	}
-	say(t, bob, "while ann is away")
-	said = append(said, "while ann is away")
-	eventuallyShows(t, r, "bob", said...)
+	sendAll(t, bob, "while ann is offline")
+	sent = append(sent, "while ann is offline")
+	eventuallyShows(t, r, "bob", sent...)
 	ann.Connect()
-	eventuallyShows(t, r, "ann", said...)
+	eventuallyShows(t, r, "ann", sent...)
 }
 
 func TestWireReconnectsToTheGoServer(t *testing.T) {
@@ -172,7 +172,7 @@ func TestWireReconnectsToTheGoServer(t *testing.T) {
 		eventually(t, r, "ann is connected again", func(e []history.Event) bool { return count(e, history.Connected) == i+1 })
 		want = append(want, strconv.Itoa(i))
 		c.mu.Lock()
-		c.say(strconv.Itoa(i))
+		c.storeAndEmit(strconv.Itoa(i))
 		c.mu.Unlock()
 		eventuallyShows(t, r, "ann", want...)
 		conn := (<-conns).(*net.TCPConn)
@@ -182,9 +182,8 @@ func TestWireReconnectsToTheGoServer(t *testing.T) {
 	}
 }
 
-// Every goroutine that a client starts has ended when Close returns. (Polling is
-// looked at in a bubble, which knows of every goroutine.)
-func TestWireLeavesNoGoroutines(t *testing.T) {
+// For polling, the bubbles of the other tests check the same.
+func TestCloseLeavesNoGoroutines(t *testing.T) {
 	c, r := newChat(t), history.NewRecorder()
 	var clients []*Client
 	for i := range 20 {
@@ -203,8 +202,8 @@ func TestWireLeavesNoGoroutines(t *testing.T) {
 	}
 }
 
-// ownGoroutines counts the goroutines of clients. The Go server's stay out of it:
-// it leaks some of its own.
+// ownGoroutines counts the goroutines of clients. Those of the Go server do not count, because it
+// leaks some.
 func ownGoroutines() (n int) {
 	buffer := make([]byte, 16<<20)
 	for _, stack := range strings.Split(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
@@ -228,7 +227,7 @@ func messages(rows []Row) (texts []string) {
 	return texts
 }
 
-func TestReadLog(t *testing.T) {
+func TestReadLogOfTheGoServer(t *testing.T) {
 	c := newChat(t)
 	c.rows = []string{"one", "two", "two", "three"}
 	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end")
@@ -238,16 +237,15 @@ func TestReadLog(t *testing.T) {
 	if got, want := messages(rows), []string{"one#1", "two#2", "two#3", "three#4", "the end#5"}; !slices.Equal(got, want) {
 		t.Errorf("rows %v; want %v", got, want)
 	}
-	// Read again: what was said last time is a row now, and all else is the same.
+	// In a second read, the sentinel of the first one is a row.
 	rows, err = ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "another end", func(w *Client) { w.Keys = true })
 	if err != nil || len(rows) != 6 || rows[4].Message != "the end" {
 		t.Errorf("rows %v, error %v; want six", messages(rows), err)
 	}
 }
 
-// A server that emits what is said before it has replayed: the first client sees
-// the sentinel too early, and ReadLog is not fooled.
-func TestReadLogOfAServerThatMixes(t *testing.T) {
+// The server emits the sentinel before its replay, so the first client receives it too early.
+func TestReadLogOfAServerThatMixesReplayAndLive(t *testing.T) {
 	c := newChat(t)
 	c.rows = []string{"one", "two"}
 	first := true
@@ -300,7 +298,7 @@ func BenchmarkWireBroadcast(b *testing.B) {
 	for range b.N {
 		received.Add(clients)
 		c.mu.Lock()
-		c.say("hello everyone")
+		c.storeAndEmit("hello everyone")
 		c.mu.Unlock()
 		received.Wait()
 	}

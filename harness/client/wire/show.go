@@ -11,21 +11,19 @@ import (
 	"redial/harness/protocol"
 )
 
-// A page is what a view shows, as far as it decides what is shown next.
+// A page has what a view needs to know about the shown messages to decide which ones to show next.
 type page struct {
-	// own counts the messages that were shown when they were sent and have not come from
-	// the server since, by text.
+	// own counts, by text, the client's own messages that were shown without an echo and have
+	// not come from the server since.
 	own map[string]int
-	// shown has the offsets of what is shown, 0 for none, by text. It is kept only where
-	// the protocol has a History to compare with it.
+	// shown has, by text, the offsets of the shown messages, 0 for none. It is used only if
+	// the protocol has a History, which is compared with it.
 	shown map[string][]int64
 }
 
-func newPage() page { return page{own: map[string]int{}, shown: map[string][]int64{}} }
-
 // show shows the messages in an event.
 func (v *view) show(event string, args []any) {
-	messages, whole := v.wire.speaks.Read(event, args)
+	messages, whole := v.wire.proto.Read(event, args)
 	v.cursors.Number(messages)
 	if whole && !v.wire.Raw {
 		v.showMissing(messages)
@@ -33,14 +31,14 @@ func (v *view) show(event string, args []any) {
 	}
 	for _, m := range messages {
 		if m.Numbered && v.wire.options.Protocol == nil {
-			// A string there is what connection state recovery adds to an event.
+			// A string is not the message's offset but that of connection state recovery.
 			_, m.Numbered = args[1].(float64)
 		}
 		v.onMessage(m)
 	}
 }
 
-// onMessage shows a message and then moves the offset.
+// onMessage shows a message and then updates the offset.
 func (v *view) onMessage(m protocol.Message) {
 	e := shownEvent(m)
 	echoed := v.page.own[e.Message] > 0
@@ -48,13 +46,13 @@ func (v *view) onMessage(m protocol.Message) {
 		return
 	}
 	if v.wire.Raw || !echoed {
-		v.put(e)
+		v.display(e)
 	}
 	v.arrived(e)
 }
 
-// showMissing shows those of all messages that this view does not show yet. A message
-// that is in the list more often than here is missing as often as that.
+// showMissing shows those messages of a complete list that this view does not show yet. A text
+// that is in the list n times more than in the view is shown n times.
 func (v *view) showMissing(messages []protocol.Message) {
 	shown := map[string][]int64{}
 	for text, offsets := range maps.All(v.page.shown) {
@@ -68,7 +66,7 @@ func (v *view) showMissing(messages []protocol.Message) {
 			at = slices.IndexFunc(offsets, func(offset int64) bool { return offset == 0 || e.Offset == 0 })
 		}
 		if at < 0 {
-			v.put(e)
+			v.display(e)
 		} else {
 			shown[e.Message] = slices.Delete(offsets, at, at+1)
 		}
@@ -76,32 +74,32 @@ func (v *view) showMissing(messages []protocol.Message) {
 	}
 }
 
-// showOwn shows a message that the server will not send to its sender.
+// showOwn shows a message of the client whose server does not echo it.
 func (v *view) showOwn(text string) {
 	v.page.own[text]++
-	v.put(history.Event{Kind: history.Shown, Message: text})
+	v.display(history.Event{Kind: history.Shown, Message: text})
 }
 
-// put adds a message to the page.
-func (v *view) put(e history.Event) {
+// display adds a message to the page and records it.
+func (v *view) display(e history.Event) {
 	v.shown++
-	if v.wire.speaks.History != nil {
+	if v.wire.proto.History != nil {
 		v.page.shown[e.Message] = append(v.page.shown[e.Message], e.Offset)
 	}
-	if v.wire.speaks.Receive.Opaque && !v.wire.Raw { // whose rows a log's reader counts
+	if v.wire.proto.Receive.Opaque && !v.wire.Raw { // with Raw, ReadLog needs the offset
 		e.Offset = 0
 	}
 	v.record(e)
 }
 
-// arrived notes that the server has sent a message, shown or not.
+// arrived is called for each message from the server, shown or not.
 func (v *view) arrived(e history.Event) {
 	if v.page.own[e.Message] > 1 {
 		v.page.own[e.Message]--
 	} else {
 		delete(v.page.own, e.Message)
 	}
-	v.settled(e.Message)
+	v.removePending(e.Message)
 	v.offset = max(v.offset, e.Offset)
 }
 
@@ -113,8 +111,7 @@ func shownEvent(m protocol.Message) history.Event {
 	return e
 }
 
-// describe is the text of a value: a string as it is, binary in base64, and
-// anything else as JSON.
+// describe returns a string unchanged, binary data in base64, and any other value as JSON.
 func describe(value any) string {
 	if binary, ok := value.(types.BufferInterface); ok {
 		return "binary:" + base64.StdEncoding.EncodeToString(binary.Bytes())

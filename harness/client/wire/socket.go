@@ -21,37 +21,36 @@ const (
 	clientDisconnect = "io client disconnect"
 )
 
-// A wireView is one page load of a Wire. Its fields and methods are guarded by
-// the Wire's lock, except where a method says that it runs on its own goroutine.
+// A view is one page load of a Client. The Client's lock guards its fields, and is held by the
+// caller of a method unless that runs on its own goroutine.
 type view struct {
 	wire    *Client
 	number  int
 	running sync.WaitGroup
 
-	link      *wireLink // nil while nobody wants a connection
+	manager   *manager // nil while nobody wants a connection
 	connected bool
 	shown     int
-	offset    int64 // the last one shown
+	offset    int64 // of the last message shown
 	cursors   protocol.Cursors
 
-	// For connection state recovery: what the server called this session, and the
-	// offset of the last event.
+	// For connection state recovery: the private session id and the offset of the last event.
 	session    string
 	lastOffset *string
 
 	received [][]any          // events that came before it was connected
-	entering *entry           // not nil while Protocol.Enter is under way
+	entering *enterState      // not nil while Protocol.Enter is under way
 	unsent   []*parser.Packet // emitted before it was connected
 	nextID   uint64
 	awaiting map[uint64]string // messages by the id of the acknowledgement due
-	pending  map[string]int    // of these, the ones not seen otherwise, by text
-	queue    queue             // with Retries: messages are here until they are acknowledged
+	pending  map[string]int    // by text, those in awaiting that have not come back from the server
+	queue    queue             // with Retries, the messages that are not acknowledged
 	page     page
 }
 
-// A wireLink lasts from one connect to the disconnect that ends it, over any
-// number of connections.
-type wireLink struct {
+// A manager keeps a view connected from a connect to the next disconnect, with any number of
+// connections.
+type manager struct {
 	cancel context.CancelFunc
 	engine *engine // nil while there is no connection
 }
@@ -62,9 +61,9 @@ func newView(w *Client, number int) *view {
 		number:   number,
 		awaiting: map[uint64]string{},
 		pending:  map[string]int{},
-		page:     newPage(),
+		page:     page{own: map[string]int{}, shown: map[string][]int64{}},
 	}
-	if begin := w.options.ServerOffset; begin != nil && w.speaks.Receive.Opaque {
+	if begin := w.options.ServerOffset; begin != nil && w.proto.Receive.Opaque {
 		v.offset = v.cursors.Of(begin)
 	} else {
 		v.offset, _ = protocol.WholeNumber(begin)
@@ -80,46 +79,46 @@ func (v *view) record(e history.Event) {
 	v.wire.options.Record(e)
 }
 
-// connect starts to connect, and to reconnect, unless that is under way.
+// connect starts to connect and reconnect, unless the view does already.
 func (v *view) connect() {
-	if v.link != nil {
+	if v.manager != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	link := &wireLink{cancel: cancel}
-	v.link = link
-	v.running.Go(func() { v.keepConnected(ctx, link) })
+	manager := &manager{cancel: cancel}
+	v.manager = manager
+	v.running.Go(func() { v.keepConnected(ctx, manager) })
 }
 
-// disconnect is the page's own: a goodbye, if there is somebody to say it to.
+// disconnect is socket.disconnect(): it sends a DISCONNECT packet if the server has a socket.
 func (v *view) disconnect() {
 	if v.connected || v.entering != nil {
 		v.write(&parser.Packet{Type: parser.DISCONNECT})
 	}
 	v.leave()
 	if v.connected {
-		v.lost(clientDisconnect)
+		v.onDisconnect(clientDisconnect)
 	}
 }
 
-// leave ends the link. What is still to be written is, but nothing that comes in
-// from here on is looked at.
+// leave ends the manager. Queued packets are still written, but later ones from the server are
+// ignored.
 func (v *view) leave() {
 	v.stopWaiting()
 	v.stopEntering()
-	if v.link == nil {
+	if v.manager == nil {
 		return
 	}
-	v.link.cancel()
-	if v.link.engine != nil {
-		v.link.engine.leave()
+	v.manager.cancel()
+	if v.manager.engine != nil {
+		v.manager.engine.leave()
 	}
-	v.link = nil
+	v.manager = nil
 }
 
-// lost notes the end of a connection. The acknowledgements due on it will not
-// come; those of what was never sent still may.
-func (v *view) lost(reason string) {
+// onDisconnect records the end of a connection. Acknowledgements that were due on it will not
+// come, except those of messages that were not sent yet.
+func (v *view) onDisconnect(reason string) {
 	v.connected = false
 	v.stopWaiting()
 	v.stopEntering()
@@ -133,31 +132,31 @@ func (v *view) lost(reason string) {
 	for id, text := range v.awaiting {
 		if !unsent[id] {
 			delete(v.awaiting, id)
-			v.settled(text)
+			v.removePending(text)
 		}
 	}
 }
 
-// keepConnected runs on its own goroutine for as long as the link lasts.
-func (v *view) keepConnected(ctx context.Context, link *wireLink) {
+// keepConnected runs on the manager's goroutine.
+func (v *view) keepConnected(ctx context.Context, manager *manager) {
 	failing := false
 	for attempt := 0; ; attempt++ {
 		var to endpoint
-		if !v.ifCurrent(link, func() { to = v.endpoint() }) {
+		if !v.ifCurrent(manager, func() { to = v.endpoint() }) {
 			return
 		}
 		engine, err := v.wire.dial(ctx, to)
 		if err == nil {
 			attempt = 0
-			v.converse(ctx, link, engine)
-		} else if !failing { // the first of a row is worth a note
-			v.ifCurrent(link, func() {
+			v.useConnection(ctx, manager, engine)
+		} else if !failing { // one note for consecutive failures
+			v.ifCurrent(manager, func() {
 				v.record(history.Event{Kind: history.Note, Detail: "connect_error: " + err.Error()})
 			})
 		}
 		failing = err != nil
 		var delay time.Duration
-		wanted := v.ifCurrent(link, func() {
+		wanted := v.ifCurrent(manager, func() {
 			delay = v.wire.Backoff.Delay(attempt, v.wire.random.Float64())
 		})
 		if !wanted {
@@ -171,10 +170,10 @@ func (v *view) keepConnected(ctx context.Context, link *wireLink) {
 	}
 }
 
-// converse runs on the link's goroutine, over one connection, until it has ended.
-func (v *view) converse(ctx context.Context, link *wireLink, engine *engine) {
+// useConnection runs on the manager's goroutine until the connection has ended.
+func (v *view) useConnection(ctx context.Context, manager *manager, engine *engine) {
 	defer engine.wait()
-	if !v.ifCurrent(link, func() { link.engine = engine }) {
+	if !v.ifCurrent(manager, func() { manager.engine = engine }) {
 		engine.leave()
 		return
 	}
@@ -184,34 +183,33 @@ func (v *view) converse(ctx context.Context, link *wireLink, engine *engine) {
 		case <-ctx.Done():
 		}
 	}
-	v.ifCurrent(link, v.sendConnect)
+	v.ifCurrent(manager, v.sendConnect)
 
-	decoder := newDecoder(v.wire.speaks.Parser, func(p *parser.Packet) {
-		v.ifCurrent(link, func() { v.handle(p) })
+	decoder := newDecoder(v.wire.proto.Parser, func(p *parser.Packet) {
+		v.ifCurrent(manager, func() { v.handle(p) })
 	})
 	defer decoder.Destroy()
 	reason := engine.read(decoder.add)
-	v.ifCurrent(link, func() {
-		link.engine = nil
-		v.lost(reason)
+	v.ifCurrent(manager, func() {
+		manager.engine = nil
+		v.onDisconnect(reason)
 	})
 }
 
-// ifCurrent does something under the lock, unless the link is of the past.
-func (v *view) ifCurrent(link *wireLink, do func()) bool {
+// ifCurrent calls do with the lock held, unless the view has another manager by now.
+func (v *view) ifCurrent(manager *manager, do func()) bool {
 	v.wire.mu.Lock()
 	defer v.wire.mu.Unlock()
-	if v.link != link {
+	if v.manager != manager {
 		return false
 	}
 	do()
 	return true
 }
 
-// sendConnect asks for the old session back if there was one. What a connection before
-// this one brought, and held back since its own connect packet never came, will come
-// again: the official client would show it twice, and the pages of the steps see to it
-// that it does not.
+// sendConnect asks to recover the session if there is one. Events that came over an earlier
+// connection before its own connect packet are discarded, because the server sends them again.
+// The official client would deliver them twice; the pages of the steps prevent that.
 func (v *view) sendConnect() {
 	v.received = nil
 	auth := v.auth()
@@ -232,28 +230,28 @@ func (v *view) sendConnect() {
 	v.write(connect)
 }
 
-// write hands a packet to the connection; without one it is lost.
+// write sends a packet over the connection. Without a connection the packet is lost.
 func (v *view) write(p *parser.Packet) {
-	if v.link == nil || v.link.engine == nil {
+	if v.manager == nil || v.manager.engine == nil {
 		return
 	}
 	p.Nsp = v.wire.namespace()
-	if m, ok := p.Data.(message); ok { // filled in now: what Enter saves was not known before
+	if m, ok := p.Data.(message); ok { // filled in late, because Enter may save values for it
 		p.Data = v.arguments(m)
 	}
-	v.link.engine.send(encode(v.wire.speaks.Parser, p)...)
+	v.manager.engine.send(encode(v.wire.proto.Parser, p)...)
 }
 
-// emit writes an event now or, while not connected, later.
+// emit sends an event now, or later if the view is not connected.
 func (v *view) emit(p *parser.Packet) {
-	if v.connected && v.wire.knows() {
+	if v.connected && v.wire.knowsAwaited() {
 		v.write(p)
 	} else {
 		v.unsent = append(v.unsent, p)
 	}
 }
 
-// await expects an acknowledgement for the text, under the id that it returns.
+// await registers an acknowledgement for the text and returns its id.
 func (v *view) await(text string) (id uint64) {
 	id = v.nextID
 	v.nextID++
@@ -262,8 +260,8 @@ func (v *view) await(text string) (id uint64) {
 	return id
 }
 
-// settled takes one message with the text off the pending ones, if there is one.
-func (v *view) settled(text string) {
+// removePending removes one message with the text from the pending ones, if there is one.
+func (v *view) removePending(text string) {
 	if v.pending[text] > 1 {
 		v.pending[text]--
 	} else {
@@ -284,7 +282,7 @@ func (v *view) handle(p *parser.Packet) {
 	case parser.EVENT, parser.BINARY_EVENT:
 		args, _ := p.Data.([]any)
 		if p.Id != nil {
-			args = append(args, acknowledgeable{}) // where a page finds a function
+			args = append(args, acknowledgeable{}) // a page gets a function here
 		}
 		v.learn(args)
 		if v.connected {
@@ -299,28 +297,28 @@ func (v *view) handle(p *parser.Packet) {
 		v.onAcknowledgement(p)
 	case parser.DISCONNECT:
 		v.leave()
-		v.lost(serverDisconnect)
+		v.onDisconnect(serverDisconnect)
 	case parser.CONNECT_ERROR:
-		v.leave() // the official client does not try again either
+		v.leave() // as in the official client, which does not reconnect then
 		v.record(history.Event{Kind: history.Note, Detail: "connect_error: " + describe(p.Data)})
 	}
 }
 
-// acknowledgeable stands for the function with which a page would answer.
+// acknowledgeable stands for the function with which a page acknowledges an event.
 type acknowledgeable struct{}
 
-// onConnect begins with what Protocol.Enter has a client do first.
+// onConnect handles the server's answer to CONNECT, and starts Protocol.Enter.
 func (v *view) onConnect(data any) {
 	fields, _ := data.(map[string]any)
 	session, _ := fields["pid"].(string)
 	recovered := session != "" && v.session == session
 	v.session = session
-	v.entering = &entry{recovered: recovered, from: len(v.received)}
+	v.entering = &enterState{recovered: recovered, from: len(v.received)}
 	v.enter()
 }
 
-// onEntered delivers what was held back, then sends what was, and only then
-// counts as connected for the page: the official client's order.
+// onEntered delivers the events that were held back, then sends the buffered ones, and then
+// records the connection, in the official client's order.
 func (v *view) onEntered(recovered bool) {
 	v.connected = true
 	received := v.received
@@ -332,10 +330,10 @@ func (v *view) onEntered(recovered bool) {
 	v.record(history.Event{Kind: history.Connected, Recovered: recovered})
 }
 
-// sendUnsent sends what had to wait, once the view is connected and knows what the messages
-// contain.
+// sendUnsent sends the buffered events if the view is connected and the values in its messages are
+// known.
 func (v *view) sendUnsent() {
-	if !v.connected || !v.wire.knows() {
+	if !v.connected || !v.wire.knowsAwaited() {
 		return
 	}
 	unsent := v.unsent
@@ -374,9 +372,9 @@ func (v *view) onAcknowledgement(p *parser.Packet) {
 		return
 	}
 	delete(v.awaiting, *p.Id)
-	v.settled(text)
+	v.removePending(text)
 	defer v.answered(*p.Id)
-	if reason, refused := v.wire.speaks.Send.Refusal(args); refused {
+	if reason, refused := v.wire.proto.Send.Refusal(args); refused {
 		v.record(history.Event{Kind: history.Refused, Message: text, Detail: describe(reason)})
 		return
 	}

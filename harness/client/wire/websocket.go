@@ -15,9 +15,9 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// A webSocketTransport is one WebSocket, on gobwas/ws: it leaves goroutines and
-// buffers to its user, and one packet is one frame written at once, which is what
-// the network counts and cuts between.
+// A webSocketTransport is one WebSocket on gobwas/ws, which leaves goroutines and buffers to its
+// user. It writes each packet as one frame with one call: the network counts frames and cuts
+// between them.
 type webSocketTransport struct {
 	conn   net.Conn
 	reader *wsutil.Reader
@@ -50,7 +50,7 @@ func dialWebSocket(ctx context.Context, dial dialer, to endpoint) (transport, er
 		return nil, err
 	}
 	to.cookies.SetCookies(origin, answer.Cookies())
-	if buffered == nil { // otherwise frames came along with the answer
+	if buffered == nil { // otherwise it has frames that came with the answer
 		buffered = bufio.NewReaderSize(conn, 1024)
 	}
 	reader := wsutil.NewClientSideReader(buffered)
@@ -88,8 +88,8 @@ func (t *webSocketTransport) read() ([]packet, error) {
 	}
 }
 
-// control answers the WebSocket's own pings and its close frame. The answer to the
-// latter has a bound, and may fail: who says goodbye may have gone, or not read.
+// control answers WebSocket pings and the close frame. The answer to a close frame has a deadline
+// and may fail, because the other end may have closed already or may not read.
 func (t *webSocketTransport) control(header ws.Header, body io.Reader) error {
 	handler := wsutil.ControlHandler{
 		Src: body, Dst: t.conn, State: ws.StateClientSide, DisableSrcCiphering: true,
@@ -102,8 +102,7 @@ func (t *webSocketTransport) control(header ws.Header, body io.Reader) error {
 	return io.EOF
 }
 
-// write returns no error: the reader is told of the same end, after whatever was
-// still on its way.
+// write returns no error: read reports the same end after the frames that were in flight.
 func (t *webSocketTransport) write(packets []packet) error {
 	for _, p := range packets {
 		frame := ws.NewTextFrame([]byte(p.text))

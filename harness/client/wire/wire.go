@@ -1,6 +1,8 @@
-// Package wire is the client without a page: it exchanges Socket.IO packets only.
+// Package wire is the client without a page: it only exchanges Socket.IO packets, so thousands of
+// clients fit into a run.
 //
-// Read [Client] first. [ReadLog] reads the server's whole log as a new client.
+// Read [Client] first, then socket.go, one page load of it. [ReadLog] reads the server's complete
+// log as a new client. The package must not know faults, the lab or the server's kind.
 package wire
 
 import (
@@ -25,90 +27,84 @@ import (
 	"redial/harness/protocol"
 )
 
-// A Client is a client without a page: packets and nothing else, two goroutines a
-// connection, so that thousands fit into a run. It does what the official client
-// (socket.io-client 4.8) and a right page together do: it answers pings, notices
-// a ping timeout, reconnects with the official backoff, asks for connection state
-// recovery, buffers what is sent while offline, and shows only what is newer than
-// the last offset that it has shown. A message goes out once: a send whose
-// connection dies is not repeated, unless Options.Retries asks for it. Which events
-// and fields it uses is Options.Protocol's.
+// A Client is a client without a page, with two goroutines for each connection. It does what the
+// official client (socket.io-client 4.8) and a correct page do together: it answers pings,
+// notices a ping timeout, reconnects with the official backoff, asks for connection state
+// recovery, buffers messages while it is offline, and shows only messages that are newer than
+// the last offset shown. It sends a message once, even if the connection ends before the
+// acknowledgement, unless Options.Retries is set. Options.Protocol defines the events.
 //
-// Layers, from the top: this file is the client and its page loads, show.go what a
-// page does with an event, retries.go what sends again, enter.go what comes between
-// the connect packet and the first message, socket.go the Socket.IO protocol
-// (revision 5), codec.go its two encodings, engine.go Engine.IO (revision 4) over one
-// connection, websocket.go and polling.go the transports.
+// The files are layers. From the top: this file is the client and its page loads, show.go handles
+// events as a page does, retries.go retries messages, enter.go performs Protocol.Enter, socket.go
+// is the Socket.IO protocol (revision 5), codec.go its two encodings, engine.go is Engine.IO
+// (revision 4) over one connection, and websocket.go and polling.go are the transports.
 //
-// The exported fields are set before Open. Options.Record is called with the
-// client's lock held, so that events are in order: it must not call the client.
+// The exported fields are set before Open. Options.Record is called with the client's lock held,
+// so that events are in order; it must not call the client.
 type Client struct {
-	// Raw shows everything that the server sends, without dropping what is not
-	// newer: for reading what a server really does.
+	// Raw shows every message that the server sends, also one that is not newer.
 	Raw bool
-	// Keys makes Say send a random idempotency key with each message, as pages do
-	// from level client-delivery on. It is for the tutorial's chat: where
-	// Options.Protocol has a key, one is sent.
+	// Keys makes Send add a random idempotency key to each message, as pages do from level
+	// client-delivery on. It is for the tutorial's chat; with Options.Protocol, a key is sent
+	// if the protocol contains one.
 	Keys bool
-	// Handshake, when not nil, is the auth payload in place of the protocol's.
+	// Handshake, if not nil, replaces the protocol's auth payload.
 	Handshake map[string]any
-	// Backoff is how long it waits before it connects again.
+	// Backoff is how long it waits before it reconnects.
 	Backoff Backoff
-	// OnPacket, when not nil, is given every packet of the namespace that arrives, in
-	// order, for whoever does not know yet which events a server emits. It is called with
-	// the client's lock held: it must not call the client.
+	// OnPacket, if not nil, is called with every packet of the namespace that arrives, in
+	// order. It is called with the client's lock held and must not call the client.
 	OnPacket func(*parser.Packet)
 
 	options client.Options
-	speaks  protocol.Protocol
-	cookies http.CookieJar // over all views, as a browser keeps them
+	proto   protocol.Protocol
+	cookies http.CookieJar // shared by all views, as in a browser
 
-	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel
-	// and no mutex because closing takes time, and under a fake clock only waiting on
-	// channels lets time pass.
+	// lifecycle is held by Open, Refresh and Close, one at a time. It is a channel and not a
+	// mutex because closing takes time, and a fake clock does not advance while a goroutine
+	// waits for a mutex.
 	lifecycle chan struct{}
 
 	mu     sync.Mutex
 	view   *view // nil when closed
 	views  int
 	random *mathrand.Rand
-	saved  protocol.Values // by Protocol.Enter, over all views
+	saved  protocol.Values // the values of Protocol.Enter and Learn, across all views
 }
 
-// connectDelay is how long CONNECT comes after the open packet: about as long as a
-// browser takes.
+// connectDelay is the time from the open packet to CONNECT, about as long as a browser takes.
 const connectDelay = 5 * time.Millisecond
 
-// New makes a client, closed: nothing is dialled before Open. It goes over
-// WebSocket, unless Options.Transports names only "polling".
+// New makes a closed client, which dials the server only after Open. It uses WebSocket, unless
+// Options.Transports names only "polling".
 func New(options client.Options) *Client {
 	name := fnv.New64()
-	name.Write([]byte(options.Name)) // clients of one run do not move in step
-	speaks := protocol.Tutorial()
+	name.Write([]byte(options.Name)) // so that clients of one run draw different backoffs
+	proto := protocol.Tutorial()
 	if options.Protocol != nil {
-		speaks = *options.Protocol
+		proto = *options.Protocol
 	}
-	cookies, _ := cookiejar.New(nil) // fails for options only
+	cookies, _ := cookiejar.New(nil) // can fail only with options
 	return &Client{
 		cookies:   cookies,
 		Backoff:   Backoff{Min: options.ReconnectDelay},
 		options:   options,
-		speaks:    speaks,
+		proto:     proto,
 		saved:     protocol.Values{},
 		lifecycle: make(chan struct{}, 1),
 		random:    mathrand.New(mathrand.NewPCG(options.Seed, name.Sum64())),
 	}
 }
 
-// Backoff is the official client's: the n-th wait is Min doubled n times, give or
-// take Jitter, and never longer than Max. Zero values are the official ones.
+// Backoff is that of the official client: the n-th wait is Min doubled n times, plus or minus
+// Jitter, and never longer than Max. Zero values are the official ones.
 type Backoff struct {
 	// Min is the first wait; zero means 1 s.
 	Min time.Duration
-	// Max bounds every wait; zero means 5 s, or Min where that is longer.
+	// Max bounds every wait; zero means 5 s, or Min if that is longer.
 	Max time.Duration
-	// Jitter is the part of the wait that is drawn, from 0 to 1; zero means 0.5,
-	// and less than zero means none.
+	// Jitter is the part of the wait that is drawn, from 0 to 1. Zero means 0.5, and a
+	// negative value means none.
 	Jitter float64
 }
 
@@ -135,7 +131,7 @@ func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
 
 var errNoView = errors.New("the client is closed: open it first")
 
-// Open begins a view and starts to connect; it does not wait for that.
+// Open opens a view and starts to connect; it does not wait for the connection.
 func (w *Client) Open(ctx context.Context) error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
@@ -158,8 +154,8 @@ func (w *Client) open(ctx context.Context) error {
 	return nil
 }
 
-// Refresh closes the view and opens the next, which begins with
-// Options.ServerOffset again: there is no storage.
+// Refresh closes the view and opens the next one. That starts with Options.ServerOffset again,
+// because this client has no localStorage.
 func (w *Client) Refresh(ctx context.Context, left func()) error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
@@ -167,7 +163,7 @@ func (w *Client) Refresh(ctx context.Context, left func()) error {
 	return w.open(ctx)
 }
 
-// Close ends the view and everything that belongs to it.
+// Close closes the view and waits until its goroutines have ended.
 func (w *Client) Close() error {
 	w.lifecycle <- struct{}{}
 	defer func() { <-w.lifecycle }()
@@ -192,12 +188,12 @@ func (w *Client) close(left func()) {
 	}
 }
 
-// Disconnect says goodbye to the server and does not reconnect.
+// Disconnect sends a DISCONNECT packet and does not reconnect.
 func (w *Client) Disconnect() error {
 	return w.withView(func(v *view) error { v.disconnect(); return nil })
 }
 
-// Connect connects again after a Disconnect, or after the server's.
+// Connect connects again after Disconnect, or after a disconnect by the server.
 func (w *Client) Connect() error {
 	return w.withView(func(v *view) error { v.connect(); return nil })
 }
@@ -211,15 +207,15 @@ func (w *Client) Throw() error   { return errNoPage }
 
 var errSendsNothing = errors.New("the protocol has no send: clients of this application send no messages")
 
-// Send emits a chat event and asks for its acknowledgement, if the server sends any.
+// Send emits a message and asks for an acknowledgement, unless the server sends none.
 func (w *Client) Send(text string) error {
-	send := w.speaks.Send
+	send := w.proto.Send
 	if send == nil {
 		return errSendsNothing
 	}
 	return w.withView(func(v *view) error {
 		v.record(history.Event{Kind: history.Sent, Message: text})
-		if w.speaks.NoEcho {
+		if w.proto.NoEcho {
 			v.showOwn(text)
 		}
 		m := message{text: text}
@@ -239,13 +235,12 @@ func (w *Client) Send(text string) error {
 	})
 }
 
-// sendsKeys tells whether a message has a key. In the tutorial's chat that depends on
-// the step.
+// sendsKeys tells whether a message has a key, which in the tutorial's chat depends on the step.
 func (w *Client) sendsKeys() bool {
-	return w.speaks.SendsKeys() && (w.options.Protocol != nil || w.Keys || w.options.Retries)
+	return w.proto.SendsKeys() && (w.options.Protocol != nil || w.Keys || w.options.Retries)
 }
 
-// key names a message. The caller holds the lock.
+// key makes an idempotency key. The caller holds the lock.
 func (w *Client) key() string {
 	if w.options.SeedKeys {
 		return fmt.Sprintf("%016x%016x", w.random.Uint64(), w.random.Uint64())
@@ -253,12 +248,12 @@ func (w *Client) key() string {
 	return rand.Text()
 }
 
-// Emit emits any event, without an acknowledgement and without a record in the
-// history. Arguments are what package json can write; a []byte as an argument, in
-// a []any or in a map[string]any goes as a binary attachment.
+// Emit emits any event, without an acknowledgement and without a record in the history. Package
+// json must be able to encode the arguments; a []byte as an argument, in a []any or in a
+// map[string]any is sent as a binary attachment.
 func (w *Client) Emit(event string, args ...any) error {
 	if _, err := json.Marshal(args); err != nil {
-		return fmt.Errorf("the event %q cannot be written as JSON: %w", event, err)
+		return fmt.Errorf("the event %q cannot be encoded as JSON: %w", event, err)
 	}
 	return w.withView(func(v *view) error {
 		v.emit(&parser.Packet{Type: parser.EVENT, Data: append([]any{event}, args...)})
@@ -266,22 +261,21 @@ func (w *Client) Emit(event string, args ...any) error {
 	})
 }
 
-// SendPacket sends an Engine.IO packet as it stands, right or wrong, for instance
+// SendPacket sends an Engine.IO packet unchanged, valid or not, for instance
 // `42["chat message"]`. It needs a connection, but no answer to CONNECT.
 func (w *Client) SendPacket(text string) error {
 	return w.withView(func(v *view) error {
-		if v.link == nil || v.link.engine == nil {
+		if v.manager == nil || v.manager.engine == nil {
 			return errors.New("there is no connection to send the packet on")
 		}
-		v.link.engine.send(packet{text: text})
+		v.manager.engine.send(packet{text: text})
 		return nil
 	})
 }
 
-// Status is a snapshot. A message is pending until it is acknowledged, refused,
-// or shown here (a server that never acknowledges is within its rights), and no
-// longer when its connection is lost: nothing more will come of it. With Retries it is
-// pending until it is acknowledged or refused.
+// Status is a snapshot. A message is pending until it is acknowledged, refused, or received back
+// (some servers never acknowledge), or until its connection is lost. With Retries it is pending
+// until it is acknowledged or refused.
 func (w *Client) Status() client.Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -302,10 +296,10 @@ func (w *Client) withView(do func(*view) error) error {
 	return do(w.view)
 }
 
-// knows tells whether everything is known that a message has to contain. The caller holds
-// the lock.
-func (w *Client) knows() bool {
-	for _, name := range w.speaks.Awaited() {
+// knowsAwaited tells whether the client knows all learned values that a message contains. The
+// caller holds the lock.
+func (w *Client) knowsAwaited() bool {
+	for _, name := range w.proto.Awaited() {
 		if _, known := w.saved[name]; !known {
 			return false
 		}
@@ -313,13 +307,13 @@ func (w *Client) knows() bool {
 	return true
 }
 
-// values are what the protocol's templates can name. The caller holds the lock.
+// values are those that the protocol's templates can use. The caller holds the lock.
 func (v *view) values() protocol.Values {
 	w := v.wire
 	values := maps.Clone(w.saved)
 	values[protocol.Client] = w.options.Name
 	values[protocol.Offset] = v.offset
-	if w.speaks.Receive.Opaque {
+	if w.proto.Receive.Opaque {
 		v.cursors.Offset(values, v.offset)
 	}
 	if w.options.Other != "" {
@@ -328,13 +322,13 @@ func (v *view) values() protocol.Values {
 	return values
 }
 
-// auth is the payload of the handshake, before what recovery adds to it: nil for none.
+// auth is the payload of CONNECT without the fields of recovery, or nil.
 func (v *view) auth() map[string]any {
 	switch w := v.wire; {
 	case w.Handshake != nil:
 		return maps.Clone(w.Handshake)
-	case w.speaks.Auth == nil:
+	case w.proto.Auth == nil:
 		return nil
 	}
-	return protocol.Fill(v.wire.speaks.Auth, v.values()).(map[string]any)
+	return protocol.Fill(v.wire.proto.Auth, v.values()).(map[string]any)
 }
