@@ -283,7 +283,7 @@ func (s *Server) pingRedis(ctx context.Context, password string) error {
 	}
 	answer := make([]byte, len("+OK\r\n+PONG\r\n"))
 	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+OK\r\n+PONG\r\n" {
-		return fmt.Errorf("Redis replied %q, %v", answer, err)
+		return fmt.Errorf("unexpected reply of Redis: %q, %v", answer, err)
 	}
 	return nil
 }
