@@ -17,48 +17,47 @@ import (
 	"redial/harness/protocol"
 )
 
-// A Client is one participant of a run, over all its page loads. Its methods
-// return at once, with what they begin still under way, unless they say
-// otherwise; what comes of it arrives in the history. They are safe for
-// concurrent use.
+// A Client is one participant of a run, across all its page loads. Unless a method says
+// otherwise, it only starts an operation and returns; the history records the result. Methods
+// are safe for concurrent use.
 type Client interface {
 	// Open loads the page and starts to connect. It returns when the page's
 	// script has run, or with the reason why the page could not be loaded.
 	Open(ctx context.Context) error
-	// Send types text and submits it. It records Sent before anything leaves.
+	// Send types text and submits it. It records Sent before a packet leaves.
 	Send(text string) error
-	// Refresh closes the view and opens the next one, with the same localStorage. An
-	// Open or Refresh that is under way is given up, and returns ErrReloaded. left, if
-	// not nil, is called when the view that was there has had its last word.
+	// Refresh closes the view and opens the next one, with the same localStorage. An Open or
+	// Refresh that still runs ends with ErrReloaded. left, if not nil, is called after the
+	// last event of the old view is recorded.
 	Refresh(ctx context.Context, left func()) error
 	// Disconnect and Connect are the page's own socket.disconnect() and connect().
 	Disconnect() error
 	Connect() error
-	// Suspend closes the lid of the laptop: nothing of the page runs, while the clock
-	// and the server go on. Resume opens it; what fell due meanwhile happens then.
-	// Clients that are no page cannot.
+	// Suspend acts as closing the lid of a laptop: no script of the page runs, while the
+	// clock and the server go on. Resume opens the lid; timers and events that became due
+	// meanwhile run then. Only pages support both.
 	Suspend() error
 	Resume() error
-	// Throw adds a handler that throws at the next chat message, once, after those that
-	// the page has. Clients that are no page cannot.
+	// Throw adds a handler after those of the page, which throws once, at the next chat
+	// message. Only pages support it.
 	Throw() error
-	// Status is what the client believes about itself now.
+	// Status is the current state as the client knows it.
 	Status() Status
-	// Close closes the tab: every connection, timer and goroutine of the client is
-	// gone when it returns. Closing twice is harmless.
+	// Close closes the tab. When it returns, every connection, timer and goroutine of the
+	// client has ended. It may be called twice.
 	Close() error
 }
 
-// ErrOpen is what Open answers where the client is open already. Nothing was done.
+// ErrOpen is returned by Open, without an effect, if the client is open already.
 var ErrOpen = errors.New("it is open already: refresh it instead")
 
-// ErrNotOpen is what a page without a view answers. Nothing was done.
+// ErrNotOpen is returned, without an effect, if the client has no view.
 var ErrNotOpen = errors.New("the page is not open")
 
-// ErrReloaded says that the page was loaded again before it was there.
+// ErrReloaded is returned by a load of the page that another load has replaced.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
 
-// ErrUnsupported is wrapped by the errors of what a kind of client does not offer. A
+// ErrUnsupported is wrapped by the errors for what a kind of client does not support. A
 // scenario that needs it is unsupported, not failed.
 var ErrUnsupported = errors.New("not possible with this client")
 
@@ -66,72 +65,70 @@ var ErrUnsupported = errors.New("not possible with this client")
 type Status struct {
 	// View is the number of page loads so far.
 	View int
-	// Open tells whether there is a view now whose script has run.
+	// Open tells whether there is a view whose script has run.
 	Open bool
-	// Connected is what the client's socket says.
+	// Connected is the state of the client's socket.
 	Connected bool
 	// Shown counts the messages in the current view.
 	Shown int
-	// Pending counts what was said and is neither acknowledged nor refused, where
-	// the page asks for acknowledgements.
+	// Pending counts the messages that were sent and are neither acknowledged nor refused,
+	// if the page asks for acknowledgements.
 	Pending int
 }
 
-// Options say who a client is and what it reaches the server through.
+// Options are the name of a client and its way to the server.
 type Options struct {
 	// Name is the client's name in the plan.
 	Name string
-	// URL is the server's address as the client sees it, "http://host:port"
-	// without a path: in the real lab its link's, not the target's own.
+	// URL is the address at which the client reaches the server, "http://host:port" without
+	// a path. In the real lab it is that of the client's link.
 	URL string
-	// Transports as in plan.Client.
+	// Transports are as in plan.Client.
 	Transports []string
-	// Dial opens a connection; nil means real TCP. The virtual lab puts its
-	// memory network here.
+	// Dial opens a connection; nil means real TCP. The virtual lab passes its memory
+	// network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Within, when not empty, is the command that a client with a process of its own is
-	// started with: it runs the rest of its arguments in the client's own network.
+	// Within, if not empty, is a command in front of that of a client with its own process.
+	// It runs the client in a separate network.
 	Within []string
-	// Record takes what the client observes. The client fills in Kind, Client,
-	// View and what belongs to the kind.
+	// Record is called with each event that the client observes. The client sets Kind,
+	// Client, View and the fields of the kind.
 	Record func(history.Event)
-	// HTML, when not empty, is used instead of what GET / answers: the kit's
-	// reference page for a target that is not ours.
+	// HTML, if not empty, replaces the answer to GET /. It is the kit's reference page for a
+	// target that serves none.
 	HTML []byte
-	// Bundle gets the client library to fall back to when the target does not serve
-	// one at contract.ClientPath, or with a Protocol on its path: then it has to be the
-	// build with the protocol's parser.
+	// Bundle returns the client library for a target that does not serve one at
+	// contract.ClientPath, or on the path of the Protocol. With a Protocol it must be the
+	// build with that parser.
 	Bundle func() ([]byte, error)
-	// ReconnectDelay is the first wait before a reconnection; zero means the
-	// official client's own backoff. A page keeps its own whatever this says.
+	// ReconnectDelay is the first wait before a reconnection; zero means the official
+	// backoff. A page ignores it.
 	ReconnectDelay time.Duration
-	// Retries has a Wire client send what it says as the official client does with
-	// retries: with a key, one message at a time, again and again until it is
-	// acknowledged. A page does as its script says.
+	// Retries makes a wire client send messages as the official client does with retries:
+	// with a key, one at a time, and again until it is acknowledged. A page ignores it.
 	Retries bool
-	// EagerConnect makes a Wire client send CONNECT right after the open packet, and not
-	// some milliseconds later, as a page does. The Go server now and then never answers
-	// one that comes too soon.
+	// EagerConnect makes a wire client send CONNECT right after the open packet, and not
+	// some milliseconds later as a page does. The Go server sometimes never answers a
+	// CONNECT that comes that early.
 	EagerConnect bool
-	// Seed fixes what the client draws at random, but for the keys with which it
-	// names messages: a server that has kept those of an earlier run would take the
-	// messages for repeated ones.
+	// Seed fixes the random choices of the client, except for its idempotency keys: a
+	// server that has stored the keys of an earlier run would treat the messages as retries.
 	Seed uint64
-	// SeedKeys draws those keys, and all of crypto, from Seed too. It is for a server
-	// that begins with nothing.
+	// SeedKeys draws the keys, and all of crypto, from Seed too. It is for a server that
+	// starts without data.
 	SeedKeys bool
-	// ServerOffset is the offset that a Wire client begins with: a whole number, or what the
-	// server sent where the protocol's offsets are opaque. Nil: none.
+	// ServerOffset is the first offset of a wire client: a whole number or, if the
+	// protocol's offsets are opaque, a value from the server. Nil means none.
 	ServerOffset any
-	// Protocol is how the application speaks. Nil: as the tutorial's chat does, and a page's
-	// script speaks for itself.
+	// Protocol describes the application's events. Nil means those of the tutorial's chat;
+	// a page's script then uses its own.
 	Protocol *protocol.Protocol
-	// Other is the name of the other client, where the plan has two.
+	// Other is the name of the other client if the plan has two.
 	Other string
 }
 
-// Over is the transports that the client may use, in order of preference: those of Options,
-// or else WebSocket, or what the server takes instead.
+// Over returns the transports that the client may use, in order of preference: those of the
+// Options, or else WebSocket, or polling if the server does not accept WebSocket.
 func (o Options) Over() []string {
 	switch {
 	case len(o.Transports) > 0:

@@ -15,12 +15,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"redial/harness/client"
+	"redial/harness/internal/words"
 )
 
-// lookAgain is how long an element that is not visible is left alone before the next look.
-const lookAgain = 20 * time.Millisecond
+// pollEvery is the time between two checks of an element or a status.
+const pollEvery = 20 * time.Millisecond
 
-// evaluate calls a JavaScript function with the arguments, and returns its string.
+// evaluate calls a JavaScript function with the arguments and returns its string.
 func (t *tab) evaluate(ctx context.Context, function string, arguments ...string) (string, error) {
 	list, err := json.Marshal(append([]string{}, arguments...))
 	if err != nil {
@@ -43,8 +44,8 @@ func (t *tab) evaluate(ctx context.Context, function string, arguments ...string
 	return text, json.Unmarshal(result.Result.Value, &text)
 }
 
-// visible waits until the element is there and can be seen and used. The document may be
-// another one at each look: to enter a page may mean to load the next.
+// visible waits until the element exists, is visible and is not disabled. The document may
+// change meanwhile, because a step of Enter may load another page.
 func (t *tab) visible(ctx context.Context, selector string, bound time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("within %s", bound))
 	defer cancel()
@@ -60,13 +61,13 @@ func (t *tab) visible(ctx context.Context, selector string, bound time.Duration)
 		if err != nil && strings.Contains(err.Error(), "not a valid selector") {
 			return fmt.Errorf("%q is no CSS selector", selector)
 		}
-		var said [2]string
-		if err == nil && json.Unmarshal([]byte(found), &said) == nil {
-			if state, where = said[0], said[1]; state == "" {
+		var answer [2]string
+		if err == nil && json.Unmarshal([]byte(found), &answer) == nil {
+			if state, where = answer[0], answer[1]; state == "" {
 				return nil
 			}
 		}
-		if sleep(ctx, lookAgain) != nil {
+		if sleep(ctx, pollEvery) != nil {
 			if state == "" {
 				state = "the page does not answer"
 			}
@@ -75,7 +76,7 @@ func (t *tab) visible(ctx context.Context, selector string, bound time.Duration)
 	}
 }
 
-// fill types the text into an element, in the place of what is in it.
+// fill replaces the content of an element with the text.
 func (t *tab) fill(ctx context.Context, selector, text string) error {
 	if _, err := t.evaluate(ctx, `(selector) => {
 		const element = document.querySelector(selector);
@@ -91,12 +92,12 @@ func (t *tab) fill(ctx context.Context, selector, text string) error {
 	}
 	has, err := t.evaluate(ctx, `(selector) => { const element = document.querySelector(selector); return element.value ?? element.textContent; }`, selector)
 	if err == nil && has != text {
-		err = fmt.Errorf("the element %q does not take the text as it is: it has %s", selector, quoted(has))
+		err = fmt.Errorf("the element %q does not take the text as it is: it has %s", selector, words.Quoted(has))
 	}
 	return err
 }
 
-// press presses a key of keys and lets it go.
+// press presses and releases one of keys.
 func (t *tab) press(ctx context.Context, key string) error {
 	for _, stroke := range kb.Encode(keys[key]) {
 		if _, err := cdp.Call(ctx, t.target, input.DispatchKeyEvent, *stroke); err != nil {
@@ -111,15 +112,15 @@ func (t *tab) click(ctx context.Context, selector string) error {
 	return err
 }
 
-// flush returns when what the page has reported until now has been recorded.
+// flush returns when the reports of the page so far have been recorded.
 func (t *tab) flush() {
 	ctx, cancel := t.bounded(time.Second)
 	defer cancel()
 	_, _ = t.evaluate(ctx, `() => ""`)
 }
 
-// Offline takes the network from the tab, or gives it back: the browser says so to the page
-// and refuses what is asked for. What is connected may stay so.
+// Offline switches the tab offline or online: the browser fires the event and, while offline,
+// refuses requests. Open connections may stay open.
 func (c *Client) Offline(offline bool) error {
 	t := c.tabNow()
 	if t == nil {

@@ -3,7 +3,7 @@
 // Read [Spec] first, which describes how a user operates the page; then [Client] and
 // load.go, which loads and leaves a page; then observe.go and hook.js, which observe it.
 // chromium.go starts and ends the Chromium of the process, and that of each client with a
-// network of its own.
+// separate network.
 //
 // The page and its client library run unchanged. The client observes what the page shows,
 // and the packets that open and end its Socket.IO connections. It cannot observe
@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,13 +27,14 @@ import (
 
 	"redial/harness/client"
 	"redial/harness/history"
+	"redial/harness/internal/words"
 )
 
 const (
-	// actBound is how long an act of a person may take, loadBound how long a load.
+	// actBound bounds an action of the user, loadBound a page load.
 	actBound  = 10 * time.Second
 	loadBound = 20 * time.Second
-	// optionalBound is how long the element of an optional step is waited for.
+	// optionalBound bounds the wait for the element of an optional step.
 	optionalBound = 2 * time.Second
 )
 
@@ -43,16 +43,18 @@ type Client struct {
 	options client.Options
 	spec    Spec
 	profile *Profile
-	// patience is how long an element of the page is waited for.
-	patience time.Duration
+	// elementBound bounds the wait for an element of the page.
+	elementBound time.Duration
 
-	// turn is held while a page is loaded or the tab is closed, hands while a person types,
-	// clicks, or presses reload: nobody can do two of these at once.
-	turn  chan struct{}
-	hands sync.Mutex
+	// turn is held while a page is loaded or the tab is closed.
+	turn chan struct{}
+	// input is held while text is typed, an element is clicked or the page is reloaded, since
+	// a user does these one after the other.
+	input sync.Mutex
 
-	// telling is held while events are recorded, so that their order is that of the status.
-	telling sync.Mutex
+	// recording is held while events are recorded, so that they are in the order in which the
+	// status changes.
+	recording sync.Mutex
 
 	mu     sync.Mutex
 	tab    *tab // nil while the tab is closed
@@ -61,8 +63,8 @@ type Client struct {
 	frozen bool
 	// sessions counts the page's Engine.IO connections with a Socket.IO connection on them.
 	sessions int
-	// loads are under way or wait for their turn; loading has the turn. closing says that
-	// Close waits for it.
+	// loads run or wait for their turn; loading has the turn. closing counts the calls of
+	// Close that wait for it.
 	loads   map[*loading]bool
 	loading *loading
 	closing int
@@ -73,73 +75,71 @@ type tab struct {
 	ctx    context.Context
 	close  context.CancelFunc
 	target cdp.Session
-	// at is true when the tab has been at the application's page, so that it can be reloaded.
-	at bool
-	// document is the page's mark in the reports of hook.js; empty when it was left.
+	// loaded is true after the tab has shown the application's page, so that it can reload it.
+	loaded bool
+	// document is the page's id in the reports of hook.js; empty after the page was left.
 	document string
 	// ready is true when its scripts have run, up to DOMContentLoaded.
 	ready bool
-	// failure is why Chromium could not get the document that it asked for last.
+	// failure is Chromium's error for the last document that it could not load.
 	failure string
-	// paused gets a value when the page's JavaScript has stopped.
+	// paused receives a value when the page's JavaScript has stopped.
 	paused chan struct{}
 }
 
-// New makes a client, closed. The profile is what it has in common with other tabs; nil
-// means a new one.
+// New makes a closed client. It shares the profile with other tabs; nil means a new one.
 func New(options client.Options, spec Spec, profile *Profile) *Client {
 	if profile == nil {
 		profile = NewProfile()
 	}
-	return &Client{options: options, spec: spec, profile: profile, patience: actBound, turn: make(chan struct{}, 1), loads: map[*loading]bool{}}
+	return &Client{options: options, spec: spec, profile: profile, elementBound: actBound, turn: make(chan struct{}, 1), loads: map[*loading]bool{}}
 }
 
-// errUnsupported is what the application's page has no switch for.
 func errUnsupported(what string) error {
 	return fmt.Errorf("cannot %s: %w: the application's own page has no such switch", what, client.ErrUnsupported)
 }
 
-// Disconnect is client.ErrUnsupported, as are Connect and Throw.
+// Disconnect returns client.ErrUnsupported, as do Connect and Throw.
 func (c *Client) Disconnect() error { return errUnsupported("disconnect") }
 
-// Connect is client.ErrUnsupported.
+// Connect returns client.ErrUnsupported.
 func (c *Client) Connect() error { return errUnsupported("connect") }
 
-// Throw is client.ErrUnsupported.
+// Throw returns client.ErrUnsupported.
 func (c *Client) Throw() error { return errUnsupported("throw") }
 
-// Status is a snapshot. Pending is always 0: acknowledgements cannot be seen.
+// Status is a snapshot. Pending is always 0, because acknowledgements cannot be observed.
 func (c *Client) Status() client.Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
 }
 
-// Send types the text and submits it. It returns when the page has dealt with that.
+// Send types the text and submits it. It returns when the page has handled the input.
 func (c *Client) Send(text string) error {
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	t, err := c.current()
 	if err == nil {
-		err = c.say(t, text)
+		err = c.typeAndSubmit(t, text)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot send %s: %w", quoted(text), err)
+		return fmt.Errorf("cannot send %s: %w", words.Quoted(text), err)
 	}
 	return nil
 }
 
-func (c *Client) say(t *tab, text string) error {
+func (c *Client) typeAndSubmit(t *tab, text string) error {
 	if c.spec.Input == "" {
 		return errors.New("redial.yaml names no input of the page")
 	}
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
-	if err := t.visible(ctx, c.spec.Input, c.patience); err != nil {
+	if err := t.visible(ctx, c.spec.Input, c.elementBound); err != nil {
 		return err
 	}
 	if c.spec.Submit != "" {
-		if err := t.visible(ctx, c.spec.Submit, c.patience); err != nil {
+		if err := t.visible(ctx, c.spec.Submit, c.elementBound); err != nil {
 			return err
 		}
 	}
@@ -155,12 +155,12 @@ func (c *Client) say(t *tab, text string) error {
 	return t.click(ctx, c.spec.Submit)
 }
 
-// Suspend stops the page's JavaScript as a debugger does, at once: no timer, no message and
-// no click reaches it, while the clock and the server go on and packets wait in the browser.
-// (Page.setWebLifecycleState would not do: Chromium does not freeze a tab that can be seen.)
+// Suspend stops the page's JavaScript at once, as a debugger does: it handles no timer, message or
+// click, while the clock and the server go on and packets wait in the browser.
+// Page.setWebLifecycleState would not do, because Chromium does not freeze a visible tab.
 func (c *Client) Suspend() error {
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	t, err := c.current()
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (c *Client) Suspend() error {
 	if _, err := cdp.Call(ctx, t.target, debugger.Enable, debugger.EnableParams{}); err != nil {
 		return fmt.Errorf("cannot suspend the page: %w", err)
 	}
-	go func() { _, _ = t.evaluate(t.ctx, `() => { debugger; return ""; }`) }() // it returns when the page goes on
+	go func() { _, _ = t.evaluate(t.ctx, `() => { debugger; return ""; }`) }() // returns when the page is resumed
 	select {
 	case <-t.paused:
 	case <-ctx.Done():
@@ -182,12 +182,12 @@ func (c *Client) Suspend() error {
 
 // Resume ends Suspend.
 func (c *Client) Resume() error {
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	return c.resume()
 }
 
-// resume does so where the page is suspended. The caller has c.hands.
+// resume resumes the page if it is suspended. The caller holds c.input.
 func (c *Client) resume() error {
 	c.mu.Lock()
 	t, frozen := c.tab, c.frozen
@@ -213,16 +213,16 @@ func (c *Client) setFrozen(frozen bool) {
 	c.frozen = frozen
 }
 
-// Close closes the tab. An Open or Refresh that is under way is given up.
+// Close closes the tab, and cancels an Open or Refresh that still runs.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closing++
 	c.mu.Unlock()
-	c.giveUp(errTabClosed)
+	c.cancelLoads(errTabClosed)
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	c.mu.Lock()
 	c.closing--
 	t := c.tab
@@ -239,7 +239,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// current returns the tab where its page has been entered.
+// current returns the tab if its page has been entered.
 func (c *Client) current() (*tab, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,7 +252,8 @@ func (c *Client) current() (*tab, error) {
 	return c.tab, nil
 }
 
-// unreachable are Chromium's names for what the kit knows as errors of a connection.
+// unreachable maps Chromium's names to the errors by which the kit recognises a server that cannot
+// be reached.
 var unreachable = map[string]error{
 	"net::ERR_CONNECTION_REFUSED":   syscall.ECONNREFUSED,
 	"net::ERR_CONNECTION_RESET":     syscall.ECONNRESET,
@@ -261,7 +262,7 @@ var unreachable = map[string]error{
 	"net::ERR_SOCKET_NOT_CONNECTED": syscall.ECONNRESET,
 }
 
-// failed is the error of a load, by what Chromium calls it.
+// failed is the error of a page load, from Chromium's name for it.
 func failed(text string) error {
 	if err := unreachable[text]; err != nil {
 		return fmt.Errorf("cannot load the page: %s: %w", text, err)
@@ -269,17 +270,9 @@ func failed(text string) error {
 	return fmt.Errorf("cannot load the page: %s", text)
 }
 
-// bounded is the tab's context for commands that may take so long.
+// bounded is the tab's context with a bound.
 func (t *tab) bounded(bound time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.ctx, bound)
-}
-
-// quoted keeps an error to one line of readable length.
-func quoted(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		text = string(runes[:40]) + "…"
-	}
-	return fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))
 }
 
 // open opens a tab, with hook.js in each of its documents.
@@ -297,7 +290,7 @@ func (c *Client) open() (*tab, error) {
 		err = t.prepare(c.spec)
 	}
 	if !late.Stop() && err == nil {
-		err = fmt.Errorf("it was not there within %s", actBound)
+		err = fmt.Errorf("it did not open within %s", actBound)
 	}
 	if err != nil {
 		cancel()
@@ -306,8 +299,8 @@ func (c *Client) open() (*tab, error) {
 	return t, nil
 }
 
-// New makes clients of the page that the spec describes, a tab of an earlier client's
-// browser where there is one, as package lab asks for them.
+// New makes a client of the page that the spec describes, for package lab. With tabOf it is
+// another tab in the browser of that client.
 func (s Spec) New(options client.Options, tabOf client.Client) (client.Client, error) {
 	profile := NewProfile()
 	if len(options.Within) > 0 {

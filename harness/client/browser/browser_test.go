@@ -17,16 +17,15 @@ import (
 )
 
 // The pages are served in this process and begin with HTTP polling, at the end of which
-// servers/engine 3.0.2 races with itself: make test runs
-// these tests without the race detector, and those of package runner with it, where the
-// servers are processes of their own.
+// servers/engine 3.0.2 has a data race. So make test runs these tests without the race detector.
+// It uses that for the tests of package runner, whose servers are separate processes.
 func TestMain(m *testing.M) {
 	if underRace {
 		fmt.Println("make test runs the tests of package browser without the race detector")
 		return
 	}
 	if os.Getenv(inChild) != "" {
-		os.Exit(m.Run()) // TestChromiumEndsWithThisProcess will end it
+		os.Exit(m.Run()) // TestChromiumEndsWithThisProcess kills it
 	}
 	temporary, err := os.MkdirTemp("", "redial-browser-test-")
 	if err != nil {
@@ -44,13 +43,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// inChild, in the environment, has the test program start Chromium and wait.
+// inChild, in the environment, makes the test program start Chromium and wait.
 const inChild = "REDIAL_BROWSER_CHILD"
 
-// tutorial is how a person uses the pages of the steps.
+// tutorial is the Spec of the steps' pages.
 var tutorial = Spec{Input: "#input", Press: "Enter", Messages: "#messages li"}
 
-// A watched is a client, and what it has recorded.
+// A watched is a client with its history.
 type watched struct {
 	*Client
 	t       *testing.T
@@ -60,7 +59,7 @@ type watched struct {
 func watch(t *testing.T, name, url string, spec Spec, profile *Profile) *watched {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short: nothing is tried in a browser")
+		t.Skip("-short: no test runs in a browser")
 	}
 	if _, err := Find(); err != nil {
 		t.Skip(err)
@@ -103,21 +102,21 @@ func (w *watched) lines(from int) (lines []string) {
 	return lines
 }
 
-// until waits for a line that begins so, past the index, and returns the index after it.
-func (w *watched) until(from int, line string) int {
+// until waits for a line with the prefix from the index on, and returns the index after it.
+func (w *watched) until(from int, prefix string) int {
 	w.t.Helper()
 	late := time.After(actBound)
 	for {
 		changed := w.history.Changed()
 		for i, got := range w.lines(from) {
-			if strings.HasPrefix(got, line) {
+			if strings.HasPrefix(got, prefix) {
 				return from + i + 1
 			}
 		}
 		select {
 		case <-changed:
 		case <-late:
-			w.t.Fatalf("%s: no %q among %q", w.options.Name, line, w.lines(from))
+			w.t.Fatalf("%s: no %q among %q", w.options.Name, prefix, w.lines(from))
 		}
 	}
 }
@@ -192,7 +191,7 @@ const form = `<ul id="messages"></ul><form id="form"><input id="input"></form>
 	document.getElementById("form").onsubmit = (event) => { event.preventDefault(); add(document.getElementById("input").value); };
 </script>`
 
-func TestTwoPeopleChat(t *testing.T) {
+func TestTwoClientsChat(t *testing.T) {
 	url := serveStep(t, "7")
 	alice, bob := watch(t, "alice", url, tutorial, nil).opens(), watch(t, "bob", url, tutorial, nil).opens()
 	alice.until(0, "connected")
@@ -218,8 +217,7 @@ func TestTwoPeopleChat(t *testing.T) {
 	}
 }
 
-// A frozen page shows nothing, though its messages and its timers are due.
-func TestAFrozenPageStandsStill(t *testing.T) {
+func TestSuspendedPageRunsNoTimerAndShowsNoMessage(t *testing.T) {
 	url := serveStep(t, "7")
 	alice, bob := watch(t, "alice", url, tutorial, nil).opens(), watch(t, "bob", url, tutorial, nil).opens()
 	alice.until(0, "connected")
@@ -243,13 +241,13 @@ func TestAFrozenPageStandsStill(t *testing.T) {
 		alice.until(0, fmt.Sprint("shown meanwhile ", i))
 	}
 	if after := ticks(); after != before {
-		t.Errorf("a timer of the frozen page ran: %s, then %s", before, after)
+		t.Errorf("a timer of the suspended page ran: %s, then %s", before, after)
 	}
 	if got := bob.lines(events); len(got) > 0 {
-		t.Errorf("the frozen page: %q", got)
+		t.Errorf("the suspended page: %q", got)
 	}
-	if err := bob.Send("in my sleep"); err == nil {
-		t.Error("a message was sent on a frozen page")
+	if err := bob.Send("suspended"); err == nil {
+		t.Error("a message was sent on a suspended page")
 	}
 	if err := bob.Resume(); err != nil {
 		t.Fatal(err)
@@ -257,7 +255,7 @@ func TestAFrozenPageStandsStill(t *testing.T) {
 	bob.until(events, "shown meanwhile 9")
 }
 
-func TestASecondTabSharesTheStorageAndAnotherPersonDoesNot(t *testing.T) {
+func TestTabsOfOneProfileShareTheStorage(t *testing.T) {
 	url := serve(t, form+`<script>add("visits " + (localStorage.visits = Number(localStorage.visits || 0) + 1)); add("in this tab " + (sessionStorage.visits = Number(sessionStorage.visits || 0) + 1));</script>`)
 	profile := NewProfile()
 	defer profile.Close()
@@ -276,7 +274,7 @@ func TestASecondTabSharesTheStorageAndAnotherPersonDoesNot(t *testing.T) {
 	alice.opens().until(0, "shown visits 4")
 }
 
-func TestTheListIsShownFromItsFirstDifference(t *testing.T) {
+func TestChangedListIsShownFromItsFirstDifference(t *testing.T) {
 	alice := watch(t, "alice", serve(t, form), tutorial, nil).opens()
 	alice.do(`add("one"); add("two")`)
 	alice.do(`const all = [...messages.children]; messages.textContent = ""; for (const item of all) add(item.textContent); add("three")`)
@@ -301,16 +299,14 @@ func TestDialogsAndErrorsAreNoted(t *testing.T) {
 	alice.until(0, "shown yes")
 	alice.until(0, "note console.error: one")
 	alice.until(0, "note Uncaught Error: uncaught")
-	alice.says("typed") // a page that nobody has touched may not ask
+	alice.says("typed") // a page may open the dialog only after user input
 	if err := alice.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	alice.until(0, "note the page opened a dialog (beforeunload)")
 }
 
-// Of a server that is down the lab has to know, as it loads the page again.
-// A page that loads itself again, as some do when their connection is lost, is entered again.
-func TestSwitchesOfThePageAreUnsupported(t *testing.T) {
+func TestDisconnectConnectAndThrowAreUnsupported(t *testing.T) {
 	alice := New(client.Options{}, tutorial, nil)
 	for _, err := range []error{alice.Disconnect(), alice.Connect(), alice.Throw()} {
 		if !errors.Is(err, client.ErrUnsupported) {

@@ -17,10 +17,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ErrNoChromium says that there is no Chromium on this machine.
+// ErrNoChromium is returned if no Chromium is installed.
 var ErrNoChromium = errors.New("there is no Chromium here: `make browser` installs it")
 
-// Find returns the path of the Chromium that is used, or ErrNoChromium.
+// Find returns the path of the installed Chromium, or ErrNoChromium.
 func Find() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -30,26 +30,26 @@ func Find() (string, error) {
 	return "", ErrNoChromium
 }
 
-// A chromium is a browser that is started when it is needed.
+// A chromium is a browser that is started when the first tab opens.
 type chromium struct {
-	// within is the command that it is started with, to run in a network of its own.
+	// within is the command in front of its own that runs it in a separate network.
 	within []string
 
 	mu     sync.Mutex
-	ctx    context.Context // nil while there is none
+	ctx    context.Context // nil while it does not run
 	folder string
 	cancel func()
 }
 
-// shared is the Chromium of this process, for every client without a network of its own.
+// shared is the Chromium of this process, for every client without a separate network.
 var shared = &chromium{}
 
-// start returns the Chromium's context, and starts Chromium where it does not run. Its
-// devtools are at a pipe, which passes through any network namespace.
+// start returns the Chromium's context, and starts Chromium if it does not run. chromedp talks to
+// it over a pipe, which works from any network namespace.
 //
-// chromedp has the kernel kill Chromium when this process dies (Pdeathsig), on Linux.
-// Elsewhere Chromium ends by itself when the pipe to this process is closed. Its temporary
-// folder stays then.
+// On Linux, chromedp has the kernel kill Chromium when this process dies (Pdeathsig). On other
+// systems, Chromium ends when its pipe to this process is closed. Its temporary folder stays in
+// both cases.
 func (b *chromium) start() (context.Context, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,10 +73,10 @@ func (b *chromium) start() (context.Context, error) {
 	allocator, end := chromedp.NewExecAllocator(context.Background(), Flags(program, folder)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	b.ctx, b.folder, b.cancel = ctx, folder, func() { cancel(); end() }
-	late := time.AfterFunc(loadBound, cancel) // the context lives as long as Chromium, so it can have no bound
+	late := time.AfterFunc(loadBound, cancel) // ctx itself must not have a deadline: Chromium ends with it
 	err = chromedp.Do(ctx)
 	if !late.Stop() && err == nil {
-		err = fmt.Errorf("it was not there within %s", loadBound)
+		err = fmt.Errorf("it did not answer within %s", loadBound)
 	}
 	if err != nil {
 		b.stop()
@@ -85,29 +85,29 @@ func (b *chromium) start() (context.Context, error) {
 	return ctx, nil
 }
 
-// Flags are what Chromium is started with, in a folder that has all that it writes.
+// Flags are Chromium's options. It writes all its files to the folder.
 func Flags(program, folder string) []chromedp.ExecAllocatorOption {
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
 		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// A page that is left is to be gone, and one that is gone back to is to be loaded.
+		// Without the cache, a page that was left has ended, and Back loads it again.
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
 	if os.Geteuid() == 0 {
-		flags = append(flags, chromedp.NoSandbox) // root can have none
+		flags = append(flags, chromedp.NoSandbox) // Chromium refuses to run as root with a sandbox
 	}
 	return flags
 }
 
-// wrapper writes a program that becomes the command, with its own arguments added. It
-// keeps its process number, so that the kernel still kills Chromium with this process.
+// wrapper writes a script that runs the command with the script's arguments. It uses exec, so that
+// the process id stays the same and the kernel kills Chromium with this process.
 func wrapper(folder string, command []string) (string, error) {
 	path := filepath.Join(folder, "chromium")
 	return path, os.WriteFile(path, []byte("#!/bin/sh\nexec "+strings.Join(command, " ")+" \"$@\"\n"), 0o700)
 }
 
-// Shutdown closes the shared Chromium, if it runs, and removes what it has written. A
-// client that is used later starts it again.
+// Shutdown closes the shared Chromium, if it runs, and removes its files. A later client starts it
+// again.
 func Shutdown() error { return shared.shutdown() }
 
 func (b *chromium) shutdown() error {
@@ -116,20 +116,20 @@ func (b *chromium) shutdown() error {
 	return b.stop()
 }
 
-// stop ends Chromium: by asking, and then by force. The caller has the lock.
+// stop asks Chromium to end and then kills it. The caller holds the lock.
 func (b *chromium) stop() error {
 	if b.ctx == nil {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(b.ctx, actBound)
-	_ = chromedp.Cancel(asking) // it fails where Chromium is gone already
+	_ = chromedp.Cancel(asking) // fails if Chromium has ended already
 	cancel()
 	b.cancel()
 	b.ctx = nil
 	return os.RemoveAll(b.folder)
 }
 
-// A Profile is what the tabs of one person's browser share: cookies and storage.
+// A Profile has the cookies and the storage that the tabs of one user's browser share.
 type Profile struct {
 	in *chromium
 
@@ -138,10 +138,10 @@ type Profile struct {
 	id     cdp.BrowserContextID
 }
 
-// NewProfile makes an empty one, which takes nothing from Chromium until a tab is opened.
+// NewProfile makes an empty profile. Chromium creates it when the first tab is opened.
 func NewProfile() *Profile { return &Profile{in: shared} }
 
-// within is an empty profile in a Chromium of its own, which is started with the command
+// within makes an empty profile in a separate Chromium, which is started with the command in front
 // and ends with the profile.
 func within(command []string) *Profile { return &Profile{in: &chromium{within: command}} }
 
@@ -166,7 +166,7 @@ func (p *Profile) tab(listen func(any)) (context.Context, context.CancelFunc, er
 	return ctx, cancel, nil
 }
 
-// Close closes all tabs of the profile and forgets what it has stored.
+// Close closes all tabs of the profile and deletes its data.
 func (p *Profile) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -183,11 +183,11 @@ func (p *Profile) Close() error {
 	return err
 }
 
-// longestTemp is how long the folder for temporary files can be: Chromium makes a socket in
-// it, whose path has at most 107 bytes on Linux and 103 on macOS.
+// longestTemp bounds the path of the folder for temporary files, in which Chromium makes a socket
+// whose path has at most 107 bytes on Linux and 103 on macOS.
 const longestTemp = 48
 
-// shortTemp is the folder for temporary files, or /tmp where its path is too long.
+// shortTemp is the folder for temporary files, or /tmp if its path is too long.
 func shortTemp() string {
 	if folder := os.TempDir(); len(folder) <= longestTemp {
 		return folder

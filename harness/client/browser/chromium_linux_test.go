@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// processesOf are the processes that have the folder in their command line.
+// processesOf returns the processes that have the folder in their command line.
 func processesOf(folder string) (found []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
@@ -23,7 +23,6 @@ func processesOf(folder string) (found []string) {
 	return found
 }
 
-// TestChromiumEndsWithThisProcess kills a process that has started Chromium.
 func TestChromiumEndsWithThisProcess(t *testing.T) {
 	if os.Getenv(inChild) != "" {
 		if _, err := shared.start(); err != nil {
@@ -36,7 +35,7 @@ func TestChromiumEndsWithThisProcess(t *testing.T) {
 		t.Skip(err)
 	}
 	child := exec.Command(os.Args[0], "-test.run", "^TestChromiumEndsWithThisProcess$")
-	// Chromium has a socket in its folder, whose path must not be long.
+	// Chromium makes a socket in its folder, whose path has a bound.
 	child.Env = append(os.Environ(), inChild+"=yes", "TMPDIR="+filepath.Dir(os.TempDir()))
 	output, err := child.StdoutPipe()
 	if err != nil {
@@ -48,40 +47,40 @@ func TestChromiumEndsWithThisProcess(t *testing.T) {
 	line, err := bufio.NewReader(output).ReadString('\n')
 	folder, ok := strings.CutPrefix(strings.TrimSpace(line), "folder ")
 	if !ok {
-		t.Fatalf("the child says %q, %v", line, err)
+		t.Fatalf("the child prints %q, %v", line, err)
 	}
 	defer os.RemoveAll(folder)
 	if running := processesOf(folder); len(running) == 0 {
-		t.Error("Chromium does not run: this test would see nothing")
+		t.Error("Chromium does not run, so this test proves nothing")
 	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	noneOf(t, folder)
+	awaitNone(t, folder)
 }
 
-func TestShutdownLeavesNothing(t *testing.T) {
+func TestShutdownLeavesNoProcessAndNoFolder(t *testing.T) {
 	alice := watch(t, "alice", serve(t, form), tutorial, nil).opens()
 	folder := shared.folder
 	if len(processesOf(folder)) == 0 {
-		t.Error("Chromium does not run: this test would see nothing")
+		t.Error("Chromium does not run, so this test proves nothing")
 	}
 	if err := Shutdown(); err != nil {
 		t.Fatal(err)
 	}
-	noneOf(t, folder)
+	awaitNone(t, folder)
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
 		t.Errorf("its folder is left: %v", err)
 	}
 	if err := alice.Close(); err != nil {
 		t.Error(err)
 	}
-	alice.opens() // in a Chromium that is started for it
+	alice.opens() // starts Chromium again
 }
 
-// noneOf waits until no process with the folder is left.
-func noneOf(t *testing.T, folder string) {
+// awaitNone waits until no process has the folder in its command line.
+func awaitNone(t *testing.T, folder string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), actBound)
 	defer cancel()

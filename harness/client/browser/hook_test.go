@@ -19,8 +19,7 @@ func (w *watched) do(script string) {
 	}
 }
 
-// A connection is seen over each transport, and so is its end, whoever ends it.
-func TestConnectionsAreSeenOverEachTransport(t *testing.T) {
+func TestConnectionsAndTheirEndsAreObservedOverEachTransport(t *testing.T) {
 	for name, transports := range map[string]string{
 		"polling": `["polling"]`, "websocket": `["websocket"]`, "upgrade": `["polling", "websocket"]`,
 	} {
@@ -29,7 +28,7 @@ func TestConnectionsAreSeenOverEachTransport(t *testing.T) {
 			url := serveChanged(t, "7", "io({ auth", "io({ transports: "+transports+", reconnectionDelay: 100, auth")
 			alice := watch(t, "alice", url, tutorial, nil).opens()
 			from := alice.until(0, "connected")
-			alice.says("first") // the upgrade may be under way
+			alice.says("first") // perhaps during the upgrade
 			from = alice.until(from, "shown first")
 			for _, end := range []string{`socket.io.engine.close()`, `socket.disconnect(); socket.connect()`} {
 				alice.do(end)
@@ -54,8 +53,7 @@ func TestConnectionsAreSeenOverEachTransport(t *testing.T) {
 	}
 }
 
-// What was missed is shown before the connection is recorded as recovered.
-func TestARecoveredConnectionIsSeen(t *testing.T) {
+func TestRecoveredConnectionIsRecordedAsRecovered(t *testing.T) {
 	url := serveStep(t, "6")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
 	alice.until(0, "connected")
@@ -71,8 +69,7 @@ func TestARecoveredConnectionIsSeen(t *testing.T) {
 	}
 }
 
-// socket.io-msgpack-parser writes the same packets in another way.
-func TestMessagePackConnectionsAreSeen(t *testing.T) {
+func TestMessagePackConnectionsAreObserved(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/socket.io/" {
 			writePage(w, form+`<script>
@@ -103,11 +100,10 @@ func TestMessagePackConnectionsAreSeen(t *testing.T) {
 	}
 }
 
-// A list may have its newest message first, and keep only so many: what was shown is not shown
-// again because an older message has left the list.
-func TestListsMayBeTrimmedAndHaveTheNewestFirst(t *testing.T) {
+// A message is not shown again because the list has removed an older one.
+func TestTrimmedListShowsEachMessageOnceInEitherOrder(t *testing.T) {
 	for _, newestFirst := range []bool{true, false} {
-		url := serveHTML(t, `<ul id="messages"></ul>`)
+		url := serve(t, `<ul id="messages"></ul>`)
 		spec := Spec{Messages: "#messages li", NewestFirst: newestFirst}
 		alice := watch(t, "alice", url, spec, nil).opens()
 		for n := range 6 {
@@ -126,14 +122,7 @@ func TestListsMayBeTrimmedAndHaveTheNewestFirst(t *testing.T) {
 			}
 		}
 		if want := "[m0 m1 m2 m3 m4 m5]"; fmt.Sprint(got) != want {
-			t.Errorf("newest first: %t: it saw %q, want %s", newestFirst, got, want)
+			t.Errorf("newest first: %t: the history has %q, want %s", newestFirst, got, want)
 		}
 	}
-}
-
-// serveHTML serves one page.
-func serveHTML(t *testing.T, html string) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { writePage(w, html) }))
-	t.Cleanup(server.Close)
-	return server.URL
 }

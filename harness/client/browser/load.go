@@ -19,13 +19,13 @@ var errTabClosed = errors.New("the tab was closed meanwhile")
 // A loading is an Open, a Refresh or a Forward.
 type loading struct {
 	cancel context.CancelCauseFunc
-	// gone is called when the old document is gone.
+	// gone is called when the old document has been left.
 	gone func()
-	// document gets nil when the new document is ready, or why there is none.
+	// document receives nil when the new document is ready, or an error.
 	document chan error
 }
 
-// arrive says what became of the document. Only the first word counts.
+// arrive reports that the document is ready, or an error. Only the first call counts.
 func (l *loading) arrive(err error) {
 	select {
 	case l.document <- err:
@@ -33,7 +33,7 @@ func (l *loading) arrive(err error) {
 	}
 }
 
-// Open opens a tab with the page, and enters. See client.Client.
+// Open opens a tab with the page and enters. See client.Client.
 func (c *Client) Open(ctx context.Context) error {
 	return c.load(ctx, nil, func() (*tab, error) {
 		c.mu.Lock()
@@ -42,7 +42,7 @@ func (c *Client) Open(ctx context.Context) error {
 		if has {
 			return nil, client.ErrOpen
 		}
-		if t != nil { // what it was to load could not be loaded
+		if t != nil { // an earlier Open could not load the page
 			return t, nil
 		}
 		t, err := c.open()
@@ -53,27 +53,27 @@ func (c *Client) Open(ctx context.Context) error {
 	}, c.reload)
 }
 
-// Refresh reloads the page, and enters again. A browser keeps the old document until the
-// server answers the request for the new one; left is called when the old document is gone.
-// Where the server does not answer, an error page takes its place.
+// Refresh reloads the page and enters again. A browser keeps the old document until the server
+// answers the request for the new one; left is called when the old document has been left. If the
+// server does not answer, Chromium shows an error page instead.
 func (c *Client) Refresh(ctx context.Context, left func()) error {
-	c.giveUp(client.ErrReloaded)
+	c.cancelLoads(client.ErrReloaded)
 	return c.load(ctx, left, c.opened, c.reload)
 }
 
-// Forward goes to the next page in the tab's history: the one that Back has left.
+// Forward goes to the next page in the tab's history, which Back has left.
 func (c *Client) Forward(ctx context.Context) error {
 	return c.load(ctx, nil, c.opened, func(ctx context.Context, t *tab) error {
-		c.parting()
-		return t.travel(ctx, 1)
+		c.markDisconnected()
+		return t.navigate(ctx, 1)
 	})
 }
 
-// Back goes to the blank page that the tab had before the application's. It returns when
-// the page is gone.
+// Back goes to the blank page before the application's in the tab's history. It returns when the
+// page has been left.
 func (c *Client) Back(ctx context.Context) error {
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	t, err := c.current()
 	if err != nil {
 		return err
@@ -81,11 +81,11 @@ func (c *Client) Back(ctx context.Context) error {
 	ctx, cancel := t.with(ctx, actBound)
 	defer cancel()
 	t.flush()
-	if err := t.travel(ctx, -1); err != nil {
+	if err := t.navigate(ctx, -1); err != nil {
 		return err
 	}
 	for ctx.Err() == nil && c.Status().Open {
-		_ = sleep(ctx, lookAgain)
+		_ = sleep(ctx, pollEvery)
 	}
 	return context.Cause(ctx)
 }
@@ -103,8 +103,8 @@ func (c *Client) opened() (*tab, error) {
 	return nil, client.ErrNotOpen
 }
 
-// giveUp ends each load that is under way, or waits for its turn.
-func (c *Client) giveUp(why error) {
+// cancelLoads cancels the loads that run or wait for their turn.
+func (c *Client) cancelLoads(why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for l := range c.loads {
@@ -112,13 +112,13 @@ func (c *Client) giveUp(why error) {
 	}
 }
 
-// load takes its turn, starts a load with begin in the tab that in returns, and enters the
-// page.
+// load waits for its turn, calls begin to start a page load in the tab that in returns, and enters
+// the page.
 func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error), begin func(context.Context, *tab) error) error {
 	if left == nil {
 		left = func() {}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, loadBound, fmt.Errorf("the page was not there within %s", loadBound))
+	ctx, cancel := context.WithTimeoutCause(ctx, loadBound, fmt.Errorf("the page was not loaded within %s", loadBound))
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -170,25 +170,25 @@ func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error),
 	return err
 }
 
-// underWay is the load that waits for a document or enters it, or nil.
-func (c *Client) underWay() *loading {
+// currentLoad is the load that waits for a document or enters it, or nil.
+func (c *Client) currentLoad() *loading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.loading
 }
 
-// arrive tells the load that is under way what became of its document.
+// arrive calls arrive of the current load, if there is one.
 func (c *Client) arrive(err error) {
-	if l := c.underWay(); l != nil {
+	if l := c.currentLoad(); l != nil {
 		l.arrive(err)
 	}
 }
 
-// begin starts a load when nobody types. What the page has reported until then counts for
-// the old document.
+// begin starts a page load after an action of the user has ended. Reports of the page before that
+// count for the old document.
 func (c *Client) begin(ctx context.Context, t *tab, l *loading, begin func(context.Context, *tab) error) error {
-	c.hands.Lock()
-	defer c.hands.Unlock()
+	c.input.Lock()
+	defer c.input.Unlock()
 	c.mu.Lock()
 	c.loading, c.status.Open = l, false
 	has := t.document != ""
@@ -202,20 +202,19 @@ func (c *Client) begin(ctx context.Context, t *tab, l *loading, begin func(conte
 	return begin(ctx, t)
 }
 
-// reload loads the page that the tab is at, or goes there. What becomes of it arrives as
-// events of the tab, as for every load.
+// reload reloads the page, or navigates to it for the first time. The result arrives as events of
+// the tab, as for every load.
 func (c *Client) reload(ctx context.Context, t *tab) error {
-	c.parting()
+	c.markDisconnected()
 	c.mu.Lock()
-	at := t.at
+	loaded := t.loaded
 	c.mu.Unlock()
-	if at {
+	if loaded {
 		_, err := cdp.Call(ctx, t.target, page.Reload, page.ReloadParams{})
 		return err
 	}
-	// Chromium ignores a navigation to where another one is under way.
+	// Chromium ignores a navigation to an address while another one to it runs.
 	_, _ = cdp.Call(ctx, t.target, page.StopLoading, cdp.Empty{})
-	// This one returns only when the server has answered, or not.
 	result, err := cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: strings.TrimSuffix(c.options.URL, "/") + c.path()})
 	if err == nil && result.ErrorText != "" {
 		err = failed(result.ErrorText)
@@ -223,9 +222,9 @@ func (c *Client) reload(ctx context.Context, t *tab) error {
 	return err
 }
 
-// parting has the status say that the client is not connected: the connection that the old
-// document may still have is no longer the client's.
-func (c *Client) parting() {
+// markDisconnected sets the status to disconnected, because a connection that the old document
+// still has no longer counts.
+func (c *Client) markDisconnected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sessions, c.status.Connected = 0, false
@@ -238,8 +237,8 @@ func (c *Client) path() string {
 	return c.spec.Path
 }
 
-// travel goes so far in the tab's history.
-func (t *tab) travel(ctx context.Context, by int) error {
+// navigate moves by so many entries in the tab's history.
+func (t *tab) navigate(ctx context.Context, by int) error {
 	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
 	if err != nil {
 		return err
@@ -252,7 +251,7 @@ func (t *tab) travel(ctx context.Context, by int) error {
 	return err
 }
 
-// enter does what a person does after every load.
+// enter performs the steps of Spec.Enter and waits for the input.
 func (c *Client) enter(ctx context.Context, t *tab) error {
 	ctx, cancel := t.with(ctx, loadBound)
 	defer cancel()
@@ -261,10 +260,10 @@ func (c *Client) enter(ctx context.Context, t *tab) error {
 			return fmt.Errorf("cannot enter the page %s, step %d: %w", c.path(), i+1, err)
 		}
 	}
-	if c.spec.Input == "" { // nobody sends anything
+	if c.spec.Input == "" { // clients send no messages
 		return nil
 	}
-	if err := t.visible(ctx, c.spec.Input, c.patience); err != nil {
+	if err := t.visible(ctx, c.spec.Input, c.elementBound); err != nil {
 		return fmt.Errorf("cannot use the page: %w", err)
 	}
 	return nil
@@ -274,7 +273,7 @@ func (c *Client) enterStep(ctx context.Context, t *tab, step Step) error {
 	if step.Press != "" {
 		return t.press(ctx, step.Press)
 	}
-	bound := c.patience
+	bound := c.elementBound
 	if step.Optional {
 		bound = optionalBound
 	}
@@ -293,18 +292,18 @@ func (c *Client) enterStep(ctx context.Context, t *tab, step Step) error {
 	return nil
 }
 
-// abandon leaves a page that could not be entered, so that nothing of it goes on.
+// abandon leaves a page that could not be entered, so that its scripts end.
 func (c *Client) abandon(t *tab) {
 	c.left(t)
 	c.mu.Lock()
-	t.at = false
+	t.loaded = false
 	c.mu.Unlock()
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
 	_, _ = cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: blank})
 }
 
-// with is a context that ends with both the caller's and the tab's, or after the bound.
+// with is a context that ends with the caller's, with the tab's, or after the bound.
 func (t *tab) with(ctx context.Context, bound time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	stop := context.AfterFunc(t.ctx, cancel)

@@ -13,7 +13,7 @@ import (
 	"redial/harness/client"
 )
 
-func TestRefreshIsANewView(t *testing.T) {
+func TestRefreshOpensANewView(t *testing.T) {
 	url := serveStep(t, "7")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
 	alice.says("kept")
@@ -30,11 +30,11 @@ func TestRefreshIsANewView(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if err := alice.Open(t.Context()); !errors.Is(err, client.ErrOpen) {
-		t.Errorf("opening what is open: %v", err)
+		t.Errorf("Open of an open client: %v", err)
 	}
 }
 
-func TestEnter(t *testing.T) {
+func TestEnterSkipsOptionalStepsAfterARefresh(t *testing.T) {
 	url := serve(t, `<div id="login"><input id="name"><button id="join">Join</button></div><div id="chat" hidden>`+form+`</div>
 	<script>
 		const enter = () => { document.getElementById("login").remove(); document.getElementById("chat").hidden = false; add(sessionStorage.name + " has entered"); };
@@ -54,7 +54,7 @@ func TestEnter(t *testing.T) {
 	alice.until(alice.until(0, "closed"), "shown alice of view 1 has entered")
 }
 
-func TestAPageThatCannotBeUsed(t *testing.T) {
+func TestOpenFailsWithoutAUsableInput(t *testing.T) {
 	for name, c := range map[string]struct{ html, want string }{
 		"no input":      {`<ul id="messages"></ul>`, `"#input" on the page /: there is none within`},
 		"hidden input":  {`<input id="input" hidden>`, `it is not visible within`},
@@ -69,7 +69,7 @@ func TestAPageThatCannotBeUsed(t *testing.T) {
 				url = server.URL
 			}
 			alice := watch(t, "alice", url, tutorial, nil)
-			alice.patience = time.Second
+			alice.elementBound = time.Second
 			err := alice.Open(t.Context())
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %s", err, c.want)
@@ -81,7 +81,7 @@ func TestAPageThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableServerIsKnownAsSuch(t *testing.T) {
+func TestRefreshWithoutAServerIsAConnectionError(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, form) }))
 	alice := watch(t, "alice", server.URL, tutorial, nil).opens()
 	server.Close()
@@ -97,7 +97,7 @@ func TestAnUnreachableServerIsKnownAsSuch(t *testing.T) {
 	}
 }
 
-func TestALoadThatIsGivenUp(t *testing.T) {
+func TestRefreshReplacesAnOpenThatStillRuns(t *testing.T) {
 	asked, answer := make(chan bool, 10), make(chan bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
@@ -122,9 +122,9 @@ func TestALoadThatIsGivenUp(t *testing.T) {
 	select {
 	case <-asked:
 	case err := <-second:
-		t.Fatalf("the second, before anything was asked for: %v", err)
+		t.Fatalf("the second, before it has requested the page: %v", err)
 	case <-time.After(actBound):
-		t.Fatal("the page was not asked for again")
+		t.Fatal("the page was not requested again")
 	}
 	close(answer)
 	if err := <-second; err != nil {
@@ -135,7 +135,7 @@ func TestALoadThatIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestBackAndForward(t *testing.T) {
+func TestBackLeavesThePageAndForwardLoadsItAgain(t *testing.T) {
 	url := serveStep(t, "7")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
 	alice.says("kept")
@@ -156,7 +156,7 @@ func TestBackAndForward(t *testing.T) {
 	}
 }
 
-func TestOffline(t *testing.T) {
+func TestOfflineRefusesRequestsUntilOnline(t *testing.T) {
 	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
 	if err := alice.Offline(true); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestOffline(t *testing.T) {
 	online("true")
 }
 
-func TestAPageThatLoadsItselfAgain(t *testing.T) {
+func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
 	alice.says("kept")
 	from := alice.until(0, "shown kept")
@@ -191,7 +191,7 @@ func TestAPageThatLoadsItselfAgain(t *testing.T) {
 	alice.until(from, "shown kept")
 	ctx, cancel := context.WithTimeout(t.Context(), actBound)
 	defer cancel()
-	for !alice.Status().Open && sleep(ctx, lookAgain) == nil {
+	for !alice.Status().Open && sleep(ctx, pollEvery) == nil {
 	}
 	alice.says("after")
 	alice.until(from, "shown after")

@@ -2,5 +2,5 @@
 
 package browser
 
-// underRace tells that the race detector is on.
+// underRace means that the race detector is on.
 const underRace = false

@@ -23,17 +23,17 @@ import (
 //go:embed hook.js
 var hook string
 
-// binding is the function that hook.js reports with.
+// binding is the name of the function that hook.js calls to report.
 const binding = "redialReport"
 
-// notesPerView bounds what a page that goes wrong all the time writes down, and longestNote
-// each of it.
+// notesPerView bounds the notes of a page that fails all the time, and longestNote the length of
+// each.
 const (
 	notesPerView = 1000
 	longestNote  = 500
 )
 
-// A report is what hook.js says.
+// A report is a report of hook.js.
 type report struct {
 	Document  string   `json:"document"`
 	Kind      string   `json:"kind"`
@@ -44,7 +44,7 @@ type report struct {
 	Reason    string   `json:"reason"`
 }
 
-// prepare has hook.js run first in every document of the tab.
+// prepare makes hook.js run first in every document of the tab.
 func (t *tab) prepare(spec Spec) error {
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
@@ -58,9 +58,9 @@ func (t *tab) prepare(spec Spec) error {
 	}{
 		{runtime.AddBinding.Method, runtime.AddBindingParams{Name: binding}},
 		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + fmt.Sprintf("(%s, %t)", selector, spec.NewestFirst)}},
-		// Each tab behaves as if it were the one that the person looks at.
+		// Each tab behaves as if it had the focus.
 		{emulation.SetFocusEmulationEnabled.Method, emulation.SetFocusEmulationEnabledParams{Enabled: true}},
-		// chromedp turns these on; nothing here needs them.
+		// chromedp enables these, and the client does not need them.
 		{css.Disable.Method, cdp.Empty{}},
 		{dom.Disable.Method, cdp.Empty{}},
 	}
@@ -72,7 +72,7 @@ func (t *tab) prepare(spec Spec) error {
 	return nil
 }
 
-// observe takes the tab's events, in their order, from the goroutine that reads them.
+// observe handles the tab's events in order, on the goroutine that reads them.
 func (c *Client) observe(t *tab, event any) {
 	switch e := event.(type) {
 	case *runtime.EventBindingCalled:
@@ -116,7 +116,7 @@ func (c *Client) observe(t *tab, event any) {
 		}
 	case *page.EventJavascriptDialogOpening:
 		c.note(fmt.Sprintf("the page opened a dialog (%s), which was accepted: %s", e.Type, e.Message))
-		go func() { // the page stands still until it is answered, and so would this goroutine
+		go func() { // the answer arrives on this goroutine, so waiting here would block it for ever
 			ctx, cancel := t.bounded(actBound)
 			defer cancel()
 			_, _ = cdp.Call(ctx, t.target, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
@@ -126,7 +126,7 @@ func (c *Client) observe(t *tab, event any) {
 
 const blank = "about:blank"
 
-// take records what hook.js reports, where it is about the document that is there.
+// take handles a report of hook.js, unless it is about a document that was left.
 func (c *Client) take(t *tab, r report) {
 	c.mu.Lock()
 	mine := r.Document == t.document
@@ -150,20 +150,19 @@ func (c *Client) take(t *tab, r report) {
 	}
 }
 
-// begun is a new document. One that nobody has asked for (the page has reloaded itself) is
-// entered in the background.
+// begun handles a new document. If the page has reloaded itself, it is entered in the background.
 func (c *Client) begun(t *tab, r report) {
 	if r.Status >= 400 {
 		c.arrive(fmt.Errorf("cannot load the page: GET %s answers %d", c.path(), r.Status))
 		return
 	}
 	c.observed(history.Event{Kind: history.Opened}, func() {
-		t.document, t.ready, t.at, t.failure = r.Document, false, true, ""
+		t.document, t.ready, t.loaded, t.failure = r.Document, false, true, ""
 		c.notes, c.sessions = 0, 0
 		c.status.View++
 		c.status.Shown = 0
 	})
-	if c.underWay() != nil {
+	if c.currentLoad() != nil {
 		return
 	}
 	go func() {
@@ -182,10 +181,10 @@ func (c *Client) begun(t *tab, r report) {
 	}()
 }
 
-// left records that the document is gone, once.
+// left records, once, that the document has been left.
 func (c *Client) left(t *tab) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	c.mu.Lock()
 	gone := func() {}
 	if c.loading != nil {
@@ -196,12 +195,12 @@ func (c *Client) left(t *tab) {
 	c.status.Open, c.status.Connected, c.sessions = false, false, 0
 	c.mu.Unlock()
 	if was {
-		c.tell(history.Event{Kind: history.Closed})
+		c.add(history.Event{Kind: history.Closed})
 	}
 	gone()
 }
 
-// show records what is new in the list.
+// show records the new messages of the list.
 func (c *Client) show(r report) {
 	c.mu.Lock()
 	rewritten := r.From < c.status.Shown
@@ -209,48 +208,48 @@ func (c *Client) show(r report) {
 	if rewritten {
 		c.note("the list was rewritten")
 	}
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	// The status changes before the history, as everywhere.
+	c.recording.Lock()
+	defer c.recording.Unlock()
+	// The status changes before the history, as in all clients.
 	c.mu.Lock()
 	c.status.Shown = r.From + len(r.Texts)
 	c.mu.Unlock()
 	for _, text := range r.Texts {
-		c.tell(history.Event{Kind: history.Shown, Message: text})
+		c.add(history.Event{Kind: history.Shown, Message: text})
 	}
 }
 
 // observed changes the status, and then records the event.
 func (c *Client) observed(e history.Event, change func()) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	c.mu.Lock()
 	change()
 	c.status.Connected = c.sessions > 0
 	c.mu.Unlock()
-	c.tell(e)
+	c.add(e)
 }
 
-// record records what the person does, unless the page is gone.
+// record records an action of the user, unless the page has been left.
 func (c *Client) record(e history.Event) bool {
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	if _, err := c.current(); err != nil {
 		return false
 	}
-	c.tell(e)
+	c.add(e)
 	return true
 }
 
-// tell records an event of the current view. The caller has c.telling.
-func (c *Client) tell(e history.Event) {
+// add records an event of the current view. The caller holds c.recording.
+func (c *Client) add(e history.Event) {
 	e.Client, e.View = c.options.Name, c.Status().View
 	if c.options.Record != nil {
 		c.options.Record(e)
 	}
 }
 
-// note records what a person should know, on one line, up to a bound.
+// note records a note for the user on one line, up to a bound.
 func (c *Client) note(text string) {
 	c.mu.Lock()
 	c.notes++
@@ -266,12 +265,12 @@ func (c *Client) note(text string) {
 	if runes := []rune(text); len(runes) > longestNote {
 		text = string(runes[:longestNote]) + "…"
 	}
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	c.tell(history.Event{Kind: history.Note, Detail: text})
+	c.recording.Lock()
+	defer c.recording.Unlock()
+	c.add(history.Event{Kind: history.Note, Detail: text})
 }
 
-// printed is what the console prints, nearly.
+// printed is about the text that the console prints.
 func printed(args []*runtime.RemoteObject) string {
 	var texts []string
 	for _, arg := range args {

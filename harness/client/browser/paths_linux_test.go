@@ -17,7 +17,7 @@ import (
 	"redial/steps/lessons"
 )
 
-// A phone is a network that switches in one way.
+// A phone is a namespace with one way to switch.
 type phone struct {
 	*paths.Namespace
 	how paths.How
@@ -25,21 +25,21 @@ type phone struct {
 
 func (p phone) Switch() error { return p.Namespace.Switch(p.how) }
 
-// seesNetwork has the page write down what it notices of its network, and when.
-const seesNetwork = `
+// logNetworkEvents makes the page record the events of its network, with their times.
+const logNetworkEvents = `
 	window.seen = [];
 	const log = (what) => seen.push({ at: Math.round(performance.timeOrigin + performance.now()), what });
 	for (const name of ["online", "offline"]) addEventListener(name, () => log(name));
 	socket.on("disconnect", (reason) => log("disconnect: " + reason));
 	socket.on("connect", () => log("connect"));`
 
-// Chromium is in a namespace with two paths, and switches. What it tells the page depends on
-// whether there is a moment without any network. The server is told nothing in any case.
+// The events that Chromium fires depend on whether there is a moment without any network. The
+// server's connection stays half-open in each case.
 func TestChromiumSwitchesNetworks(t *testing.T) {
 	for _, c := range []struct {
 		how paths.How
-		// heartbeat is the server's ping interval, and its timeout. Where the page notices by
-		// itself it is longer than the test.
+		// heartbeat is the server's ping interval and its ping timeout. It is longer than the
+		// test if the page notices the switch without it.
 		heartbeat time.Duration
 		want      []string
 	}{
@@ -79,7 +79,7 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 			})
 			alice := watch(t, "alice", "http://"+link.Address(), tutorial, profile).opens()
 			from := alice.until(0, "connected")
-			alice.do(seesNetwork)
+			alice.do(logNetworkEvents)
 			was := n.Source()
 			if open := established(t, link.Address()); !slices.Contains(open, was) {
 				t.Fatalf("connections from %q, want one from %s", open, was)
@@ -116,15 +116,15 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 				t.Logf("%5d ms: %s", s.At-at.UnixMilli(), s.What)
 			}
 			t.Logf("the switch itself took %s", took.Round(time.Millisecond))
-			slices.Sort(got) // the socket's own listener for offline may come before ours
+			slices.Sort(got) // the socket's own listener for offline may run before the test's
 			if slices.Sort(c.want); !slices.Equal(got, c.want) {
-				t.Errorf("the page has seen %q, want %q", got, c.want)
+				t.Errorf("the page has the events %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-// established are the hosts that this machine has connections with at the address.
+// established returns the hosts of the open connections to the address.
 func established(t *testing.T, address string) (hosts []string) {
 	t.Helper()
 	output, err := exec.Command("ss", "-Htn", "state", "established", "src", address).Output()

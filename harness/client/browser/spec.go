@@ -8,29 +8,29 @@ import (
 	"redial/harness/protocol"
 )
 
-// A Spec says how a person uses the application's page: the section "page" of a
-// redial.yaml. Selectors are those of CSS. In With and in Path, {{client}}, {{other}} and
-// {{view}} are replaced: the client's name, that of the other client where there are two,
-// and the number of page loads.
+// A Spec describes how a user operates the application's page. It is the section "page" of a
+// redial.yaml. Selectors are CSS selectors. In With and in Path, {{client}}, {{other}} and
+// {{view}} are replaced by the client's name, that of the other client if there are two, and the
+// number of page loads.
 type Spec struct {
 	// Path is the page's address below the server's; empty means /.
 	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /)"`
-	// Enter is done after every load, in this order, before messages can be sent.
+	// Enter has the steps after every load, before messages can be sent.
 	Enter []Step `json:"enter,omitempty" jsonschema_description:"What a person does after every load before messages can be sent"`
-	// Input is where a message is typed. Empty: clients send none.
+	// Input is the element into which a message is typed. With none, clients send no messages.
 	Input string `json:"input,omitempty" jsonschema_description:"The CSS selector of the element that messages are typed into"`
 	// Submit is clicked to send the message. Press is the key that sends it instead.
 	Submit string `json:"submit,omitempty" jsonschema_description:"The CSS selector of the element to click to send a message"`
 	Press  string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
-	// Messages selects the elements of the messages: the text of each is one.
+	// Messages selects the elements of the messages; the text of each is one message.
 	Messages string `json:"messages" jsonschema_description:"The CSS selector of the messages: the text of each element is one message"`
-	// NewestFirst tells that the page puts a new message before the others.
+	// NewestFirst means that the page inserts a new message before the others.
 	NewestFirst bool `json:"newestFirst,omitempty" jsonschema_description:"Whether the newest message is the first in the list (default false)"`
 }
 
 // A Step is one of Fill, Press, Click and Await.
 type Step struct {
-	// Fill is an element to type into, and With the template of what is typed.
+	// Fill is an element to type into, and With the template of the text.
 	Fill string `json:"fill,omitempty" jsonschema_description:"The CSS selector of an element to type into"`
 	With string `json:"with,omitempty" jsonschema_description:"What to type; may contain {{client}}, {{other}} and {{view}}"`
 	// Press is a key.
@@ -39,15 +39,15 @@ type Step struct {
 	Click string `json:"click,omitempty" jsonschema_description:"The CSS selector of an element to click"`
 	// Await is an element to wait for until it is visible.
 	Await string `json:"await,omitempty" jsonschema_description:"The CSS selector of an element to wait for"`
-	// Optional skips the step where its element does not become visible soon, because the
+	// Optional skips the step if its element does not become visible soon, because the
 	// application remembers the user. A key that follows a skipped step is skipped too.
 	Optional bool `json:"optional,omitempty" jsonschema_description:"Skip the step where the element does not appear within two seconds, because the page remembers the user"`
 }
 
-// keys are the keys that a step can press, with what the browser calls them.
+// keys maps the keys that a step can press to the runes that chromedp has for them.
 var keys = map[string]rune{"Enter": '\r', "Tab": '\t', "Escape": '\x1b'}
 
-// Validate says what is wrong, with the name of the field, or returns nil.
+// Validate returns an error that names each field with a wrong value, or nil.
 func (s *Spec) Validate() error {
 	var wrong []error
 	is := func(bad bool, format string, args ...any) {
@@ -79,8 +79,8 @@ func (s *Spec) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// fill fills in a template. The space has Fill return a string, also for a number or for a
-// name that is not known.
+// fill fills in a template. With a space in front, protocol.Fill returns a string also for a number
+// or an unknown name.
 func (c *Client) fill(template string) string {
 	return protocol.Fill(" "+template, protocol.Values{
 		protocol.Client: c.options.Name, protocol.Other: c.options.Other, "view": c.Status().View,

@@ -11,7 +11,7 @@ import (
 	"redial/harness/history"
 )
 
-func TestPageAcknowledgements(t *testing.T) {
+func TestAcknowledgementsAreRecordedForEachWayToAsk(t *testing.T) {
 	for name, page := range map[string]string{
 		"callback":              chatPage("", ", (answer) => {}"),
 		"ackTimeout":            chatPage(", ackTimeout: 5000", ", (error, answer) => {}"),
@@ -24,8 +24,8 @@ func TestPageAcknowledgements(t *testing.T) {
 			server := serveTCP(t, newSite(t, page))
 			p := newWatched(t, client.Options{URL: server.URL}).open(t)
 			p.await(t, "connected", 1)
-			p.say(t, "good")
-			p.say(t, "bad")
+			p.send(t, "good")
+			p.send(t, "bad")
 			p.await(t, "acknowledged good", 1)
 			p.await(t, "refused bad (not allowed)", 1)
 			if pending := p.Status().Pending; pending != 0 {
@@ -35,45 +35,43 @@ func TestPageAcknowledgements(t *testing.T) {
 	}
 }
 
-// A message that is tried again is acknowledged once, and a time-out is no answer.
-func TestPageRetriesAreNoAnswers(t *testing.T) {
+func TestRetriedMessageIsAcknowledgedOnce(t *testing.T) {
 	s := newSite(t, chatPage(", ackTimeout: 100, retries: 5", ""))
 	s.ignore["slow"] = 2
 	server := serveTCP(t, s)
 	p := newWatched(t, client.Options{URL: server.URL}).open(t)
 	p.await(t, "connected", 1)
-	p.say(t, "slow")
+	p.send(t, "slow")
 	if pending := p.Status().Pending; pending != 1 {
 		t.Errorf("%d are pending", pending)
 	}
 	p.await(t, "acknowledged slow", 1)
-	p.say(t, "end")
+	p.send(t, "end")
 	p.await(t, "acknowledged end", 1)
 	if story := p.story(); count(story, "acknowledged slow") != 1 || count(story, "sent slow") != 1 {
-		t.Errorf("it saw %q", story)
+		t.Errorf("the history has %q", story)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.attempts["slow"] != 3 {
-		t.Errorf("the server saw %d tries", s.attempts["slow"])
+		t.Errorf("the server received %d attempts", s.attempts["slow"])
 	}
 }
 
-// The negative control: an acknowledgement that never comes is not invented.
-func TestPageTimeoutIsNoAcknowledgement(t *testing.T) {
+func TestTimeoutIsNoAcknowledgement(t *testing.T) {
 	s := newSite(t, chatPage(", ackTimeout: 30", `, (error) => console.error("gave up", error.message)`))
 	s.ignore["lost"] = 100
 	server := serveTCP(t, s)
 	p := newWatched(t, client.Options{URL: server.URL}).open(t)
 	p.await(t, "connected", 1)
-	p.say(t, "lost")
+	p.send(t, "lost")
 	p.await(t, "note (console.error: gave up operation has timed out)", 1)
 	if story := p.story(); count(story, "acknowledged lost") != 0 || p.Status().Pending != 1 {
-		t.Errorf("%+v, and it saw %q", p.Status(), story)
+		t.Errorf("%+v, and the history has %q", p.Status(), story)
 	}
 }
 
-func TestPageNotes(t *testing.T) {
+func TestErrorsOfThePageAreNoted(t *testing.T) {
 	for _, c := range []struct{ name, script, note string }{
 		{"exception", `throw new RangeError("oops")`, "uncaught: RangeError: oops at inline script 1:1:7"},
 		{"exception later", `setTimeout(() => nothing.at.all, 1)`, "uncaught: ReferenceError: nothing is not defined at inline script 1:1:18"},
@@ -90,12 +88,12 @@ func TestPageNotes(t *testing.T) {
 			server := serveTCP(t, newSite(t, pageHTML(c.script)))
 			p := newWatched(t, client.Options{URL: server.URL}).open(t)
 			deadline := time.Now().Add(5 * time.Second)
-			heard := func() bool {
+			noted := func() bool {
 				return slices.ContainsFunc(p.history.Events(0), func(e history.Event) bool {
 					return e.Kind == history.Note && strings.HasPrefix(e.Detail, c.note)
 				})
 			}
-			for !heard() {
+			for !noted() {
 				if time.Now().After(deadline) {
 					t.Fatalf("no note %q; it saw\n%s", c.note, strings.Join(p.story(), "\n"))
 				}
@@ -105,7 +103,7 @@ func TestPageNotes(t *testing.T) {
 	}
 }
 
-func TestPageListIsRewritten(t *testing.T) {
+func TestChangesOfTheListAreShownOrNoted(t *testing.T) {
 	script := `
 		const list = document.getElementById("messages");
 		const show = (text) => { const item = document.createElement("li"); list.append(item); item.textContent = text; };
@@ -128,7 +126,7 @@ func TestPageListIsRewritten(t *testing.T) {
 			p.await(t, "note (console.error: end)", 1)
 			story := slices.DeleteFunc(p.story(), func(w string) bool { return w == "opened" || strings.Contains(w, "end)") })
 			if got := strings.Join(story, ", "); got != c.story {
-				t.Errorf("it saw  %s\nexpected %s", got, c.story)
+				t.Errorf("the history has  %s\nexpected %s", got, c.story)
 			}
 		})
 	}

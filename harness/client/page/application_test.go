@@ -17,12 +17,12 @@ import (
 	"redial/harness/protocol"
 )
 
-// An application is the server's end, frame by frame, as a test plays it: so that a test
-// sees what a page sends, byte for byte.
+// An application is a server whose frames a test sends itself, so that it sees the frames of a page
+// byte for byte.
 type application struct {
 	address  string
 	dialed   chan *session
-	requests chan *http.Request // those that are no WebSocket's
+	requests chan *http.Request // those other than WebSocket upgrades
 }
 
 // A session is one connection of a page.
@@ -33,8 +33,8 @@ type session struct {
 	frames  chan string
 }
 
-// newApplication serves on the listener, or over TCP where that is nil. It offers the
-// library at libraryPath, if that is not empty.
+// newApplication serves on the listener, or over TCP if that is nil. It offers the client library at
+// libraryPath, if that is not empty.
 func newApplication(t testing.TB, listener net.Listener, libraryPath string) *application {
 	a := &application{dialed: make(chan *session, 10), requests: make(chan *http.Request, 100)}
 	if listener == nil {
@@ -126,7 +126,7 @@ func (s *session) next() string {
 	return ""
 }
 
-// expect fails unless these are the next frames of the page.
+// expect checks the next frames of the page.
 func (s *session) expect(frames ...string) {
 	s.t.Helper()
 	for _, want := range frames {
@@ -153,7 +153,7 @@ func (s *session) sendBytes(frames ...string) {
 	}
 }
 
-// cut ends the connection without a word.
+// cut closes the connection without a close frame.
 func (s *session) cut() { _ = s.conn.NetConn().Close() }
 
 // distribution is a file of the official client library.
@@ -166,7 +166,7 @@ func distribution(t testing.TB, file string) []byte {
 	return source
 }
 
-// referencePage is the kit's page of a step. It reconnects sooner than the original.
+// referencePage is the kit's page of a step with a shorter reconnection delay.
 func referencePage(t testing.TB, step string) []byte {
 	t.Helper()
 	html, err := os.ReadFile(filepath.Join("..", "..", "..", "steps", "step"+step, "index.html"))
@@ -176,8 +176,8 @@ func referencePage(t testing.TB, step string) []byte {
 	return []byte(strings.NewReplacer("io()", "io({ reconnectionDelay: 20 })", "io({ auth", "io({ reconnectionDelay: 20, auth").Replace(string(html)))
 }
 
-// speaking opens a page that speaks the protocol.
-func speaking(t testing.TB, a *application, html []byte, p protocol.Protocol) *watched {
+// openTranslated opens a page that is translated to the protocol.
+func openTranslated(t testing.TB, a *application, html []byte, p protocol.Protocol) *watched {
 	t.Helper()
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
@@ -188,8 +188,8 @@ func speaking(t testing.TB, a *application, html []byte, p protocol.Protocol) *w
 	}).open(t)
 }
 
-// sum counts the events of a kind that have this message.
-func (p *watched) sum(kind history.Kind, message string) int {
+// countOf counts the events of a kind with the message.
+func (p *watched) countOf(kind history.Kind, message string) int {
 	n := 0
 	for _, e := range p.history.Events(0) {
 		if e.Kind == kind && e.Message == message {

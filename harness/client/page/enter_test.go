@@ -13,7 +13,7 @@ import (
 	"redial/harness/protocol"
 )
 
-// rooms has to be entered: the server names a session, and the client joins with it.
+// rooms is a protocol in which the server sends a session and the client joins with it.
 var rooms = protocol.Protocol{
 	Auth: map[string]any{"session": "{{session}}"},
 	Enter: []protocol.EnterStep{
@@ -24,12 +24,12 @@ var rooms = protocol.Protocol{
 	Receive: protocol.Receive{Event: "new"},
 }
 
-func TestPageEntersBeforeItIsConnected(t *testing.T) {
+func TestPageIsConnectedOnlyAfterEnter(t *testing.T) {
 	a := newApplication(t, nil, "")
-	w := speaking(t, a, referencePage(t, "5"), rooms)
+	w := openTranslated(t, a, referencePage(t, "5"), rooms)
 	s := a.accept(t)
 	s.expect(`40{}`)
-	w.say(t, "early")
+	w.send(t, "early")
 	s.send(`40{"sid":"1","pid":"p1"}`, `42["new","held","o1"]`, `42["session",{"id":"s1"}]`)
 	s.expect(`420["join",{"name":"anna","session":"s1"}]`)
 	if err := w.Connect(); err != nil { // a second CONNECT packet would break the protocol
@@ -39,13 +39,13 @@ func TestPageEntersBeforeItIsConnected(t *testing.T) {
 		t.Errorf("before it has joined: %+v", status)
 	}
 	s.send(`430[{"room":"r1"}]`)
-	s.expect(`42["say",null,"early"]`) // no room was known when it was written
+	s.expect(`42["say",null,"early"]`) // it was emitted before the room was saved
 	w.await(t, "connected", 1)
-	w.say(t, "late")
+	w.send(t, "late")
 	s.expect(`42["say","r1","late"]`)
 	story := w.story()
 	if shown, connected := slices.Index(story, "shown held"), slices.Index(story, "connected"); shown < 0 || shown > connected {
-		t.Errorf("it saw %q", story)
+		t.Errorf("the history has %q", story)
 	}
 
 	s.cut()
@@ -62,11 +62,10 @@ func TestPageEntersBeforeItIsConnected(t *testing.T) {
 	a.accept(t).expect(`40{"session":"s2"}`)
 }
 
-// What came in a session that was cut while it was entered was not delivered, and the
-// next connection goes on from there.
-func TestPageIsCutWhileItEnters(t *testing.T) {
+// Events of a session that was cut during Enter were not delivered, so recovery sends them again.
+func TestCutDuringEnterLosesNoEvent(t *testing.T) {
 	a := newApplication(t, nil, "")
-	w := speaking(t, a, referencePage(t, "7"), rooms)
+	w := openTranslated(t, a, referencePage(t, "7"), rooms)
 	s := a.accept(t)
 	s.expect(`40{}`)
 	s.send(`40{"sid":"1","pid":"p1"}`, `42["new","one","o1"]`, `42["session",{}]`)
@@ -79,19 +78,18 @@ func TestPageIsCutWhileItEnters(t *testing.T) {
 	s.expect(`421["join",{"name":"anna","session":"s1"}]`)
 	s.send(`431[{"room":"r1"}]`)
 	w.await(t, "connected", 1)
-	if events := w.history.Events(0); w.sum(history.Shown, "one") != 1 || !events[slices.IndexFunc(events, func(e history.Event) bool { return e.Kind == history.Connected })].Recovered {
-		t.Errorf("it saw %q", w.story())
+	if events := w.history.Events(0); w.countOf(history.Shown, "one") != 1 || !events[slices.IndexFunc(events, func(e history.Event) bool { return e.Kind == history.Connected })].Recovered {
+		t.Errorf("the history has %q", w.story())
 	}
 }
 
-// What came before the client has asked is no answer to it.
-func TestPageWaitsForTheAnswerToWhatItHasEmitted(t *testing.T) {
+func TestEventBeforeTheEmitOfAStepDoesNotAnswerIt(t *testing.T) {
 	p := protocol.Protocol{
 		Enter:   []protocol.EnterStep{{Await: "hello"}, {Emit: []any{"join"}, Await: "joined"}},
 		Receive: protocol.Receive{Event: "new"},
 	}
 	a := newApplication(t, nil, "")
-	w := speaking(t, a, referencePage(t, "5"), p)
+	w := openTranslated(t, a, referencePage(t, "5"), p)
 	s := a.enter(t)
 	s.send(`42["joined","somebody else"]`, `42["hello"]`)
 	s.expect(`42["join"]`)
@@ -99,11 +97,11 @@ func TestPageWaitsForTheAnswerToWhatItHasEmitted(t *testing.T) {
 	w.await(t, "shown live", 1)
 	story := w.story()
 	if held, connected := slices.Index(story, "shown held"), slices.Index(story, "connected"); held < 0 || held > connected {
-		t.Errorf("it saw %q", story)
+		t.Errorf("the history has %q", story)
 	}
 }
 
-func TestPageThatCannotEnterConnectsAgain(t *testing.T) {
+func TestPageReconnectsWhenEnterTimesOut(t *testing.T) {
 	html := referencePage(t, "5")
 	library := distribution(t, "socket.io.js")
 	inBubble(t, func(t *testing.T) {
@@ -121,20 +119,20 @@ func TestPageThatCannotEnterConnectsAgain(t *testing.T) {
 		late := "note (while entering: the event session did not come within 20 s, so the client closed the connection)"
 		time.Sleep(19 * time.Second)
 		if count(w.story(), late) != 0 {
-			t.Error("it gives up too early")
+			t.Error("it closes the connection too early")
 		}
 		time.Sleep(2 * time.Second)
 		if count(w.story(), late) != 1 {
-			t.Fatalf("it saw %q", w.story())
+			t.Fatalf("the history has %q", w.story())
 		}
 		s = a.enter(t)
 		s.send(`42["session",{"id":"s1"}]`)
 		s.expect(`420["join",{"name":"anna","session":"s1"}]`)
 		s.send(`430[]`)
 		w.await(t, "connected", 1)
-		time.Sleep(25 * time.Second) // no timer of the entering is left
+		time.Sleep(25 * time.Second) // a timer of Enter would close the connection
 		if !w.Status().Connected {
-			t.Errorf("it saw %q", w.story())
+			t.Errorf("the history has %q", w.story())
 		}
 		_ = w.Close()
 		synctest.Wait()

@@ -17,7 +17,7 @@ import (
 	"redial/harness/history"
 )
 
-// memory is a network of pipes: what is dialled is accepted.
+// memory is a listener whose connections are pipes.
 type memory struct {
 	accepted chan net.Conn
 	closed   chan struct{}
@@ -48,7 +48,7 @@ func (m *memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-func TestPageUnderAFakeClock(t *testing.T) {
+func TestPagesChatForAnHourOnAFakeClock(t *testing.T) {
 	page := chatPage("", ", () => {}")
 	clientBundle(t)
 	for _, transports := range pageTransports {
@@ -62,16 +62,15 @@ func TestPageUnderAFakeClock(t *testing.T) {
 	}
 }
 
-// inBubble is synctest.Test, and bears with what the Go server leaves behind: a
-// goroutine for each connection that its client closed. The stories look
-// themselves for what is left of a page.
+// inBubble is synctest.Test, but tolerates the goroutine that the Go server leaks for each connection
+// that its client has closed. The tests check for goroutines of a page with leftovers.
 func inBubble(t *testing.T, story func(t *testing.T)) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			if !strings.Contains(fmt.Sprint(problem), "blocked goroutines remain") {
 				panic(problem)
 			}
-			t.Log("left behind by the server: ", problem)
+			t.Log("leaked by the server: ", problem)
 		}
 	}()
 	synctest.Test(t, story)
@@ -109,7 +108,7 @@ func fakeClockStory(t *testing.T, html string, transports []string) {
 	anna, ben := open("anna"), open("ben")
 	anna.await(t, "connected", 1)
 	ben.await(t, "connected", 1)
-	anna.say(t, "hello")
+	anna.send(t, "hello")
 	ben.await(t, "shown hello", 1)
 	anna.await(t, "acknowledged hello", 1)
 
@@ -122,17 +121,17 @@ func fakeClockStory(t *testing.T, html string, transports []string) {
 		ben.await(t, "connected", 2)
 		anna.await(t, "connected", 2)
 	}
-	// Whether a cut poll ends the session is up to chance in the server: the browser
-	// makes the poll again before the page hears of it, and the server may not have
-	// noticed. After a minute all that comes of it has come.
+	// Whether a cut poll ends the session depends on the server's scheduling: the browser repeats
+	// the poll before the page notices, and the server may not have noticed the cut. After a minute
+	// all effects of it are over.
 	time.Sleep(time.Minute)
 	if !ben.Status().Connected || !anna.Status().Connected {
 		t.Fatalf("a minute after the cut: %q, %q", ben.story(), anna.story())
 	}
-	ben.say(t, "still here")
+	ben.send(t, "still here")
 	anna.await(t, "shown still here", 1)
 
-	// A laptop that sleeps longer than the ping time-out finds that out on waking.
+	// A laptop that sleeps longer than the ping timeout disconnects when it wakes.
 	connects := count(ben.story(), "connected")
 	if err := ben.Suspend(); err != nil {
 		t.Fatal(err)
@@ -157,6 +156,6 @@ func fakeClockStory(t *testing.T, html string, transports []string) {
 	time.Sleep(10 * time.Minute) // the server's timers drain
 	synctest.Wait()
 	if stacks := leftovers(); stacks != "" {
-		t.Errorf("something of the pages is left:\n%s", stacks)
+		t.Errorf("goroutines of the pages are left:\n%s", stacks)
 	}
 }

@@ -6,18 +6,17 @@ import (
 	"redial/harness/protocol"
 )
 
-// A message that contains the other user's ID waits until an event has named it, also on a
-// page; what was learned outlives the page.
-func TestPageLearnsFromEvents(t *testing.T) {
+// Learned values persist across a refresh.
+func TestMessagesWaitUntilTheOtherUsersIDIsLearned(t *testing.T) {
 	a := newApplication(t, nil, "")
-	w := speaking(t, a, referencePage(t, "5"), protocol.Protocol{
+	w := openTranslated(t, a, referencePage(t, "5"), protocol.Protocol{
 		Learn:   []protocol.Learn{{Event: "users", Save: map[string]protocol.Path{"to": `$[?@.name != "{{client}}"].id`}}},
 		Send:    &protocol.Send{Event: "send", Args: []any{"{{to}}", "{{text}}"}, NoAck: true},
 		Receive: protocol.Receive{Event: "new"},
 	})
 	s := a.enter(t)
 	w.await(t, "connected", 1)
-	w.say(t, "early")
+	w.send(t, "early")
 	s.send(`42["users",[{"name":"anna","id":1}]]`, `42["users",[{"name":"anna","id":1},{"name":"bob","id":2}]]`)
 	s.expect(`42["send",2,"early"]`)
 	if err := w.Refresh(t.Context(), nil); err != nil {
@@ -25,6 +24,6 @@ func TestPageLearnsFromEvents(t *testing.T) {
 	}
 	s = a.enter(t)
 	w.await(t, "connected", 2)
-	w.say(t, "late")
+	w.send(t, "late")
 	s.expect(`42["send",2,"late"]`)
 }

@@ -8,9 +8,8 @@ import (
 	"redial/harness/client"
 )
 
-// The Go server's own polling races with itself when a request is cut off
-// (pkg/types/http-context.go), so it is left out under the race detector. The
-// page's side of polling is raced in package web's tests.
+// The Go server's polling has a data race when a request is cut off (pkg/types/http-context.go), so
+// it is left out under the race detector. The page's polling runs under it in package web's tests.
 func init() {
 	pageTransports = append(pageTransports, []string{"polling"}, []string{"polling", "websocket"})
 }

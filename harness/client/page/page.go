@@ -2,7 +2,8 @@
 // parts of a browser that it needs.
 //
 // Read [Page] first, then view.go, one load of the page, and package web, the VM and its
-// browser. speak.js has such a page send and receive in another application's events.
+// browser. speak.js translates between such a page and another application's events. The
+// package must not know faults or the lab.
 package page
 
 import (
@@ -12,51 +13,50 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"strings"
 	"sync"
 
 	"redial/harness/client"
 	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/internal/words"
 )
 
 const (
-	// largestPage and largestScript bound what a target may send for a page.
+	// largestPage and largestScript bound the files that a target may send for a page.
 	largestPage   = 1 << 20
 	largestScript = 8 << 20
 )
 
-// A Page is a client that runs the target's own page: its HTML, its script as it
-// stands and the client library, in a JavaScript VM with the parts of a browser
-// that they need (package web). What it records as Shown is what a user would see.
+// A Page is a client that runs the target's own page: its HTML, its unchanged script and the
+// client library, in a JavaScript VM with the parts of a browser that they need (package web).
+// It records as Shown the messages that a user would see.
 //
-// The client library is the one that the target serves at contract.ClientPath, and
-// Options.Bundle where it serves none. Other scripts come from the target only.
+// The client library is the one that the target serves at contract.ClientPath, or else
+// Options.Bundle. Other scripts come from the target only.
 //
-// With Options.Protocol the page is one of the kit's, and speak.js translates between it
-// and the application: the page neither knows nor shows the difference.
+// With Options.Protocol the page is one of the kit's, and speak.js translates between its events
+// and those of the application.
 type Page struct {
 	options client.Options
 	profile *Profile
 
-	// turn is held while a view is opened or closed. It is a channel and no mutex
-	// because waiting for it may take time, and under a fake clock only waiting on
-	// channels lets time pass.
+	// turn is held while a view is opened or closed. It is a channel and not a mutex
+	// because waiting for it may take time, and a fake clock does not advance while a
+	// goroutine waits for a mutex.
 	turn chan struct{}
 
 	mu      sync.Mutex
 	view    *view
 	views   int
 	session *web.Storage
-	// loading ends each Open or Refresh that is under way; closing says that Close
-	// wants it to.
+	// loading has the function that cancels each Open or Refresh that runs; closing counts
+	// the calls of Close that wait for them.
 	loading map[context.Context]context.CancelCauseFunc
 	closing int
 }
 
-// New makes a page client, closed, which keeps its localStorage for as long as it
-// lives. The profile is what it has in common with other tabs; nil means a new one.
+// New makes a closed page client. It shares the profile with other tabs; nil means a new one.
 func New(options client.Options, profile *Profile) *Page {
 	if profile == nil {
 		profile = NewProfile()
@@ -65,22 +65,22 @@ func New(options client.Options, profile *Profile) *Page {
 		loading: map[context.Context]context.CancelCauseFunc{}}
 }
 
-// A Profile is what the tabs of one browser share: localStorage, locks and cookies.
+// A Profile has what the tabs of one browser share: localStorage, locks and cookies.
 type Profile struct {
 	local   *web.Storage
 	locks   *web.Locks
 	cookies http.CookieJar
 }
 
-// NewProfile makes an empty one.
+// NewProfile makes an empty profile.
 func NewProfile() *Profile {
-	cookies, _ := cookiejar.New(nil) // fails for options only
+	cookies, _ := cookiejar.New(nil) // can fail only with options
 	return &Profile{local: web.NewStorage(), locks: web.NewLocks(), cookies: cookies}
 }
 
 var errTabClosed = errors.New("the tab was closed meanwhile")
 
-// Open loads the page in a new tab. See Client.
+// Open loads the page in a new tab. See client.Client.
 func (p *Page) Open(ctx context.Context) error {
 	return p.load(ctx, func(old *view) error {
 		if old != nil {
@@ -91,11 +91,11 @@ func (p *Page) Open(ctx context.Context) error {
 	})
 }
 
-// Refresh leaves the view and loads the page again. localStorage, sessionStorage
-// and cookies stay. When the target does not answer, the client is left without a
-// view, as a browser is that shows an error page; Refresh tries again.
+// Refresh leaves the view and loads the page again. localStorage, sessionStorage and cookies
+// persist. If the target does not answer, the client has no view, as a browser with an error
+// page; another Refresh may succeed.
 func (p *Page) Refresh(ctx context.Context, left func()) error {
-	p.giveUp(client.ErrReloaded)
+	p.cancelLoads(client.ErrReloaded)
 	return p.load(ctx, func(old *view) error {
 		if p.session == nil {
 			return client.ErrNotOpen
@@ -105,8 +105,8 @@ func (p *Page) Refresh(ctx context.Context, left func()) error {
 	})
 }
 
-// giveUp ends each Open or Refresh that is under way, or waits for its turn.
-func (p *Page) giveUp(why error) {
+// cancelLoads cancels each Open or Refresh that runs or waits for its turn.
+func (p *Page) cancelLoads(why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, cancel := range p.loading {
@@ -114,8 +114,7 @@ func (p *Page) giveUp(why error) {
 	}
 }
 
-// load takes its turn, lets prepare deal with the view that there is, and opens
-// the next.
+// load waits for its turn, calls prepare with the current view, and opens the next one.
 func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	p.mu.Lock()
@@ -146,7 +145,7 @@ func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
 	return p.show(ctx)
 }
 
-// show opens the next view. The caller has the turn.
+// show opens the next view. The caller holds the turn.
 func (p *Page) show(ctx context.Context) error {
 	p.mu.Lock()
 	number, session := p.views+1, p.session
@@ -180,7 +179,7 @@ func (p *Page) show(ctx context.Context) error {
 	return nil
 }
 
-// causeOr prefers the reason why the context ended to what came of it.
+// causeOr prefers the cause of the context's end to the error that follows from it.
 func causeOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -203,7 +202,7 @@ func (p *Page) document(ctx context.Context, window *web.Window) ([]byte, error)
 	return body, nil
 }
 
-// script gets a script that the page names. nil means that it is not to be run.
+// script fetches a script that the page names. nil means that it must not run.
 func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, error) {
 	base := v.window.Location()
 	address, err := base.Parse(src)
@@ -221,7 +220,7 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
 	case status == http.StatusOK:
 		return &web.Script{Name: address.Path, Source: body}, nil
-	case isClient && p.options.Bundle != nil: // 404, or 400 where an engine takes it for a handshake
+	case isClient && p.options.Bundle != nil: // 404, or 400 if an engine takes it for a handshake
 		source, err := p.options.Bundle()
 		if err != nil {
 			return nil, fmt.Errorf("the server does not serve %s: %w", address.Path, err)
@@ -234,8 +233,8 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 	return nil, nil
 }
 
-// leave closes a view, if there is one, and calls left, if that is not nil, when the
-// view has had its last word. The caller has the turn.
+// leave closes a view, if there is one, and calls left, if not nil, after the last event of the
+// view is recorded. The caller holds the turn.
 func (p *Page) leave(v *view, left func()) {
 	if left == nil {
 		left = func() {}
@@ -250,12 +249,12 @@ func (p *Page) leave(v *view, left func()) {
 	v.close(left)
 }
 
-// Close closes the tab. An Open or Refresh that is under way is given up.
+// Close closes the tab, and cancels an Open or Refresh that still runs.
 func (p *Page) Close() error {
 	p.mu.Lock()
 	p.closing++
 	p.mu.Unlock()
-	p.giveUp(errTabClosed)
+	p.cancelLoads(errTabClosed)
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
 	p.mu.Lock()
@@ -267,7 +266,6 @@ func (p *Page) Close() error {
 	return nil
 }
 
-// current returns the view, or an error.
 func (p *Page) current() (*view, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -277,26 +275,17 @@ func (p *Page) current() (*view, error) {
 	return p.view, nil
 }
 
-// Send types text and submits the form. It returns when the page has dealt with
-// that, and with an error where the page was not open, or could not take the text:
-// then nothing was sent.
+// Send types text and submits the form. It returns when the page has handled the input. If the
+// page is not open or cannot take the text, Send returns an error and nothing is sent.
 func (p *Page) Send(text string) error {
 	v, err := p.current()
-	if err != nil {
-		return fmt.Errorf("cannot say %s: %w", quoted(text), err)
+	if err == nil {
+		err = v.typeAndSubmit(text)
 	}
-	if err := v.say(text); err != nil {
-		return fmt.Errorf("cannot say %s: %w", quoted(text), err)
+	if err != nil {
+		return fmt.Errorf("cannot send %s: %w", words.Quoted(text), err)
 	}
 	return nil
-}
-
-// quoted keeps an error to one line of readable length.
-func quoted(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		text = string(runes[:40]) + "…"
-	}
-	return fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))
 }
 
 // Disconnect calls socket.disconnect() on the page's sockets.
@@ -319,8 +308,7 @@ func (p *Page) control(what string) error {
 	return nil
 }
 
-// Suspend closes the lid of the laptop: nothing of the page runs, while the clock
-// and the server go on. Resume opens it; what fell due meanwhile happens then.
+// Suspend closes the lid of the laptop; see client.Client.
 func (p *Page) Suspend() error { return p.lid((*web.Window).Suspend) }
 
 // Resume ends Suspend.
@@ -334,7 +322,7 @@ func (p *Page) lid(move func(*web.Window)) error {
 	return err
 }
 
-// Status is a snapshot. See Client.
+// Status is a snapshot. See client.Client.
 func (p *Page) Status() client.Status {
 	p.mu.Lock()
 	v, views := p.view, p.views

@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zishang520/socket.io/servers/socket/v3"
+
 	"redial/harness/client"
 	"redial/harness/client/page"
 	"redial/harness/history"
 )
 
-// pageTransports are what the tests against the Go server are run over.
+// pageTransports are the transports of the tests with the Go server.
 var pageTransports = [][]string{{"websocket"}}
 
 func TestPagesChat(t *testing.T) {
@@ -27,9 +29,9 @@ func TestPagesChat(t *testing.T) {
 			ben := newWatched(t, client.Options{Name: "ben", URL: server.URL, Transports: transports}).open(t)
 			anna.await(t, "connected", 1)
 			ben.await(t, "connected", 1)
-			anna.say(t, "hello <b>ben</b> \u20ac")
+			anna.send(t, "hello <b>ben</b> \u20ac")
 			ben.await(t, "shown hello <b>ben</b> \u20ac", 1)
-			ben.say(t, "hello anna")
+			ben.send(t, "hello anna")
 			anna.await(t, "shown hello anna", 1)
 			ben.await(t, "shown hello anna", 1)
 			anna.await(t, "acknowledged hello <b>ben</b> \u20ac", 1)
@@ -44,7 +46,7 @@ func TestPagesChat(t *testing.T) {
 				}
 			}
 			if story := anna.story(); story[0] != "opened" || count(story, "sent hello <b>ben</b> \u20ac") != 1 {
-				t.Errorf("anna saw %q", story)
+				t.Errorf("the history of anna has %q", story)
 			}
 		})
 	}
@@ -57,7 +59,10 @@ func TestPageBinary(t *testing.T) {
 				const socket = io();
 				socket.on("echo", (data) => console.error(data instanceof ArrayBuffer, Array.from(new Uint8Array(data)).join("-")));
 				socket.on("connect", () => socket.emit("echo", new Uint8Array([0, 1, 255])));`))
-			_ = s.io.On("connection", func(args ...any) { echoBinary(args[0]) })
+			_ = s.io.On("connection", func(args ...any) {
+				conn := args[0].(*socket.Socket)
+				_ = conn.On("echo", func(args ...any) { _ = conn.Emit("echo", args...) })
+			})
 			server := serveTCP(t, s)
 			p := newWatched(t, client.Options{URL: server.URL, Transports: transports}).open(t)
 			p.await(t, "note (console.error: true 0-1-255)", 1)
@@ -72,7 +77,7 @@ func TestPageRefresh(t *testing.T) {
 		console.error("loads", localStorage.loads, sessionStorage.loads, localStorage.hidden);</script>`))
 	p := newWatched(t, client.Options{URL: server.URL}).open(t)
 	p.await(t, "connected", 1)
-	p.say(t, "one")
+	p.send(t, "one")
 	p.await(t, "shown one", 1)
 	if err := p.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -99,16 +104,16 @@ func TestPageRefresh(t *testing.T) {
 	}
 }
 
-func TestPageIsCutOffAndComesBack(t *testing.T) {
+func TestPageReconnectsAfterACut(t *testing.T) {
 	server := serveTCP(t, newSite(t, chatPage("", "")))
 	p := newWatched(t, client.Options{URL: server.URL}).open(t)
 	p.await(t, "connected", 1)
-	p.say(t, "before")
+	p.send(t, "before")
 	p.await(t, "shown before", 1)
 	server.Listener.(*cutter).cut()
 	p.await(t, "disconnected (transport close)", 1)
 	p.await(t, "connected", 2)
-	p.say(t, "after")
+	p.send(t, "after")
 	p.await(t, "shown after", 1)
 }
 
@@ -121,7 +126,7 @@ func TestPageDisconnectsAndConnects(t *testing.T) {
 	}
 	p.await(t, "disconnected (io client disconnect)", 1)
 	if p.Status().Connected {
-		t.Error("it says that it is connected")
+		t.Error("its status is connected after Disconnect")
 	}
 	if err := p.Connect(); err != nil {
 		t.Fatal(err)
@@ -160,10 +165,10 @@ func TestPageThatCannotBeOpened(t *testing.T) {
 				t.Errorf("the error is  %v\nexpected      %s", err, c.want)
 			}
 			if p.Status().Open {
-				t.Error("it says that it is open")
+				t.Error("its status is open")
 			}
-			if err := p.Send("x"); err == nil || err.Error() != `cannot say "x": the page is not open` {
-				t.Errorf("say: %v", err)
+			if err := p.Send("x"); err == nil || err.Error() != `cannot send "x": the page is not open` {
+				t.Errorf("Send: %v", err)
 			}
 			server.CloseClientConnections()
 			pageGoroutines(t, before)
@@ -189,7 +194,7 @@ func TestPageRefusesOtherScripts(t *testing.T) {
 	p.await(t, "note (refused the script https://example.com/socket.io.js: only scripts from the server itself are run)", 1)
 }
 
-func TestPageWithoutAnEnd(t *testing.T) {
+func TestEndlessScriptsAreInterrupted(t *testing.T) {
 	before := runtime.NumGoroutine()
 	p := newWatched(t, client.Options{URL: "http://127.0.0.1:1", HTML: []byte(`<ul id=messages></ul><form id=form><input id=input></form><script>for (;;);</script>`)})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -199,19 +204,18 @@ func TestPageWithoutAnEnd(t *testing.T) {
 	}
 	later := newWatched(t, client.Options{URL: "http://127.0.0.1:1", HTML: []byte(`<ul id=messages></ul><form id=form><input id=input></form>
 		<script>document.getElementById("form").onsubmit = () => { for (;;); }; addEventListener("pagehide", () => { for (;;); })</script>`)}).open(t)
-	said := make(chan error)
-	go func() { said <- later.Send("x") }()
+	sent := make(chan error)
+	go func() { sent <- later.Send("x") }()
 	later.await(t, "sent x", 1)
 	if err := later.Close(); err != nil {
 		t.Error(err)
 	}
-	<-said
+	<-sent
 	cancel()
 	pageGoroutines(t, before)
 }
 
-// Close ends an Open that hangs.
-func TestPageIsClosedWhileItOpens(t *testing.T) {
+func TestCloseCancelsAnOpenThatHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -235,14 +239,14 @@ func TestPageIsClosedWhileItOpens(t *testing.T) {
 	pageGoroutines(t, before)
 }
 
-func TestPageLeavesNothingBehind(t *testing.T) {
+func TestRefreshAndCloseLeaveNoGoroutines(t *testing.T) {
 	for _, transports := range pageTransports {
 		t.Run(strings.Join(transports, "+"), func(t *testing.T) {
 			server := serveTCP(t, newSite(t, chatPage("", "")))
 			for range 5 {
 				p := newWatched(t, client.Options{URL: server.URL, Transports: transports}).open(t)
 				p.await(t, "connected", 1)
-				p.say(t, "x")
+				p.send(t, "x")
 				if err := p.Refresh(t.Context(), nil); err != nil {
 					t.Fatal(err)
 				}
@@ -253,12 +257,11 @@ func TestPageLeavesNothingBehind(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// The server has goroutines of its own for its clients, so what is looked
-			// for is the page's.
+			// The server has goroutines too, so only those of the page count.
 			deadline := time.Now().Add(5 * time.Second)
 			for leftovers() != "" {
 				if time.Now().After(deadline) {
-					t.Fatalf("something of the pages is left:\n%s", leftovers())
+					t.Fatalf("goroutines of the pages are left:\n%s", leftovers())
 				}
 				time.Sleep(time.Millisecond)
 			}
@@ -266,7 +269,7 @@ func TestPageLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestPageIsSuspended(t *testing.T) {
+func TestSuspendedPageShowsMessagesAfterResume(t *testing.T) {
 	server := serveTCP(t, newSite(t, chatPage("", "")))
 	anna := newWatched(t, client.Options{Name: "anna", URL: server.URL}).open(t)
 	ben := newWatched(t, client.Options{Name: "ben", URL: server.URL}).open(t)
@@ -275,11 +278,11 @@ func TestPageIsSuspended(t *testing.T) {
 	if err := ben.Suspend(); err != nil {
 		t.Fatal(err)
 	}
-	anna.say(t, "one")
-	anna.say(t, "two")
+	anna.send(t, "one")
+	anna.send(t, "two")
 	anna.await(t, "shown two", 1)
-	if err := ben.Send("x"); err == nil || err.Error() != `cannot say "x": the page is suspended` {
-		t.Errorf("say: %v", err)
+	if err := ben.Send("x"); err == nil || err.Error() != `cannot send "x": the page is suspended` {
+		t.Errorf("Send: %v", err)
 	}
 	if shown := ben.Status().Shown; shown != 0 {
 		t.Errorf("a suspended page shows %d", shown)
@@ -296,16 +299,15 @@ func TestPageIsSuspended(t *testing.T) {
 	}
 }
 
-// A handler that throws is the last to have the message, and throws once.
-func TestPageThrows(t *testing.T) {
+func TestThrowingHandlerRunsLastAndThrowsOnce(t *testing.T) {
 	server := serveTCP(t, newSite(t, chatPage("", "")))
 	anna := newWatched(t, client.Options{Name: "anna", URL: server.URL}).open(t)
 	anna.await(t, "connected", 1)
 	if err := anna.Throw(); err != nil {
 		t.Fatal(err)
 	}
-	anna.say(t, "one")
-	anna.say(t, "two")
+	anna.send(t, "one")
+	anna.send(t, "two")
 	anna.await(t, "shown two", 1)
 	if shown := anna.Status().Shown; shown != 2 {
 		t.Errorf("%d messages are shown, want both", shown)
@@ -337,7 +339,7 @@ func BenchmarkPageOpens(b *testing.B) {
 	b.ReportMetric(float64(heldBy(50, open))/1024, "kB-held/page")
 }
 
-// heldBy is how much memory an open page holds.
+// heldBy is the memory of an open page.
 func heldBy(n int, open func() *page.Page) uint64 {
 	var before, after runtime.MemStats
 	runtime.GC()

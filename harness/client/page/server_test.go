@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -27,14 +25,10 @@ import (
 // clientBundle is the official client library.
 func clientBundle(t testing.TB) []byte {
 	t.Helper()
-	bundle, err := os.ReadFile(filepath.Join("..", "..", "..", "steps", "node_modules", "socket.io-client", "dist", "socket.io.js"))
-	if err != nil {
-		t.Fatal("there is no client library; run make client")
-	}
-	return bundle
+	return distribution(t, "socket.io.js")
 }
 
-// pageHTML makes a page around a script: a form, an input and a list.
+// pageHTML is a page with a form, an input, a list and the script.
 func pageHTML(script string) string {
 	return `<!doctype html><html><head><meta charset="utf-8"><title>chat</title></head><body>
 <ul id="messages"></ul>
@@ -115,10 +109,10 @@ func (s *site) serve(conn *socket.Socket) {
 	})
 }
 
-// serve runs the site over TCP until the test ends.
+// serveTCP serves the site over TCP until the test ends.
 func serveTCP(t testing.TB, s *site) *httptest.Server {
 	server := httptest.NewUnstartedServer(s.handler)
-	// Upgraded connections are no longer the test server's to close.
+	// The test server does not close upgraded connections, so the cutter does.
 	server.Listener = &cutter{Listener: server.Listener}
 	server.Start()
 	t.Cleanup(func() {
@@ -129,7 +123,7 @@ func serveTCP(t testing.TB, s *site) *httptest.Server {
 	return server
 }
 
-// A cutter is a listener that can close all that it accepted.
+// A cutter is a listener that can close all connections that it has accepted.
 type cutter struct {
 	net.Listener
 	mu   sync.Mutex
@@ -155,11 +149,10 @@ func (c *cutter) cut() {
 	c.open = nil
 }
 
-// late takes a moment over every write, because the Go server cannot do with a
-// client that is too quick: a CONNECT packet that comes right after the OPEN packet
-// is sometimes never answered (its listener is attached after OPEN is sent), and a
-// pong that comes in no time leads to a ping time-out (resetPingTimeout in
-// servers/engine/socket.go is called after the ping is sent).
+// late delays every write, because the Go server has races with a fast client. A CONNECT packet right
+// after the OPEN packet is sometimes never answered (its listener is attached after OPEN is sent),
+// and an immediate pong leads to a ping timeout (resetPingTimeout in servers/engine/socket.go is
+// called after the ping is sent).
 type late struct{ net.Conn }
 
 func (c late) Write(data []byte) (int, error) {
@@ -175,7 +168,7 @@ func dialLate(ctx context.Context, network, address string) (net.Conn, error) {
 	return late{conn}, nil
 }
 
-// A watched client records into a history of its own.
+// A watched is a client with its history.
 type watched struct {
 	*page.Page
 	history *history.Recorder
@@ -201,14 +194,14 @@ func (p *watched) open(t testing.TB) *watched {
 	return p
 }
 
-func (p *watched) say(t testing.TB, text string) {
+func (p *watched) send(t testing.TB, text string) {
 	t.Helper()
 	if err := p.Send(text); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// story is the history as words: kind, then message or detail.
+// story is the history: the kind of each event with its message or detail.
 func (p *watched) story() []string {
 	var words []string
 	for _, e := range p.history.Events(0) {
@@ -224,7 +217,7 @@ func (p *watched) story() []string {
 	return words
 }
 
-// await waits until the history has n events that are told like that.
+// await waits until the history has n events like this in the words of story.
 func (p *watched) await(t testing.TB, word string, n int) {
 	t.Helper()
 	timeout := time.After(10 * time.Second)
@@ -236,7 +229,7 @@ func (p *watched) await(t testing.TB, word string, n int) {
 		select {
 		case <-changed:
 		case <-timeout:
-			t.Fatalf("waited in vain for %q, %d times; %s saw\n%s", word, n, p.history.Events(0)[0].Client, strings.Join(p.story(), "\n"))
+			t.Fatalf("not within 10 s: %q, %d times; the history of %s is\n%s", word, n, p.history.Events(0)[0].Client, strings.Join(p.story(), "\n"))
 		}
 	}
 }
@@ -250,7 +243,7 @@ func count(words []string, word string) (n int) {
 	return n
 }
 
-// pageGoroutines waits until no more goroutines are left than before.
+// pageGoroutines waits until there are no more goroutines than before.
 func pageGoroutines(t testing.TB, before int) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Second)
@@ -261,9 +254,4 @@ func pageGoroutines(t testing.TB, before int) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-func echoBinary(conn any) {
-	s := conn.(*socket.Socket)
-	_ = s.On("echo", func(args ...any) { _ = s.Emit("echo", args...) })
 }

@@ -21,15 +21,16 @@ import (
 //go:embed speak.js
 var speakScript []byte
 
-// A speech is what speak.js asks of the protocol. It belongs to the window's loop.
-type speech struct {
+// A translation has the functions of the protocol that speak.js calls. It belongs to the window's
+// loop.
+type translation struct {
 	vm      *goja.Runtime
 	options client.Options
 	cursors *protocol.Cursors
 }
 
-// host is the protocol as speak.js sees it. What the application has not is left out.
-func (s speech) host() map[string]any {
+// host is the protocol for speak.js. Functions for which the application has no events are left out.
+func (s translation) host() map[string]any {
 	p := s.options.Protocol
 	host := map[string]any{
 		"path": p.Path, "namespace": p.Namespace, "namesOffset": p.NamesOffset(),
@@ -61,7 +62,7 @@ func (s speech) host() map[string]any {
 	return host
 }
 
-func (s speech) steps() goja.Value {
+func (s translation) steps() goja.Value {
 	steps := []any{}
 	for _, step := range s.options.Protocol.Enter {
 		steps = append(steps, map[string]any{"emits": len(step.Emit) > 0, "ack": step.Ack, "await": step.Await, "saves": len(step.Save) > 0})
@@ -69,7 +70,7 @@ func (s speech) steps() goja.Value {
 	return s.value(steps)
 }
 
-// clientPath is where the server offers the client library that speaks as the protocol does.
+// clientPath is the path at which the server offers the client library with the protocol's parser.
 func clientPath(p *protocol.Protocol) string {
 	if p == nil {
 		return contract.ClientPath
@@ -81,7 +82,7 @@ func clientPath(p *protocol.Protocol) string {
 	return strings.TrimSuffix(cmp.Or(p.Path, path.Dir(contract.ClientPath)), "/") + "/" + file
 }
 
-// headers go with the requests for what the page is made of.
+// headers are those of the requests for the page and its scripts.
 func headers(options client.Options) map[string]string {
 	if options.Protocol == nil {
 		return nil
@@ -94,9 +95,9 @@ func headers(options client.Options) map[string]string {
 	return headers
 }
 
-// fill fills a template. The values of the page go through as they are: a JavaScript
-// object keeps the order of its fields.
-func (s speech) fill(template any, values *goja.Object) goja.Value {
+// fill fills a template. Values of the page pass unchanged, so that a JavaScript object keeps the
+// order of its fields.
+func (s translation) fill(template any, values *goja.Object) goja.Value {
 	known := names(s.options, values)
 	if number, ok := known[protocol.Offset].(goja.Value); ok && s.options.Protocol.Receive.Opaque {
 		s.cursors.Offset(known, number.ToInteger())
@@ -104,7 +105,7 @@ func (s speech) fill(template any, values *goja.Object) goja.Value {
 	return s.value(protocol.Fill(template, known))
 }
 
-// names are the values that templates of this client can use.
+// names returns the values that templates of this client can use.
 func names(options client.Options, more *goja.Object) protocol.Values {
 	values := protocol.Values{protocol.Client: options.Name}
 	if options.Other != "" {
@@ -119,7 +120,7 @@ func names(options client.Options, more *goja.Object) protocol.Values {
 }
 
 // read is Protocol.Read.
-func (s speech) read(event string, args []goja.Value) goja.Value {
+func (s translation) read(event string, args []goja.Value) goja.Value {
 	decoded, objects := decode(args)
 	messages, whole := s.options.Protocol.Read(event, decoded)
 	s.cursors.Number(messages)
@@ -134,9 +135,9 @@ func (s speech) read(event string, args []goja.Value) goja.Value {
 	return s.value(map[string]any{"messages": list, "whole": whole})
 }
 
-// refusal is an acknowledgement that is a refusal as the tutorial's server has it; nil
-// for any other.
-func (s speech) refusal(args []goja.Value) goja.Value {
+// refusal translates an acknowledgement that refuses a message to that of the tutorial's server. It
+// returns undefined for any other.
+func (s translation) refusal(args []goja.Value) goja.Value {
 	decoded, objects := decode(args)
 	reason, refused := s.options.Protocol.Send.Refusal(decoded)
 	if !refused {
@@ -145,8 +146,8 @@ func (s speech) refusal(args []goja.Value) goja.Value {
 	return s.value(map[string]any{contract.RefusalField: objects.original(reason)})
 }
 
-// pick returns what a step of Enter saves of an event or an acknowledgement.
-func (s speech) pick(at int, args []goja.Value) goja.Value {
+// pick returns the values that a step of Enter saves from an event or an acknowledgement.
+func (s translation) pick(at int, args []goja.Value) goja.Value {
 	decoded, objects := decode(args)
 	found, missing := map[string]any{}, []any{}
 	save := s.options.Protocol.Enter[at].Save
@@ -160,9 +161,9 @@ func (s speech) pick(at int, args []goja.Value) goja.Value {
 	return s.value(map[string]any{"found": found, "missing": missing})
 }
 
-// learned returns what the protocol's Learn finds in an event; nil for an event that it does
-// not name.
-func (s speech) learned(event string, args []goja.Value, values *goja.Object) goja.Value {
+// learned returns the values that the protocol learns from an event, or undefined if the event is
+// not one of those.
+func (s translation) learned(event string, args []goja.Value, values *goja.Object) goja.Value {
 	if !s.options.Protocol.Learns(event) {
 		return goja.Undefined()
 	}
@@ -174,7 +175,7 @@ func (s speech) learned(event string, args []goja.Value, values *goja.Object) go
 	return s.value(found)
 }
 
-// anys is a list for value.
+// anys converts a list for value.
 func anys(of []string) []any {
 	list := make([]any, len(of))
 	for i, one := range of {
@@ -183,9 +184,9 @@ func anys(of []string) []any {
 	return list
 }
 
-// value makes a JavaScript value of what a template or package protocol returns: native
-// objects, because the library looks into them, with their fields in a fixed order.
-func (s speech) value(of any) goja.Value {
+// value converts a result of package protocol to JavaScript. Maps become native objects, because
+// the library inspects them, with their fields in a fixed order.
+func (s translation) value(of any) goja.Value {
 	switch of := of.(type) {
 	case []any:
 		items := make([]any, len(of))
@@ -203,13 +204,13 @@ func (s speech) value(of any) goja.Value {
 	return s.vm.ToValue(of)
 }
 
-// objects are the JavaScript objects and arrays that maps and slices were decoded from,
-// by address. A message that is an object is shown with its fields in the order in which
-// they arrived, and a map has none.
+// objects has, by address, the JavaScript objects and arrays from which maps and slices were
+// decoded. A message that is an object is shown with its fields in the order in which they arrived,
+// which a map does not have.
 type objects map[uintptr]goja.Value
 
-// decode returns the values as package json would have decoded them. What JSON has no
-// word for, bytes for one, stays what it is in JavaScript.
+// decode returns the values as package json would decode them. Values that JSON does not have, such
+// as bytes, stay JavaScript values.
 func decode(values []goja.Value) ([]any, objects) {
 	known, list := objects{}, make([]any, len(values))
 	for i, value := range values {
@@ -226,7 +227,7 @@ func (known objects) decode(value goja.Value) any {
 	switch object.ExportType() {
 	case reflect.TypeFor[[]any]():
 		length := int(object.Get("length").ToInteger())
-		list := make([]any, length, length+1) // an address of its own, also where it is empty
+		list := make([]any, length, length+1) // so that an empty list has a unique address too
 		for i := range list {
 			list[i] = known.decode(object.Get(strconv.Itoa(i)))
 		}
@@ -243,7 +244,7 @@ func (known objects) decode(value goja.Value) any {
 	return value
 }
 
-// original is the JavaScript value that a decoded one comes from.
+// original is the JavaScript value from which a value was decoded.
 func (known objects) original(decoded any) any {
 	if kind := reflect.ValueOf(decoded); kind.Kind() == reflect.Map || kind.Kind() == reflect.Slice {
 		if value, ok := known[kind.Pointer()]; ok {

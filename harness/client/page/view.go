@@ -23,29 +23,29 @@ import (
 //go:embed page.js
 var pageScript []byte
 
-// notesPerView bounds what a page that goes wrong all the time writes down.
+// notesPerView bounds the notes of a page that fails all the time.
 const notesPerView = 1000
 
-// patience is how long a page may take over what the harness does in it.
-const patience = 10 * time.Second
+// actBound is how long a script of the page may run for an action of the harness.
+const actBound = 10 * time.Second
 
-// A view is one page load: a window, and what is seen in it.
+// A view is one page load: a window and its observed state.
 type view struct {
 	options client.Options
 	number  int
 	window  *web.Window
-	// hands is what page.js returns: how the harness reaches into the page. It
-	// belongs to the window's loop, like shown, offsets and notes.
-	hands   *goja.Object
-	shown   []string
-	offsets map[string]int64
-	notes   int
+	// functions has the functions that page.js returns, with which the harness acts on the
+	// page. It belongs to the window's loop, as do shown, offsets and notes.
+	functions *goja.Object
+	shown     []string
+	offsets   map[string]int64
+	notes     int
 
 	mu        sync.Mutex
 	loaded    bool // its script has run
 	connected bool
 	count     int             // of shown
-	asked     map[string]bool // texts with an acknowledgement asked for; true when answered
+	asked     map[string]bool // by text, whether a message that asks for an acknowledgement is answered
 	pending   int
 }
 
@@ -67,20 +67,20 @@ func newView(options client.Options, number int, profile *Profile, session *web.
 	return v, nil
 }
 
-// random is the view's own: no two views of a run draw the same numbers.
+// random depends on the client and the view, so that no two views draw the same numbers.
 func (v *view) random() mathrand.Source {
 	name := fnv.New64()
 	_, _ = fmt.Fprint(name, v.options.Name, " ", v.number)
 	return mathrand.NewPCG(v.options.Seed, name.Sum64())
 }
 
-// install runs page.js and begins to watch the list.
+// install runs page.js and starts to watch the list.
 func (v *view) install() error {
 	var failed error
 	err := v.window.Do(context.Background(), func(vm *goja.Runtime) {
 		host := v.host()
 		if v.options.Protocol != nil {
-			host["protocol"] = speech{vm, v.options, &protocol.Cursors{}}.host()
+			host["protocol"] = translation{vm, v.options, &protocol.Cursors{}}.host()
 			speaker, err := v.window.Extend("speak.js", speakScript, host)
 			if err != nil {
 				failed = err
@@ -88,18 +88,18 @@ func (v *view) install() error {
 			}
 			host["speaker"] = speaker
 		}
-		hands, err := v.window.Extend("page.js", pageScript, host)
+		functions, err := v.window.Extend("page.js", pageScript, host)
 		if err != nil {
 			failed = err
 			return
 		}
-		v.hands = hands.ToObject(vm)
+		v.functions = functions.ToObject(vm)
 		v.window.Watch(contract.MessagesID)
 	})
 	return errors.Join(err, failed)
 }
 
-// host is what page.js tells and asks.
+// host has the values that page.js reads and the functions that it calls.
 func (v *view) host() map[string]any {
 	return map[string]any{
 		"transports":   strings.Join(v.options.Over(), ","),
@@ -134,7 +134,7 @@ func (v *view) record(e history.Event) {
 	}
 }
 
-// note records what a person should know, on one line, up to a bound.
+// note records a note for the user on one line, up to a bound.
 func (v *view) note(text string) {
 	v.notes++
 	if v.notes == notesPerView {
@@ -145,7 +145,7 @@ func (v *view) note(text string) {
 	}
 }
 
-// ask counts a message that an acknowledgement is asked for.
+// ask counts a message that asks for an acknowledgement.
 func (v *view) ask(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -177,10 +177,10 @@ func (v *view) setConnected(connected bool) {
 	v.connected = connected
 }
 
-// look compares the list with what was seen of it. It runs after every task, and
-// before an event is recorded, so that the history has what the user saw first.
+// look records the changes of the list since the last call. It runs after every task and before
+// an event is recorded, so that the history has the order in which a user sees the changes.
 func (v *view) look() {
-	if v.hands == nil {
+	if v.functions == nil {
 		return
 	}
 	from, texts, changed := v.window.Changes()
@@ -195,8 +195,8 @@ func (v *view) look() {
 		v.note("the list was rewritten")
 	}
 	v.shown = append(v.shown, texts...)
-	// The status changes before the history: whoever has seen the event finds the
-	// page's status as the event left it.
+	// The status changes before the history, so that a reader of the event finds the status
+	// that includes it.
 	v.mu.Lock()
 	v.count = len(v.shown)
 	v.mu.Unlock()
@@ -206,11 +206,11 @@ func (v *view) look() {
 	}
 }
 
-// receive notes that the server has sent a message, or sent it again, before the page has
-// dealt with it.
+// receive is called when a message arrives from the server, before the page handles it. again means
+// that the server has sent it before.
 func (v *view) receive(text string, offset int64, again bool) {
 	if p := v.options.Protocol; p != nil && p.Receive.Opaque {
-		offset = 0 // the number of a cursor, which is this page's alone
+		offset = 0 // the number of a cursor is valid only within this page
 	}
 	v.offsets[text] = offset
 	if again {
@@ -218,12 +218,12 @@ func (v *view) receive(text string, offset int64, again bool) {
 	}
 }
 
-// check names what the page lacks.
+// check returns an error that names the elements that the page lacks.
 func (v *view) check(ctx context.Context) error {
 	ids := []string{contract.FormID, contract.InputID, contract.MessagesID}
 	var missing []string
 	err := v.window.Do(ctx, func(vm *goja.Runtime) {
-		if value, err := v.hand("missing", vm.ToValue(ids)); err == nil {
+		if value, err := v.call("missing", vm.ToValue(ids)); err == nil {
 			_ = vm.ExportTo(value, &missing)
 		}
 	})
@@ -233,21 +233,21 @@ func (v *view) check(ctx context.Context) error {
 	return err
 }
 
-// hand calls a function that page.js returned, on the loop.
-func (v *view) hand(name string, arguments ...goja.Value) (goja.Value, error) {
-	function, ok := goja.AssertFunction(v.hands.Get(name))
+// call calls one of functions. It must run on the loop.
+func (v *view) call(name string, arguments ...goja.Value) (goja.Value, error) {
+	function, ok := goja.AssertFunction(v.functions.Get(name))
 	if !ok {
 		return nil, fmt.Errorf("page.js has no %s", name)
 	}
 	return v.window.Call(function, arguments...)
 }
 
-// act runs a task with the page, bounded, and returns what it says is wrong.
+// act runs a task on the loop within actBound, and returns the problem that it reports as an error.
 func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
 	if v.window.Suspended() {
 		return errors.New("the page is suspended")
 	}
-	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, fmt.Errorf("the page's script did not end within %s", patience))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), actBound, fmt.Errorf("the page's script did not end within %s", actBound))
 	defer cancel()
 	var wrong string
 	if err := v.window.Do(ctx, func(vm *goja.Runtime) { wrong = task(vm) }); err != nil {
@@ -262,12 +262,12 @@ func (v *view) act(task func(vm *goja.Runtime) (wrong string)) error {
 	return context.Cause(ctx)
 }
 
-func (v *view) say(text string) error {
+func (v *view) typeAndSubmit(text string) error {
 	if p := v.options.Protocol; p != nil && p.Send == nil {
 		return errors.New("the protocol has no event for it: clients send no messages")
 	}
 	return v.act(func(vm *goja.Runtime) string {
-		wrong, err := v.hand("type", vm.ToValue(text))
+		wrong, err := v.call("type", vm.ToValue(text))
 		if err != nil {
 			return err.Error()
 		}
@@ -275,14 +275,14 @@ func (v *view) say(text string) error {
 			return wrong.String()
 		}
 		v.record(history.Event{Kind: history.Sent, Message: text})
-		_, _ = v.hand("submit") // an exception is the page's and has been noted
+		_, _ = v.call("submit") // an exception of the page is noted already
 		return ""
 	})
 }
 
 func (v *view) control(what string) error {
 	return v.act(func(*goja.Runtime) string {
-		wrong, err := v.hand(what)
+		wrong, err := v.call(what)
 		if err != nil || wrong == nil {
 			return "the page's script was stopped"
 		}
@@ -302,7 +302,8 @@ func (v *view) status(s *client.Status) {
 	s.Open, s.Connected, s.Shown, s.Pending = v.loaded, v.connected, v.count, v.pending
 }
 
-// close leaves the page as a browser does; it returns when nothing of it is left.
+// close leaves the page as a browser does. It returns when all goroutines and connections of the
+// page have ended.
 func (v *view) close(left func()) {
 	v.window.Close(func() {
 		v.look()

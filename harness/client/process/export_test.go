@@ -2,7 +2,7 @@ package process
 
 import "time"
 
-// SetBounds shortens the time that a program may take, and returns a function that undoes it.
+// SetBounds sets the bounds on a program's answers, and returns a function that restores them.
 func SetBounds(bound time.Duration) (undo func()) {
 	start, act := startBound, actBound
 	startBound, actBound = bound, bound

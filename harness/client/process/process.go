@@ -1,10 +1,9 @@
-// Package process is the client that is a program of its own, in any language and on any
+// Package process is the client that is a separate program, in any language and on any
 // Socket.IO library.
 //
-// The program stands for one load of a page. It is started by Open and by Refresh, and
-// keeps nothing when it ends. It reads commands from stdin and writes events to stdout, a
-// JSON object on each line; see [Command] and [Event] for their fields. What it writes to
-// stderr is for people.
+// A run of the program is one page load. Open and Refresh start it, and no state persists after
+// its end. It reads commands from stdin and writes events to stdout, a JSON object on each line;
+// see [Command] and [Event] for their fields. Its stderr is only shown to the user.
 //
 //	→ {"do":"open","client":"bob","url":"http://127.0.0.1:4000","transports":["websocket"],"level":"server-delivery"}
 //	← {"kind":"done"}
@@ -20,25 +19,24 @@
 //
 // The commands are:
 //
-//   - open, the first, once: connect to the server, and again whenever the connection is
-//     lost or cannot be made. "level" is the promise that the server keeps, and so what the
-//     client has to do for its part: see package contract.
+//   - open, the first command, once: connect to the server, and reconnect whenever the
+//     connection is lost or cannot be made. "level" is the server's delivery level, which
+//     defines what the client has to do: see package contract.
 //   - send: send a message, now or when there is a connection.
 //   - disconnect: disconnect and stay disconnected. connect: connect again.
 //   - close: end at once, as a tab that is closed. The end of stdin means the same.
 //
-// Each is answered by the event "done", or by "failed" with a reason in "detail", before
-// what comes of it: open before the first connection attempt, and send before the
-// acknowledgement. The next command comes after the answer. The other events are
-// "connected" (with "recovered" where the server has recovered the session),
-// "disconnected", "shown" (a message that a user would see now, once each time that they
-// would see it, with its offset where the server sends one), "acknowledged" and "refused"
-// (the server's answer to a message; the reason of a refusal is in "detail"), and "note",
-// whose "detail" is for people.
+// The program answers each command with the event "done", or with "failed" and a reason in
+// "detail", before the events that the command causes: open before the first connection
+// attempt, and send before the acknowledgement. The next command comes after the answer. The
+// other events are "connected" (with "recovered" if the server has recovered the session),
+// "disconnected", "shown" (each time that a user would see a message appear, with its offset if
+// the server sends one), "acknowledged" and "refused" (the server's answer to a message; the
+// reason of a refusal is in "detail"), and "note", whose "detail" is a text for the user.
 //
-// Read [Client] first, then view.go, which is one run of the program. The package knows no
-// library and no language, and the program knows nothing of faults. It imports package
-// target only for its care of child processes.
+// Read [Client] first, then view.go, which is one run of the program. The package must not know
+// a library or a language, and the program gets no information about faults. It imports package
+// target only to start and end child processes.
 package process
 
 import (
@@ -51,33 +49,33 @@ import (
 	"redial/harness/contract"
 )
 
-// longestLine is how many bytes a line may have, without its end.
+// longestLine is how many bytes a line may have, without its newline.
 const longestLine = 1 << 20
 
-// Bounds on the time that the program takes; tests have shorter ones.
+// Bounds on the time of the program's answers; tests shorten them.
 var (
 	startBound = 20 * time.Second // from its start to its answer to "open"
 	actBound   = 10 * time.Second // from any other command to its answer
 )
 
-// A Command is what the program is asked to do.
+// A Command is a command to the program.
 type Command struct {
 	// Do is open, send, disconnect, connect or close.
 	Do string `json:"do"`
 	// Text is the message of a send.
 	Text string `json:"text,omitempty"`
-	// Client is its own name, with an open; and so are the others.
+	// Client is the client's name. It and the fields below are set in an open.
 	Client string `json:"client,omitempty"`
 	// URL is the server's address, without a path.
 	URL string `json:"url,omitempty"`
-	// Transports are those that it may use: "websocket", "polling" or both, in the order in
-	// which they are tried.
+	// Transports are those that it may use: "websocket", "polling" or both, in order of
+	// preference.
 	Transports []string `json:"transports,omitempty"`
-	// Level is the promise that the server keeps.
+	// Level is the server's delivery level.
 	Level contract.Level `json:"level,omitempty"`
 }
 
-// An Event is what the program has observed, or the answer to a Command.
+// An Event is an observation of the program, or its answer to a Command.
 type Event struct {
 	// Kind is done, failed, connected, disconnected, shown, acknowledged, refused or note.
 	Kind string `json:"kind"`
@@ -85,29 +83,29 @@ type Event struct {
 	Message string `json:"message,omitempty"`
 	// Offset is the server's id of a message that is shown.
 	Offset int64 `json:"offset,omitempty"`
-	// Recovered, with connected, tells that the server has recovered the session.
+	// Recovered, with connected, means that the server has recovered the session.
 	Recovered bool `json:"recovered,omitempty"`
-	// Detail is a reason, or what a note says.
+	// Detail is a reason, or the text of a note.
 	Detail string `json:"detail,omitempty"`
 }
 
-// A Program is how a client's program is started.
+// A Program is the program of a client.
 type Program struct {
 	// Command is the program and its arguments.
 	Command []string
-	// Level is sent to it.
+	// Level is sent to it with open.
 	Level contract.Level
 }
 
-// A Client is a program that is a client, over all its starts.
+// A Client is a client that is a program, across all its runs.
 type Client struct {
 	options client.Options
 	program Program
 
-	// turn is held by Open, Refresh and Close. None of them waits for the network: the
-	// program answers to open before it connects.
+	// turn is held by Open, Refresh and Close. None of them waits for the network, because
+	// the program answers open before it connects.
 	turn sync.Mutex
-	// tab tells that it was opened, and not closed since, though its program may be gone.
+	// tab is true between Open and Close, even if the program has ended.
 	tab bool
 
 	mu    sync.Mutex
@@ -115,8 +113,8 @@ type Client struct {
 	views int
 }
 
-// New makes a client, closed. The options that it uses are Name, URL, Transports and
-// Record: an idempotency key and a backoff are the program's affair.
+// New makes a closed client. It uses only the options Name, URL, Transports, Within and Record:
+// the program chooses its idempotency keys and its backoff.
 func New(options client.Options, program Program) *Client {
 	return &Client{options: options, program: program}
 }
@@ -196,13 +194,13 @@ func (c *Client) current() (*view, error) {
 	return c.view, nil
 }
 
-// Send has the program send a message. It returns when the program has taken it.
+// Send sends a message. It returns when the program has answered.
 func (c *Client) Send(text string) error { return c.act(Command{Do: "send", Text: text}) }
 
-// Disconnect has the program disconnect, and stay so.
+// Disconnect makes the program disconnect and stay disconnected.
 func (c *Client) Disconnect() error { return c.act(Command{Do: "disconnect"}) }
 
-// Connect has it connect again.
+// Connect makes the program connect again.
 func (c *Client) Connect() error { return c.act(Command{Do: "connect"}) }
 
 func (c *Client) act(command Command) error {

@@ -17,18 +17,18 @@ import (
 	"redial/harness/history"
 )
 
-// script is a client in sh, which answers every command. The cases come before its own.
+// script is a client in sh that answers every command. A test's cases come before its own.
 const script = `cases() { case $1 in
 %s
 *'"do":"open"'*) echo '{"kind":"done"}'; echo '{"kind":"connected","recovered":true}' ;;
 *'"do":"send"'*) echo '{"kind":"done"}'; echo '{"kind":"shown","message":"hello","offset":7}'; echo '{"kind":"acknowledged","message":"hello"}' ;;
-*'"do":"close"'*) echo '{"kind":"note","detail":"the last word"}'; echo '{"kind":"done"}'; exit ;;
+*'"do":"close"'*) echo '{"kind":"note","detail":"closing"}'; echo '{"kind":"done"}'; exit ;;
 *) echo '{"kind":"failed","detail":"not so"}' ;;
 esac; }
 while read -r line; do cases "$line"; done`
 
-// made is a client whose program is the script with one more case, and its history.
-func made(t *testing.T, first string) (*process.Client, *history.Recorder) {
+// newClient makes a client whose program is the script with one more case.
+func newClient(t *testing.T, first string) (*process.Client, *history.Recorder) {
 	t.Helper()
 	seen := history.NewRecorder()
 	c := process.New(client.Options{Name: "bob", URL: "http://127.0.0.1:1", Record: seen.Add},
@@ -37,7 +37,7 @@ func made(t *testing.T, first string) (*process.Client, *history.Recorder) {
 	return c, seen
 }
 
-// story is the history, one word or two for each event.
+// story is the history with the kind, message and detail of each event.
 func story(seen *history.Recorder) string {
 	var words []string
 	for _, e := range seen.Events(0) {
@@ -66,8 +66,8 @@ func awaitStory(t *testing.T, seen *history.Recorder, wanted string) {
 	}
 }
 
-func TestWhatTheProgramWritesIsTheHistory(t *testing.T) {
-	c, seen := made(t, `*offset*) ;;`)
+func TestEventsOfTheProgramAreRecorded(t *testing.T) {
+	c, seen := newClient(t, `*offset*) ;;`)
 	if err := c.Send("hello"); !errors.Is(err, client.ErrNotOpen) {
 		t.Errorf("Send on a closed client is %v", err)
 	}
@@ -95,7 +95,7 @@ func TestWhatTheProgramWritesIsTheHistory(t *testing.T) {
 	if err := c.Refresh(t.Context(), func() { left = story(seen) }); err != nil {
 		t.Fatal(err)
 	}
-	want := "opened connected sent(hello) shown(hello) acknowledged(hello) note(the last word) closed"
+	want := "opened connected sent(hello) shown(hello) acknowledged(hello) note(closing) closed"
 	if left != want {
 		t.Errorf("when the view is left, the history is %s\nwant %s", left, want)
 	}
@@ -112,7 +112,7 @@ func TestWhatTheProgramWritesIsTheHistory(t *testing.T) {
 	}
 }
 
-func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
+func TestMisbehaviourOfTheProgramIsNoted(t *testing.T) {
 	for name, one := range map[string]struct{ first, err, story string }{
 		"it ends": {`*send*) echo 'Traceback' >&2; echo 'KeyError: 1' >&2; exit 3 ;;`,
 			"cannot send: the client has ended: KeyError: 1", "note(the client has ended by itself) disconnected(the client has ended)"},
@@ -124,7 +124,7 @@ func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, seen := made(t, one.first)
+			c, seen := newClient(t, one.first)
 			if err := c.Open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -141,14 +141,13 @@ func TestProgramsThatGoWrongAreNotedAndEnded(t *testing.T) {
 	}
 }
 
-// TestProgramThatNeverEndsIsKilledWithItsChildren wants no process left, though the program
-// ignores every signal that it can and has started another one.
+// The program ignores every signal that it can, and has started a child.
 func TestProgramThatNeverEndsIsKilledWithItsChildren(t *testing.T) {
 	for _, act := range []string{"send", "close"} {
 		t.Run(act, func(t *testing.T) { neverEnds(t, act) })
 	}
 	t.Cleanup(process.SetBounds(500 * time.Millisecond))
-	c, seen := made(t, `*open*) ;;`)
+	c, seen := newClient(t, `*open*) ;;`)
 	if err := c.Open(t.Context()); err == nil || err.Error() != "cannot open the client: it did not answer within 500ms" {
 		t.Errorf("Open is %v", err)
 	}
@@ -160,7 +159,7 @@ func TestProgramThatNeverEndsIsKilledWithItsChildren(t *testing.T) {
 func neverEnds(t *testing.T, act string) {
 	t.Cleanup(process.SetBounds(500 * time.Millisecond))
 	file := filepath.Join(t.TempDir(), "pids")
-	c, seen := made(t, `*open*) trap '' TERM INT HUP; sleep 600 & echo $$ $! >`+file+`; echo '{"kind":"done"}' ;;
+	c, seen := newClient(t, `*open*) trap '' TERM INT HUP; sleep 600 & echo $$ $! >`+file+`; echo '{"kind":"done"}' ;;
 *send*|*close*) wait ;;`)
 	if err := c.Open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -177,16 +176,15 @@ func neverEnds(t *testing.T, act string) {
 	}
 	for _, pid := range pids {
 		if running(pid) {
-			t.Errorf("the process %d is still there", pid)
+			t.Errorf("the process %d still runs", pid)
 		}
 	}
 }
 
-// TestProgramEndsWithItsParent kills a process that has a client open.
-func TestProgramEndsWithItsParent(t *testing.T) {
+func TestProgramEndsWithItsKilledParent(t *testing.T) {
 	const variable = "REDIAL_TEST_CLIENT_PIDS"
 	if file := os.Getenv(variable); file != "" {
-		c, _ := made(t, `*open*) sleep 600 & echo $$ $! >`+file+`.new; mv `+file+`.new `+file+`; echo '{"kind":"done"}' ;;`)
+		c, _ := newClient(t, `*open*) sleep 600 & echo $$ $! >`+file+`.new; mv `+file+`.new `+file+`; echo '{"kind":"done"}' ;;`)
 		_ = c.Open(t.Context())
 		select {}
 	}
@@ -235,8 +233,7 @@ func pidsIn(t *testing.T, file string) (pids []int) {
 	return pids
 }
 
-// running tells whether a process runs; one that has ended, and that nobody has reaped yet,
-// does not.
+// running tells whether a process runs. A zombie does not.
 func running(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// notesPerView bounds what a program that goes wrong all the time writes down.
+	// notesPerView bounds the notes of a program that fails all the time.
 	notesPerView = 1000
 	// lastLines is how many lines of its stderr become notes.
 	lastLines = 5
@@ -31,7 +31,7 @@ type view struct {
 	number  int
 	child   *target.Child
 
-	// acting is held over a command and its answer.
+	// acting is held from a command to its answer.
 	acting  sync.Mutex
 	answers chan Event
 	// over is closed when the program's stdout has ended.
@@ -39,11 +39,11 @@ type view struct {
 
 	mu        sync.Mutex
 	notes     int
-	leaving   bool // it is to end
+	leaving   bool // close was called
 	opened    bool
 	connected bool
 	shown     int
-	pending   map[string]bool // what was sent and not answered
+	pending   map[string]bool // messages that were sent and not answered
 }
 
 // newView starts the program.
@@ -70,7 +70,7 @@ func (v *view) record(e history.Event) {
 	v.options.Record(e)
 }
 
-// note records what a person should know, on one line, up to a bound.
+// note records a note for the user on one line, up to a bound.
 func (v *view) note(format string, args ...any) {
 	v.mu.Lock()
 	v.notes++
@@ -85,7 +85,7 @@ func (v *view) note(format string, args ...any) {
 	}
 }
 
-// read records what the program writes, until it ends.
+// read records the program's events until its stdout ends.
 func (v *view) read() {
 	defer close(v.over)
 	lines := bufio.NewScanner(v.child.Output)
@@ -107,7 +107,7 @@ func (v *view) read() {
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		v.note("the client was ended: it has written a line of more than %d bytes", longestLine)
-		_ = v.child.Kill() // nobody reads what it writes
+		_ = v.child.Kill() // its stdout is no longer read
 	} else {
 		v.note("the client has ended by itself")
 	}
@@ -116,8 +116,8 @@ func (v *view) read() {
 	}
 }
 
-// observe records one event. The status changes before the history: whoever has seen the
-// event finds the client's status as the event left it.
+// observe records one event. The status changes before the history, so that a reader of the event
+// finds the status that includes it.
 func (v *view) observe(e Event) {
 	seen := history.Event{Kind: history.Kind(e.Kind), Message: e.Message, Detail: e.Detail}
 	v.mu.Lock()
@@ -151,7 +151,7 @@ func (v *view) observe(e Event) {
 	v.record(seen)
 }
 
-// open has the program connect.
+// open makes the program connect.
 func (v *view) open(ctx context.Context, level contract.Level) error {
 	transports := v.options.Transports
 	if len(transports) == 0 {
@@ -164,8 +164,8 @@ func (v *view) open(ctx context.Context, level contract.Level) error {
 	return err
 }
 
-// act sends a command and waits for the answer. A program that does not answer is ended,
-// since what it might answer later would be taken for the answer to another command.
+// act sends a command and waits for the answer. A program that does not answer is killed, because
+// a late answer would count as that to another command.
 func (v *view) act(ctx context.Context, command Command) error {
 	line, err := json.Marshal(command)
 	if err != nil {
@@ -186,14 +186,14 @@ func (v *view) act(ctx context.Context, command Command) error {
 		v.record(history.Event{Kind: history.Sent, Message: command.Text})
 	}
 	deadline, _ := ctx.Deadline()
-	_ = v.child.Input.SetWriteDeadline(deadline) // pipes have deadlines
+	_ = v.child.Input.SetWriteDeadline(deadline)
 	_, _ = v.child.Input.Write(append(line, '\n'))
 	select {
 	case answer := <-v.answers:
 		return failure(answer)
 	case <-v.over:
 		select {
-		case answer := <-v.answers: // the last that it wrote
+		case answer := <-v.answers: // its last line
 			return failure(answer)
 		default:
 		}
@@ -211,7 +211,7 @@ func failure(answer Event) error {
 	return nil
 }
 
-// close ends the program. It returns when nothing of it is left.
+// close ends the program. It returns when all its processes have ended.
 func (v *view) close() error {
 	v.mu.Lock()
 	v.leaving = true
@@ -220,11 +220,11 @@ func (v *view) close() error {
 	defer cancel()
 	_ = v.act(ctx, Command{Do: "close"})
 	select {
-	case <-v.over: // it has had its last word
+	case <-v.over:
 	case <-ctx.Done():
 	}
 	err := v.child.Kill()
-	<-v.over // Kill has closed what is read
+	<-v.over // Kill has closed the stdout that read reads
 	for _, line := range v.errorLines() {
 		v.note("stderr: %s", line)
 	}
@@ -232,11 +232,11 @@ func (v *view) close() error {
 	return err
 }
 
-// lastLine is what the program has written to stderr last, as a part of an error.
+// lastLine is the last line of the program's stderr, as a part of an error.
 func (v *view) lastLine() string {
 	select {
 	case <-v.child.Done():
-	case <-time.After(time.Second): // it has only closed its stdout
+	case <-time.After(time.Second): // it still runs and has only closed its stdout
 	}
 	if lines := v.errorLines(); len(lines) > 0 {
 		return ": " + lines[len(lines)-1]
@@ -244,7 +244,7 @@ func (v *view) lastLine() string {
 	return "; it wrote nothing to stderr"
 }
 
-// errorLines are the last lines of stderr.
+// errorLines returns the last lines of stderr.
 func (v *view) errorLines() (lines []string) {
 	for _, line := range strings.Split(v.child.Errors(), "\n") {
 		if line = strings.TrimSpace(line); line != "" {

@@ -3,7 +3,19 @@
 // It imports no other package of the kit.
 package words
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Quoted quotes a text for an error: on one line, and shortened.
+func Quoted(text string) string {
+	if runes := []rune(text); len(runes) > 40 {
+		text = string(runes[:40]) + "…"
+	}
+	return fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))
+}
 
 // Count is a number with its noun: "1 run", "2 runs".
 func Count(n int, noun string) string {

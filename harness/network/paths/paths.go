@@ -13,27 +13,26 @@ import (
 	"time"
 )
 
-// ErrUnavailable says that this system has no network namespaces for this user.
+// ErrUnavailable is returned if this user cannot make network namespaces on this system.
 var ErrUnavailable = errors.New("a real network path needs root and the command ip on Linux")
 
-// offline is how long Lost leaves a program without a network. Chromium says "offline" to
-// its pages after 20 ms, or 700 ms on a busy machine; where the other path is up before
-// that, it says nothing.
+// offline is how long Lost leaves a program without a network. Chromium fires "offline" after 20 ms,
+// or 700 ms on a busy machine, and does not if the other path is up before.
 const offline = 2 * time.Second
 
-// How is what becomes of the path that is left.
+// How is the way in which a Switch leaves the old path.
 type How int
 
 const (
-	// Lost takes the link down and removes its address, and only then brings up the other
-	// path: a phone that leaves the range of its WiFi. For two seconds there is no network.
+	// Lost takes the link down and removes its address before it brings up the other path, as
+	// when a phone leaves the range of its WiFi. For two seconds there is no network.
 	Lost How = iota
-	// Renumbered brings up the other path first, then removes the address of the old one,
-	// whose link stays up: a phone whose WiFi has no internet any more.
+	// Renumbered brings up the other path first and then removes the address of the old one,
+	// whose link stays up, as when a phone's WiFi has lost its internet connection.
 	Renumbered
 	// Rerouted brings up the other path and leaves the old one up with its address: only
-	// the default route changes. What is sent from the old address is dropped, as a
-	// carrier does that filters by source.
+	// the default route changes. Packets from the old address are dropped, as by a carrier
+	// that filters by source.
 	Rerouted
 )
 

@@ -15,25 +15,25 @@ import (
 	"redial/harness/guard"
 )
 
-// prefix begins the names of what this package makes.
+// prefix begins the names of the namespaces and links of this package.
 const prefix = "redial-"
 
-// slots are how many namespaces there can be on one machine. Each has the network
-// 198.18.SLOT.0/24, out of the block that is set aside for measuring (RFC 2544).
+// slots is how many namespaces a machine can have. Each has the network 198.18.SLOT.0/24, from the
+// block that is reserved for benchmarks (RFC 2544).
 const slots = 256
 
-// fresh is how many addresses a path has inside. It takes another one each time it comes
-// up, as a carrier gives out another one: a connection that was left stays dead.
-const fresh = 60
+// addresses is how many addresses a path has. It takes another one each time it comes up, as with a
+// carrier, so that a connection from the old address stays dead.
+const addresses = 60
 
-// cleanUp ends what runs in the namespace and removes it. The paths go with it.
+// cleanUp kills the processes in the namespace and removes it with its paths.
 const cleanUp = `ip netns pids "$1" | xargs -r kill -KILL
 ip netns del "$1"`
 
 // A Namespace is a network namespace with two paths to this machine. One of them is up.
 //
-// It is made by calling ip, not with a netlink library: ip does each change in one batch,
-// starts programs in the namespace, and needs no thread that is moved into it.
+// The package calls ip instead of using a netlink library: ip makes each change in one batch, starts
+// programs in the namespace, and needs no thread that enters it.
 type Namespace struct {
 	name  string
 	slot  int
@@ -45,7 +45,7 @@ type Namespace struct {
 	closed bool
 }
 
-// names are the paths, as they are called inside.
+// names are the names of the paths inside the namespace.
 var names = [2]string{"wifi", "4g"}
 
 var (
@@ -53,7 +53,7 @@ var (
 	made  atomic.Int64
 )
 
-// Available returns nil where a Namespace can be made, or else why not.
+// Available returns nil if a Namespace can be made, or the reason why not.
 func Available() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: this is not root", ErrUnavailable)
@@ -64,9 +64,8 @@ func Available() error {
 	return nil
 }
 
-// New makes a namespace with the path "wifi" up. Close removes it; so does a guard where
-// this process is killed, and the next process that makes one, should the guard be killed
-// too.
+// New makes a namespace with the path "wifi" up. Close removes it. If this process is killed, a guard
+// removes it, and if that is killed too, the next process that makes a namespace.
 func New() (*Namespace, error) {
 	if err := Available(); err != nil {
 		return nil, err
@@ -83,14 +82,14 @@ func New() (*Namespace, error) {
 	return n, nil
 }
 
-// removeStale removes the namespaces of processes that are gone.
+// removeStale removes the namespaces of processes that have ended.
 func removeStale() {
 	found, _ := filepath.Glob("/run/netns/" + prefix + "*")
 	for _, file := range found {
 		var pid, number int
 		name := filepath.Base(file)
 		if _, err := fmt.Sscanf(name, prefix+"%d-%d", &pid, &number); err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
-			_ = exec.Command("/bin/sh", "-c", cleanUp, "sh", name).Run() // another process may be at it too
+			_ = exec.Command("/bin/sh", "-c", cleanUp, "sh", name).Run() // another process may do the same
 		}
 	}
 }
@@ -125,7 +124,7 @@ func (n *Namespace) make() error {
 	if err := batch(n.name, inside); err != nil {
 		return err
 	}
-	for path := range names { // drops what comes over a path from the other one's address
+	for path := range names { // drops packets that come over a path from the other one's address
 		if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+n.outside(path)+"/rp_filter", []byte("1"), 0); err != nil {
 			return err
 		}
@@ -133,7 +132,7 @@ func (n *Namespace) make() error {
 	return n.change(n.up())
 }
 
-// outside is the host's end of a path.
+// outside is the name of the host's end of a path.
 func (n *Namespace) outside(path int) string {
 	return fmt.Sprintf("%s%d-%s", prefix, n.slot, names[path])
 }
@@ -142,29 +141,29 @@ func (n *Namespace) gateway(path int) string { return n.address(64*path + 1) }
 
 func (n *Namespace) address(host int) string { return fmt.Sprintf("198.18.%d.%d", n.slot, host) }
 
-// Address is where the host is reached from inside, over whichever path is up.
+// Address is the host's address for programs inside, over either path.
 func (n *Namespace) Address() string { return n.address(129) }
 
-// Source is where connections come from now.
+// Source is the current source address of connections from inside.
 func (n *Namespace) Source() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.source(n.active, n.ups)
 }
 
-// Next is what the next Switch leads to: the name of the path, and the source address.
+// Next is the path after the next Switch, and its source address.
 func (n *Namespace) Next() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return names[1-n.active] + ", " + n.source(1-n.active, n.ups+1)
 }
 
-func (n *Namespace) source(path, ups int) string { return n.address(64*path + 2 + ups%fresh) }
+func (n *Namespace) source(path, ups int) string { return n.address(64*path + 2 + ups%addresses) }
 
-// Command is what a program is started with to run inside.
+// Command is the command in front of a program's own that runs it inside.
 func (n *Namespace) Command() []string { return []string{"ip", "netns", "exec", n.name} }
 
-// Switch leaves the path that is up for the other one, and returns when that is up.
+// Switch changes to the other path and returns when that is up.
 func (n *Namespace) Switch(how How) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -184,7 +183,7 @@ func (n *Namespace) Switch(how How) error {
 	return n.change(n.up())
 }
 
-// up brings the active path up, with a new address.
+// up has the commands that bring the active path up with a new address.
 func (n *Namespace) up() []string {
 	device := names[n.active]
 	return []string{
@@ -195,7 +194,7 @@ func (n *Namespace) up() []string {
 
 func (n *Namespace) change(lines []string) error { return batch(n.name, lines) }
 
-// Close ends what still runs inside and removes the namespace with its paths.
+// Close kills the programs inside and removes the namespace with its paths.
 func (n *Namespace) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -207,14 +206,14 @@ func (n *Namespace) Close() error {
 	if err != nil {
 		err = fmt.Errorf("removing the network namespace %s: %w: %s", n.name, err, output)
 	}
-	for path := range names { // the kernel does so too, somewhat later; this does not wait for it
+	for path := range names { // the kernel removes them too, but later
 		_, _ = ip("", "link", "del", n.outside(path))
 	}
 	n.guard.Dismiss()
 	return err
 }
 
-// batch has ip do the lines in a namespace; the empty name is the host's.
+// batch runs the lines with ip in a namespace; the empty name is that of the host.
 func batch(namespace string, lines []string) error {
 	in := []string{}
 	if namespace != "" {

@@ -15,7 +15,7 @@ import (
 	"redial/harness/network/paths"
 )
 
-// namespace makes one, or skips the test where there can be none.
+// namespace makes a namespace, or skips the test if that is not possible.
 func namespace(t *testing.T) *paths.Namespace {
 	t.Helper()
 	if err := paths.Available(); err != nil {
@@ -33,8 +33,8 @@ func namespace(t *testing.T) *paths.Namespace {
 	return n
 }
 
-// inside, in the environment, has the test program dial the address in a namespace, send
-// every line of its input, and print what it receives.
+// inside, in the environment, makes the test program dial the address, send its input and print what
+// it receives.
 const inside = "REDIAL_PATHS_DIAL"
 
 func TestMain(m *testing.M) {
@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// dial has a program in the namespace connect, and returns both ends.
+// dial starts a program in the namespace that connects, and returns both ends.
 func dial(t *testing.T, n *paths.Namespace, listener net.Listener) (server net.Conn, client io.Writer, received *bufio.Reader) {
 	t.Helper()
 	command := exec.Command(n.Command()[0], append(n.Command()[1:], os.Args[0])...)
@@ -83,7 +83,8 @@ func dial(t *testing.T, n *paths.Namespace, listener net.Listener) (server net.C
 	return server, client, bufio.NewReader(output)
 }
 
-func hears(t *testing.T, server net.Conn, want string) bool {
+// receives tells whether the server receives the text within a second.
+func receives(t *testing.T, server net.Conn, want string) bool {
 	t.Helper()
 	server.SetReadDeadline(time.Now().Add(time.Second))
 	buffer := make([]byte, 100)
@@ -94,8 +95,8 @@ func hears(t *testing.T, server net.Conn, want string) bool {
 	return string(buffer[:count]) == want
 }
 
-// A connection over the path that is left is half-open: nothing passes in either direction
-// and no end is told. A new one comes from another address.
+// Over the old path nothing passes in either direction, and neither end is closed. A new connection
+// comes from another address.
 func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
 	for _, how := range []paths.How{paths.Lost, paths.Renumbered, paths.Rerouted} {
 		t.Run(how.String(), func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
 				t.Errorf("it comes from %s, want %s", from, before)
 			}
 			io.WriteString(client, "over wifi\n")
-			if !hears(t, server, "over wifi\n") {
+			if !receives(t, server, "over wifi\n") {
 				t.Fatal("nothing passes before the switch")
 			}
 			next := n.Next()
@@ -120,7 +121,7 @@ func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
 				t.Fatalf("%q, %v, from %s", next, err, n.Source())
 			}
 			io.WriteString(client, "lost\n")
-			if hears(t, server, "lost\n") {
+			if receives(t, server, "lost\n") {
 				t.Error("the old connection still works")
 			}
 			again, client, received := dial(t, n, listener)
@@ -128,30 +129,29 @@ func TestSwitchLeavesTheOldConnectionHalfOpen(t *testing.T) {
 				t.Errorf("it comes from %s, want %s", from, n.Source())
 			}
 			io.WriteString(client, "over 4g\n")
-			if !hears(t, again, "over 4g\n") {
+			if !receives(t, again, "over 4g\n") {
 				t.Error("nothing passes after the switch")
 			}
 			io.WriteString(again, "answer\n")
 			if line, err := received.ReadString('\n'); line != "answer\n" {
 				t.Errorf("%q, %v", line, err)
 			}
-			// Back again, to an address that neither connection has had.
+			// Back on the first path, the address is again a new one.
 			if err := n.Switch(how); err != nil || n.Source() == before {
 				t.Errorf("%v, from %s", err, n.Source())
 			}
-			if hears(t, server, "lost\n") || hears(t, again, "lost\n") {
+			if receives(t, server, "lost\n") || receives(t, again, "lost\n") {
 				t.Error("an old connection works again")
 			}
 		})
 	}
 }
 
-// abandons, in the environment, has the test program make a namespace and wait.
+// abandons, in the environment, makes the test program make a namespace and wait.
 const abandons = "REDIAL_PATHS_ABANDONS"
 
-// A process that is killed leaves no namespace, no link and no process in it. One whose
-// guard was killed too leaves them to the next process.
-func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
+// If the guard was killed too, the next process removes the namespace.
+func TestKilledProcessLeavesNoNamespace(t *testing.T) {
 	if err := paths.Available(); err != nil {
 		t.Skip(err)
 	}
@@ -172,7 +172,7 @@ func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
 	name, err := bufio.NewReader(output).ReadString('\n')
 	name = strings.TrimSpace(name)
 	if err != nil || len(left(t, name)) == 0 {
-		t.Fatalf("nothing is there of %q, %v: this test would see nothing", name, err)
+		t.Fatalf("there is no namespace %q, %v, so this test proves nothing", name, err)
 	}
 	if found := left(t, stale); len(found) > 0 {
 		t.Errorf("the next process leaves %q", found)
@@ -188,11 +188,11 @@ func TestNothingIsLeftOfAProcessThatIsKilled(t *testing.T) {
 	}
 }
 
-func TestCloseLeavesNothing(t *testing.T) {
+func TestCloseRemovesTheNamespace(t *testing.T) {
 	n := namespace(t)
 	name := n.Command()[3]
 	if len(left(t, name)) == 0 {
-		t.Fatal("nothing is there: this test would see nothing")
+		t.Fatal("there is no namespace, so this test proves nothing")
 	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
-// left are the namespace of the name and the links that lead to it.
+// left returns the namespace of the name and the links that lead to it.
 func left(t *testing.T, name string) (found []string) {
 	t.Helper()
 	for _, arguments := range [][]string{{"netns", "list"}, {"-o", "link"}} {

@@ -2,7 +2,7 @@
 
 package paths
 
-// Namespace exists on Linux only: see Available.
+// Namespace can be made on Linux only: see Available.
 type Namespace struct{}
 
 // Available returns ErrUnavailable.
@@ -11,7 +11,6 @@ func Available() error { return ErrUnavailable }
 // New returns ErrUnavailable.
 func New() (*Namespace, error) { return nil, ErrUnavailable }
 
-// Address is of no use here, like the rest.
 func (n *Namespace) Address() string { return "" }
 
 func (n *Namespace) Source() string { return "" }

@@ -1,5 +1,5 @@
-// Package chromiumtest starts a Chromium for a test. It is for the tests that look at a page
-// themselves; what plays a plan in Chromium is package browser.
+// Package chromiumtest starts a Chromium for tests that operate a page themselves. Package browser
+// is the client that plays a plan in Chromium.
 package chromiumtest
 
 import (
@@ -12,16 +12,15 @@ import (
 	"redial/harness/client/browser"
 )
 
-// closeBound bounds how long Chromium may take to end.
+// closeBound bounds the time in which Chromium ends.
 const closeBound = 20 * time.Second
 
-// Start starts a Chromium without a window, and returns the context of a tab of it. The test
-// is skipped where there is no Chromium, and with -short. Chromium ends with the test, and
-// so do its folders.
+// Start starts a headless Chromium and returns the context of a tab. The test is skipped with
+// -short, and if Chromium is not installed. Chromium and its folders are removed after the test.
 func Start(t testing.TB) context.Context {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short: the page is not tried in a browser")
+		t.Skip("-short: no test runs in a browser")
 	}
 	program, err := browser.Find()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"redial/harness/client/browser/chromiumtest"
 )
 
-// TestConformanceInChromium runs the same table in Chromium, so that what it
-// expects is what a browser does.
+// TestConformanceInChromium runs the table of TestConformance in Chromium, which shows that its
+// expectations are a browser's behaviour.
 func TestConformanceInChromium(t *testing.T) {
 	browser := chromiumtest.Start(t)
 	server := conformanceServer(t)

@@ -1,16 +1,15 @@
 package web
 
-// The table of what the shims have in common with a browser. Each case is the body
-// of an async function that calls log(...) and may await; what it logged, joined
-// with spaces, is compared. server_test.go has the server that the cases talk to.
-// The same table runs in this package's VM and in Chromium (chromium_test.go), so
-// "expected" is what a browser does, not what we believe it does.
+// This file is the table of the behaviour that the package shares with a browser. Each case is the
+// body of an async function that calls log(...) and may await. Its output, joined with spaces, is
+// compared. server_test.go has the server for the cases. The same table runs in this package's VM
+// and in Chromium (chromium_test.go), which shows that "expected" is a browser's behaviour.
 
 type conformanceCase struct {
 	name, script, expected string
 }
 
-// helpers is in front of every script.
+// helpers precedes every script.
 const helpers = `
 const lines = [];
 const log = (...all) => { lines.push(all.join(",")); };

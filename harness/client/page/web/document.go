@@ -10,19 +10,19 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A Script is a script's text, and the name that errors call it by.
+// A Script is a script's text and its name in errors.
 type Script struct {
 	Name   string
 	Source []byte
 }
 
-// Load builds the document from page and runs its scripts as a browser's parser
-// does: each when the elements before it are there, deferred ones at the end, then
-// DOMContentLoaded and load. A script that is data-for="people" is left out: it explains the
-// page to its reader, and costs each of many thousand loads. fetch gets what a script's src names, on the calling
-// goroutine; it returns nil for a script that is not to be run, and an error when
-// the page cannot go on. Load returns when all has run; when ctx ends meanwhile,
-// the script that is running is interrupted.
+// Load builds the document from page and runs its scripts as a browser's parser does: each one
+// after the elements before it, deferred ones at the end, then DOMContentLoaded and load. A script
+// with data-for="people" is left out, because it only explains the page to its reader and would
+// slow down many thousand loads. fetch is called on this goroutine for the src of a script; it
+// returns nil for a script that must not run, and an error if the page cannot be loaded without
+// it. Load returns when all scripts have run. If ctx ends before, the running script is
+// interrupted.
 func (w *Window) Load(ctx context.Context, page []byte, fetch func(ctx context.Context, src string) (*Script, error)) error {
 	tree, err := html.Parse(bytes.NewReader(page))
 	if err != nil {
@@ -62,8 +62,8 @@ func (w *Window) becomes(ready string) {
 	document.dispatch(loaded, true)
 }
 
-// A loader walks a parsed page. What it meets is put into the document when the
-// next script is to run, in the same task.
+// A loader walks a parsed page. It inserts the nodes into the document before the next script, in the
+// script's task.
 type loader struct {
 	window   *Window
 	ctx      context.Context
@@ -100,7 +100,7 @@ func (l *loader) node(n *html.Node) error {
 	return nil
 }
 
-// open puts an element into the document, so that what comes next is in it.
+// open inserts an element into the document; the next nodes are inserted into it.
 func (l *loader) open(n *html.Node) {
 	e := l.window.newElement(n.Data)
 	for _, given := range n.Attr {
@@ -113,14 +113,14 @@ func (l *loader) open(n *html.Node) {
 	l.at = e
 }
 
-// close goes back to the element around. One that a script has taken out has none.
+// close returns to the parent element. An element that a script has removed has none.
 func (l *loader) close() {
 	if l.at = l.at.parent; l.at == nil {
 		l.at = l.window.document
 	}
 }
 
-// script runs a script element, if it is one to run.
+// script runs a script element, unless it is data or for people.
 func (l *loader) script(n *html.Node) error {
 	attributes := map[string]string{}
 	for _, attribute := range n.Attr {
@@ -163,7 +163,7 @@ func (l *loader) external(src string) error {
 	return l.run(script)
 }
 
-// run puts what was parsed so far into the document and runs the script.
+// run inserts the parsed nodes into the document and runs the script.
 func (l *loader) run(script *Script) error {
 	building := l.building
 	l.building = nil

@@ -14,7 +14,7 @@ var (
 	capital  = regexp.MustCompile(`[A-Z]`)
 )
 
-// reflected is an attribute of the element that is one of its object's too.
+// reflected is a property that reflects an attribute of the element.
 func reflected(name string) *member {
 	return &member{
 		get: func(o *object) goja.Value {
@@ -44,7 +44,7 @@ func (n *node) toggle(name string, on bool) {
 	}
 }
 
-// hasValue are the tags of fields.
+// hasValue has the tags of elements with a value.
 var hasValue = []string{"INPUT", "TEXTAREA", "SELECT", "OPTION", "BUTTON"}
 
 func (n *node) fieldValue() goja.Value {
@@ -60,7 +60,7 @@ func (n *node) fieldValue() goja.Value {
 	return n.window.vm.ToValue(at)
 }
 
-// setFieldValue keeps a one-line field to one line.
+// setFieldValue removes newlines from the value of an input, as a browser does.
 func (n *node) setFieldValue(given goja.Value) {
 	if goja.IsNull(given) {
 		given = value("")
@@ -97,7 +97,8 @@ func (n *node) clone(deep bool) *node {
 	return copied
 }
 
-// scripted dispatches an event that a script has caused.
+// scripted dispatches an event that a script has caused. It returns false if the default was
+// prevented.
 func (n *node) scripted(c *class, kind string, fields ...field) (goOn bool) {
 	of := n.window.newEvent(c, kind, fields...)
 	e := of.state.(*event)
@@ -126,7 +127,7 @@ func (n *node) requestSubmit(submitter goja.Value) {
 	}
 }
 
-// styleOf is an object that takes any property; nothing is painted.
+// styleOf is an object that accepts any property, since nothing is painted.
 func (n *node) styleOf() *goja.Object {
 	if n.style == nil {
 		vm := n.window.vm
@@ -191,8 +192,7 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 		return value(on)
 	}),
 	"innerText": {get: func(o *object) goja.Value { return nodeOf(o).text() }, set: func(o *object, given goja.Value) { nodeOf(o).setText(orEmpty(given)) }},
-	// Text that is not empty stays text, whatever tags are in it: what a user would see
-	// then is for the note to say.
+	// HTML is not parsed: it becomes text, and a note reports that.
 	"innerHTML": {
 		get: missing("reading element", "innerHTML")["innerHTML"].get,
 		set: func(o *object, given goja.Value) {
@@ -228,7 +228,7 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 	},
 	"form":     related(func(n *node) *node { return n.closest(hasTag("FORM")) }),
 	"elements": nodeList((*node).fields),
-	// Nothing is laid out, so nothing ever overflows.
+	// There is no layout, so no element overflows.
 	"scrollTop":      constant(0),
 	"scrollHeight":   constant(0),
 	"clientHeight":   constant(0),
@@ -318,7 +318,7 @@ func (n *node) changeClasses(add bool, named []goja.Value) {
 	n.setClasses(all)
 }
 
-// dataset has an element's data- attributes for its properties.
+// dataset is an object whose properties are the element's data- attributes.
 type dataset struct{ n *node }
 
 func dataAttribute(key string) string {

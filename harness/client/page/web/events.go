@@ -19,7 +19,7 @@ type event struct {
 	fields                            []field
 }
 
-// A field is what a kind of event has more than an Event.
+// A field is a field that a kind of event has in addition to those of Event.
 type field struct {
 	name  string
 	value goja.Value
@@ -65,7 +65,7 @@ var eventClass = newClass("Event", nil, func(o *object, arguments []goja.Value) 
 	"stopImmediatePropagation": eventAct(func(e *event) { e.stopped, e.stoppedAtOnce = true, true }),
 })
 
-// beEvent makes the object an event of the arguments of a constructor.
+// beEvent initialises the object as an event, from the arguments of its constructor.
 func (o *object) beEvent(fields []field, arguments []goja.Value) {
 	w := o.window
 	if len(arguments) == 0 {
@@ -87,7 +87,7 @@ func (o *object) beEvent(fields []field, arguments []goja.Value) {
 	}
 }
 
-// kind makes a class of events with more fields.
+// kind makes a class of events with additional fields.
 func kind(name string, fields ...field) *class {
 	table := members{}
 	for i, f := range fields {
@@ -98,11 +98,11 @@ func kind(name string, fields ...field) *class {
 	return c
 }
 
-// plain are values that no VM owns, so that the classes may have them.
+// plain makes values that belong to no window's VM, so that all windows can share them.
 var plain = goja.New()
 
-// value is a value for all VMs. goja scans a long string when it is first used, and writes
-// down that it did, which two VMs must not do at a time: so it is used here.
+// value makes a value for all VMs. At the first use of a long string, goja scans it and stores the
+// result, which would be a race between two VMs. So value uses it once.
 func value(v any) goja.Value {
 	shared := plain.ToValue(v)
 	shared.ToInteger()
@@ -126,7 +126,7 @@ var (
 		storageEvent, inputEvent, keyboardEvent, mouseEvent, submitEvent, targetClass}
 )
 
-// newEvent makes an event of the window's own. The first fields of its class may be given.
+// newEvent makes an event that the window fires. The first fields of its class may be given.
 func (w *Window) newEvent(c *class, name string, fields ...field) *object {
 	if len(c.fields) > len(fields) {
 		fields = append(fields, c.fields[len(fields):]...)
@@ -138,13 +138,11 @@ func (w *Window) now() float64 {
 	return float64(time.Since(w.opened)) / float64(time.Millisecond)
 }
 
-// ---- targets
-
-// A listener is a callback for a type of event; or, with attribute set, what an on…
-// attribute has, which keeps the place that it took when it was first set.
+// A listener is a callback for a type of event. With attribute set it is the handler of an on…
+// attribute, which keeps its place in the order from when it was first set.
 type listener struct {
 	kind      string
-	callback  goja.Value // as it was given; nil for an attribute that was set to null
+	callback  goja.Value // nil for an attribute that was set to null
 	call      goja.Callable
 	capture   bool
 	once      bool
@@ -213,7 +211,7 @@ func dispatchEvent(o *object, call goja.FunctionCall) goja.Value {
 	return w.vm.ToValue(o.dispatch(given, false))
 }
 
-// handler is what an on… attribute has.
+// handler is the value of an on… attribute.
 func (o *object) handler(kind string) goja.Value {
 	if l := o.attributeListener(kind); l != nil && l.callback != nil {
 		return l.callback
@@ -258,17 +256,15 @@ func handlers(kinds ...string) members {
 	return table
 }
 
-// ---- dispatch
-
-// A stage is one target on an event's way.
+// A stage is one target on the path of an event.
 type stage struct {
 	at      *object
 	phase   int
 	capture bool
 }
 
-// stagesOf says where an event goes: down to its target for those who capture, and up
-// again for the others.
+// stagesOf returns the path of an event: down to its target for capturing listeners, and up again for
+// the others.
 func (o *object) stagesOf(e *event) []stage {
 	var path []*object
 	for at := o.parentForEvents(e); at != nil; at = at.parentForEvents(e) {
@@ -287,9 +283,8 @@ func (o *object) stagesOf(e *event) []stage {
 	return stages
 }
 
-// dispatch calls an event's listeners. For an event of the window's own, microtasks run
-// after each, because no script is running then. It is false when the default was
-// prevented.
+// dispatch calls an event's listeners. For an event that the window fires (own), microtasks run after
+// each listener, because no script is running. It returns false if the default was prevented.
 func (o *object) dispatch(of *object, own bool) bool {
 	e := eventOf(of)
 	e.target, e.phase, e.trusted = o, 1, own
@@ -298,7 +293,7 @@ func (o *object) dispatch(of *object, own bool) bool {
 			break
 		}
 		e.current, e.phase = s.at, s.phase
-		var now []*listener // those that are there when the event comes
+		var now []*listener // without those that a listener adds
 		for _, l := range s.at.listeners {
 			if l.capture == s.capture && l.kind == e.kind {
 				now = append(now, l)

@@ -7,14 +7,15 @@ import (
 	"github.com/dop251/goja"
 )
 
-// globals is what the window's global object has, each made when a script first asks for
-// it. It is the prototype of the global object: what a script sets goes before it.
+// globals has the window's globals and makes each one when a script first reads it. It is the
+// prototype of the global object, so a script can override its values.
 type globals struct {
 	window *Window
 	made   map[string]goja.Value
 }
 
-// makers make globals by name. (It is filled in init, because some of them name others.)
+// makers has the functions that make the globals, by name. It is filled in init, because some refer to
+// others.
 var makers map[string]func(w *Window) goja.Value
 
 func (g *globals) Get(key string) goja.Value {
@@ -35,13 +36,13 @@ func (g *globals) Set(key string, _ goja.Value) bool { return false }
 func (g *globals) Delete(key string) bool            { return true }
 func (g *globals) Keys() []string                    { return nil }
 
-// Global is what a script has by that name, where it has not set it itself.
+// Global is the global with the name, unless a script has overridden it.
 func (w *Window) Global(name string) goja.Value { return w.globals.Get(name) }
 
 var windowHandlers = []string{"load", "error", "beforeunload", "pagehide", "pageshow", "unload", "online", "offline", "storage",
 	"unhandledrejection", "message", "focus", "blur"}
 
-// windowClass is the global object's, as a target of events.
+// windowClass is the class of the global object as an EventTarget.
 var windowClass = newClass("Window", targetClass, nil)
 
 // installGlobals makes the VM's global object a window.
@@ -100,7 +101,7 @@ func init() {
 	}
 }
 
-// scriptedGlobals are written in JavaScript, by the file in js/ that has them.
+// scriptedGlobals has the globals that are written in JavaScript, by their file in js/.
 var scriptedGlobals = map[string][]string{
 	"errors": {"DOMException"},
 	"blob":   {"Blob", "FileReader"},
@@ -118,7 +119,7 @@ var windowFunctions = map[string]func(w *Window, call goja.FunctionCall) goja.Va
 	"setInterval":   func(w *Window, call goja.FunctionCall) goja.Value { return w.timer(call, true) },
 	"clearTimeout":  (*Window).stopTimer,
 	"clearInterval": (*Window).stopTimer,
-	// Nothing is painted; a frame is what a 60 Hz screen would make of it.
+	// Nothing is painted, so a frame is a timer at about 60 Hz.
 	"requestAnimationFrame": func(w *Window, call goja.FunctionCall) goja.Value {
 		callback := w.functionArgument(call, "requestAnimationFrame")
 		return w.vm.ToValue(w.setTimer(func() { w.run(callback, w.vm.ToValue(w.now())) }, 16*time.Millisecond, false))
@@ -157,15 +158,14 @@ func (w *Window) functionArgument(call goja.FunctionCall, who string) goja.Calla
 	return callback
 }
 
-// run calls what a page has handed over, with the window for this.
+// run calls a callback of the page with the window as this.
 func (w *Window) run(callback goja.Callable, arguments ...goja.Value) {
 	if _, err := callback(w.vm.GlobalObject(), arguments...); err != nil {
 		w.failed(err)
 	}
 }
 
-// timer takes the delay as a browser does, which makes a signed 32-bit number of
-// milliseconds of it.
+// timer converts the delay, as a browser does, to a signed 32-bit number of milliseconds.
 func (w *Window) timer(call goja.FunctionCall, repeat bool) goja.Value {
 	callback, ok := goja.AssertFunction(call.Argument(0))
 	if !ok {
@@ -184,7 +184,7 @@ func (w *Window) stopTimer(call goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// locationPart cannot be set: nothing here goes to another page.
+// locationPart cannot be set, because a window cannot go to another page.
 func locationPart(of func(w *Window) string) *member {
 	return &member{
 		get: func(o *object) goja.Value { return o.window.vm.ToValue(of(o.window)) },
@@ -247,7 +247,7 @@ func (w *Window) console() goja.Value {
 	return c
 }
 
-// line is what the console writes.
+// line is a line of the console.
 func (w *Window) line(arguments []goja.Value) string {
 	words := make([]string, len(arguments))
 	for i, argument := range arguments {
@@ -302,7 +302,7 @@ func uuid(b []byte) string {
 	return all.String()
 }
 
-// view is what a typed array or a DataView looks at.
+// view returns the buffer of a typed array or a DataView, and its part of it.
 func (w *Window) view(given goja.Value) (buffer []byte, from, length int, isView bool) {
 	o, ok := given.(*goja.Object)
 	if !ok {

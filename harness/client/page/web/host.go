@@ -10,7 +10,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// host is what the scripts in js/ are given to reach Go with. All of it runs on the loop.
+// host has the Go functions that the scripts in js/ can call. They run on the loop.
 func (w *Window) host() *goja.Object {
 	if w.hosted != nil {
 		return w.hosted
@@ -27,12 +27,12 @@ func (w *Window) host() *goja.Object {
 		"request":    w.hostRequest,
 		"lock":       w.hostLock,
 	} {
-		_ = w.hosted.Set(name, value) // fails for objects that are frozen only
+		_ = w.hosted.Set(name, value) // fails only for frozen objects
 	}
 	return w.hosted
 }
 
-// A shim is what scripts of the harness's own get at the window's classes with.
+// A shim gives the harness's scripts access to the window's classes.
 type shim struct {
 	window *Window
 	made   map[string]goja.Value
@@ -70,7 +70,7 @@ func (w *Window) newShim() *goja.Object {
 	return vm.NewDynamicObject(s)
 }
 
-// hostHandlers(prototype, ...kinds) gives a class of a script's own its on… attributes.
+// hostHandlers(prototype, ...kinds) defines the on… attributes of a class written in JavaScript.
 func (w *Window) hostHandlers(call goja.FunctionCall) goja.Value {
 	prototype := call.Argument(0).ToObject(w.vm)
 	for _, name := range call.Arguments[1:] {
@@ -85,7 +85,7 @@ func (w *Window) hostHandlers(call goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// hostMissing(prototype, what, ...names) is missing for a class of a script's own.
+// hostMissing(prototype, what, ...names) is missing for a class written in JavaScript.
 func (w *Window) hostMissing(call goja.FunctionCall) goja.Value {
 	prototype, what := call.Argument(0).ToObject(w.vm), text(call.Argument(1))
 	for _, given := range call.Arguments[2:] {
@@ -97,8 +97,7 @@ func (w *Window) hostMissing(call goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// scripted is what a file in js/ returns. It runs when a script first asks for something
-// that it has.
+// scripted returns the exports of a file in js/, which runs when a script first reads one of them.
 func (w *Window) scripted(file string) *goja.Object {
 	if made := w.files[file]; made != nil {
 		return made
@@ -151,7 +150,7 @@ func (w *Window) hostPost(call goja.FunctionCall) goja.Value {
 
 var typeOfArrayBuffer = reflect.TypeFor[goja.ArrayBuffer]()
 
-// bytes returns a copy of what is binary.
+// bytes returns a copy of a binary value.
 func (w *Window) bytes(given goja.Value) ([]byte, bool) {
 	o, ok := given.(*goja.Object)
 	if !ok {
@@ -178,8 +177,7 @@ func (w *Window) newBlob(data []byte) goja.Value {
 	return made
 }
 
-// decodeUTF8 does as a browser's decoder does: no byte order mark, and U+FFFD for
-// what is no UTF-8.
+// decodeUTF8 decodes as a browser does: without a byte order mark, and with U+FFFD for invalid bytes.
 func decodeUTF8(data []byte) string {
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	if utf8.ValidString(text) {
@@ -196,6 +194,7 @@ func (w *Window) throw(name, message string) {
 	}
 	panic(exception)
 }
+
 func (w *Window) btoa(text string) string {
 	data := make([]byte, 0, len(text))
 	for _, r := range text {

@@ -7,23 +7,21 @@ import (
 	"github.com/dop251/goja"
 )
 
-// Locks are what navigator.locks gives out: each name to one window at a time, in the
-// order in which they asked. Windows of the same origin share one. It is safe for
-// concurrent use.
+// Locks are those of navigator.locks: each name is granted to one window at a time, in the order of
+// the requests. Windows of the same origin share one Locks. It is safe for concurrent use.
 type Locks struct {
 	mu sync.Mutex
-	// queues has, by name, the request that holds the lock and, behind it, those that
-	// wait.
+	// queues has, by name, the request that holds the lock and behind it the waiting ones.
 	queues map[string][]*lockRequest
 }
 
-// A lockRequest is one window's, for one name.
+// A lockRequest is a request of one window for one name.
 type lockRequest struct {
 	window  *Window
 	granted goja.Callable
 }
 
-// NewLocks returns locks that nobody holds.
+// NewLocks returns Locks of which none is held.
 func NewLocks() *Locks { return &Locks{queues: map[string][]*lockRequest{}} }
 
 func (l *Locks) request(name string, r *lockRequest) {
@@ -35,8 +33,8 @@ func (l *Locks) request(name string, r *lockRequest) {
 	}
 }
 
-// grant tells whoever is first now, and passes over windows that are closed. The lock
-// of l is held; telling only queues a task.
+// grant grants the lock to the first request of a window that is not closed. The caller holds l.mu;
+// grant only queues a task.
 func (l *Locks) grant(name string) {
 	for len(l.queues[name]) > 0 {
 		first := l.queues[name][0]
@@ -57,7 +55,7 @@ func (l *Locks) release(name string, r *lockRequest) {
 	}
 }
 
-// drop takes back what the window holds and waits for: it is closed.
+// drop removes the requests of a closed window and releases its locks.
 func (l *Locks) drop(w *Window) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,8 +68,8 @@ func (l *Locks) drop(w *Window) {
 	}
 }
 
-// hostLock asks for a lock by name and calls the function when it is there. It returns
-// what gives it back.
+// hostLock requests a lock by name and calls the function when it is granted. It returns a function
+// that releases the lock.
 func (w *Window) hostLock(call goja.FunctionCall) goja.Value {
 	name := call.Argument(0).String()
 	granted, _ := goja.AssertFunction(call.Argument(1))

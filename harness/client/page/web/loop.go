@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// ErrClosed is what a task that can no longer run is answered with.
+// ErrClosed is returned for a task that can no longer run.
 var ErrClosed = errors.New("the window is closed")
 
-// A Loop is an event loop: one goroutine that runs one task after the other, and
-// timers in the order in which they fall due (among equals, in the order in which
-// they were set, which one runtime timer for each would not promise).
+// A Loop is an event loop: one goroutine that runs tasks one after the other, and timers in the
+// order in which they are due. Timers that are due at the same time run in the order in which they
+// were set, which separate runtime timers would not guarantee.
 //
-// It waits on channels and on one time.Timer only, so it may live in a
-// testing/synctest bubble.
+// It waits only on channels and one time.Timer, so it can run in a testing/synctest bubble.
 type Loop struct {
 	after func()
 
@@ -40,7 +39,7 @@ func NewLoop(after func()) *Loop {
 	return l
 }
 
-// Post queues a task and returns at once. It is false when the loop is closed.
+// Post queues a task and returns at once. It returns false if the loop is closed.
 func (l *Loop) Post(task func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,8 +51,8 @@ func (l *Loop) Post(task func()) bool {
 	return true
 }
 
-// Do queues a task and waits until it has run. When ctx ends before the task has
-// begun, it never runs; once begun it is waited for. Never call it from a task.
+// Do queues a task and waits until it has run. If ctx ends before the task has begun, the task never
+// runs; once it has begun, Do waits for its end. Do must not be called from a task.
 func (l *Loop) Do(ctx context.Context, task func()) error {
 	var taken atomic.Bool
 	ran := make(chan struct{})
@@ -82,7 +81,7 @@ func (l *Loop) Do(ctx context.Context, task func()) error {
 	return nil
 }
 
-// A Timer is a task with a time at which it falls due.
+// A Timer is a task with the time at which it is due.
 type Timer struct {
 	due      time.Time
 	sequence uint64
@@ -90,10 +89,10 @@ type Timer struct {
 	stopped  atomic.Bool
 }
 
-// Stop keeps the timer's task from running, if it has not begun.
+// Stop prevents the timer's task from running if it has not begun.
 func (t *Timer) Stop() { t.stopped.Store(true) }
 
-// After queues a task for when d has passed.
+// After queues a task that is due when d has passed.
 func (l *Loop) After(d time.Duration, task func()) *Timer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,15 +105,15 @@ func (l *Loop) After(d time.Duration, task func()) *Timer {
 	return t
 }
 
-// Suspend is the closing of a laptop's lid: from the end of the current task on
-// nothing runs, while the clock goes on.
+// Suspend stops the loop after the current task, as closing a laptop's lid does, while the clock goes
+// on.
 func (l *Loop) Suspend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.suspended = true
 }
 
-// Resume ends Suspend. What fell due meanwhile runs now, in its order.
+// Resume ends Suspend. Timers that became due meanwhile run now, in order.
 func (l *Loop) Resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,9 +128,8 @@ func (l *Loop) Suspended() bool {
 	return l.suspended
 }
 
-// Close runs last after the current task, suspended or not, and ends the loop.
-// Whatever else was queued is dropped. It returns when the loop's goroutine has
-// ended; a second Close waits for that too.
+// Close runs last after the current task, suspended or not, drops the queued tasks and ends the loop.
+// It returns when the loop's goroutine has ended; a second Close waits for that too.
 func (l *Loop) Close(last func()) {
 	l.mu.Lock()
 	if !l.closed {
@@ -144,8 +142,8 @@ func (l *Loop) Close(last func()) {
 	<-l.done
 }
 
-// signal wakes the loop. The channel's one place is enough: the loop looks at
-// everything each time it wakes.
+// signal wakes the loop. One pending signal is enough, because the loop checks everything when it
+// wakes.
 func (l *Loop) signal() {
 	select {
 	case l.wake <- struct{}{}:
@@ -179,8 +177,8 @@ func (l *Loop) run() {
 	}
 }
 
-// next returns the next task; or, without one, how long to wait for the next
-// timer (0: until woken), and whether there is still a loop.
+// next returns the next task or, if there is none, how long to wait for the next timer; 0 means until
+// the loop is woken. alive is false after the last task of a closed loop.
 func (l *Loop) next() (task func(), wait time.Duration, alive bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,15 +211,15 @@ func (l *Loop) next() (task func(), wait time.Duration, alive bool) {
 	return nil, 0, true
 }
 
-// dropStopped lets go of cleared timers at the head of the heap, so that the loop
-// does not wake for them.
+// dropStopped removes stopped timers from the head of the heap, so that the loop does not wake for
+// them.
 func (l *Loop) dropStopped() {
 	for len(l.timers) > 0 && l.timers[0].stopped.Load() {
 		heap.Pop(&l.timers)
 	}
 }
 
-// timerHeap orders timers by due time, then by age.
+// timerHeap orders timers by the time at which they are due, then by the order of After.
 type timerHeap []*Timer
 
 func (h timerHeap) Len() int { return len(h) }

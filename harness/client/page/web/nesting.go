@@ -6,12 +6,12 @@ import (
 	"github.com/dop251/goja"
 )
 
-// deepestNesting bounds what is parsed: the VM parses with recursion on Go's stack, and a
-// stack that is used up ends the process, without an exception that could be caught. A
-// browser takes deeper JSON; Go's own parser has the same bound.
+// deepestNesting bounds the nesting of parsed text: the VM's parser is recursive, and a stack overflow
+// ends the process without an error that could be caught. A browser accepts deeper JSON; package
+// json has the same bound.
 const deepestNesting = 10_000
 
-// boundJSON makes JSON.parse throw at what is nested too deeply.
+// boundJSON makes JSON.parse throw if the text is nested too deeply.
 func (w *Window) boundJSON() error {
 	object := w.vm.GlobalObject().Get("JSON").ToObject(w.vm)
 	parse, _ := goja.AssertFunction(object.Get("parse"))
@@ -27,8 +27,8 @@ func (w *Window) boundJSON() error {
 	})
 }
 
-// nesting is an error for brackets that are nested too deeply. In a script, where only a
-// parser knows what is a string, those in strings count too: far fewer than the bound.
+// nesting returns an error if brackets are nested too deeply. In a script, brackets in strings count
+// too, because only a parser could tell them apart; they are far fewer than the bound.
 func nesting(text string, isJSON bool) error {
 	depth, inString := 0, false
 	for i := 0; i < len(text); i++ {

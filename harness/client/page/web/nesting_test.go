@@ -8,9 +8,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// What is nested so deeply that parsing it would use up the stack is refused, and what only
-// looks like it is not.
-func TestNesting(t *testing.T) {
+func TestTooDeeplyNestedTextIsRefused(t *testing.T) {
 	w, err := New(Options{URL: "http://127.0.0.1/"})
 	if err != nil {
 		t.Fatal(err)

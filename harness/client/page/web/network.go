@@ -12,18 +12,16 @@ import (
 	"sync"
 )
 
-// connectionsPerHost is what browsers allow themselves over HTTP/1.1.
+// connectionsPerHost is the limit of browsers for HTTP/1.1.
 const connectionsPerHost = 6
 
-// A network is a window's connections. It dials one host, knows what is open, and
-// closes all of it.
+// A network has a window's connections. It dials one host only, and can close all connections.
 type network struct {
 	dialer  func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
-	// transport serves the page's requests, loader those that the page is made of.
-	// The loader's connections end when the page is loaded: a browser keeps them
-	// for a while, but a link with an idle connection on it would muddle what a cut
-	// of that link means.
+	// transport is for the page's requests, loader for the page and its scripts. The loader's
+	// connections are closed when the page is loaded. A browser keeps them for a while, but
+	// then a cut of the link would also hit an idle connection.
 	transport, loader *http.Transport
 
 	ctx    context.Context
@@ -31,7 +29,7 @@ type network struct {
 	owned  sync.WaitGroup
 	mu     sync.Mutex
 	open   map[*conn]struct{}
-	// loading are the loader's connections.
+	// loading has the loader's connections.
 	loading []net.Conn
 }
 
@@ -58,7 +56,7 @@ func newTransport(dial func(ctx context.Context, network, address string) (net.C
 	return &http.Transport{
 		DialContext:     dial,
 		MaxConnsPerHost: connectionsPerHost,
-		// Answers go uncompressed, so that a network log can be read.
+		// Uncompressed answers are readable in a network log.
 		DisableCompression: true,
 	}
 }
@@ -73,7 +71,7 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), "80")
 }
 
-// A conn is one connection. It counts as owned until its owner closes it.
+// A conn is one connection. It counts in owned until its owner closes it.
 type conn struct {
 	net.Conn
 	network *network
@@ -126,7 +124,7 @@ func (n *network) dial(ctx context.Context, network, address string) (net.Conn, 
 	return c, nil
 }
 
-// close ends every connection and dial. Their owners notice.
+// close ends every connection and dial. Their owners then close them too.
 func (n *network) close() {
 	n.mu.Lock()
 	n.cancel()
@@ -142,8 +140,8 @@ func (n *network) close() {
 	n.loader.CloseIdleConnections()
 }
 
-// loaded ends the loader's connections. (CloseIdleConnections alone would miss one
-// that is only about to become idle.)
+// loaded closes the loader's connections. CloseIdleConnections alone would miss one that is about to
+// become idle.
 func (n *network) loaded() {
 	n.mu.Lock()
 	loading := n.loading
@@ -155,13 +153,13 @@ func (n *network) loaded() {
 	n.loader.CloseIdleConnections()
 }
 
-// wait returns when every connection has been let go of by its owner.
+// wait returns when the owners have closed all connections.
 func (n *network) wait() { n.owned.Wait() }
 
-// origin is the page's, as location.origin has it.
+// origin is location.origin.
 func (w *Window) origin() string { return w.base.Scheme + "://" + w.base.Host }
 
-// resolve makes an address absolute; "" when it is none.
+// resolve makes an address absolute; it returns "" if it is invalid.
 func (w *Window) resolve(address string) string {
 	u, err := w.base.Parse(address)
 	if err != nil {
@@ -186,8 +184,8 @@ func (w *Window) resolveSocket(address string) string {
 	return u.String()
 }
 
-// isOwn tells whether u is on the page's own server; if not, it reports that it is
-// refused. It is for tasks of the window's own loop.
+// isOwn tells whether u is on the page's own server; if not, it reports the refusal. It must run on
+// the loop.
 func (w *Window) isOwn(what string, u *url.URL) bool {
 	if hostPort(u) == w.network.address {
 		return true
@@ -203,8 +201,7 @@ func (w *Window) checkRedirect(request *http.Request, via []*http.Request) error
 	return nil
 }
 
-// Fetch reads something that the page is made of, at most limit bytes of it. The
-// status is that of the answer; a body that is larger is an error.
+// Fetch requests the page or one of its scripts. A body of more than limit bytes is an error.
 func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.resolve(path), nil)
 	if err != nil {
@@ -220,7 +217,7 @@ func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status in
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	// A buffer of the answer's length: io.ReadAll would copy the bundle a dozen times.
+	// The buffer has the answer's length, because io.ReadAll would copy the bundle a dozen times.
 	buffer := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), limit)+bytes.MinRead))
 	_, err = buffer.ReadFrom(io.LimitReader(response.Body, limit+1))
 	if err == nil && int64(buffer.Len()) > limit {
@@ -229,5 +226,5 @@ func (w *Window) Fetch(ctx context.Context, path string, limit int64) (status in
 	return response.StatusCode, buffer.Bytes(), err
 }
 
-// Loaded ends the connections that Fetch used.
+// Loaded closes the connections of Fetch.
 func (w *Window) Loaded() { w.network.loaded() }

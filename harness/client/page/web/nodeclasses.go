@@ -6,8 +6,6 @@ import (
 	"github.com/dop251/goja"
 )
 
-// The classes that all nodes have in common.
-
 func nodeOf(o *object) *node {
 	if n, ok := o.state.(*node); ok {
 		return n
@@ -15,7 +13,7 @@ func nodeOf(o *object) *node {
 	panic(o.window.vm.NewTypeError("Illegal invocation"))
 }
 
-// nodeArgument is an argument that has to be a node.
+// nodeArgument returns an argument that must be a node.
 func (w *Window) nodeArgument(value goja.Value) *node {
 	if o := w.objectOf(value); o != nil {
 		if n, ok := o.state.(*node); ok {
@@ -25,7 +23,7 @@ func (w *Window) nodeArgument(value goja.Value) *node {
 	panic(w.vm.NewTypeError("the argument is not a Node"))
 }
 
-// nodeOrText makes a text of what is no node.
+// nodeOrText makes a text node from a value that is not a node.
 func (w *Window) nodeOrText(value goja.Value) *node {
 	if o := w.objectOf(value); o != nil {
 		if n, ok := o.state.(*node); ok {
@@ -58,7 +56,7 @@ func act(do func(n *node, call goja.FunctionCall) goja.Value) *member {
 	})
 }
 
-// orEmpty is the text that an attribute is set to; null and undefined stand for none.
+// orEmpty converts a value to a text; null and undefined become empty.
 func orEmpty(given goja.Value) goja.Value {
 	if goja.IsNull(given) || goja.IsUndefined(given) {
 		return value("")
@@ -154,7 +152,7 @@ var textData = &member{
 	set: func(o *object, given goja.Value) { nodeOf(o).setText(given.ToString()) },
 }
 
-// childMembers are those of nodes that can be removed and replaced.
+// childMembers are the members of nodes that can be removed and replaced.
 var childMembers = members{
 	"remove": act(func(n *node, _ goja.FunctionCall) goja.Value {
 		if n.parent != nil {
@@ -197,12 +195,12 @@ var textClass = newClass("Text", nodeClass, func(o *object, arguments []goja.Val
 	"nodeValue": {get: textData.get, set: func(o *object, given goja.Value) { nodeOf(o).setText(orEmpty(given)) }},
 })
 
-// be makes the object, which a script has made, the node's.
+// be makes an object that a script has constructed the object of the node.
 func (o *object) be(n *node) {
 	o.state, n.object = n, o
 }
 
-// parentMembers are what documents, fragments and elements share.
+// parentMembers are the members that documents, fragments and elements share.
 var parentMembers = members{
 	"children":          nodeList((*node).elements),
 	"childElementCount": computed(func(n *node) any { return len(n.elements()) }),
@@ -244,7 +242,7 @@ var fragmentClass = newClass("DocumentFragment", nodeClass, func(o *object, _ []
 	"nodeName": attribute(func(*object) goja.Value { return value("#document-fragment") }),
 })
 
-// documentState is what the document has more than a node.
+// documentState is the state of the document in addition to its node.
 type documentState struct {
 	ready  string
 	active *node
@@ -321,7 +319,7 @@ var documentClass = newClass("Document", nodeClass, nil, parentMembers, members{
 	missing("document", "cookie", "write", "writeln", "open", "close", "execCommand", "createEvent", "implementation", "evaluate",
 		"createTreeWalker", "createRange", "getSelection", "domain", "referrer", "scripts", "images", "links"))
 
-// classOfNode is by the kind of node.
+// classOfNode has the class of each kind of node.
 var classOfNode map[int]*class
 
 func init() {

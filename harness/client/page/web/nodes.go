@@ -7,7 +7,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// The kinds of node, with the web's numbers.
+// The values of Node.nodeType.
 const (
 	elementNode  = 1
 	textNode     = 3
@@ -15,20 +15,20 @@ const (
 	fragmentNode = 11
 )
 
-// A node is a piece of the document. A script's object of it is made when a script first
-// asks for it: most nodes of a page are never asked for.
+// A node is a node of the document. Its JavaScript object is made when a script first reads it,
+// because scripts never read most nodes of a page.
 type node struct {
 	window   *Window
 	kind     int
 	parent   *node
 	children []*node
-	// object is what scripts have of it, nil until one asks.
+	// object is its JavaScript object; nil until a script reads it.
 	object *object
 
-	// data is a text's.
+	// data is the text of a text node.
 	data goja.Value
-	// What follows is an element's. tag is in capitals; value and checked are nil as long
-	// as nobody has set them.
+	// The fields below are those of an element. tag is in capitals; value and checked are nil
+	// until they are set.
 	tag        string
 	attributes []nodeAttribute
 	value      goja.Value
@@ -46,7 +46,7 @@ func (w *Window) newText(data goja.Value) *node {
 	return &node{window: w, kind: textNode, data: data}
 }
 
-// script is the node as a script sees it.
+// script is the node's JavaScript object, or null.
 func (n *node) script() goja.Value {
 	if n == nil {
 		return goja.Null()
@@ -133,7 +133,7 @@ func (n *node) sibling(step int) *node {
 	return n.parent.children[i]
 }
 
-// text is what the node says, without its tags.
+// text is the textContent.
 func (n *node) text() goja.Value {
 	switch {
 	case n.kind == textNode:
@@ -164,7 +164,8 @@ func (n *node) setText(to goja.Value) {
 	}
 }
 
-// insert and detach are the only two that change the tree. before is nil for the end.
+// insert inserts child before another child, or at the end if that is nil. Only insert and detach
+// change the tree.
 func (n *node) insert(child, before *node) {
 	w := n.window
 	if child.kind == fragmentNode {
@@ -211,7 +212,7 @@ func (n *node) clear() {
 	}
 }
 
-// find walks the tree below in document order, until found says that it is enough.
+// find walks the tree below the node in document order, until found returns true.
 func (n *node) find(matches func(*node) bool, found func(*node) (enough bool)) bool {
 	for _, child := range n.children {
 		if child.kind != elementNode {
@@ -236,8 +237,8 @@ func (n *node) all(matches func(*node) bool) (all []*node) {
 
 func hasTag(tag string) func(*node) bool { return func(n *node) bool { return n.tag == tag } }
 
-// parentForEvents is where an event goes from here, or nil. Nodes that no script has seen
-// have no listeners and are passed over.
+// parentForEvents is the next target of a bubbling event, or nil. Nodes without a JavaScript object
+// have no listeners and are skipped.
 func (o *object) parentForEvents(e *event) *object {
 	n, ok := o.state.(*node)
 	if !ok {
@@ -260,8 +261,8 @@ func (o *object) parentForEvents(e *event) *object {
 	return nil
 }
 
-// byID finds an element. The one found last time is looked at first: a page may ask for
-// its list with every message.
+// byID finds an element. It caches the result, because a page may look up its list with every
+// message.
 func (w *Window) byID(id string) *node {
 	if known := w.ids[id]; known != nil && known.id() == id && known.isConnected() {
 		return known
@@ -276,18 +277,15 @@ func (w *Window) byID(id string) *node {
 	return found
 }
 
-// ---- the watched list
-
-// A watch says which of the children of the element with the id are new or different
-// since Changes was last called.
+// A watch has what Changes has returned so far of the children of the element with the id.
 type watch struct {
 	id    string
 	list  *node
-	nodes int // children that were seen
+	nodes int // children that were returned
 	items int // those of them that are elements
 }
 
-// touched is told that child, which is or was below parent at the index, has changed.
+// touched is called when child, which is or was below parent at the index, has changed.
 func (w *Window) touched(parent *node, index int, child *node) {
 	if w.watched.id == "" {
 		return
@@ -313,16 +311,15 @@ func (w *Window) changedAt(index int) {
 	w.changed = true
 }
 
-// Watch keeps an eye on the children of the element with the id; see [Window.Changes].
-// It is for tasks of the window's own loop.
+// Watch starts to watch the children of the element with the id; see [Window.Changes]. It must run on
+// the loop.
 func (w *Window) Watch(id string) {
 	w.changed = true
 	w.watched.id = id
 }
 
-// Changes returns the texts of the watched element's child elements from the
-// index from on, where something changed since the last call. It is for tasks of
-// the window's own loop, AfterTask included.
+// Changes returns the texts of the watched element's child elements from the index from on, if they
+// have changed since the last call. It must run on the loop.
 func (w *Window) Changes() (from int, texts []string, changed bool) {
 	if !w.changed {
 		return 0, nil, false

@@ -8,22 +8,22 @@ import (
 	"github.com/dop251/goja"
 )
 
-// A class is an interface of the web: what its objects have, and how a script makes one.
-// A class is shared by all windows; what a window makes of it is in realm.
+// A class is an interface of the web: the members of its objects and its constructor. All windows
+// share the classes; the JavaScript objects of a window are in its realm.
 type class struct {
 	name   string
 	parent *class
-	// members has those of the parent too.
+	// members includes those of the parent.
 	members map[string]*member
-	// construct fills a new object; nil where scripts make none.
+	// construct initialises a new object; nil if scripts cannot construct one.
 	construct func(o *object, arguments []goja.Value)
-	// fields are what a kind of event has more than an Event.
+	// fields are those of a kind of event in addition to those of Event.
 	fields []field
-	// constants are on the constructor and on the prototype.
+	// constants are properties of the constructor and of the prototype.
 	constants []string
 }
 
-// A member is an attribute (get, and set where it can be set) or a method (call).
+// A member is an attribute (get, and set if it can be set) or a method (call).
 type member struct {
 	name string
 	get  func(o *object) goja.Value
@@ -33,8 +33,8 @@ type member struct {
 
 type members map[string]*member
 
-// newClass makes a class of the members and its parent's. The members of several tables
-// may be given, of which a later one prevails.
+// newClass makes a class with the members of its parent and of the tables, of which a later one
+// overrides an earlier one.
 func newClass(name string, parent *class, construct func(o *object, arguments []goja.Value), own ...members) *class {
 	c := &class{name: name, parent: parent, construct: construct, members: members{}}
 	if parent != nil {
@@ -63,8 +63,7 @@ func method(call func(o *object, call goja.FunctionCall) goja.Value) *member {
 	return &member{call: call}
 }
 
-// missing makes names of the web's that are not implemented fail on use instead of being
-// undefined without a word.
+// missing makes members that are not implemented throw on use instead of being undefined.
 func missing(what string, names ...string) members {
 	all := members{}
 	for _, name := range names {
@@ -79,19 +78,18 @@ func missing(what string, names ...string) members {
 	return all
 }
 
-// An object is what a script has of something that is kept in Go. It answers for its
-// members itself, so that neither the prototypes nor the methods of a class are made
-// before a script asks for them: a window is made for every page load, and most of what
-// the web has is never used by a page.
+// An object is the JavaScript object of a state in Go. It looks up its members itself, so that a
+// prototype or a method is made only when a script reads it: each page load needs a new window, and a
+// page uses only a small part of the web's interfaces.
 type object struct {
 	window *Window
 	class  *class
 	value  *goja.Object
-	// state is what the class keeps: a *node, an *event, a *socket.
+	// state is the state in Go: a *node, an *event or a *socket.
 	state any
-	// listeners are an EventTarget's, in the order in which they came.
+	// listeners are those of an EventTarget, in the order in which they were added.
 	listeners []*listener
-	// extra is what the script itself has put there, keys in their order.
+	// extra has the properties that the script has set, and keys their order.
 	extra map[string]goja.Value
 	keys  []string
 }
@@ -119,7 +117,7 @@ func (o *object) Set(key string, value goja.Value) bool {
 		if m.set != nil {
 			m.set(o, value)
 		}
-		return true // what cannot be set stays, as in a sloppy script
+		return true // a read-only attribute stays unchanged, as in sloppy mode
 	}
 	if _, known := o.extra[key]; !known {
 		if o.extra == nil {
@@ -146,15 +144,15 @@ func (o *object) Delete(key string) bool {
 
 func (o *object) Keys() []string { return o.keys }
 
-// realm is what a window has made of the classes so far.
+// realm has the JavaScript objects that a window has made for the classes so far.
 type realm struct {
 	prototypes   map[*class]*goja.Object
 	populated    map[*class]bool
 	constructors map[*class]*goja.Object
 	methods      map[*member]*goja.Object
-	// inner is where an object of a script's own class has the one of ours.
+	// inner is the property in which an instance of a script's subclass has its *object.
 	inner *goja.Symbol
-	// blob is where a Blob has its bytes.
+	// blob is the property in which a Blob has its bytes.
 	blob *goja.Symbol
 }
 
@@ -173,7 +171,7 @@ func newRealm() realm {
 func (w *Window) newObject(c *class, state any) *object {
 	o := &object{window: w, class: c, state: state}
 	o.value = w.vm.NewDynamicObject(o)
-	_ = o.value.SetPrototype(w.prototype(c)) // fails for loops only
+	_ = o.value.SetPrototype(w.prototype(c)) // fails only for cycles
 	return o
 }
 
@@ -192,7 +190,7 @@ func (w *Window) prototype(c *class) *goja.Object {
 	return p
 }
 
-// populate puts the members on the prototypes, for objects of a script's own class.
+// populate defines the members on the prototypes, for instances of a script's subclass.
 func (w *Window) populate(c *class) {
 	if c == nil || w.realm.populated[c] {
 		return
@@ -233,7 +231,7 @@ func (w *Window) function(name string, f func(call goja.FunctionCall) goja.Value
 	return made
 }
 
-// constructor is the class as a script sees it.
+// constructor is the JavaScript constructor of the class.
 func (w *Window) constructor(c *class) *goja.Object {
 	if made := w.realm.constructors[c]; made != nil {
 		return made
@@ -248,7 +246,7 @@ func (w *Window) constructor(c *class) *goja.Object {
 			c.construct(o, call.Arguments)
 			return o.value
 		}
-		// A script's own class: its object is an ordinary one, with ours within.
+		// An instance of a script's subclass is an ordinary object with an *object within.
 		w.populate(c)
 		o := &object{window: w, class: c, value: call.This}
 		_ = call.This.DefineDataPropertySymbol(w.realm.inner, within{goja.Undefined(), o}, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
@@ -271,13 +269,13 @@ func (w *Window) constructor(c *class) *goja.Object {
 	return made
 }
 
-// within is how an ordinary object holds one of ours: a value that no script sees.
+// within holds the *object of an ordinary object. Scripts see only undefined.
 type within struct {
 	goja.Value
 	object *object
 }
 
-// objectOf returns our object of a value, or nil. The global object is the window's.
+// objectOf returns the *object of a value, or nil.
 func (w *Window) objectOf(value goja.Value) *object {
 	v, ok := value.(*goja.Object)
 	switch {
@@ -294,8 +292,7 @@ func (w *Window) objectOf(value goja.Value) *object {
 	return nil
 }
 
-// this is the object that a member is used on. Without one it is the window, as in
-// addEventListener(…).
+// this is the object whose member is used. Without one it is the window, as in addEventListener(…).
 func (w *Window) this(value goja.Value) *object {
 	if value == nil || goja.IsUndefined(value) || goja.IsNull(value) {
 		return w.global
@@ -307,7 +304,7 @@ func (w *Window) this(value goja.Value) *object {
 	return o
 }
 
-// is tells whether the object is one of the class, or of one that extends it.
+// is tells whether the object is an instance of the class or of a subclass.
 func (o *object) is(c *class) bool {
 	for at := o.class; at != nil; at = at.parent {
 		if at == c {

@@ -37,7 +37,7 @@ var shimPrograms = sync.OnceValue(func() map[string]*goja.Program {
 	return programs
 })
 
-// programsKept bounds the cache: a target has a handful of scripts.
+// programsKept bounds the cache. A target has a handful of scripts.
 const programsKept = 64
 
 // programs holds compiled scripts by name and content. A program is immutable and
@@ -48,7 +48,7 @@ var programs = struct {
 	byHash map[[sha256.Size]byte]*goja.Program
 }{byHash: map[[sha256.Size]byte]*goja.Program{}}
 
-// Compile compiles a script, or finds it compiled. The name is what errors call it.
+// Compile compiles a script, or finds it in the cache. The name is that of the script in errors.
 func Compile(name string, source []byte) (*goja.Program, error) {
 	digest := sha256.New()
 	digest.Write([]byte(name + "\x00"))

@@ -14,8 +14,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// hostRequest(method, address, names, values, body, handle) begins a request. It
-// returns what aborts it.
+// hostRequest(method, address, names, values, body, handle) starts a request. It returns an object
+// with which to abort it.
 func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	var names, values []string
 	address, err := url.Parse(call.Argument(1).String())
@@ -48,9 +48,9 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	for i, name := range names {
 		request.Header.Set(name, values[i])
 	}
-	// A browser makes any request again, a POST too, when the connection was in use
-	// before and drops without an answer: so a server may get it twice. net/http
-	// does that for a POST that has this key; an empty one is not sent.
+	// A browser retries any request, also a POST, if its connection was used before and is closed
+	// without an answer, so a server may receive it twice. net/http retries a POST with this
+	// header; an empty one is not sent.
 	request.Header["Idempotency-Key"] = []string{}
 	own := w.isOwn("a request", address)
 	place := w.nextPlace()
@@ -68,16 +68,16 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	return native
 }
 
-// A place is a request's, or a WebSocket's, in the order in which the page began
-// them. The next one begins when this one has its connection, or has ended: so it
-// does not depend on the scheduler which of two takes the connection that is free.
+// A place is that of a request or a WebSocket in the order in which the page started them. The next one
+// begins when this one has its connection or has ended, so that the scheduler does not decide which of
+// two takes a free connection.
 type place struct {
 	before <-chan struct{} // closed when it is its turn
 	once   sync.Once
 	done   chan struct{}
 }
 
-// nextPlace is for tasks of the window's own loop.
+// nextPlace must run on the loop.
 func (w *Window) nextPlace() *place {
 	p := &place{before: w.lastPlace, done: make(chan struct{})}
 	w.lastPlace = p.done
@@ -98,12 +98,12 @@ func (p *place) await(ctx context.Context) {
 // end lets the next one begin.
 func (p *place) end() { p.once.Do(func() { close(p.done) }) }
 
-// trace makes a context for the request.
+// trace makes a context that ends the place when the request has its connection.
 func (p *place) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { p.end() }})
 }
 
-// request makes the request and tells the script: headers, then done; or failed.
+// request sends the request and calls handle with headers and then done, or with failed.
 func (w *Window) request(request *http.Request, own bool, handle goja.Callable) {
 	failed := func() { w.tell(handle, func() []any { return []any{"failed"} }) }
 	if !own {

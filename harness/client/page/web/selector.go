@@ -12,8 +12,8 @@ var (
 	selectorPart     = regexp.MustCompile(`[#.]?[\w-]+`)
 )
 
-// matcher understands tag, #id, .class and their combinations, with a space for "inside
-// of" and a comma for "or". Anything else is an error.
+// matcher supports tag, #id, .class and their combinations, the descendant combinator and lists.
+// Anything else throws.
 func (w *Window) matcher(selector string) func(*node) bool {
 	var any [][]func(*node) bool
 	for _, one := range strings.Split(selector, ",") {

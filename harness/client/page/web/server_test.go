@@ -14,7 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// conformanceServer is the server that the cases talk to.
+// conformanceServer is the server of the conformance cases.
 func conformanceServer(t testing.TB) *httptest.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,7 @@ func serveSockets(mux *http.ServeMux, hold <-chan struct{}) {
 		_ = conn.NetConn().(*net.TCPConn).SetLinger(0)
 	})
 	socket("/ws/garbage", func(_ *http.Request, conn *websocket.Conn) {
-		// A reserved bit that nobody agreed on.
+		// A reserved bit without a negotiated extension.
 		_, _ = conn.NetConn().Write([]byte{0xc1, 0x01, 'x'})
 		drain(conn, func(int, []byte) {})
 	})
@@ -118,7 +118,7 @@ func serveRequests(mux *http.ServeMux, hold <-chan struct{}) {
 	})
 	mux.HandleFunc("/http/drop", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("/http/fresh", func(w http.ResponseWriter, r *http.Request) {})
-	// These drop the first request that comes, and answer how many came.
+	// These drop the first request and answer the number of requests to later ones.
 	for _, path := range []string{"/http/once-get", "/http/once-post"} {
 		var came atomic.Int64
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {

@@ -18,26 +18,26 @@ import (
 )
 
 const (
-	// largestMessage bounds what a page takes in one message or answer. A server takes
-	// 1 MB from a client, unless it is told otherwise.
+	// largestMessage bounds a message or an answer from the server. A server accepts 1 MB
+	// from a client by default.
 	largestMessage = 8 << 20
-	// largestQueue bounds what a page has written and its connection has not taken, in
-	// messages: the answers to a server that sends pings and does not read.
+	// largestQueue bounds the queue of messages to a server that does not read, such as the
+	// pongs to one that sends pings only.
 	largestQueue = 100_000
-	// closeHandshakeTime is how long a page that called close waits for the
-	// server's close frame, endTime how long one that has got it waits for the
-	// server to end the connection. Chromium's figures.
+	// closeHandshakeTime is how long a page that has called close waits for the server's
+	// close frame, and endTime how long it then waits for the server to close the connection.
+	// The values are Chromium's.
 	closeHandshakeTime = 10 * time.Second
 	endTime            = 2 * time.Second
 )
 
-// A message is what goes through a WebSocket or in a request's body.
+// A message is a WebSocket message or a request's body.
 type message struct {
 	binary bool
 	data   []byte
 }
 
-// messageOf takes what a script sends: bytes, of which a copy is made, or a text.
+// messageOf converts a value that a script sends: bytes, which are copied, or a text.
 func (w *Window) messageOf(given goja.Value) message {
 	if data, ok := w.bytes(given); ok {
 		return message{binary: true, data: data}
@@ -45,8 +45,8 @@ func (w *Window) messageOf(given goja.Value) message {
 	return message{data: []byte(text(given))}
 }
 
-// A socket is a WebSocket: one goroutine that dials and reads, one that writes, and what
-// a script sees of it (websocket.go).
+// A socket is a WebSocket: one goroutine that dials and reads, one that writes, and the part that
+// scripts see (websocket.go).
 type socket struct {
 	window *Window
 	script scriptSocket
@@ -60,14 +60,14 @@ type socket struct {
 	wake    chan struct{}
 	written chan struct{} // closed when nothing more will be written
 
-	// unsent is what was sent and is not yet written; seen is what the script sees
-	// of that, which changes between tasks only.
+	// unsent counts the bytes that are not written yet. seen is the value for the script, which
+	// changes only between tasks.
 	unsent   atomic.Int64
 	seen     int64
 	seenTask uint64
 }
 
-// openSocket begins to connect.
+// openSocket starts to connect.
 func (w *Window) openSocket(address *url.URL, protocols []string) *socket {
 	s := &socket{window: w, wake: make(chan struct{}, 1), written: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(w.network.ctx)
@@ -82,11 +82,11 @@ func (w *Window) openSocket(address *url.URL, protocols []string) *socket {
 	return s
 }
 
-// tell runs what an arrival comes to for the script and waits until it has been dealt
-// with: so a page that is busy, or suspended, holds up its server.
+// tell runs arrival on the loop and waits for its end, so that a busy or suspended page makes its server
+// wait.
 func (s *socket) tell(arrival func()) { _ = s.window.loop.Do(context.Background(), arrival) }
 
-// ended tells the script that the socket is closed.
+// ended fires the events of a closed socket.
 func (s *socket) ended(failed bool, code int, reason string, wasClean bool) {
 	s.tell(func() {
 		delete(s.window.sockets, s)
@@ -94,8 +94,7 @@ func (s *socket) ended(failed bool, code int, reason string, wasClean bool) {
 	})
 }
 
-// live is the socket's life: dial, read, end. connected is called when there is a
-// connection, or will be none.
+// live dials, reads and ends the socket. connected is called when it has a connection or has failed.
 func (s *socket) live(address *url.URL, protocols []string, own bool, connected func()) {
 	defer s.cancel()
 	if !own || s.dial(address, protocols, connected) != nil {
@@ -135,7 +134,7 @@ func (s *socket) dial(address *url.URL, protocols []string, connected func()) er
 			conn, err := w.network.dial(ctx, network, host)
 			connected()
 			if err == nil {
-				// The library does not heed ctx while it shakes hands.
+				// The library ignores ctx during the handshake.
 				context.AfterFunc(s.ctx, func() { _ = conn.Close() })
 			}
 			return conn, err
@@ -160,7 +159,7 @@ func (s *socket) read() error {
 		if err != nil {
 			return err
 		}
-		// A text is read where it stays: a copy of a large one would be as large.
+		// Reading into the builder avoids another copy of a large text.
 		var whole strings.Builder
 		if _, err := io.CopyBuffer(&whole, data, buffer); err != nil {
 			return err
@@ -169,7 +168,7 @@ func (s *socket) read() error {
 	}
 }
 
-// awaitEnd lets the server, which has to, end the connection first.
+// awaitEnd waits for the server to close the connection first, as the protocol demands.
 func (s *socket) awaitEnd() {
 	_ = s.conn.NetConn().SetReadDeadline(time.Now().Add(endTime))
 	_, _ = io.Copy(io.Discard, s.conn.NetConn())
@@ -194,7 +193,7 @@ func (s *socket) write() {
 			err = s.conn.WriteMessage(websocket.TextMessage, next.data)
 		}
 		if err != nil {
-			return // the reader hears of it, or of what the server said last
+			return // the reader reports the end, after the last frames of the server
 		}
 		s.unsent.Add(-int64(len(next.data)))
 	}
@@ -246,7 +245,7 @@ func (s *socket) send(m message) {
 	s.signal()
 }
 
-// close begins the closing handshake. Code 0 means a close frame without one.
+// close starts the closing handshake. Code 0 means a close frame without a code.
 func (s *socket) close(code int, reason string) {
 	payload := []byte{}
 	if code != 0 {
@@ -261,7 +260,7 @@ func (s *socket) close(code int, reason string) {
 	s.window.loop.After(closeHandshakeTime, s.cancel)
 }
 
-// buffered is what bufferedAmount shows: steady for the length of a task.
+// buffered is bufferedAmount, which does not decrease during a task.
 func (s *socket) buffered() int64 {
 	current := s.unsent.Load()
 	if s.seenTask == s.window.task+1 && current < s.seen {
@@ -271,15 +270,15 @@ func (s *socket) buffered() int64 {
 	return current
 }
 
-// goAway is what a browser does with a WebSocket of a page that is left: close
-// frame 1001 behind what was sent before. waitForLastWords waits until that is
-// written, or can no longer be, or patience has run out.
+// goAway sends a close frame 1001 behind the queued messages, as a browser does when a page is left.
 func (s *socket) goAway() { s.close(websocket.CloseGoingAway, "") }
 
-func (s *socket) waitForLastWords(patience <-chan time.Time) {
+// awaitWritten waits until the queue is written or writing has failed, or cancels the socket when late
+// fires.
+func (s *socket) awaitWritten(late <-chan time.Time) {
 	select {
 	case <-s.written:
-	case <-patience:
+	case <-late:
 		s.cancel()
 	}
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/dop251/goja"
 )
 
-// storageLimit is what browsers allow an origin, in UTF-16 units.
+// storageLimit is the limit of browsers for an origin, in UTF-16 code units.
 const storageLimit = 5 << 20
 
-// A Storage is a localStorage or a sessionStorage: texts by key, in the order in
-// which the keys came. Windows of the same origin may share one, at the same time
-// too; a change by one is a storage event at the others. It is safe for concurrent
-// use.
+// A Storage is a localStorage or a sessionStorage: texts by key, in the order in which the keys were
+// added. Windows of the same origin may share one; a change by one window is a storage event in the
+// others. It is safe for concurrent use.
 type Storage struct {
 	mu       sync.Mutex
 	keys     []string
@@ -23,8 +22,8 @@ type Storage struct {
 	watchers map[*Window]func(storageChange)
 }
 
-// A storageChange is what a storage event tells. key is nil when all was cleared;
-// old and new are nil where there was or is nothing.
+// A storageChange has the values of a storage event. key is nil if the storage was cleared; old and new
+// are nil if there was or is no value.
 type storageChange struct{ key, old, new *string }
 
 // NewStorage returns an empty storage.
@@ -32,7 +31,7 @@ func NewStorage() *Storage {
 	return &Storage{values: map[string]string{}, watchers: map[*Window]func(storageChange){}}
 }
 
-// watch calls changed for each change that another window makes, until stop.
+// watch calls changed for each change by another window, until stop is called.
 func (s *Storage) watch(w *Window, changed func(storageChange)) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +43,7 @@ func (s *Storage) watch(w *Window, changed func(storageChange)) (stop func()) {
 	}
 }
 
-// tell must be called with the lock held; the watchers only queue a task.
+// tell is called with the lock held; the watchers only queue a task.
 func (s *Storage) tell(from *Window, change storageChange) {
 	for w, changed := range s.watchers {
 		if w != from {
@@ -66,7 +65,7 @@ func (s *Storage) list() []string {
 	return slices.Clone(s.keys)
 }
 
-// set is false when the storage is full.
+// set returns false if the storage is full.
 func (s *Storage) set(from *Window, key, value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +135,7 @@ func (w *Window) storageChanged(change storageChange) {
 	})
 }
 
-// storageObject is a Storage as a script sees it: its keys are properties.
+// storageObject is the JavaScript object of a Storage, whose keys are its properties.
 type storageObject struct {
 	window  *Window
 	storage *Storage
@@ -171,7 +170,6 @@ func (o storageObject) Delete(key string) bool {
 
 func (o storageObject) Keys() []string { return o.storage.list() }
 
-// storageOf is a localStorage or a sessionStorage.
 func (w *Window) storageOf(storage *Storage) goja.Value {
 	methods, err := w.storageMethods(storage)
 	if err != nil {

@@ -19,7 +19,7 @@ func (w *Window) trackRejection(promise *goja.Promise, operation goja.PromiseRej
 	}
 }
 
-// afterTask reports rejections that nobody handled and tells the owner.
+// afterTask reports unhandled rejections and calls Options.AfterTask.
 func (w *Window) afterTask() {
 	w.task++
 	for len(w.rejections) > 0 {
@@ -34,8 +34,8 @@ func (w *Window) afterTask() {
 	}
 }
 
-// setTimer starts a timer as browsers do: from the sixth level of timers set by
-// timers on, none is shorter than 4 ms.
+// setTimer starts a timer. As in browsers, timers that are nested more than five levels deep take at
+// least 4 ms.
 func (w *Window) setTimer(task func(), delay time.Duration, repeat bool) int64 {
 	w.lastTimer++
 	w.armTimer(w.lastTimer, task, delay, repeat, w.nesting+1)

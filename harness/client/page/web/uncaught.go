@@ -7,8 +7,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// failed deals with what a script threw. What is no exception, such as an interrupt,
-// ends the script that is around it too.
+// failed reports an error of a script. One that is not an exception, such as an interrupt, ends the
+// calling script too.
 func (w *Window) failed(err error) {
 	if exception, ok := err.(*goja.Exception); ok {
 		w.uncaught(exception.Value())
@@ -25,12 +25,12 @@ var (
 	programPC = regexp.MustCompile(`\(\d+\)`)
 )
 
-// describe says what was thrown, and where.
-func (w *Window) describe(thrown goja.Value) (said string) {
-	if ex := w.vm.Try(func() { said = w.describing(thrown) }); ex != nil {
+// describe describes a thrown value and where it was thrown. The value's own functions may throw too.
+func (w *Window) describe(thrown goja.Value) (description string) {
+	if ex := w.vm.Try(func() { description = w.describeOrThrow(thrown) }); ex != nil {
 		return "something that cannot be described"
 	}
-	return said
+	return description
 }
 
 func (w *Window) isError(thrown goja.Value) (*goja.Object, bool) {
@@ -38,22 +38,22 @@ func (w *Window) isError(thrown goja.Value) (*goja.Object, bool) {
 	return o, ok && w.vm.InstanceOf(o, w.vm.Get("Error").(*goja.Object))
 }
 
-func (w *Window) describing(thrown goja.Value) string {
+func (w *Window) describeOrThrow(thrown goja.Value) string {
 	o, ok := w.isError(thrown)
 	if !ok {
 		return text(thrown)
 	}
-	said := text(o.Get("name")) + ": " + text(o.Get("message"))
+	description := text(o.Get("name")) + ": " + text(o.Get("message"))
 	if stack := o.Get("stack"); stack != nil {
 		if at := stackLine.FindStringSubmatch(text(stack)); at != nil {
 			line := at[1]
 			if pc := programPC.FindString(line); pc != "" {
 				line = strings.Replace(line, pc, "", 1)
 			}
-			said += " " + line
+			description += " " + line
 		}
 	}
-	return said
+	return description
 }
 
 func (w *Window) uncaught(thrown goja.Value) {

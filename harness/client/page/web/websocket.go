@@ -17,7 +17,7 @@ const (
 	socketClosed
 )
 
-// A scriptSocket is what a script sees of a socket. It belongs to the loop.
+// A scriptSocket is the part of a socket that scripts see. It belongs to the loop.
 type scriptSocket struct {
 	object     *object
 	url        string
@@ -142,7 +142,7 @@ func (s *socket) scriptClose(code, reason goja.Value) {
 	s.close(int(number), why)
 }
 
-// ---- what arrives, on the loop
+// The methods below run on the loop.
 
 func (s *socket) fire(c *class, kind string, fields ...field) {
 	o := s.script.object

@@ -5,16 +5,15 @@
 //
 // Start with [New], [Window.Load] and [Window.Close]. [Loop] is the event loop, and
 // [Storage] survives a window. Events, the document, WebSocket and the globals are written
-// in Go, and a script gets a JavaScript object for one when it asks for it (object.go); so a
-// window costs little until its page uses something. Rarely used APIs are in js/ and run
-// when a script first asks for them. An API that neither has fails with a TypeError, which
-// is reported and never ignored.
+// in Go, and a script gets a JavaScript object for one when it first reads it (object.go), so a
+// window costs little until its page uses something. Rarely used APIs are in js/ and run when a
+// script first reads them. An API that neither has fails with a TypeError, which is reported
+// and never ignored.
 //
-// Libraries: goja, because it is an ECMAScript engine in pure Go that can be started by the
-// thousand and runs under a fake clock; gorilla/websocket, because it starts no goroutine
-// and sets no finalizer of its own (coder/websocket closes forgotten connections from a
-// finalizer, which a testing/synctest bubble forbids); golang.org/x/net/html, which parses
-// as browsers do; net/http for the rest.
+// Libraries: goja, because it is an ECMAScript engine in pure Go of which thousands can run, and
+// on a fake clock; gorilla/websocket, because it starts no goroutine and sets no finalizer
+// (coder/websocket closes abandoned connections from a finalizer, which a testing/synctest
+// bubble forbids); golang.org/x/net/html, which parses as browsers do; net/http for the rest.
 //
 // web must not know Socket.IO, chats or histories.
 package web
@@ -33,38 +32,36 @@ import (
 	"github.com/dop251/goja"
 )
 
-// UserAgent is what a window calls itself.
+// UserAgent is navigator.userAgent.
 const UserAgent = "Mozilla/5.0 (compatible; redial page)"
 
 // maxCallDepth bounds recursion, as browsers do at about ten thousand frames.
 const maxCallDepth = 8192
 
-// unloadTime is how long a page that is being closed may take over its own unload
-// handlers, and a closing connection over its last words.
+// unloadTime bounds the unload handlers of a page, and the writing of the queued messages after them.
 const unloadTime = time.Second
 
-// Options say what a window shows and stands on. Only URL is needed.
+// Options of a window. Only URL is required.
 type Options struct {
 	// URL is the address of the document, "http://host:port/".
 	URL string
-	// Dial opens connections; nil means real TCP. Nothing but the host of URL is
-	// ever dialled.
+	// Dial opens connections, only to the host of URL; nil means real TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Local and Session are the window's storage; nil means an empty one.
 	Local, Session *Storage
-	// Locks are the window's navigator.locks; nil means that no other window has them.
+	// Locks are the window's navigator.locks; nil means that it shares none.
 	Locks *Locks
-	// Cookies may be nil: then none are kept.
+	// Cookies stores the cookies; nil means none.
 	Cookies http.CookieJar
-	// Headers go with every request for what the page is made of. A script sets those of
+	// Headers are sent with the requests for the page and its scripts. A script sets those of
 	// its own requests.
 	Headers map[string]string
-	// Random is where Math.random draws from; nil means from the system.
+	// Random is the source of Math.random; nil means the VM's.
 	Random mathrand.Source
-	// SeedCrypto makes crypto draw from Random too: then its keys can be foreseen.
+	// SeedCrypto makes crypto draw from Random too, so its values are predictable.
 	SeedCrypto bool
-	// Report takes what a person should hear of: errors that nobody caught,
-	// console.error, what the shims refuse. It is called on the window's loop.
+	// Report is called, on the window's loop, with texts for the user: uncaught errors,
+	// console.error, and refused or missing features.
 	Report func(text string)
 	// AfterTask is called on the window's loop after every task.
 	AfterTask func()
@@ -80,7 +77,7 @@ type Window struct {
 	network *network
 	client  *http.Client
 
-	// What follows belongs to the loop.
+	// The fields below belong to the loop, up to lastPlace.
 	vm         *goja.Runtime
 	realm      realm
 	global     *object
@@ -101,7 +98,8 @@ type Window struct {
 	rejections []*goja.Promise
 	changed    bool
 	sockets    map[*socket]struct{}
-	// lastPlace is closed when the request or WebSocket begun last has its connection.
+	// lastPlace is closed when the request or WebSocket that was started last has its
+	// connection.
 	lastPlace <-chan struct{}
 
 	// working counts the goroutines of sockets and requests.
@@ -159,8 +157,8 @@ func New(options Options) (*Window, error) {
 	return w, nil
 }
 
-// Do runs task on the loop, with the VM at hand, and waits for its end. When ctx
-// ends meanwhile, the script that is running is interrupted.
+// Do runs task on the loop and waits for its end. If ctx ends before, the running script is
+// interrupted.
 func (w *Window) Do(ctx context.Context, task func(vm *goja.Runtime)) error {
 	return w.loop.Do(ctx, func() {
 		defer w.interruptible(ctx)()
@@ -189,9 +187,8 @@ func (w *Window) interruptible(ctx context.Context) (end func()) {
 	}
 }
 
-// Run runs a script. What it throws is reported as uncaught, as a browser does;
-// the error says only that it could not be run to its end at all.
-// It is for tasks of the window's own loop.
+// Run runs a script. As in a browser, an exception is reported as uncaught. Run returns an error only
+// if the script was interrupted. It must run on the loop.
 func (w *Window) Run(name string, source []byte) error {
 	program, err := Compile(name, source)
 	if err != nil {
@@ -202,13 +199,13 @@ func (w *Window) Run(name string, source []byte) error {
 	return w.settle(err)
 }
 
-// Call calls a JavaScript function of the page's, like Run.
+// Call calls a JavaScript function of the page, and handles its errors as Run does.
 func (w *Window) Call(function goja.Callable, arguments ...goja.Value) (goja.Value, error) {
 	value, err := function(goja.Undefined(), arguments...)
 	return value, w.settle(err)
 }
 
-// settle reports an exception, and hands back what was no exception.
+// settle reports an error, and returns it unless it is an exception.
 func (w *Window) settle(err error) error {
 	exception, ok := err.(*goja.Exception)
 	if !ok {
@@ -221,9 +218,9 @@ func (w *Window) settle(err error) error {
 	return nil
 }
 
-// Extend runs a script of the harness's own. Its value is a function of the
-// window, the shims and a host object made of the given members; what that
-// returns is returned. It is for tasks of the window's own loop.
+// Extend runs a script of the harness. The script's value is a function, which is called with the
+// window, the shims and a host object with the given members. Extend returns its result. It must run on
+// the loop.
 func (w *Window) Extend(name string, source []byte, members map[string]any) (goja.Value, error) {
 	program, err := Compile(name, source)
 	if err != nil {
@@ -246,12 +243,12 @@ func (w *Window) Extend(name string, source []byte, members map[string]any) (goj
 	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), host)
 }
 
-// fire fires an event of the window's own at the window.
+// fire fires an event at the window.
 func (w *Window) fire(c *class, kind string, fields ...field) {
 	w.global.dispatch(w.newEvent(c, kind, fields...), true)
 }
 
-// Report tells a person.
+// Report calls Options.Report.
 func (w *Window) Report(text string) {
 	if w.options.Report != nil {
 		w.options.Report(text)
@@ -261,14 +258,14 @@ func (w *Window) Report(text string) {
 // Location is the address of the document.
 func (w *Window) Location() *url.URL { return w.base }
 
-// Suspend and Resume are the lid of a laptop; see [Loop.Suspend].
+// Suspend and Resume act as the lid of a laptop; see [Loop.Suspend].
 func (w *Window) Suspend()        { w.loop.Suspend() }
 func (w *Window) Resume()         { w.loop.Resume() }
 func (w *Window) Suspended() bool { return w.loop.Suspended() }
 
-// Close unloads the page: beforeunload, pagehide and unload are fired, then last
-// is called on the loop, then WebSockets are closed with 1001 (going away),
-// requests are aborted, and every goroutine, timer and connection is waited for.
+// Close unloads the page: it fires beforeunload, pagehide and unload, calls last on the loop, closes
+// WebSockets with 1001 (going away), aborts requests, and waits until every goroutine, timer and
+// connection has ended.
 func (w *Window) Close(last func()) {
 	w.closeOnce.Do(func() { w.unload(last) })
 	<-w.loop.done
@@ -296,17 +293,17 @@ func (w *Window) unload(last func()) {
 	})
 	close(unloaded)
 	w.options.Locks.drop(w)
-	patience := time.NewTimer(unloadTime)
+	late := time.NewTimer(unloadTime)
 	for s := range w.sockets {
-		s.waitForLastWords(patience.C)
+		s.awaitWritten(late.C)
 	}
-	patience.Stop()
+	late.Stop()
 	w.network.close()
 	w.working.Wait()
 	w.network.wait()
 }
 
-// interruptUntil interrupts a script that does not end, and the next one too.
+// interruptUntil interrupts unload handlers that do not end.
 func (w *Window) interruptUntil(unloaded <-chan struct{}) {
 	ticker := time.NewTicker(unloadTime)
 	defer ticker.Stop()
@@ -320,7 +317,7 @@ func (w *Window) interruptUntil(unloaded <-chan struct{}) {
 	}
 }
 
-// randomBytes is what crypto draws.
+// randomBytes are those of crypto.
 func (w *Window) randomBytes(n int) []byte {
 	b := make([]byte, n)
 	if !w.options.SeedCrypto || w.options.Random == nil {

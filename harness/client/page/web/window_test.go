@@ -12,7 +12,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// awaitGoroutines waits until no more goroutines are left than before.
+// awaitGoroutines waits until there are no more goroutines than before.
 func awaitGoroutines(t testing.TB, before int) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Second)
@@ -26,7 +26,7 @@ func awaitGoroutines(t testing.TB, before int) {
 	}
 }
 
-// reports collects what a window reports.
+// reports collects the reports of a window.
 type reports struct {
 	mu   sync.Mutex
 	list []string
@@ -44,8 +44,7 @@ func (r *reports) String() string {
 	return strings.Join(r.list, "\n")
 }
 
-// evaluate runs the body of an async function in the window and returns what it
-// resolves to, bounded.
+// evaluate runs the body of an async function in the window and returns its result.
 func evaluate(t testing.TB, w *Window, body string) string {
 	t.Helper()
 	result := make(chan string, 1)
@@ -71,8 +70,8 @@ func TestConformance(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			before := runtime.NumGoroutine()
 			jar, _ := cookiejar.New(nil)
-			var heard reports
-			w, err := New(Options{URL: server.URL, Cookies: jar, Report: heard.add})
+			var noted reports
+			w, err := New(Options{URL: server.URL, Cookies: jar, Report: noted.add})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +79,7 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := evaluate(t, w, helpers+c.script+"\nreturn lines.join(' ')"); got != c.expected {
-				t.Errorf("logged   %q\nexpected %q\nreports: %s", got, c.expected, &heard)
+				t.Errorf("logged   %q\nexpected %q\nreports: %s", got, c.expected, &noted)
 			}
 			w.Close(nil)
 			server.CloseClientConnections()
@@ -89,8 +88,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// A closed window gives back its lock and waits for none, however it was left.
-func TestLocksOutliveTheirWindows(t *testing.T) {
+func TestClosedWindowsReleaseTheirLocks(t *testing.T) {
 	server := conformanceServer(t)
 	locks := NewLocks()
 	open := func() *Window {
@@ -114,9 +112,9 @@ func TestLocksOutliveTheirWindows(t *testing.T) {
 	select {
 	case text := <-got:
 		if text != "mine" {
-			t.Errorf("the lock says %q", text)
+			t.Errorf("the lock's callback returned %q", text)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("the lock of closed windows is not given out again")
+		t.Fatal("the lock of closed windows is not granted again")
 	}
 }

@@ -33,7 +33,7 @@ func newWindow(t testing.TB, options Options) *Window {
 	return w
 }
 
-// run runs a script and lets it be.
+// run runs a script without waiting for its timers and events.
 func run(t testing.TB, w *Window, script string) {
 	t.Helper()
 	if err := w.Do(t.Context(), func(*goja.Runtime) { _ = w.Run("test", []byte(script)) }); err != nil {
@@ -41,9 +41,8 @@ func run(t testing.TB, w *Window, script string) {
 	}
 }
 
-// A page that is left says so on its WebSocket, after what it sent before.
-func TestClosedWindowGoesAway(t *testing.T) {
-	heard := make(chan string, 10)
+func TestCloseSendsQueuedMessagesAndGoingAway(t *testing.T) {
+	received := make(chan string, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(rw, r, nil)
 		if err != nil {
@@ -53,36 +52,36 @@ func TestClosedWindowGoesAway(t *testing.T) {
 		for {
 			_, data, err := conn.ReadMessage()
 			if err != nil {
-				heard <- err.Error()
+				received <- err.Error()
 				return
 			}
-			heard <- string(data)
+			received <- string(data)
 		}
 	}))
 	defer server.Close()
 	before := runtime.NumGoroutine()
-	var heardByPerson reports
-	w := newWindow(t, Options{URL: server.URL, Report: heardByPerson.add})
+	var notes reports
+	w := newWindow(t, Options{URL: server.URL, Report: notes.add})
 	evaluate(t, w, `
 		globalThis.socket = new WebSocket(location.origin.replace("http", "ws"));
-		addEventListener("pagehide", () => socket.send("last words"));
-		socket.onclose = () => console.error("a page that is gone hears nothing");
+		addEventListener("pagehide", () => socket.send("on pagehide"));
+		socket.onclose = () => console.error("an event after the page was closed");
 		await new Promise((resolve) => { socket.onopen = resolve; });
 		socket.send("first");`)
 	w.Close(nil)
-	for _, want := range []string{"first", "last words", "websocket: close 1001 (going away)"} {
-		if got := <-heard; got != want {
-			t.Errorf("the server heard %q, expected %q", got, want)
+	for _, want := range []string{"first", "on pagehide", "websocket: close 1001 (going away)"} {
+		if got := <-received; got != want {
+			t.Errorf("the server received %q, expected %q", got, want)
 		}
 	}
-	if heardByPerson.String() != "" {
-		t.Error(&heardByPerson)
+	if notes.String() != "" {
+		t.Error(&notes)
 	}
 	server.CloseClientConnections()
 	awaitGoroutines(t, before)
 }
 
-// unread is a connection that takes the handshake and then nothing more.
+// unread dials a server that accepts the WebSocket handshake and then reads nothing.
 func unread(t *testing.T) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -112,10 +111,9 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Neither a peer that reads nothing nor a request without an answer holds up the
-// end of a window for longer than its last words are waited for; and then nothing
-// of it is left, or the bubble would say so.
-func TestWindowIsClosedOnASilentLink(t *testing.T) {
+// Neither a server that does not read nor a request without an answer delays Close by more than
+// unloadTime. The bubble would report a goroutine that is left.
+func TestCloseOnASilentLinkIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := New(Options{URL: "http://127.0.0.1:1", Dial: unread(t)})
 		if err != nil {
@@ -138,8 +136,7 @@ func TestWindowIsClosedOnASilentLink(t *testing.T) {
 	})
 }
 
-// Closing a WebSocket that is not answered ends after the handshake's time.
-func TestSocketIsClosedOnASilentLink(t *testing.T) {
+func TestSocketCloseWithoutAnAnswerTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindow(t, Options{URL: "http://127.0.0.1:1", Dial: unread(t)})
 		begin := time.Now()
@@ -155,7 +152,7 @@ func TestSocketIsClosedOnASilentLink(t *testing.T) {
 	})
 }
 
-// evaluateInBubble is evaluate with as much fake time as it takes.
+// evaluateInBubble is evaluate without a bound, since fake time costs nothing.
 func evaluateInBubble(t *testing.T, w *Window, body string) string {
 	result := make(chan string, 1)
 	run(t, w, "var finished")
@@ -168,10 +165,10 @@ func evaluateInBubble(t *testing.T, w *Window, body string) string {
 	return <-result
 }
 
-func TestSuspendedWindow(t *testing.T) {
+func TestTimersOfASuspendedWindowRunAfterResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard reports
-		w := newWindow(t, Options{URL: "http://127.0.0.1:1", Report: heard.add})
+		var noted reports
+		w := newWindow(t, Options{URL: "http://127.0.0.1:1", Report: noted.add})
 		run(t, w, `
 			const begin = Date.now();
 			const say = (what) => console.error(what, Date.now() - begin);
@@ -181,23 +178,22 @@ func TestSuspendedWindow(t *testing.T) {
 		time.Sleep(time.Second)
 		w.Suspend()
 		time.Sleep(29 * time.Second)
-		if heard.String() != "" {
-			t.Errorf("a suspended window said %s", &heard)
+		if noted.String() != "" {
+			t.Errorf("a suspended window reports %s", &noted)
 		}
 		w.Resume()
 		time.Sleep(time.Hour)
 		want := "console.error: early 30000\nconsole.error: late 30000\nconsole.error: interval 30000\n" +
 			"console.error: interval 37000\nconsole.error: interval 44000\nconsole.error: after 60000"
-		if heard.String() != want {
-			t.Errorf("it said\n%s\nexpected\n%s", &heard, want)
+		if noted.String() != want {
+			t.Errorf("it reports\n%s\nexpected\n%s", &noted, want)
 		}
 		w.Suspend()
 		w.Close(nil)
 	})
 }
 
-// A task that waits for its turn is given up when its context ends, and never runs.
-func TestTaskIsGivenUp(t *testing.T) {
+func TestTaskNeverRunsAfterItsContextHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLoop(nil)
 		l.Suspend()
@@ -211,16 +207,16 @@ func TestTaskIsGivenUp(t *testing.T) {
 		synctest.Wait()
 		l.Close(nil)
 		if ran || l.Post(func() {}) {
-			t.Error("it ran, or a closed loop takes tasks")
+			t.Error("it ran, or a closed loop accepts tasks")
 		}
 	})
 }
 
-func TestWindowsShareStorage(t *testing.T) {
+func TestWindowsWithOneStorageGetEachOthersEvents(t *testing.T) {
 	storage := NewStorage()
-	var heard reports
-	one := newWindow(t, Options{URL: "http://127.0.0.1:1", Local: storage, Report: heard.add})
-	two := newWindow(t, Options{URL: "http://127.0.0.1:1", Local: storage, Report: heard.add})
+	var noted reports
+	one := newWindow(t, Options{URL: "http://127.0.0.1:1", Local: storage, Report: noted.add})
+	two := newWindow(t, Options{URL: "http://127.0.0.1:1", Local: storage, Report: noted.add})
 	run(t, two, `addEventListener("storage", (e) => console.error(e.key, e.oldValue, e.newValue, e.storageArea === localStorage));`)
 	run(t, one, `
 		addEventListener("storage", () => console.error("its own change"));
@@ -232,14 +228,14 @@ func TestWindowsShareStorage(t *testing.T) {
 	if got := evaluate(t, two, `return new Promise((resolve) => setTimeout(() => resolve(localStorage.c + sessionStorage.length), 5))`); got != "30" {
 		t.Errorf("the other window finds %q", got)
 	}
-	if heard.String() != want {
-		t.Errorf("heard\n%s\nexpected\n%s", &heard, want)
+	if noted.String() != want {
+		t.Errorf("noted\n%s\nexpected\n%s", &noted, want)
 	}
 }
 
-func TestScriptsRunWhenTheParserMeetsThem(t *testing.T) {
-	var heard reports
-	w, err := New(Options{URL: "http://127.0.0.1:1", Report: heard.add})
+func TestScriptsRunInTheOrderOfABrowsersParser(t *testing.T) {
+	var noted reports
+	w, err := New(Options{URL: "http://127.0.0.1:1", Report: noted.add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,12 +256,12 @@ func TestScriptsRunWhenTheParserMeetsThem(t *testing.T) {
 		"console.error: first.js null", "console.error: body text bold",
 		"the page has a module script, which the harness's page does not run",
 		"console.error: deferred.js {}", "console.error: ready", "console.error: load complete"}, "\n")
-	if heard.String() != want {
-		t.Errorf("heard\n%s\nexpected\n%s", &heard, want)
+	if noted.String() != want {
+		t.Errorf("noted\n%s\nexpected\n%s", &noted, want)
 	}
 }
 
-func TestProgramsAreKeptAndBounded(t *testing.T) {
+func TestCompiledProgramsAreCachedUpToABound(t *testing.T) {
 	first, err := Compile("a", []byte("1"))
 	if err != nil {
 		t.Fatal(err)
@@ -288,10 +284,10 @@ func TestProgramsAreKeptAndBounded(t *testing.T) {
 	}
 }
 
-func TestWindowReachesItsOwnServerOnly(t *testing.T) {
-	var heard reports
+func TestWindowRefusesOtherServers(t *testing.T) {
+	var noted reports
 	dialled := make(chan string, 10)
-	w := newWindow(t, Options{URL: "http://127.0.0.1:1", Report: heard.add, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+	w := newWindow(t, Options{URL: "http://127.0.0.1:1", Report: noted.add, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
 		dialled <- address
 		return nil, errors.New("no")
 	}})
@@ -300,8 +296,8 @@ func TestWindowReachesItsOwnServerOnly(t *testing.T) {
 		xhr.open("GET", "http://localhost:1/"); xhr.send();
 		await Promise.all([new Promise((resolve) => { socket.onclose = resolve; }), new Promise((resolve) => { xhr.onerror = resolve; })]);
 		return "both failed"`)
-	if got != "both failed" || len(dialled) > 0 || !strings.Contains(heard.String(), "refused a WebSocket to 127.0.0.1:2") || !strings.Contains(heard.String(), "refused a request to localhost:1") {
-		t.Errorf("%s; dialled %d; heard %s", got, len(dialled), &heard)
+	if got != "both failed" || len(dialled) > 0 || !strings.Contains(noted.String(), "refused a WebSocket to 127.0.0.1:2") || !strings.Contains(noted.String(), "refused a request to localhost:1") {
+		t.Errorf("%s; dialled %d; noted %s", got, len(dialled), &noted)
 	}
 	for _, url := range []string{"", "127.0.0.1:3000", "ftp://x/", "http://"} {
 		if w, err := New(Options{URL: url}); err == nil {
@@ -322,10 +318,9 @@ func BenchmarkWindow(b *testing.B) {
 	}
 }
 
-// Windows have the values of a class in common, and run at a time: a race that the race
-// detector finds is a failure here.
-func TestWindowsAtOnceReadSharedValues(t *testing.T) {
-	// The first use of a long string in the process is what raced, so there is one of its own.
+// Windows share the values of a class and run concurrently; the race detector checks this.
+func TestConcurrentWindowsReadSharedValues(t *testing.T) {
+	// The race was at the first use of a long string, so this test needs a new one.
 	text := "a text of more than sixteen bytes: " + t.Name()
 	long := constant(text)
 	var windows []*Window
