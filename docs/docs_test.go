@@ -160,7 +160,7 @@ var controls = []control{
 	{"a hunk of Go is shown nowhere", en5, "@@ chat.go: New @@", withoutDirective(en5, "diff 5 chat.go"), hunks},
 	{"a new function is shown nowhere", ko7, "@@ chat.go: chat.offsetOf @@", withoutDirective(ko7, "code steps/step7/chat.go chat.offsetOf"), hunks},
 	{"a hunk of a script is shown nowhere", en6, "@@ index.html @@", withoutDirective(en6, "diff 6 index.html"), hunks},
-	{"a changed function is shown nowhere", "docs/ko/step-8.md", "@@ chat.go: chat.say @@", withoutDirective("docs/ko/step-8.md", "code steps/step8/chat.go chat.say"), hunks},
+	{"a changed function is shown nowhere", "docs/ko/step-8.md", "@@ chat.go: chat.storeAndEmit @@", withoutDirective("docs/ko/step-8.md", "code steps/step8/chat.go chat.storeAndEmit"), hunks},
 	{"a hunk is not among the rest", en7, "@@ chat.go: chat.Close @@", replace(en7, " chat.Close", ""), hunks},
 	{"a hunk is shown by hand only", en5, "@@ chat.go: New @@", func(t Tree) {
 		withoutDirective(en5, "diff 5 chat.go")(t)
@@ -238,7 +238,7 @@ func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 		"code steps/step77/chat.go New":          "no such file",
 		"script steps/step7/index.html ~whisper": "no paragraph",
 		"diff 5 index.html":                      "changes nothing",
-		"diff 5 chat.go chat.say":                "changes nothing",
+		"diff 5 chat.go chat.storeAndEmit":                "changes nothing",
 		"rest 7 chat.whisper":                    "changes nothing at",
 		"diff 55 chat.go":                        "there is no step 55",
 		"table whispers":                         "there is no table",
