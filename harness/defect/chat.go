@@ -58,7 +58,7 @@ func (c *chat) connected(client *socket.Socket) {
 				key = before
 			}
 			before = key
-			return c.say(client, f, key)
+			return c.storeAndEmit(client, f, key)
 		})
 	}
 	_ = client.On(contract.ChatEvent, heard)
@@ -70,8 +70,8 @@ func (c *chat) connected(client *socket.Socket) {
 	}
 }
 
-// say stores and broadcasts a message, as its fate has it.
-func (c *chat) say(client *socket.Socket, f fate, key string) (int64, error) {
+// storeAndEmit stores and broadcasts a message, as its fate has it.
+func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, error) {
 	if f.ignored {
 		return 0, errNoAnswer
 	}
@@ -220,7 +220,7 @@ var errNoAnswer = errors.New("no answer")
 
 // take reads the arguments of a chat message, (text [, key] [, acknowledgement]),
 // lets say have them, and answers.
-func take(args []any, say func(text, key string) (int64, error)) {
+func take(args []any, storeAndEmit func(text, key string) (int64, error)) {
 	reply := socket.Ack(func([]any, error) {})
 	if len(args) > 0 {
 		if last, ok := args[len(args)-1].(socket.Ack); ok {
@@ -230,7 +230,7 @@ func take(args []any, say func(text, key string) (int64, error)) {
 	text, key, err := parse(args)
 	var id int64
 	if err == nil {
-		id, err = say(text, key)
+		id, err = storeAndEmit(text, key)
 	}
 	if errors.Is(err, errNoAnswer) {
 		return

@@ -25,13 +25,13 @@ func TestRefusals(t *testing.T) {
 		var answer map[string]any
 		stored := 0
 		reply := func(args []any, _ error) { answer = args[0].(map[string]any) }
-		say := func(string, string) (int64, error) { stored++; return 7, nil }
-		take(append(c.args, reply), say)
+		store := func(string, string) (int64, error) { stored++; return 7, nil }
+		take(append(c.args, reply), store)
 		_, refused := answer[contract.RefusalField].(string)
 		if refused == c.ok || (stored == 1) != c.ok || c.ok && answer["offset"] != int64(7) {
 			t.Errorf("%.40v: answer %v, stored %d", c.args, answer, stored)
 		}
-		take(c.args, say) // without an acknowledgement
+		take(c.args, store) // without an acknowledgement
 	}
 }
 
@@ -70,7 +70,7 @@ func TestAKeyIsStoredOnce(t *testing.T) {
 		text, key string
 		want      int64
 	}{{"one", "k1", 1}, {"one", "k1", 1}, {"one", "k2", 2}, {"one", "", 3}} {
-		if id, err := c.say(nil, usual(attempt.text), attempt.key); err != nil || id != attempt.want {
+		if id, err := c.storeAndEmit(nil, usual(attempt.text), attempt.key); err != nil || id != attempt.want {
 			t.Errorf("%+v: id %d, %v", attempt, id, err)
 		}
 	}

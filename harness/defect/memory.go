@@ -39,7 +39,7 @@ func onLibrary(options *socket.ServerOptions, adapter socket.AdapterConstructor)
 
 // memoryChat gives the server the behaviour of a chat that keeps nothing: say has each
 // message, any JSON value.
-func memoryChat(server *socket.Server, say func(client *socket.Socket, value any)) {
+func memoryChat(server *socket.Server, emit func(client *socket.Socket, value any)) {
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
 		_ = client.On(contract.ChatEvent, func(args ...any) {
@@ -48,7 +48,7 @@ func memoryChat(server *socket.Server, say func(client *socket.Socket, value any
 			}
 			reply, asked := args[len(args)-1].(socket.Ack)
 			if !asked || len(args) > 1 {
-				say(client, args[0])
+				emit(client, args[0])
 			}
 			if asked {
 				reply([]any{map[string]any{}}, nil)

@@ -84,7 +84,7 @@ func (p *publishedChat) attach(server *socket.Server, log *messages) error {
 
 func (p *publishedChat) connected(client *socket.Socket) {
 	_ = client.On(contract.ChatEvent, func(args ...any) {
-		p.begin(func() { take(args, p.say) })
+		p.begin(func() { take(args, p.storeAndEmit) })
 	})
 	p.begin(func() {
 		err := p.log.each(rightQuery, offsetOf(client), func(r row) {
@@ -97,7 +97,7 @@ func (p *publishedChat) connected(client *socket.Socket) {
 	})
 }
 
-func (p *publishedChat) say(text, key string) (int64, error) {
+func (p *publishedChat) storeAndEmit(text, key string) (int64, error) {
 	if !p.keyed {
 		key = ""
 	}
