@@ -28,7 +28,7 @@ func TestPipeBehavesAsNetConn(t *testing.T) {
 func TestPipeHasHalfCloseAndResets(t *testing.T) {
 	joined := func() (a, b *pipeEnd) {
 		a, b = newPipe(memoryAddress("a"), memoryAddress("b"))
-		if _, err := a.Write([]byte("last words")); err != nil {
+		if _, err := a.Write([]byte("before")); err != nil {
 			t.Fatal(err)
 		}
 		return a, b
@@ -55,7 +55,7 @@ func TestPipeHasHalfCloseAndResets(t *testing.T) {
 	if !b.hungUp() || a.hungUp() {
 		t.Errorf("hung up: %v and %v, want only b to see it", b.hungUp(), a.hungUp())
 	}
-	wantRead(b, "last words", io.EOF)
+	wantRead(b, "before", io.EOF)
 	wantWrite(a, net.ErrClosed)
 	wantWrite(b, nil)
 	b.Close()
@@ -63,13 +63,13 @@ func TestPipeHasHalfCloseAndResets(t *testing.T) {
 
 	a, b = joined()
 	a.Close()
-	wantRead(b, "last words", io.EOF)
+	wantRead(b, "before", io.EOF)
 	wantWrite(b, syscall.EPIPE)
 	wantRead(a, "", net.ErrClosed)
 
 	a, b = joined()
 	reset(a)
-	wantRead(b, "last words", syscall.ECONNRESET)
+	wantRead(b, "before", syscall.ECONNRESET)
 	wantWrite(b, syscall.ECONNRESET)
 }
 

@@ -121,7 +121,7 @@ func (w *watched) until(from int, prefix string) int {
 	}
 }
 
-func (w *watched) says(text string) {
+func (w *watched) sends(text string) {
 	w.t.Helper()
 	if err := w.Send(text); err != nil {
 		w.t.Fatal(err)
@@ -196,7 +196,7 @@ func TestTwoClientsChat(t *testing.T) {
 	alice, bob := watch(t, "alice", url, tutorial, nil).opens(), watch(t, "bob", url, tutorial, nil).opens()
 	alice.until(0, "connected")
 	bob.until(0, "connected")
-	alice.says("hello, 안녕 <b>")
+	alice.sends("hello, 안녕 <b>")
 	bob.until(0, "shown hello, 안녕 <b>")
 	alice.until(0, "shown hello, 안녕 <b>")
 	if got, want := fmt.Sprint(alice.lines(0)), "[opened connected sent hello, 안녕 <b> shown hello, 안녕 <b>]"; got != want {
@@ -237,7 +237,7 @@ func TestSuspendedPageRunsNoTimerAndShowsNoMessage(t *testing.T) {
 	}
 	before, events := ticks(), len(bob.lines(0))
 	for i := range 10 {
-		alice.says(fmt.Sprint("meanwhile ", i))
+		alice.sends(fmt.Sprint("meanwhile ", i))
 		alice.until(0, fmt.Sprint("shown meanwhile ", i))
 	}
 	if after := ticks(); after != before {
@@ -299,7 +299,7 @@ func TestDialogsAndErrorsAreNoted(t *testing.T) {
 	alice.until(0, "shown yes")
 	alice.until(0, "note console.error: one")
 	alice.until(0, "note Uncaught Error: uncaught")
-	alice.says("typed") // a page may open the dialog only after user input
+	alice.sends("typed") // a page may open the dialog only after user input
 	if err := alice.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -28,13 +28,13 @@ func TestConnectionsAndTheirEndsAreObservedOverEachTransport(t *testing.T) {
 			url := serveChanged(t, "7", "io({ auth", "io({ transports: "+transports+", reconnectionDelay: 100, auth")
 			alice := watch(t, "alice", url, tutorial, nil).opens()
 			from := alice.until(0, "connected")
-			alice.says("first") // perhaps during the upgrade
+			alice.sends("first") // perhaps during the upgrade
 			from = alice.until(from, "shown first")
 			for _, end := range []string{`socket.io.engine.close()`, `socket.disconnect(); socket.connect()`} {
 				alice.do(end)
 				from = alice.until(from, "disconnected the page has")
 				from = alice.until(from, "connected")
-				alice.says(end)
+				alice.sends(end)
 				from = alice.until(from, "shown "+end)
 			}
 			var connected, disconnected int
@@ -57,7 +57,7 @@ func TestRecoveredConnectionIsRecordedAsRecovered(t *testing.T) {
 	url := serveStep(t, "6")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
 	alice.until(0, "connected")
-	alice.says("one")
+	alice.sends("one")
 	from := alice.until(0, "shown one")
 	alice.do(`socket.io.engine.close()`)
 	alice.until(from, "connected")

@@ -16,7 +16,7 @@ import (
 func TestRefreshOpensANewView(t *testing.T) {
 	url := serveStep(t, "7")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
-	alice.says("kept")
+	alice.sends("kept")
 	from := alice.until(0, "shown kept")
 	left := false
 	if err := alice.Refresh(t.Context(), func() { left = alice.lines(from)[0] == "closed" }); err != nil {
@@ -138,7 +138,7 @@ func TestRefreshReplacesAnOpenThatStillRuns(t *testing.T) {
 func TestBackLeavesThePageAndForwardLoadsItAgain(t *testing.T) {
 	url := serveStep(t, "7")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
-	alice.says("kept")
+	alice.sends("kept")
 	from := alice.until(0, "shown kept")
 	if err := alice.Back(t.Context()); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestOfflineRefusesRequestsUntilOnline(t *testing.T) {
 
 func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
-	alice.says("kept")
+	alice.sends("kept")
 	from := alice.until(0, "shown kept")
 	if _, err := alice.tab.evaluate(alice.tab.ctx, `() => { location.reload(); return ""; }`); err != nil {
 		t.Fatal(err)
@@ -193,6 +193,6 @@ func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	defer cancel()
 	for !alice.Status().Open && sleep(ctx, pollEvery) == nil {
 	}
-	alice.says("after")
+	alice.sends("after")
 	alice.until(from, "shown after")
 }

@@ -90,7 +90,7 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 			}
 			took := time.Since(at)
 			from = alice.until(from, "connected")
-			alice.says("over 4g")
+			alice.sends("over 4g")
 			alice.until(from, "shown over 4g")
 			open := established(t, link.Address())
 			if !slices.Contains(open, was) {

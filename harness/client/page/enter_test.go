@@ -91,7 +91,7 @@ func TestEventBeforeTheEmitOfAStepDoesNotAnswerIt(t *testing.T) {
 	a := newApplication(t, nil, "")
 	w := openTranslated(t, a, referencePage(t, "5"), p)
 	s := a.enter(t)
-	s.send(`42["joined","somebody else"]`, `42["hello"]`)
+	s.send(`42["joined","too early"]`, `42["hello"]`)
 	s.expect(`42["join"]`)
 	s.send(`42["new","held"]`, `42["joined"]`, `42["new","live"]`)
 	w.await(t, "shown live", 1)

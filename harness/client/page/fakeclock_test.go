@@ -50,7 +50,7 @@ func (m *memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 func TestPagesChatForAnHourOnAFakeClock(t *testing.T) {
 	page := chatPage("", ", () => {}")
-	clientBundle(t)
+	distribution(t, "socket.io.js")
 	for _, transports := range pageTransports {
 		t.Run(strings.Join(transports, "+"), func(t *testing.T) {
 			begin := time.Now()

@@ -183,7 +183,7 @@ func TestPageFallsBackToTheBundle(t *testing.T) {
 	mux.Handle("/socket.io/", s.handler)
 	s.handler = mux
 	server := serveTCP(t, s)
-	p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return clientBundle(t), nil }}).open(t)
+	p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
 	p.await(t, "connected", 1)
 }
 
@@ -324,7 +324,7 @@ func TestThrowingHandlerRunsLastAndThrowsOnce(t *testing.T) {
 }
 
 func BenchmarkPageOpens(b *testing.B) {
-	html := []byte(strings.Replace(chatPage(", autoConnect: false", ""), `<script src="/socket.io/socket.io.js"></script>`, "<script>"+string(clientBundle(b))+"</script>", 1))
+	html := []byte(strings.Replace(chatPage(", autoConnect: false", ""), `<script src="/socket.io/socket.io.js"></script>`, "<script>"+string(distribution(b, "socket.io.js"))+"</script>", 1))
 	open := func() *page.Page {
 		p := page.New(client.Options{URL: "http://127.0.0.1:1", HTML: html}, nil)
 		if err := p.Open(b.Context()); err != nil {

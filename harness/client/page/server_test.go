@@ -22,12 +22,6 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// clientBundle is the official client library.
-func clientBundle(t testing.TB) []byte {
-	t.Helper()
-	return distribution(t, "socket.io.js")
-}
-
 // pageHTML is a page with a form, an input, a list and the script.
 func pageHTML(script string) string {
 	return `<!doctype html><html><head><meta charset="utf-8"><title>chat</title></head><body>
@@ -76,7 +70,7 @@ func newSite(t testing.TB, page string) *site {
 	s := &site{io: socket.NewServer(nil, nil), attempts: map[string]int{}, ignore: map[string]int{}}
 	_ = s.io.On("connection", func(args ...any) { s.serve(args[0].(*socket.Socket)) })
 	sockets := handshake.Handler(s.io)
-	bundle := clientBundle(t)
+	bundle := distribution(t, "socket.io.js")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
 	mux.HandleFunc("GET "+contract.ClientPath, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bundle) })

@@ -67,8 +67,7 @@ func (v *view) emitEnterStep(step protocol.EnterStep) {
 	e.emitted, e.from = true, len(v.received)
 	p := &parser.Packet{Type: parser.EVENT, Data: protocol.Fill(step.Emit, v.values())}
 	if step.Ack {
-		id := v.nextID
-		v.nextID++
+		id := v.newID()
 		p.Id, e.id = &id, &id
 	}
 	v.write(p)

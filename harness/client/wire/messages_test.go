@@ -54,24 +54,20 @@ func TestWireSendsEachMessageOnceAndInOrder(t *testing.T) {
 func TestWireShowsOnlyNewerOffsetsUnlessRaw(t *testing.T) {
 	given := []string{`42["chat message","two",2]`, `42["chat message","one",1]`, `42["chat message","two",2]`,
 		`42["chat message","no offset"]`, `42["chat message","string","5"]`, `42["chat message",{"a":[1]},3]`}
-	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		open(t, w)
-		p := m.connected(t, `40{"sid":"s1"}`)
-		for _, text := range given {
-			p.send(text)
-		}
-		wantHistory(t, r, "opened", "connected", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`)
-	})
-	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		w.Raw = true
-		open(t, w)
-		p := m.connected(t, `40{"sid":"s1"}`)
-		for _, text := range given {
-			p.send(text)
-		}
-		wantHistory(t, r, "opened", "connected", "shown two #2", "shown one #1", "shown two #2", "shown no offset",
-			"shown string", `shown {"a":[1]} #3`)
-	})
+	for raw, want := range map[bool][]string{
+		false: {"opened", "connected", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`},
+		true:  {"opened", "connected", "shown two #2", "shown one #1", "shown two #2", "shown no offset", "shown string", `shown {"a":[1]} #3`},
+	} {
+		bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+			w.Raw = raw
+			open(t, w)
+			p := m.connected(t, `40{"sid":"s1"}`)
+			for _, text := range given {
+				p.send(text)
+			}
+			wantHistory(t, r, want...)
+		})
+	}
 }
 
 func TestWireSendsAndReceivesBinary(t *testing.T) {

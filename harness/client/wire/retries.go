@@ -54,8 +54,7 @@ func (v *view) sendFirst() {
 		return
 	}
 	first := v.queue.messages[0]
-	id := v.nextID
-	v.nextID++
+	id := v.newID()
 	v.awaiting[id] = first.text
 	v.queue.attempt = id
 	v.queue.timer = time.AfterFunc(ackTimeout, func() {

@@ -28,7 +28,7 @@ type view struct {
 	number  int
 	running sync.WaitGroup
 
-	manager   *manager // nil while nobody wants a connection
+	manager   *manager // nil while the view is to stay disconnected
 	connected bool
 	shown     int
 	offset    int64 // of the last message shown
@@ -251,10 +251,14 @@ func (v *view) emit(p *parser.Packet) {
 	}
 }
 
+func (v *view) newID() uint64 {
+	v.nextID++
+	return v.nextID - 1
+}
+
 // await registers an acknowledgement for the text and returns its id.
 func (v *view) await(text string) (id uint64) {
-	id = v.nextID
-	v.nextID++
+	id = v.newID()
 	v.awaiting[id] = text
 	v.pending[text]++
 	return id

@@ -55,11 +55,11 @@ var conformance = []conformanceCase{
 		target.addEventListener("x", () => log("2"));
 		target.dispatchEvent(new Event("x")); await sleep(0)`, "1 2 m"},
 	{"uncaught errors reach window", `
-		const heard = new Promise((resolve) => window.addEventListener("error", (event) => { event.preventDefault(); log(event.error.message); resolve(); }, { once: true }));
-		setTimeout(() => { throw new TypeError("oops"); }, 0); await heard`, "oops"},
+		const fired = new Promise((resolve) => window.addEventListener("error", (event) => { event.preventDefault(); log(event.error.message); resolve(); }, { once: true }));
+		setTimeout(() => { throw new TypeError("oops"); }, 0); await fired`, "oops"},
 	{"unhandled rejections reach window", `
-		const heard = new Promise((resolve) => window.addEventListener("unhandledrejection", (event) => { event.preventDefault(); log(event.reason.message); resolve(); }, { once: true }));
-		Promise.reject(new Error("oops")); await heard`, "oops"},
+		const fired = new Promise((resolve) => window.addEventListener("unhandledrejection", (event) => { event.preventDefault(); log(event.reason.message); resolve(); }, { once: true }));
+		Promise.reject(new Error("oops")); await fired`, "oops"},
 	{"handled rejections do not", `
 		window.addEventListener("unhandledrejection", (event) => log("unhandled"));
 		Promise.reject(new Error("x")).catch(() => log("caught")); await sleep(10)`, "caught"},

@@ -55,16 +55,19 @@ func (w *Window) installGlobals() error {
 		return err
 	}
 	for _, kind := range windowHandlers {
-		get := w.vm.ToValue(func(goja.FunctionCall) goja.Value { return w.global.handler(kind) })
-		set := w.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-			w.global.setHandler(kind, call.Argument(0))
-			return goja.Undefined()
-		})
-		if err := global.DefineAccessorProperty("on"+kind, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
-			return err
-		}
+		w.defineHandler(global, kind)
 	}
 	return nil
+}
+
+// defineHandler defines the on… attribute of a JavaScript object or prototype.
+func (w *Window) defineHandler(on *goja.Object, kind string) {
+	get := w.vm.ToValue(func(call goja.FunctionCall) goja.Value { return w.this(call.This).handler(kind) })
+	set := w.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		w.this(call.This).setHandler(kind, call.Argument(0))
+		return goja.Undefined()
+	})
+	_ = on.DefineAccessorProperty("on"+kind, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE) // fails only for frozen objects
 }
 
 func init() {

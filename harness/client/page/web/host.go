@@ -74,13 +74,7 @@ func (w *Window) newShim() *goja.Object {
 func (w *Window) hostHandlers(call goja.FunctionCall) goja.Value {
 	prototype := call.Argument(0).ToObject(w.vm)
 	for _, name := range call.Arguments[1:] {
-		kind := text(name)
-		get := w.vm.ToValue(func(call goja.FunctionCall) goja.Value { return w.this(call.This).handler(kind) })
-		set := w.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-			w.this(call.This).setHandler(kind, call.Argument(0))
-			return goja.Undefined()
-		})
-		_ = prototype.DefineAccessorProperty("on"+kind, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+		w.defineHandler(prototype, text(name))
 	}
 	return goja.Undefined()
 }

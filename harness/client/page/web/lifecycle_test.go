@@ -140,7 +140,7 @@ func TestSocketCloseWithoutAnAnswerTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindow(t, Options{URL: "http://127.0.0.1:1", Dial: unread(t)})
 		begin := time.Now()
-		got := evaluateInBubble(t, w, `
+		got := evaluate(t, w, `
 			const socket = new WebSocket("ws://127.0.0.1:1/");
 			await new Promise((resolve) => { socket.onopen = resolve; });
 			socket.close();
@@ -150,19 +150,6 @@ func TestSocketCloseWithoutAnAnswerTimesOut(t *testing.T) {
 			t.Errorf("%s after %s", got, time.Since(begin))
 		}
 	})
-}
-
-// evaluateInBubble is evaluate without a bound, since fake time costs nothing.
-func evaluateInBubble(t *testing.T, w *Window, body string) string {
-	result := make(chan string, 1)
-	run(t, w, "var finished")
-	if err := w.Do(t.Context(), func(vm *goja.Runtime) {
-		_ = vm.Set("finished", func(text string) { result <- text })
-		_ = w.Run("test", []byte("(async () => {"+body+"\n})().then(finished, (error) => finished('threw ' + error))"))
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return <-result
 }
 
 func TestTimersOfASuspendedWindowRunAfterResume(t *testing.T) {

@@ -15,20 +15,25 @@ func nodeOf(o *object) *node {
 
 // nodeArgument returns an argument that must be a node.
 func (w *Window) nodeArgument(value goja.Value) *node {
-	if o := w.objectOf(value); o != nil {
-		if n, ok := o.state.(*node); ok {
-			return n
-		}
+	if n := w.nodeIn(value); n != nil {
+		return n
 	}
 	panic(w.vm.NewTypeError("the argument is not a Node"))
 }
 
+// nodeIn returns the node of a value, or nil.
+func (w *Window) nodeIn(value goja.Value) *node {
+	if o := w.objectOf(value); o != nil {
+		n, _ := o.state.(*node)
+		return n
+	}
+	return nil
+}
+
 // nodeOrText makes a text node from a value that is not a node.
 func (w *Window) nodeOrText(value goja.Value) *node {
-	if o := w.objectOf(value); o != nil {
-		if n, ok := o.state.(*node); ok {
-			return n
-		}
+	if n := w.nodeIn(value); n != nil {
+		return n
 	}
 	return w.newText(value.ToString())
 }
@@ -175,11 +180,8 @@ var childMembers = members{
 }
 
 func (n *node) putBeside(before *node, nodes []goja.Value) {
-	if n.parent == nil {
-		return
-	}
-	for _, given := range nodes {
-		n.parent.insert(n.window.nodeOrText(given), before)
+	if n.parent != nil {
+		n.parent.put(before, nodes)
 	}
 }
 

@@ -321,7 +321,7 @@ func (w *Window) interruptUntil(unloaded <-chan struct{}) {
 func (w *Window) randomBytes(n int) []byte {
 	b := make([]byte, n)
 	if !w.options.SeedCrypto || w.options.Random == nil {
-		_, _ = rand.Read(b) // never fails, says its documentation
+		_, _ = rand.Read(b) // documented never to fail
 		return b
 	}
 	for i := range b {
