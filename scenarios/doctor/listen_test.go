@@ -18,7 +18,7 @@ const appPage = `<ul id="messages"></ul><form id="form"><input name="body"><butt
 <script>
 const socket = io("/room", { path: "/ws/" });
 form.onsubmit = () => { socket.emit("typing", true); socket.emit("send", { body: input.value }); };
-socket.on("new", (m) => { list.innerHTML += '<li><b>' + m.by + '</b><span class="messageBody">' + m.body + "</span></li>"; }); socket.on("connect", ready);
+socket.on("new", (m) => { list.innerHTML += '<li class="' + (m.typing ? "typing" : "") + '"><b>' + m.by + '</b><span class="messageBody">' + m.body + "</span></li>"; }); socket.on("connect", ready);
 </script>`
 
 // listened plays the person: it sends the message as the protocol says when it is asked to.
@@ -103,7 +103,7 @@ socket:
 page:
   input: "input[name=body]"  # guess: the text input of the page
   submit: "#form button"  # guess: the button of its form
-  messages: "#messages .messageBody"  # guess: each element must contain the text of one message and no name or time beside it
+  messages: "#messages > :not(.typing) .messageBody"  # guess: each element must contain the text of one message and no name or time beside it
   echo: false  # likely: the server does not send a message back to its sender
 `
 	if !strings.Contains(text, want) {

@@ -22,6 +22,8 @@ type Hints struct {
 	Form *Form
 	// Body is the class that a script seems to give to the text of a message.
 	Body string
+	// Typing tells that a script seems to give the class typing to an element of the list.
+	Typing bool
 }
 
 // An Emit is a call of socket.emit: the event, and the text of the arguments after it.
@@ -39,6 +41,7 @@ var (
 	emitCall   = regexp.MustCompile(`\.(?:emit|emitWithAck)\s*\(\s*` + quoted + `\s*,?\s*([^;\n]{0,200})`)
 	onCall     = regexp.MustCompile(`\.on\s*\(\s*` + quoted)
 	bodyClass  = regexp.MustCompile(`(?i)class(?:Name)?\s*=\s*\\?["']((?:mess|msg|chat)[\w-]*(?:body|text|content))\b`)
+	typingNote = regexp.MustCompile("(?i)class[^;\n]*[\"'`. ]typing\\b")
 	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
 )
 
@@ -77,6 +80,9 @@ func readPage(ctx context.Context, address string) (h Hints) {
 	}
 	if h.Form != nil && h.Body != "" { // else a name beside the text would be part of the message
 		list, _, _ := strings.Cut(h.Form.Messages, " ")
+		if h.Typing { // a note that somebody types looks like a message of theirs
+			list += " > :not(.typing)"
+		}
 		h.Form.Messages = list + " ." + h.Body
 	}
 	return h
@@ -110,6 +116,7 @@ func (h *Hints) read(script string) {
 	if class := bodyClass.FindStringSubmatch(script); class != nil && h.Body == "" {
 		h.Body = class[1]
 	}
+	h.Typing = h.Typing || typingNote.MatchString(script)
 	if field := authOffset.FindStringSubmatch(script); field != nil && h.AuthOffset == "" {
 		h.AuthOffset = field[1]
 	}

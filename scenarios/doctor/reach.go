@@ -99,6 +99,9 @@ func (x *examination) handshake(ctx context.Context) bool {
 	direct, wsErr := x.webSocket(ctx, "")
 	if !polling && wsErr != nil {
 		fix := "if Socket.IO is at another path, set socket.path in redial.yaml (`redial init --probe` looks for it in the page)"
+		if errors.Is(err, context.DeadlineExceeded) {
+			fix = fmt.Sprintf("if the application needs longer to start, write `ready: GET %s?EIO=4&transport=polling` under target in redial.yaml", x.p.EnginePath())
+		}
 		if strings.Contains(body, "Unsupported protocol version") || strings.Contains(body, "\"code\":5") {
 			fix = "the server speaks an older protocol: Socket.IO 3 or later is needed"
 		}
