@@ -87,12 +87,18 @@
   function received(session, packet) {
     if (typeof packet !== "string") {
       const type = messagePackType(packet);
-      if (type === 0) join(session, "");
+      if (type === 0 || type === -1) joinOnce(session);
       if (type === 1) leave(session, "", "the server has disconnected it");
     } else if (packet[0] === "0") sessions.set(parse(packet.slice(1)).sid, session);
     else if (packet === "1") end(session, "the server has closed the connection");
     else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(packet.replace(/^40(\/[^,]*,)?/, "")).pid);
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the server has disconnected it");
+    else if (packet[0] === "4" && !/[0-6]/.test(packet[1])) joinOnce(session);
+  }
+  // With a parser of the application's own, packets cannot be read. The first that a server
+  // sends is CONNECT, so that a session counts as connected from then on.
+  function joinOnce(session) {
+    if (session.namespaces.size === 0) join(session, "");
   }
   function sent(session, packet) {
     if (typeof packet !== "string") {

@@ -69,34 +69,47 @@ func TestRecoveredConnectionIsRecordedAsRecovered(t *testing.T) {
 	}
 }
 
-func TestMessagePackConnectionsAreObserved(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/socket.io/" {
-			writePage(w, form+`<script>
-				const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
-				socket.binaryType = "arraybuffer";
-				socket.onmessage = (event) => add(typeof event.data);
-			</script>`)
-			return
-		}
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		for _, packetType := range []byte{0, 2, 1} { // connect, event, disconnect
-			if err := conn.Write(r.Context(), websocket.MessageBinary, []byte("\x83\xa4type"+string(rune(packetType)))); err != nil {
-				t.Error(err)
+func TestConnectionsOfOtherParsersAreObserved(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    websocket.MessageType
+		packets []string // connect, event, disconnect
+		end     string
+	}{
+		"MessagePack": {websocket.MessageBinary, []string{"\x83\xa4type\x00", "\x83\xa4type\x02", "\x83\xa4type\x01"}, "the server has disconnected it"},
+		// A packet that cannot be read ends no session: its transport does.
+		"texts of its own": {websocket.MessageText, []string{`4{"kind":"hello"}`, `4{"kind":"event"}`, "1"}, "the server has closed the connection"},
+		"bytes of its own": {websocket.MessageBinary, []string{"\x01", "\x02", "\x03"}, "the WebSocket was closed, 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/socket.io/" {
+					writePage(w, form+`<script>
+						const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
+						socket.binaryType = "arraybuffer";
+						socket.onmessage = (event) => add(typeof event.data);
+					</script>`)
+					return
+				}
+				conn, err := websocket.Accept(w, r, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, packet := range c.packets {
+					if err := conn.Write(r.Context(), c.kind, []byte(packet)); err != nil {
+						t.Error(err)
+					}
+				}
+				_ = conn.Close(websocket.StatusNormalClosure, "")
+			}))
+			t.Cleanup(func() { server.CloseClientConnections() })
+			alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+			alice.until(alice.until(0, "connected"), "disconnected "+c.end)
+			alice.tab.flush()
+			if got, want := fmt.Sprint(alice.Status().Shown), "3"; got != want {
+				t.Errorf("%s packets reached the page, want %s", got, want)
 			}
-		}
-		_, _, _ = conn.Read(r.Context())
-	}))
-	t.Cleanup(func() { server.CloseClientConnections() })
-	alice := watch(t, "alice", server.URL, tutorial, nil).opens()
-	alice.until(alice.until(0, "connected"), "disconnected the server has disconnected it")
-	alice.tab.flush()
-	if got, want := fmt.Sprint(alice.Status().Shown), "3"; got != want {
-		t.Errorf("%s packets reached the page, want %s", got, want)
+		})
 	}
 }
 
