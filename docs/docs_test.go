@@ -238,7 +238,7 @@ func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 		"code steps/step77/chat.go New":          "no such file",
 		"script steps/step7/index.html ~whisper": "no paragraph",
 		"diff 5 index.html":                      "changes nothing",
-		"diff 5 chat.go chat.storeAndEmit":                "changes nothing",
+		"diff 5 chat.go chat.storeAndEmit":       "changes nothing",
 		"rest 7 chat.whisper":                    "changes nothing at",
 		"diff 55 chat.go":                        "there is no step 55",
 		"table whispers":                         "there is no table",
