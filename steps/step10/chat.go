@@ -308,8 +308,8 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	return int64(number), true, nil
 }
 
-// has reports whether the log has a message with that id and fingerprint. Any message has
-// the fingerprint nil, and every log has the id 0.
+// has reports whether the log has a message with that id and fingerprint. With the fingerprint
+// nil, only the id is compared. Offset 0 is valid in every log.
 func (c *chat) has(id int64, mark any) (bool, error) {
 	if id == 0 {
 		return true, nil

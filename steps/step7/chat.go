@@ -170,8 +170,8 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 }
 
 // offsetOf returns the id of the last message that the page has shown, 0 for a new page.
-// The offset is not known if no message of this log has that id, for example because
-// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// The offset is not known if it is beyond the newest id, for example because chat.db was
+// deleted; then it is 0. Step 10 also detects a new log that has grown past the
 // page's offset.
 func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]

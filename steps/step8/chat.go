@@ -1,8 +1,8 @@
 // Package step8 adds client delivery: a page resends each message until the server has
 // acknowledged it, and the server stores it once, however often it arrives.
 //
-// Read storeAndEmit and publish, in this order. The page draws an idempotency key for each
-// message, so a retry has no effect. Only stored messages are emitted: storeAndEmit stores a
+// Read storeAndEmit and publish, in this order. The page generates an idempotency key for
+// each message, so a retry has no effect. Only stored messages are emitted: storeAndEmit stores a
 // message, and publish then emits every message of the log that was not emitted yet. So an
 // acknowledgement means that the message is stored and emitted, even if this is a retry and
 // the first attempt failed half-way.
@@ -234,8 +234,8 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 }
 
 // offsetOf returns the id of the last message that the page has shown, 0 for a new page.
-// The offset is not known if no message of this log has that id, for example because
-// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// The offset is not known if it is beyond the newest id, for example because chat.db was
+// deleted; then it is 0. Step 10 also detects a new log that has grown past the
 // page's offset.
 func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]

@@ -140,8 +140,8 @@ func (c *chat) store(text, key string) (int64, error) {
 	return id, err
 }
 
-// follow emits the new messages of the log until ctx ends. It then waits for a read that is
-// in progress, because the log limits how long that takes.
+// follow emits the new messages of the log until ctx ends. A read that is in
+// progress then is not cancelled, because the log limits how long it takes.
 func (c *chat) follow(ctx context.Context) {
 	defer close(c.followed)
 	const pause = 200 * time.Millisecond
@@ -243,8 +243,8 @@ func (c *chat) replay(client *socket.Socket, offset, last int64) (int64, bool, e
 }
 
 // offsetOf returns the id of the last message that the page has shown, 0 for a new page.
-// The offset is not known if no message of this log has that id, for example because
-// chat.db was deleted; then it is 0. Step 10 also detects a new log that has grown past the
+// The offset is not known if it is beyond the newest id, for example because chat.db was
+// deleted; then it is 0. Step 10 also detects a new log that has grown past the
 // page's offset.
 func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err error) {
 	named, ok := client.Handshake().Auth["serverOffset"]

@@ -46,8 +46,8 @@ type Log interface {
 	// is always safe.
 	Append(ctx context.Context, key, text string) (id int64, err error)
 	// After returns the next rows after id, in order, and whether there may be more. It
-	// returns at most limit rows, and stops after 256 KB of text. No row ever appears
-	// later before a row that was returned.
+	// returns at most limit rows, and stops after 256 KB of text. After a row
+	// was returned, no row with a lower id becomes visible.
 	After(ctx context.Context, id int64, limit int) (rows []Row, more bool, err error)
 	// Newest returns the id of the newest row, 0 for an empty log.
 	Newest(ctx context.Context) (int64, error)
