@@ -204,7 +204,7 @@ func (p pageWriter) matrixTable() (string, error) {
 		rows = append(rows, append(row, w.say(s.Title)))
 	}
 	text, err := w.rows(rows)
-	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, – does not apply. From step 5 on, the level of the step does not promise what a letter stands for, and the terminal prints ~ before it") + "\n", errors.Join(err, w.err())
+	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, – does not apply. From step 5 on, a letter marks a failure that the level of the step does not rule out: check prints ~ for it, and passes") + "\n", errors.Join(err, w.err())
 }
 
 // A Term is one of the field's words.

@@ -60,8 +60,8 @@ const (
 type Level string
 
 const (
-	// Basic: a message that is sent while a page is connected, and stays connected, is
-	// shown there once and in order.
+	// Basic: a message is shown once and in order on every page that is connected, if the
+	// page that sends it and the page that receives it both stay connected.
 	Basic Level = "basic"
 	// Recovery: a short disconnection loses no message (connection state recovery,
 	// step 6).
@@ -72,8 +72,8 @@ const (
 	// ClientDelivery: every message sent from a page that stays open is stored, and
 	// shown, exactly once (step 8).
 	ClientDelivery Level = "client-delivery"
-	// DurableDelivery: so is every message sent from a page that was refreshed or closed
-	// since, as soon as that browser opens the chat again (step 10).
+	// DurableDelivery: the same for a message whose page has been refreshed or closed since,
+	// once that browser opens the chat again (step 10).
 	DurableDelivery Level = "durable-delivery"
 )
 

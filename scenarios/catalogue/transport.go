@@ -82,7 +82,7 @@ var transportScenarios = []Scenario{
 	},
 	{
 		ID: "connect-at-once", Row: 45, Title: "the CONNECT packet follows at once after the open packet, and so does a message",
-		Why:    "the library starts to listen a moment too late; steps/cures/handshake buffers the packets until it does",
+		Why:    "the library starts to listen a moment too late; steps/cures/handshake reads no packet until it does",
 		From:   contract.Basic,
 		Expect: steps(ExactlyOnce, ExactlyOnce, ExactlyOnce),
 		Plan:   connectAtOnce,

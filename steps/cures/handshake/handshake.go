@@ -52,10 +52,10 @@ const connectWithin = 10 * time.Second
 func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 	collectable(client, "taskQueue")
 	next(nil)
-	// next has put the connecting on the socket's queue: this comes behind it.
+	// next has queued the connection handler: this function runs after it.
 	connected := make(chan struct{})
 	client.Enqueue(func() { close(connected) })
-	// The queue of a page that has left already takes nothing, and answers nothing.
+	// If the page has disconnected already, its queue does not run the function.
 	timeout := time.NewTimer(connectWithin)
 	defer timeout.Stop()
 	select {
@@ -64,10 +64,10 @@ func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 }
 
-// Handler gives a server's handler for /socket.io/. One race that it closes is told at
-// connectFirst. The other is that the library attaches its listener after it has sent
-// the open packet (or, in an upgrade, after the handshake), so that what a fast page
-// sends next is sometimes never answered; see patient.
+// Handler returns a server's handler for /socket.io/. It closes two race conditions: that
+// of connectFirst, and that of a listener which the library attaches after it has sent the
+// open packet (or, in an upgrade, after the handshake), so that it sometimes never answers
+// the next packet of a fast page; see patient.
 func Handler(server *socket.Server) http.Handler {
 	server.Use(connectFirst)
 	_ = server.On("connection", func(args ...any) { collectable(args[0], "taskQueue") }) // also those that are recovered: they pass by the middlewares
@@ -76,8 +76,8 @@ func Handler(server *socket.Server) http.Handler {
 	return patient(library)
 }
 
-// patient has nothing read from a WebSocket before the library's handler has returned; it
-// returns when everything is attached.
+// patient delays the first read from a WebSocket until the library's handler has returned,
+// because all listeners are attached by then.
 func patient(library http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {

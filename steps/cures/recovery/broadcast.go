@@ -22,7 +22,8 @@ func (a *adapter) BroadcastWithAck(packet *parser.Packet, opts *socket.Broadcast
 	clientCount(uint64(sent))
 }
 
-// send gives the event its place and writes it. It returns the number of sockets.
+// send appends the event to the log and to the queues of its recipients, in one step, and
+// then writes the queues. It returns the number of recipients.
 func (a *adapter) send(packet *parser.Packet, opts *socket.BroadcastOptions, prepare func(*socket.Socket)) int {
 	opts = complete(opts)
 	packet.Nsp = a.Nsp().Name()

@@ -53,8 +53,8 @@ func (a *adapter) isLive(socket *socket.Socket) bool {
 	return m != nil && m.socket == socket
 }
 
-// enter queues what the member missed, and makes it live in one step with that. It
-// fails for a restored socket whose session is gone, or whose missed events are.
+// enter queues the events that the member missed and makes it live, in one step. It fails
+// if the session of a restored socket has expired, or if events that it missed were deleted.
 func (a *adapter) enter(m *member) bool {
 	if !m.socket.Recovered() {
 		a.enterNew(m)

@@ -60,7 +60,7 @@ func (l *eventLog) offset(position uint64) string {
 	return l.epoch + "." + strconv.FormatUint(position, 36)
 }
 
-// position reads an offset, and says no to everything that this log did not write.
+// position parses an offset. The second result is false unless this log issued the offset.
 func (l *eventLog) position(offset string) (uint64, bool) {
 	epoch, number, ok := strings.Cut(offset, ".")
 	if !ok || epoch != l.epoch {
@@ -70,10 +70,9 @@ func (l *eventLog) position(offset string) (uint64, bool) {
 	return position, err == nil
 }
 
-// startFor is where the log has to be written from for a client that has what came up to
-// position, and whatever was written to it before the time arrived. It says no where the
-// client may lack something that is gone: what is gone for its age had arrived, or was for
-// others.
+// startFor returns the position from which to replay to a client that has the events up to
+// position, and those that were written to it before the time arrived. The second
+// result is false if an event that the client may lack was deleted.
 func (l *eventLog) startFor(position uint64, arrived time.Time) (uint64, bool) {
 	switch {
 	case position > l.newest() || position < l.crowdedOut:

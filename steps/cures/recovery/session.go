@@ -88,8 +88,8 @@ func (a *adapter) RestoreSession(pid socket.PrivateSessionId, offset string) (*s
 	}
 }
 
-// take moves the session from saved to restoring. Where that may become possible
-// only when something has ended, it returns what to wait for.
+// take begins to restore a saved session. If an older socket of the session has to close
+// first, or another restore to end, it returns the channel that is closed then.
 func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Session, <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -99,14 +99,14 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	case s == nil:
 		return nil, nil
 	case a.builder.SkipDirect && position <= s.begun:
-		// The offset is from before the session, and the client has had nothing of the
-		// log in it; so what it was sent directly may be on the dead connection still.
+		// The client has received no event of the log in this session. What was emitted
+		// to it directly is not in the log, and may have been lost with the connection.
 		return nil, nil
 	case s.state == restoring:
 		return nil, s.settled
 	case s.member.closing > 0:
-		// Were it restored now, the old socket would go on to remove the new one,
-		// which has the same id.
+		// If the session were restored now, the old socket would remove the new one as it
+		// closes, because both have the same id.
 		return nil, s.member.gone
 	case s.state == live && !a.builder.Takeover:
 		return nil, nil
