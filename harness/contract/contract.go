@@ -81,7 +81,7 @@ const (
 var Levels = []Level{Basic, Recovery, ServerDelivery, ClientDelivery, DurableDelivery}
 
 var promises = map[Level]string{
-	Basic:           "what is sent while a page is connected, and stays so, is shown there once and in order",
+	Basic:           "a message is shown once and in order on every page that is connected, if the page that sends it and the page that receives it both stay connected",
 	Recovery:        "the same over a short disconnection",
 	ServerDelivery:  "every message that the server stored reaches every page, over any disconnection, restart or refresh",
 	ClientDelivery:  "every message that was sent on a page that stays open is stored and shown once",
