@@ -53,8 +53,8 @@ function sourcePage(name, language) {
   return frontmatter(fields) + `# \`${name}\`\n\n${parts.join('\n')}`
 }
 
-/** The name of the page that shows a file or a folder. */
-export const sourceName = (file) => `source/${file.replace(/^\./, '')}`
+/** The name of the page that shows a file or a folder. A page must not end in .html itself. */
+export const sourceName = (file) => `source/${file.replace(/^\./, '').replace(/\.html$/, '-html')}`
 
 function pictures() {
   const from = path.join(root, 'docs/pictures')

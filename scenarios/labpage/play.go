@@ -255,17 +255,19 @@ func (r *run) judge(level contract.Level) {
 	}
 	r.beyond = check.JudgeAt(contract.DurableDelivery, r.Events)
 	for i, f := range r.beyond.Findings {
-		r.beyond.Findings[i].Must = r.promised(f)
+		at := slices.IndexFunc(r.verdict.Findings, func(g check.Finding) bool { return same(f, g) })
+		if at < 0 {
+			r.beyond.Findings[i].Must = false
+			continue
+		}
+		// The reason is that of the step's own level.
+		r.beyond.Findings[i] = r.verdict.Findings[at]
 	}
 	for _, f := range r.verdict.Findings { // a level can blame the same on another rule
 		if !slices.ContainsFunc(r.beyond.Findings, func(g check.Finding) bool { return same(f, g) }) {
 			r.beyond.Findings = append(r.beyond.Findings, f)
 		}
 	}
-}
-
-func (r *run) promised(f check.Finding) bool {
-	return slices.ContainsFunc(r.verdict.Findings, func(g check.Finding) bool { return g.Must && same(f, g) })
 }
 
 func same(f, g check.Finding) bool {

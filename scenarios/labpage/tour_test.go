@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"redial/harness/check"
@@ -71,6 +72,11 @@ func (v tourVerdict) differs(r Response) string {
 	}
 	if v.Outcome != "" && v.Outcome != r.Outcome {
 		return fmt.Sprintf("the outcome is %s: %s", r.Outcome, r.Reason)
+	}
+	for _, f := range r.Findings {
+		if own := string(r.Level); f.Promised && strings.Contains(f.Expected, "level ") && !strings.Contains(f.Expected, "level "+own+" ") {
+			return fmt.Sprintf("it breaks the promise of level %s, and is explained by another: %s", own, f.Expected)
+		}
 	}
 	if v.Rule != "" && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Rule == v.Rule }) {
 		return fmt.Sprintf("the rule %s is not broken: %+v", v.Rule, r.Findings)

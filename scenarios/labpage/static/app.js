@@ -281,8 +281,9 @@ function wire() {
   const on = (id, type, listener) => $(id).addEventListener(type, listener);
   on("undo", "click", () => go(lab.past, lab.future));
   on("redo", "click", () => go(lab.future, lab.past));
-  on("step", "change", (event) => edit(({ plan }) => ({ step: event.target.value, plan }), { keepSelected: true }));
-  on("seed", "change", (event) => edit(({ plan }) => ({ plan: { ...plan, seed: Math.max(1, Math.floor(Number(event.target.value)) || 1) } })));
+  // An edit waits for its turn, and a run that is drawn before it sets these fields.
+  on("step", "change", ({ target: { value } }) => edit(({ plan }) => ({ step: value, plan }), { keepSelected: true }));
+  on("seed", "change", ({ target: { value } }) => edit(({ plan }) => ({ plan: { ...plan, seed: Math.max(1, Math.floor(Number(value)) || 1) } })));
   on("in", "click", () => zoom(1 / 1.8));
   on("out", "click", () => zoom(1.8));
   on("fit", "click", () => inTurn(() => zoomTo(fitted(lab.run).from, lab.run.length)));
