@@ -71,7 +71,7 @@ func (c *chat) connected(client *socket.Socket) {
 	}
 }
 
-// storeAndEmit stores and broadcasts a message as its fate says.
+// storeAndEmit stores and broadcasts a message according to its fate.
 func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, error) {
 	if f.ignored {
 		return 0, errNoAnswer

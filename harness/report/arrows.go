@@ -90,8 +90,8 @@ func (st *stage) frame(i int) {
 	st.body.WriteString("</g>\n")
 }
 
-// isElsewhere reports whether a message's Sent event is outside the drawing, and says when it
-// was.
+// isElsewhere reports whether a message's Sent event is outside the drawing, and names the
+// time at which it was.
 func (st *stage) isElsewhere(sent int) (outside bool, where string) {
 	if sent < 0 {
 		return true, st.Language.Word("not sent here")

@@ -98,9 +98,9 @@ func (x excerpt) lack() (who, what string) {
 // How relevant an event is to the finding; immaterial ones are left out.
 const (
 	named      = iota // named by the finding
-	itsMessage // the message at its sender, in the log and at the page that broke the rule
-	itsPage // state of the page, its connection and the server
-	elsewhere // the message on other pages
+	itsMessage        // the message at its sender, in the log and at the page that broke the rule
+	itsPage           // state of the page, its connection and the server
+	elsewhere         // the message on other pages
 	immaterial
 )
 

@@ -55,7 +55,7 @@ type (
 		Number    int
 		ID, Title string
 		Cells     []pageCell
-		// only in a report on a single target
+		// These are set only in a report on a single target.
 		Runs, Faults, Took, Harm string
 	}
 	pageCell struct {

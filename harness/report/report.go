@@ -85,7 +85,7 @@ type Tally struct {
 	// Runs counts the runs. Unfired counts those whose planned fault never reached its frame,
 	// so that they show nothing; Undecided counts those without a verdict for another reason.
 	Runs, Unfired, Undecided int
-	FaultsFired int
+	FaultsFired              int
 	// Lost, Duplicated and Reordered count messages over all runs.
 	Lost, Duplicated, Reordered int
 	// Took is wall-clock time, and Virtual is time on the virtual lab's clock.
@@ -320,9 +320,8 @@ func (r Report) with(outcome check.Outcome) []Result {
 	return found
 }
 
-// columns lists the names of the targets. They are sorted by number if all of them end in one
-// ("step 7"), because a sweep over steps may finish in any order; otherwise they keep the
-// order of their first results.
+// columns lists the names of the targets. They are sorted by number if all of them end in one,
+// so that step 10 follows step 9; otherwise they are in the order of their first results.
 func (r Report) columns() []string {
 	var names []string
 	for _, result := range r.Results {

@@ -11,7 +11,7 @@ import (
 	"redial/harness/plan"
 )
 
-// Limits of one scene. What exceeds them is left out, and the drawing says how much.
+// Limits of one scene. What exceeds them is left out, and the drawing states how much.
 const (
 	sceneEvents   = 600
 	sceneFrames   = 400
@@ -42,7 +42,7 @@ type Scene struct {
 	// From and To limit the window. If To is zero, it ends with the run.
 	From, To time.Duration
 	// Width is in pixels. Zero means 1040. Below 600 the names of the lanes stand above them.
-	Width int
+	Width    int
 	Scale    Scale
 	Language Language
 	// Keeps is how long the server stores a session after it has detected a disconnect
@@ -84,7 +84,7 @@ type stage struct {
 
 	lanes  []stageLane
 	names  map[string]int // of the lanes
-	events []int // those drawn, in their order
+	events []int          // those drawn, in their order
 	frames []int
 	// carried maps a frame's index to the messages in it; sent maps a message to the indices
 	// of its Sent events.

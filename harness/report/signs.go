@@ -311,8 +311,8 @@ func FindingSign(a check.Anomaly, x, y float64) string {
 	return c.body.String()
 }
 
-// findingSign draws a different shape for each kind of finding, so that the kinds do not
-// differ by colour alone.
+// findingSign draws each kind of finding with a shape of its own, because all kinds share one
+// colour.
 func (c *canvas) findingSign(a check.Anomaly, x, y float64) {
 	c.element("circle", "class", "halo", "cx", x, "cy", y, "r", 12.0)
 	path := func(class, format string, arguments ...any) {
