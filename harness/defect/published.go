@@ -92,7 +92,7 @@ func (p *publishedChat) connected(client *socket.Socket) {
 			p.pause(p.delays.BetweenRows)
 		})
 		if err != nil {
-			log.Printf("a page did not get all that it missed: %v", err) // the published code does not close the connection here either
+			log.Printf("a page did not get all that it missed: %v", err) // as published, the page stays connected without the rest
 		}
 	})
 }

@@ -16,6 +16,7 @@ const (
 	Korean  Language = "ko"
 )
 
+// Languages lists every language that a drawing can have.
 var Languages = []Language{English, Korean}
 
 // Word returns the text with that key, with its arguments filled in.

@@ -171,6 +171,7 @@ func (r Report) RunsPerSecond() float64 {
 	return float64(runs) / took.Seconds()
 }
 
+// VirtualSeconds is the time that passed on the virtual lab's clock, over all runs.
 func (r Report) VirtualSeconds() float64 {
 	var sum time.Duration
 	for _, result := range r.Results {
@@ -192,6 +193,8 @@ func (r Report) Outcome() check.Outcome {
 	return check.Pass
 }
 
+// ExitCode is the exit code of a process for the Outcome: ExitPass, ExitFail or
+// ExitInconclusive. With Tolerant, an inconclusive report has ExitPass.
 func (r Report) ExitCode() int {
 	switch outcome := r.Outcome(); {
 	case outcome == check.Fail:
@@ -202,6 +205,7 @@ func (r Report) ExitCode() int {
 	return ExitPass
 }
 
+// Unexpected lists the results that differ from their expectation; see Result.AsExpected.
 func (r Report) Unexpected() []Result {
 	var unexpected []Result
 	for _, result := range r.Results {

@@ -17,7 +17,8 @@ const (
 	// logarithm of its time, because a run consists of bursts of milliseconds with tens of
 	// seconds of waiting between them. A [Scene] without a scale uses it.
 	Logarithmic Scale = "logarithmic"
-	Linear      Scale = "linear"
+	// Linear makes equal times equally wide.
+	Linear Scale = "linear"
 )
 
 // A scaled axis maps the time of a window to x, with straight lines between its points.
