@@ -17,22 +17,23 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// room is where broadcasts go: to the pages that have caught up.
+// room receives the broadcasts. A page joins it when its replay has ended.
 const room = "chat"
 
-// maxText and maxKey bound what is accepted, in bytes.
+// maxText and maxKey limit what the server accepts, in bytes.
 const (
 	maxText = 64 << 10
 	maxKey  = 256
 )
 
-// Right is the chat without an injection: every rule holds.
+// Right is the chat without an injection: it keeps every rule.
 func Right(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return injected(injection{})(dir, options)
 }
 
-// A chat stores and broadcasts in one step, and lets a page catch up and join in
-// one step. But for what is injected, that is all there is to it.
+// A chat holds one lock while it stores and broadcasts a message, and while it replays the log
+// to a page and lets it join. That lock is what makes it correct; each injection breaks one
+// part of it.
 type chat struct {
 	server    *socket.Server
 	injection injection
@@ -40,12 +41,12 @@ type chat struct {
 
 	order sync.Mutex
 	log   *messages
-	// known are the keys of a chat that remembers them in memory only.
+	// known maps keys to offsets if keysInMemory is injected.
 	known map[string]int64
 }
 
 func (c *chat) connected(client *socket.Socket) {
-	said, before := 0, "" // a socket's events come one after the other
+	said, before := 0, "" // no lock needed: a socket's events come one after the other
 	offset := offsetOf(client)
 	heard := func(args ...any) {
 		take(args, func(text, key string) (int64, error) {
@@ -70,7 +71,7 @@ func (c *chat) connected(client *socket.Socket) {
 	}
 }
 
-// storeAndEmit stores and broadcasts a message, as its fate has it.
+// storeAndEmit stores and broadcasts a message according to its fate.
 func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, error) {
 	if f.ignored {
 		return 0, errNoAnswer
@@ -78,7 +79,7 @@ func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, e
 	if f.storedAfter == 0 {
 		return c.store(client, f, c.keyOf(client, key))
 	}
-	go func() { // and meanwhile it is acknowledged
+	go func() { // the caller acknowledges the message meanwhile
 		for again := true; again; again = f.untilStored && c.isOpen() {
 			time.Sleep(f.storedAfter)
 			if _, err := c.store(client, f, key); err == nil {
@@ -105,7 +106,7 @@ func (c *chat) keyOf(client *socket.Socket, key string) string {
 	return c.injection.key(client, key)
 }
 
-// store stores a message, unless it is known, and broadcasts it.
+// store stores and broadcasts a message unless its key is already in the log.
 func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
@@ -157,7 +158,8 @@ func (c *chat) emit(client *socket.Socket, f fate, id int64) {
 	}
 }
 
-// catchUp sends a page what it has missed and lets it into the room.
+// catchUp replays the messages after the offset to a page and lets it join the room. It holds
+// the lock throughout, so that no message falls between the two.
 func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	how := c.injection
 	c.order.Lock()
@@ -181,7 +183,7 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	}
 	switch {
 	case offset > 0 && how.joinsAfter > 0:
-		// The lock is let go of, and only then, some time later, the page joins.
+		// This page joins after the lock is released, so it misses every broadcast in between.
 		go func() { time.Sleep(how.joinsAfter); client.Join(room) }()
 	case offset == 0 || !how.leavesOut:
 		client.Join(room)
@@ -189,15 +191,15 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	return nil
 }
 
-// serve builds the handler of a server; attach gives it its behaviour.
+// serve builds the handler of a server; attach adds the chat's behaviour.
 func serve(dir string, options *socket.ServerOptions, attach func(*socket.Server, *messages) error) (http.Handler, io.Closer, error) {
 	log, err := openMessages(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	own := copied(options)
-	// Recovery would hide most of the defects: a page that is recovered is sent
-	// what it missed by the library.
+	// Recovery stays off because it would hide most of the defects: the library itself would
+	// send a recovered page the missed messages.
 	own.SetConnectionStateRecovery(nil)
 	server := socket.NewServer(nil, own)
 	if err := attach(server, log); err != nil {
@@ -214,12 +216,12 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
-// errNoAnswer leaves a message without an acknowledgement, so that a page with retries
-// sends it again.
+// errNoAnswer leaves a message without an acknowledgement, so that a page with retries sends
+// it again.
 var errNoAnswer = errors.New("no answer")
 
-// take reads the arguments of a chat message, (text [, key] [, acknowledgement]),
-// lets say have them, and answers.
+// take parses the arguments of a chat message, (text [, key] [, acknowledgement]), passes them
+// to storeAndEmit and acknowledges the message.
 func take(args []any, storeAndEmit func(text, key string) (int64, error)) {
 	reply := socket.Ack(func([]any, error) {})
 	if len(args) > 0 {
@@ -261,7 +263,7 @@ func parse(args []any) (text, key string, err error) {
 	return text, key, nil
 }
 
-// offsetOf is the offset that a page connects with; 0 where it names none.
+// offsetOf returns the offset that a page connects with, or 0 if it sends none.
 func offsetOf(client *socket.Socket) int64 {
 	offset, ok := client.Handshake().Auth[contract.AuthOffset].(float64)
 	if !ok || offset < 0 || offset != math.Trunc(offset) || offset > 1<<53 {
@@ -270,7 +272,7 @@ func offsetOf(client *socket.Socket) int64 {
 	return int64(offset)
 }
 
-// giveUp ends a connection that cannot be served: the page comes again.
+// giveUp closes the connection without a disconnect packet, so that the page reconnects.
 func giveUp(client *socket.Socket, err error) {
 	log.Printf("a page could not catch up: %v", err)
 	client.Conn().Close(true)

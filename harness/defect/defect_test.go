@@ -31,7 +31,7 @@ func TestRefusals(t *testing.T) {
 		if refused == c.ok || (stored == 1) != c.ok || c.ok && answer["offset"] != int64(7) {
 			t.Errorf("%.40v: answer %v, stored %d", c.args, answer, stored)
 		}
-		take(c.args, store) // without an acknowledgement
+		take(c.args, store) // take must not need an acknowledgement
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 	"redial/harness/contract"
 )
 
-// Where a defect comes from that nobody has published: it is made up, of what is easy to
-// get wrong.
+// slip is the source of a defect that nobody has published: it is invented, from what is easy
+// to get wrong.
 const slip = "an easy slip"
 
-// storing are the servers that store or broadcast wrongly.
+// storing lists servers that store or broadcast wrongly.
 var storing = []Defect{
 	{
 		Name: "drops", Sentence: "It stores every 4th message of a connection, acknowledges it, and does not broadcast it.",
@@ -122,7 +122,7 @@ var storing = []Defect{
 	},
 }
 
-// replaying are the servers that send a page something else than what it missed.
+// replaying lists servers whose replay differs from the messages that the page missed.
 var replaying = []Defect{
 	{
 		Name: "repeats", Sentence: "It sends each row twice to a page that comes back.",
@@ -238,7 +238,7 @@ var replaying = []Defect{
 	},
 }
 
-// altering are the servers that change what is said, or say something themselves.
+// altering lists servers that change messages, or emit messages that no client sent.
 var altering = []Defect{
 	{
 		Name: "alters", Sentence: "It broadcasts every 4th message of a connection with a full stop behind it; the log has it as it was sent.",
@@ -289,7 +289,7 @@ var altering = []Defect{
 	},
 }
 
-// admitting are the servers that do not let a page in, or only half.
+// admitting lists servers that refuse a page that reconnects, or admit it only partly.
 var admitting = []Defect{
 	{
 		Name: "refuses", Sentence: "It refuses every page that comes back with an offset, for ever.",
@@ -323,12 +323,13 @@ var admitting = []Defect{
 	},
 }
 
-// newest selects the newest n rows of those that a page has missed.
+// newest selects the newest n rows after the offset, in order.
 func newest(n string) string {
 	return "SELECT * FROM (SELECT id, text FROM messages WHERE id > ? ORDER BY id DESC LIMIT " + n + ") ORDER BY id"
 }
 
-// pagesOf sends rows in pages, which overlap by some rows, or leave some out.
+// pagesOf replays rows in pages of size. A positive overlap repeats rows, a negative one
+// leaves rows out.
 func pagesOf(size, overlap int) func([]row) []row {
 	return func(rows []row) (sent []row) {
 		for from := 0; from < len(rows); from += size - overlap {

@@ -12,43 +12,44 @@ import (
 	"redial/steps/cures/recovery"
 )
 
-// How a message has to begin for the chat with features to do something unusual with it.
-// Any other is emitted to everyone, as step 6 does.
+// A message with one of these prefixes makes the chat with features use that feature. It emits
+// any other message to every client, as step 6 does.
 const (
-	// Volatile: it is emitted volatile, so it is not stored, and has no offset behind it.
+	// Volatile messages are emitted as volatile events, so the adapter does not store them and
+	// adds no offset.
 	Volatile = "/volatile "
-	// Acknowledged: everyone who is sent it is asked to acknowledge it.
+	// Acknowledged messages are broadcast with a request for an acknowledgement.
 	Acknowledged = "/acknowledged "
-	// Disconnecting: it is emitted, and then the server has everyone else go.
+	// Disconnecting messages are emitted, and then the server disconnects every other client.
 	Disconnecting = "/disconnect "
 )
 
-// slowly is how long the middleware of the chat with features takes.
+// slowly is how long the middleware takes: long enough for a broadcast to happen meanwhile.
 const slowly = 250 * time.Millisecond
 
-// Features makes a chat at level recovery that does what no step does and many an
-// application: it emits volatile events, asks everyone for an acknowledgement,
-// disconnects pages, and checks everyone who connects in a middleware that takes its
-// time, a page that is recovered too. It stands on package recovery; see
-// FeaturesPublished.
+// Features makes a chat at level recovery that uses what no step uses but many applications
+// do: volatile events, broadcasts with acknowledgements, disconnects by the server, and a slow
+// middleware that runs for recovered pages too. It uses package recovery, and is the control
+// for FeaturesPublished.
 func Features(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	(&recovery.Builder{Takeover: true, OffsetEvent: "offset"}).Apply(own)
 	return features(own, closeConnections)
 }
 
-// FeaturesPublished is the same on the library's own adapter, which loses messages by two
-// of these features: a volatile event that ends in a string leaves the page with an offset
-// that nobody knows, and what is said while the middleware runs is left out of what a
-// recovered page is sent. And it has pages go by telling them so, after which
-// the official client stays away, by design.
+// FeaturesPublished is the same chat on the library's own adapter, which loses messages with
+// two of these features. A volatile event that ends in a string leaves the page with an offset
+// that the adapter does not know, and broadcasts during the middleware are missing from a
+// recovered page's replay. This chat also disconnects pages with a disconnect packet, after
+// which the official client does not reconnect, by design.
 func FeaturesPublished(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	onLibrary(own, &socket.SessionAwareAdapterBuilder{})
 	return features(own, func(_ *socket.Server, by *socket.Socket) { by.Broadcast().DisconnectSockets(false) })
 }
 
-// closeConnections closes the connection of every page but one: they come back.
+// closeConnections closes the connection of every page but one. It sends no disconnect packet,
+// so those pages reconnect.
 func closeConnections(server *socket.Server, but *socket.Socket) {
 	server.Sockets().Sockets().Range(func(id socket.SocketId, page *socket.Socket) bool {
 		if id != but.Id() {
@@ -58,7 +59,7 @@ func closeConnections(server *socket.Server, but *socket.Socket) {
 	})
 }
 
-// features makes the chat; disconnect makes all pages go but the one that asks for it.
+// features makes the chat; disconnect disconnects every page except the one that asks for it.
 func features(options *socket.ServerOptions, disconnect func(server *socket.Server, by *socket.Socket)) (http.Handler, io.Closer, error) {
 	options.ConnectionStateRecovery().SetSkipMiddlewares(false)
 	server := socket.NewServer(nil, options)

@@ -9,59 +9,60 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// An injection is what makes the chat go wrong. The zero value goes right.
+// An injection is what makes the chat break a rule. The zero value breaks none.
 type injection struct {
-	// message decides what becomes of the n-th message of a connection, from 1.
+	// message changes the fate of the n-th message of a connection, counted from 1.
 	message func(n int, f *fate)
-	// key changes a message's key.
+	// key replaces a message's key.
 	key func(client *socket.Socket, key string) string
-	// keysInMemory has the keys forgotten when the server ends; repeatsAreNews has a
-	// message emitted again whose key is known.
+	// keysInMemory keeps the keys in memory, so a restart loses them; repeatsAreNews
+	// broadcasts a message again if its key is already known.
 	keysInMemory, repeatsAreNews bool
-	// offsetOf changes the offset that a message is emitted with.
+	// offsetOf replaces the offset that a message is emitted with.
 	offsetOf func(id int64) int64
-	// query is what is selected for a page that comes back with an offset, which is its
-	// parameter, or with queryAlways for any page. Empty means rightQuery.
+	// query selects the replay of a page that reconnects with an offset, or of any page if
+	// queryAlways is set. Its parameter is the offset. Empty means rightQuery.
 	query       string
 	queryAlways bool
-	// replay changes the rows that a page is sent that comes back with an offset.
+	// replay changes the rows that a page with an offset is sent.
 	replay func([]row) []row
-	// greeting is a chat message to each page that connects, which nobody has said.
+	// greeting is a chat message that each page is sent on connecting and no client sent.
 	greeting string
-	// joinsAfter is how long after its replay a page that comes back is sent what is new;
-	// leavesOut has it never be.
+	// joinsAfter delays the join of a page that reconnects; leavesOut means that it never
+	// joins.
 	joinsAfter time.Duration
 	leavesOut  bool
-	// listensTwice has a page that comes back be heard by two handlers.
+	// listensTwice attaches a second handler for a page that reconnects.
 	listensTwice bool
 	// opened is called with the log when the server starts.
 	opened func(*messages) error
-	// admit answers a page that connects with this offset, by calling next or not.
+	// admit is a middleware: it admits or refuses a page by calling next, or leaves it
+	// waiting.
 	admit func(offset int64, next func(*socket.ExtendedError))
 }
 
-// A fate is what becomes of a message; see usual for a right one.
+// A fate is how one message is handled; usual is the correct one.
 type fate struct {
-	// rows is how often it is stored, each with an offset of its own. With 0 it
-	// takes an offset all the same, which the log then does not have.
+	// rows is how often the message is stored, each time with a new offset. With 0 it still
+	// takes an offset, which the log then does not contain.
 	rows int
-	// broadcasts is how often everyone is sent it for each of them, with text as its
-	// text; notToSender leaves out who said it. stored is the text in the log.
+	// broadcasts is how often each of those rows is emitted, with text as its text;
+	// notToSender leaves out the sender. stored is the text in the log.
 	broadcasts   int
 	notToSender  bool
 	text, stored string
-	// storedAfter has it be acknowledged at once, and stored and broadcast after this
-	// time; untilStored has that be tried until it is done.
+	// storedAfter acknowledges the message at once, and stores and broadcasts it after this
+	// time; untilStored repeats the attempt until it succeeds.
 	storedAfter time.Duration
 	untilStored bool
-	// ignored leaves it unstored and unanswered; sameKey gives it the key of the message
-	// before it.
+	// ignored leaves the message unstored and without an acknowledgement; sameKey gives it the
+	// key of the message before it.
 	ignored, sameKey bool
 }
 
 func usual(text string) fate { return fate{rows: 1, broadcasts: 1, text: text, stored: text} }
 
-// always changes each message, every each n-th.
+// always applies change to each message, and every applies it to each n-th.
 func always(change func(*fate)) func(int, *fate) { return every(1, change) }
 
 func every(n int, change func(*fate)) func(int, *fate) {
@@ -72,7 +73,7 @@ func every(n int, change func(*fate)) func(int, *fate) {
 	}
 }
 
-// altered changes the text of each message, in the log too.
+// altered changes the text of each message, in the broadcast and in the log.
 func altered(change func(string) string) func(int, *fate) {
 	return always(func(f *fate) {
 		f.text = change(f.text)
@@ -88,8 +89,8 @@ func twice(rows []row) []row {
 	return repeated
 }
 
-// swapped leaves the last row where it is: else a page that drops nothing would end
-// with an older offset, be sent that row again, and break another rule first.
+// swapped leaves the last row in place. Otherwise a page that drops nothing would end with an
+// older offset and be sent that row again, which breaks another rule first.
 func swapped(rows []row) []row {
 	if len(rows) < 3 {
 		return rows
@@ -105,7 +106,6 @@ func withoutLast(rows []row) []row { return rows[:max(0, len(rows)-1)] }
 
 func lastTwice(rows []row) []row { return append(slices.Clone(rows), rows[max(0, len(rows)-1):]...) }
 
-// injected makes a chat with the injection.
 func injected(b injection) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 		closed := make(chan struct{})

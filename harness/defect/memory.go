@@ -11,7 +11,7 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// copied is options of one's own.
+// copied returns a copy, because the caller's options must not change.
 func copied(options *socket.ServerOptions) *socket.ServerOptions {
 	own := socket.DefaultServerOptions()
 	if options != nil {
@@ -20,7 +20,8 @@ func copied(options *socket.ServerOptions) *socket.ServerOptions {
 	return own
 }
 
-// onLibrary turns recovery on as published, with the adapter.
+// onLibrary turns recovery on with the given adapter and the published tutorial's settings. An
+// adapter of the caller that wraps others (such as the seam's) stays around it.
 func onLibrary(options *socket.ServerOptions, adapter socket.AdapterConstructor) {
 	recovery := socket.DefaultConnectionStateRecovery()
 	recovery.SetSkipMiddlewares(true)
@@ -37,8 +38,8 @@ func onLibrary(options *socket.ServerOptions, adapter socket.AdapterConstructor)
 	options.SetAdapter(adapter)
 }
 
-// memoryChat gives the server the behaviour of a chat that keeps nothing: say has each
-// message, any JSON value.
+// memoryChat gives the server the behaviour of a chat that stores nothing: emit receives each
+// message, which may be any JSON value.
 func memoryChat(server *socket.Server, emit func(client *socket.Socket, value any)) {
 	_ = server.On("connection", func(args ...any) {
 		client := args[0].(*socket.Socket)
@@ -57,7 +58,7 @@ func memoryChat(server *socket.Server, emit func(client *socket.Socket, value an
 	})
 }
 
-// served is the server behind package handshake.
+// served puts the server behind package handshake, so that only the chat's own defect shows.
 func served(server *socket.Server) (http.Handler, io.Closer, error) {
 	return routes(handshake.Handler(server), "a chat that keeps nothing"), closer(func() error {
 		server.Close(nil)
@@ -65,11 +66,11 @@ func served(server *socket.Server) (http.Handler, io.Closer, error) {
 	}), nil
 }
 
-// routes serves Socket.IO, and a line about the server at /.
+// routes serves Socket.IO, and a sentence about the server at /.
 func routes(sockets http.Handler, about string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
-	// The library answers every path below its own; the client's it does not have.
+	// The library would answer every path below its own, but it has no client bundle.
 	mux.Handle(contract.ClientPath, http.NotFoundHandler())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, about) })
 	return mux

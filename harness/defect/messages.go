@@ -9,23 +9,23 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// A row is one message of the log.
 type row struct {
 	id   int64
 	text string
 }
 
-// messages is the log, in a file of its own.
+// messages is the log: a SQLite file, so that it survives a restart.
 type messages struct{ db *sql.DB }
 
 func openMessages(dir string) (*messages, error) {
 	path := filepath.Join(dir, "chat.db")
-	// Where another program has locked the file, it is the page that waits, not the server.
+	// The timeout is short so that a lock of another program fails the insert soon: then the
+	// page retries, and the server does not wait.
 	db, err := sql.Open(sqlite.Name, "file:"+path+"?_busy_timeout=100&_journal_mode=WAL&_synchronous=NORMAL&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
-	// More than one: "published" stores while it replays.
+	// Several connections, because "published" stores messages while a replay's query is open.
 	db.SetMaxOpenConns(4)
 	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (
 		id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,14 +40,14 @@ func openMessages(dir string) (*messages, error) {
 
 func (m *messages) close() error { return m.db.Close() }
 
-// insert stores a message and returns its id. With keep unset the id is taken and
-// the row is not there: AUTOINCREMENT gives no id twice.
+// insert stores a message and returns its id. Without keep the id is used up and the row is
+// deleted: AUTOINCREMENT never assigns an id twice.
 func (m *messages) insert(text, key string, keep bool) (int64, error) {
 	tx, err := m.db.Begin()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	defer func() { _ = tx.Rollback() }() // no effect after Commit
 	result, err := tx.Exec("INSERT INTO messages (text, key) VALUES (?, NULLIF(?, ''))", text, key)
 	if err != nil {
 		return 0, err
@@ -76,20 +76,20 @@ func (m *messages) find(key string) (id int64, known bool, err error) {
 	return id, err == nil, err
 }
 
-// rightQuery is what a page is sent: the rows with a higher id, in order.
+// rightQuery is the correct replay: the rows after the offset, in order.
 const rightQuery = "SELECT id, text FROM messages WHERE id > ? ORDER BY id"
 
-// after returns the rows with a higher id.
 func (m *messages) after(offset int64) ([]row, error) { return m.selected(rightQuery, offset) }
 
-// selected returns the rows of a query for ids and texts, which has the offset.
+// selected runs a query for ids and texts, whose parameter is the offset.
 func (m *messages) selected(query string, offset int64) ([]row, error) {
 	var rows []row
 	err := m.each(query, offset, func(r row) { rows = append(rows, r) })
 	return rows, err
 }
 
-// each calls f for one row after the other, while the query is open.
+// each calls f for each row while the query is still open, so that messages can be stored and
+// broadcast in the middle of a replay.
 func (m *messages) each(query string, offset int64, f func(row)) error {
 	rows, err := m.db.Query(query, offset)
 	if err != nil {

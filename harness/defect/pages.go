@@ -2,14 +2,14 @@ package defect
 
 import "redial/harness/contract"
 
-// What differs from the reference page of a level.
+// Changes to the reference page of a level.
 var (
-	// ShowsAll shows all that it is given and moves its offset to it, forward or back,
-	// as the published tutorial's page does.
+	// ShowsAll makes the page show every message that it receives and set its offset to that
+	// message's, forward or back, as the published tutorial's page does.
 	ShowsAll = []Change{{"if (offset <= socket.auth.serverOffset) return;", ""}}
-	// CountsKeys is what the published tutorial adds at step 8: it sends a message again,
-	// three times and no more, under a key that it counts and makes of the connection's
-	// id, which there is none of while offline.
+	// CountsKeys is what the published tutorial adds at step 8. The page sends a message again
+	// at most three times, with a key made of the connection's id and a counter. While the
+	// page is offline it has no such id.
 	CountsKeys = append([]Change{
 		{"retries: Infinity", "retries: 3"}, {"ackTimeout: 3000", "ackTimeout: 10000"},
 		{"socket.timeout(3000 + new TextEncoder().encode(text).length).emit", "socket.timeout(10000).emit"},
@@ -19,7 +19,7 @@ var (
 	asksForNothing = []Change{{"socket.emit(\"chat message\", input.value, (answer) => {", "socket.emit(\"chat message\", input.value); ((answer) => {"}}
 )
 
-// pages are the broken pages. Their servers are right.
+// pages lists the broken pages. Their servers are correct.
 var pages = []Defect{
 	{
 		Name: "offset-first", Sentence: "The page moves its offset when a message comes and shows it up to 300 ms later; what it has not shown when it loses the connection it forgets.",

@@ -14,37 +14,37 @@ import (
 	"redial/steps/stores/sqlite"
 )
 
-// Delays make the races of "published" wide. Each pause is drawn from 0 up to the
-// value, from Seed and the time of day; the zero value pauses nowhere and leaves the
-// races to luck.
+// Delays widen the race windows of "published". Each pause is drawn from 0 up to the value,
+// from Seed and the time of day. The zero value pauses nowhere and leaves the races to chance.
 type Delays struct {
 	Seed uint64
-	// BeforeEmit is between INSERT and emit: who connects there gets a message
-	// twice, and whose turn is longer is overtaken.
+	// BeforeEmit is between INSERT and emit. A page that connects there receives a message
+	// twice, and a message whose pause is longer is overtaken.
 	BeforeEmit time.Duration
-	// BetweenRows is between the rows of a replay: live messages come in between,
-	// and a cut there loses the rest.
+	// BetweenRows is between the rows of a replay. Live messages arrive in between, and a cut
+	// there loses the remaining rows.
 	BetweenRows time.Duration
 }
 
-// DefaultDelays are long enough for a reconnection under traffic to fall into them,
-// and short enough for a test.
+// DefaultDelays are long enough that a reconnection under traffic falls into them, and short
+// enough for a test.
 var DefaultDelays = Delays{Seed: 1, BeforeEmit: 120 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
 
-// maxParallel bounds the messages that are being handled at one time.
+// maxParallel limits how many messages and replays are in progress at once, so that a burst
+// cannot start goroutines without limit.
 const maxParallel = 256
 
-// Published makes a server that does what the published tutorial does at step 7,
-// with recovery off: each message is stored and emitted to everyone with no lock
-// around the two, in parallel with the next of the same sender (in Node the handler
-// awaits the INSERT); and a page that connects is sent the rows one at a time while
-// live messages reach it already. It asks for no key, and answers who asks.
+// Published makes a server that does what the published tutorial does at step 7, with recovery
+// off. It stores each message and emits it to every client with no lock around the two, in
+// parallel with the next message of the same sender, because in Node the handler awaits the
+// INSERT. A page that connects is sent the rows one at a time while it already receives live
+// messages. The server needs no key, and acknowledges a message if the client asks for it.
 func Published(delays Delays) New { return publish(delays, false) }
 
-// PublishedKeyed makes a server that does what the published tutorial does at step 8:
-// the same, and it stores a message with the key that it comes with. A key that is
-// there already is acknowledged, whatever message has it, and nothing is emitted; what
-// cannot be stored is not answered. It needs a page with [CountsKeys].
+// PublishedKeyed makes a server that does what the published tutorial does at step 8, which
+// also stores the key that a message comes with. A key that is already in the log is
+// acknowledged, whichever message has it, and nothing is emitted. A message that cannot be
+// stored is not acknowledged. The server needs a page with [CountsKeys].
 func PublishedKeyed(delays Delays) New { return publish(delays, true) }
 
 func publish(delays Delays, keyed bool) New {
@@ -71,7 +71,7 @@ type publishedChat struct {
 	log    *messages
 	slots  chan struct{}
 
-	// ending guards work against a message that begins while Close waits.
+	// ending guards work, so that no message begins while Close waits for it.
 	ending sync.Mutex
 	work   sync.WaitGroup
 	closed chan struct{}
@@ -92,7 +92,7 @@ func (p *publishedChat) connected(client *socket.Socket) {
 			p.pause(p.delays.BetweenRows)
 		})
 		if err != nil {
-			log.Printf("a page did not get all that it missed: %v", err) // and is left so
+			log.Printf("a page did not get all that it missed: %v", err) // as published, the page stays connected without the rest
 		}
 	})
 }
@@ -104,7 +104,7 @@ func (p *publishedChat) storeAndEmit(text, key string) (int64, error) {
 	id, err := p.log.insert(text, key, true)
 	switch {
 	case p.keyed && sqlite.IsUnique(err):
-		return 0, nil // it must be a repeat, the published code says, and acknowledges it
+		return 0, nil // the published code takes it for a retry and acknowledges it
 	case p.keyed && err != nil:
 		return 0, errNoAnswer
 	case err != nil:
@@ -136,7 +136,6 @@ func (p *publishedChat) begin(f func()) {
 	})
 }
 
-// pause waits for up to longest, or until the server closes.
 func (p *publishedChat) pause(longest time.Duration) {
 	if longest <= 0 {
 		return

@@ -11,36 +11,36 @@ import (
 	"redial/harness/contract"
 )
 
-// PublishedRecovery makes a server that does what the published tutorial does at step
-// 6: connection state recovery with the library's own adapter, and nothing that every
-// new page is sent. It promises level recovery, and breaks that promise in four ways,
-// each a row of the catalogue: a half-open switch of networks and a drop before any
-// event are not recovered, a session that was restored and restored again goes deaf,
-// and what is broadcast while a session is restored passes it by.
+// PublishedRecovery makes a server that does what the published tutorial does at step 6:
+// connection state recovery with the library's own adapter, and no backlog for new pages. It
+// promises level recovery and breaks that promise in four ways, each a row of the catalogue. A
+// half-open switch of networks and a drop before any event are not recovered; a session that
+// is restored twice receives nothing more; and events that are broadcast while a session is
+// restored are lost.
 //
-// What is said is given back as it is: any JSON value, as step 6 does.
+// It emits a message unchanged, as any JSON value, as step 6 does.
 func PublishedRecovery(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return recovering(options, &socket.SessionAwareAdapterBuilder{})
 }
 
-// UsesUp is PublishedRecovery with a cure for the session that is restored twice that is
-// worse than the illness: a session can be restored once in its life. A page that is cut
-// off before it has the answer has lost it.
+// UsesUp is PublishedRecovery with a wrong fix for the session that is restored twice: each
+// session can be restored only once. A page whose connection is cut before the answer arrives
+// has lost its session.
 func UsesUp(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
 		return &usesUp{Adapter: inner, used: map[socket.PrivateSessionId]bool{}}
 	}))
 }
 
-// OwnOffset is PublishedRecovery that goes on from what it sent last and not from what
-// the page has. What it sent into a connection that was dead already is lost.
+// OwnOffset is PublishedRecovery that replays from the last event that it sent, instead of
+// from the page's offset. Events that it sent into a dead connection are lost.
 func OwnOffset(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
 		return &ownOffset{Adapter: inner, atDrop: map[socket.PrivateSessionId]string{}}
 	}))
 }
 
-// recovering is the chat of step 6 as published, on an adapter.
+// recovering is the chat of step 6 as published, on the given adapter.
 func recovering(options *socket.ServerOptions, adapter socket.AdapterConstructor) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	onLibrary(own, adapter)
@@ -49,7 +49,7 @@ func recovering(options *socket.ServerOptions, adapter socket.AdapterConstructor
 	return served(server)
 }
 
-// around makes adapters that go around the library's.
+// around wraps the library's session-aware adapter.
 type around func(inner socket.Adapter) socket.Adapter
 
 func (a around) New(nsp socket.Namespace) socket.Adapter {

@@ -12,10 +12,10 @@ import (
 	"redial/harness/contract"
 )
 
-// Pauses of the published code in the virtual lab.
+// raced has shorter pauses, for the virtual lab.
 var raced = Delays{Seed: 1, BeforeEmit: 8 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
 
-// published are the tutorial's servers as they are published, by what goes wrong.
+// published lists the tutorial's servers as published, one row for each failure.
 var published = []Defect{
 	{
 		Name: "published-replay-and-live", Sentence: "A page that connects between INSERT and emit gets the message from both.",
@@ -53,7 +53,7 @@ var published = []Defect{
 	},
 }
 
-// sessions are the servers that keep nothing and promise recovery.
+// sessions lists the servers that store nothing and promise recovery.
 var sessions = []Defect{
 	{
 		Name: "half-open", Sentence: "A page that switches networks finds no session, since the server has not noticed that the old connection is dead.",
@@ -141,8 +141,9 @@ var sessions = []Defect{
 	},
 }
 
-// restoring is the server of step 6 as published, with sessions that are changed when
-// they are restored for the n-th time; nil for one that is not found.
+// restoring is the server of step 6 as published. It passes each restored session through
+// change, with how often that session has been restored; change may return nil, which means
+// that no session was found.
 func restoring(change func(n int, s *socket.Session) *socket.Session) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 		return recovering(options, around(func(inner socket.Adapter) socket.Adapter {

@@ -12,19 +12,19 @@ import (
 	"redial/steps/cures/recovery"
 )
 
-// handshakeDelay is how long the library takes, here, between sending the open packet and
-// listening to what comes: as if the scheduler had other things to do.
+// handshakeDelay is how long this server waits between sending the open packet and listening.
+// It stands for a busy scheduler.
 const handshakeDelay = 20 * time.Millisecond
 
-// SlowHandshake makes a chat at level recovery behind the library's own handler, which listens a
-// moment after it has sent the open packet. Here that is a long moment. What a client
-// sends in it, such as its connect packet, is never heard. And nothing keeps a browser
-// from asking twice for the answer to a poll.
+// SlowHandshake makes a chat at level recovery behind the library's own handler, which sends
+// the open packet before it listens. The delay makes that window long: packets that a client
+// sends in it, such as its connect packet, are lost. Nor does the handler keep a browser from
+// requesting the answer to one poll twice.
 func SlowHandshake(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return slowHandshake(options, func(server *socket.Server) http.Handler { return server.ServeHandler(nil) })
 }
 
-// SlowHandshakeFixed is the same behind package handshake, which makes it right.
+// SlowHandshakeFixed is the same chat behind package handshake, which fixes both.
 func SlowHandshakeFixed(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 	return slowHandshake(options, handshake.Handler)
 }
@@ -35,7 +35,7 @@ func slowHandshake(options *socket.ServerOptions, handler func(*socket.Server) h
 	server := socket.NewServer(nil, own)
 	memoryChat(server, func(_ *socket.Socket, value any) { _ = server.Sockets().Emit(contract.ChatEvent, value) })
 	sockets := handler(server)
-	// Before the listeners that there are.
+	// The delay has to run before the library's own listeners, so it is registered first.
 	connections := server.Engine()
 	listeners := connections.Listeners("connection")
 	connections.RemoveAllListeners("connection")

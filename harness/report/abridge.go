@@ -8,20 +8,20 @@ import (
 	"redial/harness/history"
 )
 
-// abridgedTo bounds how many events an abridged history has before the sending of the
-// message, and how many after it, beside those that the finding names.
+// abridgedTo limits how many events an abridged history has before the message was sent, and
+// how many after it, in addition to those that the finding names.
 const abridgedTo = 200
 
-// An Abridged is the part of a history that an excerpt may be made of, in its order.
+// An Abridged is the part of a history that an excerpt may need, in its order.
 type Abridged struct {
 	Events []history.Event
-	// At are their indices in the history, which has Total events.
+	// At are the events' indices in the whole history, which has Total events.
 	At    []int
 	Total int
 }
 
-// Abridge keeps the events that may matter to the verdict, out of a history that is too long
-// to hold.
+// Abridge keeps the events that may explain the verdict, from a history that is too long to
+// hold in memory.
 func (r *Result) Abridge(events iter.Seq[history.Event]) {
 	f := r.offence()
 	if f == nil {
@@ -31,8 +31,9 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 		at int
 		history.Event
 	}
-	// What may matter, and apart from it, so that it takes no room there, when the other
-	// pages came and went, without which a drawing has them offline.
+	// The connections of other pages are collected separately, so that they take no room from
+	// the events that explain the verdict. Without them a drawing would show those pages as
+	// offline.
 	var told, others nearest[numbered]
 	var kept []numbered
 	var newest, read numbered
@@ -70,8 +71,8 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 	}
 }
 
-// nearest holds the last of a list up to its center, and the first after it. While there
-// is no center, the end is it.
+// nearest holds the last elements up to a center, and the first ones after it. The end is the
+// center until one is set.
 type nearest[T any] struct {
 	recent, before, after []T
 	centered              bool
@@ -85,7 +86,7 @@ func (n *nearest[T]) add(one T) {
 	}
 }
 
-// center makes what was added last the center.
+// center makes the element that was added last the center.
 func (n *nearest[T]) center() { n.before, n.after, n.centered = slices.Clone(n.recent), nil, true }
 
 func (n *nearest[T]) all() []T {
@@ -103,7 +104,7 @@ func ofPage(e history.Event) bool {
 	return false
 }
 
-// mayMatter tells whether an excerpt about the finding may have the event.
+// mayMatter reports whether an excerpt about the finding could contain the event.
 func mayMatter(e history.Event, f *check.Finding) bool {
 	switch e.Kind {
 	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
@@ -115,7 +116,7 @@ func mayMatter(e history.Event, f *check.Finding) bool {
 	return e.Kind != history.Barrier && (e.Kind != history.Note || e.Client == "")
 }
 
-// position is where the event of that index is in the abridged history, or -1.
+// position converts an index in the whole history to one in the abridged history, or -1.
 func (a Abridged) position(at int) int {
 	if i, found := slices.BinarySearch(a.At, at); found {
 		return i
@@ -123,7 +124,7 @@ func (a Abridged) position(at int) int {
 	return -1
 }
 
-// of is the finding with positions in place of indices.
+// of returns the finding with positions in the abridged history in place of indices.
 func (a Abridged) of(f *check.Finding) *check.Finding {
 	if f == nil {
 		return nil

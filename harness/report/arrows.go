@@ -10,7 +10,8 @@ import (
 	"redial/harness/plan"
 )
 
-// arrows draws every frame, or without frames the messages.
+// arrows draws every frame, or the messages if there are no frames. Frames without a message
+// come first, so that the others are drawn over them.
 func (st *stage) arrows() {
 	if len(st.Traffic.Frames) == 0 {
 		st.estimatedArrows()
@@ -25,7 +26,6 @@ func (st *stage) arrows() {
 	}
 }
 
-// frame draws one frame, on its way between its client and the server.
 func (st *stage) frame(i int) {
 	f := st.Traffic.Frames[i]
 	client := st.lanes[st.lane("client:"+f.Client)]
@@ -90,7 +90,8 @@ func (st *stage) frame(i int) {
 	st.body.WriteString("</g>\n")
 }
 
-// isElsewhere tells that the sending of a message is not drawn, and says where it is.
+// isElsewhere reports whether a message's Sent event is outside the drawing, and names the
+// time at which it was.
 func (st *stage) isElsewhere(sent int) (outside bool, where string) {
 	if sent < 0 {
 		return true, st.Language.Word("not sent here")
@@ -101,7 +102,7 @@ func (st *stage) isElsewhere(sent int) (outside bool, where string) {
 	return false, ""
 }
 
-// blamed is the class of an arrow that should not have arrived as it did.
+// blamed is the class of an arrow whose delivery broke a rule.
 func (st *stage) blamed(message, client string, direction plan.Direction) string {
 	for _, f := range st.Findings {
 		if direction == plan.Down && f.Message == message && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late {
@@ -122,8 +123,8 @@ func (st *stage) edge(of, other stageLane) float64 {
 	return of.y + 8
 }
 
-// arrow draws a line with a head. What is lost ends half-way with a cross; what was sent
-// outside of the drawing begins with a ring and has an open head.
+// arrow draws a line with a head. A lost frame ends half-way with a cross; a message that was
+// sent outside the drawing begins with a ring and has an open head.
 func (st *stage) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
 	if lost {
 		x1, y1 = x0+(x1-x0)*0.55, y0+(y1-y0)*0.55
@@ -155,8 +156,8 @@ func (st *stage) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
 	}
 }
 
-// waits draws that a message has to wait before it is sent, and returns where its arrow
-// begins.
+// waits draws the time that a message spends in the client's buffer before it is sent, and
+// returns where its arrow begins.
 func (st *stage) waits(sent int, mark, left float64) float64 {
 	if left-mark < 10 {
 		return max(mark, left)
@@ -172,8 +173,8 @@ func (st *stage) waits(sent int, mark, left float64) float64 {
 	return left
 }
 
-// shownAt is where the arrow of a message ends: at the sign for its being shown, if that
-// is at the same place.
+// shownAt is where the arrow of a message ends: at its Shown sign, if the sign was moved only
+// because others stand beside it.
 func (st *stage) shownAt(f history.Frame, message string, x float64) float64 {
 	for _, i := range st.events {
 		e := st.Events[i]
@@ -208,10 +209,10 @@ func (st *stage) frameTitle(f history.Frame, packet string) string {
 		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), clip(visible(f.Text), 120))
 }
 
-// estimatedArrows makes arrows from events alone: up when a message was sent, down to
-// where it was shown. When it was at the server is not known.
+// estimatedArrows draws arrows from events alone: up when a message was sent, down when it was
+// shown. The time at the server is unknown, so it is taken to be half-way.
 func (st *stage) estimatedArrows() {
-	first := map[int]float64{} // where at the server each Sent event's message was
+	first := map[int]float64{} // x at the server, by Sent event
 	for i, e := range st.Events {
 		if e.Kind != history.Shown && e.Kind != history.Acknowledged {
 			continue
@@ -271,7 +272,7 @@ func (st *stage) estimatedArrows() {
 	}
 }
 
-// markOf is where an event is drawn, or would be.
+// markOf is the x of an event, also if it is not drawn.
 func (st *stage) markOf(i int) float64 {
 	if x, drawn := st.marks[i]; drawn {
 		return x

@@ -9,8 +9,8 @@ import (
 	"redial/harness/check"
 )
 
-// TestFailureOfAnotherClientSaysWhoseFaultItIs wants the outcome with the official client
-// beside the verdict, in every form, and the verdict as it was.
+// The outcome with the official client stands beside the verdict in every output, and does not
+// change the verdict.
 func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
 	for official, want := range map[check.Outcome]string{
 		"":         "lost: 2",

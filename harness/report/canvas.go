@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// TimelineStyle is the style sheet of the drawings: colours are CSS variables, in
-// a light and a dark set.
+// TimelineStyle is the style sheet of the drawings. Its colours are CSS variables, because the
+// dark scheme and print redefine them.
 //
 //go:embed timeline.css
 var TimelineStyle string
 
-// labelChar is the width of an ordinary character of a label, 11 px high.
+// labelChar is the average width in pixels of a character of a label, which is 11 px high.
 const labelChar = 6.4
 
-// A canvas is where SVG elements are written, every value escaped.
+// A canvas collects SVG elements. It escapes every value, so that text from a server cannot
+// become markup.
 type canvas struct{ body bytes.Buffer }
 
-// element writes an empty element from pairs of attribute and value.
 func (c *canvas) element(name string, attributes ...any) {
 	c.open(name, attributes...)
 	c.body.Truncate(c.body.Len() - 1)
@@ -53,16 +53,16 @@ func crossPath(x, y, r float64) string {
 	return fmt.Sprintf("M%.1f %.1fl%.1f %.1fm0 %.1fl%.1f %.1f", x-r, y-r, 2*r, 2*r, -2*r, -2*r, 2*r)
 }
 
-// boltPath is a small flash of lightning.
+// boltPath is the lightning flash of a fault.
 func boltPath(x, y, r float64) string {
 	return fmt.Sprintf("M%.1f %.1fl%.1f %.1fh%.1fl%.1f %.1fl%.1f %.1fh%.1fz",
 		x+0.25*r, y-r, -0.8*r, 1.1*r, 0.5*r, -0.2*r, 0.9*r, 0.8*r, -1.1*r, -0.5*r)
 }
 
-// escaped is text for an XML element or attribute.
+// escaped makes text safe for an XML element or attribute.
 func escaped(text string) string {
 	var b strings.Builder
-	// A strings.Builder never fails.
+	// Writing to a strings.Builder never fails.
 	_ = xml.EscapeText(&b, []byte(visible(text)))
 	return b.String()
 }

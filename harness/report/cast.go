@@ -8,7 +8,7 @@ import (
 	"redial/harness/plan"
 )
 
-// readMessages finds out what was sent when, and which frame carries it.
+// readMessages indexes when each message was sent and which frames carry it.
 func (st *stage) readMessages() {
 	known := map[string]bool{}
 	for i, e := range st.Events {
@@ -42,8 +42,7 @@ func (st *stage) readMessages() {
 	}
 }
 
-// sentBy is the index of the event with which a message that was seen at that time was
-// sent, or -1.
+// sentBy is the index of the Sent event of a message that was observed at that time, or -1.
 func (st *stage) sentBy(message, client string, at plan.Duration) int {
 	found := -1
 	for _, i := range st.sent[message] {
@@ -52,13 +51,15 @@ func (st *stage) sentBy(message, client string, at plan.Duration) int {
 			found = i
 		}
 	}
-	if found < 0 && client != "" { // another tab may send for it
+	if found < 0 && client != "" { // another tab of the same browser may send it
 		return st.sentBy(message, "", at)
 	}
 	return found
 }
 
-// arrange gives the lanes: half of the clients, the servers, the log, the other clients.
+// arrange orders the lanes: half of the clients, the servers, the log, the other clients. The
+// server is in the middle so that arrows stay short. If there are more clients than lanes,
+// those that a finding concerns keep theirs.
 func (st *stage) arrange() {
 	var clients, servers []string
 	concerned := map[string]bool{}
@@ -91,7 +92,7 @@ func (st *stage) arrange() {
 	for _, f := range st.Traffic.Frames {
 		see(f.Client)
 	}
-	if len(servers) > 1 { // an event about all of a cluster
+	if len(servers) > 1 { // an event that concerns the whole cluster
 		servers = slices.DeleteFunc(servers, func(node string) bool { return node == "" })
 	}
 	if len(servers) == 0 {
@@ -131,7 +132,6 @@ func (st *stage) lane(id string) int {
 	return -1
 }
 
-// laneOf is where an event has its sign, or -1.
 func (st *stage) laneOf(e history.Event) int {
 	switch e.Kind {
 	case history.Stored, history.Found:
@@ -158,7 +158,6 @@ func (st *stage) serverLane(node string) int {
 	return -1
 }
 
-// serverOf is the lane of the server that a client was connected to at a time.
 func (st *stage) serverOf(client string, at plan.Duration) int {
 	node := ""
 	for _, r := range st.home[client] {

@@ -7,8 +7,8 @@ import (
 	"redial/harness/plan"
 )
 
-// connections draws when each connection was open for both of its ends, and how long a
-// half-open one stayed open for the server.
+// connections draws how long each connection was open at both ends, and how long a half-open
+// one stayed open at the server.
 func (st *stage) connections() {
 	for _, c := range st.Traffic.Connections {
 		index := st.lane("client:" + c.Client)
@@ -50,7 +50,7 @@ func orEnd(at plan.Duration) plan.Duration {
 	return at
 }
 
-// sessions draws for how long the server keeps the session of a disconnected client.
+// sessions draws how long the server stores the session of a disconnected client.
 func (st *stage) sessions() {
 	if st.Keeps <= 0 {
 		return
@@ -84,9 +84,9 @@ type keptSession struct {
 	recovered bool
 }
 
-// kept finds the sessions that a server keeps: from when it notices that a connection is
-// over, which neither side asked for, until it is recovered, has expired, or is gone with
-// the server.
+// kept finds the stored sessions. A session is stored from when the server detects the end of
+// a connection that neither side closed on purpose, until the session is recovered or expires
+// or the server stops.
 func (st *stage) kept() (list []keptSession) {
 	for i, e := range st.Events {
 		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
@@ -112,8 +112,7 @@ func (st *stage) kept() (list []keptSession) {
 	return list
 }
 
-// noticedAfter is when the server noticed the end of the client's connection that the
-// event is about.
+// noticedAfter is when the server detected the end of the connection that the event is about.
 func (st *stage) noticedAfter(e history.Event, index int) (at plan.Duration, known bool) {
 	if len(st.Traffic.Connections) > 0 {
 		for _, c := range st.Traffic.Connections {
@@ -128,7 +127,7 @@ func (st *stage) noticedAfter(e history.Event, index int) (at plan.Duration, kno
 	}
 	for _, f := range st.Events[:index] {
 		if f.Kind == history.FaultFired && f.Client == e.Client && (f.FaultKind == plan.HalfOpen || f.FaultKind == plan.Switch) {
-			return 0, false // who knows when
+			return 0, false // without traffic, the history does not show when
 		}
 	}
 	return e.At, true
@@ -148,7 +147,8 @@ func (st *stage) wasConnected(index int) (connected bool) {
 	return connected
 }
 
-// isSocket tells a connection that a socket was on from one that loaded the page.
+// isSocket distinguishes a connection that carried a socket from one that only loaded the
+// page.
 func (st *stage) isSocket(c history.Connection) bool {
 	for _, f := range st.Traffic.Frames {
 		if f.Client == c.Client && f.Connection == c.Number && Packet(f) == "connect" {

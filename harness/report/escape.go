@@ -14,8 +14,8 @@ import (
 	"redial/harness/internal/words"
 )
 
-// visible makes text safe to print in one line: control and formatting
-// characters, and bytes that are no UTF-8, are shown as Go would escape them.
+// visible makes text safe to print in one line: control and formatting characters, and bytes
+// that are not UTF-8, are escaped as in Go.
 func visible(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -33,8 +33,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-// quoted is a message in quotation marks, visible and clipped: what is left out
-// is counted.
+// quoted is a message in quotation marks, visible and clipped. A clipped message has its
+// length behind it.
 func quoted(message string, columns int) string {
 	shown := visible(message)
 	if textWidth(shown) <= columns {
@@ -43,8 +43,8 @@ func quoted(message string, columns int) string {
 	return fmt.Sprintf(`"%s" (%d characters)`, clip(shown, columns), utf8.RuneCountInString(message))
 }
 
-// textWidth counts the columns that a terminal gives to s: East Asian wide
-// characters take two, combining ones none (Unicode Standard Annex #11).
+// textWidth counts the columns that s takes in a terminal: East Asian wide characters take
+// two, combining ones none (Unicode Standard Annex #11).
 func textWidth(s string) int {
 	columns := 0
 	for _, r := range s {
@@ -54,7 +54,7 @@ func textWidth(s string) int {
 }
 
 func runeWidth(r rune) int {
-	// Hangul vowels and finals that are not composed join the letter before them.
+	// Decomposed Hangul vowels and finals join the letter before them.
 	joins := r >= 0x1160 && r <= 0x11FF
 	if joins || unicode.In(r, unicode.Mn, unicode.Me) {
 		return 0
@@ -66,7 +66,6 @@ func runeWidth(r rune) int {
 	return 1
 }
 
-// clip shortens s to at most columns, the ellipsis included.
 func clip(s string, columns int) string {
 	if textWidth(s) <= columns {
 		return s
@@ -80,7 +79,6 @@ func clip(s string, columns int) string {
 	return s
 }
 
-// pad fills s up with spaces on the right.
 func pad(s string, columns int) string {
 	return s + strings.Repeat(" ", max(0, columns-textWidth(s)))
 }
@@ -110,7 +108,6 @@ func wrap(text string, columns int) []string {
 	return lines
 }
 
-// splitAt is the byte index of the first character that no longer fits.
 func splitAt(s string, columns int) int {
 	used := 0
 	for i, r := range s {
@@ -121,7 +118,7 @@ func splitAt(s string, columns int) int {
 	return len(s)
 }
 
-// took is a duration as a person says it, to about three digits.
+// took rounds a duration to about three digits.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
@@ -134,7 +131,7 @@ func took(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// harm is "2 lost, 1 duplicated", or "" where nothing went wrong.
+// harm is such as "2 lost, 1 duplicated", or "" if no message was affected.
 func (r Result) harm() string {
 	var parts []string
 	for _, part := range []struct {
@@ -148,7 +145,7 @@ func (r Result) harm() string {
 	return strings.Join(parts, ", ")
 }
 
-// summarySentence is the last line of a report: what it comes to, and the counts.
+// summarySentence is the last line of a report: its outcome and the counts.
 func (r Report) summarySentence() string {
 	pass, fail, inconclusive, unsupported := r.Summary()
 	known := ""
@@ -159,7 +156,7 @@ func (r Report) summarySentence() string {
 		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported, took(r.Took))
 }
 
-// headline says in one sentence what the report comes to.
+// headline gives the outcome of the report in one sentence.
 func (r Report) headline() string {
 	pass, fail, inconclusive, unsupported := r.Summary()
 	total := len(r.Results)
@@ -178,7 +175,7 @@ func (r Report) headline() string {
 	return fmt.Sprintf("All %d passed.", pass)
 }
 
-// place says in which list a finding was seen.
+// place names the list in which a finding was observed.
 func place(f check.Finding) string {
 	switch {
 	case f.Client == "" || f.Anomaly == check.Unstored:

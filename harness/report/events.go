@@ -10,8 +10,8 @@ import (
 	"redial/harness/plan"
 )
 
-// around is the range of up to n events with the event at index in its middle,
-// as a half-open interval. Without an event (index < 0) it is the end.
+// around is a half-open range of up to n events with the event at index in its middle. Without
+// an event (index < 0) it is the end of the run.
 func around(total, index, n int) (from, to int) {
 	if index < 0 || index >= total {
 		index = total - 1
@@ -25,10 +25,10 @@ func clock(at plan.Duration) string {
 	return fmt.Sprintf("%.3fs", time.Duration(at).Seconds())
 }
 
-// serverName is how a server is called: the one, or one in a cluster.
+// serverName names a node of a cluster, or the only server, which has no name.
 func serverName(node string) string { return cmp.Or(node, "server") }
 
-// faulty is whom a fault is about.
+// faulty names the client or server that a fault concerns.
 func faulty(e history.Event) string {
 	if e.Client == "" {
 		return serverName(e.Node)
@@ -36,8 +36,8 @@ func faulty(e history.Event) string {
 	return e.Client
 }
 
-// where says at which connection and frame a fault has happened, in brackets; whose it
-// is stands beside it.
+// where is the connection and frame of a fault, in brackets. It omits the client, which stands
+// beside it already.
 func where(e history.Event) string {
 	detail := strings.TrimPrefix(strings.TrimPrefix(e.Detail, e.Client), ", ")
 	if detail == "" {
@@ -46,8 +46,7 @@ func where(e history.Event) string {
 	return " (" + detail + ")"
 }
 
-// describe says who an event is about and what happened, for a person. Messages
-// are clipped to columns.
+// describe returns the subject of an event and what happened. Messages are clipped to columns.
 func describe(e history.Event, columns int) (who, what string) {
 	message := quoted(e.Message, columns)
 	if e.Offset != 0 {

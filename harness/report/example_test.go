@@ -9,7 +9,7 @@ import (
 	"redial/harness/report"
 )
 
-// A verdict becomes a report by naming what it is about.
+// A verdict becomes a report when the target and the scenario are named.
 func ExampleText() {
 	verdict := check.Verdict{Outcome: check.Pass, Level: contract.Recovery}
 	r := report.Report{Target: "my chat", Level: contract.Recovery, Lab: "virtual", Seed: 1, Results: []report.Result{

@@ -11,29 +11,29 @@ import (
 	"redial/harness/plan"
 )
 
-// What a failure is told with at most.
+// Limits that keep a failure within one screen.
 const (
 	excerptEvents    = 16
-	excerptElsewhere = 2 // of them, pages that show the message besides the one that matters
+	excerptElsewhere = 2 // of them, events of other pages that show the message
 )
 
-// An excerpt is the events that matter to a failure.
+// An excerpt selects the events that explain a failure.
 type excerpt struct {
 	events []history.Event
-	f      *check.Finding // nil where a failure has none
+	f      *check.Finding // nil if the failure has none
 	chosen []int          // indices of events, in order
-	// missing is the chosen event after which something should have been and is not; -1
-	// where the finding is about an event that should not have been.
+	// missing is the chosen event after which something should have happened and did not; -1
+	// if the finding is about an event that should not have happened.
 	missing int
-	// sender is who sent the message.
+	// sender is the client that sent the message.
 	sender string
-	// at are the indices of the events in a history that is abridged, nil in a whole one,
-	// and total is how many events that has.
+	// at maps an abridged history's events to their indices in the whole one, and is nil for a
+	// whole history. total is the number of events in the whole one.
 	at    []int
 	total int
 }
 
-// index is the index in the history of the i-th event here; -1 stays -1, which is none.
+// index converts a position in events to an index in the whole history; -1 stays -1.
 func (x excerpt) index(i int) int {
 	if x.at == nil || i < 0 {
 		return i
@@ -62,7 +62,7 @@ func newExcerpt(r Result) excerpt {
 	return x
 }
 
-// placeOfMissing is the event by which the message was due, or by which the log was read.
+// placeOfMissing is the event by which the message was due, or at which the log was read.
 func (x excerpt) placeOfMissing() int {
 	last := len(x.events) - 1
 	switch x.f.Anomaly {
@@ -84,7 +84,7 @@ func (x excerpt) placeOfMissing() int {
 	return -1
 }
 
-// lack says what is missing where.
+// lack describes what is missing, and where.
 func (x excerpt) lack() (who, what string) {
 	switch x.f.Anomaly {
 	case check.Unstored:
@@ -95,17 +95,17 @@ func (x excerpt) lack() (who, what string) {
 	return visible(x.f.Client), "does not show "
 }
 
-// How much an event matters; what does not matter is not told at all.
+// How relevant an event is to the finding; immaterial ones are left out.
 const (
-	named      = iota // by the finding
-	itsMessage        // what became of the message, where it was sent and where it went wrong
-	itsPage           // what became of the page and its connection, and of the server
+	named      = iota // named by the finding
+	itsMessage        // the message at its sender, in the log and at the page that broke the rule
+	itsPage           // state of the page, its connection and the server
 	elsewhere         // the message on other pages
 	immaterial
 )
 
-// choose returns the events that matter most, and of those that matter as much the ones
-// nearest to the sending of the message or to where it went wrong.
+// choose returns the most relevant events, and among equally relevant ones those nearest to
+// where the message was sent or the rule was broken.
 func (x excerpt) choose() []int {
 	matters := make([]int, len(x.events))
 	sent := x.f.Event
@@ -174,7 +174,7 @@ func (x excerpt) matters(i int) int {
 	case history.ServerStopped, history.DataReplaced:
 		return itsPage
 	case history.Note:
-		if e.Client == "" { // the lab's own, such as that the database is locked
+		if e.Client == "" { // from the lab itself, such as that the database is locked
 			return itsPage
 		}
 	case history.TimedOut:
@@ -193,7 +193,8 @@ func (x excerpt) matters(i int) int {
 	return immaterial
 }
 
-// healsNext tells whether the next event of a fault is that one is over.
+// healsNext reports whether the next fault event is a heal: then the end of the fault is shown
+// once, by that event.
 func (x excerpt) healsNext(i int) bool {
 	for _, e := range x.events[i+1:] {
 		if e.Kind == history.FaultFired || e.Kind == history.FaultHealed {
@@ -207,8 +208,8 @@ func (x excerpt) hadStopped(i int) bool {
 	return slices.ContainsFunc(x.events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped })
 }
 
-// list tells the events, each with its number from 1, as everywhere. "…" stands where
-// others were left out, and ">" marks the offence.
+// list prints the events, each with its number in the whole history from 1, as every other
+// output does. "…" stands for omitted events, and ">" marks the offence.
 func (x excerpt) list(s Style) []string {
 	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(x.total, "event"))}
 	names := 0

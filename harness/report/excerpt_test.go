@@ -12,7 +12,8 @@ import (
 	"redial/harness/plan"
 )
 
-// An excerpt of an abridged history, and its drawing, is that of the whole.
+// Abridge may drop only events that no excerpt needs: the excerpt of an abridged history, and
+// its drawing, are those of the whole.
 func TestAbridgedTellsTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) history.Event {

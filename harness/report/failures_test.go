@@ -11,8 +11,8 @@ import (
 	"redial/harness/history"
 )
 
-// Of many failures by one rule the first are told in full and the others in brief, so that
-// they do not bury the one by another rule.
+// Only the first failures of one rule are written in full, so that they do not hide a failure
+// of another rule.
 func TestManyFailuresByOneRuleAreToldInBrief(t *testing.T) {
 	failed := func(n int, rule contract.RuleID) Result {
 		f := check.Finding{Rule: rule, Anomaly: check.Lost, Must: true, Client: "bob", View: 1, Message: "hello", Expected: "to be shown", Observed: "it is not", Event: -1}
@@ -40,7 +40,7 @@ func TestManyFailuresByOneRuleAreToldInBrief(t *testing.T) {
 	}
 }
 
-// An outage of the database is a part of what explains a loss.
+// An outage of the database is part of what explains a loss.
 func TestExcerptTellsOfTheDatabase(t *testing.T) {
 	locked := history.Event{At: at(118), Kind: history.Note, Detail: "the database is locked"}
 	r := sample().Results[1]

@@ -9,7 +9,7 @@ import (
 	"redial/harness/check"
 )
 
-// failuresInSummary bounds a job summary, which GitHub refuses above 1 MiB.
+// failuresInSummary limits the size of a job summary, which GitHub refuses above 1 MiB.
 const failuresInSummary = 25
 
 // GitHubSummary writes Markdown for the file that $GITHUB_STEP_SUMMARY names.
@@ -64,7 +64,7 @@ func writeDetails(out io.Writer, r Report, result Result) {
 		unicodeMarks.fail, markdown(r.label(result)), fence, text, fence)
 }
 
-// markdown escapes text that stands in a paragraph or a table cell.
+// markdown escapes text for a paragraph or a table cell.
 func markdown(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -85,16 +85,16 @@ func markdown(s string) string {
 	return b.String()
 }
 
-// codeSpan is text that can stand between backticks in a table.
+// codeSpan escapes text for backticks in a table.
 func codeSpan(s string) string {
 	return strings.NewReplacer("`", "'", "|", `\|`).Replace(s)
 }
 
-// annotationsOfAKind is how many GitHub shows of a step.
+// annotationsOfAKind is how many annotations of a kind GitHub shows for a step.
 const annotationsOfAKind = 10
 
 // GitHubAnnotations writes a workflow command for each failure, and a warning for each
-// scenario without a conclusion, which GitHub shows beside the run. (Workflow commands:
+// inconclusive scenario, which GitHub shows beside the run. (Workflow commands:
 // docs.github.com, "Workflow commands for GitHub Actions".)
 func GitHubAnnotations(w io.Writer, r Report) error {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")

@@ -15,7 +15,7 @@ import (
 	"redial/harness/internal/words"
 )
 
-// Bounds of the HTML file.
+// Limits that keep the file small enough for a browser.
 const (
 	timelinesInPage = 60
 	eventsInTable   = 60
@@ -27,11 +27,11 @@ var pageSource string
 //go:embed report.css
 var pageStyle string
 
-// pageTemplate is compiled once. html/template escapes every value by where it
-// stands, so that what a server or a page said is never markup.
+// html/template escapes each value by its context, so that text from a server or a page never
+// becomes markup.
 var pageTemplate = template.Must(template.New("report").Parse(pageSource))
 
-// What the template is given.
+// The data of the template. Its fields are text that is safe to show.
 type (
 	page struct {
 		Report                                Report
@@ -55,7 +55,7 @@ type (
 		Number    int
 		ID, Title string
 		Cells     []pageCell
-		// Only in a report on a single target.
+		// These are set only in a report on a single target.
 		Runs, Faults, Took, Harm string
 	}
 	pageCell struct {
@@ -88,9 +88,9 @@ type (
 	}
 )
 
-// HTML writes the report as one file that asks nobody for anything: no script, no
-// font, no image from elsewhere. A result with Events gets a drawing and a table
-// of the events around the offence.
+// HTML writes the report as one self-contained file: it loads no script, font or image, so it
+// can be attached to a CI run and opened offline. A result with Events gets a drawing, and a
+// table of the events around the offence.
 func HTML(w io.Writer, r Report) error {
 	data, err := newPage(r)
 	if err != nil {
@@ -132,7 +132,7 @@ func newPage(r Report) (page, error) {
 	return p, p.addResults(r, anchors)
 }
 
-// addUnexpected lists cells that are not as expected, where something is expected.
+// addUnexpected lists the results that differ from their expectation.
 func (p *page) addUnexpected(r Report, anchors map[*Result]string) {
 	for i := range r.Results {
 		result := &r.Results[i]
@@ -144,8 +144,8 @@ func (p *page) addUnexpected(r Report, anchors map[*Result]string) {
 	}
 }
 
-// addResults fills in the sections, failures first: they get the drawings if there
-// are more results with events than the page has room for.
+// addResults fills in the sections, failures first, because they should get the drawings if
+// there are more results than the page has room for.
 func (p *page) addResults(r Report, anchors map[*Result]string) error {
 	drawn := 0
 	for _, section := range []struct {
@@ -177,8 +177,8 @@ func (p *page) addResults(r Report, anchors map[*Result]string) error {
 	return nil
 }
 
-// anchors gives each result its place in the page. IDs come from outside, so the
-// anchors are numbers.
+// anchors gives each result its anchor in the page. The anchors are numbers, because IDs come
+// from outside and might not be valid or unique.
 func (r Report) anchors() map[*Result]string {
 	anchors := map[*Result]string{}
 	for i := range r.Results {
@@ -266,7 +266,6 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	return shown
 }
 
-// draw adds the drawings and the table of events.
 func (p *pageResult) draw(result Result) error {
 	f := result.offence()
 	t := Timeline{
@@ -278,7 +277,8 @@ func (p *pageResult) draw(result Result) error {
 	if err != nil {
 		return err
 	}
-	// Every value in the SVG went through escaped, which leaves no markup in it.
+	// This conversion is safe: every value in the SVG went through escaped, which leaves no
+	// markup in it.
 	p.Detail = template.HTML(detail.String())
 	if events > 0 {
 		if err := t.Overview(&overview); err != nil {
@@ -318,8 +318,8 @@ func (p *pageResult) table(events []history.Event, f *check.Finding, index int) 
 	}
 }
 
-// drawingKey explains the signs of the drawings with the drawings' own shapes. What only a
-// drawing with frames has is left out.
+// drawingKey explains the signs of the drawings with the drawings' own shapes. It leaves out
+// the signs that appear only in drawings with frames, which a report never has.
 func drawingKey() (list []keyEntry) {
 	for _, s := range legendSigns {
 		if s.traffic {

@@ -14,7 +14,7 @@ import (
 	"redial/harness/history"
 )
 
-// hostile is the sample with everything that is free text made nasty.
+// hostile is the sample with control characters and markup in every free text.
 func hostile() Report {
 	r := sample()
 	nasty := controls + script + "`" + "|" + "\n\r\n# heading"
@@ -78,7 +78,7 @@ func TestHTMLExecutesNothing(t *testing.T) {
 	}
 }
 
-// The text of a hostile message is there all the same, as text.
+// Escaping must not remove a hostile message: the page still shows its text.
 func TestHTMLShowsMarkupAsText(t *testing.T) {
 	root, err := html.Parse(strings.NewReader(written(t, HTML, sample())))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"redial/harness/check"
 )
 
-// The part of the JUnit schema that GitHub actions and GitLab read.
+// These types cover only the part of the JUnit schema that GitHub actions and GitLab read.
 type junitSuites struct {
 	XMLName xml.Name `xml:"testsuites"`
 	Name    string   `xml:"name,attr"`
@@ -52,9 +52,9 @@ type junitSkipped struct {
 	Message string `xml:"message,attr"`
 }
 
-// JUnit writes the report as JUnit XML: a failed scenario is a failure, an
-// inconclusive one an error, an unsupported one is skipped. A report without
-// results holds one error, so that no CI system takes it for a pass.
+// JUnit writes the report as JUnit XML: a failed scenario is a failure, an inconclusive one is
+// an error, and an unsupported one is skipped. A report without results contains one error, so
+// that no CI system takes it for a pass.
 func JUnit(w io.Writer, r Report) error {
 	suites := junitSuites{Name: "redial"}
 	for _, column := range r.columns() {
@@ -117,7 +117,6 @@ func junitOf(r Report, result Result) junitCase {
 	return c
 }
 
-// count fills in the totals of the suites and of each suite.
 func (s *junitSuites) count(r Report) {
 	s.Time = junitTime(r.Took)
 	for i := range s.Suites {

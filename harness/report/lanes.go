@@ -10,8 +10,8 @@ import (
 	"redial/harness/plan"
 )
 
-// What a drawing of lanes is made of: a number for each event, then the lanes from
-// lanesLeft on, of which the last has room for a label beside it.
+// Columns of the drawing: the number of the event, then the lanes from lanesLeft on. The last
+// lane has room for a label on its right.
 const (
 	lanesLeft  = 13
 	lanesMost  = 4
@@ -19,9 +19,9 @@ const (
 	lastLabel  = 17
 )
 
-// lanes draws the events of the excerpt from top to bottom: a column for each page that
-// they are about and one for the server, a row for each event. Messages go from column to
-// column under a letter.
+// lanes draws the excerpt from top to bottom, with a column for each page that it concerns and
+// one for the server, and a row for each event. Messages are arrows between columns, named by
+// a letter.
 func (x excerpt) lanes(s Style) []string {
 	if x.f == nil {
 		return nil
@@ -49,15 +49,14 @@ func (x excerpt) lanes(s Style) []string {
 	return lines
 }
 
-// A laneDrawing is one in the making.
 type laneDrawing struct {
 	excerpt
 	style Style
-	names []string // of the lanes; the server's is in serverAt
+	names []string // of the lanes; the server's is at serverAt
 	apart int
-	// state is what each lane is drawn with now.
+	// state is the rune that each lane currently has: connected, disconnected or closed.
 	state map[string]rune
-	// known tells that the message came further than its sender.
+	// known is true if the message was seen anywhere but at its sender.
 	known bool
 }
 
@@ -94,7 +93,7 @@ func (d *laneDrawing) arrange() {
 
 func (d *laneDrawing) x(lane int) int { return lanesLeft + 1 + lane*d.apart }
 
-// letter stands for a message.
+// letter returns the short name of a message, since a text would not fit on an arrow.
 func (d *laneDrawing) letter(message string) string {
 	switch message {
 	case d.f.Message:
@@ -115,7 +114,7 @@ func (d *laneDrawing) legend() []string {
 	return []string{strings.TrimRight(line, " ")}
 }
 
-// pass notes what an event makes of its lane.
+// pass updates the state of a lane, for the rows that follow.
 func (d *laneDrawing) pass(i int) {
 	e := d.events[i]
 	switch e.Kind {
@@ -134,7 +133,6 @@ func (d *laneDrawing) pass(i int) {
 	}
 }
 
-// row draws one event, if it has a lane.
 func (d *laneDrawing) row(i int) []string {
 	e := d.events[i]
 	lane := slices.Index(d.names, e.Client)
@@ -204,11 +202,10 @@ func (d *laneDrawing) row(i int) []string {
 	return []string{line}
 }
 
-// lack draws the place where something is missing.
 func (d *laneDrawing) lack() string {
 	r := d.blank("")
 	lane := slices.Index(d.names, d.f.Client)
-	if lane < 0 { // it is about no page that is drawn
+	if lane < 0 { // the finding's client has no lane
 		lane = serverAt
 	}
 	switch d.f.Anomaly {
@@ -222,7 +219,7 @@ func (d *laneDrawing) lack() string {
 	return d.style.paint(red, r.String())
 }
 
-// knownAfterwards tells whether anybody but its sender has seen the message.
+// knownAfterwards reports whether the message was seen anywhere but at its sender.
 func (x excerpt) knownAfterwards() bool {
 	return slices.ContainsFunc(x.events, func(e history.Event) bool {
 		return x.f != nil && x.isAbout(e) && e.Kind != history.Sent
@@ -235,13 +232,12 @@ func (d *laneDrawing) wasConnected(i int) bool {
 	})
 }
 
-// A laneRow is one row, a rune for each column.
 type laneRow struct {
 	d     *laneDrawing
 	cells []rune
 }
 
-// blank is a row on which nothing happens.
+// blank is a row with only the states of the lanes.
 func (d *laneDrawing) blank(number string) laneRow {
 	r := laneRow{d, []rune(strings.Repeat(" ", d.style.columns()))}
 	r.put(lanesLeft-2-len(number), number)
@@ -262,13 +258,13 @@ func (r laneRow) put(at int, text string) {
 	}
 }
 
-// point draws a sign on a lane and what it means beside it.
 func (r laneRow) point(lane int, sign rune, label string) {
 	r.cells[r.d.x(lane)] = sign
 	r.put(r.d.x(lane)+2, clip(label, r.d.apart-3))
 }
 
-// arrow draws a message on its way. It ends half-way if nobody knows how far it came.
+// arrow draws a message between two lanes. It ends half-way if the history does not show how
+// far the message came.
 func (r laneRow) arrow(from, to int, label string, arrives bool) {
 	a, b := r.d.x(from), r.d.x(to)
 	step, begin, head := 1, '├', '►'

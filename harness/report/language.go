@@ -8,7 +8,7 @@ import (
 	"redial/harness/contract"
 )
 
-// A Language is what the words of a drawing are in. The empty one is [English].
+// A Language is the language of a drawing's words. The empty one is [English].
 type Language string
 
 const (
@@ -16,10 +16,10 @@ const (
 	Korean  Language = "ko"
 )
 
-// Languages lists all.
+// Languages lists every language that a drawing can have.
 var Languages = []Language{English, Korean}
 
-// Word is the text with that key, its arguments filled in.
+// Word returns the text with that key, with its arguments filled in.
 func (l Language) Word(key string, arguments ...any) string {
 	text, ok := drawingWords[l][key]
 	if !ok {
@@ -33,7 +33,7 @@ func (l Language) Word(key string, arguments ...any) string {
 	return fmt.Sprintf(text, arguments...)
 }
 
-// Rule is the sentence of the rule.
+// Rule returns the sentence of the rule.
 func (l Language) Rule(id contract.RuleID) string {
 	if l == "" || l == English {
 		return ruleSentence(id)
@@ -41,7 +41,7 @@ func (l Language) Rule(id contract.RuleID) string {
 	return l.Word("rule " + string(id))
 }
 
-// Anomaly names what went wrong.
+// Anomaly returns the name of that kind of finding.
 func (l Language) Anomaly(a check.Anomaly) string { return l.Word("anomaly " + string(a)) }
 
 // anomalies lists every kind of finding, in the order of a legend.
@@ -49,8 +49,8 @@ var anomalies = []check.Anomaly{
 	check.Lost, check.Duplicated, check.Reordered, check.Phantom, check.Unstored, check.StoredTwice, check.Late, check.SentAgain,
 }
 
-// drawingWords is what stands in drawings, by language. The tables have the same keys,
-// and each text the same verbs of fmt in the same order.
+// drawingWords has the words of the drawings, by language. The tables have the same keys, and
+// each text has the same verbs of fmt in the same order, so that Word can fill in any of them.
 var drawingWords = map[Language]map[string]string{
 	English: {
 		"server": "server", "log": "log", "view": "view %d",
@@ -162,7 +162,7 @@ var drawingWords = map[Language]map[string]string{
 	},
 }
 
-// join lists what is not empty.
+// join leaves out empty parts.
 func join(separator string, parts ...string) string {
 	var kept []string
 	for _, p := range parts {

@@ -16,7 +16,7 @@ import (
 
 var verb = regexp.MustCompile(`%(\[\d\])?([sd])`)
 
-// Every language says everything that English says, of the same things.
+// A drawing must not lose a word, or an argument of one, in another language.
 func TestLanguagesSayTheSame(t *testing.T) {
 	for _, l := range Languages {
 		for key, english := range drawingWords[English] {
@@ -53,7 +53,8 @@ func TestLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
-// There is a word for everything that can be drawn, and the rules are the contract's.
+// A missing word shows only as its key in the drawing, so the test asks for every key, and for
+// the sentence of every rule of the contract.
 func TestEverythingDrawnHasAWord(t *testing.T) {
 	need := func(key string) {
 		if drawingWords[English][key] == "" {

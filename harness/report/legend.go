@@ -7,8 +7,7 @@ import (
 	"redial/harness/history"
 )
 
-// Legend writes what the signs of scenes mean, each with the sign itself, as an SVG of
-// that width in pixels.
+// Legend writes an explanation of every sign of a scene, as an SVG of that width in pixels.
 func Legend(w io.Writer, l Language, width int) error {
 	if l == "" {
 		l = English
@@ -21,7 +20,7 @@ func Legend(w io.Writer, l Language, width int) error {
 	return err
 }
 
-// legend writes below the drawing what the signs mean that it has used.
+// legend explains below the drawing only the signs that it has used.
 func (st *stage) legend() {
 	k := key{language: st.Language, width: float64(st.Width) - 24}
 	for _, s := range legendSigns {
@@ -38,7 +37,7 @@ func (st *stage) legend() {
 
 type legendSign struct {
 	key string
-	// traffic tells that only a drawing with frames and connections has it.
+	// traffic marks a sign that appears only in drawings with frames and connections.
 	traffic bool
 	draw    func(st *stage)
 }
@@ -50,7 +49,7 @@ func (s legendSign) word(l Language) string {
 	return l.Word(s.key)
 }
 
-// legendSigns are drawn in a box of 34 by 24.
+// legendSigns are drawn in a box of 34 by 24 pixels.
 var legendSigns = func() (list []legendSign) {
 	arrow := func(key, class string, traffic, lost, outside bool) {
 		list = append(list, legendSign{key, traffic, func(st *stage) {
@@ -105,7 +104,7 @@ var legendSigns = func() (list []legendSign) {
 	return list
 }()
 
-// A key is a legend that is being written, in rows.
+// A key is a legend in the making, in rows.
 type key struct {
 	canvas
 	language Language

@@ -12,19 +12,19 @@ import (
 	"redial/harness/internal/words"
 )
 
-// widestColumnName is what a column's name may take; longer ones become a letter
-// and are spelled out below.
+// widestColumnName is the longest name that a column can have as its head. Longer names are
+// replaced by a letter and explained below the matrix.
 const widestColumnName = 8
 
-// matrixRow is one scenario; cells has a result, or nil, for each column.
+// matrixRow is one scenario; cells has a result for each column, or nil.
 type matrixRow struct {
 	id, title string
 	number    int
 	cells     []*Result
 }
 
-// rows arranges the results, by number and then in the order of the report. Two
-// results for one cell are shown in two rows: nothing is hidden.
+// rows arranges the results by number, and then in the order of the report. Two results for
+// one cell get two rows, so that neither hides the other.
 func (r Report) rows() []matrixRow {
 	columns := r.columns()
 	var rows []matrixRow
@@ -44,8 +44,8 @@ func (r Report) rows() []matrixRow {
 	return rows
 }
 
-// Matrix writes scenarios as rows and targets as columns, a legend, and what is
-// not as expected.
+// Matrix writes scenarios as rows and targets as columns, then a legend and the results that
+// differ from their expectation.
 func Matrix(w io.Writer, r Report, s Style) error {
 	out := bufio.NewWriter(w)
 	if len(r.Results) == 0 {
@@ -88,9 +88,8 @@ func cellText(result *Result, m marks) string {
 	return result.cell(m)
 }
 
-// columnHeads shortens the names of the columns: a first word that all share is
-// written once (the stem), and names that are still long become letters, which
-// spelled explains.
+// columnHeads shortens the names of the columns. A first word that all share (the stem) is
+// written once, and names that are still too long become letters, which spelled explains.
 func columnHeads(names []string) (stem string, heads, spelled []string) {
 	for _, name := range names {
 		heads = append(heads, visible(name))
@@ -141,7 +140,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 		}
 		line += "  " + text
 	}
-	// The sentence is a help where there is room for a useful part of it.
+	// The title is shown only if a useful part of it fits.
 	if room := s.columns() - used - 3; room >= 24 {
 		line += "   " + s.paint(faint, clip(visible(row.title), room))
 	}

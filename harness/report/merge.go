@@ -10,10 +10,10 @@ import (
 	"redial/harness/contract"
 )
 
-// A Merged is one report of several that [JSON] wrote, of parts of one run.
+// A Merged is one report made of several that [JSON] wrote for parts of one run.
 type Merged struct{ shape Document }
 
-// Add takes in another part, as JSON wrote it. The error says what does not fit.
+// Add adds another part, as JSON wrote it. The error names what does not match.
 func (m *Merged) Add(data []byte) error {
 	var part Document
 	if err := json.Unmarshal(data, &part); err != nil || part.Scenarios == nil {
@@ -48,20 +48,21 @@ func (m *Merged) Add(data []byte) error {
 	all.Summary.Unsupported += part.Summary.Unsupported
 	all.Points += part.Points
 	all.VirtualSeconds += part.VirtualSeconds
-	all.RunsPerSecond = 0 // of parts that ran beside each other there is none
+	all.RunsPerSecond = 0 // a rate is meaningless for parts that ran in parallel
 	return nil
 }
 
-// JSON writes the whole in the form of its parts.
+// JSON writes the merged report in the same form as its parts.
 func (m *Merged) JSON(w io.Writer) error { return encode(w, m.shape) }
 
-// Report is the whole without the histories, for the other writers.
+// Report returns the merged report for the other writers. It has no histories.
 func (m *Merged) Report() Report {
 	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab, Client: m.shape.Client}
 	for _, s := range m.shape.Scenarios {
 		r.Results = append(r.Results, Result{
 			ID: s.ID, Title: s.Title, Column: s.Column, Points: s.Points, Artifacts: s.Artifacts,
-			// What was expected is part of the outcome and of its reason by now.
+			// The expectation is left out, because the outcome and the reason already include
+			// it.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},
 			Beyond:  beyond(s.Beyond),
 			Tally: Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
@@ -71,7 +72,7 @@ func (m *Merged) Report() Report {
 	return r
 }
 
-// beyond is as much of a verdict as a document keeps of it.
+// beyond restores the part of a verdict that a document contains.
 func beyond(level contract.Level) (v check.Verdict) {
 	if level != "" {
 		v = check.Verdict{Outcome: check.Fail, Level: level}

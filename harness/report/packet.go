@@ -7,8 +7,8 @@ import (
 	"redial/harness/history"
 )
 
-// Packet names what a frame carries, in the words of Engine.IO and Socket.IO: http, open,
-// close, ping, pong, upgrade, connect, disconnect, event, ack, error, binary or other.
+// Packet names a frame's content in the terms of Engine.IO and Socket.IO: http, open, close,
+// ping, pong, upgrade, connect, disconnect, event, ack, error, binary or other.
 func Packet(f history.Frame) string {
 	text := f.Text
 	switch f.Type {
@@ -68,7 +68,7 @@ func packetName(text string) string {
 	return "other"
 }
 
-// messagesIn finds which of the messages a frame carries, in the order of its text.
+// messagesIn returns the known messages that a frame carries, in the order of its text.
 func messagesIn(f history.Frame, known map[string]bool) (found []string) {
 	if f.Type == "binary" || f.Type == "bytes" {
 		for m := range known {

@@ -5,14 +5,14 @@ import (
 	"redial/harness/plan"
 )
 
-// A Session is what the server keeps of a client that is gone, so that it can recover it.
+// A Session is what the server stores about a disconnected client, so that it can recover it.
 type Session struct {
 	Client    string
 	From, To  plan.Duration
 	Recovered bool
 }
 
-// Sessions are those that the server keeps in the window, as they are drawn.
+// Sessions lists the stored sessions in the window, as they are drawn.
 func (s Scene) Sessions() (list []Session) {
 	st := s.stage()
 	if st.Keeps <= 0 {
@@ -24,14 +24,14 @@ func (s Scene) Sessions() (list []Session) {
 	return list
 }
 
-// A Row is a row of the log: the index of its event, and when the server is first seen to
-// have it.
+// A Row is a row of the log: the index of its event, and when the server is first known to
+// have the message.
 type Row struct {
 	Event int
 	At    plan.Duration
 }
 
-// Rows are the rows of the log, in its order.
+// Rows lists the rows of the log, in its order.
 func (s Scene) Rows() (list []Row) {
 	st := s.stage()
 	for i, e := range st.Events {
@@ -42,5 +42,5 @@ func (s Scene) Rows() (list []Row) {
 	return list
 }
 
-// IsBarrier tells whether the lab itself has a page send the message.
+// IsBarrier reports whether the lab had a page send the message as a barrier.
 func IsBarrier(message string) bool { return isMark(message) }

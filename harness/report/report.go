@@ -1,15 +1,15 @@
-// Package report presents the verdicts: in the terminal, as a matrix, as one HTML file, and
-// in the formats that CI systems read.
+// Package report presents verdicts: in the terminal, as a matrix, as one HTML file, and in the
+// formats that CI systems read.
 //
 // Read [Result] and [Report] first, then [Text]. Every writer ([Text], [Matrix], [HTML],
-// [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report. They all agree, because
-// each takes its answers from the Report. [Timeline] draws one history and can be used
-// without a report.
+// [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report. The writers agree with
+// each other because each takes its outcomes and reasons from the Report. [Timeline] draws one
+// history and can be used without a report.
 //
-// report judges nothing: an outcome comes from package check, from the history or from the
-// expectation where there is one. A scenario that was never played is not a pass. The
-// package must not know labs, clients or networks. Text from a server or a page is printed
-// as text only: control characters are made visible, and markup is escaped.
+// This package judges nothing: an outcome comes from package check, and is compared with the
+// expectation if there is one. A scenario that was never played is not a pass. The package
+// must not import labs, clients or networks. Text from a server or a page is printed as text
+// only: control characters are made visible, and markup is escaped.
 //
 // Libraries: html/template escapes by context, encoding/xml keeps JUnit well-formed, and
 // golang.org/x/text/width knows which characters take two columns of a terminal.
@@ -28,21 +28,21 @@ import (
 	"redial/harness/history"
 )
 
-// What a command that reports ends with.
+// The exit codes of a command that reports.
 const (
 	ExitPass         = 0 // at least one scenario passed, and none failed or was inconclusive
 	ExitFail         = 1 // at least one scenario failed
 	ExitInconclusive = 2 // none failed, but one was inconclusive or none passed
 	ExitUsage        = 3 // the command was called wrongly; nothing was run
-	// ExitInterrupted: the run was broken off (128 and SIGINT, as a shell has it). What is
-	// known by then is reported.
+	// ExitInterrupted means that the run was interrupted (128 + SIGINT, as in a shell). The
+	// results up to then are reported.
 	ExitInterrupted = 130
 )
 
 // A Result is one scenario played against one target, over all its runs.
 type Result struct {
-	// ID is the scenario's stable name, for instance "clean-drop"; Title is it as
-	// a sentence, and Row its number in the catalogue, 0 for none.
+	// ID is the scenario's stable name, for instance "clean-drop"; Title describes the
+	// scenario in a sentence, and Row is its number in the catalogue, or 0 if it has none.
 	ID    string
 	Title string
 	Row   int
@@ -50,50 +50,49 @@ type Result struct {
 	Column string
 	// Verdict is that of the worst run, as package check gave it.
 	Verdict check.Verdict
-	// Official is what the same plan, with the same seed, came to with the official client,
-	// where it was played with another client and did not pass; empty elsewhere. The
-	// Verdict stays that of the other client.
+	// Official is the outcome of the same plan and seed with the official client, if another
+	// client played the scenario and did not pass; otherwise empty. The Verdict stays that of
+	// the other client.
 	Official check.Outcome
-	// Expected is what a matrix of known outcomes expects; "" for no expectation. Met
-	// tells that every run came to it.
+	// Expected is the outcome that the matrix of known outcomes has; "" for no expectation.
+	// Met is true if every run had that outcome.
 	Expected check.Expectation
 	Met      bool
-	// Beyond is the verdict at a level above the target's own, where the run keeps the
-	// promise of that and not of this one: what is seen and does not fail, a should. It has
-	// no outcome where there is no such level.
+	// Beyond is the verdict at a level above the target's own, for a run that keeps the
+	// target's promise but not that level's. It is shown as a should and fails nothing.
+	// Without such a level it has no outcome.
 	Beyond check.Verdict
 	Tally
-	// Points counts the places where a sweep has broken something, 0 for no sweep, and
-	// AllPoints those that there were, 0 where that is not known.
+	// Points counts the places at which a sweep injected a fault, 0 for no sweep. AllPoints
+	// counts the places that exist, 0 if that is unknown.
 	Points, AllPoints int
-	// StoodFor counts the places that those of Points stand for, where a sweep plays one of
-	// several that cannot differ. Zero: each for itself.
+	// StoodFor counts the places that those of Points represent, if a sweep plays only one of
+	// several that cannot differ. Zero means that each place represents itself.
 	StoodFor int
-	// Artifacts are the files that it left, Replay the command that plays the
-	// worst run again. Unsaved says why files are missing; "" where none are.
+	// Artifacts are the saved files, and Replay is the command that plays the worst run again.
+	// Unsaved gives the reason why files are missing; "" if none are.
 	Artifacts []string
 	Unsaved   string
 	Replay    string
-	// Events is the history of the worst run; it may be nil. Abridged stands in its place
-	// where it is too long to hold; see Abridge.
+	// Events is the history of the worst run; it may be nil. Abridged replaces a history that
+	// is too long to hold; see Abridge.
 	Events   []history.Event
 	Abridged Abridged
 }
 
 // A Tally sums up runs.
 type Tally struct {
-	// Runs counts them. Unfired are those whose planned fault never came to its frame,
-	// which show nothing; Undecided those that came to no verdict for another reason.
+	// Runs counts the runs. Unfired counts those whose planned fault never reached its frame,
+	// so that they show nothing; Undecided counts those without a verdict for another reason.
 	Runs, Unfired, Undecided int
-	// FaultsFired counts the faults in all runs.
-	FaultsFired int
+	FaultsFired              int
 	// Lost, Duplicated and Reordered count messages over all runs.
 	Lost, Duplicated, Reordered int
-	// Took is our time, Virtual the virtual lab's.
+	// Took is wall-clock time, and Virtual is time on the virtual lab's clock.
 	Took, Virtual time.Duration
 }
 
-// Add takes in the sums of other runs.
+// Add adds the sums of other runs.
 func (t *Tally) Add(other Tally) {
 	t.Runs += other.Runs
 	t.Unfired += other.Unfired
@@ -106,7 +105,7 @@ func (t *Tally) Add(other Tally) {
 	t.Virtual += other.Virtual
 }
 
-// A Report is what one command found.
+// A Report is the result of one command.
 type Report struct {
 	// Target is the server as its owner knows it: a command line or a URL.
 	Target string
@@ -114,16 +113,16 @@ type Report struct {
 	Seed   uint64
 	// Lab is "virtual" or "real".
 	Lab string
-	// Client is the client that played the part of the pages; empty for the official one.
+	// Client is the client that took the place of the pages; empty for the official one.
 	Client  string
 	Results []Result
-	// Tolerant has what is inconclusive not change the exit status.
+	// Tolerant means that an inconclusive result does not change the exit status.
 	Tolerant bool
 	Began    time.Time
 	Took     time.Duration
 }
 
-// known lists the failures that were known, and came.
+// known lists the failures that were expected and occurred.
 func (r Report) known() (known []Result) {
 	for _, result := range r.with(check.Pass) {
 		if result.Expected == check.Fails {
@@ -158,7 +157,7 @@ func (r Report) Points() (points int) {
 	return points
 }
 
-// RunsPerSecond is how many virtual runs were played in a second of ours.
+// RunsPerSecond is how many virtual runs were played per second of wall-clock time.
 func (r Report) RunsPerSecond() float64 {
 	runs, took := 0, r.Took
 	for _, result := range r.Results {
@@ -172,7 +171,7 @@ func (r Report) RunsPerSecond() float64 {
 	return float64(runs) / took.Seconds()
 }
 
-// VirtualSeconds is the time that passed in the virtual lab.
+// VirtualSeconds is the time that passed on the virtual lab's clock, over all runs.
 func (r Report) VirtualSeconds() float64 {
 	var sum time.Duration
 	for _, result := range r.Results {
@@ -181,8 +180,8 @@ func (r Report) VirtualSeconds() float64 {
 	return sum.Seconds()
 }
 
-// Outcome is what the whole report comes to. A report in which nothing passed
-// and nothing failed has shown nothing, and so is inconclusive.
+// Outcome is the outcome of the whole report. A report in which nothing passed and nothing
+// failed has shown nothing, and so is inconclusive.
 func (r Report) Outcome() check.Outcome {
 	pass, fail, inconclusive, _ := r.Summary()
 	switch {
@@ -194,8 +193,8 @@ func (r Report) Outcome() check.Outcome {
 	return check.Pass
 }
 
-// ExitCode is the Outcome as a process exit code: ExitPass, ExitFail or
-// ExitInconclusive.
+// ExitCode is the exit code of a process for the Outcome: ExitPass, ExitFail or
+// ExitInconclusive. With Tolerant, an inconclusive report has ExitPass.
 func (r Report) ExitCode() int {
 	switch outcome := r.Outcome(); {
 	case outcome == check.Fail:
@@ -206,7 +205,7 @@ func (r Report) ExitCode() int {
 	return ExitPass
 }
 
-// Unexpected lists the results that are not as expected: see Result.AsExpected.
+// Unexpected lists the results that differ from their expectation; see Result.AsExpected.
 func (r Report) Unexpected() []Result {
 	var unexpected []Result
 	for _, result := range r.Results {
@@ -217,9 +216,9 @@ func (r Report) Unexpected() []Result {
 	return unexpected
 }
 
-// Outcome is what the result counts as: whether the expectation was met, where there is
-// one, or else the verdict's outcome. An outcome that is unknown or missing, and a pass
-// without a run, are inconclusive, to be cautious.
+// Outcome is the outcome that the result counts as: whether the expectation was met, if there
+// is one, and otherwise the verdict's outcome. An unknown or missing outcome, and a pass
+// without a run, count as inconclusive, because neither shows that the server is correct.
 func (r Result) Outcome() check.Outcome {
 	outcome := r.Verdict.Outcome
 	if r.Expected != "" && (outcome == check.Pass || outcome == check.Fail) {
@@ -235,7 +234,7 @@ func (r Result) Outcome() check.Outcome {
 	return check.Inconclusive
 }
 
-// Reason says in one line why the outcome is what it is; "" for a pass.
+// Reason explains the outcome in one line; "" for a pass.
 func (r Result) Reason() string {
 	reason := r.blame() + r.reason()
 	if reason != "" && r.Unsaved != "" {
@@ -244,7 +243,8 @@ func (r Result) Reason() string {
 	return reason
 }
 
-// blame says whose fault a failure with another client is, as the beginning of a reason.
+// blame begins the reason with whether another client than the official one causes the
+// failure.
 func (r Result) blame() string {
 	switch r.Official {
 	case "":
@@ -274,9 +274,8 @@ func (r Result) reason() string {
 	return "no reason was given"
 }
 
-// AsExpected tells whether what was observed is what Expected says. With no
-// expectation a pass is as expected, and so is what does not apply. What is
-// inconclusive never is.
+// AsExpected reports whether the outcome is the expected one. Without an expectation, pass and
+// unsupported are as expected. An inconclusive outcome never is.
 func (r Result) AsExpected() bool {
 	outcome := r.Outcome()
 	if outcome == check.Inconclusive {
@@ -288,8 +287,8 @@ func (r Result) AsExpected() bool {
 	return r.Met
 }
 
-// offence is the finding that a report is about: the first that fails the run,
-// or else the first there is, which the level does not promise against.
+// offence is the finding that the report shows: the first must-finding, which fails the run,
+// and otherwise the first finding, which breaks nothing that the level promises.
 func (r Result) offence() *check.Finding {
 	for i, f := range r.Verdict.Findings {
 		if f.Must {
@@ -302,13 +301,12 @@ func (r Result) offence() *check.Finding {
 	return nil
 }
 
-// isShould tells whether something went wrong that the target's level does not promise
-// against: it is shown with a sign of its own, and fails nothing.
+// isShould reports whether the run broke a rule that the target's level does not promise. Such
+// a result has a sign of its own and fails nothing.
 func (r Result) isShould() bool {
 	return r.Outcome() == check.Pass && (r.Beyond.Outcome == check.Fail || r.Expected == "" && r.offence() != nil)
 }
 
-// sign is the mark of the result's outcome, or of a should.
 func (r Result) sign(m marks) string {
 	if r.isShould() {
 		return m.should
@@ -316,7 +314,6 @@ func (r Result) sign(m marks) string {
 	return m.of(r.Outcome())
 }
 
-// with lists the results of one outcome.
 func (r Report) with(outcome check.Outcome) []Result {
 	var found []Result
 	for _, result := range r.Results {
@@ -327,8 +324,8 @@ func (r Report) with(outcome check.Outcome) []Result {
 	return found
 }
 
-// columns lists the names of the targets: by number where all of them end in one
-// ("step 7"), or else in the order of their first results.
+// columns lists the names of the targets. They are sorted by number if all of them end in one,
+// so that step 10 follows step 9; otherwise they are in the order of their first results.
 func (r Report) columns() []string {
 	var names []string
 	for _, result := range r.Results {
@@ -342,7 +339,7 @@ func (r Report) columns() []string {
 	return names
 }
 
-// lastNumber is the number in the last word of a name, or -1.
+// lastNumber returns the number in the last word of a name, or -1.
 func lastNumber(name string) int {
 	n, err := strconv.Atoi(name[strings.LastIndex(name, " ")+1:])
 	if err != nil {
@@ -351,7 +348,7 @@ func lastNumber(name string) int {
 	return n
 }
 
-// label names a result: by its scenario, and by its column where there are more.
+// label names a result by its scenario, and also by its column if there are several.
 func (r Report) label(result Result) string {
 	if len(r.columns()) > 1 && result.Column != "" {
 		return visible(result.ID + ", " + result.Column)
@@ -359,7 +356,6 @@ func (r Report) label(result Result) string {
 	return visible(result.ID)
 }
 
-// ruleSentence is the sentence of a rule of the contract.
 func ruleSentence(id contract.RuleID) string {
 	for _, rule := range contract.Rules {
 		if rule.ID == id {

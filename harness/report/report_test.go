@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// writers are all there are, each as a function of a report.
+// writers lists every output, so that a test of a property covers all of them.
 var writers = map[string]func(io.Writer, Report) error{
 	"text.txt":         func(w io.Writer, r Report) error { return Text(w, r, Style{}) },
 	"text-ascii.txt":   func(w io.Writer, r Report) error { return Text(w, r, Style{ASCII: true, Width: 80}) },
@@ -82,9 +82,9 @@ func TestGolden(t *testing.T) {
 	})
 }
 
-// Nothing that a server says reaches a terminal, a log or a file as a control
-// character or as broken UTF-8. Colours are ours; JSON is data for a program, so
-// it keeps what prints backward.
+// No text from a server reaches a terminal, a log or a file as a control character or as
+// invalid UTF-8. Colours are the report's own. JSON is data for a program, so it may contain
+// characters that print from right to left.
 func TestNoControlCharactersGetOut(t *testing.T) {
 	ours := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for name, write := range writers {
@@ -238,7 +238,7 @@ func TestAsExpected(t *testing.T) {
 	}
 }
 
-// No two results share a cell in secret.
+// Two results for one cell are both shown.
 func TestMatrixHidesNothing(t *testing.T) {
 	r := sampleMatrix()
 	r.Results = append(r.Results, r.Results[3])
@@ -301,7 +301,6 @@ func TestAround(t *testing.T) {
 	}
 }
 
-// A writer's error is passed on.
 func TestWriteErrors(t *testing.T) {
 	for name, write := range writers {
 		if err := write(brokenPipe{}, sample()); !errors.Is(err, errPipe) {
@@ -326,8 +325,7 @@ func TestTook(t *testing.T) {
 	}
 }
 
-// A sweep says how many of its faults never fired: they show nothing, and count for
-// nothing.
+// A run whose fault never fired shows nothing, so a sweep reports how many there were.
 func TestTextUnfired(t *testing.T) {
 	r := Report{Results: []Result{{
 		ID: "single:story", Tally: Tally{Runs: 12, Unfired: 2}, Points: 10, Verdict: check.Verdict{Outcome: check.Pass},

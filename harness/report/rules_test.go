@@ -15,9 +15,9 @@ import (
 	"redial/harness/history"
 )
 
-// failures are the terminal texts of the histories in testdata/rules, by the name of the
-// history, which begins with the rule that it breaks. Each is a few lines that were
-// written by hand.
+// failures returns the terminal text of each history in testdata/rules by the history's name,
+// which begins with the rule that it breaks. The histories are a few lines each, written by
+// hand.
 func failures(t *testing.T, s Style) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/rules/*.jsonl")
@@ -55,7 +55,7 @@ func readHistory(t *testing.T, file string) []history.Event {
 	return events
 }
 
-// failure is what the terminal says of a run that failed.
+// failure is the terminal text of a failed run.
 func failure(v check.Verdict, events []history.Event, s Style) string {
 	return strings.Join(explain(Result{
 		Title: "written by hand", Verdict: v, Events: events,
@@ -65,7 +65,7 @@ func failure(v check.Verdict, events []history.Event, s Style) string {
 	}, s), "\n") + "\n"
 }
 
-// Every rule of the contract has a golden text, plain and with the drawing.
+// Each rule of the contract has a golden text, plain and with the drawing.
 func TestGoldenFailures(t *testing.T) {
 	plain, drawn := failures(t, Style{}), failures(t, Style{Lanes: true})
 	for _, rule := range contract.Rules {
@@ -79,13 +79,13 @@ func TestGoldenFailures(t *testing.T) {
 	}
 }
 
-// A failure is told in the reader's words, and every event that it names is listed, so
-// that nobody has to open the history to follow the reason.
+// A failure uses none of the kit's internal terms, and lists every event that it names, so
+// that a reader can follow the reason without opening the history.
 func TestFailuresExplainThemselves(t *testing.T) {
 	internal := regexp.MustCompile(`(?i)\bbarrier|\blate\b|\bbent\b|\bat rest\b|phantom\b.*phantom`)
 	event := regexp.MustCompile(`events? (\d+)(?: (?:to|and) (\d+))?`)
 	texts := failures(t, Style{})
-	// The histories of package check have what only some of these show.
+	// The histories of package check show events that the golden ones lack.
 	files, err := filepath.Glob("../check/testdata/*.jsonl")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no histories of package check: %v", err)
@@ -126,7 +126,7 @@ func TestFailuresExplainThemselves(t *testing.T) {
 	}
 }
 
-// A drawing keeps to its width and to 25 lines, whoever takes part.
+// A drawing stays within its width and 25 lines, however many clients take part.
 func TestLanesFit(t *testing.T) {
 	events, finding := crowd(500)
 	r := Result{Events: events, Verdict: check.Verdict{Findings: []check.Finding{finding}}}

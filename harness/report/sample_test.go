@@ -12,7 +12,7 @@ import (
 	"redial/harness/plan"
 )
 
-// What a hostile or careless server may have said.
+// Texts that a hostile or careless server might send.
 const (
 	korean   = "안녕하세요, 다시 연결됐어요"
 	script   = `<script>alert("hi")</script>`
@@ -23,7 +23,7 @@ var long = strings.Repeat("long message ", 23) + "x"
 
 func at(ms int) plan.Duration { return plan.Duration(time.Duration(ms) * time.Millisecond) }
 
-// halfOpenHistory is a small run in which bob misses a message.
+// halfOpenHistory is a short run in which bob does not receive a message.
 func halfOpenHistory() []history.Event {
 	return []history.Event{
 		{At: at(0), Kind: history.Began, Level: contract.ServerDelivery},
@@ -110,7 +110,7 @@ func sample() Report {
 	}
 }
 
-// sampleMatrix has several targets, with cells of every sort.
+// sampleMatrix has several targets, with cells of every kind.
 func sampleMatrix() Report {
 	r := Report{Target: "steps", Level: contract.ServerDelivery, Seed: 42, Lab: "virtual", Took: 61 * time.Second}
 	ids := []struct {
@@ -246,7 +246,7 @@ func crowd(n int) ([]history.Event, check.Finding) {
 	return events, finding
 }
 
-// gallery is the sample, the crowd and the matrix in one page, to be looked at.
+// gallery is one page of the sample, the crowd and the matrix, for inspection by eye.
 func gallery() Report {
 	r := sampleMatrix()
 	r.Results = append(r.Results, sample().Results...)

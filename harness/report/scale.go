@@ -9,29 +9,29 @@ import (
 	"redial/harness/plan"
 )
 
-// A Scale says how far apart two instants are drawn.
+// A Scale maps time to distance in a drawing.
 type Scale string
 
 const (
-	// Logarithmic gives each gap between two things that are drawn a width that grows
-	// with the logarithm of its time, because a run is bursts of milliseconds with tens
-	// of seconds of waiting between them. It is the zero value.
+	// Logarithmic gives each gap between two drawn instants a width that grows with the
+	// logarithm of its time, because a run consists of bursts of milliseconds with tens of
+	// seconds of waiting between them. A [Scene] without a scale uses it.
 	Logarithmic Scale = "logarithmic"
-	// Linear gives equal times equal widths.
+	// Linear makes equal times equally wide.
 	Linear Scale = "linear"
 )
 
-// A scaled axis maps the time of a window to x, in straight pieces between its points.
+// A scaled axis maps the time of a window to x, with straight lines between its points.
 type scaled struct {
 	Kind  Scale         `json:"kind"`
 	From  plan.Duration `json:"from"`
 	To    plan.Duration `json:"to"`
 	Left  float64       `json:"left"`
 	Right float64       `json:"right"`
-	// Top and Bottom bound the lanes.
+	// Top and Bottom are the edges of the lanes.
 	Top    float64 `json:"top"`
 	Bottom float64 `json:"bottom"`
-	// Points are pairs of a time in nanoseconds and its x, both growing.
+	// Points are pairs of a time in nanoseconds and its x, both increasing.
 	Points [][2]float64 `json:"points"`
 
 	at []plan.Duration
@@ -65,8 +65,8 @@ func newScaled(kind Scale, from, to plan.Duration, times []plan.Duration, left, 
 	return s
 }
 
-// weight is the share of a gap. On the logarithmic scale a second takes three times as
-// much as ten milliseconds do.
+// weight is the relative width of a gap. On the logarithmic scale a second is three times as
+// wide as ten milliseconds.
 func weight(kind Scale, gap plan.Duration) float64 {
 	if kind == Linear {
 		return float64(gap)
@@ -74,7 +74,7 @@ func weight(kind Scale, gap plan.Duration) float64 {
 	return 0.15 + math.Log10(1+float64(gap)/float64(time.Millisecond))
 }
 
-// x is the place of an instant; what is outside of the window is at its edge.
+// x maps an instant to its x. An instant outside the window is drawn at its edge.
 func (s scaled) x(at plan.Duration) float64 {
 	i, exact := slices.BinarySearch(s.at, at)
 	switch {
@@ -89,7 +89,7 @@ func (s scaled) x(at plan.Duration) float64 {
 	return s.xs[i-1] + share*(s.xs[i]-s.xs[i-1])
 }
 
-// time is the instant at x.
+// time is the inverse of x.
 func (s scaled) time(x float64) plan.Duration {
 	i, exact := slices.BinarySearch(s.xs, x)
 	switch {
@@ -106,13 +106,12 @@ func (s scaled) time(x float64) plan.Duration {
 
 func (s scaled) has(at plan.Duration) bool { return at >= s.From && at <= s.To }
 
-// A tick is a time below the axis.
 type tick struct {
 	x    float64
 	text string
 }
 
-// ticks are as many round times as there is room for, apart by at least that many pixels.
+// ticks returns as many round times as fit, at least that many pixels apart.
 func (s scaled) ticks(apart float64) (list []tick) {
 	unit := plan.Duration(1)
 	span := s.To - s.From
@@ -138,7 +137,7 @@ func (s scaled) ticks(apart float64) (list []tick) {
 	return list
 }
 
-// tickText writes as many decimals as the distance of the ticks needs.
+// tickText has as many decimals as the distance between ticks needs.
 func tickText(t, unit plan.Duration) string {
 	decimals := max(0, int(math.Ceil(-math.Log10(time.Duration(unit).Seconds()))))
 	return fmt.Sprintf("%.*fs", decimals, time.Duration(t).Seconds())

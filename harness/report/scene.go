@@ -11,7 +11,7 @@ import (
 	"redial/harness/plan"
 )
 
-// Bounds of one scene. What does not fit is left out, counted and said.
+// Limits of one scene. What exceeds them is left out, and the drawing states how much.
 const (
 	sceneEvents   = 600
 	sceneFrames   = 400
@@ -20,54 +20,53 @@ const (
 	widest        = 8000
 )
 
-// A Scene draws a window of a run for a page on which a user explores it: time runs right,
-// the server and its log are in the middle, the clients above and below. Messages are
+// A Scene draws a window of a run for a page on which a user explores it. Time runs to the
+// right; the server and its log are in the middle, the clients above and below. Messages are
 // arrows from the sender to the server and from the server to each receiver.
 //
-// With Traffic every frame is drawn at the times at which it was sent and arrived. Without it
-// (a history from a file) the arrows are made from the events, and marked as estimated.
+// With Traffic, every frame is drawn at the times at which it was sent and received. Without
+// it, as for a history from a file, the arrows are derived from the events and marked as
+// estimated.
 //
-// What is drawn has these attributes, so that a page can attach to it: data-kind (a kind
+// Drawn elements have these attributes, so that a page can attach to them: data-kind (a kind
 // of event, or frame, connection, session, page, waits, finding), data-lane (client:NAME,
-// server:NODE, log), data-at (nanoseconds since the run began), data-client,
-// data-message, data-event, data-frame and data-finding (indices in Events,
-// Traffic.Frames and Findings), and data-packet (see [Packet]). The SVG itself has
-// data-axis: JSON with the scale, and points of time and x, straight lines between them.
+// server:NODE, log), data-at (nanoseconds since the run began), data-client, data-message,
+// data-event, data-frame and data-finding (indices in Events, Traffic.Frames and Findings),
+// and data-packet (see [Packet]). The SVG itself has data-axis: JSON with the scale, and
+// points of time and x, with straight lines between them.
 type Scene struct {
 	Events  []history.Event
 	Traffic history.Traffic
-	// Findings are marked where they are, with their rule's sentence.
+	// Findings are marked at their events, with their rule's sentence.
 	Findings []check.Finding
-	// From and To bound what is drawn. With To zero it goes to the end.
+	// From and To limit the window. If To is zero, it ends with the run.
 	From, To time.Duration
-	// Width is in pixels. Zero means 1040. Below 600 the names of the lanes stand above
-	// them.
-	Width int
-	// Scale is that of the time.
+	// Width is in pixels. Zero means 1040. Below 600 the names of the lanes stand above them.
+	Width    int
 	Scale    Scale
 	Language Language
-	// Keeps is how long the server keeps a session after a disconnect that it has
-	// noticed (maxDisconnectionDuration). Zero: it keeps none, or that is unknown.
+	// Keeps is how long the server stores a session after it has detected a disconnect
+	// (maxDisconnectionDuration). Zero means that it stores none, or that the time is unknown.
 	Keeps time.Duration
-	// Legend explains below the drawing the signs that it has used. A page that redraws
-	// has [Legend] once.
+	// Legend adds an explanation of the used signs below the drawing. A page that redraws the
+	// scene shows [Legend] once instead.
 	Legend bool
-	// Name says what is drawn, for those who do not see it.
+	// Name describes the drawing for screen readers.
 	Name string
-	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
+	// Bare omits the style sheet, for a page that has TimelineStyle already.
 	Bare bool
 
-	// only, if not nil, are the events to draw, which are an excerpt.
+	// only, if not nil, holds the indices of the events to draw, for an excerpt.
 	only []int
-	// strip draws low lanes, with signs alone, and a frame around the framed events.
+	// strip draws low lanes with signs only, and a frame around the events in framed.
 	strip  bool
 	framed []int
 }
 
-// LeftOut counts what there was no room for.
+// LeftOut counts what exceeded the limits.
 type LeftOut struct{ Events, Frames, Clients, Findings int }
 
-// Draw writes the scene as SVG. What it had to leave out it says in the drawing too.
+// Draw writes the scene as SVG. What was left out is also stated in the drawing.
 func (s Scene) Draw(w io.Writer) (LeftOut, error) {
 	st := s.stage()
 	st.draw()
@@ -75,7 +74,7 @@ func (s Scene) Draw(w io.Writer) (LeftOut, error) {
 	return st.left, err
 }
 
-// A stage is a scene that is being drawn.
+// A stage is the state of one drawing.
 type stage struct {
 	Scene
 	canvas
@@ -85,22 +84,23 @@ type stage struct {
 
 	lanes  []stageLane
 	names  map[string]int // of the lanes
-	events []int          // to be drawn, in their order
+	events []int          // those drawn, in their order
 	frames []int
-	// carried are the messages in a frame, by its index; sent are the indices of the
-	// Sent events of each message.
+	// carried maps a frame's index to the messages in it; sent maps a message to the indices
+	// of its Sent events.
 	carried map[int][]string
 	sent    map[string][]int
-	// home is the server of a client from a time on.
+	// home lists the servers of a client, each from a time on.
 	home map[string][]residence
-	// marks is where each drawn event has its sign; taken is how far a lane has signs.
+	// marks has the x of each drawn event's sign; taken has the x up to which a lane is
+	// occupied.
 	marks map[int]float64
 	taken map[int]float64
 	boxes []box
 	signs map[string]bool
-	// offsets are what the pages hold, while labels are written.
+	// offsets are the pages' offsets while the labels are written.
 	offsets map[string]int64
-	// seen is when the server is first seen to have a message.
+	// seen is when the server is first known to have a message.
 	seen   map[string]plan.Duration
 	height float64
 }
@@ -114,10 +114,10 @@ type stageLane struct {
 	kind laneKind
 	name string
 	id   string
-	y    float64 // of its line
+	y    float64 // of the lane's line
 	top  float64
 	size float64
-	// towards is where the server is seen from a client: 1 below it, -1 above.
+	// towards is the direction from a client to the server: 1 if it is below, -1 above.
 	towards float64
 }
 
@@ -162,7 +162,7 @@ func (s Scene) stage() *stage {
 	return st
 }
 
-// importance of an event to a scene; 0 comes first, below 0 has no sign.
+// importance ranks the events for the limit: 0 is drawn first, and a negative one has no sign.
 func importance(e history.Event) int {
 	switch e.Kind {
 	case history.FaultFired, history.FaultHealed, history.ServerStarted, history.ServerStopped, history.DataReplaced,
@@ -179,12 +179,12 @@ func importance(e history.Event) int {
 	return -1
 }
 
-// isMark tells whether the lab itself has a page send the message, as a barrier.
+// isMark reports whether the lab had a page send the message as a barrier.
 func isMark(text string) bool {
 	return strings.Contains(text, " is here ") || strings.HasPrefix(text, plan.Reader+" ")
 }
 
-// choose picks what is drawn in the window.
+// choose selects the events and frames of the window, within the limits.
 func (st *stage) choose() {
 	found := map[int]bool{}
 	for _, f := range st.Findings {
@@ -230,7 +230,8 @@ func (st *stage) choose() {
 }
 
 // mostImportant keeps at most limit of the indices, in their order, and counts the others.
-// Of those that are equally important it keeps some from everywhere.
+// Among equally important ones it keeps an even sample, so that no part of the run is left
+// empty.
 func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left int) {
 	if len(list) <= limit {
 		return list, 0
@@ -251,8 +252,8 @@ func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left in
 	return kept, len(list) - limit
 }
 
-// timeOf is when an event is drawn. A row of the log, which is read when the run ends, is
-// drawn where the server is first seen to have it.
+// timeOf is when an event is drawn. The log is read only when the run ends, so a row is drawn
+// at the time at which the server is first known to have the message.
 func (st *stage) timeOf(i int) plan.Duration {
 	e := st.Events[i]
 	if e.Kind != history.Stored {
@@ -264,7 +265,7 @@ func (st *stage) timeOf(i int) plan.Duration {
 	return e.At
 }
 
-// firstSeen is when the server is first seen to have a message.
+// firstSeen is the earliest time at which the server is known to have a message.
 func (st *stage) firstSeen(message string) (at plan.Duration, ok bool) {
 	if st.seen == nil {
 		st.seen = map[string]plan.Duration{}

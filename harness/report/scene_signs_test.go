@@ -14,8 +14,8 @@ import (
 	"redial/harness/plan"
 )
 
-// No arrow arrives without having been sent: each arrow of a message names the Sent event
-// that it comes from, which is drawn, or looks like what was sent elsewhere.
+// Each arrow of a message either names the drawn Sent event that it comes from, or is marked
+// as sent outside the drawing.
 func TestEveryArrowWasSent(t *testing.T) {
 	events, finding := crowd(300)
 	events = append(events, history.Event{At: events[len(events)-1].At, Kind: history.Shown, Client: "bob", Message: "nobody sent this"})
@@ -61,8 +61,8 @@ func TestEveryArrowWasSent(t *testing.T) {
 	}
 }
 
-// Each kind of finding has a sign of its own, with its rule's sentence, where it is; and
-// without the finding there is none.
+// Each kind of finding has its own sign at its event, with its rule's sentence, and the sign
+// is absent without the finding.
 func TestEachFindingHasItsSign(t *testing.T) {
 	events := halfOpenHistory()
 	drawn := map[string]check.Anomaly{}
@@ -140,7 +140,7 @@ func TestSessionsAreKeptUntil(t *testing.T) {
 			t.Errorf("%s: the session is kept until %d ms, want %d", name, got, c.want)
 		}
 	}
-	// With the traffic it is kept from when the server has noticed.
+	// With traffic, the session begins when the server has detected the disconnect.
 	events := append(slices.Clone(opened), lost)
 	svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Keeps: minute, To: 2 * time.Minute})
 	if !strings.Contains(svg, `data-kind="session" data-lane="client:bob" data-client="bob" data-at="40100000000" data-until="100100000000"`) {

@@ -14,7 +14,7 @@ import (
 	"redial/harness/plan"
 )
 
-// withTraffic makes up the frames and connections that the events come from.
+// withTraffic derives frames and connections from which the events could have come.
 func withTraffic(events []history.Event) history.Traffic {
 	var t history.Traffic
 	number := map[string]int{}
@@ -66,8 +66,8 @@ func scene(t testing.TB, s Scene) (svg string, left LeftOut) {
 	return out.String(), left
 }
 
-// elements are the start tags with a data-kind, as maps of their attributes; "tag" is the
-// name, "title" what its title says.
+// elements returns the start tags with a data-kind, as maps of their attributes; "tag" is the
+// name, and "title" the text of its title.
 func elements(t testing.TB, svg string) (list []map[string]string) {
 	t.Helper()
 	decoder := xml.NewDecoder(strings.NewReader(svg))
@@ -150,7 +150,7 @@ func TestSceneIsBounded(t *testing.T) {
 	}
 }
 
-// Nothing that a history may hold makes the drawing fail, or leave its frame.
+// A history comes from a file, so no event in it may make the drawing fail or leave its frame.
 func TestSceneTakesAnything(t *testing.T) {
 	odd := []history.Event{
 		{Kind: history.Shown, Client: "x", Message: "m"}, {Kind: history.Closed, Client: "y"}, {Kind: history.FaultHealed},
@@ -176,7 +176,6 @@ func TestSceneTakesAnything(t *testing.T) {
 	}
 }
 
-// No label stands on another one.
 func TestLabelsDoNotOverlap(t *testing.T) {
 	events, finding := crowd(200)
 	for _, width := range []int{370, 1040} {
@@ -220,7 +219,8 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 	}
 }
 
-// The axis that the drawing gives away maps the time of every event to its place.
+// A page places things by data-axis, so it must map the time of every event to the x at which
+// the event is drawn.
 func TestAxisMapsTimeToX(t *testing.T) {
 	events := halfOpenHistory()
 	for _, scale := range []Scale{Logarithmic, Linear} {

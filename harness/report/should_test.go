@@ -8,7 +8,7 @@ import (
 	"redial/harness/contract"
 )
 
-// What a level does not promise against is shown with a sign of its own, and fails nothing.
+// A broken rule that the level does not promise has a sign of its own and fails nothing.
 func TestShouldHasItsOwnSignAndFailsNothing(t *testing.T) {
 	lost := check.Verdict{Outcome: check.Fail, Level: contract.ServerDelivery, Lost: 2}
 	again := check.Finding{Rule: contract.NoRepeat, Anomaly: check.SentAgain, Expected: "it sent once", Observed: "the server sent it again"}
@@ -46,8 +46,8 @@ func TestShouldHasItsOwnSignAndFailsNothing(t *testing.T) {
 	}
 }
 
-// A cell of the matrix has the sign before its letters, where the matrix asks for more than
-// the step promises, and not where the step breaks its promise as expected.
+// The sign stands before a cell's letters if the matrix expects more than the step promises,
+// and not if the step breaks its own promise as expected.
 func TestCellOfAShould(t *testing.T) {
 	lost := check.Verdict{Outcome: check.Fail, Level: contract.DurableDelivery, Lost: 2}
 	r := Result{Column: "step 6", Tally: Tally{Runs: 1, Lost: 2}, Verdict: lost, Expected: check.Loses, Met: true}

@@ -9,8 +9,8 @@ import (
 	"redial/harness/plan"
 )
 
-// placeMarks gives each event its place. Signs of one lane and one instant stand beside
-// each other.
+// placeMarks places the signs. Signs of one lane and one instant stand beside each other,
+// since otherwise one would hide another.
 func (st *stage) placeMarks() {
 	for _, i := range st.events {
 		lane := st.laneOf(st.Events[i])
@@ -26,10 +26,9 @@ func (st *stage) placeMarks() {
 	}
 }
 
-// eventMarks writes a sign for each event.
 func (st *stage) eventMarks() {
 	offsets := map[string]int64{}
-	for i, e := range st.Events { // what the pages hold when the window begins
+	for i, e := range st.Events { // the pages' offsets when the window begins
 		if st.Events[i].At < st.scaled.From {
 			st.noteOffset(offsets, e)
 		}
@@ -54,7 +53,7 @@ func (st *stage) eventMarks() {
 		st.open("g", append([]any{"class", class}, attributes...)...)
 		st.title(st.eventTitle(e))
 		kind := e.Kind
-		if e.FaultKind == plan.Heal { // the fault that is over has a sign of its own
+		if e.FaultKind == plan.Heal { // the fault's end has a sign of its own
 			kind = history.FaultHealed
 		}
 		st.sign(kind, st.marks[i], l.y, l.towards)
@@ -130,9 +129,10 @@ func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed 
 	return offsets[e.Client] != before
 }
 
-// eventLabels writes what there is room for: messages where they were sent, what happened
-// to connections and servers, the offset that a page holds after each change, and messages
-// where they are shown. Of what is too close the last offset is written.
+// eventLabels writes the labels in the order of their value, because a label is left out if
+// there is no room: sent messages, then changes of connections and servers, then a page's
+// offset after each change, then shown messages. Offsets are written from the last to the
+// first, so that the last one stays if several are too close.
 func (st *stage) eventLabels() {
 	for _, i := range st.events {
 		if e := st.Events[i]; e.Kind == history.Sent && !isMark(e.Message) {
@@ -186,7 +186,7 @@ func (st *stage) eventLabels() {
 	}
 }
 
-// label writes beside the sign of an event, away from the server.
+// label writes beside the sign of an event, on the side away from the server.
 func (st *stage) label(i int, class, text string) bool {
 	l := st.lanes[st.laneOf(st.Events[i])]
 	rows := []float64{l.y - 16, l.y - 29}
@@ -203,8 +203,8 @@ func (st *stage) label(i int, class, text string) bool {
 	return st.write(st.marks[i]-3, class, text, rows...)
 }
 
-// shortened is a message in quotation marks, clipped in its middle, so that a number at
-// its end stays.
+// shortened quotes a message and clips it in its middle, since messages often differ only in
+// the number at their end.
 func shortened(message string, columns int) string {
 	const end = 4
 	message = visible(message)
@@ -215,7 +215,7 @@ func shortened(message string, columns int) string {
 	return `"` + message + `"`
 }
 
-// findings marks what is wrong, where it is.
+// findings marks the findings at their events.
 func (st *stage) findings() {
 	drawn := 0
 	for i, f := range st.Findings {
@@ -272,7 +272,7 @@ func (st *stage) findings() {
 	}
 }
 
-// findingPlace is where a finding is, if that is in the window.
+// findingPlace returns the position of a finding, if it is in the window.
 func (st *stage) findingPlace(f check.Finding) (lane int, at plan.Duration, x float64, ok bool) {
 	lane = st.lane("client:" + f.Client)
 	if f.Client == "" || f.Anomaly == check.Unstored || f.Anomaly == check.StoredTwice {
@@ -287,7 +287,7 @@ func (st *stage) findingPlace(f check.Finding) (lane int, at plan.Duration, x fl
 		at = st.timeOf(f.Event)
 		return lane, at, st.markOf(f.Event), st.scaled.has(at)
 	}
-	for _, e := range st.Events { // it is where the run ends
+	for _, e := range st.Events { // without an event, it stands at the end of the run
 		at = max(at, e.At)
 	}
 	return lane, at, st.Right - 10, at <= st.scaled.To
@@ -303,15 +303,16 @@ func anomalyClass(a check.Anomaly) string {
 	return string(a)
 }
 
-// FindingSign is the SVG of the sign for that kind of finding, with its middle at x and y.
-// Its classes are halo, hole, ring and stroke.
+// FindingSign returns the SVG of the sign for that kind of finding, with its middle at x and
+// y. Its classes are halo, hole, ring and stroke.
 func FindingSign(a check.Anomaly, x, y float64) string {
 	var c canvas
 	c.findingSign(a, x, y)
 	return c.body.String()
 }
 
-// findingSign draws a sign of its own for each kind of finding.
+// findingSign draws each kind of finding with a shape of its own, because all kinds share one
+// colour.
 func (c *canvas) findingSign(a check.Anomaly, x, y float64) {
 	c.element("circle", "class", "halo", "cx", x, "cy", y, "r", 12.0)
 	path := func(class, format string, arguments ...any) {
@@ -324,10 +325,10 @@ func (c *canvas) findingSign(a check.Anomaly, x, y float64) {
 	case check.Unstored: // an empty row, crossed out
 		c.element("rect", "class", "hole", "x", x-8, "y", y-8, "width", 16.0, "height", 16.0)
 		path("stroke", "%s", crossPath(x, y, 4))
-	case check.Duplicated: // two circles, one upon the other
+	case check.Duplicated: // two overlapping circles
 		c.element("circle", "class", "ring", "cx", x-3.5, "cy", y, "r", 6.0)
 		c.element("circle", "class", "ring", "cx", x+3.5, "cy", y, "r", 6.0)
-	case check.StoredTwice: // two rows, one upon the other
+	case check.StoredTwice: // two overlapping rows
 		c.element("rect", "class", "ring", "x", x-8, "y", y-7, "width", 10.0, "height", 10.0)
 		c.element("rect", "class", "ring", "x", x-3, "y", y-3, "width", 10.0, "height", 10.0)
 	case check.Reordered: // two arrows that change places

@@ -5,7 +5,6 @@ import (
 	"redial/harness/plan"
 )
 
-// laneKind is what a lane is for.
 type laneKind int
 
 const (
@@ -14,7 +13,7 @@ const (
 	logLane
 )
 
-// spanKind is what holds over a stretch of a lane.
+// spanKind is a state of a lane that lasts for a time.
 type spanKind int
 
 const (
@@ -25,13 +24,14 @@ const (
 	underFault
 )
 
-// A span holds over a time; what lasted until the end, to the end of the window.
+// A span is one such state. A state that lasted until the end of the run lasts until the end
+// of the window.
 type span struct {
 	kind     spanKind
 	from, to plan.Duration
 }
 
-// spans follows a lane through the whole history.
+// spans reads the whole history, because a state in the window may have begun before it.
 func (st *stage) spans(index int) (list []span) {
 	l := st.lanes[index]
 	open := map[spanKind]int{}
@@ -83,7 +83,7 @@ func (st *stage) spans(index int) (list []span) {
 	return list
 }
 
-// wasUp tells whether the server ran before the history says anything of it.
+// wasUp reports whether the server was already running when the history first mentions it.
 func (st *stage) wasUp(node string) bool {
 	for _, e := range st.Events {
 		switch {

@@ -10,23 +10,23 @@ import (
 	"redial/harness/history"
 )
 
-// Measures of a scene, in pixels.
+// Sizes of a scene, in pixels.
 const (
-	farSide  = 40.0 // of a client's line, away from the server: labels
-	nearSide = 44.0 // towards the server: connections and sessions
-	// nearSideBare is where there is nothing to draw there.
+	farSide  = 40.0 // on a client's side away from the server: labels
+	nearSide = 44.0 // on the side towards the server: connections and sessions
+	// nearSideBare replaces nearSide if there are no connections and sessions to draw.
 	nearSideBare = 24.0
 	serverHigh   = 46.0
 	logHigh      = 40.0
 	nameHigh     = 17.0
 	flagHigh     = 17.0 // one row of fault names
 	flagRows     = 2
-	// stripHigh is a lane's height in a strip, and stripSize that of a sign there.
+	// stripHigh is the height of a lane in a strip, and stripSize scales its signs.
 	stripHigh = 15.0
 	stripSize = 0.4
 )
 
-// A box is where something is already written.
+// A box is an area that is already occupied by a label or sign.
 type box struct{ x0, y0, x1, y1 float64 }
 
 func (st *stage) draw() {
@@ -52,7 +52,7 @@ func (st *stage) draw() {
 	}
 }
 
-// layOut gives each lane its height. The flags of faults are above the first.
+// layOut gives each lane its height. The names of faults are above the first.
 func (st *stage) layOut() {
 	near := nearSide
 	if len(st.Traffic.Connections) == 0 && st.Keeps == 0 {
@@ -114,7 +114,7 @@ func (st *stage) rowsOfFlags() int {
 	return 0
 }
 
-// flags names the faults above the lanes, and leads down to where they are.
+// flags writes the names of the faults above the lanes, with a line down to the lane of each.
 func (st *stage) flags() {
 	for _, i := range st.events {
 		e := st.Events[i]
@@ -137,7 +137,7 @@ func (st *stage) faultName(e history.Event) string {
 	return string(e.FaultKind)
 }
 
-// laneBand draws what holds over a stretch of a lane.
+// laneBand draws the states of a lane that last for a time.
 func (st *stage) laneBand(index int) {
 	l := st.lanes[index]
 	if l.kind == logLane {
@@ -175,7 +175,7 @@ func (st *stage) laneBand(index int) {
 	}
 }
 
-// drawStrip draws the whole run, small.
+// drawStrip draws the whole run as a narrow strip.
 func (st *stage) drawStrip() {
 	if n := len(st.framed); n > 0 {
 		from, to := st.x(st.Events[st.framed[0]].At), st.x(st.Events[st.framed[n-1]].At)
@@ -186,7 +186,7 @@ func (st *stage) drawStrip() {
 	}
 	for _, i := range st.events {
 		e := st.Events[i]
-		if e.Kind == history.Acknowledged { // there is no room beside what was sent
+		if e.Kind == history.Acknowledged { // there is no room for it beside the Sent sign
 			continue
 		}
 		st.marks[i] = st.x(st.timeOf(i))
@@ -196,7 +196,6 @@ func (st *stage) drawStrip() {
 	st.axisBelow()
 }
 
-// small draws a sign of a strip, with its middle at x and y.
 func (st *stage) small(x, y float64, draw func()) {
 	st.open("g", "transform", fmt.Sprintf("translate(%.1f %.1f) scale(%.1f)", x, y, stripSize))
 	draw()
@@ -209,8 +208,8 @@ func (st *stage) title(text string) {
 	st.body.WriteString("<title>" + escaped(text) + "</title>")
 }
 
-// write writes a label with its beginning at x, in the first of the rows that has room. It
-// tells whether there was one.
+// write writes a label that begins at x, in the first of the rows with room for it. It reports
+// whether there was one.
 func (st *stage) write(x float64, class, text string, rows ...float64) bool {
 	text = clip(visible(text), 44)
 	width := labelWidth(text)
@@ -240,7 +239,6 @@ func (st *stage) isFree(b box) bool {
 	return true
 }
 
-// axisBelow writes the times, and what was left out.
 func (st *stage) axisBelow() {
 	y := st.Bottom + 6
 	st.element("line", "class", "axis", "x1", st.Left, "x2", st.Right, "y1", y, "y2", y)
@@ -281,7 +279,7 @@ func (st *stage) finish() []byte {
 	var out bytes.Buffer
 	axis, err := json.Marshal(st.scaled)
 	if err != nil {
-		panic(err) // numbers can always be written, and x is never infinite
+		panic(err) // cannot fail: the fields are numbers, and x is never infinite
 	}
 	class := "timeline scene"
 	if st.strip {

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Story writes one failure in full, as [Text] writes each of them: the rule, what was
-// expected and observed, and the events that matter.
+// Story writes one failure in full, in the same form as [Text]: the rule, what was expected
+// and observed, and the events that explain it.
 func Story(w io.Writer, r Result, s Style) error {
 	out := bufio.NewWriter(w)
 	for _, line := range explain(r, s) {
@@ -16,8 +16,9 @@ func Story(w io.Writer, r Result, s Style) error {
 	return out.Flush()
 }
 
-// Wrap breaks a text into lines of so many columns of a terminal, in which Hangul takes two.
+// Wrap breaks a text into lines of that many terminal columns, in which a Hangul syllable
+// takes two.
 func Wrap(text string, columns int) []string { return wrap(text, columns) }
 
-// Clip cuts a text to so many columns, with an ellipsis.
+// Clip shortens a text to that many terminal columns, with an ellipsis.
 func Clip(text string, columns int) string { return clip(text, columns) }

@@ -2,18 +2,18 @@ package report
 
 import "redial/harness/check"
 
-// A Style says how text is set. The zero value is plain text, 100 columns wide,
-// with the marks ✓ ✗ ? –.
+// A Style is how text is set. The zero value is plain text, 100 columns wide, with the marks ✓
+// ✗ ? –.
 type Style struct {
-	// Color adds ANSI colours. Leave it unset when the output is no terminal or
-	// the environment has NO_COLOR.
+	// Color adds ANSI colours. Leave it unset if the output is not a terminal or the
+	// environment has NO_COLOR.
 	Color bool
-	// ASCII keeps the marks of the report itself to ASCII; messages stay as they
-	// are.
+	// ASCII restricts the report's own marks to ASCII; messages are unchanged.
 	ASCII bool
-	// Lanes draws the events of a failure too, with a lane for each page and the server.
+	// Lanes adds a drawing of each failure's events, with a lane for each page and for the
+	// server.
 	Lanes bool
-	// Width is the number of columns to fill; 0 means 100, and less than 72 is 72.
+	// Width is the number of columns; 0 means 100, and the minimum is 72.
 	Width int
 }
 
@@ -24,8 +24,7 @@ func (s Style) columns() int {
 	return max(72, s.Width)
 }
 
-// marks are the signs for outcomes, for what went wrong and was not promised, and for a cell
-// that was not run.
+// marks are the signs for outcomes, for a should, and for a cell that was not run.
 type marks struct{ pass, fail, inconclusive, unsupported, should, notRun string }
 
 func (s Style) marks() marks {

@@ -6,10 +6,10 @@ import (
 	"redial/harness/check"
 )
 
-// unmet marks a cell that is not as expected.
+// unmet marks a cell that differs from its expectation.
 const unmet = "!"
 
-// observed is what the runs showed, whatever the level promises.
+// observed is what the runs showed, independent of what the level promises.
 func (r Result) observed() check.Symptoms {
 	if r.Outcome() == check.Unsupported {
 		return check.Symptoms{}
@@ -20,13 +20,13 @@ func (r Result) observed() check.Symptoms {
 	return seen
 }
 
-// isExactlyOnce tells whether the runs showed nothing wrong.
+// isExactlyOnce reports whether the runs showed no symptom.
 func (r Result) isExactlyOnce() bool {
 	return r.Outcome() != check.Unsupported && r.observed() == check.Symptoms{}
 }
 
-// cell is what a matrix shows for the result: letters, with a sign before them where they
-// are a should, and "!" behind them where they are not as expected.
+// cell is the text of a matrix cell: letters, with a sign before them if they are a should,
+// and "!" after them if they differ from the expectation.
 func (r Result) cell(m marks) string {
 	cell := r.letters(m)
 	switch {
@@ -41,7 +41,7 @@ func (r Result) cell(m marks) string {
 	return cell
 }
 
-// Letters is what was observed, as a matrix shows it.
+// Letters is the observed result in the letters of a matrix.
 func (r Result) Letters() string { return r.letters(unicodeMarks) }
 
 func (r Result) letters(m marks) (letters string) {
@@ -63,7 +63,7 @@ func (r Result) letters(m marks) (letters string) {
 	return cmp.Or(letters, m.pass)
 }
 
-// observedWords is the result in the words in which expectations are written.
+// observedWords is the observed result in the same words as an expectation.
 func (r Result) observedWords() string {
 	if r.Outcome() == check.Inconclusive {
 		return "inconclusive: " + r.Reason()
@@ -74,7 +74,6 @@ func (r Result) observedWords() string {
 	return string(r.observed().Words())
 }
 
-// expectedWords is what the result is held to.
 func (r Result) expectedWords() string {
 	if r.Expected == "" {
 		return "to pass"

@@ -12,13 +12,13 @@ import (
 	"redial/harness/internal/words"
 )
 
-// Text writes the terminal report: a line for each scenario, every failure in
-// full, what came to no conclusion and why, and a summary line.
+// Text writes the terminal report: a line for each scenario, the failures, the inconclusive
+// results with their reasons, and a summary line.
 func Text(w io.Writer, r Report, s Style) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, s.paint(bold, visible(r.Target)))
 	about := "level " + orNone(string(r.Level))
-	if r.Lab != "" { // else nobody knows where the history is from
+	if r.Lab != "" { // without a lab, the origin of the history is unknown
 		if r.Client != "" {
 			about += ", client " + visible(r.Client)
 		}
@@ -40,11 +40,11 @@ func Text(w io.Writer, r Report, s Style) error {
 	return out.Flush()
 }
 
-// failuresInFull is how many failures by one rule are told in full. Further ones mostly have
-// the same cause, and would bury the others.
+// failuresInFull is how many failures of one rule are explained in full. Further ones mostly
+// have the same cause, and would hide failures of other rules.
 const failuresInFull = 3
 
-// writeFailures tells the first failures by each rule in full, and then the others in brief.
+// writeFailures writes the first failures of each rule in full, and then the others in brief.
 func writeFailures(out io.Writer, r Report, s Style) {
 	told := map[contract.RuleID]int{}
 	var more []Result
@@ -76,7 +76,6 @@ func writeFailures(out io.Writer, r Report, s Style) {
 	}
 }
 
-// writeLines writes a line for each scenario, in columns.
 func writeLines(out io.Writer, r Report, s Style) {
 	if len(r.Results) > 0 {
 		fmt.Fprintln(out)
@@ -92,7 +91,7 @@ func writeLines(out io.Writer, r Report, s Style) {
 		markWidth = textWidth(marks.fail)
 	}
 	names = max(12, min(names, s.columns()-markWidth-tails-3))
-	// The sentence takes what is left, if that is enough to be of use.
+	// The title gets the remaining columns, if a useful part of it fits.
 	room := s.columns() - markWidth - names - tails - 5
 	for _, result := range r.Results {
 		outcome := result.Outcome()
@@ -105,7 +104,7 @@ func writeLines(out io.Writer, r Report, s Style) {
 	}
 }
 
-// tail is what a line says in numbers: runs, harm, time.
+// tail is the end of a scenario's line: runs, harm, time.
 func tail(r Result) string {
 	if r.Outcome() == check.Unsupported {
 		return "unsupported"
@@ -129,7 +128,7 @@ func tail(r Result) string {
 	return strings.Join(append(parts, took(r.Took)), ", ")
 }
 
-// explain tells a failure in full, each line indented by two.
+// explain writes a failure in full, each line indented by two.
 func explain(r Result, s Style) []string {
 	var lines []string
 	entry := func(name, text string) {
@@ -181,7 +180,7 @@ func explain(r Result, s Style) []string {
 	return lines
 }
 
-// otherCounts says which other rules were broken in the worst run, and how often.
+// otherCounts lists the other rules that the worst run broke, and how often.
 func otherCounts(r Result, told contract.RuleID) []string {
 	var others []string
 	for _, rule := range contract.Rules {
@@ -213,7 +212,7 @@ func writeReasons(out io.Writer, r Report, s Style, outcome check.Outcome, title
 	}
 }
 
-// writeKnown tells of the failures that were known, and why they fail.
+// writeKnown lists the expected failures and their reasons.
 func writeKnown(out io.Writer, r Report, s Style) {
 	for i, result := range r.known() {
 		if i == 0 {
@@ -223,7 +222,7 @@ func writeKnown(out io.Writer, r Report, s Style) {
 	}
 }
 
-// writeUnpromised tells what went wrong where the level makes no promise.
+// writeUnpromised lists the broken rules that the level does not promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
 	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", s.marks().should, r.Level)
 	broken := map[contract.Level][]string{}
@@ -247,7 +246,7 @@ func writeUnpromised(out io.Writer, r Report, s Style) {
 	}
 }
 
-// writeItem writes text indented by two, and its further lines by four.
+// writeItem indents the text by two, and its further lines by four.
 func writeItem(out io.Writer, s Style, text string) {
 	indent := len(text) - len(strings.TrimLeft(text, " "))
 	for i, line := range wrap(text, s.columns()-4-indent) {

@@ -10,30 +10,30 @@ import (
 	"redial/harness/history"
 )
 
-// Bounds of one drawing. What does not fit is left out, counted and said.
+// Limits of one drawing. What exceeds them is left out and counted.
 const (
 	eventsDrawn = 90
 	lanesDrawn  = 14
 )
 
-// A Timeline draws one history twice, as a [Scene] each time: what is around the offence in
-// full, and the whole run as a strip.
+// A Timeline draws one history as two [Scene]s: the events around the offence in full, and the
+// whole run as a strip.
 //
-// Gaps in time are drawn on a logarithmic scale, because a run is bursts of
-// milliseconds with tens of seconds of waiting between them. The labels are names,
-// messages and terms of the protocol, so a drawing needs no translation.
+// Time has a logarithmic scale, because a run consists of bursts of milliseconds with tens of
+// seconds of waiting between them. The labels are names, messages and terms of the protocol,
+// so a drawing needs no translation.
 type Timeline struct {
 	Events []history.Event
 	// Offence is the finding to mark; nil marks nothing.
 	Offence *check.Finding
-	// Name says what is drawn, for those who do not see it.
+	// Name describes the drawing for screen readers.
 	Name string
-	// Bare leaves out the style sheet, for a page that has TimelineStyle once.
+	// Bare omits the style sheet, for a page that has TimelineStyle already.
 	Bare bool
 }
 
-// Detail writes the drawing around the offence as SVG. It says how many events
-// and clients it had to leave out.
+// Detail writes the drawing around the offence as SVG, and returns how many events and clients
+// it left out.
 func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err error) {
 	s := t.scene()
 	s.only = t.choose(eventsDrawn)
@@ -41,17 +41,17 @@ func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err er
 		s.From = time.Duration(t.Events[s.only[0]].At)
 		s.To = time.Duration(t.Events[s.only[len(s.only)-1]].At)
 	}
-	if t.Offence != nil && t.Offence.Event < 0 && len(t.Events) > 0 { // it is where the run ends
+	if t.Offence != nil && t.Offence.Event < 0 && len(t.Events) > 0 { // a finding without an event stands at the end of the run
 		s.To = time.Duration(t.Events[len(t.Events)-1].At)
 	}
-	// A short run is not stretched over the page, a full one fills it.
+	// The width grows with the events, so that a short run is not stretched over the page.
 	s.Width = int(max(640, min(1160, 150+36*float64(len(s.only)))))
 	left, err := s.Draw(w)
 	return len(t.Events) - len(s.only), left.Clients, err
 }
 
-// Overview writes the whole run as a narrow strip of SVG, with a frame around the
-// part that Detail draws.
+// Overview writes the whole run as a narrow strip of SVG, with a frame around the part that
+// Detail draws.
 func (t Timeline) Overview(w io.Writer) error {
 	s := t.scene()
 	s.strip = true
@@ -70,8 +70,8 @@ func (t Timeline) scene() Scene {
 
 func distance(a, b int) int { return max(a-b, b-a) }
 
-// focus is the index of the event that a drawing is about: the offence, or else
-// the first fault, or else the beginning.
+// focus is the index of the event at the centre of the drawing: the offence, otherwise the
+// first fault, otherwise the first event.
 func (t Timeline) focus() int {
 	if t.Offence != nil {
 		if t.Offence.Event >= 0 && t.Offence.Event < len(t.Events) {
@@ -87,9 +87,9 @@ func (t Timeline) focus() int {
 	return 0
 }
 
-// choose picks at most limit events to draw, in their order: all that concerns
-// the offending message, what is nearest to the focus, what happened last to the
-// connections of those concerned, and then whatever still fits, nearest first.
+// choose selects at most limit events, in their order: first all that concern the offending
+// message, then those nearest to the focus, then the latest changes of the connections
+// concerned, and then others, nearest first.
 func (t Timeline) choose(limit int) []int {
 	focus := t.focus()
 	chosen := make([]int, len(t.Events))
@@ -126,11 +126,11 @@ func (t Timeline) choose(limit int) []int {
 	return chosen
 }
 
-// backgroundDrawn is how many events of importance 2 are drawn before others.
+// backgroundDrawn limits the events of importance 2 that are drawn before others.
 const backgroundDrawn = 16
 
-// demote makes events of importance 2 ordinary ones, but for those nearest to the
-// focus: the background of a finding must not crowd out its surroundings.
+// demote lowers the rank of events of importance 2, except for those nearest to the focus:
+// otherwise a client with many reconnections would displace the events around the finding.
 func demote(importance []int, focus int) {
 	kept := 0
 	for away := range len(importance) {
@@ -145,8 +145,8 @@ func demote(importance []int, focus int) {
 	}
 }
 
-// parties are the clients that the offence is about: who sent the message, and
-// where it went wrong. The server, which has no name, is one of them.
+// parties are the clients that the offence concerns: the sender of the message, and the page
+// that broke the rule. The server, whose name is empty, is one of them.
 func (t Timeline) parties() map[string]bool {
 	parties := map[string]bool{"": true}
 	if t.Offence == nil {
@@ -161,7 +161,6 @@ func (t Timeline) parties() map[string]bool {
 	return parties
 }
 
-// concerns tells whether an event is about the offending message.
 func (t Timeline) concerns(e history.Event) bool {
 	return t.Offence != nil && t.Offence.Message != "" && e.Message == t.Offence.Message
 }

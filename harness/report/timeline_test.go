@@ -66,7 +66,7 @@ func TestTimelineMarksWhatIsMissing(t *testing.T) {
 	}
 }
 
-// Nothing a history may hold makes the drawing fail, or leave its frame.
+// A history comes from a file, so no event in it may make the drawing fail or leave its frame.
 func TestTimelineTakesAnything(t *testing.T) {
 	odd := []history.Event{
 		{Kind: history.Shown, Client: "x"}, {Kind: history.Closed, Client: "y"}, {Kind: history.FaultHealed},
@@ -101,7 +101,7 @@ func inFrame(t *testing.T, svg string) {
 		}
 		for _, a := range start.Attr {
 			var x, y float64
-			if n, _ := fmt.Sscanf(a.Value, "translate(%f %f)", &x, &y); n == 2 { // what is in it is around its middle
+			if n, _ := fmt.Sscanf(a.Value, "translate(%f %f)", &x, &y); n == 2 { // its content is centred on that point
 				if x < 0 || x > limit["x"] || y < 0 || y > limit["y"] {
 					t.Fatalf("a sign is at %v %v, outside of %v", x, y, limit)
 				}
@@ -151,7 +151,7 @@ func TestManyClientsKeepTheConcernedOnes(t *testing.T) {
 	}
 }
 
-// TestGallery writes pages to look at when REPORT_GALLERY names a folder.
+// TestGallery writes pages for inspection by eye if REPORT_GALLERY names a folder.
 func TestGallery(t *testing.T) {
 	folder := os.Getenv("REPORT_GALLERY")
 	if folder == "" {
@@ -176,8 +176,8 @@ func BenchmarkHTML(b *testing.B) {
 	b.ReportMetric(float64(out.Len()), "page-bytes")
 }
 
-// However long ago the offending message was sent, and whatever came between, its
-// way is drawn.
+// The offending message's events are drawn, however long ago it was sent and however many
+// events came between.
 func TestTimelineKeepsTheOffendingMessage(t *testing.T) {
 	events := []history.Event{{Kind: history.Sent, Client: "alice", Message: "early"}}
 	for i := range 3000 {
