@@ -51,6 +51,7 @@ var (
 	Virtual Lab = virtualLab{}
 )
 
+// Named returns the lab with the name that String returns.
 func Named(name string) (Lab, error) {
 	for _, l := range []Lab{Real, Virtual} {
 		if l.String() == name {

@@ -86,8 +86,7 @@ func withSeed(p plan.Plan, seed uint64) plan.Plan {
 	return p
 }
 
-// parallel yields the results of n calls, of which a few run at the same time: the concurrent
-// runs disturb each other's scheduling.
+// parallel yields the results of n calls, of which a few run at the same time.
 func parallel[R any](n int, call func(i int) R) func(yield func(R) bool) {
 	return func(yield func(R) bool) {
 		results := make(chan R)

@@ -87,7 +87,7 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 }
 
 // A server with pauses at its seams is repeatable too, although the library closes its sockets
-// one by one in random order.
+// one by one in unspecified order.
 func TestVirtualStopIsRepeatable(t *testing.T) {
 	lesson, err := lessons.Find("7")
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"redial/harness/internal/words"
 )
 
-// Where a fault breaks something.
+// The places where a fault breaks something.
 const (
 	onLink = iota
 	onServer
@@ -146,7 +146,7 @@ func DefaultWeights() map[FaultKind]int {
 	return weights
 }
 
-// What a step has to name.
+// The subjects that a step of an action has to name.
 const (
 	noClient = iota
 	aClient
