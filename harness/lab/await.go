@@ -14,7 +14,7 @@ import (
 // the history once, so that an await costs no more in a long run.
 type watcher struct {
 	history *history.Recorder
-	// noEcho tells that the server sends no client its own messages, so a page counts as
+	// noEcho means that the server sends no client its own messages, so a page counts as
 	// showing those that it sent.
 	noEcho bool
 

@@ -85,14 +85,14 @@ func InProcess(h Handler) Server {
 type Config struct {
 	// Level is the guarantee that the history will be judged by.
 	Level contract.Level
-	// KeepsLog tells that this server sends a new reader every message that was ever stored;
+	// KeepsLog means that this server sends a new reader every message that was ever stored;
 	// the lab reads them at the end. It is meant for a target at level server-delivery or
 	// above.
 	KeepsLog bool
-	// Keys tells that the server expects an idempotency key with each message, as pages send
+	// Keys means that the server expects an idempotency key with each message, as pages send
 	// one from level client-delivery on: Wire clients and the log's reader then send one too.
 	Keys bool
-	// Shared tells that other runs use the same server, before or after this one. The lab then
+	// Shared means that other runs use the same server, before or after this one. The lab then
 	// gives its texts a suffix of their own, and first reads the messages that the server
 	// already has.
 	Shared bool
@@ -100,7 +100,7 @@ type Config struct {
 	HTML []byte
 	// Protocol describes the application's events; nil means those of the tutorial's chat.
 	Protocol *protocol.Protocol
-	// NoEcho tells that the server does not send clients their own messages. It counts only if
+	// NoEcho means that the server does not send clients their own messages. It counts only if
 	// Protocol is nil.
 	NoEcho bool
 	// ReadLog reads the messages that the server has stored. If it is nil, a new client with
@@ -121,7 +121,7 @@ type Config struct {
 	// ShownBound is the same for a message to be shown. Zero means Bound. A shorter one saves
 	// time on servers that are known to lose messages, such as step 3's.
 	ShownBound time.Duration
-	// OwnRecovery is for the virtual lab only. It tells that the server does without the
+	// OwnRecovery is for the virtual lab only. It means that the server does without the
 	// connection state recovery of the zishang520 library (its session adapter): it has none,
 	// or brings its own adapter. Then any number of runs may play at once, and a server's
 	// memory is freed after its run.

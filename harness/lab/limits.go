@@ -25,7 +25,7 @@ const (
 // limits count events of the history. The player's lock guards them.
 type limits struct {
 	events, text int
-	// connected tells that a client has had a connection, broken that a fault has fired or a
+	// connected means that a client has had a connection, broken that a fault has fired or a
 	// server has stopped.
 	connected, broken bool
 	// known are the messages that were sent in the run, or in the log before; nil if the

@@ -61,12 +61,12 @@ func (f *noEcho) record(e history.Event) []history.Event {
 }
 
 // A stream is for a server that emits messages by itself, while clients send none. Only the
-// clients can tell what the server emitted: when any of them shows a message for the first
+// clients can observe what the server emitted: when any of them shows a message for the first
 // time, the message is recorded as sent by the stream. One client, the witness, is connected
 // without a link for the whole run.
 //
 // A page is entitled to the messages from the first one that it shows on a connection, because
-// no client can tell which message the server emitted just before the connect. So the page's
+// no client can know which message the server emitted just before the connect. So the page's
 // Connected event is held back until then.
 //
 // The barrier of a run is a cut in the stream: messages that are seen for the first time after

@@ -70,7 +70,7 @@ type participant struct {
 	unhealed atomic.Int32
 	opened   bool
 	// leftBefore counts the client's disconnections before the last step that broke something,
-	// and wasConnected tells whether it was connected at that time.
+	// and wasConnected is whether it was connected at that time.
 	leftBefore   int
 	wasConnected bool
 	stopSending  context.CancelFunc // nil while it does not send in the background
@@ -91,7 +91,7 @@ type environment struct {
 	// last, if not nil, is called after the script and its final barrier, before the clients
 	// are closed.
 	last func()
-	// bare tells that the server begins with no data. Then clients may draw their idempotency
+	// bare means that the server begins with no data. Then clients may draw their idempotency
 	// keys from the seed too, since no earlier run can have stored the same keys.
 	bare bool
 }

@@ -104,7 +104,7 @@ func situations(events []history.Event) map[string]bool {
 // A world is the state at an instant of a run.
 type world struct {
 	clients map[string]*state
-	sent    map[string]bool // the value tells whether a page has shown the message
+	sent    map[string]bool // the value is whether a page has shown the message
 	shown   int             // the number of messages that a page has shown
 	up      bool
 }
