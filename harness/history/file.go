@@ -29,12 +29,12 @@ func Write(w io.Writer, events []Event) error {
 	return nil
 }
 
-// Read reads a history that Write or a person has written. A line that is no event is an
-// error that names the line and the field. Empty lines are skipped.
+// Read reads a history that Write or a person has written. A line that is no event is an error
+// that names the line and the field. Empty lines are skipped.
 //
-// A line may leave out two fields. Without "at" it has the time of the line before.
-// Without "view" it belongs to the page load that the client has; a client's first line,
-// and each "opened", begins the next one.
+// A line may leave out two fields. Without "at" it has the time of the line before. Without
+// "view" it belongs to the current page load of the client; a client's first line, and each
+// "opened", begins the next one.
 func Read(r io.Reader) ([]Event, error) {
 	var events []Event
 	for e, err := range Each(r) {

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// FuzzRead: Read either refuses a text with a one-line error that names the line, or returns
-// one event for each non-empty line, which are the same after Write and Read.
+// FuzzRead checks that Read either refuses a text with a one-line error that names the line,
+// or returns one event for each non-empty line, and that these are the same after Write and
+// Read.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		"", "\n\n", "[1]\n", "7", `{"at":"0s","kind":"note"}` + "\nhello\n",

@@ -168,8 +168,8 @@ func (r *Recorder) Events(from int) []Event {
 	return r.events[from:len(r.events):len(r.events)]
 }
 
-// Changed returns a channel that is closed by the next Add. To wait for a
-// condition: take the channel, look at the events, then wait on the channel.
+// Changed returns a channel that is closed by the next Add. To wait for a condition without
+// missing an event, take the channel, then read the events, then wait on the channel.
 func (r *Recorder) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -42,8 +42,8 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// TestWaitingMissesNothing: goroutines that wait as the doc of Changed describes see every
-// event that others add.
+// TestWaitingMissesNothing checks that goroutines which wait as the doc of Changed describes
+// see every event that others add.
 func TestWaitingMissesNothing(t *testing.T) {
 	const writers, waiters, each = 4, 4, 500
 	r := NewRecorder()
@@ -89,7 +89,7 @@ func TestEventsAreStampedAndStay(t *testing.T) {
 	})
 }
 
-// TestFileRoundTrip: a history with any texts is the same after Write and Read.
+// TestFileRoundTrip checks that a history with any texts is the same after Write and Read.
 func TestFileRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		event := rapid.Custom(func(t *rapid.T) Event {

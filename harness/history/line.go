@@ -40,7 +40,7 @@ func (r *lineReader) read(text []byte) (Event, error) {
 		return Event{}, fmt.Errorf(`field "client" is missing: %q needs the name of a client`, e.Kind)
 	}
 	// The lab writes the time into every event and leaves out an empty text. An event without
-	// a time was written by a person, who must have forgotten the text.
+	// a time was written by a person, who probably forgot the text.
 	if l.At == nil && aboutMessage && e.Message == "" {
 		return Event{}, fmt.Errorf(`field "message" is missing: %q needs the text of a message`, e.Kind)
 	}
@@ -103,7 +103,7 @@ func decodeLine(text []byte, l *line) error {
 func fieldError(text []byte, err error) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(text, &fields) != nil {
-		return err // not an object at all
+		return err // not an object
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		one, failed := json.Marshal(map[string]json.RawMessage{name: fields[name]})
@@ -129,7 +129,7 @@ func fieldError(text []byte, err error) error {
 	return err
 }
 
-// takes describes the values of a type to a person.
+// takes describes the valid values of a type to a person.
 func takes(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

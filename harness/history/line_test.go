@@ -61,14 +61,14 @@ func TestReadNamesTheField(t *testing.T) {
 	}
 }
 
-// The lab leaves out the field of an empty message, so its absence is no error.
+// The lab leaves out the field of an empty message, so a missing field is no error.
 func TestReadAcceptsAnEmptyMessageOfTheLab(t *testing.T) {
 	if _, err := Read(strings.NewReader(`{"at":"0s","kind":"shown","client":"alice","view":1}`)); err != nil {
 		t.Error(err)
 	}
 }
 
-// Read would refuse a kind that is declared and not listed.
+// Without this check, Read would refuse a kind that is declared and not in Kinds.
 func TestKindsListsEveryKind(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "history.go", nil, 0)
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 	"redial/harness/target"
 )
 
-// A watcher keeps the state that the awaits ask about. It reads new events of the history only.
+// A watcher keeps the state that the conditions of an await depend on. It reads each event of
+// the history once, so that an await costs no more in a long run.
 type watcher struct {
 	history *history.Recorder
-	// noEcho: a page counts as showing the messages that it sent.
+	// noEcho means that the server sends no client its own messages, so a page counts as
+	// showing those that it sent.
 	noEcho bool
 
 	mu    sync.Mutex
@@ -101,7 +103,8 @@ func (w *watcher) hasFired(id string) bool {
 
 // await waits until met returns true. It calls met after each recorded event, once everything
 // else that happens at the same instant is over; otherwise the result would depend on the
-// scheduler. It returns false when the bound has passed, and an error when the run is over.
+// scheduler. It returns false when the bound has passed, and an error when the run cannot
+// continue.
 func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
@@ -128,7 +131,7 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 
 // awaitProgress is await with a bound that starts again while pages show further messages: a
 // slow page has lost nothing, and notices the end of its connection only after it has
-// processed the messages before. The number of starts is bounded, because a server may emit
+// processed the messages before. The number of restarts is bounded, because a server may emit
 // without end.
 func (l *player) awaitProgress(bound time.Duration, met func() bool) (ok bool, err error) {
 	const times = 6

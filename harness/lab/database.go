@@ -40,7 +40,7 @@ func (l *player) lockDatabase() error {
 			return err
 		}
 		l.locks = append(l.locks, db)
-		// One connection, which keeps the transaction open until the database is closed.
+		// With a single connection, the transaction stays open until the database is closed.
 		db.SetMaxOpenConns(1)
 		if _, err := db.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
 			return fmt.Errorf("locking the database %s: %w", filepath.Base(file), err)

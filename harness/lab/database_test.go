@@ -21,8 +21,8 @@ var (
 	alone     = clients(plan.Page, nil, "alice")
 )
 
-// A locked database is unavailable for the server: nothing is acknowledged until it is
-// unlocked, and then everything is.
+// While its database is locked, a server acknowledges nothing; once it is unlocked, the server
+// acknowledges every message.
 func TestLockedDatabase(t *testing.T) {
 	p := plan.Plan{Seed: 1, Clients: alone, Script: slices.Concat(oneOnline, []plan.Step{
 		{Do: plan.LockDatabase},
@@ -52,7 +52,7 @@ func TestLockedDatabase(t *testing.T) {
 	}
 }
 
-// What was known before the data was replaced is not missed, and what comes after is.
+// Messages from before the data was replaced do not count as lost; later messages do.
 func TestReplacedData(t *testing.T) {
 	p := plan.Plan{Seed: 1, Clients: alone, Script: slices.Concat(oneOnline, []plan.Step{
 		{Do: plan.Send, Client: "alice", Text: "old"},
@@ -80,14 +80,16 @@ func TestReplacedData(t *testing.T) {
 	if rows("old") != 0 || rows("new") != 1 {
 		t.Errorf("the log has the old message %d times and the new one %d times, want 0 and 1", rows("old"), rows("new"))
 	}
-	// Without the event that says so, the same history is one of a server that forgets.
+	// Without the event data-replaced, the same history is one of a server that lost
+	// acknowledged messages.
 	forgotten := slices.DeleteFunc(slices.Clone(run.Events), func(e history.Event) bool { return e.Kind == history.DataReplaced })
 	if v := check.Judge(forgotten); v.Outcome != check.Fail {
 		t.Errorf("a server that forgets what it has acknowledged: %s", v.Outcome)
 	}
 }
 
-// A server without a database in a folder of ours cannot be tried so.
+// The lab refuses to lock or replace data that it cannot access, at a URL or in a server
+// without a database.
 func TestNoDataToTouch(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

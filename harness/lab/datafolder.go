@@ -18,8 +18,8 @@ type dataFolder struct {
 	lives int
 }
 
-// memoryDisk is where Linux keeps files in memory: an fsync, of which a database
-// does one a commit, costs nothing there.
+// memoryDisk is where Linux keeps files in memory. A database calls fsync for each commit,
+// which costs nothing there.
 const memoryDisk = "/dev/shm"
 
 func newDataFolder() (*dataFolder, error) {
@@ -32,7 +32,7 @@ func newDataFolder() (*dataFolder, error) {
 
 func (f *dataFolder) path(life int) string { return filepath.Join(f.root, strconv.Itoa(life)) }
 
-// next returns the folder of the next server process. For the first one it is empty.
+// next returns the folder of the next server process. It is empty for the first one.
 func (f *dataFolder) next() (string, error) {
 	f.lives++
 	return f.path(f.lives), os.MkdirAll(f.path(f.lives), 0o755)

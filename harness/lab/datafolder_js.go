@@ -9,8 +9,9 @@ import (
 )
 
 // A dataFolder holds a folder for each process of a server. In WebAssembly it is only the
-// prefix of a name: the databases are in memory, because a browser has no file system. Where
-// there is one, a run must not wait for it: virtual time passes while Go waits for JavaScript.
+// prefix of a name: a browser has no file system, so the databases are in memory. A run must
+// not wait for a file system that the JavaScript host may offer, because virtual time passes
+// while Go waits for JavaScript.
 type dataFolder struct {
 	root  string
 	lives int
@@ -24,7 +25,7 @@ func newDataFolder() (*dataFolder, error) {
 
 func (f *dataFolder) path(life int) string { return fmt.Sprintf("%s/%d", f.root, life) }
 
-// next returns the folder of the next server process. For the first one it is empty.
+// next returns the folder of the next server process. It is empty for the first one.
 func (f *dataFolder) next() (string, error) {
 	f.lives++
 	return f.path(f.lives), nil

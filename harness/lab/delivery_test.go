@@ -13,7 +13,8 @@ import (
 	"redial/steps/lessons"
 )
 
-// intoTheDark: alice says something on a connection that is dead and looks open.
+// intoTheDark lets alice send messages on a half-open connection, which she still takes for
+// open.
 var intoTheDark = plan.Plan{
 	Seed:    1,
 	Clients: clients(plan.Page, nil, "alice", "bob"),
@@ -28,7 +29,7 @@ var intoTheDark = plan.Plan{
 	},
 }
 
-// answerCut: what alice said is stored, and its acknowledgement is lost.
+// answerCut loses the acknowledgement of a message of alice's that the server has stored.
 var answerCut = plan.Plan{
 	Seed:    1,
 	Clients: clients(plan.Page, nil, "alice", "bob"),
@@ -41,8 +42,8 @@ var answerCut = plan.Plan{
 	Faults: []plan.Fault{{Kind: plan.Cut, Client: "alice", At: plan.Frame{Direction: plan.Down, Match: "43"}}},
 }
 
-// Client delivery needs both ends: a page that sends again, and a server that knows
-// the message again. With either one missing, the rule for that is what the run fails.
+// Client delivery needs a page that retries and a server that recognises a retry. If either is
+// missing, the run fails by the rule that depends on it.
 func TestClientDeliveryNeedsBothEnds(t *testing.T) {
 	page := func(number string) []byte {
 		lesson, err := lessons.Find(number)
@@ -82,9 +83,9 @@ func TestClientDeliveryNeedsBothEnds(t *testing.T) {
 	}
 }
 
-// A message that is longer on a slow line than three seconds is on its way all the same:
-// its answer is waited for, and what was said after it is said. It is bytes that take
-// their time, and not characters.
+// A message that takes longer than three seconds on a slow link is not lost: the page waits
+// for its acknowledgement, and then sends the next message. The time depends on the number of
+// bytes and not of characters, which Korean text shows.
 func TestALongMessageOnASlowLine(t *testing.T) {
 	for _, number := range []string{"8", "9", "10"} {
 		for language, long := range map[string]string{"English": strings.Repeat("x", 18_000), "Korean": strings.Repeat("가", 6_000)} {
@@ -110,9 +111,9 @@ func TestALongMessageOnASlowLine(t *testing.T) {
 	}
 }
 
-// What a page missed on a slow line comes through, though it takes the line longer than a
-// page waits for the next sign of life: it gets further with each connection, and has all
-// of it before its session is too old to be recovered.
+// A backlog arrives on a slow link although it takes longer than the client's heartbeat
+// time-out: each connection delivers a further part of it, and all of it is delivered before
+// the session expires.
 func TestMuchIsMissedOnASlowLine(t *testing.T) {
 	long := strings.Repeat("x", 60_000)
 	for _, number := range []string{"6", "8", "10"} {

@@ -13,9 +13,10 @@ import (
 	"redial/harness/plan"
 )
 
-// finishStory plays a barrier and reads the log. It repeats both if something broke meanwhile,
-// because a fault may have waited for one of their frames. Such a fault disturbs this attempt
-// when it fires, and may disturb the next one when it is noticed.
+// finishStory plays a barrier and reads the log. It repeats both if a fault fired or a
+// connection ended meanwhile, because a fault may have waited for a frame of either. Such a
+// fault disturbs this attempt when it fires, and may disturb the next one when a client
+// notices it.
 func (l *player) finishStory() error {
 	for again := 2 * l.faults(); ; again-- {
 		before, err := l.untilCalm()
@@ -28,7 +29,7 @@ func (l *player) finishStory() error {
 		}
 		rows, err := l.readLog(history.Stored)
 		if disturbed() {
-			// The next attempt uses another reader, which does not know the mark of this one.
+			// The next attempt uses a new reader, whose mark differs from that of this one.
 			l.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: l.readings})
 			continue
 		}
@@ -40,7 +41,7 @@ func (l *player) finishStory() error {
 }
 
 // readLog reads the server's log by Config.ReadLog, or as a new client that is connected to
-// the server without a link.
+// the server without a link, so that no fault can disturb it.
 func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
@@ -65,7 +66,8 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 		Protocol: l.config.Protocol,
 	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
 	if kind == history.Stored && !errors.Is(err, wire.ErrTooLong) {
-		// The pages receive the reader's own message too; it has to be at rest.
+		// Pages receive the reader's own message too. The run is at rest only when they show
+		// it.
 		ok, awaitErr := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
 		if awaitErr != nil {
 			return nil, awaitErr
@@ -80,14 +82,15 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 // recordRows records the rows of the log as events of the kind.
 func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error {
 	if errors.Is(err, wire.ErrNoLog) {
-		// Not a failure: without a log, every page has to show what any page shows.
+		// An unreadable log is not a failure: package check then expects every page to show
+		// each message that any page shows.
 		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}
 	given := map[wire.Row]bool{}
 	for _, row := range rows {
 		if !l.isInStory(row.Message) || row.Offset != 0 && given[row] {
-			continue // a row that is sent twice is not two rows; a page would drop it too
+			continue // a row that was sent twice is one row; a page would drop the repeat too
 		}
 		given[row] = true
 		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
@@ -107,12 +110,12 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 // or never will. (A client that retries keeps the order too, because it has one message in
 // flight.)
 //
-// If something breaks meanwhile, a client may not have sent its mark, or may have sent it
+// If a connection ends meanwhile, a client may not have sent its mark, or may have sent it
 // before a message that it retries. Then the barrier is repeated.
 func (l *player) barrier() error {
 	_, err := l.untilCalm()
 	if l.streamOf() != nil {
-		l.latest(false) // the script goes on
+		l.latest(false) // the stream's later messages are recorded again, because the script continues
 	}
 	return err
 }
@@ -138,13 +141,12 @@ func (l *player) untilCalm() (breaks int, err error) {
 	}
 }
 
-// faults returns the number of the plan's faults.
 func (l *player) faults() int { return len(l.plan.AllFaults()) }
 
 // sendMarks makes every connected page send a mark, one after the other, and awaits it on all
-// pages. It returns the pages that are open and were not connected. breaks is the count from
-// before: if something broke since, a mark may be lost without a fault of the server, so it
-// stops at the first lost one.
+// pages. It returns the pages that are open and were not connected. breaks is the count of
+// breaks before the call: if it has grown, a mark may be lost without a defect of the server,
+// so sendMarks stops at the first lost one.
 func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 	ok, err := l.awaitProgress(l.config.Bound, func() bool {
 		return l.each("", func(c *participant) bool { return c.Status().Connected })

@@ -19,7 +19,8 @@ func (l *player) breakNow(f plan.Fault) error {
 		return nil
 	}
 	if err := l.clients[f.Client].link.Break(f); err != nil {
-		// Not an error of the run: package check finds that the fault did not fire.
+		// The fault's absence is not an error of the run: package check reports that it did
+		// not fire.
 		l.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
 	}
 	return nil
@@ -40,7 +41,7 @@ func (l *player) arm(f plan.Fault) error {
 }
 
 // matchOf translates the beginning of a frame to the application's event names, because plans
-// use those of the tutorial's chat.
+// use the event names of the tutorial's chat.
 func (l *player) matchOf(at plan.Frame) string {
 	p := l.config.Protocol
 	if p == nil {
@@ -53,7 +54,7 @@ func (l *player) matchOf(at plan.Frame) string {
 	return strings.Replace(at.Match, strconv.Quote(contract.ChatEvent), strconv.Quote(event), 1)
 }
 
-// fired is called by the network when a fault of a link has fired or healed.
+// fired records that a fault of a link has fired or healed. The network calls it.
 func (l *player) fired(f network.Fired) {
 	kind := history.FaultFired
 	if f.Healed {
@@ -87,7 +88,8 @@ func (l *player) act(f plan.Fault) {
 }
 
 // refreshAt refreshes a page in the background, and returns when the old view is gone. It must
-// not wait for the new view, whose requests pass the link that is waiting for this function.
+// not wait for the new view, whose requests pass through the link that is waiting for this
+// function.
 func (l *player) refreshAt(f plan.Fault) {
 	left := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(left) })
@@ -95,7 +97,7 @@ func (l *player) refreshAt(f plan.Fault) {
 		defer leave()
 		c := l.clients[f.Client]
 		var err error
-		for before, after := true, true; before || after; { // beyond the bound while the script keeps the client from the server
+		for before, after := true, true; before || after; { // longer than the bound, while the script keeps the client from the server
 			_, before = l.isKeptApart(c)
 			if err = l.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
 				return

@@ -15,7 +15,8 @@ type armedLink struct {
 
 func (a *armedLink) Arm(f plan.Fault) { a.fault = f }
 
-// A fault that waits for the tutorial's event would never fire in another application.
+// A plan names the events of the tutorial's chat. Unless they are translated, its faults never
+// fire in another application.
 func TestFaultsWaitForTheEventsOfTheApplication(t *testing.T) {
 	const tutorial = `42["chat message"`
 	speaks := &protocol.Protocol{Send: &protocol.Send{Event: "send"}, Receive: protocol.Receive{Event: "new message"}}

@@ -7,8 +7,9 @@
 // conditions, and end.go plays the barrier that ends a run. The player waits for conditions
 // and never for a fixed time, except where the script is about time itself.
 //
-// lab connects packages that do not know each other: target, network and client. It must not
-// judge: that is for package check.
+// lab connects packages that must not import each other: target, network and client. It must
+// not judge a history, which is the task of package check, and must not import check or
+// report.
 package lab
 
 import (
@@ -32,24 +33,25 @@ import (
 type Lab interface {
 	// String is the lab's name, "real" or "virtual".
 	String() string
-	// Play plays p on a new server, and closes the server. What went wrong is in the Run.
+	// Play plays p on a new server, and closes the server. An error that ends the run is in
+	// Run.Err.
 	Play(ctx context.Context, server Server, config Config, p plan.Plan) Run
 }
 
-// The labs. See Real and Virtual in their own files for what each of them needs.
+// The two labs. They share one player, so a plan means the same in both.
 var (
 	// Real has real processes, real TCP and the system's clock. It needs Server.Target.
 	Real Lab = realLab{}
-	// Virtual has the server in this process, the same clients, scripts, faults and
-	// histories as Real, a clock that jumps over every wait, and a network in memory.
-	// Minutes of heartbeats and backoff take milliseconds. It needs Server.Handler.
+	// Virtual has the server in this process, the same clients, scripts, faults and histories
+	// as Real, a clock that jumps over every wait, and a network in memory. Minutes of
+	// heartbeats and backoff take milliseconds. It needs Server.Handler.
 	//
-	// Every run is one testing/synctest bubble, in a test or in any other program. The
-	// context is looked at before a run begins, and does not end it.
+	// Every run is one testing/synctest bubble, in a test or in any other program. The context
+	// is checked before a run begins, and does not end a run.
 	Virtual Lab = virtualLab{}
 )
 
-// Named returns the lab with the name.
+// Named returns the lab with the name that String returns.
 func Named(name string) (Lab, error) {
 	for _, l := range []Lab{Real, Virtual} {
 		if l.String() == name {
@@ -59,97 +61,97 @@ func Named(name string) (Lab, error) {
 	return nil, fmt.Errorf("there is no lab %q; there are %s and %s", name, Real, Virtual)
 }
 
-// A Server says how to make the server under test. A lab that needs what is nil
-// returns target.ErrUnsupported.
+// A Server makes the server under test. A lab returns target.ErrUnsupported if the field that
+// it needs is nil.
 type Server struct {
-	// Target makes the server for the real lab, not yet started.
+	// Target makes the server for the real lab. It must not start it.
 	Target func(plan.Tuning) (target.Target, error)
 	// Handler makes the server in this process, for the virtual lab.
 	Handler func(plan.Tuning) Handler
 }
 
-// A Handler makes a server that keeps in the folder dir what must outlive it. The
-// http.Handler serves until the io.Closer is closed, which ends all that the server
-// started. The virtual lab calls a Handler once for every start of the server. One that
-// asks package seam for what belongs to dir gets the pauses that Plan.Seams plans.
+// A Handler makes a server that stores persistent data in the folder dir. The http.Handler
+// serves until the io.Closer is closed, which ends everything that the server started. The
+// virtual lab calls a Handler once for every start of the server. If the server asks package
+// seam for the seams of dir, it gets the pauses that Plan.Seams plans.
 type Handler func(dir string) (http.Handler, io.Closer, error)
 
-// InProcess is a Server for the virtual lab that has no use for a plan's tuning.
+// InProcess is a Server for the virtual lab that ignores a plan's tuning.
 func InProcess(h Handler) Server {
 	return Server{Handler: func(plan.Tuning) Handler { return h }}
 }
 
-// Config says how a plan is played.
+// Config configures how a plan is played.
 type Config struct {
-	// Level is the promise that the history will be judged by.
+	// Level is the guarantee that the history will be judged by.
 	Level contract.Level
-	// KeepsLog tells that a fresh reader of this server is given everything that
-	// was ever stored; the lab reads it at the end. Meant for a target at level
-	// server-delivery or above.
+	// KeepsLog means that this server sends a new reader every message that was ever stored;
+	// the lab reads them at the end. It is meant for a target at level server-delivery or
+	// above.
 	KeepsLog bool
-	// Keys tells that the server is promised a key with each message, as pages send one
-	// from level client-delivery on: then Wire clients and the log's reader do so too.
+	// Keys means that the server expects an idempotency key with each message, as pages send
+	// one from level client-delivery on: Wire clients and the log's reader then send one too.
 	Keys bool
-	// Shared tells that the server may hold messages of earlier runs, and will be
-	// used by later ones: texts get a suffix of their own, and what is there
-	// beforehand is read first.
+	// Shared means that other runs use the same server, before or after this one. The lab then
+	// gives its texts a suffix of their own, and first reads the messages that the server
+	// already has.
 	Shared bool
-	// HTML, when not empty, is the page to use instead of the target's own.
+	// HTML, if not empty, replaces the target's own page.
 	HTML []byte
-	// Protocol is how the application speaks; nil means as the tutorial's chat does.
+	// Protocol describes the application's events; nil means those of the tutorial's chat.
 	Protocol *protocol.Protocol
-	// NoEcho tells that clients are not sent their own messages, where Protocol is nil.
+	// NoEcho means that the server does not send clients their own messages. It counts only if
+	// Protocol is nil.
 	NoEcho bool
-	// ReadLog reads what the server has stored. Nil: a fresh client with offset 0 reads it.
+	// ReadLog reads the messages that the server has stored. If it is nil, a new client with
+	// offset 0 reads them.
 	ReadLog ReadLog
-	// NewPage, if not nil, makes the clients of the kind page instead of the official client
-	// in the kit's page. In the real lab only.
+	// NewPage, if not nil, makes the clients of the kind page, instead of the official client
+	// in the kit's page. Only the real lab supports it.
 	NewPage NewPage
-	// RealNetwork gives each client that the plan has switch networks a network namespace
-	// with two paths (package paths), if it has a process of its own: one of NewPage. In the
-	// real lab only.
+	// RealNetwork gives each client whose network the plan switches a network namespace with
+	// two paths (package paths), if the client has a process of its own, as those of NewPage
+	// do. Only the real lab supports it.
 	RealNetwork bool
-	// Bundle gets the client library for a target that serves none. Nil: there is none.
+	// Bundle gets the client library for a target that serves none. It may be nil.
 	Bundle func() ([]byte, error)
-	// Bound is how long anything awaited may take. Zero means DefaultBound in the real
+	// Bound is the longest time for any awaited condition. Zero means DefaultBound in the real
 	// lab and VirtualBound in the virtual one.
 	Bound time.Duration
-	// ShownBound is the same for a message to be shown. Zero means Bound. It
-	// is there for servers that are known to show nothing, such as step 3's.
+	// ShownBound is the same for a message to be shown. Zero means Bound. A shorter one saves
+	// time on servers that are known to lose messages, such as step 3's.
 	ShownBound time.Duration
-	// OwnRecovery is for the virtual lab only. It says that the server does without
-	// the connection state recovery that comes with the zishang520 library (its session
-	// adapter): it has none, or brings its own adapter. Then any number of runs may be
-	// under way at once, and a server's memory is given back after its run.
+	// OwnRecovery is for the virtual lab only. It means that the server does without the
+	// connection state recovery of the zishang520 library (its session adapter): it has none,
+	// or brings its own adapter. Then any number of runs may play at once, and a server's
+	// memory is freed after its run.
 	//
-	// The library's adapter allows neither. A timer of it is stopped when it is
-	// collected, outside of the bubble that it belongs to, for which the runtime ends
-	// the process: so every server is kept until the process ends. And its offsets
-	// come from one generator for the whole process, which takes the clock's
-	// millisecond: two runs on two clocks would make it repeat itself. So the runs
-	// wait for each other.
+	// The library's adapter allows neither. When the adapter is garbage-collected, it stops a
+	// timer from outside of the timer's bubble, for which the runtime ends the process: so
+	// every server stays referenced until the process ends. And its offsets come from one
+	// generator for the whole process, which takes the clock's millisecond: two runs on two
+	// clocks would make it repeat offsets. So the runs wait for each other.
 	OwnRecovery bool
-	// Traffic records every frame and connection, for Run.Traffic. It costs time and
-	// memory that a sweep has no use for.
+	// Traffic records every frame and connection in Run.Traffic. A sweep leaves it out,
+	// because it costs time and memory.
 	Traffic bool
-	// CountLeaks is for the virtual lab only. It looks up the goroutines that a run
-	// has left behind. To do so the process is stopped and all its goroutines are
-	// printed, so it is not for thousands of runs; their sum is the growth of
-	// runtime.NumGoroutine.
+	// CountLeaks is for the virtual lab only. It lists the goroutines that a run has leaked.
+	// To do so it stops the process and prints all its goroutines, which is too slow for
+	// thousands of runs; the growth of runtime.NumGoroutine gives their sum.
 	CountLeaks bool
 }
 
-// NewPage makes a client of the kind page. tabOf is the client whose browser it is a tab
-// of, nil for a browser of its own. A client that has a method Discard is discarded when
-// the run is over and all clients are closed.
+// NewPage makes a client of the kind page. tabOf is the client whose browser gets it as
+// another tab; nil means a browser of its own. A client that has a method Discard is discarded
+// when the run is over and all clients are closed.
 type NewPage func(options client.Options, tabOf client.Client) (client.Client, error)
 
-// ReadLog reads all messages that the server has stored, in the order of its log, from
-// where it keeps them.
+// ReadLog reads all messages that the server has stored, in the order of its log, directly
+// from its store.
 type ReadLog func(ctx context.Context, server target.Target) ([]wire.Row, error)
 
-// DefaultBound is above twice what an official client needs at worst to reconnect
-// (5 s backoff, randomised by half) on a loaded machine.
+// DefaultBound is more than twice the longest wait of an official client before it reconnects
+// (5 s of backoff, randomised by half), for a loaded machine.
 const DefaultBound = 20 * time.Second
 
 func (c Config) withBounds(bound time.Duration) Config {
@@ -162,34 +164,33 @@ func (c Config) withBounds(bound time.Duration) Config {
 	return c
 }
 
-// A Run is what came of playing a plan.
+// A Run is the result of playing a plan.
 type Run struct {
-	// Events is the history, as far as the run came.
+	// Events is the history, up to the point where the run ended.
 	Events []history.Event
-	// Err says why the run could not be played to its end.
+	// Err is the reason why the run could not be played to its end.
 	Err error
-	// Virtual is how long the run took on its own clock (zero in the real lab, whose
-	// clock is ours), Real on ours.
+	// Virtual is the duration of the run on its own clock (zero in the real lab, which has
+	// only the system's), Real the duration on the system's clock.
 	Virtual, Real time.Duration
-	// Output is what the server printed, or its http.Server logged: panics of handlers,
-	// for instance.
+	// Output is what the server printed, or its http.Server logged: panics of handlers, for
+	// instance.
 	Output string
-	// Frames are the frames that passed: the places where a fault can be put in
-	// another run of the same plan. The real lab, where no two runs have the same
-	// frames, lists none.
+	// Frames are the frames that passed. A fault can wait for any of them in another run of
+	// the same plan. The real lab lists none, because no two of its runs have the same frames.
 	Frames []plan.Passed
-	// Began is when each step of the script began, as far as the run came, and then when
-	// the script had ended and the run was brought to rest.
+	// Began has the time at which each step began, up to the point where the run ended, and
+	// then the time at which the script had ended and the final barrier began.
 	Began []plan.Duration
-	// Traffic has every frame with its time and its text, with Config.Traffic.
+	// Traffic has every frame with its time and its text, if Config.Traffic is set.
 	Traffic history.Traffic
-	// Leaked counts the goroutines that were still there long after everything was
-	// closed, with Config.CountLeaks; without it, -1 means that there are some. They
-	// stay, with what they hold, until the process ends. Zero in the real lab.
+	// Leaked counts the goroutines that still ran long after everything was closed, if
+	// Config.CountLeaks is set; without it, -1 means that there are some. They stay, with the
+	// memory that they refer to, until the process ends. It is zero in the real lab.
 	Leaked int
-	// Leaks says where they are, one line each.
+	// Leaks describes the leaked goroutines, one line each.
 	Leaks []string
 }
 
-// ErrUnreachable says that the target never answered at all.
+// ErrUnreachable means that the target never answered.
 var ErrUnreachable = errors.New("the target never came up")

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// bubbleID returns the text by which the runtime marks this bubble's goroutines in traces.
+// bubbleID returns the text by which the runtime marks this bubble's goroutines in traces,
+// which no function of the runtime returns.
 func bubbleID() string {
 	header := make([]byte, 128)
 	text := string(header[:runtime.Stack(header, false)])

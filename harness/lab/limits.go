@@ -17,18 +17,19 @@ const (
 	mostOthers = 5_000  // on one page, of messages that no client of the run has sent
 	mostText   = 16 << 20
 	mostLosses = 6
-	// The limit for a server that lets a page show a message before each disconnection.
+	// A server can let a page show a message before each disconnection, which resets losses;
+	// this limit ends such a run too.
 	mostLossesInAll = 15
 )
 
 // limits count events of the history. The player's lock guards them.
 type limits struct {
 	events, text int
-	// connected tells that a client has had a connection, broken that a fault or a stop of
-	// the server has happened.
+	// connected means that a client has had a connection, broken that a fault has fired or a
+	// server has stopped.
 	connected, broken bool
-	// known are the messages that were sent in the run, or in the log before; nil where the
-	// server emits by itself.
+	// known are the messages that were sent in the run, or in the log before; nil if the
+	// server emits messages by itself.
 	known map[string]bool
 	// The maps are by client. losses counts disconnections since the client last showed a
 	// message, lossesInAll those since the last fault.

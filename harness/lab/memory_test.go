@@ -14,9 +14,8 @@ var (
 	memoryRuns = flag.Int("memory-runs", 300, "how many runs TestMemoryStaysFlat plays; 20000 take three minutes on two cores")
 )
 
-// What thousands of runs leave behind is what one leaves behind: no goroutine, and no
-// memory. The library by itself leaves both for every WebSocket that a client closes;
-// package handshake ends them.
+// Thousands of runs must leave behind no goroutine and no memory. The library leaks both for
+// every WebSocket that a client closes; package handshake frees them.
 func TestMemoryStaysFlat(t *testing.T) {
 	config := forStep7
 	playSome := func(from, runs int) {
@@ -32,7 +31,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 			}
 		}
 	}
-	warm := min(100, *memoryRuns/3) // caches fill: compiled scripts, pools
+	warm := min(100, *memoryRuns/3) // warm-up: caches of compiled scripts and pools fill
 	playSome(0, warm)
 	heap, goroutines := inUse()
 	playSome(warm, *memoryRuns-warm)
@@ -42,18 +41,18 @@ func TestMemoryStaysFlat(t *testing.T) {
 	if goroutinesAfter > goroutines+5 {
 		t.Errorf("%d goroutines more", goroutinesAfter-goroutines)
 	}
-	// What the Go runtime itself keeps, half a kilobyte a run. Without package handshake
-	// it is 130 kB a run, and two goroutines.
+	// The Go runtime itself retains half a kilobyte a run. Without package handshake a run
+	// leaks 130 kB and two goroutines.
 	most := heap + 2<<20 + uint64(*memoryRuns-warm)<<10
 	if heapAfter > most {
 		t.Errorf("%.1f MB in use, above %.1f MB", megabytes(heapAfter), megabytes(most))
 	}
 }
 
-// inUse is the memory that is reachable, in bytes, and how many goroutines there are.
+// inUse returns the reachable memory in bytes and the number of goroutines.
 func inUse() (heap uint64, goroutines int) {
 	runtime.GC()
-	runtime.GC() // what a finalizer or a pool held on to
+	runtime.GC() // the second collection frees objects that a finalizer or a pool referred to
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc, runtime.NumGoroutine()

@@ -10,8 +10,8 @@ import (
 	"redial/harness/target"
 )
 
-// TestOtherClientsAreOfTheRealLab wants a run that needs what they do not offer to be
-// unsupported, and not to fail.
+// A plan that needs NewPage is unsupported in the virtual lab, and not failed: a failure would
+// blame the server.
 func TestOtherClientsAreOfTheRealLab(t *testing.T) {
 	config := lab.Config{NewPage: func(client.Options, client.Client) (client.Client, error) { panic("made") }}
 	p := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{{Do: plan.Open, Client: "alice"}}}

@@ -21,7 +21,7 @@ type filter interface {
 	record(e history.Event) []history.Event
 }
 
-// newFilter is nil where everything is recorded as it was observed.
+// newFilter returns nil if everything is recorded as it was observed.
 func newFilter(config Config) filter {
 	p := config.Protocol
 	switch {
@@ -33,8 +33,8 @@ func newFilter(config Config) filter {
 	return nil
 }
 
-// A noEcho leaves out each message that a page shows because it was sent there. Where the
-// page shows it a second time, a user sees it twice, and it is recorded twice.
+// A noEcho leaves out each message that a page shows because the message was sent there. If
+// the page shows it a second time, a user sees it twice, so it is recorded twice.
 type noEcho struct{ own map[message]int }
 
 type message struct {
@@ -60,16 +60,17 @@ func (f *noEcho) record(e history.Event) []history.Event {
 	return []history.Event{e}
 }
 
-// A stream is for a server that emits messages by itself, while clients send none. What the
-// server emitted is what any client received: at first sight a message is recorded as sent
-// by the stream. One client, the witness, is connected past all links for the whole run.
+// A stream is for a server that emits messages by itself, while clients send none. Only the
+// clients can observe what the server emitted: when any of them shows a message for the first
+// time, the message is recorded as sent by the stream. One client, the witness, is connected
+// without a link for the whole run.
 //
-// A page is entitled to messages from the first one on that it shows on a connection,
-// because nobody can see from outside which message came just before its connect. So its
+// A page is entitled to the messages from the first one that it shows on a connection, because
+// no client can know which message the server emitted just before the connect. So the page's
 // Connected event is held back until then.
 //
-// The barrier of a run is a cut in the stream: messages that are seen for the first time
-// after it are not recorded.
+// The barrier of a run is a cut in the stream: messages that are seen for the first time after
+// it are not recorded.
 type stream struct {
 	known  map[string]bool
 	latest string
@@ -96,7 +97,8 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 			f.known[e.Message] = true
 			f.latest = e.Message
 			f.count++
-			// Acknowledged: the server has it beyond doubt.
+			// A message that the server has emitted needs no acknowledgement: the server
+			// certainly has it.
 			events = append(events,
 				history.Event{Kind: history.Sent, Client: plan.Stream, View: 1, Message: e.Message},
 				history.Event{Kind: history.Acknowledged, Client: plan.Stream, View: 1, Message: e.Message})
@@ -106,7 +108,8 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 		}
 	case history.Disconnected, history.Closed:
 	case history.Barrier, history.Ended:
-		// What came after the cut is not recorded, and a client may have connected since.
+		// Messages from after the cut are not recorded, so a client that has connected since
+		// shows no message that would release its Connected event.
 		for _, client := range slices.Sorted(maps.Keys(f.held)) {
 			events = append(events, f.held[client]...)
 		}
@@ -117,7 +120,8 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 	}
 	events = append(events, e)
 	if held := f.held[e.Client]; len(held) > 0 {
-		// A replay comes before the connect that ends it, and everything else after.
+		// A replayed message arrives before the connect event that completes the recovery; any
+		// other event comes after it.
 		if e.Kind == history.Shown {
 			events = append(events, held...)
 		} else {
@@ -128,8 +132,8 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 	return events
 }
 
-// sorted sorts the fields of a message that is an object: a page shows them in the order in
-// which they arrived, and the witness, which has no page, does not know that.
+// sorted sorts the fields of a message that is an object. A page shows them in the order in
+// which they arrived; the witness, which has no page, does not have that order.
 func sorted(text string) string {
 	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 		return text
@@ -147,7 +151,6 @@ func sorted(text string) string {
 	return string(same)
 }
 
-// streamOf returns the run's stream, or nil.
 func (l *player) streamOf() *stream {
 	s, _ := l.filter.(*stream)
 	return s
@@ -170,7 +173,6 @@ func (l *player) watchStream() (*wire.Client, error) {
 	return witness, err
 }
 
-// awaitStream waits until the server has emitted so many more messages.
 func (l *player) awaitStream(more int) (ok bool, err error) {
 	emitted := func() int {
 		l.mu.Lock()
@@ -185,8 +187,8 @@ func (l *player) awaitStream(more int) (ok bool, err error) {
 	return ok, err
 }
 
-// isInStory tells whether a message of the log belongs to the run: one that a stream
-// emitted after the cut does not.
+// isInStory reports whether a message of the log belongs to the run. A message that the
+// server's stream emitted after the cut does not.
 func (l *player) isInStory(text string) bool {
 	s := l.streamOf()
 	if s == nil {
@@ -197,7 +199,8 @@ func (l *player) isInStory(text string) bool {
 	return s.known[text]
 }
 
-// latest is the newest message of the stream. With cut, no newer one is recorded.
+// latest returns the newest message of the stream. With cut, no newer message is recorded from
+// then on.
 func (l *player) latest(cut bool) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,7 +208,7 @@ func (l *player) latest(cut bool) string {
 	return l.streamOf().latest
 }
 
-// awaitLatest waits until every connected page shows what was the newest message when the
+// awaitLatest waits until every connected page shows the message that was the newest when the
 // stream was cut.
 func (l *player) awaitLatest() error {
 	mark := l.latest(true)
@@ -216,8 +219,8 @@ func (l *player) awaitLatest() error {
 	return err
 }
 
-// silence stands for the background sending of a client where the server emits the
-// messages by itself.
+// silence replaces the background sending of a client if the server emits the messages by
+// itself.
 func silence() (stop context.CancelFunc, stopped chan struct{}) {
 	over := make(chan struct{})
 	close(over)

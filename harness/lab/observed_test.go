@@ -8,7 +8,7 @@ import (
 	"redial/harness/plan"
 )
 
-// recorded is what a filter makes of events written as "client:kind:message".
+// recorded returns what a filter makes of events that are written as "client:kind:message".
 func recorded(f filter, observed ...string) string {
 	var out []string
 	for _, one := range observed {

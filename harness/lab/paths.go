@@ -15,7 +15,7 @@ import (
 // networks are the network namespaces of a run, by client.
 type networks map[string]*paths.Namespace
 
-// realNetworks makes a namespace for each client that switches networks.
+// realNetworks makes a namespace for each client that the plan has switch networks.
 func realNetworks(p plan.Plan, config Config) (networks, error) {
 	all := networks{}
 	switches := func(client string) bool {
@@ -39,7 +39,7 @@ func realNetworks(p plan.Plan, config Config) (networks, error) {
 	return all, nil
 }
 
-// linkOf makes the links of a proxy, over the client's paths where it has some.
+// linkOf returns links through the proxy, over the client's own paths if it has some.
 func (n networks) linkOf(proxy *network.Proxy) func(name string) (network.Link, error) {
 	return func(name string) (network.Link, error) {
 		if made := n[name]; made != nil {
@@ -49,7 +49,7 @@ func (n networks) linkOf(proxy *network.Proxy) func(name string) (network.Link, 
 	}
 }
 
-// within is the command that runs a client in its namespace.
+// within returns the command that runs a client in its namespace, if it has one.
 func (n networks) within(name string) []string {
 	if made := n[name]; made != nil {
 		return made.Command()
@@ -63,7 +63,7 @@ func (n networks) close() {
 	}
 }
 
-// path switches as a phone does that leaves the range of its WiFi.
+// A path switches networks as a phone does that leaves the range of its WiFi.
 type path struct{ *paths.Namespace }
 
 func (p path) Switch() error { return p.Namespace.Switch(paths.Lost) }

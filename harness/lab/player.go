@@ -18,7 +18,8 @@ import (
 	"redial/harness/target"
 )
 
-// A player plays one plan. Everything it observes goes through record.
+// A player plays one plan. Every observation goes through record, which filters it and
+// enforces the limits.
 type player struct {
 	ctx      context.Context
 	env      environment
@@ -29,27 +30,29 @@ type player struct {
 	clients  map[string]*participant
 	names    []string
 	barriers int
-	// began is when each step of the script did, and when the script had ended.
+	// began has the time at which each step of the script began, and at which the script
+	// ended.
 	began []plan.Duration
-	// readings counts how often the log was read.
+	// readings counts the readings of the log, because each one needs a client view of its
+	// own.
 	readings int
 
 	// locks are the connections that keep the server's database locked.
 	locks []*sql.DB
 
-	// background counts what runs beside the script: messages sent in the background, and the process
-	// faults that a frame has set off. Its first error ends the run.
+	// background counts the work beside the script: messages sent in the background, and the
+	// server faults that a frame has triggered. Its first error ends the run.
 	background sync.WaitGroup
 	failed     chan error
 
 	history *history.Recorder
 	state   watcher
-	// giveUp, if not nil, ends the run for a reason, where limits are exceeded.
+	// giveUp, if not nil, ends the run when it exceeds one of the limits.
 	giveUp context.CancelCauseFunc
 	limits limits
 
 	mu          sync.Mutex
-	filter      filter                 // nil: all is recorded
+	filter      filter                 // nil means that everything is recorded
 	supervisors map[string]*supervisor // by node; see supervisorOf
 	ended       bool
 }
@@ -59,38 +62,37 @@ type participant struct {
 	client.Client
 	name string
 	link network.Link
-	// profile is what tabs of the client have in common with it.
+	// profile is the state that tabs of the client share with it, such as localStorage.
 	profile *page.Profile
-	// node is the server of a cluster that the link leads to, a string.
+	// node is the name of the server of a cluster that the link leads to. It holds a string.
 	node atomic.Value
 	// unhealed counts the faults of its link that let nothing through until Heal.
 	unhealed atomic.Int32
 	opened   bool
-	// leftBefore counts its disconnections before the last step that broke
-	// something, and wasConnected is what it was then.
+	// leftBefore counts the client's disconnections before the last step that broke something,
+	// and wasConnected is whether it was connected at that time.
 	leftBefore   int
 	wasConnected bool
 	stopSending  context.CancelFunc // nil while it does not send in the background
 	stopped      chan struct{}      // closed when the background sending has ended
 }
 
-// An environment is what differs between the labs, seen from a player.
+// An environment has the differences between the labs, as a player needs them.
 type environment struct {
-	// link gives a client its way to the server.
+	// link makes a client's link to the server.
 	link func(name string) (network.Link, error)
-	// within, if not nil, is the command that runs a client in its own network.
+	// within, if not nil, returns the command that runs a client in its own network.
 	within func(name string) []string
 	// dial opens connections; nil means TCP.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// quiesce, if not nil, returns when nothing happens any more but for the passing
-	// of time. A fault's quiesce ends before the script's does, where both wait for the
-	// same instant to end.
+	// quiesce, if not nil, returns when every goroutine waits for time to pass. If a fault and
+	// the script both call it at the same instant, the fault's call returns first.
 	quiesce func(fault bool)
-	// last, if not nil, is called when the story is over, before the clients are
-	// closed.
+	// last, if not nil, is called after the script and its final barrier, before the clients
+	// are closed.
 	last func()
-	// bare tells that the server begins with nothing, so that clients may draw
-	// their keys from the seed too.
+	// bare means that the server begins with no data. Then clients may draw their idempotency
+	// keys from the seed too, since no earlier run can have stored the same keys.
 	bare bool
 }
 
@@ -115,8 +117,8 @@ func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Tar
 	return l
 }
 
-// record appends to the history, until the run has ended: what happens while
-// everything is taken down is no part of the story.
+// record appends to the history until the run has ended, because disconnections while the lab
+// closes everything are no part of the run.
 func (l *player) record(e history.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,15 +148,13 @@ func (l *player) finish() []history.Event {
 	return l.history.Events(0)
 }
 
-// quiesce lets what happens at this instant come to its end, where instants have one.
+// quiesce waits until the events of this instant are over, in a lab whose clock has instants.
 func (l *player) quiesce() {
 	if l.env.quiesce != nil {
 		l.env.quiesce(false)
 	}
 }
 
-// playWithClients puts the clients at the ends of their links, plays, and closes
-// them.
 func (l *player) playWithClients() error {
 	defer l.closeClients()
 	for _, c := range l.plan.Clients {
@@ -169,7 +169,6 @@ func (l *player) playWithClients() error {
 	return l.play()
 }
 
-// join puts a client at the end of its link.
 func (l *player) join(c plan.Client, link network.Link) error {
 	options := client.Options{
 		Name:           c.Name,
@@ -223,7 +222,7 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	return l.move(l.clients[c.Name], c.Node)
 }
 
-// other is the name of the other client, where there are two.
+// other returns the name of the other client if there are two, and otherwise an empty text.
 func (l *player) other(name string) string {
 	if len(l.plan.Clients) != 2 {
 		return ""
@@ -236,13 +235,13 @@ func (l *player) other(name string) string {
 	return ""
 }
 
-// play does every step of the script, brings the run to rest, reads the log, and
-// closes the history.
+// play performs every step of the script, plays the final barrier, reads the log, and
+// completes the history.
 func (l *player) play() error {
 	if l.config.Shared && l.config.KeepsLog {
 		rows, err := l.readLog(history.Found)
 		if err = l.recordRows(history.Found, rows, err); err != nil {
-			// A server that cannot do that is judged by what follows.
+			// A server whose log cannot be read is judged by the rest of the run.
 			l.record(history.Event{Kind: history.Note, Detail: "reading what is in the log before the run: " + err.Error()})
 		}
 	}
@@ -296,7 +295,8 @@ func (l *player) closeClients() {
 	}
 }
 
-// fail keeps the first error of what runs in the background.
+// fail keeps the first error of the background work, because later ones are mostly its
+// consequences.
 func (l *player) fail(err error) {
 	if l.ctx.Err() != nil {
 		return
@@ -307,7 +307,7 @@ func (l *player) fail(err error) {
 	}
 }
 
-// alive returns why the run cannot go on.
+// alive returns the reason why the run cannot continue, or nil.
 func (l *player) alive() error {
 	select {
 	case err := <-l.failed:

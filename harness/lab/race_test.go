@@ -2,5 +2,5 @@
 
 package lab_test
 
-// underRace tells that the race detector is on: a run then takes ten times as long.
+// underRace means that the race detector is on, with which a run takes ten times as long.
 const underRace = true

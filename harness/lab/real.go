@@ -38,7 +38,7 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	traffic := newTraffic(l.config)
 	run.Err = playReal(l, traffic, func() { run.Traffic = l.trafficOf(traffic) })
 	if ctx.Err() == nil && playing.Err() != nil {
-		run.Err = context.Cause(playing) // and not what came of it
+		run.Err = context.Cause(playing) // instead of an error that the cancellation caused
 	}
 	run.Events, run.Began = l.finish(), l.began
 	run.Output = under.Output()
@@ -46,7 +46,8 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 	return run
 }
 
-// playReal calls over when the story is over, before the clients are closed.
+// playReal calls over when the script is over, before the clients are closed, because closing
+// them adds frames to the traffic.
 func playReal(l *player, traffic *network.Traffic, over func()) error {
 	if err := l.start(); err != nil {
 		return err

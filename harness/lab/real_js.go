@@ -8,7 +8,7 @@ import (
 	"redial/harness/target"
 )
 
-// realLab is not there: WebAssembly has no processes and no TCP.
+// realLab is missing here: WebAssembly has no processes and no TCP.
 type realLab struct{}
 
 func (realLab) String() string { return "real" }

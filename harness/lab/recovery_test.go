@@ -11,9 +11,10 @@ import (
 	"redial/steps/lessons"
 )
 
-// The official client (4.8.4) keeps what it was sent before its connect packet was
-// answered, though its connection ends without the answer, and is sent it again. Step
-// 6's page forgets it; without that line the user sees the message twice.
+// The official client (4.8.4) buffers events that arrive before the answer to its connect
+// packet, and keeps them if the connection ends without that answer. The server then sends
+// them again. Step 6's page clears the buffer; without that statement the user sees the
+// message twice.
 func TestWhatCameBeforeTheConnectPacketIsShownOnce(t *testing.T) {
 	lesson, err := lessons.Find("6")
 	if err != nil {

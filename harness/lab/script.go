@@ -16,7 +16,6 @@ import (
 	"redial/harness/plan"
 )
 
-// do performs one step.
 func (l *player) do(s plan.Step) error {
 	if err := l.alive(); err != nil {
 		return err
@@ -86,9 +85,9 @@ func (l *player) do(s plan.Step) error {
 	}
 }
 
-// load loads a page. Where it cannot be reached, a person would press reload: it is
-// tried again within the bound. Where a fault has made it load again, that goes on, or has
-// been done.
+// load loads a page. If the server cannot be reached, a user would press reload, so load
+// repeats the attempt within the bound. If a fault has made the page load again, load leaves
+// that to the fault.
 func (l *player) load(once func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
@@ -103,10 +102,10 @@ func (l *player) load(once func(context.Context) error) error {
 	}
 }
 
-// reloadTime is how long a person takes to press reload.
+// reloadTime is how long a user takes to press reload.
 const reloadTime = time.Second
 
-// isUnreachable tells whether the connection failed, and not the page.
+// isUnreachable reports whether the connection failed, and not the page.
 func isUnreachable(err error) bool {
 	for _, reason := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, reason) {
@@ -116,14 +115,14 @@ func isUnreachable(err error) bool {
 	return false
 }
 
-// awaitPage waits until a client has a page (a next one, where the view gone is on its
-// way out), if a fault has made it load again. It returns false, with a note, where that
-// cannot come about: what was to be loaded while the script keeps the page from the server
-// is an error page, and nobody can type into that.
+// awaitPage waits until a client has a page, if a fault has made it load again. gone is the
+// view that is closing, if any; the client then needs a later one. awaitPage returns false,
+// with a note, if the page was loaded while the script keeps it from the server: the browser
+// then shows an error page, into which no user can type.
 func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) {
 	has := func() bool { now := c.Status(); return now.Open && now.View != gone }
 	if !c.opened || has() {
-		return true, nil // where it was not opened, the client says so
+		return true, nil // the client itself refuses to send from a page that was never opened
 	}
 	var how string
 	var apart bool
@@ -138,7 +137,6 @@ func (l *player) awaitPage(c *participant, s plan.Step, gone int) (bool, error) 
 	return false, nil
 }
 
-// send sends a step's messages.
 func (l *player) send(c *participant, s plan.Step) error {
 	if l.streamOf() != nil {
 		_, err := l.awaitStream(max(1, s.Count))
@@ -155,8 +153,8 @@ func (l *player) send(c *participant, s plan.Step) error {
 	return nil
 }
 
-// sendOnce sends one message. Where a fault reloads the page at this moment, it sends
-// from the next page, as a user would.
+// sendOnce sends one message. If a fault refreshes the page at this moment, it sends from the
+// new page, as a user would.
 func (l *player) sendOnce(c *participant, s plan.Step, text string) error {
 	gone := 0
 	for {
@@ -172,8 +170,8 @@ func (l *player) sendOnce(c *participant, s plan.Step, text string) error {
 	}
 }
 
-// mark is what makes the run's texts its own. On a server that other runs meet too it
-// must differ between two runs of one seed, so it is drawn.
+// mark returns the suffix of the run's texts. On a server that other runs use too, it must
+// differ between two runs of one seed, so it is drawn at random.
 func mark(config Config, p plan.Plan) string {
 	number := p.Seed
 	if config.Shared {
@@ -182,8 +180,8 @@ func mark(config Config, p plan.Plan) string {
 	return strconv.FormatUint(number&0xffffffff, 16)
 }
 
-// RunMark, in a text, is replaced by a mark of the run, so that the texts of two
-// runs on one server differ.
+// RunMark, in a text, is replaced by the run's own suffix, so that the texts of two runs on
+// one server differ.
 const RunMark = "$RUN"
 
 func (l *player) text(text string) string {
@@ -196,7 +194,6 @@ func (l *player) text(text string) string {
 	return text
 }
 
-// startSending sends messages in the background, at the rate that the step asks for.
 func (l *player) startSending(c *participant, s plan.Step) error {
 	if c.stopSending != nil {
 		return fmt.Errorf("it already sends in the background")

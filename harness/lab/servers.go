@@ -11,12 +11,12 @@ import (
 	"redial/harness/target"
 )
 
-// everyServer names the target as a whole, in the place of one of its servers. A target
-// that is a single server has only that.
+// everyServer names the target as a whole, instead of one of its servers. A target that is a
+// single server has no other name.
 const everyServer = ""
 
-// supervisorOf is the supervisor of one server, or of everyServer. The servers are up to
-// begin with, since the whole is.
+// supervisorOf returns the supervisor of one server, or of everyServer. A server of a cluster
+// counts as running from the beginning, because the cluster as a whole is started first.
 func (l *player) supervisorOf(node string) *supervisor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -29,11 +29,12 @@ func (l *player) supervisorOf(node string) *supervisor {
 	return s
 }
 
-// start starts every server for the first time.
+// start starts every server for the first time, through the same supervisor as any later
+// start.
 func (l *player) start() error { return l.serverStep(plan.StartServer, everyServer) }
 
-// serverStep does a step of the script to a server, to something that the servers stand
-// on, or to every server.
+// serverStep performs a step of the script on a server, on a service that the servers use, or
+// on every server.
 func (l *player) serverStep(do plan.Action, node string) error {
 	part, err := l.target.Part(node)
 	if err != nil {
@@ -49,7 +50,7 @@ func (l *player) serverStep(do plan.Action, node string) error {
 	return act()
 }
 
-// restart is a Crash or a Restart of a server, or of every server.
+// restart performs a Crash or a Restart of a server, or of every server.
 func (l *player) restart(f plan.Fault, event history.Event) error {
 	end := plan.KillServer
 	if f.Kind == plan.Restart {
@@ -68,7 +69,7 @@ func (l *player) restart(f plan.Fault, event history.Event) error {
 		return err
 	}
 	if !ended {
-		// It has not fired: nothing happened.
+		// The fault has not fired, because it ended nothing.
 		l.record(history.Event{Kind: history.Note, Node: f.Node, Detail: fmt.Sprintf("the fault %s (%s) had nothing to end: the server was down already", f.ID, f.Kind)})
 		return nil
 	}
@@ -78,8 +79,8 @@ func (l *player) restart(f plan.Fault, event history.Event) error {
 	if f.Node != everyServer {
 		return again()
 	}
-	// Not here, where a link still holds what the dead server had sent: that arrives
-	// before the next start, not after it.
+	// The start runs in the background: this goroutine blocks a link that still holds frames
+	// of the dead server, which have to arrive before the next start.
 	l.background.Go(func() {
 		if err := again(); err != nil {
 			l.fail(err)
@@ -88,7 +89,7 @@ func (l *player) restart(f plan.Fault, event history.Event) error {
 	return nil
 }
 
-// turn starts, stops, kills, pauses or continues a part. The caller has its supervisor.
+// turn starts, stops, kills, pauses or continues a part. The caller holds its supervisor.
 func (l *player) turn(do plan.Action, node string, part target.Part) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
 	defer cancel()
@@ -115,9 +116,9 @@ func (l *player) turn(do plan.Action, node string, part target.Part) error {
 	return fmt.Errorf("%s is nothing to do to a server", do)
 }
 
-// end ends a part. One of several is recorded as ended beforehand, since its clients
-// notice at once and go on to another server; the whole afterwards, when it can answer
-// nobody any more.
+// end ends a part. The end of one of several servers is recorded beforehand, because its
+// clients notice it at once and connect to another server. The end of the whole target is
+// recorded afterwards, when no server can answer any more.
 func (l *player) end(node, how string, end func() error) error {
 	if node != everyServer || how == "paused" {
 		l.recordServer(history.ServerStopped, node, how)
@@ -128,15 +129,15 @@ func (l *player) end(node, how string, end func() error) error {
 		return err
 	}
 	if err != nil {
-		// It was not stopped as the plan says, so the run cannot prove anything.
+		// The server did not stop as the plan requires, so the run proves nothing.
 		l.record(history.Event{Kind: history.TimedOut, Detail: "the server ends when it is asked to: " + err.Error()})
 	}
 	l.recordServer(history.ServerStopped, node, how)
 	return nil
 }
 
-// recordServer records what has become of a server. What becomes of every server becomes
-// of each, whose supervisor has to know.
+// recordServer records a change of a server's state. A change of the target as a whole is
+// recorded for each of its servers, whose supervisors need it too.
 func (l *player) recordServer(kind history.Kind, node, detail string) {
 	if node != everyServer {
 		l.record(history.Event{Kind: kind, Node: node, Detail: detail})
@@ -155,7 +156,7 @@ func (l *player) recordServer(kind history.Kind, node, detail string) {
 	}
 }
 
-// move leads a client's link to another server.
+// move makes a client's next connections lead to another server.
 func (l *player) move(c *participant, node string) error {
 	if _, err := l.target.Part(node); err != nil {
 		return err
@@ -171,8 +172,8 @@ func (l *player) move(c *participant, node string) error {
 	return nil
 }
 
-// isKeptApart tells whether the script keeps the client from its server, and how: the
-// server is down that the client's link leads to, or the link lets nothing through.
+// isKeptApart reports whether the script keeps the client from its server, and how: the server
+// that the client's link leads to is down, or the link passes no frame.
 func (l *player) isKeptApart(c *participant) (how string, is bool) {
 	if l.ctx.Err() != nil {
 		return "", false

@@ -18,8 +18,8 @@ import (
 	"redial/steps/cures/recovery"
 )
 
-// ticker is a server that emits a numbered message every 50 ms and listens to nobody. A
-// message whose number skip divides goes to nobody but the first client.
+// ticker is a server that emits a numbered message every 50 ms and handles no events. It emits
+// a message whose number skip divides to the first client only.
 func ticker(options func() *socket.ServerOptions, skip int) lab.Handler {
 	return func(string) (http.Handler, io.Closer, error) {
 		server, over := socket.NewServer(nil, options()), make(chan struct{})
@@ -49,8 +49,8 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
-// A server that emits by itself is held to the same promise: what it emits while a client
-// is disconnected for a moment arrives later with recovery, and is lost without.
+// A server that emits messages by itself is judged by the same rules: a message that it emits
+// during a short disconnection arrives later with recovery, and is lost without.
 func TestAServerThatEmitsByItself(t *testing.T) {
 	p := plan.Plan{
 		Seed: 1, Clients: clients(plan.Wire, nil, "alice", "bob"),

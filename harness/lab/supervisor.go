@@ -2,9 +2,9 @@ package lab
 
 import "sync"
 
-// A bubbleLock is held by whoever starts or ends something. It is a channel and no
-// mutex, because starting and ending take virtual time, which does not pass while a
-// goroutine waits for a mutex.
+// A bubbleLock is a lock that a goroutine may hold while virtual time passes, as a start or an
+// end needs. It is a channel, because virtual time does not pass while a goroutine waits for a
+// sync.Mutex.
 type bubbleLock chan struct{}
 
 func newBubbleLock() bubbleLock { return make(bubbleLock, 1) }
@@ -14,10 +14,10 @@ func (l bubbleLock) lock() (unlock func()) {
 	return func() { <-l }
 }
 
-// A supervisor starts and ends one server, for the script and for the faults. The
-// script ends the server and keeps it down until it starts it; a fault ends it and
-// starts it again at once. What they want at the same time is put in order here, so
-// that a fault never starts what the script keeps down, nor what runs already.
+// A supervisor starts and ends one server, for the script and for the faults. The script ends
+// the server and keeps it down until the script starts it; a fault ends the server and starts
+// it again at once. The supervisor serialises the two, so that a fault never starts a server
+// that the script keeps down or that already runs.
 type supervisor struct {
 	bubbleLock
 
@@ -42,14 +42,15 @@ func (s *supervisor) state() (up, keptDown bool) {
 	return s.up, s.keptDown
 }
 
-// end is the script's: the server is down from now on.
+// end ends the server for the script: a fault must not start it from now on.
 func (s *supervisor) end(end func() error) error {
 	defer s.lock()()
 	s.set(false, true)
 	return end()
 }
 
-// start is the script's. What runs already, start refuses.
+// start starts the server for the script. If the server runs already, the function start
+// returns an error.
 func (s *supervisor) start(start func() error) error {
 	defer s.lock()()
 	return s.startLocked(start)
@@ -65,9 +66,9 @@ func (s *supervisor) startLocked(start func() error) error {
 	return err
 }
 
-// interrupt is a fault's. It returns false, and does nothing, where the server is
-// down already. Where it is being started, and may have answered a client although
-// start does not know it yet, it is ended when start is done.
+// interrupt ends the server for a fault. If the server is down already, interrupt does nothing
+// and returns false. If the server is starting, it may already have answered a client, so
+// interrupt waits for the start and then ends the server.
 func (s *supervisor) interrupt(end func() error) (ended bool, err error) {
 	if up, _ := s.state(); !up {
 		return false, nil
@@ -80,8 +81,8 @@ func (s *supervisor) interrupt(end func() error) (ended bool, err error) {
 	return true, end()
 }
 
-// resume is a fault's, after interrupt: it starts the server unless the script keeps
-// it down or has started it meanwhile.
+// resume starts the server after interrupt, unless the script keeps it down or has started it
+// meanwhile.
 func (s *supervisor) resume(start func() error) error {
 	defer s.lock()()
 	if up, keptDown := s.state(); up || keptDown {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What the script and the faults want at the same time is put in order.
+// When the script and a fault act on a server at the same time, the script's state wins.
 func TestSupervisor(t *testing.T) {
 	var did []string
 	do := func(what string) func() error {

@@ -10,7 +10,7 @@ import (
 	"redial/harness/plan"
 )
 
-// newTraffic is nil where the frames are not asked for.
+// newTraffic returns nil if Config.Traffic is not set, so that nothing is recorded.
 func newTraffic(config Config) *network.Traffic {
 	if !config.Traffic {
 		return nil
@@ -18,9 +18,9 @@ func newTraffic(config Config) *network.Traffic {
 	return &network.Traffic{}
 }
 
-// trafficOf is what was recorded, on the history's clock and in the order in which it
-// arrived. Frames of one instant are in the order of their clients' names. The
-// connections of the lab's own readers are left out.
+// trafficOf returns the recorded traffic on the history's clock, in the order of arrival.
+// Frames of one instant are sorted by their clients' names, so that the result does not depend
+// on the scheduler. The connections of the lab's own readers are left out.
 func (l *player) trafficOf(t *network.Traffic) history.Traffic {
 	if t == nil {
 		return history.Traffic{}

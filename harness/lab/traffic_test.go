@@ -10,12 +10,12 @@ import (
 	"redial/harness/plan"
 )
 
-// Recording the traffic changes nothing of what happens, and every frame that a fault
-// can be aimed at is in it, under the same name.
+// Recording the traffic does not change the run, and the traffic has every frame that a fault
+// can wait for, with the same numbers.
 func TestTrafficHasEveryFrameAndChangesNothing(t *testing.T) {
 	for _, transports := range [][]string{nil, {"polling", "websocket"}} {
 		if underRace && len(transports) > 0 {
-			continue // the library races with itself where a client polls
+			continue // with polling the library has a race, and no two runs are the same
 		}
 		p := everything(7, plan.Page, transports...)
 		plain := play(t, step(t, "7"), forStep7, p)
@@ -52,7 +52,7 @@ func TestTrafficHasEveryFrameAndChangesNothing(t *testing.T) {
 			got, known := recorded[f]
 			switch {
 			case !known:
-				missing++ // the end of a stream, or what was under way when the run ended
+				missing++ // the end of a stream, or a frame in flight when the run ended
 			case got.Overall != counted[f.Client+string(f.Direction)]:
 				t.Errorf("%+v is frame %d of its client", got, counted[f.Client+string(f.Direction)])
 			}
@@ -66,8 +66,8 @@ func TestTrafficHasEveryFrameAndChangesNothing(t *testing.T) {
 	}
 }
 
-// A message that the server emits to a connection that is dead and still looks open is
-// in the traffic as lost, and the server notices the end of the connection late.
+// A message that the server emits to a half-open connection is lost in the traffic, and the
+// server notices the end of the connection late.
 func TestTrafficShowsWhatIsSentIntoAHalfOpenConnection(t *testing.T) {
 	config := forStep7
 	config.Traffic = true

@@ -16,21 +16,20 @@ import (
 	"redial/harness/target"
 )
 
-// VirtualBound is the virtual lab's DefaultBound, in virtual time. It costs nothing
-// to wait, so it is above every time-out that a client or a server has by default.
+// VirtualBound is the virtual lab's DefaultBound, in virtual time. A virtual wait takes no
+// real time, so the bound is above every default time-out of a client or a server.
 const VirtualBound = 3 * time.Minute
 
 const (
-	// drainTime is how long everything is left alone after it was closed, so that timers
-	// that nobody stops run out: above the library's longest (45 s) and two periods
-	// of its cleaning (60 s).
+	// drainTime is the time after the end of a run in which timers expire that no code stops.
+	// It is above the library's longest timer (45 s) and two periods of its cleaning (60 s).
 	drainTime = 4 * time.Minute
-	// stepGap is how long the player waits before each step, so that all that a step
-	// caused at its instant is over before the next one begins.
+	// stepGap is the pause before each step, so that everything that the previous step caused
+	// at the same instant is over.
 	stepGap = 10 * time.Microsecond
-	// stuckAfter is how long, on the real clock, a run may go on without a frame, and
-	// longestRun with them. A run takes some milliseconds; one with hours of polling on
-	// a busy machine takes minutes.
+	// stuckAfter is the longest real time of a run without a frame, and longestRun of a run
+	// with frames. A run takes some milliseconds; one with hours of polling on a busy machine
+	// takes minutes.
 	stuckAfter = time.Minute
 	longestRun = 20 * time.Minute
 )
@@ -72,7 +71,8 @@ func (virtualLab) Play(ctx context.Context, server Server, config Config, p plan
 	return v.run
 }
 
-// await waits until the run is over, as long as frames pass in it.
+// await waits until the run is over. It gives up a run in which no frame passes any more,
+// since a bubble that is stuck never ends.
 func (v *virtual) await(over <-chan struct{}) error {
 	look := time.NewTicker(stuckAfter)
 	defer look.Stop()
@@ -94,7 +94,7 @@ func (v *virtual) await(over <-chan struct{}) error {
 	}
 }
 
-// playable says why the virtual lab cannot play the plan on the server, if so.
+// playable returns the reason why the virtual lab cannot play the plan on the server, or nil.
 func playable(ctx context.Context, server Server, config Config, p plan.Plan) error {
 	if server.Handler == nil {
 		return fmt.Errorf("%w: the virtual lab needs the server in its own process", target.ErrUnsupported)
@@ -113,14 +113,15 @@ func playable(ctx context.Context, server Server, config Config, p plan.Plan) er
 	return ctx.Err()
 }
 
-// virtual is one run, for the time of its bubble.
+// A virtual is one run in its bubble.
 type virtual struct {
 	handler Handler
 	config  Config
 	plan    plan.Plan
 	folder  *dataFolder
 
-	// memory is there once the bubble has made it.
+	// memory is nil until the bubble has made it. It is atomic because await reads it from
+	// outside of the bubble.
 	memory atomic.Pointer[network.Memory]
 
 	run      Run
@@ -128,13 +129,13 @@ type virtual struct {
 	panicked any
 }
 
-// bubble plays the plan in a bubble. That goroutines remain when everything else
-// has ended is a panic of the bubble's; it is turned into a count.
+// bubble plays the plan in a bubble. If goroutines remain when all others have ended, synctest
+// panics; bubble turns that panic into a count.
 //
-// synctest.Test wants a testing.T, which the testing package makes only for a test
-// binary's main function. A T's zero value is enough: its name and its output are used
-// only where something fails, and nothing here fails a T. So the lab runs in any
-// program; TestOutsideOfTests holds that against the version of Go.
+// synctest.Test requires a testing.T, which the testing package makes only for a test binary's
+// main function. The zero value of T is enough: its name and its output are used only when a
+// test fails, and no code here fails it. So the lab runs in any program; TestOutsideOfTests
+// checks that with the present version of Go.
 func (v *virtual) bubble() {
 	defer func() {
 		reason := recover()
@@ -144,7 +145,7 @@ func (v *virtual) bubble() {
 		}
 		v.panicked = reason
 	}()
-	v.run.Err = errors.New("the run ended before it began") // when t.FailNow ends this goroutine
+	v.run.Err = errors.New("the run ended before it began") // remains if t.FailNow ends this goroutine
 	synctest.Test(new(testing.T), func(*testing.T) {
 		v.id = bubbleID()
 		v.play()
@@ -171,8 +172,8 @@ func (v *virtual) play() {
 		link:    memory.Link,
 		dial:    memory.Dial,
 		quiesce: quiesce,
-		// The server first: the library leaves a goroutine behind for every WebSocket
-		// that the client closes, and none for one that it closes itself.
+		// The server closes first: the library leaks a goroutine for every WebSocket that the
+		// client closes, and none for one that the server closes.
 		last: func() {
 			v.run.Virtual = time.Since(began)
 			l.quiesce()
@@ -205,7 +206,8 @@ func (v *virtual) countLeaks() {
 	}
 }
 
-// quiesce is an environment's.
+// quiesce lets a fault continue before the script if both wait at one instant, so that their
+// order does not depend on the scheduler.
 func quiesce(fault bool) {
 	if fault {
 		time.Sleep(stepGap / 2)

@@ -34,7 +34,7 @@ func benchmark(b *testing.B, number string, kind plan.Kind) {
 	server := step(b, number)
 	var virtual, frames atomic.Int64
 	var seed atomic.Uint64
-	// As the command redial has it: memory is there to be used.
+	// The command redial sets the same limit, since it trades memory for time.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	share := startProfile()
 	before, cpuBefore := runtime.NumGoroutine(), cpuTime()
@@ -59,14 +59,14 @@ func benchmark(b *testing.B, number string, kind plan.Kind) {
 	b.ReportMetric(float64(runtime.NumGoroutine()-before)/float64(b.N), "leaks/run")
 }
 
-// startProfile begins to sample where the CPU is. The function that it returns reports
-// that in percent: of the harness (lab, network, page), the JavaScript VM, the server
-// with its database, and Go's runtime (garbage collection, scheduling). A sample
-// belongs to whoever called what is no part of any of them, such as a copy of bytes.
+// startProfile begins to sample the CPU time. The function that it returns reports the shares
+// in percent: of the harness (lab, network, page), the JavaScript VM, the server with its
+// database, and Go's runtime (garbage collection, scheduling). A sample outside of these, such
+// as in a copy of bytes, counts for the caller.
 func startProfile() (report func(b *testing.B)) {
 	var samples bytes.Buffer
 	if err := pprof.StartCPUProfile(&samples); err != nil {
-		return func(*testing.B) {} // -cpuprofile has it
+		return func(*testing.B) {} // -cpuprofile is profiling already
 	}
 	return func(b *testing.B) {
 		pprof.StopCPUProfile()
@@ -85,7 +85,8 @@ func startProfile() (report func(b *testing.B)) {
 	}
 }
 
-// ownerOf says whose a sample is: that of the innermost function with an owner.
+// ownerOf returns the part that a sample counts for: that of the innermost function which
+// belongs to one.
 func ownerOf(s *profile.Sample) string {
 	for _, location := range s.Location {
 		for _, line := range location.Line {
@@ -104,8 +105,8 @@ func ownerOf(s *profile.Sample) string {
 	return "runtime"
 }
 
-// cpuTime is what this process has used so far: on a machine with something else
-// to do it says more than the clock.
+// cpuTime returns the CPU time that this process has used. Unlike the clock's time, it does
+// not depend on the other processes of the machine.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

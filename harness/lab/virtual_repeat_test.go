@@ -15,8 +15,8 @@ import (
 	"redial/harness/plan"
 )
 
-// One seed, one history: the same plan gives the same events at the same times, and
-// the same frames, however the goroutines are scheduled.
+// The same plan gives the same events at the same times, and the same frames, independently of
+// the order in which goroutines are scheduled.
 func TestVirtualIsRepeatable(t *testing.T) {
 	runs := *repeats
 	if testing.Short() || underRace {
@@ -62,7 +62,8 @@ func TestVirtualIsRepeatable(t *testing.T) {
 	}
 }
 
-// Another seed is another run: the test above would pass for a lab without time.
+// Different seeds give different runs. Without this check, TestVirtualIsRepeatable would pass
+// for a lab that ignores the seed and the time.
 func TestVirtualSeedsDiffer(t *testing.T) {
 	stories := map[string]bool{}
 	for seed := range uint64(5) {
@@ -85,7 +86,7 @@ func withSeed(p plan.Plan, seed uint64) plan.Plan {
 	return p
 }
 
-// parallel yields what n calls return, a few of them under way at once.
+// parallel yields the results of n calls, of which a few run at the same time.
 func parallel[R any](n int, call func(i int) R) func(yield func(R) bool) {
 	return func(yield func(R) bool) {
 		results := make(chan R)
@@ -107,7 +108,7 @@ func parallel[R any](n int, call func(i int) R) func(yield func(R) bool) {
 	}
 }
 
-// story is all of a run that has to be the same.
+// story returns the part of a run that has to be the same in every repetition.
 func story(t *testing.T, run lab.Run) []byte {
 	t.Helper()
 	var text bytes.Buffer

@@ -19,7 +19,7 @@ import (
 	"redial/harness/plan"
 )
 
-// Waiting costs nothing: an hour is over in no time, and its heartbeats are there.
+// An hour of virtual time passes within moments of real time, with all of its heartbeats.
 func TestVirtualTimeIsFree(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Wait, For: plan.Duration(time.Hour)},
@@ -44,8 +44,8 @@ func TestVirtualTimeIsFree(t *testing.T) {
 	}
 }
 
-// diary is a server that writes a line every 10 ms, whatever happens to it, and for
-// a second after it was told to stop.
+// A diary is a server that writes a line every 10 ms, also after a crash, and for a second
+// after its Close was called.
 type diary struct {
 	file   *os.File
 	stop   chan struct{}
@@ -75,18 +75,20 @@ func (d *diary) Close() error {
 	return errors.Join(d.closer.Close(), d.file.Close())
 }
 
-// A killed server's goroutines go on, and write; the next life does not see it.
+// A killed server's goroutines continue to write, but the next server process does not see
+// their writes.
 func TestVirtualFence(t *testing.T) {
 	for _, c := range []struct {
 		end plan.Action
-		// sees is how many milliseconds of the first life the second one finds.
+		// least and most bound the time, in milliseconds, whose lines the second server
+		// process finds.
 		least, most int
 	}{
-		{plan.KillServer, 990, 1010},  // the second that it lived
-		{plan.StopServer, 1980, 2020}, // and the one that its Close took
+		{plan.KillServer, 990, 1010},  // the second before the crash
+		{plan.StopServer, 1980, 2020}, // that second, and the one that Close took
 	} {
-		var atStart, atEnd []int // lines in each life's file
-		var mu sync.Mutex        // two lives may end at once
+		var atStart, atEnd []int // lines in the file of each server process
+		var mu sync.Mutex        // two server processes may end at the same time
 		server := func(dir string) (http.Handler, io.Closer, error) {
 			path := filepath.Join(dir, "diary")
 			text, err := os.ReadFile(path)
@@ -127,7 +129,7 @@ func TestVirtualFence(t *testing.T) {
 	}
 }
 
-// What a run leaves behind is counted, and all of it is the library's.
+// The goroutines that a run leaks are counted, and all of them belong to the library.
 func TestVirtualCountsLeaks(t *testing.T) {
 	config := forStep7
 	config.CountLeaks = true
@@ -153,8 +155,8 @@ func TestVirtualCountsLeaks(t *testing.T) {
 	}
 }
 
-// The library's own session adapter stops a timer when it is collected, which ends
-// the process; unless the server is kept.
+// The library's own session adapter stops a timer when it is garbage-collected, which ends the
+// process unless the lab keeps a reference to the server.
 func TestVirtualSurvivesCollection(t *testing.T) {
 	for seed := range uint64(5) {
 		p := everything(seed, plan.Wire)
@@ -167,7 +169,7 @@ func TestVirtualSurvivesCollection(t *testing.T) {
 	}
 }
 
-// Errors are for people, and end the run, not the test.
+// An error ends the run and not the test, and is one line that a user can read.
 func TestVirtualErrors(t *testing.T) {
 	failing := func(string) (http.Handler, io.Closer, error) { return nil, nil, errors.New("no room in the disk") }
 	for _, c := range []struct {
@@ -192,7 +194,7 @@ func TestVirtualErrors(t *testing.T) {
 	}
 }
 
-// Data folders are gone when a run is over.
+// The data folders are removed at the end of a run.
 func TestVirtualLeavesNoFolders(t *testing.T) {
 	var folders []string
 	server := func(dir string) (http.Handler, io.Closer, error) {
@@ -210,7 +212,7 @@ func TestVirtualLeavesNoFolders(t *testing.T) {
 	}
 }
 
-// While a server is down, and in an outage, dials are refused.
+// While a server is down, connections are refused as by an operating system.
 func TestVirtualRefuses(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice"), Script: []plan.Step{
 		{Do: plan.KillServer},

@@ -16,20 +16,19 @@ import (
 	"redial/harness/target"
 )
 
-// startTime is how long a server takes to come up, in virtual time. Meanwhile
-// connections are refused.
+// startTime is the virtual time that a server takes to start. Meanwhile connections are
+// refused.
 const startTime = 100 * time.Millisecond
 
-// instant is the least time there is. To sleep for it in a bubble is to wait until
-// everybody else waits for time to pass, as synctest.Wait does; but any number of
-// goroutines may do it at once.
+// instant is the shortest virtual time. A goroutine that sleeps for it waits until every other
+// goroutine of the bubble waits for time to pass, as synctest.Wait does, which however only
+// one goroutine may call at a time.
 const instant = time.Nanosecond
 
-// handlerTarget is a target.Target around a handler in this process. Its server
-// has lives: each begins with a copy of the folder that the one before has left.
-// So a server that was killed is fenced off, though its goroutines go on for a
-// while: nobody will read what they write any more, and the network has closed
-// their connections.
+// A handlerTarget is a target.Target around a handler in this process. Each server process,
+// from a start to its end, is a life: it begins with a copy of the folder of the life before.
+// So a killed server is fenced off although its goroutines continue for a while: no later life
+// reads their writes, and the network has closed their connections.
 type handlerTarget struct {
 	server Handler
 	memory *network.Memory
@@ -39,9 +38,9 @@ type handlerTarget struct {
 
 	bubbleLock
 	current *life // nil while the server is down
-	// lives are the handler and the closer of every life.
+	// lives are the handlers and closers of all lives, for the function keep.
 	lives []any
-	// ending counts the lives that are over and not yet gone.
+	// ending counts the lives that were ended and whose goroutines still run.
 	ending sync.WaitGroup
 }
 
@@ -63,7 +62,7 @@ func (t *handlerTarget) CanRestart() bool        { return true }
 func (t *handlerTarget) Exited() <-chan struct{} { return t.exited }
 func (t *handlerTarget) Output() string          { return t.output.String() }
 
-// Pause and Continue are not for a server that shares its process with the clients.
+// Pause and Continue are unsupported, because the server shares its process with the clients.
 func (t *handlerTarget) Pause() error    { return target.ErrUnsupported }
 func (t *handlerTarget) Continue() error { return target.ErrUnsupported }
 
@@ -71,7 +70,7 @@ func (t *handlerTarget) Nodes() []string                       { return []string
 func (t *handlerTarget) NodeAddress(string) string             { return t.Address() }
 func (t *handlerTarget) Part(name string) (target.Part, error) { return target.OnlyPart(t, name) }
 
-// DataDir is the folder of the server that runs, or of the next one.
+// DataDir returns the folder of the running server, or of the next one.
 func (t *handlerTarget) DataDir() string {
 	defer t.lock()()
 	if t.current == nil {
@@ -80,7 +79,7 @@ func (t *handlerTarget) DataDir() string {
 	return t.folder.path(t.folder.lives)
 }
 
-// ReplaceData empties it. The server must be down.
+// ReplaceData empties the data folder. The server must be down.
 func (t *handlerTarget) ReplaceData() error { return t.folder.empty(t.DataDir()) }
 
 func (t *handlerTarget) Start(context.Context) error {
@@ -109,8 +108,8 @@ func (t *handlerTarget) Start(context.Context) error {
 	return nil
 }
 
-// Stop does what a server's main function does on SIGTERM: it stops listening,
-// drops the connections that are plain HTTP, closes the server, and is gone.
+// Stop does what a server's main function does on SIGTERM: it stops listening, closes the
+// plain HTTP connections, and closes the server.
 func (t *handlerTarget) Stop(ctx context.Context) error {
 	defer t.lock()()
 	l := t.current
@@ -130,8 +129,7 @@ func (t *handlerTarget) Stop(ctx context.Context) error {
 	return errors.Join(err, t.end(nil))
 }
 
-// Kill ends the server at once: what it was doing at this very instant is done,
-// and then there is no server. What it has not committed is gone.
+// Kill ends the server after the current instant. Uncommitted data is lost.
 func (t *handlerTarget) Kill() error {
 	defer t.lock()()
 	if t.current == nil {
@@ -140,8 +138,8 @@ func (t *handlerTarget) Kill() error {
 	return t.end(t.current.closer)
 }
 
-// end is the end of a life. What is left of it ends in the background, and closer,
-// if any, is closed there. The caller has the lock.
+// end ends a life. Its goroutines end in the background, where closer is closed too, if it is
+// not nil. The caller holds the lock.
 func (t *handlerTarget) end(closer io.Closer) error {
 	time.Sleep(instant)
 	err := t.folder.freeze()
@@ -162,7 +160,7 @@ func (t *handlerTarget) end(closer io.Closer) error {
 	return nil
 }
 
-// Close ends the server without keeping its data and waits until it is gone.
+// Close ends the server without copying its data and waits until its goroutines have ended.
 func (t *handlerTarget) Close() error {
 	defer t.lock()()
 	if l := t.current; l != nil {
@@ -190,9 +188,9 @@ func (t *handlerTarget) Close() error {
 	}
 }
 
-// kept are the servers that must never be collected, and onLibraryRecovery is held by
-// the run of one of them: see Config.OwnRecovery. Both are the package's only state,
-// and kept only ever grows.
+// kept refers to the servers that must never be garbage-collected, and a run of one of them
+// holds onLibraryRecovery: see Config.OwnRecovery. Both are the package's only state, and kept
+// only ever grows.
 var (
 	kept struct {
 		sync.Mutex
@@ -207,7 +205,8 @@ func keep(things ...any) {
 	kept.list = append(kept.list, things...)
 }
 
-// output keeps the first part of what is written to it.
+// An output keeps the first part of what is written to it, so that a server cannot fill the
+// memory with its log.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer

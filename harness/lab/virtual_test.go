@@ -20,7 +20,7 @@ import (
 	"redial/steps/lessons"
 )
 
-// step is one of the tutorial's servers.
+// step returns the handler of one of the tutorial's servers.
 func step(t testing.TB, number string) lab.Handler {
 	t.Helper()
 	lesson, err := lessons.Find(number)
@@ -35,13 +35,12 @@ func step(t testing.TB, number string) lab.Handler {
 	}
 }
 
-// play plays a plan in the virtual lab on a server in this process.
 func play(t testing.TB, server lab.Handler, config lab.Config, p plan.Plan) lab.Run {
 	t.Helper()
 	return lab.Virtual.Play(t.Context(), lab.InProcess(server), config, p)
 }
 
-// forStep7 is how step 7 is judged.
+// forStep7 configures a run by the guarantee of step 7.
 var forStep7 = lab.Config{Level: contract.ServerDelivery, KeepsLog: true, OwnRecovery: true}
 
 func clients(kind plan.Kind, transports []string, names ...string) (list []plan.Client) {
@@ -51,8 +50,9 @@ func clients(kind plan.Kind, transports []string, names ...string) (list []plan.
 	return list
 }
 
-// everything is a run with a bit of everything in it: refreshes, cuts, a switch, a
-// crash at a frame and one in the script, a graceful restart, and background traffic meanwhile.
+// everything returns a plan with most kinds of disturbance: refreshes, cuts, a switch of
+// networks, a crash at a frame and one in the script, a graceful restart, and traffic in the
+// background.
 func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 	return plan.Plan{
 		Seed:    seed,
@@ -86,8 +86,8 @@ func everything(seed uint64, kind plan.Kind, transports ...string) plan.Plan {
 	}
 }
 
-// The same of a server with pauses, which the library ends socket by socket in an order
-// that nobody knows.
+// A server with pauses at its seams is repeatable too, although the library closes its sockets
+// one by one in unspecified order.
 func TestVirtualStopIsRepeatable(t *testing.T) {
 	lesson, err := lessons.Find("7")
 	if err != nil {
@@ -119,8 +119,8 @@ func TestVirtualStopIsRepeatable(t *testing.T) {
 	}
 }
 
-// A right server passes a run with everything in it; the same run on a server that
-// keeps nothing fails, so the pass means something.
+// A correct server passes a run with every kind of disturbance. The same run on a server
+// without a store fails, so that the pass is no accident.
 func TestVirtualVerdicts(t *testing.T) {
 	for _, kind := range []plan.Kind{plan.Page, plan.Wire} {
 		p := everything(3, kind)
@@ -135,8 +135,8 @@ func TestVirtualVerdicts(t *testing.T) {
 	}
 }
 
-// What a server's store has not been told by the time of the crash is gone, and what
-// it has is there: a crash at any frame leaves step 7 with all that was acknowledged.
+// A crash loses uncommitted messages and no committed ones: after a crash at any frame, step 7
+// still has every message that it acknowledged.
 func TestVirtualCrashAtEachFrame(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
@@ -170,8 +170,8 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 	}
 }
 
-// A second end that comes while the server is down already, or on its way, is no end
-// of the run.
+// A second crash or stop while the server is down already, or is stopping, does not end the
+// run.
 func TestVirtualTwoEndsAtOnce(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
@@ -209,8 +209,8 @@ func TestVirtualTwoEndsAtOnce(t *testing.T) {
 	}
 }
 
-// A laptop that sleeps past the heartbeat comes back, and nothing of what was said
-// meanwhile is lost or twice there.
+// A laptop that sleeps past the heartbeat time-out reconnects, and its page shows every
+// message of that time once.
 func TestVirtualSuspend(t *testing.T) {
 	p := plan.Plan{Clients: clients(plan.Page, nil, "alice", "bob"), Script: []plan.Step{
 		{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
@@ -266,8 +266,8 @@ func TestVirtualTabs(t *testing.T) {
 	}
 }
 
-// conversation is a short run with a fault: three clients, of whom one loses its
-// connection while the others talk, and one is loaded again.
+// conversation returns a short plan with a fault: one of three clients loses its connection
+// while the others send messages, and one is refreshed.
 func conversation(seed uint64, kind plan.Kind) plan.Plan {
 	p := plan.Plan{Seed: seed, Clients: clients(kind, nil, "alice", "bob", "carol")}
 	for _, c := range p.Clients {
@@ -287,10 +287,10 @@ func conversation(seed uint64, kind plan.Kind) plan.Plan {
 	return p
 }
 
-// Any program can play a plan on its server, a test or not.
+// Any program can play a plan on its server, even outside of tests.
 func ExampleLab() {
 	myServer := func(dir string) (http.Handler, io.Closer, error) {
-		// Keep in dir what must outlive the process. Here it is the tutorial's step 7.
+		// Data in dir outlives the server process. Here the server is the tutorial's step 7.
 		lesson, err := lessons.Find("7")
 		if err != nil {
 			return nil, nil, err
@@ -314,12 +314,12 @@ func ExampleLab() {
 	// Output: <nil> pass
 }
 
-// A page that is slow to show what was said is waited for as long as it goes on; one that
-// shows nothing is given up after one bound.
+// The lab waits for a slow page as long as the page shows further messages, and gives up after
+// one bound if the page shows none.
 func TestASlowPageIsWaitedFor(t *testing.T) {
 	for _, c := range []struct {
 		step string
-		want int // awaits in vain
+		want int // awaits that time out
 	}{{"7", 0}, {"4", 1}} {
 		p := plan.Plan{Seed: 1, Clients: clients(plan.Wire, nil, "alice", "bob"), Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.Open, Client: "bob"}, {Do: plan.AwaitConnected},
@@ -341,8 +341,8 @@ func TestASlowPageIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A page that a fault loads again waits for as long as the script keeps it from the server;
-// what is to be said on it meanwhile is not said.
+// A page that a fault refreshes waits as long as the script keeps it from the server; a
+// message that the script would send from it meanwhile is not sent.
 func TestVirtualPageThatIsKeptApart(t *testing.T) {
 	ofAlice := func(kind plan.FaultKind) plan.Step {
 		return plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: kind, Client: "alice"}}
@@ -373,8 +373,8 @@ func TestVirtualPageThatIsKeptApart(t *testing.T) {
 	}
 }
 
-// A barrier's mark that is lost with its page's connection says nothing of the server: the
-// next mark is waited for as long.
+// A barrier's mark that is lost with its page's connection is no defect of the server, so the
+// bound for the next mark is not shortened.
 func TestAMarkThatIsLostHurriesNobody(t *testing.T) {
 	mark := plan.Frame{Direction: plan.Up, Match: "42"}
 	p := plan.Plan{Clients: clients(plan.Wire, []string{"websocket"}, "alice", "bob"), Script: []plan.Step{

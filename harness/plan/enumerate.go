@@ -23,13 +23,13 @@ type Passed struct {
 	Number int `json:"number"`
 }
 
-// Points lists the faults that a sweep of p tries, one at a time: at every frame
-// (in the order given), before it and after it, every kind. A link breaks at its
-// own frames, a page is loaded again at the frames of its own link, and the server
-// goes down at any client's frames. No kinds means [Sweep].
+// Points lists the faults that a sweep of p injects, one at a time: every kind at every frame
+// (in the order given), before it and after it. A link breaks at its own frames, a page is
+// refreshed at the frames of its own link, and the server ends at any client's frames. No
+// kinds means [Sweep].
 //
-// Frames of a client that is not in p (the lab's own reader) are left out, and a frame that
-// is listed twice counts once. Points panics on a kind that is not in Sweep, and on a frame
+// Frames of a client that is not in p (the lab's own reader) are left out, and a frame that is
+// listed twice counts once. Points panics on a kind that is not in Sweep, and on a frame
 // without a connection, a direction or a number.
 func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
 	points := pointsOf(p, frames, kinds)
@@ -40,11 +40,11 @@ func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
 	return faults
 }
 
-// Singles yields p with one fault more, once for each of [Points]. The plans share
-// p's clients and script, which must not be changed meanwhile.
+// Singles yields p with one further fault, once for each of [Points]. The plans share p's
+// clients and script, which must not be changed meanwhile.
 //
-// On a plan that has a fault already, and with the frames of a run in which it
-// fired, Singles aims at what came after that fault as well, which [Pairs] cannot.
+// If p has a fault already, and frames are those of a run in which it fired, Singles also
+// reaches the frames after that fault, which [Pairs] cannot.
 func Singles(p Plan, frames []Passed, kinds []FaultKind) iter.Seq[Plan] {
 	return func(yield func(Plan) bool) {
 		for _, f := range Points(p, frames, kinds) {
@@ -55,13 +55,13 @@ func Singles(p Plan, frames []Passed, kinds []FaultKind) iter.Seq[Plan] {
 	}
 }
 
-// Pairs yields p with two more faults: every unordered pair of [Points]; or, where there are
-// more than most, that many of them, drawn with the seed and spread evenly over all. With most
-// zero or less there is no bound.
+// Pairs yields p with two further faults: every unordered pair of [Points]. If there are more
+// than most, it yields that many of them, drawn with the seed and spread evenly over all; zero
+// or less means no bound.
 //
-// After the first fault the client is on another connection. So the later fault
-// counts its client's frames over the whole run, and not those of a connection. It
-// never fires in a run that is over before its frame comes.
+// After the first fault the client is on another connection. So the later fault counts its
+// client's frames over the whole run, and not those of a connection. It does not fire in a run
+// that ends before its frame passes.
 func Pairs(p Plan, frames []Passed, most int, seed uint64) iter.Seq[Plan] {
 	return func(yield func(Plan) bool) {
 		points := pointsOf(p, frames, nil)
@@ -74,11 +74,11 @@ func Pairs(p Plan, frames []Passed, most int, seed uint64) iter.Seq[Plan] {
 	}
 }
 
-// CountPairs returns the number of pairs of that many points.
+// CountPairs returns the number of pairs of the given number of points.
 func CountPairs(points int) int { return points * (points - 1) / 2 }
 
-// sample yields the numbers from 0 below total, in order; or, where there are more
-// than most, one at random from each of most even parts.
+// sample yields the numbers from 0 below total, in order. If there are more than most, it
+// yields one at random from each of most even parts, which spreads them over the whole run.
 func sample(total, most int, seed uint64) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if most <= 0 || most > total {
@@ -87,7 +87,7 @@ func sample(total, most int, seed uint64) iter.Seq[int] {
 		random := rand.New(rand.NewPCG(seed, 'p'))
 		start := 0
 		for n := 1; n <= most; n++ {
-			// total/most·n in whole numbers, without a product that might overflow.
+			// This is total/most·n in whole numbers, without a product that might overflow.
 			end := total/most*n + total%most*n/most
 			if !yield(start + random.IntN(end-start)) {
 				return
@@ -97,10 +97,10 @@ func sample(total, most int, seed uint64) iter.Seq[int] {
 	}
 }
 
-// pair returns the pair with the number, counted from 0: (0,1), (0,2), (1,2), (0,3), …
+// pair returns the pair with the given number, counted from 0: (0,1), (0,2), (1,2), (0,3), …
 func pair(number int) (first, second int) {
 	second = int((1 + math.Sqrt(1+8*float64(number))) / 2)
-	for CountPairs(second) > number { // the root was rounded
+	for CountPairs(second) > number { // the square root was rounded up
 		second--
 	}
 	for CountPairs(second+1) <= number {
@@ -189,7 +189,8 @@ func (p Plan) clientNames() map[string]bool {
 	return names
 }
 
-// with returns p with more faults, in a slice of its own.
+// with returns p with further faults, in a slice of its own, because the plans of a sweep
+// share p.
 func (p Plan) with(more ...Fault) Plan {
 	p.Faults = slices.Concat(p.Faults, more)
 	return p
@@ -241,7 +242,7 @@ func (p Plan) Name() string {
 	return strings.Join(names, " and ")
 }
 
-// withDefaults replaces zero values by what they stand for.
+// withDefaults replaces zero values by their meaning.
 func (at Frame) withDefaults() Frame {
 	if at.Direction == "" {
 		at.Direction = Up

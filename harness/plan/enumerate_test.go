@@ -13,7 +13,7 @@ import (
 
 var threeClients = []Client{{Name: "alice"}, {Name: "bob"}, {Name: "carol", Kind: Wire}}
 
-// passedFrames draws the frames of a run: none twice, each connection's numbers in order,
+// passedFrames draws the frames of a run: each frame once, each connection's numbers in order,
 // connections and clients interleaved.
 func passedFrames(clients ...string) *rapid.Generator[[]Passed] {
 	return rapid.Custom(func(t *rapid.T) []Passed {

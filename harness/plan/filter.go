@@ -26,7 +26,7 @@ func (p Plan) filter(fault func(int, Fault) bool, step func(int, Step) bool) Pla
 	return smaller
 }
 
-// An offer has what Await steps can wait for: faults by ID, and steps that send.
+// An offer has everything that Await steps can wait for: faults by ID, and steps that send.
 type offer struct {
 	faults map[string]bool
 	sent   []Step

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzDecode: a text is refused in one line, or it is a plan that is the same after
-// it was written and read again, that a story tells line by line, and whose steps
-// each belong to exactly one unit of the shrinker.
+// FuzzDecode checks that Decode refuses a text in one line, or returns a plan that is the same
+// after it was written and read again, that Story describes line by line, and whose steps each
+// belong to exactly one unit of the shrinker.
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		`{`, `{}`, `{"clients":null,"script":[],"faults":[]}`,
@@ -73,7 +73,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// bare is the plan without lists of nothing, which JSON leaves out.
+// bare returns the plan with nil for empty lists, which JSON leaves out.
 func bare(p Plan) Plan {
 	p.Faults = append([]Fault(nil), p.Faults...)
 	p.Clients = append([]Client(nil), p.Clients...)

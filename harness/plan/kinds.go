@@ -8,7 +8,7 @@ import (
 	"redial/harness/internal/words"
 )
 
-// Where a fault breaks something.
+// The places where a fault breaks something.
 const (
 	onLink = iota
 	onServer
@@ -21,12 +21,12 @@ type faultRow struct {
 	kind FaultKind
 	// where is onLink, onServer or onPage. A fault of a link or a page names a client.
 	where int
-	// ends tells that it ends open connections.
+	// ends means that it ends open connections.
 	ends bool
-	// lasts tells that it is a state of the link, which ends after Fault.For or by a Heal, and
+	// lasts means that it is a state of the link, which ends after Fault.For or by a Heal, and
 	// blocks that the link passes no frame meanwhile.
 	lasts, blocks bool
-	// swept tells that a sweep tries it at every frame.
+	// swept means that a sweep tries it at every frame.
 	swept bool
 	// weight is how often it is drawn by default, relative to the others; 0 means never.
 	weight int
@@ -113,7 +113,7 @@ var Lasting = kindsWhere(func(r faultRow) bool { return r.lasts })
 // Sweep lists the kinds that a sweep tries at every frame.
 var Sweep = kindsWhere(func(r faultRow) bool { return r.swept })
 
-// IsLink tells whether the fault breaks a link rather than a process or a page.
+// IsLink reports whether the fault breaks a link rather than a process or a page.
 func (f Fault) IsLink() bool { r, _ := f.Kind.row(); return r.where == onLink }
 
 // EndsConnections reports whether the fault ends open connections and allows new ones.
@@ -146,7 +146,7 @@ func DefaultWeights() map[FaultKind]int {
 	return weights
 }
 
-// What a step has to name.
+// The subjects that a step of an action has to name.
 const (
 	noClient = iota
 	aClient
@@ -160,7 +160,7 @@ const (
 type actionRow struct {
 	action Action
 	names  int // noClient, aClient, …
-	// breaks tells that it breaks a connection, and noticed that an AwaitDisconnected for
+	// breaks means that it breaks a connection, and noticed that an AwaitDisconnected for
 	// it may follow, of any client where the step names none.
 	breaks, noticed bool
 	// endedBy is the action that ends the effect of this one; empty for none.

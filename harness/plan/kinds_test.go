@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Every kind of fault and every action that is declared has its row, and tells its story.
+// Every declared fault kind and action needs a row: without one, a plan with it could be
+// neither validated nor described.
 func TestEveryKindHasItsRow(t *testing.T) {
 	for _, kind := range declared(t, "fault.go", "FaultKind") {
 		row, ok := FaultKind(kind).row()
@@ -50,7 +51,8 @@ func TestEveryKindHasItsRow(t *testing.T) {
 	}
 }
 
-// declared are the values of a file's constants of the type.
+// declared returns the values of the constants of a type in a file, so that a new constant
+// cannot be missed.
 func declared(t *testing.T, file, kind string) (values []string) {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

@@ -74,8 +74,8 @@ func randomFault(random *rand.Rand, kind FaultKind, at Frame) Fault {
 	return f
 }
 
-// between draws a whole number of milliseconds from least up to most, distributed evenly on
-// a logarithmic scale.
+// between draws a whole number of milliseconds from least to most, evenly on a logarithmic
+// scale, so that short times are as frequent as long ones.
 func between(random *rand.Rand, least int, most Duration) Duration {
 	millisecond := Duration(time.Millisecond)
 	span := max(1, float64(most/millisecond)/float64(least))

@@ -76,7 +76,7 @@ func (w *scriptWriter) addClient(c Client) {
 	w.absent = append(w.absent, c.Name)
 }
 
-// moves lists the moves to draw from; a move that is listed twice is twice as likely.
+// moves lists the moves to draw from. A move that is listed twice is twice as likely.
 func (w *scriptWriter) moves() []func() {
 	moves := []func(){
 		w.send, w.send, w.send, w.send, w.send, w.send, w.startOrStop, w.startOrStop,
@@ -116,7 +116,7 @@ func (w *scriptWriter) meanwhile() {
 	}
 }
 
-// text returns a text that is unique in the script, also with a count behind it.
+// text returns a text that is unique in the script, even with a number appended.
 func (w *scriptWriter) text(who string) string {
 	w.sent++
 	return fmt.Sprintf("%s %d", who, w.sent)
@@ -177,7 +177,7 @@ func (w *scriptWriter) breakForAWhile() {
 	}
 	w.do(Step{Do: AwaitConnected, Client: f.Client}, w.breaks(f))
 	if f.Kind == Outage {
-		w.do(Step{Do: AwaitDisconnected, Client: f.Client}) // or the next move would find it connected
+		w.do(Step{Do: AwaitDisconnected, Client: f.Client}) // otherwise the next move would find the client still connected
 	}
 	w.meanwhile()
 }

@@ -54,7 +54,8 @@ func TestRandomSeedsDiffer(t *testing.T) {
 		text, _ = json.Marshal(RandomScript(seed, ScriptConfig{}).Script)
 		scripts[string(text)] = true
 	}
-	// Two plans of a single fault may be alike; scripts are too long for that.
+	// Two plans of a single fault may be equal; two whole scripts are too long to be equal by
+	// chance.
 	if len(faults) < 295 || len(scripts) != 300 {
 		t.Errorf("300 seeds gave %d lists of faults and %d scripts", len(faults), len(scripts))
 	}
@@ -123,7 +124,7 @@ func TestRandomScriptsPassValidateEnd(t *testing.T) {
 	})
 }
 
-// keepsItsPromises checks the doc of RandomScript independently of ValidateEnd.
+// keepsItsPromises checks the guarantees of RandomScript's doc independently of ValidateEnd.
 func keepsItsPromises(t *rapid.T, p Plan) {
 	opened, texts := map[string]bool{}, map[string]bool{}
 	var server []Action
@@ -192,7 +193,7 @@ func TestValidateEndSaysWhatIsWrong(t *testing.T) {
 	}
 	for _, c := range []struct {
 		script []Step
-		want   string // empty: nothing
+		want   string // empty if there is no error
 	}{
 		{bob(Send, StartSending, StopSending, Refresh, Disconnect, Send, Connect, Close, Open), ""},
 		{bob(StopServer, Send, AwaitDisconnected, StartServer, AwaitConnected), ""},

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Shrink returns the smallest plan that it finds for which fails still is true: it
-// takes away faults, then clients with all that is theirs, then steps, then lowers
-// counts, times and frame numbers, and begins again until nothing more can go. From
-// the result no single fault, client or step can be taken away (with the awaits for
-// it), unless the budget or ctx ended the search early.
+// Shrink returns the smallest plan that it finds for which fails is still true. It removes
+// faults, then clients with their steps and faults, then steps, then lowers counts, times and
+// frame numbers, and repeats this until nothing can be removed or lowered any more. No single
+// fault, client or step (with the awaits for it) can be removed from the result, unless the
+// budget or ctx ended the search early.
 //
-// p is a plan that fails. fails is called at most budget times, never twice with
-// the same plan, and only with valid plans; where p passes [Plan.ValidateEnd],
-// with such as pass it too, so that a lost message is not shrunk into a link that
-// is never healed. It must answer the same for the same plan. An answer that comes
-// when ctx is done does not count. Faults keep the IDs that [Plan.WithFaultIDs]
-// gives them.
+// p is a plan that fails. fails is called at most budget times, never twice with the same
+// plan, and only with valid plans. If p passes [Plan.ValidateEnd], every plan that fails is
+// called with passes it too, so that a lost message does not become a link that is never
+// healed. fails must always return the same result for the same plan. Its result does not
+// count once ctx is done. Faults keep the IDs that [Plan.WithFaultIDs] gives them.
 //
 // The method is delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
-// Failure-Inducing Input", 2002) over the plan's own parts. It is not rapid's: that
-// shrinks what its generators drew, and not a plan that was saved or enumerated.
+// Failure-Inducing Input", 2002) over the plan's own parts. The shrinking of package rapid
+// does not apply, because it reduces only the draws of its generators, and not a plan that was
+// saved or enumerated.
 func Shrink(ctx context.Context, p Plan, fails func(Plan) bool, budget int) Plan {
 	p = p.WithFaultIDs()
 	s := &shrinker{ctx: ctx, fails: fails, budget: budget, best: p, tried: map[string]bool{}}
@@ -39,13 +39,13 @@ func Shrink(ctx context.Context, p Plan, fails func(Plan) bool, budget int) Plan
 	return s.best
 }
 
-// shrinker looks for a smaller plan than best.
+// A shrinker looks for a smaller plan than best.
 type shrinker struct {
 	ctx    context.Context
 	fails  func(Plan) bool
 	budget int
 	best   Plan
-	rests  bool // the first plan passes ValidateEnd, and so must every other
+	rests  bool // the first plan passes ValidateEnd, so every other one has to
 	tried  map[string]bool
 }
 
@@ -77,11 +77,11 @@ func (s *shrinker) try(candidate Plan) bool {
 	return true
 }
 
-// ---- taking parts away
+// ---- removing parts
 
-// reduce takes away as many of the units 0 to count-1 as it can: ever smaller runs
-// of them, down to single ones. build makes the plan that is left with only some
-// units of the plan that was the best when reduce began.
+// reduce removes as many of the units 0 to count-1 as it can: runs of them, from the longest
+// to single units. build makes the plan with only the kept units of the plan that was the best
+// when reduce began.
 func (s *shrinker) reduce(count int, build func(kept map[int]bool) Plan) {
 	kept := make([]int, count)
 	for i := range kept {
@@ -108,8 +108,8 @@ func setOf(numbers []int) map[int]bool {
 	return set
 }
 
-// faults takes away what breaks: armed faults, and steps that break something with
-// the steps that heal it.
+// faults removes armed faults, and steps that break something together with the steps that
+// heal it.
 func (s *shrinker) faults() {
 	base := s.best
 	armed := len(base.Faults)
@@ -139,7 +139,7 @@ func add(set map[int]bool, numbers []int) map[int]bool {
 	return set
 }
 
-// clients takes away clients, with their steps and what breaks at them.
+// clients removes clients with their steps and the faults of their links and pages.
 func (s *shrinker) clients() {
 	base := s.best
 	s.reduce(len(base.Clients), func(kept map[int]bool) Plan {
@@ -161,7 +161,7 @@ func (s *shrinker) clients() {
 	})
 }
 
-// moves takes away steps together with those that belong to them.
+// moves removes steps together with the steps of their unit.
 func (s *shrinker) moves() {
 	base := s.best
 	units := unitsOf(base.Script)
@@ -176,7 +176,7 @@ func (s *shrinker) moves() {
 	})
 }
 
-// steps takes away steps one by one, whatever they belong to.
+// steps removes single steps, whichever unit they belong to.
 func (s *shrinker) steps() {
 	base := s.best
 	s.reduce(len(base.Script), func(kept map[int]bool) Plan {
@@ -186,7 +186,7 @@ func (s *shrinker) steps() {
 	})
 }
 
-// ---- making less of what is left
+// ---- lowering values in the remaining parts
 
 // background replaces messages sent in the background by a few sent at once, which are
 // easier to follow.
@@ -207,7 +207,7 @@ func (s *shrinker) background() {
 	}
 }
 
-// counts lowers how many messages are sent or awaited.
+// counts lowers the numbers of messages that are sent or awaited.
 func (s *shrinker) counts() {
 	for i, step := range s.best.Script {
 		s.lower(step.Count, func(p *Plan, n int) {
@@ -218,8 +218,8 @@ func (s *shrinker) counts() {
 	}
 }
 
-// replace replaces the i-th step. A step that awaits a text which is not sent any more
-// then awaits the last one that is.
+// replace replaces the i-th step. If the new step no longer sends a text that another step
+// awaits, that step then awaits the last text of the new one.
 func (p *Plan) replace(i int, by Step) {
 	was := p.Script[i]
 	p.Script[i] = by
@@ -233,7 +233,7 @@ func (p *Plan) replace(i int, by Step) {
 	}
 }
 
-// times shortens waits and lasting faults, to a figure that is easy to read.
+// times shortens waits and lasting faults to a time that is easy to read.
 func (s *shrinker) times() {
 	for i := range s.best.Script {
 		s.shorten(func(p *Plan) *Duration { return &p.Script[i].For })
@@ -284,9 +284,9 @@ func (s *shrinker) earlier(at func(*Plan) *Frame) {
 	s.lower(at(&s.best).Connection, func(p *Plan, n int) { at(p).Connection = n })
 }
 
-// lower looks for a number smaller than now with which the plan still fails: first it tries
-// the first few from 1 up, then it bisects the rest, which finds the smallest number if all
-// above it fail too.
+// lower looks for a number smaller than now with which the plan still fails. It tries the
+// first few from 1 up, and then bisects the rest, which finds the smallest number if all above
+// it fail too.
 func (s *shrinker) lower(now int, set func(*Plan, int)) {
 	const oneByOne = 4
 	try := func(n int) bool {
@@ -310,7 +310,7 @@ func (s *shrinker) lower(now int, set func(*Plan, int)) {
 	}
 }
 
-// clone copies the plan as deep as a shrinker changes it.
+// clone copies a plan with everything that a shrinker changes.
 func (p Plan) clone() Plan {
 	p.Faults = slices.Clone(p.Faults)
 	p.Script = slices.Clone(p.Script)

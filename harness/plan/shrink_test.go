@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plenty is a budget that no test here uses up.
+// plenty is a budget that no test here exhausts.
 const plenty = 5000
 
-// watched is a predicate that checks the plans that Shrink calls it with.
+// A watched predicate checks the plans that Shrink calls it with.
 type watched struct {
 	t     rapid.TB
 	fails func(Plan) bool
@@ -44,7 +44,8 @@ func (w *watched) ask(p Plan) bool {
 	return w.fails(p)
 }
 
-// shrunk shrinks with a watched predicate, twice, and checks what always holds.
+// shrunk shrinks twice with a watched predicate, and checks the guarantees that hold for every
+// plan.
 func shrunk(t rapid.TB, start Plan, budget int, fails func(Plan) bool) Plan {
 	before, _ := json.Marshal(start)
 	w := watch(t, start, fails)
@@ -96,7 +97,7 @@ func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 }
 
 // TestShrinkKeepsWhatIsNeeded draws some faults and texts that a plan needs in order to fail:
-// exactly those have to remain.
+// exactly these have to remain.
 func TestShrinkKeepsWhatIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
@@ -139,7 +140,7 @@ func partsOf(p Plan) []string {
 	return parts
 }
 
-// total adds up worth over all steps.
+// total adds up the function worth over all steps.
 func total(p Plan, worth func(Step) int) int {
 	sum := 0
 	for _, step := range p.Script {
@@ -305,7 +306,7 @@ func TestShrinkStopsWithItsContext(t *testing.T) {
 	small := Shrink(ctx, start, func(Plan) bool {
 		if calls++; calls == 3 {
 			cancel()
-			return true // may have failed because of ctx: must not count
+			return true // the result may be due to ctx, so it must not count
 		}
 		return false
 	}, plenty)
@@ -317,8 +318,8 @@ func TestShrinkStopsWithItsContext(t *testing.T) {
 	}
 }
 
-// BenchmarkShrink prints what a shrink costs without the runs, and how many runs it
-// asks for.
+// BenchmarkShrink measures the cost of a search without its runs, and reports the number of
+// runs.
 func BenchmarkShrink(b *testing.B) {
 	start := Random(RandomScript(7, ScriptConfig{Pages: 3}), 7, nil)
 	start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob", At: Frame{Number: 40}})

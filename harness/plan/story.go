@@ -9,11 +9,12 @@ import (
 	"unicode"
 )
 
-// longestQuote bounds what a story quotes of a text, in characters.
+// longestQuote bounds the quotation of a text in a story, in characters.
 const longestQuote = 60
 
-// Story describes a valid plan in words: a line for the clients, one for each armed fault,
-// and a numbered one for each step. Line breaks in names and texts are escaped. "Up" is from a client to the server, "down" the other way.
+// Story describes a valid plan in words: a line for the clients, one for each armed fault, and
+// a numbered one for each step. Line breaks in names and texts are escaped. "Up" is from a
+// client to the server, "down" the other way.
 func Story(p Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", cast(p.Clients))
@@ -89,7 +90,7 @@ func part(node string) string {
 	return "server " + name(node)
 }
 
-// messages describes what a Send sends.
+// messages describes the messages of a Send.
 func (s Step) messages() string {
 	if s.Count <= 1 {
 		return quoted(s.Text)
@@ -108,7 +109,7 @@ func (s Step) background() string {
 	return up + ", from " + quoted(s.numbered(1)) + " on"
 }
 
-// numbered is the n-th text of a step that sends several.
+// numbered returns the n-th text of a step that sends several.
 func (s Step) numbered(n int) string { return s.Text + " " + strconv.Itoa(n) }
 
 // armed describes an armed fault and the frame that it waits for.
@@ -139,7 +140,7 @@ func (f Fault) when() string {
 	return frame
 }
 
-// ordinal is 1st, 2nd, 3rd, 4th, … 11th, … 21st.
+// ordinal returns 1st, 2nd, 3rd, 4th, … 11th, … 21st.
 func ordinal(n int) string {
 	ending := "th"
 	if tens := n % 100; tens < 11 || tens > 13 {

@@ -23,9 +23,8 @@ func (s Step) last() string {
 	return s.numbered(s.Count)
 }
 
-// unitsOf sorts a script's steps into units, by index: a step that begins something
-// with the one that ends it and the awaits for it to be noticed. Every step is in
-// one unit.
+// unitsOf sorts a script's steps into units, by index: a step that starts an effect, the step
+// that ends it, and the awaits for clients to notice it. Every step is in one unit.
 func unitsOf(script []Step) [][]int {
 	taken := make([]bool, len(script))
 	var units [][]int
@@ -56,7 +55,7 @@ func unitsOf(script []Step) [][]int {
 	return units
 }
 
-// subject returns the client that a step is about; "" for the server or every client.
+// subject returns the client that a step acts on; "" for the server or every client.
 func (s Step) subject() string {
 	if s.Fault != nil {
 		return s.Fault.Client

@@ -38,7 +38,7 @@ type stage struct {
 	serverUp bool
 	locked   bool // the database
 	// down has the parts of a cluster that do not run, with the action that ended them. The
-	// others are assumed to go on, so a client can always be connected.
+	// other parts are assumed to run, so a client can always connect.
 	down   map[string]Action
 	people map[string]*presence
 	faults map[string]bool // the IDs of the faults armed or injected so far
@@ -49,7 +49,7 @@ type presence struct {
 	name     string
 	open     bool
 	sending  bool
-	left     bool // by its own Disconnect
+	left     bool // by its own Disconnect step
 	out      bool // an Outage is on until Heal
 	silent   bool // a Silence is on until Heal
 	unhealed bool // a fault that needs a Heal is active, or may become so

@@ -11,8 +11,8 @@ import (
 	"redial/harness/plan"
 )
 
-// A group is a set of points that cannot lead to different verdicts. Its first point is
-// played for all of them.
+// A group is a set of points that cannot lead to different verdicts. Only its first point is
+// played, and its verdict counts for all of them.
 //
 // Two rules form groups, as partial-order reduction does with independent steps:
 //
@@ -42,7 +42,7 @@ func groups(points []plan.Fault, frames []history.Frame) []group {
 		group int
 		frame history.Frame
 	}
-	last := map[linkKey]before{} // the break after the link's last frame
+	last := map[linkKey]before{} // the break after the last frame of the link
 	for _, f := range l.sorted(points) {
 		at, known := l.frame(f)
 		on := linkKey{f.Kind, f.Client}
@@ -75,14 +75,15 @@ type (
 	}
 	restKey struct {
 		linkKey
-		passed int // frames that were no heartbeats
+		passed int // the number of payload frames before
 	}
 )
 
-// A frameLog has the frames of a run by their names, and in the order of their times.
+// A frameLog has the frames of a run by their identities, and the payload in the order of
+// time.
 type frameLog struct {
 	named map[plan.Passed]history.Frame
-	// payload are the frames that are no heartbeats.
+	// payload are the frames other than heartbeats.
 	payload []history.Frame
 }
 
@@ -131,7 +132,7 @@ func boolean(b bool) int {
 }
 
 // rest reports whether only heartbeats pass around the fault's frame, and identifies that
-// period.
+// period of rest.
 func (l *frameLog) rest(f plan.Fault, at history.Frame) (restKey, bool) {
 	key := restKey{linkKey: linkKey{f.Kind, f.Client}}
 	if !isHeartbeat(at) || !slices.Contains(restKinds, f.Kind) {

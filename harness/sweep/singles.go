@@ -8,7 +8,7 @@ import (
 )
 
 // Singles plays the story without a fault, and then with every single fault at every frame of
-// that run, one for each group of faults that cannot differ. Where most is not zero, it plays
+// that run, one for each group of faults that cannot differ. If most is not zero, it plays
 // that many, spread evenly.
 func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	if s.Whole {
@@ -52,7 +52,8 @@ func (s Sweeper) whole(ctx context.Context, p plan.Plan, most int) (Result, erro
 	return result, nil
 }
 
-// spread yields a number of all plans, spread evenly.
+// spread yields most of all plans, at even distances, so that a short sweep still reaches the
+// end of the story.
 func spread(plans iter.Seq[plan.Plan], all, most int) iter.Seq[plan.Plan] {
 	return func(yield func(plan.Plan) bool) {
 		index, taken := 0, 0
@@ -68,8 +69,8 @@ func spread(plans iter.Seq[plan.Plan], all, most int) iter.Seq[plan.Plan] {
 	}
 }
 
-// Pairs plays the story without a fault, and then with every two faults, or with most
-// pairs drawn from them with the plan's seed.
+// Pairs plays the story without a fault, and then with every two faults. If most is not zero,
+// it draws that many pairs with the plan's seed.
 func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, error) {
 	frames, err := s.Frames(p)
 	if err != nil {

@@ -81,12 +81,12 @@ func (x *Explored) Rising() bool {
 // Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.)
 func Found(runs int) int { return max(1, runs/3) }
 
-// Hidden returns the probability that none of the runs shows a defect that one run in oneIn
-// shows.
+// Hidden returns the probability that none of the runs shows a defect which on average one run
+// in oneIn shows.
 func Hidden(runs int, oneIn float64) float64 { return math.Pow(1-1/oneIn, float64(runs)) }
 
 // situations returns the different situations of a run. Counts in them are none, one or more,
-// and the other clients have no names; otherwise hardly two runs would have one in common.
+// and the other clients have no names; otherwise hardly two runs would share a situation.
 func situations(events []history.Event) map[string]bool {
 	all := map[string]bool{}
 	w := world{clients: map[string]*state{}, sent: map[string]bool{}, up: true}
@@ -104,7 +104,7 @@ func situations(events []history.Event) map[string]bool {
 // A world is the state at an instant of a run.
 type world struct {
 	clients map[string]*state
-	sent    map[string]bool // whether a page has shown the message
+	sent    map[string]bool // the value is whether a page has shown the message
 	shown   int             // the number of messages that a page has shown
 	up      bool
 }

@@ -10,7 +10,7 @@ import (
 	"redial/harness/sweep"
 )
 
-// conversation is a run in which alice sends four messages and bob's connection ends when he
+// conversation is a run in which alice sends four messages, and bob's connection ends after he
 // has shown some of them.
 func conversation(shown int, fault plan.FaultKind) []history.Event {
 	events := []history.Event{{Kind: history.Began}, {Kind: history.ServerStarted}}
@@ -56,7 +56,7 @@ func TestExploredCountsNewSituations(t *testing.T) {
 	if x.Runs != 6 || x.Situations() != first+5 || x.Fresh[0] != x.Situations() {
 		t.Errorf("%d situations in %d runs, %v", x.Situations(), x.Runs, x.Fresh)
 	}
-	// One run alone had the other fault, and the two situations with one missing message.
+	// Only one run had the other fault and the two situations with one missing message.
 	if next := x.Next(); math.Abs(next-3.0/6) > 1e-9 {
 		t.Errorf("the next run is expected to show %f new situations", next)
 	}

@@ -1,12 +1,13 @@
 // Package sweep injects faults at many points of one story, in the virtual lab, and finds
-// those that break the server's promise.
+// those that break the server's guarantee.
 //
-// Read [Sweeper.Play] first: it plays plans, one per core at a time, judges each history,
-// and groups the failures by name. The plans come from plan.Singles (every fault at every
-// frame of the story), plan.Pairs or plan.Random; [Sweeper.Singles], [Sweeper.Pairs] and
+// Read [Sweeper.Play] first: it plays plans, one per core at a time, judges each history, and
+// groups the failures by name. The plans come from plan.Singles (every fault at every frame of
+// the story), plan.Pairs or plan.Random; [Sweeper.Singles], [Sweeper.Pairs] and
 // [Sweeper.Random] pass them to Play. [Sweeper.Shrink] makes a failing plan smaller.
 //
-// sweep must not judge (package check does), name failures (its caller does) or write files.
+// sweep leaves the verdicts to package check and the names of failures to its caller. It must
+// not write files, and must not import package report.
 package sweep
 
 import (
@@ -27,11 +28,12 @@ import (
 
 // A Sweeper plays plans on one server.
 type Sweeper struct {
-	// Server is what they are played on, in the virtual lab.
+	// Server makes the server that the plans are played on, in the virtual lab.
 	Server lab.Server
 	Config lab.Config
-	// Name says what a failure is, so that a thousand failures are a few. Nil names
-	// it by the rule that was broken.
+	// Name returns the name of a failure. Failures of one name count as one, so that a
+	// thousand failing runs become a short list. If Name is nil, a failure has the name of the
+	// broken rule.
 	Name func(events []history.Event, v check.Verdict) string
 	// Whole makes Singles play every point, with the clients of the plan. Otherwise it plays
 	// one point of each group of points that cannot differ, and replaces all pages but the
@@ -45,28 +47,28 @@ type Sweeper struct {
 	Done func(ended, failed int)
 }
 
-// A Result adds up many runs.
+// A Result is the sum of many runs.
 type Result struct {
-	// Runs counts the runs. Passed and Failed count verdicts. Unfired counts runs whose
-	// fault never fired, because its frame never passed. Broken counts runs without a
-	// verdict for any other reason; Why is the reason of the first one.
+	// Runs counts the runs. Passed and Failed count verdicts. Unfired counts runs whose fault
+	// did not fire, because its frame did not pass. Broken counts runs without a verdict for
+	// any other reason; Why is the reason of the first one.
 	Runs, Passed, Failed, Unfired, Broken int
-	// Points is the number of points, where it is known, and StoodFor the number of points
-	// that the runs stand for.
+	// Points is the number of points, if it is known, and StoodFor the number of points that
+	// the runs represent.
 	Points, StoodFor int
 	Why              string
 	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
 	FaultsFired, Lost, Duplicated, Reordered int
-	// Virtual is the virtual time of all runs, Took the real time of the whole.
+	// Virtual is the sum of the runs' virtual times, Took the real time of the sweep.
 	Virtual, Took time.Duration
-	// Failures are the kinds of failure, by the order of their first plans.
+	// Failures are the kinds of failure, in the order of their first plans.
 	Failures []Failure
 }
 
-// A Failure is one kind of failure, shown by the first plan that failed so.
+// A Failure is one kind of failure, with the first plan that failed in this way.
 type Failure struct {
 	Name string
-	// Count is how many plans failed so.
+	// Count is the number of plans that failed in this way.
 	Count   int
 	Plan    plan.Plan
 	Events  []history.Event
@@ -78,16 +80,16 @@ type Failure struct {
 	index int
 }
 
-// Frames plays the story as it stands, and returns the frames that passed: where it can
-// be broken.
+// Frames plays the story without further faults, and returns the frames that passed, at which
+// a sweep can inject faults.
 func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 	run := s.run(p)
 	return run.Frames, run.Err
 }
 
-// Random plays as many random plans as asked, with the seeds from the one given on; see
-// [RandomPlan]. Not every fault of a random plan comes to its frame; a run in which some
-// fired counts as a run of the plan without the others.
+// Random plays the given number of random plans with consecutive seeds; see [RandomPlan]. In a
+// random plan, some faults wait for a frame that does not pass; a run in which others fired
+// counts as a run of the plan without them.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {
@@ -123,11 +125,11 @@ func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.E
 	return whole, events
 }
 
-// RandomPlan is the plan that Random plays with the seed. Of ten plans one is the story
-// and one a random script with pages; eight are random scripts of wire clients, which
-// speak the same protocol at a twentieth of the cost. From client-delivery on the wire
-// clients retry until they are acknowledged, and from durable-delivery on only pages are
-// refreshed, because a wire client has no outbox that survives.
+// RandomPlan returns the plan that Random plays with the seed. Of ten plans one is the story
+// and one a random script with pages; eight are random scripts of wire clients, which use the
+// same protocol at a twentieth of the cost. From client-delivery on the wire clients retry
+// until they receive an acknowledgement, and from durable-delivery on only pages are
+// refreshed, because a wire client has no outbox that survives a refresh.
 func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.Level) plan.Plan {
 	p := story(seed)
 	keeps := level.AtLeast(contract.DurableDelivery)
@@ -143,7 +145,7 @@ func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.L
 		}
 	default:
 		script.Wires = 3
-		if keeps { // a wire client's messages do not survive a refresh
+		if keeps { // a wire client's unacknowledged messages do not survive a refresh
 			script.KeepPages = true
 			delete(weights, plan.RefreshPage)
 		}
@@ -166,12 +168,12 @@ func (s Sweeper) run(p plan.Plan) lab.Run {
 	return lab.Virtual.Play(context.Background(), s.Server, s.Config, p)
 }
 
-// Play plays every plan, until ctx ends, and judges it.
+// Play plays and judges every plan. When ctx ends, it starts no further run.
 func (s Sweeper) Play(ctx context.Context, plans iter.Seq[plan.Plan]) Result {
 	return s.play(ctx, plans, func(p plan.Plan, events []history.Event) (plan.Plan, []history.Event) { return p, events })
 }
 
-// play is Play; as may replace a plan and its events before they are judged.
+// play is Play; the function as may replace a plan and its events before they are judged.
 func (s Sweeper) play(ctx context.Context, plans iter.Seq[plan.Plan], as func(plan.Plan, []history.Event) (plan.Plan, []history.Event)) Result {
 	began := time.Now()
 	workers := s.Parallel
@@ -207,14 +209,14 @@ func (s Sweeper) play(ctx context.Context, plans iter.Seq[plan.Plan], as func(pl
 	return tally.result(time.Since(began))
 }
 
-// tally adds up the results of runs that end concurrently.
+// A tally adds up the results of runs that end concurrently.
 type tally struct {
 	sweeper Sweeper
 
 	mu    sync.Mutex
 	sum   Result
 	kinds map[string]*Failure
-	why   int // the index of the run that Why is about
+	why   int // the index of the run whose reason Why is
 }
 
 func (t *tally) add(index int, p plan.Plan, run lab.Run) {
@@ -289,12 +291,13 @@ func (s Sweeper) name(events []history.Event, v check.Verdict) string {
 	return string(v.Rule())
 }
 
-// Replays is how often Shrink plays the plan that it returns.
+// Replays is the number of times that Shrink plays the plan that it returns, to measure how
+// often the failure recurs.
 const Replays = 20
 
-// Shrink returns the failure with the smallest plan that still fails in the same way,
-// by name, as plan.Shrink finds it with at most budget runs, and how often that plan came
-// to the same verdict again.
+// Shrink returns the failure with the smallest plan that plan.Shrink finds with at most budget
+// runs and that still fails by the same name, and with the number of replays in which that
+// plan led to the same verdict.
 func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 	smallest := f
 	fails := func(p plan.Plan) bool {
@@ -304,7 +307,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 			return false
 		}
 		if again := check.Judge(s.run(p).Events); again.Reason != v.Reason {
-			return false // a race at one instant, which a replay would not show
+			return false // a race at one instant, which a replay may not show
 		}
 		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
 		return true

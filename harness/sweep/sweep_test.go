@@ -16,8 +16,8 @@ import (
 	"redial/steps/cures/handshake"
 )
 
-// The promise of client-delivery can be tested only with clients that retry, and that of
-// durable-delivery over a refresh only with pages.
+// Only clients that retry can keep the guarantee of client-delivery, and only pages that of
+// durable-delivery over a refresh.
 func TestClientsOfRandomPlansCanKeepTheLevel(t *testing.T) {
 	for _, level := range contract.Levels {
 		pages, wires := 0, 0
@@ -51,7 +51,7 @@ func TestClientsOfRandomPlansCanKeepTheLevel(t *testing.T) {
 	}
 }
 
-// Shrink returns a failure that does not recur too, with its number of recurrences.
+// Shrink also returns a failure that does not recur, with the number of its recurrences.
 func TestShrinkCountsRecurrences(t *testing.T) {
 	for name, want := range map[string]int{"never again": 0, "always": sweep.Replays} {
 		lost := want > 0
@@ -62,7 +62,7 @@ func TestShrinkCountsRecurrences(t *testing.T) {
 		p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
 			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello"},
 		}}
-		// The failure was found on a server that loses everything.
+		// The failure is found on a server that drops every message; s may have another one.
 		found := sweep.Sweeper{Config: s.Config, Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(true) })}.
 			Play(t.Context(), slices.Values([]plan.Plan{p}))
 		if len(found.Failures) != 1 {
@@ -74,7 +74,7 @@ func TestShrinkCountsRecurrences(t *testing.T) {
 	}
 }
 
-// echo is a chat that emits each message to all clients, or loses it.
+// echo is a chat that emits each message to all clients, or drops it.
 func echo(loses bool) (http.Handler, io.Closer, error) {
 	server := socket.NewServer(nil, nil)
 	_ = server.On("connection", func(args ...any) {
