@@ -14,21 +14,21 @@ import (
 	"redial/steps/lessons"
 )
 
-// Generate writes every directive's text anew, and the pictures that the pages ask
-// for. What it returns is t when nothing has drifted. The error names the first
-// directive that could not be followed.
+// Generate replaces the text of every directive, and draws the pictures of the pages. The
+// result equals t if no page differs from its sources. The error names the first directive
+// that could not be followed.
 //
 //	nav                                links to the other language and the neighbours
 //	code FILE NAME…                    declarations of a Go file
 //	script FILE [~TEXT…]               the script of a page, or its paragraphs with TEXT
-//	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
+//	diff STEP chat.go|index.html […]   changes of the step: in the declarations NAME,
 //	                                   or in the hunks with ~TEXT; with neither, all
-//	rest STEP NAME…                    names what else the step changes, and links to it: declarations,
+//	rest STEP NAME…                    names the other changes of the step, with links: declarations,
 //	                                   and index.html for its script
 //	run [without FROM… to TO…]         the output of the command in the directive's body
-//	serve STEP [SERVERS]               what a step says when it is started
+//	serve STEP [SERVERS]               the output of a step at its start
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
-//	opening ALT                        the moving picture that the README opens with
+//	opening ALT                        the animated picture at the top of the README
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
 func (s *Sources) Generate(t Tree) (Tree, error) {

@@ -29,14 +29,13 @@ import (
 // A Page holds the parts of a page, each kind in the order of the page.
 type Page struct {
 	Headings []Heading
-	// Sections are the texts from each heading to the next; the first is what stands
-	// above all headings.
+	// Sections are the texts between headings; the first is the text above all headings.
 	Sections []string
 	Links    []string
 	Pictures []Picture
 	Fences   []Fence
-	// Prose is what a person wrote, paragraph by paragraph: no headings, no code, and
-	// nothing that was generated.
+	// Prose holds the paragraphs that a person wrote: no headings, no code and no generated
+	// text.
 	Prose []string
 }
 
@@ -184,8 +183,8 @@ func anchor(title string, used map[string]int) string {
 
 // A Directive requests generated text.
 type Directive struct {
-	// Verb says what is written; Arguments are the rest of its line, at spaces except
-	// between quotation marks; Body the further lines of the comment.
+	// Verb is the kind of text; Arguments is the rest of its line, split at spaces outside
+	// quotation marks; Body is the remaining lines of the comment.
 	Verb      string
 	Arguments []string
 	Body      string
