@@ -6,7 +6,6 @@
 // Read targets for the mutated packages, then mutate for the changes. All mutants of a
 // package are compiled at once, with an overlay, and the variable MUTANT enables one; the
 // source files stay unchanged. The command must not import the packages that it changes.
-// stay unchanged. The command must not import the packages that it changes.
 package main
 
 import (
