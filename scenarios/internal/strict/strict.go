@@ -1,8 +1,9 @@
-// Package strict reads YAML, and JSON with it, into Go values. An unknown key, or a value of
-// a wrong type, is an error of one line with the line number in the file.
+// Package strict reads YAML, and therefore also JSON, into Go values. An unknown key, or a
+// value of a wrong type, is an error of one line with the line number in the file.
 //
-// It uses github.com/goccy/go-yaml, whose errors know their position, and puts each error on
-// one line. It must not know the values that it reads.
+// Read [Parse] and [Decode] first. The package uses github.com/goccy/go-yaml, whose errors
+// know their position, and puts each error on one line. It must not know the values that it
+// reads.
 package strict
 
 import (
