@@ -217,7 +217,6 @@ func before(number string) (string, error) {
 	return "", fmt.Errorf("there is no step %s", number)
 }
 
-// changes returns the hunks of a step.
 func (s *Sources) changes(number string) ([]source.Hunk, error) {
 	older, err := before(number)
 	if err != nil {

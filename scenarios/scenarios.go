@@ -35,7 +35,6 @@ import (
 //
 // A failure is saved as a file among the test's artifacts (go test -artifacts keeps them).
 // The seeds are fixed, so the same test fails in the same way again.
-// The same test fails in the same way again: the seeds are fixed.
 func Check(t *testing.T, level contract.Level, server lab.Handler) {
 	t.Helper()
 	tested, err := servers.InProcess(t.Name(), level, server)

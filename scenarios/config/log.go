@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // PostgreSQL through database/sql; the steps use pgx, too
-	_ "github.com/mattn/go-sqlite3"    // SQLite
+	_ "github.com/mattn/go-sqlite3"
 
 	"redial/harness/client/wire"
 	"redial/harness/lab"

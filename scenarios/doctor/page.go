@@ -87,7 +87,6 @@ func readPage(ctx context.Context, address string) (h Hints) {
 	return h
 }
 
-// read searches a script.
 func (h *Hints) read(script string) {
 	for _, call := range ioCall.FindAllStringSubmatch(script, -1) {
 		if at, err := url.Parse(call[1]); err == nil && strings.HasPrefix(at.Path, "/") && at.Path != "/" {

@@ -175,7 +175,6 @@ func (x *examination) webSocket(ctx context.Context, session string) (open openP
 	return open, wsutil.WriteClientText(conn, []byte("1")) // the close packet of Engine.IO
 }
 
-// readOpen parses an open packet.
 func readOpen(text string, into *openPacket) bool {
 	if !strings.HasPrefix(text, "0{") {
 		return false

@@ -161,7 +161,6 @@ func readFile(ctx context.Context, server target.Target) (log []wire.Row, err er
 	return log, rows.Err()
 }
 
-// scenarios returns the exercise's scenarios from the catalogue.
 func (e Exercise) scenarios() ([]catalogue.Scenario, error) {
 	var ids []string
 	for _, s := range e.Scenarios {

@@ -101,7 +101,6 @@ func (c Copy) start() (map[string]string, error) {
 	return files, nil
 }
 
-// solution returns the code that solves the exercise.
 func (c Copy) solution() (map[string]string, error) { return c.ofStep(c.Solution) }
 
 var packageClause = regexp.MustCompile(`(?s)\A// Package .*?\npackage step\w+\n`)

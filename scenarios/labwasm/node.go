@@ -92,7 +92,6 @@ func (n *Node) failed(err error) error {
 	return fmt.Errorf("the lab in Node.js has ended: %w: %.500s", err, strings.TrimSpace(n.errors.String()))
 }
 
-// Close ends Node.js.
 func (n *Node) Close() error {
 	_ = n.input.Close() // the script ends at the end of its input
 	return n.command.Wait()

@@ -244,7 +244,6 @@ func (r *reader) readAll(ctx context.Context, until int) error {
 // errRead ends a conversation after its last message.
 var errRead = errors.New("everything is read")
 
-// read reads over one connection.
 func (r *reader) read(ctx context.Context, until int) error {
 	err := converse(ctx, r.address, func(conn net.Conn, packet []byte) error {
 		err := r.take(conn, packet)
@@ -294,7 +293,6 @@ func converse(ctx context.Context, address string, take func(conn net.Conn, pack
 // maxPacket is larger than any packet here, in bytes.
 const maxPacket = 16 << 10
 
-// take parses an Engine.IO packet.
 func (r *reader) take(conn net.Conn, packet []byte) error {
 	number, isMessage := bytes.CutPrefix(packet, []byte(`42["chat message","`+said))
 	switch {

@@ -36,7 +36,7 @@ var clients = map[string]func() ([]string, error){
 // Official is the name of the official client.
 const Official = "official"
 
-// ClientNames are the names that FindClient knows.
+// ClientNames lists the names that FindClient accepts.
 var ClientNames = []string{Official, "python", "go"}
 
 // FindClient returns the client with the name. The error names a missing dependency.

@@ -144,7 +144,6 @@ func (a *application) store(d *driver, text string) {
 	})
 }
 
-// client starts to connect a client.
 func (a *application) client(d *driver, name, other string, node int) *shapeClient {
 	d.t.Helper()
 	c := &shapeClient{driver: d, application: a, id: fmt.Sprint(name, " ", len(a.clients)), values: protocol.Values{

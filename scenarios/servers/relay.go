@@ -48,5 +48,4 @@ func (r *relay) Pause() error { return r.do(plan.Silence) }
 // Continue delivers the held traffic, late.
 func (r *relay) Continue() error { return r.do(plan.Heal) }
 
-// Close closes the relay and its connections.
 func (r *relay) Close() error { return r.proxy.Close() }

@@ -92,10 +92,10 @@ func ConfigOf(s Server) lab.Config {
 // ServeStep is the argument that makes a program with [BecomeStep] serve a step of the kit.
 const ServeStep = "serve-step"
 
-// BecomeStep turns this process into one of the kit's steps when it was started as
-// one, and never returns then. A main function (or TestMain) calls it first: the
-// harness starts its own executable again as the server, so a step is a process
-// of its own without anything to build or find.
+// BecomeStep turns this process into a step of the kit if the process was started as one, and
+// then never returns. A main function (or TestMain) calls it first: the harness starts its own
+// executable again as the server, so a step is a separate process without another program to
+// build or find.
 func BecomeStep() {
 	if len(os.Args) != 3 || os.Args[1] != ServeStep {
 		return
@@ -177,8 +177,8 @@ func published(name string) (Server, error) {
 // features maps the names of the servers with additional features to their constructors.
 var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
 
-// featuresStep makes a chat that does what some applications do and no step
-// does, on package recovery or on the library's own adapter. It has its rows to itself.
+// featuresStep returns a chat with features that applications use and no step has, on package
+// recovery or on the library's own adapter. Only the rows about these features use it.
 func featuresStep(name string) (Server, error) {
 	s, err := foreign(name, contract.Recovery)
 	if err != nil {
@@ -264,7 +264,6 @@ func (s *Server) KeepsOffset() error {
 	return s.pageOf(contract.ServerDelivery)
 }
 
-// pageOf sets the reference page of the level.
 func (s *Server) pageOf(level contract.Level) (err error) {
 	s.HTML, err = inprocess.Page(level)
 	return err

@@ -45,7 +45,6 @@ type Heading struct {
 	Text, Anchor string
 }
 
-// A Picture is an image.
 type Picture struct{ Address, Alt string }
 
 // A Fence is a block of code. Generated is set if the block stands under a directive.
@@ -196,7 +195,6 @@ var word = regexp.MustCompile(`"[^"]*"|\S+`)
 
 func generatedRanges(page string) [][]int { return block.FindAllStringIndex(page, -1) }
 
-// Directives returns the directives of a page.
 func Directives(page string) (list []Directive) {
 	for _, found := range block.FindAllStringSubmatch(page, -1) {
 		list = append(list, parseDirective(found[1]))

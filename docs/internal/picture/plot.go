@@ -23,7 +23,6 @@ type Line struct {
 	Points [][2]float64
 }
 
-// SVG draws the plot as an SVG file.
 func (p Plot) SVG() string {
 	const left, right, top, bottom, width, height = 58.0, 110.0, 26.0, 46.0, 520.0, 300.0
 	x0, x1, y0, y1 := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)

@@ -33,7 +33,6 @@ func (p *Pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Accept waits for the next connection.
 func (p *Pipes) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.accepted:

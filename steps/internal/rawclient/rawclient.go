@@ -133,7 +133,6 @@ func (c *Client) Write(packet string) error {
 	return c.conn.Write(c.ctx, websocket.MessageText, []byte(packet))
 }
 
-// WriteBinary sends one attachment.
 func (c *Client) WriteBinary(attachment []byte) error {
 	return c.conn.Write(c.ctx, websocket.MessageBinary, attachment)
 }

@@ -14,14 +14,12 @@ type Tap struct {
 	open chan struct{} // closed while the tap is open
 }
 
-// NewTap returns an open tap.
 func NewTap() *Tap {
 	open := make(chan struct{})
 	close(open)
 	return &Tap{open: open}
 }
 
-// Dial dials as net.Dialer does.
 func (t *Tap) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
@@ -38,7 +36,6 @@ func (t *Tap) Shut() {
 	t.open = make(chan struct{})
 }
 
-// Open opens the tap again.
 func (t *Tap) Open() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -68,8 +68,8 @@ type Environment struct {
 
 // FromEnvironment reads HOST, PORT, DATA_DIR, PING_INTERVAL, PING_TIMEOUT and
 // MAX_DISCONNECTION_DURATION (the last three in milliseconds); and, for step 9, NODES
-// (separated by spaces) and BACKEND, which requires DATABASE_URL and REDIS_URL. dataDir is
-// the default of DATA_DIR. An error is one line that names the variable.
+// (separated by spaces) and BACKEND, whose value postgres requires DATABASE_URL and
+// REDIS_URL. dataDir is the default of DATA_DIR. An error is one line that names the variable.
 func FromEnvironment(dataDir string) (Environment, error) {
 	port, err := number("PORT", 3000, 0, 65535)
 	if err != nil {
