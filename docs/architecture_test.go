@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The page on the kit's architecture names every package that there is, once, and none
-// that there is not.
+// The architecture page is the contributor's map, so it must list each existing package
+// exactly once and no package that does not exist.
 func TestArchitectureNamesEveryPackage(t *testing.T) {
 	output, err := exec.Command("go", "list", "redial/...").Output()
 	if err != nil {
@@ -41,7 +41,7 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 // Data flows one way through the harness: a package imports only those before it here.
 var flow = []string{"contract", "plan", "protocol", "seam", "network", "target", "history", "client", "lab", "check", "report", "sweep"}
 
-// apart are the folders, and what no package in them may import.
+// apart lists folders, and the imports that are forbidden to every package in them.
 var apart = []struct {
 	folder string
 	from   []string
@@ -49,7 +49,8 @@ var apart = []struct {
 	{"redial/steps", []string{"redial/harness", "redial/scenarios", "redial/docs"}},
 	{"redial/harness", []string{"redial/scenarios", "redial/docs", "redial/steps/step", "redial/steps/lessons"}},
 	{"redial/scenarios", []string{"redial/docs"}},
-	// A history is judged and shown without what it was observed with.
+	// check and report work from a history alone, so they must not depend on how it was
+	// observed.
 	{"redial/harness/check", []string{"redial/harness/lab", "redial/harness/client", "redial/harness/network", "redial/harness/target"}},
 	{"redial/harness/report", []string{"redial/harness/lab", "redial/harness/client", "redial/harness/network", "redial/harness/target"}},
 }

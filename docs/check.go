@@ -15,7 +15,7 @@ import (
 	"redial/steps/lessons"
 )
 
-// Drift finds the pages and pictures that are not what their sources say today.
+// Drift finds pages and pictures that differ from their sources.
 func (s *Sources) Drift(t Tree) ([]Problem, error) {
 	fresh, err := s.Generate(t)
 	if err != nil {
@@ -50,9 +50,9 @@ func firstDifference(before, after string) string {
 	return "nothing"
 }
 
-// Hunks finds what changes from one step to the next and is shown nowhere in the
-// step's chapter, and not named by its rest either. A hunk may be shown as code instead of as
-// a diff: what it adds or, where it removes something too, the place as it is now.
+// Hunks finds changes of a step that its chapter neither shows nor names in a rest
+// directive. A chapter may show a hunk as code instead of as a diff: the added lines or, if
+// the hunk also removes lines, the resulting code.
 func (s *Sources) Hunks(t Tree) ([]Problem, error) {
 	var found []Problem
 	for _, lesson := range lessons.All {
@@ -102,8 +102,8 @@ func shown(h source.Hunk, fences []markdown.Fence) bool {
 	return false
 }
 
-// Links finds links and pictures that lead nowhere in this repository. What is
-// elsewhere is not tried: a check must not need the network.
+// Links finds links and pictures that lead nowhere in this repository. External links are
+// not followed, because a check must not need the network.
 func (s *Sources) Links(t Tree) []Problem {
 	parsed := map[string]markdown.Page{}
 	for _, name := range t.pages("") {
@@ -151,7 +151,7 @@ func (s *Sources) dead(t Tree, parsed map[string]markdown.Page, from, target str
 	return ""
 }
 
-// resolve gives the file, from the root, and the anchor of a link on a page.
+// resolve returns the target file, relative to the root, and the anchor of a link on a page.
 func resolve(from, target string) (file, anchor string) {
 	target, anchor, _ = strings.Cut(target, "#")
 	if plain, err := url.PathUnescape(anchor); err == nil {
@@ -163,8 +163,8 @@ func resolve(from, target string) (file, anchor string) {
 	return path.Join(path.Dir(from), target), anchor
 }
 
-// Words finds, on the Korean pages, words that the glossary says not to use, and terms
-// that come without their English the first time.
+// Words finds Korean words that the glossary forbids, and terms whose first use on a page
+// lacks the English term.
 func Words(t Tree) ([]Problem, error) {
 	terms, err := glossary(t)
 	if err != nil {
@@ -201,13 +201,14 @@ func Words(t Tree) ([]Problem, error) {
 	return found, nil
 }
 
-// plainEnding is a sentence in 해라체 or 해요체. A guide may write 하세요.
+// plainEnding matches a sentence in 해라체 or 해요체. The ending 하세요 is allowed, because
+// instructions use it.
 var plainEnding = regexp.MustCompile(`[가-힣]*([^니]다|[가-힣]*[^세]요|[하했되됐]음)\.( |$)`)
 
-// English finds everyday words on the English pages where the field has a term.
+// English finds everyday words on the English pages for which the field has a term.
 func English(t Tree) ([]Problem, error) {
 	var words []struct {
-		Avoid string `json:"avoid"` // a regular expression, of any case
+		Avoid string `json:"avoid"` // a regular expression that ignores case
 		Use   string `json:"use"`
 	}
 	if err := json.Unmarshal([]byte(t[englishFile]), &words); err != nil {
@@ -238,7 +239,7 @@ func excerpt(text string, at int) string {
 	return string(rest[:min(len(rest), 24)])
 }
 
-// Check is every check in one.
+// Check runs every check.
 func (s *Sources) Check(t Tree) ([]Problem, error) {
 	drift, err := s.Drift(t)
 	if err != nil {

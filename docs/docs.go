@@ -20,11 +20,11 @@ import (
 	"strings"
 )
 
-// A Tree is the files of the tutorial by their path from the module's root, with
-// slashes: the pages, the pictures, and what the checks go by.
+// A Tree maps paths from the module's root, with slashes, to the tutorial's files: the
+// pages, the pictures, and the data of the checks.
 type Tree map[string]string
 
-// A Problem is one thing that is wrong, and what to do about it, in a line.
+// A Problem is one defect of a page and how to fix it, in one line.
 type Problem struct{ Page, What string }
 
 func (p Problem) String() string { return p.Page + ": " + p.What }
@@ -42,14 +42,13 @@ const (
 	histories    = "docs/histories"
 )
 
-// The languages, and the two pages of the module itself: its README and the Korean
-// one.
+// The languages, and the module's README in each of them.
 const (
 	english, korean             = "en", "ko"
 	englishReadme, koreanReadme = "README.md", "docs/ko/README.md"
 )
 
-// Root is the module's folder: the working folder or one above it.
+// Root finds the module's folder: the working folder or one of its parents.
 func Root() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -67,7 +66,7 @@ func Root() (string, error) {
 	}
 }
 
-// Load reads the tree.
+// Load reads the tree from the folder root.
 func Load(root string) (Tree, error) {
 	t := Tree{}
 	for _, from := range []string{"README.md", "docs/en", "docs/ko", pictures, histories, lockFile, glossaryFile, englishFile, wordsFile, measuredFile} {
@@ -93,7 +92,7 @@ func Load(root string) (Tree, error) {
 	return t, nil
 }
 
-// Write makes the files under root what the tree says, and names those that it changed.
+// Write writes the tree's files below root, and returns the paths of those that changed.
 func (t Tree) Write(root string) (changed []string, err error) {
 	before, err := Load(root)
 	if err != nil {
@@ -131,7 +130,7 @@ func (t Tree) copy() Tree {
 	return c
 }
 
-// pages lists the pages of a language, or of both for "".
+// pages lists the pages of a language; an empty language means both.
 func (t Tree) pages(language string) []string {
 	var names []string
 	for _, name := range sorted(t) {
@@ -149,7 +148,7 @@ func languageOf(page string) string {
 	return english
 }
 
-// other is the same page in the other language.
+// other returns the path of the same page in the other language.
 func other(page string) string {
 	switch {
 	case page == englishReadme:

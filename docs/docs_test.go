@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shared is read and run once for all tests.
+// shared loads the tree only once, because all tests need it.
 var shared = sync.OnceValues(func() (Tree, error) { return Load(everything.Root) })
 
 var everything = func() *Sources {
@@ -55,7 +55,7 @@ func none(t *testing.T, problems []Problem, err error) {
 	}
 }
 
-// TestPages is every check on the pages as they are.
+// TestPages runs every check on the unchanged pages.
 func TestPages(t *testing.T) {
 	pages := tree(t)
 	for name, check := range map[string]func() ([]Problem, error){
@@ -74,7 +74,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestBytesAreMeasured measures anew what is the same on every machine.
+// The byte counts are the same on every machine, so the stored ones must match a new
+// measurement.
 func TestBytesAreMeasured(t *testing.T) {
 	pages := tree(t)
 	written, err := readCosts(pages)
@@ -101,8 +102,8 @@ func TestBytesAreMeasured(t *testing.T) {
 	}
 }
 
-// A control breaks the tree in one way; its check has to say so, about the page named,
-// in words that have want in them.
+// A control breaks the tree in one way. The check must then report a problem on the named
+// page, and the problem's text must contain want.
 type control struct {
 	name, page, want string
 	spoil            func(Tree)
@@ -118,7 +119,7 @@ func replace(page, before, after string) func(Tree) {
 	}
 }
 
-// withoutDirective takes a directive and what stands under it off a page.
+// withoutDirective removes a directive and its generated text from a page.
 func withoutDirective(page, order string) func(Tree) {
 	return func(t Tree) {
 		from := strings.Index(t[page], "<!-- redial: "+order)
@@ -201,8 +202,8 @@ var controls = []control{
 	{"해라체", ko5, "합니다체", replace(ko5, "사정이 낫습니다.", "사정이 낫다."), Words},
 }
 
-// TestControls shows that each check fails on what it is for, and that the same check
-// passes on the pages as they are is TestPages.
+// TestControls shows that each check finds the defect that it is for. TestPages shows that
+// the same checks pass on the unchanged pages.
 func TestControls(t *testing.T) {
 	for _, c := range controls {
 		t.Run(c.name, func(t *testing.T) {
@@ -222,7 +223,8 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// TestAccept: what was looked at is not asked about again.
+// Accept locks both languages, so that later checks do not report the accepted sections
+// again.
 func TestAccept(t *testing.T) {
 	pages := tree(t)
 	replace(ko5, "사정이 낫습니다", "사정이 좋습니다")(pages)
@@ -230,7 +232,8 @@ func TestAccept(t *testing.T) {
 	none(t, problems, err)
 }
 
-// Directives that cannot be followed are errors, not silence.
+// A directive that cannot be followed must be an error: otherwise the page would silently
+// lack its text.
 func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 	for order, want := range map[string]string{
 		"sing":                                   "there is no directive",
@@ -262,7 +265,7 @@ func TestDirectivesThatCannotBeFollowed(t *testing.T) {
 	}
 }
 
-// A sentence of the code that has no Korean yet stops the generator.
+// A sentence of the code without a Korean translation must stop the generator.
 func TestSentencesWithoutKorean(t *testing.T) {
 	pages := tree(t)
 	replace(wordsFile, "A page shows no message twice.", "A page shows no message thrice.")(pages)
@@ -295,7 +298,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// What several servers say at once is in one order on the page.
+// Several servers print at once; the page must show their lines in a fixed order.
 func TestServersSayInOrder(t *testing.T) {
 	const said = "The process of http://localhost:7001 is 1: kill\n" +
 		"Step 9 is at http://localhost:7002\nThe process of http://localhost:7002 is 2: kill\nStep 9 is at http://localhost:7001\n"
@@ -309,7 +312,7 @@ func TestServersSayInOrder(t *testing.T) {
 	}
 }
 
-// A step goes on from the one before it in the list, with two exceptions.
+// A step is compared with the step before it in the list, with two exceptions.
 func TestBefore(t *testing.T) {
 	for number, want := range map[string]string{"1": "", "7a": "7", "8": "7", "9": "8", "10": "8"} {
 		if got, err := before(number); err != nil || got != want {
@@ -318,8 +321,8 @@ func TestBefore(t *testing.T) {
 	}
 }
 
-// TestChanges: every change between two steps is a hunk of its declaration, and what is
-// only about the step's number is none.
+// TestChanges checks that every change between two steps is a hunk of its declaration, and
+// that a change of only the step's number is not a hunk.
 func TestChanges(t *testing.T) {
 	step := func(text string) source.Step { return source.Step{Chat: []byte(text)} }
 	changes, err := source.Changes(
@@ -342,7 +345,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestAnchors: an anchor is what GitHub makes of a heading.
+// An anchor must be the one that GitHub derives from the heading, since GitHub shows the
+// pages.
 func TestAnchors(t *testing.T) {
 	page := markdown.Parse("# What `redial` says\n## 왜 그럴까요?\n## Why\n## Why\n### 7a: a, b & c\n")
 	want := []string{"what-redial-says", "왜-그럴까요", "why", "why-1", "7a-a-b--c"}
@@ -353,7 +357,7 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
-// TestChapters: every step that has a chapter is in the list, and every page.
+// The list of chapters must contain every step that has a chapter, and every page.
 func TestChapters(t *testing.T) {
 	pages := tree(t)
 	listed := map[string]bool{"README": true}

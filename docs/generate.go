@@ -14,21 +14,21 @@ import (
 	"redial/steps/lessons"
 )
 
-// Generate writes every directive's text anew, and the pictures that the pages ask
-// for. What it returns is t when nothing has drifted. The error names the first
-// directive that could not be followed.
+// Generate replaces the text of every directive, and draws the pictures of the pages. The
+// result equals t if no page differs from its sources. The error names the first directive
+// that could not be followed.
 //
 //	nav                                links to the other language and the neighbours
 //	code FILE NAME…                    declarations of a Go file
 //	script FILE [~TEXT…]               the script of a page, or its paragraphs with TEXT
-//	diff STEP chat.go|index.html […]   what the step changes: in the declarations NAME,
+//	diff STEP chat.go|index.html […]   changes of the step: in the declarations NAME,
 //	                                   or in the hunks with ~TEXT; with neither, all
-//	rest STEP NAME…                    names what else the step changes, and links to it: declarations,
+//	rest STEP NAME…                    names the other changes of the step, with links: declarations,
 //	                                   and index.html for its script
 //	run [without FROM… to TO…]         the output of the command in the directive's body
-//	serve STEP [SERVERS]               what a step says when it is started
+//	serve STEP [SERVERS]               the output of a step at its start
 //	picture SCENARIO SUBJECT ALT       a run as a sequence diagram
-//	opening ALT                        the moving picture that the README opens with
+//	opening ALT                        the animated picture at the top of the README
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
 func (s *Sources) Generate(t Tree) (Tree, error) {
@@ -49,7 +49,7 @@ func (s *Sources) Generate(t Tree) (Tree, error) {
 	return after, nil
 }
 
-// A pageWriter follows the directives of one page.
+// A pageWriter writes the generated text of one page.
 type pageWriter struct {
 	*Sources
 	before, after Tree
@@ -158,7 +158,8 @@ func (p pageWriter) diff(d markdown.Directive) (string, error) {
 	return fence("diff", strings.Join(texts, "\n")), nil
 }
 
-// rest names the changes of a step that its chapter does not show, so that a reader finds them.
+// rest names and links the changes of a step that its chapter does not show, so that a
+// reader finds them.
 func (p pageWriter) rest(d markdown.Directive) (string, error) {
 	if len(d.Arguments) < 2 {
 		return "", errors.New("rest needs a step and the names of what it changes")
@@ -191,18 +192,18 @@ func (p pageWriter) rest(d markdown.Directive) (string, error) {
 	return text, nil
 }
 
-// scriptFile is how rest names the script, which has no declarations.
+// scriptFile is the name of the page's script in rest, because a script has no declarations.
 const scriptFile = "index.html"
 
-// named tells whether a name in rest is that of a hunk.
+// named reports whether a name in rest refers to the hunk.
 func named(h source.Hunk, name string) bool { return h.Part == name || h.Part == "" && h.File == name }
 
-// before is the step that a step goes on from; "" for the first.
+// before returns the step that a step is compared with; "" for the first.
 func before(number string) (string, error) {
 	switch number {
-	case "8": // 7a is another answer to what 7 answers
+	case "8": // 7a is an alternative to 7, so 8 continues 7
 		return "7", nil
-	case "10": // on one server, as 8 is; it has nothing of 9
+	case "10": // 10 runs on one server, as 8 does, and has none of the code of 9
 		return "8", nil
 	}
 	for i, lesson := range lessons.All {
@@ -216,7 +217,6 @@ func before(number string) (string, error) {
 	return "", fmt.Errorf("there is no step %s", number)
 }
 
-// changes are the hunks of a step.
 func (s *Sources) changes(number string) ([]source.Hunk, error) {
 	older, err := before(number)
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *Sources) changes(number string) ([]source.Hunk, error) {
 
 func (s *Sources) path(name string) string { return filepath.Join(s.Root, filepath.FromSlash(name)) }
 
-// chapters are the pages in reading order, without their language.
+// chapters returns the pages in reading order, as paths within a language's folder.
 func chapters(t Tree) []string {
 	order := []string{"index"}
 	for _, lesson := range lessons.All {
@@ -249,7 +249,7 @@ func chapters(t Tree) []string {
 	return slices.DeleteFunc(order, func(name string) bool { return t["docs/en/"+name+".md"] == "" })
 }
 
-// nav links to the other language and to the pages before and after.
+// nav writes links to the other language and to the previous and next page.
 func (p pageWriter) nav(markdown.Directive) (string, error) {
 	order := chapters(p.before)
 	name := strings.TrimSuffix(path.Base(p.page), ".md")
@@ -275,7 +275,7 @@ func (p pageWriter) nav(markdown.Directive) (string, error) {
 	return strings.Join(links, " · "), nil
 }
 
-// title is the first heading of a page in this page's language.
+// title returns the first heading of a chapter in this page's language.
 func (p pageWriter) title(chapter string) string {
 	for _, line := range strings.Split(p.before["docs/"+languageOf(p.page)+"/"+chapter+".md"], "\n") {
 		if title, ok := strings.CutPrefix(line, "# "); ok {

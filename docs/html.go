@@ -10,8 +10,8 @@ import (
 	"redial/docs/internal/markdown"
 )
 
-// HTML writes the tree below folder as a code host would show it. It is for looking at
-// pages before they are there.
+// HTML writes the tree below folder as a code host would show it, so that pages can be
+// reviewed before they are published.
 func HTML(t Tree, folder string) error {
 	for _, name := range sorted(t) {
 		text := t[name]
@@ -30,7 +30,7 @@ func HTML(t Tree, folder string) error {
 	return nil
 }
 
-// frame looks about as GitHub does.
+// frame imitates GitHub's layout.
 const frame = `<!DOCTYPE html><html lang="%s"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title>
 <style>
 :root { color-scheme: light dark; --line: #d1d9e0; --code: #f6f8fa; --link: #0969da; }

@@ -12,8 +12,8 @@ import (
 	"redial/docs/internal/markdown"
 )
 
-// Agreement finds where the two languages are not one tutorial: a page that one lacks,
-// other headings, fences, pictures or links.
+// Agreement finds differences between the two languages: a page that only one of them has,
+// and different headings, fences, pictures or links.
 func Agreement(t Tree) []Problem {
 	var found []Problem
 	for _, name := range t.pages("") {
@@ -65,9 +65,9 @@ func pictureAddresses(p markdown.Page) (list []string) {
 	return list
 }
 
-// addresses makes links comparable: a page and a picture stand for themselves in either
-// language, and an anchor for the place of its heading. Their order on the page is not compared,
-// since languages order a sentence in their own way.
+// addresses makes links of the two languages comparable: it removes the language from the
+// address of a page or a picture, and replaces an anchor by the position of its heading. It
+// ignores the order of links, because word order differs between languages.
 func addresses(t Tree, page string, targets []string) (list []string) {
 	for _, target := range targets {
 		if strings.Contains(target, "://") {
@@ -91,18 +91,18 @@ func addresses(t Tree, page string, targets []string) (list []string) {
 	return list
 }
 
-// A Lock holds the hashes of every section of every English page and its Korean
-// counterpart, as they were when somebody last saw that they say the same.
+// A Lock holds the hashes of every section of every English page and of its Korean
+// counterpart, from the last time that a person confirmed that both agree.
 type Lock map[string][]Pair
 
-// A Pair is one section: its English title, for people, and both hashes.
+// A Pair holds both hashes of a section, and its English title for readers of the file.
 type Pair struct {
 	Section string `json:"section"`
 	English string `json:"en"`
 	Korean  string `json:"ko"`
 }
 
-// Sections locks the tree as it is.
+// Sections returns the lock for the current tree.
 func Sections(t Tree) Lock {
 	lock := Lock{}
 	for _, name := range t.pages(english) {
@@ -145,8 +145,8 @@ func readLock(t Tree) (Lock, error) {
 	return lock, nil
 }
 
-// LookedAt finds the sections that were changed in one language while nobody said that
-// the other still fits.
+// LookedAt finds sections that changed in one language before anybody confirmed that the
+// other one still fits.
 func LookedAt(t Tree) ([]Problem, error) {
 	lock, err := readLock(t)
 	if err != nil {
@@ -183,12 +183,12 @@ func LookedAt(t Tree) ([]Problem, error) {
 	return found, nil
 }
 
-// Accept locks the tree as it is: both languages were looked at.
+// Accept records the current tree as confirmed in both languages.
 func Accept(t Tree) Tree {
 	after := t.copy()
 	text, err := json.MarshalIndent(Sections(t), "", "  ")
 	if err != nil {
-		panic(err) // strings can always be written
+		panic(err) // strings always have JSON
 	}
 	after[lockFile] = string(text) + "\n"
 	return after

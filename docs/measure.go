@@ -20,27 +20,29 @@ import (
 	"redial/steps/lessons"
 )
 
-// measuredFile holds what [Measure] found, for the plot: times cannot be had twice.
+// measuredFile stores the results of [Measure], because measured times differ with every
+// run.
 const measuredFile = "docs/measured.csv"
 
-// Histories are the lengths of the log, in messages, that are measured.
+// Histories are the measured lengths of the log, in messages.
 var Histories = []int{10, 100, 1000, 10_000, 100_000}
 
-// missed is how many of the messages the page has not shown when it comes back.
+// missed is the number of messages that the page has to catch up on.
 const missed = 3
 
-// A Cost is what one page costs that comes back to a server with a long history, and
-// has missed three messages.
+// A Cost is what one reconnecting page costs a server with a long history, if the page has
+// missed three messages.
 type Cost struct {
 	Step    string
 	History int
-	// Bytes are those that the server sends until the page has all; Took is the time.
+	// Bytes counts what the server sends until the page is up to date; Took is the time for
+	// it.
 	Bytes int
 	Took  time.Duration
 }
 
-// Measure lets a page come back to step 7, which sends the missing pieces, and to step
-// 7a, which sends the whole state. Took is the median of runs.
+// Measure lets a page reconnect to step 7, which sends only the missing messages, and to
+// step 7a, which sends the whole state. Took is the median of all runs.
 func Measure(histories []int, runs int) ([]Cost, error) {
 	var costs []Cost
 	for _, number := range []string{"7", "7a"} {
@@ -71,7 +73,7 @@ func measure(number string, history, runs int) (cost Cost, err error) {
 	}
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	defer func() { _ = closer.Close() }() // nothing is stored any more
+	defer func() { _ = closer.Close() }() // nothing is stored after this
 	if err := fill(filepath.Join(folder, "chat.db"), history); err != nil {
 		return cost, err
 	}
@@ -111,8 +113,8 @@ func fill(file string, history int) (err error) {
 	return tx.Commit()
 }
 
-// comeBack connects as a page that lacks the last messages, and counts the bytes of
-// the packets until it has the last one.
+// comeBack connects as a page that lacks the last messages, and counts the bytes of the
+// packets until the last message arrives.
 func comeBack(address string, history int) (bytes int, err error) {
 	connection, _, err := websocket.DefaultDialer.Dial(address+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -142,7 +144,7 @@ func comeBack(address string, history int) (bytes int, err error) {
 	}
 }
 
-// CSV writes costs so that [readCosts] reads them.
+// CSV returns the costs in the format that [readCosts] reads.
 func CSV(costs []Cost) string {
 	var out strings.Builder
 	out.WriteString("step,history,bytes,microseconds\n")
@@ -172,7 +174,7 @@ func readCosts(t Tree) ([]Cost, error) {
 	return costs, nil
 }
 
-// plot draws the costs: what "bytes" or "time" grow to with the history.
+// plot draws the growth of "bytes" or "time" with the length of the history.
 func (p pageWriter) plot(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 2 || d.Arguments[0] != "bytes" && d.Arguments[0] != "time" {
 		return "", fmt.Errorf(`plot needs "bytes" or "time", and what it shows`)
@@ -206,7 +208,7 @@ func (p pageWriter) plot(d markdown.Directive) (string, error) {
 	return p.image(name, d.Arguments[1]), nil
 }
 
-// costTable is the same in figures.
+// costTable shows the plot's values as a table.
 func (p pageWriter) costTable() (string, error) {
 	costs, err := readCosts(p.before)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package docs
 
-// underRace tells whether the race detector is on: it would watch the examples for minutes.
+// underRace tells whether the race detector is on: the examples would take minutes with it.
 const underRace = false

@@ -7,8 +7,7 @@ import (
 	"redial/docs/internal/picture"
 )
 
-// opening is the moving picture at the top of the README, with its words in the page's
-// language.
+// opening writes the animated picture at the top of the README, in the page's language.
 func (p pageWriter) opening(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 1 {
 		return "", errors.New("opening needs what it shows")

@@ -28,14 +28,14 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Sources are where generated text comes from. What was run once is not run again, so
-// both languages show one run.
+// Sources produces the generated text. It runs each command only once, so that both
+// languages show the same run.
 type Sources struct {
 	Root string
 
 	mu   sync.Mutex
 	done map[string]result
-	// played are the runs that pictures are drawn of, one for both languages.
+	// played holds the runs of the pictures; both languages draw the same run.
 	played map[string]report.Result
 }
 
@@ -44,10 +44,10 @@ type result struct {
 	err  error
 }
 
-// commandBound is how long a command on a page may take.
+// commandBound is the time limit of a command on a page.
 const commandBound = 3 * time.Minute
 
-// once gives what make gave the first time for this key.
+// once calls make only the first time for a key, and returns that result again afterwards.
 func (s *Sources) once(key string, make func() (string, error)) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,15 +62,15 @@ func (s *Sources) once(key string, make func() (string, error)) (string, error) 
 	return r.text, r.err
 }
 
-// masks is the rule by which what differs from run to run is shown, as STYLE.md says.
+// masks replaces what differs from run to run; STYLE.md lists the rules.
 var masks = []struct {
 	pattern *regexp.Regexp
 	shown   string
 }{
-	// How much room a scenario's sentence has depends on how long the time beside it is.
+	// The room for a scenario's sentence depends on the length of the time beside it.
 	{regexp.MustCompile(`^(\S \S+ +)(?:\S.* )?(\d+ runs?(?:, \d+ \w+)*), [\d.µnmsh]+s$`), "$1$2, …s"},
 	{regexp.MustCompile(`\b(unsupported, in) [\d.µnmsh]+s$`), "$1 …s"},
-	// A test's time, and whether go test had run it before.
+	// The time of a test, and the mark of a cached result, differ from run to run.
 	{regexp.MustCompile(`^( *--- (?:PASS|FAIL|SKIP): \S+) \([\d.]+s\)$`), "$1 (…s)"},
 	{regexp.MustCompile(`^(ok|FAIL)( *\t\S+\t)(?:[\d.]+s|\(cached\))$`), "$1$2…s"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d-\d{6}\b`), "…"},
@@ -80,10 +80,10 @@ var masks = []struct {
 
 var localAddress = regexp.MustCompile(`http://localhost:\d+`)
 
-// progress is a line that a slow machine prints while it works, and a fast one does not.
+// progress matches a line that only slow machines print.
 var progress = regexp.MustCompile(`(?m)^ +\d+ s +\d+ of \d+ +.*\n`)
 
-// mask hides measured times, dates, numbers of processes and ports.
+// mask hides measured times, dates, process numbers and ports.
 func mask(output string) string {
 	shown := map[string]string{}
 	output = progress.ReplaceAllString(output, "")
@@ -103,7 +103,7 @@ func mask(output string) string {
 	return strings.Join(lines, "\n")
 }
 
-// run shows a command and what it prints, both channels, as a terminal does.
+// run shows a command, and its stdout and stderr combined as in a terminal.
 func (p pageWriter) run(d markdown.Directive) (string, error) {
 	if d.Body == "" {
 		return "", errors.New("run needs a command, on the lines below it")
@@ -118,8 +118,8 @@ func (p pageWriter) run(d markdown.Directive) (string, error) {
 	return fence("console", "$ "+d.Body+"\n"+output), nil
 }
 
-// execute runs a command as a reader would, in the module's folder. How it exits is
-// part of what is shown, and no error.
+// execute runs a command in the module's folder. An exit status other than 0 is not an error
+// here: the page may be about a command that fails.
 func (s *Sources) execute(command string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
 	defer cancel()
@@ -137,8 +137,8 @@ func (s *Sources) execute(command string) (string, error) {
 	return mask(string(output)), nil
 }
 
-// without leaves out the lines from one that begins with the words after "without" up
-// to, not including, one that begins with the words after "to".
+// without removes the lines from the one that begins with the words after "without" up to,
+// but not including, the one that begins with the words after "to".
 func without(output string, arguments []string) (string, error) {
 	if len(arguments) == 0 {
 		return output, nil
@@ -167,7 +167,7 @@ func without(output string, arguments []string) (string, error) {
 	return strings.Join(kept, "\n"), nil
 }
 
-// serve shows the start of a step.
+// serve shows the output of a step's start.
 func (p pageWriter) serve(d markdown.Directive) (string, error) {
 	if len(d.Arguments) < 1 || len(d.Arguments) > 2 {
 		return "", errors.New("serve needs a step, and how many servers that is when it is several")
@@ -180,9 +180,8 @@ func (p pageWriter) serve(d markdown.Directive) (string, error) {
 	return fence("console", "$ make step-"+number+"\n"+said), nil
 }
 
-// start starts the step on a port of the system's choice, reads what it says, and
-// stops it. A server says one line; where there are several, who starts them says one
-// of each as well.
+// start starts the step on a free port, reads its output, and stops it. A server prints one
+// line; for several servers, the program that starts them prints one more line for each.
 func (s *Sources) start(arguments []string) (string, error) {
 	number, lines := arguments[0], 1
 	if len(arguments) > 1 {
@@ -218,15 +217,15 @@ func (s *Sources) start(arguments []string) (string, error) {
 		return "", err
 	}
 	said, readErr := read(bufio.NewReader(out), lines)
-	_ = c.Process.Signal(syscall.SIGINT) // it may have ended by itself: Wait says so
+	_ = c.Process.Signal(syscall.SIGINT) // the process may have ended already; Wait reports that
 	if err := errors.Join(readErr, c.Wait()); err != nil {
 		return "", fmt.Errorf("step %s: %w: %s", number, err, complaint.String())
 	}
 	return complaint.String() + said, nil
 }
 
-// read reads that many lines. Those that several servers say at once are put in the
-// order of their ports, behind those of who has started them.
+// read reads the given number of lines. Several servers print in random order, so their
+// lines are sorted by port, after the lines of the program that starts them.
 func read(from *bufio.Reader, count int) (string, error) {
 	var ofStarter, ofServers []string
 	for range count {
@@ -245,8 +244,8 @@ func read(from *bufio.Reader, count int) (string, error) {
 	return strings.Join(lines, ""), nil
 }
 
-// picture draws a run of a scenario in the virtual lab, where seed 1 is always the
-// same run, or one that was recorded.
+// picture draws a run of a scenario: in the virtual lab with seed 1, where every run is the
+// same, or from a recorded history.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	if len(d.Arguments) != 3 {
 		return "", errors.New(`picture needs a scenario, a server ("5", "published-7") and what it shows`)
@@ -267,7 +266,7 @@ func (p pageWriter) picture(d markdown.Directive) (string, error) {
 	return p.image(name, alt), nil
 }
 
-// pictureName is the file of a picture, whose words are in the language of the page.
+// pictureName returns the file name of a picture in the language of the page.
 func (p pageWriter) pictureName(stem string) string {
 	if languageOf(p.page) == korean {
 		stem += koreanPicture
@@ -275,19 +274,19 @@ func (p pageWriter) pictureName(stem string) string {
 	return pictures + "/" + stem + ".svg"
 }
 
-// koreanPicture ends the name of a picture with Korean words.
+// koreanPicture is the suffix of a picture with Korean words.
 const koreanPicture = "-ko"
 
 func (p pageWriter) image(name, alt string) string {
 	relative, err := filepath.Rel(filepath.Dir(p.page), name)
 	if err != nil {
-		panic(err) // both are relative to the root
+		panic(err) // both paths are relative to the root
 	}
 	return fmt.Sprintf("![%s](%s)", alt, filepath.ToSlash(relative))
 }
 
-// draw plays a scenario on a server with seed 1, asking for the most that a page can
-// want, and draws what happened. It is called within once.
+// draw plays a scenario on a server with seed 1, judges it by the highest level, and draws
+// it. The caller wraps it in once.
 func (s *Sources) draw(language report.Language, scenario, server string) (string, error) {
 	r, known := s.played[scenario+" "+server]
 	if !known {
@@ -327,13 +326,13 @@ func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
 	return r, nil
 }
 
-// recorded is where the history of a run is kept that the virtual lab cannot play: it
-// has one server.
+// recorded returns the path of a recorded history. The virtual lab has only one server, so
+// it cannot play a scenario that needs several.
 func recorded(scenario, server string) string {
 	return histories + "/" + scenario + "-" + server + ".jsonl"
 }
 
-// Record plays a scenario in the real lab, and keeps its history for the pictures.
+// Record plays a scenario in the real lab, and saves its history for the pictures.
 func Record(t Tree, scenario, server string) (Tree, error) {
 	r, err := playIn(lab.Real, scenario, server)
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"redial/steps/lessons"
 )
 
-// table writes a table out of the code that defines what is in it. Its words are the
-// code's; their Korean is in words.json, under the English sentence, so that a sentence
-// that changes has no Korean until somebody writes it.
+// table generates a table from the code that defines its content. The Korean text is in
+// words.json under the English sentence, so a changed sentence stops the generator until
+// somebody translates it.
 func (p pageWriter) table(d markdown.Directive) (string, error) {
 	if len(d.Arguments) == 0 {
 		return "", errors.New("table needs a kind")
@@ -34,7 +34,7 @@ func (p pageWriter) table(d markdown.Directive) (string, error) {
 	return write()
 }
 
-// words are what is said in the page's language.
+// words translates the texts of the code into the page's language.
 type words struct {
 	korean  map[string]string
 	missing []string
@@ -70,7 +70,7 @@ func (w *words) err() error {
 	return fmt.Errorf("%s has no Korean for: %q", wordsFile, w.missing)
 }
 
-// rows writes a table of Markdown; the first row is its head.
+// rows writes a Markdown table; the first row is the header.
 func (w *words) rows(rows [][]string) (string, error) {
 	var out strings.Builder
 	for i, row := range rows {
@@ -120,8 +120,8 @@ func (p pageWriter) levelTable() (string, error) {
 	return w.rows(rows)
 }
 
-// constComments reads the comments on the constants of a type, by the constants'
-// values, without the name that a comment begins with.
+// constComments returns the comments of the constants of a type by the constants' values,
+// without the name that begins each comment.
 func constComments(file, typeName string) (map[string]string, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 	if err != nil {
@@ -174,7 +174,7 @@ func (p pageWriter) scenarioTable() (string, error) {
 	return w.rows(rows)
 }
 
-// signs are how a matrix shows what is expected.
+// signs maps each expectation to its mark in the matrix.
 var signs = map[catalogue.Expectation]string{
 	catalogue.ExactlyOnce: "✓", catalogue.Loses: "L", catalogue.Duplicates: "D", catalogue.GoesWrong: "LDR",
 	catalogue.MayLose: "(L)", catalogue.DoesNotApply: "–",
@@ -207,13 +207,13 @@ func (p pageWriter) matrixTable() (string, error) {
 	return text + "\n" + w.say("✓ exactly once, L lost, (L) lost or not, as a race decides, D duplicated, – does not apply. From step 5 on, a letter marks a failure that the level of the step does not rule out: check prints ~ for it, and passes") + "\n", errors.Join(err, w.err())
 }
 
-// A Term is one of the field's words.
+// A Term is an entry of the glossary.
 type Term struct {
 	English string `json:"english"`
 	Korean  string `json:"korean"`
-	// Avoid lists other Korean words for it, which the pages do not use.
+	// Avoid lists Korean synonyms that the pages must not use.
 	Avoid []string `json:"avoid,omitempty"`
-	// Says and SaysKorean explain it in a sentence.
+	// Says and SaysKorean explain the term in one sentence.
 	Says       string `json:"says"`
 	SaysKorean string `json:"saysKorean"`
 }

@@ -23,17 +23,18 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Check plays the catalogue's scenarios on the server, in the virtual lab, each as a
-// subtest that fails where the server breaks the promise of the level, and is skipped where
-// the level does not promise what the scenario is about. Minutes of heartbeats and backoff
-// take milliseconds.
+// Check plays the catalogue's scenarios on the server, in the virtual lab. Each scenario is
+// a subtest: it fails if the server breaks the promise of the level, and is skipped if the
+// level does not promise what the scenario is about. Minutes of heartbeats and backoff take
+// milliseconds.
 //
-// The server is made anew for every start; what must outlive it belongs into dir. It speaks
-// as the README says under "Check your own server". The pages are the kit's reference pages
-// with the official client, which npm fetches once if the server does not serve it.
+// The server is created again for every start; data that must survive a restart belongs in
+// dir. The server uses the protocol that the README describes under "Check your own server".
+// The pages are the kit's reference pages with the official client, which npm fetches once
+// if the server does not serve it.
 //
 // A failure is saved as a file among the test's artifacts (go test -artifacts keeps them).
-// The same test fails in the same way again: the seeds are fixed.
+// The seeds are fixed, so the same test fails in the same way again.
 func Check(t *testing.T, level contract.Level, server lab.Handler) {
 	t.Helper()
 	tested, err := servers.InProcess(t.Name(), level, server)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A server of one's own, in a module of one's own, is checked by the test of at most 15
-// lines that is in the package doc; and the same test fails where the server is broken.
+// The example in the package doc must check a server from another module in at most 15
+// lines, and must fail if the server is broken.
 func TestFromAnotherModule(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds another module")
@@ -33,7 +33,7 @@ func TestFromAnotherModule(t *testing.T) {
 	}
 }
 
-// exampleInDoc is the code in the package's doc, which is indented there.
+// exampleInDoc returns the indented code in the package doc.
 func exampleInDoc(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("scenarios.go")
@@ -49,8 +49,8 @@ func exampleInDoc(t *testing.T) string {
 	return code.String()
 }
 
-// testOf runs the example as the test of a server in a module of its own, which stands on
-// the same libraries as the kit.
+// testOf runs the example as the test of a server in another module, which uses the same
+// versions of the libraries as the kit.
 func testOf(t *testing.T, server, example string) (output string, err error) {
 	t.Helper()
 	kit, err := filepath.Abs("..")

@@ -25,7 +25,7 @@ import (
 	"redial/scenarios/internal/strict"
 )
 
-// FileName is the name that is looked for where none is given.
+// FileName is the file that is read if no other file is given.
 const FileName = "redial.yaml"
 
 // A File is a redial.yaml.
@@ -37,10 +37,10 @@ type File struct {
 	Page   *Page          `yaml:"page" json:"page,omitempty" jsonschema_description:"How a person uses the application's own page, which is then the client, in Chromium; where there is a section socket as well, only with --own-page"`
 	Log    *Log           `yaml:"log" json:"log,omitempty" jsonschema_description:"Where the messages that the server stored can be read; without it a fresh client reads them"`
 
-	// OwnPage has the own page play the clients also where there is a section socket.
+	// OwnPage makes the application's own page the client even if there is a section socket.
 	OwnPage bool `yaml:"-" json:"-"`
 
-	// name is the file's path, and folder where relative paths in it begin.
+	// name is the file's path, and folder the base of relative paths in the file.
 	name, folder string
 	document     ast.Node
 }
@@ -102,7 +102,7 @@ type Command []string
 
 const shell = "/bin/sh"
 
-// UnmarshalYAML reads a line or a list.
+// UnmarshalYAML accepts a string or a list.
 func (c *Command) UnmarshalYAML(read func(any) error) error {
 	var list []string
 	if err := read(&list); err == nil {
@@ -119,7 +119,7 @@ func (c *Command) UnmarshalYAML(read func(any) error) error {
 	return nil
 }
 
-// Read reads a file. An error is one line that names the file and the line in it.
+// Read reads a file. An error is one line with the file's name and the line number.
 func Read(path string) (*File, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -134,7 +134,7 @@ func Read(path string) (*File, error) {
 	return f, err
 }
 
-// Parse reads the text of a file, whose relative paths begin in the current folder.
+// Parse parses the text of a file; relative paths in it are relative to the current folder.
 func Parse(text []byte) (*File, error) {
 	document, err := strict.Parse(text)
 	if err != nil {
@@ -155,7 +155,7 @@ func Parse(text []byte) (*File, error) {
 	return &f, nil
 }
 
-// environment replaces ${NAME} in every string by the environment variable.
+// environment replaces ${NAME} in every string by the value of the environment variable.
 type environment struct{ wrong error }
 
 // variable matches only a name in braces, because $ and $2 begin a path.
@@ -184,7 +184,7 @@ func line(t *token.Token) int {
 	return t.Position.Line
 }
 
-// validate says in one line what is missing or does not go together.
+// validate reports, in one line, the first missing or contradictory key.
 func (f *File) validate() error {
 	var wrong []string
 	is := func(bad bool, text string) {
@@ -244,7 +244,8 @@ func (f *File) level() contract.Level {
 	return f.Level
 }
 
-// protocol is the section socket in the words of the harness; nil where it is missing.
+// protocol converts the section socket to the harness's type; it is nil if the section is
+// missing.
 func (f *File) protocol() *protocol.Protocol {
 	if f.Socket == nil {
 		return nil

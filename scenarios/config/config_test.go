@@ -104,7 +104,7 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 	}
 }
 
-// The file's examples of a path in an event are no environment variables.
+// Paths in an event begin with $ as well, and must not be replaced as environment variables.
 func TestPathsAreNoVariables(t *testing.T) {
 	f, err := Parse([]byte("target: {command: echo $HOME}\nsocket: {receive: {event: m, text: $.a, offset: $2}}"))
 	if err != nil || f.Socket.Receive.Text != "$.a" || f.Socket.Receive.Offset != "$2" || f.Target.Command[2] != "echo $HOME" {
@@ -138,7 +138,7 @@ func TestExplainKnowsEveryKey(t *testing.T) {
 	help(file)
 }
 
-// kept is a target that has a data folder.
+// kept is a target with a data folder.
 type kept struct {
 	target.Target
 	address, folder string

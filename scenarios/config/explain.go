@@ -23,7 +23,8 @@ type Key struct {
 	Keys []Key
 }
 
-// Explain returns the key with the name, such as socket.send; an empty name is the file.
+// Explain returns the key with the name, such as socket.send; an empty name returns the
+// whole file.
 func Explain(name string) (Key, error) {
 	key := Key{Type: "the file", Help: "redial.yaml describes an application: how to start it, how it speaks and what it promises", Keys: keysOf(reflect.TypeFor[File](), "")}
 	if name == "" {
@@ -39,7 +40,7 @@ func Explain(name string) (Key, error) {
 	return key, nil
 }
 
-// offer says what there is instead.
+// offer lists the keys that exist below a key.
 func offer(key Key) string {
 	var names []string
 	for _, k := range key.Keys {
@@ -51,7 +52,7 @@ func offer(key Key) string {
 	return "there are " + strings.Join(names, ", ")
 }
 
-// keysOf reads a struct's tags, which the JSON schema is made of, too.
+// keysOf reads a struct's tags, from which the JSON schema is made, too.
 func keysOf(of reflect.Type, above string) (keys []Key) {
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 		of = of.Elem()
@@ -81,7 +82,7 @@ func keysOf(of reflect.Type, above string) (keys []Key) {
 	return keys
 }
 
-// shadowed tells whether the struct has a field of its own with the name.
+// shadowed reports whether the struct has a field of its own with the name.
 func shadowed(of reflect.Type, field reflect.StructField, name string) bool {
 	for i := range of.NumField() {
 		own, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // PostgreSQL through database/sql; steps use pgx, too
-	_ "github.com/mattn/go-sqlite3"    // SQLite
+	_ "github.com/jackc/pgx/v5/stdlib" // PostgreSQL through database/sql; the steps use pgx, too
+	_ "github.com/mattn/go-sqlite3"
 
 	"redial/harness/client/wire"
 	"redial/harness/lab"
@@ -21,11 +21,11 @@ import (
 	"redial/harness/target"
 )
 
-// largestLog bounds an HTTP answer with the stored messages.
+// largestLog limits the size of an HTTP response with the stored messages.
 const largestLog = 64 << 20
 
-// reader reads the stored messages; relative paths begin in folder. Where offsets are opaque,
-// a row's is its place in the list.
+// reader returns a function that reads the stored messages; relative paths are relative to
+// folder. If offsets are opaque, a row's offset is its position in the list.
 func (l *Log) reader(folder string, opaque bool) lab.ReadLog {
 	return func(ctx context.Context, server target.Target) (rows []wire.Row, err error) {
 		if l.SQL != "" {
@@ -79,7 +79,7 @@ func (l *Log) query(ctx context.Context, folder string, server target.Target, op
 	return rows, found.Err()
 }
 
-// database is where the SQLite file is, to be read only.
+// database returns the data source of the SQLite file, opened read-only.
 func (l *Log) database(folder string, server target.Target) (source string, err error) {
 	file := l.File
 	if strings.Contains(file, "{{data}}") {
@@ -94,7 +94,7 @@ func (l *Log) database(folder string, server target.Target) (source string, err 
 	return (&url.URL{Scheme: "file", Path: file, RawQuery: "mode=ro&_busy_timeout=5000"}).String(), nil
 }
 
-// get reads a JSON list over HTTP.
+// get requests the log as a JSON list over HTTP.
 func (l *Log) get(ctx context.Context, server target.Target, opaque bool) (rows []wire.Row, err error) {
 	address := l.URL
 	if strings.HasPrefix(address, "/") {

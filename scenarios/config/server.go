@@ -18,8 +18,8 @@ import (
 	"redial/steps/lessons"
 )
 
-// Server makes the server under test that the file describes. An empty level means the
-// file's own.
+// Server makes the server under test that the file describes. An empty level selects the
+// level in the file.
 func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 	if level != "" || f.OwnPage {
 		f.Level = cmp.Or(level, f.Level)
@@ -58,7 +58,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 
 func (f *File) command() target.CommandOptions {
 	t := f.Target
-	when, _ := ready(t.Ready) // Parse has seen that it is right
+	when, _ := ready(t.Ready) // Parse has validated it
 	options := target.CommandOptions{Command: t.Command, Dir: f.path(t.Dir), Port: t.Port, Ready: when}
 	if len(t.Command) == 3 && t.Command[0] == shell {
 		options.Name = t.Command[2]
@@ -70,7 +70,7 @@ func (f *File) command() target.CommandOptions {
 	return options
 }
 
-// path makes a path of the file's absolute. An empty one is the file's own folder.
+// path makes a path of the file absolute. An empty path is the folder of the file.
 func (f *File) path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -78,7 +78,7 @@ func (f *File) path(name string) string {
 	return filepath.Join(f.folder, name)
 }
 
-// ready reads GET /path, port, or line TEXT.
+// ready parses the three forms GET /path, port and line TEXT.
 func ready(text string) (target.Ready, error) {
 	how, what, _ := strings.Cut(text, " ")
 	what = strings.TrimSpace(what)
@@ -95,13 +95,13 @@ func ready(text string) (target.Ready, error) {
 	return target.Ready{}, fmt.Errorf("write GET /path, port, or line and the text that the server prints; not %q", text)
 }
 
-// trust is nil where the system's certificates are trusted.
+// trust returns nil if the system's certificates are trusted.
 func (f *File) trust() (*tls.Config, error) {
 	t := f.Target.TLS
 	if t == nil {
 		return nil, nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Insecure} // a person has asked for it by name
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Insecure} // the user has set it explicitly
 	if t.CA == "" {
 		return config, nil
 	}

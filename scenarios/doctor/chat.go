@@ -15,8 +15,8 @@ import (
 	"redial/harness/protocol"
 )
 
-// messagesToSend is how many messages alice sends at first: enough for an order, and for a
-// client that has some and not all.
+// messagesToSend is the number of alice's first messages: enough to have an order, and for a
+// client that has some of them but not all.
 const messagesToSend = 4
 
 func (x *examination) client(name, other string, change func(*client.Options)) *witness {
@@ -38,7 +38,7 @@ func (x *examination) enter(ctx context.Context, w *witness) bool {
 	return ok && w.Status().Connected
 }
 
-// connect has two clients enter the namespace.
+// connect connects two clients to the namespace.
 func (x *examination) connect(ctx context.Context) bool {
 	x.doing("connecting two clients")
 	x.alice, x.bob = x.client("alice", "bob", nil), x.client("bob", "alice", nil)
@@ -65,10 +65,10 @@ func (x *examination) connect(ctx context.Context) bool {
 	return x.found(Connect, Good, "", "two clients are connected to the namespace %s", namespace)
 }
 
-// text is a new message, which no run before has sent.
+// text returns a new message; the mark distinguishes it from those of earlier runs.
 func (x *examination) text(what string) string { return "redial doctor " + x.mark + " " + what }
 
-// deliver has alice send messages, or waits for some where clients send none.
+// deliver lets alice send messages, or waits for messages if clients send none.
 func (x *examination) deliver(ctx context.Context) bool {
 	x.doing("sending messages")
 	if x.p.Send == nil {
@@ -112,7 +112,7 @@ func (x *examination) undelivered(from int) bool {
 	return x.found(Delivered, Bad, "set socket.send and socket.receive in redial.yaml (`redial init --probe` proposes them)", "a message sent as %q does not arrive as %q with its text at %s: %s%s", x.p.Send.Event, x.p.Receive.Event, cmp.Or(x.p.Receive.Text, "$"), others, oneLine(x.alice.lastNote()))
 }
 
-// listen waits for messages that the server emits by itself.
+// listen waits for messages that the server emits without a client.
 func (x *examination) listen(ctx context.Context) bool {
 	for range 2 {
 		e, ok := x.bob.await(ctx, 0, answerWithin, func(e entry) bool {
@@ -144,7 +144,7 @@ func (x *examination) acknowledged(ctx context.Context) {
 	x.found(Acknowledged, Good, "", "a message is acknowledged")
 }
 
-// numbered looks at the offsets of what bob received.
+// numbered examines the offsets of the messages that bob received.
 func (x *examination) numbered() {
 	grow, opaque := true, x.p.Receive.Opaque
 	var last int64
@@ -191,7 +191,7 @@ func listed(offsets []any) string {
 	return strings.Join(texts, ", ")
 }
 
-// recover cuts bob's connection and has alice send a message before he is back.
+// recover cuts bob's connection, and lets alice send a message before bob reconnects.
 func (x *examination) recover(ctx context.Context) bool {
 	x.doing("cutting a connection")
 	session := ""
@@ -230,8 +230,8 @@ func (x *examination) recover(ctx context.Context) bool {
 	return true
 }
 
-// catchUp looks at what the server sends to a client that has some messages, and to one
-// that has none.
+// catchUp examines the replay for a client that has some messages, and for one that has
+// none.
 func (x *examination) catchUp(ctx context.Context) bool {
 	x.doing("reading what a client missed")
 	if x.p.Send == nil {
@@ -240,7 +240,7 @@ func (x *examination) catchUp(ctx context.Context) bool {
 		return true
 	}
 	reader, newcomer := "carol", "dave"
-	if x.p.Pairwise() { // messages are for bob only, wherever he is
+	if x.p.Pairwise() { // every message is addressed to bob
 		reader, newcomer = "bob", "bob"
 	}
 	if len(x.offsets) == messagesToSend && x.p.NamesOffset() {
@@ -270,7 +270,7 @@ func (x *examination) catchUp(ctx context.Context) bool {
 	return true
 }
 
-// replay returns which of the messages a client with the offset is sent on connecting.
+// replay returns the messages that the server sends to a connecting client with the offset.
 func (x *examination) replay(ctx context.Context, name string, offset any) (texts []string) {
 	w := x.client(name, "alice", func(o *client.Options) { o.ServerOffset = offset })
 	defer w.Close()
@@ -285,7 +285,7 @@ func (x *examination) replay(ctx context.Context, name string, offset any) (text
 	return texts
 }
 
-// count counts the wanted texts that are among others.
+// count returns how many of the wanted texts are among the others.
 func count(among, wanted []string) (n int) {
 	for _, text := range wanted {
 		if slices.Contains(among, text) {

@@ -24,18 +24,18 @@ import (
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // they wait for what does not come
+	if err := flag.Set("test.parallel", "16"); err != nil { // the tests mostly wait for messages that do not arrive
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// An app is a small chat with another shape than the tutorial's: messages are objects, in a
-// namespace, at a path, and a new client is sent all of them in one event.
+// An app is a small chat that differs from the tutorial's: messages are objects, in a
+// namespace, at a path, and a new client receives all of them in one event.
 type app struct {
 	path, namespace, page string
 	noEcho, noAck         bool
-	color                 bool // each message has a number that is no offset, and no other
+	color                 bool // each message has a number that is not an offset, and no other number
 
 	mu   sync.Mutex
 	rows []map[string]any
@@ -83,7 +83,7 @@ func (a *app) serve(t *testing.T) (address string) {
 	return server.URL
 }
 
-// at makes a server of an address, which speaks as a redial.yaml says.
+// at makes a server at an address, which uses the protocol of a redial.yaml.
 func at(t *testing.T, address, socket string) servers.Server {
 	t.Helper()
 	f, err := config.Parse([]byte("target: {url: \"" + address + "\"}\n" + socket))
@@ -113,8 +113,8 @@ func step(t *testing.T, number string) (address string) {
 	return server.URL
 }
 
-// examined fails unless the findings have the marks, written as "good lacking …" in the
-// order of ids.
+// examined fails the test unless the findings have the marks, written as "good lacking …" in
+// the order of the IDs.
 func examined(t *testing.T, server servers.Server, want map[ID]Mark) Report {
 	t.Helper()
 	r, err := Examine(t.Context(), server, Options{})
@@ -227,7 +227,7 @@ socket:
 	}
 }
 
-// A command is started and stopped, and asked for a heartbeat.
+// The doctor must start and stop a command, and check that it accepts a heartbeat.
 func TestCommandIsAskedForItsHeartbeat(t *testing.T) {
 	t.Parallel()
 	server, err := servers.Step("5")
@@ -240,12 +240,13 @@ func TestCommandIsAskedForItsHeartbeat(t *testing.T) {
 	}
 }
 
-// started is a target that is ready, as `ready: port` has it.
+// started is a target that is ready when its port accepts connections, as with `ready:
+// port`.
 type started struct{ target.Target }
 
 func (started) Start(context.Context) error { return nil }
 
-// A Socket.IO server without a page leaves GET / without an answer, and can be checked.
+// A Socket.IO server without a page does not answer GET /, and can be checked nevertheless.
 func TestAServerWithoutAPageIsReached(t *testing.T) {
 	t.Parallel()
 	listening := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
@@ -258,7 +259,7 @@ func TestAServerWithoutAPageIsReached(t *testing.T) {
 	if !x.reach(t.Context()) || !strings.Contains(x.report.Findings[0].Text, "serves no page") {
 		t.Errorf("%+v", x.report.Findings)
 	}
-	// An application of several processes may listen before those that answer have started.
+	// The first of several processes may accept connections before the others have started.
 	if x.handshake(t.Context()) || !strings.Contains(x.report.Findings[1].Fix, "`ready: GET /socket.io/?EIO=4&transport=polling`") {
 		t.Errorf("%+v", x.report.Findings)
 	}

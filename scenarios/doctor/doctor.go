@@ -26,43 +26,45 @@ import (
 )
 
 const (
-	// examineWithin bounds all of Examine, with what is left to stop a server in 30 s.
+	// examineWithin bounds Examine, and leaves time to stop a server within 30 s.
 	examineWithin = 26 * time.Second
-	// startWithin bounds the start of a command, answerWithin an answer, replayWithin the
-	// messages that a client has missed, and quiet what may come after the last of them.
+	// startWithin bounds the start of a command, answerWithin a response, and replayWithin the
+	// replay of missed messages; quiet is the wait for further messages after the last
+	// expected one.
 	startWithin  = 15 * time.Second
 	answerWithin = 4 * time.Second
 	replayWithin = 2 * time.Second
 	quiet        = 300 * time.Millisecond
 )
 
-// asked is the heartbeat that a command is asked for: one that nobody has by chance.
+// asked is the heartbeat that a command is started with: values that are no application's
+// default.
 var asked = plan.Tuning{PingInterval: plan.Duration(5 * time.Second), PingTimeout: plan.Duration(4 * time.Second)}
 
-// A Mark says whether something is there.
+// A Mark is the result of a finding.
 type Mark string
 
-// Good is there; Lacking keeps the application from a higher level, or makes a check slow
-// or uncertain; Bad keeps it from being checked at all.
+// Good means that the feature is there. Lacking keeps the application from a higher level,
+// or makes a check slow or uncertain. Bad makes a check impossible.
 const (
 	Good    Mark = "good"
 	Lacking Mark = "lacking"
 	Bad     Mark = "bad"
 )
 
-// A Finding is one thing that was looked for.
+// A Finding is the result for one feature.
 type Finding struct {
 	ID   ID     `json:"id"`
 	Mark Mark   `json:"mark"`
 	Text string `json:"text"`
-	// Fix says what to do where it is missing.
+	// Fix describes how to add the missing feature.
 	Fix string `json:"fix,omitempty"`
 }
 
-// An ID names what was looked for.
+// An ID names a feature.
 type ID string
 
-// What is looked for, in this order.
+// The features in the order in which they are examined.
 const (
 	HTTP         ID = "http"
 	Handshake    ID = "handshake"
@@ -82,19 +84,19 @@ const (
 	Machine      ID = "machine"
 )
 
-// A Report is what was found.
+// A Report is the result of an examination.
 type Report struct {
 	Target   string    `json:"target"`
 	Findings []Finding `json:"findings"`
-	// Ready is the highest level that nothing is missing for; empty where the application
+	// Ready is the highest level whose requirements are met; it is empty if the application
 	// cannot be checked.
 	Ready contract.Level `json:"ready,omitempty"`
-	// Next is the level after Ready, and Missing what keeps the application from it.
+	// Next is the level after Ready, and Missing lists the features that it also requires.
 	Next    contract.Level `json:"next,omitempty"`
 	Missing []ID           `json:"missing,omitempty"`
 }
 
-// Find returns the finding with the ID, if that was looked for.
+// Find returns the finding with the ID, if the feature was examined.
 func (r Report) Find(id ID) (f Finding, found bool) {
 	at := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.ID == id })
 	if at < 0 {
@@ -108,32 +110,32 @@ func (r Report) good(id ID) bool {
 	return f.Mark == Good
 }
 
-// Options say who is told how far it has come.
+// Options are the callbacks for progress.
 type Options struct {
-	// Found, if set, is given each finding as it comes, and Doing each step that may take
-	// long, before it.
+	// Found, if set, is called with each finding, and Doing before each step that may take
+	// long.
 	Found func(Finding)
 	Doing func(step string)
 }
 
-// An examination is one run of Examine.
+// An examination is a run of Examine.
 type examination struct {
 	options Options
 	server  servers.Server
 	p       protocol.Protocol
 	under   target.Target
-	mark    string // in all texts that it sends
+	mark    string // in every text that the clients send
 	report  Report
 
 	alice, bob *witness
 	open       openPacket
-	texts      []string // what was sent, in order
-	offsets    []any    // the offsets of these, as bob saw them
+	texts      []string // sent, in order
+	offsets    []any    // of the texts, as bob received them
 }
 
-// Examine looks at a server that is not ours, within half a minute. It starts and stops
-// one that is a command. An error means that the server could not be prepared or stopped;
-// all else is in the report.
+// Examine examines a server under test within half a minute. It starts and stops the server
+// if that is a command. An error means that the server could not be prepared or stopped;
+// every other problem is in the report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
 	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
 	if server.Protocol != nil {
@@ -163,7 +165,7 @@ func (x *examination) doing(step string) {
 	}
 }
 
-// found notes a finding, and tells whether it is good.
+// found adds a finding to the report, and reports whether its mark is Good.
 func (x *examination) found(id ID, mark Mark, fix, format string, args ...any) bool {
 	f := Finding{ID: id, Mark: mark, Text: fmt.Sprintf(format, args...), Fix: fix}
 	if mark == Good {
@@ -176,7 +178,7 @@ func (x *examination) found(id ID, mark Mark, fix, format string, args ...any) b
 	return mark == Good
 }
 
-// needs are what each level adds to the one before it.
+// needs lists the features that each level requires beyond the level before it.
 var needs = []struct {
 	level contract.Level
 	of    []ID
@@ -187,13 +189,13 @@ var needs = []struct {
 	{contract.ClientDelivery, []ID{Acknowledged, Key}},
 }
 
-// level fills in how far the application has come. It goes up to client-delivery: what
-// durable-delivery asks more of is the page.
+// level sets the levels of the report, up to client-delivery: what durable-delivery adds is
+// required of the page.
 func (r *Report) level() {
 	for _, n := range needs {
 		var missing []ID
 		for _, id := range n.of {
-			// A log that every client is brought up to date from is a recovery too.
+			// A server that replays its log to every client needs no session recovery.
 			if !r.good(id) && !(id == Recovery && r.good(CatchUp)) {
 				missing = append(missing, id)
 			}

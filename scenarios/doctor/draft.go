@@ -12,14 +12,14 @@ import (
 	"redial/harness/contract"
 )
 
-// How sure a line of a draft is.
+// The confidence in a line of a draft.
 const (
-	Sure   = "sure"   // seen
-	Likely = "likely" // seen once, and could be chance
-	Guess  = "guess"  // read in the page, or assumed
+	Sure   = "sure"   // observed
+	Likely = "likely" // observed once, possibly by chance
+	Guess  = "guess"  // read from the page, or assumed
 )
 
-// The lines that a draft may have.
+// The possible lines of a draft.
 const (
 	KeyLevel     = "level"
 	KeyPath      = "path"
@@ -35,45 +35,46 @@ const (
 	KeyList      = "list"
 )
 
-// A Draft is a redial.yaml to be read by a person: each line says how sure it is.
+// A Draft is a redial.yaml for a person to review: each line states its confidence.
 type Draft struct {
-	// Command is a line or a list, and URL the address instead.
+	// Command is a string or a list; URL is the address of an application without a command.
 	Line    string
 	Command []string
 	URL     string
-	// Port is the one that the command listens on if it ignores PORT; 0 where it does not.
+	// Port is the fixed port of a command that ignores PORT; otherwise 0.
 	Port int
 
-	// Form is how a person seems to use the page; nil where that is not known.
+	// Form is the guessed use of the page; nil if there is no guess.
 	Form *Form
-	// NoPage: GET / has no answer, so the server is ready when it accepts connections.
+	// NoPage is set if GET / has no response, so the server is ready when it accepts
+	// connections.
 	NoPage bool
 
 	lines map[string]drafted
 	send  Emitted
-	// recovers: there is a pid; replays: a new client was sent the message. at is where
-	// the text was.
+	// recovers is set if the server sent a pid, and replays if a new client received the
+	// message; at is the position of the text.
 	recovers, replays bool
 	at                place
 }
 
 type drafted struct{ value, sure, why string }
 
-// Emitted is an event with the templates of its arguments.
+// Emitted is an event with templates for its arguments.
 type Emitted struct {
 	Event string
 	Args  []any
 }
 
-// Set gives a line that a person has named.
+// Set sets a line to a value that the user has given.
 func (d *Draft) Set(key, value string) {
 	if value != "" {
 		d.set(key, value, "", "")
 	}
 }
 
-// SetMessage drafts a chat in which both directions use one event, as the tutorial's does
-// at the level.
+// SetMessage drafts a chat that uses one event in both directions, as the tutorial's does at
+// the level.
 func (d *Draft) SetMessage(event string, level contract.Level) {
 	args := []any{"{{text}}"}
 	if level.AtLeast(contract.ClientDelivery) {
@@ -106,7 +107,7 @@ func (d *Draft) setSend(e Emitted, sure, why string) {
 
 var severalArguments = regexp.MustCompile(`^[^,{(]+,\s*[^,\s=(]+\s*[,)]`)
 
-// sends lists ways in which a message may be sent, the likeliest first.
+// sends lists the possible ways to send a message, the most likely first.
 func (d *Draft) sends(h Hints) (list []Emitted) {
 	events := []string{}
 	raw := map[string]string{}
@@ -141,7 +142,7 @@ func (d *Draft) sends(h Hints) (list []Emitted) {
 	return list
 }
 
-// decide chooses the level.
+// decide sets the level.
 func (d *Draft) decide() {
 	_, numbered := d.lines[KeyOffset]
 	_, named := d.lines[KeyAuth]
@@ -156,7 +157,7 @@ func (d *Draft) decide() {
 	}
 }
 
-// YAML is the file.
+// YAML returns the text of the file.
 func (d *Draft) YAML() []byte {
 	w := &writer{}
 	w.text("# How Redial starts this application and speaks with it. `redial explain` lists all keys,")
@@ -243,7 +244,7 @@ func (w *writer) line(d *Draft, indent, name, key string) {
 	w.text(indent + name + ": " + value + l.comment())
 }
 
-// comment says how sure the line is.
+// comment returns the YAML comment with the line's confidence.
 func (l drafted) comment() string {
 	if l.sure == "" {
 		return ""
@@ -251,7 +252,7 @@ func (l drafted) comment() string {
 	return fmt.Sprintf("  # %s: %s", l.sure, oneLine(l.why))
 }
 
-// asJSON writes a value as JSON, which is YAML too.
+// asJSON returns the value as JSON, which is also YAML.
 func asJSON(value any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

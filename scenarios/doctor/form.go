@@ -9,13 +9,13 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A Form is how a person seems to use a page: the section "page" of a redial.yaml, read from
-// the page's HTML. It is a guess, because scripts may change the page.
+// A Form is the guessed use of a page by a person: the section "page" of a redial.yaml, read
+// from the page's HTML. It is a guess, because scripts may change the page.
 type Form struct {
-	// Names are the fields that a person seems to fill in with a name first.
+	// Names selects the fields for a name, which are filled in first.
 	Names []string
-	// Input is where a message is typed, Submit the button that sends it; empty where the
-	// Enter key does.
+	// Input selects the field for a message, and Submit the button that sends it; Submit is
+	// empty if the Enter key sends it.
 	Input, Submit string
 	// Messages selects the elements of the messages.
 	Messages string
@@ -32,8 +32,8 @@ var (
 	whereMessages = []string{"ul", "ol", "div", "section", "main"}
 )
 
-// readForm looks for a text input and a list of messages; nil where one of the two is missing
-// or has no selector of its own.
+// readForm looks for a text input and a list of messages. It returns nil if one of them is
+// missing or has no unique selector.
 func readForm(page string) *Form {
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -65,7 +65,7 @@ func readForm(page string) *Form {
 	return &f
 }
 
-// lines are the section, as a person would write it.
+// lines returns the section as a person would write it.
 func (f *Form) lines(echo bool) (lines []string) {
 	lines = append(lines, "page:")
 	if len(f.Names) > 0 {
@@ -91,7 +91,7 @@ func (f *Form) lines(echo bool) (lines []string) {
 // A dom is a parsed page.
 type dom struct{ root *html.Node }
 
-// all lists the elements that are wanted, in the order of the page.
+// all returns the elements for which wanted is true, in the order of the page.
 func (d dom) all(wanted func(*html.Node) bool) (found []*html.Node) {
 	for n := range d.root.Descendants() {
 		if n.Type == html.ElementNode && wanted(n) {
@@ -101,7 +101,7 @@ func (d dom) all(wanted func(*html.Node) bool) (found []*html.Node) {
 	return found
 }
 
-// selector is the shortest CSS selector of the element alone, or empty.
+// selector returns the shortest CSS selector that matches only this element, or "".
 func (d dom) selector(n *html.Node) string {
 	candidates := map[string]func(*html.Node) bool{}
 	var order []string
@@ -128,8 +128,8 @@ func (d dom) selector(n *html.Node) string {
 	return ""
 }
 
-// list is the selector of the messages: the items of what is named after messages, or else
-// of the only list.
+// list returns the selector of the messages: the items of an element that is named after
+// messages, or of the only list.
 func (d dom) list() string {
 	holds := func(n *html.Node, what ...string) bool {
 		for m := range n.Descendants() {
@@ -162,7 +162,7 @@ func (d dom) list() string {
 	return selector + " > *"
 }
 
-// button is the selector of the form's only submit button, or empty.
+// button returns the selector of the form's only submit button, or "".
 func (d dom) button(form *html.Node) string {
 	buttons := dom{form}.all(func(n *html.Node) bool {
 		return n.Data == "button" && slices.Contains(submitTypes, attribute(n, "type"))
@@ -194,7 +194,8 @@ func attribute(n *html.Node, name string) string {
 	return ""
 }
 
-// names is what an element is called by its author.
+// names returns the element's id, class, name and placeholder, which often describe its
+// purpose.
 func names(n *html.Node) string {
 	return strings.Join([]string{attribute(n, "id"), attribute(n, "class"), attribute(n, "name"), attribute(n, "placeholder")}, " ")
 }

@@ -37,7 +37,7 @@ func TestFormIsReadFromAPage(t *testing.T) {
 	}
 }
 
-// A page may call its elements anything: what is drafted stays a redial.yaml.
+// Names in a page are arbitrary text, and the draft must remain a valid redial.yaml.
 func TestDraftWithAFormIsARedialYAML(t *testing.T) {
 	for _, form := range []*Form{
 		{Input: "#input", Submit: "#form button", Messages: "#messages li"},

@@ -19,36 +19,36 @@ import (
 	"redial/scenarios/servers"
 )
 
-// ListenOptions say what to listen for, and where.
+// ListenOptions are the parameters of Listen.
 type ListenOptions struct {
-	// Path and Namespace are known; empty means that the page may say.
+	// Path and Namespace, if empty, are searched for in the page.
 	Path, Namespace string
-	// Text is what a person types, and Wait how long that may take.
+	// Text is the message that the user types, and Wait the time limit for it.
 	Text string
 	Wait time.Duration
-	// Send also tries to send a message.
+	// Send allows Listen to send messages itself.
 	Send bool
-	// Ready is called when the message may be typed, with the address of the page, and
-	// Doing with each step that may take long.
+	// Ready is called with the address of the page when the user may type the message, and
+	// Doing before each step that may take long.
 	Ready func(address string)
 	Doing func(step string)
 }
 
-// A bystander is one run of Listen.
+// A bystander is a run of Listen.
 type bystander struct {
 	options ListenOptions
 	under   target.Target
 	address string
 	hints   Hints
 	draft   Draft
-	number  int64 // at the drafted offset of the first message
+	number  int64 // of the first message, at the drafted place of the offset
 }
 
-// ErrUnheard means that the message did not come in time.
+// ErrUnheard means that the message did not arrive in time.
 var ErrUnheard = errors.New("no event brought the message")
 
-// Listen connects to an application as a client that only listens, waits for the message
-// that a person types in its page, and drafts a redial.yaml of what it has seen.
+// Listen connects as a client that sends nothing, waits for the message that the user types
+// in the application's page, and drafts a redial.yaml from what it observes.
 func Listen(ctx context.Context, server servers.Server, options ListenOptions) (d Draft, err error) {
 	b := &bystander{options: options}
 	if b.under, err = server.Server.Target(plan.Tuning{}); err != nil {
@@ -74,7 +74,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	return b.draft, nil
 }
 
-// findPath finds where a handshake is answered.
+// findPath finds the path that answers a handshake.
 func (b *bystander) findPath(ctx context.Context) error {
 	candidates := []string{"/socket.io/"}
 	if b.options.Path != "" {
@@ -83,7 +83,7 @@ func (b *bystander) findPath(ctx context.Context) error {
 		for _, hint := range b.hints.Paths {
 			add(&candidates, (&protocol.Protocol{Path: hint}).EnginePath())
 		}
-		slices.Reverse(candidates) // what the page says goes first
+		slices.Reverse(candidates) // a path from the page is more likely than the default
 	}
 	for _, candidate := range candidates {
 		x := examination{under: b.under, p: protocol.Protocol{Path: candidate}}
@@ -131,15 +131,15 @@ func (b *bystander) listen(ctx context.Context) error {
 	return nil
 }
 
-// client makes a client as the draft is so far, in a namespace.
+// client makes a client for a namespace with the protocol that is drafted so far.
 func (b *bystander) client(p protocol.Protocol) *witness {
 	p.Path = b.draft.text(KeyPath)
 	p.Receive = protocol.Receive{Event: cmp.Or(p.Receive.Event, "-"), Text: p.Receive.Text}
 	return newWitness(client.Options{Name: "redial", URL: b.address, Protocol: &p})
 }
 
-// first waits for the first event with the text, in any of the namespaces, and returns it
-// with the client that received it; no client if there was none.
+// first waits in all namespaces for the first event with the text, and returns it with the
+// client that received it; the client is nil if no event arrived.
 func (b *bystander) first(ctx context.Context, namespaces []string) (found entry, by *witness) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Wait+time.Duration(len(namespaces))*answerWithin)
 	defer cancel()
@@ -175,7 +175,7 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 		h := <-came
 		if h.e.packet != nil && by == nil {
 			found, by = h.e, h.w
-			cancel() // the others need wait no longer
+			cancel() // the other clients stop waiting
 		} else {
 			_ = h.w.Close()
 		}
@@ -183,7 +183,7 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 	return found, by
 }
 
-// carries tells whether an entry is an event that contains the text.
+// carries reports whether an entry is an event that contains the text.
 func (b *bystander) carries(e entry) bool {
 	_, args, ok := e.event()
 	return ok && len(locate(args, b.options.Text)) > 0
@@ -204,7 +204,7 @@ func (b *bystander) unheard(ctx context.Context) error {
 	return fmt.Errorf("%w within %s: was it sent in the page, and does it reach a client that only connects?%s", ErrUnheard, b.options.Wait, hint)
 }
 
-// receive notes where the text and the offset are.
+// receive drafts the positions of the text and the offset.
 func (b *bystander) receive(event string, args []any) {
 	b.draft.set(KeyEvent, event, Sure, "the message came in this event")
 	at := locate(args, b.options.Text)[0]
@@ -224,8 +224,8 @@ func (b *bystander) receive(event string, args []any) {
 	b.number, _ = protocol.WholeNumber(value)
 }
 
-// history looks at what the server sends to a new client: nothing, the message as it was
-// emitted, or all messages in one event.
+// history examines what a new client receives: nothing, the message as it was emitted, or
+// all messages in one event.
 func (b *bystander) history(ctx context.Context) {
 	b.options.Doing("seeing what a new client is sent")
 	p := protocol.Protocol{Namespace: b.draft.text(KeyNamespace)}
@@ -255,7 +255,7 @@ func (b *bystander) history(ctx context.Context) {
 	}
 }
 
-// send drafts how a client sends a message, and where options.Send allows it, sends some
+// send drafts how a client sends a message. If options.Send allows it, it sends candidates
 // until one arrives.
 func (b *bystander) send(ctx context.Context) {
 	candidates := b.draft.sends(b.hints)
@@ -272,8 +272,8 @@ func (b *bystander) send(ctx context.Context) {
 	b.draft.setSend(candidates[0], Guess, "no message that redial sent arrived")
 }
 
-// try sends one message and sees whether it arrives, whether it comes back, and whether it
-// is acknowledged.
+// try sends a message, and observes whether it arrives, whether the sender receives it too,
+// and whether the server acknowledges it.
 func (b *bystander) try(ctx context.Context, candidate Emitted, text string) bool {
 	p := protocol.Protocol{
 		Namespace: b.draft.text(KeyNamespace), Send: &protocol.Send{Event: candidate.Event, Args: candidate.Args},
@@ -308,7 +308,7 @@ func (b *bystander) try(ctx context.Context, candidate Emitted, text string) boo
 	return true
 }
 
-// confirm compares the offset of a second message with that of the first.
+// confirm compares the offsets of the first and the second message.
 func (b *bystander) confirm(second entry) {
 	offset := protocol.Path(b.draft.text(KeyOffset))
 	if offset == "" {

@@ -21,7 +21,8 @@ form.onsubmit = () => { socket.emit("typing", true); socket.emit("send", { body:
 socket.on("new", (m) => { list.innerHTML += '<li class="' + (m.typing ? "typing" : "") + '"><b>' + m.by + '</b><span class="messageBody">' + m.body + "</span></li>"; }); socket.on("connect", ready);
 </script>`
 
-// listened plays the person: it sends the message as the protocol says when it is asked to.
+// listened takes the user's place: it sends the message with the protocol p when Listen is
+// ready.
 func listened(t *testing.T, address string, p protocol.Protocol, options ListenOptions) (Draft, error) {
 	t.Helper()
 	options.Text, options.Doing = "redial 1234", func(string) {}
@@ -47,7 +48,7 @@ func listened(t *testing.T, address string, p protocol.Protocol, options ListenO
 	return d, err
 }
 
-// shaped is how the person's page speaks with an app.
+// shaped returns the protocol of an app's page.
 func shaped(t *testing.T, address string) protocol.Protocol {
 	t.Helper()
 	f, err := config.Parse([]byte("target: {url: \"" + address + "\"}\n" + shape))

@@ -11,15 +11,15 @@ import (
 	"redial/harness/protocol"
 )
 
-// A place is where a value is in an event: the argument, and then fields and positions.
+// A place is the position of a value in an event: the argument, then fields and indices.
 type place struct {
 	argument int
-	steps    []any // a string for a field, an int for a position
+	steps    []any // a string for a field, an int for an index
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-// path is the place as protocol.Path writes it.
+// path returns the place in the syntax of protocol.Path.
 func (p place) path() string {
 	b := "$"
 	if p.argument > 0 {
@@ -44,8 +44,8 @@ func pathOf(steps []any) (path string) {
 	return path
 }
 
-// split cuts the place of a value in a list into the path of the list and the path in an
-// item.
+// split splits the place of a value in a list into the path of the list and the path within
+// an item.
 func (p place) split() (list, item string, ok bool) {
 	for i := len(p.steps) - 1; i >= 0; i-- {
 		if _, position := p.steps[i].(int); position {
@@ -55,8 +55,8 @@ func (p place) split() (list, item string, ok bool) {
 	return "", "", false
 }
 
-// locate finds a text in an event's arguments: first where a value is the text, then where
-// one contains it.
+// locate finds a text in an event's arguments: first the values that equal the text, then
+// those that contain it.
 func locate(args []any, text string) (places []place) {
 	var within []place
 	for i, arg := range args {
@@ -71,10 +71,11 @@ func locate(args []any, text string) (places []place) {
 	return append(places, within...)
 }
 
-// mostDepth bounds what is looked at in an event.
+// mostDepth limits the search in a deeply nested event.
 const mostDepth = 8
 
-// walk calls do with every value, fields in the order of their names.
+// walk calls do with every value; fields are visited in the order of their names, so that
+// the result is always the same.
 func walk(value any, at place, do func(place, any)) {
 	if len(at.steps) > mostDepth {
 		return
@@ -93,14 +94,14 @@ func walk(value any, at place, do func(place, any)) {
 	}
 }
 
-// clock are the names of fields that hold a time, and firstTime a number that is one more
-// likely than an offset: milliseconds since 2001.
+// clock matches names of fields that hold a time. A number from firstTime on is more likely
+// a time than an offset: milliseconds since 2001.
 var clock = regexp.MustCompile(`(?i)^(t|ts|time|timestamp|date|at|.*_at|.*At)$`)
 
 const firstTime = 1e12
 
-// beside lists the paths of whole numbers beside a place, the likeliest offset first: in
-// the same object, or else the other arguments.
+// beside lists the paths of the whole numbers near a place, the most likely offset first:
+// those in the same object, or else those in the other arguments.
 func beside(args []any, at place) (paths []string) {
 	type candidate struct {
 		path string

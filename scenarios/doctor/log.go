@@ -14,8 +14,8 @@ import (
 	"redial/harness/history"
 )
 
-// repeat sends one message twice with the same key, as a client does whose acknowledgement
-// was lost: two clients that draw the same random numbers.
+// repeat sends a message twice with the same idempotency key, as a client does whose
+// acknowledgement was lost. Two clients with the same random seed draw the same key.
 func (x *examination) repeat(ctx context.Context) bool {
 	x.doing("sending a message twice")
 	if x.p.Send == nil {
@@ -32,7 +32,8 @@ func (x *examination) repeat(ctx context.Context) bool {
 		w.Keys = true
 		entered := x.enter(ctx, w) && w.Send(text) == nil
 		if entered {
-			// One of the two arrives, but for a server that acknowledges the second only.
+			// Normally one of the two events arrives, but a server may acknowledge only the second
+			// attempt.
 			w.await(ctx, 0, replayWithin, func(e entry) bool { return e.Kind == history.Acknowledged || e.Kind == history.Refused })
 		}
 		_ = w.Close()
@@ -55,13 +56,13 @@ func (x *examination) repeat(ctx context.Context) bool {
 	return true
 }
 
-// seedOf makes a number of a mark.
+// seedOf derives a random seed from a mark.
 func seedOf(mark string) uint64 {
-	n, _ := strconv.ParseUint(mark, 36, 64) // no number is a seed as well
+	n, _ := strconv.ParseUint(mark, 36, 64) // any other mark gives the seed 0
 	return n
 }
 
-// readLog reads the stored messages as a check does.
+// readLog reads the stored messages in the same way as a check.
 func (x *examination) readLog(ctx context.Context) bool {
 	const fix = "add a section log to redial.yaml (`redial explain log`): without one, a check sees what is stored only through a new client"
 	if x.server.ReadLog == nil {
@@ -102,7 +103,7 @@ func (x *examination) leave() {
 	}
 }
 
-// machine says which networks a check can have here.
+// machine reports which networks a check can use on this machine.
 func (x *examination) machine() {
 	addresses := true
 	if listener, err := net.Listen("tcp4", "127.1.2.3:0"); err != nil {
@@ -121,8 +122,8 @@ func (x *examination) machine() {
 	}
 }
 
-// canMakeNetworks tells whether `ip netns add` may work: the program is there, and this
-// process has the two capabilities.
+// canMakeNetworks reports whether `ip netns add` may succeed: the program is installed, and
+// this process has both capabilities.
 func canMakeNetworks() bool {
 	if _, err := exec.LookPath("ip"); runtime.GOOS != "linux" || err != nil {
 		return false

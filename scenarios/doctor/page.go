@@ -8,25 +8,24 @@ import (
 	"strings"
 )
 
-// Hints are what the scripts of a page seem to say about how it speaks, by a plain reading
-// of their text.
+// Hints are guesses about the page's protocol, from a search in the text of its scripts.
 type Hints struct {
 	Paths, Namespaces []string
 	Emits             []Emit
 	Ons               []string
-	// AuthOffset is the field of the auth payload that seems to be an offset.
+	// AuthOffset is the field of the auth payload that looks like an offset.
 	AuthOffset string
-	// NoPage: GET / has no answer.
+	// NoPage is set if GET / has no response.
 	NoPage bool
-	// Form is how a person seems to use the page; nil where that is not clear.
+	// Form is the guessed use of the page; nil if there is no guess.
 	Form *Form
-	// Body is the class that a script seems to give to the text of a message.
+	// Body is the class that a script probably sets on the text of a message.
 	Body string
-	// Typing tells that a script seems to give the class typing to an element of the list.
+	// Typing is set if a script probably sets the class typing on an element of the list.
 	Typing bool
 }
 
-// An Emit is a call of socket.emit: the event, and the text of the arguments after it.
+// An Emit is a call of socket.emit: the event, and the source text of its arguments.
 type Emit struct{ Event, Args string }
 
 const mostScripts = 10
@@ -45,7 +44,7 @@ var (
 	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
 )
 
-// reserved are events that are the library's own.
+// reserved lists the library's own events, which applications cannot emit.
 var reserved = []string{"connect", "connect_error", "connecting", "connection", "disconnect", "disconnecting", "error", "reconnect", "reconnect_attempt", "reconnect_error", "reconnect_failed", "open", "close", "packet", "ping", "pong", "data", "drain", "upgrade", "decoded", "newListener", "removeListener"}
 
 // readPage reads the page at / and its scripts from the same origin.
@@ -78,9 +77,9 @@ func readPage(ctx context.Context, address string) (h Hints) {
 			}
 		}
 	}
-	if h.Form != nil && h.Body != "" { // else a name beside the text would be part of the message
+	if h.Form != nil && h.Body != "" { // otherwise a name beside the text would become part of the message
 		list, _, _ := strings.Cut(h.Form.Messages, " ")
-		if h.Typing { // a note that somebody types looks like a message of theirs
+		if h.Typing { // a typing notice looks like a message
 			list += " > :not(.typing)"
 		}
 		h.Form.Messages = list + " ." + h.Body
@@ -88,7 +87,6 @@ func readPage(ctx context.Context, address string) (h Hints) {
 	return h
 }
 
-// read looks through a script.
 func (h *Hints) read(script string) {
 	for _, call := range ioCall.FindAllStringSubmatch(script, -1) {
 		if at, err := url.Parse(call[1]); err == nil && strings.HasPrefix(at.Path, "/") && at.Path != "/" {

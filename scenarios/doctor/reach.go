@@ -19,7 +19,7 @@ import (
 	"redial/harness/protocol"
 )
 
-// An openPacket is Engine.IO's first.
+// An openPacket is the first packet of Engine.IO.
 type openPacket struct {
 	Session      string   `json:"sid"`
 	Upgrades     []string `json:"upgrades"`
@@ -27,10 +27,10 @@ type openPacket struct {
 	PingTimeout  int64    `json:"pingTimeout"`
 }
 
-// mostOfAnswer bounds how much of an HTTP answer is read.
+// mostOfAnswer limits the size of an HTTP response.
 const mostOfAnswer = 1 << 20
 
-// reach starts the server, or sees whether it runs.
+// reach starts the server, or checks that it is running.
 func (x *examination) reach(ctx context.Context) bool {
 	x.doing("waiting for the server to answer")
 	starting, cancel := context.WithTimeout(ctx, startWithin)
@@ -40,13 +40,13 @@ func (x *examination) reach(ctx context.Context) bool {
 	}
 	status, _, err := get(ctx, "http://"+x.under.Address()+"/", nil)
 	if err != nil {
-		// A server without a page of its own need not answer: the handshake decides.
+		// A server without a page need not answer: the handshake decides.
 		return x.found(HTTP, Good, "", "it accepts connections; GET / has no answer, so it serves no page there")
 	}
 	return x.found(HTTP, Good, "", "it answers HTTP: GET / is %s", status)
 }
 
-// get asks for a page, of which it returns the beginning.
+// get requests a page, and returns the beginning of the body.
 func get(ctx context.Context, address string, header http.Header) (status, body string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -71,7 +71,7 @@ func get(ctx context.Context, address string, header http.Header) (status, body 
 	return response.Status, string(text), err
 }
 
-// engine is the address of an Engine.IO request, and its header.
+// engine returns the address and the header of an Engine.IO request.
 func (x *examination) engine(scheme, transport, session string) (address string, header http.Header) {
 	values := protocol.Values{protocol.Client: "alice", protocol.Other: "bob", protocol.Offset: int64(0)}
 	query, header := url.Values{"EIO": {"4"}, "transport": {transport}}, http.Header{}
@@ -116,7 +116,8 @@ func (x *examination) handshake(ctx context.Context) bool {
 	return true
 }
 
-// transports says which of them work, and whether a session can go from one to the other.
+// transports reports which transports work, and whether a session can upgrade from polling
+// to WebSocket.
 func (x *examination) transports(ctx context.Context, polling bool, wsErr error) {
 	switch {
 	case wsErr != nil:
@@ -134,8 +135,8 @@ func (x *examination) transports(ctx context.Context, polling bool, wsErr error)
 	}
 }
 
-// webSocket opens a session over WebSocket, or probes an upgrade of the one that is named,
-// and ends it.
+// webSocket opens a session over WebSocket, or probes the upgrade of an existing session,
+// and closes it.
 func (x *examination) webSocket(ctx context.Context, session string) (open openPacket, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -171,20 +172,20 @@ func (x *examination) webSocket(ctx context.Context, session string) (open openP
 	case session == "" && !readOpen(string(text), &open):
 		return open, fmt.Errorf("the first packet is %.40q, no open packet", text)
 	}
-	return open, wsutil.WriteClientText(conn, []byte("1")) // Engine.IO's close
+	return open, wsutil.WriteClientText(conn, []byte("1")) // the close packet of Engine.IO
 }
 
-// readOpen reads an open packet.
 func readOpen(text string, into *openPacket) bool {
 	if !strings.HasPrefix(text, "0{") {
 		return false
 	}
-	// A polling answer may contain further packets, which are not needed here.
+	// A polling response may contain more packets, which are not needed here.
 	first, _, _ := strings.Cut(text[1:], "\x1e")
 	return json.Unmarshal([]byte(first), into) == nil && into.Session != ""
 }
 
-// heartbeat says how long a dead connection stays unnoticed, and whether that can be set.
+// heartbeat reports how long a dead connection stays undetected, and whether the heartbeat
+// can be set.
 func (x *examination) heartbeat() {
 	const longest = int64(time.Hour / time.Millisecond)
 	takes := time.Duration(min(max(x.open.PingInterval+x.open.PingTimeout, 0), longest)) * time.Millisecond
@@ -201,12 +202,12 @@ func (x *examination) heartbeat() {
 	}
 }
 
-// servableWait is a heartbeat that a check can wait out.
+// servableWait is the longest heartbeat that a check can wait for.
 const servableWait = 10 * time.Second
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// beginning is the first part of an answer, for a person.
+// beginning shortens a response for a message to the user.
 func beginning(body string) string {
 	if body = oneLine(body); body == "" {
 		return ""

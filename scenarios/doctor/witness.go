@@ -15,11 +15,11 @@ import (
 	"redial/harness/protocol"
 )
 
-// A witness is a client that remembers everything that reaches it.
+// A witness is a client that records every packet that reaches it.
 type witness struct {
 	*wire.Client
 	speaks  protocol.Protocol
-	numbers bool // whether an offset is a number, and a string one of recovery's
+	numbers bool // whether offsets are numbers and a string is an offset of session recovery
 
 	mu      sync.Mutex
 	entries []entry
@@ -27,19 +27,19 @@ type witness struct {
 	conns   []net.Conn
 }
 
-// An entry is a packet that arrived, or what the client recorded.
+// An entry is a packet that arrived, or an event that the client recorded.
 type entry struct {
 	history.Event
 	packet *parser.Packet
 }
 
-// mostEntries bounds what a witness remembers of a server that never stops.
+// mostEntries limits the memory of a witness, because a server may never stop sending.
 const mostEntries = 50_000
 
-// reconnectDelay is long enough for a message to be sent while a client is disconnected.
+// reconnectDelay leaves time to send a message while a client is disconnected.
 const reconnectDelay = 300 * time.Millisecond
 
-// newWitness makes a client for the options, of which Record and Dial are its own.
+// newWitness makes a client from the options, whose Record and Dial it sets itself.
 func newWitness(options client.Options) *witness {
 	w := &witness{speaks: protocol.Tutorial(), numbers: options.Protocol == nil, changed: make(chan struct{}, 1)}
 	if options.Protocol != nil {
@@ -74,17 +74,17 @@ func (w *witness) add(e entry) {
 	}
 }
 
-// cut closes its connections without a closing frame, as when the network is gone.
+// cut closes the connections without a close frame, as a network failure does.
 func (w *witness) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, conn := range w.conns {
-		_ = conn.Close() // one that has ended already is no matter
+		_ = conn.Close() // it may be closed already
 	}
 	w.conns = nil
 }
 
-// from returns what it remembers after the first so many.
+// from returns the entries after the first seen ones.
 func (w *witness) from(seen int) []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,8 +97,8 @@ func (w *witness) count() int {
 	return len(w.entries)
 }
 
-// await waits for an entry after the first so many, at most for a time. Only one goroutine
-// may wait at a witness.
+// await waits for an entry after the first seen ones, up to a time limit. Only one goroutine
+// at a time may wait on a witness.
 func (w *witness) await(ctx context.Context, seen int, within time.Duration, is func(entry) bool) (found entry, ok bool) {
 	bound := time.NewTimer(within)
 	defer bound.Stop()
@@ -118,7 +118,7 @@ func (w *witness) await(ctx context.Context, seen int, within time.Duration, is 
 	}
 }
 
-// event returns the event in an entry: its name and arguments.
+// event returns the name and the arguments of the event in an entry.
 func (e entry) event() (name string, args []any, ok bool) {
 	if e.packet == nil || e.packet.Type != parser.EVENT && e.packet.Type != parser.BINARY_EVENT {
 		return "", nil, false
@@ -131,7 +131,7 @@ func (e entry) event() (name string, args []any, ok bool) {
 	return name, list[1:], ok
 }
 
-// messages are those in an entry, as the protocol reads them.
+// messages returns the messages in an entry according to the protocol.
 func (w *witness) messages(e entry) (list []protocol.Message) {
 	name, args, ok := e.event()
 	if !ok {
@@ -153,7 +153,7 @@ func (w *witness) brings(text string) func(entry) bool {
 	}
 }
 
-// received returns the messages with one of the texts, in the order in which they came.
+// received returns the messages with one of the texts, in the order of arrival.
 func (w *witness) received(texts []string) (list []protocol.Message) {
 	for _, e := range w.from(0) {
 		for _, m := range w.messages(e) {
@@ -165,7 +165,7 @@ func (w *witness) received(texts []string) (list []protocol.Message) {
 	return list
 }
 
-// names are those of the events that came after the first so many, without repeats.
+// names returns the names of the events after the first seen entries, each once.
 func (w *witness) names(seen int) (names []string) {
 	for _, e := range w.from(seen) {
 		if name, _, ok := e.event(); ok && !slices.Contains(names, name) {
@@ -175,7 +175,7 @@ func (w *witness) names(seen int) (names []string) {
 	return names
 }
 
-// lastNote is what the client noted last, such as the reason of a connect error.
+// lastNote returns the client's last note, such as the reason of a connect error.
 func (w *witness) lastNote() (note string) {
 	for _, e := range w.from(0) {
 		if e.Kind == history.Note || e.Kind == history.Disconnected {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3" // the steps' own
+	_ "github.com/mattn/go-sqlite3" // the driver of the steps
 
 	"redial/harness/client/wire"
 	"redial/harness/contract"
@@ -29,24 +29,24 @@ import (
 	"redial/steps/lessons"
 )
 
-// ErrNoGo tells that the copy cannot be built, because Go is missing.
+// ErrNoGo reports that the copy cannot be built because Go is not installed.
 var ErrNoGo = errors.New("go is missing: install Go (https://go.dev/dl), then try again")
 
-// A BuildError tells that the copy does not compile. Its text is the compiler's first
-// lines, each with the file and the line.
+// A BuildError reports that the copy does not compile. Its text is the compiler's first
+// lines, each with the file and the line number.
 type BuildError struct {
 	Lines []string
-	// More is how many lines are left out.
+	// More is the number of lines that are left out.
 	More int
 }
 
 func (e BuildError) Error() string { return strings.Join(e.Lines, "\n") }
 
-// compilerLines is how much of a compiler's output is shown: the later errors mostly come
-// from the first.
+// compilerLines limits the compiler's output, because later errors mostly follow from the
+// first one.
 const compilerLines = 6
 
-// Build compiles the copy into the folder, and returns the program's path.
+// Build compiles the copy into the folder, and returns the path of the program.
 func (c Copy) Build(ctx context.Context, folder string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", ErrNoGo
@@ -55,7 +55,7 @@ func (c Copy) Build(ctx context.Context, folder string) (string, error) {
 	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", program, "./"+c.Path()+"/serve")
 	build.Dir = c.Root
 	if c.Folder != CopyOf(c.Root, c.Exercise).Folder {
-		// As if it were in its place: a copy that is somewhere else, such as a test's.
+		// A copy outside of the kit, such as a test's, is compiled as if it were in its place.
 		overlay, err := c.overlay(folder)
 		if err != nil {
 			return "", err
@@ -83,7 +83,7 @@ func (c Copy) Build(ctx context.Context, folder string) (string, error) {
 	return "", wrong
 }
 
-// overlay writes the file for go build that puts the copy's files in their place.
+// overlay writes an overlay file for go build, which puts the copy's files in their place.
 func (c Copy) overlay(folder string) (string, error) {
 	replace := map[string]string{}
 	place := CopyOf(c.Root, c.Exercise).Folder
@@ -104,21 +104,21 @@ func (c Copy) overlay(folder string) (string, error) {
 	return file, os.WriteFile(file, text, 0o644)
 }
 
-// longestPause is that of a copy's database while it is checked.
+// longestPause limits the pauses of a copy's database during a check.
 const longestPause = 4 * time.Millisecond
 
-// How long the lab waits for a message to be shown: not long, since what a copy loses does
-// not come however long one waits. At steps 3 and 4 it loses all of them.
+// These limits bound the wait for a message to be shown. They are short, because a message
+// that the copy loses never arrives. At steps 3 and 4 it loses all of them.
 const (
 	shownWithin     = 6 * time.Second
 	shownWithinSoon = 2 * time.Second
 )
 
-// server is what the exercise is played on, without a way to start it.
+// server returns the exercise's server under test, without a way to start it.
 func (e Exercise) server() (servers.Server, error) {
 	number := e.Step
 	if number == "7a" {
-		number = "7" // the same promise
+		number = "7" // both make the same promise
 	}
 	s, err := servers.Step(number)
 	if err != nil {
@@ -130,12 +130,12 @@ func (e Exercise) server() (servers.Server, error) {
 		s.ShownBound = shownWithinSoon
 	}
 	if e.Step == "7a" {
-		s.ReadLog = readFile // nobody can ask its server for the log
+		s.ReadLog = readFile // the log cannot be read from its server
 	}
 	return s, nil
 }
 
-// readFile reads the log of a step with a database.
+// readFile reads the log of a step from its database file.
 func readFile(ctx context.Context, server target.Target) (log []wire.Row, err error) {
 	keeper, ok := server.(interface{ DataDir() string })
 	if !ok {
@@ -161,7 +161,6 @@ func readFile(ctx context.Context, server target.Target) (log []wire.Row, err er
 	return log, rows.Err()
 }
 
-// scenarios are the exercise's, from the catalogue.
 func (e Exercise) scenarios() ([]catalogue.Scenario, error) {
 	var ids []string
 	for _, s := range e.Scenarios {
@@ -170,11 +169,11 @@ func (e Exercise) scenarios() ([]catalogue.Scenario, error) {
 	return catalogue.Find(ids)
 }
 
-// runs is how often a scenario is played: a race does not go wrong every time.
+// runs is the number of runs of a scenario: a race condition does not appear in every run.
 const runs = 2
 
-// Check plays the scenarios on the program, which Build has made; done is told of each as
-// it ends.
+// Check plays the scenarios on the program that Build has made, and calls done after each of
+// them.
 func (e Exercise) Check(ctx context.Context, program string, done func(finished, all int, result report.Result)) (report.Report, error) {
 	return e.play(ctx, runner.Options{Runs: runs, Done: done}, func(s *servers.Server) {
 		s.Server = lab.Server{Target: func(tuning plan.Tuning) (target.Target, error) {
@@ -189,18 +188,19 @@ func (e Exercise) Check(ctx context.Context, program string, done func(finished,
 	})
 }
 
-// CheckInProcess is Check for code that is a part of this program, in the virtual lab, which
-// is for the kit's tests: see program.
+// CheckInProcess is Check in the virtual lab, for code that is part of this program. Only
+// the kit's tests use it; the comment on program gives the reason.
 func (e Exercise) CheckInProcess(ctx context.Context, code lessons.Lesson) (report.Report, error) {
 	return e.play(ctx, runner.Options{Lab: lab.Virtual}, func(s *servers.Server) {
 		s.Server = lab.Server{Handler: inprocess.Lesson(code)}
 		s.ShownBound = 0
-		// The code may have the library's recovery, of which one run at a time can be played.
+		// The code may use the library's recovery, with which only one run at a time can be
+		// played.
 		s.OwnRecovery = e.Step != "6"
 	})
 }
 
-// play plays the scenarios on the server that start puts in.
+// play plays the scenarios on the server that start sets up.
 func (e Exercise) play(ctx context.Context, options runner.Options, start func(*servers.Server)) (report.Report, error) {
 	s, err := e.server()
 	if err != nil {
@@ -221,14 +221,14 @@ func (e Exercise) play(ctx context.Context, options runner.Options, start func(*
 	}
 	r.Results, err = runner.Run(ctx, []servers.Server{s}, which, options)
 	for i := range r.Results {
-		r.Results[i].Replay = "" // the command that replays a step does not know the copy
+		r.Results[i].Replay = "" // the command that replays a step cannot replay the copy
 	}
 	r.Took = time.Since(r.Began)
 	return r, err
 }
 
-// paused has the virtual lab pause the database in the scenarios, as the copy's program does
-// in the real one.
+// paused adds database pauses to the scenarios in the virtual lab; in the real lab the
+// copy's program makes these pauses.
 func paused(which []catalogue.Scenario) (all []catalogue.Scenario) {
 	for _, s := range which {
 		original := s.Plan

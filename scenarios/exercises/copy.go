@@ -15,16 +15,16 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// A Copy is the code that a learner edits: a package of its own in steps/exercise7, which
-// git ignores, with a small main beside it that serves it. It has to be below steps, where
-// Go lets it use what the steps use.
+// A Copy is the code that a learner edits: a package in steps/exercise7, for example, which
+// git ignores, with a small main package that serves it. It must be below steps, because Go
+// allows imports of steps/internal only there.
 type Copy struct {
 	Exercise
-	// Root is the folder of the kit; Folder that of the copy.
+	// Root is the folder of the kit, and Folder that of the copy.
 	Root, Folder string
 }
 
-// Root is the kit's folder: the working folder or one above it.
+// Root finds the kit's folder: the working folder or one of its parents.
 func Root() (string, error) {
 	folder, err := os.Getwd()
 	for err == nil {
@@ -40,17 +40,17 @@ func Root() (string, error) {
 	return "", err
 }
 
-// CopyOf is the place of an exercise's copy in the kit, whether there is one or not.
+// CopyOf returns the copy of an exercise in the kit, whether it exists or not.
 func CopyOf(root string, e Exercise) Copy {
 	c := Copy{Exercise: e, Root: root}
 	c.Folder = filepath.Join(root, filepath.FromSlash(c.Path()))
 	return c
 }
 
-// Path is the copy's place in the kit, with slashes.
+// Path is the copy's folder relative to the kit, with slashes.
 func (c Copy) Path() string { return "steps/exercise" + c.Step }
 
-// Exists tells whether the copy was started.
+// Exists reports whether the learner has started the copy.
 func (c Copy) Exists() (bool, error) {
 	_, err := os.Stat(c.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +59,7 @@ func (c Copy) Exists() (bool, error) {
 	return err == nil, err
 }
 
-// Start makes the copy, in place of one that is there.
+// Start creates the copy, and replaces an existing one.
 func (c Copy) Start() error {
 	files, err := c.start()
 	if err != nil {
@@ -87,7 +87,7 @@ func (c Copy) write(files map[string]string) error {
 	return nil
 }
 
-// start is the code that the exercise starts from, by file name.
+// start returns the code that the exercise starts from, by file name.
 func (c Copy) start() (map[string]string, error) {
 	files, err := c.ofStep(c.Step)
 	if err != nil {
@@ -101,13 +101,12 @@ func (c Copy) start() (map[string]string, error) {
 	return files, nil
 }
 
-// solution is the code that solves it.
 func (c Copy) solution() (map[string]string, error) { return c.ofStep(c.Solution) }
 
 var packageClause = regexp.MustCompile(`(?s)\A// Package .*?\npackage step\w+\n`)
 
-// ofStep is the code of a step as the copy's package. The step's own package comment goes:
-// it says what the exercise asks for.
+// ofStep returns the code of a step as the copy's package. It removes the step's package
+// comment, which would reveal the solution.
 func (c Copy) ofStep(step string) (map[string]string, error) {
 	files := map[string]string{}
 	for _, name := range []string{"chat.go", "index.html"} {
@@ -122,7 +121,7 @@ func (c Copy) ofStep(step string) (map[string]string, error) {
 	return files, nil
 }
 
-// Diff is what the solution changes in the code that the exercise starts from.
+// Diff returns the changes from the starting code to the solution.
 func (c Copy) Diff() (string, error) {
 	before, err := c.start()
 	if err != nil {
@@ -139,7 +138,7 @@ func (c Copy) Diff() (string, error) {
 	return all.String(), nil
 }
 
-// program is the copy's main.
+// program returns the copy's main package.
 func (c Copy) program() (string, error) {
 	text, err := format.Source([]byte(strings.ReplaceAll(program, "NUMBER", c.Step)))
 	return string(text), err
@@ -148,10 +147,10 @@ func (c Copy) program() (string, error) {
 // pauses is the environment variable with the longest pause of the copy's database.
 const pauses = "REDIAL_PAUSES"
 
-// A race that shows once in a hundred runs teaches nobody, so the check slows the copy's
-// database down and has it read a few rows at a time, as package seam does in the virtual
-// lab. That lab itself is not for a learner's code: its clock stands still while anybody
-// waits for a sync.Mutex, which is the first thing that a learner may try.
+// A race condition that appears in one of a hundred runs teaches nothing, so the check slows
+// the copy's database down and reads a few rows at a time, as package seam does in the
+// virtual lab. The virtual lab itself cannot run a learner's code: its clock stops while any
+// goroutine waits for a sync.Mutex, which is the first solution that many learners try.
 const program = `// Command serve runs your copy. It belongs to the exercise: there is nothing to change.
 package main
 

@@ -26,36 +26,36 @@ import (
 
 // An Exercise is one exercise, as its file in data describes it.
 type Exercise struct {
-	// Step is the number of the step that it is about, and its name.
+	// Step is the number of the step that the exercise is about, and the exercise's name.
 	Step string `yaml:"step"`
-	// Solution is the step whose code solves it: mostly the same one.
+	// Solution is the step whose code solves the exercise, in most cases the same step.
 	Solution string `yaml:"solution"`
-	// Scenarios are those that the copy has to pass.
+	// Scenarios are the scenarios that the copy has to pass.
 	Scenarios []Scenario `yaml:"scenarios"`
-	// Changes turn the step's code into the one that the exercise starts from.
+	// Changes turn the step's code into the starting code.
 	Changes []Change `yaml:"changes"`
-	// Answer is the right one of the choices: a, b or c.
+	// Answer is the letter of the right choice: a, b or c.
 	Answer string `yaml:"answer"`
 	En     Text   `yaml:"en"`
 	Ko     Text   `yaml:"ko"`
 }
 
-// A Scenario is one of the catalogue's.
+// A Scenario is a scenario of the catalogue, and the expected result of the starting code.
 type Scenario struct {
 	ID string `yaml:"id"`
-	// Breaks is the rule that the starting code breaks in it; empty where it passes, or
-	// may fail by a race.
+	// Breaks is the rule that the starting code breaks; it is empty if the starting code
+	// passes, or fails only in some runs because of a race condition.
 	Breaks contract.RuleID `yaml:"breaks"`
 }
 
-// A Change replaces one piece of a file's text, which it has once, by another.
+// A Change replaces a text that occurs exactly once in a file.
 type Change struct {
 	File string `yaml:"file"`
 	Old  string `yaml:"old"`
 	New  string `yaml:"new"`
 }
 
-// A Text is what a person reads of an exercise, in one language.
+// A Text is the exercise's text in one language.
 type Text struct {
 	Title string `yaml:"title"`
 	Goal  string `yaml:"goal"`
@@ -63,21 +63,21 @@ type Text struct {
 	Question string   `yaml:"question"`
 	Choices  []string `yaml:"choices"`
 	Why      string   `yaml:"why"`
-	// Hints go from a nudge to nearly the solution.
+	// Hints begin with a nudge and end close to the solution.
 	Hints []string `yaml:"hints"`
-	// Solution says what the solution's code does.
+	// Solution explains the code of the solution.
 	Solution string `yaml:"solution"`
 }
 
 //go:embed data/*.yaml
 var data embed.FS
 
-// All are the exercises, in reading order.
+// All returns the exercises in reading order.
 var All = sync.OnceValues(func() (all []Exercise, err error) {
 	for _, lesson := range lessons.All {
 		text, err := data.ReadFile(path.Join("data", lesson.Number+".yaml"))
 		if err != nil {
-			continue // steps 1 and 2 have none
+			continue // steps 1 and 2 have no exercise
 		}
 		e, err := parse(text)
 		if err != nil {
@@ -99,7 +99,7 @@ func parse(text []byte) (e Exercise, err error) {
 	return e, err
 }
 
-// Find gives the exercise of a step, or says which there are.
+// Find returns the exercise of a step. The error lists the steps that have one.
 func Find(step string) (Exercise, error) {
 	all, err := All()
 	if err != nil {
@@ -115,7 +115,7 @@ func Find(step string) (Exercise, error) {
 	return Exercise{}, fmt.Errorf("there is no exercise %q; the exercises are %s", step, strings.Join(steps, ", "))
 }
 
-// In is the exercise's text in a language: "ko" for Korean, and English otherwise.
+// In returns the exercise's text in a language: Korean for "ko", and English otherwise.
 func (e Exercise) In(language string) Text {
 	if language == "ko" {
 		return e.Ko
@@ -123,10 +123,11 @@ func (e Exercise) In(language string) Text {
 	return e.En
 }
 
-// Choice is the letter of the n-th choice.
+// Choice returns the letter of the n-th choice.
 func Choice(n int) string { return string(rune('a' + n)) }
 
-// apply makes the text with the changes, or says which of them has no place in it.
+// apply applies the changes to the text. The error names the first change that does not
+// match exactly once.
 func apply(file, text string, changes []Change) (string, error) {
 	for _, c := range changes {
 		if c.File != file {

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// all are the exercises; one that cannot be read ends the test.
+// all returns the exercises, and fails the test if one of them cannot be read.
 func all(t *testing.T) []Exercise {
 	t.Helper()
 	found, err := All()
@@ -43,7 +43,7 @@ func TestEveryStepFromThreeOnHasAnExercise(t *testing.T) {
 	}
 }
 
-// Both languages have every text, and the same number of choices and hints.
+// Both languages must have every text, and the same number of choices and hints.
 func TestEveryExerciseIsWhole(t *testing.T) {
 	for _, e := range all(t) {
 		for _, wrong := range lacks(e) {
@@ -83,7 +83,7 @@ func TestWhatAnExerciseLacksIsFound(t *testing.T) {
 	}
 }
 
-// lacks lists what an exercise does not have and should.
+// lacks lists the missing parts of an exercise.
 func lacks(e Exercise) (wrong []string) {
 	for language, text := range map[string]Text{"en": e.En, "ko": e.Ko} {
 		for what, s := range map[string]string{"title": text.Title, "goal": text.Goal, "question": text.Question, "why": text.Why, "solution": text.Solution} {

@@ -37,7 +37,7 @@ func startedIn(t *testing.T, e Exercise) Copy {
 	return c
 }
 
-// inVirtualLab leaves out what the virtual lab cannot play: several servers.
+// inVirtualLab leaves out scenarios with several servers, which the virtual lab cannot play.
 func inVirtualLab(e Exercise) (some []Scenario) {
 	for _, s := range e.Scenarios {
 		row, err := catalogue.Find([]string{s.ID})
@@ -48,15 +48,16 @@ func inVirtualLab(e Exercise) (some []Scenario) {
 	return some
 }
 
-// The code that each exercise starts from breaks the rules that the exercise names; and the step that solves it breaks none. The starting
-// code is compiled, all of it in one program, and played in the virtual lab.
+// The starting code of each exercise must break the rules that the exercise names, and the
+// step that solves it must break none. The starting code of all exercises is compiled into
+// one program and played in the virtual lab.
 func TestStartsFailAndSolutionsPass(t *testing.T) {
 	started := verdictsOfStarts(t)
 	for _, e := range all(t) {
 		t.Run(e.Step, func(t *testing.T) {
 			for _, s := range inVirtualLab(e) {
 				if s.Breaks == "" {
-					continue // a race may be lost here too
+					continue // a race condition may appear here, too
 				}
 				if wrong := asNamed(s, started[e.Step][s.ID]); wrong != "" {
 					t.Errorf("%s at the start: %s", s.ID, wrong)
@@ -79,7 +80,7 @@ func TestStartsFailAndSolutionsPass(t *testing.T) {
 	}
 }
 
-// asNamed says what is wrong if a scenario did not come to what the exercise says of it.
+// asNamed describes how a verdict differs from the result that the exercise names.
 func asNamed(s Scenario, v check.Verdict) string {
 	switch {
 	case s.Breaks == "" && v.Outcome != check.Pass:
@@ -108,7 +109,7 @@ func TestAsNamedFindsWhatIsNot(t *testing.T) {
 }
 
 // verdictsOfStarts builds one program of the starting code of every exercise, as if each
-// were in its place, and returns what it came to, by exercise and scenario.
+// were in its place, and returns the verdicts by exercise and scenario.
 func verdictsOfStarts(t *testing.T) (verdicts map[string]map[string]check.Verdict) {
 	t.Helper()
 	folder := t.TempDir()
@@ -149,8 +150,8 @@ func verdictsOfStarts(t *testing.T) (verdicts map[string]map[string]check.Verdic
 
 var everyExercise = flag.Bool("every-exercise", false, "play every exercise as a learner does, which takes minutes")
 
-// Every exercise by the way that a learner's copy goes: a program, processes and TCP. One of
-// them goes it each time, in the tests of cmd/redial.
+// This test plays every exercise as a learner does: a program, processes and TCP. The tests
+// of cmd/redial do so with one exercise by default.
 func TestLearnersWay(t *testing.T) {
 	if !*everyExercise {
 		t.Skip("takes minutes: make exercises-all")
@@ -160,7 +161,7 @@ func TestLearnersWay(t *testing.T) {
 	}
 }
 
-// learnersWay starts an exercise, finds that it fails as it says, and solves it.
+// learnersWay starts an exercise, checks that it fails as described, and solves it.
 func learnersWay(t *testing.T, e Exercise) {
 	c := startedIn(t, e)
 	played := func() map[string]check.Verdict {

@@ -12,31 +12,31 @@ import (
 	"redial/harness/report"
 )
 
-// Progress is what is remembered of an exercise, in a file in its copy's folder: to start
-// again is to forget it.
+// Progress is the saved state of an exercise. Its file is in the copy's folder, so that a
+// new start deletes it.
 type Progress struct {
-	// Answer is the choice that the learner has predicted.
+	// Answer is the learner's prediction.
 	Answer string `json:"answer,omitempty"`
-	// Hints is how many were shown.
+	// Hints is the number of hints that were shown.
 	Hints int `json:"hints,omitempty"`
-	// Outcomes are those of the last check, by scenario.
+	// Outcomes holds the outcomes of the last check by scenario.
 	Outcomes map[string]check.Outcome `json:"outcomes,omitempty"`
 }
 
-// A State is how far an exercise is.
+// A State is the learner's progress in an exercise.
 type State int
 
 // The states, in their order.
 const (
 	NotStarted State = iota
-	Started          // and never checked
-	Checked          // and not solved
+	Started          // never checked
+	Checked          // not solved
 	Solved
 )
 
 func (c Copy) progressFile() string { return filepath.Join(c.Folder, "progress.json") }
 
-// Progress reads what is remembered; nothing where there is no copy, or nothing was asked.
+// Progress reads the saved state. It is empty if there is no copy or no saved state.
 func (c Copy) Progress() (p Progress, err error) {
 	text, err := os.ReadFile(c.progressFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,7 +51,7 @@ func (c Copy) Progress() (p Progress, err error) {
 	return p, nil
 }
 
-// Save remembers it. The file is replaced as a whole, so that Ctrl-C leaves no half of it.
+// Save replaces the file as a whole, so that an interrupt leaves no partial file.
 func (c Copy) Save(p Progress) error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
@@ -64,7 +64,7 @@ func (c Copy) Save(p Progress) error {
 	return os.Rename(draft, c.progressFile())
 }
 
-// Record takes in what a check came to.
+// Record stores the outcomes of a check.
 func (p *Progress) Record(results []report.Result) {
 	p.Outcomes = map[string]check.Outcome{}
 	for _, r := range results {
@@ -72,7 +72,8 @@ func (p *Progress) Record(results []report.Result) {
 	}
 }
 
-// State is how far the exercise is, and how many of its scenarios passed at the last check.
+// State returns the state of the exercise, and how many of its scenarios passed in the last
+// check.
 func (c Copy) State() (state State, passed int, err error) {
 	exists, err := c.Exists()
 	if err != nil || !exists {

@@ -26,23 +26,24 @@ import (
 	"redial/steps/lessons"
 )
 
-// A Server is one that the virtual lab can play on.
+// A Server is a server that the virtual lab can run.
 type Server struct {
-	// Name is how it is asked for: "7", "published-6", "broken:NAME".
+	// Name is its name on the command line and in plans: "7", "published-6", "broken:NAME".
 	Name string
-	// Level is the promise that it makes.
+	// Level is the promise of the server.
 	Level contract.Level
-	// Handler makes it for a run.
+	// Handler makes the server for a run.
 	Handler func(plan.Tuning) lab.Handler
-	// HTML is the page to use with it; empty for its own.
+	// HTML is the page to use with the server; empty means the server's own page.
 	HTML []byte
-	// OwnRecovery is lab.Config's.
+	// OwnRecovery has the meaning of lab.Config's field.
 	OwnRecovery bool
-	// Keeps is how long it keeps a session by default; 0 for one that keeps none.
+	// Keeps is the default lifetime of a disconnected session; 0 if the server has no session
+	// recovery.
 	Keeps time.Duration
 }
 
-// Config is how its runs are played.
+// Config returns the lab's settings for runs on the server.
 func (s Server) Config() lab.Config {
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery), Keys: s.Level.AtLeast(contract.ClientDelivery),
@@ -50,17 +51,18 @@ func (s Server) Config() lab.Config {
 	}
 }
 
-// Levels says what each step promises.
+// Levels maps each step to its level.
 var Levels = map[string]contract.Level{
 	"3": contract.Basic, "4": contract.Basic, "5": contract.Basic,
 	"6": contract.Recovery, "7": contract.ServerDelivery,
 	"8": contract.ClientDelivery, "9": contract.ClientDelivery, "10": contract.DurableDelivery,
 }
 
-// keeps is how long a session is kept, by the library and by package recovery.
+// keeps is the lifetime of a disconnected session, both in the library and in package
+// recovery.
 const keeps = 2 * time.Minute
 
-// Find gives the server with that name.
+// Find returns the server with the name.
 func Find(name string) (Server, error) {
 	if server, ok := Recoveries[name]; ok {
 		html, err := Page(contract.Recovery)
@@ -103,9 +105,10 @@ func publishedNames() map[string]bool {
 	return names
 }
 
-// Page is the reference page of a level: that of the step that introduces it. A server may
-// offer recovery also where it does not claim it, and then a page has to drop the events of a
-// session whose restoration was cut, as step 6's does: so basic has that page too.
+// Page returns the reference page of a level, which is the page of the step that introduces
+// the level. Level basic also gets step 6's page: a server may offer recovery without
+// claiming it, and then a page must drop the events of a session whose recovery was
+// interrupted.
 func Page(level contract.Level) ([]byte, error) {
 	lesson, err := lessons.Find(map[contract.Level]string{
 		contract.Basic: "6", contract.Recovery: "6", contract.ServerDelivery: "7",
@@ -114,14 +117,14 @@ func Page(level contract.Level) ([]byte, error) {
 	return lesson.Page, err
 }
 
-// Recoveries are servers at level recovery, each broken in a way that a scenario is about
-// but for the last, by their names as steps. Published-6 is the library's own adapter.
+// Recoveries maps step names to servers at level recovery. Each but the last has a defect
+// that a scenario is about. Published-6 is the library's own adapter.
 var Recoveries = map[string]defect.New{
 	"published-6": defect.PublishedRecovery, "uses-up": defect.UsesUp, "own-offset": defect.OwnOffset,
 	"slow-handshake": defect.SlowHandshake, "slow-handshake-fixed": defect.SlowHandshakeFixed,
 }
 
-// A publication is what the tutorial publishes at a step that stores messages.
+// A publication is the tutorial's published code of a step that stores messages.
 type publication struct {
 	level contract.Level
 	page  []defect.Change
@@ -129,9 +132,9 @@ type publication struct {
 }
 
 var publishedCode = map[string]publication{
-	// With the replay outside of the lock.
+	// The replay is outside the lock.
 	"published-7": {contract.ServerDelivery, defect.ShowsAll, defect.Published},
-	// With keys that a page counts, and three retries.
+	// Each page counts its own keys, and retries three times.
 	"published-8": {contract.ClientDelivery, defect.CountsKeys, defect.PublishedKeyed},
 }
 
@@ -145,7 +148,8 @@ func (p publication) server(name string) (Server, error) {
 	return Server{Name: name, Level: p.level, Handler: Defect(p.make(delays)), HTML: html, OwnRecovery: true}, err
 }
 
-// Broken is a server, or a page on a right server, that is broken on purpose.
+// Broken returns a server with a deliberate defect, or a correct server with a defective
+// page.
 func Broken(name string, d defect.Defect) (s Server, err error) {
 	s = Server{Name: name, Level: d.Level, OwnRecovery: true}
 	if d.New != nil {
@@ -165,11 +169,12 @@ func Broken(name string, d defect.Defect) (s Server, err error) {
 	return s, nil
 }
 
-// replayPage is how many rows a step reads at a time in the virtual lab: so few that a
-// replay has parts to be cut between.
+// replayPage is the number of rows that a step reads at a time in the virtual lab. It is
+// small, so that even a short replay has several parts between which a connection can be
+// cut.
 const replayPage = 3
 
-// Lesson makes a step.
+// Lesson returns the handler of a step.
 func Lesson(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
 	return func(tuning plan.Tuning) lab.Handler {
 		return func(dir string) (http.Handler, io.Closer, error) {
@@ -181,7 +186,7 @@ func Lesson(lesson lessons.Lesson) func(plan.Tuning) lab.Handler {
 	}
 }
 
-// Defect makes a server that is none of the steps.
+// Defect returns the handler of a server that is not a step.
 func Defect(server defect.New) func(plan.Tuning) lab.Handler {
 	return func(tuning plan.Tuning) lab.Handler {
 		return func(dir string) (http.Handler, io.Closer, error) {
@@ -190,7 +195,7 @@ func Defect(server defect.New) func(plan.Tuning) lab.Handler {
 	}
 }
 
-// Tuned sets the heartbeat that is asked for.
+// Tuned sets the heartbeat of a plan.
 func Tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOptions {
 	if tuning.PingInterval > 0 {
 		options.SetPingInterval(time.Duration(tuning.PingInterval))
@@ -201,8 +206,9 @@ func Tuned(options *socket.ServerOptions, tuning plan.Tuning) *socket.ServerOpti
 	return options
 }
 
-// Remembering sets how long the library's recovery keeps sessions and events. It looks
-// for old ones twice in that time, as it does by default (every minute, of two).
+// Remembering sets how long the library's recovery keeps sessions and events. The library
+// looks for expired ones twice in that time, which matches its default (every minute, of
+// two).
 func Remembering(options *socket.ServerOptions, maxDisconnection time.Duration) *socket.ServerOptions {
 	if maxDisconnection > 0 {
 		recovery := socket.DefaultConnectionStateRecovery()

@@ -7,7 +7,7 @@ import (
 	"redial/harness/plan"
 )
 
-// The bounds of a document. A plan comes from anybody's link.
+// The limits of a document. They are strict, because a plan can come from any link.
 const (
 	mostPlan     = 64 << 10 // bytes
 	mostClients  = 6
@@ -16,12 +16,12 @@ const (
 	mostMessages = 300
 	mostText     = 2000 // characters
 	mostName     = 24
-	longest      = 10 * time.Minute // of virtual time, without what is awaited
+	longest      = 10 * time.Minute // of virtual time, without waits for events
 	shortestPing = 500 * time.Millisecond
 	slowest      = 16 // bytes a second
 )
 
-// bounded says in one line what is too much of a valid plan.
+// bounded reports, in one line, which limit a valid plan exceeds.
 func bounded(p plan.Plan) error {
 	switch {
 	case len(p.Clients) == 0:

@@ -13,17 +13,17 @@ import (
 	"redial/harness/plan"
 )
 
-// A Document is what is shared: a step, and the plan with its seed.
+// A Document is the content of a shared link: a step, and the plan with its seed.
 type Document struct {
 	Step string    `json:"step"`
 	Plan plan.Plan `json:"plan"`
 }
 
-// fragmentKey is before the document in the fragment of a link.
+// fragmentKey precedes the document in the fragment of a link.
 const fragmentKey = "plan="
 
-// Fragment packs the document for a link: JSON, deflated, in base64url. A fragment is not
-// sent to the server of the page.
+// Fragment encodes the document for a link: JSON, deflated, in base64url. The document is in
+// the fragment, because a browser does not send it to the server.
 func (d Document) Fragment() (string, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -40,7 +40,7 @@ func (d Document) Fragment() (string, error) {
 	return fragmentKey + base64.RawURLEncoding.EncodeToString(packed.Bytes()), err
 }
 
-// ParseLink reads the document of a link, or of its fragment alone.
+// ParseLink reads the document from a link, or from its fragment alone.
 func ParseLink(link string) (d Document, err error) {
 	_, fragment, found := strings.Cut(link, "#")
 	if !found {
@@ -73,13 +73,13 @@ func ParseLink(link string) (d Document, err error) {
 	return d, nil
 }
 
-// Test is a Go test of the document: it passes once the step keeps its promise there.
+// Test returns a Go test of the document, which passes if the step keeps its promise.
 func (d Document) Test() (string, error) {
 	text, err := json.MarshalIndent(d.Plan, "\t", "  ")
 	if err != nil {
 		return "", err
 	}
-	// A backquote ends a raw string literal, and no escape can stand in one.
+	// A backquote ends a raw string literal, which has no escapes.
 	literal := strings.ReplaceAll(string(text), "`", "` + \"`\" + `")
 	return fmt.Sprintf(testTemplate, "`"+literal+"`", d.Step), nil
 }

@@ -71,7 +71,7 @@ func FuzzParseLink(f *testing.F) {
 	})
 }
 
-// What the page prints as a test compiles, and fails where the run does.
+// The test that the page prints must compile, and fail if the run fails.
 func TestTheTestOfADocumentFailsWhereItsRunDoes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it builds a test")
@@ -81,13 +81,13 @@ func TestTheTestOfADocumentFailsWhereItsRunDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Step = "5" // which loses what is sent meanwhile
+	d.Step = "5" // this step loses messages that are sent during a disconnection
 	fails, err := d.Test()
 	if err != nil {
 		t.Fatal(err)
 	}
 	text += strings.Split(strings.Replace(fails, "TestFoundInTheLab", "TestThatFails", 1), "\n)\n")[1]
-	if err := os.MkdirAll("testdata", 0o755); err != nil { // which ./... leaves out
+	if err := os.MkdirAll("testdata", 0o755); err != nil { // the pattern ./... ignores this folder
 		t.Fatal(err)
 	}
 	folder, err := os.MkdirTemp("testdata", "found-")
@@ -96,7 +96,7 @@ func TestTheTestOfADocumentFailsWhereItsRunDoes(t *testing.T) {
 	}
 	defer func() {
 		os.RemoveAll(folder)
-		_ = os.Remove("testdata") // where nothing else is in it
+		_ = os.Remove("testdata") // this removes the folder only if it is empty
 	}()
 	if err := os.WriteFile(filepath.Join(folder, "found_test.go"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)

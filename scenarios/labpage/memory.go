@@ -10,21 +10,20 @@ import (
 	"redial/harness/plan"
 )
 
-// mostKept is how many runs are kept, to be drawn again at another width or zoom, and for
-// undo.
+// mostKept is the number of runs to keep, for undo and for drawing at another width or zoom.
 const mostKept = 12
 
-// A memory keeps the latest runs.
+// A memory caches the latest runs.
 type memory struct {
 	mu   sync.Mutex
-	keys []string // the latest last
+	keys []string // oldest first
 	runs map[string]run
 }
 
 var played = memory{runs: map[string]run{}}
 
-// of plays the document, or remembers its run. Runs take turns: each has a processor to
-// itself.
+// of plays the document, or returns its cached run. Runs take turns, so that each has a
+// processor to itself.
 func (m *memory) of(ctx context.Context, d document) run {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -40,10 +39,11 @@ func (m *memory) of(ctx context.Context, d document) run {
 	return r
 }
 
-// shrinkBudget is how many plans are played to find a smaller one: some seconds.
+// shrinkBudget is the number of plans to play in search of a smaller one, which takes some
+// seconds.
 const shrinkBudget = 150
 
-// ruleOf is the first rule that fails a run.
+// ruleOf returns the first rule that the run breaks.
 func ruleOf(v check.Verdict) contract.RuleID {
 	if v.Outcome != check.Fail || len(v.Findings) == 0 {
 		return ""
@@ -51,11 +51,11 @@ func ruleOf(v check.Verdict) contract.RuleID {
 	return v.Findings[0].Rule
 }
 
-// shrunk is the smallest document found that still breaks the same rule.
+// shrunk returns the smallest document found that still breaks the same rule.
 func (d document) shrunk(ctx context.Context) (document, error) {
 	of := func(r run) check.Verdict { return r.verdict }
 	before := of(played.of(ctx, d))
-	if before.Outcome != check.Fail { // it keeps the promise, and may still lose something
+	if before.Outcome != check.Fail { // the promise is kept, but messages beyond it may be lost
 		of = func(r run) check.Verdict { return r.beyond }
 		before = of(played.of(ctx, d))
 	}

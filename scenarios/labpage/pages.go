@@ -6,27 +6,27 @@ import (
 	"redial/harness/report"
 )
 
-// A Page is what a client shows, over time.
+// A Page is what a client shows over time.
 type Page struct {
 	Client string `json:"client"`
 	TabOf  string `json:"tabOf,omitempty"`
-	// Moments are what changes it, in their order.
+	// Moments are the changes of the page, in order.
 	Moments []Moment `json:"moments"`
 }
 
-// A Moment changes what a page shows.
+// A Moment is a change of what a page shows.
 type Moment struct {
 	At float64 `json:"at"`
-	// Event is the index of the event that it comes from.
+	// Event is the index of the event that causes the change.
 	Event int `json:"event"`
 	// Kind is opened, closed, connected, disconnected, sent, acknowledged, refused or shown.
 	Kind history.Kind `json:"kind"`
-	// State is connected, disconnected, recovered or closed, from then on.
+	// State is connected, disconnected, recovered or closed after the change.
 	State string `json:"state"`
 	Text  string `json:"text,omitempty"`
-	// From is who sent it.
+	// From is the sender of a message.
 	From string `json:"from,omitempty"`
-	// Offset is what the page holds from then on.
+	// Offset is the page's offset after the change.
 	Offset int64 `json:"offset,omitempty"`
 	// View counts the loads of the page.
 	View int `json:"view,omitempty"`
@@ -34,7 +34,7 @@ type Moment struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// A LogRow is a row of the server's log: when it is first seen to be there.
+// A LogRow is a row of the server's log, with the time at which it is first observed.
 type LogRow struct {
 	At     float64 `json:"at"`
 	Text   string  `json:"text"`
@@ -42,7 +42,7 @@ type LogRow struct {
 	Event  int     `json:"event"`
 }
 
-// A Session is what the server keeps of a client that is gone.
+// A Session is the server's state of a disconnected client.
 type Session struct {
 	Client    string  `json:"client"`
 	From      float64 `json:"from"`
@@ -50,8 +50,8 @@ type Session struct {
 	Recovered bool    `json:"recovered"`
 }
 
-// pagesOf follows each page through the run. What the lab has pages send itself, as a
-// barrier, is left out; the offset that comes with it is not.
+// pagesOf follows each page through the run. It leaves out the messages that the lab sends
+// as barriers, but keeps the offsets that arrive with them.
 func pagesOf(p plan.Plan, events []history.Event) []Page {
 	pages := make([]Page, len(p.Clients))
 	index := map[string]int{}

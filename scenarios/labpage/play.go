@@ -30,35 +30,35 @@ import (
 	"redial/scenarios/inprocess"
 )
 
-// A Request is a document, and what to show of its run.
+// A Request is a document, and the part of its run to show.
 type Request struct {
 	// Step is the server: "5" to "10", "published-6" and whatever [inprocess.Find] knows.
 	Step string `json:"step"`
-	// Seed is the plan's, in its place.
+	// Seed replaces the plan's seed.
 	Seed uint64 `json:"seed"`
 	// Plan is a plan.Plan.
 	Plan json.RawMessage `json:"plan"`
-	// Link is a shared one, in place of Step, Seed and Plan.
+	// Link is a shared link that replaces Step, Seed and Plan.
 	Link string `json:"link,omitempty"`
-	// View is what to draw.
+	// View is the part of the run to draw.
 	View View `json:"view"`
-	// Shrink asks for the smallest plan that breaks the same rule, and plays that.
+	// Shrink requests the smallest plan that breaks the same rule, and a run of that plan.
 	Shrink bool `json:"shrink,omitempty"`
 }
 
 // A View is the part of a run that is drawn.
 type View struct {
-	// From and To are in milliseconds. To zero is the end.
+	// From and To are in milliseconds. If To is zero, the view ends with the run.
 	From     float64         `json:"from"`
 	To       float64         `json:"to"`
 	Width    int             `json:"width"`
 	Scale    report.Scale    `json:"scale,omitempty"`
 	Language report.Language `json:"language"`
-	// Detail asks for the frames too.
+	// Detail includes the frames.
 	Detail bool `json:"detail"`
-	// Only asks for the drawing alone, of a plan that was played before.
+	// Only requests only the drawing of a plan that was played before.
 	Only bool `json:"only,omitempty"`
-	// Legend asks for what the signs mean, and for nothing else.
+	// Legend requests only the explanation of the signs.
 	Legend bool `json:"legend,omitempty"`
 }
 
@@ -69,9 +69,10 @@ func (v View) language() report.Language {
 	return report.English
 }
 
-// A Response is all that the page shows of a run. Times are in milliseconds since it began.
+// A Response holds everything that the page shows of a run. Times are in milliseconds since
+// the start of the run.
 type Response struct {
-	// Error says in one line why nothing was played; all else is empty then.
+	// Error explains, in one line, why nothing was played; all other fields are empty then.
 	Error string `json:"error,omitempty"`
 
 	SVG  string         `json:"svg"`
@@ -81,14 +82,15 @@ type Response struct {
 	// Lab is virtual or real.
 	Lab  string     `json:"lab,omitempty"`
 	Plan *plan.Plan `json:"plan,omitempty"`
-	// Fragment shares the document in a link, and Test is a Go test of it.
+	// Fragment is the document for a link, and Test a Go test of it.
 	Fragment string `json:"fragment,omitempty"`
 	Test     string `json:"test,omitempty"`
-	// Story is the plan in words, a line for each of its parts.
+	// Story describes the plan in words, one line for each of its parts.
 	Story []string `json:"story,omitempty"`
-	// Began is when each step of the script began, and then when the script had ended.
+	// Began holds the start of each step of the script, and the end of the script as the last
+	// value.
 	Began []float64 `json:"began,omitempty"`
-	// Length is that of the run.
+	// Length is the duration of the run.
 	Length float64 `json:"length,omitempty"`
 
 	// Level is the promise of the step. Outcome, Reason and Verdict are judged by it.
@@ -96,8 +98,8 @@ type Response struct {
 	Outcome check.Outcome  `json:"outcome,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
 	Verdict *check.Verdict `json:"verdict,omitempty"`
-	// Beyond is judged by the most that a page can want: what is lost there and not in
-	// Verdict is lost, and was not promised.
+	// Beyond is judged by the highest level. A loss that is in Beyond but not in Verdict is
+	// one that the step does not promise to prevent.
 	Beyond   *check.Verdict `json:"beyond,omitempty"`
 	Findings []Finding      `json:"findings,omitempty"`
 
@@ -107,17 +109,18 @@ type Response struct {
 	Pages       []Page               `json:"pages,omitempty"`
 	Log         []LogRow             `json:"log,omitempty"`
 	Sessions    []Session            `json:"sessions,omitempty"`
-	// Keeps is how long the server keeps a session; 0 for one that keeps none.
+	// Keeps is the lifetime of a disconnected session; 0 if the server has no session
+	// recovery.
 	Keeps float64 `json:"keeps,omitempty"`
 	// Output is what the server printed.
 	Output string `json:"output,omitempty"`
-	// Took is how long it took, on the real clock.
+	// Took is the duration on the real clock.
 	Took float64 `json:"took,omitempty"`
 }
 
-// A Finding is one of the verdict's, or of what goes beyond the promise.
+// A Finding is a finding of the verdict, or one beyond the promise.
 type Finding struct {
-	// Promised tells that it breaks the promise of the step.
+	// Promised is set if the finding breaks the promise of the step.
 	Promised bool            `json:"promised"`
 	Rule     contract.RuleID `json:"rule"`
 	Anomaly  check.Anomaly   `json:"anomaly"`
@@ -126,12 +129,12 @@ type Finding struct {
 	Message  string          `json:"message,omitempty"`
 	Expected string          `json:"expected"`
 	Observed string          `json:"observed"`
-	// Events are the indices of the events that it is about.
+	// Events are the indices of the events in the finding.
 	Events []int   `json:"events,omitempty"`
 	At     float64 `json:"at"`
 }
 
-// A Frame is one frame that passed, with what it carries.
+// A Frame is a frame that passed a link, with its content.
 type Frame struct {
 	history.Frame
 	Left   float64 `json:"left"`
@@ -139,7 +142,7 @@ type Frame struct {
 	Packet string  `json:"packet"`
 }
 
-// Play plays a document and tells what came of it.
+// Play plays a document and returns the result.
 func Play(ctx context.Context, r Request) Response {
 	if r.View.Legend {
 		var svg bytes.Buffer
@@ -158,8 +161,8 @@ func Play(ctx context.Context, r Request) Response {
 	return played.of(ctx, d).response(d, r.View)
 }
 
-// PlayOn plays a document in another lab than the virtual one. Of the step, give makes the
-// server for it.
+// PlayOn plays a document in a lab other than the virtual one; give returns that lab and the
+// server for the step.
 func PlayOn(ctx context.Context, r Request, name string, give func(step string) (lab.Lab, lab.Server, lab.Config, error)) Response {
 	d, err := read(r)
 	if err != nil {
@@ -175,7 +178,7 @@ func PlayOn(ctx context.Context, r Request, name string, give func(step string) 
 	return played.response(d, r.View)
 }
 
-// A document is a request that was read.
+// A document is a request that was read and validated.
 type document struct {
 	server inprocess.Server
 	plan   plan.Plan
@@ -222,15 +225,15 @@ func read(r Request) (d document, err error) {
 	return documentOf(d.server, d.plan)
 }
 
-// documentOf names all faults, so that an edit can name one: what comes out is what was
-// played.
+// documentOf gives every fault an ID, so that an edit can refer to it. The page therefore
+// receives exactly the plan that was played.
 func documentOf(server inprocess.Server, p plan.Plan) (document, error) {
 	p = p.WithFaultIDs()
 	text, err := json.Marshal(p)
 	return document{server, p, server.Name + "\x00" + string(text)}, err
 }
 
-// A run is what came of a document, kept to be drawn again.
+// A run is the run of a document, kept so that it can be drawn again.
 type run struct {
 	lab.Run
 	lab             string
@@ -240,13 +243,13 @@ type run struct {
 func (d document) play(ctx context.Context) run {
 	config := d.server.Config()
 	config.Traffic = true
-	// Servers print what surprises them, which is the story's business where it matters.
+	// Servers print unexpected errors; the story shows those that matter.
 	r := run{Run: lab.Virtual.Play(ctx, lab.Server{Handler: d.server.Handler}, config, d.plan), lab: lab.Virtual.String()}
 	r.judge(config.Level)
 	return r
 }
 
-// judge judges the run by the level, and by the highest.
+// judge judges the run by the level and by the highest level.
 func (r *run) judge(level contract.Level) {
 	r.verdict = verdictOf(r.Run, level)
 	r.beyond = r.verdict
@@ -263,7 +266,7 @@ func (r *run) judge(level contract.Level) {
 		// The reason is that of the step's own level.
 		r.beyond.Findings[i] = r.verdict.Findings[at]
 	}
-	for _, f := range r.verdict.Findings { // a level can blame the same on another rule
+	for _, f := range r.verdict.Findings { // another level may report the same finding under another rule
 		if !slices.ContainsFunc(r.beyond.Findings, func(g check.Finding) bool { return same(f, g) }) {
 			r.beyond.Findings = append(r.beyond.Findings, f)
 		}
@@ -274,7 +277,7 @@ func same(f, g check.Finding) bool {
 	return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
 }
 
-// verdictOf judges a run.
+// verdictOf judges a run by a level.
 func verdictOf(r lab.Run, level contract.Level) check.Verdict {
 	switch {
 	case errors.Is(r.Err, target.ErrUnsupported), errors.Is(r.Err, target.ErrNoData), errors.Is(r.Err, client.ErrUnsupported):
@@ -285,13 +288,13 @@ func verdictOf(r lab.Run, level contract.Level) check.Verdict {
 	return check.Judge(r.Events)
 }
 
-// scene is the run as it is drawn.
+// scene returns the part of the run to draw.
 func (r run) scene(d document, v View) report.Scene {
 	s := report.Scene{
 		Events: r.Events, Findings: r.beyond.Findings, From: asTime(v.From), To: asTime(v.To),
 		Width: v.Width, Scale: v.Scale, Language: v.Language, Keeps: d.keeps(), Bare: true, Traffic: r.Traffic,
 	}
-	if !v.Detail { // the arrows of messages stay
+	if !v.Detail { // the arrows of messages remain
 		s.Traffic.Frames = slices.DeleteFunc(slices.Clone(r.Traffic.Frames), func(f history.Frame) bool {
 			return !f.Lost && !slices.Contains([]string{"event", "ack", "binary"}, report.Packet(f))
 		})
@@ -318,7 +321,7 @@ func (r run) response(d document, v View) Response {
 	whole := r.scene(d, View{Detail: true, Language: v.Language})
 	out.Step, out.Plan, out.Lab = d.server.Name, &d.plan, r.lab
 	shared := Document{d.server.Name, d.plan}
-	out.Fragment, _ = shared.Fragment() // a plan that was read can be written
+	out.Fragment, _ = shared.Fragment() // a plan that was parsed can also be encoded
 	out.Test, _ = shared.Test()
 	out.Story = strings.Split(strings.TrimRight(plan.Story(d.plan), "\n"), "\n")
 	for _, at := range r.Began {

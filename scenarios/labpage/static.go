@@ -12,8 +12,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// Static is the page: a folder of files that needs nothing else. Without a server that
-// answers /play, it plays in a worker. DrawingStyle belongs beside it, as drawing.css.
+// Static is the page: a folder of files without dependencies. Without a server that answers
+// /play, the page plays in a worker. Serve DrawingStyle beside it as drawing.css.
 func Static() fs.FS {
 	folder, err := fs.Sub(static, "static")
 	if err != nil {

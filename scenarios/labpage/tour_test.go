@@ -65,7 +65,8 @@ func readTour(t *testing.T) []tourBreak {
 	return tour.Breaks
 }
 
-// differs says in which way a run is not what the tour tells, as meets in tour.js does.
+// differs describes how a run differs from the result that the tour gives, as the function
+// meets in tour.js does.
 func (v tourVerdict) differs(r Response) string {
 	if r.Error != "" {
 		return r.Error

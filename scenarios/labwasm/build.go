@@ -24,7 +24,7 @@ import (
 	"redial/steps/lessons"
 )
 
-// The names of the files beside the page, as wasm.js and worker.js ask for them.
+// The file names for which wasm.js and worker.js ask.
 const (
 	programFile = "lab.wasm.gz"
 	runtimeFile = "wasm_exec.js"
@@ -32,11 +32,11 @@ const (
 	styleFile   = "drawing.css"
 )
 
-// Sizes are those of the program, in bytes.
+// Sizes holds the sizes of the program in bytes, as built and compressed.
 type Sizes struct{ Program, Packed int64 }
 
-// Build fills the folder with the lab page and all that it needs to play in a browser:
-// files for any server that serves a folder. level is gzip's.
+// Build fills the folder with the lab page and all files that it needs in a browser; any
+// static file server can serve it. level is the compression level of gzip.
 func Build(ctx context.Context, folder string, level int) (Sizes, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return Sizes{}, err
@@ -64,7 +64,7 @@ func Build(ctx context.Context, folder string, level int) (Sizes, error) {
 	return program(ctx, filepath.Join(folder, programFile), level)
 }
 
-// copyStatic copies the page's own files over those of an earlier build.
+// copyStatic copies the page's own files, and replaces those of an earlier build.
 func copyStatic(folder string) error {
 	static := labpage.Static()
 	return fs.WalkDir(static, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -80,15 +80,16 @@ func copyStatic(folder string) error {
 	})
 }
 
-// buildFlags leave out symbols, which nothing here reads, and the paths of this machine.
-// Functions are inlined only where a run spends its time: in the JavaScript VM, in SQLite
-// and in the runtime. That is as fast, and a tenth smaller. Nothing speaks HTTP/2 in the lab.
+// buildFlags leave out symbols, which are not needed, and the paths of the build machine.
+// Functions are inlined only in the packages in which a run spends its time: the JavaScript
+// VM, SQLite and the runtime. The program is as fast as with all inlining, and a tenth
+// smaller. HTTP/2 is left out because the lab does not use it.
 var buildFlags = []string{
 	"build", "-trimpath", "-tags=nethttpomithttp2", "-ldflags=-s -w", "-gcflags=all=-l", "-gcflags=github.com/dop251/...=", "-gcflags=github.com/ncruces/...=",
 	"-gcflags=runtime/...=", "-gcflags=internal/...=",
 }
 
-// program builds the program and packs it.
+// program builds the program and compresses it.
 func program(ctx context.Context, file string, level int) (sizes Sizes, err error) {
 	temporary, err := os.MkdirTemp("", "redial-lab-wasm-")
 	if err != nil {
@@ -123,7 +124,7 @@ func program(ctx context.Context, file string, level int) (sizes Sizes, err erro
 	return sizes, err
 }
 
-// goTool runs the go command for WebAssembly, and returns what it prints.
+// goTool runs the go command for WebAssembly, and returns its output.
 func goTool(ctx context.Context, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=")

@@ -17,8 +17,8 @@ import (
 	"redial/scenarios/runner"
 )
 
-// TestAScheduleFixesTheRun plays step 9, where the native lab comes to several histories:
-// the server looks at its log every 20 ms and as soon as something is stored.
+// TestAScheduleFixesTheRun plays step 9, whose histories vary in the native lab: the server
+// reads its log every 20 ms and also after each new message.
 func TestAScheduleFixesTheRun(t *testing.T) {
 	node, err := labwasm.Start(built(t))
 	if err != nil {
@@ -29,7 +29,8 @@ func TestAScheduleFixesTheRun(t *testing.T) {
 		Step: "9", Seed: 1, Plan: json.RawMessage(regexp.MustCompile(`("name":"\w+")`).ReplaceAllString(restarted, `$1,"kind":"wire"`)),
 		View: labpage.View{Width: 900, Language: report.English, Detail: true},
 	}
-	// What was observed, and everything that passed: with the ids of sockets and sessions.
+	// The comparison covers the history and every frame, including the ids of sockets and
+	// sessions.
 	play := func(schedule uint64) (events, frames string) {
 		t.Helper()
 		run, err := node.PlayExactly(r, schedule)
@@ -85,7 +86,7 @@ func TestReplayExactlyRecurs(t *testing.T) {
 	if same, err := saved.Exactly(t.Context(), node, result, 1); same != 0 || err != nil {
 		t.Errorf("a history that is a nanosecond off passes for the same: %v", err)
 	}
-	saved.Target = "step 7" // which loses nothing
+	saved.Target = "step 7" // this step loses nothing
 	if _, err := saved.FindSchedule(t.Context(), node); !errors.Is(err, runner.ErrOtherVerdict) {
 		t.Errorf("a failure that is none any more: %v", err)
 	}

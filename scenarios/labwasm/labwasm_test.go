@@ -28,7 +28,7 @@ var (
 	})
 )
 
-// built is the folder with the lab page and its program.
+// built returns the folder with the lab page and its program.
 func built(t *testing.T) string {
 	t.Helper()
 	if err := build(); err != nil {
@@ -47,22 +47,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// cutAndRefreshed is a conversation in which a connection is cut while messages come, and
-// a page is refreshed.
+// cutAndRefreshed cuts a connection and refreshes a page while messages arrive.
 const cutAndRefreshed = `{"clients":[{"name":"alice"},{"name":"bob"},{"name":"carol"}],"script":[
 	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"open","client":"carol"},{"do":"await-connected"},
 	{"do":"send","client":"alice","text":"hello"},{"do":"await-shown","client":"bob","text":"hello"},
 	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"send","client":"alice","text":"meanwhile","count":3},
 	{"do":"await-connected"},{"do":"refresh","client":"carol"},{"do":"await-connected"},{"do":"send","client":"bob","text":"bye"}]}`
 
-// restarted adds the kill of the server, with what it has stored.
+// restarted also kills and restarts the server, whose stored messages must survive.
 var restarted = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"kill-server"},{"do":"wait","for":"1s"},{"do":"start-server"},{"do":"await-connected"},{"do":"refresh"`, 1)
 
-// locked adds a database that cannot be written to for a while.
+// locked also locks the database against writes for some time.
 var locked = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"lock-database"},{"do":"send","client":"alice","text":"while locked"},{"do":"wait","for":"12s"},{"do":"unlock-database"},{"do":"wait","for":"12s"},{"do":"refresh"`, 1)
 
-// cutInReplay is the scenario of that name, shorter: a page is cut off while the history
-// reaches it between live messages.
+// cutInReplay is a shorter form of the scenario with that name: a connection is cut while
+// the replay arrives between live messages.
 const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}],"script":[
 	{"do":"open","client":"writer"},{"do":"await-connected"},{"do":"send","client":"writer","text":"history","count":40},
 	{"do":"await-shown","client":"writer","text":"history 40"},
@@ -71,8 +70,8 @@ const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}]
 	{"do":"open","client":"bob"},{"do":"await-fault","text":"in-replay"},{"do":"await-disconnected","client":"bob"},
 	{"do":"await-connected","client":"bob"},{"do":"stop-sending","client":"writer"}]}`
 
-// TestWebAssemblyPlaysWhatTheNativeLabPlays holds every step's run in WebAssembly, event by
-// event, against the native virtual lab's, and the rules that published code breaks.
+// Every step must play the same history, event by event, in WebAssembly and in the native
+// virtual lab; and the published code must break the same rules.
 func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 	node, err := labwasm.Start(built(t))
 	if err != nil {
@@ -83,9 +82,9 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 		step, name, plan string
 		outcome          check.Outcome
 		rule             contract.RuleID
-		// unordered is for what the native lab orders in another way from run to run too: a
-		// wait for a locked database, which is on the real clock there, and the shared log
-		// of step 9, which is looked at every 20 ms and as soon as something is stored.
+		// unordered is set if the order of events varies between native runs, too: a wait for a
+		// locked database uses the real clock there, and step 9 reads its shared log every 20 ms
+		// and also after each new message.
 		unordered bool
 	}{
 		{"5", "cut", cutAndRefreshed, check.Pass, "", false},
@@ -128,7 +127,7 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 	}
 }
 
-// scenario is the plan of one of the catalogue's.
+// scenario returns the plan of a scenario in the catalogue.
 func scenario(t *testing.T, id string) string {
 	t.Helper()
 	found, err := catalogue.Find([]string{id})
@@ -142,7 +141,7 @@ func scenario(t *testing.T, id string) string {
 	return string(text)
 }
 
-// observed is the history without its times: what waits for a locked database waits on the
+// observed returns the history without times, because a wait for a locked database uses the
 // real clock in the native lab.
 func observed(events []history.Event) (lines []string) {
 	for _, e := range events {
@@ -151,7 +150,7 @@ func observed(events []history.Event) (lines []string) {
 	return lines
 }
 
-// differsAt is the index of the first line that differs, or -1.
+// differsAt returns the index of the first different line, or -1.
 func differsAt(got, want []string) int {
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
@@ -172,8 +171,7 @@ func findings(r labpage.Response) (lines []string) {
 	return lines
 }
 
-// breaks tells whether the run breaks the promise of the rule; of none, where there is no
-// rule.
+// breaks reports whether the run breaks the rule; without a rule, whether it breaks none.
 func breaks(r labpage.Response, rule contract.RuleID) bool {
 	if rule == "" {
 		return r.Verdict.Rule() == ""

@@ -10,8 +10,8 @@ import (
 	"redial/scenarios/labwasm"
 )
 
-// TestALinkComesToTheSameVerdictInWebAssembly shares the runs of the tour, in which
-// messages are lost, duplicated and neither. (redial replay has such a test of its own.)
+// TestALinkComesToTheSameVerdictInWebAssembly shares the runs of the tour, with lost and
+// duplicated messages and without. (redial replay has such a test of its own.)
 func TestALinkComesToTheSameVerdictInWebAssembly(t *testing.T) {
 	node, err := labwasm.Start(built(t))
 	if err != nil {

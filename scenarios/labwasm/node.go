@@ -17,7 +17,7 @@ import (
 //go:embed play.mjs
 var script string
 
-// Node is a lab in Node.js. Its methods are for one goroutine.
+// Node is a lab in Node.js. Only one goroutine may use it.
 type Node struct {
 	command *exec.Cmd
 	input   io.WriteCloser
@@ -44,20 +44,21 @@ func Start(folder string) (*Node, error) {
 	return n, nil
 }
 
-// Play is labpage.Play, there.
+// Play is labpage.Play in Node.js.
 func (n *Node) Play(r labpage.Request) (answer labpage.Response, err error) {
 	return answer, n.call(call{Name: "play", Argument: r}, &answer)
 }
 
-// PlayExactly is Play on a lab of its own, in which the schedule decides all that the plan's
-// seed does not: which case a select takes, in which order a map is walked through, and the
-// ids and keys that servers and pages make. There is one thread, so it is the same run for
-// a schedule, byte by byte, however often it is played.
+// PlayExactly is Play in a new lab. The schedule decides everything that the plan's seed
+// does not: the case that a select takes, the order of a map's iteration, and the ids and
+// keys that servers and pages generate. The program has one thread, so a schedule always
+// gives the same run, byte by byte.
 func (n *Node) PlayExactly(r labpage.Request, schedule uint64) (answer labpage.Response, err error) {
 	return answer, n.call(call{Name: "play", Argument: r, Schedule: fmt.Sprint(schedule)}, &answer)
 }
 
-// A call is a line for play.mjs. (A schedule does not fit into a number of JavaScript's.)
+// A call is a line for play.mjs. (A schedule does not fit into a JavaScript number, so it is
+// a string.)
 type call struct {
 	Name     string `json:"name"`
 	Argument any    `json:"argument"`
@@ -85,14 +86,13 @@ func (n *Node) call(c call, result any) error {
 	return nil
 }
 
-// failed is an error with what Node.js has printed, which has ended.
+// failed adds the output of Node.js, which has ended, to the error.
 func (n *Node) failed(err error) error {
 	err = errors.Join(err, n.Close())
 	return fmt.Errorf("the lab in Node.js has ended: %w: %.500s", err, strings.TrimSpace(n.errors.String()))
 }
 
-// Close ends it.
 func (n *Node) Close() error {
-	_ = n.input.Close() // after which the script ends
+	_ = n.input.Close() // the script ends at the end of its input
 	return n.command.Wait()
 }

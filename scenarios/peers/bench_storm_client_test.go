@@ -14,13 +14,13 @@ import (
 	"redial/harness/history"
 )
 
-// A stormClient is a wire client, or else one that only listens, and costs little.
+// A stormClient is a wire client, or a cheaper client that only receives.
 type stormClient struct {
 	address   string
 	wire      *wire.Client
 	connected atomic.Bool
-	refresh   atomic.Bool  // when the connection ends
-	shown     atomic.Int64 // in the view that it has now
+	refresh   atomic.Bool  // whether the page is refreshed when the connection ends
+	shown     atomic.Int64 // in the current view
 	offset    atomic.Int64
 	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
 	changed   chan struct{}
@@ -49,7 +49,7 @@ func (c *stormClient) close() {
 	}
 }
 
-// note takes what a wire client tells. It is called with that one's lock.
+// note receives a wire client's events. The caller holds that client's lock.
 func (c *stormClient) note(e history.Event) {
 	switch e.Kind {
 	case history.Connected:
@@ -71,11 +71,11 @@ func (c *stormClient) show(offset int64) {
 	c.at.Store(time.Now().UnixNano())
 }
 
-// listen listens over one connection after another, as a page would.
+// listen receives over one connection after another, as a page does.
 func (c *stormClient) listen(ctx context.Context) {
 	defer close(c.stopped)
 	for ctx.Err() == nil {
-		_ = converse(ctx, c.address, c.take) // it is cut: that is the point
+		_ = converse(ctx, c.address, c.take) // the error is the cut, which is expected
 		c.connected.Store(false)
 		if c.refresh.CompareAndSwap(true, false) {
 			c.shown.Store(0)
@@ -88,7 +88,7 @@ func (c *stormClient) listen(ctx context.Context) {
 	}
 }
 
-// take looks at one Engine.IO packet. It shows a message that is newer than the last.
+// take parses an Engine.IO packet, and shows a message that is newer than the last one.
 func (c *stormClient) take(conn net.Conn, packet []byte) error {
 	switch {
 	case bytes.HasPrefix(packet, []byte(`42["chat message",`)):
@@ -105,9 +105,9 @@ func (c *stormClient) take(conn net.Conn, packet []byte) error {
 	return nil
 }
 
-// idIn is the id behind the text of a chat message, which has no quotation marks.
+// idIn returns the id after the text of a chat message. The text has no quotation marks.
 func idIn(packet []byte) (id int64) {
-	_, behind, _ := bytes.Cut(packet, []byte(`",`)) // behind the event's name
+	_, behind, _ := bytes.Cut(packet, []byte(`",`)) // after the event's name
 	_, behind, _ = bytes.Cut(behind, []byte(`",`))
 	for _, digit := range behind {
 		if digit < '0' || digit > '9' {
@@ -118,7 +118,8 @@ func idIn(packet []byte) (id int64) {
 	return id
 }
 
-// The storm has a client of its own, which is cheaper: it has to count as a page does.
+// The storm's own client is cheaper than a wire client, and must count messages as a page
+// does.
 func TestStormClientCountsEachNewMessageOnce(t *testing.T) {
 	c := new(stormClient)
 	for _, step := range []struct {
@@ -128,8 +129,8 @@ func TestStormClientCountsEachNewMessageOnce(t *testing.T) {
 		{`40{"sid":"a","pid":"b"}`, 0, 0},
 		{`42["chat message","message 1, said",1]`, 1, 1},
 		{`42["chat message","message 2, said",12,"an offset"]`, 2, 12},
-		{`42["chat message","message 3, said",12]`, 2, 12}, // twice
-		{`42["chat message","message 4, said",7]`, 2, 12},  // too late to be shown
+		{`42["chat message","message 3, said",12]`, 2, 12}, // a duplicate
+		{`42["chat message","message 4, said",7]`, 2, 12},  // too old to be shown
 		{`42["other","message 5, said",20]`, 2, 12},
 	} {
 		if err := c.take(nil, []byte(step.packet)); err != nil || c.shown.Load() != step.shown || c.offset.Load() != step.offset {

@@ -20,37 +20,39 @@ import (
 	"redial/harness/target"
 )
 
-// stormClients is what -short makes a tenth of.
+// stormClients is the number of clients; -short uses a tenth of it.
 var stormClients = flag.Int("storm-clients", 2_000, "how many clients BenchmarkStorm has come back at once")
 
-// stormWire makes every client one of package client's, which do all that a page does and
-// cost three times what a server costs. They share the cores: most of what is measured
-// is then their own time.
+// stormWire makes every client one of package client's. They do everything that a page does
+// and cost three times what a server costs. They share the cores with the server, so most of
+// the measured time is then their own.
 var stormWire = flag.Bool("storm-wire", false, "let all clients of BenchmarkStorm be wire clients, not only those that talk")
 
 const (
-	// stormMessages are said in all, a quarter of them before the server is killed.
+	// stormMessages is the number of all messages; a quarter of them is sent before the kill.
 	stormMessages = 200
-	// stormWriters of the clients say them, each one message after another.
+	// stormWriters is the number of clients that send, each one message after another.
 	stormWriters = 4
-	// stormDelay is the first wait before a reconnection. The official client's second
-	// would be most of what is measured, and would spread the storm.
+	// stormDelay is the first delay before a reconnection. The official client's delay of one
+	// second would dominate the measurement, and would spread the storm.
 	stormDelay = 100 * time.Millisecond
-	// stormBound is how long a storm may take. Who lacks what by then is counted.
+	// stormBound is the time limit of a storm. Clients that lack messages after that are
+	// counted.
 	stormBound = 3 * time.Minute
 )
 
-// BenchmarkStorm kills a server (SIGKILL) under traffic and starts it again; all its
-// clients come back at once, while the traffic goes on. In one storm they have what was
-// said before; in the other one their users refresh the page, and they lack a history of
-// some hundred messages too. It does so with the kit's step 7 and with the same chat on
-// the official Node server, in turn. For each it reports the
-// time from the kill until every client had the last message, the messages a second that
-// were delivered in that time, the most memory that the server held, the processor time
-// that the server used since its restart, and how many messages the clients lack (the
-// published code, which the Node server is, loses some). The clients are in this
-// process, and share the machine's cores with the server: the processor time says more
-// of a server than the other times do.
+// BenchmarkStorm kills a server (SIGKILL) under traffic and restarts it; all its clients
+// reconnect at once, while the traffic continues. In one storm the clients have the messages
+// from before the kill; in the other one their users refresh the page, so the server must
+// also replay a history of some hundred messages. The benchmark alternates between the kit's
+// step 7 and the same chat on the official Node server.
+//
+// For each server it reports the time from the kill until every client had the last message,
+// the messages per second delivered in that time, the peak memory, the processor time since
+// the restart, and how many messages the clients lack (the published code, which the Node
+// server runs, loses some). The clients are in this process and share the machine's cores
+// with the server, so the processor time is a better measure of a server than the other
+// times.
 func BenchmarkStorm(b *testing.B) {
 	peer, err := nodePeer()
 	if err != nil {
@@ -79,14 +81,14 @@ func BenchmarkStorm(b *testing.B) {
 	}
 }
 
-// stormFigures are a server's, over all runs.
+// stormFigures are the results of a server over all runs.
 type stormFigures struct {
 	name      string
 	runs      int
 	took      time.Duration
-	delivered int64   // from the kill on
-	lacking   int64   // messages of the log that a client was not shown
-	peak      float64 // MB, the most of any run
+	delivered int64   // since the kill
+	lacking   int64   // messages in the log that a client did not show
+	peak      float64 // MB, the highest of all runs
 	cpu       float64 // seconds
 }
 
@@ -100,7 +102,7 @@ func (f *stormFigures) report(b *testing.B) {
 	b.ReportMetric(float64(f.lacking)/float64(f.runs), f.name+"-lacking")
 }
 
-// add is one storm, on a new server.
+// add plays a storm on a new server.
 func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, error), load load) {
 	b.Helper()
 	server, err := newServer()
@@ -131,16 +133,16 @@ func (f *stormFigures) add(b *testing.B, newServer func() (*target.Command, erro
 	f.cpu += processorTime(server)
 }
 
-// A storm is a server and the clients that it loses and gets back.
+// A storm is a server, and the clients that lose it and reconnect.
 type storm struct {
 	server  *target.Command
 	clients []*stormClient
 	history int
 	said    atomic.Int64
-	peak    float64 // of the server that was killed
+	peak    float64 // of the server process that was killed
 }
 
-// newStorm makes the clients, who have been shown what is stored already.
+// newStorm makes the clients, which have shown the messages that are stored already.
 func newStorm(server *target.Command, load load) *storm {
 	s := &storm{server: server, history: load.messages}
 	for n := range load.clients {
@@ -158,9 +160,9 @@ func newStorm(server *target.Command, load load) *storm {
 	return s
 }
 
-// rage lets all clients connect and some of them talk, kills the server, starts it
-// again, and returns when everybody has the last message, or with what they lack. before
-// is how many messages were shown before the kill, in the views that outlast it.
+// rage connects all clients and starts the traffic, kills the server and restarts it. It
+// returns when all clients have the last message, or an error that lists what they lack.
+// before is the number of messages shown before the kill, in views that are not refreshed.
 func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err error) {
 	for _, c := range s.clients {
 		if err := c.open(ctx); err != nil {
@@ -201,7 +203,7 @@ func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err e
 	})
 }
 
-// talk says messages, each when nothing more will come of the one before.
+// talk sends messages, each after the result of the previous one.
 func (s *storm) talk(ctx context.Context, c *stormClient) {
 	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
 		_ = c.wire.Send(fmt.Sprintf("message %d, said while a storm was coming", n))
@@ -215,8 +217,8 @@ func (s *storm) talk(ctx context.Context, c *stormClient) {
 	}
 }
 
-// refreshed lets all clients that only listen begin anew when they are cut off, if there
-// is a history to be shown; it returns how many messages are shown in views that last.
+// refreshed makes all clients that only receive refresh at the next cut, if there is a
+// history to replay. It returns the number of messages in views that are not refreshed.
 func (s *storm) refreshed() (lasting int64) {
 	for _, c := range s.clients {
 		if c.wire == nil && s.history > 0 {
@@ -244,13 +246,12 @@ func (s *storm) shown() (sum int64) {
 	return sum
 }
 
-// last is how many messages there are, and when the last of them was shown to the last
-// client.
+// last returns the number of messages, and when the last client showed the last message.
 func (s *storm) last() (rows int64, at time.Time) {
 	var latest int64
 	for _, c := range s.clients {
 		latest = max(latest, c.at.Load())
-		rows = max(rows, c.offset.Load()) // numbered from 1, without gaps
+		rows = max(rows, c.offset.Load()) // ids count from 1 without gaps
 	}
 	return rows, time.Unix(0, latest)
 }
@@ -263,7 +264,7 @@ func (s *storm) close() {
 	closing.Wait()
 }
 
-// await waits for what nobody announces.
+// await polls for a condition that no event announces.
 func await(ctx context.Context, what string, met func() bool) error {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -277,7 +278,7 @@ func await(ctx context.Context, what string, met func() bool) error {
 	return nil
 }
 
-// newestOf is the id of the newest message in the server's database.
+// newestOf returns the id of the newest message in the server's database.
 func newestOf(server *target.Command) (id int64, err error) {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(server.DataDir(), "chat.db")+"?mode=ro&_busy_timeout=5000")
 	if err != nil {
@@ -291,16 +292,16 @@ func newestOf(server *target.Command) (id int64, err error) {
 	return id, err
 }
 
-// processorTime is how long the server's process has kept a processor busy since its
-// start, in seconds; 0 where the system does not tell. See proc(5) on /proc/PID/stat.
+// processorTime returns the processor time of the server's process since its start, in
+// seconds, or 0 if the system does not provide it. See proc(5) on /proc/PID/stat.
 func processorTime(server *target.Command) float64 {
 	const perSecond = 100 // USER_HZ, the same on every Linux
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.PID()))
 	if err != nil {
 		return 0
 	}
-	// The name, in parentheses, may have spaces; utime and stime are the 12th and 13th
-	// fields behind it.
+	// The name, in parentheses, may contain spaces; utime and stime are the 12th and 13th
+	// fields after it.
 	_, behind, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(behind)
 	if len(fields) < 13 {

@@ -25,19 +25,20 @@ import (
 )
 
 const (
-	// replayBound is how long a replay may take. What is there by then is counted.
+	// replayBound is the time limit of a replay. The messages that have arrived by then are
+	// counted.
 	replayBound = 2 * time.Minute
-	// memoryBound is how much a server may use, in MB, before it is stopped: what it
-	// would take is not ours alone.
+	// memoryBound is the memory limit of a server in MB. A server above it is stopped, because
+	// other processes need the machine's memory, too.
 	memoryBound = 8_000
 )
 
-// BenchmarkReplay has each server replay a long log to clients that have nothing: the
-// kit's step 7, and the same chat on the official Node server. Both are processes;
-// they take turns. For each it reports the messages a second, the most memory that the
-// server held, how often a client lost its connection and came again, and, where all
-// of it was done within replayBound, the time until every client had every message, in
-// order. The clients share the machine's cores with the server.
+// BenchmarkReplay lets each server replay a long log to new clients: the kit's step 7, and
+// the same chat on the official Node server. Both are processes, and the benchmark
+// alternates between them. For each server it reports the messages per second, the peak
+// memory, how often a client lost its connection and reconnected, and, if the replay ended
+// within replayBound, the time until every client had every message in order. The clients
+// share the machine's cores with the server.
 func BenchmarkReplay(b *testing.B) {
 	peer, err := nodePeer()
 	if err != nil {
@@ -60,8 +61,9 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// stepSeven builds what `make step-7` runs, and says how it is started. The tests' own
-// program could be step 7 as well, and has 20 MB more of code in its memory.
+// stepSeven builds the program that `make step-7` runs, and returns how to start it. The
+// test program itself could serve step 7, but its 20 MB of additional code would count as
+// memory.
 func stepSeven(b *testing.B) func() (*target.Command, error) {
 	b.Helper()
 	program := filepath.Join(b.TempDir(), "steps")
@@ -73,7 +75,7 @@ func stepSeven(b *testing.B) func() (*target.Command, error) {
 	}
 }
 
-// nodePeer says how the Node server is made, or what is missing for it.
+// nodePeer returns how to start the Node server, or an error about a missing dependency.
 func nodePeer() (func() (*target.Command, error), error) {
 	if _, err := os.Stat(filepath.Join("node", "node_modules")); err != nil {
 		return nil, errors.New("the Node server's packages are not here: run make peer")
@@ -89,21 +91,22 @@ func nodePeer() (func() (*target.Command, error), error) {
 	}, nil
 }
 
-// A load is what a server has to replay: so many messages to each of so many clients.
+// A load is the work of a replay: the number of clients, and of the messages for each
+// client.
 type load struct{ clients, messages int }
 
-// figures are a server's, over all runs.
+// figures are the results of a server over all runs.
 type figures struct {
 	name string
 	load
 	runs, finished int
 	took           time.Duration
 	rows           int
-	peak           float64 // MB, the most of any run
-	returns        int     // of clients whose connection ended
+	peak           float64 // MB, the highest of all runs
+	returns        int     // reconnections
 }
 
-// add is one run, of a new process.
+// add measures a run with a new process.
 func (f *figures) add(b *testing.B, newServer func() (*target.Command, error)) {
 	b.Helper()
 	server, err := newServer()
@@ -155,7 +158,7 @@ func (f *figures) report(b *testing.B) {
 	}
 }
 
-// store writes messages 1 to count into a new database, as both servers lay it out.
+// store writes messages 1 to count into a new database with the schema of both servers.
 func store(path string, count int) error {
 	db, err := sql.Open("sqlite3", path)
 	if err != nil {
@@ -170,12 +173,12 @@ func store(path string, count int) error {
 	return err
 }
 
-// said is what each message says, before its number.
+// said is the text of each message before its number.
 const said = "said while nobody was there: "
 
-// replayed lets readers connect, all at once, and waits until each has everything,
-// the server has ended or had to be stopped, or ctx ends. peak is the most memory, in
-// MB, that the server was seen to have held.
+// replayed connects all readers at once, and waits until each has every message, the server
+// has ended or was stopped, or ctx ends. peak is the highest memory of the server that was
+// observed, in MB.
 func replayed(ctx context.Context, server *target.Command, load load) (readers []*reader, peak float64, err error) {
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -209,17 +212,16 @@ func replayed(ctx context.Context, server *target.Command, load load) (readers [
 	}
 }
 
-// A reader is a client that costs little: it looks at each message where it lies in
-// the buffer, and keeps none. When its connection ends it comes again with its offset,
-// as a page would.
+// A reader is a cheap client: it parses each message in the read buffer and stores none.
+// When its connection ends, it reconnects with its offset, as a page does.
 type reader struct {
 	address string
-	last    int // the last message; all before it are there
+	last    int // the last message; all earlier ones have arrived
 	returns int
-	wrong   error // what came that should not have
+	wrong   error // an unexpected message
 }
 
-// readAll returns when message number until is there.
+// readAll returns when message number until has arrived.
 func (r *reader) readAll(ctx context.Context, until int) error {
 	for {
 		err := r.read(ctx, until)
@@ -234,15 +236,14 @@ func (r *reader) readAll(ctx context.Context, until int) error {
 		r.returns++
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Second): // the official client's first wait
+		case <-time.After(time.Second): // the official client's first delay
 		}
 	}
 }
 
-// errRead ends a conversation that has served its purpose.
+// errRead ends a conversation after its last message.
 var errRead = errors.New("everything is read")
 
-// read reads over one connection.
 func (r *reader) read(ctx context.Context, until int) error {
 	err := converse(ctx, r.address, func(conn net.Conn, packet []byte) error {
 		err := r.take(conn, packet)
@@ -257,8 +258,8 @@ func (r *reader) read(ctx context.Context, until int) error {
 	return err
 }
 
-// converse makes one connection and hands each Engine.IO packet to take, where it lies
-// in the buffer, until the connection ends or take returns an error.
+// converse opens a connection and passes each Engine.IO packet to take, inside the read
+// buffer, until the connection ends or take returns an error.
 func converse(ctx context.Context, address string, take func(conn net.Conn, packet []byte) error) error {
 	conn, early, _, err := ws.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
@@ -267,7 +268,7 @@ func converse(ctx context.Context, address string, take func(conn net.Conn, pack
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	from := bufio.NewReaderSize(conn, maxPacket)
-	if early != nil { // the first packets came along with the answer
+	if early != nil { // the first packets arrived together with the response
 		from = bufio.NewReaderSize(early, maxPacket)
 	}
 	for {
@@ -276,7 +277,7 @@ func converse(ctx context.Context, address string, take func(conn net.Conn, pack
 			return err
 		}
 		if header.OpCode != ws.OpText || !header.Fin || header.Length > maxPacket {
-			return io.EOF // a goodbye: nothing else is sent like that
+			return io.EOF // a close frame: the servers send everything else as whole text frames
 		}
 		packet, err := from.Peek(int(header.Length))
 		if err != nil {
@@ -289,10 +290,9 @@ func converse(ctx context.Context, address string, take func(conn net.Conn, pack
 	}
 }
 
-// maxPacket is more than any packet here has, in bytes.
+// maxPacket is larger than any packet here, in bytes.
 const maxPacket = 16 << 10
 
-// take looks at one Engine.IO packet.
 func (r *reader) take(conn net.Conn, packet []byte) error {
 	number, isMessage := bytes.CutPrefix(packet, []byte(`42["chat message","`+said))
 	switch {
@@ -308,8 +308,8 @@ func (r *reader) take(conn net.Conn, packet []byte) error {
 	return r.fail(packet)
 }
 
-// count takes a message from its number on: 17",17] or, with the offset that recovery
-// adds, 17",17,"…"]. The number in the text and the offset must be the next ones.
+// count takes a message from its number on: 17",17] or, with the offset that recovery adds,
+// 17",17,"…"]. The number in the text and the offset must both be the next ones.
 func (r *reader) count(number []byte) error {
 	var space [48]byte
 	want := strconv.AppendInt(space[:0], int64(r.last)+1, 10)
@@ -324,13 +324,13 @@ func (r *reader) count(number []byte) error {
 	return nil
 }
 
-// A benchmark that counts a wrong message measures nothing.
+// A reader that counted wrong messages would make the benchmark meaningless.
 func TestReaderTakesOnlyTheNextMessage(t *testing.T) {
 	const after16 = `42["chat message","` + said
 	for packet, right := range map[string]bool{
 		after16 + `17",17]`:              true,
 		after16 + `17",17,"an offset"]`:  true,
-		after16 + `16",16]`:              false, // twice
+		after16 + `16",16]`:              false, // a duplicate
 		after16 + `18",18]`:              false, // a gap
 		after16 + `17",18]`:              false,
 		after16 + `17",170]`:             false,
@@ -354,8 +354,8 @@ func send(conn net.Conn, packet string) error {
 	return ws.WriteFrame(conn, ws.MaskFrameInPlace(ws.NewTextFrame([]byte(packet))))
 }
 
-// peakMemory is the most memory, in MB, that the server's process has held since its
-// start; 0 where the system does not tell. See VmHWM in proc(5).
+// peakMemory returns the peak memory of the server's process since its start, in MB, or 0 if
+// the system does not provide it. See VmHWM in proc(5).
 func peakMemory(server *target.Command) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server.PID()))
 	if err != nil {
@@ -370,7 +370,7 @@ func peakMemory(server *target.Command) float64 {
 	return 0
 }
 
-// lastLine is what the server printed last.
+// lastLine returns the last line that the server printed.
 func lastLine(server *target.Command) string {
 	lines := strings.Split(strings.TrimSpace(server.Output()), "\n")
 	return fmt.Sprintf("its last line: %.200q", lines[len(lines)-1])

@@ -15,16 +15,16 @@ import (
 	"redial/scenarios/peers/goclient"
 )
 
-// A Client is a third-party Socket.IO client that takes the place of the kit's pages. The zero
-// value is the official client, in a page.
+// A Client is a third-party Socket.IO client that replaces the kit's pages. The zero value
+// is the official client in a page.
 type Client struct {
 	// Name is its name on the command line.
 	Name string
-	// New makes one. Nil: the official client.
+	// New makes a client. Nil means the official client.
 	New func(options client.Options, level contract.Level) client.Client
 }
 
-// clients are the third-party clients, each with the command that starts it.
+// clients maps the names of the third-party clients to the commands that start them.
 var clients = map[string]func() ([]string, error){
 	"python": func() ([]string, error) { return pythonClient() },
 	"go": func() ([]string, error) {
@@ -36,10 +36,10 @@ var clients = map[string]func() ([]string, error){
 // Official is the name of the official client.
 const Official = "official"
 
-// ClientNames are the names that FindClient knows.
+// ClientNames lists the names that FindClient accepts.
 var ClientNames = []string{Official, "python", "go"}
 
-// FindClient makes the client with the name. The error says what is missing here.
+// FindClient returns the client with the name. The error names a missing dependency.
 func FindClient(name string) (Client, error) {
 	if name == Official || name == "" {
 		return Client{}, nil
@@ -61,7 +61,7 @@ func clientOf(name string, command []string) Client {
 	}}
 }
 
-// pythonSource is started from here, so that no file has to be found.
+// pythonSource is embedded, so that the client needs no file at run time.
 //
 //go:embed python/client.py
 var pythonSource string
@@ -71,7 +71,7 @@ func pythonClient(flags ...string) ([]string, error) {
 	return slices.Concat([]string{python, "-c", pythonSource}, flags), err
 }
 
-// PythonWithSocketIO finds the Python that has the packages. Debian's are for its own
+// PythonWithSocketIO finds a Python that has the packages. Debian installs them for its own
 // Python, which need not be the first on the PATH.
 func PythonWithSocketIO() (string, error) {
 	for _, program := range []string{"/usr/bin/python3", "python3"} {

@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 
 const atFault = "the client is at fault: the official client passes this"
 
-// played plays rows, which are named, on a server with a client. A run is saved in a
-// folder of the test's own.
+// played plays the named rows on a server with a client. Saved runs go to a folder of the
+// test.
 func played(t *testing.T, by peers.Client, server servers.Server, rows ...string) []report.Result {
 	t.Helper()
 	which, err := catalogue.Find(rows)
@@ -51,7 +51,7 @@ func step(t *testing.T, number string) servers.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.ShownBound = 4 * time.Second // what is lost does not come
+	server.ShownBound = 4 * time.Second // a lost message never arrives, so a longer wait is useless
 	return server
 }
 
@@ -64,8 +64,8 @@ func otherClient(t *testing.T, name string) peers.Client {
 	return by
 }
 
-// TestOtherClientsPass plays a handful of rows: a client that remembers its offset and
-// repeats what was not acknowledged loses nothing, whatever its library.
+// TestOtherClientsPass shows on a handful of rows that a client that keeps its offset and
+// resends unacknowledged messages loses nothing, whatever its library.
 func TestOtherClientsPass(t *testing.T) {
 	for _, name := range peers.ClientNames[1:] {
 		t.Run(name, func(t *testing.T) {
@@ -91,8 +91,8 @@ func TestOtherClientsPass(t *testing.T) {
 	}
 }
 
-// TestWrongClientIsToldFromWrongServer has the client that remembers no offset on a right
-// server, and the right client on a server that is broken on purpose.
+// TestWrongClientIsToldFromWrongServer plays a client that keeps no offset on a correct
+// server, and the correct client on a server with a deliberate defect.
 func TestWrongClientIsToldFromWrongServer(t *testing.T) {
 	python, err := peers.PythonWithSocketIO()
 	if err != nil {
@@ -124,11 +124,12 @@ func TestWrongClientIsToldFromWrongServer(t *testing.T) {
 	}
 }
 
-// TestFailureOfAnotherClientIsPlayedAgain saves one, which names its client.
+// The saved failure of another client must name that client, or a replay would use the
+// official one.
 func TestFailureOfAnotherClientIsPlayedAgain(t *testing.T) {
 	by := otherClient(t, "python")
 	t.Parallel()
-	r := played(t, by, step(t, "6"), "clean-drop")[0] // python-socketio recovers no session
+	r := played(t, by, step(t, "6"), "clean-drop")[0] // python-socketio does not recover sessions
 	if r.Outcome() != check.Fail || len(r.Artifacts) != 1 || !strings.Contains(r.Replay, "--client python") {
 		t.Fatalf("%s: %s, saved as %v", r.Outcome(), r.Reason(), r.Artifacts)
 	}

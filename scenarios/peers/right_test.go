@@ -27,17 +27,18 @@ import (
 	"redial/scenarios/servers"
 )
 
-// rightRuns is for `make peers-all`.
+// rightRuns is set by `make peers-all`.
 var rightRuns = flag.Int("right-runs", 0, "play every row so many times on the right servers, with the seeds from 1 on (default: a sample of the rows, once)")
 
-// root is the module's folder, which the servers are started in.
+// root is the module's folder, in which the servers are started.
 var root = filepath.Join("..", "..")
 
-// rightServers are servers that are not ours and keep the promise of their level, which is
-// their argument. They are programs in scenarios/peers.
+// rightServers are third-party servers in scenarios/peers that keep the promise of a level,
+// which is their argument.
 var rightServers = []struct {
 	name, file string
-	// interpreter is the program that runs it, or an error that says what is missing.
+	// interpreter returns the program that runs the server, or an error about a missing
+	// dependency.
 	interpreter func() (string, error)
 }{
 	{"node", "node/right.js", func() (string, error) { _, err := nodePeer(); return "node", err }},
@@ -48,7 +49,7 @@ var rightLevels = []contract.Level{contract.ServerDelivery, contract.ClientDeliv
 
 func pythonWithSocketIO() (string, error) { return peers.PythonWithSocketIO() }
 
-// atLevel makes one of the right servers, at a level.
+// atLevel returns one of these servers at a level.
 func atLevel(t *testing.T, level contract.Level, interpreter, file string) servers.Server {
 	t.Helper()
 	command := []string{interpreter, file, string(level)}
@@ -56,16 +57,16 @@ func atLevel(t *testing.T, level contract.Level, interpreter, file string) serve
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Shared = false // it keeps its data in DATA_DIR only
+	server.Shared = false // it stores data only in DATA_DIR
 	server.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCommand(target.CommandOptions{Command: command, Dir: root, Tuning: tuning})
 	}
 	return server
 }
 
-// TestRightPeersPass is a positive control: servers on the official Node.js library and
-// on python-socketio, which share nothing with the kit's steps but the contract, pass every
-// row that their level covers.
+// TestRightPeersPass is a positive control: servers on the official Node.js library and on
+// python-socketio, which share only the contract with the kit's steps, must pass every row
+// that their level covers.
 func TestRightPeersPass(t *testing.T) {
 	options := runner.Options{Seed: 1, Runs: *rightRuns, Parallel: runner.DefaultParallel / len(rightServers), Artifacts: filepath.Join(root, "out", "test")}
 	rows := catalogue.All
@@ -101,7 +102,7 @@ func TestRightPeersPass(t *testing.T) {
 	}
 }
 
-// mustPass wants every result to be a pass, but for rows that a level does not cover.
+// mustPass requires a pass of every result, except for rows that the level does not cover.
 func mustPass(t *testing.T, results []report.Result) {
 	t.Helper()
 	passed := 0
@@ -119,10 +120,10 @@ func mustPass(t *testing.T, results []report.Result) {
 	}
 }
 
-// sampled is how many rows are drawn.
+// sampled is the number of rows in the sample.
 const sampled = 8
 
-// drawn draws rows that one server can be tried with, but for one of 41 seconds.
+// drawn samples the rows that need only one server, except for one that takes 41 seconds.
 func drawn(seed uint64) (rows []catalogue.Scenario) {
 	random := rand.New(rand.NewPCG(seed, 'p'))
 	for _, i := range random.Perm(len(catalogue.All)) {
@@ -134,8 +135,8 @@ func drawn(seed uint64) (rows []catalogue.Scenario) {
 	return rows
 }
 
-// TestRightPeersBrokenAreCaught changes one line of each server: a replay that leaves out
-// a row, and a key that is not stored. The rule for that is what fails.
+// TestRightPeersBrokenAreCaught changes one line of each server: a replay that skips a row,
+// and an idempotency key that is not stored. The rule for that defect must fail.
 func TestRightPeersBrokenAreCaught(t *testing.T) {
 	for _, peer := range rightServers {
 		for _, level := range rightLevels {
@@ -159,7 +160,7 @@ func TestRightPeersBrokenAreCaught(t *testing.T) {
 				}
 				server := atLevel(t, level, interpreter, brokenCopy(t, peer.file, right, broken))
 				config := servers.ConfigOf(server)
-				config.ShownBound = 4 * time.Second // what is lost does not come
+				config.ShownBound = 4 * time.Second // a lost message never arrives, so a longer wait is useless
 				run := lab.Real.Play(t.Context(), server.Server, config, scenarios[0].Plan(1))
 				if run.Err != nil {
 					t.Fatalf("%v\n%s", run.Err, run.Output)
@@ -172,8 +173,8 @@ func TestRightPeersBrokenAreCaught(t *testing.T) {
 	}
 }
 
-// brokenCopy is a server with one text replaced, in a folder of its own with links to what
-// it needs: its neighbours, and the steps' pages.
+// brokenCopy returns a server with one text replaced, in its own folder with links to its
+// dependencies: the neighbouring files, and the steps' pages.
 func brokenCopy(t *testing.T, file, right, broken string) string {
 	t.Helper()
 	here, err := filepath.Abs(".")

@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	shapeBound = 20 * time.Second // anything that is waited for, on busy cores
+	shapeBound = 20 * time.Second // the limit of every wait, on busy cores
 	endBound   = 5 * time.Second  // from SIGTERM to the end of the process
 )
 
-// An application is one that a redial.yaml describes, as a process.
+// An application is a running process that a redial.yaml describes.
 type application struct {
 	t        *testing.T
 	file     *config.File
@@ -39,7 +39,8 @@ type application struct {
 	clients  []*shapeClient
 }
 
-// lockedBuffer is written by the process and read by a test that fails.
+// lockedBuffer holds the output of the process, which a failing test prints while the
+// process still writes.
 type lockedBuffer struct {
 	mu   sync.Mutex
 	text []byte
@@ -59,11 +60,11 @@ func (b *lockedBuffer) String() string {
 }
 
 // startApplication starts the application of scenarios/peers/FOLDER/redial.yaml, or skips
-// the test where what it is written in is missing.
+// the test if the application's language is not installed.
 func startApplication(t *testing.T, folder string, env ...string) *application {
 	t.Helper()
 	if _, err := nodePeer(); err != nil {
-		t.Skip(err) // the clients are Node.js's, too
+		t.Skip(err) // the clients need Node.js, too
 	}
 	if strings.HasPrefix(folder, "python/") {
 		if _, err := pythonWithSocketIO(); err != nil {
@@ -93,7 +94,7 @@ func startApplication(t *testing.T, folder string, env ...string) *application {
 	return a
 }
 
-// freePair finds a free port that is followed by another one, for the shape with two.
+// freePair finds two consecutive free ports, for the application with two nodes.
 func freePair(t *testing.T) int {
 	t.Helper()
 	for range 100 {
@@ -135,7 +136,7 @@ func (a *application) start() {
 	}
 }
 
-// nodes are the ports that clients may choose from.
+// nodes returns the number of ports between which clients may choose.
 func (a *application) nodes() int {
 	if a.folder == "node/tutorial/step9" {
 		return 2
@@ -156,18 +157,18 @@ func (a *application) eventually(what string, is func() bool) {
 	}
 }
 
-// kill sends SIGKILL to all of it.
+// kill sends SIGKILL to the process group.
 func (a *application) kill() {
 	if a.process == nil {
 		return
 	}
-	_ = syscall.Kill(-a.process.Process.Pid, syscall.SIGKILL) // it may be gone
-	_ = a.process.Wait()                                      // it was killed
+	_ = syscall.Kill(-a.process.Process.Pid, syscall.SIGKILL) // it may have ended already
+	_ = a.process.Wait()                                      // the error is the kill
 	a.process = nil
 }
 
-// ends wants SIGTERM to its first process to end all of it in time, while clients are
-// connected.
+// ends checks that SIGTERM to the first process ends the whole process group in time, while
+// clients are connected.
 func (a *application) ends() {
 	a.t.Helper()
 	process := a.process

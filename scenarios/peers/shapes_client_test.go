@@ -19,7 +19,7 @@ import (
 	"redial/harness/protocol"
 )
 
-// A happening is a line of node/driver.js.
+// A happening is a line of output from node/driver.js.
 type happening struct {
 	Client, Event string
 	Args          []any
@@ -32,7 +32,7 @@ type driver struct {
 
 	mu      sync.Mutex
 	seen    []happening
-	changed chan struct{} // closed and made anew with every line
+	changed chan struct{} // closed and replaced at every line
 }
 
 func startDriver(t *testing.T) *driver {
@@ -89,7 +89,7 @@ func (d *driver) do(what string, command map[string]any) {
 	}
 }
 
-// until waits until find returns true of all that was seen.
+// until waits until find returns true for the lines so far.
 func (d *driver) until(what string, find func(seen []happening) bool) {
 	d.t.Helper()
 	bound := time.After(shapeBound)
@@ -120,11 +120,11 @@ type shapeClient struct {
 	application *application
 	id          string
 	values      protocol.Values
-	from        int // in what was seen: where its newest connection begins
+	from        int // the first line of its newest connection
 	acks        int
 }
 
-// open connects a client. Clients of one name are one user's.
+// open connects a client. Clients with the same name belong to one user.
 func (a *application) open(d *driver, name, other string, node int) *shapeClient {
 	d.t.Helper()
 	c := a.client(d, name, other, node)
@@ -132,8 +132,9 @@ func (a *application) open(d *driver, name, other string, node int) *shapeClient
 	return c
 }
 
-// store has another client send a message. A client that connects then and shows it is past
-// its replay: what the tutorial's steps send live during a replay comes twice.
+// store lets another client send a message. A client that connects and shows this message
+// has finished its replay: live messages during a replay arrive twice with the tutorial's
+// steps.
 func (a *application) store(d *driver, text string) {
 	d.t.Helper()
 	c := a.open(d, "alice", "bob", 0)
@@ -143,7 +144,6 @@ func (a *application) store(d *driver, text string) {
 	})
 }
 
-// client begins to connect one.
 func (a *application) client(d *driver, name, other string, node int) *shapeClient {
 	d.t.Helper()
 	c := &shapeClient{driver: d, application: a, id: fmt.Sprint(name, " ", len(a.clients)), values: protocol.Values{
@@ -168,7 +168,7 @@ func (c *shapeClient) auth() any {
 	return protocol.Fill(c.application.protocol.Auth, c.values)
 }
 
-// await returns the arguments of the first such event of the newest connection.
+// await returns the arguments of the first event with this name in the newest connection.
 func (c *shapeClient) await(event string) (args []any) {
 	c.t.Helper()
 	c.until(c.id+": "+event, func(seen []happening) bool {
@@ -183,7 +183,7 @@ func (c *shapeClient) await(event string) (args []any) {
 	return args
 }
 
-// entered waits for the connection, and does what the client does after it.
+// entered waits for the connection, and performs the steps that follow it.
 func (c *shapeClient) entered() (recovered bool) {
 	c.t.Helper()
 	args := c.await("connect")
@@ -207,7 +207,7 @@ func (c *shapeClient) entered() (recovered bool) {
 	return recovered
 }
 
-// emit emits an event, and returns the acknowledgement if one is wanted.
+// emit emits an event, and returns the acknowledgement if ack is set.
 func (c *shapeClient) emit(args []any, ack bool) []any {
 	c.t.Helper()
 	command := map[string]any{"client": c.id, "args": args}
@@ -221,7 +221,7 @@ func (c *shapeClient) emit(args []any, ack bool) []any {
 	return c.await(fmt.Sprintf("ack %d", c.acks))
 }
 
-// send sends a message, and wants it to be accepted.
+// send sends a message, and requires that the server accepts it.
 func (c *shapeClient) send(text string) {
 	c.t.Helper()
 	send := c.application.protocol.Send
@@ -232,7 +232,8 @@ func (c *shapeClient) send(text string) {
 	}
 }
 
-// messages are what the client would show: live messages, and of a history what is new.
+// messages returns the messages that the client would show: live ones, and new ones from a
+// history.
 func (c *shapeClient) messages(seen []happening) (messages []protocol.Message) {
 	var last int64
 	for _, h := range seen {
@@ -251,7 +252,7 @@ func (c *shapeClient) messages(seen []happening) (messages []protocol.Message) {
 	return messages
 }
 
-// shows waits until the last of the texts is there, and wants these and no others.
+// shows waits until the last of the texts has arrived, and requires exactly these texts.
 func (c *shapeClient) shows(texts ...string) {
 	c.t.Helper()
 	var got []string
@@ -267,7 +268,7 @@ func (c *shapeClient) shows(texts ...string) {
 	}
 }
 
-// cut ends its connection, and disconnected waits for the end of one.
+// cut ends the connection, and disconnected waits for the end of a connection.
 func (c *shapeClient) cut() {
 	c.t.Helper()
 	c.do("cut", map[string]any{"client": c.id})
@@ -279,7 +280,7 @@ func (c *shapeClient) disconnected() {
 	c.await("disconnect")
 }
 
-// connects begins a new connection with what the client knows by now.
+// connects opens a new connection with the client's current state.
 func (c *shapeClient) connects() {
 	c.t.Helper()
 	seen := c.everything()

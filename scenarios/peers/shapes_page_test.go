@@ -24,7 +24,7 @@ func openPage(t *testing.T, browser context.Context, url string) shapePage {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // the tab ends with the context that it is made in
+	if err := chromedp.Do(ctx); err != nil { // the tab ends with the context in which it is created
 		t.Fatal(err)
 	}
 	p := shapePage{t, ctx}
@@ -41,13 +41,13 @@ func (p shapePage) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// types types into a field and presses Enter at the end.
+// types types into a field and presses Enter.
 func (p shapePage) types(field, text string) {
 	p.t.Helper()
 	p.do(chromedp.SendKeys(chromedp.CSS(field), text+"\n"))
 }
 
-// shows waits until the page shows these messages and no others, in this order.
+// shows waits until the page shows exactly these messages in this order.
 func (p shapePage) shows(texts ...string) {
 	p.t.Helper()
 	const list = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
@@ -58,7 +58,7 @@ func (p shapePage) shows(texts ...string) {
 	p.until(fmt.Sprintf("%s === JSON.stringify(%s)", list, want))
 }
 
-// until waits for a condition, and says what the page has in it if it does not come true.
+// until waits for a condition, and reports the content of the page at a timeout.
 func (p shapePage) until(condition string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
@@ -73,7 +73,7 @@ func (p shapePage) until(condition string) {
 	p.t.Fatalf("%s: %v; the page shows %q %v", condition, err, shown, stateErr)
 }
 
-// TestShapesInChromium tries the applications' pages in one browser.
+// TestShapesInChromium tests the applications' pages in one browser.
 func TestShapesInChromium(t *testing.T) {
 	if _, err := nodePeer(); err != nil {
 		t.Skip(err)
@@ -89,7 +89,7 @@ func TestShapesInChromium(t *testing.T) {
 }
 
 // chatsOnPages opens an application's page twice, and sends a message from one page to the
-// other. The message is markup, and stays a text.
+// other. The message is markup, which the page must show as text.
 func chatsOnPages(t *testing.T, browser context.Context, folder string) {
 	a := startApplication(t, folder)
 	alice, bob := openPage(t, browser, a.url(0)), openPage(t, browser, a.url(0))
@@ -110,7 +110,7 @@ func chatsOnPages(t *testing.T, browser context.Context, folder string) {
 }
 
 // login fills in the form of the applications that have one, and waits until the page is
-// connected: not every server has a history.
+// connected. A message cannot be awaited instead, because not every server has a history.
 func login(folder string, p shapePage, name, other string) {
 	p.t.Helper()
 	switch folder {
@@ -121,11 +121,12 @@ func login(folder string, p shapePage, name, other string) {
 		p.types("#username", name)
 	}
 	p.do(chromedp.WaitVisible(chromedp.CSS("#input")))
-	// React's page has its socket in a module, and a history.
+	// The React page keeps its socket in a module, and has a history.
 	p.until(`typeof socket === "undefined" || socket.connected`)
 }
 
-// showsTwice opens React's page as it is and with the usual mistake.
+// showsTwice opens the React page as it is, and with a usual mistake that shows messages
+// twice.
 func showsTwice(t *testing.T, browser context.Context) {
 	a := startApplication(t, "node/react")
 	right, wrong := openPage(t, browser, a.url(0)), openPage(t, browser, a.url(0)+"/?mistake")
@@ -137,7 +138,7 @@ func showsTwice(t *testing.T, browser context.Context) {
 	wrong.shows("one", "one", "two", "two")
 }
 
-// logsInAgain refreshes a page whose token expires at once.
+// logsInAgain refreshes a page whose token expires immediately.
 func logsInAgain(t *testing.T, browser context.Context) {
 	a := startApplication(t, "node/private", "TOKEN_LIFETIME=1")
 	bob := openPage(t, browser, a.url(0))
@@ -150,7 +151,7 @@ func logsInAgain(t *testing.T, browser context.Context) {
 	bob.shows("a note", "another one")
 }
 
-// showsTicks reads the page of a server that emits by itself.
+// showsTicks reads the page of a server that emits without clients' messages.
 func showsTicks(t *testing.T, browser context.Context) {
 	a := startApplication(t, "node/ticker/replay")
 	openPage(t, browser, a.url(0)).until(`(() => {

@@ -18,17 +18,18 @@ import (
 	"redial/scenarios/config"
 )
 
-// shapes are the applications that clients send messages to. The ticker has a test of its own.
+// shapes are the applications to which clients send messages. The ticker has its own test.
 var shapes = []string{
 	"node/chat", "node/private", "node/msgpack", "node/balanced", "node/react", "node/right",
 	"node/tutorial/step6", "node/tutorial/step7", "node/tutorial/step8", "node/tutorial/step9",
 	"python/chat-asyncio",
 }
 
-// markup is a message that is text, whatever it looks like.
+// markup is a message that must remain text, although it looks like HTML and SQL.
 const markup = `<b onclick="x">one</b> & '; DROP TABLE messages`
 
-// TestShapesAreDescribed reads every redial.yaml, also of the variants that no other test starts.
+// TestShapesAreDescribed reads every redial.yaml, including variants that no other test
+// starts.
 func TestShapesAreDescribed(t *testing.T) {
 	var found int
 	for _, pattern := range []string{"*/*/redial.yaml", "*/*/*/redial.yaml"} {
@@ -51,9 +52,10 @@ func TestShapesAreDescribed(t *testing.T) {
 	}
 }
 
-// TestShapesKeepTheirPromiseOverCutAndRestart speaks to every application as its redial.yaml
-// says, with the official client: a message comes through once, and a cut of the connection
-// and a crash of the server keep what the application's level promises and no more.
+// TestShapesKeepTheirPromiseOverCutAndRestart connects the official client to every
+// application as its redial.yaml describes. A message must arrive once; after a cut of the
+// connection and a crash of the server, clients must receive what the application's level
+// promises, and no more.
 func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 	for _, folder := range shapes {
 		t.Run(folder, func(t *testing.T) {
@@ -94,15 +96,15 @@ func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 			if level := a.file.Level; level.AtLeast(contract.Recovery) {
 				bob.cut()
 				if a.protocol.NoEcho {
-					// Without an echo nothing else tells that the server has noticed the cut; a
-					// client that is back before has no session to be recovered.
+					// Without an echo, only the server's notice shows that it has detected the cut. A
+					// client that reconnects earlier has no session to recover.
 					alice.until("the server's notice of the cut", func(seen []happening) bool {
 						return slices.ContainsFunc(seen, func(h happening) bool { return h.Client == alice.id && h.Event == "on user left" })
 					})
 				}
 				sends("bob is offline")
 				if !a.protocol.NoEcho {
-					alice.shows(shown...) // so it has left the server
+					alice.shows(shown...) // its own message has been sent by then
 				}
 				if recovered := bob.comesBack(); recovered != (level == contract.Recovery || strings.HasPrefix(folder, "node/tutorial/") && folder != "node/tutorial/step9") {
 					t.Errorf("bob's session is recovered: %v", recovered)
@@ -140,8 +142,8 @@ func TestShapesKeepTheirPromiseOverCutAndRestart(t *testing.T) {
 	}
 }
 
-// TestTickerCountsOnOverCut shows also how the variants differ: after a restart one begins at 1
-// again, and the other one goes on.
+// TestTickerCountsOnOverCut also shows the difference between the variants: after a restart
+// one begins at 1 again, and the other one continues.
 func TestTickerCountsOnOverCut(t *testing.T) {
 	for _, folder := range []string{"node/ticker", "node/ticker/replay"} {
 		t.Run(folder, func(t *testing.T) {
@@ -154,7 +156,7 @@ func TestTickerCountsOnOverCut(t *testing.T) {
 			bob.disconnected()
 			before := bob.ticks(10)
 			inARow(t, first, before)
-			a.env = append(a.env, "EVERY=500") // so slow that it cannot come to where it was
+			a.env = append(a.env, "EVERY=500") // slow enough that it cannot reach its earlier number
 			a.start()
 			bob.comesBack()
 			all := bob.ticks(len(before) + 1)
@@ -172,8 +174,8 @@ func TestTickerCountsOnOverCut(t *testing.T) {
 }
 
 // recovered returns a client whose session was recovered after a cut, and its first tick. A
-// client that is back before the server has noticed the cut finds no session yet, so there
-// may have to be another one.
+// client that reconnects before the server has detected the cut finds no session, so this
+// may need several attempts.
 func (a *application) recovered(d *driver) (bob *shapeClient, first int) {
 	a.t.Helper()
 	for attempt := range 5 {
@@ -197,7 +199,7 @@ func inARow(t *testing.T, first int, ticks []int) {
 	}
 }
 
-// ticks waits for at least so many, and returns the numbers of all.
+// ticks waits for at least count ticks, and returns the numbers of all.
 func (c *shapeClient) ticks(count int) (numbers []int) {
 	c.t.Helper()
 	c.until(fmt.Sprint(count, " ticks"), func(seen []happening) bool {
@@ -211,7 +213,7 @@ func (c *shapeClient) ticks(count int) (numbers []int) {
 	return numbers
 }
 
-// TestPrivateRefusesExpiredToken has a client come back in time, and too late.
+// TestPrivateRefusesExpiredToken lets a client reconnect before and after its token expires.
 func TestPrivateRefusesExpiredToken(t *testing.T) {
 	t.Parallel()
 	const lifetime = time.Second
@@ -225,19 +227,19 @@ func TestPrivateRefusesExpiredToken(t *testing.T) {
 		t.Error("the session was replaced in its lifetime")
 	}
 	bob.cut()
-	time.Sleep(lifetime + 100*time.Millisecond) // it is what the token's end is about
+	time.Sleep(lifetime + 100*time.Millisecond) // the test is about the token's lifetime
 	bob.connects()
 	if args := bob.await("connect_error"); args[0] != "token expired" {
 		t.Errorf("the server refuses with %v", args)
 	}
 	delete(bob.values, "sessionID")
-	bob.comesBack() // by name
+	bob.comesBack() // with the name instead of the token
 	if bob.values["sessionID"] == session {
 		t.Error("the old session is in use after a new login")
 	}
 }
 
-// TestPrivateShowsNothingToOthers has a third user who is sent nothing.
+// TestPrivateShowsNothingToOthers checks that a third user receives nothing.
 func TestPrivateShowsNothingToOthers(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, "node/private")
@@ -249,8 +251,8 @@ func TestPrivateShowsNothingToOthers(t *testing.T) {
 	carol.shows("a note to herself")
 }
 
-// TestNodesNeedStickySessions has a client poll: its second request comes to the other node
-// where connections are dealt in turn.
+// TestNodesNeedStickySessions uses polling: without sticky sessions, the second request
+// reaches the other node.
 func TestNodesNeedStickySessions(t *testing.T) {
 	for folder, want := range map[string]string{"node/balanced": "ok", "node/balanced/no-sticky": "Session ID unknown"} {
 		t.Run(folder, func(t *testing.T) {
@@ -266,7 +268,7 @@ func TestNodesNeedStickySessions(t *testing.T) {
 					t.Errorf("the second request is answered with %q, want %q", answer, want)
 				}
 			}
-			// Both nodes are in use, or the test above has proved nothing.
+			// Both nodes must be in use, or the test above would prove nothing.
 			d := startDriver(t)
 			alice, bob := a.open(d, "alice", "bob", 0), a.open(d, "bob", "alice", 0)
 			if one, two := alice.await("on node")[0], bob.await("on node")[0]; one == two {
@@ -277,7 +279,7 @@ func TestNodesNeedStickySessions(t *testing.T) {
 	}
 }
 
-// poll sends one request, on a connection of its own: a GET where there is no body.
+// poll sends one request on a new connection: a GET if there is no body.
 func poll(t *testing.T, url, body string) string {
 	t.Helper()
 	method := http.MethodPost
@@ -301,8 +303,8 @@ func poll(t *testing.T, url, body string) string {
 	return string(answer)
 }
 
-// TestPublishedStepsReorderBurst sends a burst from one client: rows are inserted in parallel.
-// The right server keeps the order.
+// TestPublishedStepsReorderBurst sends a burst from one client. The published code inserts
+// the rows in parallel; the correct server keeps the order.
 func TestPublishedStepsReorderBurst(t *testing.T) {
 	for folder, ordered := range map[string]bool{"node/tutorial/step7": false, "node/right": true, "node/msgpack": true} {
 		t.Run(folder, func(t *testing.T) {
@@ -330,8 +332,9 @@ func TestPublishedStepsReorderBurst(t *testing.T) {
 	}
 }
 
-// TestPublishedStepsLoseSecondMessageOfOneKey sends what two pages send that write offline:
-// the key undefined-0. The second message is acknowledged and never stored.
+// TestPublishedStepsLoseSecondMessageOfOneKey sends the messages of two pages that send
+// while offline: both have the key undefined-0. The second message is acknowledged but not
+// stored.
 func TestPublishedStepsLoseSecondMessageOfOneKey(t *testing.T) {
 	for _, folder := range []string{"node/tutorial/step8", "node/tutorial/step9"} {
 		t.Run(folder, func(t *testing.T) {
@@ -345,7 +348,7 @@ func TestPublishedStepsLoseSecondMessageOfOneKey(t *testing.T) {
 			alice.emit([]any{contract.ChatEvent, "alice's", "undefined-0"}, true)
 			bob.emit([]any{contract.ChatEvent, "bob's", "undefined-0"}, true)
 			alice.send("the end")
-			// Not the whole list: a replay that still reads gives the published steps alice's
+			// The whole list cannot be compared: during a replay the published steps send alice's
 			// message a second time.
 			bob.until("the end", func(seen []happening) bool {
 				return slices.ContainsFunc(bob.messages(seen), func(m protocol.Message) bool { return m.Text == "the end" })

@@ -13,14 +13,15 @@ import (
 	"redial/scenarios/inprocess"
 )
 
-// brokenPrefix is before a defect's name where a process is to become its server.
+// brokenPrefix precedes a defect's name in the argument that makes a process the defective
+// server.
 const brokenPrefix = "broken:"
 
-// shownByBroken is long enough in the real lab, and what a broken server owes does not
-// come however long one waits.
+// shownByBroken suffices in the real lab. A longer wait is useless, because a broken
+// server's missing messages never arrive.
 const shownByBroken = 6 * time.Second
 
-// Broken makes a server, or a page on a right server, that is broken on purpose.
+// Broken makes a server with a deliberate defect, or a correct server with a defective page.
 func Broken(d defect.Defect) (Server, error) {
 	s, err := foreign(d.Name, d.Level)
 	if err != nil {
@@ -47,10 +48,10 @@ func Broken(d defect.Defect) (Server, error) {
 	return s, err
 }
 
-// asked is the tuning that this process was asked for, by its environment.
+// asked returns the tuning in this process's environment.
 func asked() plan.Tuning {
 	milliseconds := func(name string) plan.Duration {
-		n, _ := strconv.Atoi(os.Getenv(name)) // what is no number asks for nothing
+		n, _ := strconv.Atoi(os.Getenv(name)) // a value that is not a number leaves the default
 		return plan.Duration(time.Duration(n) * time.Millisecond)
 	}
 	return plan.Tuning{

@@ -18,10 +18,10 @@ import (
 	"redial/steps/stores/backends"
 )
 
-// nodes are the names of the servers of a cluster, in plans too.
+// nodes are the names of a cluster's servers, also in plans.
 var nodes = []string{"a", "b"}
 
-// clusterStep makes step 9: two processes.
+// clusterStep returns step 9, which is two processes.
 func clusterStep(number string) (Server, error) {
 	lesson, err := lessons.Find("9")
 	if err != nil {
@@ -49,8 +49,8 @@ func clusterStep(number string) (Server, error) {
 	return s, nil
 }
 
-// standOnPostgres starts what the servers of a cluster share, with a way of its own from
-// each server to each of them, which can be broken: a-to-postgres, b-to-redis.
+// standOnPostgres starts the shared backends of a cluster, and a separate relay from each
+// server to each backend, which a plan can break: a-to-postgres, b-to-redis.
 func standOnPostgres(options *target.ClusterOptions) error {
 	ctx := context.Background()
 	var started []interface{ Close() error }
@@ -98,10 +98,10 @@ func standOnPostgres(options *target.ClusterOptions) error {
 // backend is a server of package backends as a part of a cluster.
 type backend struct{ *backends.Server }
 
-// Stop is bounded by itself.
+// Stop needs no context, because the backend limits its own time to stop.
 func (b backend) Stop(context.Context) error { return b.Server.Stop() }
 
-// Spread puts the clients of a plan that says nothing of servers on all of them in turn.
+// Spread assigns the clients to the servers in turn, if the plan names no servers.
 func (s Server) Spread(p plan.Plan) plan.Plan {
 	if len(s.Nodes) == 0 || slices.ContainsFunc(p.Clients, func(c plan.Client) bool { return c.Node != "" }) {
 		return p

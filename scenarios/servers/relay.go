@@ -7,10 +7,10 @@ import (
 	"redial/harness/plan"
 )
 
-// A relay is the way from one server to something that it stands on. As a part of a
-// cluster it can be closed (Stop, Kill: connections are cut, and new ones refused) and
-// go silent (Pause: they stay, and nothing passes). What passes is not HTTP, so that the
-// network behind it carries bytes and finds no frames.
+// A relay is the connection from a server to one of its backends. As a part of a cluster it
+// can be closed (Stop, Kill: connections are cut, and new ones refused) and go silent
+// (Pause: connections remain open, but nothing passes). The traffic is not HTTP, so the
+// network carries bytes and finds no frames.
 type relay struct {
 	proxy *network.Proxy
 	link  network.Link
@@ -33,20 +33,19 @@ func (r *relay) do(kind plan.FaultKind) error {
 	return r.link.Break(plan.Fault{ID: string(kind), Kind: kind, Client: "relay"})
 }
 
-// Start lets connections in again, after Stop or Kill.
+// Start accepts connections again after Stop or Kill.
 func (r *relay) Start(context.Context) error { return r.do(plan.Heal) }
 
-// Stop and Kill are one.
+// Stop is the same as Kill, because a relay has nothing to shut down in order.
 func (r *relay) Stop(context.Context) error { return r.Kill() }
 
-// Kill cuts every connection and takes no more.
+// Kill cuts every connection and refuses new ones.
 func (r *relay) Kill() error { return r.do(plan.Outage) }
 
-// Pause holds what comes from now on.
+// Pause holds all traffic from now on.
 func (r *relay) Pause() error { return r.do(plan.Silence) }
 
-// Continue lets it pass, late.
+// Continue delivers the held traffic, late.
 func (r *relay) Continue() error { return r.do(plan.Heal) }
 
-// Close ends all of it.
 func (r *relay) Close() error { return r.proxy.Close() }

@@ -29,55 +29,57 @@ import (
 	"redial/steps/lessons"
 )
 
-// A Server is a server to put to the test, and the promise that it makes.
+// A Server is a server under test, and the promise that it makes.
 type Server struct {
-	// Name heads its column: "step 7", or the command or URL.
+	// Name is the heading of the server's column: "step 7", or the command or URL.
 	Name string
-	// Step is the number of the kit's step that it is; empty for anything else.
+	// Step is the number of the kit's step; empty for any other server.
 	Step string
-	// Level is the promise that it claims.
+	// Level is the promise that the server claims.
 	Level contract.Level
-	// Server makes the server for a run, in the labs that it can run in.
+	// Server makes the server for a run, in each lab that supports it.
 	Server lab.Server
-	// Command or URL is how the server is reached that is none of the kit's.
+	// Command or URL is how to reach a server that is not part of the kit.
 	Command []string
 	URL     string
-	// OwnRecovery is lab.Config's.
+	// OwnRecovery has the meaning of lab.Config's field.
 	OwnRecovery bool
-	// HTML is the kit's reference page, for a target that is not ours; empty means
-	// the target's own page.
+	// HTML is the kit's reference page, for a third-party server; empty means the server's own
+	// page.
 	HTML []byte
-	// Bundle gets the client library for a target that serves none. Nil: there is none.
+	// Bundle returns the client library for a server that serves none; it may be nil.
 	Bundle func() ([]byte, error)
-	// Shared tells that all runs meet the same server, so they take turns.
+	// Shared is set if all runs use the same server, so they take turns.
 	Shared bool
-	// Protocol and ReadLog are lab.Config's.
+	// Protocol and ReadLog have the meaning of lab.Config's fields.
 	Protocol *protocol.Protocol
 	ReadLog  lab.ReadLog
-	// NewPage and NoEcho are lab.Config's, for an application that is used by its own page.
+	// NewPage and NoEcho have the meaning of lab.Config's fields, for an application with its
+	// own page as the client.
 	NewPage lab.NewPage
 	NoEcho  bool
-	// OwnPage tells that the page was asked for, beside the protocol.
+	// OwnPage is set if the user asked for the page although the file also has a protocol.
 	OwnPage bool
-	// RealNetwork is lab.Config's.
+	// RealNetwork has the meaning of lab.Config's field.
 	RealNetwork bool
-	// Nodes are the names of its servers, where it has several.
+	// Nodes are the names of the servers, if there are several.
 	Nodes []string
-	// Untuned tells that it keeps its own heartbeat, whatever a plan asks for.
+	// Untuned is set if the server ignores the heartbeat of a plan.
 	Untuned bool
-	// Heartbeat is how long that server takes to notice that a connection is dead; zero
-	// where it is not known or can be set.
+	// Heartbeat is the time in which such a server detects a dead connection; zero if the time
+	// is unknown or can be set.
 	Heartbeat time.Duration
-	// Config is the redial.yaml that it comes from, if any.
+	// Config is the path of the redial.yaml that describes the server, if any.
 	Config string
-	// ShownBound is lab.Config's: short for a server that shows nothing of what is said, or
-	// not all of it, so that waiting long for it is no use. Zero is the lab's own.
+	// ShownBound has the meaning of lab.Config's field. It is short for a server that loses
+	// messages by design, since a longer wait for them is useless. Zero selects the lab's
+	// default.
 	ShownBound time.Duration
 }
 
-// ConfigOf is how the server's runs are played.
+// ConfigOf returns the lab's settings for runs on the server.
 func ConfigOf(s Server) lab.Config {
-	// Where clients send nothing, or to one other client, a fresh client cannot read the log.
+	// If clients send nothing, or only to one other client, a new client cannot read the log.
 	readable := s.ReadLog != nil || s.Protocol == nil && s.NewPage == nil || s.Protocol != nil && s.Protocol.Send != nil && !s.Protocol.Pairwise()
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
@@ -87,14 +89,13 @@ func ConfigOf(s Server) lab.Config {
 	}
 }
 
-// ServeStep is the argument that makes a program that called [BecomeStep] serve
-// one of the kit's steps instead.
+// ServeStep is the argument that makes a program with [BecomeStep] serve a step of the kit.
 const ServeStep = "serve-step"
 
-// BecomeStep turns this process into one of the kit's steps when it was started as
-// one, and never returns then. A main function (or TestMain) calls it first: the
-// harness starts its own executable again as the server, so a step is a process
-// of its own without anything to build or find.
+// BecomeStep turns this process into a step of the kit if the process was started as one, and
+// then never returns. A main function (or TestMain) calls it first: the harness starts its own
+// executable again as the server, so a step is a separate process without another program to
+// build or find.
 func BecomeStep() {
 	if len(os.Args) != 3 || os.Args[1] != ServeStep {
 		return
@@ -115,11 +116,11 @@ func BecomeStep() {
 	os.Exit(1)
 }
 
-// MatrixSteps are the steps that the matrix has columns for.
+// MatrixSteps are the columns of the matrix.
 var MatrixSteps = []string{"3", "4", "5", "6", "7", "8", catalogue.OnFile, "10"}
 
-// Step makes one of the kit's steps, at the level that it promises; or
-// published-6, published-7 and published-8, the code that the tutorial publishes.
+// Step returns a step of the kit at the level that it promises; or published-6, published-7
+// or published-8, the tutorial's code as published.
 func Step(number string) (Server, error) {
 	if inprocess.Recoveries[number] != nil {
 		return published(number)
@@ -149,20 +150,20 @@ func Step(number string) (Server, error) {
 		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
 	}
 	if lesson.Number == "3" || lesson.Number == "4" {
-		s.ShownBound = 500 * time.Millisecond // they show nothing to others
+		s.ShownBound = 500 * time.Millisecond // they send messages to no other client
 	}
 	return s, nil
 }
 
-// itsProcess makes a target of this program, which becomes the server that is named.
+// itsProcess returns a target that runs this program as the named server.
 func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, error) {
 	return func(tuning plan.Tuning) (target.Target, error) {
 		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, server}, Name: name, Tuning: tuning})
 	}
 }
 
-// published makes the tutorial's code as published, or another server at
-// level recovery. It is for the virtual lab.
+// published returns the tutorial's code as published, or another server at level recovery.
+// It is for the virtual lab.
 func published(name string) (Server, error) {
 	its, err := inprocess.Find(name)
 	if err != nil {
@@ -173,11 +174,11 @@ func published(name string) (Server, error) {
 	return s, err
 }
 
-// features are the servers by their names as steps.
+// features maps the names of the servers with additional features to their constructors.
 var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
 
-// featuresStep makes a chat that does what some applications do and no step
-// does, on package recovery or on the library's own adapter. It has its rows to itself.
+// featuresStep returns a chat with features that applications use and no step has, on package
+// recovery or on the library's own adapter. Only the rows about these features use it.
 func featuresStep(name string) (Server, error) {
 	s, err := foreign(name, contract.Recovery)
 	if err != nil {
@@ -194,7 +195,7 @@ func featuresStep(name string) (Server, error) {
 	return s, nil
 }
 
-// serve serves in a process of its own, until that is ended.
+// serve serves in this process until the process is killed.
 func serve(server defect.New) error {
 	handler, closer, err := server(os.Getenv(contract.EnvDataDir), inprocess.Remembering(inprocess.Tuned(socket.DefaultServerOptions(), asked()), time.Duration(asked().MaxDisconnection)))
 	if err != nil {
@@ -208,25 +209,24 @@ func serve(server defect.New) error {
 	return http.Serve(listener, handler)
 }
 
-// Command is a program, started anew for every run. Of the options, Tuning
-// is the plan's.
+// Command returns a server that is a program, started again for every run. The Tuning in the
+// options is replaced by the plan's.
 func Command(options target.CommandOptions, level contract.Level) (Server, error) {
 	s, err := foreign(strings.Join(options.Command, " "), level)
 	s.Command = options.Command
 	s.Name = "-- " + s.Name
-	// A program may keep its data where it likes, not only in DATA_DIR: its log is
-	// read before each run too.
+	// A program may store data outside DATA_DIR, so its log is also read before each run.
 	s.Shared = true
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		its := options // runs go on side by side
+		its := options // runs in parallel must not share the options
 		its.Tuning = tuning
 		return target.NewCommand(its)
 	}
 	return s, err
 }
 
-// URL is a server that somebody else runs. For https, secure says which
-// certificates are trusted; nil means the system's.
+// URL returns a server that runs elsewhere. For https, secure contains the trusted
+// certificates; nil selects the system's.
 func URL(address string, secure *tls.Config, level contract.Level) (Server, error) {
 	u, err := target.NewURL(address, secure)
 	if err != nil {
@@ -240,23 +240,23 @@ func URL(address string, secure *tls.Config, level contract.Level) (Server, erro
 	return s, err
 }
 
-// InProcess is somebody's own server in this process, for the virtual lab.
+// InProcess returns a user's server in this process, for the virtual lab.
 func InProcess(name string, level contract.Level, server lab.Handler) (Server, error) {
 	s, err := foreign(name, level)
 	s.Server, s.Untuned = lab.InProcess(server), true
 	return s, err
 }
 
-// foreign is a server that is not ours: it is judged with the reference page of
-// the level that it claims, which is the page of the step that introduces it.
+// foreign returns a third-party server with the reference page of the level that it claims,
+// which is the page of the step that introduces the level.
 func foreign(name string, level contract.Level) (Server, error) {
 	s := Server{Name: name, Level: level, Bundle: lessons.FetchBundle}
 	return s, s.pageOf(level)
 }
 
-// KeepsOffset gives the server at least the page that keeps the offset of what it shows.
-// It is for a server that numbers its messages, whatever level it is held to: it may count
-// on its pages to name their offset, and replay everything to one that does not.
+// KeepsOffset gives the server a page that keeps the offset of the last message, whatever
+// the server's level. A server that numbers its messages may rely on this offset, and replay
+// everything to a page without one.
 func (s *Server) KeepsOffset() error {
 	if s.Level.AtLeast(contract.ServerDelivery) {
 		return nil
@@ -264,13 +264,12 @@ func (s *Server) KeepsOffset() error {
 	return s.pageOf(contract.ServerDelivery)
 }
 
-// pageOf sets the reference page of the level.
 func (s *Server) pageOf(level contract.Level) (err error) {
 	s.HTML, err = inprocess.Page(level)
 	return err
 }
 
-// Reachable tells, in one line, why nothing answers at a URL server's address.
+// Reachable reports, in one line, why the server at the address does not respond.
 func Reachable(address string) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

@@ -9,7 +9,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// Labels are those of a scenario on a step, in the real lab.
+// Labels returns the labels of a scenario on a step in the real lab.
 func Labels(t *testing.T, step, scenario string) []string {
 	server, err := servers.Step(step)
 	if err != nil {

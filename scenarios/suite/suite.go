@@ -32,10 +32,10 @@ import (
 	"redial/scenarios/servers"
 )
 
-// A Suite is the specs over some servers and scenarios, and what came of them.
+// A Suite is the specs of some servers and scenarios, with their results.
 type Suite struct {
 	specs   []spec
-	results map[string]report.Result // by the spec's text
+	results map[string]report.Result // by the text of the spec
 	err     error
 }
 
@@ -47,7 +47,7 @@ type spec struct {
 }
 
 // Define builds the specs, in the lab of each of the options. Call it once in a process,
-// which is Ginkgo's own limit, and then [Suite.Run].
+// because Ginkgo allows only one suite, and then [Suite.Run].
 func Define(tested []servers.Server, which []catalogue.Scenario, options ...runner.Options) *Suite {
 	s := &Suite{results: map[string]report.Result{}}
 	for _, o := range options {
@@ -58,7 +58,7 @@ func Define(tested []servers.Server, which []catalogue.Scenario, options ...runn
 			s.specs = append(s.specs, spec{text, in, c, labels(c, o.Lab)})
 		}
 	}
-	// Ginkgo calls this for a preview, too, and again for the run.
+	// Ginkgo calls this function for a preview, and again for the run.
 	ginkgo.Describe("what is shown when the connection breaks", func() {
 		for _, one := range s.specs {
 			ginkgo.It(one.text, one.labels, func(ctx ginkgo.SpecContext) { s.judge(ctx, one) })
@@ -67,7 +67,7 @@ func Define(tested []servers.Server, which []catalogue.Scenario, options ...runn
 	return s
 }
 
-// labels are what a filter can choose the cell by.
+// labels returns the labels by which a filter can select the cell.
 func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 	l := ginkgo.Labels{
 		"level:" + string(c.Server.Level), fmt.Sprintf("row:%d", c.Scenario.Row), "scenario:" + c.Scenario.ID, "lab:" + in.String(),
@@ -86,7 +86,7 @@ func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 			add("transport:" + transport)
 		}
 		if len(client.Transports) == 0 {
-			add("transport:websocket") // see plan.Client
+			add("transport:websocket") // the default of plan.Client
 		}
 	}
 	for _, f := range p.AllFaults() {
@@ -100,11 +100,11 @@ func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 	return l
 }
 
-// Run runs the specs that Ginkgo's flags choose, and reports failures to t as Ginkgo does.
+// Run runs the specs that Ginkgo's flags select, and reports failures to t as Ginkgo does.
 //
-// In one process their runs go on ahead of them, as many at a time as Options.Parallel
-// allows, since a run in the real lab is mostly waiting. With several (`ginkgo -p`) every
-// process plays its own specs, one after the other.
+// In a single process, runs start before their specs, as many at a time as Options.Parallel
+// allows, because a run in the real lab mostly waits. With several processes (`ginkgo -p`)
+// each process plays its own specs one after the other.
 func (s *Suite) Run(t ginkgo.GinkgoTestingT, args ...any) bool {
 	if config, _ := ginkgo.GinkgoConfiguration(); config.ParallelTotal == 1 && !config.DryRun {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -116,8 +116,8 @@ func (s *Suite) Run(t ginkgo.GinkgoTestingT, args ...any) bool {
 	return ginkgo.RunSpecs(t, "Redial", args...)
 }
 
-// chosen are the cells whose specs the flags choose, by their runners, in the order in
-// which they were defined. (Ginkgo's is by text, where specs are defined in one place.)
+// chosen returns the cells whose specs the flags select, by their runners, in the order of
+// definition. (Ginkgo sorts specs that are defined in one place by their text.)
 func (s *Suite) chosen(args ...any) map[*runner.Runner][]runner.Cell {
 	skipped := map[string]bool{}
 	for _, r := range ginkgo.PreviewSpecs("Redial", args...).SpecReports {
@@ -159,8 +159,8 @@ func (s *Suite) judge(ctx ginkgo.SpecContext, one spec) {
 	ginkgo.Fail(result.Reason() + "\nagain: " + result.Replay)
 }
 
-// Results returns what the specs that were played in this process came to, in the order in
-// which they were defined, and why the suite was broken off, if it was.
+// Results returns the results of the specs that were played in this process, in the order of
+// definition, and the reason if the suite was interrupted.
 func (s *Suite) Results() (results []report.Result, err error) {
 	for _, one := range s.specs {
 		if r, ran := s.result(one); ran {
@@ -170,7 +170,8 @@ func (s *Suite) Results() (results []report.Result, err error) {
 	return results, s.err
 }
 
-// result is the spec's, also where Ginkgo was broken off before it asked for it.
+// result returns the spec's result, also if Ginkgo was interrupted before it requested the
+// result.
 func (s *Suite) result(one spec) (report.Result, bool) {
 	if r, ran := s.results[one.text]; ran {
 		return r, true
@@ -178,8 +179,8 @@ func (s *Suite) result(one spec) (report.Result, bool) {
 	return one.runner.Finished(one.cell)
 }
 
-// Unplayed returns an inconclusive result, with the reason, for each spec that did not run
-// to its end.
+// Unplayed returns an inconclusive result with the reason for each spec that did not
+// complete.
 func (s *Suite) Unplayed(reason string) (results []report.Result) {
 	for _, one := range s.specs {
 		if _, ran := s.result(one); !ran {

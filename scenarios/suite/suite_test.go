@@ -20,16 +20,16 @@ import (
 
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
-	log.SetOutput(io.Discard) // what the servers in this process print is nobody's
+	log.SetOutput(io.Discard) // the servers' log would hide the test's output
 	os.Exit(m.Run())
 }
 
-// sampleUnderRace is how many of the rows that both labs can show are played with the race
+// sampleUnderRace is the number of rows for both labs that are played with the race
 // detector, each on every step.
 const sampleUnderRace = 5
 
-// TestScenarios holds every step to what the catalogue expects of it, both ways: a
-// step that must lose a message and does not fails as much as one that loses one.
+// TestScenarios compares every step with the catalogue's expectations in both directions: a
+// step that should lose a message and does not fails the test, too.
 func TestScenarios(t *testing.T) {
 	var tested []servers.Server
 	for _, number := range servers.MatrixSteps {
@@ -39,15 +39,16 @@ func TestScenarios(t *testing.T) {
 		}
 		tested = append(tested, server)
 	}
-	// Ginkgo's own seed, so that -ginkgo.seed plays the same runs again.
+	// Ginkgo's own seed is used, so that -ginkgo.seed repeats the runs.
 	config, _ := ginkgo.GinkgoConfiguration()
 	real := runner.Options{Seed: uint64(config.RandomSeed), Golden: true, Artifacts: "../../out/suite"}
 	virtual := real
 	virtual.Lab = lab.Virtual
 	both, rows := []runner.Options{real, virtual}, catalogue.All
 	if underRace {
-		// The servers and the real lab, on some rows; `make check-all` plays them all. What is
-		// virtual runs here without the race detector, which has time for one step.
+		// This plays the servers and the real lab on some rows; `make check-all` plays all rows.
+		// The virtual lab's rows run here without the race detector, which has time for only one
+		// step.
 		both, rows = both[:1], catalogue.Sample(real.Seed, sampleUnderRace)
 	}
 	s := suite.Define(tested, rows, both...)
@@ -61,8 +62,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// sameAsTheRunner: what the specs came to, which are what the command redial plays, is what
-// the runner alone comes to, in every row of step 6.
+// sameAsTheRunner requires that the specs, which the command redial plays, have the same
+// results as the runner alone in every row of step 6.
 func sameAsTheRunner(t *testing.T, options runner.Options, specs []report.Result) {
 	server, err := servers.Step("6")
 	if err != nil {
@@ -80,7 +81,7 @@ func sameAsTheRunner(t *testing.T, options runner.Options, specs []report.Result
 	}
 }
 
-// The labels that the package doc names are there, and a filter chooses by them.
+// The labels in the package doc must exist, and a filter must select specs by them.
 func TestLabels(t *testing.T) {
 	labels := suite.Labels(t, "6", "polling")
 	for _, want := range []string{"step:6", "level:recovery", "row:43", "scenario:polling", "lab:real", "transport:polling", "fault:cut"} {

@@ -1,10 +1,10 @@
-// Command docs writes the generated parts of the tutorial, and prints the problems of the rest:
-// `make docs`, and with -accept `make docs-accept`.
+// Command docs writes the generated parts of the tutorial, and prints the problems of the
+// rest: `make docs`, and with -accept `make docs-accept`.
 //
-// -measure measures what step 7 and step 7a cost, for the plots; it takes a minute.
-// -record SCENARIO/STEP plays a scenario in the real lab, and saves its history for the
-// picture, where the virtual lab cannot play it.
-// -html DIR writes the pages as a code host would show them, for review.
+// -measure measures what steps 7 and 7a cost, for the plots; it takes a minute. -record
+// SCENARIO/STEP plays a scenario in the real lab and saves its history for a picture, if the
+// virtual lab cannot play the scenario. -html DIR writes the pages for review as a code host
+// would show them.
 package main
 
 import (

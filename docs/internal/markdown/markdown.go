@@ -26,30 +26,28 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// A Page is what stands on a page, in its order.
+// A Page holds the parts of a page, each kind in the order of the page.
 type Page struct {
 	Headings []Heading
-	// Sections are the texts from each heading to the next; the first is what stands
-	// above all headings.
+	// Sections are the texts between headings; the first is the text above all headings.
 	Sections []string
 	Links    []string
 	Pictures []Picture
 	Fences   []Fence
-	// Prose is what a person wrote, paragraph by paragraph: no headings, no code, and
-	// nothing that was generated.
+	// Prose holds the paragraphs that a person wrote: no headings, no code and no generated
+	// text.
 	Prose []string
 }
 
-// A Heading is a title; its anchor is what a code host makes of it.
+// A Heading is a title, with the anchor that a code host derives from it.
 type Heading struct {
 	Level        int
 	Text, Anchor string
 }
 
-// A Picture is an image.
 type Picture struct{ Address, Alt string }
 
-// A Fence is a block of code. Generated tells that it stands under a directive.
+// A Fence is a block of code. Generated is set if the block stands under a directive.
 type Fence struct {
 	Language, Text string
 	Generated      bool
@@ -57,8 +55,8 @@ type Fence struct {
 
 var reader = goldmark.New(goldmark.WithExtensions(extension.GFM))
 
-// HTML is the page as a code host would show it, for looking at it: with what it has of
-// HTML itself, such as <details>.
+// HTML renders the page as a code host would, including the page's own HTML, such as
+// <details>.
 func HTML(page string) string {
 	var out bytes.Buffer
 	shown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
@@ -68,7 +66,7 @@ func HTML(page string) string {
 	return out.String()
 }
 
-// Parse reads a page.
+// Parse parses a page.
 func Parse(page string) Page {
 	code := []byte(page)
 	generated := generatedRanges(page)
@@ -84,7 +82,7 @@ func Parse(page string) Page {
 	used := map[string]int{}
 	begins := []int{0}
 	root := reader.Parser().Parse(text.NewReader(code))
-	// Walk's error is only ever the walker's own.
+	// Walk returns only the errors of its callback.
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -128,7 +126,7 @@ func Parse(page string) Page {
 
 func lineStart(page string, at int) int { return strings.LastIndex(page[:at], "\n") + 1 }
 
-// plain is the text of a node without its markup, and without code.
+// plain returns the text of a node without markup and code.
 func plain(n ast.Node, source []byte) string {
 	var out strings.Builder
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -161,8 +159,8 @@ func headingOf(n ast.Node) (*ast.Heading, bool) {
 	return nil, false
 }
 
-// anchor is what GitHub makes of a title: small letters, no punctuation, dashes for
-// spaces, and a number for one that was there before.
+// anchor derives the anchor as GitHub does: lower case, no punctuation, dashes for spaces,
+// and a number if an earlier heading has the same anchor.
 func anchor(title string, used map[string]int) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(title) {
@@ -182,10 +180,10 @@ func anchor(title string, used map[string]int) string {
 	return name
 }
 
-// A Directive is an order to write something.
+// A Directive requests generated text.
 type Directive struct {
-	// Verb says what is written; Arguments are the rest of its line, at spaces except
-	// between quotation marks; Body the further lines of the comment.
+	// Verb is the kind of text; Arguments is the rest of its line, split at spaces outside
+	// quotation marks; Body is the remaining lines of the comment.
 	Verb      string
 	Arguments []string
 	Body      string
@@ -197,7 +195,6 @@ var word = regexp.MustCompile(`"[^"]*"|\S+`)
 
 func generatedRanges(page string) [][]int { return block.FindAllStringIndex(page, -1) }
 
-// Directives lists the orders of a page.
 func Directives(page string) (list []Directive) {
 	for _, found := range block.FindAllStringSubmatch(page, -1) {
 		list = append(list, parseDirective(found[1]))
@@ -205,7 +202,8 @@ func Directives(page string) (list []Directive) {
 	return list
 }
 
-// Expand writes every directive's text anew, and leaves the rest as it is.
+// Expand replaces the generated text of every directive, and leaves the rest of the page
+// unchanged.
 func Expand(page string, write func(Directive) (string, error)) (string, error) {
 	if open, whole := len(opening.FindAllString(page, -1)), len(generatedRanges(page)); open != whole {
 		return page, fmt.Errorf("%d directives begin, and %d of them have their <!-- /redial --> on a line of its own", open, whole)
@@ -242,6 +240,6 @@ func parseDirective(order string) Directive {
 	return d
 }
 
-// Written is the page without what was generated: what its author answers for. The
-// directives stay.
+// Written returns the page without its generated text but with the directives: the part that
+// its author is responsible for.
 func Written(page string) string { return block.ReplaceAllString(page, "<!-- redial: $1-->") }

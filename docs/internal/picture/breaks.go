@@ -9,7 +9,7 @@ import (
 	"redial/harness/report"
 )
 
-// stopped is the signal that ended a server, or what else did.
+// stopped describes how a server ended: by a signal or in another way.
 func (d *diagram) stopped(how string) string {
 	switch how {
 	case "killed":
@@ -20,13 +20,13 @@ func (d *diagram) stopped(how string) string {
 	return d.language.Word(how)
 }
 
-// sign marks what is wrong.
+// sign draws the mark of an anomaly.
 func (d *diagram) sign(a check.Anomaly, x, y float64) {
 	d.signs["anomaly "+string(a)] = true
 	d.body.WriteString(report.FindingSign(a, x, y))
 }
 
-// faultName names a kind of fault.
+// faultName returns the name of a kind of fault in the picture's language.
 func (d *diagram) faultName(kind plan.FaultKind) string {
 	if name := d.language.Word("fault " + string(kind)); name != "fault "+string(kind) {
 		return name
@@ -34,7 +34,7 @@ func (d *diagram) faultName(kind plan.FaultKind) string {
 	return string(kind)
 }
 
-// lost names, at the end of a client's line, what it never showed.
+// lost lists, at the end of a client's lifeline, the messages that the client never showed.
 func (d *diagram) lost() {
 	for _, client := range d.names {
 		var texts []string
@@ -46,7 +46,7 @@ func (d *diagram) lost() {
 		for n, text := range texts {
 			if n == lostDrawn && len(texts) > lostDrawn+1 {
 				d.y += rowHigh * 0.6
-				d.between(d.server(client), d.x(client), d.y, "bad-text", "…") // findings are bounded: no count
+				d.between(d.server(client), d.x(client), d.y, "bad-text", "…") // the findings are bounded, so their number is unknown
 				break
 			}
 			d.y += rowHigh

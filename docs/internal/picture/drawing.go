@@ -14,8 +14,8 @@ func (d *diagram) arrow(class string, from, to, y float64) {
 	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fH%.1fm%.1f -3.5L%.1f %.1fl%.1f 3.5"/>`+"\n", class, from, y, to, tip, to, y, tip)
 }
 
-// arrowFromElsewhere is for a message whose sending the picture leaves out: it begins
-// with a ring, and its head is open.
+// arrowFromElsewhere draws a message whose sending is left out of the picture. The ring at
+// the tail and the open head distinguish it from other messages.
 func (d *diagram) arrowFromElsewhere(class string, from, to, y float64) {
 	tip, ring := 6.0, -3.2
 	if to > from {
@@ -25,7 +25,7 @@ func (d *diagram) arrowFromElsewhere(class string, from, to, y float64) {
 		class, from+2*ring, y, to, class, to, y, tip, -tip, tip, from+ring, y)
 }
 
-// absent is a line without a head, where an arrow should have been.
+// absent draws a line without a head where an arrow is missing.
 func (d *diagram) absent(from, to, y float64) {
 	fmt.Fprintf(&d.body, `<path class="message bad absent" d="M%.1f %.1fH%.1f"/>`+"\n", from, y, to)
 }
@@ -34,14 +34,14 @@ func (d *diagram) cross(x, y float64, class string) {
 	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
 }
 
-// over writes above a client's line to the server.
+// over writes a text above the way from a client to the server.
 func (d *diagram) over(client string, y float64, class, text string) {
 	d.between(d.x(client), d.server(client), y-5, class, text)
 }
 
 func (d *diagram) between(a, b, y float64, class, text string) {
 	from, to := min(a, b), max(a, b)
-	if to-from > d.lane { // over another lane: beside the far end
+	if to-from > d.lane { // the way crosses another lane, so the text stands at the far end
 		if b > a {
 			from = to - d.lane
 		} else {
@@ -83,7 +83,7 @@ func begin(out *strings.Builder, name string, width, height float64) {
 	fmt.Fprintf(out, `<rect class="paper" width="%.0f" height="%.0f" rx="8"/>`+"\n", width, height)
 }
 
-// quoted shortens a message in its middle, so that a number at its end stays.
+// quoted shortens a message in its middle, so that a number at its end remains.
 func quoted(message string, longest int) string {
 	const end = 4
 	runes := []rune(message)
@@ -107,14 +107,14 @@ func escaped(text string) string {
 	return b.String()
 }
 
-// besideSign is the share of a lane that a sign for what is wrong takes from the text
-// beside it, and lettersOfSign how many letters that is.
+// besideSign is the share of a lane that the sign of an anomaly takes from the text beside
+// it, and lettersOfSign is that share in letters.
 const (
 	besideSign    = 0.14
 	lettersOfSign = 4
 )
 
-// along is a point of the way from one lane towards another, as a share of a lane.
+// along returns the point at a share of the distance between two lanes.
 func (d *diagram) along(from, towards, share float64) float64 {
 	if towards < from {
 		return from - share*d.lane
@@ -122,5 +122,5 @@ func (d *diagram) along(from, towards, share float64) float64 {
 	return from + share*d.lane
 }
 
-// letters is how many have room between two lanes.
+// letters returns the number of letters that fit between two lanes.
 func (d *diagram) letters() int { return int(d.lane/letter) - 2 }

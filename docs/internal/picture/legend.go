@@ -8,13 +8,13 @@ import (
 	"redial/harness/report"
 )
 
-// A legend explains the signs that a picture has used, in rows below it.
+// A legend explains, in rows below the picture, the signs that the picture uses.
 type legend struct {
 	text   string
 	height float64
 }
 
-// legendKeys are in the order in which they are explained, each drawn in a box of 30 by 20.
+// legendKeys are in the order of explanation, each drawn in a box of 30 by 20.
 var legendKeys = []struct{ key, drawing string }{
 	{"message", `<path class="message" d="M2 10H28m-5 -3.5l5 3.5l-5 3.5"/>`},
 	{"elsewhere", `<circle class="tail" cx="5" cy="10" r="3.2"/><path class="message elsewhere" d="M8 10H28"/><path class="message" d="M22 6l6 4l-6 4"/>`},
@@ -53,7 +53,7 @@ func (d *diagram) legend(width, top float64) legend {
 	return legend{out.String(), y - top + 30}
 }
 
-// textWidth is in pixels; a letter of Hangul is as wide as two.
+// textWidth is in pixels. A Hangul letter is twice as wide as a Latin one.
 func textWidth(text string) (width float64) {
 	for _, r := range text {
 		width += letter

@@ -10,9 +10,10 @@ import (
 //go:embed opening.svg
 var opening string
 
-// Opening draws what the README opens with, moving: a connection is cut, and the message
-// that is sent meanwhile is lost at step 5 and arrives at step 7. say gives a text in the
-// reader's language. A story is 10 s long; the names of its moments (t28) are percent.
+// Opening draws the README's animated picture: a connection is cut, and the message that is
+// sent meanwhile is lost at step 5 and arrives at step 7. say returns a text in the reader's
+// language. The animation lasts 10 s; the names of its moments (t28) are percentages of
+// that.
 func Opening(say func(string) string) (string, error) {
 	type row struct {
 		Y     int

@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// A Plot is measurements on two logarithmic axes: what grows tenfold goes up by one
-// line. The last point of each line is written out.
+// A Plot shows measurements on two logarithmic axes: a tenfold value is one grid line
+// higher. The last point of each line is labelled with its value.
 type Plot struct {
 	Name string
-	// Across names what runs to the right, Unit what runs up.
+	// Across labels the horizontal axis, Unit the vertical one.
 	Across, Unit string
-	// Lines are two at most.
+	// Lines holds at most two lines.
 	Lines []Line
 }
 
-// A Line is one series of points (x, y), all above 0.
+// A Line is a series of points (x, y). All coordinates are positive, as logarithmic axes
+// require.
 type Line struct {
 	Name   string
 	Points [][2]float64
 }
 
-// SVG draws the plot.
 func (p Plot) SVG() string {
 	const left, right, top, bottom, width, height = 58.0, 110.0, 26.0, 46.0, 520.0, 300.0
 	x0, x1, y0, y1 := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
@@ -66,7 +66,7 @@ func (p Plot) SVG() string {
 	return out.String()
 }
 
-// round writes a figure with two digits that count.
+// round returns a number with two significant digits.
 func round(v float64) string {
 	switch {
 	case v >= 1e6:

@@ -24,17 +24,17 @@ import (
 //go:embed picture.css
 var style string
 
-// Measures, in pixels. A picture of three lanes is as wide as a telephone.
+// Measures, in pixels. A picture with three lanes fits the width of a phone.
 const (
 	gutter   = 47.0 // for the times
 	margin   = 44.0 // right of the last lifeline
 	headWide = 66.0
 	rowHigh  = 27.0
 	headHigh = 34.0
-	letter   = 5.9 // the width of an ordinary one
+	letter   = 5.9 // the width of an average letter
 )
 
-// laneWide is from one lifeline to the next.
+// laneWide returns the distance between two lifelines.
 func laneWide(lanes int) float64 {
 	switch {
 	case lanes <= 3:
@@ -45,15 +45,16 @@ func laneWide(lanes int) float64 {
 	return 98
 }
 
-// What is drawn at most: a picture tells of a kind of fault, and does not list them.
+// The limits of a picture. It explains a kind of fault, so it needs no complete list of
+// events.
 const (
 	wrongDrawn = 5
 	lostDrawn  = 4
 )
 
-// Sequence draws the history. What the lab says by itself at a barrier is left out, and
-// of many messages in a row only the first, the last and the ones that went wrong are
-// drawn. name is for those who do not see the picture.
+// Sequence draws the history. It leaves out the messages that the lab sends at a barrier; of
+// a burst it draws only the first message, the last one and those that went wrong. name is
+// the text alternative of the picture.
 func Sequence(language report.Language, name string, events []history.Event, findings []check.Finding) string {
 	d := &diagram{events: events, language: language, lanes: map[string]int{}, missing: map[string]bool{}, wrong: map[int]check.Anomaly{}, seen: map[string]bool{},
 		sent: map[string]bool{}, leads: map[string]string{}, home: map[string]string{}, signs: map[string]bool{}}
@@ -81,34 +82,34 @@ type diagram struct {
 	events   []history.Event
 	language report.Language
 	lane     float64
-	// lanes has the place of each client, and of each server under serverLane.
+	// lanes holds the position of each client, and of each server under serverLane.
 	lanes map[string]int
 	names []string
-	// leads is the server that a client's link leads to, and home the one that it was
-	// connected to last, where there are several.
+	// leads holds the server at the end of each client's link, and home the server that the
+	// client was last connected to. They differ only if there are several servers.
 	leads, home map[string]string
-	// missing are the messages that a client should have shown, or was told are stored
-	// and are not; wrong are the events that should not have been.
+	// missing holds the messages that a client should have shown, and those that were
+	// acknowledged but not stored; wrong holds the events that should not have happened.
 	missing map[string]bool
 	wrong   map[int]check.Anomaly
 
 	y     float64
 	body  strings.Builder
-	under strings.Builder // what lies below the lines
+	under strings.Builder // what is drawn beneath the lifelines
 
-	up, connected map[string]float64 // since when
+	up, connected map[string]float64 // start times
 	fault         map[string]float64
-	// seen are the messages that anybody has shown or stored, sent the ones whose sending
-	// has been drawn.
+	// seen holds the messages that any client has shown or the server has stored; sent holds
+	// those whose sending is drawn already.
 	seen, sent map[string]bool
-	// signs are the keys of the legend that have been used.
+	// signs holds the keys of the legend that the picture uses.
 	signs map[string]bool
 }
 
-// serverLane names a server's lane so that no client has it. A server alone is "".
+// serverLane returns a lane name that no client can have. A single server is "".
 func serverLane(node string) string { return "\x00" + node }
 
-// arrange gives the lanes: the first client, the servers, the other clients.
+// arrange orders the lanes: the first client, the servers, the other clients.
 func (d *diagram) arrange() {
 	var clients, servers []string
 	for _, e := range d.events {
@@ -120,7 +121,7 @@ func (d *diagram) arrange() {
 		}
 	}
 	if len(servers) == 0 {
-		servers = []string{serverLane("")} // one that ran already
+		servers = []string{serverLane("")} // one that was running before the history began
 	}
 	for i, c := range clients {
 		if i == 1 || len(clients) == 1 && i == 0 {
@@ -153,11 +154,11 @@ func (d *diagram) x(client string) float64 {
 	return gutter + headWide/2 + float64(d.lanes[client])*d.lane
 }
 
-// server is where the server of a client is.
+// server returns the position of a client's server.
 func (d *diagram) server(client string) float64 { return d.x(serverLane(d.home[client])) }
 
-// beside is a place on the network between a client and its server: half-way, unless
-// another server stands there.
+// beside returns a position on the network between a client and its server: the middle,
+// unless another server's lane is there.
 func (d *diagram) beside(client string) float64 {
 	from, to := d.x(client), d.server(client)
 	if d.home[client] == "" {
@@ -169,7 +170,7 @@ func (d *diagram) beside(client string) float64 {
 	return from + d.lane/2
 }
 
-// rows draws the events, from top to bottom.
+// rows draws the events from top to bottom.
 func (d *diagram) rows() {
 	d.up, d.connected = map[string]float64{}, map[string]float64{}
 	d.fault = map[string]float64{}
@@ -250,7 +251,8 @@ func (d *diagram) rows() {
 	}
 }
 
-// chosen leaves out barriers, acknowledgements and the middle of a burst.
+// chosen returns the events to draw: all but barriers, acknowledgements and the middle of a
+// burst.
 func (d *diagram) chosen() map[int]bool {
 	drawn := map[int]bool{}
 	spoken := map[string]int{}
@@ -280,7 +282,7 @@ func (d *diagram) chosen() map[int]bool {
 	return drawn
 }
 
-// stem is a message without its number.
+// stem returns a message without its number, which is the same for all messages of a burst.
 func stem(e history.Event) string { return e.Client + strings.TrimRight(e.Message, "0123456789") }
 
 func (d *diagram) row(e history.Event) {
@@ -295,8 +297,8 @@ func clock(at time.Duration) string {
 	return fmt.Sprintf("%.1f s", at.Seconds())
 }
 
-// say draws a message on its way to the server; on a dead connection, or none, it does
-// not get there now.
+// say draws a message on its way to the server. Without a working connection the arrow ends
+// before the server.
 func (d *diagram) say(e history.Event) {
 	from, to := d.x(e.Client), d.server(e.Client)
 	class, text := "message", "text"
@@ -323,8 +325,8 @@ func (d *diagram) say(e history.Event) {
 	d.between(from, d.server(e.Client), d.y-5, text, quoted(e.Message, d.letters()))
 }
 
-// goneForGood tells that a message is missing and nobody ever saw it: it was lost on its
-// way up, or at the server.
+// goneForGood reports whether a message is missing and no client ever showed it: it was lost
+// on the way to the server or at the server.
 func (d *diagram) goneForGood(sent history.Event) bool {
 	wanted := false
 	for key := range d.missing {
@@ -333,7 +335,7 @@ func (d *diagram) goneForGood(sent history.Event) bool {
 	return wanted && !d.seen[sent.Message]
 }
 
-// show draws a message at the pages that show it, those next to each other in one row.
+// show draws a message at the pages that show it; consecutive events share a row.
 func (d *diagram) show(i int, drawn map[int]bool) int {
 	first := d.events[i]
 	d.row(first)
@@ -376,7 +378,7 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 	return i - 1
 }
 
-// isMark reports whether the text is one that the lab makes a page send at a barrier.
+// isMark reports whether the lab sent the text as a barrier.
 func isMark(text string) bool {
 	return strings.Contains(text, " is here ")
 }

@@ -17,8 +17,8 @@ import (
 
 func at(ms int) plan.Duration { return plan.Duration(time.Duration(ms) * time.Millisecond) }
 
-// told is a run of alice and bob, in which alice sends so many messages that not all of
-// them are drawn, and bob is shown them all.
+// told is a run in which alice sends more messages than the picture draws, and bob shows all
+// of them.
 func told(messages int) []history.Event {
 	events := []history.Event{
 		{Kind: history.ServerStarted}, {At: at(1), Kind: history.Opened, Client: "alice", View: 1}, {At: at(1), Kind: history.Opened, Client: "bob", View: 1},
@@ -46,8 +46,8 @@ func drawn(t *testing.T, language report.Language, events []history.Event, findi
 
 const elsewhere = `<circle class="tail"`
 
-// An arrow to a page comes from an arrow to the server, or has the sign of one whose
-// sending is left out.
+// Every arrow to a page must continue an arrow to the server, or have the sign of a message
+// whose sending is left out.
 func TestNoArrowArrivesWithoutHavingBeenSent(t *testing.T) {
 	if svg := drawn(t, report.English, told(3)); strings.Contains(svg, elsewhere) {
 		t.Error("everything is drawn, and something was sent elsewhere")
@@ -55,7 +55,7 @@ func TestNoArrowArrivesWithoutHavingBeenSent(t *testing.T) {
 	events := told(20)
 	wrong := check.Finding{Anomaly: check.Reordered, Client: "bob", Message: "burst 10", Event: 5 + 20 + 9}
 	svg := drawn(t, report.English, events, wrong)
-	// The sign of the arrow itself, and the one in the legend.
+	// One sign belongs to the arrow, the other one to the legend.
 	if n := strings.Count(svg, elsewhere); n != 2 {
 		t.Errorf("the sending of burst 10 is not drawn, and %d arrows say so", n)
 	}
@@ -76,7 +76,7 @@ func TestNoArrowArrivesWithoutHavingBeenSent(t *testing.T) {
 	}
 }
 
-// What is wrong in another way looks otherwise, and is explained.
+// Two kinds of anomaly must be drawn differently, each with a row in the legend.
 func TestWhatIsWrongLooksOtherwise(t *testing.T) {
 	signs := map[string]check.Anomaly{}
 	for _, a := range []check.Anomaly{check.Lost, check.Duplicated, check.Reordered, check.Phantom} {
@@ -85,7 +85,7 @@ func TestWhatIsWrongLooksOtherwise(t *testing.T) {
 			if !strings.Contains(svg, ">"+l.Anomaly(a)+"<") {
 				t.Errorf("%s: the legend does not explain %s", l, a)
 			}
-			if strings.Count(svg, `class="halo"`) != 2 { // at its place, and in the legend
+			if strings.Count(svg, `class="halo"`) != 2 { // in the diagram and in the legend
 				t.Errorf("%s is marked %d times", a, strings.Count(svg, `class="halo"`))
 			}
 		}

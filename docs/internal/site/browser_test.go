@@ -36,10 +36,10 @@ type tab struct {
 	url string
 
 	mu      sync.Mutex
-	foreign []string // requests that left the site's server
+	foreign []string // requests to other servers
 }
 
-// open starts Chromium, and a server for the site. What a page throws fails the test.
+// open starts Chromium and a server for the site. An exception on a page fails the test.
 func open(t *testing.T) *tab {
 	t.Helper()
 	if *built == "" {
@@ -94,7 +94,7 @@ func evaluate[T any](p *tab, script string) T {
 	return value
 }
 
-// until waits for a condition on the page.
+// until waits until the condition is true on the page.
 func (p *tab) until(what, condition string) {
 	p.t.Helper()
 	for end := time.Now().Add(timeout); !evaluate[bool](p, condition); time.Sleep(20 * time.Millisecond) {
@@ -104,8 +104,8 @@ func (p *tab) until(what, condition string) {
 	}
 }
 
-// visit loads a page and waits until its scripts run. The generator marks nothing then,
-// but the button of the colours has a handler that gives it a title.
+// visit loads a page and waits until its scripts run. The generator sets no mark then, but
+// the handler of the colour button gives the button a title.
 func (p *tab) visit(name string) {
 	p.t.Helper()
 	p.do(chromedp.Navigate(p.url + name))
@@ -162,15 +162,16 @@ func TestStartPageLeadsToTheReadersLanguage(t *testing.T) {
 		}))
 		p.visit("")
 		p.until("the start page for "+accept, fmt.Sprintf(`location.href === %q && !!document.querySelector(".VPContent")`, p.url+want))
-		p.visit("") // by hand, or by the language switch
+		p.visit("") // directly or through the language switch
 		if at := evaluate[string](p, "location.href"); at != p.url {
 			t.Errorf("%s: the English start page cannot be read: %s", accept, at)
 		}
 	}
 }
 
-// TestPagesAreAccessible runs axe on pages of each kind, wide and on a phone, light and
-// dark. Nothing may be wider than the screen, and only the pictures of the scheme show.
+// TestPagesAreAccessible runs axe on pages of each kind, on a wide screen and on a phone,
+// light and dark. Nothing may be wider than the screen, and only the pictures of the current
+// colour scheme may be visible.
 func TestPagesAreAccessible(t *testing.T) {
 	p := open(t)
 	axe, err := os.ReadFile("../../site/node_modules/axe-core/axe.min.js")
@@ -206,7 +207,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 }
 
-// findings are what axe calls serious or critical.
+// findings returns the problems that axe calls serious or critical.
 func findings(p *tab) (list []string) {
 	p.t.Helper()
 	text := evaluate[string](p, `axe.run().then((r) => JSON.stringify(r.violations
@@ -232,8 +233,8 @@ func (p *tab) picture(name string) {
 	}
 }
 
-// TestTheLabOpens: the lab is no page of the generator, which must not take its address
-// for one.
+// The lab is not a page of the generator, whose client-side router must not intercept its
+// address.
 func TestTheLabOpens(t *testing.T) {
 	p := open(t)
 	if _, err := os.Stat(filepath.Join(*built, "lab", "index.html")); err != nil {

@@ -19,18 +19,18 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A page is what Check wants to know of an HTML file.
+// A page holds the parts of an HTML file that Check needs.
 type page struct {
 	anchors   map[string]bool
-	links     []string // what a reader can follow
-	resources []string // what the page loads
+	links     []string // addresses that a reader can follow
+	resources []string // addresses that the browser loads with the page
 	text      string
 }
 
-// Check follows every link of the site in folder, which is served at the path base, and
-// returns how many there are and what is wrong, a line each: links and anchors that lead
-// nowhere, resources that come from elsewhere, pages without a counterpart in the other
-// language or without a link to it, and markup that is for a code host only.
+// Check follows every link of the site in folder, which is served at the path base. It
+// returns the number of links, and a line for each problem: links and anchors without a
+// target, resources from other sites, pages without a counterpart in the other language or
+// without a link to it, and markup that only a code host understands.
 func Check(folder, base string) (links int, wrong []string, err error) {
 	files := map[string]bool{}
 	pages := map[string]page{}
@@ -133,8 +133,8 @@ func counterpart(name string) string {
 	return "ko/" + name
 }
 
-// locate gives the file in the folder, and the anchor, that an address on a page leads
-// to. ok is false for what is elsewhere or no address.
+// locate returns the file in the folder, and the anchor, for an address on a page. ok is
+// false for an external address and for an invalid one.
 func locate(from, base, address string) (file, anchor string, ok bool) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "" || u.Host != "" {
@@ -156,7 +156,7 @@ func dead(files map[string]bool, pages map[string]page, from, base, address stri
 	if !files[file] {
 		return "there is no " + file
 	}
-	// A lab has its state in the fragment; the other pages have headings.
+	// The lab keeps its state in the fragment; on the other pages a fragment is a heading.
 	if anchor != "" && !strings.HasPrefix(file, "lab/") && !pages[file].anchors[anchor] {
 		return file + " has no #" + anchor
 	}

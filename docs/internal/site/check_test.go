@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// tiny is a site without a mistake.
+// tiny is a site without problems.
 var tiny = map[string]string{
 	"index.html":      `<link href="/x/assets/a.css" rel="stylesheet"><img src="/x/a.svg"><a href="/x/ko/">한국어</a><a href="/x/step.html#why">Why</a><a href="https://socket.io">Socket.IO</a>`,
 	"step.html":       `<a href="./ko/step.html">한국어</a><h2 id="why">Why</h2><a href="#why">#</a>`,
@@ -90,8 +90,8 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// The generator stops at a page that is not in its sidebar, and at a picture without a
-// dark version. This test finds them without a build.
+// The generator reports neither a page that is missing from its sidebar nor a picture
+// without a dark version. This test finds them without a build.
 func TestSidebarHasEveryPageAndPicturesAreLightAndDark(t *testing.T) {
 	sidebar, err := os.ReadFile("../../site/pages.mjs")
 	if err != nil {

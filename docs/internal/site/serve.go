@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Handler serves the site in folder at the path base, which begins and ends with a
-// slash, and sends whoever asks for another path there.
+// Handler serves the site in folder at the path base, which begins and ends with a slash,
+// and redirects every other path there.
 func Handler(folder, base string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(base, http.StripPrefix(strings.TrimSuffix(base, "/"), http.FileServer(http.Dir(folder))))
@@ -16,8 +16,8 @@ func Handler(folder, base string) http.Handler {
 	return mux
 }
 
-// Base is the path of SITE_BASE, as the generator reads it: "", "redial" and "/redial/"
-// are allowed.
+// Base returns the path of the setting SITE_BASE. It accepts "", "redial" and "/redial/", as
+// the generator does.
 func Base(setting string) string {
 	if trimmed := strings.Trim(setting, "/"); trimmed != "" {
 		return "/" + trimmed + "/"

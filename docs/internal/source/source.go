@@ -21,16 +21,16 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// A Part is a piece of a source file that has a name.
+// A Part is a named piece of a source file.
 type Part struct {
-	// Name is a declaration's: "New", "chat", "chat.say", "import". A part of a page
-	// has none.
+	// Name is that of a declaration: "New", "chat", "chat.say", "import". A part of a page has
+	// no name.
 	Name string
 	Text string
 }
 
-// Go lists the declarations of a Go file in their order, each with its comment. The
-// package clause, and the comment above it, are no part.
+// Go returns the declarations of a Go file in their order, each with its comment. The
+// package clause and the package comment are left out.
 func Go(code []byte) ([]Part, error) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, "", code, parser.ParseComments)
@@ -83,8 +83,8 @@ func nameOf(d ast.Decl) string {
 	return ""
 }
 
-// Script is the script of a page, without its indentation; "" when it has none of its
-// own.
+// Script returns the script of a page without its indentation, or "" if the page has no
+// inline script.
 func Script(page []byte) string {
 	_, rest, found := strings.Cut(string(page), "<script>\n")
 	if !found {
@@ -98,7 +98,7 @@ func Script(page []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// Paragraphs are the parts of a script, which an empty line divides.
+// Paragraphs returns the parts of a script that are separated by empty lines.
 func Paragraphs(script string) []Part {
 	var parts []Part
 	for _, text := range strings.Split(script, "\n\n") {
@@ -109,15 +109,15 @@ func Paragraphs(script string) []Part {
 	return parts
 }
 
-// A Hunk is one stretch of what changed.
+// A Hunk is one continuous change.
 type Hunk struct {
-	// File is "chat.go" or "index.html", Part the declaration's name.
+	// File is "chat.go" or "index.html", Part the name of the declaration.
 	File, Part string
-	// Text is the hunk as a unified diff has it, without its header.
+	// Text is the hunk as a unified diff, without the header.
 	Text string
 }
 
-// Header names the hunk in a diff.
+// Header returns the line that identifies the hunk in a diff.
 func (h Hunk) Header() string {
 	if h.Part == "" {
 		return "@@ " + h.File + " @@"
@@ -125,7 +125,7 @@ func (h Hunk) Header() string {
 	return "@@ " + h.File + ": " + h.Part + " @@"
 }
 
-// Added is the hunk's text as code, when the hunk does nothing but add it.
+// Added returns the hunk's text as code, if the hunk only adds lines.
 func (h Hunk) Added() (string, bool) {
 	var lines []string
 	for _, line := range strings.Split(h.Text, "\n") {
@@ -139,7 +139,7 @@ func (h Hunk) Added() (string, bool) {
 	return strings.Trim(strings.Join(lines, "\n"), "\n"), true
 }
 
-// After is the hunk's place in the newer file: what it adds, and the lines around it.
+// After returns the hunk's lines in the newer file, with the unchanged lines around them.
 func (h Hunk) After() string {
 	var lines []string
 	for _, line := range strings.Split(h.Text, "\n") {
@@ -150,12 +150,12 @@ func (h Hunk) After() string {
 	return strings.Join(lines, "\n")
 }
 
-// Step is what a step consists of.
+// A Step holds the two files of a step that its chapter shows.
 type Step struct{ Chat, Page []byte }
 
-// Changes lists what is different in after, in the order in which after has it; what
-// is gone comes last. before may be empty, for the first step. What is only about a
-// step's number (package clauses, titles) is left out.
+// Changes returns the differences in the order of after; removed parts come last. before is
+// empty for the first step. Differences that come only from the step's number (package
+// clauses, titles) are left out.
 func Changes(before, after Step) ([]Hunk, error) {
 	older, err := goOrNothing(before.Chat)
 	if err != nil {
@@ -192,7 +192,7 @@ func textOf(parts []Part, name string) string {
 	return parts[i].Text
 }
 
-// compare gives the hunks of one part.
+// compare returns the hunks of one part.
 func compare(file, part, before, after string) []Hunk {
 	ended := func(text string) []byte {
 		if text == "" {
@@ -211,7 +211,7 @@ func compare(file, part, before, after string) []Hunk {
 	}
 	for i, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
 		switch {
-		case i < 3: // diff a b, --- a, +++ b
+		case i < 3: // the header: diff a b, --- a, +++ b
 		case strings.HasPrefix(line, "@@ "):
 			flush()
 		default:
@@ -222,8 +222,8 @@ func compare(file, part, before, after string) []Hunk {
 	return hunks
 }
 
-// Contains tells whether the block of code has the lines of text, one after the other
-// and whatever their indentation is.
+// Contains reports whether the code contains the lines of text consecutively. Indentation is
+// ignored.
 func Contains(block, text string) bool {
 	return bytes.Contains(flat(block), flat(text))
 }

@@ -13,19 +13,19 @@ import (
 	"redial/steps/lessons"
 )
 
-// global is the object that JavaScript finds the functions in. Each takes one argument and
-// returns a Promise; arguments and results are JSON.
+// global names the object that holds the functions for JavaScript. Each takes one argument
+// and returns a Promise; arguments and results are JSON.
 const global = "redialLab"
 
-// gcPercent lets the heap grow to five times what is in use: a run leaves some megabytes
-// behind, and there is one thread for it and for the collector.
+// gcPercent lets the heap grow to five times the live memory: a run leaves some megabytes of
+// garbage, and the collector shares the only thread with it.
 const gcPercent = 400
 
 func main() {
 	debug.SetGCPercent(gcPercent)
 	log.SetOutput(console{})
 	js.Global().Set(global, map[string]any{
-		// The official client library, without which pages have none.
+		// Pages need the official client library.
 		"provide": function(func(bundle string) (bool, error) {
 			lessons.ProvideBundle([]byte(bundle))
 			return true, nil
@@ -40,9 +40,9 @@ func main() {
 	select {}
 }
 
-// console receives the log lines of servers. A write to a file waits for a callback from
-// JavaScript. Inside a run, which has a fake clock, that wait panics in a browser, and lets
-// time pass in Node.js.
+// console receives the log lines of servers. A write to a file would wait for a callback
+// from JavaScript. During a run, which has a fake clock, such a wait panics in a browser and
+// advances the time in Node.js.
 type console struct{}
 
 func (console) Write(line []byte) (int, error) {
@@ -50,9 +50,9 @@ func (console) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// function makes a JavaScript function of f. It returns at once; f has a goroutine of its
-// own, which may wait for JavaScript. An error or a panic rejects the Promise. (A panic of
-// another goroutine ends the program: see wasm.js.)
+// function makes a JavaScript function of f. The function returns at once, and f runs in its
+// own goroutine, where it may wait for JavaScript. An error or a panic of f rejects the
+// Promise. (A panic of another goroutine ends the program: see wasm.js.)
 func function[Argument, Result any](f func(Argument) (Result, error)) js.Func {
 	return js.FuncOf(func(_ js.Value, arguments []js.Value) any {
 		if len(arguments) != 1 || arguments[0].Type() != js.TypeString {

@@ -1,11 +1,11 @@
-// Command mutants is mutation testing of the judge, the steps and the session recovery. It
-// changes one place at a time and runs the tests that should notice: first the package's
-// own, then scenarios and sweeps. It prints each mutant that survives all of them, unless the
-// package's mutants.md explains why no test can detect it.
+// Command mutants is mutation testing of the checker, the steps and the session recovery. It
+// changes one place at a time and runs the tests that should detect the change: first the
+// package's own, then scenarios and sweeps. It prints each mutant that survives all of them,
+// unless the package's mutants.md explains why no test can detect it.
 //
-// Read targets for what is changed, then mutate for how. All mutants of a package are
-// compiled at once, with an overlay, and the variable MUTANT enables one; the source files
-// stay unchanged. The command must not import the packages that it changes.
+// Read targets for the mutated packages, then mutate for the changes. All mutants of a
+// package are compiled at once, with an overlay, and the variable MUTANT enables one; the
+// source files stay unchanged. The command must not import the packages that it changes.
 package main
 
 import (
@@ -27,15 +27,15 @@ import (
 	"time"
 )
 
-// A target is a package whose files are changed, and the checks that should fail then, the
-// quickest first.
+// A target is a package to mutate, and the checks that should detect its mutants, the
+// fastest first.
 type target struct {
 	folder string
-	files  string // a pattern
+	files  string // a glob pattern
 	checks []check
 }
 
-// A check is a test of the package, or the command redial, with its arguments.
+// A check is a test of the package, or a call of the command redial, with its arguments.
 type check struct{ folder, arguments string }
 
 const (
@@ -43,9 +43,9 @@ const (
 	scenarios = "check --quiet --lab virtual --seed 1 --step "
 	sweep     = " --sweep single --points 100"
 	testFlags = "-test.failfast -test.timeout 0"
-	drawn     = " -rapid.seed=1 -rapid.nofailfile" // a mutant leaves nothing that kills the next
-	// A mutant that makes a check hang is killed, too: one that takes so many times as long
-	// as without a mutant, since beside other work everything takes longer.
+	drawn     = " -rapid.seed=1 -rapid.nofailfile" // a failure file of one mutant would kill the next one
+	// A check that hangs also kills its mutant. The limit is a multiple of the check's time
+	// without a mutant, because other work slows the machine down.
 	timesTooLong = 5
 	notTooLong   = 30 * time.Second
 	withoutOne   = 10 * time.Minute
@@ -98,7 +98,8 @@ func main() {
 	}
 }
 
-// run tries each mutant of the target, and returns how many survive unexplained.
+// run tests each mutant of the target, and returns the number of survivors without an
+// explanation.
 func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 	folder, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
@@ -112,7 +113,7 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 	mutants = slices.DeleteFunc(mutants, func(m mutant) bool {
 		return !match.MatchString(fmt.Sprintf("%s:%d %s", m.file, m.line, m.name()))
 	})
-	// A check that fails anyway would kill every mutant.
+	// A check that fails without a mutant would kill every mutant.
 	var limits []time.Duration
 	for _, c := range t.checks {
 		began := time.Now()
@@ -121,7 +122,7 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 		}
 		limits = append(limits, max(notTooLong, timesTooLong*time.Since(began)))
 	}
-	explained, _ := os.ReadFile(filepath.Join(t.folder, "mutants.md")) // there may be none
+	explained, _ := os.ReadFile(filepath.Join(t.folder, "mutants.md")) // the file is optional
 	var (
 		lock    sync.Mutex
 		workers sync.WaitGroup
@@ -160,7 +161,7 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 	return unexplained, nil
 }
 
-// build compiles what the checks run, with all mutants of the target in it.
+// build compiles the programs of the checks with all mutants of the target.
 func (t target) build(folder string) ([]mutant, error) {
 	paths, err := filepath.Glob(filepath.Join(t.folder, t.files))
 	if err != nil {
@@ -221,7 +222,7 @@ func (c check) program(folder string) string {
 	return filepath.Join(folder, strings.ReplaceAll(c.folder, "/", "-")+".out")
 }
 
-// try returns the first check that notices the mutant, or -1.
+// try returns the index of the first check that detects the mutant, or -1.
 func (t target) try(folder string, limits []time.Duration, number int) (by int) {
 	for i, c := range t.checks {
 		if _, err := c.run(folder, number, limits[i]); err != nil {
@@ -231,7 +232,8 @@ func (t target) try(folder string, limits []time.Duration, number int) (by int) 
 	return -1
 }
 
-// run runs the check's program with a mutant, within the limit. An error is a mutant noticed.
+// run runs the check's program with a mutant, within the limit. An error means that the
+// check detected the mutant.
 func (c check) run(folder string, number int, limit time.Duration) (output string, err error) {
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
@@ -240,7 +242,7 @@ func (c check) run(folder string, number int, limit time.Duration) (output strin
 		command.Dir = c.folder
 	}
 	command.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(number))
-	// What the check has started ends with it.
+	// The process group lets the limit end the processes that the check has started, too.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = time.Second

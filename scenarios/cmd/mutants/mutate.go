@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// A mutant is one change of the program, which the number in MUTANT turns on.
+// A mutant is one change of the program, which its number in MUTANT enables.
 type mutant struct {
 	number, line         int
 	file, function, what string
 }
 
-// name tells a mutant from the others of its package. It has no line number, so that an
-// explanation survives edits elsewhere in the file.
+// name identifies a mutant within its package. It contains no line number, so that an
+// explanation remains valid after edits elsewhere in the file.
 func (m mutant) name() string { return m.file + " " + m.function + " | `" + m.what + "`" }
 
-// switches is compiled into the package that is mutated. A mutant of a comparison is the one
-// that differs where both sides are equal; of a sum, the one that subtracts, and the reverse.
+// switches is compiled into the mutated package. The mutant of a comparison differs only if
+// both sides are equal; the mutant of an addition subtracts, and the reverse.
 const switches = `package %s
 
 import (
@@ -60,19 +60,19 @@ var helpers = map[token.Token]string{
 	token.ADD: "mutantAdd(", token.SUB: "mutantSubtract(",
 }
 
-// A mutator inserts the switches into a file. Each wraps a part of the source, so that all
-// of them can be compiled together: before has the text that comes before an offset, after
-// what comes behind it, and instead what replaces an operator.
+// A mutator inserts the switches into a file. Each switch wraps a part of the source, so
+// that all mutants compile together: before holds the text to insert before an offset, after
+// the text to insert behind it, and instead the text that replaces an operator.
 type mutator struct {
 	file, source, function string
 	files                  *token.FileSet
 	mutants                []mutant
 	before, after, instead map[int]string
-	covered                map[ast.Node]bool // by the mutants of what is around it
+	covered                map[ast.Node]bool // by the mutants of an enclosing expression
 }
 
-// mutate adds the mutants of a file to those of its package, and returns its source with
-// the switches, and the package's name.
+// mutate adds the mutants of a file to those of its package. It returns the source with the
+// switches, and the package's name.
 func mutate(file, source string, mutants []mutant) (string, string, []mutant, error) {
 	m := &mutator{
 		file: file, source: source, files: token.NewFileSet(), mutants: mutants,
@@ -105,7 +105,7 @@ func mutate(file, source string, mutants []mutant) (string, string, []mutant, er
 func (m *mutator) visit(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.GenDecl:
-		return n.Tok == token.VAR // a constant cannot be switched
+		return n.Tok == token.VAR // a switch is not constant
 	case *ast.BlockStmt:
 		if !m.covered[n] {
 			m.statements(n.List)
@@ -144,7 +144,8 @@ func (m *mutator) visit(node ast.Node) bool {
 	return true
 }
 
-// condition is always met, and never. One that has two sides has mutants enough.
+// condition adds the mutants in which a condition is always true, and always false. A
+// condition with two operands gets its mutants from these.
 func (m *mutator) condition(e ast.Expr) {
 	m.covered[e] = true
 	if b, ok := e.(*ast.BinaryExpr); ok && (b.Op == token.LAND || b.Op == token.LOR) {
@@ -163,7 +164,8 @@ func (m *mutator) binary(n *ast.BinaryExpr) {
 		if n.Op == token.LOR {
 			open = "(!mutant(%d) && ("
 		}
-		// Of a && b && c, which is (a && b) && c, the left side's own sides do.
+		// In a && b && c, parsed as (a && b) && c, the operands of the left side get the
+		// mutants.
 		if b, ok := n.X.(*ast.BinaryExpr); !ok || b.Op != n.Op {
 			m.wrapAs(n.X, m.text(n)+" → "+right, open, "))")
 		}
@@ -187,8 +189,9 @@ func (m *mutator) operator(n *ast.BinaryExpr, what string) {
 	m.instead[m.offset(n.OpPos)] = n.Op.String()
 }
 
-// statements leaves out each, and each lock with its unlock: without only one of the two,
-// any test would fail. A return that is left out is a condition that is not met.
+// statements adds a mutant without each statement, and one without each lock and its unlock
+// together: any test would detect the lack of only one of the two. A return needs no mutant
+// of its own, because its condition has one.
 func (m *mutator) statements(list []ast.Stmt) {
 	for i, s := range list {
 		if lock, ok := strings.CutSuffix(m.text(s), ".Lock()"); ok {
@@ -229,7 +232,7 @@ func (m *mutator) wrapAs(n ast.Node, what, open, end string) {
 	m.insert(n, fmt.Sprintf(open, one.number), end)
 }
 
-// insert wraps what is inside of all that was wrapped before.
+// insert places a wrapper inside all wrappers that were inserted before.
 func (m *mutator) insert(n ast.Node, open, end string) {
 	from, to := m.offset(n.Pos()), m.offset(n.End())
 	m.before[from] += open
@@ -239,7 +242,7 @@ func (m *mutator) insert(n ast.Node, open, end string) {
 func (m *mutator) text(n ast.Node) string   { return m.source[m.offset(n.Pos()):m.offset(n.End())] }
 func (m *mutator) offset(pos token.Pos) int { return m.files.Position(pos).Offset }
 
-// short is one line that a cell of a table can hold.
+// short returns one line that fits a table cell.
 func short(what string) string {
 	before, after, _ := strings.Cut(strings.Join(strings.Fields(what), " "), " → ")
 	if runes := []rune(before); len(runes) > 70 {

@@ -1,8 +1,9 @@
-// Package strict reads YAML, and JSON with it, into Go values. An unknown key, or a value of
-// a wrong type, is an error of one line with the line number in the file.
+// Package strict reads YAML, and therefore also JSON, into Go values. An unknown key, or a
+// value of a wrong type, is an error of one line with the line number in the file.
 //
-// It uses github.com/goccy/go-yaml, whose errors know their position, and puts each error on
-// one line. It must not know the values that it reads.
+// Read [Parse] and [Decode] first. The package uses github.com/goccy/go-yaml, whose errors
+// know their position, and puts each error on one line. It must not know the values that it
+// reads.
 package strict
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Parse reads the text as one document.
+// Parse parses the text as a single document.
 func Parse(text []byte) (ast.Node, error) {
 	parsed, err := parser.ParseBytes(text, 0)
 	if err != nil {
@@ -28,7 +29,7 @@ func Parse(text []byte) (ast.Node, error) {
 	return parsed.Docs[0].Body, nil
 }
 
-// Decode puts a document into a value.
+// Decode decodes a document into a value.
 func Decode(document ast.Node, into any) error {
 	if err := yaml.NewDecoder(strings.NewReader(""), yaml.Strict()).DecodeFromNode(document, into); err != nil {
 		return located(document, plain(err))
@@ -36,8 +37,8 @@ func Decode(document ast.Node, into any) error {
 	return nil
 }
 
-// located adds the line to an error of a type that reads its own text, such as a duration:
-// such errors quote the text, and the library does not know where it was.
+// located adds the line number to an error of a type with its own text format, such as a
+// duration: such an error quotes the text, and the library does not know its position.
 func located(document ast.Node, err error) error {
 	find := &finder{text: err.Error()}
 	if !strings.HasPrefix(find.text, "line ") {
@@ -49,7 +50,7 @@ func located(document ast.Node, err error) error {
 	return fmt.Errorf("line %d: %w", find.line, err)
 }
 
-// A finder finds the line of the first value that a text quotes.
+// A finder searches for the line of the first value that is quoted in a text.
 type finder struct {
 	text string
 	line int
@@ -62,9 +63,9 @@ func (f *finder) Visit(node ast.Node) ast.Visitor {
 	return f
 }
 
-// Locate puts the line of the keys that a text begins with before it, as in "socket: path:
-// it has no slash" and "socket: enter, step 2: it needs emit or await". It is for what is
-// wrong with values that were read.
+// Locate adds a line number to an error in values that were decoded already. The text begins
+// with keys, as in "socket: path: it has no slash" and "socket: enter, step 2: it needs emit
+// or await"; the line is that of these keys.
 func Locate(document ast.Node, text string) string {
 	line := 0
 	for node, rest := document, text; node != nil; {
@@ -103,7 +104,7 @@ func entryOf(node ast.Node, key string) *ast.MappingValueNode {
 	return nil
 }
 
-// kinds are what the library calls the kinds of values, for a person.
+// kinds translates the library's names of types for a reader of the error.
 var kinds = map[string]string{"string": "text", "int": "a number", "float": "a number", "float64": "a number", "uint64": "a number", "bool": "true or false"}
 
 func kindOf(name string) string {
@@ -116,7 +117,7 @@ func kindOf(name string) string {
 	return "keys and values"
 }
 
-// plain writes an error like this: line 3: unknown field "lvel".
+// plain formats an error like this: line 3: unknown field "lvel".
 func plain(err error) error {
 	var typed *yaml.TypeError
 	if errors.As(err, &typed) && typed.Token != nil && typed.SrcType != nil {

@@ -1,4 +1,5 @@
-// Package tour reads the runs of the lab page's guided tour, for tests that play all of them.
+// Package tour reads the runs of the lab page's guided tour, for tests that play all of
+// them. It must not judge these runs.
 package tour
 
 import (
@@ -9,7 +10,7 @@ import (
 	"redial/scenarios/labpage"
 )
 
-// Documents returns the plan of each break of the tour.
+// Documents returns the plan of each fault in the tour.
 func Documents(t testing.TB) []labpage.Document {
 	t.Helper()
 	text, err := fs.ReadFile(labpage.Static(), "tour.json")

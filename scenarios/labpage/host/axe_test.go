@@ -15,7 +15,7 @@ import (
 	"redial/scenarios/labpage"
 )
 
-// axe finds on the page what axe-core calls serious or critical.
+// axe returns the problems on the page that axe-core calls serious or critical.
 func (p *tab) axe(source string) string {
 	p.t.Helper()
 	get[bool](p, source+";\ntrue")
@@ -31,7 +31,7 @@ func (p *tab) axe(source string) string {
 	return get[string](p, `found`)
 }
 
-// scheme makes the tab prefer light or dark.
+// scheme sets the tab's preferred colour scheme.
 func (p *tab) scheme(value string) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
@@ -51,7 +51,7 @@ func axeSource(t *testing.T) string {
 	return string(source)
 }
 
-// The report of a run that lost a message, with its drawing.
+// The report of a run with a lost message has every part of a report, including its drawing.
 func TestAxeFindsNothingOnTheReport(t *testing.T) {
 	source := axeSource(t)
 	p := serving(t, func(t *testing.T) http.Handler {
@@ -68,7 +68,7 @@ func TestAxeFindsNothingOnTheReport(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		p.scheme(scheme)
 		p.do(chromedp.Navigate(p.url))
-		// What waits for the lab page waits for this page, too.
+		// The test helpers wait for the lab page's ready mark, which a report does not have.
 		get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? !!(document.documentElement.dataset.ready = "true")`)
 		if !get[bool](p, `!!document.querySelector("svg")`) {
 			t.Fatal("the report has no drawing")
@@ -79,7 +79,8 @@ func TestAxeFindsNothingOnTheReport(t *testing.T) {
 	}
 }
 
-// lossy is cut off before bob's page has received anything, which published step 6 loses.
+// lossy cuts bob's connection before his page has received anything: a loss in published
+// step 6.
 const lossy = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"await-connected"},
 	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"send","client":"alice","text":"hello"},{"do":"wait","for":"3s"}]}`
 

@@ -25,7 +25,7 @@ type tab struct {
 	url string
 }
 
-// A back is what plays behind the page.
+// A back is the lab that plays for the page.
 type back struct {
 	name string
 	open func(t *testing.T) *tab
@@ -33,8 +33,7 @@ type back struct {
 
 var backs = []back{{"native", openLab}, {"WebAssembly", openStatic}}
 
-// openLab opens the page with the native lab behind it, or skips the test where there is no
-// Chromium.
+// openLab opens the page with the native lab, or skips the test if Chromium is missing.
 func openLab(t *testing.T) *tab {
 	t.Helper()
 	p := serving(t, func(*testing.T) http.Handler { return Handler() })
@@ -42,7 +41,7 @@ func openLab(t *testing.T) *tab {
 	return p
 }
 
-// serving starts a browser, and what it is to open.
+// serving starts a browser and the server of the page.
 func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
 	t.Helper()
 	ctx := chromium(t)
@@ -51,7 +50,7 @@ func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
 	return &tab{t, ctx, server.URL}
 }
 
-// chromium starts a browser with one tab, in which nothing may throw.
+// chromium starts a browser with one tab. An exception in the tab fails the test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if underRace {
@@ -84,7 +83,7 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// state is where a page is that does not answer as it should.
+// state describes a page that does not reach the expected state.
 func (p *tab) state() string {
 	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
 	defer cancel()
@@ -95,7 +94,7 @@ func (p *tab) state() string {
 	return state
 }
 
-// rest waits until everything asked for was played and drawn.
+// rest waits until everything that was requested is played and drawn.
 func (p *tab) rest() {
 	p.t.Helper()
 	p.do(chromedp.Poll[chromedp.Void](`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`,
@@ -113,8 +112,8 @@ func get[T any](p *tab, expression string) T {
 	return value
 }
 
-// press clicks what the selector names, which must be there and enabled, and waits for what
-// comes of it.
+// press clicks the element with the selector, which must exist and be enabled, and waits for
+// the result.
 func (p *tab) press(selector string) {
 	p.t.Helper()
 	told := get[string](p, fmt.Sprintf(`(() => {
@@ -131,7 +130,7 @@ func (p *tab) press(selector string) {
 	p.rest()
 }
 
-// set types a value into a control.
+// set sets the value of a control.
 func (p *tab) set(selector, value string) {
 	p.t.Helper()
 	get[bool](p, fmt.Sprintf(`(() => {
@@ -144,7 +143,7 @@ func (p *tab) set(selector, value string) {
 	p.rest()
 }
 
-// cursor puts the scrubber to an instant, in milliseconds.
+// cursor moves the scrubber to an instant, in milliseconds.
 func (p *tab) cursor(at float64) {
 	p.t.Helper()
 	p.press("#whole")
@@ -157,7 +156,7 @@ func (p *tab) cursor(at float64) {
 	p.set("#scrubber", fmt.Sprint(x))
 }
 
-// document is what the page holds.
+// document returns the page's document.
 func (p *tab) document() labpage.Document {
 	p.t.Helper()
 	var d labpage.Document
@@ -167,7 +166,7 @@ func (p *tab) document() labpage.Document {
 	return d
 }
 
-// play plays the page's document once more, without the page.
+// play plays the page's document again, without the page.
 func (p *tab) play() labpage.Response {
 	p.t.Helper()
 	d := p.document()

@@ -1,7 +1,8 @@
 // Package host serves the lab page with the native lab.
 //
 // Read [Handler] first. It accepts requests only from a browser on this machine that has the
-// page open. Package labpage limits what a plan may ask for; this package limits who may ask.
+// page open. Package labpage limits the content of a plan; this package limits the origin of
+// requests. It must not know the content of a plan.
 package host
 
 import (
@@ -19,7 +20,7 @@ import (
 	"redial/scenarios/servers"
 )
 
-// The bounds of a request.
+// The limits of a request.
 const (
 	mostBody    = 256 << 10
 	longestReal = 5 * time.Minute
@@ -44,9 +45,9 @@ func Handler() http.Handler {
 	return guarded(mux)
 }
 
-// guarded refuses what does not come from the page itself. A page of another site can send
-// requests here, and, with a name of its own that leads to this machine (DNS rebinding),
-// read the answers.
+// guarded refuses requests that do not come from the page itself. A page of another site can
+// send requests to this server. If that site's name resolves to this machine (DNS
+// rebinding), it can also read the responses.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
@@ -80,7 +81,8 @@ func isLoopback(hostAndPort string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// A host plays for its pages: a few wait for their turn, and one at a time is for real.
+// A host limits the runs of its pages: turns bounds the queue, and real allows one run at a
+// time in the real lab.
 type host struct{ turns, real chan struct{} }
 
 func (h host) play(w http.ResponseWriter, r *http.Request) {
@@ -120,5 +122,5 @@ func (h host) answer(w http.ResponseWriter, r *http.Request, turns chan struct{}
 	}
 	response := play(r.Context(), request)
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(response) // the browser may have gone
+	_ = json.NewEncoder(w).Encode(response) // the browser may have disconnected
 }

@@ -9,7 +9,7 @@ import (
 	"redial/harness/plan"
 )
 
-// key types a key, and waits for what comes of it.
+// key sends keystrokes, and waits for the result.
 func (p *tab) key(keys string) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(keys))
@@ -18,7 +18,7 @@ func (p *tab) key(keys string) {
 
 const tabKey, enter, right = "\t", "\r", "\u0303"
 
-// reach goes from control to control by the Tab key, as far as the one with the key.
+// reach presses the Tab key until the control with the key has the focus.
 func (p *tab) reach(key string) {
 	p.t.Helper()
 	const most = 120 // controls
@@ -44,7 +44,7 @@ func TestTheKeyboardAloneLosesAMessage(t *testing.T) {
 	p.key(enter)
 	p.reach("new")
 	p.key(enter)
-	// A frame: the one at the cursor, and then the next.
+	// This selects the frame at the cursor, and then the next one.
 	p.reach("next")
 	p.key(enter)
 	first := get[string](p, `document.querySelector("#detail h3").textContent`)
@@ -53,7 +53,7 @@ func TestTheKeyboardAloneLosesAMessage(t *testing.T) {
 	if second := get[string](p, `document.querySelector("#detail h3").textContent`); second == first {
 		t.Errorf("the next frame is the same: %s", first)
 	}
-	// The cursor moves by the arrows; bob's connection breaks there.
+	// The arrow keys move the cursor; the connection of bob breaks there.
 	before := get[float64](p, `lab.cursor`)
 	p.reach("scrubber")
 	p.key(right)

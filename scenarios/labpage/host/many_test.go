@@ -12,8 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// manyEdits makes so many edits, each at another instant and undone after it, and resolves
-// to how long each took from the click until the story was drawn, in milliseconds.
+// manyEdits makes the given number of edits, each at another instant and undone afterwards.
+// It resolves to the times from the click until the story was drawn, in milliseconds.
 const manyEdits = `(async (count) => {
 	const rest = () => new Promise((resolve) => {
 		const ready = () => !document.documentElement.dataset.busy && (watching.disconnect(), requestAnimationFrame(resolve));

@@ -15,15 +15,14 @@ import (
 	"redial/harness/plan"
 )
 
-// at is an instant of the page's first story between two messages: after the second, and
-// before the third.
+// at is an instant of the page's first story, after the second message and before the third.
 const at = 3000.0
 
-// An edit is one that is made at [at], by the page's own controls.
+// An edit is made at [at] with the page's own controls.
 type edit struct {
 	name   string
 	make   func(p *tab)
-	script []plan.Step // that are new, in their order; faults without their IDs
+	script []plan.Step // the added steps in order; faults without their IDs
 }
 
 func button(key string) func(p *tab) {
@@ -61,7 +60,8 @@ var ofTheLog = []edit{
 	{"empty", button("server:empty"), []plan.Step{{Do: plan.KillServer}, {Do: plan.ReplaceData}, {Do: plan.StartServer}}},
 }
 
-// acts are the steps of a script but for the waits, which say when; without IDs of faults.
+// acts returns the steps of a script without waits, which only set the time, and without the
+// IDs of faults.
 func acts(script []plan.Step) (list []string) {
 	for _, s := range script {
 		if s.Do == plan.Wait {
@@ -77,7 +77,7 @@ func acts(script []plan.Step) (list []string) {
 	return list
 }
 
-// agrees compares what the page shows with a run of its document without the page.
+// agrees compares the page with a run of its document without the page.
 func agrees(t *testing.T, p *tab, name string) {
 	t.Helper()
 	run := p.play()
@@ -99,7 +99,7 @@ func agrees(t *testing.T, p *tab, name string) {
 	if !slices.Equal(drawn, want) {
 		t.Errorf("%s: drawn as wrong is %q, and it is %q", name, drawn, want)
 	}
-	// At the end each page's card shows what the run says that the page shows.
+	// At the end each page's card must show the messages that the run's page shows.
 	p.set("#scrubber", "1e9")
 	for _, page := range run.Pages {
 		var texts []string
@@ -130,7 +130,7 @@ func (p *tab) tries(t *testing.T, step string, e edit) {
 	}
 	d := p.document()
 	var index int
-	for _, want := range acts(e.script) { // what is new, in its order
+	for _, want := range acts(e.script) { // the added steps, in order
 		found := slices.Index(acts(d.Plan.Script)[index:], want)
 		if found < 0 {
 			t.Fatalf("%s: the plan has no %s:\n%s", name, want, strings.Join(acts(d.Plan.Script), "\n"))
@@ -163,13 +163,13 @@ func TestEachEditOfThePageGivesThePlanThatItSays(t *testing.T) {
 	for _, e := range slices.Concat(edits, ofTheLog) {
 		p.tries(t, "7", e)
 	}
-	// Elsewhere the edits are the same, and what comes of them is not.
+	// The other steps get the same edits, with different results.
 	for _, step := range []string{"5", "6", "8", "9", "10"} {
 		p.triesSome(t, step)
 	}
 }
 
-// triesSome tries the edits that differ most in what comes of them.
+// triesSome makes the edits whose results differ most.
 func (p *tab) triesSome(t *testing.T, step string) {
 	t.Helper()
 	p.set("#step", step)
@@ -191,7 +191,8 @@ func TestAFrameIsBrokenBeforeAndAfterIt(t *testing.T) {
 	}
 }
 
-// breaksFrame breaks the frame that carries the third message to bob, and undoes it.
+// breaksFrame injects a fault at the frame that carries the third message to bob, and undoes
+// the edit.
 func (p *tab) breaksFrame(t *testing.T, step string, kind plan.FaultKind, after bool) {
 	t.Helper()
 	side := map[bool]string{false: "before", true: "after"}[after]
@@ -277,7 +278,7 @@ func TestMessagesAreTakenAwayMovedAndDragged(t *testing.T) {
 		t.Errorf("moved: it began at %.0f", run.Began)
 	}
 	p.press("#undo")
-	// It is dragged past alice's next message, so that the two change places.
+	// Dragging the message past alice's next one swaps the two.
 	p.press("#whole")
 	get[bool](p, `(() => {
 		const mark = (text) => document.querySelector('#story [data-kind="sent"][data-message="' + text + '"]');

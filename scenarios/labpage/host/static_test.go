@@ -30,7 +30,7 @@ var built = sync.OnceValues(func() (folder string, err error) {
 	return folder, err
 })
 
-var remove []string // at the end
+var remove []string // at the end of all tests
 
 func TestMain(m *testing.M) {
 	servers.BecomeStep()
@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// openStatic opens the page as a folder of files: it finds no native lab, and plays in its
-// worker.
+// openStatic opens the page from a folder of files: without a native lab, the page plays in
+// its worker.
 func openStatic(t *testing.T) *tab {
 	t.Helper()
 	p := serving(t, files)
@@ -64,7 +64,7 @@ func files(t *testing.T) http.Handler {
 }
 
 func TestPageOfFilesShowsItsFirstStory(t *testing.T) {
-	p := openStatic(t) // which waits for it
+	p := openStatic(t) // openStatic waits for the worker
 	if lab := get[string](p, `lab.back`); lab != "worker" {
 		t.Errorf("behind a folder of files is %s", lab)
 	}
@@ -76,8 +76,9 @@ func TestPageOfFilesShowsItsFirstStory(t *testing.T) {
 	}
 }
 
-// inWorker asks the worker for so many runs, and has the page look every 10 ms how long ago
-// it could look last. What cannot be played is answered, too.
+// inWorker requests the given number of runs from the worker. Meanwhile the page measures
+// every 10 ms for how long it was blocked. The worker must also answer a plan that cannot be
+// played.
 const inWorker = `(async (request, runs) => {
 	let late = 0, before = performance.now();
 	const looking = setInterval(() => { const now = performance.now(); late = Math.max(late, now - before); before = now; }, 10);

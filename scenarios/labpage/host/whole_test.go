@@ -47,11 +47,12 @@ func TestEveryEditAtEveryStep(t *testing.T) {
 	}
 }
 
-// A page of files is tried on one step in the default run, and its tour on the first break.
+// By default the page of files is tested on one step and the first fault of its tour,
+// because WebAssembly is slow.
 func TestPageOfFilesAgreesWithTheNativeLab(t *testing.T) {
 	p := openStatic(t)
 	p.triesSome(t, "7")
-	p.tries(t, "7", ofTheLog[0]) // whose server logs something
+	p.tries(t, "7", ofTheLog[0]) // this server logs something
 	p.tour(t, 1)
 }
 
@@ -64,15 +65,15 @@ func TestTheTourOfThePageOfFilesEndsAsItTells(t *testing.T) {
 	openStatic(t).tour(t, 12)
 }
 
-// told is what the tour tells of a run.
+// told is the result of a run according to the tour.
 type told struct {
 	Outcome                     check.Outcome
 	Rule                        string
-	Lost, Duplicated, Reordered any // a number, "some", or nothing
+	Lost, Duplicated, Reordered any // a number, "some", or nil
 }
 
-// tour takes so many breaks of the tour: answers, solves the puzzle by its solution, and
-// goes on to the next step.
+// tour takes the given number of faults of the tour: it answers the question, solves the
+// puzzle with its solution, and continues with the next step.
 func (p *tab) tour(t *testing.T, breaks int) {
 	t.Helper()
 	text, err := fs.ReadFile(labpage.Static(), "tour.json")
@@ -130,7 +131,7 @@ func (p *tab) solved() bool {
 	return get[string](p, `document.querySelector("#tour .goal").dataset.reached`) == "true"
 }
 
-// comesTo holds what the page shows against what the tour tells.
+// comesTo compares the page with the result that the tour gives.
 func (p *tab) comesTo(t *testing.T, name string, want told) {
 	t.Helper()
 	shown := get[struct {

@@ -3,14 +3,16 @@
 // client-delivery.
 //
 // Read [Become] first; package redial/harness/client/process describes the commands and
-// events. The library is a port of socket.io-client and recovers sessions, but three things
-// have to be done for it here: it sends nothing where it is told to retry (see deliver), it
-// notices a refused connection only when its timeout is over (see open), and its auth
-// payload is one map, which it reads and writes as it connects (see open). What cannot be
-// made up for: it handles packets on a queue of their own, so it may report a connection
-// that has ended already, and is then connected, as it says, to nobody until it has
-// reconnected. That was seen once in 25 runs of cut-before-connect-packet. Version 3.0.1 is
-// the newest that the module proxy has beside version 3.0.2 of the server.
+// events. goclient must not know the server or judge a run.
+//
+// The library is a port of socket.io-client and recovers sessions, but this package works
+// around three of its defects: it sends nothing if it is configured to retry (see deliver),
+// it detects a refused connection only at its timeout (see open), and its auth payload is a
+// single map, which it reads and writes while it connects (see open). A fourth defect has no
+// workaround: the library handles packets on a separate queue, so it may report a connection
+// that has ended already, and then appears connected until it reconnects. This was observed
+// once in 25 runs of cut-before-connect-packet. Version 3.0.1 is the newest on the module
+// proxy that matches version 3.0.2 of the server.
 package goclient
 
 import (
@@ -39,30 +41,30 @@ import (
 // Argument makes a program that called [Become] this client instead.
 const Argument = "go-client"
 
-// Become turns this process into the client when it was started as one, and never returns
-// then. A main function (or TestMain) calls it first.
+// Become turns this process into the client if the process was started as one, and then
+// never returns. A main function (or TestMain) calls it first.
 func Become() {
 	if len(os.Args) == 2 && os.Args[1] == Argument {
 		run(os.Stdin, os.Stdout)
-		os.Exit(0) // as a tab that is closed: the connection ends without a goodbye
+		os.Exit(0) // like a closed tab: the connection ends without a disconnect packet
 	}
 }
 
-// A chat is one run of the client.
+// A chat is a run of the client.
 type chat struct {
 	out    *json.Encoder
 	socket *socket.Socket
 	level  contract.Level
-	// changed has something in it when a connection was made or lost, or something is to
-	// be sent.
+	// changed receives a value after a connection was made or lost, and when there is a
+	// message to send.
 	changed chan struct{}
 
-	mu     sync.Mutex // also held to write
-	offset int64      // of the last message shown
-	queue  []*message // said and not answered, from level client-delivery on
+	mu     sync.Mutex // also held during writes
+	offset int64      // of the last message that was shown
+	queue  []*message // not acknowledged yet, from level client-delivery on
 }
 
-// A message is one that is sent until it is answered.
+// A message is resent until it is acknowledged.
 type message struct {
 	text, key string
 	answered  chan struct{} // closed
@@ -122,9 +124,9 @@ func (c *chat) open(command process.Command) error {
 	}
 	c.level = command.Level
 	options := socket.DefaultOptions()
-	options.SetAutoConnect(false) // else it connects before anybody listens
+	options.SetAutoConnect(false) // otherwise it would connect before the handlers are registered
 	options.SetMultiplex(false)
-	options.SetTimeout(2 * time.Second) // which is how long it takes to notice that it was refused
+	options.SetTimeout(2 * time.Second) // the delay before it detects a refused connection
 	options.SetTransports(transportsOf(command.Transports))
 	auth := map[string]any{}
 	options.SetAuth(auth)
@@ -133,13 +135,14 @@ func (c *chat) open(command process.Command) error {
 		return err
 	}
 	c.socket = io
-	// The only moment before a connection at which the library does not use the map.
+	// This is the only moment before a connection at which the library does not use the map.
 	if err := io.Io().On("reconnect_attempt", func(...any) { c.putOffset(auth) }); err != nil {
 		return err
 	}
-	// As on the page of step 6: what was recovered and not shown yet is sent again. There it
-	// is dropped at "close"; this library handles packets on a queue, which may still have
-	// some then, and has none when the next connection opens.
+	// As on the page of step 6, recovered messages that were not shown yet are sent again, so
+	// the buffer must be dropped. That page drops it at "close". This library handles packets
+	// on a queue that may still hold some at that time, but is empty when the next connection
+	// opens.
 	if err := io.Io().On("open", func(...any) { io.ReceiveBuffer().Clear() }); err != nil {
 		return err
 	}
@@ -203,8 +206,8 @@ func (c *chat) putOffset(auth map[string]any) {
 	}
 }
 
-// receive shows a message. What is recovered or replayed can come twice: ids only grow, so
-// what is not newer is shown already.
+// receive shows a message. A recovered or replayed message can be a duplicate; ids only
+// grow, so a message that is not newer was shown already.
 func (c *chat) receive(args ...any) {
 	if !c.level.AtLeast(contract.ServerDelivery) {
 		c.write(process.Event{Kind: "shown", Message: typedOf(first(args))})
@@ -239,8 +242,8 @@ func (c *chat) send(text string) error {
 	return c.socket.Emit(contract.ChatEvent, value, c.answer(text, func() bool { return true }))
 }
 
-// answer is the acknowledgement of a message, which counts where first says so. An error
-// comes from the library: the server has not answered.
+// answer handles the acknowledgement of a message, which counts only if first returns true.
+// An error comes from the library: the server did not answer.
 func (c *chat) answer(text string, first func() bool) server.Ack {
 	return func(values []any, err error) {
 		if err != nil || !first() {
@@ -263,8 +266,8 @@ func (c *chat) wake() {
 	}
 }
 
-// deliver sends one message after the other, each again and again until it is answered. The
-// key has the server store a repeated message once.
+// deliver sends one message after the other, and resends each until it is acknowledged. The
+// idempotency key lets the server store a resent message only once.
 func (c *chat) deliver() {
 	for {
 		c.mu.Lock()
@@ -293,7 +296,7 @@ func (c *chat) deliver() {
 	}
 }
 
-// awaitAnswer waits as long as the page of step 8 does, or until the connection is gone.
+// awaitAnswer waits as long as the page of step 8 does, or until the connection is lost.
 func (c *chat) awaitAnswer(m *message) bool {
 	late := time.NewTimer(3*time.Second + time.Duration(len(m.text))*time.Millisecond)
 	defer late.Stop()
@@ -312,8 +315,8 @@ func (c *chat) awaitAnswer(m *message) bool {
 	}
 }
 
-// valueOf is what was typed, as the value to send: JSON where it looks like it, bytes after
-// /binary, and otherwise the text itself. As on the pages of steps 4 to 6.
+// valueOf converts typed text to the value to send, as the pages of steps 4 to 6 do: JSON if
+// the text looks like it, bytes after /binary, and otherwise the text itself.
 func valueOf(typed string) any {
 	if strings.HasPrefix(typed, "{") || strings.HasPrefix(typed, "[") {
 		var value any
@@ -329,7 +332,7 @@ func valueOf(typed string) any {
 	return typed
 }
 
-// typedOf is the way back: what somebody would have typed to send this value.
+// typedOf is the inverse of valueOf: the text to type in order to send this value.
 func typedOf(value any) string {
 	switch value := value.(type) {
 	case string:

@@ -1,11 +1,12 @@
-// Package chattest has what the steps' own tests share: a step on loopback, what its clients
-// send and expect, and the tests of a promise that several steps make.
+// Package chattest contains the shared parts of the steps' own tests: a step on loopback,
+// the messages that its clients send and expect, and the tests of a promise that several
+// steps make.
 //
 // Read [Start] and [Send] first, then [ServerDelivery], which is the promise of steps 7, 8
 // and 10, and [ClientDelivery], that of steps 8 and 10. A step's own tests are about what
 // only that step does.
 //
-// chattest knows no step: a test hands over the step's New.
+// chattest must not import a step: a test passes the step's New.
 package chattest
 
 import (
@@ -27,22 +28,22 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// Patience bounds every wait.
+// Patience is the limit of every wait.
 const Patience = 20 * time.Second
 
-// New makes a step's server.
+// New makes the server of a step.
 type New func(serve.Settings) (http.Handler, io.Closer, error)
 
 // A Server is a step on loopback.
 type Server struct {
 	URL    string
-	Folder string    // of its database
-	Closer io.Closer // what New has made
+	Folder string    // the folder of its database
+	Closer io.Closer // the one that New returned
 	Stop   func()
 }
 
-// Start serves a step until Stop is called or the test ends. Without a DataDir it gets an
-// empty one.
+// Start serves a step until Stop is called or the test ends. If DataDir is empty, the step
+// gets a new folder.
 func Start(t *testing.T, step New, settings serve.Settings) *Server {
 	t.Helper()
 	if settings.DataDir == "" {
@@ -64,13 +65,13 @@ func Start(t *testing.T, step New, settings serve.Settings) *Server {
 	return &Server{server.URL, settings.DataDir, closer, stop}
 }
 
-// Stored is the log as it is on disk.
+// Stored returns the messages in the database file.
 func (s *Server) Stored(t *testing.T) []string {
 	t.Helper()
 	return Stored(t, s.Folder)
 }
 
-// Stored is the log in a folder.
+// Stored returns the messages in a folder's database.
 func Stored(t *testing.T, folder string) (texts []string) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db"))
@@ -96,7 +97,7 @@ func Stored(t *testing.T, folder string) (texts []string) {
 	return texts
 }
 
-// Lock takes the database in a folder away, as another program would.
+// Lock locks the database in a folder, as another program could.
 func Lock(t *testing.T, folder string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(folder, "chat.db")+"?_txlock=exclusive&_busy_timeout=5000")
@@ -114,16 +115,16 @@ func Lock(t *testing.T, folder string) (unlock func()) {
 	})
 }
 
-// Quiet drops what the server logs until the test ends.
+// Quiet discards the server's log until the test ends.
 func Quiet(t *testing.T) {
 	log.SetOutput(io.Discard)
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 }
 
-// Offset is the auth payload of a page that has shown the messages up to n.
+// Offset returns the auth payload of a page that has shown the messages up to n.
 func Offset(n any) map[string]any { return map[string]any{"serverOffset": n} }
 
-// Send sends texts, each with a key of its own, and waits for each acknowledgement.
+// Send sends texts, each with its own idempotency key, and waits for each acknowledgement.
 func Send(t *testing.T, client *rawclient.Client, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -141,7 +142,7 @@ func send(client *rawclient.Client, text, key string) error {
 	return nil
 }
 
-// Receive expects these texts, in this order, with the ids from first on.
+// Receive expects these texts in this order, with consecutive ids from first on.
 func Receive(t *testing.T, client *rawclient.Client, first int, texts ...string) {
 	t.Helper()
 	for i, text := range texts {
@@ -152,8 +153,8 @@ func Receive(t *testing.T, client *rawclient.Client, first int, texts ...string)
 	}
 }
 
-// ReceiveAfter expects these texts, in this order, with ids that grow from after on. (A
-// repeat leaves a gap: SQLite counts before it sees the conflict.)
+// ReceiveAfter expects these texts in this order, with increasing ids greater than after. (A
+// retry leaves a gap, because SQLite increments the id before it detects the conflict.)
 func ReceiveAfter(client *rawclient.Client, after float64, texts ...string) error {
 	for _, text := range texts {
 		got, err := next(client)
@@ -168,8 +169,8 @@ func ReceiveAfter(client *rawclient.Client, after float64, texts ...string) erro
 	return nil
 }
 
-// follow expects the ids from after+1 to last, each once and in order. What a page drops
-// itself, because it is not newer, may come with repeats set.
+// follow expects the ids from after+1 to last, each once and in order. If repeats is set, it
+// also allows duplicates, which a page drops because their ids are not newer.
 func follow(client *rawclient.Client, after, last int, repeats bool) error {
 	for after < last {
 		got, err := next(client)
@@ -190,7 +191,7 @@ func follow(client *rawclient.Client, after, last int, repeats bool) error {
 	return nil
 }
 
-// next is Client.Next for other goroutines than the test's.
+// next is Client.Next for goroutines other than the test's.
 func next(client *rawclient.Client) (rawclient.Event, error) {
 	select {
 	case event, open := <-client.Events:

@@ -9,8 +9,8 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// ClientDelivery tests that a message that is sent again with its key is stored and emitted
-// once.
+// ClientDelivery tests that a message that is resent with its idempotency key is stored and
+// emitted once.
 func ClientDelivery(t *testing.T, step New) {
 	t.Run("a repeat is acknowledged and not stored again", func(t *testing.T) { repeat(t, step) })
 	t.Run("repeats on several connections at once", func(t *testing.T) { repeats(t, step) })
@@ -25,13 +25,13 @@ func repeat(t *testing.T, step New) {
 			t.Errorf("attempt %d is answered by %v, %v, want offset 1", i+1, answer, err)
 		}
 	}
-	// The same key with another text is a mistake of the sender's, and an
-	// acknowledgement would lose the text without a word.
+	// The same key with another text is an error of the sender. An acknowledgement would lose
+	// the text silently.
 	answer, err := ann.Ask("chat message", "something else", "key")
 	if err != nil || answer["error"] == nil {
 		t.Errorf("another text with the key is answered by %v, %v, want an error", answer, err)
 	}
-	// Two messages without a key are two messages.
+	// Messages without a key are never retries.
 	for range 2 {
 		if answer, err := ann.Ask("chat message", "no key"); err != nil || answer["error"] != nil {
 			t.Errorf("without a key the answer is %v, %v", answer, err)
@@ -49,14 +49,15 @@ func repeat(t *testing.T, step New) {
 	}
 }
 
-// Repeats race with the first attempt, with other messages and with pages that join.
+// Retries must be recognised while they race with the first attempt, with other messages and
+// with pages that connect.
 func repeats(t *testing.T, step New) {
 	const senders, each = 6, 60
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
 	reader := rawclient.Connect(t, s.URL, Offset(0))
 	var texts []string
 	for i := range each {
-		texts = append(texts, fmt.Sprint("message ", i)) // every sender sends the same, with the same key
+		texts = append(texts, fmt.Sprint("message ", i)) // all senders send the same messages with the same keys
 	}
 	var work sync.WaitGroup
 	for n := range senders {

@@ -17,8 +17,8 @@ import (
 	"redial/steps/internal/serve"
 )
 
-// ServerDelivery tests that the server keeps every message, and that each page gets the log
-// from its offset on.
+// ServerDelivery tests that the server stores every message, and that each page receives the
+// log from its offset on.
 func ServerDelivery(t *testing.T, step New) {
 	for _, c := range []struct {
 		name string
@@ -59,7 +59,7 @@ func backlog(t *testing.T, step New) {
 	}
 }
 
-// UnknownOffset tests that a page with an offset that the log does not have gets the whole log.
+// UnknownOffset tests that a page whose offset is not in the log receives the whole log.
 func UnknownOffset(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
@@ -70,7 +70,7 @@ func UnknownOffset(t *testing.T, step New) {
 		Receive(t, page, 1, "one", "two")
 		page.Close()
 	}
-	// Auth without an offset is a new page's. (NaN is null in JSON.)
+	// Auth without an offset comes from a new page. (NaN becomes null in JSON.)
 	Receive(t, rawclient.Connect(t, s.URL, map[string]any{"other": 1}), 1, "one", "two")
 	for _, auth := range []any{"text", []any{Offset(1)}} {
 		if _, err := rawclient.Dial(t, s.URL, auth); err == nil {
@@ -80,8 +80,8 @@ func UnknownOffset(t *testing.T, step New) {
 	Send(t, ann, "three")
 }
 
-// BeginsAgain expects that the page is told why it gets the whole log, and to forget what
-// it has.
+// BeginsAgain expects that the server tells the page to discard its messages, and why it
+// sends the whole log.
 func BeginsAgain(t *testing.T, page *rawclient.Client, who string) {
 	t.Helper()
 	if got := page.Next(); got.Name != "refused" || got.Args[0] == "" {
@@ -92,7 +92,8 @@ func BeginsAgain(t *testing.T, page *rawclient.Client, who string) {
 	}
 }
 
-// NoText tests that a message that is no text, or is too long, is refused and not stored.
+// NoText tests that a message that is not a string, or is too long, is refused and not
+// stored.
 func NoText(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
@@ -114,7 +115,7 @@ func NoText(t *testing.T, step New) {
 			t.Errorf("%.60v is answered by %.200v, want refused with a reason", args, got)
 		}
 	}
-	// Bytes are no text either.
+	// Binary data must be refused, too.
 	if err := errors.Join(ann.Write(`451-["chat message",{"_placeholder":true,"num":0}]`), ann.WriteBinary([]byte("a"))); err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +135,8 @@ func NoText(t *testing.T, step New) {
 	}
 }
 
-// The heart of the promise: whenever a page joins, what it gets is the log from its offset
-// on, without a gap, a repetition or a swap.
+// This is the core of the promise: whenever a page connects, it receives the log from its
+// offset on, without a gap, a duplicate or a change of order.
 func oneStream(t *testing.T, step New) {
 	const writers, each, readers = 4, 150, 20
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
@@ -144,8 +145,8 @@ func oneStream(t *testing.T, step New) {
 		writer := rawclient.Connect(t, s.URL, Offset(0))
 		work.Go(func() {
 			for i := range each {
-				// Without an acknowledgement half of the time, so that a writer's own
-				// messages come in bursts.
+				// Half of the messages are sent without an acknowledgement, so that a writer's
+				// messages arrive in bursts.
 				text, err := fmt.Sprintf("%d-%d", w, i), error(nil)
 				if i%2 == 0 {
 					err = send(writer, text, text)
@@ -164,7 +165,7 @@ func oneStream(t *testing.T, step New) {
 	}
 	for r := range readers {
 		work.Go(func() {
-			// Readers come all through the run, and come back from the middle.
+			// Readers connect throughout the run, and reconnect from the middle of the log.
 			time.Sleep(time.Duration(r) * 5 * time.Millisecond)
 			for _, part := range [][2]int{{0, 40}, {40, writers * each}} {
 				reader, err := rawclient.Dial(t, s.URL, Offset(part[0]))
@@ -192,7 +193,7 @@ func recovers(t *testing.T, step New) {
 	}
 	bob.Close()
 	Send(t, ann, "two", "three")
-	// serverOffset says 0 here, so that a replay would be seen.
+	// serverOffset is 0 here, so that a replay would be visible.
 	back := rawclient.Connect(t, s.URL, map[string]any{"pid": bob.Pid, "offset": got.Args[len(got.Args)-1], "serverOffset": 0})
 	if back.Sid != bob.Sid {
 		t.Fatalf("bob is %s after the break, and was %s", back.Sid, bob.Sid)
@@ -202,8 +203,8 @@ func recovers(t *testing.T, step New) {
 	Receive(t, back, 4, "four")
 }
 
-// A page that is cut off while it catches up has to be sent the rest from the log,
-// whatever offset of recovery it names when it comes back.
+// A page that is cut off during its replay must receive the rest from the log, whatever
+// recovery offset it sends when it reconnects.
 func cutInReplay(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{ReplayPage: 1})
 	ann := rawclient.Connect(t, s.URL, Offset(0))
@@ -220,9 +221,9 @@ func cutInReplay(t *testing.T, step New) {
 		if first.Args[1] != float64(1) {
 			t.Fatalf("bob receives %+v first", first)
 		}
-		// The recovery offset of something that bob was never sent, as it is when a page
-		// keeps the one of a session before. It says nothing of the replay, not even when
-		// that is over on the server: so it must restore nothing.
+		// This is the recovery offset of a message that bob never received, as when a page keeps
+		// the offset of an earlier session. It contains nothing about the replay, even after the
+		// server has finished it, so the server must not recover the session.
 		back := rawclient.Connect(t, s.URL, map[string]any{"pid": bob.Pid, "offset": live.Args[len(live.Args)-1], "serverOffset": 1})
 		if back.Sid == bob.Sid {
 			t.Error("a session was restored of whose events bob has had none")
@@ -234,7 +235,7 @@ func cutInReplay(t *testing.T, step New) {
 	}
 }
 
-// PanicIsNotTheEnd tests that a handler that panics ends nothing.
+// PanicIsNotTheEnd tests that a panic in a handler ends neither the server nor a connection.
 func PanicIsNotTheEnd(t *testing.T, s *Server, server *socket.Server) {
 	Quiet(t)
 	_ = server.On("connection", func(args ...any) {
@@ -249,13 +250,13 @@ func PanicIsNotTheEnd(t *testing.T, s *Server, server *socket.Server) {
 }
 
 // CloseEndsEverything tests that Close leaves no connection and no goroutine, and that
-// store, which stores a message as the step does, fails from then on.
+// afterwards store, which stores a message as the step does, fails.
 func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
-	// What the library starts once and keeps is not ours: start it first.
+	// The library starts some goroutines once and keeps them: they must run before the count.
 	warm := Start(t, step, serve.Settings{})
 	rawclient.Connect(t, warm.URL, nil).Close()
 	warm.Stop()
-	for range 50 { // until goroutines that are about to end have ended
+	for range 50 { // ending goroutines need some time
 		runtime.GC()
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -290,7 +291,7 @@ func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
 	}
 }
 
-// UnusableFolders tests that New says in one line what is wrong with its folder.
+// UnusableFolders tests that New reports an unusable folder in one line.
 func UnusableFolders(t *testing.T, step New) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "chat.db")

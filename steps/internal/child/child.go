@@ -19,7 +19,8 @@ func Start(command *exec.Cmd) (ended <-chan struct{}, err error) {
 	endWithParent(command.SysProcAttr)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
-		// Linux ends the program when the thread that started it ends.
+		// Linux sends the signal when the thread that started the program ends, so this thread
+		// must live as long as the program.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := command.Start()

@@ -2,5 +2,5 @@ package child
 
 import "syscall"
 
-// endWithParent requests SIGTERM, at which PostgreSQL ends its own children too.
+// endWithParent requests SIGTERM, because PostgreSQL then also ends its own children.
 func endWithParent(attributes *syscall.SysProcAttr) { attributes.Pdeathsig = syscall.SIGTERM }

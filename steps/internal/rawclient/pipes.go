@@ -6,21 +6,21 @@ import (
 	"sync"
 )
 
-// Pipes is a listener in memory, without any buffer: what the other side does not read
-// is not written. A synctest bubble needs it, since its clock does not advance while a
-// goroutine waits for a real socket.
+// Pipes is an in-memory listener without a buffer: a write blocks until the other side
+// reads. A synctest bubble needs it, because its clock does not advance while a goroutine
+// waits for a real socket.
 type Pipes struct {
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
 }
 
-// NewPipes returns a listener that nobody has dialled yet.
+// NewPipes returns a listener without connections.
 func NewPipes() *Pipes {
 	return &Pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// Dial connects to the listener, whatever the address.
+// Dial connects to the listener and ignores the address.
 func (p *Pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {
@@ -33,7 +33,6 @@ func (p *Pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Accept waits for the next connection.
 func (p *Pipes) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.accepted:
@@ -43,11 +42,11 @@ func (p *Pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept and Dial, and no connection.
+// Close ends Accept and Dial, but leaves connections open.
 func (p *Pipes) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-// Addr is an address that an HTTP server can print.
+// Addr returns an address, because an HTTP server prints it.
 func (p *Pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }

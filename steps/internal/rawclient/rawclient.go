@@ -20,13 +20,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-// patience bounds every wait of a test.
+// patience is the limit of every wait in a test.
 const patience = 10 * time.Second
 
-// An Event is one event as it came.
+// An Event is an event as it arrived.
 type Event struct {
 	Name string
-	// Args are the arguments as JSON values; an attachment is a placeholder here.
+	// Args are the arguments as JSON values; an attachment is a placeholder in them.
 	Args []any
 	// Binary are the attachments.
 	Binary [][]byte
@@ -38,7 +38,7 @@ type Client struct {
 	conn   *websocket.Conn
 	ctx    context.Context
 	cancel context.CancelFunc
-	// Sid and Pid are what the server answered to the connect packet.
+	// Sid and Pid are from the server's response to the connect packet.
 	Sid, Pid string
 	// Events is closed when the connection has ended.
 	Events chan Event
@@ -49,8 +49,8 @@ type Client struct {
 	nextAck   int
 }
 
-// Connect opens a WebSocket to the server at url ("http://…") and connects with
-// auth, which may be nil. The test fails when that does not work.
+// Connect opens a WebSocket to the server at url ("http://…") and connects with auth, which
+// may be nil. An error fails the test.
 func Connect(t testing.TB, url string, auth any) *Client {
 	t.Helper()
 	c, err := Dial(t, url, auth)
@@ -60,12 +60,12 @@ func Connect(t testing.TB, url string, auth any) *Client {
 	return c
 }
 
-// Dial is Connect with an error in place of a failed test, for other goroutines.
+// Dial is Connect for other goroutines: it returns the error instead of failing the test.
 func Dial(t testing.TB, url string, auth any) (*Client, error) {
 	return DialOver(t, url, auth, new(net.Dialer).DialContext)
 }
 
-// DialOver is Dial over the connection that dial makes.
+// DialOver is Dial on a connection that the function dial opens.
 func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	dialing, stop := context.WithTimeout(ctx, patience)
@@ -90,8 +90,8 @@ func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context,
 		return nil, fmt.Errorf("no open packet: %w", err)
 	}
 	go c.read()
-	// The library attaches its listener after it has sent the open packet, and a
-	// connect packet that comes before that is never answered.
+	// The library registers its listener after it has sent the open packet, and never answers
+	// a connect packet that arrives before that.
 	time.Sleep(5 * time.Millisecond)
 	packet := "40"
 	if auth != nil {
@@ -111,8 +111,8 @@ func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context,
 			return nil, err
 		}
 		c.Sid, c.Pid = ids.Sid, ids.Pid
-		// Likewise the library knows the socket a moment after it has answered; an
-		// event that comes before that makes it close the connection.
+		// Likewise the library registers the socket shortly after its response; an event that
+		// arrives before that makes the library close the connection.
 		time.Sleep(5 * time.Millisecond)
 		return c, nil
 	case <-c.ended:
@@ -122,23 +122,22 @@ func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context,
 	}
 }
 
-// Close breaks the connection without a goodbye.
+// Close closes the connection without a close frame.
 func (c *Client) Close() {
 	c.cancel()
 	_ = c.conn.CloseNow()
 }
 
-// Write sends one packet, as it stands.
+// Write sends a packet without changing it.
 func (c *Client) Write(packet string) error {
 	return c.conn.Write(c.ctx, websocket.MessageText, []byte(packet))
 }
 
-// WriteBinary sends one attachment.
 func (c *Client) WriteBinary(attachment []byte) error {
 	return c.conn.Write(c.ctx, websocket.MessageBinary, attachment)
 }
 
-// Emit sends an event with these arguments.
+// Emit emits an event with these arguments.
 func (c *Client) Emit(name string, args ...any) error {
 	packet, err := json.Marshal(append([]any{name}, args...))
 	if err != nil {
@@ -147,8 +146,8 @@ func (c *Client) Emit(name string, args ...any) error {
 	return c.Write("42" + string(packet))
 }
 
-// Ask sends an event and waits for its acknowledgement, the first argument of which
-// it returns. It is not for several goroutines at once.
+// Ask emits an event, waits for its acknowledgement, and returns the first argument of that.
+// Only one goroutine at a time may call it.
 func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
 	packet, err := json.Marshal(append([]any{name}, args...))
 	if err != nil {
@@ -178,7 +177,7 @@ func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
 	}
 }
 
-// Next is the next event. The test fails when there is none.
+// Next returns the next event, and fails the test if none arrives.
 func (c *Client) Next() Event {
 	c.t.Helper()
 	select {
@@ -209,7 +208,7 @@ func (c *Client) Ended() {
 	}
 }
 
-// read sorts what comes until the connection ends.
+// read dispatches packets until the connection ends.
 func (c *Client) read() {
 	defer close(c.Events)
 	defer close(c.ended)

@@ -6,22 +6,20 @@ import (
 	"sync"
 )
 
-// A Tap is a link that can be shut: then its client takes nothing off it, and what the
-// server sends stays in the network's buffers (some MB, which the system may make
-// larger or smaller), and behind them in the server. Give its Dial to DialOver. It is open at first.
+// A Tap is a link that can be shut. Its client then reads nothing, and the server's packets
+// remain in the network's buffers (some MB, which the system may resize), and after these in
+// the server. Pass its Dial to DialOver. A Tap is open at first.
 type Tap struct {
 	mu   sync.Mutex
-	open chan struct{} // closed while it is open
+	open chan struct{} // closed while the tap is open
 }
 
-// NewTap makes one that is open.
 func NewTap() *Tap {
 	open := make(chan struct{})
 	close(open)
 	return &Tap{open: open}
 }
 
-// Dial dials, as net.Dialer does.
 func (t *Tap) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
@@ -31,14 +29,13 @@ func (t *Tap) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	return &tapped{Conn: conn, tap: t, closed: make(chan struct{})}, nil
 }
 
-// Shut shuts the tap. What is being read at that moment may still come.
+// Shut shuts the tap. A read in progress may still return data.
 func (t *Tap) Shut() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open = make(chan struct{})
 }
 
-// Open opens it again.
 func (t *Tap) Open() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// BundlePath is where a page finds its client library, as the official server
-// offers it.
+// BundlePath is the path at which a page loads its client library, as with the official
+// server.
 const BundlePath = "/socket.io/socket.io.js"
 
-// What the steps' pages look like and how they explain themselves is no part of any
-// lesson. explain is called with words, the texts that it shows, by language and name.
+// The layout of the steps' pages and their explanations are not part of any lesson. The
+// function explain is called with words, which holds its texts by language and name.
 var (
 	//go:embed style.css
 	style []byte
@@ -23,26 +23,26 @@ var (
 	words string
 )
 
-// ClientVersion is the client library that is pinned.
+// ClientVersion is the pinned version of the client library.
 const ClientVersion = "4.8.4"
 
-// ErrNoBundle says how the browser's client library is fetched.
+// ErrNoBundle reports that the client library is missing, and how to fetch it.
 var ErrNoBundle = errors.New("the pages need the Socket.IO client, which is not here yet: run make client")
 
-// The builds of the client library: the one that the pages load, and the one with the
-// parser of socket.io-msgpack-parser.
+// The builds of the client library: the one that the pages load, and the one with the parser
+// of socket.io-msgpack-parser.
 const (
 	jsonBuild        = "socket.io.js"
 	messagePackBuild = "socket.io.msgpack.min.js"
 )
 
-// Bundle is the pinned socket.io.js, which npm has put into steps/node_modules, or Fetch
-// into the user's cache. It is not part of the build, so that the kit builds before
-// anything is fetched.
+// Bundle returns the pinned socket.io.js from steps/node_modules, where npm installs it, or
+// from the user's cache, where Fetch stores it. It is not embedded, so that the kit compiles
+// before anything is fetched.
 func Bundle() ([]byte, error) { return find(jsonBuild) }
 
-// WithBundle answers for BundlePath, the pages' stylesheet and the script that explains
-// them, and leaves every other request to step.
+// WithBundle serves BundlePath, the pages' stylesheet and the script that explains them, and
+// passes every other request to step.
 func WithBundle(step http.Handler) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("/", step)

@@ -2,10 +2,10 @@ package serve
 
 import "sync/atomic"
 
-// provided is the client library, which has no file here.
+// provided holds the client library, because a browser has no file system.
 var provided atomic.Pointer[[]byte]
 
-// Provide gives the pinned socket.io.js. In a browser the page has fetched it.
+// Provide sets the pinned socket.io.js, which the page has fetched.
 func Provide(bundle []byte) { provided.Store(&bundle) }
 
 func find(build string) ([]byte, error) {
@@ -15,7 +15,7 @@ func find(build string) ([]byte, error) {
 	return nil, ErrNoBundle
 }
 
-// Fetch is Bundle. FetchMessagePack has nothing to give.
+// Fetch is the same as Bundle here. FetchMessagePack always fails.
 func Fetch() ([]byte, error) { return find(jsonBuild) }
 
 func FetchMessagePack() ([]byte, error) { return find(messagePackBuild) }

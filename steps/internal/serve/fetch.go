@@ -13,16 +13,16 @@ import (
 	"sync"
 )
 
-// clientSHA256 is what its builds hash to.
+// clientSHA256 holds the hashes of the client's builds.
 var clientSHA256 = map[string]string{
 	jsonBuild:        "e135466dffd976ef028000a211a6dfd4dda0f5a91af760f122585131f4ee9936",
 	messagePackBuild: "6b70101fcbb8a33e4d1a784f35f0aab2eee0d4fb84a374613019753ba998ce67",
 }
 
-// Fetch is Bundle where there is one; else it has npm fetch the pinned client into the
-// user's cache, once, and says so in one line on stderr. A program that was copied away
-// from the module finds it there. FetchMessagePack is the same for the build that
-// speaks MessagePack.
+// Fetch returns the result of Bundle if the client is there. Otherwise npm fetches the
+// pinned client into the user's cache once, with a line on stderr. A program that was copied
+// out of the module finds it there. FetchMessagePack does the same for the build that uses
+// MessagePack.
 var (
 	Fetch            = sync.OnceValues(func() ([]byte, error) { return fetch(jsonBuild) })
 	FetchMessagePack = sync.OnceValues(func() ([]byte, error) { return fetch(messagePackBuild) })
@@ -44,8 +44,8 @@ func fetch(build string) ([]byte, error) {
 	return fetchInto(npm, folder, build)
 }
 
-// fetchInto fetches beside the folder and moves what came there, so that two programs
-// that do it at once do not see each other's half.
+// fetchInto fetches into a temporary folder and then moves the result, so that two programs
+// that fetch at the same time never see a partial download.
 func fetchInto(npm, folder, build string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func fetchInto(npm, folder, build string) ([]byte, error) {
 	return bundle, nil
 }
 
-// inFolder is where npm puts a build of the client library.
+// inFolder returns the path of a build of the client library below npm's folder.
 func inFolder(build string) string {
 	return filepath.Join("node_modules", "socket.io-client", "dist", build)
 }
@@ -91,8 +91,8 @@ func find(build string) ([]byte, error) {
 	return nil, ErrNoBundle
 }
 
-// stepsFolders lists where the folder steps of the module may be: in the working folder or
-// in one above it.
+// stepsFolders lists where the module's folder steps may be: in the working folder or in one
+// of its parents.
 func stepsFolders() (folders []string) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -104,7 +104,7 @@ func stepsFolders() (folders []string) {
 	return folders
 }
 
-// cacheFolder is where Fetch keeps the client.
+// cacheFolder returns the folder in which Fetch stores the client.
 func cacheFolder() (string, error) {
 	cache, err := os.UserCacheDir()
 	return filepath.Join(cache, "redial", "socket.io-client-"+ClientVersion), err

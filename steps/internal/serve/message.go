@@ -9,17 +9,16 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// MaxMessage bounds what one message may hold, in bytes. Engine.IO has a bound of
-// its own, 1 MB for a whole packet; going over that one closes the connection.
+// MaxMessage is the maximum size of a message in bytes. Engine.IO has a separate limit, 1 MB
+// for a packet, and closes the connection of a client that exceeds it.
 const MaxMessage = 64 << 10
 
-// Value is the first argument of an event: any JSON value, or bytes. Its error
-// says why there is none that can be taken.
+// Value returns the first argument of an event: any JSON value, or bytes. The error explains
+// why the argument is missing or invalid.
 //
-// Two things to know of the values. Bytes arrive as a reader, which can be read
-// once; here they become []byte, wherever in the value they are, because a message
-// is sent many times. And an object is a Go map, so its keys leave in alphabetical
-// order.
+// Bytes arrive as a reader, which can be read only once, while a message is sent many times;
+// so Value converts them to []byte, anywhere in the value. An object is a Go map, so its
+// keys are sent in alphabetical order.
 func Value(args []any) (any, error) {
 	if acknowledgement(args) != nil {
 		args = args[:len(args)-1]
@@ -37,7 +36,7 @@ func Value(args []any) (any, error) {
 	return value, nil
 }
 
-// Text is Value for an event whose first argument has to be a string.
+// Text is Value for an event whose first argument must be a string.
 func Text(args []any) (string, error) {
 	value, err := Value(args)
 	if err != nil {
@@ -72,9 +71,9 @@ func TextAndKey(args []any) (text, key string, err error) {
 	return "", "", fmt.Errorf("the key of a message has to be a string of 1 to %d bytes", MaxKey)
 }
 
-// Answer tells the sender of an event what came of it. Where the sender asked for
-// an acknowledgement it gets {"error": …} or result; where it did not, an error
-// is told by the event "refused", and success by nothing at all.
+// Answer reports the result of an event to its sender. A sender that requested an
+// acknowledgement receives {"error": …} or result; any other sender receives the event
+// "refused" for an error, and nothing for success.
 func Answer(client *socket.Socket, args []any, result map[string]any, err error) {
 	if err != nil {
 		result = map[string]any{"error": err.Error()}
@@ -86,8 +85,8 @@ func Answer(client *socket.Socket, args []any, result map[string]any, err error)
 	}
 }
 
-// acknowledgement is the function that the library puts behind the arguments of an
-// event whose sender wants an answer; nil when the sender does not.
+// acknowledgement returns the function that the library appends to the arguments of an event
+// whose sender requested an acknowledgement; otherwise nil.
 func acknowledgement(args []any) socket.Ack {
 	if len(args) == 0 {
 		return nil
@@ -96,7 +95,7 @@ func acknowledgement(args []any) socket.Ack {
 	return reply
 }
 
-// plain gives value with its bytes as []byte, and about how many bytes it holds.
+// plain returns value with its bytes as []byte, and its approximate size in bytes.
 func plain(value any) (any, int, error) {
 	switch v := value.(type) {
 	case string:

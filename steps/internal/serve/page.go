@@ -17,7 +17,7 @@ func Page(html []byte) http.Handler {
 // A Closer disconnects every page and ends the server.
 type Closer struct{ Server *socket.Server }
 
-// Close never fails.
+// Close always returns nil.
 func (c Closer) Close() error {
 	c.Server.Close(nil)
 	return nil

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// closeWithin bounds the closing of a step, so that Ctrl-C always ends it.
+// closeWithin limits the time to close a step, so that Ctrl-C always ends it.
 const closeWithin = 1500 * time.Millisecond
 
-// Listen takes the address, or says in one line why it cannot be had.
+// Listen listens on the address. An error explains in one line why that is not possible.
 func Listen(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -26,7 +26,7 @@ func Listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// URL is what to type into a browser to reach listener.
+// URL returns the address of the listener for a browser.
 func URL(listener net.Listener) string {
 	address := listener.Addr().(*net.TCPAddr)
 	host := address.IP.String()

@@ -1,5 +1,5 @@
-// Package serve has the code that every step needs and no step is about: settings, listening
-// and stopping, the browser bundle, and reading the arguments of an event.
+// Package serve contains the code that every step needs and no step is about: settings,
+// start and stop, the browser bundle, and the arguments of an event.
 //
 // Read [Settings] first, the parameter of a step's New; then [Value], [Text] and [Answer],
 // which the steps call. [Run] is what `go run ./steps 7` does with the handler.
@@ -18,32 +18,32 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// Settings are what a step can be told. The zero value is valid.
+// Settings are the parameters of a step. The zero value is valid.
 type Settings struct {
-	// DataDir is the folder for what must outlive the process. Empty means the
-	// current folder. It is made when it is not there.
+	// DataDir is the folder for data that must survive a restart. Empty means the current
+	// folder. A missing folder is created.
 	DataDir string
-	// Options are the Socket.IO server's, ping timings included. A step adds its
-	// own to a copy.
+	// Options are the options of the Socket.IO server, including the heartbeat. A step changes
+	// only a copy.
 	Options *socket.ServerOptions
-	// MaxDisconnection is how long connection state recovery remembers a session;
-	// 0 means 2 minutes.
+	// MaxDisconnection is how long connection state recovery keeps a session; 0 means 2
+	// minutes.
 	MaxDisconnection time.Duration
 	// ReplayPage is how many stored messages are read at a time; 0 means 500.
 	ReplayPage int
-	// Driver is the database/sql driver for SQLite; "" is that of package sqlite. A test can
-	// wrap that driver.
+	// Driver is the database/sql driver for SQLite; "" selects that of package sqlite. A test
+	// can wrap that driver.
 	Driver string
-	// DatabaseURL, when not empty, is the PostgreSQL that several servers share, and
-	// RedisURL the Redis through which they wake each other. For step 9.
+	// DatabaseURL, if not empty, is the PostgreSQL that several servers share, and RedisURL
+	// the Redis through which they notify each other. For step 9.
 	DatabaseURL, RedisURL string
-	// Nodes are the addresses that a page may connect to, "http://host:port", when its
-	// own server is gone. For step 9.
+	// Nodes are the addresses, "http://host:port", to which a page may connect when its own
+	// server is unavailable. For step 9.
 	Nodes []string
 }
 
-// WithDefaults fills in what was left empty. Options is a copy, so that two
-// servers made from the same settings do not write into each other's.
+// WithDefaults sets the empty fields. It copies Options, so that two servers made from the
+// same settings do not change each other's.
 func (s Settings) WithDefaults() Settings {
 	options := socket.DefaultServerOptions()
 	if s.Options != nil {
@@ -59,7 +59,7 @@ func (s Settings) WithDefaults() Settings {
 	return s
 }
 
-// Environment is what the process was told from outside.
+// Environment holds the settings from the environment variables.
 type Environment struct {
 	// Address is "host:port" to listen on.
 	Address  string
@@ -68,9 +68,8 @@ type Environment struct {
 
 // FromEnvironment reads HOST, PORT, DATA_DIR, PING_INTERVAL, PING_TIMEOUT and
 // MAX_DISCONNECTION_DURATION (the last three in milliseconds); and, for step 9, NODES
-// (with spaces between) and BACKEND, with which go DATABASE_URL and REDIS_URL. dataDir
-// is the folder when DATA_DIR is not set. The error is one line that names the
-// variable.
+// (separated by spaces) and BACKEND, whose value postgres requires DATABASE_URL and
+// REDIS_URL. dataDir is the default of DATA_DIR. An error is one line that names the variable.
 func FromEnvironment(dataDir string) (Environment, error) {
 	port, err := number("PORT", 3000, 0, 65535)
 	if err != nil {
@@ -97,7 +96,8 @@ func FromEnvironment(dataDir string) (Environment, error) {
 	options.SetPingInterval(milliseconds(interval))
 	options.SetPingTimeout(milliseconds(timeout))
 	return Environment{
-		// Loopback unless told otherwise: a lesson is nobody else's business.
+		// By default only this machine can connect, because a lesson's server has no
+		// authentication.
 		Address: fmt.Sprintf("%s:%d", text("HOST", "127.0.0.1"), port),
 		Settings: Settings{
 			DataDir:          text("DATA_DIR", dataDir),
@@ -110,7 +110,7 @@ func FromEnvironment(dataDir string) (Environment, error) {
 	}, nil
 }
 
-// backend is where step 9 keeps its messages: two empty texts are a file in DATA_DIR.
+// backend returns the URLs of step 9's backends; two empty URLs mean a file in DATA_DIR.
 func backend() (database, redis string, err error) {
 	switch name := text("BACKEND", "sqlite"); name {
 	case "sqlite":

@@ -1,6 +1,7 @@
-// Package writebuffer reads, for tests, the size of the library's buffer for a connection
-// that is not read. The library does not export it, and a test should measure the buffer
-// itself.
+// Package writebuffer measures, for tests, the library's buffer for a connection whose
+// client does not read. The library does not export that buffer.
+//
+// Read [Len]. The package must not import a step.
 package writebuffer
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// Len is how many packets the library (servers/engine v3.0.2) has in its buffer for
-// the client's connection. What the transport is writing is not among them.
+// Len returns the number of packets in the buffer of the library (servers/engine v3.0.2) for
+// the client's connection. Packets that the transport is writing are not counted.
 func Len(client *socket.Socket) int {
 	field := reflect.ValueOf(client.Conn()).Elem().FieldByName("writeBuffer")
 	buffer := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface()
