@@ -170,7 +170,8 @@
       const key = missed > 1 ? "missed many" : missed === 1 ? "missed one" : whole ? "missed none" : "catching up";
       tell(say(key, { how: say(socket.recovered ? "recovered" : "again"), n: missed }));
     }
-    socket.on("connect", () => {
+    socket.on("connect", nowConnected);
+    function nowConnected() {
       clearTimeout(ticking);
       status.setAttribute("aria-live", "polite");
       if (phase === "away") returned(false);
@@ -179,7 +180,7 @@
       own.forEach(onItsWay);
       since = Date.now();
       caughtUpSoon();
-    });
+    }
     socket.on("disconnect", () => {
       clearTimeout(quiet);
       if (phase !== "away") missed = 0;
@@ -274,7 +275,7 @@
 
     // The socket may have been faster than this script.
     for (const item of messages.children) describe(item, say("earlier"));
-    if (socket.connected) tell(connected());
+    if (socket.connected) nowConnected();
   }
 
   // breakable adds the buttons for a network that stays away. The connection is closed, and
