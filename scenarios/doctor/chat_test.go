@@ -193,7 +193,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"no Socket.IO":        {at(t, page.URL, ""), Handshake, Bad, "no Socket.IO at /socket.io/: polling gets 404", ""},
 		"another path":        {at(t, other, ""), Handshake, Bad, "no Socket.IO at /socket.io/", ""},
 		"another namespace":   {at(t, other, strings.Replace(shape, "/room", "/none", 1)), Connect, Bad, "Invalid namespace", ""},
-		"another event":       {at(t, other, strings.Replace(shape, "event: new", "event: news", 1)), Delivered, Bad, `"new"]`, ""},
+		"another event":       {at(t, other, strings.Replace(shape, "event: new", "event: news", 1)), Delivered, Bad, `"new"`, ""}, // "history" may follow it: the CONNECT packet leaves before the handler runs
 		"no echo":             {at(t, silent, shape), Echo, Lacking, "does not come back", ""},
 		"no echo, as claimed": {at(t, silent, shape+"  echo: false\n"), Echo, Good, "does not come back", contract.Basic},
 		"an echo, not wanted": {at(t, other, shape+"  echo: false\n"), Echo, Lacking, "comes back", ""},
