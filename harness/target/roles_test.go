@@ -171,7 +171,7 @@ func command(t *testing.T, role string, change ...func(*CommandOptions)) *Comman
 func started(t *testing.T, role string, change ...func(*CommandOptions)) *Command {
 	t.Helper()
 	c := command(t, role, change...)
-	if err := c.Start(within(t, 20*time.Second)); err != nil {
+	if err := c.Start(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -3,7 +3,9 @@ package target
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -17,18 +19,27 @@ import (
 // containers seldom have. killMarked does not find a child that has left the group and also
 // clears its environment.
 func killMarked(mark string, bound time.Duration) error {
+	killed := map[int]bool{}
 	for began := time.Now(); ; time.Sleep(goneEvery) {
-		found := marked(mark)
-		if len(found) == 0 {
+		for _, pid := range marked(mark) {
+			killed[pid] = true
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		// A process that ends loses its environment before its open files, and so its port.
+		maps.DeleteFunc(killed, func(pid int, _ bool) bool { return ended(pid) })
+		if len(killed) == 0 {
 			return nil
 		}
 		if time.Since(began) > bound {
-			return fmt.Errorf("processes that the server has started, such as %d, are still running %s after SIGKILL", found[0], bound)
-		}
-		for _, pid := range found {
-			syscall.Kill(pid, syscall.SIGKILL)
+			pids := slices.Sorted(maps.Keys(killed))
+			return fmt.Errorf("processes that the server has started, such as %d, are still running %s after SIGKILL", pids[0], bound)
 		}
 	}
+}
+
+func ended(pid int) bool {
+	state, _ := stat(strconv.Itoa(pid))
+	return state == 0 || state == 'Z' || state == 'X'
 }
 
 // marked returns the processes with the mark in their environment. A zombie is not among them,

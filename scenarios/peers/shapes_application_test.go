@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	shapeBound = 20 * time.Second // the limit of every wait, on busy cores
-	endBound   = 5 * time.Second  // from SIGTERM to the end of the process
+	shapeBound = time.Minute     // the limit of every wait, on busy cores
+	endBound   = 5 * time.Second // from SIGTERM to the end of the process
 )
 
 // An application is a running process that a redial.yaml describes.

@@ -27,7 +27,7 @@ var (
 	shots = flag.String("shots", "", "a `folder` for pictures of the pages")
 )
 
-const timeout = 30 * time.Second
+const timeout = time.Minute
 
 // A tab is a page of the built site in Chromium.
 type tab struct {

@@ -95,7 +95,7 @@ func (a *application) accept(t testing.TB) *session {
 	select {
 	case s := <-a.dialed:
 		return s
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no page connects")
 		return nil
 	}
@@ -120,7 +120,7 @@ func (s *session) next() string {
 			s.t.Fatal("the page closed its connection")
 		}
 		return frame
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("the page sends nothing")
 	}
 	return ""

@@ -214,7 +214,7 @@ func (p *watched) story() []string {
 // await waits until the history has n events like this in the words of story.
 func (p *watched) await(t testing.TB, word string, n int) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		changed := p.history.Changed()
 		if count(p.story(), word) >= n {

@@ -53,7 +53,7 @@ func story(seen *history.Recorder) string {
 // awaitStory waits for the history to have the text.
 func awaitStory(t *testing.T, seen *history.Recorder, wanted string) {
 	t.Helper()
-	for bound := time.After(5 * time.Second); ; {
+	for bound := time.After(time.Minute); ; {
 		changed := seen.Changed()
 		if strings.Contains(story(seen), wanted) {
 			return
@@ -205,10 +205,10 @@ func TestProgramEndsWithItsKilledParent(t *testing.T) {
 
 func within(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for bound := time.After(10 * time.Second); !met(); {
+	for bound := time.After(time.Minute); !met(); {
 		select {
 		case <-bound:
-			t.Fatalf("waited 10 s until %s", what)
+			t.Fatalf("waited a minute until %s", what)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

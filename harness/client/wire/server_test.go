@@ -85,7 +85,7 @@ func (c *chat) options(name string, r *history.Recorder) client.Options {
 // eventually waits until the history meets the condition.
 func eventually(t testing.TB, r *history.Recorder, what string, holds func([]history.Event) bool) {
 	t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		changed := r.Changed()
 		if holds(r.Events(0)) {

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A network is where a server listens and a client dials.
 type network struct {

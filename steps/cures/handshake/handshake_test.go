@@ -72,7 +72,7 @@ func TestAttachedLate(t *testing.T) {
 // connection is closed instead.
 func connectFast(t *testing.T, url string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -96,7 +96,7 @@ func connectFast(t *testing.T, url string) string {
 }
 
 func emitFast(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -189,7 +189,7 @@ func visit(url string) error {
 
 // enter returns a connection on which the connect packet has been answered.
 func enter(url string) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"redial/steps/internal/rawclient"
 )
 
-const patienceInTests = 10 * time.Second
+const patienceInTests = time.Minute
 
 // A server is a Socket.IO server, on loopback or in memory.
 type server struct {
@@ -228,10 +228,9 @@ func (c *client) cut() {
 	<-c.done
 }
 
-// await waits for a condition on the client.
+// await waits for a condition on the client, as long as the client receives something.
 func (c *client) await(t testing.TB, what string, met func() bool) {
 	t.Helper()
-	timeout := time.After(patienceInTests)
 	for {
 		c.mu.Lock()
 		ok, changed := met(), c.changed
@@ -241,7 +240,7 @@ func (c *client) await(t testing.TB, what string, met func() bool) {
 		}
 		select {
 		case <-changed:
-		case <-timeout:
+		case <-time.After(patienceInTests):
 			t.Fatalf("timed out waiting for %s", what)
 		}
 	}

@@ -29,7 +29,7 @@ import (
 )
 
 // Patience is the limit of every wait.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // New makes the server of a step.
 type New func(serve.Settings) (http.Handler, io.Closer, error)

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is the limit of every wait in a test.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // An Event is an event as it arrived.
 type Event struct {

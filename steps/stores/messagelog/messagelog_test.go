@@ -17,7 +17,7 @@ import (
 )
 
 // testTimeout limits every wait of a test.
-const testTimeout = 20 * time.Second
+const testTimeout = time.Minute
 
 // open opens a log that is closed with the test.
 func open(t *testing.T, options Options) Log {

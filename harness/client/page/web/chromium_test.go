@@ -17,7 +17,7 @@ func TestConformanceInChromium(t *testing.T) {
 	server := conformanceServer(t)
 	for _, c := range conformance {
 		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(browser, 15*time.Second)
+			ctx, cancel := context.WithTimeout(browser, time.Minute)
 			defer cancel()
 			if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/")); err != nil {
 				t.Fatal(err)
