@@ -32,7 +32,7 @@ for round in $(seq "$ROUNDS"); do
 		eval "root=\$root_$build"
 		echo "round $round of $ROUNDS, $build" >&2
 		(cd "$root/harness/lab" && "$work/lab-$build" -test.run '^$' -test.bench '^BenchmarkVirtual(Pages|Wire)$' -test.benchtime 5s) >>"$work/$build.txt"
-		(cd "$root/scenarios/peers" && "$work/peers-$build" -test.run '^$' -test.bench '^BenchmarkStorm$' -test.benchtime 1x -test.timeout 30m) >>"$work/$build.txt"
+		(cd "$root/scenarios/peers" && "$work/peers-$build" -test.run '^$' -test.bench '^Benchmark(Storm|Delivery|Idle|LastMessages)$' -test.benchtime 1x -test.timeout 30m) >>"$work/$build.txt"
 		began=$(date +%s.%N)
 		(cd "$root" && "$work/redial-$build" check --step 7 --lab virtual --sweep single >/dev/null)
 		echo "Sweep 1 $(echo "$(date +%s.%N) $began" | awk '{ print $1 - $2 }') s" >>"$work/$build.txt"
@@ -63,3 +63,13 @@ for history in 0 500; do
 	row "the same: Node's CPU, of ours" $storm node/step7-cpu ""
 	row "the same: memory, of Node's" $storm step7/node-memory "$([ $history = 0 ] && echo 0.33 || :)"
 done
+for rate in 20 100 1000; do
+	delivery=BenchmarkDelivery/clients=500/sent-per-s=$rate
+	row "$rate messages/s to 500 clients: p99 in ms" $delivery step7-p99-ms ""
+	row "the same: Node's p99, of ours" $delivery node/step7-p99 ""
+	row "the same: Node's CPU, of ours" $delivery node/step7-cpu ""
+	row "the same: our CPU, of a bare Go server's" $delivery step7/bare-cpu 1
+done
+row "19,500 idle connections to step 10: kB each" BenchmarkIdle step10-kB/connection ""
+row "the same: memory, of Node's" BenchmarkIdle step10/node-memory ""
+row "last 100 of 1,000,000 messages: time, of the last 100 of 1,000" BenchmarkLastMessages/step10 longest/shortest 1

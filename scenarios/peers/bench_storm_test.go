@@ -58,7 +58,7 @@ func BenchmarkStorm(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	step := stepSeven(b)
+	step := stepServer(b, "7")
 	count := *stormClients
 	if testing.Short() {
 		count = max(stormWriters, count/10)

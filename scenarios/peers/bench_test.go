@@ -44,7 +44,7 @@ func BenchmarkReplay(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	step := stepSeven(b)
+	step := stepServer(b, "7")
 	for _, load := range []load{{1, 100_000}, {200, 10_000}, {200, 100_000}} {
 		b.Run(fmt.Sprintf("clients=%d/messages=%d", load.clients, load.messages), func(b *testing.B) {
 			ours, theirs := figures{name: "step7", load: load}, figures{name: "node", load: load}
@@ -61,17 +61,17 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// stepSeven builds the program that `make step-7` runs, and returns how to start it. The
-// test program itself could serve step 7, but its 20 MB of additional code would count as
+// stepServer builds the program that `make step-7` runs, and returns how to start a step. The
+// test program itself could serve it, but its 20 MB of additional code would count as
 // memory.
-func stepSeven(b *testing.B) func() (*target.Command, error) {
+func stepServer(b *testing.B, number string) func() (*target.Command, error) {
 	b.Helper()
 	program := filepath.Join(b.TempDir(), "steps")
 	if output, err := exec.Command("go", "build", "-o", program, "redial/steps").CombinedOutput(); err != nil {
-		b.Fatalf("step 7 cannot be built: %v\n%s", err, output)
+		b.Fatalf("the steps cannot be built: %v\n%s", err, output)
 	}
 	return func() (*target.Command, error) {
-		return target.NewCommand(target.CommandOptions{Command: []string{program, "7"}, Name: "step 7"})
+		return target.NewCommand(target.CommandOptions{Command: []string{program, number}, Name: "step " + number})
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	becomeBare()
 	servers.BecomeStep()
 	goclient.Become()
 	os.Exit(m.Run())
