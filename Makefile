@@ -54,7 +54,7 @@ PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./doc
 RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 20m
 test: ## vet, staticcheck and every test, most of them with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
-	$(RACE) $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
+	@$(MAKE) --no-print-directory -j2 peer-tools test-race
 	$(RACE) -run '^Test(Step8Meets|SweepOfTheSteps|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto)' ./scenarios/runner ./scenarios/cmd/redial
 	@$(MAKE) --no-print-directory -j2 test-plain test-long
 	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
@@ -62,17 +62,19 @@ test: ## vet, staticcheck and every test, most of them with the race detector
 # test-plain leaves out what was played whole under the race detector, and test-long is what
 # the other packages leave out under it. Hostile servers fill the machine, so they come last
 # and alone.
-.PHONY: test-plain test-long
+.PHONY: test-race test-plain test-long
+test-race:
+	$(RACE) $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
 test-plain:
 	$(GO) test -vet=off -p 3 -timeout 20m -skip '^Test(Hostile|Step8Meets|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto)' $(PLAIN)
 test-long:
 	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
-# What the tests need is fetched, and the SQLite of the Node.js servers built, while Go
-# builds: make test does both at a time.
+# What the tests need is fetched while Go builds: make test does both at a time. To build the
+# SQLite of the Node.js servers takes minutes, so that goes on during the first tests.
 fetch:
-	@$(MAKE) --no-print-directory -j1 client browser backends peer-tools
+	@$(MAKE) --no-print-directory -j1 client browser backends
 
 vet:
 	$(GO) mod tidy -diff
