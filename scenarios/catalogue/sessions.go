@@ -37,8 +37,8 @@ var sessionScenarios = []Scenario{
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		// The wait is longer than the library keeps an event, and than steps/cures/recovery
 		// does, which adds the heartbeat; the drop itself is shorter than a session is kept.
-		Plan: tuned(plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("1s"), MaxDisconnection: duration("4s")},
-			scripted(aliceAndBob, meet, wait("7s"), whileOffline("bob", send("alice", "bob is offline", 3)))),
+		Plan: tuned(plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("3s"), MaxDisconnection: duration("4s")},
+			scripted(aliceAndBob, meet, wait("9s"), whileOffline("bob", send("alice", "bob is offline", 3)))),
 	},
 	{
 		ID: "handler-throws", Row: 14, Title: "a handler of the page throws at the last message before a disconnection",

@@ -164,8 +164,9 @@ func upgradeCut(seed uint64) plan.Plan {
 		fired, awaited(plan.AwaitConnected, names...), do(plan.StopSending, "alice"))
 	// The official client (engine.io-client 6.6) pauses polling when its probe is answered,
 	// and does not resume it if the WebSocket closes then: it neither sends nor receives
-	// anything until its ping timeout.
-	p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("3s")}
+	// anything until its ping timeout. On a busy machine all these pages are slow to answer a
+	// ping; in less time alice's connection would end too, with a message of hers on it.
+	p.Tuning = plan.Tuning{PingInterval: duration("1s"), PingTimeout: duration("6s")}
 	return p
 }
 
