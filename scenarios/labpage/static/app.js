@@ -9,7 +9,7 @@ import { showStory, showCursor, listen, xOf, timeAt } from "./story.js";
 import { planLines } from "./plan.js";
 import { showDetail } from "./detail.js";
 import { startTour } from "./tour.js";
-import { firstDocument, beforeLast, fitted, prepare } from "./first.js";
+import { firstDocument, translated, beforeLast, fitted, prepare } from "./first.js";
 import { drawVerdict } from "./verdict.js";
 import { sharing, realRuns, steps } from "./share.js";
 
@@ -28,7 +28,7 @@ let queue = Promise.resolve();
 /** One after the other: an edit needs the run of the document that it changes. */
 function inTurn(task) {
   document.documentElement.dataset.busy = "true";
-  const done = queue.then(task).catch((error) => say(String(error.message ?? error), true));
+  const done = queue.then(task).catch((error) => sayProblem(String(error.message ?? error)));
   queue = done;
   done.finally(() => {
     if (queue === done) delete document.documentElement.dataset.busy;
@@ -50,7 +50,7 @@ async function show(doc, how = {}) {
   const view = keep ? { ...lab.view, to: toEnd ? 0 : lab.view.to } : { ...lab.view, from: 0, to: 0 };
   let run = await play(lab.back, how.link ? { link: how.link, view: { ...view, width: width(), language } } : { ...request(doc), view: { ...view, width: width(), language }, shrink: how.shrink });
   if (run.error) {
-    say(run.error, true);
+    sayProblem(run.error);
     return false;
   }
   run = prepare(run);
@@ -124,6 +124,12 @@ function act(name, options) {
 function say(text, wrong = false) {
   $("said").textContent = text;
   $("said").className = wrong ? "wrong" : "";
+}
+
+/** Says that something went wrong. Errors are in English, in both languages. */
+function sayProblem(error, key = "problem") {
+  fill($("said"), t(key), el("code", { lang: "en" }, error));
+  $("said").className = "wrong";
 }
 
 function draw() {
@@ -203,7 +209,7 @@ async function drawLegend() {
 async function redraw() {
   if (!lab.run) return;
   const drawing = await play(lab.back, request(lab.doc, { only: true }));
-  if (drawing.error) return say(drawing.error, true);
+  if (drawing.error) return sayProblem(drawing.error);
   lab.run.svg = drawing.svg;
   showStory($("story"), drawing.svg);
   drawCursor();
@@ -254,9 +260,9 @@ function run(button) {
 
 // ---- beginning
 
-const { openFile, copy, share, makeTest } = sharing({ lab, say, load });
+const { openFile, copy, share, makeTest } = sharing({ lab, say, sayProblem, load });
 const { playForReal, stopReal } = realRuns({
-  lab, say, request: () => request(lab.doc, { from: 0, to: 0 }),
+  lab, say, sayProblem, request: () => request(lab.doc, { from: 0, to: 0 }),
   show: (run) => {
     lab.real = prepare(run);
     drawReal();
@@ -333,7 +339,7 @@ function wire() {
       translate();
       tour.draw();
       drawLegend();
-      inTurn(() => show(lab.doc, { keepView: true, keepSelected: true }));
+      inTurn(() => show(translated(lab.doc), { keepView: true, keepSelected: true }));
     });
   }
   window.addEventListener("hashchange", () => location.hash.startsWith("#plan=") && inTurn(async () => {
@@ -391,9 +397,12 @@ document.documentElement.dataset.back = lab.back;
 tour = await startTour($("tour"), { load, setCursor, lab });
 await inTurn(async () => {
   const shared = location.hash.startsWith("#plan=") && (await show(undefined, { link: location.hash }));
-  const said = $("said").textContent;
+  const said = [...$("said").childNodes];
   if (!shared) await show(firstDocument());
-  if (said && !shared) say(said, true);
+  if (said.length && !shared) {
+    fill($("said"), said);
+    $("said").className = "wrong";
+  }
   if (lab.run) setCursor(shared ? lab.run.length : beforeLast(lab.run));
 });
 document.documentElement.dataset.ready = "true";

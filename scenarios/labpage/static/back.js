@@ -33,7 +33,7 @@ function inWorker(request) {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      for (const answer of waiting.values()) answer({ error: `The lab could not be loaded: ${event.message ?? "worker.js is missing"}` });
+      for (const answer of waiting.values()) answer({ error: event.message ?? "worker.js is missing" });
       waiting.clear();
       worker = undefined;
     };

@@ -1,16 +1,24 @@
 // A document to begin with, and where to look in a run.
-import { t } from "./words.js";
+import { chat } from "./words.js";
 import { ms } from "./edit.js";
 
 /** A story to begin with. */
 export function firstDocument() {
   const script = [
     { do: "open", client: "alice" }, { do: "open", client: "bob" }, { do: "await-connected" }, { do: "wait", for: "1s" },
-    { do: "send", client: "alice", text: t("hello") }, { do: "wait", for: "1s" },
-    { do: "send", client: "bob", text: t("hello yourself") }, { do: "wait", for: "2s" },
-    { do: "send", client: "alice", text: t("how are you") }, { do: "wait", for: "3s" },
+    { do: "send", client: "alice", text: chat("hello") }, { do: "wait", for: "1s" },
+    { do: "send", client: "bob", text: chat("hello yourself") }, { do: "wait", for: "2s" },
+    { do: "send", client: "alice", text: chat("how are you?") }, { do: "wait", for: "3s" },
   ];
   return { step: "5", plan: { seed: 1, clients: [{ name: "alice" }, { name: "bob" }], script } };
+}
+
+/** The document with the messages of the page's own stories in the language. */
+export function translated({ step, plan }) {
+  // A fault can wait for the frame with a message: {at: {match: '42["chat message","live"'}}.
+  const fault = (f) => (f?.at?.match ? { ...f, at: { ...f.at, match: f.at.match.replace(/"([^"]*)"/g, (_, text) => JSON.stringify(chat(text))) } } : f);
+  const script = plan.script.map((s) => ({ ...s, ...(s.text && { text: chat(s.text) }), ...(s.fault && { fault: fault(s.fault) }) }));
+  return { step, plan: { ...plan, script, faults: plan.faults?.map(fault) } };
 }
 
 /** An instant before the last message: what breaks there loses it, where anything does. */

@@ -5,12 +5,20 @@ import { play } from "./back.js";
 
 export const steps = ["5", "6", "7", "8", "9", "10", "published-6", "published-7", "published-8"];
 
-export function sharing({ lab, say, load }) {
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(t("file unreadable")); // the browser's own sentence is in the browser's language
+  }
+}
+
+export function sharing({ lab, say, sayProblem, load }) {
   async function openFile(file) {
     if (!file) return;
     try {
       if (file.size > 50e6) throw new Error(t("file too long"));
-      const saved = JSON.parse(await file.text());
+      const saved = parsed(await file.text());
       const step = String(saved.step ?? saved.target ?? lab.doc?.step ?? "5").replace(/^step /, "");
       const plan = saved.plan ?? saved;
       if (!plan.clients || !plan.script) throw new Error(t("no plan in file"));
@@ -46,7 +54,7 @@ export function sharing({ lab, say, load }) {
 }
 
 /** Runs for real: `request` is what is played, and `show` gets what came of it. */
-export function realRuns({ lab, say, request, show }) {
+export function realRuns({ lab, say, sayProblem, request, show }) {
   let realRun;
   /** Plays the document for real, beside what is done meanwhile; an edit ends it. */
   async function playForReal() {
@@ -58,7 +66,7 @@ export function realRuns({ lab, say, request, show }) {
     const real = await play(lab.back, request(), { real: true, signal: mine.signal });
     if (realRun !== mine) return;
     stopReal();
-    if (real.error) return say(real.error, true);
+    if (real.error) return sayProblem(real.error);
     say("");
     show(real);
     $("real-run").scrollIntoView({ block: "nearest" });

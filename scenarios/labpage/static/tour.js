@@ -2,6 +2,7 @@
 // plays the same plan on the next step. What it tells is data, in tour.json.
 import { el, fill } from "./dom.js";
 import { t, language } from "./words.js";
+import { translated } from "./first.js";
 
 /** Whether a run is what a verdict tells: the same outcome, and as many messages. */
 export function meets(run, want) {
@@ -32,7 +33,7 @@ export async function startTour(place, { load, setCursor, lab }) {
     solved = false;
     const b = breaks[at];
     asks(true);
-    await load({ step: b.step, plan: b.plan });
+    await load(translated(b));
     draw();
   }
 
@@ -40,7 +41,7 @@ export async function startTour(place, { load, setCursor, lab }) {
     stage = to;
     solved = false;
     asks(false);
-    await load(doc, { first: to === "puzzle" });
+    await load(translated(doc), { first: to === "puzzle" });
     draw();
   }
 
@@ -80,12 +81,12 @@ export async function startTour(place, { load, setCursor, lab }) {
     }
     if (stage === "shown") {
       parts.push(el("p", { class: "explanation", role: "status" }, el("strong", {}, t(chosen === b.answer ? "tour right" : "tour wrong")), " ", say(b.explanation)),
-        el("div", { class: "bar" }, button("puzzle", t("tour puzzle"), () => move("puzzle", { step: b.puzzle.step, plan: b.puzzle.plan }), true), same(b)));
+        el("div", { class: "bar" }, button("puzzle", t("tour puzzle"), () => move("puzzle", b.puzzle), true), same(b)));
     }
     if (stage === "puzzle") {
       parts.push(el("p", { class: `goal ${solved ? "reached" : ""}`, role: "status", data: { reached: String(solved) } }, t(solved ? "tour reached" : "tour goal"), say(b.puzzle.goal)),
         el("details", { data: { key: "hint" } }, el("summary", {}, t("tour hint")), el("p", {}, say(b.puzzle.hint))),
-        el("div", { class: "bar" }, button("solution", t("tour solution"), () => load(b.puzzle.solution)), same(b, solved), button("again", t("tour again"), () => begin(at))));
+        el("div", { class: "bar" }, button("solution", t("tour solution"), () => load(translated(b.puzzle.solution))), same(b, solved), button("again", t("tour again"), () => begin(at))));
     }
     if (stage === "next") {
       parts.push(el("p", { class: "explanation" }, say(b.next.text)),

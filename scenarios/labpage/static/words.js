@@ -34,6 +34,13 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** A message of the page's own stories ("hello", "news 3") in the language; any other text stays. */
+export function chat(text) {
+  const [, words, number = ""] = /^(.*?)( \d+)?$/s.exec(text);
+  const key = Object.keys(tables.en ?? {}).find((k) => k.startsWith("chat ") && languages.some((l) => tables[l][k] === words));
+  return key ? t(key) + number : text;
+}
+
 export const has = (key) => key in (tables.en ?? {});
 
 /** A time in the run, for a person. */
