@@ -133,7 +133,7 @@ var drawingWords = map[Language]map[string]string{
 		"session recovered": "서버가 %s의 세션을 보관하고 있다가 %s에 복구합니다.",
 		"connection":        "%[2]s의 연결 %[1]d, %[3]s부터", "connection short": "연결 %d",
 		"until": "%s까지", "noticed": "서버는 %s에 연결이 끊긴 것을 감지합니다", "never noticed": "서버는 연결이 끊긴 것을 감지하지 못했습니다",
-		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "올라가는", "down": "내려오는",
+		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "상향", "down": "하향",
 		"lost on its way": "연결과 함께 유실됨", "bytes": "%d바이트",
 		"sent earlier": "%s에 보냈으나 여기에는 그리지 않음", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
 		"how far": "어디까지 전달됐는지 알 수 없음", "estimated": "서버에 도착한 시각은 추정",
