@@ -66,7 +66,6 @@ func TestKoreanPageHasNoEnglish(t *testing.T) {
 	for _, e := range edits {
 		p.cursor(at)
 		e.make(p)
-		p.press("#whole")
 		for i := range get[int](p, `lab.run.findings.length`) {
 			p.click(fmt.Sprintf(`[data-finding="%d"]`, i))
 		}

@@ -1,4 +1,4 @@
-// What is selected in the drawing, in words, and what can be done about it.
+// Explains what is selected in the drawing, and offers the edits that it allows.
 import { el, fill } from "./dom.js";
 import { t, clock, has } from "./words.js";
 import { explain, payload } from "./packet.js";
@@ -16,7 +16,7 @@ export function showDetail(place, run, selected, change) {
   return fill(place, eventDetail(run, selected.index, change));
 }
 
-/** For a reader without a pointer: the next frame that arrives. From there buttons lead on. */
+/** Selects the next frame that arrives, for a reader without a pointer. From there buttons lead on. */
 function atCursor(run, change) {
   const pick = () => {
     const index = run.frames.findIndex((f) => f.at >= drawn.cursor);
@@ -59,7 +59,7 @@ function findingDetail(run, index, change) {
   ];
 }
 
-/** What the lab notes of an event, which is in English where the page has no words for it. */
+/** The lab's note on an event. It stays in English if the page has no words for it. */
 function detailOf({ detail }) {
   if (!detail) return "";
   return has(`reason ${detail}`) ? t(`reason ${detail}`) : el("code", { lang: "en" }, detail);

@@ -1,8 +1,7 @@
-// A document to begin with, and where to look in a run.
+// The first document, and the parts of a run to show first.
 import { chat } from "./words.js";
 import { ms } from "./edit.js";
 
-/** A story to begin with. */
 export function firstDocument() {
   const script = [
     { do: "open", client: "alice" }, { do: "open", client: "bob" }, { do: "await-connected" }, { do: "wait", for: "1s" },
@@ -13,7 +12,7 @@ export function firstDocument() {
   return { step: "5", plan: { seed: 1, clients: [{ name: "alice" }, { name: "bob" }], script } };
 }
 
-/** The document with the messages of the page's own stories in the language. */
+/** Translates the page's own stories in a document. */
 export function translated({ step, plan }) {
   // A fault can wait for the frame with a message: {at: {match: '42["chat message","live"'}}.
   const fault = (f) => (f?.at?.match ? { ...f, at: { ...f.at, match: f.at.match.replace(/"([^"]*)"/g, (_, text) => JSON.stringify(chat(text))) } } : f);
@@ -21,13 +20,13 @@ export function translated({ step, plan }) {
   return { step, plan: { ...plan, script, faults: plan.faults?.map(fault) } };
 }
 
-/** An instant before the last message: what breaks there loses it, where anything does. */
+/** An instant before the last message, where a break loses that message if any break does. */
 export function beforeLast(run) {
   const last = run.plan.script.findLastIndex((s) => s.do === "send");
   return Math.max(0, (run.began?.[last] ?? run.length) - 800);
 }
 
-/** The times of the events as numbers, which are asked for at every move of the cursor. */
+/** Adds the times of the events as numbers, because every move of the cursor needs them. */
 export function prepare(run) {
   run.events ??= [];
   run.events.forEach((e, index) => (e.index = index));
@@ -38,7 +37,7 @@ export function prepare(run) {
   return run;
 }
 
-/** The window that shows the story without how the pages were loaded. */
+/** The window of the story without the loading of the pages. */
 export function fitted(run) {
   const first = run.plan.script.findIndex((s) => s.do === "send" || s.do === "break" || s.do === "start-sending");
   const from = first > 0 ? Math.max(0, (run.began?.[first] ?? 0) - 120) : 0;

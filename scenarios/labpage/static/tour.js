@@ -1,10 +1,10 @@
-// The guided tour: for each break it asks, shows, has the reader reach a goal by hand, and
-// plays the same plan on the next step. What it tells is data, in tour.json.
+// The guided tour. For each break it asks a question, shows the run, has the reader reach a
+// goal by hand, and plays the same plan on the next step. Its texts and plans are in tour.json.
 import { el, fill } from "./dom.js";
 import { t, language } from "./words.js";
 import { translated } from "./first.js";
 
-/** Whether a run is what a verdict tells: the same outcome, and as many messages. */
+/** Reports whether a run has the outcome and the counts that the tour states. */
 export function meets(run, want) {
   if (want.outcome && run.outcome !== want.outcome) return false;
   if (want.rule && !run.findings.some((f) => f.rule === want.rule)) return false;
@@ -97,7 +97,7 @@ export async function startTour(place, { load, setCursor, lab }) {
 
   const same = (b, primary = false) => button("same", t("tour same", { step: t(`step name ${b.next.step}`) }), () => move("next", { step: b.next.step, plan: b.plan }), primary);
 
-  /** Told of each run: a puzzle is judged by what it came to. */
+  /** Checks after each run whether it solves the puzzle. */
   function played(run) {
     if (stage !== "puzzle" || at < 0) return;
     const { step, want } = breaks[at].puzzle;

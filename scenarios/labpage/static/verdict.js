@@ -1,12 +1,12 @@
-// What a run came to, in words.
+// The verdict on a run, in words.
 import { el, fill } from "./dom.js";
 import { t } from "./words.js";
 
-/** A finding in short: whose page, what is wrong, and with which message, if with one. */
+/** Names a finding: whose page, which anomaly, and which message if there is one. */
 export const findingWords = ({ client, anomaly, message }) =>
   t(message ? "finding" : "finding of no message", { client: client || t("log"), anomaly: t(`anomaly ${anomaly}`), message });
 
-/** `pick` shows a finding in the drawing. */
+/** Draws the verdict; `pick` shows a finding in the drawing. */
 export function drawVerdict(place, run, pick) {
   const lost = run.findings.filter((f) => !f.promised);
   const kind = run.outcome === "pass" ? (run.beyond?.outcome === "fail" ? "beyond" : "pass") : run.outcome;
