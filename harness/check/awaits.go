@@ -1,5 +1,9 @@
 package check
 
+import (
+	"strings"
+)
+
 // An await is a wait of the lab that timed out.
 type await struct {
 	event  int
@@ -12,13 +16,26 @@ type await struct {
 // that was not shown in time is excused if its sender, or the page that was to show it, lost
 // its connection meanwhile: the message may be lost then, and the rules judge whether that is
 // allowed.
-func (c *Checker) unmetAwait() (detail string, found bool) {
+func (c *Checker) unmetAwait() (what Clause, found bool) {
 	for _, a := range c.awaits {
 		if !c.isExcused(a) {
-			return a.detail, true
+			return a.clause(), true
 		}
 	}
-	return "", false
+	return Clause{}, false
+}
+
+// clause is the await's detail, in parts where it names a message.
+func (a await) clause() Clause {
+	var who any = a.client
+	if a.client == "" {
+		who = clause("everyone")
+	}
+	shows := clause("%s shows %s", who, quote(a.text))
+	if shows.String() == a.detail {
+		return shows
+	}
+	return Clause{Format: strings.ReplaceAll(a.detail, "%", "%%")}
 }
 
 func (c *Checker) isExcused(a await) bool {

@@ -31,8 +31,8 @@ func (c *Checker) Verdict() Verdict {
 			unfired = append(unfired, f)
 		}
 	}
-	if reason := c.unidentified(); reason != "" {
-		v.Outcome, v.Reason = Inconclusive, reason
+	if reason := c.unidentified(); reason.Format != "" {
+		v.Outcome, v.reason, v.Reason = Inconclusive, reason, reason.String()
 		return v
 	}
 	t := &tally{verdict: &v}
@@ -41,50 +41,52 @@ func (c *Checker) Verdict() Verdict {
 		t.must = rule.MustAt(c.level)
 		rules[rule.ID](f, t)
 	}
-	v.Outcome, v.Reason = c.outcome(&v, unfired)
+	if v.Outcome, v.reason = c.outcome(&v, unfired); v.Outcome == Fail {
+		v.Reason = failReason(&v)
+	} else {
+		v.Reason = v.reason.String()
+	}
 	return v
 }
 
-func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, string) {
+func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, Clause) {
 	switch {
 	case !c.began:
-		return Inconclusive, "The history does not say how the run began: it has no event of the kind began."
+		return Inconclusive, clause("The history does not say how the run began: it has no event of the kind began.")
 	case !c.level.AtLeast(contract.Basic):
-		return Inconclusive, fmt.Sprintf("The history names the level %q, which there is not.", c.level)
+		return Inconclusive, clause("The history names the level %q, which there is not.", c.level)
 	case c.ended == never:
-		return Inconclusive, "The history was cut short: it has no event of the kind ended."
+		return Inconclusive, clause("The history was cut short: it has no event of the kind ended.")
 	case len(c.sends) == 0:
-		return Inconclusive, "No client sent a message, so nothing could go wrong."
+		return Inconclusive, clause("No client sent a message, so nothing could go wrong.")
 	case len(unfired) > 0:
 		return Inconclusive, unfiredReason(unfired)
 	}
-	for i, finding := range v.Findings {
-		if finding.Must {
-			return Fail, failReason(v, i)
-		}
+	if v.firstMust() >= 0 {
+		return Fail, Clause{}
 	}
 	if c.keepsLog && !c.hasLog {
-		why := ""
+		var why Clause
 		if awaited, ok := c.unmetAwait(); ok {
-			why = " (" + awaited + ")"
+			why = clause(" (%s)", awaited)
 		}
-		return Inconclusive, "The log was not read to its end" + why + ", and without it the promise of this level cannot be checked."
+		return Inconclusive, clause("The log was not read to its end%s, and without it the promise of this level cannot be checked.", why)
 	}
 	if awaited, ok := c.unmetAwait(); ok {
-		return Inconclusive, "No rule was broken, but a wait timed out: " + awaited + "."
+		return Inconclusive, clause("No rule was broken, but a wait timed out: %s.", awaited)
 	}
-	return Pass, ""
+	return Pass, Clause{}
 }
 
 // unidentified returns the reason why the run cannot be judged if a text stands for two
 // messages.
-func (c *Checker) unidentified() string {
+func (c *Checker) unidentified() Clause {
 	for i := range c.messages {
 		if m := &c.messages[i]; m.ambiguous {
-			return fmt.Sprintf("The text %s was sent although it had been sent, or was in the log, before: the two messages cannot be distinguished.", quote(m.text))
+			return clause("The text %s was sent although it had been sent, or was in the log, before: the two messages cannot be distinguished.", quote(m.text))
 		}
 	}
-	return ""
+	return Clause{}
 }
 
 // plannedFaults lists the armed faults of the plan, and those of its Break and Arm steps.
@@ -105,26 +107,25 @@ func (c *Checker) hasFired(f plan.Fault) bool {
 	return f.ID != "" && (seen.fired || f.Kind == plan.Heal && seen.healed)
 }
 
-func unfiredReason(unfired []plan.Fault) string {
+func unfiredReason(unfired []plan.Fault) Clause {
 	f := unfired[0]
-	reason := "The planned fault " + f.ID
+	name := clause("The planned fault %s", f.ID)
 	if f.ID == "" {
-		reason = "A planned fault without an ID"
+		name = clause("A planned fault without an ID")
 	}
-	reason += " (" + string(f.Kind)
+	what := string(f.Kind)
 	if f.Client != "" {
-		reason += ", " + f.Client
+		what += ", " + f.Client
 	}
-	reason += ") never fired"
 	if n := len(unfired) - 1; n > 0 {
-		reason += fmt.Sprintf(", nor did %d more", n)
+		return clause("%s (%s) never fired, nor did %d more.", name, what, n)
 	}
-	return reason + "."
+	return clause("%s (%s) never fired.", name, what)
 }
 
-// failReason joins the sentence of the rule that the i-th finding breaks, and the finding.
-func failReason(v *Verdict, i int) string {
-	f := v.Findings[i]
+// failReason joins the sentence of the first must-rule that was broken, and the finding.
+func failReason(v *Verdict) string {
+	f := v.Findings[v.firstMust()]
 	reason := sentence(f.Rule) + " But " + f.clause()
 	if n := v.Counts[f.Rule] - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
@@ -171,8 +172,8 @@ func (t *tally) duplicated(copies int, rule contract.RuleID, a Anomaly, describe
 }
 
 // finding makes a Finding without its rule. v is nil for the log, id -1 for no message.
-func (f *facts) finding(v *view, id int32, event int, expected, observed string) Finding {
-	finding := Finding{Event: event, Expected: expected, Observed: observed}
+func (f *facts) finding(v *view, id int32, event int, expected, observed Clause) Finding {
+	finding := Finding{Event: event, Expected: expected.String(), Observed: observed.String(), expected: expected, observed: observed}
 	if event == never {
 		finding.Event = -1
 	}

@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"redial/harness/contract"
-	"redial/harness/internal/words"
 )
 
 // losses finds the messages that a view is entitled to and does not show, one view at a time.
@@ -147,9 +146,12 @@ func (l *losses) removeAltered(v *view) {
 }
 
 // observed describes what the view that was judged last shows.
-func (l *losses) observed() string {
+func (l *losses) observed() Clause {
 	if l.shows == 0 {
-		return "the page shows no message at all"
+		return clause("the page shows no message at all")
 	}
-	return "the page shows " + words.Count(l.shows, "other message") + " and not this one"
+	if l.shows == 1 {
+		return clause("the page shows 1 other message and not this one")
+	}
+	return clause("the page shows %d other messages and not this one", l.shows)
 }

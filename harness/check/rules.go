@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -32,7 +31,7 @@ func noPhantom(f *facts, t *tally) {
 	blame := func(v *view, id int32, event int) {
 		t.blame(contract.NoPhantom, Phantom, func() Finding {
 			if refused := f.messages[id].refused; f.messages[id].isSent() {
-				return f.finding(v, id, event, "only messages that the server has accepted", "the server refused this one"+at(refused)).naming(refused)
+				return f.finding(v, id, event, clause("only messages that the server has accepted"), clause("the server refused this one%s", at(refused))).naming(refused)
 			}
 			return f.phantomFinding(v, id, event)
 		})
@@ -65,11 +64,11 @@ func noDuplicate(f *facts, t *tally) {
 				continue
 			}
 			t.duplicated(times-allowed, contract.NoDuplicate, Duplicated, func() Finding {
-				expected := "to be shown once"
+				expected := clause("to be shown once")
 				if allowed > 1 {
-					expected = fmt.Sprintf("to be shown %d times, as often as the server's log holds it", allowed)
+					expected = clause("to be shown %d times, as often as the server's log holds it", allowed)
 				}
-				return f.finding(v, id, v.again[place].last, expected, fmt.Sprintf("it is shown %d times", times))
+				return f.finding(v, id, v.again[place].last, expected, clause("it is shown %d times", times))
 			})
 		}
 	}
@@ -118,7 +117,7 @@ func noLoss(f *facts, t *tally) {
 		}
 		t.blame(contract.NoLoss, Lost, func() Finding {
 			why := f.mustBeKept(id)
-			return f.finding(f.views[m.sender], id, f.restAt[id], why.text, f.storedNowhere()).naming(why.events...)
+			return f.finding(f.views[m.sender], id, f.restAt[id], why.clause, f.storedNowhere()).naming(why.events...)
 		})
 	}
 	l := newLosses(f)
@@ -130,7 +129,7 @@ func noLoss(f *facts, t *tally) {
 					event = f.dueAt(v, lost.event)
 				}
 				why := f.entitled(v, lost)
-				return f.finding(v, lost.message, event, why.text, l.observed()).naming(why.events...)
+				return f.finding(v, lost.message, event, why.clause, l.observed()).naming(why.events...)
 			})
 		}
 	}
@@ -149,15 +148,15 @@ func agreement(f *facts, t *tally) {
 			continue
 		}
 		t.blame(contract.Agreement, Unstored, func() Finding {
-			return f.finding(f.views[m.firstView], id, m.shown, "to be in the server's log, because a page shows it"+at(m.shown), notInLog)
+			return f.finding(f.views[m.firstView], id, m.shown, clause("to be in the server's log, because a page shows it%s", at(m.shown)), notInLog())
 		})
 	}
 	for _, wrong := range f.wrongOffsets() {
 		by := f.offsets[wrong]
 		t.blame(contract.Agreement, Reordered, func() Finding {
 			return f.finding(f.views[by.view], wrong.message, by.event,
-				fmt.Sprintf("to be shown with offset %d, as in the server's log", f.log[f.firstRow[wrong.message]].offset),
-				fmt.Sprintf("it is shown with offset %d", wrong.offset))
+				clause("to be shown with offset %d, as in the server's log", f.log[f.firstRow[wrong.message]].offset),
+				clause("it is shown with offset %d", wrong.offset))
 		})
 	}
 }
@@ -194,7 +193,7 @@ func sends(f *facts, t *tally) {
 		m := &f.messages[id]
 		if f.isMissing(id) && !f.altered[id] && m.isAcknowledged() {
 			t.blame(contract.Sends, Unstored, func() Finding {
-				return f.finding(f.views[m.sender], id, m.acknowledged, "to be in the server's log, because the server acknowledged it"+at(m.acknowledged), notInLog)
+				return f.finding(f.views[m.sender], id, m.acknowledged, clause("to be in the server's log, because the server acknowledged it%s", at(m.acknowledged)), notInLog())
 			})
 		}
 	}
@@ -204,11 +203,11 @@ func sends(f *facts, t *tally) {
 			continue
 		}
 		t.duplicated(int(f.rows[id]-allowed), contract.Sends, StoredTwice, func() Finding {
-			expected := "to be in the server's log once"
+			expected := clause("to be in the server's log once")
 			if allowed > 1 {
-				expected = fmt.Sprintf("to be in the server's log %d times, as before the run", allowed)
+				expected = clause("to be in the server's log %d times, as before the run", allowed)
 			}
-			return f.finding(nil, id, f.storedAt(id, allowed+1), expected, fmt.Sprintf("it is there %d times", f.rows[id]))
+			return f.finding(nil, id, f.storedAt(id, allowed+1), expected, clause("it is there %d times", f.rows[id]))
 		})
 	}
 }
@@ -221,12 +220,12 @@ func convergence(f *facts, t *tally) {
 			continue
 		}
 		t.blame(contract.Convergence, Late, func() Finding {
-			event, observed := -1, "it never connected"
+			event, observed := -1, clause("it never connected")
 			if n := len(v.connections); n > 0 {
 				event = v.connections[n-1].to
-				observed = fmt.Sprintf("it has been disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
+				observed = clause("it has been disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
 			}
-			return f.finding(v, -1, event, "to be connected when the run ends", observed)
+			return f.finding(v, -1, event, clause("to be connected when the run ends"), observed)
 		})
 	}
 }
@@ -255,7 +254,7 @@ func leftDisconnected(script []plan.Step, client string) bool {
 func noRepeat(f *facts, t *tally) {
 	for _, r := range f.resent {
 		t.blame(contract.NoRepeat, SentAgain, func() Finding {
-			return f.finding(f.views[r.view], r.message, r.event, "it sent once: it has this message, or had asked for what comes after it", "the server sent it again")
+			return f.finding(f.views[r.view], r.message, r.event, clause("it sent once: it has this message, or had asked for what comes after it"), clause("the server sent it again"))
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"redial/harness/contract"
 )
 
@@ -60,6 +62,8 @@ type Finding struct {
 	// Event is the index in the history of the event that shows the break, or by which the
 	// message was due; -1 if there is none, or if a Checker has not kept it.
 	Event int `json:"event"`
+
+	expected, observed Clause
 }
 
 // A Verdict is the judgement on one history.
@@ -82,14 +86,19 @@ type Verdict struct {
 	// Arm steps included) and the ones seen to happen.
 	FaultsPlanned int `json:"faultsPlanned"`
 	FaultsFired   int `json:"faultsFired"`
+
+	reason Clause
 }
 
 // Rule returns the first must-rule that was broken, or "" if none was.
 func (v Verdict) Rule() contract.RuleID {
-	for _, f := range v.Findings {
-		if f.Must {
-			return f.Rule
-		}
+	if i := v.firstMust(); i >= 0 {
+		return v.Findings[i].Rule
 	}
 	return ""
+}
+
+// firstMust returns the index of the first finding that fails the run, or -1.
+func (v Verdict) firstMust() int {
+	return slices.IndexFunc(v.Findings, func(f Finding) bool { return f.Must })
 }

@@ -6,6 +6,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/history"
 )
 
 // A Language is the language of a drawing's words. The empty one is [English].
@@ -44,6 +45,20 @@ func (l Language) Rule(id contract.RuleID) string {
 // Anomaly returns the name of that kind of finding.
 func (l Language) Anomaly(a check.Anomaly) string { return l.Word("anomaly " + string(a)) }
 
+// detail returns what the lab noted of an event. The note is in English, so a drawing in
+// another language has it only where there is a word for it, or where it is the server's own.
+func (l Language) detail(e history.Event) string {
+	if l == "" || l == English || e.Kind == history.Refused {
+		return e.Detail
+	}
+	for _, key := range []string{"reason " + e.Detail, e.Detail} {
+		if text, ok := drawingWords[l][key]; ok {
+			return text
+		}
+	}
+	return ""
+}
+
 // anomalies lists every kind of finding, in the order of a legend.
 var anomalies = []check.Anomaly{
 	check.Lost, check.Duplicated, check.Reordered, check.Phantom, check.Unstored, check.StoredTwice, check.Late, check.SentAgain,
@@ -80,6 +95,9 @@ var drawingWords = map[Language]map[string]string{
 		"packet connect": "connect", "packet disconnect": "disconnect", "packet event": "event", "packet ack": "acknowledgement",
 		"packet error": "connect error", "packet upgrade": "upgrade", "packet binary": "binary", "packet other": "frame",
 
+		"reason transport close": "transport close", "reason transport error": "transport error", "reason ping timeout": "ping timeout",
+		"reason io server disconnect": "io server disconnect", "reason io client disconnect": "io client disconnect",
+
 		"fault cut": "cut", "fault reset": "reset", "fault half-open": "half-open", "fault switch": "network switch", "fault silence": "silence",
 		"fault heal": "heal", "fault outage": "offline", "fault delay": "slow", "fault limit": "limited", "fault crash": "crash",
 		"fault restart": "restart", "fault refresh": "refresh",
@@ -115,7 +133,7 @@ var drawingWords = map[Language]map[string]string{
 		"session recovered": "서버가 %s의 세션을 보관하고 있다가 %s에 복구합니다.",
 		"connection":        "%[2]s의 연결 %[1]d, %[3]s부터", "connection short": "연결 %d",
 		"until": "%s까지", "noticed": "서버는 %s에 연결이 끊긴 것을 감지합니다", "never noticed": "서버는 연결이 끊긴 것을 감지하지 못했습니다",
-		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "올라가는", "down": "내려오는",
+		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "상향", "down": "하향",
 		"lost on its way": "연결과 함께 유실됨", "bytes": "%d바이트",
 		"sent earlier": "%s에 보냈으나 여기에는 그리지 않음", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
 		"how far": "어디까지 전달됐는지 알 수 없음", "estimated": "서버에 도착한 시각은 추정",
@@ -133,6 +151,9 @@ var drawingWords = map[Language]map[string]string{
 		"packet http": "HTTP", "packet open": "열기", "packet close": "닫기", "packet ping": "ping", "packet pong": "pong",
 		"packet connect": "연결", "packet disconnect": "연결 해제", "packet event": "이벤트", "packet ack": "승인 응답",
 		"packet error": "연결 거부", "packet upgrade": "업그레이드", "packet binary": "바이너리", "packet other": "프레임",
+
+		"reason transport close": "연결이 닫힘", "reason transport error": "연결에 실패함", "reason ping timeout": "ping이 제때 오지 않음",
+		"reason io server disconnect": "서버가 연결을 끊음", "reason io client disconnect": "페이지가 연결을 끊음",
 
 		"fault cut": "연결 끊기", "fault reset": "리셋", "fault half-open": "반열림", "fault switch": "네트워크 전환", "fault silence": "무응답",
 		"fault heal": "회복", "fault outage": "오프라인", "fault delay": "느림", "fault limit": "제한", "fault crash": "비정상 종료",

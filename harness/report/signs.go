@@ -115,7 +115,7 @@ func (st *stage) eventTitle(e history.Event) string {
 		fault = st.faultName(e)
 	}
 	kind := words.Word("event " + string(e.Kind))
-	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, clip(visible(e.Detail), 80))
+	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, clip(visible(words.detail(e)), 80))
 }
 
 func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed bool) {

@@ -97,6 +97,8 @@ type Response struct {
 	Level   contract.Level `json:"level,omitempty"`
 	Outcome check.Outcome  `json:"outcome,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
+	// Problem is the error, in English, that ended a run before its end; Reason is empty then.
+	Problem string         `json:"problem,omitempty"`
 	Verdict *check.Verdict `json:"verdict,omitempty"`
 	// Beyond is judged by the highest level. A loss that is in Beyond but not in Verdict is
 	// one that the step does not promise to prevent.
@@ -330,7 +332,12 @@ func (r run) response(d document, v View) Response {
 	if n := len(r.Events); n > 0 {
 		out.Length = milliseconds(r.Events[n-1].At)
 	}
-	out.Level, out.Outcome, out.Reason, out.Verdict = r.verdict.Level, r.verdict.Outcome, oneLine(errors.New(r.verdict.Reason)), &r.verdict
+	out.Level, out.Outcome, out.Verdict = r.verdict.Level, r.verdict.Outcome, &r.verdict
+	if r.Err != nil {
+		out.Problem = oneLine(r.Err)
+	} else {
+		out.Reason = oneLine(errors.New(v.Language.Reason(r.verdict)))
+	}
 	out.Beyond = &r.beyond
 	for _, f := range r.beyond.Findings {
 		out.Findings = append(out.Findings, r.finding(f, v.Language))
@@ -354,9 +361,10 @@ func (r run) response(d document, v View) Response {
 }
 
 func (r run) finding(f check.Finding, language report.Language) Finding {
+	expected, observed := language.Finding(f)
 	told := Finding{
 		Rule: f.Rule, Anomaly: f.Anomaly, Promised: f.Must, Sentence: language.Rule(f.Rule), Client: f.Client, Message: f.Message,
-		Expected: f.Expected, Observed: f.Observed, Events: f.Named, At: -1,
+		Expected: expected, Observed: observed, Events: f.Named, At: -1,
 	}
 	if f.Event >= 0 && f.Event < len(r.Events) {
 		told.At = milliseconds(r.Events[f.Event].At)

@@ -81,6 +81,9 @@ func TestPlayMarksALossThatWasNotPromised(t *testing.T) {
 	if r.Outcome != check.Pass || r.Beyond.Outcome != check.Fail || r.Beyond.Lost != 1 || r.Findings[0].Promised || r.Findings[0].Rule != contract.NoLoss || r.Findings[0].Client != "bob" || r.Findings[0].Message != "meanwhile" {
 		t.Fatalf("%s %s %+v", r.Outcome, r.Reason, r.Findings)
 	}
+	if said := r.Findings[0].Expected + r.Findings[0].Observed; said != "표시되어야 합니다. “영속 전달” 수준은, 실행이 끝날 때 열려 있고 연결된 페이지에 다른 페이지가 표시한(이벤트 14) 메시지를 모두 표시한다고 약속합니다.페이지에는 다른 메시지 3개만 있고, 이 메시지는 없습니다." {
+		t.Errorf("the loss is explained as %s", said)
+	}
 	if r.Findings[0].Sentence != report.Korean.Rule(contract.NoLoss) || !strings.Contains(r.SVG, `data-rule="no-loss"`) {
 		t.Errorf("the loss is not marked with its rule: %+v", r.Findings[0])
 	}
@@ -133,7 +136,7 @@ func TestPlayRefusesInOneLine(t *testing.T) {
 
 func TestPlayGivesUpWhatCannotBePlayedToItsEnd(t *testing.T) {
 	r := Play(context.Background(), request("5", `{"clients":[{"name":"a"}],"script":[{"do":"send","client":"a","text":"x"}]}`))
-	if r.Error != "" || r.Outcome != check.Inconclusive || r.Reason == "" {
-		t.Errorf("%q %s %q", r.Error, r.Outcome, r.Reason)
+	if r.Error != "" || r.Outcome != check.Inconclusive || r.Problem == "" {
+		t.Errorf("%q %s %q", r.Error, r.Outcome, r.Problem)
 	}
 }

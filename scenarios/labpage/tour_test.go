@@ -153,12 +153,28 @@ func TestWordsHaveTheSameKeysInBothLanguages(t *testing.T) {
 			t.Errorf("%q has %v in English and %v in Korean", key, a, b)
 		}
 	}
-	for key := range ko {
+	for key, text := range ko {
 		if en[key] == "" {
 			t.Errorf("%q is in Korean only", key)
 		}
+		if phrase := englishPhrase.FindString(text); phrase != "" && !strings.Contains(text, "redial replay") {
+			t.Errorf("%q says %q in Korean", key, phrase)
+		}
 	}
 }
+
+func TestTourIsInKorean(t *testing.T) {
+	for _, b := range readTour(t) {
+		for _, text := range append([]tourText{b.Name, b.Question, b.Explanation, b.Puzzle.Goal, b.Puzzle.Hint, b.Next.Text}, b.Options...) {
+			if phrase := englishPhrase.FindString(text["ko"]); phrase != "" {
+				t.Errorf("%s says %q in Korean: %s", b.ID, phrase, text["ko"])
+			}
+		}
+	}
+}
+
+// englishPhrase is two English words in a row, which no name in the page's words has.
+var englishPhrase = regexp.MustCompile(`[A-Za-z][a-z’']+(?: [a-z][a-z’']+)+`)
 
 func placeholders(text string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(placeholder.FindAllString(text, -1))))

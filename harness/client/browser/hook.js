@@ -1,6 +1,6 @@
-// What the harness adds to the application's page, before the page's own scripts run. It
-// reports the list of messages and what passes through the page's Engine.IO connections.
-// The page's scripts and its client library run as they are.
+// What the harness adds to the application's page before the page's own scripts run. It
+// reports the list of messages and the traffic of the page's Engine.IO connections. The page's
+// scripts and its client library run unchanged.
 (function (selector, newestFirst) {
   "use strict";
   if (window !== window.top || !location.protocol.startsWith("http")) return;
@@ -12,10 +12,10 @@
   report("document", { status: navigation ? navigation.responseStatus : 0 });
   document.addEventListener("DOMContentLoaded", () => report("ready"));
 
-  // The list of messages. An observer runs after the task that changed the list, so a list
+  // An observer of the list of messages runs after the task that changed the list, so a list
   // that a framework renders anew with the same messages reports nothing.
   let shown = [];
-  let trimmed = 0; // of the oldest, by a list that keeps only so many
+  let trimmed = 0; // the number of oldest messages that a list of limited length has removed
   function look() {
     const now = Array.from(document.querySelectorAll(selector), (element) => element.textContent).filter((text) => text !== "");
     if (newestFirst) now.reverse();
@@ -34,8 +34,8 @@
   }
   new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
 
-  // The page deals with a packet in the task that delivers it. What the packet comes to is
-  // reported after that task, so that the history has first what the user saw first.
+  // The page processes a packet in the task that delivers it. The packet is reported after
+  // that task, so that the history has the events in the order in which the user saw them.
   const queue = [];
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => report(...queue.shift());
@@ -44,7 +44,7 @@
     port2.postMessage(0);
   }
 
-  // A session is one Engine.IO connection: over polling, then perhaps over a WebSocket.
+  // A session is one Engine.IO connection: over polling, and then possibly over a WebSocket.
   const sessions = new Map();
   const pids = new Map();
   const newSession = () => ({ namespaces: new Set(), upgraded: false, probing: false, joined: undefined });
@@ -55,9 +55,9 @@
     session.namespaces.add(namespace);
     if (!session.probing) tell(session);
   }
-  // A session counts as connected when its upgrade to a WebSocket is over, one way or the
-  // other: while it polls, the browser repeats a request whose connection is cut, and a cut
-  // in that moment is noticed by nobody.
+  // A session counts as connected when its upgrade to a WebSocket has succeeded or failed.
+  // While it polls, the browser repeats a request whose connection is cut, and the page does
+  // not notice such a cut.
   function tell(session) {
     session.probing = false;
     if (session.joined) later("connected", session.joined);
@@ -95,8 +95,8 @@
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the server has disconnected it");
     else if (packet[0] === "4" && !/[0-6]/.test(packet[1])) joinOnce(session);
   }
-  // With a parser of the application's own, packets cannot be read. The first that a server
-  // sends is CONNECT, so that a session counts as connected from then on.
+  // With a parser of the application's own, packets cannot be read. The first packet of a
+  // server is CONNECT, so a session counts as connected from then on.
   function joinOnce(session) {
     if (session.namespaces.size === 0) join(session, "");
   }
@@ -107,7 +107,7 @@
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the page has disconnected");
   }
 
-  // sessionOf is undefined for what is no Engine.IO connection.
+  // sessionOf returns undefined for anything but an Engine.IO connection.
   function sessionOf(address) {
     const query = new URL(address, location.href).searchParams;
     if (!query.has("EIO")) return undefined;
@@ -123,13 +123,13 @@
       return socket;
     },
   });
-  // carries tells whether the session's packets go over this socket: from the beginning,
-  // or, after polling, from the upgrade packet ("5") on.
+  // carries reports whether this socket carries the session's packets: from the beginning, or,
+  // after polling, from the upgrade packet ("5") on.
   function watch(socket, session, carries) {
     socket.addEventListener("message", (event) => received(session, event.data));
     if (!carries) {
       session.probing = true;
-      setTimeout(() => tell(session), 5000); // a server that takes the WebSocket and says nothing
+      setTimeout(() => tell(session), 5000); // A server may accept the WebSocket and send nothing.
     }
     socket.addEventListener("close", (event) => carries ? end(session, "the WebSocket was closed, " + event.code) : tell(session));
     socket.send = function (data) {

@@ -1,9 +1,9 @@
-// What the harness adds to a page: it sees the sockets that the page makes, and it
-// types. The page and the client library run as they are.
+// What the harness adds to a page: it observes the sockets that the page creates, and types
+// messages. The page and the client library run unchanged.
 (function (window, shim, host) {
   "use strict";
 
-  // The library sets the global io; a page finds it wrapped there.
+  // The library sets the global io, and this setter wraps it before the page reads it.
   let io;
   Object.defineProperty(window, "io", {
     get: () => io,
@@ -32,9 +32,9 @@
     socket.on("connect", () => host.connected(Boolean(socket.recovered), sockets.every((one) => one.connected)));
     socket.on("disconnect", (reason) => host.disconnected(String(reason)));
     socket.on("connect_error", (error) => host.connectError(shim.describe(error)));
-    // asked is the offset that the page has named, which it may take back when it is told of
-    // another log, and sent are those on this connection. What is recovered goes by the
-    // library's own offset, and a part of it may have waited in the client before.
+    // asked is the offset that the page has sent; the page may withdraw it when the server
+    // reports another log. sent holds the offsets that arrived on this connection. A recovered
+    // session follows the library's own offset, and the client may have buffered a part of it.
     const named = () => Number(socket.auth && socket.auth[host.authOffset]) || 0;
     const sent = new Set();
     let asked = 0;
@@ -49,22 +49,22 @@
     else socket.onAny((event, text, offset) => { if (event === host.chatEvent) received(text, offset); });
     const emit = socket.emit;
     socket.emit = function (event, ...args) {
-      // The library's retry queue comes through here with every try.
+      // The library's retry queue calls this with every attempt.
       if (event === host.chatEvent && !this.flags.fromQueue) watchAnswer(this, args, options, speaker);
       return emit.call(this, event, ...args);
     };
     return socket;
   }
 
-  // typed is the text that is being submitted: a page may send it as another value.
+  // typed is the text that is being submitted, because a page may send another value for it.
   let typed;
   const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
-  // watchAnswer puts itself before the page's acknowledgement callback. With
-  // retries the library asks for an acknowledgement even when the page does not;
-  // then the callback is the harness's alone and nothing on the wire changes.
+  // watchAnswer wraps the page's acknowledgement callback. With retries the library requests
+  // an acknowledgement even if the page does not; then the callback is the harness's alone,
+  // and nothing changes on the wire.
   function watchAnswer(socket, args, options, speaker) {
-    if (speaker && !speaker.refusal) return; // nobody acknowledges
+    if (speaker && !speaker.refusal) return; // The server sends no acknowledgement.
     const queued = Boolean(options.retries) && !socket.flags.volatile;
     const last = args[args.length - 1];
     const callback = typeof last === "function" ? args.pop() : undefined;
@@ -75,8 +75,8 @@
     host.asked(text);
     const answered = function (...answer) {
       const [error, ...values] = errorFirst ? answer : [null, ...answer];
-      // An error in front, or an Error for an answer, comes from the library and says
-      // that the server has not answered.
+      // A first argument that is an error, or an Error as the answer, comes from the library:
+      // the server has not answered.
       if ((error === null || error === undefined) && !(values[0] instanceof Error)) {
         const refusal = (speaker ? speaker.refusal : tutorialRefusal)(values);
         if (!refusal) host.acknowledged(text);
@@ -90,7 +90,7 @@
     if (callback && callback.withError) answered.withError = true;
     args.push(answered);
   }
-  // A refusal as the page knows it, or nothing where the answer is none.
+  // The reason of a refusal as the page knows it; undefined for any other answer.
   function tutorialRefusal([answer]) {
     return typeof answer === "object" && answer !== null && host.refusalField in answer ? answer : undefined;
   }
@@ -104,10 +104,10 @@
   return {
     disconnect: control((socket) => socket.disconnect()),
     connect: control((socket) => socket.connect()),
-    // It is the last of the handlers, so the page's own have had the message.
+    // This handler is the last one, so the page's own handlers have processed the message.
     throw: control((socket) => socket.once(host.chatEvent, () => { throw new Error("a handler that throws, on purpose"); })),
     missing: (ids) => ids.filter((id) => !element(id)),
-    // type fills the input and says what is wrong with that, if anything.
+    // type fills the input, and returns the reason if that is impossible.
     type(text) {
       const input = element(host.inputID);
       if (!input || !element(host.formID)) return "the page's form or input is gone";

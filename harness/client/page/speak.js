@@ -1,9 +1,9 @@
-// How a page that is written in the tutorial's words speaks as another application does.
-// It sits between the page and the client library: what the page emits is sent as
-// host.protocol (speak.go) says, and what the server sends reaches the page as a
-// "chat message". It counts on how socket.io-client 4 is made: packet, onconnect,
-// onevent and emitEvent are the socket's own methods and are replaced on the instance.
-// Names that begin with an underscore are out of reach: minified builds have others.
+// Translates between a page with the tutorial's events and a server with another protocol.
+// It sits between the page and the client library: it sends the page's events as
+// host.protocol (speak.go) describes, and passes the server's events to the page as
+// "chat message". It relies on socket.io-client 4: packet, onconnect, onevent and emitEvent
+// are methods of the socket, and are replaced on the instance. It uses no name that begins
+// with an underscore, because minified builds rename those.
 (function (window, shim, host) {
   "use strict";
 
@@ -12,7 +12,7 @@
   const EVENT = 2;
   const unheard = "redial: unheard";
 
-  // What an EnterStep saves outlives the page, as a session's id does in a real one.
+  // The values that an EnterStep saves outlive the page, as a session's id does in a real one.
   const storageKey = "redial: saved";
   const saved = () => JSON.parse(window.localStorage.getItem(storageKey) || "{}");
   function save(at, args) {
@@ -21,16 +21,16 @@
     window.localStorage.setItem(storageKey, JSON.stringify(Object.assign(saved(), found)));
   }
 
-  // speaker takes over the options of one io(...) of the page's.
+  // speaker takes the options of one call of io(...) by the page.
   return function speaker(options) {
-    let socket; // as soon as there is one
+    let socket; // undefined until attach
     const auth = () => (socket || options).auth;
     const named = () => Number(auth() && auth()[host.authOffset]) || 0;
     const name = (offset) => { if (auth()) auth()[host.authOffset] = offset; };
     const values = (more) => Object.assign(saved(), { offset: named() }, more);
 
     if (protocol.path) options.path = protocol.path;
-    // The library reads both anew for each connection.
+    // The library reads both again for each connection.
     for (const option of ["query", "extraHeaders"]) {
       if (protocol[option]) Object.defineProperty(options, option, { get: () => protocol[option](values()), enumerable: true });
     }
@@ -42,14 +42,14 @@
 
     return { namespace: protocol.namespace, namesOffset: protocol.namesOffset, refusal: protocol.refusal, attach };
 
-    // attach teaches the socket. received is told of each message that arrives, before
-    // the page is.
+    // attach replaces the socket's methods. It calls received for each message that arrives,
+    // before the page receives it.
     function attach(made, received) {
       socket = made;
       const { packet, emit, emitEvent, onconnect, onevent, connect } = socket;
 
-      // session is the pid that the server has sent last. The library learns of it only
-      // when the client has entered, so what it has to say of it is said here.
+      // session is the pid that the server sent last. The library receives it only after the
+      // client has entered, so this code sends it until then.
       let session;
       let recovered = false;
       Object.defineProperty(socket, "recovered", { get: () => recovered, set() {}, enumerable: true });
@@ -62,11 +62,11 @@
         return packet.call(this, sent);
       };
 
-      // The library's retry queue has the translated event already.
+      // The library's retry queue holds the translated event already.
       socket.emit = function (event, ...args) {
         if (event !== host.chatEvent || this.flags.fromQueue) return emit.call(this, event, ...args);
         const callback = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
-        // A page of a level without keys has none to send.
+        // At a level without keys the page sends none.
         const [text, key = window.crypto.randomUUID()] = args;
         const send = () => {
           const message = protocol.message(values({ text, key }));
@@ -79,8 +79,8 @@
         return this;
       };
 
-      // A message that contains what is to be learned, such as the other user's ID, waits
-      // until that is known, as a user would.
+      // A message that contains a value to be learned, such as the other user's ID, waits
+      // until the value is known, as a user would.
       const unsent = [];
       const knows = () => protocol.awaited.every((name) => name in saved());
       function learn([event, ...args]) {
@@ -90,18 +90,18 @@
         if (knows()) for (const send of unsent.splice(0)) send();
       }
 
-      // Other events than messages stay with the translation: their names may mean
-      // something else to the page.
+      // The page receives no events other than messages: their names may mean something else
+      // to it.
       socket.emitEvent = function (args) {
         const { messages, whole } = protocol.read(args[0], args.slice(1));
         (whole ? showAll : showEach)(messages);
-        // The library takes the offset of connection state recovery from an event that
-        // has no listeners.
+        // The library takes the offset of connection state recovery from an event even if the
+        // event has no listeners.
         emitEvent.call(this, [unheard, args[args.length - 1]]);
       };
 
-      // shown has, by text, what this page has been handed. An own message waits there
-      // for the copy that the server may send.
+      // shown holds the messages that this page has received, by text. The page's own message
+      // waits there for the copy that the server may send.
       const shown = new Map();
       const sentKeys = new Set();
       function shownWith(text) {
@@ -113,7 +113,7 @@
         const { offset } = message;
         shownWith(text).push(message);
         received(text, offset);
-        // A page takes the offset of what it shows for its own, also where there is none.
+        // A page takes over the offset of each message that it shows, even a missing one.
         const before = named();
         try {
           for (const listener of socket.listeners(host.chatEvent).slice()) listener.call(socket, text, ...(offset === undefined ? [] : [offset]));
@@ -121,7 +121,8 @@
           if (offset === undefined) name(before);
         }
       }
-      // settle takes a copy of what the page shows: it is not shown, but it counts.
+      // settle receives a copy of a message that the page shows already: the page takes over its
+      // offset and does not show it again.
       function settle(message, offset) {
         message.own = false;
         if (offset === undefined) return;
@@ -129,13 +130,13 @@
         if (offset > named()) name(offset);
       }
       function showOwn(text, key) {
-        if (sentKeys.has(key)) return; // the page tries again
+        if (sentKeys.has(key)) return; // The page sends it again.
         sentKeys.add(key);
         try {
-          // From a server, bytes arrive as an ArrayBuffer.
+          // Bytes from a server arrive as an ArrayBuffer.
           hand(ArrayBuffer.isView(text) ? Uint8Array.from(text).buffer : text, { own: true });
         } catch (error) {
-          shim.uncaught(error); // the page's handler failed, and not its sending
+          shim.uncaught(error); // The page's handler failed, and not the sending.
         }
       }
       function showEach(messages) {
@@ -149,8 +150,8 @@
           settle(own, offset);
         }
       }
-      // showAll hands on what the list has more than the page. Where one of the two has
-      // no offset, the text decides.
+      // showAll passes on the messages of the list that the page does not show. If one of the
+      // two has no offset, their texts are compared.
       function showAll(list) {
         const known = new Set();
         for (const { text, offset } of list) {
@@ -164,8 +165,9 @@
         }
       }
 
-      // entering is what is under way between the CONNECT packet and the page's connect.
-      // Till then the socket is not connected, so that the library buffers both ways.
+      // entering is the exchange between the CONNECT packet and the page's connect event.
+      // Until its end the socket is not connected, so that the library buffers in both
+      // directions.
       let entering;
       socket.onconnect = function (id, pid) {
         recovered = Boolean(pid) && pid === session;
@@ -182,7 +184,7 @@
         entering.arrived.push(packet.data);
         advance();
       };
-      // A second CONNECT packet would be a violation of the protocol.
+      // A second CONNECT packet would violate the protocol.
       socket.connect = function () { return entering ? this : connect.call(this); };
 
       function begin() {
@@ -192,9 +194,9 @@
         mine.timer = window.setTimeout(() => {
           host.note(`while entering: ${step.await ? `the event ${step.await}` : "an acknowledgement"} did not come within 20 s, so the client closed the connection`);
           socket.io.engine.close();
-        }, 20000); // as wire clients: see enterBound
+        }, 20000); // the same as for wire clients: see enterBound
         if (!step.emits) return;
-        mine.arrived = []; // what came before is no answer
+        mine.arrived = []; // Earlier events are no answer.
         const sent = { type: EVENT, data: protocol.enter(mine.at, values()), options: { compress: true } };
         if (step.ack) {
           sent.id = socket.ids++;
@@ -220,8 +222,8 @@
         entering = undefined;
         connect();
       }
-      // What came in a session that was not entered was not delivered, and recovery sends
-      // it again.
+      // The events of a session that was not entered were not delivered, and recovery sends
+      // them again.
       socket.io.on("close", () => {
         if (!entering) return;
         window.clearTimeout(entering.timer);

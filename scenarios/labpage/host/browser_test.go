@@ -23,6 +23,8 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 	url string
+	// after, if set, looks at the page after each press, click and set.
+	after func(state string)
 }
 
 // A back is the lab that plays for the page.
@@ -36,10 +38,12 @@ var backs = []back{{"native", openLab}, {"WebAssembly", openStatic}}
 // openLab opens the page with the native lab, or skips the test if Chromium is missing.
 func openLab(t *testing.T) *tab {
 	t.Helper()
-	p := serving(t, func(*testing.T) http.Handler { return Handler() })
+	p := serving(t, handler)
 	p.open("?lang=en")
 	return p
 }
+
+func handler(*testing.T) http.Handler { return Handler() }
 
 // serving starts a browser and the server of the page.
 func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
@@ -47,7 +51,7 @@ func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
 	ctx := chromium(t)
 	server := httptest.NewServer(handler(t))
 	t.Cleanup(server.Close)
-	return &tab{t, ctx, server.URL}
+	return &tab{t: t, ctx: ctx, url: server.URL}
 }
 
 // chromium starts a browser with one tab. An exception in the tab fails the test.
@@ -127,7 +131,33 @@ func (p *tab) press(selector string) {
 	if told != "" {
 		p.t.Fatal(told)
 	}
+	p.looked("press " + selector)
+}
+
+// click clicks what the pointer can hit of a sign in the story, if it is drawn.
+func (p *tab) click(selector string) {
+	p.t.Helper()
+	get[bool](p, fmt.Sprintf(`(() => {
+		document.getElementById("story").scrollIntoView({ block: "center" });
+		for (const e of document.querySelectorAll("#story " + %q)) {
+			const b = e.getBoundingClientRect();
+			const at = { clientX: b.left + b.width / 2, clientY: b.top + b.height / 2 };
+			const hit = document.elementFromPoint(at.clientX, at.clientY);
+			if (!e.contains(hit)) continue;
+			for (const type of ["pointerdown", "pointerup"]) hit.dispatchEvent(new PointerEvent(type, { bubbles: true, button: 0, pointerId: 1, ...at }));
+			return true;
+		}
+		return false;
+	})()`, selector))
+	p.looked("click " + selector)
+}
+
+func (p *tab) looked(state string) {
+	p.t.Helper()
 	p.rest()
+	if p.after != nil {
+		p.after(state)
+	}
 }
 
 // set sets the value of a control.
@@ -140,7 +170,7 @@ func (p *tab) set(selector, value string) {
 		e.dispatchEvent(new Event("change", { bubbles: true }));
 		return true;
 	})()`, selector, value))
-	p.rest()
+	p.looked("set " + selector + " to " + value)
 }
 
 // cursor moves the scrubber to an instant, in milliseconds.

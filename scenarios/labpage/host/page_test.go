@@ -82,7 +82,7 @@ func agrees(t *testing.T, p *tab, name string) {
 	t.Helper()
 	run := p.play()
 	if run.Error != "" || run.Outcome == check.Inconclusive || run.Outcome == check.Unsupported {
-		t.Errorf("%s: %s%s %s", name, run.Error, run.Outcome, run.Reason)
+		t.Errorf("%s: %s%s %s", name, run.Error, run.Outcome, run.Reason+run.Problem)
 		return
 	}
 	if shown := get[string](p, `document.getElementById("verdict").dataset.outcome`); shown != string(run.Outcome) {

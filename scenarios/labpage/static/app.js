@@ -1,5 +1,5 @@
-// The lab page: the document is {step, seed, plan}. Every edit makes another document,
-// plays it, and draws what came of it; undo goes back to the one before.
+// The lab page. Its document is {step, plan}. Every edit makes a new document, plays it and
+// draws its run; undo returns to the document before.
 import { $, el, fill } from "./dom.js";
 import { t, loadWords, setLanguage, language, languages, clock } from "./words.js";
 import { findBack, play } from "./back.js";
@@ -9,13 +9,14 @@ import { showStory, showCursor, listen, xOf, timeAt } from "./story.js";
 import { planLines } from "./plan.js";
 import { showDetail } from "./detail.js";
 import { startTour } from "./tour.js";
-import { firstDocument, beforeLast, fitted, prepare } from "./first.js";
+import { firstDocument, translated, beforeLast, fitted, prepare } from "./first.js";
+import { say, sayProblem } from "./said.js";
 import { drawVerdict } from "./verdict.js";
 import { sharing, realRuns, steps } from "./share.js";
 
 const mostUndo = 200;
 
-/** What the page holds; also for the console, and for tests. */
+/** The state of the page. It is global for the console and for tests. */
 const lab = {
   back: "worker", doc: undefined, run: undefined, real: undefined, cursor: 0, selected: undefined,
   view: { from: 0, to: 0, scale: "logarithmic", detail: true }, past: [], future: [], plays: 0, goal: undefined,
@@ -25,10 +26,10 @@ globalThis.lab = lab;
 // ---- playing
 
 let queue = Promise.resolve();
-/** One after the other: an edit needs the run of the document that it changes. */
+/** Performs tasks one after the other, because an edit needs the run of the document that it changes. */
 function inTurn(task) {
   document.documentElement.dataset.busy = "true";
-  const done = queue.then(task).catch((error) => say(String(error.message ?? error), true));
+  const done = queue.then(task).catch((error) => sayProblem(String(error.message ?? error)));
   queue = done;
   done.finally(() => {
     if (queue === done) delete document.documentElement.dataset.busy;
@@ -42,7 +43,7 @@ function request(doc, more = {}) {
   return { step: doc.step, seed: doc.plan.seed, plan: doc.plan, view: { ...lab.view, width: width(), language, ...more } };
 }
 
-/** Plays the document. Where it cannot be played it is dropped, and said why. */
+/** Plays the document and draws its run. A document that cannot be played is dropped, and the page says why. */
 async function show(doc, how = {}) {
   const before = lab.run;
   const keep = how.keepView && before;
@@ -50,7 +51,7 @@ async function show(doc, how = {}) {
   const view = keep ? { ...lab.view, to: toEnd ? 0 : lab.view.to } : { ...lab.view, from: 0, to: 0 };
   let run = await play(lab.back, how.link ? { link: how.link, view: { ...view, width: width(), language } } : { ...request(doc), view: { ...view, width: width(), language }, shrink: how.shrink });
   if (run.error) {
-    say(run.error, true);
+    sayProblem(run.error);
     return false;
   }
   run = prepare(run);
@@ -74,7 +75,7 @@ async function show(doc, how = {}) {
   return true;
 }
 
-/** An edit: `change` gives the next {plan}, or {step, plan}, of {plan, began, run, step}. */
+/** Makes an edit: `change` maps {plan, began, run, step} to the next {plan} or {step, plan}. */
 function edit(change, how = {}) {
   return inTurn(async () => {
     const { doc, run } = lab;
@@ -92,7 +93,7 @@ function remember(doc) {
   drawTools();
 }
 
-/** Shows another document, as an edit that can be undone. */
+/** Shows another document. The reader can undo that like an edit. */
 export function load(doc, how = {}) {
   return inTurn(async () => {
     const before = lab.doc;
@@ -111,20 +112,15 @@ function go(from, to) {
   });
 }
 
-/** What a person does on a page or the server, at the cursor. */
+/** Edits the plan by what the reader does on a page or the server, at the cursor. */
 function act(name, options) {
   const at = lab.cursor;
   const change = name === "page" ? (state) => edits.addPage(state, at, options.tabOf) : (state) => edits.act(state, at, name, options);
-  // What is done shows some milliseconds later: a message has arrived by then.
+  // The cursor moves on by some milliseconds, so that it shows the effect: a message has arrived by then.
   return edit((state) => ({ plan: change(state) }), { cursor: at + (name === "page" ? 60 : 40) });
 }
 
 // ---- drawing
-
-function say(text, wrong = false) {
-  $("said").textContent = text;
-  $("said").className = wrong ? "wrong" : "";
-}
 
 function draw() {
   say("");
@@ -203,7 +199,7 @@ async function drawLegend() {
 async function redraw() {
   if (!lab.run) return;
   const drawing = await play(lab.back, request(lab.doc, { only: true }));
-  if (drawing.error) return say(drawing.error, true);
+  if (drawing.error) return sayProblem(drawing.error);
   lab.run.svg = drawing.svg;
   showStory($("story"), drawing.svg);
   drawCursor();
@@ -229,7 +225,7 @@ const pan = (by) => inTurn(() => {
 });
 
 let playing;
-/** Moves the cursor through the window, as fast as it is wide. */
+/** Moves the cursor through the window at a constant speed on the screen. */
 function run(button) {
   if (playing) {
     cancelAnimationFrame(playing);
@@ -251,12 +247,11 @@ function run(button) {
   playing = requestAnimationFrame(next);
 }
 
-
 // ---- beginning
 
-const { openFile, copy, share, makeTest } = sharing({ lab, say, load });
+const { openFile, copy, share, makeTest } = sharing({ lab, load });
 const { playForReal, stopReal } = realRuns({
-  lab, say, request: () => request(lab.doc, { from: 0, to: 0 }),
+  lab, request: () => request(lab.doc, { from: 0, to: 0 }),
   show: (run) => {
     lab.real = prepare(run);
     drawReal();
@@ -266,6 +261,7 @@ const { playForReal, stopReal } = realRuns({
 let tour;
 
 function translate() {
+  document.documentElement.dataset.words = language;
   document.title = t("title");
   for (const e of document.querySelectorAll("[data-t]")) e.textContent = t(e.dataset.t);
   for (const e of document.querySelectorAll("[data-label]")) {
@@ -281,7 +277,7 @@ function wire() {
   const on = (id, type, listener) => $(id).addEventListener(type, listener);
   on("undo", "click", () => go(lab.past, lab.future));
   on("redo", "click", () => go(lab.future, lab.past));
-  // An edit waits for its turn, and a run that is drawn before it sets these fields.
+  // The listeners read the value at once: an edit waits for its turn, and a run that is drawn before it sets these fields.
   on("step", "change", ({ target: { value } }) => edit(({ plan }) => ({ step: value, plan }), { keepSelected: true }));
   on("seed", "change", ({ target: { value } }) => edit(({ plan }) => ({ plan: { ...plan, seed: Math.max(1, Math.floor(Number(value)) || 1) } })));
   on("in", "click", () => zoom(1 / 1.8));
@@ -333,7 +329,7 @@ function wire() {
       translate();
       tour.draw();
       drawLegend();
-      inTurn(() => show(lab.doc, { keepView: true, keepSelected: true }));
+      inTurn(() => show(translated(lab.doc), { keepView: true, keepSelected: true }));
     });
   }
   window.addEventListener("hashchange", () => location.hash.startsWith("#plan=") && inTurn(async () => {
@@ -352,7 +348,7 @@ function wire() {
     drop: ({ action, client }, { at, selected }) => {
       const frame = selected?.kind === "frame" ? lab.run.frames[selected.index] : undefined;
       if (!frame) return edit(({ plan, began }) => ({ plan: edits.act({ plan, began }, at, action, { client }) }), { cursor: at + 40 });
-      // The nearer end of the frame's arrow says whether it arrives.
+      // A drop nearer to the end of the frame's arrow lets the frame arrive.
       const after = Math.abs(at - frame.at) < Math.abs(at - frame.left);
       return edit(({ plan }) => ({ plan: edits.breakAtFrame(plan, frame, action, after) }), { cursor: frame.at + 1 });
     },
@@ -363,7 +359,7 @@ function wire() {
 const shownWidth = () => Number($("story").querySelector("svg")?.getAttribute("width"));
 
 let drag;
-/** While an event is dragged its plan is played again and again, from the one before. */
+/** Plays the plan again while an event is dragged, always from the plan before the drag. */
 function dragging(event, at, done) {
   drag ??= { doc: lab.doc, run: lab.run, index: edits.stepOf(lab.run, event), at, busy: false };
   if (drag.index < 0) {
@@ -386,14 +382,19 @@ function dragging(event, at, done) {
 await loadWords();
 translate();
 wire();
+say(t("loading"));
 lab.back = await findBack();
 document.documentElement.dataset.back = lab.back;
 tour = await startTour($("tour"), { load, setCursor, lab });
 await inTurn(async () => {
-  const shared = location.hash.startsWith("#plan=") && (await show(undefined, { link: location.hash }));
-  const said = $("said").textContent;
+  const link = location.hash.startsWith("#plan=");
+  const shared = link && (await show(undefined, { link: location.hash }));
+  const problem = link && !shared ? [...$("said").childNodes] : [];
   if (!shared) await show(firstDocument());
-  if (said && !shared) say(said, true);
+  if (problem.length) {
+    fill($("said"), problem);
+    $("said").className = "wrong";
+  }
   if (lab.run) setCursor(shared ? lab.run.length : beforeLast(lab.run));
 });
 document.documentElement.dataset.ready = "true";

@@ -1,11 +1,11 @@
-// The one function behind the page, from a document to what came of it: the native lab
-// where a server answers /play, and the same lab in a worker where there is none.
+// The function behind the page, from a document to its run. The native lab plays if a server
+// answers /play; otherwise the same lab plays in a worker.
 
 let worker;
 let asked = 0;
 const waiting = new Map();
 
-/** Finds out what is behind the page: "native" or "worker". */
+/** Finds out which lab plays for the page: "native" or "worker". */
 export async function findBack() {
   try {
     const answer = await fetch("play");
@@ -33,7 +33,7 @@ function inWorker(request) {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      for (const answer of waiting.values()) answer({ error: `The lab could not be loaded: ${event.message ?? "worker.js is missing"}` });
+      for (const answer of waiting.values()) answer({ error: event.message ?? "worker.js is missing" });
       waiting.clear();
       worker = undefined;
     };
@@ -44,7 +44,7 @@ function inWorker(request) {
   });
 }
 
-/** Plays a document. It never throws: what is wrong is the response's error. */
+/** Plays a document. It never throws: an error is in the response. */
 export async function play(back, request, { real = false, signal } = {}) {
   try {
     if (real) return await post("play-real", request, signal);

@@ -1,9 +1,10 @@
-// What is selected in the drawing, in words, and what can be done about it.
+// Explains what is selected in the drawing, and offers the edits that it allows.
 import { el, fill } from "./dom.js";
 import { t, clock, has } from "./words.js";
 import { explain, payload } from "./packet.js";
 import { stepOf } from "./edit.js";
 import { drawn } from "./pages.js";
+import { findingWords } from "./verdict.js";
 
 export const frameFaults = ["cut", "half-open", "switch", "outage", "refresh", "crash", "restart"];
 
@@ -15,7 +16,7 @@ export function showDetail(place, run, selected, change) {
   return fill(place, eventDetail(run, selected.index, change));
 }
 
-/** For a reader without a pointer: the next frame that arrives. From there buttons lead on. */
+/** Selects the next frame that arrives, for a reader without a pointer. From there buttons lead on. */
 function atCursor(run, change) {
   const pick = () => {
     const index = run.frames.findIndex((f) => f.at >= drawn.cursor);
@@ -51,11 +52,17 @@ function findingDetail(run, index, change) {
   const f = run.findings[index];
   if (!f) return [el("p", { class: "none" }, t("nothing selected"))];
   return [
-    el("h3", {}, t("finding", { client: f.client || t("log"), anomaly: t(`anomaly ${f.anomaly}`), message: f.message })),
+    el("h3", {}, findingWords(f)),
     el("p", {}, f.sentence, " ", f.promised ? t("is promised", { level: t(`level ${run.level}`) }) : t("is not promised", { level: t(`level ${run.level}`) })),
-    el("dl", { lang: "en" }, el("dt", {}, t("expected")), el("dd", {}, f.expected), el("dt", {}, t("observed")), el("dd", {}, f.observed)),
+    el("dl", {}, el("dt", {}, t("expected")), el("dd", {}, f.expected), el("dt", {}, t("observed")), el("dd", {}, f.observed)),
     el("div", { class: "buttons" }, (f.events ?? []).map((event) => el("button", { type: "button", onclick: () => change.pick({ at: run.times[event], selected: { kind: "event", index: event } }) }, t("event number", { n: event + 1 })))),
   ];
+}
+
+/** The lab's note on an event. It stays in English if the page has no words for it. */
+function detailOf({ detail }) {
+  if (!detail) return "";
+  return has(`reason ${detail}`) ? t(`reason ${detail}`) : el("code", { lang: "en" }, detail);
 }
 
 function eventDetail(run, index, change) {
@@ -63,11 +70,11 @@ function eventDetail(run, index, change) {
   if (!e) return [el("p", { class: "none" }, t("nothing selected"))];
   const step = stepOf(run, index);
   const armed = e.fault && (run.plan.faults ?? []).some((f) => f.id === e.fault);
-  const parts = [e.message && `“${e.message}”`, e.offset && `#${e.offset}`, e.faultKind && t(has(`do ${e.faultKind}`) ? `do ${e.faultKind}` : "fault"), e.recovered && t("state recovered"), e.detail].filter(Boolean);
+  const parts = [e.message && `“${e.message}”`, e.offset && `#${e.offset}`, e.faultKind && t(has(`do ${e.faultKind}`) ? `do ${e.faultKind}` : "fault"), e.recovered && t("state recovered"), detailOf(e)].filter(Boolean);
   return [
     el("h3", {}, t("event title", { client: e.client ?? t("server"), kind: t(has(`event ${e.kind}`) ? `event ${e.kind}` : "event other", { kind: e.kind }) })),
     el("p", { class: "when" }, clock(run.times[index])),
-    parts.length ? el("p", {}, parts.join(" · ")) : null,
+    parts.length ? el("p", {}, parts.flatMap((part, i) => (i ? [" · ", part] : [part]))) : null,
     has(`why event ${e.kind}`) ? el("p", {}, t(`why event ${e.kind}`)) : null,
     el("div", { class: "buttons" },
       step >= 0 ? el("button", { type: "button", data: { action: "remove", key: "remove" }, onclick: () => change.remove(step) }, t("take away")) : null,

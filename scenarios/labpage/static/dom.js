@@ -1,4 +1,4 @@
-/** An element with properties (on… for listeners, data for data-…) and children. */
+/** Makes an element with properties (on… for listeners, data for data-…) and children. */
 export function el(name, properties = {}, ...children) {
   const e = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -14,7 +14,7 @@ export function el(name, properties = {}, ...children) {
 
 export const $ = (id) => document.getElementById(id);
 
-/** Puts new children into a parent; what had the focus there has it again (by data-key). */
+/** Replaces the children of a parent. The control with the same data-key gets the focus back. */
 export function fill(parent, ...children) {
   const key = parent.contains(document.activeElement) && document.activeElement.dataset.key;
   const { value, selectionStart } = document.activeElement ?? {};

@@ -1,6 +1,6 @@
-// Edits of a plan: each takes a plan and gives a new one. `began` says when each step of
-// the plan's script began in its last run, and then when the script had ended, in
-// milliseconds, so that an edit can be made at an instant.
+// Edits of a plan: each takes a plan and returns a new one. `began` holds the start of each
+// step of the script in its last run, and then the end of the script, in milliseconds, so that
+// an edit can be made at an instant.
 
 /** Milliseconds of a duration as Go writes it, such as "1m2.5s". */
 export function ms(text) {
@@ -11,7 +11,7 @@ export function ms(text) {
   return text.startsWith("-") ? -sum : sum;
 }
 
-/** A duration as Go reads it. */
+/** The text of a duration as Go parses it. */
 export function duration(milliseconds) {
   return milliseconds % 1000 ? `${Math.round(milliseconds * 1000) / 1000}ms` : `${milliseconds / 1000}s`;
 }
@@ -19,7 +19,7 @@ export function duration(milliseconds) {
 const wait = (milliseconds) => ({ do: "wait", for: duration(milliseconds) });
 const waitsFor = (step) => step.do.startsWith("await-") || step.do === "barrier";
 
-/** Puts steps into the script at an instant; what follows stays when it was. */
+/** Inserts steps into the script at an instant; the steps after them keep their times. */
 export function insertAt({ plan, began }, at, steps) {
   const script = [...plan.script];
   const times = [...began];
@@ -47,7 +47,7 @@ export function insertAt({ plan, began }, at, steps) {
   return { plan: { ...plan, script }, began: times };
 }
 
-/** Joins waits that follow each other, which is how two plans that are the same look it. */
+/** Joins consecutive waits, so that equal plans have equal scripts. */
 export function tidy(plan) {
   const script = [];
   for (const step of plan.script) {
@@ -64,7 +64,7 @@ const partners = {
   "lock-database": ["unlock-database"], "pause-server": ["continue-server"],
 };
 
-/** Takes a step away, with what ends it: a suspend with its resume. */
+/** Removes a step together with the step that ends it: a suspend with its resume. */
 export function removeStep(plan, index) {
   const { do: action, client } = plan.script[index];
   const gone = new Set([index]);
@@ -81,7 +81,7 @@ export function removeStep(plan, index) {
   return tidy({ ...plan, script: plan.script.filter((_, k) => !gone.has(k)) });
 }
 
-/** Moves a step to another instant; all others stay. */
+/** Moves a step to another instant; all others keep their times. */
 export function moveStep({ plan, began }, index, at) {
   const step = plan.script[index];
   const script = plan.script.toSpliced(index, 1);
@@ -118,7 +118,7 @@ const actions = {
   empty: ({ length }) => [[0, { do: "kill-server" }], [0, { do: "replace-data" }], [length, { do: "start-server" }]],
 };
 
-/** Does something at an instant: one of the actions above, with its client and so on. */
+/** Adds one of the actions above at an instant, with its client and duration. */
 export function act({ plan, began }, at, action, options = {}) {
   const list = actions[action]({ ...options, length: options.length ?? 5000, id: newID(plan) });
   const groups = Map.groupBy(list, ([after]) => after);
@@ -130,7 +130,7 @@ export function act({ plan, began }, at, action, options = {}) {
 const names = ["alice", "bob", "carol", "dave", "erin", "frank"];
 export const mostPages = 6;
 
-/** Opens one more page at an instant: a tab of a browser that is there, or another person's. */
+/** Opens one more page at an instant: a tab of an existing browser, or a page of another user. */
 export function addPage({ plan, began }, at, tabOf) {
   const taken = new Set(plan.clients.map((c) => c.name));
   const first = plan.clients.find((c) => c.name === tabOf)?.tabOf ?? tabOf;
@@ -141,7 +141,7 @@ export function addPage({ plan, began }, at, tabOf) {
   return tidy(insertAt({ plan: { ...plan, clients: [...plan.clients, client] }, began }, at, steps).plan);
 }
 
-/** Breaks something at a frame: before it, so that it is lost, or after it. */
+/** Adds a fault at a frame: before it, so that the frame is lost, or after it. */
 export function breakAtFrame(plan, frame, kind, after, length = 5000) {
   const at = { direction: frame.direction, number: frame.number, connection: frame.connection };
   if (after) at.after = true;
@@ -156,7 +156,7 @@ export function removeFault(plan, id) {
   return { ...plan, faults: (plan.faults ?? []).filter((f) => f.id !== id) };
 }
 
-/** The index of the step that an event comes from, or -1. */
+/** The index of the step that causes an event, or -1. */
 export function stepOf(run, event) {
   const e = run.events[event];
   const { script } = run.plan;

@@ -1,6 +1,5 @@
-// How things stand at an instant of a run: what each page shows, and what the server has.
+// The state of the pages and of the server at an instant of a run.
 
-/** What a page shows at the instant. */
 export function pageAt(run, page, at) {
   const now = { client: page.client, tabOf: page.tabOf, open: false, state: "never", offset: 0, view: 0, messages: [], pending: [], reason: "" };
   const durable = run.level === "durable-delivery";
@@ -33,7 +32,7 @@ export function pageAt(run, page, at) {
         now.pending = without(now.pending, m.text);
         break;
       case "shown":
-        if (m.offset && m.offset <= before && durable) now.messages = []; // the page has begun anew with another log
+        if (m.offset && m.offset <= before && durable) now.messages = []; // The page has started over with another log.
         now.messages.push({ text: m.text, from: m.from, offset: m.offset, event: m.event, own: m.from === page.client });
         if (m.from === page.client) now.pending = without(now.pending, m.text);
     }
@@ -59,7 +58,6 @@ function suspendedAt(run, client, at) {
   return suspended;
 }
 
-/** What the server has at the instant. */
 export function serverAt(run, at) {
   let running = false;
   let locked = false;

@@ -1,4 +1,4 @@
-// What a frame says, in words: Engine.IO protocol 4 and Socket.IO protocol 5.
+// Explains the content of a frame: Engine.IO protocol 4 and Socket.IO protocol 5.
 import { t } from "./words.js";
 
 function body(frame) {
@@ -11,17 +11,17 @@ function json(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // the text of a frame can be cut short
+    return undefined; // The text of a frame can be truncated.
   }
 }
 
-/** Of a Socket.IO packet: its acknowledgement number and its data. */
+/** The acknowledgement number and the data of a Socket.IO packet. */
 function parts(text) {
   const [, id, data] = /^4\d(?:\/[^,]*,)?(\d*)(.*)$/s.exec(text) ?? [];
   return { id, data: json(data), raw: data };
 }
 
-/** The lines that explain a frame. `frames` are all of the run. */
+/** The lines that explain a frame; `frames` holds all frames of the run. */
 export function explain(frame, frames) {
   const text = body(frame);
   const up = frame.direction === "up";
@@ -81,5 +81,4 @@ export function explain(frame, frames) {
   return lines;
 }
 
-/** The beginning of what a frame holds. */
 export const payload = (frame) => (frame.text ?? "").slice(0, 280);

@@ -1,5 +1,5 @@
-// The pages as their users see them at the cursor, and the server. All that a person does
-// here is an edit at that instant.
+// The pages as their users see them at the cursor, and the server. Every action here edits
+// the plan at that instant.
 import { el, fill, $ } from "./dom.js";
 import { t, has, span } from "./words.js";
 import { pageAt, serverAt } from "./moment.js";
@@ -10,7 +10,7 @@ const lengths = { offline: 5, slow: 10, suspend: 60, kill: 2, lock: 8, empty: 2 
 export function drawPages(run, cursor, edit) {
   fill($("pages"), run.pages.map((p) => pageCard(run, pageAt(run, p, cursor), edit)), newPage(run, edit));
   fill($("server"), serverCard(run, serverAt(run, cursor), edit));
-  for (const list of document.querySelectorAll(".messages, .log")) list.scrollTop = list.scrollHeight; // the newest is at the end
+  for (const list of document.querySelectorAll(".messages, .log")) list.scrollTop = list.scrollHeight; // The newest message is at the end.
 }
 
 function action(name, act, options = {}) {
@@ -27,7 +27,7 @@ function secondsOf(key, name) {
   return input ? Math.min(Math.max(Number(input.value) || 1, 0.01), 300) * 1000 : undefined;
 }
 
-/** An action that lasts: a button and for how long. */
+/** An action that lasts: a button and its duration. */
 function lasting(name, act, options) {
   return el("span", { class: "lasting" }, action(name, act, options),
     el("label", {}, el("span", { class: "unseen" }, t("for how long", { what: t(`do ${name}`) })),
@@ -103,5 +103,5 @@ function serverCard(run, server, edit) {
         server.hasLog ? [lasting("lock", act, { key, disabled: !server.running || server.locked }), lasting("empty", act, { key, disabled: !server.running })] : null)));
 }
 
-/** What is drawn, for those who draw it. */
+/** The cursor that the cards show; app.js sets it. */
 export const drawn = { cursor: 0 };

@@ -1,4 +1,4 @@
-// The plan in words: a line for each thing that is done, with when, and how to change it.
+// The plan in words: a line for each step and fault, with its time and the controls that change it.
 import { el } from "./dom.js";
 import { t, has } from "./words.js";
 import { ms, duration } from "./edit.js";
@@ -19,7 +19,7 @@ export function stepWords(step) {
   });
 }
 
-/** Where a fault waits for its frame, in words. */
+/** The frame at which a fault strikes, in words. */
 function placeWords({ at = {}, client }) {
   return t("at frame", {
     side: t(at.after ? "after" : "before"), number: at.number || 1, direction: t(at.direction === "up" ? "up" : "down"),

@@ -1,16 +1,25 @@
-// What goes out of the page and comes into it: links, tests, files, and the run for real.
+// Links, tests and files, by which a plan leaves the page or enters it, and the run in the real lab.
 import { $ } from "./dom.js";
 import { t } from "./words.js";
 import { play } from "./back.js";
+import { say, sayProblem } from "./said.js";
 
 export const steps = ["5", "6", "7", "8", "9", "10", "published-6", "published-7", "published-8"];
 
-export function sharing({ lab, say, load }) {
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(t("file unreadable")); // The browser's own message is in the browser's language.
+  }
+}
+
+export function sharing({ lab, load }) {
   async function openFile(file) {
     if (!file) return;
     try {
       if (file.size > 50e6) throw new Error(t("file too long"));
-      const saved = JSON.parse(await file.text());
+      const saved = parsed(await file.text());
       const step = String(saved.step ?? saved.target ?? lab.doc?.step ?? "5").replace(/^step /, "");
       const plan = saved.plan ?? saved;
       if (!plan.clients || !plan.script) throw new Error(t("no plan in file"));
@@ -27,7 +36,7 @@ export function sharing({ lab, say, load }) {
       await navigator.clipboard.writeText(text);
       say(t("copied"));
     } catch {
-      $(id).select?.(); // then by hand
+      $(id).select?.(); // The reader copies the selected text by hand.
     }
   }
 
@@ -45,10 +54,10 @@ export function sharing({ lab, say, load }) {
   return { openFile, copy, share, makeTest };
 }
 
-/** Runs for real: `request` is what is played, and `show` gets what came of it. */
-export function realRuns({ lab, say, request, show }) {
+/** Plays in the real lab: `request` returns the request, and `show` receives its run. */
+export function realRuns({ lab, request, show }) {
   let realRun;
-  /** Plays the document for real, beside what is done meanwhile; an edit ends it. */
+  /** Plays the document for real while the reader goes on; an edit ends that run. */
   async function playForReal() {
     if (realRun) return stopReal();
     const mine = new AbortController();
@@ -58,7 +67,7 @@ export function realRuns({ lab, say, request, show }) {
     const real = await play(lab.back, request(), { real: true, signal: mine.signal });
     if (realRun !== mine) return;
     stopReal();
-    if (real.error) return say(real.error, true);
+    if (real.error) return sayProblem(real.error);
     say("");
     show(real);
     $("real-run").scrollIntoView({ block: "nearest" });

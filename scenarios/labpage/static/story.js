@@ -1,4 +1,4 @@
-// The drawing of a run: it comes as SVG from the back, and gets a cursor and clicks here.
+// The drawing of a run. The back makes it as SVG; this module adds the cursor and the clicks.
 import { $ } from "./dom.js";
 
 let axis = { points: [[0, 0], [1, 1]], left: 0, right: 1, top: 0, bottom: 0, from: 0, to: 1 };
@@ -15,7 +15,7 @@ function between(points, value, from, to) {
 export const xOf = (milliseconds) => between(axis.points, milliseconds * 1e6, 0, 1);
 export const timeAt = (x) => between(axis.points, Math.min(Math.max(x, axis.left), axis.right), 1, 0) / 1e6;
 
-/** Shows the drawing. (It is made by the back, every text in it escaped.) */
+/** Shows the drawing. The back has escaped every text in it. */
 export function showStory(place, svg) {
   place.innerHTML = svg;
   const drawing = place.firstElementChild;
@@ -23,7 +23,7 @@ export function showStory(place, svg) {
   if (!text) return;
   const axisOf = JSON.parse(text);
   if (place.id === "story") axis = axisOf;
-  drawing.removeAttribute("role"); // it is a group of things to touch here, not a picture
+  drawing.removeAttribute("role"); // Here it is a group of controls and not a picture.
   drawing.setAttribute("role", "group");
 }
 
@@ -46,7 +46,7 @@ const pointAt = (event) => {
   return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
 };
 
-/** What is under the pointer: something of the run, and the instant. */
+/** What the pointer hits: a part of the run, and the instant. */
 function under(event) {
   const target = document.elementFromPoint(event.clientX, event.clientY)?.closest?.("[data-finding],[data-frame],[data-event]");
   const at = timeAt(pointAt(event).x);
@@ -84,7 +84,7 @@ export function listen({ pick, drag, drop, zoom }) {
   });
   place.addEventListener("pointercancel", () => (from = undefined));
   place.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+    if (!event.ctrlKey && !event.metaKey) return; // The wheel alone scrolls the page.
     event.preventDefault();
     zoom(event.deltaY > 0 ? 1.4 : 1 / 1.4, timeAt(pointAt(event).x));
   }, { passive: false });

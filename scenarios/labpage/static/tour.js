@@ -1,9 +1,10 @@
-// The guided tour: for each break it asks, shows, has the reader reach a goal by hand, and
-// plays the same plan on the next step. What it tells is data, in tour.json.
+// The guided tour. For each break it asks a question, shows the run, has the reader reach a
+// goal by hand, and plays the same plan on the next step. Its texts and plans are in tour.json.
 import { el, fill } from "./dom.js";
 import { t, language } from "./words.js";
+import { translated } from "./first.js";
 
-/** Whether a run is what a verdict tells: the same outcome, and as many messages. */
+/** Reports whether a run has the outcome and the counts that the tour states. */
 export function meets(run, want) {
   if (want.outcome && run.outcome !== want.outcome) return false;
   if (want.rule && !run.findings.some((f) => f.rule === want.rule)) return false;
@@ -32,7 +33,7 @@ export async function startTour(place, { load, setCursor, lab }) {
     solved = false;
     const b = breaks[at];
     asks(true);
-    await load({ step: b.step, plan: b.plan });
+    await load(translated(b));
     draw();
   }
 
@@ -40,7 +41,7 @@ export async function startTour(place, { load, setCursor, lab }) {
     stage = to;
     solved = false;
     asks(false);
-    await load(doc, { first: to === "puzzle" });
+    await load(translated(doc), { first: to === "puzzle" });
     draw();
   }
 
@@ -80,12 +81,12 @@ export async function startTour(place, { load, setCursor, lab }) {
     }
     if (stage === "shown") {
       parts.push(el("p", { class: "explanation", role: "status" }, el("strong", {}, t(chosen === b.answer ? "tour right" : "tour wrong")), " ", say(b.explanation)),
-        el("div", { class: "bar" }, button("puzzle", t("tour puzzle"), () => move("puzzle", { step: b.puzzle.step, plan: b.puzzle.plan }), true), same(b)));
+        el("div", { class: "bar" }, button("puzzle", t("tour puzzle"), () => move("puzzle", b.puzzle), true), same(b)));
     }
     if (stage === "puzzle") {
       parts.push(el("p", { class: `goal ${solved ? "reached" : ""}`, role: "status", data: { reached: String(solved) } }, t(solved ? "tour reached" : "tour goal"), say(b.puzzle.goal)),
         el("details", { data: { key: "hint" } }, el("summary", {}, t("tour hint")), el("p", {}, say(b.puzzle.hint))),
-        el("div", { class: "bar" }, button("solution", t("tour solution"), () => load(b.puzzle.solution)), same(b, solved), button("again", t("tour again"), () => begin(at))));
+        el("div", { class: "bar" }, button("solution", t("tour solution"), () => load(translated(b.puzzle.solution))), same(b, solved), button("again", t("tour again"), () => begin(at))));
     }
     if (stage === "next") {
       parts.push(el("p", { class: "explanation" }, say(b.next.text)),
@@ -96,7 +97,7 @@ export async function startTour(place, { load, setCursor, lab }) {
 
   const same = (b, primary = false) => button("same", t("tour same", { step: t(`step name ${b.next.step}`) }), () => move("next", { step: b.next.step, plan: b.plan }), primary);
 
-  /** Told of each run: a puzzle is judged by what it came to. */
+  /** Checks after each run whether it solves the puzzle. */
   function played(run) {
     if (stage !== "puzzle" || at < 0) return;
     const { step, want } = breaks[at].puzzle;

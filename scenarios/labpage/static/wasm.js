@@ -1,16 +1,15 @@
-// The lab as WebAssembly, for a worker or Node.js: makeLab loads what `make lab-wasm` has
-// built and returns call(name, argument), which resolves to the result of one of the
-// functions that scenarios/cmd/labwasm registers. call.anew() has the next call begin with
-// a new lab, as if nothing had been played before.
+// The lab as WebAssembly, for a worker or Node.js. makeLab loads the build of `make lab-wasm`
+// and returns call(name, argument), which resolves to the result of one of the functions that
+// scenarios/cmd/labwasm registers. After call.anew(), the next call starts a new lab.
 //
-// open(name) resolves to a Response with the file of that name. The class Go, of the
-// wasm_exec.js that belongs to the .wasm, must be there before the first call.
+// open(name) resolves to a Response with the file of that name. The class Go of the build's
+// wasm_exec.js must exist before the first call.
 
 const program = "lab.wasm.gz";
 const client = "socket.io.js";
 
-// A WebAssembly memory never shrinks. Where it is larger than this after a call, the next
-// call gets a new one.
+// A WebAssembly memory never shrinks. If it is larger than this after a call, the next call
+// gets a new one.
 const mostMemory = 1 << 30;
 
 export function makeLab(open) {
@@ -28,7 +27,7 @@ export function makeLab(open) {
   async function start() {
     parts ??= load();
     const { module, library } = await parts.catch((reason) => {
-      parts = undefined; // so that the next call tries again
+      parts = undefined; // The next call loads them again.
       throw reason;
     });
     const go = new Go();
@@ -57,8 +56,8 @@ export function makeLab(open) {
   return call;
 }
 
-// unpacked is the program of a response. Some servers send a file that ends with .gz as it
-// is; others say that it is packed, and fetch has unpacked it.
+// unpacked returns the program of a response. Some servers send a .gz file as it is; others
+// declare its encoding, and then fetch has unpacked it.
 async function unpacked(response) {
   if (!response.ok) throw new Error(`${program}: ${response.status} ${response.statusText}`);
   const [ahead, whole] = response.body.tee();

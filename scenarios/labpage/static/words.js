@@ -14,7 +14,7 @@ function stored() {
   try {
     return localStorage.getItem("redial-lab-language");
   } catch {
-    return null; // storage can be forbidden
+    return null; // The browser can forbid storage.
   }
 }
 
@@ -24,7 +24,7 @@ export function setLanguage(l) {
   try {
     localStorage.setItem("redial-lab-language", l);
   } catch {
-    // then it is asked for each time
+    // Without storage the page asks the browser for its language each time.
   }
 }
 
@@ -34,14 +34,20 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** Translates a message of the page's own stories ("hello", "news 3"); any other text stays as it is. */
+export function chat(text) {
+  const [, words, number = ""] = /^(.*?)( \d+)?$/s.exec(text);
+  const key = Object.keys(tables.en ?? {}).find((k) => k.startsWith("chat ") && languages.some((l) => tables[l][k] === words));
+  return key ? t(key) + number : text;
+}
+
 export const has = (key) => key in (tables.en ?? {});
 
-/** A time in the run, for a person. */
 export function clock(milliseconds) {
   return `${(milliseconds / 1000).toFixed(3)} s`;
 }
 
-/** A length of time, as short as it can be said. */
+/** A duration in the largest units that fit. */
 export function span(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
   if (milliseconds < 1000) return t("span ms", { n: Math.round(milliseconds) });

@@ -1,11 +1,11 @@
-// Plays in a thread of its own, so that the page never freezes:
+// Plays in its own thread, so that the page never freezes:
 //
 //   const worker = new Worker("worker.js");
 //   worker.onmessage = ({ data: { id, response } }) => …
 //   worker.postMessage({ id: 1, request: { step: "7", plan, view } });
 //
-// A message may have the name of another function of scenarios/cmd/labwasm than play. What
-// is wrong is the response's error, one sentence. Requests are answered in their order.
+// A message may name another function of scenarios/cmd/labwasm than play. An error is one
+// sentence in the response's error. The worker answers requests in their order.
 
 const call = (async () => {
   const { makeLab } = await import("./wasm.js");

@@ -1,8 +1,8 @@
-// What a step's page explains to its reader, beside the lesson: in words what the connection
-// does, who sent each message and when, its offset, what is on its way, and what came after
-// a break. Also the buttons that keep the page offline. It observes the lesson's socket and
-// its two lists, and the lesson works without it. The harness's page leaves it out, as it
-// does with every script that is data-for="people".
+// Explains a step's page to its reader: the state of the connection in words, the sender, the
+// time and the offset of each message, the messages that are on their way, and those that
+// arrived after a break. It also adds the buttons that keep the page offline. It observes the
+// lesson's socket and its two lists, and the lesson works without it. The harness's page skips
+// this script, as it skips every script with data-for="people".
 (function (words) {
   "use strict";
 
@@ -14,7 +14,7 @@
   const input = element("#input");
   const time = () => new Date().toTimeString().slice(0, 8);
 
-  // The page is written in English; this puts it into the reader's language.
+  // The page is written in English, and is translated here into the reader's language.
   document.documentElement.lang = language;
   const step = element("h1 small").textContent.replace("Step ", "");
   element("h1").lastChild.textContent = say("title " + step);
@@ -30,7 +30,7 @@
   input.placeholder = say("write");
   input.setAttribute("aria-label", say("message"));
 
-  // A lesson's notices are in English, too, and are recognized by their words.
+  // A lesson's notices are in English, too, and are recognised by their words.
   const notice = element("#notice");
   const notices = Object.entries(words.en).filter(([key]) => key.startsWith("notice ")).map(([key, text]) =>
     [key, new RegExp("^" + text.replace(/[.]/g, "\\.").replace(/\{(\w+)\}/g, "(?<$1>[^]*)") + "$")]);
@@ -42,7 +42,7 @@
   }
   if (notice && language !== "en") new MutationObserver(translate).observe(notice, { childList: true });
 
-  // The list of what is on its way: the lesson's, or in its place one that nobody keeps.
+  // The list of messages on their way: the lesson's own, or a list that only this script keeps.
   let pending = element("#pending");
   if (!pending && document.body.dataset.keeps) {
     pending = document.createElement("ul");
@@ -59,8 +59,8 @@
     return made;
   }
 
-  // A reader at the end of the list stays there. One who has scrolled up is not pulled down:
-  // a button shows that there is more.
+  // The list follows new messages only while its reader is at the end. For a reader who has
+  // scrolled up, a button shows that there are more.
   const newer = button("newer", "newer");
   newer.hidden = true;
   newer.addEventListener("click", toEnd);
@@ -86,24 +86,24 @@
     endAt = window.scrollY;
     if (atEnd) newer.hidden = true;
   }, { passive: true });
-  window.addEventListener("resize", () => scrolledUp() || toEnd()); // a phone's keyboard
+  window.addEventListener("resize", () => scrolledUp() || toEnd()); // A phone's keyboard changes the height.
   for (const list of [messages, pending]) {
     if (list) new MutationObserver((changes) => changes.some((change) => change.addedNodes.length > 0) && added()).observe(list, { childList: true });
   }
-  // Before the lesson's own handler.
+  // This handler runs before the lesson's own.
   let typed = "";
   document.addEventListener("submit", () => {
     typed = input.value;
     atEnd = true;
   }, true);
 
-  // describe puts a small line below a message. It is an attribute that the stylesheet
-  // shows: the text of the item is the message, and nothing else.
+  // describe adds a small line below a message. It is an attribute that the stylesheet shows,
+  // because the text of the item must be the message alone.
   function describe(item, ...parts) {
     item.dataset.about = parts.filter(Boolean).join(" · ");
   }
 
-  // The lesson's script has run by then, and has its handlers before these.
+  // The lesson's script has run by then, so its handlers run before these.
   document.addEventListener("DOMContentLoaded", () => {
     form.addEventListener("submit", () => {
       const item = messages.lastElementChild;
@@ -114,17 +114,17 @@
     if (typeof socket !== "undefined") explain(socket, document.body.dataset);
   });
 
-  // recovers says what the step brings back after a break (the session, the log, the whole
-  // state, or nothing), and keeps who keeps a message that is on its way (nobody, the page,
-  // the browser).
+  // recovers names what the step restores after a break (the session, the log, the whole
+  // state, or nothing), and keeps names where a message on its way is stored (nowhere, in the
+  // page, in the browser).
   function explain(socket, { recovers, keeps, servers }) {
     const status = element("#status");
     const tell = (text) => { if (status.textContent !== text) status.textContent = text; };
     const connected = () => (servers === undefined ? say("connected") : say("connected to", { server: socket.io.uri.replace(/.*\//, "") }));
     const link = breakable(socket);
 
-    // The words for a connection that is lost, with the seconds until the next attempt. Only
-    // the first of them are read aloud, not each second.
+    // The words for a lost connection, with the seconds until the next attempt. A screen
+    // reader reads only the first of them, and not one each second.
     let next = 0;
     let ticking;
     function countdown(live = "polite") {
@@ -146,9 +146,9 @@
       return wait;
     };
 
-    // phase is "first" until the page has caught up once, then "live", and "away" from a
-    // break until it has caught up again; missed counts what came in that time. A server
-    // does not say where its replay ends: it is taken for over when nothing has come for a
+    // phase is "first" until the page has caught up once, then "live", and "away" from a break
+    // until it has caught up again; missed counts the messages of that time. A server does not
+    // mark the end of its replay: the replay counts as over when no message has arrived for a
     // second, and at the latest five seconds after the connection.
     let phase = "first";
     let missed = 0;
@@ -190,8 +190,9 @@
       if (!socket.active) tell(say("ended"));
     });
 
-    // own has what was written on this page and is not in its list yet. The library sends
-    // some of it several times, with one key; a browser's outbox is sent by any of its tabs.
+    // own holds the messages that were written on this page and are not in its list yet. The
+    // library sends some of them several times, with one key; any tab of a browser sends the
+    // messages of its outbox.
     let own = [];
     if (keeps === "browser") document.addEventListener("submit", () => own.push({ value: typed }), true);
     const { emit } = socket;
@@ -221,7 +222,7 @@
     function onItsWay(one) {
       if (one.item) describe(one.item, say(one.unanswered ? "unanswered" : one.sent ? "way nobody" : "waits nobody"));
     }
-    // What the lesson itself, or another tab, puts among what is on its way.
+    // The lesson itself, or another tab, adds messages to those on their way.
     if (keeps === "page" || keeps === "browser") {
       const describePending = () => {
         for (const item of pending.children) describe(item, say(item.className === "stored" ? "elsewhere" : "way " + keeps));
@@ -229,12 +230,12 @@
       new MutationObserver(describePending).observe(pending, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
       describePending();
     }
-    // What waits here when it arrives, and was not written here, is of another tab or view.
+    // A message that waits here and was not written here is from another tab or view.
     let waited = false;
     socket.onAny((event, value) => {
       waited = event === "chat message" && Boolean(pending) && Array.from(pending.children).some((item) => item.textContent === value);
     });
-    // An object comes back with its fields in another order: the first that waits is meant.
+    // An object comes back with its fields in another order, so it is taken for the first that waits.
     function isOwn(value) {
       const found = own.findIndex((one) => one.value === value || (typeof one.value === "object" && typeof value === "object"));
       const [one] = found < 0 ? [] : own.splice(found, 1);
@@ -244,7 +245,7 @@
 
     socket.on("chat message", (value, ...rest) => {
       const item = messages.lastElementChild;
-      if (!item || item.dataset.about) return; // the lesson has it already
+      if (!item || item.dataset.about) return; // The lesson shows it already.
       const mine = isOwn(value);
       const [offset] = rest;
       const counted = typeof offset === "number" || (recovers === "session" && typeof offset === "string");
@@ -259,7 +260,7 @@
       if (who === "other" && phase === "first" && recovers !== "session") describe(item, say("earlier"), offset);
       else describe(item, say(who), who !== "you" && phase === "away" ? say("late", { time: time() }) : time(), offset);
     }
-    // Step 7a: the whole list comes at each connection, and begins with what was here.
+    // In step 7a the server sends the whole list at each connection. The list begins with the messages that were here.
     let before = [];
     socket.on("state", () => {
       Array.from(messages.children).forEach((item, i) => {
@@ -273,14 +274,14 @@
       if (recovers === "state") before = Array.from(messages.children, (item) => [item.className, item.dataset.about]);
     }
 
-    // The socket may have been faster than this script.
+    // The socket may have connected before this script ran.
     for (const item of messages.children) describe(item, say("earlier"));
     if (socket.connected) nowConnected();
   }
 
-  // breakable adds the buttons for a network that stays away. The connection is closed, and
-  // each attempt to reconnect fails before it leaves the page: the client waits, tries again
-  // and recovers as over a real outage, which it does not after socket.disconnect().
+  // breakable adds the buttons that keep the network unavailable. It closes the connection and
+  // lets each attempt to reconnect fail inside the page. The client then waits, retries and
+  // recovers as in a real outage, which it does not after socket.disconnect().
   function breakable(socket) {
     const link = { offline: false, back: false, changed() {} };
     const stay = button("stay-offline", "stay offline");
@@ -299,7 +300,7 @@
       });
       return this;
     };
-    // An attempt that was under way.
+    // This ends an attempt that was under way.
     manager.on("open", () => {
       link.back = false;
       if (link.offline) manager.engine.close();
@@ -315,7 +316,7 @@
     }
     stay.addEventListener("click", () => keep(true));
     come.addEventListener("click", () => keep(false));
-    // To close a connection that is only being opened would leave the client waiting.
+    // Closing a connection that is still being opened would leave the client waiting.
     element("#break").addEventListener("click", (event) => {
       if (!socket.connected) event.stopImmediatePropagation();
     }, true);

@@ -13,7 +13,7 @@
         joined.set(part, at);
         at += part.length;
       }
-      this[shim.blob] = joined.buffer; // where the host looks for it
+      this[shim.blob] = joined.buffer; // The host reads it there.
       this[inner] = { buffer: joined.buffer, type: String(type).toLowerCase() };
     }
     get size() { return this[inner].buffer.byteLength; }

@@ -1,4 +1,4 @@
-// navigator.locks. A lock is held until what the callback returns has come to its end.
+// navigator.locks. A lock is held until the promise that the callback returns is settled.
 (function (window, shim, host) {
   "use strict";
 

@@ -5,7 +5,7 @@
   const { EventTarget, Event, DOMException } = shim;
   const inner = Symbol("inner");
 
-  // Names that a page may not set; a browser passes over them without a word.
+  // A page may not set these headers; a browser ignores them without an error.
   const forbidden = /^(accept-charset|accept-encoding|access-control-.*|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|via|proxy-.*|sec-.*)$/;
 
   class XMLHttpRequest extends EventTarget {
@@ -97,11 +97,9 @@
   shim.handlers(XMLHttpRequest.prototype, "readystatechange", "loadstart", "load", "loadend", "error", "abort", "timeout", "progress");
   shim.missing(XMLHttpRequest.prototype, "XMLHttpRequest", "upload", "responseXML", "overrideMimeType");
 
-  // reset forgets the answer.
   function reset(state) {
     Object.assign(state, { status: 0, statusText: "", responseURL: "", answer: new Map(), body: null, converted: undefined });
   }
-  // stop forgets the request that is under way.
   function stop(state) {
     if (!state.request) return;
     state.request.native.abort();
@@ -127,7 +125,7 @@
       }
     },
   };
-  // fail ends a request: readystatechange, the reason, loadend, all at once.
+  // fail ends a request: it fires readystatechange, the event of the reason, and loadend in one task.
   function fail(xhr, state, reason) {
     stop(state);
     reset(state);
