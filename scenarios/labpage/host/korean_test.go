@@ -91,8 +91,6 @@ func TestKoreanPageHasNoEnglish(t *testing.T) {
 	}
 }
 
-func TestKoreanTourHasNoEnglish(t *testing.T) { openKorean(t).tour(t, 12) }
-
 func TestKoreanPageExplainsProblems(t *testing.T) {
 	p := openKorean(t)
 	for _, c := range []struct{ plan, said string }{

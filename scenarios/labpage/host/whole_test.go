@@ -56,7 +56,8 @@ func TestPageOfFilesAgreesWithTheNativeLab(t *testing.T) {
 	p.tour(t, 1)
 }
 
-func TestTheTourEndsInThePageAsItTells(t *testing.T) { openLab(t).tour(t, 12) }
+// The page is in Korean, and has to show no English on the way.
+func TestTheTourEndsInThePageAsItTells(t *testing.T) { openKorean(t).tour(t, 12) }
 
 func TestTheTourOfThePageOfFilesEndsAsItTells(t *testing.T) {
 	if !*whole {
