@@ -47,7 +47,11 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 	defer cancel()
 	l.readings++
 	if l.config.ReadLog != nil {
-		return l.config.ReadLog(ctx, l.target)
+		rows, err := l.config.ReadLog(ctx, l.target)
+		if kind == history.Stored && err == nil && l.streamOf() == nil {
+			return l.settled(ctx, rows)
+		}
+		return rows, err
 	}
 	mark := fmt.Sprintf("%s reads the log %s", plan.Reader, kind)
 	if l.readings > 1 {
@@ -77,6 +81,26 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 		}
 	}
 	return rows, err
+}
+
+// settled waits until every page shows the rows of the log, and reads it again, until it stays
+// the same. A server may still store and emit the messages of a connection that has ended, for
+// which no barrier waits.
+func (l *player) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, error) {
+	const times, bound = 6, 5 * time.Second
+	for range times {
+		shown, err := l.awaitProgress(min(bound, l.config.ShownBound), func() bool {
+			return !slices.ContainsFunc(rows, func(r wire.Row) bool { return !l.everyoneShows(r.Message) })
+		})
+		if err != nil {
+			return rows, err
+		}
+		before := len(rows)
+		if rows, err = l.config.ReadLog(ctx, l.target); err != nil || !shown || len(rows) == before {
+			return rows, err
+		}
+	}
+	return rows, nil
 }
 
 // recordRows records the rows of the log as events of the kind.

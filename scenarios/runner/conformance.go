@@ -2,8 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"redial/harness/check"
@@ -30,33 +28,46 @@ type Peer struct {
 	// Delivered are the shares of a steady stream that arrived over a two-second drop, one
 	// for each time it was measured.
 	Delivered []string `json:"delivered"`
-	// Error says why nothing could be played.
-	Error string `json:"error,omitempty"`
+	// NotPlayed says in one line why the levels that are not in Levels could not be played, and
+	// NotMeasured why a share is missing in Delivered.
+	NotPlayed   string `json:"notPlayed,omitempty"`
+	NotMeasured string `json:"notMeasured,omitempty"`
 }
 
 // A LevelResult is what the scenarios of one level came to.
 type LevelResult struct {
 	Level contract.Level `json:"level"`
-	// Passed and Failed count scenarios; one that failed in any run has failed.
+	// Passed and Failed count scenarios; one that failed in any run has failed. Those that are
+	// Inconclusive did not fail, and had no verdict in some run; they are in neither count.
 	Passed int `json:"passed"`
 	Failed int `json:"failed"`
 	// NotPlayed says why the level was not tried; empty where it was.
-	NotPlayed string    `json:"notPlayed,omitempty"`
-	Failures  []Failure `json:"failures,omitempty"`
+	NotPlayed    string    `json:"notPlayed,omitempty"`
+	Failures     []Failure `json:"failures,omitempty"`
+	Inconclusive []Failure `json:"inconclusive,omitempty"`
 	// Stopped tells that the level is above the claimed one, and was given up at the first
 	// scenario that failed each time.
 	Stopped bool `json:"stopped,omitempty"`
 }
 
-// Holds tells whether the level's promise was kept.
-func (l LevelResult) Holds() bool { return l.NotPlayed == "" && l.Failed == 0 && l.Passed > 0 }
+// Holds tells whether the level's promise was kept. While a scenario has no verdict, nobody
+// knows.
+func (l LevelResult) Holds() bool { return l.Passed > 0 && l.Passed == l.Played() }
 
-// Race tells whether every failure came in some of the runs only.
-func (l LevelResult) Race() bool {
-	return l.Failed > 0 && !slices.ContainsFunc(l.Failures, func(f Failure) bool { return f.Times == f.Of })
+// Played counts the scenarios that were played.
+func (l LevelResult) Played() int { return l.Passed + l.Failed + len(l.Inconclusive) }
+
+// Races counts the scenarios that failed in some of the runs only.
+func (l LevelResult) Races() (n int) {
+	for _, f := range l.Failures {
+		if f.Times < f.Of {
+			n++
+		}
+	}
+	return n
 }
 
-// A Failure is a scenario that failed in Times of Of runs.
+// A Failure is a scenario that failed in Times of Of runs, or had no verdict in them.
 type Failure struct {
 	Scenario string          `json:"scenario"`
 	Title    string          `json:"title"`
@@ -156,7 +167,7 @@ func conformAbove(ctx context.Context, server servers.Server, rows []catalogue.S
 			l.Stopped = l.Stopped || part.Failures[i].Times == part.Failures[i].Of
 		}
 		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
-		l.Failures = append(l.Failures, part.Failures...)
+		l.Failures, l.Inconclusive = append(l.Failures, part.Failures...), append(l.Inconclusive, part.Inconclusive...)
 		if l.Stopped {
 			return l, nil
 		}
@@ -169,71 +180,67 @@ func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scen
 	l := LevelResult{Level: server.Level}
 	runs := max(options.Runs, 1)
 	options.Runs = 1
-	failures := map[string]*Failure{}
-	for n := range runs {
+	played := map[string][]report.Result{}
+	for range runs {
 		results, err := Run(ctx, []servers.Server{server}, rows, options)
 		if err != nil {
 			return l, err
 		}
 		options.Seed++
 		for _, result := range results {
-			l.count(n, result, failures, runs)
+			played[result.ID] = append(played[result.ID], result)
 		}
 	}
 	for _, s := range rows {
-		if f := failures[s.ID]; f != nil {
-			l.Failures = append(l.Failures, *f)
-		}
+		l.count(played[s.ID])
 	}
-	l.Failed = len(l.Failures)
-	l.Passed -= l.Failed
 	return l, nil
 }
 
-// count adds the result of a scenario in one of the runs.
-func (l *LevelResult) count(run int, result report.Result, failures map[string]*Failure, runs int) {
-	outcome := result.Outcome()
-	if outcome == check.Unsupported {
-		return
+// count adds the runs of one scenario.
+func (l *LevelResult) count(runs []report.Result) {
+	of := map[check.Outcome][]report.Result{}
+	for _, result := range runs {
+		of[result.Outcome()] = append(of[result.Outcome()], result)
 	}
-	if run == 0 {
+	switch {
+	case len(of[check.Fail]) > 0:
+		l.Failed++
+		l.Failures = append(l.Failures, failureOf(of[check.Fail], len(runs)))
+	case len(of[check.Inconclusive]) > 0:
+		l.Inconclusive = append(l.Inconclusive, failureOf(of[check.Inconclusive], len(runs)))
+	case len(of[check.Pass]) > 0:
 		l.Passed++
 	}
-	if outcome == check.Pass {
-		return
-	}
-	f := failures[result.ID]
-	if f == nil {
-		f = &Failure{Scenario: result.ID, Title: result.Title, Rule: result.Verdict.Rule(), Reason: result.Reason(), Of: runs}
-		if len(result.Events) > 0 && result.Events[0].Plan != nil {
-			f.Story = plan.Story(*result.Events[0].Plan)
-		}
-		failures[result.ID] = f
-	}
-	f.Times++
 }
 
-// ConformPeer is Conform for one application, and measures the delivered share of a stream.
+// failureOf is the first of the failures of a scenario.
+func failureOf(failed []report.Result, of int) Failure {
+	result := failed[0]
+	f := Failure{Scenario: result.ID, Title: result.Title, Rule: result.Verdict.Rule(), Reason: result.Reason(), Times: len(failed), Of: of}
+	if len(result.Events) > 0 && result.Events[0].Plan != nil {
+		f.Story = plan.Story(*result.Events[0].Plan)
+	}
+	return f
+}
+
+// ConformPeer is Conform for one application, and measures the delivered share of a stream. It
+// fails only if ctx is done: what cannot be played or measured is said in the table.
 func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.Server, error), rows []catalogue.Scenario, options Options) (Peer, error) {
 	var err error
-	p.Levels, p.Holds, err = Conform(ctx, at, p.Claims, rows, options)
-	if ctx.Err() != nil {
+	if p.Levels, p.Holds, err = Conform(ctx, at, p.Claims, rows, options); err != nil {
+		p.NotPlayed = oneLine(err.Error())
 		return p, ctx.Err()
 	}
-	if err != nil {
-		p.Error = err.Error()
-		return p, nil
-	}
 	server, err := at(p.Claims)
-	if err != nil || options.Lab == lab.Virtual {
-		return p, err
-	}
-	for n := range max(options.Runs, 1) {
-		share, err := MeasureDelivered(ctx, server, options.Seed+uint64(n))
-		if err != nil {
-			return p, errors.Join(fmt.Errorf("%s: the steady stream: %w", p.Name, err), ctx.Err())
+	for n := 0; err == nil && n < max(options.Runs, 1) && options.Lab != lab.Virtual; n++ {
+		var share Delivered
+		if share, err = MeasureDelivered(ctx, server, options.Seed+uint64(n)); err == nil {
+			p.Delivered = append(p.Delivered, share.String())
 		}
-		p.Delivered = append(p.Delivered, share.String())
 	}
-	return p, nil
+	if err != nil {
+		p.NotMeasured = oneLine(err.Error())
+	}
+	return p, ctx.Err()
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,6 +90,9 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
 		return "is about what clients send, and redial.yaml has no send"
 	}
+	if p.Send != nil && p.Send.NoAck && slices.ContainsFunc(script.Script, sendsValue) {
+		return "sends objects and binary data, which a chat of texts refuses, and a server without acknowledgements cannot say so"
+	}
 	for _, c := range script.Clients {
 		for _, t := range c.Transports {
 			if !p.Takes(t) {
@@ -105,4 +109,11 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 		}
 	}
 	return ""
+}
+
+// sendsValue tells whether the step sends a text that pages turn into an object, an array or
+// bytes.
+func sendsValue(s plan.Step) bool {
+	return s.Do == plan.Send && (strings.HasPrefix(s.Text, "/binary ") ||
+		(strings.HasPrefix(s.Text, "{") || strings.HasPrefix(s.Text, "[")) && json.Valid([]byte(s.Text)))
 }

@@ -287,7 +287,7 @@ func (c *Client) open() (*tab, error) {
 	err = chromedp.Do(ctx)
 	if err == nil {
 		t.target = chromedp.FromContext(ctx).Target
-		err = t.prepare(c.spec)
+		err = t.prepare(c.spec, c.options.URL)
 	}
 	if !late.Stop() && err == nil {
 		err = fmt.Errorf("it did not open within %s", actBound)

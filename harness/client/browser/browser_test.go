@@ -318,6 +318,7 @@ func TestDisconnectConnectAndThrowAreUnsupported(t *testing.T) {
 func TestValidateNamesTheField(t *testing.T) {
 	for want, spec := range map[string]Spec{
 		"url:":                       {Path: "chat", Input: "i", Press: "Enter", Messages: "m"},
+		"nor with http":              {Path: "ftp://127.0.0.1/", Input: "i", Press: "Enter", Messages: "m"},
 		"input is missing":           {Press: "Enter", Messages: "m"},
 		"messages is missing":        {Input: "i", Press: "Enter"},
 		"submit, press:":             {Input: "i", Messages: "m"},

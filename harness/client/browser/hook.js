@@ -1,7 +1,7 @@
 // What the harness adds to the application's page before the page's own scripts run. It
 // reports the list of messages and the traffic of the page's Engine.IO connections. The page's
 // scripts and its client library run unchanged.
-(function (selector, newestFirst) {
+(function (selector, newestFirst, link) {
   "use strict";
   if (window !== window.top || !location.protocol.startsWith("http")) return;
   const send = window.redialReport;
@@ -114,10 +114,21 @@
     return sessions.get(query.get("sid")) || newSession();
   }
 
+  // A page that another server serves names the server under test by itself. Its Engine.IO
+  // connections have to pass the client's link, or no fault would meet them.
+  function linked(address) {
+    if (!link) return address;
+    const url = new URL(address, location.href);
+    if (!url.searchParams.has("EIO")) return address;
+    url.protocol = url.protocol.startsWith("http") ? "http:" : "ws:";
+    url.host = new URL(link).host;
+    return url.href;
+  }
+
   const NativeSocket = window.WebSocket;
   window.WebSocket = new Proxy(NativeSocket, {
-    construct(target, parameters, newTarget) {
-      const socket = Reflect.construct(target, parameters, newTarget === window.WebSocket ? target : newTarget);
+    construct(target, [address, ...rest], newTarget) {
+      const socket = Reflect.construct(target, [linked(address), ...rest], newTarget === window.WebSocket ? target : newTarget);
       const session = sessionOf(socket.url);
       if (session) watch(socket, session, !new URL(socket.url).searchParams.has("sid"));
       return socket;
@@ -161,7 +172,7 @@
         if (this.readyState === 4) answered(session, this.status, method === "GET" && this.status === 200 ? this.responseText : "");
       });
     }
-    return nativeOpen.call(this, method, address, ...rest);
+    return nativeOpen.call(this, method, linked(address), ...rest);
   };
   XMLHttpRequest.prototype.send = function (body) {
     const session = requests.get(this);
@@ -170,8 +181,10 @@
   };
   const nativeFetch = window.fetch;
   window.fetch = function (resource, options) {
-    const answer = nativeFetch.apply(this, arguments);
-    const session = sessionOf(resource instanceof Request ? resource.url : resource);
+    const address = resource instanceof Request ? resource.url : resource;
+    const to = linked(address);
+    const answer = nativeFetch.call(this, to === address ? resource : resource instanceof Request ? new Request(to, resource) : to, options);
+    const session = sessionOf(address);
     if (session) {
       if (options && typeof options.body === "string") for (const packet of options.body.split("\x1e")) sent(session, packet);
       answer.then(async (response) => answered(session, response.status, await response.clone().text()), () => answered(session, 0, ""));

@@ -215,7 +215,7 @@ func (c *Client) reload(ctx context.Context, t *tab) error {
 	}
 	// Chromium ignores a navigation to an address while another one to it runs.
 	_, _ = cdp.Call(ctx, t.target, page.StopLoading, cdp.Empty{})
-	result, err := cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: strings.TrimSuffix(c.options.URL, "/") + c.path()})
+	result, err := cdp.Call(ctx, t.target, page.Navigate, page.NavigateParams{URL: c.address()})
 	if err == nil && result.ErrorText != "" {
 		err = failed(result.ErrorText)
 	}
@@ -235,6 +235,13 @@ func (c *Client) path() string {
 		return "/"
 	}
 	return c.spec.Path
+}
+
+func (c *Client) address() string {
+	if c.spec.elsewhere() {
+		return c.spec.Path
+	}
+	return strings.TrimSuffix(c.options.URL, "/") + c.path()
 }
 
 // navigate moves by so many entries in the tab's history.

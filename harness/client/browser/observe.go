@@ -44,11 +44,15 @@ type report struct {
 	Reason    string   `json:"reason"`
 }
 
-// prepare makes hook.js run first in every document of the tab.
-func (t *tab) prepare(spec Spec) error {
+// prepare makes hook.js run first in every document of the tab. link is the address of the
+// client's link to the server under test.
+func (t *tab) prepare(spec Spec, link string) error {
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
-	selector, err := json.Marshal(spec.Messages)
+	if !spec.elsewhere() {
+		link = ""
+	}
+	arguments, err := json.Marshal([]any{spec.Messages, spec.NewestFirst, link})
 	if err != nil {
 		return err
 	}
@@ -57,7 +61,7 @@ func (t *tab) prepare(spec Spec) error {
 		params any
 	}{
 		{runtime.AddBinding.Method, runtime.AddBindingParams{Name: binding}},
-		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + fmt.Sprintf("(%s, %t)", selector, spec.NewestFirst)}},
+		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + fmt.Sprintf("(...%s)", arguments)}},
 		// Each tab behaves as if it had the focus.
 		{emulation.SetFocusEmulationEnabled.Method, emulation.SetFocusEmulationEnabledParams{Enabled: true}},
 		// chromedp enables these, and the client does not need them.

@@ -3,6 +3,7 @@ package browser
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"redial/harness/protocol"
@@ -13,8 +14,10 @@ import (
 // {{view}} are replaced by the client's name, that of the other client if there are two, and the
 // number of page loads.
 type Spec struct {
-	// Path is the page's address below the server's; empty means /.
-	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /)"`
+	// Path is the page's address below the server's; empty means /. It is an http or https
+	// address if another server serves the page: its Engine.IO connections go to the server
+	// under test nevertheless.
+	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /), or its http address where another server serves it: its Socket.IO connections then go to the target"`
 	// Enter has the steps after every load, before messages can be sent.
 	Enter []Step `json:"enter,omitempty" jsonschema_description:"What a person does after every load before messages can be sent"`
 	// Input is the element into which a message is typed. With none, clients send no messages.
@@ -58,7 +61,7 @@ func (s *Spec) Validate() error {
 	key := func(field, name string) {
 		is(name != "" && keys[name] == 0, "%s: there is no key %q; there are Enter, Tab and Escape", field, name)
 	}
-	is(s.Path != "" && !strings.HasPrefix(s.Path, "/"), "url: %q does not begin with a slash", s.Path)
+	is(s.Path != "" && !strings.HasPrefix(s.Path, "/") && !s.elsewhere(), "url: %q begins neither with a slash nor with http:// or https://", s.Path)
 	is(s.Messages == "", "messages is missing: the selector of the messages")
 	is(s.Input != "" && (s.Submit == "") == (s.Press == ""), "submit, press: one of them is needed, and not both")
 	is(s.Input == "" && (s.Submit != "" || s.Press != ""), "input is missing: the selector of the element that messages are typed into")
@@ -77,6 +80,12 @@ func (s *Spec) Validate() error {
 		key(name+": press", step.Press)
 	}
 	return errors.Join(wrong...)
+}
+
+// elsewhere tells whether another server than the one under test serves the page.
+func (s *Spec) elsewhere() bool {
+	address, err := url.Parse(s.Path)
+	return err == nil && (address.Scheme == "http" || address.Scheme == "https") && address.Host != ""
 }
 
 // fill fills in a template. With a space in front, protocol.Fill returns a string also for a number

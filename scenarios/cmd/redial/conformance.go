@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,8 @@ func newConformance(code *int) *cobra.Command {
 		Long: `conformance plays the scenarios on the application of each redial.yaml, at the level that
 it claims, at higher ones as long as they hold, or at lower ones until one does. It also
 measures the share of a steady stream that arrives at a client which is disconnected for
-two seconds. It prints a table in Markdown.`,
+two seconds. It prints a table in Markdown, in which an application that does not start is
+"not played", with the reason.`,
 		Example: "  redial conformance scenarios/peers/*/redial.yaml\n  redial conformance --runs 3 --json conformance.json mine/redial.yaml",
 		RunE: func(c *cobra.Command, files []string) (err error) {
 			if err = p.read(c); err != nil {
@@ -130,7 +132,7 @@ func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (
 // conformancePreface explains the table in scenarios/conformance.md.
 const conformancePreface = `# Reconnect conformance
 
-Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail; without a number, the level is above the one that the application claims, and was given up at the first scenario that failed. race: the failures came in some of the runs only. –: the application has no such level, for want of an offset or a key. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
+Which promise each application keeps when connections break, on %s with the seeds %d to %d. ✓: all scenarios of the level pass, in every run, or those of a higher level do. ✗: so many fail; without a number, the level is above the one that the application claims, and was given up at the first scenario that failed. race: so many of them failed in some of the runs only. ?: so many had no verdict, so that it is not known whether the level holds. –: the application has no such level, for want of an offset or a key. not played: its server did not start, or not as its file says; the reason stands below. The last column is the share of a steady stream of messages that arrived at a client which was disconnected for two seconds in the middle of six, one figure for each run. "make peers" writes this file; [how to add yours](/docs/en/your-own-server.md).
 
 `
 
@@ -150,28 +152,53 @@ func (t table) markdown() string {
 		for _, level := range contract.Levels {
 			fmt.Fprintf(&b, " %s |", cellOf(p, level))
 		}
-		fmt.Fprintf(&b, " %s |\n", strings.Join(p.Delivered, ", "))
+		fmt.Fprintf(&b, " %s |\n", strings.Join(deliveredOf(p), ", "))
 	}
 	fmt.Fprintf(&b, "\n```text\n%s```\n", t.Versions)
 	for _, p := range t.Peers {
-		if p.Error != "" {
-			fmt.Fprintf(&b, "\n**%s** was not played: %s\n", p.Name, p.Error)
+		if p.NotPlayed != "" {
+			fmt.Fprintf(&b, "\n**%s** was not played: %s\n", p.Name, p.NotPlayed)
+		}
+		if p.NotMeasured != "" {
+			fmt.Fprintf(&b, "\n**%s**: the stream over a 2 s drop was not measured: %s\n", p.Name, p.NotMeasured)
 		}
 		for _, l := range p.Levels {
-			if l.Stopped {
-				fmt.Fprintf(&b, "\n### %s, at %s: given up at what failed first\n", p.Name, l.Level)
-			} else if len(l.Failures) > 0 {
-				fmt.Fprintf(&b, "\n### %s, at %s: %d of %d scenarios fail\n", p.Name, l.Level, l.Failed, l.Failed+l.Passed)
-			}
-			for _, f := range l.Failures {
-				fmt.Fprintf(&b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
-			}
-			if len(l.Failures) > 0 {
-				fmt.Fprintf(&b, "\nThe story of the first:\n\n```text\n%s\n```\n", strings.TrimSpace(l.Failures[0].Story))
-			}
+			writeLevel(&b, p.Name, l)
 		}
 	}
 	return b.String()
+}
+
+// deliveredOf is what was measured, and what could not be.
+func deliveredOf(p runner.Peer) []string {
+	switch {
+	case p.NotPlayed != "":
+		return []string{"not played"}
+	case p.NotMeasured != "":
+		return append(p.Delivered[:len(p.Delivered):len(p.Delivered)], "not measured")
+	}
+	return p.Delivered
+}
+
+// writeLevel writes what did not pass at a level.
+func writeLevel(b *strings.Builder, name string, l runner.LevelResult) {
+	if l.Stopped {
+		fmt.Fprintf(b, "\n### %s, at %s: given up at what failed first\n", name, l.Level)
+	} else if len(l.Failures) > 0 {
+		fmt.Fprintf(b, "\n### %s, at %s: %d of %d scenarios fail\n", name, l.Level, l.Failed, l.Played())
+	}
+	for _, f := range l.Failures {
+		fmt.Fprintf(b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
+	}
+	if len(l.Failures) > 0 {
+		fmt.Fprintf(b, "\nThe story of the first:\n\n```text\n%s\n```\n", strings.TrimSpace(l.Failures[0].Story))
+	}
+	if len(l.Inconclusive) > 0 {
+		fmt.Fprintf(b, "\n### %s, at %s: %d of %d scenarios have no verdict\n", name, l.Level, len(l.Inconclusive), l.Played())
+	}
+	for _, f := range l.Inconclusive {
+		fmt.Fprintf(b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
+	}
 }
 
 // cellOf is the outcome at a level. It is ✓ also if a higher level holds, since the promise of
@@ -184,14 +211,31 @@ func cellOf(p runner.Peer, level contract.Level) string {
 		switch {
 		case l.NotPlayed != "" && level.AtLeast(l.Level):
 			return "–"
-		case l.Level != level:
-		case l.Stopped:
-			return "✗"
-		case l.Race():
-			return fmt.Sprintf("race: %d of %d", l.Failed, l.Failed+l.Passed)
-		default:
-			return fmt.Sprintf("✗ %d of %d", l.Failed, l.Failed+l.Passed)
+		case l.Level == level:
+			return counted(l)
 		}
 	}
+	if p.NotPlayed != "" {
+		return "not played"
+	}
 	return "✗"
+}
+
+// counted is the outcome of a level that does not hold: what failed, what failed in some runs
+// only, and what had no verdict.
+func counted(l runner.LevelResult) string {
+	var signs []string
+	of := func(sign string, n int) {
+		if n > 0 {
+			signs = append(signs, fmt.Sprintf("%s %d of %d", sign, n, l.Played()))
+		}
+	}
+	if l.Stopped {
+		signs = append(signs, "✗")
+	} else {
+		of("✗", l.Failed-l.Races())
+		of("race:", l.Races())
+	}
+	of("?", len(l.Inconclusive))
+	return cmp.Or(strings.Join(signs, ", "), "–")
 }

@@ -4,7 +4,8 @@
 // Promise: recovery, by connection state recovery. With the argument --replay it is
 // server-delivery: ticks are kept in memory and in a file, and a client that was not
 // recovered is sent every tick after the offset that it names.
-// Not right: without --replay a restart loses what was emitted meanwhile, and begins at 1.
+// Not right: without --replay a restart loses what was emitted meanwhile, and begins at 1. With
+// it, the library's recovery is on nevertheless: see zombie in replay/redial.yaml.
 "use strict";
 
 const fs = require("node:fs");
