@@ -33,7 +33,7 @@ import (
 const (
 	// actBound bounds an action of the user, loadBound a page load.
 	actBound  = 10 * time.Second
-	loadBound = 20 * time.Second
+	loadBound = time.Minute
 	// optionalBound bounds the wait for the element of an optional step.
 	optionalBound = 2 * time.Second
 )
