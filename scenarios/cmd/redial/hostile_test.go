@@ -84,6 +84,16 @@ var hostilities = []hostility{
 	{"a million events for the second page", cleanDrop, 2, "the run was given up"},
 }
 
+// otherwise is another right answer: the machine's speed decides which of the two comes first.
+var otherwise = map[string]hostility{
+	"a million events":   {code: 2, want: "the run was given up"},
+	"deeply nested JSON": {code: 1, want: "expected to be connected when the run ends"},
+}
+
+func (h hostility) is(code int, answer string) bool {
+	return code == h.code && slices.ContainsFunc(strings.Split(h.want, "|"), func(want string) bool { return strings.Contains(answer, want) })
+}
+
 // Whatever a server does, redial ends in time with an error of one line, takes little memory
 // and leaves neither processes nor files behind.
 func TestHostileServers(t *testing.T) {
@@ -121,7 +131,7 @@ func (h hostility) check(t *testing.T) {
 	megabytes := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
 	answer := strings.Join(strings.Fields(stdout.String()+stderr.String()), " ")
 	t.Logf("exit %d after %.1f s, %d MB: %.600q", code, took.Seconds(), megabytes, answer)
-	if code != h.code || !slices.ContainsFunc(strings.Split(h.want, "|"), func(want string) bool { return strings.Contains(answer, want) }) {
+	if other, ok := otherwise[h.server]; !h.is(code, answer) && !(ok && other.is(code, answer)) {
 		t.Errorf("exit %d, want %d with %q", code, h.code, h.want)
 	}
 	if code == 3 && (strings.Count(stderr.String(), "\n") != 1 || stderr.Len() > 1000) {
