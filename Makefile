@@ -52,21 +52,22 @@ PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./doc
 # otherwise. Most tests wait, so that three packages at a time keep two processors busy. The
 # target vet has seen all of it.
 RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 20m
+# What the race detector watches whole in two of the plain packages; test-plain leaves it out.
+WATCHED = Step8Meets|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto
 test: ## vet, staticcheck and every test, most of them with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	@$(MAKE) --no-print-directory -j2 peer-tools test-race
-	$(RACE) -run '^Test(Step8Meets|SweepOfTheSteps|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto)' ./scenarios/runner ./scenarios/cmd/redial
+	$(RACE) -run '^Test($(WATCHED)|SweepOfTheSteps)' ./scenarios/runner ./scenarios/cmd/redial
 	@$(MAKE) --no-print-directory -j2 test-plain test-long
 	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
 
-# test-plain leaves out what was played whole under the race detector, and test-long is what
-# the other packages leave out under it. Hostile servers fill the machine, so they come last
-# and alone.
+# test-long is what the other packages leave out under the race detector. Hostile servers
+# fill the machine, so they come last and alone.
 .PHONY: test-race test-plain test-long
 test-race:
 	$(RACE) $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
 test-plain:
-	$(GO) test -vet=off -p 3 -timeout 20m -skip '^Test(Hostile|Step8Meets|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto)' $(PLAIN)
+	$(GO) test -vet=off -p 3 -timeout 20m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
 	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual

@@ -182,23 +182,24 @@ func deliveredOf(p runner.Peer) []string {
 
 // writeLevel writes what did not pass at a level.
 func writeLevel(b *strings.Builder, name string, l runner.LevelResult) {
+	list := func(scenarios []runner.Failure) {
+		for _, f := range scenarios {
+			fmt.Fprintf(b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
+		}
+	}
 	if l.Stopped {
 		fmt.Fprintf(b, "\n### %s, at %s: given up at what failed first\n", name, l.Level)
 	} else if len(l.Failures) > 0 {
 		fmt.Fprintf(b, "\n### %s, at %s: %d of %d scenarios fail\n", name, l.Level, l.Failed, l.Played())
 	}
-	for _, f := range l.Failures {
-		fmt.Fprintf(b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
-	}
+	list(l.Failures)
 	if len(l.Failures) > 0 {
 		fmt.Fprintf(b, "\nThe story of the first:\n\n```text\n%s\n```\n", strings.TrimSpace(l.Failures[0].Story))
 	}
 	if len(l.Inconclusive) > 0 {
 		fmt.Fprintf(b, "\n### %s, at %s: %d of %d scenarios have no verdict\n", name, l.Level, len(l.Inconclusive), l.Played())
 	}
-	for _, f := range l.Inconclusive {
-		fmt.Fprintf(b, "\n- `%s`, %s (%d of %d runs): %s\n", f.Scenario, f.Title, f.Times, f.Of, f.Reason)
-	}
+	list(l.Inconclusive)
 }
 
 // cellOf is the outcome at a level. It is ✓ also if a higher level holds, since the promise of

@@ -121,11 +121,7 @@ func TestKoreanPageExplainsProblems(t *testing.T) {
 
 func TestKoreanRealRunHasNoEnglish(t *testing.T) {
 	p := openKorean(t)
-	p.set("#step", "6")
-	p.cursor(at)
-	p.press(`[data-key="bob:refresh"]`)
-	p.press("#real")
-	p.do(chromedp.Poll[chromedp.Void](`!document.getElementById("real-run").hidden`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	p.forReal("refresh")
 	p.after("for real")
 	if lost := get[int](p, `document.querySelectorAll("#real-verdict li").length`); lost == 0 {
 		t.Error("no message is lost for real, so the panel has no finding to look at")

@@ -350,13 +350,18 @@ func TestTheTourAsksShowsAndJudgesThePuzzle(t *testing.T) {
 	}
 }
 
-func TestTheSamePlanForRealIsBesideIt(t *testing.T) {
-	p := openLab(t)
+// forReal breaks bob's page in step 6 and plays that for real, until it ends or cannot.
+func (p *tab) forReal(broken string) {
 	p.set("#step", "6")
 	p.cursor(at)
-	p.press(`[data-key="bob:cut"]`)
+	p.press(`[data-key="bob:` + broken + `"]`)
 	p.press("#real")
 	p.do(chromedp.Poll[chromedp.Void](`!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0)))
+}
+
+func TestTheSamePlanForRealIsBesideIt(t *testing.T) {
+	p := openLab(t)
+	p.forReal("cut")
 	if outcome, svg := get[string](p, `document.getElementById("real-verdict").dataset.outcome`), get[int](p, `document.querySelectorAll("#real-story [data-kind=shown]").length`); outcome != "pass" || svg < 6 {
 		t.Errorf("for real it comes to %q, with %d messages shown: %s", outcome, svg, get[string](p, `document.getElementById("said").textContent`))
 	}

@@ -260,7 +260,8 @@
       if (who === "other" && phase === "first" && recovers !== "session") describe(item, say("earlier"), offset);
       else describe(item, say(who), who !== "you" && phase === "away" ? say("late", { time: time() }) : time(), offset);
     }
-    // In step 7a the server sends the whole list at each connection. The list begins with the messages that were here.
+    // In step 7a the server sends the whole list at each connection. The list begins with the
+    // messages that were here.
     let before = [];
     socket.on("state", () => {
       Array.from(messages.children).forEach((item, i) => {
