@@ -18,8 +18,8 @@ import (
 
 const (
 	// hostileTime and hostileMemory (in MB) bound a check of any hostile server.
-	hostileTime   = 30 * time.Second
-	hostileMemory = 300
+	hostileTime   = 60 * time.Second
+	hostileMemory = 400
 	// doublingMemory (in MB) bounds a check of a server whose script allocates without end:
 	// see mostMemory.
 	doublingMemory = 2200
@@ -56,22 +56,22 @@ var hostilities = []hostility{
 	{"fills the disk", cleanDrop, 3, "the server ended before it was ready"},
 
 	{"endless library", cleanDrop, 3, "answers more than"},
-	{"silent library", cleanDrop, 3, "it was not loaded within 5s"},
-	{"library that loops", cleanDrop, 3, "it was not loaded within 5s"},
+	{"silent library", cleanDrop, 3, "it was not loaded within 15s"},
+	{"library that loops", cleanDrop, 3, "it was not loaded within 15s"},
 	{"library that is deep", cleanDrop, 3, "nested more than"},
-	{"library that fills up", cleanDrop, 3, "it was not loaded within 5s|more than 512 MB of memory"},
-	{"library that doubles", cleanDrop, 3, "it was not loaded within 5s|more than 512 MB of memory"},
+	{"library that fills up", cleanDrop, 3, "it was not loaded within 15s|more than 512 MB of memory"},
+	{"library that doubles", cleanDrop, 3, "it was not loaded within 15s|more than 512 MB of memory"},
 	{"redirects to itself", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"upgrade without end", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"garbage frames", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"compressed bombs", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"huge message", cleanDrop, 3, "no Socket.IO client can connect"},
-	{"message without end", cleanDrop, 3, "waited 5s"},
+	{"message without end", cleanDrop, 3, "waited 15s"},
 	{"ping frames without end", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"garbage packets", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"pings without end", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"answers no CONNECT", cleanDrop, 3, "no Socket.IO client can connect"},
-	{"attachments that never come", cleanDrop, 3, "waited 5s"},
+	{"attachments that never come", cleanDrop, 3, "waited 15s"},
 	{"pingInterval of 0", cleanDrop, 3, "a pingInterval of 0 ms"},
 	{"pingInterval below 0", cleanDrop, 3, "a pingInterval of -1 ms"},
 	{"pingInterval of ages", cleanDrop, 3, "a pingInterval of 9223372036854775807 ms"},
@@ -80,7 +80,7 @@ var hostilities = []hostility{
 
 	{"huge message for the second page", cleanDrop, 2, "the run was given up"},
 	{"large messages for the second page", cleanDrop, 2, "the run was given up"},
-	{"a million events", cleanDrop, 3, "waited 5s"},
+	{"a million events", cleanDrop, 3, "waited 15s"},
 	{"a million events for the second page", cleanDrop, 2, "the run was given up"},
 }
 
