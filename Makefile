@@ -69,7 +69,7 @@ test-race:
 test-plain:
 	$(GO) test -vet=off -p 3 -timeout 20m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
-	$(GO) test -short -run '^Test(VirtualIsRepeatable|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
+	$(GO) test -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched while Go builds: make test does both at a time. To build the

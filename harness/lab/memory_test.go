@@ -11,7 +11,7 @@ import (
 
 var (
 	repeats    = flag.Int("repeats", 50, "how often TestVirtualIsRepeatable plays one plan")
-	memoryRuns = flag.Int("memory-runs", 300, "how many runs TestMemoryStaysFlat plays; 20000 take three minutes on two cores")
+	memoryRuns = flag.Int("memory-runs", 100, "how many runs TestMemoryStaysFlat plays; 20000 take three minutes on two cores")
 )
 
 // Thousands of runs must leave behind no goroutine and no memory. The library leaks both for

@@ -20,7 +20,7 @@ import (
 func TestVirtualIsRepeatable(t *testing.T) {
 	runs := *repeats
 	if testing.Short() || underRace {
-		runs = 8
+		runs = 4
 	}
 	websocket, polling, upgrade := []string(nil), []string{"polling"}, []string{"polling", "websocket"}
 	for _, c := range []struct {

@@ -65,7 +65,8 @@ func (c *Client) Refresh(ctx context.Context, left func()) error {
 func (c *Client) Forward(ctx context.Context) error {
 	return c.load(ctx, nil, c.opened, func(ctx context.Context, t *tab) error {
 		c.markDisconnected()
-		return t.navigate(ctx, 1)
+		_, err := t.navigate(ctx, 1)
+		return err
 	})
 }
 
@@ -81,10 +82,11 @@ func (c *Client) Back(ctx context.Context) error {
 	ctx, cancel := t.with(ctx, actBound)
 	defer cancel()
 	t.flush()
-	if err := t.navigate(ctx, -1); err != nil {
+	to, err := t.navigate(ctx, -1)
+	if err != nil {
 		return err
 	}
-	for ctx.Err() == nil && c.Status().Open {
+	for ctx.Err() == nil && (c.Status().Open || !t.isAt(ctx, to)) {
 		_ = sleep(ctx, pollEvery)
 	}
 	return context.Cause(ctx)
@@ -244,18 +246,25 @@ func (c *Client) address() string {
 	return strings.TrimSuffix(c.options.URL, "/") + c.path()
 }
 
-// navigate moves by so many entries in the tab's history.
-func (t *tab) navigate(ctx context.Context, by int) error {
+// navigate begins to move by so many entries in the tab's history, and returns the new place.
+func (t *tab) navigate(ctx context.Context, by int64) (to int64, err error) {
 	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	to := int(history.CurrentIndex) + by
-	if to < 0 || to >= len(history.Entries) {
-		return errors.New("the tab's history goes no further")
+	to = history.CurrentIndex + by
+	if to < 0 || to >= int64(len(history.Entries)) {
+		return 0, errors.New("the tab's history goes no further")
 	}
 	_, err = cdp.Call(ctx, t.target, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: history.Entries[to].ID})
-	return err
+	return to, err
+}
+
+// isAt tells whether the tab has arrived at a place in its history. Between two documents,
+// Chromium answers with an error.
+func (t *tab) isAt(ctx context.Context, place int64) bool {
+	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
+	return err == nil && history.CurrentIndex == place
 }
 
 // enter performs the steps of Spec.Enter and waits for the input.

@@ -27,7 +27,7 @@ func joinsLost(builder socket.AdapterConstructor) (lost, rounds int) {
 	a := builder.New(server.Of("/", nil))
 	defer a.Close()
 	const room = socket.Room("chat")
-	rounds = 200_000
+	rounds = 40_000
 	for range rounds {
 		a.AddAll("leaver", types.NewSet(room))
 		var both sync.WaitGroup
