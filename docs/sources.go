@@ -196,7 +196,7 @@ func (s *Sources) start(arguments []string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(folder)
-	program := filepath.Join(folder, "steps")
+	program := s.path("out/docs/steps") // go build links it once, and not for each step
 	build := exec.Command("go", "build", "-o", program, "./steps")
 	build.Dir = s.Root
 	if output, err := build.CombinedOutput(); err != nil {
