@@ -89,21 +89,6 @@ func (s scaled) x(at plan.Duration) float64 {
 	return s.xs[i-1] + share*(s.xs[i]-s.xs[i-1])
 }
 
-// time is the inverse of x.
-func (s scaled) time(x float64) plan.Duration {
-	i, exact := slices.BinarySearch(s.xs, x)
-	switch {
-	case exact:
-		return s.at[i]
-	case i == 0:
-		return s.From
-	case i == len(s.xs):
-		return s.To
-	}
-	share := (x - s.xs[i-1]) / (s.xs[i] - s.xs[i-1])
-	return s.at[i-1] + plan.Duration(share*float64(s.at[i]-s.at[i-1]))
-}
-
 func (s scaled) has(at plan.Duration) bool { return at >= s.From && at <= s.To }
 
 type tick struct {
