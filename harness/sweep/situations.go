@@ -61,7 +61,7 @@ func (x *Explored) Next() float64 {
 // Rising reports whether the second half of the runs still had at least a tenth as many new
 // situations as the first. With fewer than 2,000 runs it returns true.
 func (x *Explored) Rising() bool {
-	half := len(x.Fresh) / 2
+	half := x.Runs / freshRuns / 2 // the last runs may be no full thousand
 	if half == 0 {
 		return true
 	}
