@@ -14,6 +14,7 @@ import (
 func ClientDelivery(t *testing.T, step New) {
 	t.Run("a repeat is acknowledged and not stored again", func(t *testing.T) { repeat(t, step) })
 	t.Run("repeats on several connections at once", func(t *testing.T) { repeats(t, step) })
+	t.Run("a failed query is no acknowledgement", func(t *testing.T) { failedQueriesOfAMessage(t, step) })
 }
 
 func repeat(t *testing.T, step New) {

@@ -20,15 +20,17 @@ import (
 // ServerDelivery tests that the server stores every message, and that each page receives the
 // log from its offset on.
 func ServerDelivery(t *testing.T, step New) {
-	for _, c := range []struct {
+	for _, c := range []struct { // the fastest first
 		name string
 		test func(*testing.T, New)
 	}{
 		{"a new client gets the backlog", backlog},
 		{"an unknown offset gets the whole log", UnknownOffset},
 		{"what is no text is refused and not stored", NoText},
-		{"replay and live are one stream under writers", oneStream},
 		{"a broken connection recovers", recovers},
+		{"nothing is left out between two parts of a replay", parts},
+		{"a row that cannot be read is neither sent nor skipped", unreadable},
+		{"replay and live are one stream under writers", oneStream},
 		{"a cut in the middle of the replay loses nothing", cutInReplay},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, step) })

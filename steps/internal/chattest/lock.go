@@ -1,0 +1,108 @@
+package chattest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"redial/steps/internal/rawclient"
+	"redial/steps/internal/serve"
+)
+
+// Inside is what WaitForTheLock needs of a running step.
+type Inside struct {
+	Server *socket.Server
+	Order  serve.Lock
+	// Store stores and emits a message. The test holds the lock.
+	Store func(text string) error
+}
+
+// WaitForTheLock tests that messages are emitted, pages join and Close ends only under the
+// step's lock. Without it, a page could join between the INSERT of a message and its emit.
+func WaitForTheLock(t *testing.T, step New, inside func(*Server) Inside) {
+	s := Start(t, step, serve.Settings{ReplayPage: 1})
+	in := inside(s)
+	ann := rawclient.Connect(t, s.URL, Offset(0))
+	Send(t, ann, "before")
+	Receive(t, ann, 1, "before")
+
+	in.Order.Lock()
+	bob := rawclient.Connect(t, s.URL, Offset(0))
+	Receive(t, bob, 1, "before") // now bob waits for the lock
+	joined := make(chan error, 1)
+	go func() {
+		_, err := bob.Ask("chat message", 7) // bob's events wait until he has joined
+		joined <- err
+	}()
+	for _, text := range []string{"after 1", "after 2", "after 3", "after 4"} {
+		if err := ann.Emit("chat message", text, "the key of "+text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case got := <-ann.Events:
+		t.Errorf("%v is emitted while the lock is held", got)
+	case err := <-joined:
+		t.Errorf("bob has joined (%v) while the lock is held", err)
+	case <-time.After(200 * time.Millisecond): // nothing may happen
+	}
+	// The holder of the lock stores and emits a message before bob joins.
+	if err := in.Store("meanwhile"); err != nil {
+		t.Error(err)
+	}
+	in.Order.Unlock()
+	if err := <-joined; err != nil {
+		t.Error(err)
+	}
+	Send(t, ann, "the end")
+	texts := s.Stored(t)[1:]
+	for _, page := range []*rawclient.Client{ann, bob} {
+		if err := ReceiveAfter(page, 1, texts...); err != nil {
+			t.Error(err)
+		}
+	}
+	disconnectedPageJoinsNothing(t, s, in, texts)
+
+	in.Order.Lock()
+	closed := make(chan error, 1)
+	go func() { closed <- s.Closer.Close() }()
+	select {
+	case err := <-closed:
+		t.Errorf("Close has ended (%v) while the lock is held", err)
+	case <-time.After(100 * time.Millisecond): // nothing may happen
+	}
+	in.Order.Unlock()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// A page that disconnects while it waits for the lock would stay in the room forever.
+func disconnectedPageJoinsNothing(t *testing.T, s *Server, in Inside, texts []string) {
+	in.Order.Lock()
+	cem := rawclient.Connect(t, s.URL, Offset(1))
+	if err := ReceiveAfter(cem, 1, texts...); err != nil { // then cem waits for the lock
+		t.Error(err)
+	}
+	cem.Close()
+	id := socket.SocketId(cem.Sid)
+	for deadline := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) {
+		if _, connected := in.Server.Sockets().Sockets().Load(id); !connected {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server has not noticed that cem is disconnected")
+		}
+	}
+	in.Order.Unlock()
+	in.Order.Lock() // after cem: goroutines get the lock in the order in which they wait
+	defer in.Order.Unlock()
+	in.Server.Sockets().Adapter().Rooms().Range(func(room socket.Room, ids *types.Set[socket.SocketId]) bool {
+		if ids.Has(id) {
+			t.Errorf("the disconnected page is in room %.20s", room)
+		}
+		return true
+	})
+}
