@@ -230,7 +230,7 @@ func TestStoringAndJoiningWaitForTheLock(t *testing.T) {
 	chattest.WaitForTheLock(t, New, func(s *chattest.Server) chattest.Inside {
 		c := s.Closer.(*chat)
 		return chattest.Inside{Server: c.server, Order: c.order, Store: func(text string) error {
-			_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, 'another')", text)
+			_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?)", text, text)
 			return errors.Join(err, c.publish())
 		}}
 	})

@@ -64,7 +64,7 @@ func TestEmittingAndJoiningWaitForTheLock(t *testing.T) {
 	chattest.WaitForTheLock(t, New, func(s *chattest.Server) chattest.Inside {
 		c := s.Closer.(*chat)
 		return chattest.Inside{Server: c.server, Order: c.order, Store: func(text string) error {
-			if _, err := c.messages.Append(context.Background(), "another", text); err != nil {
+			if _, err := c.messages.Append(context.Background(), text, text); err != nil {
 				return err
 			}
 			return c.publish()

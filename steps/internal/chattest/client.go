@@ -53,6 +53,7 @@ func repeat(t *testing.T, step New) {
 // Retries must be recognised while they race with the first attempt, with other messages and
 // with pages that connect.
 func repeats(t *testing.T, step New) {
+	Slow(t)
 	const senders, each = 6, 60
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
 	reader := rawclient.Connect(t, s.URL, Offset(0))

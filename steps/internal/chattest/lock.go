@@ -63,7 +63,7 @@ func WaitForTheLock(t *testing.T, step New, inside func(*Server) Inside) {
 			t.Error(err)
 		}
 	}
-	disconnectedPageJoinsNothing(t, s, in, texts)
+	disconnectedWhileWaiting(t, s, in, ann)
 
 	in.Order.Lock()
 	closed := make(chan error, 1)
@@ -79,13 +79,19 @@ func WaitForTheLock(t *testing.T, step New, inside func(*Server) Inside) {
 	}
 }
 
-// A page that disconnects while it waits for the lock would stay in the room forever.
-func disconnectedPageJoinsNothing(t *testing.T, s *Server, in Inside, texts []string) {
+// A page that disconnects while it waits for the lock would stay in the room forever. When it is
+// back with its session, it is not in the room, so it gets the rest of its replay.
+func disconnectedWhileWaiting(t *testing.T, s *Server, in Inside, ann *rawclient.Client) {
 	in.Order.Lock()
-	cem := rawclient.Connect(t, s.URL, Offset(1))
-	if err := ReceiveAfter(cem, 1, texts...); err != nil { // then cem waits for the lock
+	cem := rawclient.Connect(t, s.URL, Offset(0))
+	Receive(t, cem, 1, s.Stored(t)[0])
+	if err := ReceiveAfter(cem, 1, s.Stored(t)[1:]...); err != nil { // then cem waits for the lock
 		t.Error(err)
 	}
+	if err := in.Store("missed"); err != nil {
+		t.Error(err)
+	}
+	missed := ann.Next()
 	cem.Close()
 	id := socket.SocketId(cem.Sid)
 	for deadline := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) {
@@ -98,11 +104,21 @@ func disconnectedPageJoinsNothing(t *testing.T, s *Server, in Inside, texts []st
 	}
 	in.Order.Unlock()
 	in.Order.Lock() // after cem: goroutines get the lock in the order in which they wait
-	defer in.Order.Unlock()
 	in.Server.Sockets().Adapter().Rooms().Range(func(room socket.Room, ids *types.Set[socket.SocketId]) bool {
 		if ids.Has(id) {
 			t.Errorf("the disconnected page is in room %.20s", room)
 		}
 		return true
 	})
+	in.Order.Unlock()
+	// No page has this recovery offset without the message. It makes the server restore a session
+	// that was not in the room.
+	last := missed.Args[1].(float64) - 1
+	back := rawclient.Connect(t, s.URL, map[string]any{"pid": cem.Pid, "offset": missed.Args[len(missed.Args)-1], "serverOffset": last})
+	if back.Sid != cem.Sid {
+		t.Error("the session is not restored, so this test cannot fail")
+	}
+	if err := ReceiveAfter(back, last, "missed"); err != nil {
+		t.Error(err)
+	}
 }

@@ -140,6 +140,7 @@ func NoText(t *testing.T, step New) {
 // This is the core of the promise: whenever a page connects, it receives the log from its
 // offset on, without a gap, a duplicate or a change of order.
 func oneStream(t *testing.T, step New) {
+	Slow(t)
 	const writers, each, readers = 4, 150, 20
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
 	var work sync.WaitGroup
@@ -208,6 +209,7 @@ func recovers(t *testing.T, step New) {
 // A page that is cut off during its replay must receive the rest from the log, whatever
 // recovery offset it sends when it reconnects.
 func cutInReplay(t *testing.T, step New) {
+	Slow(t)
 	s := Start(t, step, serve.Settings{ReplayPage: 1})
 	ann := rawclient.Connect(t, s.URL, Offset(0))
 	Send(t, ann, "one")
@@ -254,6 +256,7 @@ func PanicIsNotTheEnd(t *testing.T, s *Server, server *socket.Server) {
 // CloseEndsEverything tests that Close leaves no connection and no goroutine, and that
 // afterwards store, which stores a message as the step does, fails.
 func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
+	Slow(t)
 	// The library starts some goroutines once and keeps them: they must run before the count.
 	warm := Start(t, step, serve.Settings{})
 	rawclient.Connect(t, warm.URL, nil).Close()
