@@ -256,6 +256,29 @@ func TestLogReplacedDuringAReplayDisconnectsThePage(t *testing.T) {
 	bob.Ended()
 }
 
+// Messages without a key and with the same text have the same fingerprint.
+func TestSameTextWithAnotherIDIsAnotherLog(t *testing.T) {
+	chattest.Quiet(t)
+	s := start(t, serve.Settings{})
+	execute := func(statement string) {
+		if _, err := s.chat.db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const insert = "INSERT INTO messages (content) VALUES ('same')"
+	execute(insert)
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Receive(t, ann, 1, "same")
+	if _, err := ann.Ask("chat message", 7); err != nil { // when it is answered, the server has emitted the message
+		t.Fatal(err)
+	}
+	execute("DELETE FROM messages; " + insert)
+	if err := ann.Emit("chat message", "next", "key"); err != nil {
+		t.Fatal(err)
+	}
+	ann.Ended()
+}
+
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")

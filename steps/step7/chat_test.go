@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"redial/steps/internal/chattest"
+	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
 
@@ -36,6 +37,16 @@ func TestStoringAndJoiningWaitForTheLock(t *testing.T) {
 			return err
 		}}
 	})
+}
+
+func TestMessageThatIsNotStoredIsAnsweredByAnError(t *testing.T) {
+	chattest.Quiet(t)
+	s := start(t, serve.Settings{Driver: chattest.FaultyDriver})
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.OnExec(t, func(string) error { return chattest.ErrDisk })
+	if answer, err := ann.Ask("chat message", "one"); err != nil || answer["error"] != "the message could not be stored" {
+		t.Errorf("the acknowledgement is %v, %v, want an error", answer, err)
+	}
 }
 
 func TestPageIsDisconnectedIfItsReplayFails(t *testing.T) { chattest.FailedQueries(t, New, 3) }

@@ -2,6 +2,7 @@ package step9
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,59 @@ func TestFailedReadOfTheLogIsRepeated(t *testing.T) {
 	})
 	chattest.Send(t, ann, "two")
 	chattest.Receive(t, ann, 2, "two")
+}
+
+// A message that is stored between publish and the rest of the replay is emitted later, to this
+// page too.
+func TestReplayEndsAtTheLastEmittedMessage(t *testing.T) {
+	s := start(t, serve.Settings{Driver: chattest.FaultyDriver})
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Send(t, ann, "one")
+	chattest.Receive(t, ann, 1, "one")
+	var reads atomic.Int32
+	s.chat.order.Lock()
+	chattest.OnQuery(t, func(query string) error {
+		if strings.Contains(query, afterQuery) && reads.Add(1) == 3 { // the second part of the replay
+			chattest.Execute(t, s.Folder, "INSERT INTO messages (content) VALUES ('two')")
+		}
+		return nil
+	})
+	bob := rawclient.Connect(t, s.URL, nil)
+	chattest.Receive(t, bob, 1, "one")
+	s.chat.order.Unlock()
+	chattest.Receive(t, bob, 2, "two")
+	chattest.Send(t, ann, "three")
+	chattest.Receive(t, bob, 3, "three")
+}
+
+// The signals for these messages are fewer than the parts in which they are read.
+func TestOneSignalIsForTheWholeLog(t *testing.T) {
+	s := start(t, serve.Settings{ReplayPage: 1})
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Send(t, ann, "one")
+	chattest.Receive(t, ann, 1, "one")
+	s.chat.order.Lock()
+	const messages = 20
+	for n := range messages {
+		if _, err := s.chat.messages.Append(context.Background(), fmt.Sprint(n), "more"); err != nil {
+			t.Error(err)
+		}
+	}
+	s.chat.order.Unlock()
+	for n := range messages {
+		chattest.Receive(t, ann, 2+n, "more")
+	}
+}
+
+func TestMessageThatCannotBeStoredIsNotAcknowledged(t *testing.T) {
+	chattest.Quiet(t)
+	s := start(t, serve.Settings{Driver: chattest.FaultyDriver})
+	ann := rawclient.Connect(t, s.URL, nil)
+	fail(t, "client_offset = ?")
+	chattest.IsUnavailable(t, ann, `420["chat message","one","key"]`)
+	fail(t, "nothing")
+	chattest.Send(t, ann, "one")
+	chattest.Receive(t, ann, 1, "one")
 }
 
 func TestStartReportsAFailedQuery(t *testing.T) { chattest.FailedStart(t, New) }

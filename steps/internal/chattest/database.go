@@ -161,4 +161,24 @@ func failedQueriesOfAMessage(t *testing.T, step New) {
 	if stored := len(s.Stored(t)); emitted != 1 || stored != 1 {
 		t.Errorf("the message was emitted %d times and stored %d times, want once", emitted, stored)
 	}
+	// A row that cannot be read is before the message in the log.
+	Execute(t, s.Folder, "INSERT INTO messages (content) VALUES (NULL)")
+	IsUnavailable(t, ann, `42101["chat message","two","key 2"]`)
+	Execute(t, s.Folder, "DELETE FROM messages WHERE content IS NULL")
+	if err := send(ann, "two", "key 2"); err != nil {
+		t.Error(err)
+	}
+	s.Stop()
+	isClosed(t, s.Folder)
+}
+
+// IsUnavailable sends a message, and expects "unavailable" and no other event.
+func IsUnavailable(t *testing.T, client *rawclient.Client, packet string) {
+	t.Helper()
+	if err := client.Write(packet); err != nil {
+		t.Fatal(err)
+	}
+	if got := client.Next(); got.Name != "unavailable" {
+		t.Fatalf("received %.200v, want unavailable", got)
+	}
 }

@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,11 +64,13 @@ func WaitForTheLock(t *testing.T, step New, inside func(*Server) Inside) {
 			t.Error(err)
 		}
 	}
-	disconnectedWhileWaiting(t, s, in, ann)
+	disconnectedWhileWaiting(t, s, in, ann, false)
+	disconnectedWhileWaiting(t, s, in, ann, true)
 
 	in.Order.Lock()
 	closed := make(chan error, 1)
 	go func() { closed <- s.Closer.Close() }()
+	ann.Ended() // the rest of Close takes no time
 	select {
 	case err := <-closed:
 		t.Errorf("Close has ended (%v) while the lock is held", err)
@@ -79,38 +82,38 @@ func WaitForTheLock(t *testing.T, step New, inside func(*Server) Inside) {
 	}
 }
 
-// A page that disconnects while it waits for the lock would stay in the room forever. When it is
-// back with its session, it is not in the room, so it gets the rest of its replay.
-func disconnectedWhileWaiting(t *testing.T, s *Server, in Inside, ann *rawclient.Client) {
+// A page that disconnects while it waits for the lock would stay in the room forever. If it is
+// back with its session by then, it is not in the room, and its new replay is the only one.
+func disconnectedWhileWaiting(t *testing.T, s *Server, in Inside, ann *rawclient.Client, isBack bool) {
 	in.Order.Lock()
 	cem := rawclient.Connect(t, s.URL, Offset(0))
-	Receive(t, cem, 1, s.Stored(t)[0])
-	if err := ReceiveAfter(cem, 1, s.Stored(t)[1:]...); err != nil { // then cem waits for the lock
+	if err := ReceiveAfter(cem, 0, s.Stored(t)...); err != nil { // then cem waits for the lock
 		t.Error(err)
 	}
-	if err := in.Store("missed"); err != nil {
+	id := socket.SocketId(cem.Sid)
+	client, _ := in.Server.Sockets().Sockets().Load(id)
+	caughtUp := make(chan struct{})
+	client.Enqueue(func() { close(caughtUp) })
+	text := fmt.Sprint("missed, is back: ", isBack)
+	if err := in.Store(text); err != nil {
 		t.Error(err)
 	}
 	missed := ann.Next()
 	cem.Close()
-	id := socket.SocketId(cem.Sid)
-	for deadline := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) {
-		if _, connected := in.Server.Sockets().Sockets().Load(id); !connected {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the server has not noticed that cem is disconnected")
-		}
+	await(t, "the server notices that cem is disconnected", func() bool { return !client.Connected() })
+	if !isBack {
+		in.Order.Unlock()
+		<-caughtUp
+		await(t, "the disconnected page leaves every room", func() bool {
+			left := true
+			in.Server.Sockets().Adapter().Rooms().Range(func(_ socket.Room, ids *types.Set[socket.SocketId]) bool {
+				left = left && !ids.Has(id)
+				return left
+			})
+			return left
+		})
+		return
 	}
-	in.Order.Unlock()
-	in.Order.Lock() // after cem: goroutines get the lock in the order in which they wait
-	in.Server.Sockets().Adapter().Rooms().Range(func(room socket.Room, ids *types.Set[socket.SocketId]) bool {
-		if ids.Has(id) {
-			t.Errorf("the disconnected page is in room %.20s", room)
-		}
-		return true
-	})
-	in.Order.Unlock()
 	// No page has this recovery offset without the message. It makes the server restore a session
 	// that was not in the room.
 	last := missed.Args[1].(float64) - 1
@@ -118,7 +121,18 @@ func disconnectedWhileWaiting(t *testing.T, s *Server, in Inside, ann *rawclient
 	if back.Sid != cem.Sid {
 		t.Error("the session is not restored, so this test cannot fail")
 	}
-	if err := ReceiveAfter(back, last, "missed"); err != nil {
-		t.Error(err)
+	Receive(t, back, int(last)+1, text)
+	in.Order.Unlock()
+	<-caughtUp
+	Send(t, ann, "the next")
+	Receive(t, back, int(last)+2, "the next")
+}
+
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", Patience, what)
+		}
 	}
 }
