@@ -256,9 +256,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 			return err
 		}
 	}
-	if client.Connected() {
-		client.Join(room)
-	}
+	client.Join(room) // not if it is disconnected
 	return nil
 }
 
@@ -297,8 +295,8 @@ func (c *chat) offsetOf(client *socket.Socket) (offset int64, known bool, err er
 	if !ok || named == 0.0 {
 		return 0, true, nil
 	}
-	number, isNumber := named.(float64)
-	if !isNumber || number != math.Trunc(number) {
+	number, _ := named.(float64) // 0, which no message has, if it is no number
+	if number != math.Trunc(number) {
 		return 0, false, nil
 	}
 	known, err = c.has(int64(number), auth["fingerprint"])

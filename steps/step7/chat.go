@@ -138,9 +138,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 			return err
 		}
 	}
-	if client.Connected() {
-		client.Join(room)
-	}
+	client.Join(room) // not if it is disconnected
 	return nil
 }
 

@@ -102,20 +102,18 @@ func parts(t *testing.T, step New) {
 	isClosed(t, s.Folder)
 }
 
-// A row that cannot be read is neither sent nor skipped.
+// A row that cannot be read is neither sent nor skipped. It is older than the server, which
+// otherwise would read it once more as a new message.
 func unreadable(t *testing.T, step New) {
 	Quiet(t)
 	s := Start(t, step, serve.Settings{})
-	ann := rawclient.Connect(t, s.URL, Offset(0))
-	Send(t, ann, "one")
-	Receive(t, ann, 1, "one")
-	Execute(t, s.Folder, "INSERT INTO messages (content) VALUES (NULL)")
+	Send(t, rawclient.Connect(t, s.URL, nil), "one")
+	s.Stop()
+	Execute(t, s.Folder, "INSERT INTO messages (content) VALUES (NULL), ('three')")
+	s = Start(t, step, serve.Settings{DataDir: s.Folder})
 	Disconnects(t, s, Offset(1))
 	Execute(t, s.Folder, "DELETE FROM messages WHERE content IS NULL")
-	bob := rawclient.Connect(t, s.URL, Offset(1))
-	Send(t, bob, "three")
-	Receive(t, ann, 3, "three")
-	Receive(t, bob, 3, "three")
+	Receive(t, rawclient.Connect(t, s.URL, Offset(1)), 3, "three")
 	s.Stop()
 	isClosed(t, s.Folder)
 }

@@ -66,7 +66,7 @@ func UnknownOffset(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	Send(t, ann, "one", "two")
-	for _, named := range []any{3, 1 << 53, 1e300, -1, 0.5, "1", nil, true, []any{1}, map[string]any{"a": 1}} {
+	for _, named := range []any{3, 1 << 53, 1e300, -1, 0.5, 1.5, "1", nil, true, []any{1}, map[string]any{"a": 1}} {
 		page := rawclient.Connect(t, s.URL, Offset(named))
 		BeginsAgain(t, page, fmt.Sprintf("serverOffset %v", named))
 		Receive(t, page, 1, "one", "two")
