@@ -27,10 +27,6 @@ func start(t *testing.T, settings serve.Settings) running {
 	return running{s, s.Closer.(*chat)}
 }
 
-func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
-
-func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }
-
 // authOf returns the auth of a page that has shown the message last.
 func authOf(event rawclient.Event) map[string]any {
 	return map[string]any{"serverOffset": event.Args[1], "fingerprint": event.Args[2]}
@@ -230,6 +226,59 @@ func TestMessagesWithoutAKey(t *testing.T) {
 	chattest.Receive(t, rawclient.Connect(t, s.URL, nil), 1, "another", "six")
 }
 
+func TestStoringAndJoiningWaitForTheLock(t *testing.T) {
+	chattest.WaitForTheLock(t, New, func(s *chattest.Server) chattest.Inside {
+		c := s.Closer.(*chat)
+		return chattest.Inside{Server: c.server, Order: c.order, Store: func(text string) error {
+			_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?)", text, text)
+			return errors.Join(err, c.publish())
+		}}
+	})
+}
+
+func TestPageIsDisconnectedIfItsReplayFails(t *testing.T) { chattest.FailedQueries(t, New, 4, "one") }
+
+func TestStartReportsAFailedQuery(t *testing.T) { chattest.FailedStart(t, New) }
+
+// A page that is in its replay when the log is replaced would receive a part of each log.
+func TestLogReplacedDuringAReplayDisconnectsThePage(t *testing.T) {
+	chattest.Quiet(t)
+	s := start(t, serve.Settings{})
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Send(t, ann, "one")
+	s.chat.order.Lock()
+	bob := rawclient.Connect(t, s.URL, nil)
+	chattest.Receive(t, bob, 1, "one") // now bob waits for the lock
+	if err := s.chat.startLog(); err != nil {
+		t.Error(err)
+	}
+	s.chat.order.Unlock()
+	bob.Ended()
+}
+
+// Messages without a key and with the same text have the same fingerprint.
+func TestSameTextWithAnotherIDIsAnotherLog(t *testing.T) {
+	chattest.Quiet(t)
+	s := start(t, serve.Settings{})
+	execute := func(statement string) {
+		if _, err := s.chat.db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const insert = "INSERT INTO messages (content) VALUES ('same')"
+	execute(insert)
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Receive(t, ann, 1, "same")
+	if _, err := ann.Ask("chat message", 7); err != nil { // when it is answered, the server has emitted the message
+		t.Fatal(err)
+	}
+	execute("DELETE FROM messages; " + insert)
+	if err := ann.Emit("chat message", "next", "key"); err != nil {
+		t.Fatal(err)
+	}
+	ann.Ended()
+}
+
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
 		_, err := s.Closer.(*chat).storeAndEmit("too late", "key")
@@ -247,3 +296,7 @@ func TestServerStartsOnALockedDatabase(t *testing.T) {
 	s = start(t, serve.Settings{DataDir: s.Folder})
 	chattest.Receive(t, rawclient.Connect(t, s.URL, nil), 1, "one")
 }
+
+func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
+
+func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }

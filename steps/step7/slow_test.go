@@ -64,6 +64,7 @@ func heap() float64 {
 
 // While the page does not read, the rest of its replay must not wait in memory.
 func TestLongReplayWaitsForItsReader(t *testing.T) {
+	chattest.Slow(t)
 	const old = 20_000
 	s := startWithMessages(t, old)
 	ann := rawclient.Connect(t, s.URL, chattest.Offset(old))
@@ -124,6 +125,7 @@ func eventNumber(t *testing.T, event rawclient.Event) uint64 {
 // A page that reads nothing is disconnected before much data waits for it. With no session, it
 // catches up from the database; package lessons tests the same with the session.
 func TestPageThatReadsNothingIsDisconnectedAndCatchesUp(t *testing.T) {
+	chattest.Slow(t)
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })

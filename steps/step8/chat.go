@@ -202,9 +202,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 			return err
 		}
 	}
-	if client.Connected() {
-		client.Join(room)
-	}
+	client.Join(room) // not if it is disconnected
 	return nil
 }
 
@@ -230,7 +228,7 @@ func (c *chat) replay(client *socket.Socket, offset int64) (last int64, more boo
 		_ = client.Emit("chat message", content, offset)
 		count, bytes = count+1, bytes+len(content)
 	}
-	return offset, (count == c.replayPage || bytes >= replayBytes) && client.Connected(), rows.Err()
+	return offset, count == c.replayPage || bytes >= replayBytes, rows.Err()
 }
 
 // offsetOf returns the id of the last message that the page has shown, 0 for a new page.

@@ -1,10 +1,9 @@
 package step8
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
@@ -21,10 +20,6 @@ func start(t *testing.T, settings serve.Settings) running {
 	s := chattest.Start(t, New, settings)
 	return running{s, s.Closer.(*chat)}
 }
-
-func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
-
-func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }
 
 func TestInvalidKeyIsRefused(t *testing.T) {
 	s := start(t, serve.Settings{})
@@ -48,47 +43,19 @@ func TestInvalidKeyIsRefused(t *testing.T) {
 	}
 }
 
-// Without the lock, a page could join between the INSERT of a message and its emit.
 func TestStoringAndJoiningWaitForTheLock(t *testing.T) {
-	s := start(t, serve.Settings{})
-	ann := rawclient.Connect(t, s.URL, nil)
-	chattest.Send(t, ann, "before")
-	chattest.Receive(t, ann, 1, "before")
-
-	s.chat.order.Lock()
-	bob := rawclient.Connect(t, s.URL, nil)
-	chattest.Receive(t, bob, 1, "before") // now bob waits for the lock
-	answers := make(chan string, 2)
-	go func() {
-		_, err := bob.Ask("chat message", 7) // bob's events wait until he has joined
-		answers <- fmt.Sprint("bob has joined ", err)
-	}()
-	go func() {
-		_, err := ann.Ask("chat message", "after", "key")
-		answers <- fmt.Sprint("ann's message is stored ", err)
-	}()
-	waiting := 2
-	select {
-	case what := <-answers:
-		waiting--
-		t.Error(what, " while the lock is held")
-	case <-time.After(200 * time.Millisecond): // nothing may happen
-	}
-	// The holder of the lock stores and emits a message before bob joins.
-	if _, err := s.chat.db.Exec("INSERT INTO messages (content, client_offset) VALUES ('meanwhile', 'another')"); err != nil {
-		t.Error(err)
-	}
-	if err := s.chat.publish(); err != nil {
-		t.Error(err)
-	}
-	s.chat.order.Unlock()
-	for range waiting {
-		<-answers
-	}
-	for _, page := range []*rawclient.Client{ann, bob} {
-		chattest.Receive(t, page, 2, "meanwhile", "after")
-	}
+	chattest.WaitForTheLock(t, New, func(s *chattest.Server) chattest.Inside {
+		c := s.Closer.(*chat)
+		return chattest.Inside{Server: c.server, Order: c.order, Store: func(text string) error {
+			_, err := c.db.Exec("INSERT INTO messages (content, client_offset) VALUES (?, ?)", text, text)
+			return errors.Join(err, c.publish())
+		}}
+	})
 }
+
+func TestPageIsDisconnectedIfItsReplayFails(t *testing.T) { chattest.FailedQueries(t, New, 4) }
+
+func TestStartReportsAFailedQuery(t *testing.T) { chattest.FailedStart(t, New) }
 
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	chattest.CloseEndsEverything(t, New, func(s *chattest.Server) error {
@@ -98,3 +65,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 }
 
 func TestUnusableFolderIsAnErrorOfOneLine(t *testing.T) { chattest.UnusableFolders(t, New) }
+
+func TestServerDelivery(t *testing.T) { chattest.ServerDelivery(t, New) }
+
+func TestClientDelivery(t *testing.T) { chattest.ClientDelivery(t, New) }

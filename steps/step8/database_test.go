@@ -1,17 +1,12 @@
 package step8
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 
 	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
@@ -126,41 +121,13 @@ func TestLockedDatabaseDelaysNoOtherPage(t *testing.T) {
 	unlock()
 }
 
-// faultyDriver is SQLite with a connection that reports an error after a successful statement.
-const faultyDriver = "sqlite3 that reports errors"
-
-var reportErrors atomic.Bool
-
-func init() { sql.Register(faultyDriver, faulty{&sqlite3.SQLiteDriver{}}) }
-
-type faulty struct{ driver.Driver }
-
-func (d faulty) Open(name string) (driver.Conn, error) {
-	conn, err := d.Driver.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return faultyConn{conn.(*sqlite3.SQLiteConn)}, nil
-}
-
-type faultyConn struct{ *sqlite3.SQLiteConn }
-
-func (c faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	result, err := c.SQLiteConn.ExecContext(ctx, query, args)
-	if err == nil && reportErrors.Load() {
-		return nil, sqlite3.Error{Code: sqlite3.ErrIoErr}
-	}
-	return result, err
-}
-
 // An INSERT that reports an error may be committed. Its message is emitted, and a retry is
 // acknowledged without a write and without another emit.
 func TestInsertThatIsCommittedAndReportsAnError(t *testing.T) {
 	chattest.Quiet(t)
-	defer reportErrors.Store(false)
-	s := start(t, serve.Settings{Driver: faultyDriver})
+	s := start(t, serve.Settings{Driver: chattest.FaultyDriver})
 	ann, bob := rawclient.Connect(t, s.URL, nil), rawclient.Connect(t, s.URL, nil)
-	reportErrors.Store(true)
+	chattest.OnExec(t, func(string) error { return chattest.ErrDisk })
 	if err := ann.Emit("chat message", "one", "key"); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +139,7 @@ func TestInsertThatIsCommittedAndReportsAnError(t *testing.T) {
 	if answer, err := ann.Ask("chat message", "one", "key"); err != nil || answer["offset"] != float64(1) {
 		t.Errorf("the acknowledgement of the retry is %v, %v, want offset 1", answer, err)
 	}
-	reportErrors.Store(false)
+	chattest.OnExec(t, func(string) error { return nil })
 	chattest.Send(t, bob, "two")
 	if err := errors.Join(chattest.ReceiveAfter(ann, 1, "two"), chattest.ReceiveAfter(bob, 1, "two")); err != nil {
 		t.Error(err)

@@ -53,19 +53,16 @@ type chat struct {
 // is empty, the file chat.db in settings.DataDir.
 func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 	settings = settings.WithDefaults()
-	ctx, stop := context.WithCancel(context.Background())
-	messages, err := messagelog.Open(ctx, messagelog.Options{
+	messages, err := messagelog.Open(context.Background(), messagelog.Options{
 		Folder: settings.DataDir, Driver: settings.Driver,
 		DatabaseURL: settings.DatabaseURL, RedisURL: settings.RedisURL,
 	})
 	if err != nil {
-		stop()
 		return nil, nil, err
 	}
 	// A client that connects from now on is sent all messages up to the newest id.
-	newest, err := messages.Newest(ctx)
+	newest, err := messages.Newest(context.Background())
 	if err != nil {
-		stop()
 		return nil, nil, errors.Join(err, messages.Close())
 	}
 	// A session can be recovered only on its own server. On another server the page is new,
@@ -75,6 +72,7 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		SkipDirect:       true,
 		MaxDisconnection: settings.MaxDisconnection,
 	}).Apply(settings.Options)
+	ctx, stop := context.WithCancel(context.Background())
 	c := &chat{
 		server: socket.NewServer(nil, settings.Options), nodes: settings.Nodes, replayPage: settings.ReplayPage,
 		messages: messages, stop: stop, followed: make(chan struct{}), order: serve.NewLock(), published: newest,
@@ -152,7 +150,6 @@ func (c *chat) follow(ctx context.Context) {
 		case <-c.messages.Changed():
 		case <-retry.C:
 		case <-ctx.Done():
-			retry.Stop()
 			return
 		}
 		c.order.Lock()
@@ -217,9 +214,7 @@ func (c *chat) catchUp(client *socket.Socket) error {
 			return err
 		}
 	}
-	if client.Connected() {
-		client.Join(room)
-	}
+	client.Join(room) // not if it is disconnected
 	return nil
 }
 

@@ -39,6 +39,7 @@ func eachBackend(t *testing.T, test func(t *testing.T, settings serve.Settings))
 // startBackend skips the test if the backend is not installed.
 func startBackend(t *testing.T, start func(context.Context) (*backends.Server, error)) *backends.Server {
 	t.Helper()
+	chattest.Slow(t)
 	server, err := start(context.Background())
 	if errors.Is(err, backends.ErrMissing) {
 		t.Skip(err)
@@ -136,6 +137,7 @@ func TestRetryOnAnotherServerIsNotStoredAgain(t *testing.T) {
 // A page receives the log from its offset on, complete, once and in order, whenever and on
 // whichever server it joins.
 func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
+	chattest.Slow(t)
 	const writers, each, readers = 4, 100, 16
 	eachBackend(t, func(t *testing.T, settings serve.Settings) {
 		settings.ReplayPage = 7

@@ -39,11 +39,12 @@ type target struct {
 type check struct{ folder, arguments string }
 
 const (
-	redial    = "scenarios/cmd/redial"
-	scenarios = "check --quiet --lab virtual --seed 1 --step "
-	sweep     = " --sweep single --points 100"
-	testFlags = "-test.failfast -test.timeout 0"
-	drawn     = " -rapid.seed=1 -rapid.nofailfile" // a failure file of one mutant would kill the next one
+	redial     = "scenarios/cmd/redial"
+	scenarios  = "check --quiet --lab virtual --seed 1 --step "
+	sweep      = " --sweep single --points 100"
+	testFlags  = "-test.failfast -test.timeout 0"
+	drawn      = " -rapid.seed=1 -rapid.nofailfile" // a failure file of one mutant would kill the next one
+	ofAllSteps = " -test.run ^Test(EveryStepServesItsPage|AHistoryOfLongMessages|APageThatTakesNothingIsCutOff)$/^%s$"
 	// A check that hangs also kills its mutant. The limit is a multiple of the check's time
 	// without a mutant, because other work slows the machine down.
 	timesTooLong = 5
@@ -59,7 +60,8 @@ var targets = []target{
 
 func step(number string) target {
 	folder := "steps/step" + number
-	return target{folder, "chat.go", slices.Concat(tests(folder), played(number))}
+	own := []check{{folder, testFlags + " -test.short"}, {folder, testFlags}, {"steps/lessons", testFlags + fmt.Sprintf(ofAllSteps, number)}}
+	return target{folder, "chat.go", slices.Concat(own, played(number))}
 }
 
 func tests(folders ...string) (checks []check) {
@@ -130,7 +132,7 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 		known   = 0
 		jobs    = make(chan mutant)
 	)
-	for range runtime.GOMAXPROCS(0) {
+	for range 2 * runtime.GOMAXPROCS(0) { // most tests wait, and those of a mutant that hangs only wait
 		workers.Go(func() {
 			for m := range jobs {
 				by := t.try(folder, limits, m.number)

@@ -115,6 +115,14 @@ func Lock(t *testing.T, folder string) (unlock func()) {
 	})
 }
 
+// Slow skips a test of more than a second under -short, which the mutants meet first.
+func Slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("slow")
+	}
+}
+
 // Quiet discards the server's log until the test ends.
 func Quiet(t *testing.T) {
 	log.SetOutput(io.Discard)

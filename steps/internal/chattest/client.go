@@ -14,6 +14,7 @@ import (
 func ClientDelivery(t *testing.T, step New) {
 	t.Run("a repeat is acknowledged and not stored again", func(t *testing.T) { repeat(t, step) })
 	t.Run("repeats on several connections at once", func(t *testing.T) { repeats(t, step) })
+	t.Run("a failed query is no acknowledgement", func(t *testing.T) { failedQueriesOfAMessage(t, step) })
 }
 
 func repeat(t *testing.T, step New) {
@@ -52,6 +53,7 @@ func repeat(t *testing.T, step New) {
 // Retries must be recognised while they race with the first attempt, with other messages and
 // with pages that connect.
 func repeats(t *testing.T, step New) {
+	Slow(t)
 	const senders, each = 6, 60
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
 	reader := rawclient.Connect(t, s.URL, Offset(0))

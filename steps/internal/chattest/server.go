@@ -20,15 +20,17 @@ import (
 // ServerDelivery tests that the server stores every message, and that each page receives the
 // log from its offset on.
 func ServerDelivery(t *testing.T, step New) {
-	for _, c := range []struct {
+	for _, c := range []struct { // the fastest first
 		name string
 		test func(*testing.T, New)
 	}{
 		{"a new client gets the backlog", backlog},
 		{"an unknown offset gets the whole log", UnknownOffset},
 		{"what is no text is refused and not stored", NoText},
-		{"replay and live are one stream under writers", oneStream},
 		{"a broken connection recovers", recovers},
+		{"nothing is left out between two parts of a replay", parts},
+		{"a row that cannot be read is neither sent nor skipped", unreadable},
+		{"replay and live are one stream under writers", oneStream},
 		{"a cut in the middle of the replay loses nothing", cutInReplay},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, step) })
@@ -64,7 +66,7 @@ func UnknownOffset(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann := rawclient.Connect(t, s.URL, nil)
 	Send(t, ann, "one", "two")
-	for _, named := range []any{3, 1 << 53, 1e300, -1, 0.5, "1", nil, true, []any{1}, map[string]any{"a": 1}} {
+	for _, named := range []any{3, 1 << 53, 1e300, -1, 0.5, 1.5, "1", nil, true, []any{1}, map[string]any{"a": 1}} {
 		page := rawclient.Connect(t, s.URL, Offset(named))
 		BeginsAgain(t, page, fmt.Sprintf("serverOffset %v", named))
 		Receive(t, page, 1, "one", "two")
@@ -138,6 +140,7 @@ func NoText(t *testing.T, step New) {
 // This is the core of the promise: whenever a page connects, it receives the log from its
 // offset on, without a gap, a duplicate or a change of order.
 func oneStream(t *testing.T, step New) {
+	Slow(t)
 	const writers, each, readers = 4, 150, 20
 	s := Start(t, step, serve.Settings{ReplayPage: 7})
 	var work sync.WaitGroup
@@ -206,6 +209,7 @@ func recovers(t *testing.T, step New) {
 // A page that is cut off during its replay must receive the rest from the log, whatever
 // recovery offset it sends when it reconnects.
 func cutInReplay(t *testing.T, step New) {
+	Slow(t)
 	s := Start(t, step, serve.Settings{ReplayPage: 1})
 	ann := rawclient.Connect(t, s.URL, Offset(0))
 	Send(t, ann, "one")
@@ -252,6 +256,7 @@ func PanicIsNotTheEnd(t *testing.T, s *Server, server *socket.Server) {
 // CloseEndsEverything tests that Close leaves no connection and no goroutine, and that
 // afterwards store, which stores a message as the step does, fails.
 func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
+	Slow(t)
 	// The library starts some goroutines once and keeps them: they must run before the count.
 	warm := Start(t, step, serve.Settings{})
 	rawclient.Connect(t, warm.URL, nil).Close()
