@@ -339,6 +339,10 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "nothing answers at http://127.0.0.1:") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
+	// A server without a page is no different at GET /. Whether it speaks Socket.IO is asked later.
+	if err := u.Start(t.Context()); err != nil {
+		t.Errorf("a server that accepts connections: %v", err)
+	}
 }
 
 func TestNewURLTakesOnlyAnAddress(t *testing.T) {
