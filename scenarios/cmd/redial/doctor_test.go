@@ -189,6 +189,19 @@ func TestLevelAutoOfAStepThatHoldsNone(t *testing.T) {
 	}
 }
 
+// A level whose rows were not all played in time has not failed.
+func TestLevelAutoTellsWhatIsNotKnownFromWhatFails(t *testing.T) {
+	t.Parallel()
+	summary := filepath.Join(t.TempDir(), "s.md")
+	o := redial(t, "check", "--level", "auto", "--step", "7", "--lab", "virtual", "--runs", "100", "--time-limit", "1s", "--quiet", "--report", t.TempDir(), "--summary", summary)
+	if o.code != 2 || !strings.Contains(o.stdout, "\n? basic ") || !strings.HasSuffix(o.stdout, "\nNo level is known to hold.\n") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if text := read(t, summary); !strings.Contains(text, "basic is not known to hold: ") {
+		t.Errorf("the summary is %s", text)
+	}
+}
+
 func TestBadgeOfAFixedLevel(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
