@@ -316,6 +316,13 @@ func TestDisconnectConnectAndThrowAreUnsupported(t *testing.T) {
 	}
 }
 
+func TestSendOnAPageWithoutAnInputSaysWhatIsMissing(t *testing.T) {
+	alice := New(client.Options{}, Spec{Messages: "li"}, nil)
+	if err := alice.typeAndSubmit(nil, "hello"); err == nil || !strings.Contains(err.Error(), "page.input") || !strings.Contains(err.Error(), "socket without send") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestValidateNamesTheField(t *testing.T) {
 	for want, spec := range map[string]Spec{
 		"url:":                       {Path: "chat", Input: "i", Press: "Enter", Messages: "m"},
