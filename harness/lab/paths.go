@@ -43,7 +43,7 @@ func realNetworks(p plan.Plan, config Config) (networks, error) {
 func (n networks) linkOf(proxy *network.Proxy) func(name string) (network.Link, error) {
 	return func(name string) (network.Link, error) {
 		if made := n[name]; made != nil {
-			return proxy.LinkOver(name, path{made})
+			return proxy.LinkOver(name, paths.Phone{Namespace: made, How: paths.Lost}) // as one that leaves the range of its WiFi
 		}
 		return proxy.Link(name)
 	}
@@ -62,8 +62,3 @@ func (n networks) close() {
 		_ = made.Close() // the guard or the next process removes what is left
 	}
 }
-
-// A path switches networks as a phone does that leaves the range of its WiFi.
-type path struct{ *paths.Namespace }
-
-func (p path) Switch() error { return p.Namespace.Switch(paths.Lost) }

@@ -51,6 +51,18 @@ func (p *Protocol) Awaited() (names []string) {
 	return names
 }
 
+// Lacking returns the names of Awaited that none of the events gave. An event is its name and then
+// its arguments.
+func (p *Protocol) Lacking(events [][]any, values Values) []string {
+	return slices.DeleteFunc(p.Awaited(), func(name string) bool {
+		return slices.ContainsFunc(events, func(e []any) bool {
+			event, _ := e[0].(string)
+			_, found := p.Learned(event, e[1:], values)[name]
+			return found
+		})
+	})
+}
+
 // sendsLearnedOfOther tells whether a message contains a value that was learned about the
 // other user.
 func (p *Protocol) sendsLearnedOfOther() bool {

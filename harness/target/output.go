@@ -65,11 +65,16 @@ func (o *boundedOutput) Since(since int64) string {
 	return string(o.tail[max(0, len(o.tail)-int(o.written-since)):])
 }
 
-// stackTrace is how many lines of a stack trace may follow the line with the error.
+// stackTrace is how many lines of a stack trace may follow the line with the error. Node.js may
+// print more, such as the files that it has tried, and ends with its version.
 const stackTrace = 40
 
-// errorLine matches the line with the error before a stack trace of Node.js or Python.
-var errorLine = regexp.MustCompile(`^(Uncaught )?(\w+\.)*\w*(Error|Exception)( \[\w+\])?:`)
+var (
+	// errorLine matches the line with the error before a stack trace of Node.js or Python.
+	errorLine = regexp.MustCompile(`^(Uncaught )?(\w+\.)*\w*(Error|Exception)( \[\w+\])?:`)
+	// uncaught matches the line after the stack trace of an error that ended Node.js.
+	uncaught = regexp.MustCompile(`^Node\.js v\d+\.\d+\.\d+$`)
+)
 
 // LastLine applies [LastLine] to what is kept of the bytes after the first since bytes.
 func (o *boundedOutput) LastLine(since int64) string {
@@ -89,7 +94,11 @@ func LastLine(output string) string {
 		}, line))
 	}
 	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
-	for _, line := range lines[max(0, len(lines)-stackTrace):] {
+	from := max(0, len(lines)-stackTrace)
+	if len(lines) > 0 && uncaught.MatchString(plain(lines[len(lines)-1])) {
+		from = 0
+	}
+	for _, line := range lines[from:] {
 		if errorLine.MatchString(line) { // what follows it is a stack trace
 			lines = append(lines, line)
 		}

@@ -339,6 +339,10 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "nothing answers at http://127.0.0.1:") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
+	// A server without a page is no different at GET /. Whether it speaks Socket.IO is asked later.
+	if err := u.Start(t.Context()); err != nil {
+		t.Errorf("a server that accepts connections: %v", err)
+	}
 }
 
 func TestNewURLTakesOnlyAnAddress(t *testing.T) {
@@ -365,8 +369,13 @@ func TestLastLineIsTheErrorAboveAStackTrace(t *testing.T) {
 		"x\nError: Cannot find module 'y'\n  at z\n\nNode.js v20": "Error: Cannot find module 'y'",
 		"Traceback\n  File\nsqlite3.OperationalError: locked\n":   "sqlite3.OperationalError: locked",
 		"TypeError [ERR_X]: no\n    at a\n  code: 'ERR_X'\n}":     "TypeError [ERR_X]: no",
+		// A module whose binary is missing: the files that were tried stand there twice.
+		"Error: old\nError: Could not locate the bindings file. Tried:\n" + strings.Repeat(" → /a/b.node\n", 30) + "    at c\n  tries: [\n" +
+			strings.Repeat("    '/a/b.node',\n", 30) + "  ]\n}\n\nNode.js v20.20.2\n": "Error: Could not locate the bindings file. Tried:",
+		// Without the end of Node.js, an error further up is an older one.
+		"Error: old\n" + strings.Repeat("listening\n", 60) + "stopped\n": "stopped",
 	} {
-		o := newBoundedOutput(1000)
+		o := newBoundedOutput(2000)
 		_, _ = o.Write([]byte(text))
 		if got := o.LastLine(0); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

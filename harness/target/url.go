@@ -77,7 +77,17 @@ func (u *URL) Start(ctx context.Context) error {
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if _, err := statusOf(ctx, client, "http://"+u.address+"/"); err != nil {
+	asking, cancel := context.WithTimeout(ctx, probeBound)
+	defer cancel()
+	_, err := statusOf(asking, client, "http://"+u.address+"/")
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		// A Socket.IO server without a page never answers GET /, but accepts connections.
+		var conn net.Conn
+		if conn, err = (&net.Dialer{Timeout: probeBound}).DialContext(ctx, "tcp", u.address); err == nil {
+			conn.Close()
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("nothing answers at %s: %w", u, plainError(err))
 	}
 	u.started = true

@@ -47,11 +47,8 @@ func (x *examination) connect(ctx context.Context) bool {
 		if x.enter(ctx, w) {
 			continue
 		}
-		refused, answered := "", false
+		refused, answered := w.refusal(), false
 		for _, e := range w.from(0) {
-			if e.packet != nil && e.packet.Type == parser.CONNECT_ERROR {
-				refused = protocol.TextOf(e.packet.Data)
-			}
 			answered = answered || e.packet != nil && e.packet.Type == parser.CONNECT
 		}
 		switch {
@@ -104,6 +101,15 @@ func (x *examination) deliver(ctx context.Context) bool {
 func (x *examination) undelivered(from int) bool {
 	if e, ok := x.alice.await(context.Background(), 0, time.Millisecond, is(history.Refused)); ok {
 		return x.found(Delivered, Bad, "see socket.send and socket.enter in redial.yaml: what does a client need to be allowed to send?", "the server refuses a message: %s", oneLine(e.Detail))
+	}
+	var events [][]any
+	for _, e := range x.alice.from(0) {
+		if name, args, ok := e.event(); ok {
+			events = append(events, append([]any{name}, args...))
+		}
+	}
+	if lacking := x.p.Lacking(events, protocol.Values{protocol.Client: "alice", protocol.Other: "bob"}); len(lacking) > 0 {
+		return x.found(Delivered, Bad, "add to socket.learn the event in which a client receives it; the other client may come later than this one", "no message was sent: it waits for {{%s}}, which was in none of the events %q", lacking[0], x.alice.names(0))
 	}
 	others := "the other client received no event"
 	if names := x.bob.names(from); len(names) > 0 {

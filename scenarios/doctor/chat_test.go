@@ -200,6 +200,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"no acknowledgement":  {at(t, mute, shape), Acknowledged, Lacking, "not acknowledged", contract.Basic},
 		"a clock as offset":   {at(t, other, strings.Replace(shape, "$.id", "$.at", 1)), Growing, Lacking, "do not grow: 1764340000000, 1764340000000", contract.Basic},
 		"nothing is replayed": {at(t, other, shape), Backlog, Lacking, "is sent 0 of 4 messages", contract.Basic},
+		"a value of no event": {at(t, other, strings.Replace(shape, `"}`, `", to: "{{to}}"}`, 1)+"  learn: [{event: users, save: {to: $.id}}]\n"), Delivered, Bad, `waits for {{to}}, which was in none of the events ["history"`, ""},
 		"no log":              {at(t, other, shape+"log: {url: /}\n"), Log, Lacking, "does not answer with JSON", contract.Basic},
 		"an offset that the server does not read": {at(t, seven, `
 socket:

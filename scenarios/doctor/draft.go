@@ -180,6 +180,7 @@ func (d *Draft) YAML() []byte {
 		w.text(fmt.Sprintf("  port: %d", d.Port))
 	case d.URL == "":
 		w.text("  # It finds the port in PORT and an empty folder in DATA_DIR; else see `redial explain target`.")
+		w.text("  # isolated: true  # if two of it with different ports share nothing: a check takes a fraction of the time")
 	}
 	if d.NoPage && d.URL == "" {
 		w.text("  ready: port  # sure: GET / has no answer")

@@ -41,7 +41,8 @@ type bystander struct {
 	address string
 	hints   Hints
 	draft   Draft
-	number  int64 // of the first message, at the drafted place of the offset
+	number  int64    // of the first message, at the drafted place of the offset
+	others  []string // the events that arrived without the message
 }
 
 // ErrUnheard means that the message did not arrive in time.
@@ -109,7 +110,10 @@ func (b *bystander) listen(ctx context.Context) error {
 	if b.options.Namespace == "" {
 		namespaces = append(slices.Clone(b.hints.Namespaces), "/")
 	}
-	found, w := b.first(ctx, namespaces[:min(len(namespaces), 4)])
+	found, w, err := b.first(ctx, namespaces[:min(len(namespaces), 4)])
+	if err != nil {
+		return err
+	}
 	if w == nil {
 		return b.unheard(ctx)
 	}
@@ -139,11 +143,13 @@ func (b *bystander) client(p protocol.Protocol) *witness {
 }
 
 // first waits in all namespaces for the first event with the text, and returns it with the
-// client that received it; the client is nil if no event arrived.
-func (b *bystander) first(ctx context.Context, namespaces []string) (found entry, by *witness) {
+// client that received it; the client is nil if no event arrived. The error is that no client
+// could connect, so that nobody was asked for a message.
+func (b *bystander) first(ctx context.Context, namespaces []string) (found entry, by *witness, err error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Wait+time.Duration(len(namespaces))*answerWithin)
 	defer cancel()
 	var listening []*witness
+	refusal := "no answer"
 	for _, namespace := range namespaces {
 		w := b.client(protocol.Protocol{Namespace: namespace})
 		if err := w.Open(ctx); err != nil {
@@ -151,13 +157,17 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 		}
 		_, ok := w.await(ctx, 0, answerWithin, func(e entry) bool { return e.Kind == history.Connected || e.Kind == history.Note })
 		if !ok || !w.Status().Connected {
+			refusal = cmp.Or(w.refusal(), refusal)
 			_ = w.Close()
 			continue
 		}
 		listening = append(listening, w)
 	}
+	if len(listening) == 0 && ctx.Err() == nil {
+		return found, nil, fmt.Errorf("a client that only listens cannot connect to the namespace %s: %s; if it needs a name or a token, write socket.auth by hand: without --probe, init writes a file to begin with", strings.Join(namespaces, ", "), oneLine(refusal))
+	}
 	if len(listening) == 0 {
-		return found, nil
+		return found, nil, nil
 	}
 	b.options.Ready(b.address)
 	type heard struct {
@@ -177,10 +187,11 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 			found, by = h.e, h.w
 			cancel() // the other clients stop waiting
 		} else {
+			b.others = append(b.others, h.w.names(0)...)
 			_ = h.w.Close()
 		}
 	}
-	return found, by
+	return found, by, nil
 }
 
 // carries reports whether an entry is an event that contains the text.
@@ -200,6 +211,9 @@ func (b *bystander) unheard(ctx context.Context) error {
 			names = append(names, e.Event)
 		}
 		hint = fmt.Sprintf(" The page emits %q: if a client has to join or log in first, write socket.enter by hand.", names)
+	}
+	if len(b.others) > 0 {
+		hint += fmt.Sprintf(" The server emitted %q: if its clients send nothing, name the event in socket.receive, and leave out socket.send.", b.others)
 	}
 	return fmt.Errorf("%w within %s: was it sent in the page, and does it reach a client that only connects?%s", ErrUnheard, b.options.Wait, hint)
 }

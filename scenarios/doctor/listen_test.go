@@ -138,11 +138,21 @@ func TestProbeSaysWhatThePageEmitsWhenNothingArrives(t *testing.T) {
 	t.Parallel()
 	address := (&app{path: "/ws/", namespace: "/room", page: appPage}).serve(t)
 	_, err := listened(t, address, protocol.Protocol{}, ListenOptions{Wait: time.Second})
-	if !errors.Is(err, ErrUnheard) || !strings.Contains(err.Error(), `["typing" "send"]`) || strings.Contains(err.Error(), "\n") {
+	if !errors.Is(err, ErrUnheard) || !strings.Contains(err.Error(), `["typing" "send"]`) || !strings.Contains(err.Error(), `The server emitted ["history"]`) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 	_, err = listened(t, address, protocol.Protocol{}, ListenOptions{Path: "/nowhere/"})
 	if err == nil || !strings.Contains(err.Error(), "no Socket.IO handshake at /nowhere/") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Nobody was asked for a message, so the error is not that none came.
+func TestProbeNamesWhyNoClientIsLetIn(t *testing.T) {
+	t.Parallel()
+	address := (&app{path: "/ws/", namespace: "/room", page: appPage}).serve(t)
+	_, err := listened(t, address, protocol.Protocol{}, ListenOptions{Namespace: "/nowhere"})
+	if err == nil || errors.Is(err, ErrUnheard) || !strings.Contains(err.Error(), "cannot connect to the namespace /nowhere: Invalid namespace; ") {
 		t.Errorf("got %v", err)
 	}
 }

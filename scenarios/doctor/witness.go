@@ -131,6 +131,20 @@ func (e entry) event() (name string, args []any, ok bool) {
 	return name, list[1:], ok
 }
 
+// refusal is what the server answered to the last CONNECT that it refused, or "".
+func (w *witness) refusal() (text string) {
+	for _, e := range w.from(0) {
+		if e.packet != nil && e.packet.Type == parser.CONNECT_ERROR {
+			why := e.packet.Data
+			if fields, ok := why.(map[string]any); ok && fields["message"] != nil {
+				why = fields["message"]
+			}
+			text = protocol.TextOf(why)
+		}
+	}
+	return text
+}
+
 // messages returns the messages in an entry according to the protocol.
 func (w *witness) messages(e entry) (list []protocol.Message) {
 	name, args, ok := e.event()

@@ -73,7 +73,11 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 // messages arrive with an offset.
 func speaks(ctx context.Context, server *servers.Server, under target.Target, p protocol.Protocol) error {
 	if server.NewPage != nil {
-		return ownPageWorks(ctx, *server, under)
+		err := ownPageWorks(ctx, *server, under)
+		if err == nil && server.RealNetwork {
+			err = pageOpensOverPaths(ctx, *server, under)
+		}
+		return err
 	}
 	numbered, err := exchange(ctx, *server, under, p)
 	if err != nil {
@@ -112,7 +116,7 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 			if joined.Load() && len(p.Enter) > 0 {
 				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen))
 			}
-			return false, fmt.Errorf("%s answers HTTP, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in? (redial doctor looks closer)",
+			return false, fmt.Errorf("%s accepts connections, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in? (redial doctor looks closer)",
 				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
 		}
 		clients = append(clients, c)

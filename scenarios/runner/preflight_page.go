@@ -10,6 +10,8 @@ import (
 	"redial/harness/client"
 	"redial/harness/client/page"
 	"redial/harness/history"
+	"redial/harness/network"
+	"redial/harness/network/paths"
 	"redial/harness/target"
 	"redial/scenarios/servers"
 )
@@ -79,6 +81,41 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Client == name && e.Message == text }); err != nil {
 			return fmt.Errorf("what alice sent on the page of %s is not shown on the page of %s (%w)%s: does page.messages select the elements whose text is the message and nothing else?", under, name, err, firstNote(seen))
 		}
+	}
+	return nil
+}
+
+// pageOpensOverPaths checks that the application's own page, which works on loopback, also opens in
+// a network namespace: only this machine is there, and not at 127.0.0.1.
+func pageOpensOverPaths(ctx context.Context, server servers.Server, under target.Target) error {
+	space, err := paths.New()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = space.Close() }() // the guard or the next process removes what is left
+	proxy, err := network.NewProxy(under.Address(), network.Events{})
+	if err != nil {
+		return err
+	}
+	defer proxy.Close()
+	link, err := proxy.LinkOver("alice", paths.Phone{Namespace: space})
+	if err != nil {
+		return err
+	}
+	seen := history.NewRecorder()
+	p, err := server.NewPage(client.Options{Name: "alice", Other: "bob", URL: "http://" + link.Address(), Record: few(seen), Within: space.Command()}, nil)
+	if err != nil {
+		return err
+	}
+	if discards, ok := p.(interface{ Discard() error }); ok {
+		defer func() { _ = discards.Discard() }()
+	}
+	defer p.Close()
+	if err = p.Open(ctx); err == nil {
+		err = await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected })
+	}
+	if err != nil {
+		return fmt.Errorf("with --real-network, the page of %s does not work, and without it does: %s%s; a network namespace reaches this machine at its other addresses than 127.0.0.1, and no other machine: have the target serve the page and its scripts, or write an address of this machine in page.url", under, oneLine(err.Error()), firstNote(seen))
 	}
 	return nil
 }

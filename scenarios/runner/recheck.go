@@ -52,7 +52,7 @@ func Recheck(path string, level contract.Level) (report.Report, check.Verdict, e
 	result.Tally = tallyOf(v)
 	result.Took = time.Since(began)
 	if r.saved.Target != "" {
-		result.Replay = "go run ./scenarios/cmd/redial replay " + path
+		result.Replay = calledAs(os.Args[0]) + " replay " + path
 	}
 	return report.Report{
 		Target: cmp.Or(r.saved.Target, path), Level: v.Level, Lab: r.saved.Lab, Seed: r.saved.Plan.Seed,

@@ -65,3 +65,15 @@ func heldByRecheck(t *testing.T, pages int) int {
 	}
 	return int(held.HeapAlloc)
 }
+
+// A command that repeats a failure can be copied where the program was called.
+func TestReplayCallsTheProgramAsTheUserDid(t *testing.T) {
+	for program, want := range map[string]string{
+		"redial": "redial", "../bin/redial": "../bin/redial",
+		"/tmp/go-build123/b001/exe/redial": "go run ./scenarios/cmd/redial", "/tmp/runner.test": "go run ./scenarios/cmd/redial",
+	} {
+		if got := calledAs(program); got != want {
+			t.Errorf("%s: %q, want %q", program, got, want)
+		}
+	}
+}

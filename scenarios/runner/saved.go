@@ -210,9 +210,18 @@ func (s Saved) same(v check.Verdict) bool {
 	return v.Outcome == s.Verdict.Outcome && v.Reason == s.Verdict.Reason
 }
 
+// calledAs is how the user calls this program, for a command to copy: as it was built, in any
+// folder, or else in a clone of this repository. program is the first argument of the process.
+func calledAs(program string) string {
+	if filepath.Base(program) == "redial" && !strings.Contains(program, "go-build") { // that is where go run builds it
+		return program
+	}
+	return "go run ./scenarios/cmd/redial"
+}
+
 // replay is the command that plays the cell again. A server's command comes last, after --.
 func (r *Runner) replay(c Cell, seed uint64) string {
-	how, last := "go run ./scenarios/cmd/redial check", ""
+	how, last := calledAs(os.Args[0])+" check", ""
 	switch {
 	case c.Server.Config != "":
 		how += " --config " + c.Server.Config

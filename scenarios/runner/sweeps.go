@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"redial/harness/check"
@@ -195,6 +196,6 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 	if small.Recurred < sweep.Replays {
 		exact = "--exact "
 	}
-	result.Replay = "go run ./scenarios/cmd/redial replay " + exact + path
+	result.Replay = calledAs(os.Args[0]) + " replay " + exact + path
 	return result, nil
 }

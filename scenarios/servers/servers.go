@@ -8,7 +8,9 @@
 package servers
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -269,11 +271,15 @@ func (s *Server) pageOf(level contract.Level) (err error) {
 	return err
 }
 
-// Reachable reports, in one line, why the server at the address does not respond.
+// Reachable reports, in one line, why the server at the address does not respond. A server without
+// a page never answers, and starting the target finds out whether it accepts connections.
 func Reachable(address string) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(address)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (c *Client) Send(text string) error {
 
 func (c *Client) typeAndSubmit(t *tab, text string) error {
 	if c.spec.Input == "" {
-		return errors.New("redial.yaml names no input of the page")
+		return errors.New("redial.yaml has no page.input; if only the server sends messages, it needs a section socket without send")
 	}
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()

@@ -294,11 +294,12 @@ func TestDialogsAndErrorsAreNoted(t *testing.T) {
 		addEventListener("beforeunload", (event) => event.preventDefault());
 		console.error("one\ntwo", 3);
 		throw new Error("uncaught");
-	</script>`), tutorial, nil).opens()
+	</script><script src="http://127.0.0.1:1/missing.js"></script>`), tutorial, nil).opens()
 	alice.until(0, "note the page opened a dialog (confirm), which was accepted: really?")
 	alice.until(0, "shown yes")
 	alice.until(0, "note console.error: one")
 	alice.until(0, "note Uncaught Error: uncaught")
+	alice.until(0, "note the page could not load its script http://127.0.0.1:1/missing.js")
 	alice.sends("typed") // a page may open the dialog only after user input
 	if err := alice.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -312,6 +313,13 @@ func TestDisconnectConnectAndThrowAreUnsupported(t *testing.T) {
 		if !errors.Is(err, client.ErrUnsupported) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestSendOnAPageWithoutAnInputSaysWhatIsMissing(t *testing.T) {
+	alice := New(client.Options{}, Spec{Messages: "li"}, nil)
+	if err := alice.typeAndSubmit(nil, "hello"); err == nil || !strings.Contains(err.Error(), "page.input") || !strings.Contains(err.Error(), "socket without send") {
+		t.Errorf("got %v", err)
 	}
 }
 

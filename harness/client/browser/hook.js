@@ -11,6 +11,10 @@
   const [navigation] = performance.getEntriesByType("navigation");
   report("document", { status: navigation ? navigation.responseStatus : 0 });
   document.addEventListener("DOMContentLoaded", () => report("ready"));
+  // A script that is missing may be why the page does nothing. The event does not bubble.
+  window.addEventListener("error", ({ target }) => {
+    if (target instanceof HTMLScriptElement) report("missing", { reason: target.src });
+  }, true);
 
   // An observer of the list of messages runs after the task that changed the list, so a list
   // that a framework renders anew with the same messages reports nothing.

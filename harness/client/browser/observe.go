@@ -145,6 +145,8 @@ func (c *Client) take(t *tab, r report) {
 		t.ready = true
 		c.mu.Unlock()
 		c.arrive(nil)
+	case r.Kind == "missing":
+		c.note("the page could not load its script " + r.Reason)
 	case r.Kind == "list":
 		c.show(r)
 	case r.Kind == "connected":

@@ -17,14 +17,6 @@ import (
 	"redial/steps/lessons"
 )
 
-// A phone is a namespace with one way to switch.
-type phone struct {
-	*paths.Namespace
-	how paths.How
-}
-
-func (p phone) Switch() error { return p.Namespace.Switch(p.how) }
-
 // logNetworkEvents makes the page record the events of its network, with their times.
 const logNetworkEvents = `
 	window.seen = [];
@@ -67,7 +59,7 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { proxy.Close() })
-			link, err := proxy.LinkOver("alice", phone{n, c.how})
+			link, err := proxy.LinkOver("alice", paths.Phone{Namespace: n, How: c.how})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,3 +37,12 @@ const (
 )
 
 func (h How) String() string { return [...]string{"lost", "renumbered", "rerouted"}[h] }
+
+// A Phone is a Namespace with one way to switch, for a link of package network.
+type Phone struct {
+	*Namespace
+	How How
+}
+
+// Switch is Namespace.Switch in the phone's way.
+func (p Phone) Switch() error { return p.Namespace.Switch(p.How) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,6 +27,8 @@ type rung struct {
 	passed  int
 	// reason tells why the level does not hold, and row in which row, if it is about one.
 	reason, row string
+	// unknown is set where the time limit came before a row that did not pass.
+	unknown bool
 }
 
 func (r rung) holds() bool { return r.reason == "" }
@@ -67,9 +70,12 @@ func (s *checking) climb() (int, error) {
 	// The report is of the highest level that holds, or else of the lowest.
 	best := rungs[0]
 	for _, up := range rungs {
-		if up.holds() {
+		switch {
+		case up.holds():
 			best = up
-		} else {
+		case up.unknown:
+			s.files.next = fmt.Sprintf("%s is not known to hold: %s", up.level, up.reasonWithRow())
+		default:
 			s.files.next = fmt.Sprintf("%s does not hold: %s", up.level, up.reasonWithRow())
 		}
 	}
@@ -92,13 +98,17 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		up := rung{level: level}
 		server, err := s.at(bounded, level)
 		if err == nil {
+			if wait := runner.HeartbeatWaits(server, rows); wait != "" && len(rungs) == 0 && !s.quiet {
+				fmt.Fprintln(os.Stderr, wait)
+			}
 			err = up.play(bounded, server, rows, options)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return rungs, ctx.Err()
 		case bounded.Err() != nil:
-			up.reason, up.row = fmt.Sprintf("not known: the time limit of %s was exceeded", s.timeLimit), ""
+			up.reason, up.row = fmt.Sprintf("not known: the time limit of %s was exceeded when %d rows had passed", s.timeLimit, up.passed), ""
+			up.unknown = true
 		case err != nil && len(rungs) == 0:
 			return nil, err
 		case err != nil:
@@ -165,18 +175,25 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 // printRungs prints a line for each level that was played, and the highest that holds.
 func printRungs(w io.Writer, rungs []rung, r report.Report) {
 	fmt.Fprintf(w, "%s   (%s lab, seed %d, %s)\n\n", r.Target, r.Lab, r.Seed, r.Took.Round(time.Second))
-	holds := contract.Level("")
+	holds, known := contract.Level(""), ""
 	for _, up := range rungs {
-		if up.holds() {
+		switch {
+		case up.holds():
 			holds = up.level
 			fmt.Fprintf(w, "✓ %-18s %d rows pass\n", up.level, up.passed)
-		} else {
+		case up.unknown:
+			known = " is known to hold"
+			fmt.Fprintf(w, "? %-18s %s\n", up.level, up.reasonWithRow())
+		default:
 			fmt.Fprintf(w, "✗ %-18s %s\n", up.level, up.reasonWithRow())
 		}
 	}
-	if holds == "" {
-		fmt.Fprintf(w, "\nNo level holds.\n")
-		return
+	switch {
+	case holds == "":
+		fmt.Fprintf(w, "\nNo level%s.\n", cmp.Or(known, " holds"))
+	case known != "":
+		fmt.Fprintf(w, "\nThe highest level that%s: %s\n", known, holds)
+	default:
+		fmt.Fprintf(w, "\nThe highest level that holds: %s\n", holds)
 	}
-	fmt.Fprintf(w, "\nThe highest level that holds: %s\n", holds)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"redial/harness/network/paths"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/servers"
+	"redial/steps/lessons"
 )
 
 // described writes a redial.yaml for one of the kit's steps, and returns its path.
@@ -128,4 +131,34 @@ func TestCheckOverARealNetworkSeesALoss(t *testing.T) {
 	if o.code != 1 || !slices.Contains(strings.Fields(o.stdout), "--real-network") || !strings.Contains(o.stdout, "no-loss") {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
+}
+
+// What serves the page on loopback only is out of a network namespace's reach.
+func TestCheckOverARealNetworkNamesAPageOutOfReach(t *testing.T) {
+	t.Parallel()
+	if _, err := browser.Find(); err != nil {
+		t.Skip(err)
+	}
+	if err := paths.Available(); err != nil {
+		t.Skip(err)
+	}
+	bundle, err := lessons.Bundle()
+	if err != nil {
+		t.Skip(err)
+	}
+	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/client.js" {
+			_, _ = w.Write(bundle)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<form id="form"><input id="input"><button>send</button></form><ul id="messages"></ul><script src="/client.js"></script><script>
+			const socket = io("http://127.0.0.1:1", { transports: ["websocket"] });
+			socket.on("chat message", (text) => messages.appendChild(document.createElement("li")).textContent = text);
+			form.onsubmit = (event) => { event.preventDefault(); socket.emit("chat message", input.value); };
+		</script>`)
+	}))
+	t.Cleanup(pages.Close)
+	file := described(t, "7", "level: recovery\n"+strings.Replace(stepPage, "{", fmt.Sprintf("{url: %q, ", pages.URL+"/"), 1))
+	refused(t, "reaches this machine at its other addresses than 127.0.0.1", "check", "--config", file, "--scenario", "network-switch", "--real-network")
 }
