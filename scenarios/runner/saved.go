@@ -213,7 +213,11 @@ func (s Saved) same(v check.Verdict) bool {
 // calledAs is how the user calls this program, for a command to copy: as it was built, in any
 // folder, or else in a clone of this repository. program is the first argument of the process.
 func calledAs(program string) string {
-	if filepath.Base(program) == "redial" && !strings.Contains(program, "go-build") { // that is where go run builds it
+	built := strings.Contains(program, "go-build") // by go run, in a temporary folder or in the default cache
+	if cache := os.Getenv("GOCACHE"); cache != "" && strings.HasPrefix(program, cache) {
+		built = true
+	}
+	if filepath.Base(program) == "redial" && !built {
 		return program
 	}
 	return "go run ./scenarios/cmd/redial"
