@@ -57,6 +57,14 @@ var ErrNotOpen = errors.New("the page is not open")
 // ErrReloaded is returned by a load of the page that another load has replaced.
 var ErrReloaded = errors.New("the page was loaded again meanwhile")
 
+// Discard ends what a client keeps running after Close for a later Open: the browser of a page in
+// Chromium. Other clients keep nothing.
+func Discard(c Client) {
+	if keeps, ok := c.(interface{ Discard() error }); ok {
+		_ = keeps.Discard()
+	}
+}
+
 // ErrUnsupported is wrapped by the errors for what a kind of client does not support. A
 // scenario that needs it is unsupported, not failed.
 var ErrUnsupported = errors.New("not possible with this client")

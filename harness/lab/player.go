@@ -289,9 +289,7 @@ func (l *player) closeClients() {
 	}
 	closing.Wait()
 	for _, c := range l.clients {
-		if discards, ok := c.Client.(interface{ Discard() error }); ok {
-			_ = discards.Discard()
-		}
+		client.Discard(c.Client)
 	}
 }
 

@@ -18,21 +18,7 @@ import (
 // are played last. The kit's steps take the heartbeat that they are given.
 func TestAHeartbeatThatCannotBeSetIsAnnounced(t *testing.T) {
 	t.Parallel()
-	server := socket.NewServer(nil, nil)
-	defer server.Close(nil)
-	_ = server.On("connection", func(clients ...any) {
-		one := clients[0].(*socket.Socket)
-		_ = one.On(contract.ChatEvent, func(args ...any) { _ = server.Emit(contract.ChatEvent, args[0]) })
-	})
-	listening := httptest.NewServer(server.ServeHandler(nil))
-	defer listening.Close()
-	fixed, err := servers.URL(listening.URL, nil, contract.Recovery)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := runner.Preflight(t.Context(), &fixed); err != nil {
-		t.Fatal(err)
-	}
+	fixed := withHeartbeatOf(t, socket.DefaultServerOptions())
 	if fixed.Heartbeat != 45*time.Second || !fixed.Untuned {
 		t.Errorf("the library's heartbeat is 25 s + 20 s, and was read as %s", fixed.Heartbeat)
 	}
@@ -59,4 +45,36 @@ func TestAHeartbeatThatCannotBeSetIsAnnounced(t *testing.T) {
 	if said := runner.HeartbeatWaits(tuned, catalogue.All); tuned.Heartbeat != 0 || tuned.Untuned || said != "" {
 		t.Errorf("step 6: heartbeat %s, said %q", tuned.Heartbeat, said)
 	}
+}
+
+// A heartbeat that is shorter than the one that Preflight asks for was not set by it either.
+func TestAShortHeartbeatThatCannotBeSetIsNoticed(t *testing.T) {
+	t.Parallel()
+	options := socket.DefaultServerOptions()
+	options.SetPingInterval(2 * time.Second)
+	options.SetPingTimeout(3 * time.Second)
+	if fixed := withHeartbeatOf(t, options); fixed.Heartbeat != 5*time.Second || !fixed.Untuned {
+		t.Errorf("the heartbeat of 2 s + 3 s was read as %s (it cannot be set: %v)", fixed.Heartbeat, fixed.Untuned)
+	}
+}
+
+// withHeartbeatOf is a chat at a URL with these options, after Preflight.
+func withHeartbeatOf(t *testing.T, options *socket.ServerOptions) servers.Server {
+	t.Helper()
+	server := socket.NewServer(nil, options)
+	t.Cleanup(func() { server.Close(nil) })
+	_ = server.On("connection", func(clients ...any) {
+		one := clients[0].(*socket.Socket)
+		_ = one.On(contract.ChatEvent, func(args ...any) { _ = server.Emit(contract.ChatEvent, args[0]) })
+	})
+	listening := httptest.NewServer(server.ServeHandler(nil))
+	t.Cleanup(listening.Close)
+	fixed, err := servers.URL(listening.URL, nil, contract.Recovery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runner.Preflight(t.Context(), &fixed); err != nil {
+		t.Fatal(err)
+	}
+	return fixed
 }

@@ -52,9 +52,7 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 	defer func() {
 		for _, p := range pages {
 			p.Close()
-			if discards, ok := p.(interface{ Discard() error }); ok {
-				_ = discards.Discard()
-			}
+			client.Discard(p)
 		}
 	}()
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
@@ -107,10 +105,10 @@ func pageOpensOverPaths(ctx context.Context, server servers.Server, under target
 	if err != nil {
 		return err
 	}
-	if discards, ok := p.(interface{ Discard() error }); ok {
-		defer func() { _ = discards.Discard() }()
-	}
-	defer p.Close()
+	defer func() {
+		p.Close()
+		client.Discard(p)
+	}()
 	if err = p.Open(ctx); err == nil {
 		err = await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected })
 	}

@@ -68,8 +68,10 @@ func heldByRecheck(t *testing.T, pages int) int {
 
 // A command that repeats a failure can be copied where the program was called.
 func TestReplayCallsTheProgramAsTheUserDid(t *testing.T) {
+	t.Setenv("GOCACHE", "/cache")
 	for program, want := range map[string]string{
 		"redial": "redial", "../bin/redial": "../bin/redial",
+		"/cache/ab/abcd-d/redial":          "go run ./scenarios/cmd/redial",
 		"/tmp/go-build123/b001/exe/redial": "go run ./scenarios/cmd/redial", "/tmp/runner.test": "go run ./scenarios/cmd/redial",
 	} {
 		if got := calledAs(program); got != want {
