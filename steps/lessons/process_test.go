@@ -39,6 +39,14 @@ func command(t *testing.T, env []string, arguments ...string) *exec.Cmd {
 	}
 	c := exec.Command(binary, arguments...)
 	c.Dir = t.TempDir()
+	// The step finds the client library in the module's folder steps, as it does for a learner.
+	steps, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(steps, filepath.Join(c.Dir, "steps")); err != nil {
+		t.Fatal(err)
+	}
 	// By default the race detector sleeps for a second before the process ends.
 	c.Env = append(append(os.Environ(), asStep+"=1", "PORT=0", "GORACE=atexit_sleep_ms=0"), env...)
 	return c
