@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -63,7 +64,7 @@ func (p shapePage) until(condition string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
 	defer cancel()
-	err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingTimeout(0)))
+	err := chromiumtest.Until(ctx, condition, chromedp.WithPollingInterval(20*time.Millisecond))
 	if err == nil {
 		return
 	}

@@ -105,8 +105,7 @@ func (p *tab) until(what, condition string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	poll := chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingMutation(), chromedp.WithPollingTimeout(0))
-	if err := chromedp.Do(ctx, poll); err != nil {
+	if err := chromiumtest.Until(ctx, condition, chromedp.WithPollingMutation()); err != nil {
 		p.t.Fatalf("%s waits for %s: %v; %s", p.name, what, err, p.state())
 	}
 }

@@ -36,6 +36,9 @@ const (
 	messageBound = 8 << 20
 	// queueBound is how many packets may wait for a server that does not read.
 	queueBound = 100_000
+	// controlBound is how many WebSocket pings or pongs may come between two messages. A
+	// server that sends nothing else would keep the client busy for as long as it likes.
+	controlBound = 10_000
 	// longestTimer is the longest timeout of a browser's timer, in milliseconds. With a
 	// longer one the timer fires at once.
 	longestTimer = 1<<31 - 1

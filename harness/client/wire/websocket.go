@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,6 +23,8 @@ type webSocketTransport struct {
 	conn   net.Conn
 	reader *wsutil.Reader
 	text   bytes.Buffer // of the message that is read
+
+	controls int // since the last message
 }
 
 func dialWebSocket(ctx context.Context, dial dialer, to endpoint) (transport, error) {
@@ -76,6 +79,7 @@ func (t *webSocketTransport) read() ([]packet, error) {
 			}
 			continue
 		}
+		t.controls = 0
 		t.text.Reset()
 		_, err = t.text.ReadFrom(t.reader)
 		switch {
@@ -93,6 +97,9 @@ func (t *webSocketTransport) read() ([]packet, error) {
 func (t *webSocketTransport) control(header ws.Header, body io.Reader) error {
 	handler := wsutil.ControlHandler{
 		Src: body, Dst: t.conn, State: ws.StateClientSide, DisableSrcCiphering: true,
+	}
+	if t.controls++; t.controls > controlBound {
+		return fmt.Errorf("the server sent %d WebSocket pings or pongs and no message", controlBound)
 	}
 	if header.OpCode != ws.OpClose {
 		return handler.Handle(header)

@@ -67,7 +67,7 @@ var hostilities = []hostility{
 	{"compressed bombs", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"huge message", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"message without end", cleanDrop, 3, "waited 15s"},
-	{"ping frames without end", cleanDrop, 3, "no Socket.IO client can connect"},
+	{"ping frames without end", cleanDrop, 3, "no Socket.IO client can connect|waited 15s"},
 	{"garbage packets", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"pings without end", cleanDrop, 3, "no Socket.IO client can connect"},
 	{"answers no CONNECT", cleanDrop, 3, "no Socket.IO client can connect"},

@@ -101,8 +101,16 @@ func (p *tab) state() string {
 // rest waits until everything that was requested is played and drawn.
 func (p *tab) rest() {
 	p.t.Helper()
-	p.do(chromedp.Poll[chromedp.Void](`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`,
-		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	p.until(`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`)
+}
+
+func (p *tab) until(condition string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromiumtest.Until(ctx, condition, chromedp.WithPollingInterval(20*time.Millisecond)); err != nil {
+		p.t.Fatalf("%s: %v; the page is %s", condition, err, p.state())
+	}
 }
 
 func get[T any](p *tab, expression string) T {

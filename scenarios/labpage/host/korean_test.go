@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 // englishOnPage finds English sentences in what a reader of the page sees or hears: texts,
@@ -108,7 +105,7 @@ func TestKoreanPageExplainsProblems(t *testing.T) {
 			input.dispatchEvent(new Event("change"));
 			return true;
 		})()`, c.plan))
-		p.do(chromedp.Poll[chromedp.Void](`document.getElementById("said").textContent + document.getElementById("verdict").textContent`, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+		p.until(`document.getElementById("said").textContent + document.getElementById("verdict").textContent`)
 		p.rest()
 		p.after(c.said)
 		if told := get[string](p, `document.getElementById("said").textContent + document.getElementById("verdict").textContent`); !strings.Contains(told, c.said) {

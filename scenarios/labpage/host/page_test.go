@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/chromedp"
 
 	"redial/harness/check"
 	"redial/harness/plan"
@@ -356,7 +354,7 @@ func (p *tab) forReal(broken string) {
 	p.cursor(at)
 	p.press(`[data-key="bob:` + broken + `"]`)
 	p.press("#real")
-	p.do(chromedp.Poll[chromedp.Void](`!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	p.until(`!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`)
 }
 
 func TestTheSamePlanForRealIsBesideIt(t *testing.T) {
@@ -384,7 +382,7 @@ func TestASavedFailureOpens(t *testing.T) {
 			document.documentElement.dataset.busy = "true"; // until the file is read
 			return true;
 		})()`, text))
-		p.do(chromedp.Poll[chromedp.Void](`lab.doc.step === "6" || document.querySelector("#said.wrong")`, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+		p.until(`lab.doc.step === "6" || document.querySelector("#said.wrong")`)
 		get[bool](p, `delete document.documentElement.dataset.busy`)
 		p.rest()
 	}

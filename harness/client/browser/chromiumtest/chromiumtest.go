@@ -4,9 +4,11 @@ package chromiumtest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser"
@@ -41,4 +43,21 @@ func Start(t testing.TB) context.Context {
 		t.Fatalf("Chromium does not start: %v", err)
 	}
 	return ctx
+}
+
+// Until waits until the JavaScript condition holds on the tab's page, or ctx ends. chromedp's
+// Poll ends with an error of the protocol when the page is replaced, also by a navigation that
+// chromedp already counts as complete; Until then waits on the next page.
+func Until(ctx context.Context, condition string, often chromedp.PollOption) error {
+	for {
+		err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void](condition, often, chromedp.WithPollingTimeout(0)))
+		if replaced := new(cdproto.Error); !errors.As(err, &replaced) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }

@@ -24,12 +24,17 @@ const (
 	// largestQueue bounds the queue of messages to a server that does not read, such as the
 	// pongs to one that sends pings only.
 	largestQueue = 100_000
+	// mostPings bounds the WebSocket pings between two messages. A server that sends nothing
+	// else would keep the page busy for as long as it likes.
+	mostPings = 10_000
 	// closeHandshakeTime is how long a page that has called close waits for the server's
 	// close frame, and endTime how long it then waits for the server to close the connection.
 	// The values are Chromium's.
 	closeHandshakeTime = 10 * time.Second
 	endTime            = 2 * time.Second
 )
+
+var errPings = fmt.Errorf("the server sent %d WebSocket pings and no message", mostPings)
 
 // A message is a WebSocket message or a request's body.
 type message struct {
@@ -53,6 +58,7 @@ type socket struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	conn   *websocket.Conn
+	pings  int // since the last message
 
 	mu      sync.Mutex
 	queue   []message
@@ -148,6 +154,13 @@ func (s *socket) dial(address *url.URL, protocols []string, connected func()) er
 		return err
 	}
 	conn.SetReadLimit(largestMessage)
+	pong := conn.PingHandler()
+	conn.SetPingHandler(func(payload string) error {
+		if s.pings++; s.pings > mostPings {
+			return errPings
+		}
+		return pong(payload)
+	})
 	s.conn = conn
 	return nil
 }
@@ -159,6 +172,7 @@ func (s *socket) read() error {
 		if err != nil {
 			return err
 		}
+		s.pings = 0
 		// Reading into the builder avoids another copy of a large text.
 		var whole strings.Builder
 		if _, err := io.CopyBuffer(&whole, data, buffer); err != nil {

@@ -1,0 +1,36 @@
+package chromiumtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The first page replaces itself after the wait has begun.
+func TestUntilOutlivesANavigation(t *testing.T) {
+	ctx, cancel := context.WithTimeout(Start(t), time.Minute)
+	defer cancel()
+	const second = `data:text/html,<script>setTimeout(() => { document.title = "second" }, 100)</script>`
+	if err := chromedp.Do(ctx, chromedp.Navigate(`data:text/html,<title>first</title>`)); err != nil {
+		t.Fatal(err)
+	}
+	navigated := make(chan error, 1)
+	waiting := `(() => { document.title += "."; return document.title.startsWith("second") })()`
+	go func() {
+		for { // until the wait has looked at the first page
+			title, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title`))
+			if err != nil || title != "first" {
+				navigated <- chromedp.Do(ctx, chromedp.Navigate(second))
+				return
+			}
+		}
+	}()
+	if err := Until(ctx, waiting, chromedp.WithPollingInterval(10*time.Millisecond)); err != nil {
+		t.Error(err)
+	}
+	if err := <-navigated; err != nil {
+		t.Error(err)
+	}
+}
