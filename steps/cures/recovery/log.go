@@ -62,8 +62,8 @@ func (l *eventLog) offset(position uint64) string {
 
 // position parses an offset. The second result is false unless this log issued the offset.
 func (l *eventLog) position(offset string) (uint64, bool) {
-	epoch, number, ok := strings.Cut(offset, ".")
-	if !ok || epoch != l.epoch {
+	epoch, number, _ := strings.Cut(offset, ".")
+	if epoch != l.epoch {
 		return 0, false
 	}
 	position, err := strconv.ParseUint(number, 36, 64)

@@ -1,0 +1,44 @@
+package recovery
+
+import (
+	"testing"
+	"time"
+)
+
+// A log of two events, kept for a minute: first one has to go for lack of room, then one more and
+// one that is too old.
+func TestReplayStartsWhereNothingThatTheClientLacksIsGone(t *testing.T) {
+	start := time.Unix(1_000_000, 0)
+	log := newEventLog(2, 1<<20, time.Minute)
+	add := func(after time.Duration) { log.append(event{at: start.Add(after)}) }
+	check := func(position uint64, arrived time.Duration, want uint64, ok bool) {
+		t.Helper()
+		if got, restorable := log.startFor(position, start.Add(arrived)); got != want || restorable != ok {
+			t.Errorf("with events up to %d, written by %s: from %d, %t; want from %d, %t", position, arrived, got, restorable, want, ok)
+		}
+	}
+	for second := range 3 {
+		add(time.Duration(second) * time.Second)
+	}
+	check(0, time.Hour, 0, false) // the event 1 had no room
+	check(1, 0, 1, true)
+	check(3, 0, 3, true)
+	check(4, 0, 0, false) // no such event yet
+
+	add(5 * time.Minute)
+	check(1, time.Hour, 0, false)     // nor had the event 2
+	check(2, 2*time.Second, 0, false) // the event 3 was too old and may not have been written
+	check(2, 3*time.Second, 3, true)  // it was written to the client before
+	check(3, 2*time.Second, 3, true)
+}
+
+func TestOffsetIsOfThisLog(t *testing.T) {
+	log := newEventLog(2, 1<<20, time.Minute)
+	for offset, want := range map[string]bool{
+		log.offset(35): true, log.epoch: false, log.epoch + ".": false, log.epoch + ".-1": false, "x" + log.offset(35): false, "": false,
+	} {
+		if position, ok := log.position(offset); ok != want || ok && position != 35 {
+			t.Errorf("the offset %q is the position %d, %t", offset, position, ok)
+		}
+	}
+}
