@@ -25,7 +25,6 @@ func (a *adapter) BroadcastWithAck(packet *parser.Packet, opts *socket.Broadcast
 // send appends the event to the log and to the queues of its recipients, in one step, and
 // then writes the queues. It returns the number of recipients.
 func (a *adapter) send(packet *parser.Packet, opts *socket.BroadcastOptions, prepare func(*socket.Socket)) int {
-	opts = complete(opts)
 	packet.Nsp = a.Nsp().Name()
 
 	a.mu.Lock()
@@ -50,24 +49,6 @@ func (a *adapter) send(packet *parser.Packet, opts *socket.BroadcastOptions, pre
 		member.socket.NotifyOutgoingListeners()(packet)
 	}
 	return len(members)
-}
-
-// complete fills in what the library lets be nil.
-func complete(opts *socket.BroadcastOptions) *socket.BroadcastOptions {
-	completed := socket.BroadcastOptions{}
-	if opts != nil {
-		completed = *opts
-	}
-	if completed.Rooms == nil {
-		completed.Rooms = types.NewSet[socket.Room]()
-	}
-	if completed.Except == nil {
-		completed.Except = types.NewSet[socket.Room]()
-	}
-	if completed.Flags == nil {
-		completed.Flags = &socket.BroadcastFlags{}
-	}
-	return &completed
 }
 
 // stamp appends the offset to the event's arguments and tells whether the event is

@@ -2,10 +2,12 @@ package recovery
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
@@ -44,6 +46,33 @@ func TestAcknowledgedBroadcastKeepsItsPlace(t *testing.T) {
 	wantNumbers(t, a, 1, 2, 3)
 	if n := <-answered; n != 0 {
 		t.Errorf("%d answers from a client that does not answer", n)
+	}
+}
+
+// In a namespace other than the default one, packets carry its name, and the answer to a broadcast
+// arrives.
+func TestAcknowledgedBroadcastInANamespace(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	chat := s.io.Of("/chat", nil)
+	c := s.dial(t, nil)
+	write := func(packet string) {
+		t.Helper()
+		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("40/chat,")
+	awaitCondition(t, "the client in the namespace", func() bool { return chat.Sockets().Len() == 1 })
+	answered := make(chan []any, 1)
+	_ = chat.Timeout(patienceInTests).Emit("n", 1, func(answers []any, _ error) { answered <- answers })
+	c.awaitEvent(t, 1)
+	var id int
+	if _, err := fmt.Sscanf(c.packet, "42/chat,%d[", &id); err != nil {
+		t.Fatalf("the event is %q: %v", c.packet, err)
+	}
+	write(fmt.Sprintf(`43/chat,%d["yes"]`, id))
+	if answers := <-answered; fmt.Sprint(answers) != "[yes]" {
+		t.Errorf("the answers are %v", answers)
 	}
 }
 

@@ -130,6 +130,7 @@ type client struct {
 	sid, pid string
 	offset   string
 	events   [][]any
+	packet   string // of the last event
 	binaries [][]byte
 	closed   bool
 	done     chan struct{}
@@ -213,7 +214,7 @@ func (c *client) receive(kind int, content []byte) {
 	case strings.HasPrefix(text, "42"), strings.HasPrefix(text, "45"):
 		var args []any
 		_ = json.Unmarshal(content[strings.IndexByte(text, '['):], &args)
-		c.events = append(c.events, args)
+		c.events, c.packet = append(c.events, args), text
 		withAck := text[2] != '['
 		if offset, ok := args[len(args)-1].(string); ok && (!withAck || text[1] == '5') {
 			c.offset = offset
