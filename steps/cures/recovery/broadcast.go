@@ -53,18 +53,18 @@ func (a *adapter) send(packet *parser.Packet, opts *socket.BroadcastOptions, pre
 
 // stamp appends the offset to the event's arguments and tells whether the event is
 // to be stored. The client takes a last argument that is a string for an offset
-// whatever it was meant to be, so an event that is not stored and ends in one gets
-// the newest offset: the client has been sent everything up to there. With SkipDirect
-// that is not so of an event for one socket only, which may be a part of a replay: it
-// gets a null behind it, and moves no offset.
+// whatever it was meant to be, and the name of an event without arguments, too. So an
+// event that is not stored and ends in a string gets the newest offset: the client has
+// been sent everything up to there. With SkipDirect that is not so of an event for one
+// socket only, which may be a part of a replay: it gets a null behind it, and moves no
+// offset.
 func (a *adapter) stamp(packet *parser.Packet, opts *socket.BroadcastOptions) bool {
-	data, ok := packet.Data.([]any)
-	if !ok || len(data) == 0 || packet.Type != parser.EVENT || packet.Id != nil || !a.recovers {
+	if packet.Id != nil || !a.recovers {
 		return false
 	}
+	data := packet.Data.([]any) // the event's name, then its arguments
 	end := data[:len(data):len(data)]
 	_, poison := data[len(data)-1].(string)
-	poison = poison && len(data) > 1
 	switch {
 	case a.builder.SkipDirect && a.direct(opts):
 		if poison {

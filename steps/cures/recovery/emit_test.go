@@ -11,13 +11,16 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// emitVolatile sends the client a volatile event 2 that ends in a string.
-func (s *server) emitVolatile(t *testing.T, c *client) {
+// emitVolatile sends the client a volatile event with these arguments.
+func (s *server) emitVolatile(t *testing.T, c *client, args ...any) {
 	t.Helper()
 	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(c.sid))
 	awaitCondition(t, "room for a volatile event", connected.Conn().Transport().Writable)
-	_ = s.io.Sockets().Volatile().Emit("n", 2, "looks like an offset")
-	c.awaitEvent(t, 2)
+	c.mu.Lock()
+	before := len(c.events)
+	c.mu.Unlock()
+	_ = s.io.Sockets().Volatile().Emit("n", args...)
+	c.await(t, "a volatile event", func() bool { return len(c.events) > before })
 }
 
 func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
@@ -25,7 +28,7 @@ func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
 	a := s.dial(t, nil)
 	s.emit(1)
 	a.awaitEvent(t, 1)
-	s.emitVolatile(t, a)
+	s.emitVolatile(t, a, 2, "looks like an offset")
 	s.drop(t, a)
 	s.emit(3)
 	_ = s.io.Sockets().Volatile().Emit("n", 4)
@@ -33,6 +36,27 @@ func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	wantNumbers(t, b, 3)
+}
+
+// The client also takes the name of an event without arguments for an offset.
+func TestEventWithoutArgumentsDoesNotPoisonTheOffset(t *testing.T) {
+	for _, direct := range []bool{false, true} {
+		s := start(t, &Builder{SkipDirect: direct}, nil)
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		if direct {
+			_ = s.io.To(socket.Room(a.sid)).Emit("n")
+			a.await(t, "the event without arguments", func() bool { return len(a.events) == 2 })
+		} else {
+			s.emitVolatile(t, a)
+		}
+		s.drop(t, a)
+		s.emit(3)
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		wantNumbers(t, b, 3)
+	}
 }
 
 func TestAcknowledgedBroadcastKeepsItsPlace(t *testing.T) {

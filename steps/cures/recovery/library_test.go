@@ -123,7 +123,7 @@ func TestLibraryVolatile(t *testing.T) {
 		a := s.dial(t, nil)
 		s.emit(1)
 		a.awaitEvent(t, 1)
-		s.emitVolatile(t, a)
+		s.emitVolatile(t, a, 2, "looks like an offset")
 		s.drop(t, a)
 		wantRecovered(t, a, s.dial(t, a), ours)
 	})
