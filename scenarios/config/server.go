@@ -41,7 +41,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 	if f.Name != "" {
 		s.Name = f.Name
 	}
-	s.Shared = !f.Target.Isolated
+	s.Shared, s.StartBound = !f.Target.Isolated, f.Target.startBound()
 	s.Protocol, s.Config = f.protocol(), f.name
 	if s.Protocol != nil && s.Protocol.Parser == protocol.MessagePack {
 		s.Bundle = lessons.FetchMessagePackBundle

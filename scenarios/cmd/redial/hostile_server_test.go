@@ -37,6 +37,9 @@ func becomeHostile() {
 // forever is longer than any test runs.
 const forever = time.Hour
 
+// slowStart is longer than a start may take by default.
+const slowStart = 21 * time.Second
+
 // Most of the hostileServers are a correct chat that violates one rule, so that redial gets as
 // far as the violation.
 var hostileServers = map[string]func(){
@@ -52,6 +55,11 @@ var hostileServers = map[string]func(){
 	"ignores SIGTERM":    func() { signal.Ignore(syscall.SIGTERM); (&chat{}).serve() },
 	"daemon":             func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); time.Sleep(forever) },
 	"starts a daemon":    func() { daemon(); os.Exit(0) },
+
+	// The time of a start.
+	"never starts":        func() { time.Sleep(forever) },
+	"never starts again":  func() { pauseBeforeSecond(forever); (&chat{}).serve() },
+	"starts slowly again": func() { pauseBeforeSecond(slowStart); (&chat{}).serve() },
 
 	// TCP, below HTTP.
 	"closes at once": func() { serveTCP(func(net.Conn) {}) },
@@ -241,6 +249,15 @@ func daemon() {
 	c := exec.Command(os.Args[0], hostileServer, "daemon")
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	must(c.Start())
+}
+
+// pauseBeforeSecond waits before each start of a run but the first.
+func pauseBeforeSecond(d time.Duration) {
+	started := filepath.Join(os.Getenv("DATA_DIR"), "started")
+	if _, err := os.Stat(started); err == nil {
+		time.Sleep(d)
+	}
+	must(os.WriteFile(started, nil, 0o600))
 }
 
 func must(err error) {

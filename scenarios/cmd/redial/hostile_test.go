@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -148,6 +150,14 @@ func (h hostility) check(t *testing.T) {
 		t.Errorf("it took %s and %d MB", took, megabytes)
 	}
 	nothingLeft(t, c)
+}
+
+// hostileTarget writes the redial.yaml of a hostile server, with more under target and below it.
+func hostileTarget(t *testing.T, server, more, below string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "redial.yaml")
+	write(t, path, fmt.Sprintf("name: hostile\ntarget: {command: [%q, %s, %q], %s}\n%s", itself, hostileServer, server, more, below))
+	return path
 }
 
 var unprintable = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f]`)
