@@ -83,6 +83,8 @@ type tab struct {
 	ready bool
 	// failure is Chromium's error for the last document that it could not load.
 	failure string
+	// dialogs counts the dialogs of the document.
+	dialogs int
 	// paused receives a value when the page's JavaScript has stopped.
 	paused chan struct{}
 }
@@ -147,8 +149,8 @@ func (c *Client) typeAndSubmit(t *tab, text string) error {
 			return err
 		}
 	}
-	if !c.record(history.Event{Kind: history.Sent, Message: text}) {
-		return client.ErrNotOpen
+	if err := c.record(history.Event{Kind: history.Sent, Message: text}); err != nil {
+		return err
 	}
 	if err := t.fill(ctx, field, text); err != nil {
 		return err
@@ -252,6 +254,8 @@ func (c *Client) current() (*tab, error) {
 		return nil, client.ErrNotOpen
 	case c.frozen:
 		return nil, errors.New("the page is suspended")
+	case c.tab.dialogs >= mostDialogs:
+		return nil, errDialogs
 	}
 	return c.tab, nil
 }

@@ -70,7 +70,11 @@ var hostileServers = map[string]func(){
 	},
 
 	// HTTP.
-	"endless page":           func() { (&chat{routes: routes{"/": endless}}).serve() },
+	"endless page":       func() { (&chat{routes: routes{"/": endless}}).serve() },
+	"alerts without end": func() { (&chat{routes: routes{"/": chatPage(`for (;;) alert("again")`)}}).serve() },
+	"alerts again and again": func() {
+		(&chat{routes: routes{"/": chatPage(`setInterval(() => alert("again"), 0)`)}}).serve()
+	},
 	"endless library":        func() { (&chat{routes: routes{library: endless}}).serve() },
 	"silent library":         func() { (&chat{routes: routes{library: silent}}).serve() },
 	"library that loops":     func() { (&chat{routes: routes{library: script("for (;;) {}")}}).serve() },
@@ -193,6 +197,22 @@ func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func redirect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, r.URL.String(), http.StatusFound)
+}
+
+// chatPage is a page of the chat, with another script.
+func chatPage(more string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<ul id="messages"></ul><form id="form"><input id="input"><button>send</button></form><script>
+			const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
+			socket.onopen = () => socket.send("40");
+			socket.onmessage = ({ data }) => {
+				if (data.startsWith("42")) messages.appendChild(document.createElement("li")).textContent = JSON.parse(data.slice(2))[1];
+			};
+			form.onsubmit = (event) => { event.preventDefault(); socket.send("42" + JSON.stringify(["chat message", input.value])); };
+			%s
+		</script>`, more)
+	}
 }
 
 func script(text string) http.HandlerFunc {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"redial/harness/client/browser"
 	"redial/scenarios/servers"
 )
 
@@ -57,6 +58,8 @@ var hostilities = []hostility{
 	{"pingInterval of a week", cleanDrop, 0, passes},
 	{"fills the disk", cleanDrop, 3, "the server ended before it was ready"},
 
+	{"alerts without end", cleanDrop, 3, "one dialog after the other"},
+	{"alerts again and again", "idle", 2, "one dialog after the other"},
 	{"endless library", cleanDrop, 3, "answers more than"},
 	{"silent library", cleanDrop, 3, "it was not loaded within 15s"},
 	{"library that loops", cleanDrop, 3, "it was not loaded within 15s"},
@@ -88,8 +91,9 @@ var hostilities = []hostility{
 
 // otherwise is another right answer: the machine's speed decides which of the two comes first.
 var otherwise = map[string]hostility{
-	"a million events":   {code: 2, want: "the run was given up"},
-	"deeply nested JSON": {code: 1, want: "expected to be connected when the run ends"},
+	"a million events":       {code: 2, want: "the run was given up"},
+	"alerts again and again": {code: 3, want: "one dialog after the other"},
+	"deeply nested JSON":     {code: 1, want: "expected to be connected when the run ends"},
 }
 
 func (h hostility) is(code int, answer string) bool {
@@ -116,7 +120,16 @@ func TestHostileServers(t *testing.T) {
 }
 
 func (h hostility) check(t *testing.T) {
-	c := command(t, "check", "--scenario", h.scenario, "--seed", "1", "--quiet", "--report", t.TempDir(), "--", os.Args[0], hostileServer, h.server)
+	arguments := []string{"check", "--scenario", h.scenario, "--seed", "1", "--quiet", "--report", t.TempDir()}
+	if strings.HasPrefix(h.server, "alerts") {
+		if _, err := browser.Find(); err != nil {
+			t.Skip(err)
+		}
+		arguments = append(arguments, "--config", hostileTarget(t, h.server, "isolated: true", stepPage))
+	} else {
+		arguments = append(arguments, "--", os.Args[0], hostileServer, h.server)
+	}
+	c := command(t, arguments...)
 	if h.server == "fills the disk" {
 		c.Env = append(c.Env, "TMPDIR="+smallDisk(t))
 	}
