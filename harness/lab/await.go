@@ -104,13 +104,18 @@ func (w *watcher) hasFired(id string) bool {
 // await waits until met returns true. It calls met after each recorded event, once everything
 // else that happens at the same instant is over; otherwise the result would depend on the
 // scheduler. It returns false when the bound has passed, and an error when the run cannot
-// continue.
+// continue. If a fault's restart of a server takes longer than the bound, the bound begins
+// again with its end: before that, no client can connect.
 func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
-	for {
+	for late := false; ; {
 		changed := l.history.Changed()
 		l.quiesce()
+		if late && l.starting.Load() == 0 {
+			late = false
+			timer.Reset(bound)
+		}
 		if met() {
 			return true, nil
 		}
@@ -121,6 +126,9 @@ func (l *player) await(bound time.Duration, met func() bool) (bool, error) {
 		case <-l.target.Exited():
 			return false, fmt.Errorf("the server ended by itself; it printed last: %s", target.LastLine(l.target.Output()))
 		case <-timer.C:
+			if late = l.starting.Load() > 0; late {
+				continue
+			}
 			l.quiesce()
 			return met(), nil
 		case <-l.ctx.Done():

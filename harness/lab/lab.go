@@ -121,6 +121,8 @@ type Config struct {
 	// ShownBound is the same for a message to be shown. Zero means Bound. A shorter one saves
 	// time on servers that are known to lose messages, such as step 3's.
 	ShownBound time.Duration
+	// StartBound is the same for the server to be ready. Zero means Bound.
+	StartBound time.Duration
 	// OwnRecovery is for the virtual lab only. It means that the server does without the
 	// connection state recovery of the zishang520 library (its session adapter): it has none,
 	// or brings its own adapter. Then any number of runs may play at once, and a server's
@@ -192,5 +194,6 @@ type Run struct {
 	Leaks []string
 }
 
-// ErrUnreachable means that the target never answered.
+// ErrUnreachable means that the target did not come up at the beginning of a run. A later start
+// that fails ends the run with another error.
 var ErrUnreachable = errors.New("the target never came up")

@@ -37,6 +37,9 @@ type player struct {
 	// own.
 	readings int
 
+	// starting counts the starts of servers under way; see await.
+	starting atomic.Int32
+
 	// locks are the connections that keep the server's database locked.
 	locks []*sql.DB
 

@@ -89,7 +89,8 @@ func (l *player) do(s plan.Step) error {
 // repeats the attempt within the bound. If a fault has made the page load again, load leaves
 // that to the fault.
 func (l *player) load(once func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	// A fault's restart of the server may last as long as StartBound.
+	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound+l.config.StartBound)
 	defer cancel()
 	for again := false; ; again = true {
 		err := once(ctx)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,12 @@ func (l *player) supervisorOf(node string) *supervisor {
 
 // start starts every server for the first time, through the same supervisor as any later
 // start.
-func (l *player) start() error { return l.serverStep(plan.StartServer, everyServer) }
+func (l *player) start() error {
+	if err := l.serverStep(plan.StartServer, everyServer); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return nil
+}
 
 // serverStep performs a step of the script on a server, on a service that the servers use, or
 // on every server.
@@ -91,14 +97,18 @@ func (l *player) restart(f plan.Fault, event history.Event) error {
 
 // turn starts, stops, kills, pauses or continues a part. The caller holds its supervisor.
 func (l *player) turn(do plan.Action, node string, part target.Part) error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+	bound := l.config.Bound
+	if do == plan.StartServer {
+		bound = cmp.Or(l.config.StartBound, bound)
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, bound)
 	defer cancel()
 	switch do {
 	case plan.StartServer:
-		if err := part.Start(ctx); err != nil {
-			if node == everyServer {
-				return fmt.Errorf("%w: %w", ErrUnreachable, err)
-			}
+		l.starting.Add(1)
+		err := part.Start(ctx)
+		l.starting.Add(-1)
+		if err != nil {
 			return err
 		}
 		l.recordServer(history.ServerStarted, node, "started")

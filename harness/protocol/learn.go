@@ -43,7 +43,7 @@ func (p *Protocol) Awaited() (names []string) {
 	}
 	for _, l := range p.Learn {
 		for name := range l.Save {
-			if mentions(p.Send.Args, name) && !slices.Contains(names, name) {
+			if Mentions(p.Send.Args, name) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -68,7 +68,7 @@ func (p *Protocol) Lacking(events [][]any, values Values) []string {
 func (p *Protocol) sendsLearnedOfOther() bool {
 	for _, l := range p.Learn {
 		for name, path := range l.Save {
-			if mentions(string(path), Other) && mentions(p.Send.Args, name) {
+			if Mentions(string(path), Other) && Mentions(p.Send.Args, name) {
 				return true
 			}
 		}

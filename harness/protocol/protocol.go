@@ -147,7 +147,7 @@ func (p *Protocol) Validate() error {
 	}
 	if s := p.Send; s != nil {
 		is(s.Event == "", "send: event is missing: the name of the event that carries a message")
-		is(!mentions(s.Args, Text), "send: no argument contains {{text}}, so no message would be sent")
+		is(!Mentions(s.Args, Text), "send: no argument contains {{text}}, so no message would be sent")
 	}
 	if h := p.History; h != nil {
 		is(h.Event == "", "history: event is missing")
@@ -179,15 +179,15 @@ func (p *Protocol) Takes(transport string) bool {
 }
 
 // SendsKeys tells whether a message is sent with an idempotency key.
-func (p *Protocol) SendsKeys() bool { return p.Send != nil && mentions(p.Send.Args, Key) }
+func (p *Protocol) SendsKeys() bool { return p.Send != nil && Mentions(p.Send.Args, Key) }
 
 // Pairwise tells whether a message goes to one other client only.
 func (p *Protocol) Pairwise() bool {
-	return p.Send != nil && (mentions(p.Send.Args, Other) || p.sendsLearnedOfOther())
+	return p.Send != nil && (Mentions(p.Send.Args, Other) || p.sendsLearnedOfOther())
 }
 
 // NamesOffset tells whether a client sends its offset to the server.
 func (p *Protocol) NamesOffset() bool {
-	return mentions(p.Auth, Offset) || mentions(p.Query, Offset) ||
-		slices.ContainsFunc(p.Enter, func(s EnterStep) bool { return mentions(s.Emit, Offset) })
+	return Mentions(p.Auth, Offset) || Mentions(p.Query, Offset) ||
+		slices.ContainsFunc(p.Enter, func(s EnterStep) bool { return Mentions(s.Emit, Offset) })
 }

@@ -79,17 +79,17 @@ func fillString(s string, values Values) (filled any, known bool) {
 	return filled, known
 }
 
-// mentions tells whether a template uses a name.
-func mentions(template any, wanted string) bool {
+// Mentions tells whether a template uses a name.
+func Mentions(template any, wanted string) bool {
 	switch t := template.(type) {
 	case string:
 		return slices.ContainsFunc(name.FindAllStringSubmatch(t, -1), func(found []string) bool { return found[1] == wanted })
 	case []any:
-		return slices.ContainsFunc(t, func(one any) bool { return mentions(one, wanted) })
+		return slices.ContainsFunc(t, func(one any) bool { return Mentions(one, wanted) })
 	case map[string]any:
-		return mentions(slices.Collect(maps.Values(t)), wanted)
+		return Mentions(slices.Collect(maps.Values(t)), wanted)
 	case map[string]string:
-		return mentions(strings.Join(slices.Collect(maps.Values(t)), " "), wanted)
+		return Mentions(strings.Join(slices.Collect(maps.Values(t)), " "), wanted)
 	}
 	return false
 }

@@ -246,12 +246,12 @@ func (c *Command) advice(p *process) string {
 		if ports := portsOf(p.group); len(ports) > 0 {
 			return fmt.Sprintf("it listens on port %d and not on %s: write `port: %[1]d` under target in redial.yaml (redial init --port %[1]d)", ports[0], contract.EnvPort)
 		}
-		return "does it listen on " + contract.EnvPort + "?"
+		return "does it listen on " + contract.EnvPort + ", or does it need longer (`readyWithin` under target in redial.yaml)?"
 	case ready.Line == "" && ready.Path == "":
 		// A Socket.IO server without a page of its own never answers any other request.
-		return "it accepts connections there, so if it serves no page, write `ready: port` under target in redial.yaml"
+		return "it accepts connections there, so if it serves no page, write `ready: port` under target in redial.yaml, and if it needs longer, `readyWithin`"
 	}
-	return "it accepts connections at " + c.Address()
+	return "it accepts connections at " + c.Address() + "; if it needs longer, write `readyWithin` under target in redial.yaml"
 }
 
 // notReady names the missing sign of readiness.

@@ -51,7 +51,7 @@ func TestServerThatNeverListensIsNotReady(t *testing.T) {
 
 // A Socket.IO server without a page accepts connections but never answers GET /.
 func TestAdviceDependsOnWhetherTheServerListens(t *testing.T) {
-	for role, want := range map[string]string{"never-answers": "write `ready: port`", "never-listens": "does it listen on PORT?"} {
+	for role, want := range map[string]string{"never-answers": "write `ready: port`", "never-listens": "does it listen on PORT, or does it need longer (`readyWithin`"} {
 		c := command(t, role)
 		err := c.Start(within(t, 5*time.Second))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -15,12 +15,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
 	"redial/harness/client/browser"
 	"redial/harness/contract"
+	"redial/harness/plan"
 	"redial/harness/protocol"
 	"redial/scenarios/internal/strict"
 )
@@ -47,14 +49,26 @@ type File struct {
 
 // Target is the application: a command or a URL.
 type Target struct {
-	Command  Command           `yaml:"command" json:"command,omitempty" jsonschema_description:"The command that starts it: a line or a list. It finds the port in PORT and an empty folder in DATA_DIR"`
-	Dir      string            `yaml:"dir" json:"dir,omitempty" jsonschema_description:"The folder to run the command in (default: the folder of this file)"`
-	Env      map[string]string `yaml:"env" json:"env,omitempty" jsonschema_description:"Environment variables; {{port}} and {{data}} are the port and the data folder"`
-	Port     int               `yaml:"port" json:"port,omitempty" jsonschema:"minimum=1,maximum=65535" jsonschema_description:"The port that it listens on if it ignores PORT"`
-	Isolated bool              `yaml:"isolated" json:"isolated,omitempty" jsonschema_description:"Whether two of it with different PORT and DATA_DIR share nothing: then runs go on side by side and take a fraction of the time"`
-	Ready    string            `yaml:"ready" json:"ready,omitempty" jsonschema_description:"When it is ready: GET /path; port (it accepts connections); or line TEXT (it has printed the text). Default: GET /"`
-	URL      string            `yaml:"url" json:"url,omitempty" jsonschema_description:"The address of a server that runs already instead of a command"`
-	TLS      *TLS              `yaml:"tls" json:"tls,omitempty" jsonschema_description:"How to trust the certificate of an https address"`
+	Command     Command           `yaml:"command" json:"command,omitempty" jsonschema_description:"The command that starts it: a line or a list. It finds the port in PORT and an empty folder in DATA_DIR"`
+	Dir         string            `yaml:"dir" json:"dir,omitempty" jsonschema_description:"The folder to run the command in (default: the folder of this file)"`
+	Env         map[string]string `yaml:"env" json:"env,omitempty" jsonschema_description:"Environment variables; {{port}} and {{data}} are the port and the data folder"`
+	Port        int               `yaml:"port" json:"port,omitempty" jsonschema:"minimum=1,maximum=65535" jsonschema_description:"The port that it listens on if it ignores PORT"`
+	Isolated    bool              `yaml:"isolated" json:"isolated,omitempty" jsonschema_description:"Whether two of it with different PORT and DATA_DIR share nothing: then runs go on side by side and take a fraction of the time"`
+	Ready       string            `yaml:"ready" json:"ready,omitempty" jsonschema_description:"When it is ready: GET /path; port (it accepts connections); or line TEXT (it has printed the text). Default: GET /"`
+	ReadyWithin *plan.Duration    `yaml:"readyWithin" json:"readyWithin,omitempty" jsonschema_description:"How long a start may take until it is ready, from 1s to 10m (default 20s)"`
+	URL         string            `yaml:"url" json:"url,omitempty" jsonschema_description:"The address of a server that runs already instead of a command"`
+	TLS         *TLS              `yaml:"tls" json:"tls,omitempty" jsonschema_description:"How to trust the certificate of an https address"`
+}
+
+// longestStart bounds readyWithin: a run starts a server a few times, and waits for each.
+const longestStart = 10 * time.Minute
+
+// startBound is readyWithin; zero means the default.
+func (t Target) startBound() time.Duration {
+	if t.ReadyWithin == nil {
+		return 0
+	}
+	return time.Duration(*t.ReadyWithin)
 }
 
 // TLS says how the certificate of an https URL is trusted.
@@ -194,7 +208,8 @@ func (f *File) validate() error {
 	}
 	t := f.Target
 	is((len(t.Command) == 0) == (t.URL == ""), "target: it needs either a command or a url")
-	is(t.URL != "" && (t.Dir != "" || len(t.Env) > 0 || t.Port != 0 || t.Ready != ""), "target: dir, env, port and ready are for a command, and a url was given")
+	is(t.URL != "" && (t.Dir != "" || len(t.Env) > 0 || t.Port != 0 || t.Ready != "" || t.ReadyWithin != nil), "target: dir, env, port, ready and readyWithin are for a command, and a url was given")
+	is(t.ReadyWithin != nil && (t.startBound() < time.Second || t.startBound() > longestStart), "target: readyWithin: a start may take from 1s to 10m")
 	is(t.Isolated && (t.URL != "" || t.Port != 0), "target: isolated: runs share a url, and a port of its own")
 	is(t.TLS != nil && !strings.HasPrefix(t.URL, "https://"), "target: tls is for an https url")
 	is(t.Port < 0 || t.Port > 65535, "target: port: a port is a number from 1 to 65535")

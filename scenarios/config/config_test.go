@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"redial/harness/client/wire"
 	"redial/harness/contract"
@@ -22,6 +23,7 @@ target:
   command: node chat.js --port {{port}}
   env: {NODE_ENV: test}
   ready: GET /healthz
+  readyWithin: 90s
 level: client-delivery
 socket:
   path: /ws/
@@ -52,6 +54,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 	}
 	p := s.Protocol
 	switch {
+	case s.StartBound != 90*time.Second:
+		t.Errorf("a start may take %s", s.StartBound)
 	case s.Level != contract.ClientDelivery, p.Path != "/ws/", p.Namespace != "/chat", p.Parser != "msgpack":
 		t.Errorf("got %+v at %s", p, s.Level)
 	case p.Auth["token"] != "secret: 1-{{client}}" || p.Auth["since"] != "{{offset}}":
@@ -95,7 +99,12 @@ func TestMistakesAreNamedInOneLine(t *testing.T) {
 		"line 5: socket: enter, step 2: it needs emit or await":                                                "target: {command: x}\nsocket:\n  enter:\n    - emit: [a]\n    - ack: true\n  receive: {event: m}",
 		"line 4: socket: learn, entry 1: it needs event and save":                                              "target: {command: x}\nsocket:\n  learn:\n    - {event: a}\n  receive: {event: m}",
 		"line 4: page: enter, step 1: it needs one of fill, press":                                             "target: {command: x}\npage:\n  enter:\n    - {with: a}\n  messages: li",
-		"line 2: ": "target: {command: x}\n\tlevel: basic",
+		"line 3: a duration is written like 1.5s or 200ms, not \"60\"":                                         "target:\n  command: x\n  readyWithin: 60",
+		"line 3: a duration is written like 1.5s or 200ms, not \"soon\"":                                       "target:\n  command: x\n  readyWithin: soon",
+		"line 3: target: readyWithin: a start may take from 1s to 10m":                                         "target:\n  command: x\n  readyWithin: 0s",
+		"target: readyWithin: a start may take":                                                                "target: {command: x, readyWithin: 11m}",
+		"readyWithin are for a command":                                                                        "target: {url: \"http://x\", readyWithin: 30s}",
+		"line 2: ":                                                                                             "target: {command: x}\n\tlevel: basic",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"redial/harness/contract"
+	"redial/harness/plan"
 )
 
 // A Key is one key of the file, with its help.
@@ -97,6 +98,8 @@ func typeName(of reflect.Type) string {
 	switch {
 	case of == reflect.TypeFor[Command]():
 		return "text or list"
+	case of == reflect.TypeFor[plan.Duration]():
+		return "time, such as 60s"
 	case of.Kind() == reflect.Pointer:
 		return typeName(of.Elem())
 	case of.Kind() == reflect.Slice:

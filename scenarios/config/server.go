@@ -41,13 +41,13 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 	if f.Name != "" {
 		s.Name = f.Name
 	}
-	s.Shared = !f.Target.Isolated
+	s.Shared, s.StartBound = !f.Target.Isolated, f.Target.startBound()
 	s.Protocol, s.Config = f.protocol(), f.name
 	if s.Protocol != nil && s.Protocol.Parser == protocol.MessagePack {
 		s.Bundle = lessons.FetchMessagePackBundle
 	}
 	if f.Page != nil && (f.OwnPage || f.Socket == nil) {
-		s.OwnPage = f.OwnPage
+		s.OwnPage, s.Pairwise = f.OwnPage, f.Page.Pairwise()
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {

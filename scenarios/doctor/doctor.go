@@ -133,8 +133,8 @@ type examination struct {
 	offsets    []any    // of the texts, as bob received them
 }
 
-// Examine examines a server under test within half a minute. It starts and stops the server
-// if that is a command. An error means that the server could not be prepared or stopped;
+// Examine examines a server under test within half a minute, or longer where its redial.yaml
+// allows a longer start. It starts and stops the server if that is a command. An error means that the server could not be prepared or stopped;
 // every other problem is in the report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
 	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
@@ -146,7 +146,7 @@ func Examine(ctx context.Context, server servers.Server, options Options) (repor
 	}
 	x.report.Target = x.under.String()
 	defer func() { err = errors.Join(err, x.under.Close()) }()
-	bounded, cancel := context.WithTimeout(ctx, examineWithin)
+	bounded, cancel := context.WithTimeout(ctx, examineWithin+max(0, server.StartBound-startWithin))
 	defer cancel()
 	for _, step := range []func(context.Context) bool{x.reach, x.handshake, x.connect, x.deliver, x.recover, x.catchUp, x.repeat, x.readLog} {
 		if !step(bounded) || bounded.Err() != nil {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,10 +34,10 @@ const mostOfAnswer = 1 << 20
 // reach starts the server, or checks that it is running.
 func (x *examination) reach(ctx context.Context) bool {
 	x.doing("waiting for the server to answer")
-	starting, cancel := context.WithTimeout(ctx, startWithin)
+	starting, cancel := context.WithTimeout(ctx, cmp.Or(x.server.StartBound, startWithin))
 	defer cancel()
 	if err := x.under.Start(starting); err != nil {
-		return x.found(HTTP, Bad, "start it, or see target.command, port and ready in `redial explain target`", "%s", oneLine(err.Error()))
+		return x.found(HTTP, Bad, "start it, or see target.command, port, ready and readyWithin in `redial explain target`", "%s", oneLine(err.Error()))
 	}
 	status, _, err := get(ctx, "http://"+x.under.Address()+"/", nil)
 	if err != nil {

@@ -27,12 +27,9 @@ import (
 	"redial/scenarios/servers"
 )
 
-const (
-	// startWithin bounds the start of a server in Preflight, answerWithin each answer: on a
-	// machine with ten busy processes for each processor, an answer has taken over 5 s.
-	startWithin  = lab.DefaultBound
-	answerWithin = 15 * time.Second
-)
+// answerWithin bounds each answer in Preflight: on a machine with ten busy processes for each
+// processor, an answer has taken over 5 s.
+const answerWithin = 15 * time.Second
 
 // asked is the heartbeat that Preflight requests, to find out whether it can be set. It is long
 // enough that no connection ends by it on a busy machine.
@@ -49,11 +46,12 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, under.Close()) }()
-	starting, cancel := context.WithTimeout(ctx, startWithin)
+	starting, cancel := context.WithTimeout(ctx, cmp.Or(server.StartBound, lab.DefaultBound))
 	defer cancel()
 	if err := under.Start(starting); err != nil {
 		return fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
 	}
+	server.CameUp = true
 	p := protocol.Tutorial()
 	if server.Protocol != nil {
 		p = *server.Protocol
@@ -229,7 +227,7 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 		return ""
 	}
 	return fmt.Sprintf("The server's heartbeat is %s and cannot be set (%s, %s): the %d scenarios that wait for it are played last and take up to %s; --time-limit bounds that.",
-		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Minute))
+		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Second))
 }
 
 // waitsForHeartbeat tells whether the scenario needs a short heartbeat that the server does not

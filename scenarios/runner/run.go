@@ -39,7 +39,7 @@ type Options struct {
 	// Parallel is the number of runs at the same time. Zero means DefaultParallel.
 	Parallel int
 	// Limit bounds each run in the real lab; a run that takes longer is inconclusive. Zero
-	// means DefaultLimit, plus time for a server's long heartbeat. (The virtual lab ends a run
+	// means DefaultLimit, plus time for a server's long heartbeat or slow start. (The virtual lab ends a run
 	// in which nothing happens any more.)
 	Limit time.Duration
 	// Artifacts is the folder in which failing runs are saved. If empty, none is saved.
@@ -226,7 +226,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	all.Wait()
 	var sum report.Tally
 	for n, one := range runs {
-		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) || ctx.Err() != nil) {
+		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) && !c.Server.CameUp || ctx.Err() != nil) {
 			return result, err
 		}
 		sum.Add(one.Tally)
@@ -325,9 +325,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 
 // playWithin plays the plan within the limit of a run.
 func (r *Runner) playWithin(ctx context.Context, c Cell, config lab.Config, p plan.Plan) lab.Run {
-	// A scenario waits for the heartbeat a few times at most, and each of its other waits has a
-	// bound that includes the heartbeat.
-	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound))
+	// A scenario waits for the heartbeat and for a start a few times at most, and each of its
+	// other waits has a bound that includes the heartbeat.
+	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
 	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
 	defer stop()
 	run := r.options.Lab.Play(limited, c.Server.Server, config, p)

@@ -72,6 +72,9 @@ func beyondPage(server servers.Server, s catalogue.Scenario) string {
 	if server.Protocol == nil && slices.ContainsFunc(script.Clients, wire) {
 		return "has clients without a page, and redial.yaml has no section socket"
 	}
+	if server.Pairwise && len(script.Clients) != 2 {
+		return tooMany(script)
+	}
 	polls := func(c plan.Client) bool { return len(c.Transports) > 0 }
 	if slices.ContainsFunc(script.Clients, polls) {
 		return "is about transports, and the application's own page chooses its own"
@@ -101,7 +104,7 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 		}
 	}
 	if p.Pairwise() && len(script.Clients) != 2 {
-		return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
+		return tooMany(script)
 	}
 	for _, f := range script.AllFaults() {
 		if strings.HasPrefix(f.At.Match, "43") && (p.Send == nil || p.Send.NoAck) {
@@ -109,6 +112,10 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 		}
 	}
 	return ""
+}
+
+func tooMany(script plan.Plan) string {
+	return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
 }
 
 // sendsValue tells whether the step sends a text that pages turn into an object, an array or

@@ -60,6 +60,8 @@ type Server struct {
 	// own page as the client.
 	NewPage lab.NewPage
 	NoEcho  bool
+	// Pairwise is set if a user of that page writes to one other user.
+	Pairwise bool
 	// OwnPage is set if the user asked for the page although the file also has a protocol.
 	OwnPage bool
 	// RealNetwork has the meaning of lab.Config's field.
@@ -73,6 +75,11 @@ type Server struct {
 	Heartbeat time.Duration
 	// Config is the path of the redial.yaml that describes the server, if any.
 	Config string
+	// StartBound has the meaning of lab.Config's field.
+	StartBound time.Duration
+	// CameUp is set after a start that succeeded: one that fails later says nothing about the
+	// runs after it.
+	CameUp bool
 	// ShownBound has the meaning of lab.Config's field. It is short for a server that loses
 	// messages by design, since a longer wait for them is useless. Zero selects the lab's
 	// default.
@@ -86,7 +93,7 @@ func ConfigOf(s Server) lab.Config {
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
 		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
-		ShownBound: s.ShownBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
+		ShownBound: s.ShownBound, StartBound: s.StartBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
 		NewPage: s.NewPage, NoEcho: s.NoEcho, RealNetwork: s.RealNetwork,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,55 +45,75 @@ func (t *tab) evaluate(ctx context.Context, function string, arguments ...string
 	return text, json.Unmarshal(result.Result.Value, &text)
 }
 
+// An element is the first of those that the selector selects and whose text contains a text.
+type element struct{ selector, text string }
+
+func (e element) String() string {
+	if e.text == "" {
+		return strconv.Quote(e.selector)
+	}
+	return fmt.Sprintf("%q with the text %q", e.selector, e.text)
+}
+
+// on calls a JavaScript function with the element, or with undefined if there is none.
+func (t *tab) on(ctx context.Context, e element, function string) (string, error) {
+	return t.evaluate(ctx, `(selector, text) => (`+function+`)([...document.querySelectorAll(selector)].find((element) => element.textContent.includes(text)))`, e.selector, e.text)
+}
+
+// look returns why the element cannot be used, and the page's path. The text is empty if it is
+// visible and not disabled.
+func (t *tab) look(ctx context.Context, e element) (why, where string, err error) {
+	found, err := t.on(ctx, e, `(element) => {
+		const why = !element ? "there is none"
+			: element.getClientRects().length === 0 || getComputedStyle(element).visibility === "hidden" ? "it is not visible"
+			: element.disabled ? "it is disabled" : "";
+		return JSON.stringify([why, location.pathname]);
+	}`)
+	var answer [2]string
+	if err == nil {
+		err = json.Unmarshal([]byte(found), &answer)
+	}
+	return answer[0], answer[1], err
+}
+
 // visible waits until the element exists, is visible and is not disabled. The document may
 // change meanwhile, because a step of Enter may load another page.
-func (t *tab) visible(ctx context.Context, selector string, bound time.Duration) error {
+func (t *tab) visible(ctx context.Context, e element, bound time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("within %s", bound))
 	defer cancel()
-	state, where := "", ""
+	last, where := "the page does not answer", ""
 	for {
-		found, err := t.evaluate(ctx, `(selector) => {
-			const element = document.querySelector(selector);
-			const state = !element ? "there is none"
-				: element.getClientRects().length === 0 || getComputedStyle(element).visibility === "hidden" ? "it is not visible"
-				: element.disabled ? "it is disabled" : "";
-			return JSON.stringify([state, location.pathname]);
-		}`, selector)
-		if err != nil && strings.Contains(err.Error(), "not a valid selector") {
-			return fmt.Errorf("%q is no CSS selector", selector)
-		}
-		var answer [2]string
-		if err == nil && json.Unmarshal([]byte(found), &answer) == nil {
-			if state, where = answer[0], answer[1]; state == "" {
-				return nil
-			}
+		why, path, err := t.look(ctx, e)
+		switch {
+		case err == nil && why == "":
+			return nil
+		case err == nil:
+			last, where = why, path
+		case strings.Contains(err.Error(), "not a valid selector"):
+			return fmt.Errorf("%q is no CSS selector", e.selector)
 		}
 		if sleep(ctx, pollEvery) != nil {
-			if state == "" {
-				state = "the page does not answer"
-			}
-			return fmt.Errorf("the element %q on the page %s: %s %w", selector, where, state, context.Cause(ctx))
+			return fmt.Errorf("the element %s on the page %s: %s %w", e, where, last, context.Cause(ctx))
 		}
 	}
 }
 
 // fill replaces the content of an element with the text.
-func (t *tab) fill(ctx context.Context, selector, text string) error {
-	if _, err := t.evaluate(ctx, `(selector) => {
-		const element = document.querySelector(selector);
+func (t *tab) fill(ctx context.Context, e element, text string) error {
+	if _, err := t.on(ctx, e, `(element) => {
 		element.focus();
 		if (element.select) element.select();
 		else getSelection().selectAllChildren(element);
 		return "";
-	}`, selector); err != nil {
+	}`); err != nil {
 		return err
 	}
 	if _, err := cdp.Call(ctx, t.target, input.InsertText, input.InsertTextParams{Text: text}); err != nil {
 		return err
 	}
-	has, err := t.evaluate(ctx, `(selector) => { const element = document.querySelector(selector); return element.value ?? element.textContent; }`, selector)
+	has, err := t.on(ctx, e, `(element) => element.value ?? element.textContent`)
 	if err == nil && has != text {
-		err = fmt.Errorf("the element %q does not take the text as it is: it has %s", selector, words.Quoted(has))
+		err = fmt.Errorf("the element %s does not take the text as it is: it has %s", e, words.Quoted(has))
 	}
 	return err
 }
@@ -107,8 +128,8 @@ func (t *tab) press(ctx context.Context, key string) error {
 	return nil
 }
 
-func (t *tab) click(ctx context.Context, selector string) error {
-	_, err := t.evaluate(ctx, `(selector) => { document.querySelector(selector).click(); return ""; }`, selector)
+func (t *tab) click(ctx context.Context, e element) error {
+	_, err := t.on(ctx, e, `(element) => { element.click(); return ""; }`)
 	return err
 }
 

@@ -83,6 +83,8 @@ type tab struct {
 	ready bool
 	// failure is Chromium's error for the last document that it could not load.
 	failure string
+	// dialogs counts the dialogs of the document.
+	dialogs int
 	// paused receives a value when the page's JavaScript has stopped.
 	paused chan struct{}
 }
@@ -135,24 +137,28 @@ func (c *Client) typeAndSubmit(t *tab, text string) error {
 	}
 	ctx, cancel := t.bounded(actBound)
 	defer cancel()
-	if err := t.visible(ctx, c.spec.Input, c.elementBound); err != nil {
+	if err := c.openConversation(ctx, t); err != nil {
+		return err
+	}
+	field, button := element{selector: c.spec.Input}, element{selector: c.spec.Submit}
+	if err := t.visible(ctx, field, c.elementBound); err != nil {
 		return err
 	}
 	if c.spec.Submit != "" {
-		if err := t.visible(ctx, c.spec.Submit, c.elementBound); err != nil {
+		if err := t.visible(ctx, button, c.elementBound); err != nil {
 			return err
 		}
 	}
-	if !c.record(history.Event{Kind: history.Sent, Message: text}) {
-		return client.ErrNotOpen
+	if err := c.record(history.Event{Kind: history.Sent, Message: text}); err != nil {
+		return err
 	}
-	if err := t.fill(ctx, c.spec.Input, text); err != nil {
+	if err := t.fill(ctx, field, text); err != nil {
 		return err
 	}
 	if c.spec.Press != "" {
 		return t.press(ctx, c.spec.Press)
 	}
-	return t.click(ctx, c.spec.Submit)
+	return t.click(ctx, button)
 }
 
 // Suspend stops the page's JavaScript at once, as a debugger does: it handles no timer, message or
@@ -248,6 +254,8 @@ func (c *Client) current() (*tab, error) {
 		return nil, client.ErrNotOpen
 	case c.frozen:
 		return nil, errors.New("the page is suspended")
+	case c.tab.dialogs >= mostDialogs:
+		return nil, errDialogs
 	}
 	return c.tab, nil
 }

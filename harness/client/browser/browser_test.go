@@ -333,7 +333,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		"there is no key \"Return\"": {Input: "i", Press: "Return", Messages: "m"},
 		"needs one of fill":          {Input: "i", Press: "Enter", Messages: "m", Enter: []Step{{Fill: "a", Click: "b"}}},
 		"with needs fill":            {Input: "i", Press: "Enter", Messages: "m", Enter: []Step{{Click: "a", With: "b"}}},
-		"enter, step 1: optional":    {Input: "i", Press: "Enter", Messages: "m", Enter: []Step{{Press: "Enter", Optional: true}}},
+		"conversation, step 1: it needs an element": {Input: "i", Press: "Enter", Messages: "m", Conversation: []Step{{Press: "Enter"}}},
+		"conversation, step 2: optional and text":   {Input: "i", Press: "Enter", Messages: "m", Conversation: []Step{{Click: "a"}, {Press: "Enter", Text: "a"}}},
+		"enter, step 1: optional":                   {Input: "i", Press: "Enter", Messages: "m", Enter: []Step{{Press: "Enter", Optional: true}}},
 	} {
 		if err := spec.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)

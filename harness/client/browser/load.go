@@ -164,8 +164,12 @@ func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error),
 	}
 	c.mu.Lock()
 	c.loading = nil
-	c.status.Open = err == nil && t.document != ""
+	document := t.document
+	c.status.Open = err == nil && document != ""
 	c.mu.Unlock()
+	if err == nil && len(c.spec.Conversation) > 0 {
+		go c.awaitConversation(t, document)
+	}
 	if err != nil && !errors.Is(err, client.ErrReloaded) {
 		c.abandon(t)
 	}
@@ -271,39 +275,14 @@ func (t *tab) isAt(ctx context.Context, place int64) bool {
 func (c *Client) enter(ctx context.Context, t *tab) error {
 	ctx, cancel := t.with(ctx, loadBound)
 	defer cancel()
-	for i, step := range c.spec.Enter {
-		if err := c.enterStep(ctx, t, step); err != nil {
-			return fmt.Errorf("cannot enter the page %s, step %d: %w", c.path(), i+1, err)
-		}
+	if err := c.perform(ctx, t, c.spec.Enter); err != nil {
+		return fmt.Errorf("cannot enter the page %s, %w", c.path(), err)
 	}
-	if c.spec.Input == "" { // clients send no messages
+	if c.spec.Input == "" || len(c.spec.Conversation) > 0 { // clients send no messages, or not yet
 		return nil
 	}
-	if err := t.visible(ctx, c.spec.Input, c.elementBound); err != nil {
+	if err := t.visible(ctx, element{selector: c.spec.Input}, c.elementBound); err != nil {
 		return fmt.Errorf("cannot use the page: %w", err)
-	}
-	return nil
-}
-
-func (c *Client) enterStep(ctx context.Context, t *tab, step Step) error {
-	if step.Press != "" {
-		return t.press(ctx, step.Press)
-	}
-	bound := c.elementBound
-	if step.Optional {
-		bound = optionalBound
-	}
-	if err := t.visible(ctx, step.Fill+step.Click+step.Await, bound); err != nil { // one of the three is set
-		if step.Optional && ctx.Err() == nil {
-			return nil
-		}
-		return err
-	}
-	switch {
-	case step.Fill != "":
-		return t.fill(ctx, step.Fill, c.fill(step.With))
-	case step.Click != "":
-		return t.click(ctx, step.Click)
 	}
 	return nil
 }

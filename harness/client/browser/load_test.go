@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,18 +41,23 @@ func TestEnterSkipsOptionalStepsAfterARefresh(t *testing.T) {
 		const enter = () => { document.getElementById("login").remove(); document.getElementById("chat").hidden = false; add(sessionStorage.name + " has entered"); };
 		document.getElementById("join").onclick = () => { sessionStorage.name = document.getElementById("name").value; setTimeout(enter, 50); };
 		if (sessionStorage.name) enter();
+		onkeydown = ({ key }) => add("pressed " + key);
 	</script>`)
 	spec := tutorial
 	spec.Enter = []Step{
-		{Fill: "#name", With: "{{client}} of view {{view}}", Optional: true},
+		{Fill: "#name", With: "{{client}} of view {{view}}", Optional: true}, {Press: "Tab"},
 		{Click: "#join", Optional: true}, {Await: "#chat"},
 	}
 	alice := watch(t, "alice", url, spec, nil).opens()
-	alice.until(0, "shown alice of view 1 has entered")
+	alice.until(alice.until(0, "shown pressed Tab"), "shown alice of view 1 has entered")
 	if err := alice.Refresh(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	alice.until(alice.until(0, "closed"), "shown alice of view 1 has entered")
+	alice.tab.flush()
+	if again := alice.lines(alice.until(0, "closed")); slices.Contains(again, "shown pressed Tab") {
+		t.Errorf("a key was pressed after a skipped step: %q", again)
+	}
 }
 
 func TestOpenFailsWithoutAUsableInput(t *testing.T) {

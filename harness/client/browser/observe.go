@@ -33,6 +33,12 @@ const (
 	longestNote  = 500
 )
 
+// mostDialogs is how many dialogs a document may open. A script that opens more does not end, or
+// leaves a user no time between them.
+const mostDialogs = 100
+
+var errDialogs = fmt.Errorf("the page opens one dialog after the other, %d so far", mostDialogs)
+
 // A report is a report of hook.js.
 type report struct {
 	Document  string   `json:"document"`
@@ -120,6 +126,13 @@ func (c *Client) observe(t *tab, event any) {
 		}
 	case *page.EventJavascriptDialogOpening:
 		c.note(fmt.Sprintf("the page opened a dialog (%s), which was accepted: %s", e.Type, e.Message))
+		c.mu.Lock()
+		t.dialogs++
+		many := t.dialogs >= mostDialogs
+		c.mu.Unlock()
+		if many {
+			c.arrive(errDialogs)
+		}
 		go func() { // the answer arrives on this goroutine, so waiting here would block it for ever
 			ctx, cancel := t.bounded(actBound)
 			defer cancel()
@@ -163,7 +176,7 @@ func (c *Client) begun(t *tab, r report) {
 		return
 	}
 	c.observed(history.Event{Kind: history.Opened}, func() {
-		t.document, t.ready, t.loaded, t.failure = r.Document, false, true, ""
+		t.document, t.ready, t.loaded, t.failure, t.dialogs = r.Document, false, true, "", 0
 		c.notes, c.sessions = 0, 0
 		c.status.View++
 		c.status.Shown = 0
@@ -236,15 +249,15 @@ func (c *Client) observed(e history.Event, change func()) {
 	c.add(e)
 }
 
-// record records an action of the user, unless the page has been left.
-func (c *Client) record(e history.Event) bool {
+// record records an action of the user, unless the page cannot be used.
+func (c *Client) record(e history.Event) error {
 	c.recording.Lock()
 	defer c.recording.Unlock()
-	if _, err := c.current(); err != nil {
-		return false
+	_, err := c.current()
+	if err == nil {
+		c.add(e)
 	}
-	c.add(e)
-	return true
+	return err
 }
 
 // add records an event of the current view. The caller holds c.recording.

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"redial/harness/protocol"
 )
 
 // A Spec describes how a user operates the application's page. It is the section "page" of a
-// redial.yaml. Selectors are CSS selectors. In With and in Path, {{client}}, {{other}} and
+// redial.yaml. Selectors are CSS selectors. In With and in Text, {{client}}, {{other}} and
 // {{view}} are replaced by the client's name, that of the other client if there are two, and the
 // number of page loads.
 type Spec struct {
@@ -20,6 +21,10 @@ type Spec struct {
 	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /), or its http address where another server serves it: its Socket.IO connections then go to the target"`
 	// Enter has the steps after every load, before messages can be sent.
 	Enter []Step `json:"enter,omitempty" jsonschema_description:"What a person does after every load before messages can be sent"`
+	// Conversation has the steps that open the conversation, where the page shows it only after
+	// them. They are performed as soon as the first element is there after a load, so that the
+	// client sees what it receives, and before each message.
+	Conversation []Step `json:"conversation,omitempty" jsonschema_description:"What a person does to open the conversation, where the page shows it only then, such as a click on the other user: after every load as soon as the element of the first step is there, and before each message"`
 	// Input is the element into which a message is typed. With none, clients send no messages.
 	Input string `json:"input,omitempty" jsonschema_description:"The CSS selector of the element that messages are typed into"`
 	// Submit is clicked to send the message. Press is the key that sends it instead.
@@ -42,6 +47,8 @@ type Step struct {
 	Click string `json:"click,omitempty" jsonschema_description:"The CSS selector of an element to click"`
 	// Await is an element to wait for until it is visible.
 	Await string `json:"await,omitempty" jsonschema_description:"The CSS selector of an element to wait for"`
+	// Text chooses among the elements that are selected: the first whose text contains it.
+	Text string `json:"text,omitempty" jsonschema_description:"Which of the elements that the selector selects: the first whose text contains this, such as {{other}}; may contain {{client}}, {{other}} and {{view}}"`
 	// Optional skips the step if its element does not become visible soon, because the
 	// application remembers the user. A key that follows a skipped step is skipped too.
 	Optional bool `json:"optional,omitempty" jsonschema_description:"Skip the step where the element does not appear within two seconds, because the page remembers the user"`
@@ -66,8 +73,7 @@ func (s *Spec) Validate() error {
 	is(s.Input != "" && (s.Submit == "") == (s.Press == ""), "submit, press: one of them is needed, and not both")
 	is(s.Input == "" && (s.Submit != "" || s.Press != ""), "input is missing: the selector of the element that messages are typed into")
 	key("press", s.Press)
-	for i, step := range s.Enter {
-		name := fmt.Sprintf("enter, step %d", i+1)
+	check := func(name string, step Step) {
 		acts := 0
 		for _, act := range []string{step.Fill, step.Press, step.Click, step.Await} {
 			if act != "" {
@@ -76,10 +82,24 @@ func (s *Spec) Validate() error {
 		}
 		is(acts != 1, "%s: it needs one of fill, press, click and await", name)
 		is(step.With != "" && step.Fill == "", "%s: with needs fill", name)
-		is(step.Optional && step.Press != "", "%s: optional needs an element to look for; a key has none", name)
+		is((step.Optional || step.Text != "") && step.Press != "", "%s: optional and text need an element to look for; a key has none", name)
 		key(name+": press", step.Press)
 	}
+	for i, step := range s.Enter {
+		check(fmt.Sprintf("enter, step %d", i+1), step)
+	}
+	for i, step := range s.Conversation {
+		check(fmt.Sprintf("conversation, step %d", i+1), step)
+		is(i == 0 && step.Press != "", "conversation, step 1: it needs an element, which tells when the conversation can be opened")
+	}
 	return errors.Join(wrong...)
+}
+
+// Pairwise tells whether a step names the other client, which needs two clients.
+func (s *Spec) Pairwise() bool {
+	return slices.ContainsFunc(slices.Concat(s.Enter, s.Conversation), func(step Step) bool {
+		return protocol.Mentions([]any{step.With, step.Text}, protocol.Other)
+	})
 }
 
 // elsewhere tells whether another server than the one under test serves the page.

@@ -206,6 +206,17 @@ func TestLevelAutoTellsWhatIsNotKnownFromWhatFails(t *testing.T) {
 	}
 }
 
+// Step 5 loses a message in clean-drop, so no scenario waits for the heartbeat at recovery.
+func TestLevelAutoAnnouncesTheHeartbeatOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "redial.yaml")
+	write(t, path, fmt.Sprintf("target: {command: [%q, %s, \"5\"], isolated: true, env: {PING_INTERVAL: \"4000\", PING_TIMEOUT: \"2000\"}}\n", itself, servers.ServeStep))
+	o := redial(t, "check", "--level", "auto", "--config", path, "--seed", "1", "--scenario", "idle,clean-drop")
+	if strings.Count(o.stderr, "The server's heartbeat is 6s and cannot be set") != 1 || !strings.Contains(o.stderr, "take up to 6s") || !strings.HasSuffix(o.stdout, "The highest level that holds: basic\n") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
 func TestBadgeOfAFixedLevel(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -37,6 +37,9 @@ func becomeHostile() {
 // forever is longer than any test runs.
 const forever = time.Hour
 
+// slowStart is longer than a start may take by default.
+const slowStart = 21 * time.Second
+
 // Most of the hostileServers are a correct chat that violates one rule, so that redial gets as
 // far as the violation.
 var hostileServers = map[string]func(){
@@ -53,6 +56,11 @@ var hostileServers = map[string]func(){
 	"daemon":             func() { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP); time.Sleep(forever) },
 	"starts a daemon":    func() { daemon(); os.Exit(0) },
 
+	// The time of a start.
+	"never starts":        func() { time.Sleep(forever) },
+	"never starts again":  func() { pauseBeforeSecond(forever); (&chat{}).serve() },
+	"starts slowly again": func() { pauseBeforeSecond(slowStart); (&chat{}).serve() },
+
 	// TCP, below HTTP.
 	"closes at once": func() { serveTCP(func(net.Conn) {}) },
 	"says nothing":   func() { serveTCP(func(net.Conn) { time.Sleep(forever) }) },
@@ -62,7 +70,11 @@ var hostileServers = map[string]func(){
 	},
 
 	// HTTP.
-	"endless page":           func() { (&chat{routes: routes{"/": endless}}).serve() },
+	"endless page":       func() { (&chat{routes: routes{"/": endless}}).serve() },
+	"alerts without end": func() { (&chat{routes: routes{"/": chatPage(`for (;;) alert("again")`)}}).serve() },
+	"alerts again and again": func() {
+		(&chat{routes: routes{"/": chatPage(`setInterval(() => alert("again"), 0)`)}}).serve()
+	},
 	"endless library":        func() { (&chat{routes: routes{library: endless}}).serve() },
 	"silent library":         func() { (&chat{routes: routes{library: silent}}).serve() },
 	"library that loops":     func() { (&chat{routes: routes{library: script("for (;;) {}")}}).serve() },
@@ -187,6 +199,22 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, r.URL.String(), http.StatusFound)
 }
 
+// chatPage is a page of the chat, with another script.
+func chatPage(more string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<ul id="messages"></ul><form id="form"><input id="input"><button>send</button></form><script>
+			const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
+			socket.onopen = () => socket.send("40");
+			socket.onmessage = ({ data }) => {
+				if (data.startsWith("42")) messages.appendChild(document.createElement("li")).textContent = JSON.parse(data.slice(2))[1];
+			};
+			form.onsubmit = (event) => { event.preventDefault(); socket.send("42" + JSON.stringify(["chat message", input.value])); };
+			%s
+		</script>`, more)
+	}
+}
+
 func script(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
 }
@@ -241,6 +269,15 @@ func daemon() {
 	c := exec.Command(os.Args[0], hostileServer, "daemon")
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	must(c.Start())
+}
+
+// pauseBeforeSecond waits before each start of a run but the first.
+func pauseBeforeSecond(d time.Duration) {
+	started := filepath.Join(os.Getenv("DATA_DIR"), "started")
+	if _, err := os.Stat(started); err == nil {
+		time.Sleep(d)
+	}
+	must(os.WriteFile(started, nil, 0o600))
 }
 
 func must(err error) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"redial/harness/client/browser"
 	"redial/scenarios/servers"
 )
 
@@ -55,6 +58,8 @@ var hostilities = []hostility{
 	{"pingInterval of a week", cleanDrop, 0, passes},
 	{"fills the disk", cleanDrop, 3, "the server ended before it was ready"},
 
+	{"alerts without end", cleanDrop, 3, "one dialog after the other"},
+	{"alerts again and again", "idle", 2, "one dialog after the other"},
 	{"endless library", cleanDrop, 3, "answers more than"},
 	{"silent library", cleanDrop, 3, "it was not loaded within 15s"},
 	{"library that loops", cleanDrop, 3, "it was not loaded within 15s"},
@@ -86,8 +91,9 @@ var hostilities = []hostility{
 
 // otherwise is another right answer: the machine's speed decides which of the two comes first.
 var otherwise = map[string]hostility{
-	"a million events":   {code: 2, want: "the run was given up"},
-	"deeply nested JSON": {code: 1, want: "expected to be connected when the run ends"},
+	"a million events":       {code: 2, want: "the run was given up"},
+	"alerts again and again": {code: 3, want: "one dialog after the other"},
+	"deeply nested JSON":     {code: 1, want: "expected to be connected when the run ends"},
 }
 
 func (h hostility) is(code int, answer string) bool {
@@ -114,7 +120,16 @@ func TestHostileServers(t *testing.T) {
 }
 
 func (h hostility) check(t *testing.T) {
-	c := command(t, "check", "--scenario", h.scenario, "--seed", "1", "--quiet", "--report", t.TempDir(), "--", os.Args[0], hostileServer, h.server)
+	arguments := []string{"check", "--scenario", h.scenario, "--seed", "1", "--quiet", "--report", t.TempDir()}
+	if strings.HasPrefix(h.server, "alerts") {
+		if _, err := browser.Find(); err != nil {
+			t.Skip(err)
+		}
+		arguments = append(arguments, "--config", hostileTarget(t, h.server, "isolated: true", stepPage))
+	} else {
+		arguments = append(arguments, "--", os.Args[0], hostileServer, h.server)
+	}
+	c := command(t, arguments...)
 	if h.server == "fills the disk" {
 		c.Env = append(c.Env, "TMPDIR="+smallDisk(t))
 	}
@@ -148,6 +163,14 @@ func (h hostility) check(t *testing.T) {
 		t.Errorf("it took %s and %d MB", took, megabytes)
 	}
 	nothingLeft(t, c)
+}
+
+// hostileTarget writes the redial.yaml of a hostile server, with more under target and below it.
+func hostileTarget(t *testing.T, server, more, below string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "redial.yaml")
+	write(t, path, fmt.Sprintf("name: hostile\ntarget: {command: [%q, %s, %q], %s}\n%s", itself, hostileServer, server, more, below))
+	return path
 }
 
 var unprintable = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f]`)

@@ -39,11 +39,14 @@ var itself = func() string {
 	return path
 }()
 
+// testCommand begins the environment variable that makes the test's executable the command.
+const testCommand = "REDIAL_TEST_COMMAND="
+
 func TestMain(m *testing.M) {
 	becomeHostile()
 	servers.BecomeStep()
 	goclient.Become()
-	if os.Getenv("REDIAL_TEST_COMMAND") != "" {
+	if os.Getenv(strings.TrimSuffix(testCommand, "=")) != "" {
 		main()
 	}
 	os.Exit(m.Run())
@@ -66,7 +69,8 @@ func command(t testing.TB, arguments ...string) *exec.Cmd {
 			t.Fatal(err)
 		}
 	}
-	c.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "TMPDIR="+t.TempDir())
+	folder := t.TempDir()
+	c.Env = append(os.Environ(), testCommand+folder, "TMPDIR="+folder)
 	return c
 }
 
@@ -103,24 +107,27 @@ func run(t *testing.T, c *exec.Cmd) outcome {
 // folder behind.
 func nothingLeft(t *testing.T, c *exec.Cmd) {
 	t.Helper()
-	var folder string
+	var folder, mine string
 	for _, v := range c.Env {
 		if after, ok := strings.CutPrefix(v, "TMPDIR="); ok {
 			folder = after
+		}
+		if strings.HasPrefix(v, testCommand) {
+			mine = v
 		}
 	}
 	left, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
-	// Every child inherits TMPDIR, which is this test's alone.
+	// Every child inherits this, which is the test's alone. Chromium has another TMPDIR.
 	processes, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range processes {
 		text, err := os.ReadFile(p)
-		if err == nil && bytes.Contains(text, []byte("TMPDIR="+folder+"\x00")) {
+		if err == nil && bytes.Contains(text, []byte(mine+"\x00")) {
 			t.Errorf("a process is left behind: %s", p)
 		}
 	}

@@ -57,8 +57,9 @@ type finder struct {
 }
 
 func (f *finder) Visit(node ast.Node) ast.Visitor {
-	if value, ok := node.(*ast.StringNode); ok && f.line == 0 && strings.Contains(f.text, strconv.Quote(value.Value)) {
-		f.line = value.Token.Position.Line
+	value, ok := node.(ast.ScalarNode) // a duration without a unit is a number
+	if ok && f.line == 0 && strings.Contains(f.text, strconv.Quote(fmt.Sprint(value.GetValue()))) {
+		f.line = value.GetToken().Position.Line
 	}
 	return f
 }

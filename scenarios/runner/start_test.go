@@ -1,0 +1,38 @@
+package runner_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
+)
+
+// A server that came up once and then does not start makes runs inconclusive, and one that never
+// came up ends all of them.
+func TestFailedStartEndsOnlyItsRunIfTheServerCameUpBefore(t *testing.T) {
+	t.Parallel()
+	gone := lab.Server{Target: func(plan.Tuning) (target.Target, error) { return nil, errors.New("no free port") }}
+	s := servers.Server{Name: "gone", Level: contract.Recovery, Server: gone}
+	_, err := runner.Run(t.Context(), []servers.Server{s}, catalogue.All[:2], runner.Options{})
+	if !errors.Is(err, lab.ErrUnreachable) {
+		t.Errorf("got %v", err)
+	}
+	s.CameUp = true
+	results, err := runner.Run(t.Context(), []servers.Server{s}, catalogue.All[:2], runner.Options{})
+	if err != nil || len(results) != 2 {
+		t.Fatalf("%d results, %v", len(results), err)
+	}
+	for _, r := range results {
+		if r.Outcome() != check.Inconclusive || !strings.Contains(r.Reason(), "no free port") {
+			t.Errorf("%s: %s (%s)", r.ID, r.Outcome(), r.Reason())
+		}
+	}
+}
