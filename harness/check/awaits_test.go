@@ -37,6 +37,7 @@ func TestTimedOutWaitIsExcusedOnlyByABrokenConnection(t *testing.T) {
 			}
 			events = append(events,
 				history.Event{Kind: history.Sent, Client: "alice", View: 1, Message: "hello"},
+				history.Event{Kind: history.Sent, Client: "alice", View: 1}, // an empty text is not "no message"
 				history.Event{Kind: history.Sent, Client: "lab", View: 1, Message: "by the lab"},
 				history.Event{Kind: history.Acknowledged, Client: "alice", View: 1, Message: "acknowledged only"})
 			if c.broken != "" {
@@ -44,7 +45,7 @@ func TestTimedOutWaitIsExcusedOnlyByABrokenConnection(t *testing.T) {
 			}
 			events = append(events, history.Event{Kind: history.TimedOut, Client: c.client, Message: c.awaits, Detail: "it"})
 			for _, who := range []string{"alice", "bob", "carol"} {
-				for _, text := range []string{"hello", "by the lab"} {
+				for _, text := range []string{"hello", "", "by the lab"} {
 					events = append(events, history.Event{Kind: history.Shown, Client: who, View: 1, Message: text})
 				}
 			}
@@ -52,5 +53,20 @@ func TestTimedOutWaitIsExcusedOnlyByABrokenConnection(t *testing.T) {
 				t.Errorf("%s: %s, want %s", v.Outcome, v.Reason, c.want)
 			}
 		})
+	}
+}
+
+// A clause is translated with the clauses in it. The detail of a wait is one only where it
+// names the message as the lab does.
+func TestClausesOfAWaitAreTranslated(t *testing.T) {
+	words := map[string]string{"%s shows %s": "%[2]s on %[1]s", "everyone": "all pages", "50%% of it": "half of it"}
+	for want, a := range map[string]await{
+		`"hi" on bob`:       {client: "bob", text: "hi", detail: `bob shows "hi"`},
+		`"hi" on all pages`: {text: "hi", detail: `everyone shows "hi"`},
+		"half of it":        {text: "hi", detail: "50% of it"},
+	} {
+		if got := a.clause().In(func(format string) string { return words[format] }); got != want {
+			t.Errorf("%s: %s, want %s", a.detail, got, want)
+		}
 	}
 }

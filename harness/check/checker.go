@@ -32,9 +32,7 @@ func Beyond(level contract.Level, events []history.Event) Verdict {
 func JudgeAt(level contract.Level, events []history.Event) Verdict {
 	c := NewChecker()
 	for _, e := range events {
-		if e.Kind == history.Began {
-			e.Level = cmp.Or(level, e.Level)
-		}
+		e.Level = cmp.Or(level, e.Level) // only that of Began is read
 		c.Add(e)
 	}
 	v := c.Verdict()
@@ -77,8 +75,7 @@ type Checker struct {
 	resent  []resending
 	// keepsLog and noEcho are copied from the Began event.
 	keepsLog, noEcho bool
-	// offsets holds every offset that a message was shown with, and the first view that
-	// showed it. The log's own offset, where message.offset has it, is left out.
+	// offsets holds every offset that a message was shown with, and who showed it first.
 	offsets map[shownOffset]sighting
 }
 
@@ -99,7 +96,7 @@ type message struct {
 	sender       int32 // the view that sent it
 	order        int32 // see orderOf
 	firstView    int32 // the view that showed it first
-	offset       int64 // the first offset that it was shown with
+	offset       int64 // the last offset that showOffset took: it needs no second look-up
 	ambiguous    bool  // the text stands for two messages
 }
 
@@ -303,9 +300,7 @@ func (c *Checker) show(e *history.Event, event int) {
 }
 
 func (c *Checker) showOffset(id int32, offset int64, by sighting) {
-	if c.messages[id].offset == 0 {
-		c.messages[id].offset = offset
-	}
+	c.messages[id].offset = offset
 	key := shownOffset{id, offset}
 	if _, known := c.offsets[key]; !known {
 		c.offsets[key] = by

@@ -19,9 +19,6 @@ func (c Clause) String() string { return c.In(func(format string) string { retur
 // In phrases the clause with the translation of each format. A translation takes the same
 // arguments; it may change their order by indices (%[2]s).
 func (c Clause) In(translation func(format string) string) string {
-	if c.Format == "" {
-		return ""
-	}
 	args := make([]any, len(c.Args))
 	for i, a := range c.Args {
 		args[i] = a

@@ -28,10 +28,10 @@ func blameDisagreement(f *facts, t *tally) {
 	for _, v := range f.views {
 		orders.reset()
 		for id, later := range f.shown(v) {
-			position := f.position[id]
-			if later >= 0 || components[position] < 0 {
+			if later >= 0 {
 				continue
 			}
+			position := f.position[id]
 			if after := orders.take(int(components[position]), id, int(position)); after >= 0 {
 				t.blame(contract.Agreement, Reordered, func() Finding {
 					return f.misplaced(v, id, after, f.shownAt(v, id), f.seenBefore(id, after))
@@ -42,11 +42,10 @@ func blameDisagreement(f *facts, t *tally) {
 }
 
 // contradictoryComponents returns, by position in the reference, the component of each
-// message that is on a cycle, and -1 for the others; nil if there is no cycle.
+// message; nil if there is no cycle. A message that is on none is alone in its component.
 func (f *facts) contradictoryComponents() []int32 {
 	follows := make([]bool, len(f.reference)) // some view shows the next message after this one
 	var jumps []edge
-	backward := false
 	for _, v := range f.views {
 		previous := int32(-1)
 		for id, later := range f.shown(v) {
@@ -60,20 +59,16 @@ func (f *facts) contradictoryComponents() []int32 {
 				follows[previous] = true
 			default:
 				jumps = append(jumps, edge{previous, position})
-				backward = backward || position < previous
 			}
 			previous = position
 		}
-	}
-	if !backward {
-		return nil
 	}
 	slices.SortFunc(jumps, func(a, b edge) int { return int(a.from) - int(b.from) })
 	return cycles(follows, jumps)
 }
 
-// cycles finds the strongly connected components of more than one node (Tarjan's
-// algorithm, with an explicit stack so that a long history cannot overflow the goroutine's).
+// cycles finds the strongly connected components (Tarjan's algorithm, with an explicit stack
+// so that a long history cannot overflow the goroutine's), or nil if each is a single node.
 // The edges are those from i to i+1 where follows[i] holds, and the jumps, sorted by from.
 func cycles(follows []bool, jumps []edge) []int32 {
 	n := len(follows)
@@ -89,14 +84,13 @@ func cycles(follows []bool, jumps []edge) []int32 {
 	}
 	for i := range n {
 		c.firstJump[i+1] += c.firstJump[i]
-		c.component[i] = -1
 	}
 	for i := range n {
 		if c.index[i] == 0 {
 			c.visit(int32(i))
 		}
 	}
-	if c.found == 0 {
+	if int(c.found) == n {
 		return nil
 	}
 	return c.component
@@ -176,13 +170,8 @@ func (c *components) finish(node int32) {
 	}
 	members := c.open[len(c.open)-size:]
 	for _, m := range members {
-		c.low[m] = done
-		if size > 1 {
-			c.component[m] = c.found
-		}
+		c.low[m], c.component[m] = done, c.found
 	}
-	if size > 1 {
-		c.found++
-	}
+	c.found++
 	c.open = c.open[:len(c.open)-size]
 }

@@ -30,7 +30,7 @@ func TestOppositeOrdersMeetOnlyLevelsWithoutOneOrder(t *testing.T) {
 }
 
 func TestVerdictMeetsOnlyMatchingExpectations(t *testing.T) {
-	all := []Expectation{ExactlyOnce, Loses, Duplicates, GoesWrong, MayLose, DoesNotApply}
+	all := []Expectation{ExactlyOnce, Loses, Duplicates, GoesWrong, MayLose, Fails, DoesNotApply}
 	broken := map[contract.RuleID]int{contract.Sends: 1}
 	for _, c := range []struct {
 		name    string
@@ -38,12 +38,12 @@ func TestVerdictMeetsOnlyMatchingExpectations(t *testing.T) {
 		met     []Expectation
 	}{
 		{"nothing went wrong", Verdict{Outcome: Pass}, []Expectation{ExactlyOnce, MayLose}},
-		{"lost", Verdict{Outcome: Fail, Lost: 1}, []Expectation{Loses, GoesWrong, MayLose}},
-		{"duplicated", Verdict{Outcome: Fail, Duplicated: 1}, []Expectation{Duplicates, GoesWrong}},
-		{"reordered", Verdict{Outcome: Fail, Reordered: 1}, []Expectation{GoesWrong}},
-		{"lost and duplicated", Verdict{Outcome: Fail, Lost: 1, Duplicated: 1}, []Expectation{GoesWrong}},
-		{"lost, and another rule broken", Verdict{Outcome: Fail, Lost: 1, Counts: broken}, []Expectation{GoesWrong}},
-		{"another rule broken", Verdict{Outcome: Fail, Counts: broken}, nil},
+		{"lost", Verdict{Outcome: Fail, Lost: 1}, []Expectation{Loses, GoesWrong, MayLose, Fails}},
+		{"duplicated", Verdict{Outcome: Fail, Duplicated: 1}, []Expectation{Duplicates, GoesWrong, Fails}},
+		{"reordered", Verdict{Outcome: Fail, Reordered: 1}, []Expectation{GoesWrong, Fails}},
+		{"lost and duplicated", Verdict{Outcome: Fail, Lost: 1, Duplicated: 1}, []Expectation{GoesWrong, Fails}},
+		{"lost, and another rule broken", Verdict{Outcome: Fail, Lost: 1, Counts: broken}, []Expectation{GoesWrong, Fails}},
+		{"another rule broken", Verdict{Outcome: Fail, Counts: broken}, []Expectation{Fails}},
 		{"inconclusive", Verdict{Outcome: Inconclusive}, nil},
 		{"inconclusive, and lost", Verdict{Outcome: Inconclusive, Lost: 1}, nil},
 		{"unsupported", Verdict{Outcome: Unsupported}, []Expectation{DoesNotApply}},
@@ -54,5 +54,9 @@ func TestVerdictMeetsOnlyMatchingExpectations(t *testing.T) {
 				t.Errorf("%s: meets %q is %t, want %t", c.name, expected, got, want)
 			}
 		}
+	}
+	repeated := Verdict{Outcome: Fail, Reordered: 1, Counts: map[contract.RuleID]int{contract.NoRepeat: 1}}
+	if !repeated.Meets(GoesWrong, contract.Recovery) {
+		t.Error("a message that was sent again hides one that is out of order")
 	}
 }

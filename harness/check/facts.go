@@ -3,6 +3,7 @@ package check
 import (
 	"iter"
 	"slices"
+	"sort"
 
 	"redial/harness/contract"
 )
@@ -12,8 +13,8 @@ import (
 type facts struct {
 	*Checker
 	rows    []int32 // the number of rows in the log
-	phantom []bool  // it is shown or stored, and was never sent, or was refused
-	// phantoms tells that there is at least one phantom.
+	phantom []bool  // it was never sent, or was refused
+	// phantoms tells that there is at least one, which need not be shown or stored.
 	phantoms bool
 	// reference holds every message but the phantoms, once, in the order of the log; without
 	// a log, in the order in which any page first showed them. position is the index into
@@ -61,6 +62,8 @@ func newFacts(c *Checker) *facts {
 		healthy:       make([]bool, n),
 		browsers:      make([]*browser, len(c.views)),
 		firstView:     make([]int32, len(c.views)),
+		sentOrder:     newOrdering(int(c.orders)),
+		logOrder:      newOrdering(1),
 	}
 	f.findBrowsers()
 	for i, r := range c.log {
@@ -92,8 +95,7 @@ func (f *facts) findLogMark() {
 func (f *facts) findPhantoms() {
 	for id := range f.messages {
 		m := &f.messages[id]
-		seen := m.isShown() || f.rows[id] > 0
-		f.phantom[id] = seen && (m.isRefused() || !m.isSent() && m.found == 0)
+		f.phantom[id] = m.isRefused() || !m.isSent() && m.found == 0
 		f.phantoms = f.phantoms || f.phantom[id]
 	}
 }
@@ -151,10 +153,8 @@ func (f *facts) findRest() {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
 		barrier := f.barrierAfter(m.sentAt)
-		if c, connected := sender.connectedAt(m.sentAt); connected && barrier < c.to {
-			f.healthy[id], f.restAt[id] = true, barrier
-			continue
-		}
+		c, _ := sender.connectedAt(m.sentAt) // it ended at 0 if there was none
+		f.healthy[id] = barrier < c.to
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
 			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
@@ -177,8 +177,8 @@ func (f *facts) findRest() {
 // this one too. Without a later message, this one may still be on its way to some pages.
 func (f *facts) restByLaterMessage(m *message) int {
 	known := max(m.sentAt, min(m.shown, m.acknowledged))
-	i, _ := slices.BinarySearchFunc(f.sends, known+1, func(id int32, event int) int { return f.messages[id].sentAt - event })
-	if known == never || i == len(f.sends) {
+	i := sort.Search(len(f.sends), func(i int) bool { return f.messages[f.sends[i]].sentAt > known })
+	if i == len(f.sends) {
 		return never
 	}
 	return f.barrierAfter(f.messages[f.sends[i]].sentAt)
@@ -220,15 +220,10 @@ func (f *facts) restBarriers(connections []connection) []int {
 // open and connected at the end, or (from durable-delivery on) in a browser that has such a
 // page then.
 func (f *facts) mustBeKnown(id int32) bool {
-	m := &f.messages[id]
-	switch {
-	case m.isRefused():
-		return false
-	case f.healthy[id]:
-		return true
-	}
-	return f.level.AtLeast(contract.ClientDelivery) && f.isUp(f.views[m.sender]) ||
-		f.level.AtLeast(contract.DurableDelivery) && f.browsers[m.sender].up
+	sender := f.messages[id].sender
+	return f.healthy[id] ||
+		f.level.AtLeast(contract.ClientDelivery) && f.isUp(f.views[sender]) ||
+		f.level.AtLeast(contract.DurableDelivery) && f.browsers[sender].up
 }
 
 // isOpen reports whether the view is an open page at the end of the run.

@@ -35,4 +35,7 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 			t.Errorf("%s: %d of %d fired, want %d of %d", c.name, v.FaultsFired, v.FaultsPlanned, c.fired, c.planned)
 		}
 	}
+	if got, want := unfiredReason([]plan.Fault{cut}).String(), "The planned fault f (cut) never fired."; got != want {
+		t.Errorf("a fault of no client: %s", got)
+	}
 }

@@ -218,13 +218,10 @@ func (v *Verdict) Locate(events iter.Seq[history.Event]) {
 	}
 	missing := map[showing][]*Finding{}
 	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Event < 0 && (f.Anomaly == Phantom || f.Anomaly == Reordered) {
+		if f := &v.Findings[i]; f.Event < 0 {
 			key := showing{viewName{f.Client, f.View}, f.Message}
 			missing[key] = append(missing[key], f)
 		}
-	}
-	if len(missing) == 0 {
-		return
 	}
 	i := 0
 	for e := range events {

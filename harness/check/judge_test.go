@@ -8,6 +8,7 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/plan"
 )
 
 func TestEveryRuleIsJudged(t *testing.T) {
@@ -174,6 +175,59 @@ func TestSenderWithoutEchoNeedNotShowItsOwnMessage(t *testing.T) {
 	} {
 		if v := Judge(story(c.noEcho, c.acknowledged, c.connects, c.shows)); v.Outcome != c.want {
 			t.Errorf("%s: %s (%s)", name, v.Outcome, v.Reason)
+		}
+	}
+}
+
+// Beyond skips the levels that the given one includes, and those that the history keeps.
+func TestBeyondNamesTheWeakestLevelThatFails(t *testing.T) {
+	missesRow := story("began basic; connected alice; sent alice m; shown alice m; connected bob; barrier; stored m; log-read")
+	for _, c := range []struct {
+		promised contract.Level
+		events   []history.Event
+		want     contract.Level
+	}{
+		{contract.Basic, missesRow, contract.ServerDelivery},
+		{contract.ServerDelivery, missesRow, contract.ClientDelivery},
+		{contract.Basic, story("began basic; connected alice; sent alice m; shown alice m; barrier"), ""},
+	} {
+		if v := Beyond(c.promised, c.events); v.Level != c.want || (v.Outcome == Fail) != (c.want != "") {
+			t.Errorf("beyond %s: %s at %q, want it failed at %q", c.promised, v.Outcome, v.Level, c.want)
+		}
+	}
+}
+
+// A Checker keeps the events of a text that one page alone shows, and of one that a page shows
+// elsewhere than the others do. Only for the rest does a finding need Locate.
+func TestCheckerKeepsTheEventsOfAnomalies(t *testing.T) {
+	c := NewChecker()
+	for _, e := range story("began basic; sent alice m; shown alice m ghost; shown bob ghost") {
+		c.Add(e)
+	}
+	for i, f := range c.Verdict().Findings {
+		if want := 3 + i; f.Event != want {
+			t.Errorf("event %d, want %d: %s", f.Event, want, f)
+		}
+	}
+}
+
+func TestScriptLeavesPageDisconnected(t *testing.T) {
+	stop, start, node := plan.Step{Do: plan.StopServer}, plan.Step{Do: plan.StartServer}, plan.Step{Do: plan.KillServer, Node: "a"}
+	disconnect, connect := plan.Step{Do: plan.Disconnect, Client: "bob"}, plan.Step{Do: plan.Connect, Client: "bob"}
+	other := plan.Step{Do: plan.Connect, Client: "alice"}
+	for name, c := range map[string]struct {
+		script []plan.Step
+		want   bool
+	}{
+		"the server stops":              {[]plan.Step{stop}, true},
+		"and starts again":              {[]plan.Step{stop, start}, false},
+		"one server of a cluster stops": {[]plan.Step{node}, false},
+		"the page disconnects":          {[]plan.Step{disconnect, other}, true},
+		"and connects again":            {[]plan.Step{disconnect, connect}, false},
+		"another page disconnects":      {[]plan.Step{{Do: plan.Disconnect, Client: "alice"}}, false},
+	} {
+		if got := leftDisconnected(c.script, "bob"); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}
 }

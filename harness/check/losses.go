@@ -48,16 +48,13 @@ type loss struct {
 // of returns the messages that v has lost. The slice is valid until the next call.
 func (l *losses) of(v *view) []loss {
 	l.lost = l.lost[:0]
-	if !v.isPage {
-		return nil
-	}
 	last := l.markShown(v)
 	if l.level.AtLeast(contract.ServerDelivery) {
 		switch {
 		case l.isUp(v):
 			l.missRows(v, len(l.reference), l.ended)
 			l.missAcknowledged()
-		case l.hasLog && v.closed != never:
+		case v.closed != never:
 			l.missRows(v, last, v.closed)
 		}
 	}
@@ -71,7 +68,7 @@ func (l *losses) of(v *view) []loss {
 }
 
 // markShown marks the messages that the view shows, and returns the highest position of
-// those that the log holds in the right place.
+// those that the log holds in the right place; 0 without a log.
 func (l *losses) markShown(v *view) int {
 	l.number++
 	l.view = v
@@ -111,7 +108,7 @@ func (l *losses) missRows(v *view, end, event int) {
 // shows.
 func (l *losses) missAcknowledged() {
 	for _, id := range l.certain {
-		if !l.hasLog && l.position[id] < 0 {
+		if l.position[id] < 0 {
 			l.miss(loss{id, -1, l.ended})
 		}
 	}

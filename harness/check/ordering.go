@@ -16,9 +16,6 @@ func (f *facts) readLogOrder() {
 	for id := range f.overtookInLog {
 		f.overtookInLog[id] = -1
 	}
-	if !f.hasLog {
-		return
-	}
 	for _, id := range f.reference {
 		m := &f.messages[id]
 		if !m.isSent() {
@@ -59,9 +56,6 @@ func (t *ordering) take(order int, message int32, rank int) int32 {
 // shown yields the messages that a view shows, without phantoms, in the order in which it
 // first shows them; and for each the message that it should have preceded, or -1.
 func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
-	if f.sentOrder.round == 0 {
-		f.sentOrder, f.logOrder = newOrdering(int(f.orders)), newOrdering(1)
-	}
 	f.sentOrder.reset()
 	f.logOrder.reset()
 	return func(yield func(int32, int32) bool) {
@@ -93,7 +87,7 @@ func (f *facts) overtaken(id int32) int32 {
 	switch {
 	case !f.hasLog && m.isSent():
 		return f.sentOrder.take(int(m.order), id, m.sentAt)
-	case f.hasLog && f.isInPlace(id):
+	case f.isInPlace(id):
 		return f.logOrder.take(0, id, int(f.position[id]))
 	}
 	return -1

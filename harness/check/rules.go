@@ -186,9 +186,6 @@ func (f *facts) wrongOffsets() []shownOffset {
 // sends blames the log for an acknowledged message that it does not hold, and for a message
 // that it holds more than once.
 func sends(f *facts, t *tally) {
-	if !f.hasLog {
-		return
-	}
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		if f.isMissing(id) && !f.altered[id] && m.isAcknowledged() {

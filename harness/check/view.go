@@ -109,10 +109,8 @@ func (v *view) show(place int32, event int) {
 	v.runs = append(v.runs, run{place, 1, event})
 }
 
+// shows reports whether the view shows a place that is not above the highest.
 func (v *view) shows(place int32) bool {
-	if place > v.highest {
-		return false
-	}
 	i, _ := slices.BinarySearchFunc(v.holes, place, func(s span, place int32) int { return cmp.Compare(s.to, place) })
 	if i == len(v.holes) || place < v.holes[i].from {
 		return true

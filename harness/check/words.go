@@ -117,13 +117,13 @@ func (f *facts) wasPresent(v *view, l loss) reason {
 			last = c
 		}
 	}
-	if since.contains(sent) && since.from == last.from {
+	if since.from == last.from {
 		return reason{clause("to be shown by event %d, because the page was connected (since event %d) when it was sent%s, and stayed connected",
 			number(due), number(since.from), at(sent)), []int{since.from, sent, due}}
 	}
 	back := f.backAfter(v, since)
 	limit := time.Duration(f.longestBreak())
-	named := []int{since.from, since.to, sent, back, due}
+	named := slices.Compact([]int{since.from, since.to, sent, back, last.from, due})
 	if since.contains(sent) {
 		return reason{clause("to be shown by event %d, because the page was connected (since event %d) when it was sent%s, and level recovery covers the break after that (events %d to %d)%s: shorter than %s, neither side asked for it, and the server kept running",
 			number(due), number(since.from), at(sent), number(since.to), number(back), furtherBreaks(back, last), limit), named}

@@ -1,0 +1,236 @@
+package check
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/contract"
+	"redial/harness/history"
+	"redial/harness/plan"
+)
+
+// story reads a history from one line. An event is its kind, then its clients; or one client
+// and its messages, one event each. A message may have its offset (m@7), a client its view
+// (bob#2), and "+2m" is time that passes. A name with an event about its page is a page. The
+// client tab is a tab of alice. The last event is Ended.
+func story(text string) (events []history.Event) {
+	var now plan.Duration
+	tabs := &plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "tab", TabOf: "alice"}}}
+	for line := range strings.SplitSeq(text, ";") {
+		line, detail, _ := strings.Cut(line, "(")
+		words := strings.Fields(line)
+		if later, err := time.ParseDuration(words[0]); err == nil {
+			now += plan.Duration(later)
+			continue
+		}
+		e := history.Event{At: now, Kind: history.Kind(words[0]), Detail: strings.TrimSuffix(detail, ")")}
+		page := func(word string) {
+			e.View = 1
+			fmt.Sscanf(strings.Replace(word, "#", " ", 1), "%s %d", &e.Client, &e.View)
+		}
+		message := func(word string) {
+			e.Message, e.Offset = "", 0
+			fmt.Sscanf(strings.Replace(word, "@", " ", 1), "%s %d", &e.Message, &e.Offset)
+		}
+		add := func(words []string, each func(word string)) {
+			for _, word := range words {
+				each(word)
+				events = append(events, e)
+			}
+		}
+		switch e.Kind {
+		case history.Began:
+			e.Level, e.Plan = contract.Level(words[1]), tabs
+			e.NoEcho, e.KeepsLog = strings.Contains(line, "no-echo"), strings.Contains(line, "keeps-log")
+			events = append(events, e)
+		case history.Opened: // with the offset that the page asks from
+			add(words[1:], func(word string) { message(word); page(e.Message); e.Message = "" })
+		case history.Found, history.Stored:
+			add(words[1:], message)
+		case history.Sent, history.Acknowledged, history.Refused, history.Shown, history.Repeated:
+			page(words[1])
+			add(words[2:], message)
+		case history.Connected, history.Disconnected, history.Closed:
+			add(words[1:], page)
+		default:
+			events = append(events, e)
+		}
+	}
+	if !strings.Contains(text, "; ended") {
+		events = append(events, history.Event{At: now, Kind: history.Ended})
+	}
+	return events
+}
+
+// blamed lists the findings: the rule, the page or the log, the message and the other one.
+func blamed(v Verdict) string {
+	var all []string
+	for _, f := range v.Findings {
+		who := "log"
+		if f.Client != "" {
+			who = f.Client
+		}
+		all = append(all, strings.Join(strings.Fields(fmt.Sprint(f.Rule, " ", who, " ", f.Message, " ", f.Other)), " "))
+	}
+	return strings.Join(all, "; ")
+}
+
+var namedEvent = regexp.MustCompile(`events? (\d+)`)
+
+// TestStories has a short history for each clause of the package doc of which a change to the
+// judge showed that no other test covers it.
+func TestStories(t *testing.T) {
+	for _, c := range []struct{ rule, story, blamed, says string }{
+		// A phantom that stands for a missing message.
+		{"the sender's message before the missing one comes before the phantom; one that is nowhere does not count",
+			"began basic; connected alice; sent alice a b; shown alice a; disconnected alice; connected alice; sent alice c; acknowledged alice c; stored ghost a; log-read",
+			"no-phantom log ghost; sends alice c", ""},
+		{"the sender's message after the missing one comes after the phantom",
+			"began basic; connected alice; sent alice a b; acknowledged alice a; disconnected alice; connected alice; sent alice c; shown alice c; stored c ghost; log-read",
+			"no-phantom log ghost; sends alice a", ""},
+		{"a refused message that is stored is a phantom, and no neighbour",
+			"began basic; connected alice; sent alice a b c; refused alice b; acknowledged alice a c; shown alice c; stored b c; log-read",
+			"no-phantom log b", ""},
+		{"a phantom stands for the message that was sent first, not for the first row",
+			"began server-delivery; connected carol; sent alice m1; sent bob m2; shown carol ghost; stored m2 m1; log-read",
+			"no-phantom carol ghost m1; no-loss carol m2", ""},
+		{"a phantom may stand for a row from before the run",
+			"began server-delivery; found old; connected bob; sent bob m; shown bob ghost m; stored old m; log-read",
+			"no-phantom bob ghost", ""},
+		{"without a log, a message that nobody acknowledged is altered on its sender's page",
+			"began basic; connected alice; sent alice m1 m2; acknowledged alice m1; shown alice ghost; barrier",
+			"no-phantom alice ghost m1", ""},
+		{"and on no other page", "began basic; connected bob alice; sent alice m; shown alice ghost; barrier", "no-phantom alice ghost m", ""},
+		{"one row stands for one message of all senders",
+			"began basic; connected alice bob; sent alice m; sent bob n; acknowledged alice m; acknowledged bob n; barrier; stored ghost; log-read",
+			"no-phantom log ghost m; sends bob n", ""},
+		{"each phantom names the message that it stands for",
+			"began basic; connected alice bob; sent alice m1 m2; shown alice m1 m2; shown bob g1 g2; barrier",
+			"no-phantom bob g1 m1; no-phantom bob g2 m2", ""},
+		{"without an echo, nothing is missing on the sender's page", "began basic no-echo; connected alice; sent alice m; shown alice ghost; barrier", "no-phantom alice ghost", ""},
+		{"but on the others", "began basic no-echo; connected alice bob; sent alice m; shown bob ghost; barrier", "no-phantom bob ghost m", ""},
+		{"and a row from before the run has no sender", "began server-delivery no-echo; found old; connected alice bob; sent alice m; shown alice old; shown bob ghost m; stored old m; log-read", "no-phantom bob ghost", ""},
+
+		// When a message is at rest.
+		{"at a barrier at which any page of the browser is connected",
+			"began client-delivery; connected alice tab bob; sent tab m; acknowledged tab m; disconnected tab; barrier; closed bob; connected tab; shown alice m; shown tab m",
+			"no-loss bob m", ""},
+		{"whichever page was opened first",
+			"began client-delivery; opened alice; connected bob alice; sent alice m; acknowledged alice m; disconnected alice; connected tab; barrier; closed bob; connected alice; shown alice m; shown tab m",
+			"no-loss bob m", ""},
+		{"and once all pages are gone; a view without a page does not count",
+			"began client-delivery; connected alice bob; sent alice m; acknowledged alice m; closed alice; shown alice#2 m; barrier; closed bob", "no-loss bob m", ""},
+		{"and a page is gone from its first Closed on",
+			"began client-delivery; connected alice bob; sent alice m; acknowledged alice m; closed alice; barrier; closed bob; closed alice", "no-loss bob m", ""},
+		{"not while all pages are disconnected",
+			"began client-delivery; connected alice bob; sent alice m; acknowledged alice m; disconnected alice; barrier; closed bob", "convergence alice", ""},
+		{"not in a connection without a barrier, but in a later one",
+			"began client-delivery; connected alice bob carol; sent alice m; acknowledged alice m; disconnected alice; barrier; connected alice; disconnected alice; barrier; closed bob; connected alice; barrier; closed carol; shown alice m",
+			"no-loss carol m", ""},
+		{"at the next barrier if no page sent it",
+			"began basic; connected bob; opened alice; sent alice#2 m; acknowledged alice#2 m; barrier; closed bob; connected alice", "no-loss bob m", ""},
+		{"not by a later message if it was never shown nor acknowledged",
+			"began recovery; connected alice bob; sent alice m; disconnected alice; barrier; connected alice; stored m; log-read", "", ""},
+		{"nor by itself if a page showed it before the history has it as sent",
+			"began recovery; connected alice bob; shown carol m; sent alice m; disconnected alice; barrier; connected alice", "", ""},
+
+		// What must be known, and what exists.
+		{"durable: a browser with any page up", "began durable-delivery; connected alice tab; sent tab m; closed tab; barrier", "no-loss tab m", ""},
+		{"without an echo, the log must have it all the same", "began recovery no-echo; connected alice bob; sent alice m; barrier; log-read", "no-loss alice m", ""},
+		{"without an echo, what was not sent in health may not exist", "began basic no-echo; connected alice bob; disconnected alice; sent alice m; connected alice; barrier", "", ""},
+		{"without an echo, what was refused does not exist", "began basic no-echo; connected alice bob; sent alice m; refused alice m; barrier", "", ""},
+		{"the log is read up to the last mark that it holds",
+			"began server-delivery; connected alice; sent lab mark1; sent alice m; acknowledged alice m; disconnected alice; sent lab mark2; barrier; connected alice; shown alice mark1; stored mark1; log-read", "", ""},
+		{"a page that connects after Ended has no barrier that names a loss", "began client-delivery; opened alice; sent alice m; ended; connected alice", "no-loss alice m", ""},
+		{"without a log, nobody owes what was known before the data was replaced",
+			"began server-delivery; connected alice bob; sent alice m n; acknowledged alice m n; shown alice m; data-replaced; barrier", "", ""},
+		{"with a log, all owe what it has",
+			"began basic; connected alice bob; sent alice m; shown alice m; data-replaced; barrier; stored m; log-read", "no-loss bob m", ""},
+		{"a page that asked from an offset owes the rows after it",
+			"began server-delivery; connected alice; sent alice m1 m2; shown alice m1 m2; opened bob@1; connected bob; stored m1@1 m2@2; log-read", "no-loss bob m2", ""},
+		{"by the first row of a message",
+			"began server-delivery; connected alice; sent alice m; shown alice m; opened bob@2; connected bob; stored m@1 m@3; log-read", "sends log m", ""},
+
+		// Which connections recovery joins.
+		{"none to a server that was down", "began recovery; connected alice bob; server-stopped; disconnected bob; connected bob; server-started; disconnected bob; sent alice m; connected bob; shown alice m; barrier", "", ""},
+		{"none over a stop", "began recovery; connected alice bob; server-stopped; disconnected alice bob; server-started; connected alice; sent alice m; shown alice m; connected bob; barrier", "", ""},
+		{"none that the server ended", "began recovery; connected alice bob; disconnected bob (io server disconnect); sent alice m; shown alice m; connected bob; barrier", "", ""},
+		{"none after exactly the limit", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; +2m; connected bob; barrier", "", ""},
+		{"all of a server that stopped before the page tried",
+			"began recovery; connected alice; opened bob; connected bob; server-stopped; server-started; disconnected bob; connected bob; disconnected bob; sent alice m; connected bob; shown alice m; barrier",
+			"no-loss bob m", ""},
+		{"none of a page that a newer one replaced", "began recovery; connected alice bob bob#2; sent alice m; shown alice m; shown bob#2 m; barrier", "", ""},
+
+		// The words for them.
+		{"due at the next barrier at which the page is connected", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; barrier; connected bob; barrier",
+			"no-loss bob m", `event 9: no-loss: bob's page (view 1) never showed "m": expected to be shown by event 9`},
+		{"a break after that does not count", "began recovery; connected alice bob; sent alice m; shown alice m; barrier; disconnected bob; connected bob; barrier", "no-loss bob m", "and stayed connected"},
+		{"two breaks", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; connected bob; disconnected bob; connected bob; barrier",
+			"no-loss bob m", "(events 4 to 7) in which it was sent (event 5), and those until event 9"},
+		{"a break without a Disconnected", "began recovery; connected alice bob; sent alice m; connected bob; shown alice m; barrier", "no-loss bob m", "(events 5 to 5)"},
+		{"a log that was not read", "began server-delivery keeps-log; connected alice; sent alice m; shown alice m; timed-out (the end of the log)", "", "not read to its end (the end of the log)"},
+		{"more often than before", "began basic; found m m; sent bob n; connected alice; shown alice m m m m; stored m m m n; log-read",
+			"no-duplicate alice m; sends log m", "3 times, as often as…2 times, as before the run"},
+		{"sent again", "began recovery; connected alice; sent alice m; shown alice m; repeated alice m; barrier", "no-repeat alice m", `was sent "m" again`},
+
+		// Copies and offsets.
+		{"what is found after it was sent is no row from before", "began basic; sent alice m; sent lab mark; found mark mark; stored m mark mark; log-read", "sends log mark", ""},
+		{"a page fills two holes, and shows the first again",
+			"began basic; sent a x; sent b y; sent c z; shown p x; shown q y; shown r z; shown bob z x y x", "no-duplicate bob x", ""},
+		{"the first page with a wrong offset is blamed", "began server-delivery; connected alice bob carol; sent alice m; shown alice m@1; shown bob m@2; shown alice#2 m@1; shown carol m@2; stored m@1; log-read", "agreement bob m", ""},
+		{"a row without an offset does not excuse", "began server-delivery; connected alice; sent alice m; shown alice m@5; stored m@1 m; log-read", "agreement alice m; sends log m", ""},
+
+		// Orders. The message that the history names first has the index 0.
+		{"a page is not blamed for the log's order", "began basic; shown bob a2; sent alice a1 a2; shown carol a1 a2; stored a2 a1; log-read", "order log a1 a2", ""},
+		{"the order of a view comes before that of its client", "began durable-delivery; shown bob a2; sent alice a1 a2; sent alice#2 b1; stored b1 a2 a1; log-read", "order log a2 b1; order log a1 a2", ""},
+		{"the page that sent it is blamed at what it shows", "began basic; sent bob b1 b2; shown alice b2 b1; shown bob b2 b1", "order bob b1 b2; order alice b1 b2", ""},
+		{"what was there before the run has no order", "began basic; found old; sent alice a1; shown bob old a1", "", ""},
+		{"what breaks order is not blamed for a contradiction",
+			"began basic; shown carol a2; sent alice a1 a2; sent bob b; shown dave a1 b; shown erin b a1; shown carol b a1", "order carol a1 a2; agreement erin a1 b", ""},
+		{"and makes none",
+			"began basic; shown y a2; sent alice a1 a2; sent bob p; sent carol q; sent dave s; shown v1 p q; shown v2 q p; shown v3 a1 s; shown v4 s a1; shown v5 a1 p; shown y p a1",
+			"order y a1 a2; agreement v2 p q; agreement v4 a1 s", ""},
+		{"messages outside of the contradiction are in order",
+			"began basic; sent alice y; sent bob x; sent erin u; sent frank w; sent gina a; shown p a; shown carol x y; shown dave y x; shown q y a; shown r y u; shown t y w; shown s w u", "agreement dave x y", ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			events := story(c.story)
+			v := Judge(events)
+			if got := blamed(v); got != c.blamed {
+				t.Errorf("blamed %q, want %q\n%s%s", got, c.blamed, verdictText(v), listing(events))
+			}
+			text := v.Reason
+			for _, f := range v.Findings {
+				text += fmt.Sprintf("\nevent %d: %s", number(f.Event), f)
+				if f.Event < -1 || f.Event >= len(events) {
+					t.Fatalf("there is no event %d: %s", f.Event, f)
+				}
+				if onPage := f.Client != ""; (f.Anomaly == Reordered || f.Anomaly == Phantom) && (events[f.Event].Kind == history.Shown) != onPage {
+					t.Errorf("event %d does not show it: %s", f.Event, f)
+				}
+				for _, n := range namedEvent.FindAllStringSubmatch(f.Expected+f.Observed, -1) {
+					named := f.Event
+					for _, e := range f.Named {
+						if fmt.Sprint(number(e)) == n[1] {
+							named = e
+						}
+					}
+					if fmt.Sprint(number(named)) != n[1] {
+						t.Errorf("event %s is not among %v: %s", n[1], f.Named, f)
+					}
+				}
+			}
+			for part := range strings.SplitSeq(c.says, "…") {
+				if !strings.Contains(text, part) {
+					t.Errorf("%q is not in\n%s", part, text)
+				}
+			}
+			if c.blamed == "" && c.says == "" && (v.Outcome != Pass || v.Rule() != "") {
+				t.Errorf("%s: %s", v.Outcome, v.Reason)
+			}
+		})
+	}
+}
