@@ -53,22 +53,15 @@ const (
 )
 
 var targets = []target{
-	{"harness/check", "*.go", append([]check{{"harness/check", testFlags + drawn}}, tests("harness/defect")...)},
+	{"harness/check", "*.go", []check{{"harness/check", testFlags + drawn}}},
 	step("6"), step("7"), step("8"), step("9"), step("10"),
-	{"steps/cures/recovery", "*.go", slices.Concat(tests("steps/cures/recovery"), played("6"), played("7"))},
+	{"steps/cures/recovery", "*.go", slices.Concat([]check{{"steps/cures/recovery", testFlags}}, played("6"), played("7"))},
 }
 
 func step(number string) target {
 	folder := "steps/step" + number
 	own := []check{{folder, testFlags + " -test.short"}, {folder, testFlags}, {"steps/lessons", testFlags + fmt.Sprintf(ofAllSteps, number)}}
 	return target{folder, "chat.go", slices.Concat(own, played(number))}
-}
-
-func tests(folders ...string) (checks []check) {
-	for _, folder := range folders {
-		checks = append(checks, check{folder, testFlags})
-	}
-	return checks
 }
 
 func played(number string) []check {
