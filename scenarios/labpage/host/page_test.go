@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"redial/harness/check"
 	"redial/harness/plan"
 )
