@@ -175,7 +175,7 @@ defects: client ## play what is broken on purpose, and write down which rule cat
 # The applications of other shapes, each with its redial.yaml.
 PEERS ?= $(sort $(shell find scenarios/peers -name redial.yaml -not -path '*/node_modules/*'))
 # PEER_SCENARIOS= plays all scenarios; 25 minutes on two cores were enough for eight of the fifteen.
-PEER_SCENARIOS ?= clean-drop,network-switch,acknowledgement-cut,refresh,server-killed,cut-in-replay,write-on-dead-connection,burst
+PEER_SCENARIOS ?= clean-drop,network-switch,killed-at-acknowledgement,refresh,server-killed,cut-in-replay,write-on-dead-connection,burst
 peers: client browser peer-tools ## compare applications of other shapes: which level each holds (scenarios/conformance.md)
 	@mkdir -p out && $(REDIAL) conformance --seed 1 $(if $(PEER_SCENARIOS),--scenario $(PEER_SCENARIOS)) --json out/conformance.json $(PEERS) >out/conformance.md && \
 	mv out/conformance.json scenarios/conformance.json && mv out/conformance.md scenarios/conformance.md

@@ -210,7 +210,7 @@ func (r *reference) joined(p page) []stretch {
 		}
 		for j := last; j >= 0; j-- { // the server was down when the page was connected
 			if kind := r.events[j].Kind; kind == history.ServerStopped || kind == history.ServerStarted {
-				stopped = kind == history.ServerStopped
+				stopped = stopped || kind == history.ServerStopped
 				break
 			}
 		}
