@@ -134,8 +134,8 @@ type examination struct {
 }
 
 // Examine examines a server under test within half a minute, or longer where its redial.yaml
-// allows a longer start. It starts and stops the server if that is a command. An error means that the server could not be prepared or stopped;
-// every other problem is in the report.
+// allows a longer start. It starts and stops the server if that is a command. An error means
+// that the server could not be prepared or stopped; every other problem is in the report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
 	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
 	if server.Protocol != nil {
