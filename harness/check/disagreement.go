@@ -63,6 +63,10 @@ func (f *facts) contradictoryComponents() []int32 {
 			previous = position
 		}
 	}
+	// Every cycle has a jump back. The search for one needs memory for each message.
+	if !slices.ContainsFunc(jumps, func(j edge) bool { return j.to < j.from }) {
+		return nil
+	}
 	slices.SortFunc(jumps, func(a, b edge) int { return int(a.from) - int(b.from) })
 	return cycles(follows, jumps)
 }
