@@ -293,6 +293,21 @@ func TestStep10OfflineTabInChromium(t *testing.T) {
 	alice.hasNote("#messages", "mine", "you · .*")
 }
 
+// A tab that is too slow to see another tab's message wait still knows that it is this browser's.
+func TestStep10SlowTabInChromium(t *testing.T) {
+	b := startBrowser(t)
+	server := runStep(t, "10", "DATA_DIR="+t.TempDir())
+	alice, bob := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
+	bob.passFirstSecond()
+	bob.click("#stay-offline")
+	bob.until("no connection", disconnected)
+	evaluate[bool](bob, `(outbox = () => []) && true`)
+	alice.send("meanwhile")
+	bob.until("the announcement", `stored.size === 1`)
+	bob.click("#come-back")
+	bob.hasNote("#messages", "meanwhile", "this browser · missed, .*")
+}
+
 func readWords(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	content, err := os.ReadFile("../internal/serve/words.json")

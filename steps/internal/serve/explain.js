@@ -230,10 +230,14 @@
       new MutationObserver(describePending).observe(pending, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
       describePending();
     }
-    // A message that waits here and was not written here is from another tab or view.
+    // A message that waits here and was not written here is from another tab or view. Another
+    // tab's message may be delivered before this tab sees it wait; then the lesson's map of
+    // stored messages has its offset.
     let waited = false;
-    socket.onAny((event, value) => {
-      waited = event === "chat message" && Boolean(pending) && Array.from(pending.children).some((item) => item.textContent === value);
+    const announced = typeof stored === "undefined" ? new Map() : stored;
+    socket.onAny((event, value, offset) => {
+      waited = event === "chat message" && Boolean(pending) &&
+        (Array.from(pending.children).some((item) => item.textContent === value) || Array.from(announced.values()).includes(offset));
     });
     // An object comes back with its fields in another order, so it is taken for the first that waits.
     function isOwn(value) {
