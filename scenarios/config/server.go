@@ -47,7 +47,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 		s.Bundle = lessons.FetchMessagePackBundle
 	}
 	if f.Page != nil && (f.OwnPage || f.Socket == nil) {
-		s.OwnPage, s.Pairwise = f.OwnPage, f.Page.Pairwise()
+		s.OwnPage, s.Pairwise, s.Trims = f.OwnPage, f.Page.Pairwise(), f.Page.Without != ""
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {

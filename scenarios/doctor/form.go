@@ -81,7 +81,7 @@ func (f *Form) lines(echo bool) (lines []string) {
 	} else {
 		lines = append(lines, "  press: Enter  # guess: the page has no button for the input")
 	}
-	lines = append(lines, "  messages: "+asJSON(f.Messages)+"  # guess: each element must contain the text of one message and no name or time beside it")
+	lines = append(lines, "  messages: "+asJSON(f.Messages)+"  # guess: the text of each element is one message; name what else it contains, such as the sender, in without")
 	if !echo {
 		lines = append(lines, "  echo: false  # likely: the server does not send a message back to its sender")
 	}

@@ -104,7 +104,7 @@ socket:
 page:
   input: "input[name=body]"  # guess: the text input of the page
   submit: "#form button"  # guess: the button of its form
-  messages: "#messages > :not(.typing) .messageBody"  # guess: each element must contain the text of one message and no name or time beside it
+  messages: "#messages > :not(.typing) .messageBody"  # guess: the text of each element is one message; name what else it contains, such as the sender, in without
   echo: false  # likely: the server does not send a message back to its sender
 `
 	if !strings.Contains(text, want) {

@@ -83,6 +83,9 @@ func beyondPage(server servers.Server, s catalogue.Scenario) string {
 		if slices.Contains([]plan.Action{plan.Disconnect, plan.Connect, plan.Throw}, step.Do) {
 			return fmt.Sprintf("has %s in it, for which the application's own page has no switch", step.Do)
 		}
+		if server.Trims && step.Text != strings.TrimSpace(step.Text) {
+			return "has a text with white space at its ends, which page.without cannot tell from that of the page's template"
+		}
 	}
 	return ""
 }

@@ -60,6 +60,8 @@ type Server struct {
 	// own page as the client.
 	NewPage lab.NewPage
 	NoEcho  bool
+	// Trims is set if white space at the ends of a text on that page may be its template's.
+	Trims bool
 	// Pairwise is set if a user of that page writes to one other user.
 	Pairwise bool
 	// OwnPage is set if the user asked for the page although the file also has a protocol.

@@ -1,7 +1,7 @@
 // What the harness adds to the application's page before the page's own scripts run. It
 // reports the list of messages and the traffic of the page's Engine.IO connections. The page's
 // scripts and its client library run unchanged.
-(function (selector, newestFirst, link) {
+(function (selector, without, newestFirst, link) {
   "use strict";
   if (window !== window.top || !location.protocol.startsWith("http")) return;
   const send = window.redialReport;
@@ -16,12 +16,21 @@
     if (target instanceof HTMLScriptElement) report("missing", { reason: target.src });
   }, true);
 
+  function textOf(element) {
+    if (!without) return element.textContent;
+    const skip = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches(without) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT;
+    const nodes = document.createTreeWalker(element, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, skip);
+    let text = "";
+    while (nodes.nextNode()) text += nodes.currentNode.nodeValue || "";
+    return text.trim();
+  }
+
   // An observer of the list of messages runs after the task that changed the list, so a list
   // that a framework renders anew with the same messages reports nothing.
   let shown = [];
   let trimmed = 0; // the number of oldest messages that a list of limited length has removed
   function look() {
-    const now = Array.from(document.querySelectorAll(selector), (element) => element.textContent).filter((text) => text !== "");
+    const now = Array.from(document.querySelectorAll(selector), textOf).filter((text) => text !== "");
     if (newestFirst) now.reverse();
     const begins = (list) => list.length <= now.length && list.every((text, at) => text === now[at]);
     let gone = 0;

@@ -113,6 +113,17 @@ func TestConnectionsOfOtherParsersAreObserved(t *testing.T) {
 	}
 }
 
+// What a message's element has beside the text is skipped, in whatever order it comes.
+func TestSenderAndTimeAreNoPartOfAMessage(t *testing.T) {
+	url := serve(t, `<ul id="messages"></ul>`)
+	alice := watch(t, "alice", url, Spec{Messages: "#messages li", Without: ".who, #messages time"}, nil).opens()
+	alice.do(`document.getElementById("messages").innerHTML =
+		'<li><p class="who"><i>bob</i></p> one <b>and</b> two <time>12:00</time>\n</li><li>three</li><li class="own"> four <i class="who">you</i></li>'`)
+	alice.until(0, "shown one and two")
+	alice.until(0, "shown three")
+	alice.until(0, "shown four")
+}
+
 // A message is not shown again because the list has removed an older one.
 func TestTrimmedListShowsEachMessageOnceInEitherOrder(t *testing.T) {
 	for _, newestFirst := range []bool{true, false} {

@@ -58,7 +58,7 @@ func (t *tab) prepare(spec Spec, link string) error {
 	if !spec.elsewhere() {
 		link = ""
 	}
-	arguments, err := json.Marshal([]any{spec.Messages, spec.NewestFirst, link})
+	arguments, err := json.Marshal([]any{spec.Messages, spec.Without, spec.NewestFirst, link})
 	if err != nil {
 		return err
 	}

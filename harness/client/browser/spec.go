@@ -32,6 +32,9 @@ type Spec struct {
 	Press  string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
 	// Messages selects the elements of the messages; the text of each is one message.
 	Messages string `json:"messages" jsonschema_description:"The CSS selector of the messages: the text of each element is one message"`
+	// Without selects what such an element has beside the text. Then white space at the ends of
+	// the text does not count either: it may be the page's template's.
+	Without string `json:"without,omitempty" jsonschema_description:"The CSS selector of what the element of a message has beside its text, such as the sender's name and the time"`
 	// NewestFirst means that the page inserts a new message before the others.
 	NewestFirst bool `json:"newestFirst,omitempty" jsonschema_description:"Whether the newest message is the first in the list (default false)"`
 }

@@ -22,7 +22,8 @@ const privately = `<input id="name"><div id="users"></div><div id="panel" hidden
 <script src="/client.js"></script><script>
 	const said = {};
 	let me, open, socket;
-	const draw = () => messages.replaceChildren(...(said[open] || []).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+	const element = (name, ...children) => { const made = document.createElement(name); made.append(...children); return made; };
+	const draw = () => messages.replaceChildren(...(said[open] || []).map((text) => element("li", element("b", "with " + open), text)));
 	const meet = (name) => {
 		if (name === me || said[name]) return;
 		said[name] = [];
@@ -96,13 +97,17 @@ page:
   input: "#input"
   press: Enter
   messages: "#messages li"
+  without: b
   echo: false
 `, listening.URL))
 	o := redial(t, "check", "--config", path, "--seed", "1", "--scenario", "clean-drop,refresh,five-drops")
 	if o.code != 0 {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
-	if o := redial(t, "list", "--config", path); !strings.Contains(o.stdout, "not played: has 3 clients, and a message goes to one other client") {
-		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	listed := redial(t, "list", "--config", path)
+	for _, why := range []string{"has 3 clients, and a message goes to one other client", "has a text with white space at its ends"} {
+		if !strings.Contains(listed.stdout, "not played: "+why) {
+			t.Errorf("exit %d, want %q: %s%s", listed.code, why, listed.stdout, listed.stderr)
+		}
 	}
 }
