@@ -323,6 +323,27 @@ func TestSendOnAPageWithoutAnInputSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Many pages disable the button while the input is empty. The message counts as sent only once
+// the button can be clicked.
+func TestButtonThatIsDisabledWhileThereIsNoText(t *testing.T) {
+	url := serve(t, form+`<button id="send" form="form" disabled>Send</button><script>
+		const field = document.getElementById("input");
+		field.oninput = () => setTimeout(() => (document.getElementById("send").disabled = field.value === "refused" || field.value === ""));
+	</script>`)
+	spec := tutorial
+	spec.Press, spec.Submit = "", "#send"
+	alice := watch(t, "alice", url, spec, nil).opens()
+	alice.sends("hello")
+	alice.until(0, "shown hello")
+	alice.elementBound = time.Second
+	if err := alice.Send("refused"); err == nil || !strings.Contains(err.Error(), "it is disabled within 1s") {
+		t.Errorf("got %v", err)
+	}
+	if got := fmt.Sprint(alice.lines(0)); got != "[opened sent hello shown hello]" {
+		t.Error(got)
+	}
+}
+
 func TestValidateNamesTheField(t *testing.T) {
 	for want, spec := range map[string]Spec{
 		"url:":                       {Path: "chat", Input: "i", Press: "Enter", Messages: "m"},
