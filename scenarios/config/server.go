@@ -61,7 +61,7 @@ func (f *File) command() target.CommandOptions {
 	when, _ := ready(t.Ready) // Parse has validated it
 	options := target.CommandOptions{Command: t.Command, Dir: f.path(t.Dir), Port: t.Port, Ready: when}
 	if len(t.Command) == 3 && t.Command[0] == shell {
-		options.Name = t.Command[2]
+		options.Name = strings.Join(strings.Fields(t.Command[2]), " ")
 	}
 	for name, value := range t.Env {
 		options.Env = append(options.Env, name+"="+value)

@@ -100,6 +100,40 @@ func TestInconclusiveCountsForNoLevel(t *testing.T) {
 	}
 }
 
+// heals is the virtual lab, in which a server passes from the third run on.
+type heals struct {
+	right lab.Server
+	runs  *int
+}
+
+func (heals) String() string { return "heals" }
+
+func (h heals) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	*h.runs++
+	if *h.runs > 2 {
+		server = h.right
+	}
+	return lab.Virtual.Play(ctx, server, config, p)
+}
+
+// A scenario that fails in both runs may be a race all the same, so it is played twice more.
+func TestConformPlaysAgainWhatFailsEachTime(t *testing.T) {
+	right, err := stepAt("6")(contract.Recovery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, in := range map[int]lab.Lab{4: lab.Virtual, 2: heals{right.Server, new(int)}} {
+		levels, _, err := runner.Conform(t.Context(), stepAt("5"), contract.Recovery, find(t, "clean-drop"), runner.Options{Seed: 1, Runs: 2, Lab: in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := levels[len(levels)-1]
+		if len(last.Failures) != 1 || last.Failures[0].Times != want || last.Failures[0].Of != 4 {
+			t.Errorf("want %d of 4: %+v", want, last)
+		}
+	}
+}
+
 // What cannot be played or measured is said in the application's row.
 func TestConformPeerSaysWhatWasNotPlayed(t *testing.T) {
 	rows := find(t, "clean-drop")

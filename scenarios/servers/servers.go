@@ -223,7 +223,7 @@ func serve(server defect.New) error {
 // Command returns a server that is a program, started again for every run. The Tuning in the
 // options is replaced by the plan's.
 func Command(options target.CommandOptions, level contract.Level) (Server, error) {
-	s, err := foreign(strings.Join(options.Command, " "), level)
+	s, err := foreign(strings.Join(strings.Fields(strings.Join(options.Command, " ")), " "), level)
 	s.Command = options.Command
 	s.Name = "-- " + s.Name
 	// A program may store data outside DATA_DIR, so its log is also read before each run.
