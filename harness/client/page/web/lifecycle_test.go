@@ -81,6 +81,44 @@ func TestCloseSendsQueuedMessagesAndGoingAway(t *testing.T) {
 	awaitGoroutines(t, before)
 }
 
+// A connection on which nothing but pings or pongs comes is ended, and one with a message between
+// them is not.
+func TestControlFramesWithoutEndEndTheConnection(t *testing.T) {
+	for kind, name := range map[int]string{websocket.PingMessage: "pings", websocket.PongMessage: "pongs"} {
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			conn, err := (&websocket.Upgrader{}).Upgrade(rw, r, nil)
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			go func() { // reads the answers
+				for err == nil {
+					_, _, err = conn.NextReader()
+				}
+			}()
+			for n := 0; n <= 3*mostControls; n++ {
+				if n == mostControls {
+					_ = conn.WriteMessage(websocket.TextMessage, []byte("a message"))
+				}
+				if conn.WriteMessage(kind, nil) != nil {
+					return
+				}
+			}
+			_ = conn.WriteMessage(websocket.TextMessage, []byte("too late"))
+		}))
+		w := newWindow(t, Options{URL: server.URL})
+		got := evaluate(t, w, `
+			const socket = new WebSocket(location.origin.replace("http", "ws")), came = [];
+			socket.onmessage = ({ data }) => { came.push(data); if (data === "too late") socket.close(); };
+			await new Promise((resolve) => { socket.onclose = resolve; });
+			return came.join();`)
+		if got != "a message" {
+			t.Errorf("%s: the page received %q", name, got)
+		}
+		server.Close()
+	}
+}
+
 // unread dials a server that accepts the WebSocket handshake and then reads nothing.
 func unread(t *testing.T) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(context.Context, string, string) (net.Conn, error) {

@@ -24,9 +24,9 @@ const (
 	// largestQueue bounds the queue of messages to a server that does not read, such as the
 	// pongs to one that sends pings only.
 	largestQueue = 100_000
-	// mostPings bounds the WebSocket pings between two messages. A server that sends nothing
-	// else would keep the page busy for as long as it likes.
-	mostPings = 10_000
+	// mostControls bounds the WebSocket pings and pongs between two messages. A server that
+	// sends nothing else would keep the page busy for as long as it likes.
+	mostControls = 10_000
 	// closeHandshakeTime is how long a page that has called close waits for the server's
 	// close frame, and endTime how long it then waits for the server to close the connection.
 	// The values are Chromium's.
@@ -34,7 +34,7 @@ const (
 	endTime            = 2 * time.Second
 )
 
-var errPings = fmt.Errorf("the server sent %d WebSocket pings and no message", mostPings)
+var errControls = fmt.Errorf("the server sent %d WebSocket pings or pongs and no message", mostControls)
 
 // A message is a WebSocket message or a request's body.
 type message struct {
@@ -53,12 +53,12 @@ func (w *Window) messageOf(given goja.Value) message {
 // A socket is a WebSocket: one goroutine that dials and reads, one that writes, and the part that
 // scripts see (websocket.go).
 type socket struct {
-	window *Window
-	script scriptSocket
-	ctx    context.Context
-	cancel context.CancelFunc
-	conn   *websocket.Conn
-	pings  int // since the last message
+	window   *Window
+	script   scriptSocket
+	ctx      context.Context
+	cancel   context.CancelFunc
+	conn     *websocket.Conn
+	controls int // pings and pongs since the last message
 
 	mu      sync.Mutex
 	queue   []message
@@ -154,15 +154,20 @@ func (s *socket) dial(address *url.URL, protocols []string, connected func()) er
 		return err
 	}
 	conn.SetReadLimit(largestMessage)
-	pong := conn.PingHandler()
-	conn.SetPingHandler(func(payload string) error {
-		if s.pings++; s.pings > mostPings {
-			return errPings
-		}
-		return pong(payload)
-	})
+	conn.SetPingHandler(s.bounded(conn.PingHandler()))
+	conn.SetPongHandler(s.bounded(conn.PongHandler()))
 	s.conn = conn
 	return nil
+}
+
+// bounded is the handler of a ping or a pong, up to the bound.
+func (s *socket) bounded(handle func(string) error) func(string) error {
+	return func(payload string) error {
+		if s.controls++; s.controls > mostControls {
+			return errControls
+		}
+		return handle(payload)
+	}
 }
 
 func (s *socket) read() error {
@@ -172,7 +177,7 @@ func (s *socket) read() error {
 		if err != nil {
 			return err
 		}
-		s.pings = 0
+		s.controls = 0
 		// Reading into the builder avoids another copy of a large text.
 		var whole strings.Builder
 		if _, err := io.CopyBuffer(&whole, data, buffer); err != nil {
