@@ -83,7 +83,7 @@ func TestServerThatEndsBeforeItIsReady(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Fatalf("error %q\n want %q", err, want)
 	}
-	if time.Since(began) > 10*time.Second {
+	if time.Since(began) > 30*time.Second {
 		t.Error("the early end was not noticed at once")
 	}
 }
@@ -269,7 +269,7 @@ func TestKilledHarnessLeavesNoProcessAndNoFolder(t *testing.T) {
 			harness.Process.Signal(sig)
 			harness.Wait()
 			awaitGone(t, group)
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 					break
 				}

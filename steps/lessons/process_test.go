@@ -116,8 +116,8 @@ func TestSignalEndsEveryStepWhilePagesAreConnected(t *testing.T) {
 			}
 		}
 		took, err := p.end(signal)
-		if err != nil || took > 2*time.Second {
-			t.Errorf("step %s ended after %v with %v and %q, want 0 within 2 s", lesson.Number, took, err, p.stderr)
+		if err != nil || took > 20*time.Second {
+			t.Errorf("step %s ended after %v with %v and %q, want 0 before the heartbeat would end the connections", lesson.Number, took, err, p.stderr)
 		}
 		for _, page := range pages {
 			page.Ended()

@@ -125,7 +125,8 @@ func TestLogReplacedWhileTheServerRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, serve.Settings{})
 			ann, bob := rawclient.Connect(t, s.URL, nil), rawclient.Connect(t, s.URL, nil)
-			chattest.Send(t, ann, "one", "two", "three")
+			chattest.Send(t, ann, "one", "two")
+			chattest.Send(t, bob, "three") // waits until bob has joined the room
 			bob.Next()
 			bob.Next()
 			last := bob.Next()
@@ -153,7 +154,7 @@ func TestLogReplacedWhileTheServerRuns(t *testing.T) {
 func TestRecoveredPageDropsMessagesOfAReplacedLog(t *testing.T) {
 	s := start(t, serve.Settings{})
 	ann, bob := rawclient.Connect(t, s.URL, nil), rawclient.Connect(t, s.URL, nil)
-	chattest.Send(t, ann, "one")
+	chattest.Send(t, bob, "one") // waits until bob has joined the room
 	one := bob.Next()
 	bob.Close()
 	awaitSockets(t, s, 1)

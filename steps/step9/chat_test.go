@@ -206,7 +206,7 @@ func TestSessionIsRecoveredOnItsOwnServerOnly(t *testing.T) {
 	a, b := start(t, settings), start(t, settings)
 	ann := rawclient.Connect(t, a.URL, chattest.Offset(0))
 	bob := rawclient.Connect(t, a.URL, chattest.Offset(0))
-	chattest.Send(t, ann, "one")
+	chattest.Send(t, bob, "one") // waits until bob has joined the room
 	got := bob.Next()
 	bob.Close()
 	chattest.Send(t, ann, "two")

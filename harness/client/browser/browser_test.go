@@ -105,7 +105,7 @@ func (w *watched) lines(from int) (lines []string) {
 // until waits for a line with the prefix from the index on, and returns the index after it.
 func (w *watched) until(from int, prefix string) int {
 	w.t.Helper()
-	late := time.After(actBound)
+	late := time.After(time.Minute)
 	for {
 		changed := w.history.Changed()
 		for i, got := range w.lines(from) {

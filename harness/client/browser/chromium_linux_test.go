@@ -82,7 +82,7 @@ func TestShutdownLeavesNoProcessAndNoFolder(t *testing.T) {
 // awaitNone waits until no process has the folder in its command line.
 func awaitNone(t *testing.T, folder string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), actBound)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for len(processesOf(folder)) > 0 {
 		if sleep(ctx, 50*time.Millisecond) != nil {

@@ -129,7 +129,7 @@ func TestRefreshReplacesAnOpenThatStillRuns(t *testing.T) {
 	case <-asked:
 	case err := <-second:
 		t.Fatalf("the second, before it has requested the page: %v", err)
-	case <-time.After(actBound):
+	case <-time.After(time.Minute):
 		t.Fatal("the page was not requested again")
 	}
 	close(answer)
@@ -195,7 +195,7 @@ func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	}
 	from = alice.until(from, "closed")
 	alice.until(from, "shown kept")
-	ctx, cancel := context.WithTimeout(t.Context(), actBound)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for !alice.Status().Open && sleep(ctx, pollEvery) == nil {
 	}

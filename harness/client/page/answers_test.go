@@ -87,7 +87,7 @@ func TestErrorsOfThePageAreNoted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			server := serveTCP(t, newSite(t, pageHTML(c.script)))
 			p := newWatched(t, client.Options{URL: server.URL}).open(t)
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			noted := func() bool {
 				return slices.ContainsFunc(p.history.Events(0), func(e history.Event) bool {
 					return e.Kind == history.Note && strings.HasPrefix(e.Detail, c.note)

@@ -258,7 +258,7 @@ func TestRefreshAndCloseLeaveNoGoroutines(t *testing.T) {
 				}
 			}
 			// The server has goroutines too, so only those of the page count.
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			for leftovers() != "" {
 				if time.Now().After(deadline) {
 					t.Fatalf("goroutines of the pages are left:\n%s", leftovers())

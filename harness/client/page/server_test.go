@@ -240,7 +240,7 @@ func count(words []string, word string) (n int) {
 // pageGoroutines waits until there are no more goroutines than before.
 func pageGoroutines(t testing.TB, before int) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

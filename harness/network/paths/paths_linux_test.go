@@ -74,7 +74,7 @@ func dial(t *testing.T, n *paths.Namespace, listener net.Listener) (server net.C
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
-	listener.(*net.TCPListener).SetDeadline(time.Now().Add(5 * time.Second))
+	listener.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	server, err := listener.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestKilledProcessLeavesNoNamespace(t *testing.T) {
 	}
 	child.Process.Kill()
 	child.Wait()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) && len(left(t, name)) > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}

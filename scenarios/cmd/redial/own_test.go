@@ -79,7 +79,7 @@ func TestCheckPlaysOwnScenarios(t *testing.T) {
 	write(t, filepath.Join(folder, "mine.yaml"), "title: x\nclients: []\nskript: []\n")
 	for _, arguments := range [][]string{{"check", "--step", "6"}, {"list"}} {
 		o := redial(t, append(arguments, "--scenarios", folder)...)
-		if o.code != 3 || !strings.Contains(o.stderr, "mine.yaml: line 3: ") || strings.Contains(o.stdout, "clean-drop") || o.took > 10*time.Second {
+		if o.code != 3 || !strings.Contains(o.stderr, "mine.yaml: line 3: ") || strings.Contains(o.stdout, "clean-drop") || o.took > 30*time.Second {
 			t.Errorf("%v: exit %d after %v: %s%s", arguments, o.code, o.took, o.stdout, o.stderr)
 		}
 	}

@@ -204,7 +204,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 func TestCheckRefusesAnAddressWithoutAServer(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--url", "http://127.0.0.1:1")
-	if o.code != 3 || o.took > 10*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no server answers at http://127.0.0.1:1") {
+	if o.code != 3 || o.took > 30*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no server answers at http://127.0.0.1:1") {
 		t.Errorf("exit %d after %v: %s", o.code, o.took, o.stderr)
 	}
 }
@@ -326,7 +326,7 @@ func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
 func TestTimeLimitEndsTheCheck(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--time-limit", "8s")
-	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
@@ -335,16 +335,16 @@ func TestTimeLimitEndsTheCheck(t *testing.T) {
 func TestRunLimitEndsOneRun(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "8s")
-	if o.code != 2 || o.took > 30*time.Second || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 8s") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 8s") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
 
 func waitFor(t *testing.T, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the condition was not met within 20 s")
+			t.Fatal("the condition was not met within a minute")
 		}
 	}
 }

@@ -189,7 +189,7 @@ func oneStream(t *testing.T, step New) {
 func recovers(t *testing.T, step New) {
 	s := Start(t, step, serve.Settings{})
 	ann, bob := rawclient.Connect(t, s.URL, Offset(0)), rawclient.Connect(t, s.URL, Offset(0))
-	Send(t, ann, "one")
+	Send(t, bob, "one") // waits until bob has joined the room
 	got := bob.Next()
 	if len(got.Args) < 3 {
 		t.Fatalf("bob receives %+v, want text, id and the offset of recovery", got)

@@ -15,7 +15,7 @@ import (
 // awaitGoroutines waits until there are no more goroutines than before.
 func awaitGoroutines(t testing.TB, before int) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
