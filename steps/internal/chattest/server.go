@@ -265,7 +265,7 @@ func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
 		runtime.GC()
 		time.Sleep(10 * time.Millisecond)
 	}
-	before := runtime.NumGoroutine()
+	before, _ := goroutines()
 
 	s := Start(t, step, serve.Settings{})
 	var clients []*rawclient.Client
@@ -285,15 +285,23 @@ func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
 	if got := s.Stored(t); len(got) != 10 {
 		t.Errorf("stored are %q, want ten", got)
 	}
-	after := runtime.NumGoroutine()
-	for deadline := time.Now().Add(Patience); after > before && time.Now().Before(deadline); after = runtime.NumGoroutine() {
+	after, stacks := goroutines()
+	for deadline := time.Now().Add(Patience); after > before && time.Now().Before(deadline); after, stacks = goroutines() {
 		runtime.GC()
 		time.Sleep(10 * time.Millisecond)
 	}
 	if after > before {
-		stacks := make([]byte, 1<<20)
-		t.Errorf("%d goroutines after Close, %d before:\n%s", after, before, stacks[:runtime.Stack(stacks, true)])
+		t.Errorf("%d goroutines after Close, %d before:\n%s", after, before, stacks)
 	}
+}
+
+// goroutines counts them, and returns their stacks. A timer of the library's that is stopped at
+// once keeps its goroutine, which does not count: see steps/cures/handshake,
+// TestATimerStoppedAtOnceStays.
+func goroutines() (count int, stacks string) {
+	all := make([]byte, 4<<20)
+	stacks = string(all[:runtime.Stack(all, true)])
+	return strings.Count(stacks, "\n\ngoroutine ") + 1 - strings.Count(stacks, "utils.SetTimeout.func1("), stacks
 }
 
 // UnusableFolders tests that New reports an unusable folder in one line.
