@@ -154,7 +154,9 @@ func confirm(ctx context.Context, server servers.Server, rows []catalogue.Scenar
 		if err != nil {
 			return err
 		}
-		again, err := conformAt(ctx, server, row, options)
+		next := options
+		next.Seed += uint64(f.Of)
+		again, err := conformAt(ctx, server, row, next)
 		if err != nil {
 			return err
 		}

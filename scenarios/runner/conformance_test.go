@@ -104,12 +104,14 @@ func TestInconclusiveCountsForNoLevel(t *testing.T) {
 type heals struct {
 	right lab.Server
 	runs  *int
+	seeds map[uint64]bool
 }
 
 func (heals) String() string { return "heals" }
 
 func (h heals) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
 	*h.runs++
+	h.seeds[p.Seed] = true
 	if *h.runs > 2 {
 		server = h.right
 	}
@@ -122,7 +124,8 @@ func TestConformPlaysAgainWhatFailsEachTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, in := range map[int]lab.Lab{4: lab.Virtual, 2: heals{right.Server, new(int)}} {
+	seeds := map[uint64]bool{}
+	for want, in := range map[int]lab.Lab{4: lab.Virtual, 2: heals{right.Server, new(int), seeds}} {
 		levels, _, err := runner.Conform(t.Context(), stepAt("5"), contract.Recovery, find(t, "clean-drop"), runner.Options{Seed: 1, Runs: 2, Lab: in})
 		if err != nil {
 			t.Fatal(err)
@@ -131,6 +134,9 @@ func TestConformPlaysAgainWhatFailsEachTime(t *testing.T) {
 		if len(last.Failures) != 1 || last.Failures[0].Times != want || last.Failures[0].Of != 4 {
 			t.Errorf("want %d of 4: %+v", want, last)
 		}
+	}
+	if len(seeds) < 4 {
+		t.Errorf("a seed was played twice: %v", seeds)
 	}
 }
 

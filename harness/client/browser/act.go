@@ -111,11 +111,16 @@ func (t *tab) fill(ctx context.Context, e element, text string) error {
 	if _, err := cdp.Call(ctx, t.target, input.InsertText, input.InsertTextParams{Text: text}); err != nil {
 		return err
 	}
-	has, err := t.on(ctx, e, `(element) => element.value ?? element.textContent`)
+	has, err := t.content(ctx, e)
 	if err == nil && has != text {
 		err = fmt.Errorf("the element %s does not take the text as it is: it has %s", e, words.Quoted(has))
 	}
 	return err
+}
+
+// content is what an element contains that text is typed into.
+func (t *tab) content(ctx context.Context, e element) (string, error) {
+	return t.on(ctx, e, `(element) => element.value ?? element.textContent`)
 }
 
 // press presses and releases one of keys.

@@ -144,13 +144,20 @@ func (c *Client) typeAndSubmit(t *tab, text string) error {
 	if err := t.visible(ctx, field, c.elementBound); err != nil {
 		return err
 	}
-	if err := t.fill(ctx, field, text); err != nil {
-		return err
-	}
-	if c.spec.Submit != "" { // which many pages disable while there is no text
-		if err := t.visible(ctx, button, c.elementBound); err != nil {
+	for has := false; !has; { // a page may empty the input while the button is disabled
+		if err := t.fill(ctx, field, text); err != nil {
 			return err
 		}
+		if c.spec.Submit != "" { // which many pages disable while there is no text
+			if err := t.visible(ctx, button, c.elementBound); err != nil {
+				return err
+			}
+		}
+		content, err := t.content(ctx, field)
+		if err != nil {
+			return err
+		}
+		has = content == text
 	}
 	if err := c.record(history.Event{Kind: history.Sent, Message: text}); err != nil {
 		return err

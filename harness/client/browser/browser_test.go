@@ -344,6 +344,23 @@ func TestButtonThatIsDisabledWhileThereIsNoText(t *testing.T) {
 	}
 }
 
+// A page may begin anew with an empty input when it becomes usable, such as after a reconnection.
+func TestInputThatIsEmptiedWhileTheButtonIsDisabled(t *testing.T) {
+	url := serve(t, form+`<button id="send" form="form" disabled>Send</button><script>
+		const field = document.getElementById("input");
+		field.oninput = () => setTimeout(() => {
+			field.oninput = null;
+			field.value = "";
+			document.getElementById("send").disabled = false;
+		}, 300);
+	</script>`)
+	spec := tutorial
+	spec.Press, spec.Submit = "", "#send"
+	alice := watch(t, "alice", url, spec, nil).opens()
+	alice.sends("hello")
+	alice.until(0, "shown hello")
+}
+
 func TestValidateNamesTheField(t *testing.T) {
 	for want, spec := range map[string]Spec{
 		"url:":                       {Path: "chat", Input: "i", Press: "Enter", Messages: "m"},
