@@ -2,6 +2,9 @@ package network
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -45,8 +48,11 @@ type framer struct {
 	payload []byte
 	// startLine is the first line of an HTTP message's head, if want is not 0.
 	startLine string
-	// plain means that the payload is readable: not compressed, and not a continuation frame.
+	// plain means that the payload is readable: not compressed otherwise than by encoding, and
+	// not a continuation frame.
 	plain bool
+	// encoding is that of an HTTP body: gzip, deflate or none.
+	encoding string
 	// packets means that the payload is an HTTP body, which may contain several packets.
 	packets bool
 
@@ -111,7 +117,7 @@ func (f *framer) begin(first byte) {
 	f.inside = true
 	f.head, f.payload = f.head[:0], f.payload[:0]
 	f.at, f.left = 0, 0
-	f.plain, f.packets, f.masked, f.startLine = true, false, false, ""
+	f.plain, f.packets, f.masked, f.startLine, f.encoding = true, false, false, "", ""
 	switch f.shared.next(f.direction, first) {
 	case protocolHTTP:
 		f.packets = true
@@ -145,7 +151,7 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 		if !ended && len(f.payload) < maxBody {
 			return false, false
 		}
-		for packet := range bytes.SplitSeq(f.payload, []byte{separator}) {
+		for packet := range bytes.SplitSeq(f.content(), []byte{separator}) {
 			text, _ := readable(packet)
 			if bytes.HasPrefix(packet, []byte(match)) || strings.HasPrefix(text, match) {
 				return true, true
@@ -161,6 +167,30 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 	}
 	possible := partial || strings.HasPrefix(match, text)
 	return false, !possible || ended || len(f.payload) >= f.want
+}
+
+// content is the payload without the body's compression, as far as it has come. Socket.IO servers
+// compress an answer to a poll from 1 kB on for a client that accepts it, as browsers do.
+func (f *framer) content() []byte {
+	var plain io.Reader
+	switch kept := bytes.NewReader(f.payload); f.encoding {
+	case "gzip":
+		unzip, err := gzip.NewReader(kept)
+		if err != nil {
+			return nil
+		}
+		plain = unzip
+	case "deflate": // RFC 9110: the zlib format
+		unzip, err := zlib.NewReader(kept)
+		if err != nil {
+			return nil
+		}
+		plain = unzip
+	default:
+		return f.payload
+	}
+	content, _ := io.ReadAll(io.LimitReader(plain, maxBody)) // an error where only the beginning was kept
+	return content
 }
 
 // wanted is how much of a frame's payload must be kept to match it.

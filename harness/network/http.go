@@ -85,7 +85,8 @@ func (f *framer) parseHead() bool {
 	if err != nil {
 		return false
 	}
-	f.plain = r.Header.Get("Content-Encoding") == ""
+	f.encoding = strings.ToLower(r.Header.Get("Content-Encoding"))
+	f.plain = f.encoding == "" || f.encoding == "gzip" || f.encoding == "deflate"
 	f.shared.answered(asked, r)
 	switch code := r.StatusCode; {
 	case code/100 == 1, code == http.StatusNoContent, code == http.StatusNotModified,

@@ -307,7 +307,7 @@ func (b *bystander) try(ctx context.Context, candidate Emitted, text string) boo
 	if err := sender.Send(text); err != nil {
 		return false
 	}
-	arrived, ok := other.await(ctx, 0, replayWithin, other.brings(text))
+	arrived, ok := other.await(ctx, 0, answerWithin, other.brings(text))
 	if !ok {
 		return false
 	}

@@ -67,7 +67,8 @@ func (l LevelResult) Races() (n int) {
 	return n
 }
 
-// A Failure is a scenario that failed in Times of Of runs, or had no verdict in them.
+// A Failure is a scenario that failed in Times of the Of runs that had a verdict, or one that had
+// no verdict in Times of Of runs.
 type Failure struct {
 	Scenario string          `json:"scenario"`
 	Title    string          `json:"title"`
@@ -160,9 +161,12 @@ func confirm(ctx context.Context, server servers.Server, rows []catalogue.Scenar
 		if err != nil {
 			return err
 		}
-		f.Of += max(options.Runs, 1)
-		if len(again.Failures) > 0 {
-			f.Times += again.Failures[0].Times
+		f.Of += again.Passed * max(options.Runs, 1)
+		for _, more := range again.Failures {
+			f.Times, f.Of = f.Times+more.Times, f.Of+more.Of
+		}
+		for _, open := range again.Inconclusive {
+			f.Of += open.Of - open.Times
 		}
 	}
 	return nil
@@ -227,7 +231,7 @@ func (l *LevelResult) count(runs []report.Result) {
 	switch {
 	case len(of[check.Fail]) > 0:
 		l.Failed++
-		l.Failures = append(l.Failures, failureOf(of[check.Fail], len(runs)))
+		l.Failures = append(l.Failures, failureOf(of[check.Fail], len(of[check.Fail])+len(of[check.Pass])))
 	case len(of[check.Inconclusive]) > 0:
 		l.Inconclusive = append(l.Inconclusive, failureOf(of[check.Inconclusive], len(runs)))
 	case len(of[check.Pass]) > 0:

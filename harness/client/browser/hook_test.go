@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -123,21 +122,6 @@ func TestSenderAndTimeAreNoPartOfAMessage(t *testing.T) {
 	alice.until(0, "shown one and two")
 	alice.until(0, "shown three")
 	alice.until(0, "shown four")
-}
-
-func TestAnswersAreNotCompressed(t *testing.T) {
-	asked := make(chan string, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/socket.io/" {
-			asked <- r.Header.Get("Accept-Encoding")
-		}
-		writePage(w, form+`<script>fetch("/socket.io/?EIO=4&transport=polling").then(() => add("answered"))</script>`)
-	}))
-	t.Cleanup(server.Close)
-	watch(t, "alice", server.URL, tutorial, nil).opens().until(0, "shown answered")
-	if got := <-asked; strings.Contains(got, "gzip") || strings.Contains(got, "br") {
-		t.Errorf("the page accepts %s", got)
-	}
 }
 
 // A message is not shown again because the list has removed an older one.

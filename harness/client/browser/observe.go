@@ -68,9 +68,6 @@ func (t *tab) prepare(spec Spec, link string) error {
 	}{
 		{runtime.AddBinding.Method, runtime.AddBindingParams{Name: binding}},
 		{page.AddScriptToEvaluateOnNewDocument.Method, page.AddScriptToEvaluateOnNewDocumentParams{Source: hook + fmt.Sprintf("(...%s)", arguments)}},
-		// Servers compress long answers to a poll, and faults could not see the packets in
-		// them. The kit's other clients accept no compression either.
-		{network.SetExtraHTTPHeaders.Method, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Encoding": "identity"}}},
 		// Each tab behaves as if it had the focus.
 		{emulation.SetFocusEmulationEnabled.Method, emulation.SetFocusEmulationEnabledParams{Enabled: true}},
 		// chromedp enables these, and the client does not need them.
