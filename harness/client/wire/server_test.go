@@ -191,14 +191,21 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 		open(t, clients[i])
 	}
 	eventually(t, r, "all are connected", func(e []history.Event) bool { return count(e, history.Connected) == len(clients) })
-	if own := ownGoroutines(); own != 2*len(clients) {
-		t.Errorf("%d goroutines for %d connected clients; want two each", own, len(clients))
-	}
+	awaitGoroutines(t, 2*len(clients))
 	for _, w := range clients {
 		w.Close()
 	}
-	if own := ownGoroutines(); own != 0 {
-		t.Errorf("%d goroutines are left", own)
+	awaitGoroutines(t, 0)
+}
+
+// awaitGoroutines waits until the clients have so many goroutines: one that has nothing more to do
+// may take a moment to end.
+func awaitGoroutines(t *testing.T, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ownGoroutines() != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the clients have %d goroutines, want %d", ownGoroutines(), want)
+		}
 	}
 }
 
