@@ -77,7 +77,7 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 	}
 	for _, name := range []string{"alice", "bob"} {
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown && e.Client == name && e.Message == text }); err != nil {
-			return fmt.Errorf("what alice sent on the page of %s is not shown on the page of %s (%w)%s: does page.messages select the elements whose text is the message and nothing else?", under, name, err, firstNote(seen))
+			return fmt.Errorf("what alice sent on the page of %s is not shown on the page of %s (%w)%s: does page.messages select the elements whose text is the message, and page.without what else they contain?", under, name, err, firstNote(seen))
 		}
 	}
 	return nil

@@ -76,6 +76,23 @@ func (t *tab) look(ctx context.Context, e element) (why, where string, err error
 	return answer[0], answer[1], err
 }
 
+// selects returns an error if the text, unless it is empty, is no selector.
+func (t *tab) selects(ctx context.Context, selector string) error {
+	if selector == "" {
+		return nil
+	}
+	_, err := t.evaluate(ctx, `(selector) => document.querySelector(selector) ? "some" : "none"`, selector)
+	return noSelector(selector, err)
+}
+
+// noSelector explains the error of a text that is no selector, and is nil for any other.
+func noSelector(selector string, err error) error {
+	if err == nil || !strings.Contains(err.Error(), "not a valid selector") {
+		return nil
+	}
+	return fmt.Errorf("%q is no CSS selector", selector)
+}
+
 // visible waits until the element exists, is visible and is not disabled. The document may
 // change meanwhile, because a step of Enter may load another page.
 func (t *tab) visible(ctx context.Context, e element, bound time.Duration) error {
@@ -89,8 +106,9 @@ func (t *tab) visible(ctx context.Context, e element, bound time.Duration) error
 			return nil
 		case err == nil:
 			last, where = why, path
-		case strings.Contains(err.Error(), "not a valid selector"):
-			return fmt.Errorf("%q is no CSS selector", e.selector)
+		}
+		if err := noSelector(e.selector, err); err != nil {
+			return err
 		}
 		if sleep(ctx, pollEvery) != nil {
 			return fmt.Errorf("the element %s on the page %s: %s %w", e, where, last, context.Cause(ctx))

@@ -275,6 +275,11 @@ func (t *tab) isAt(ctx context.Context, place int64) bool {
 func (c *Client) enter(ctx context.Context, t *tab) error {
 	ctx, cancel := t.with(ctx, loadBound)
 	defer cancel()
+	for _, selector := range []string{c.spec.Messages, c.spec.Without} {
+		if err := t.selects(ctx, selector); err != nil {
+			return err
+		}
+	}
 	if err := c.perform(ctx, t, c.spec.Enter); err != nil {
 		return fmt.Errorf("cannot enter the page %s, %w", c.path(), err)
 	}

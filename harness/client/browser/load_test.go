@@ -60,6 +60,18 @@ func TestEnterSkipsOptionalStepsAfterARefresh(t *testing.T) {
 	}
 }
 
+func TestOpenNamesWhatIsNoSelector(t *testing.T) {
+	for want, spec := range map[string]Spec{
+		`"li[" is no CSS selector`:   {Messages: "li["},
+		`".who[" is no CSS selector`: {Messages: "li", Without: ".who["},
+	} {
+		err := watch(t, "alice", serve(t, form), spec, nil).Open(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestOpenFailsWithoutAUsableInput(t *testing.T) {
 	for name, c := range map[string]struct{ html, want string }{
 		"no input":      {`<ul id="messages"></ul>`, `"#input" on the page /: there is none within`},
