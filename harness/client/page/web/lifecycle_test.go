@@ -91,11 +91,14 @@ func TestControlFramesWithoutEndEndTheConnection(t *testing.T) {
 				return
 			}
 			defer conn.Close()
+			left := make(chan struct{})
 			go func() { // reads the answers
-				for err == nil {
+				defer close(left)
+				for err := error(nil); err == nil; {
 					_, _, err = conn.NextReader()
 				}
 			}()
+			defer func() { <-left }() // to end first would take back what the page has not read
 			for n := 0; n <= 3*mostControls; n++ {
 				if n == mostControls {
 					_ = conn.WriteMessage(websocket.TextMessage, []byte("a message"))
