@@ -172,22 +172,19 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 // content is the payload without the body's compression, as far as it has come. Socket.IO servers
 // compress an answer to a poll from 1 kB on for a client that accepts it, as browsers do.
 func (f *framer) content() []byte {
-	var plain io.Reader
-	switch kept := bytes.NewReader(f.payload); f.encoding {
-	case "gzip":
-		unzip, err := gzip.NewReader(kept)
-		if err != nil {
-			return nil
-		}
-		plain = unzip
-	case "deflate": // RFC 9110: the zlib format
-		unzip, err := zlib.NewReader(kept)
-		if err != nil {
-			return nil
-		}
-		plain = unzip
-	default:
+	if f.encoding == "" {
 		return f.payload
+	}
+	kept := bytes.NewReader(f.payload)
+	var plain io.Reader
+	var err error
+	if f.encoding == "gzip" {
+		plain, err = gzip.NewReader(kept)
+	} else { // "deflate" is the zlib format (RFC 9110, section 8.4.1.2)
+		plain, err = zlib.NewReader(kept)
+	}
+	if err != nil {
+		return nil
 	}
 	content, _ := io.ReadAll(io.LimitReader(plain, maxBody)) // an error where only the beginning was kept
 	return content

@@ -323,6 +323,8 @@ func TestSendOnAPageWithoutAnInputSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+var withButton = Spec{Input: "#input", Submit: "#send", Messages: "#messages li"}
+
 // Many pages disable the button while the input is empty. The message counts as sent only once
 // the button can be clicked.
 func TestButtonThatIsDisabledWhileThereIsNoText(t *testing.T) {
@@ -330,9 +332,7 @@ func TestButtonThatIsDisabledWhileThereIsNoText(t *testing.T) {
 		const field = document.getElementById("input");
 		field.oninput = () => setTimeout(() => (document.getElementById("send").disabled = field.value === "refused" || field.value === ""));
 	</script>`)
-	spec := tutorial
-	spec.Press, spec.Submit = "", "#send"
-	alice := watch(t, "alice", url, spec, nil).opens()
+	alice := watch(t, "alice", url, withButton, nil).opens()
 	alice.sends("hello")
 	alice.until(0, "shown hello")
 	alice.elementBound = time.Second
@@ -354,9 +354,7 @@ func TestInputThatIsEmptiedWhileTheButtonIsDisabled(t *testing.T) {
 			document.getElementById("send").disabled = false;
 		}, 300);
 	</script>`)
-	spec := tutorial
-	spec.Press, spec.Submit = "", "#send"
-	alice := watch(t, "alice", url, spec, nil).opens()
+	alice := watch(t, "alice", url, withButton, nil).opens()
 	alice.sends("hello")
 	alice.until(0, "shown hello")
 }
