@@ -126,7 +126,9 @@ func TestRefreshInChromium(t *testing.T) {
 			do(plan.Step{Do: plan.Open, Client: "alice"})
 			do(plan.Step{Do: plan.Open, Client: "bob"})
 			do(plan.Step{Do: plan.AwaitConnected})
-			do(plan.Step{Do: plan.StartSending, Client: "alice", Text: "alice sends", Every: plan.Duration(20 * time.Millisecond)})
+			// A page sends one message after the other. At step 9 an acknowledgement takes some 50 ms,
+			// so that a faster sender's outbox would grow with each refresh.
+			do(plan.Step{Do: plan.StartSending, Client: "alice", Text: "alice sends", Every: plan.Duration(100 * time.Millisecond)})
 			for n := range *browserRefreshes {
 				mark := "refresh " + strconv.Itoa(n+1)
 				do(plan.Step{Do: plan.Refresh, Client: "bob"})

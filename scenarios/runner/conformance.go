@@ -156,7 +156,7 @@ func confirm(ctx context.Context, server servers.Server, rows []catalogue.Scenar
 			return err
 		}
 		next := options
-		next.Seed += uint64(f.Of)
+		next.Seed += uint64(max(options.Runs, 1)) // a run without a verdict had a seed, too
 		again, err := conformAt(ctx, server, row, next)
 		if err != nil {
 			return err

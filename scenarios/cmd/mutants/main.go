@@ -124,6 +124,8 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 		killed  = make([]int, len(t.checks))
 		known   = 0
 		jobs    = make(chan mutant)
+		tried   = 0
+		said    = time.Now()
 	)
 	for range 2 * runtime.GOMAXPROCS(0) { // most tests wait, and those of a mutant that hangs only wait
 		workers.Go(func() {
@@ -138,6 +140,10 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 				default:
 					unexplained++
 					fmt.Printf("%s:%d | %s |\n", filepath.Join(t.folder, m.file), m.line, m.name())
+				}
+				if tried++; time.Since(said) > 10*time.Second {
+					said = time.Now()
+					fmt.Fprintf(os.Stderr, "%s: %d of %d mutants tried\n", t.folder, tried, len(mutants))
 				}
 				lock.Unlock()
 			}
