@@ -111,13 +111,16 @@ func (n *Namespace) make() error {
 	inside := []string{"link set lo up"}
 	for path := range names {
 		device := n.outside(path)
-		// Without addrgenmode an IPv6 address follows a second after the link, and a browser
-		// would see the network change twice.
-		outside = append(outside, "link set "+device+" addrgenmode none",
-			"addr add "+n.gateway(path)+"/26 dev "+device, "link set "+device+" up")
+		// The host's end has routes and no address: if any address of a machine comes or goes, each
+		// Chromium on it drops the requests that are about to connect (net::ERR_NETWORK_CHANGED). For
+		// the same reason addrgenmode forbids an IPv6 address. Inside, that would follow a second after
+		// the link, and a browser would see the network change twice.
+		outside = append(outside, "link set "+device+" addrgenmode none", "link set "+device+" up",
+			fmt.Sprintf("route add %s/26 dev %s", n.address(64*path), device),
+			fmt.Sprintf("route add local %s dev %s", n.gateway(path), device))
 		inside = append(inside, "link set "+names[path]+" addrgenmode none")
 	}
-	outside = append(outside, "addr add "+n.Address()+"/32 dev "+n.outside(0))
+	outside = append(outside, "route add local "+n.Address()+" dev "+n.outside(0))
 	if err := batch("", outside); err != nil {
 		return err
 	}

@@ -202,6 +202,21 @@ func TestCloseRemovesTheNamespace(t *testing.T) {
 	}
 }
 
+// An address that comes or goes makes every Chromium on the machine drop requests.
+func TestNamespaceGivesTheHostNoAddress(t *testing.T) {
+	n := namespace(t)
+	if err := n.Switch(paths.Rerouted); err != nil {
+		t.Fatal(err)
+	}
+	addresses, err := exec.Command("ip", "-o", "addr").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(addresses), " redial-") {
+		t.Errorf("the host's end of a path has an address:\n%s", addresses)
+	}
+}
+
 // left returns the namespace of the name and the links that lead to it.
 func left(t *testing.T, name string) (found []string) {
 	t.Helper()
