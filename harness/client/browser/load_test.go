@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
+
 	"redial/harness/client"
+	"redial/harness/history"
 )
 
 func TestRefreshOpensANewView(t *testing.T) {
@@ -213,4 +216,15 @@ func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	}
 	alice.sends("after")
 	alice.until(from, "shown after")
+}
+
+func TestADroppedRequestIsNoted(t *testing.T) {
+	var noted []string
+	alice := New(client.Options{Record: func(e history.Event) { noted = append(noted, e.Detail) }}, tutorial, nil)
+	for _, failure := range []string{"net::ERR_ABORTED", networkChanged} {
+		alice.observe(new(tab), &network.EventLoadingFailed{Type: network.ResourceTypeScript, ErrorText: failure})
+	}
+	if len(noted) != 1 || !strings.Contains(noted[0], networkChanged) {
+		t.Errorf("noted: %q", noted)
+	}
 }

@@ -91,6 +91,9 @@ func (c *Client) observe(t *tab, event any) {
 			c.take(t, r)
 		}
 	case *network.EventLoadingFailed:
+		if e.ErrorText == networkChanged {
+			c.note("Chromium dropped a request (" + networkChanged + "): a network interface or an address of this machine came or went")
+		}
 		if e.Type == network.ResourceTypeDocument && !e.Canceled {
 			c.mu.Lock()
 			t.failure = e.ErrorText
@@ -142,6 +145,10 @@ func (c *Client) observe(t *tab, event any) {
 }
 
 const blank = "about:blank"
+
+// networkChanged is Chromium's error for requests that are about to connect when any address of the
+// machine changes, also one that they do not use. Docker does so with each container.
+const networkChanged = "net::ERR_NETWORK_CHANGED"
 
 // take handles a report of hook.js, unless it is about a document that was left.
 func (c *Client) take(t *tab, r report) {
