@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
@@ -28,14 +29,42 @@ func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
 	a := s.dial(t, nil)
 	s.emit(1)
 	a.awaitEvent(t, 1)
+	s.emitVolatile(t, a, 2)
+	if args := a.events[1]; len(args) != 2 {
+		t.Errorf("a volatile event that ends in a number got an offset: %v", args)
+	}
 	s.emitVolatile(t, a, 2, "looks like an offset")
 	s.drop(t, a)
 	s.emit(3)
 	_ = s.io.Sockets().Volatile().Emit("n", 4)
-	_ = s.io.Sockets().Timeout(time.Second).EmitWithAck("n", 5)
+	s.io.Sockets().Timeout(time.Millisecond).EmitWithAck("n", 5)(func([]any, error) {})
+	if s.events() != 2 {
+		t.Errorf("%d events are stored, want 1 and 3", s.events())
+	}
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	wantNumbers(t, b, 3)
+}
+
+func TestVolatileAndCompressedAreWrittenSo(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	for _, flags := range []socket.BroadcastFlags{{}, {WriteOptions: socket.WriteOptions{Volatile: true}}} {
+		yes := true
+		flags.Compress = &yes
+		m := s.adapter.encode(&parser.Packet{Type: parser.EVENT, Data: []any{"n"}}, &flags)
+		if m.options.Volatile != flags.Volatile || m.options.Compress != &yes {
+			t.Errorf("%+v is written with %+v", flags, m.options)
+		}
+	}
+}
+
+func TestDirectEventIsRestored(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.awayAfterOne(t)
+	s.io.To(socket.Room(a.sid)).Emit("n", 2)
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	wantNumbers(t, b, 2)
 }
 
 // The client also takes the name of an event without arguments for an offset.
