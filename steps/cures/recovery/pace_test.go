@@ -30,7 +30,14 @@ func TestALongRestoreKeepsPace(t *testing.T) {
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	b.awaitEvent(t, missed-1)
-	wantNumbers(t, b, want...)
+	s.emit(missed) // while the restore ends, or after it
+	b.awaitEvent(t, missed)
+	wantNumbers(t, b, append(want, missed)...)
+	awaitCondition(t, "the end of the restore", func() bool {
+		s.adapter.mu.Lock()
+		defer s.adapter.mu.Unlock()
+		return !s.adapter.live[socket.SocketId(b.sid)].paced
+	})
 }
 
 // The same where it is not many events, but large ones.

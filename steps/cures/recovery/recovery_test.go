@@ -244,12 +244,12 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // Without recovery on the server the adapter adds no offset.
 func TestRecoverySwitchedOff(t *testing.T) {
-	s := start(t, &Builder{}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })
+	s := start(t, &Builder{OffsetEvent: "offset"}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })
 	a := s.dial(t, nil)
 	s.emit(1)
 	a.awaitEvent(t, 1)
-	if len(a.events[0]) != 2 {
-		t.Errorf("received %v", a.events[0])
+	if len(a.events) != 1 || len(a.events[0]) != 2 {
+		t.Errorf("received %v", a.events)
 	}
 }
 

@@ -136,6 +136,46 @@ func TestRefusedRestore(t *testing.T) {
 	wantNumbers(t, b, 2)
 }
 
+// A restore is granted, and while a middleware still runs, an event that the client lacks has to
+// go. The client is cut off without an answer, so that it comes again, and starts anew.
+func TestWhatIsCrowdedOutDuringARestore(t *testing.T) {
+	s := start(t, &Builder{MaxEvents: 3}, func(o *socket.ServerOptions) {
+		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+	})
+	a := s.awayAfterOne(t)
+	s.emit(2)
+	s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+		s.emit(3, 4, 5)
+		next(nil)
+	})
+	b := s.dialOnly(t, a)
+	b.await(t, "the end of the connection", func() bool { return b.closed })
+	if b.sid != "" || len(b.events) > 0 {
+		t.Errorf("it was answered with %q and sent %v", b.sid, b.events)
+	}
+	awaitCondition(t, "the refused socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 })
+	s.adapter.mu.Lock()
+	sessions, live := len(s.adapter.bySid), len(s.adapter.live)
+	s.adapter.mu.Unlock()
+	if sessions+live > 0 {
+		t.Errorf("%d sessions and %d members are left", sessions, live)
+	}
+	wantRecovered(t, a, s.dial(t, a), false)
+}
+
+// The library adds a socket to its own room once; an application may do so again.
+func TestJoiningTheOwnRoomAgainChangesNothing(t *testing.T) {
+	s := start(t, &Builder{OffsetEvent: "offset"}, nil)
+	a := s.dial(t, nil)
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected.Join(socket.Room(a.sid))
+	s.emit(1)
+	a.awaitEvent(t, 1)
+	if len(a.events) != 2 {
+		t.Errorf("received %v, want the offset event and event 1", a.events)
+	}
+}
+
 // cutter is an adapter that ends the connection of the next socket in the moment
 // between its entry into the namespace and its going live, where the library's own
 // clean-up overlooks it.
