@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -122,14 +123,6 @@ func (t Tree) Write(root string) (changed []string, err error) {
 	return changed, nil
 }
 
-func (t Tree) copy() Tree {
-	c := Tree{}
-	for name, text := range t {
-		c[name] = text
-	}
-	return c
-}
-
 // pages lists the pages of a language; an empty language means both.
 func (t Tree) pages(language string) []string {
 	var names []string
@@ -162,10 +155,5 @@ func other(page string) string {
 }
 
 func sorted[V any](m map[string]V) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(m))
 }

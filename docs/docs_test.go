@@ -2,6 +2,7 @@ package docs
 
 import (
 	"bufio"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -42,7 +43,7 @@ func tree(t *testing.T) Tree {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return loaded.copy()
+	return maps.Clone(loaded)
 }
 
 func none(t *testing.T, problems []Problem, err error) {

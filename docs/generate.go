@@ -3,6 +3,7 @@ package docs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -32,7 +33,7 @@ import (
 //	plot bytes|time ALT                what step 7 and step 7a cost, as a plot
 //	table KIND                         a table out of the code that defines it
 func (s *Sources) Generate(t Tree) (Tree, error) {
-	after := t.copy()
+	after := maps.Clone(t)
 	for name := range after {
 		if path.Dir(name) == pictures {
 			delete(after, name)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -185,7 +186,7 @@ func LookedAt(t Tree) ([]Problem, error) {
 
 // Accept records the current tree as confirmed in both languages.
 func Accept(t Tree) Tree {
-	after := t.copy()
+	after := maps.Clone(t)
 	text, err := json.MarshalIndent(Sections(t), "", "  ")
 	if err != nil {
 		panic(err) // strings always have JSON

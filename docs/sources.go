@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -342,7 +343,7 @@ func Record(t Tree, scenario, server string) (Tree, error) {
 	if err := history.Write(&text, r.Events); err != nil {
 		return nil, err
 	}
-	after := t.copy()
+	after := maps.Clone(t)
 	after[recorded(scenario, server)] = text.String()
 	return after, nil
 }

@@ -53,7 +53,7 @@ func TestMessages(t *testing.T) {
 	}
 	burnt, _ := log.insert("gone", "", false)
 	next, _ := log.insert("text", "", true)
-	rows, _ := log.after(0)
+	rows, _ := log.selected(rightQuery, 0)
 	if burnt <= first || next <= burnt || len(rows) != 2 {
 		t.Errorf("ids %d, %d, %d and the rows %v", first, burnt, next, rows)
 	}
@@ -74,7 +74,7 @@ func TestAKeyIsStoredOnce(t *testing.T) {
 			t.Errorf("%+v: id %d, %v", attempt, id, err)
 		}
 	}
-	if rows, _ := log.after(0); len(rows) != 3 {
+	if rows, _ := log.selected(rightQuery, 0); len(rows) != 3 {
 		t.Errorf("%d rows, want 3", len(rows))
 	}
 }

@@ -79,8 +79,6 @@ func (m *messages) find(key string) (id int64, known bool, err error) {
 // rightQuery is the correct replay: the rows after the offset, in order.
 const rightQuery = "SELECT id, text FROM messages WHERE id > ? ORDER BY id"
 
-func (m *messages) after(offset int64) ([]row, error) { return m.selected(rightQuery, offset) }
-
 // selected runs a query for ids and texts, whose parameter is the offset.
 func (m *messages) selected(query string, offset int64) ([]row, error) {
 	var rows []row

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,9 +56,7 @@ func get(ctx context.Context, address string, header http.Header) (status, body 
 	if err != nil {
 		return "", "", err
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -12,6 +12,7 @@ package picture
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,10 +114,10 @@ func serverLane(node string) string { return "\x00" + node }
 func (d *diagram) arrange() {
 	var clients, servers []string
 	for _, e := range d.events {
-		if e.Client != "" && e.Client != plan.Reader && !contains(clients, e.Client) {
+		if e.Client != "" && e.Client != plan.Reader && !slices.Contains(clients, e.Client) {
 			clients = append(clients, e.Client)
 		}
-		if e.Kind == history.ServerStarted && !contains(servers, serverLane(e.Node)) {
+		if e.Kind == history.ServerStarted && !slices.Contains(servers, serverLane(e.Node)) {
 			servers = append(servers, serverLane(e.Node))
 		}
 	}
@@ -131,7 +132,7 @@ func (d *diagram) arrange() {
 	}
 	d.names = append(d.names, servers...)
 	for _, c := range clients {
-		if !contains(d.names, c) {
+		if !slices.Contains(d.names, c) {
 			d.names = append(d.names, c)
 		}
 	}
@@ -139,15 +140,6 @@ func (d *diagram) arrange() {
 		d.lanes[c] = i
 	}
 	d.lane = laneWide(len(d.names))
-}
-
-func contains(list []string, s string) bool {
-	for _, known := range list {
-		if known == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (d *diagram) x(client string) float64 {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -218,9 +219,7 @@ func (v *view) sendConnect() {
 		if v.lastOffset != nil {
 			recovery["offset"] = *v.lastOffset
 		}
-		for field, value := range auth { // the page's own fields win
-			recovery[field] = value
-		}
+		maps.Copy(recovery, auth) // the page's own fields win
 		auth = recovery
 	}
 	connect := &parser.Packet{Type: parser.CONNECT}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -38,9 +39,7 @@ type members map[string]*member
 func newClass(name string, parent *class, construct func(o *object, arguments []goja.Value), own ...members) *class {
 	c := &class{name: name, parent: parent, construct: construct, members: members{}}
 	if parent != nil {
-		for key, m := range parent.members {
-			c.members[key] = m
-		}
+		maps.Copy(c.members, parent.members)
 	}
 	for _, table := range own {
 		for key, m := range table {
