@@ -8,6 +8,7 @@ package contract
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -107,14 +108,7 @@ func ParseLevel(name string) (Level, error) {
 // AtLeast reports whether l includes the promise of other.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
 
-func (l Level) rank() int {
-	for i, known := range Levels {
-		if known == l {
-			return i
-		}
-	}
-	return -1
-}
+func (l Level) rank() int { return slices.Index(Levels, l) }
 
 // RuleID is a rule's stable name.
 type RuleID string

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -27,10 +28,7 @@ func (l *player) breakNow(f plan.Fault) error {
 }
 
 func (l *player) arm(f plan.Fault) error {
-	on := f.At.Client
-	if on == "" {
-		on = f.Client
-	}
+	on := cmp.Or(f.At.Client, f.Client)
 	c := l.clients[on]
 	if c == nil {
 		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)

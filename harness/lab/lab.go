@@ -13,6 +13,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,12 +158,8 @@ type ReadLog func(ctx context.Context, server target.Target) ([]wire.Row, error)
 const DefaultBound = 20 * time.Second
 
 func (c Config) withBounds(bound time.Duration) Config {
-	if c.Bound == 0 {
-		c.Bound = bound
-	}
-	if c.ShownBound == 0 {
-		c.ShownBound = c.Bound
-	}
+	c.Bound = cmp.Or(c.Bound, bound)
+	c.ShownBound = cmp.Or(c.ShownBound, c.Bound)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -97,12 +98,8 @@ func (l *link) Connections() int {
 
 // Arm makes f wait for its frame, counted from now on.
 func (l *link) Arm(f plan.Fault) {
-	if f.At.Direction == "" {
-		f.At.Direction = plan.Up
-	}
-	if f.At.Number == 0 {
-		f.At.Number = 1
-	}
+	f.At.Direction = cmp.Or(f.At.Direction, plan.Up)
+	f.At.Number = cmp.Or(f.At.Number, 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = append(l.armed, &armedFault{Fault: f})

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -199,10 +200,7 @@ func (p Plan) with(more ...Fault) Plan {
 // Name describes an armed fault: "cut before frame 7 down of bob's connection 1".
 func (f Fault) Name() string {
 	at := f.At.withDefaults()
-	on := at.Client
-	if on == "" {
-		on = f.Client
-	}
+	on := cmp.Or(at.Client, f.Client)
 	kind := string(f.Kind)
 	if f.Client != "" && f.Client != on {
 		kind += " of " + possessive(f.Client)
@@ -244,12 +242,8 @@ func (p Plan) Name() string {
 
 // withDefaults replaces zero values by their meaning.
 func (at Frame) withDefaults() Frame {
-	if at.Direction == "" {
-		at.Direction = Up
-	}
-	if at.Number == 0 {
-		at.Number = 1
-	}
+	at.Direction = cmp.Or(at.Direction, Up)
+	at.Number = cmp.Or(at.Number, 1)
 	return at
 }
 

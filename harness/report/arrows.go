@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -131,10 +132,7 @@ func (st *stage) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
 	}
 	line := fmt.Sprintf("M%.1f %.1fL%.1f %.1f", x0, y0, x1, y1)
 	st.body.WriteString(`<path class="hit" d="` + line + `"/>`)
-	length := math.Hypot(x1-x0, y1-y0)
-	if length == 0 {
-		length = 1
-	}
+	length := cmp.Or(math.Hypot(x1-x0, y1-y0), 1)
 	ux, uy := (x1-x0)/length, (y1-y0)/length
 	head := ""
 	if !lost {

@@ -150,12 +150,7 @@ func (st *stage) serverLane(node string) int {
 	if i := st.lane("server:" + node); i >= 0 {
 		return i
 	}
-	for i, l := range st.lanes {
-		if l.kind == serverLane {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(st.lanes, func(l stageLane) bool { return l.kind == serverLane })
 }
 
 func (st *stage) serverOf(client string, at plan.Duration) int {

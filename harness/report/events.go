@@ -110,9 +110,7 @@ func describe(e history.Event, columns int) (who, what string) {
 	default:
 		what = string(e.Kind)
 	}
-	if who == "" {
-		who = "lab"
-	}
+	who = cmp.Or(who, "lab")
 	if e.Detail != "" {
 		what += ": " + e.Detail
 	}

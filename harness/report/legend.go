@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -9,9 +10,7 @@ import (
 
 // Legend writes an explanation of every sign of a scene, as an SVG of that width in pixels.
 func Legend(w io.Writer, l Language, width int) error {
-	if l == "" {
-		l = English
-	}
+	l = cmp.Or(l, English)
 	k := key{language: l, width: float64(min(max(width, narrowest), widest))}
 	for _, s := range legendSigns {
 		k.add(s.word(l), s.draw)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -122,15 +123,9 @@ type stageLane struct {
 }
 
 func (s Scene) stage() *stage {
-	if s.Language == "" {
-		s.Language = English
-	}
-	if s.Scale == "" {
-		s.Scale = Logarithmic
-	}
-	if s.Width == 0 {
-		s.Width = 1040
-	}
+	s.Language = cmp.Or(s.Language, English)
+	s.Scale = cmp.Or(s.Scale, Logarithmic)
+	s.Width = cmp.Or(s.Width, 1040)
 	s.Width = min(max(s.Width, narrowest), widest)
 	from, to := plan.Duration(max(0, s.From)), plan.Duration(s.To)
 	if to <= 0 {
@@ -141,9 +136,7 @@ func (s Scene) stage() *stage {
 			to = max(to, f.At)
 		}
 	}
-	if s.Name == "" {
-		s.Name = s.Language.Word("drawing")
-	}
+	s.Name = cmp.Or(s.Name, s.Language.Word("drawing"))
 	st := &stage{
 		Scene: s, narrow: s.Width < 600,
 		carried: map[int][]string{}, sent: map[string][]int{}, home: map[string][]residence{},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"strings"
@@ -26,9 +27,7 @@ socket.on("new", (m) => { list.innerHTML += '<li class="' + (m.typing ? "typing"
 func listened(t *testing.T, address string, p protocol.Protocol, options ListenOptions) (Draft, error) {
 	t.Helper()
 	options.Text, options.Doing = "redial 1234", func(string) {}
-	if options.Wait == 0 {
-		options.Wait = 10 * time.Second
-	}
+	options.Wait = cmp.Or(options.Wait, 10*time.Second)
 	options.Ready = func(address string) {
 		if p.Send == nil {
 			return

@@ -13,6 +13,7 @@
 package exercises
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"path"
@@ -93,9 +94,7 @@ func parse(text []byte) (e Exercise, err error) {
 	if err == nil {
 		err = strict.Decode(document, &e)
 	}
-	if e.Solution == "" {
-		e.Solution = e.Step
-	}
+	e.Solution = cmp.Or(e.Solution, e.Step)
 	return e, err
 }
 

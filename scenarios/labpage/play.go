@@ -253,7 +253,7 @@ func (d document) play(ctx context.Context) run {
 
 // judge judges the run by the level and by the highest level.
 func (r *run) judge(level contract.Level) {
-	r.verdict = verdictOf(r.Run, level)
+	r.verdict = VerdictOf(r.Run, level)
 	r.beyond = r.verdict
 	if r.verdict.Outcome != check.Pass && r.verdict.Outcome != check.Fail {
 		return
@@ -279,8 +279,8 @@ func same(f, g check.Finding) bool {
 	return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
 }
 
-// verdictOf judges a run by a level.
-func verdictOf(r lab.Run, level contract.Level) check.Verdict {
+// VerdictOf judges a run by its history, or by what kept it from having one.
+func VerdictOf(r lab.Run, level contract.Level) check.Verdict {
 	switch {
 	case errors.Is(r.Err, target.ErrUnsupported), errors.Is(r.Err, target.ErrNoData), errors.Is(r.Err, client.ErrUnsupported):
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: r.Err.Error()}

@@ -4,6 +4,7 @@ package peers_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -150,10 +151,7 @@ func (a *application) client(d *driver, name, other string, node int) *shapeClie
 		protocol.Client: name, protocol.Other: other, protocol.Offset: 0,
 	}}
 	a.clients = append(a.clients, c)
-	path := a.protocol.Path
-	if path == "" {
-		path = "/socket.io/"
-	}
+	path := cmp.Or(a.protocol.Path, "/socket.io/")
 	c.do("open", map[string]any{
 		"client": c.id, "url": a.url(node) + a.protocol.Namespace, "path": path,
 		"parser": a.protocol.Parser, "auth": c.auth(),

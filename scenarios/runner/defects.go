@@ -54,17 +54,11 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 		cells = append(cells, Cell{row[0], server})
 		kills = append(kills, Kill{Defect: d})
 	}
-	r := New(options)
-	ctx, cancel := context.WithCancel(ctx)
-	wait := r.Start(ctx, cells)
-	defer wait()
-	defer cancel()
-	for i, c := range cells {
-		if kills[i].Result, err = r.Result(ctx, c); err != nil {
-			return kills[:i], err
-		}
+	results, err := playAll(ctx, cells, options)
+	for i, result := range results {
+		kills[i].Result = result
 	}
-	return kills, nil
+	return kills[:len(results)], err
 }
 
 // DefectTable is a Markdown table of the defects and the rules that caught them. It does not

@@ -1,4 +1,6 @@
 package runner
 
+import "redial/scenarios/labpage"
+
 // VerdictOf is for the tests that play a run by themselves.
-var VerdictOf = verdictOf
+var VerdictOf = labpage.VerdictOf

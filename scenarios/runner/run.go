@@ -19,13 +19,12 @@ import (
 	"time"
 
 	"redial/harness/check"
-	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/labpage"
 	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
@@ -108,14 +107,17 @@ func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Server.Name }
 // Run plays the scenarios on the servers and returns the results, server by server within a
 // scenario. Package suite does the same with Ginkgo.
 func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenario, options Options) ([]report.Result, error) {
+	return playAll(ctx, Cells(tested, which), options)
+}
+
+// playAll returns the results of the cells, up to the first that could not be played.
+func playAll(ctx context.Context, cells []Cell, options Options) (results []report.Result, err error) {
 	r := New(options)
-	all := Cells(tested, which)
 	ctx, cancel := context.WithCancel(ctx)
-	wait := r.Start(ctx, all)
+	wait := r.Start(ctx, cells)
 	defer wait()
 	defer cancel()
-	var results []report.Result
-	for _, c := range all {
+	for _, c := range cells {
 		result, err := r.Result(ctx, c)
 		if err != nil {
 			return results, err
@@ -294,7 +296,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
 	run := r.playWithin(ctx, c, config, p)
-	result.Verdict = verdictOf(run, c.Server.Level)
+	result.Verdict = labpage.VerdictOf(run, c.Server.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:
@@ -344,17 +346,6 @@ func (c Cell) promises(run lab.Run) bool {
 
 // libraryHeartbeat is the sum of pingInterval and pingTimeout by default.
 const libraryHeartbeat = 45 * time.Second
-
-// verdictOf is what the run came to, by its history or by what kept it from having one.
-func verdictOf(run lab.Run, level contract.Level) check.Verdict {
-	switch {
-	case errors.Is(run.Err, target.ErrUnsupported), errors.Is(run.Err, target.ErrNoData), errors.Is(run.Err, client.ErrUnsupported):
-		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: run.Err.Error()}
-	case run.Err != nil:
-		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: run.Err.Error()}
-	}
-	return check.Judge(run.Events)
-}
 
 // tally counts one run. If an expectation replaces the promise of the level, an order that the
 // server does not promise is not counted.

@@ -114,10 +114,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 }
 
 func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue.Story) (sweep.Result, error) {
-	plans := o.Runs
-	if plans == 0 {
-		plans = DefaultSweepRuns
-	}
+	plans := cmp.Or(o.Runs, DefaultSweepRuns)
 	switch o.Kind {
 	case SweepPairs:
 		return s.Pairs(ctx, story.Plan(o.Seed), plans)

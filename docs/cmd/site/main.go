@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net"
@@ -45,10 +46,7 @@ func run(check bool) error {
 		}
 		return err
 	}
-	port := os.Getenv("PORT")
-	if port == "" {
-		port = "3000"
-	}
+	port := cmp.Or(os.Getenv("PORT"), "3000")
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 	if err != nil {
 		return err

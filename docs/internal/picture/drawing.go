@@ -30,13 +30,13 @@ func (d *diagram) absent(from, to, y float64) {
 	fmt.Fprintf(&d.body, `<path class="message bad absent" d="M%.1f %.1fH%.1f"/>`+"\n", from, y, to)
 }
 
-func (d *diagram) cross(x, y float64, class string) {
-	fmt.Fprintf(&d.body, `<path class="%s" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", class, x-4.5, y-4.5)
+func (d *diagram) cross(x, y float64) {
+	fmt.Fprintf(&d.body, `<path class="stop" d="M%.1f %.1fl9 9m0 -9l-9 9"/>`+"\n", x-4.5, y-4.5)
 }
 
 // over writes a text above the way from a client to the server.
-func (d *diagram) over(client string, y float64, class, text string) {
-	d.between(d.x(client), d.server(client), y-5, class, text)
+func (d *diagram) over(client string, y float64, text string) {
+	d.between(d.x(client), d.server(client), y-5, "quiet", text)
 }
 
 func (d *diagram) between(a, b, y float64, class, text string) {

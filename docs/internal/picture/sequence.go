@@ -189,7 +189,7 @@ func (d *diagram) rows() {
 		case history.ServerStopped:
 			d.row(e)
 			d.endServer(at)
-			d.cross(d.x(at), d.y, "stop")
+			d.cross(d.x(at), d.y)
 			d.label(d.x(at)+11, d.y+4, "quiet", "start", d.stopped(e.Detail))
 		case history.Opened:
 			if e.View > 1 {
@@ -207,13 +207,13 @@ func (d *diagram) rows() {
 			d.connected[e.Client] = d.y
 			d.home[e.Client] = d.leads[e.Client]
 			d.arrow("quiet-line", d.x(e.Client), d.server(e.Client), d.y)
-			d.over(e.Client, d.y, "quiet", text)
+			d.over(e.Client, d.y, text)
 		case history.Disconnected:
 			d.row(e)
 			d.endConnection(e.Client)
-			d.cross(d.x(e.Client), d.y, "stop")
+			d.cross(d.x(e.Client), d.y)
 			d.signs["break"] = true
-			d.over(e.Client, d.y+8, "quiet", clip(e.Detail, d.letters()))
+			d.over(e.Client, d.y+8, clip(e.Detail, d.letters()))
 		case history.FaultFired:
 			if e.FaultKind == plan.Heal {
 				continue

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -300,10 +301,7 @@ func (c *Client) note(text string) {
 func printed(args []*runtime.RemoteObject) string {
 	var texts []string
 	for _, arg := range args {
-		text := arg.Description
-		if text == "" {
-			text = strings.Trim(string(arg.Value), `"`)
-		}
+		text := cmp.Or(arg.Description, strings.Trim(string(arg.Value), `"`))
 		texts = append(texts, text)
 	}
 	return strings.Join(texts, " ")

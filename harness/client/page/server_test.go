@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -172,9 +173,7 @@ func newWatched(t testing.TB, options client.Options) *watched {
 	recorder := history.NewRecorder()
 	options.Record = recorder.Add
 	options.Dial = dialLate
-	if options.Name == "" {
-		options.Name = "anna"
-	}
+	options.Name = cmp.Or(options.Name, "anna")
 	p := &watched{Page: page.New(options, nil), history: recorder}
 	t.Cleanup(func() { _ = p.Close() })
 	return p

@@ -6,6 +6,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -116,9 +117,7 @@ func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
 	if b.Max <= 0 {
 		b.Max = max(b.Min, 5*time.Second)
 	}
-	if b.Jitter == 0 {
-		b.Jitter = 0.5
-	}
+	b.Jitter = cmp.Or(b.Jitter, 0.5)
 	wait := float64(b.Min) * math.Pow(2, float64(attempt))
 	if deviation := drawn * b.Jitter * wait; b.Jitter > 0 {
 		if int(drawn*10)%2 == 0 {

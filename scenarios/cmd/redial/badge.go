@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -22,9 +23,7 @@ func writeBadge(w io.Writer, r report.Report) error {
 	if r.Outcome() != check.Pass {
 		right += ": " + string(r.Outcome())
 	}
-	if color == "" {
-		color = "#7a4e00"
-	}
+	color = cmp.Or(color, "#7a4e00")
 	const left, letter, margin = "redial", 7, 8
 	leftWidth := len(left)*letter + 2*margin
 	rightWidth := utf8.RuneCountInString(right)*letter + 2*margin

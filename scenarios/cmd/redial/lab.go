@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,10 +38,7 @@ after each change. The port is 3000, or PORT. Ctrl-C ends it.`,
 
 func serveLab(out io.Writer) error {
 	prepare(lab.Virtual)
-	port := os.Getenv("PORT")
-	if port == "" {
-		port = "3000"
-	}
+	port := cmp.Or(os.Getenv("PORT"), "3000")
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("port %s is in use: choose another, as in PORT=%s redial lab", port, "3100")

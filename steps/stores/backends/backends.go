@@ -50,9 +50,8 @@ type Server struct {
 	stopSignal  syscall.Signal
 	releasePort func() error
 
-	group  int             // of the process; 0 while the server does not run
-	ended  <-chan struct{} // closed when the process has ended
-	output *outputTail     // of the process
+	group int             // of the process; 0 while the server does not run
+	ended <-chan struct{} // closed when the process has ended
 }
 
 const (
@@ -197,7 +196,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s cannot be started: %w", s.name, err)
 	}
-	s.group, s.ended, s.output = command.Process.Pid, ended, output
+	s.group, s.ended = command.Process.Pid, ended
 	for {
 		err := s.ready(ctx)
 		if err == nil {

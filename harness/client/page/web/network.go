@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -178,9 +179,7 @@ func (w *Window) resolveSocket(address string) string {
 	if u.Scheme != "ws" && u.Scheme != "wss" {
 		return ""
 	}
-	if u.Path == "" {
-		u.Path = "/"
-	}
+	u.Path = cmp.Or(u.Path, "/")
 	return u.String()
 }
 

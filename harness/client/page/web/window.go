@@ -19,6 +19,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -114,9 +115,7 @@ func New(options Options) (*Window, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, fmt.Errorf("%q is no address of a page; it looks like http://127.0.0.1:3000", options.URL)
 	}
-	if base.Path == "" {
-		base.Path = "/"
-	}
+	base.Path = cmp.Or(base.Path, "/")
 	if options.Local == nil {
 		options.Local = NewStorage()
 	}
