@@ -207,15 +207,14 @@ func before(number string) (string, error) {
 	case "10": // 10 runs on one server, as 8 does, and has none of the code of 9
 		return "8", nil
 	}
-	for i, lesson := range lessons.All {
-		if lesson.Number == number {
-			if i == 0 {
-				return "", nil
-			}
-			return lessons.All[i-1].Number, nil
-		}
+	switch i := slices.IndexFunc(lessons.All, func(l lessons.Lesson) bool { return l.Number == number }); i {
+	case -1:
+		return "", fmt.Errorf("there is no step %s", number)
+	case 0:
+		return "", nil
+	default:
+		return lessons.All[i-1].Number, nil
 	}
-	return "", fmt.Errorf("there is no step %s", number)
 }
 
 func (s *Sources) changes(number string) ([]source.Hunk, error) {

@@ -209,12 +209,8 @@ func (p pageWriter) plot(d markdown.Directive) (string, error) {
 }
 
 // costTable shows the plot's values as a table.
-func (p pageWriter) costTable() (string, error) {
+func (p pageWriter) costTable(w *words) (string, error) {
 	costs, err := readCosts(p.before)
-	if err != nil {
-		return "", err
-	}
-	w, err := p.words()
 	if err != nil {
 		return "", err
 	}

@@ -292,7 +292,7 @@ func (s *Sources) draw(language report.Language, scenario, server string) (strin
 	r, known := s.played[scenario+" "+server]
 	if !known {
 		var err error
-		if r, err = play(scenario, server); err != nil {
+		if r, err = play(lab.Virtual, scenario, server); err != nil {
 			return "", err
 		}
 		if s.played == nil {
@@ -303,11 +303,7 @@ func (s *Sources) draw(language report.Language, scenario, server string) (strin
 	return picture.Sequence(language, scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
 }
 
-func play(scenario, name string) (r report.Result, err error) {
-	return playIn(lab.Virtual, scenario, name)
-}
-
-func playIn(in lab.Lab, scenario, name string) (r report.Result, err error) {
+func play(in lab.Lab, scenario, name string) (r report.Result, err error) {
 	which, err := catalogue.Find([]string{scenario})
 	if err != nil {
 		return r, err
@@ -335,7 +331,7 @@ func recorded(scenario, server string) string {
 
 // Record plays a scenario in the real lab, and saves its history for the pictures.
 func Record(t Tree, scenario, server string) (Tree, error) {
-	r, err := playIn(lab.Real, scenario, server)
+	r, err := play(lab.Real, scenario, server)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (p pageWriter) table(d markdown.Directive) (string, error) {
 	if len(d.Arguments) == 0 {
 		return "", errors.New("table needs a kind")
 	}
-	tables := map[string]func() (string, error){
+	tables := map[string]func(*words) (string, error){
 		"steps": p.stepTable, "levels": p.levelTable, "rules": p.ruleTable,
 		"scenarios": p.scenarioTable, "matrix": p.matrixTable, "glossary": p.glossaryTable, "cost": p.costTable,
 	}
@@ -31,7 +31,11 @@ func (p pageWriter) table(d markdown.Directive) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no table %q; there are %s", d.Arguments[0], strings.Join(sorted(tables), ", "))
 	}
-	return write()
+	w, err := p.words()
+	if err != nil {
+		return "", err
+	}
+	return write(w)
 }
 
 // words translates the texts of the code into the page's language.
@@ -82,11 +86,7 @@ func (w *words) rows(rows [][]string) (string, error) {
 	return out.String(), w.err()
 }
 
-func (p pageWriter) stepTable() (string, error) {
-	w, err := p.words()
-	if err != nil {
-		return "", err
-	}
+func (p pageWriter) stepTable(w *words) (string, error) {
 	rows := [][]string{{w.say("Step"), w.say("What it adds"), w.say("Code")}}
 	for _, lesson := range lessons.All {
 		chapter := "step-" + lesson.Number
@@ -100,11 +100,7 @@ func (p pageWriter) stepTable() (string, error) {
 	return w.rows(rows)
 }
 
-func (p pageWriter) levelTable() (string, error) {
-	w, err := p.words()
-	if err != nil {
-		return "", err
-	}
+func (p pageWriter) levelTable(w *words) (string, error) {
 	comments, err := constComments(p.path("harness/contract/contract.go"), "Level")
 	if err != nil {
 		return "", err
@@ -146,11 +142,7 @@ func constComments(file, typeName string) (map[string]string, error) {
 	return comments, nil
 }
 
-func (p pageWriter) ruleTable() (string, error) {
-	w, err := p.words()
-	if err != nil {
-		return "", err
-	}
+func (p pageWriter) ruleTable(w *words) (string, error) {
 	rows := [][]string{{w.say("Rule"), w.say("What must hold"), w.say("From level")}}
 	for _, rule := range contract.Rules {
 		from := "`" + string(rule.MustFrom) + "`"
@@ -162,11 +154,7 @@ func (p pageWriter) ruleTable() (string, error) {
 	return w.rows(rows)
 }
 
-func (p pageWriter) scenarioTable() (string, error) {
-	w, err := p.words()
-	if err != nil {
-		return "", err
-	}
+func (p pageWriter) scenarioTable(w *words) (string, error) {
 	rows := [][]string{{w.say("Row"), w.say("Scenario"), w.say("What happens"), w.say("What decides")}}
 	for _, s := range catalogue.All {
 		rows = append(rows, []string{fmt.Sprint(s.Row), "`" + s.ID + "`", w.say(s.Title), w.say(s.Why)})
@@ -180,11 +168,7 @@ var signs = map[catalogue.Expectation]string{
 	catalogue.MayLose: "(L)", catalogue.DoesNotApply: "–",
 }
 
-func (p pageWriter) matrixTable() (string, error) {
-	w, err := p.words()
-	if err != nil {
-		return "", err
-	}
+func (p pageWriter) matrixTable(w *words) (string, error) {
 	head := []string{w.say("Scenario")}
 	head = append(head, servers.MatrixSteps...)
 	rows := [][]string{append(head, w.say("What happens"))}
@@ -226,12 +210,8 @@ func glossary(t Tree) ([]Term, error) {
 	return terms, nil
 }
 
-func (p pageWriter) glossaryTable() (string, error) {
+func (p pageWriter) glossaryTable(w *words) (string, error) {
 	terms, err := glossary(p.before)
-	if err != nil {
-		return "", err
-	}
-	w, err := p.words()
 	if err != nil {
 		return "", err
 	}

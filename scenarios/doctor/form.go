@@ -102,11 +102,11 @@ func (d dom) all(wanted func(*html.Node) bool) (found []*html.Node) {
 }
 
 // selector returns the shortest CSS selector that matches only this element, or "".
-func (d dom) selector(n *html.Node) string {
-	candidates := map[string]func(*html.Node) bool{}
-	var order []string
+func (d dom) selector(n *html.Node) (found string) {
 	try := func(selector string, matches func(*html.Node) bool) {
-		candidates[selector], order = matches, append(order, selector)
+		if found == "" && len(d.all(matches)) == 1 {
+			found = selector
+		}
 	}
 	if id := attribute(n, "id"); simpleName.MatchString(id) {
 		try("#"+id, func(m *html.Node) bool { return attribute(m, "id") == id })
@@ -120,12 +120,7 @@ func (d dom) selector(n *html.Node) string {
 		try(fmt.Sprintf("%s[name=%s]", n.Data, name), func(m *html.Node) bool { return m.Data == n.Data && attribute(m, "name") == name })
 	}
 	try(n.Data, func(m *html.Node) bool { return m.Data == n.Data })
-	for _, selector := range order {
-		if len(d.all(candidates[selector])) == 1 {
-			return selector
-		}
-	}
-	return ""
+	return found
 }
 
 // list returns the selector of the messages: the items of an element that is named after
