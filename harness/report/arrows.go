@@ -49,7 +49,7 @@ func (st *stage) frame(i int) {
 			sender = f.Client
 		}
 		class = "packet carries"
-		if isMark(message) {
+		if IsBarrier(message) {
 			class += " barrier"
 		}
 		attributes = append(attributes, "data-message", message)
@@ -204,7 +204,7 @@ func (st *stage) frameTitle(f history.Frame, packet string) string {
 		direction = "down"
 	}
 	return join(" · ", clock(f.Left)+" → "+clock(f.At), visible(f.Client), words.Word("packet "+packet),
-		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), clip(visible(f.Text), 120))
+		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), Clip(visible(f.Text), 120))
 }
 
 // estimatedArrows draws arrows from events alone: up when a message was sent, down when it was
@@ -250,7 +250,7 @@ func (st *stage) estimatedArrows() {
 				class += " bad"
 			}
 		}
-		if isMark(e.Message) {
+		if IsBarrier(e.Message) {
 			class += " barrier"
 		}
 		attributes := []any{"data-kind", "frame", "data-event", i, "data-client", e.Client, "data-lane", client.id,

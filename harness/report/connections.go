@@ -56,38 +56,32 @@ func (st *stage) sessions() {
 		return
 	}
 	for _, s := range st.kept() {
-		l := st.lanes[st.lane("client:"+s.client)]
-		x0, x1 := st.x(s.from), st.x(s.to)
-		if s.from > st.scaled.To || s.to < st.scaled.From || x1 <= x0 {
+		l := st.lanes[st.lane("client:"+s.Client)]
+		x0, x1 := st.x(s.From), st.x(s.To)
+		if s.From > st.scaled.To || s.To < st.scaled.From || x1 <= x0 {
 			continue
 		}
 		st.signs["session"] = true
-		title := st.Language.Word("session", visible(s.client), clock(s.to))
-		if s.recovered {
-			title = st.Language.Word("session recovered", visible(s.client), clock(s.to))
+		title := st.Language.Word("session", visible(s.Client), clock(s.To))
+		if s.Recovered {
+			title = st.Language.Word("session recovered", visible(s.Client), clock(s.To))
 		}
 		y := l.y + l.towards*29
-		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.client, "data-at", int64(s.from), "data-until", int64(s.to))
+		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.Client, "data-at", int64(s.From), "data-until", int64(s.To))
 		st.title(title)
 		st.element("rect", "class", "session", "x", x0, "y", y-3, "width", x1-x0, "height", 6.0)
 		st.body.WriteString("</g>\n")
-		if !s.recovered {
-			text := st.Language.Word("session until", clock(s.to))
+		if !s.Recovered {
+			text := st.Language.Word("session until", clock(s.To))
 			st.write(max(x0, st.Left)+2, "session-label", text, y+4+l.towards*9.5)
 		}
 	}
 }
 
-type keptSession struct {
-	client    string
-	from, to  plan.Duration
-	recovered bool
-}
-
 // kept finds the stored sessions. A session is stored from when the server detects the end of
 // a connection that neither side closed on purpose, until the session is recovered or expires
 // or the server stops.
-func (st *stage) kept() (list []keptSession) {
+func (st *stage) kept() (list []Session) {
 	for i, e := range st.Events {
 		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
 		if !byNobody || st.lane("client:"+e.Client) < 0 {
@@ -97,14 +91,14 @@ func (st *stage) kept() (list []keptSession) {
 		if !known {
 			continue
 		}
-		s := keptSession{client: e.Client, from: from, to: from + plan.Duration(st.Keeps)}
+		s := Session{Client: e.Client, From: from, To: from + plan.Duration(st.Keeps)}
 		for _, later := range st.Events {
 			switch {
-			case later.At < from || later.At > s.to:
+			case later.At < from || later.At > s.To:
 			case later.Kind == history.Connected && later.Client == e.Client && later.Recovered:
-				s.to, s.recovered = later.At, true
+				s.To, s.Recovered = later.At, true
 			case later.Kind == history.ServerStopped && st.serverOf(e.Client, from) == st.serverLane(later.Node):
-				s.to, s.recovered = later.At, false
+				s.To, s.Recovered = later.At, false
 			}
 		}
 		list = append(list, s)

@@ -40,7 +40,7 @@ func quoted(message string, columns int) string {
 	if textWidth(shown) <= columns {
 		return `"` + shown + `"`
 	}
-	return fmt.Sprintf(`"%s" (%d characters)`, clip(shown, columns), utf8.RuneCountInString(message))
+	return fmt.Sprintf(`"%s" (%d characters)`, Clip(shown, columns), utf8.RuneCountInString(message))
 }
 
 // textWidth counts the columns that s takes in a terminal: East Asian wide characters take
@@ -66,7 +66,8 @@ func runeWidth(r rune) int {
 	return 1
 }
 
-func clip(s string, columns int) string {
+// Clip shortens a text to that many terminal columns, with an ellipsis.
+func Clip(s string, columns int) string {
 	if textWidth(s) <= columns {
 		return s
 	}
@@ -83,8 +84,9 @@ func pad(s string, columns int) string {
 	return s + strings.Repeat(" ", max(0, columns-textWidth(s)))
 }
 
-// wrap breaks text into lines of at most columns, at spaces where there are any.
-func wrap(text string, columns int) []string {
+// Wrap breaks a text into lines of at most that many terminal columns, in which a Hangul syllable
+// takes two, at spaces where there are any.
+func Wrap(text string, columns int) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {

@@ -218,7 +218,7 @@ func (x excerpt) list(s Style) []string {
 		names = max(names, min(12, textWidth(who)))
 	}
 	line := func(mark, number, time, who, what string) {
-		line := clip(fmt.Sprintf("    %s%5s %9s  %s  %s", mark, number, time, pad(clip(who, names), names), what), s.columns())
+		line := Clip(fmt.Sprintf("    %s%5s %9s  %s  %s", mark, number, time, pad(Clip(who, names), names), what), s.columns())
 		if mark == ">" {
 			line = s.paint(red, line)
 		}

@@ -34,7 +34,6 @@ var pageTemplate = template.Must(template.New("report").Parse(pageSource))
 // The data of the template. Its fields are text that is safe to show.
 type (
 	page struct {
-		Report                                Report
 		Style                                 template.CSS
 		Headline, Outcome, Began, Took, Lab   string
 		Level, Target, Seed                   string
@@ -68,18 +67,18 @@ type (
 	}
 	pageUnexpected struct{ Label, Expected, Observed, Anchor string }
 	pageResult     struct {
-		Anchor, ID, Column, Title, Outcome, Mark, Word string
-		Facts                                          string
-		Rule, Sentence, Message, Where                 string
-		Expected, Observed                             string
-		Promised                                       bool
-		Also                                           []string
-		Reason, Replay                                 string
-		Artifacts                                      []string
-		Overview, Detail                               template.HTML
-		LeftOut                                        string
-		Events                                         []pageEvent
-		EventsRange                                    string
+		Anchor, ID, Column, Title, Outcome string
+		Facts                              string
+		Rule, Sentence, Message, Where     string
+		Expected, Observed                 string
+		Promised                           bool
+		Also                               []string
+		Reason, Replay                     string
+		Artifacts                          []string
+		Overview, Detail                   template.HTML
+		LeftOut                            string
+		Events                             []pageEvent
+		EventsRange                        string
 	}
 	pageEvent struct {
 		Number          int
@@ -104,7 +103,7 @@ func HTML(w io.Writer, r Report) error {
 
 func newPage(r Report) (page, error) {
 	p := page{
-		Report: r, Style: template.CSS(pageStyle + TimelineStyle),
+		Style:    template.CSS(pageStyle + TimelineStyle),
 		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
 		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
 		Seed: strconv.FormatUint(r.Seed, 10),
@@ -235,9 +234,8 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	outcome := result.Outcome()
 	shown := pageResult{
 		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
-		Outcome: string(outcome), Mark: result.sign(unicodeMarks),
-		Word:   string(outcome),
-		Reason: result.Reason(), Replay: visible(result.Replay),
+		Outcome: string(outcome),
+		Reason:  result.Reason(), Replay: visible(result.Replay),
 		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {

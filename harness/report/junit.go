@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -91,7 +92,7 @@ func JUnit(w io.Writer, r Report) error {
 func junitOf(r Report, result Result) junitCase {
 	c := junitCase{
 		Name:      visible(result.ID),
-		Classname: "redial." + visible(orDefault(result.Column, r.Target)),
+		Classname: "redial." + visible(cmp.Or(result.Column, r.Target)),
 		Time:      junitTime(result.Took),
 	}
 	if result.Title != "" {
@@ -148,10 +149,3 @@ func (s *junitSuites) count(r Report) {
 }
 
 func junitTime(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
-
-func orDefault(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
-}

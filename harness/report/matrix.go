@@ -123,7 +123,7 @@ func writeHead(out io.Writer, s Style, stem string, heads []string, labels int, 
 }
 
 func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
-	line := pad(clip(row.label(), labels), labels)
+	line := pad(Clip(row.label(), labels), labels)
 	used := labels
 	for i, result := range row.cells {
 		text := pad(cellText(result, s.marks()), widths[i])
@@ -142,7 +142,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	}
 	// The title is shown only if a useful part of it fits.
 	if room := s.columns() - used - 3; room >= 24 {
-		line += "   " + s.paint(faint, clip(visible(row.title), room))
+		line += "   " + s.paint(faint, Clip(visible(row.title), room))
 	}
 	fmt.Fprintln(out, strings.TrimRight(line, " "))
 }
@@ -153,7 +153,7 @@ func writeLegend(out io.Writer, s Style, spelled []string) {
 		"%s before them: not promised at the level of the column, %s does not apply, %s inconclusive, %s not run, ! not as expected",
 		m.pass, m.should, m.unsupported, m.inconclusive, m.notRun)
 	fmt.Fprintln(out)
-	for _, line := range append(wrap(legend, s.columns()), spelled...) {
+	for _, line := range append(Wrap(legend, s.columns()), spelled...) {
 		fmt.Fprintln(out, line)
 	}
 }

@@ -13,15 +13,11 @@ type Session struct {
 }
 
 // Sessions lists the stored sessions in the window, as they are drawn.
-func (s Scene) Sessions() (list []Session) {
-	st := s.stage()
-	if st.Keeps <= 0 {
+func (s Scene) Sessions() []Session {
+	if s.Keeps <= 0 {
 		return nil
 	}
-	for _, kept := range st.kept() {
-		list = append(list, Session{kept.client, kept.from, kept.to, kept.recovered})
-	}
-	return list
+	return s.stage().kept()
 }
 
 // A Row is a row of the log: the index of its event, and when the server is first known to
@@ -41,6 +37,3 @@ func (s Scene) Rows() (list []Row) {
 	}
 	return list
 }
-
-// IsBarrier reports whether the lab had a page send the message as a barrier.
-func IsBarrier(message string) bool { return isMark(message) }

@@ -283,10 +283,10 @@ func TestTextWidth(t *testing.T) {
 			t.Errorf("%q: %d columns, want %d", text, got, want)
 		}
 	}
-	if got := clip("안녕하세요", 6); got != "안녕…" || textWidth(got) > 6 {
+	if got := Clip("안녕하세요", 6); got != "안녕…" || textWidth(got) > 6 {
 		t.Errorf("clipped to %q", got)
 	}
-	if got := wrap("안녕하세요", 4); len(got) != 3 || strings.Join(got, "") != "안녕하세요" {
+	if got := Wrap("안녕하세요", 4); len(got) != 3 || strings.Join(got, "") != "안녕하세요" {
 		t.Errorf("wrapped to %q", got)
 	}
 }

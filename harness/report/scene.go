@@ -162,7 +162,7 @@ func importance(e history.Event) int {
 		history.Opened, history.Closed, history.Connected, history.Disconnected:
 		return 0
 	case history.Sent, history.Shown, history.Refused, history.Repeated, history.Stored, history.Found:
-		if isMark(e.Message) {
+		if IsBarrier(e.Message) {
 			return 3
 		}
 		return 1
@@ -172,9 +172,9 @@ func importance(e history.Event) int {
 	return -1
 }
 
-// isMark reports whether the lab had a page send the message as a barrier.
-func isMark(text string) bool {
-	return strings.Contains(text, " is here ") || strings.HasPrefix(text, plan.Reader+" ")
+// IsBarrier reports whether the lab had a page send the message as a barrier.
+func IsBarrier(message string) bool {
+	return strings.Contains(message, " is here ") || strings.HasPrefix(message, plan.Reader+" ")
 }
 
 // choose selects the events and frames of the window, within the limits.
@@ -208,7 +208,7 @@ func (st *stage) choose() {
 		}
 		rank[i] = 2
 		switch packet := Packet(f); {
-		case len(st.carried[i]) > 0 && !isMark(st.carried[i][0]):
+		case len(st.carried[i]) > 0 && !IsBarrier(st.carried[i][0]):
 			rank[i] = 0
 		case f.Lost, packet == "connect", packet == "open", packet == "error", packet == "disconnect":
 			rank[i] = 1

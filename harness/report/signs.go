@@ -47,7 +47,7 @@ func (st *stage) eventMarks() {
 			attributes = append(attributes, "data-offset", itoa64(e.Offset))
 		}
 		class := "event"
-		if isMark(e.Message) {
+		if IsBarrier(e.Message) {
 			class = "event barrier"
 		}
 		st.open("g", append([]any{"class", class}, attributes...)...)
@@ -115,7 +115,7 @@ func (st *stage) eventTitle(e history.Event) string {
 		fault = st.faultName(e)
 	}
 	kind := words.Word("event " + string(e.Kind))
-	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, clip(visible(words.detail(e)), 80))
+	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, Clip(visible(words.detail(e)), 80))
 }
 
 func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed bool) {
@@ -135,7 +135,7 @@ func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed 
 // first, so that the last one stays if several are too close.
 func (st *stage) eventLabels() {
 	for _, i := range st.events {
-		if e := st.Events[i]; e.Kind == history.Sent && !isMark(e.Message) {
+		if e := st.Events[i]; e.Kind == history.Sent && !IsBarrier(e.Message) {
 			st.label(i, "label strong-label", shortened(e.Message, 18))
 		}
 	}
@@ -164,11 +164,11 @@ func (st *stage) eventLabels() {
 			}
 			st.label(i, "label", st.Language.Word(key))
 		case history.Stored:
-			if row := itoa64(e.Offset); e.Offset != 0 && !isMark(e.Message) {
+			if row := itoa64(e.Offset); e.Offset != 0 && !IsBarrier(e.Message) {
 				st.label(i, "label", row)
 			}
 		case history.Shown:
-			if e.Offset != 0 && st.noteOffset(st.offsets, e) && !isMark(e.Message) {
+			if e.Offset != 0 && st.noteOffset(st.offsets, e) && !IsBarrier(e.Message) {
 				changed = append(changed, i)
 			}
 		}
@@ -180,7 +180,7 @@ func (st *stage) eventLabels() {
 		}
 	}
 	for _, i := range st.events {
-		if e := st.Events[i]; e.Kind == history.Shown && !isMark(e.Message) {
+		if e := st.Events[i]; e.Kind == history.Shown && !IsBarrier(e.Message) {
 			st.label(i, "label", shortened(e.Message, 14))
 		}
 	}
@@ -210,7 +210,7 @@ func shortened(message string, columns int) string {
 	message = visible(message)
 	if textWidth(message) > columns {
 		runes := []rune(message)
-		message = clip(message, columns-end) + string(runes[len(runes)-min(end, len(runes)):])
+		message = Clip(message, columns-end) + string(runes[len(runes)-min(end, len(runes)):])
 	}
 	return `"` + message + `"`
 }
@@ -243,7 +243,7 @@ func (st *stage) findings() {
 			title = join("\n", name, st.Language.Rule(f.Rule))
 		}
 		if st.Language == English {
-			title = join("\n", title, clip(visible(f.Expected), 240), clip(visible(f.Observed), 160))
+			title = join("\n", title, Clip(visible(f.Expected), 240), Clip(visible(f.Observed), 160))
 		}
 		st.signs["anomaly "+string(f.Anomaly)] = true
 		st.open("g", "class", class, "data-kind", "finding", "data-finding", i, "data-rule", string(f.Rule), "data-anomaly", string(f.Anomaly),

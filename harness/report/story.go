@@ -15,10 +15,3 @@ func Story(w io.Writer, r Result, s Style) error {
 	}
 	return out.Flush()
 }
-
-// Wrap breaks a text into lines of that many terminal columns, in which a Hangul syllable
-// takes two.
-func Wrap(text string, columns int) []string { return wrap(text, columns) }
-
-// Clip shortens a text to that many terminal columns, with an ellipsis.
-func Clip(text string, columns int) string { return clip(text, columns) }

@@ -24,7 +24,7 @@ func Text(w io.Writer, r Report, s Style) error {
 		}
 		about += fmt.Sprintf(", %s lab, seed %d", visible(r.Lab), r.Seed)
 	}
-	for _, line := range wrap(about, s.columns()) {
+	for _, line := range Wrap(about, s.columns()) {
 		fmt.Fprintln(out, line)
 	}
 	writeLines(out, r, s)
@@ -96,9 +96,9 @@ func writeLines(out io.Writer, r Report, s Style) {
 	for _, result := range r.Results {
 		outcome := result.Outcome()
 		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(result.sign(marks), markWidth)),
-			pad(clip(r.label(result), names), names))
+			pad(Clip(r.label(result), names), names))
 		if room >= 16 {
-			line += pad(clip(visible(result.Title), room), room) + "  "
+			line += pad(Clip(visible(result.Title), room), room) + "  "
 		}
 		fmt.Fprintln(out, line+s.paint(faint, tail(result)))
 	}
@@ -132,7 +132,7 @@ func tail(r Result) string {
 func explain(r Result, s Style) []string {
 	var lines []string
 	entry := func(name, text string) {
-		for i, line := range wrap(text, s.columns()-13) {
+		for i, line := range Wrap(text, s.columns()-13) {
 			if i > 0 {
 				name = ""
 			}
@@ -249,14 +249,9 @@ func writeUnpromised(out io.Writer, r Report, s Style) {
 // writeItem indents the text by two, and its further lines by four.
 func writeItem(out io.Writer, s Style, text string) {
 	indent := len(text) - len(strings.TrimLeft(text, " "))
-	for i, line := range wrap(text, s.columns()-4-indent) {
+	for i, line := range Wrap(text, s.columns()-4-indent) {
 		fmt.Fprintf(out, "%s%s\n", strings.Repeat(" ", 2+indent+2*min(i, 1)), line)
 	}
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "(not given)"
-	}
-	return visible(s)
-}
+func orNone(s string) string { return visible(cmp.Or(s, "(not given)")) }

@@ -1,9 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"slices"
-	"sort"
 	"time"
 
 	"redial/harness/check"
@@ -36,7 +36,7 @@ type Timeline struct {
 // it left out.
 func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err error) {
 	s := t.scene()
-	s.only = t.choose(eventsDrawn)
+	s.only = t.choose()
 	if len(s.only) > 0 {
 		s.From = time.Duration(t.Events[s.only[0]].At)
 		s.To = time.Duration(t.Events[s.only[len(s.only)-1]].At)
@@ -55,7 +55,7 @@ func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err er
 func (t Timeline) Overview(w io.Writer) error {
 	s := t.scene()
 	s.strip = true
-	s.framed = slices.DeleteFunc(t.choose(eventsDrawn), func(i int) bool { return distance(i, t.focus()) > eventsDrawn })
+	s.framed = slices.DeleteFunc(t.choose(), func(i int) bool { return distance(i, t.focus()) > eventsDrawn })
 	_, err := s.Draw(w)
 	return err
 }
@@ -87,10 +87,10 @@ func (t Timeline) focus() int {
 	return 0
 }
 
-// choose selects at most limit events, in their order: first all that concern the offending
+// choose selects at most eventsDrawn events, in their order: first all that concern the offending
 // message, then those nearest to the focus, then the latest changes of the connections
 // concerned, and then others, nearest first.
-func (t Timeline) choose(limit int) []int {
+func (t Timeline) choose() []int {
 	focus := t.focus()
 	chosen := make([]int, len(t.Events))
 	importance := make([]int, len(t.Events))
@@ -101,7 +101,7 @@ func (t Timeline) choose(limit int) []int {
 		switch {
 		case i == focus || t.concerns(e):
 			importance[i] = 0
-		case distance(i, focus) <= limit/6 && !ordinaryRow:
+		case distance(i, focus) <= eventsDrawn/6 && !ordinaryRow:
 			importance[i] = 1
 		case e.Message == "" && parties[e.Client]:
 			importance[i] = 2
@@ -112,15 +112,11 @@ func (t Timeline) choose(limit int) []int {
 		}
 	}
 	demote(importance, focus)
-	if len(chosen) > limit {
-		sort.SliceStable(chosen, func(a, b int) bool {
-			i, j := chosen[a], chosen[b]
-			if importance[i] != importance[j] {
-				return importance[i] < importance[j]
-			}
-			return distance(i, focus) < distance(j, focus)
+	if len(chosen) > eventsDrawn {
+		slices.SortStableFunc(chosen, func(i, j int) int {
+			return cmp.Or(importance[i]-importance[j], distance(i, focus)-distance(j, focus))
 		})
-		chosen = chosen[:limit]
+		chosen = chosen[:eventsDrawn]
 		slices.Sort(chosen)
 	}
 	return chosen
