@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -139,10 +140,7 @@ func (l *link) Close() {
 	for kind := range l.on {
 		l.end(kind)
 	}
-	open := make([]*connection, 0, len(l.connections))
-	for c := range l.connections {
-		open = append(open, c)
-	}
+	open := slices.Collect(maps.Keys(l.connections))
 	l.mu.Unlock()
 	for _, c := range open {
 		c.abandon()

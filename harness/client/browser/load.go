@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -237,10 +238,7 @@ func (c *Client) markDisconnected() {
 }
 
 func (c *Client) path() string {
-	if c.spec.Path == "" {
-		return "/"
-	}
-	return c.spec.Path
+	return cmp.Or(c.spec.Path, "/")
 }
 
 func (c *Client) address() string {

@@ -7,6 +7,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,7 +158,7 @@ func (p *Page) show(ctx context.Context) error {
 	document, err := p.document(ctx, v.window)
 	if err != nil {
 		v.window.Close(nil)
-		return fmt.Errorf("cannot load the page: %w", causeOr(ctx, err))
+		return fmt.Errorf("cannot load the page: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	p.mu.Lock()
 	p.views = number
@@ -173,18 +174,10 @@ func (p *Page) show(ctx context.Context) error {
 	}
 	if err != nil {
 		p.leave(v, nil)
-		return fmt.Errorf("cannot open the page: %w", causeOr(ctx, err))
+		return fmt.Errorf("cannot open the page: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	v.setLoaded()
 	return nil
-}
-
-// causeOr prefers the cause of the context's end to the error that follows from it.
-func causeOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 // document returns the page's HTML.

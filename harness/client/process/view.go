@@ -153,11 +153,7 @@ func (v *view) observe(e Event) {
 
 // open makes the program connect.
 func (v *view) open(ctx context.Context, level contract.Level) error {
-	transports := v.options.Transports
-	if len(transports) == 0 {
-		transports = []string{"websocket"}
-	}
-	err := v.act(ctx, Command{Do: "open", Client: v.options.Name, URL: v.options.URL, Transports: transports, Level: level})
+	err := v.act(ctx, Command{Do: "open", Client: v.options.Name, URL: v.options.URL, Transports: v.options.Over(), Level: level})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.opened = err == nil

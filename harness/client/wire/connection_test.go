@@ -96,7 +96,7 @@ func TestWireDisconnectReasons(t *testing.T) {
 
 func TestWireDoesNotReconnectAfterConnectError(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		w.Handshake = map[string]any{"token": []any{"wrong"}}
+		w.proto.Auth = map[string]any{"token": []any{"wrong"}}
 		open(t, w)
 		p := m.accept(t)
 		p.send(openText)

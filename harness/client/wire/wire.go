@@ -49,8 +49,6 @@ type Client struct {
 	// client-delivery on. It is for the tutorial's chat; with Options.Protocol, a key is sent
 	// if the protocol contains one.
 	Keys bool
-	// Handshake, if not nil, replaces the protocol's auth payload.
-	Handshake map[string]any
 	// Backoff is how long it waits before it reconnects.
 	Backoff Backoff
 	// OnPacket, if not nil, is called with every packet of the namespace that arrives, in
@@ -323,10 +321,7 @@ func (v *view) values() protocol.Values {
 
 // auth is the payload of CONNECT without the fields of recovery, or nil.
 func (v *view) auth() map[string]any {
-	switch w := v.wire; {
-	case w.Handshake != nil:
-		return maps.Clone(w.Handshake)
-	case w.proto.Auth == nil:
+	if v.wire.proto.Auth == nil {
 		return nil
 	}
 	return protocol.Fill(v.wire.proto.Auth, v.values()).(map[string]any)

@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -129,10 +131,7 @@ func (n *network) dial(ctx context.Context, network, address string) (net.Conn, 
 func (n *network) close() {
 	n.mu.Lock()
 	n.cancel()
-	open := make([]*conn, 0, len(n.open))
-	for c := range n.open {
-		open = append(open, c)
-	}
+	open := slices.Collect(maps.Keys(n.open))
 	n.mu.Unlock()
 	for _, c := range open {
 		_ = c.Conn.Close()
