@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -159,10 +160,10 @@ func (l *player) awaitStep(s plan.Step) error {
 	bound := l.config.Bound
 	switch s.Do {
 	case plan.AwaitConnected:
-		what = "connected: " + orEveryone(s.Client)
+		what = "connected: " + cmp.Or(s.Client, "everyone")
 		met = func() bool { return l.each(s.Client, func(c *participant) bool { return c.Status().Connected }) }
 	case plan.AwaitDisconnected:
-		what = "disconnected: " + orEveryone(s.Client)
+		what = "disconnected: " + cmp.Or(s.Client, "everyone")
 		met = func() bool { return l.each(s.Client, func(c *participant) bool { return l.hasLeft(c) }) }
 	case plan.AwaitShown:
 		bound = l.config.ShownBound
@@ -196,13 +197,6 @@ func (l *player) awaitStep(s plan.Step) error {
 // something. It may be connected again.
 func (l *player) hasLeft(c *participant) bool {
 	return l.state.disconnections(c.name) > c.leftBefore || !c.wasConnected && !c.Status().Connected
-}
-
-func orEveryone(name string) string {
-	if name == "" {
-		return "everyone"
-	}
-	return name
 }
 
 // each reports whether holds is true of the client, or of every client with an open page if

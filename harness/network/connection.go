@@ -67,17 +67,12 @@ func (l *link) start(client net.Conn, dial func() (net.Conn, error)) {
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
-		l.work.Add(1)
+		l.work.Go(func() { l.serve(client, dial) })
 	}
 	l.mu.Unlock()
 	if closed {
 		client.Close()
-		return
 	}
-	go func() {
-		defer l.work.Done()
-		l.serve(client, dial)
-	}()
 }
 
 func (l *link) serve(client net.Conn, dial func() (net.Conn, error)) {

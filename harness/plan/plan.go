@@ -221,16 +221,13 @@ func (p Plan) WithFaultIDs() Plan {
 			f.ID = fmt.Sprintf("f%d", n)
 		}
 	}
-	p.Faults = append([]Fault(nil), p.Faults...)
+	p = p.clone()
 	for i := range p.Faults {
 		number(&p.Faults[i])
 	}
-	p.Script = append([]Step(nil), p.Script...)
-	for i := range p.Script {
-		if f := p.Script[i].Fault; f != nil {
-			copied := *f
-			p.Script[i].Fault = &copied
-			number(&copied)
+	for _, s := range p.Script {
+		if s.Fault != nil {
+			number(s.Fault)
 		}
 	}
 	return p

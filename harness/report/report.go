@@ -290,15 +290,11 @@ func (r Result) AsExpected() bool {
 // offence is the finding that the report shows: the first must-finding, which fails the run,
 // and otherwise the first finding, which breaks nothing that the level promises.
 func (r Result) offence() *check.Finding {
-	for i, f := range r.Verdict.Findings {
-		if f.Must {
-			return &r.Verdict.Findings[i]
-		}
+	if len(r.Verdict.Findings) == 0 {
+		return nil
 	}
-	if len(r.Verdict.Findings) > 0 {
-		return &r.Verdict.Findings[0]
-	}
-	return nil
+	must := slices.IndexFunc(r.Verdict.Findings, func(f check.Finding) bool { return f.Must })
+	return &r.Verdict.Findings[max(0, must)]
 }
 
 // isShould reports whether the run broke a rule that the target's level does not promise. Such

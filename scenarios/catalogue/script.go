@@ -179,7 +179,7 @@ func payloads(when string) part {
 	return part{
 		{Do: plan.Send, Client: "alice", Text: `{"nested":{"list":[1,2.5,null,true,{"deep":["가",""]}]},"run":"` + lab.RunMark + `","when":"` + when + `"}`},
 		{Do: plan.Send, Client: "alice", Text: `["` + when + `","` + lab.RunMark + `",[],{}]`},
-		{Do: plan.Send, Client: "alice", Text: "/binary " + hex(when) + lab.RunMark + "00ff7f80"},
+		{Do: plan.Send, Client: "alice", Text: fmt.Sprintf("/binary %x%s00ff7f80", when, lab.RunMark)},
 		{Do: plan.Send, Client: "alice", Text: "<b>" + when + "</b> 안녕하세요 🙂 " + lab.RunMark},
 		{Do: plan.AwaitShown, Client: "alice", Text: "<b>" + when + "</b> 안녕하세요 🙂 " + lab.RunMark},
 	}
@@ -194,8 +194,6 @@ func texts(who string) part {
 	}
 	return sends
 }
-
-func hex(text string) string { return fmt.Sprintf("%x", text) }
 
 // draw is the scenario's random source for the run's seed.
 func draw(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x7265_6469_616c)) }

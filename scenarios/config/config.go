@@ -9,6 +9,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -252,12 +253,7 @@ func (f *File) validate() error {
 	return nil
 }
 
-func (f *File) level() contract.Level {
-	if f.Level == "" {
-		return contract.ServerDelivery
-	}
-	return f.Level
-}
+func (f *File) level() contract.Level { return cmp.Or(f.Level, contract.ServerDelivery) }
 
 // protocol converts the section socket to the harness's type; it is nil if the section is
 // missing.

@@ -1,7 +1,6 @@
 package servers
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"time"
@@ -27,10 +26,6 @@ func Broken(d defect.Defect) (Server, error) {
 	if err != nil {
 		return s, err
 	}
-	itself, err := os.Executable()
-	if err != nil {
-		return s, fmt.Errorf("finding this program, to start %s as a process: %w", d.Name, err)
-	}
 	its, err := inprocess.Broken(d.Name, d)
 	if err != nil {
 		return s, err
@@ -40,7 +35,7 @@ func Broken(d defect.Defect) (Server, error) {
 		server = d.Step
 	}
 	s.Server.Handler, s.HTML, s.OwnRecovery, s.ShownBound = its.Handler, its.HTML, its.OwnRecovery, shownByBroken
-	s.Server.Target = itsProcess(itself, server, d.Name)
+	s.Server.Target = itsProcess(server, d.Name)
 	row, err := catalogue.Find([]string{d.Scenario})
 	if err == nil && row[0].Needs != "" {
 		s.Step = catalogue.FeaturesPublished

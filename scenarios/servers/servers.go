@@ -152,13 +152,9 @@ func Step(number string) (Server, error) {
 	if !ok {
 		return Server{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
 	}
-	itself, err := os.Executable()
-	if err != nil {
-		return Server{}, fmt.Errorf("finding this program, to start step %s as a process: %w", number, err)
-	}
 	s := Server{
 		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
-		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(itself, lesson.Number, "step "+lesson.Number)},
+		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(lesson.Number, "step "+lesson.Number)},
 	}
 	if lesson.Number == "3" || lesson.Number == "4" {
 		s.ShownBound = 500 * time.Millisecond // they send messages to no other client
@@ -167,8 +163,12 @@ func Step(number string) (Server, error) {
 }
 
 // itsProcess returns a target that runs this program as the named server.
-func itsProcess(itself, server, name string) func(plan.Tuning) (target.Target, error) {
+func itsProcess(server, name string) func(plan.Tuning) (target.Target, error) {
 	return func(tuning plan.Tuning) (target.Target, error) {
+		itself, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+		}
 		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, server}, Name: name, Tuning: tuning})
 	}
 }
@@ -195,14 +195,10 @@ func featuresStep(name string) (Server, error) {
 	if err != nil {
 		return s, err
 	}
-	itself, err := os.Executable()
-	if err != nil {
-		return Server{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
-	}
 	s.Step = name
 	s.Server.Handler = inprocess.Defect(features[name])
 	s.OwnRecovery = name == catalogue.Features
-	s.Server.Target = itsProcess(itself, name, name)
+	s.Server.Target = itsProcess(name, name)
 	return s, nil
 }
 

@@ -8,6 +8,7 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -98,9 +99,9 @@ func FromEnvironment(dataDir string) (Environment, error) {
 	return Environment{
 		// By default only this machine can connect, because a lesson's server has no
 		// authentication.
-		Address: fmt.Sprintf("%s:%d", text("HOST", "127.0.0.1"), port),
+		Address: fmt.Sprintf("%s:%d", cmp.Or(os.Getenv("HOST"), "127.0.0.1"), port),
 		Settings: Settings{
-			DataDir:          text("DATA_DIR", dataDir),
+			DataDir:          cmp.Or(os.Getenv("DATA_DIR"), dataDir),
 			Options:          options,
 			MaxDisconnection: milliseconds(disconnection),
 			DatabaseURL:      database,
@@ -112,7 +113,7 @@ func FromEnvironment(dataDir string) (Environment, error) {
 
 // backend returns the URLs of step 9's backends; two empty URLs mean a file in DATA_DIR.
 func backend() (database, redis string, err error) {
-	switch name := text("BACKEND", "sqlite"); name {
+	switch name := cmp.Or(os.Getenv("BACKEND"), "sqlite"); name {
 	case "sqlite":
 		return "", "", nil
 	case "postgres":
@@ -127,13 +128,6 @@ func backend() (database, redis string, err error) {
 }
 
 func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-
-func text(name, otherwise string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
-}
 
 func number(name string, otherwise, least, most int) (int, error) {
 	value := os.Getenv(name)
