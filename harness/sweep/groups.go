@@ -116,19 +116,15 @@ func (l *frameLog) sorted(points []plan.Fault) []plan.Fault {
 	slices.SortStableFunc(sorted, func(a, b plan.Fault) int {
 		first, known := l.frame(a)
 		second, other := l.frame(b)
-		if known != other {
-			return cmp.Compare(boolean(other), boolean(known))
+		switch {
+		case known && !other:
+			return -1
+		case other && !known:
+			return 1
 		}
 		return cmp.Compare(first.At, second.At)
 	})
 	return sorted
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // rest reports whether only heartbeats pass around the fault's frame, and identifies that

@@ -110,12 +110,7 @@ func withoutUnfired(p plan.Plan, events []history.Event) (plan.Plan, []history.E
 		}
 	}
 	whole := p.WithFaultIDs()
-	var faults []plan.Fault
-	for _, f := range whole.Faults {
-		if fired[f.ID] {
-			faults = append(faults, f)
-		}
-	}
+	faults := slices.DeleteFunc(slices.Clone(whole.Faults), func(f plan.Fault) bool { return !fired[f.ID] })
 	if len(faults) == 0 || len(faults) == len(whole.Faults) || len(events) == 0 || events[0].Plan == nil {
 		return p, events
 	}

@@ -80,8 +80,9 @@ func Find(name string) (Server, error) {
 	}
 	level, ok := Levels[name]
 	if !ok {
-		return Server{}, fmt.Errorf("there is no step %q to play; there are 3 to 10, %s, and broken:NAME", name,
-			strings.Join(slices.Sorted(maps.Keys(publishedNames())), ", "))
+		others := slices.AppendSeq(slices.Collect(maps.Keys(Recoveries)), maps.Keys(publishedCode))
+		slices.Sort(others)
+		return Server{}, fmt.Errorf("there is no step %q to play; there are 3 to 10, %s, and broken:NAME", name, strings.Join(others, ", "))
 	}
 	lesson, err := lessons.Find(name)
 	if err != nil {
@@ -92,17 +93,6 @@ func Find(name string) (Server, error) {
 		s.Keeps = keeps
 	}
 	return s, nil
-}
-
-func publishedNames() map[string]bool {
-	names := map[string]bool{}
-	for name := range Recoveries {
-		names[name] = true
-	}
-	for name := range publishedCode {
-		names[name] = true
-	}
-	return names
 }
 
 // Page returns the reference page of a level, which is the page of the step that introduces

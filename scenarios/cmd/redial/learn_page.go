@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -93,21 +94,16 @@ func (p page) coloredDiff(diff string) string {
 	return all.String()
 }
 
+// painted is what paint adds to a text.
+var painted = regexp.MustCompile(`\x1b\[[^m]*m`)
+
 // columnsOf is the width of a text in a terminal: colours take no column, and a Hangul
 // syllable takes two.
 func columnsOf(text string) (columns int) {
-	for text != "" {
-		if after, ok := strings.CutPrefix(text, "\x1b["); ok {
-			_, text, _ = strings.Cut(after, "m")
-			continue
-		}
-		for _, r := range text {
+	for _, r := range painted.ReplaceAllString(text, "") {
+		columns++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
 			columns++
-			if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-				columns++
-			}
-			text = text[len(string(r)):]
-			break
 		}
 	}
 	return columns
