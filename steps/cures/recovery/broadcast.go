@@ -104,7 +104,6 @@ func (a *adapter) encode(packet *parser.Packet, flags *socket.BroadcastFlags) me
 	// Not WsPreEncodedFrame, though it says that it is built once: the library makes a
 	// gorilla PreparedMessage of it for every packet of every socket, which costs six
 	// times the memory of writing the text.
-	m.options.PreEncoded = true
 	m.options.Volatile = flags.Volatile
 	m.options.Compress = flags.Compress
 	return m

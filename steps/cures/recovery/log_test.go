@@ -3,6 +3,8 @@ package recovery
 import (
 	"testing"
 	"time"
+
+	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
 // A log of two events, kept for a minute: first one has to go for lack of room, then one more and
@@ -30,6 +32,33 @@ func TestReplayStartsWhereNothingThatTheClientLacksIsGone(t *testing.T) {
 	check(2, 2*time.Second, 0, false) // the event 3 was too old and may not have been written
 	check(2, 3*time.Second, 3, true)  // it was written to the client before
 	check(3, 2*time.Second, 3, true)
+}
+
+func TestAnEventIsKeptForItsTimeAndNoLonger(t *testing.T) {
+	start := time.Unix(1_000_000, 0)
+	log := newEventLog(2, 1<<20, time.Minute)
+	log.append(event{at: start})
+	log.trim(start.Add(time.Minute))
+	if len(log.events) != 1 {
+		t.Error("after a minute it is gone")
+	}
+	log.trim(start.Add(time.Minute + 1))
+	if len(log.events) != 0 || log.newest() != 1 {
+		t.Errorf("it is longer kept: %d events, the newest %d", len(log.events), log.newest())
+	}
+}
+
+func TestAClearedLogGoesOnCounting(t *testing.T) {
+	log := newEventLog(2, 1<<20, time.Minute)
+	text := message{buffers: []types.BufferInterface{types.NewStringBufferString("text")}}
+	log.append(event{message: text, at: time.Now()})
+	log.clear()
+	if log.newest() != 1 || len(log.events) != 0 || log.bytes != 0 {
+		t.Errorf("cleared: %d events of %d bytes, the newest %d", len(log.events), log.bytes, log.newest())
+	}
+	if _, restorable := log.startFor(0, time.Now()); restorable {
+		t.Error("a client that lacks what was cleared is restored")
+	}
 }
 
 func TestOffsetIsOfThisLog(t *testing.T) {
