@@ -147,8 +147,9 @@ func (c *Client) observe(t *tab, event any) {
 
 const blank = "about:blank"
 
-// networkChanged is Chromium's error for requests that are about to connect when any address of the
-// machine changes, also one that they do not use. Docker does so with each container.
+// networkChanged is Chromium's error for requests that are about to connect when an address of the
+// machine comes or goes, even one that they do not use. Each container that Docker starts or stops
+// is such a change.
 const networkChanged = "net::ERR_NETWORK_CHANGED"
 
 // take handles a report of hook.js, unless it is about a document that was left.
@@ -301,8 +302,7 @@ func (c *Client) note(text string) {
 func printed(args []*runtime.RemoteObject) string {
 	var texts []string
 	for _, arg := range args {
-		text := cmp.Or(arg.Description, strings.Trim(string(arg.Value), `"`))
-		texts = append(texts, text)
+		texts = append(texts, cmp.Or(arg.Description, strings.Trim(string(arg.Value), `"`)))
 	}
 	return strings.Join(texts, " ")
 }

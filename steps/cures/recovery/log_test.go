@@ -44,7 +44,7 @@ func TestAnEventIsKeptForItsTimeAndNoLonger(t *testing.T) {
 	}
 	log.trim(start.Add(time.Minute + 1))
 	if len(log.events) != 0 || log.newest() != 1 {
-		t.Errorf("it is longer kept: %d events, the newest %d", len(log.events), log.newest())
+		t.Errorf("it is kept for longer: %d events, the newest %d", len(log.events), log.newest())
 	}
 }
 
