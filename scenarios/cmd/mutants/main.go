@@ -35,8 +35,12 @@ type target struct {
 	checks []check
 }
 
-// A check is a test of the package, or a call of the command redial, with its arguments.
-type check struct{ folder, arguments string }
+// A check is a test of the package, or a call of the command redial, with its arguments. The
+// race detector sees a lock that is missing where a test alone would need luck.
+type check struct {
+	folder, arguments string
+	race              bool
+}
 
 const (
 	redial     = "scenarios/cmd/redial"
@@ -53,19 +57,26 @@ const (
 )
 
 var targets = []target{
-	{"harness/check", "*.go", []check{{"harness/check", testFlags + drawn}}},
+	{"harness/check", "*.go", []check{{folder: "harness/check", arguments: testFlags + drawn}}},
 	step("6"), step("7"), step("8"), step("9"), step("10"),
-	{"steps/cures/recovery", "*.go", slices.Concat([]check{{"steps/cures/recovery", testFlags}}, played("6"), played("7"))},
+	{"steps/cures/recovery", "*.go", slices.Concat([]check{
+		{folder: "steps/cures/recovery", arguments: testFlags},
+		{folder: "steps/cures/recovery", arguments: testFlags, race: true},
+	}, played("6"), played("7"))},
 }
 
 func step(number string) target {
 	folder := "steps/step" + number
-	own := []check{{folder, testFlags + " -test.short"}, {folder, testFlags}, {"steps/lessons", testFlags + fmt.Sprintf(ofAllSteps, number)}}
+	own := []check{
+		{folder: folder, arguments: testFlags + " -test.short"},
+		{folder: folder, arguments: testFlags},
+		{folder: "steps/lessons", arguments: testFlags + fmt.Sprintf(ofAllSteps, number)},
+	}
 	return target{folder, "chat.go", slices.Concat(own, played(number))}
 }
 
 func played(number string) []check {
-	return []check{{redial, scenarios + number}, {redial, scenarios + number + sweep}}
+	return []check{{folder: redial, arguments: scenarios + number}, {folder: redial, arguments: scenarios + number + sweep}}
 }
 
 func main() {
@@ -156,7 +167,11 @@ func (t target) run(match *regexp.Regexp) (unexplained int, err error) {
 	workers.Wait()
 	fmt.Printf("%s: %d mutants, %d explained, %d survive unexplained; killed by", t.folder, len(mutants), known, unexplained)
 	for i, c := range t.checks {
-		fmt.Printf("\n%6d  %s %s", killed[i], c.folder, strings.TrimPrefix(c.arguments, testFlags))
+		with := ""
+		if c.race {
+			with = " with the race detector"
+		}
+		fmt.Printf("\n%6d  %s %s%s", killed[i], c.folder, strings.TrimPrefix(c.arguments, testFlags), with)
 	}
 	fmt.Println()
 	return unexplained, nil
@@ -211,6 +226,9 @@ func (t target) build(folder string) ([]mutant, error) {
 		if c.folder == redial {
 			arguments = []string{"build"}
 		}
+		if c.race {
+			arguments = append(arguments, "-race")
+		}
 		arguments = append(arguments, "-overlay", filepath.Join(folder, "overlay.json"), "-o", c.program(folder), "./"+c.folder)
 		if output, err := exec.Command("go", arguments...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s with its mutants: %w\n%s", c.folder, err, output)
@@ -220,7 +238,7 @@ func (t target) build(folder string) ([]mutant, error) {
 }
 
 func (c check) program(folder string) string {
-	return filepath.Join(folder, strings.ReplaceAll(c.folder, "/", "-")+".out")
+	return filepath.Join(folder, fmt.Sprintf("%s-race-%t.out", strings.ReplaceAll(c.folder, "/", "-"), c.race))
 }
 
 // try returns the index of the first check that detects the mutant, or -1.
