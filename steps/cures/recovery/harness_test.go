@@ -259,8 +259,11 @@ func (c *client) awaitEvent(t testing.TB, number int) {
 func (c *client) numbers() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var numbers []int
-	for _, args := range c.events {
+	return numbersOf(c.events)
+}
+
+func numbersOf(events [][]any) (numbers []int) {
+	for _, args := range events {
 		numbers = append(numbers, int(args[1].(float64)))
 	}
 	return numbers
