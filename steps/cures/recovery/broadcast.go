@@ -115,7 +115,7 @@ func (a *adapter) recipients(opts *socket.BroadcastOptions) []*member {
 	var members []*member
 	add := func(id socket.SocketId) {
 		m, live := a.live[id]
-		if _, excepted := except[id]; live && !excepted && m.socket.Connected() {
+		if _, excepted := except[id]; live && !excepted {
 			members = append(members, m)
 		}
 	}

@@ -17,7 +17,7 @@ func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 	if !rooms.Has(socket.Room(id)) {
 		return
 	}
-	if s, ok := a.Nsp().Sockets().Load(id); ok && s.Connected() {
+	if s, ok := a.Nsp().Sockets().Load(id); ok {
 		a.goLive(s)
 	}
 }
@@ -43,6 +43,12 @@ func (a *adapter) goLive(socket *socket.Socket) {
 	}
 	if socket.Conn().ReadyState() == "closed" {
 		a.rescue(m)
+	}
+	if !socket.Connected() {
+		// The application has closed it, maybe before it was watched.
+		a.mu.Lock()
+		a.forgetMember(m)
+		a.mu.Unlock()
 	}
 }
 
@@ -176,10 +182,7 @@ func (a *adapter) disconnected(m *member) {
 		m.ended = true
 		close(m.gone)
 	}
-	s := a.bySid[m.socket.Id()]
-	if s != nil && s.state == live && s.member == m {
-		a.forget(s)
-	}
+	a.forgetMember(m)
 	heir := a.live[m.socket.Id()]
 	a.mu.Unlock()
 	if heir != nil && heir != m && heir.socket.Connected() {

@@ -176,6 +176,18 @@ func TestJoiningTheOwnRoomAgainChangesNothing(t *testing.T) {
 	}
 }
 
+// A socket that the application closes in the moment before it goes live leaves nothing behind.
+func TestClosedBeforeItGoesLive(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.dial(t, nil)
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected.Disconnect(false)
+	s.adapter.goLive(connected)
+	if sessions := len(s.adapter.bySid); sessions+s.live() > 0 {
+		t.Errorf("%d sessions and %d members are left", sessions, s.live())
+	}
+}
+
 // cutter is an adapter that ends the connection of the next socket in the moment
 // between its entry into the namespace and its going live, where the library's own
 // clean-up overlooks it.

@@ -188,6 +188,13 @@ func (a *adapter) forget(s *session) {
 	delete(a.live, s.sid)
 }
 
+// forgetMember forgets the session of a socket that is closed, unless it was saved.
+func (a *adapter) forgetMember(m *member) {
+	if s := a.bySid[m.socket.Id()]; s != nil && s.state == live && s.member == m {
+		a.forget(s)
+	}
+}
+
 // trim drops the events and the sessions that are too old or too many.
 func (a *adapter) trim() {
 	now := time.Now()
