@@ -126,6 +126,43 @@ func TestWhatGrowsOldDuringARestore(t *testing.T) {
 	})
 }
 
+// A session that a socket has does not grow old, also one that was saved before.
+func TestARestoredSessionDoesNotGrowOld(t *testing.T) {
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, quick)
+		a := s.dial(t, s.awayAfterOne(t))
+		time.Sleep(time.Second)
+		s.drop(t, s.dial(t, nil)) // this removes the sessions that are too old
+		s.emit(2)
+		a.awaitEvent(t, 2)
+	})
+}
+
+// One that a client has come back for does, while a middleware runs. The client is cut off, so
+// that it comes again.
+func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, func(o *socket.ServerOptions) {
+			quick(o)
+			o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+		})
+		a := s.awayAfterOne(t)
+		other := s.dial(t, nil)
+		s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+			time.Sleep(100 * time.Millisecond)
+			s.drop(t, other) // this removes the sessions that are too old
+			next(nil)
+		})
+		time.Sleep(450 * time.Millisecond)
+		b := s.dialOnly(t, a)
+		b.await(t, "the end of the connection", func() bool { return b.closed })
+		if b.sid != "" {
+			t.Errorf("it was answered with %q", b.sid)
+		}
+		s.awaitEnd(t, a)
+	})
+}
+
 // The application's "disconnecting" listener takes 400 ms (a row in a slow database), and
 // the session is saved only then. It is kept for the 500 ms of MaxDisconnection from the
 // end of the connection on, no longer.

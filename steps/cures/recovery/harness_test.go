@@ -182,6 +182,13 @@ func (c *client) read() {
 	defer close(c.done)
 	for {
 		kind, content, err := c.conn.ReadMessage()
+		if err == nil && string(content) == "2" {
+			// Delay the answer: on a fake clock it would arrive at the instant of the ping,
+			// and then the server closes the connection once in some hundred runs.
+			time.Sleep(time.Millisecond)
+			_ = c.conn.WriteMessage(websocket.TextMessage, []byte("3"))
+			continue
+		}
 		c.mu.Lock()
 		if err != nil {
 			c.closed = true
@@ -202,11 +209,6 @@ func (c *client) receive(kind int, content []byte) {
 	switch {
 	case kind == websocket.BinaryMessage:
 		c.binaries = append(c.binaries, content)
-	case text == "2":
-		// Delay the answer: on a fake clock it would arrive at the instant of the ping,
-		// and then the server closes the connection once in some hundred runs.
-		time.Sleep(time.Millisecond)
-		_ = c.conn.WriteMessage(websocket.TextMessage, []byte("3"))
 	case strings.HasPrefix(text, "40"):
 		var ids struct{ Sid, Pid string }
 		_ = json.Unmarshal(content[2:], &ids)
@@ -229,7 +231,7 @@ func (c *client) cut() {
 	<-c.done
 }
 
-// await waits for a condition on the client, as long as the client receives something.
+// await waits for a condition on the client, as long as the client receives more than pings.
 func (c *client) await(t testing.TB, what string, met func() bool) {
 	t.Helper()
 	for {

@@ -24,7 +24,7 @@ func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 
 // goLive adds the socket to those that broadcasts go to, and writes what it missed.
 func (a *adapter) goLive(socket *socket.Socket) {
-	if a.isLive(socket) {
+	if a.isLive(socket.Id()) {
 		return
 	}
 	m := newMember(socket, 2*a.log.maxEvents)
@@ -52,11 +52,11 @@ func (a *adapter) goLive(socket *socket.Socket) {
 	}
 }
 
-func (a *adapter) isLive(socket *socket.Socket) bool {
+func (a *adapter) isLive(id socket.SocketId) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.live[socket.Id()]
-	return m != nil && m.socket == socket
+	_, is := a.live[id]
+	return is
 }
 
 // enter queues the events that the member missed and makes it live, in one step. It fails
@@ -69,7 +69,7 @@ func (a *adapter) enter(m *member) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.bySid[m.socket.Id()]
-	if s == nil || s.state != restoring {
+	if s == nil {
 		return false
 	}
 	position, ok := a.startFor(s, s.position)
@@ -80,7 +80,6 @@ func (a *adapter) enter(m *member) bool {
 	missed := reaching(s.rooms, a.log.after(position))
 	m.push(missed...)
 	m.paced = len(firstOf(missed)) < len(missed)
-	m.pidKnown.Store(true)
 	a.release(s)
 	a.settle(s, live)
 	s.member, s.replayed, s.restoredAt = m, a.log.newest(), time.Now()
@@ -95,12 +94,12 @@ func (a *adapter) enter(m *member) bool {
 // reads from the client, and a client that polls reads nothing while its own request
 // is not answered.
 func (a *adapter) keepPace(m *member) {
-	for batch := m.take(); len(batch) > 0 && m.socket.Connected(); batch = m.take() {
+	for batch := m.take(); len(batch) > 0; batch = m.take() {
 		writeTo(m.socket, batch)
 		backpressure.Wait(m.socket, batchPackets)
-	}
-	if !m.socket.Connected() {
-		m.drop() // after a goodbye the connection may go on, for another socket
+		if !m.socket.Connected() {
+			m.drop() // after a goodbye the connection may go on, for another socket
+		}
 	}
 	m.drain()
 	a.mu.Lock()

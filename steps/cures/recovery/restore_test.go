@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
@@ -186,6 +187,21 @@ func TestClosedBeforeItGoesLive(t *testing.T) {
 	if sessions := len(s.adapter.bySid); sessions+s.live() > 0 {
 		t.Errorf("%d sessions and %d members are left", sessions, s.live())
 	}
+}
+
+// What is emitted while a socket leaves its rooms for good is not written to it any more.
+func TestALeavingSocketIsSentNothing(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.dial(t, nil)
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	_ = s.adapter.On("leave-room", func(...any) { s.emit(1) })
+	before := a.sid
+	connected.Disconnect(false)
+	if err := a.conn.WriteMessage(websocket.TextMessage, []byte("40")); err != nil {
+		t.Fatal(err)
+	}
+	a.await(t, "another socket on the same connection", func() bool { return a.sid != before })
+	wantNumbers(t, a)
 }
 
 // cutter is an adapter that ends the connection of the next socket in the moment
