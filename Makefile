@@ -51,7 +51,7 @@ PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./doc
 # A program under the race detector sleeps a second before it exits, unless GORACE says
 # otherwise. Most tests wait, so that three packages at a time keep two processors busy. The
 # target vet has seen all of it.
-RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 20m
+RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 45m
 # What the race detector watches whole in two of the plain packages; test-plain leaves it out.
 WATCHED = Step8Meets|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto
 test: ## vet, staticcheck and every test, most of them with the race detector
@@ -67,7 +67,7 @@ test: ## vet, staticcheck and every test, most of them with the race detector
 test-race: # the longest first, which go test does not play twice
 	$(RACE) ./steps/lessons ./harness/lab ./steps/cures/recovery ./scenarios/suite $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
 test-plain:
-	$(GO) test -vet=off -p 3 -timeout 20m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
+	$(GO) test -vet=off -p 3 -timeout 45m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
 	$(GO) test -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
