@@ -69,7 +69,7 @@ func (a *adapter) enter(m *member) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.bySid[m.socket.Id()]
-	if s == nil {
+	if s == nil || s.state != restoring {
 		return false
 	}
 	position, ok := a.startFor(s, s.position)
@@ -184,7 +184,7 @@ func (a *adapter) disconnected(m *member) {
 	a.forgetMember(m)
 	heir := a.live[m.socket.Id()]
 	a.mu.Unlock()
-	if heir != nil && heir != m && heir.socket.Connected() {
+	if heir != nil && heir.socket.Connected() {
 		// This socket was late, and the namespace removes by id.
 		a.Nsp().Sockets().LoadOrStore(heir.socket.Id(), heir.socket)
 	}
@@ -194,9 +194,8 @@ func (a *adapter) disconnected(m *member) {
 // and before its client knew of it. The library overlooks such a socket.
 func (a *adapter) rescue(m *member) {
 	a.mu.Lock()
-	m.close()
 	s := a.bySid[m.socket.Id()]
-	if s == nil || s.member != m || s.state != live || m.closing > 0 || !m.socket.Connected() {
+	if s == nil || s.member != m || m.closing > 0 || !m.socket.Connected() {
 		a.mu.Unlock()
 		return
 	}

@@ -39,6 +39,12 @@ func (s *server) live() int {
 	return len(s.adapter.live)
 }
 
+func (s *server) sessions() int {
+	s.adapter.mu.Lock()
+	defer s.adapter.mu.Unlock()
+	return len(s.adapter.bySid)
+}
+
 func wantNumbers(t *testing.T, c *client, want ...int) {
 	t.Helper()
 	if got := c.numbers(); !slices.Equal(got, want) {

@@ -114,8 +114,10 @@ func TestRefusedRestore(t *testing.T) {
 		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
 	})
 	refuse := false
-	s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+	var refused *socket.Socket
+	s.io.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) {
 		if refuse {
+			refused = client
 			next(socket.NewExtendedError("not now", nil))
 			return
 		}
@@ -132,6 +134,7 @@ func TestRefusedRestore(t *testing.T) {
 		return session != nil && session.state == saved && session.settled != nil
 	})
 	refuse = false
+	s.adapter.goLive(refused) // as if the application had closed it in the moment before
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	wantNumbers(t, b, 2)
@@ -155,11 +158,8 @@ func TestWhatIsCrowdedOutDuringARestore(t *testing.T) {
 		t.Errorf("it was answered with %q and sent %v", b.sid, b.events)
 	}
 	awaitCondition(t, "the refused socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 })
-	s.adapter.mu.Lock()
-	sessions, live := len(s.adapter.bySid), len(s.adapter.live)
-	s.adapter.mu.Unlock()
-	if sessions+live > 0 {
-		t.Errorf("%d sessions and %d members are left", sessions, live)
+	if s.sessions()+s.live() > 0 {
+		t.Errorf("%d sessions and %d members are left", s.sessions(), s.live())
 	}
 	wantRecovered(t, a, s.dial(t, a), false)
 }
@@ -184,8 +184,8 @@ func TestClosedBeforeItGoesLive(t *testing.T) {
 	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
 	connected.Disconnect(false)
 	s.adapter.goLive(connected)
-	if sessions := len(s.adapter.bySid); sessions+s.live() > 0 {
-		t.Errorf("%d sessions and %d members are left", sessions, s.live())
+	if s.sessions()+s.live() > 0 {
+		t.Errorf("%d sessions and %d members are left", s.sessions(), s.live())
 	}
 }
 
@@ -243,4 +243,11 @@ func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
 	s.emit(4)
 	b.awaitEvent(t, 4)
 	wantNumbers(t, b, 2, 3, 4)
+	s.drop(t, b)
+
+	// One that is new, and was not told its private id, leaves no session beside that one.
+	builder.made.armed = true
+	dead = s.dialOnly(t, nil)
+	<-dead.done
+	awaitCondition(t, "the dead socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 && s.sessions() == 1 })
 }
