@@ -48,10 +48,23 @@ func TestAnEventIsKeptForItsTimeAndNoLonger(t *testing.T) {
 	}
 }
 
+func TestTheLogHoldsAsManyBytesAsItMay(t *testing.T) {
+	log := newEventLog(10, 8, time.Minute)
+	for want := range 3 {
+		log.append(event{message: text("text"), at: time.Now()})
+		if got := len(log.events); got != min(want+1, 2) {
+			t.Errorf("%d events of 4 bytes in a log of 8, want %d", got, min(want+1, 2))
+		}
+	}
+}
+
+func text(content string) message {
+	return message{buffers: []types.BufferInterface{types.NewStringBufferString(content)}}
+}
+
 func TestAClearedLogGoesOnCounting(t *testing.T) {
 	log := newEventLog(2, 1<<20, time.Minute)
-	text := message{buffers: []types.BufferInterface{types.NewStringBufferString("text")}}
-	log.append(event{message: text, at: time.Now()})
+	log.append(event{message: text("text"), at: time.Now()})
 	log.clear()
 	if log.newest() != 1 || len(log.events) != 0 || log.bytes != 0 {
 		t.Errorf("cleared: %d events of %d bytes, the newest %d", len(log.events), log.bytes, log.newest())

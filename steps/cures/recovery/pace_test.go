@@ -106,6 +106,28 @@ func TestAClientThatHasMissedMuchIsHeard(t *testing.T) {
 	wantRecovered(t, a, b, true)
 }
 
+// What comes in while a restore waits for a client that does not read is bounded, too.
+func TestAClientThatDoesNotReadDuringALongRestoreIsCutOff(t *testing.T) {
+	const kept = 300
+	s := start(t, &Builder{MaxEvents: kept}, func(o *socket.ServerOptions) {
+		o.SetPingInterval(time.Hour) // a ping that is not answered would end it, too
+	})
+	backpressure.Limit{Bytes: 4 * batchBytes}.Apply(s.io)
+	a := s.awayAfterOne(t)
+	text := strings.Repeat("x", 100<<10)
+	for n := range 200 { // more than the system's buffers take
+		s.io.Emit("n", n, text)
+	}
+	b := s.dialOnly(t, a)
+	b.mu.Lock() // it reads one message more, and then nothing
+	defer b.mu.Unlock()
+	awaitCondition(t, "the restore", func() bool { return s.live() == 1 })
+	for n := range 2*kept + 2 {
+		s.emit(n)
+	}
+	awaitCondition(t, "the end of the connection", func() bool { return s.io.Engine().ClientsCount() == 0 })
+}
+
 // An attachment is a packet of its own, and counts as one towards what may wait.
 func TestALongRestoreOfAttachmentsKeepsPace(t *testing.T) {
 	const missed, attachments = batchPackets - 1, 9
