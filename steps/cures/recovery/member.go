@@ -178,18 +178,14 @@ func announced(sid socket.SocketId, created any) (socket.PrivateSessionId, bool)
 	if !ok {
 		return "", false
 	}
-	const connect = '0'
 	content := text.Bytes()
-	start := bytes.IndexByte(content, '{')
-	if len(content) == 0 || content[0] != connect || start < 0 {
+	if !bytes.HasPrefix(content, []byte("0")) { // no connect packet
 		return "", false
 	}
 	var ids struct {
 		Sid socket.SocketId
 		Pid socket.PrivateSessionId
 	}
-	if json.Unmarshal(content[start:], &ids) != nil || ids.Sid != sid {
-		return "", false
-	}
-	return ids.Pid, ids.Pid != ""
+	_ = json.Unmarshal(content[max(0, bytes.IndexByte(content, '{')):], &ids)
+	return ids.Pid, ids.Sid == sid && ids.Pid != ""
 }

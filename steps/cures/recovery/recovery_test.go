@@ -248,6 +248,17 @@ func TestMemoryIsBounded(t *testing.T) {
 	wantRecovered(t, clients[5], s.dial(t, clients[5]), true)
 }
 
+func TestCloseForgetsEverything(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.awayAfterOne(t)
+	s.dial(t, nil)
+	s.adapter.Close()
+	if s.sessions()+s.live()+s.events() > 0 {
+		t.Errorf("%d sessions, %d members and %d events are left", s.sessions(), s.live(), s.events())
+	}
+	wantRecovered(t, a, s.dial(t, a), false)
+}
+
 // Without recovery on the server the adapter adds no offset.
 func TestRecoverySwitchedOff(t *testing.T) {
 	s := start(t, &Builder{OffsetEvent: "offset"}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })
