@@ -191,3 +191,23 @@ func TestSlowDisconnectingListenerDoesNotProlongTheSession(t *testing.T) {
 		})
 	}
 }
+
+// A client that comes back while its old socket is being closed waits for the end of that, and
+// is restored then.
+func TestAClientComesBackWhileItsOldSocketCloses(t *testing.T) {
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, nil)
+		_ = s.io.On("connection", func(args ...any) {
+			_ = args[0].(*socket.Socket).On("disconnecting", func(...any) { time.Sleep(400 * time.Millisecond) })
+		})
+		a := s.dial(t, nil)
+		s.emit(1)
+		a.awaitEvent(t, 1)
+		a.cut()
+		time.Sleep(100 * time.Millisecond)
+		s.emit(2)
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		wantNumbers(t, b, 2)
+	})
+}

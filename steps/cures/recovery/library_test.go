@@ -68,6 +68,12 @@ func TestLibraryZombie(t *testing.T) {
 	})
 }
 
+func (c *client) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sid != ""
+}
+
 func (c *client) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

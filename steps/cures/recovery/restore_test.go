@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -69,43 +70,55 @@ func TestOffsetOfAnotherProcess(t *testing.T) {
 	for _, offset := range []string{"", "1", "other.1", a.offset + "0", a.offset + "!"} {
 		wantRecovered(t, a, s.dial(t, &client{sid: a.sid, pid: a.pid, offset: offset}), false)
 		if offset == a.offset+"0" {
-			break // an offset from the future: the session is given up
+			break
 		}
+	}
+	s.adapter.mu.Lock()
+	defer s.adapter.mu.Unlock()
+	if s.adapter.bySid[socket.SocketId(a.sid)] != nil {
+		t.Error("with an offset from the future, the session is kept")
 	}
 }
 
-// A middleware holds the restored socket up while its connection dies.
+// A middleware holds the restored socket up while its connection dies. Until it lets go, nobody
+// else gets the session.
 func TestPendingRestoreThatDies(t *testing.T) {
-	s := start(t, &Builder{}, func(o *socket.ServerOptions) {
-		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
-	})
-	next := make(chan func(*socket.ExtendedError), 1)
-	hold := false
-	s.io.Use(func(_ *socket.Socket, go_ func(*socket.ExtendedError)) {
-		if !hold {
-			go_(nil)
-			return
-		}
-		next <- go_
-	})
-	a := s.awayAfterOne(t)
-	s.emit(2)
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, func(o *socket.ServerOptions) {
+			o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+		})
+		next := make(chan func(*socket.ExtendedError), 1)
+		hold := false
+		s.io.Use(func(_ *socket.Socket, go_ func(*socket.ExtendedError)) {
+			if !hold {
+				go_(nil)
+				return
+			}
+			next <- go_
+		})
+		a := s.awayAfterOne(t)
+		s.emit(2)
 
-	hold = true
-	dead := s.dialOnly(t, a)
-	proceed := <-next
-	s.emit(3)
-	hold = false
-	dead.cut()
-	awaitCondition(t, "the server to notice", func() bool { return s.io.Engine().ClientsCount() == 0 })
-	waiting := s.dialOnly(t, a) // waits for the end of the first restore
-	proceed(nil)
-	waiting.await(t, "the connect packet", func() bool { return waiting.sid != "" })
-	wantRecovered(t, a, waiting, true)
-	s.emit(4)
-	waiting.awaitEvent(t, 4)
-	wantNumbers(t, waiting, 2, 3, 4)
-	wantNumbers(t, dead)
+		hold = true
+		dead := s.dialOnly(t, a)
+		proceed := <-next
+		s.emit(3)
+		hold = false
+		dead.cut()
+		awaitCondition(t, "the server to notice", func() bool { return s.io.Engine().ClientsCount() == 0 })
+		waiting := s.dialOnly(t, a)
+		time.Sleep(time.Second)
+		if waiting.connected() {
+			t.Error("the session was given away twice")
+		}
+		proceed(nil)
+		waiting.await(t, "the connect packet", func() bool { return waiting.sid != "" })
+		wantRecovered(t, a, waiting, true)
+		s.emit(4)
+		waiting.awaitEvent(t, 4)
+		wantNumbers(t, waiting, 2, 3, 4)
+		wantNumbers(t, dead)
+	})
 }
 
 // A middleware that refuses a restored socket leaves the session as it was.
@@ -250,4 +263,31 @@ func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
 	dead = s.dialOnly(t, nil)
 	<-dead.done
 	awaitCondition(t, "the dead socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 && s.sessions() == 1 })
+}
+
+// The same in the moment after that: the client is being told that it is connected.
+func TestConnectionThatDiesWhileItIsAnswered(t *testing.T) {
+	s := start(t, &Builder{}, func(o *socket.ServerOptions) {
+		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
+	})
+	a := s.awayAfterOne(t)
+	s.emit(2)
+	armed := true
+	s.io.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) {
+		if armed {
+			armed = false
+			_ = client.Conn().On("packetCreate", func(args ...any) {
+				if _, ok := announced(client.Id(), args[0]); ok {
+					client.Conn().Close(true)
+				}
+			})
+		}
+		next(nil)
+	})
+	dead := s.dialOnly(t, a)
+	<-dead.done
+	awaitCondition(t, "the dead socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 && s.live() == 0 })
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	wantNumbers(t, b, 2)
 }
