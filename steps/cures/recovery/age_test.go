@@ -126,7 +126,7 @@ func TestWhatGrowsOldDuringARestore(t *testing.T) {
 	})
 }
 
-// A session that a socket has does not grow old, also one that was saved before.
+// A session does not expire while a socket uses it, even if it was saved before.
 func TestARestoredSessionDoesNotGrowOld(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, quick)
@@ -138,8 +138,8 @@ func TestARestoredSessionDoesNotGrowOld(t *testing.T) {
 	})
 }
 
-// One that a client has come back for does, while a middleware runs. The client is cut off, so
-// that it comes again.
+// A session can expire during its restore, while a middleware runs. The client is cut off, so
+// that it connects again.
 func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, func(o *socket.ServerOptions) {

@@ -40,6 +40,14 @@ func TestALongRestoreKeepsPace(t *testing.T) {
 	})
 }
 
+// emitLarge emits so many events of 100 kB, numbered from 0.
+func (s *server) emitLarge(count int) {
+	text := strings.Repeat("x", 100<<10)
+	for n := range count {
+		s.io.Emit("n", n, text)
+	}
+}
+
 // The same where it is not many events, but large ones.
 func TestALongRestoreOfLargeEventsKeepsPace(t *testing.T) {
 	const missed = 100
@@ -49,10 +57,7 @@ func TestALongRestoreOfLargeEventsKeepsPace(t *testing.T) {
 	s.emit(0)
 	a.awaitEvent(t, 0)
 	s.drop(t, a)
-	text := strings.Repeat("x", 100<<10)
-	for n := range missed {
-		s.io.Emit("n", n, text)
-	}
+	s.emitLarge(missed)
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	b.awaitEvent(t, missed-1)
@@ -87,10 +92,7 @@ func TestAClientThatHasMissedMuchIsHeard(t *testing.T) {
 		_ = args[0].(*socket.Socket).On("hello", func(...any) { heard <- struct{}{} })
 	})
 	a := s.awayAfterOne(t)
-	text := strings.Repeat("x", 100<<10)
-	for n := range 200 { // more than the system's buffers take
-		s.io.Emit("n", n, text)
-	}
+	s.emitLarge(200) // more than the system's buffers take
 	b := s.dialOnly(t, a)
 	b.mu.Lock() // it reads one message more, and then nothing
 	if err := b.conn.WriteMessage(websocket.TextMessage, []byte(`42["hello"]`)); err != nil {
@@ -114,10 +116,7 @@ func TestAClientThatDoesNotReadDuringALongRestoreIsCutOff(t *testing.T) {
 	})
 	backpressure.Limit{Bytes: 4 * batchBytes}.Apply(s.io)
 	a := s.awayAfterOne(t)
-	text := strings.Repeat("x", 100<<10)
-	for n := range 200 { // more than the system's buffers take
-		s.io.Emit("n", n, text)
-	}
+	s.emitLarge(200) // more than the system's buffers take
 	b := s.dialOnly(t, a)
 	b.mu.Lock() // it reads one message more, and then nothing
 	defer b.mu.Unlock()
@@ -167,10 +166,7 @@ func TestAGoodbyeEndsALongRestore(t *testing.T) {
 		})
 	})
 	a := s.awayAfterOne(t)
-	text := strings.Repeat("x", 100<<10)
-	for n := range 200 { // more than the system's buffers take
-		s.io.Emit("n", n, text)
-	}
+	s.emitLarge(200) // more than the system's buffers take
 	b := s.dialOnly(t, a)
 	b.await(t, "the first events", func() bool { return len(b.events) > 2 && b.sid != "" })
 	b.mu.Lock() // it reads one message more, and then nothing

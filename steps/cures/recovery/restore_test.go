@@ -67,11 +67,9 @@ func TestTakeover(t *testing.T) {
 func TestOffsetOfAnotherProcess(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.awayAfterOne(t)
-	for _, offset := range []string{"", "1", "other.1", a.offset + "0", a.offset + "!"} {
+	// The last one is of an event that is yet to come: it ends the session.
+	for _, offset := range []string{"", "1", "other.1", a.offset + "!", a.offset + "0"} {
 		wantRecovered(t, a, s.dial(t, &client{sid: a.sid, pid: a.pid, offset: offset}), false)
-		if offset == a.offset+"0" {
-			break
-		}
 	}
 	s.adapter.mu.Lock()
 	defer s.adapter.mu.Unlock()
@@ -265,7 +263,7 @@ func TestConnectionThatDiesWhileGoingLive(t *testing.T) {
 	awaitCondition(t, "the dead socket's removal", func() bool { return len(s.io.Sockets().Sockets().Keys()) == 0 && s.sessions() == 1 })
 }
 
-// The same in the moment after that: the client is being told that it is connected.
+// A connection that dies while its client is told that it is connected: the session is kept.
 func TestConnectionThatDiesWhileItIsAnswered(t *testing.T) {
 	s := start(t, &Builder{}, func(o *socket.ServerOptions) {
 		o.ConnectionStateRecovery().SetSkipMiddlewares(false)
