@@ -68,16 +68,19 @@ func TestRestoredInMidReplayOnlyWhileTheRestIsKept(t *testing.T) {
 	}
 }
 
-// Only the ping timeout is set: the library pings with it and its own interval, and the
-// log is kept for its defaults of both.
+// Where one option of the heartbeat is set, the library has its own default for the other, and
+// the log is kept for both.
 func TestOnlyOneOfTheHeartbeatsOptions(t *testing.T) {
-	const timeout = 10 * time.Minute
-	s := start(t, &Builder{}, func(o *socket.ServerOptions) { o.SetPingTimeout(timeout) })
-	engine := s.io.Engine().Opts()
-	t.Logf("the engine's: interval %v, timeout %v", engine.PingInterval(), engine.PingTimeout())
-	want := defaultMaxDisconnection + engine.PingInterval() + 2*engine.PingTimeout()
-	if got := s.adapter.log.keepFor; got < want {
-		t.Errorf("events are kept for %v, and a client that is restored may lack what is %v old", got, want)
+	for _, set := range []func(*socket.ServerOptions){
+		func(o *socket.ServerOptions) { o.SetPingTimeout(10 * time.Minute) },
+		func(o *socket.ServerOptions) { o.SetPingInterval(10 * time.Minute) },
+	} {
+		s := start(t, &Builder{}, set)
+		engine := s.io.Engine().Opts()
+		want := defaultMaxDisconnection + engine.PingInterval() + 2*engine.PingTimeout()
+		if got := s.adapter.log.keepFor; got != want {
+			t.Errorf("events are kept for %v, and a client that is restored may lack what is %v old", got, want)
+		}
 	}
 }
 
@@ -139,7 +142,7 @@ func TestARestoredSessionDoesNotGrowOld(t *testing.T) {
 }
 
 // A session can expire during its restore, while a middleware runs. The client is cut off, so
-// that it connects again.
+// that it connects again, and one that waits for the same session is refused at once.
 func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, func(o *socket.ServerOptions) {
@@ -148,13 +151,21 @@ func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
 		})
 		a := s.awayAfterOne(t)
 		other := s.dial(t, nil)
-		s.io.Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
-			time.Sleep(100 * time.Millisecond)
-			s.drop(t, other) // this removes the sessions that are too old
+		s.io.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) {
+			if client.Recovered() {
+				time.Sleep(100 * time.Millisecond)
+				s.drop(t, other) // this removes the sessions that are too old
+			}
 			next(nil)
 		})
 		time.Sleep(450 * time.Millisecond)
 		b := s.dialOnly(t, a)
+		begin := time.Now()
+		c := s.dial(t, a) // waits for the end of b's restore
+		wantRecovered(t, a, c, false)
+		if waited := time.Since(begin); waited >= patience {
+			t.Errorf("it was refused after %s, though the session had expired long before", waited)
+		}
 		b.await(t, "the end of the connection", func() bool { return b.closed })
 		if b.sid != "" {
 			t.Errorf("it was answered with %q", b.sid)
@@ -209,5 +220,58 @@ func TestAClientComesBackWhileItsOldSocketCloses(t *testing.T) {
 		b := s.dial(t, a)
 		wantRecovered(t, a, b, true)
 		wantNumbers(t, b, 2)
+	})
+}
+
+// What was written to a connection before it was last seen to be alive has arrived, unless it
+// was a part of a restore: an event that is gone from the log is lacking otherwise.
+func TestWhatWasWrittenToALivingConnectionHasArrived(t *testing.T) {
+	gone := time.Unix(1_000_000, 0) // when the newest event that is gone was broadcast
+	a := &adapter{unnoticed: time.Minute, log: newEventLog(10, 1<<20, time.Hour)}
+	for range 3 {
+		a.log.append(event{at: gone})
+	}
+	a.log.append(event{at: gone.Add(time.Hour + 1)}) // the three before it are too old now
+	const alive = time.Second
+	for name, c := range map[string]struct {
+		alive, restored    time.Duration // when it was last seen to be alive, and restored
+		position, replayed uint64
+		paced, ok          bool
+	}{
+		"alive later":                         {alive: alive, position: 1, ok: true},
+		"alive no later":                      {alive: 0, position: 1},
+		"lacks nothing that is gone":          {alive: 0, position: 3, ok: true},
+		"still being restored":                {alive: alive, position: 1, paced: true},
+		"restored after it was seen alive":    {alive: alive, restored: 2 * alive, position: 1, replayed: 2},
+		"restored when it was seen alive":     {alive: alive, restored: alive, position: 1, replayed: 2},
+		"restored before it was seen alive":   {alive: alive, restored: alive / 2, position: 1, replayed: 2, ok: true},
+		"the client has what it was restored": {alive: alive, restored: 2 * alive, position: 2, replayed: 2, ok: true},
+	} {
+		s := &session{
+			savedAt: gone.Add(c.alive + a.unnoticed), restoredAt: gone.Add(c.restored),
+			replayed: c.replayed, member: &member{paced: c.paced},
+		}
+		from, ok := a.startFor(s, c.position)
+		if ok != c.ok || ok && from != 3 {
+			t.Errorf("%s: from %d, %t; want %t", name, from, ok, c.ok)
+		}
+	}
+}
+
+func TestASessionIsKeptForItsTimeAndNoLonger(t *testing.T) {
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, quick)
+		a := s.awayAfterOne(t)
+		s.adapter.mu.Lock()
+		defer s.adapter.mu.Unlock()
+		session := s.adapter.bySid[socket.SocketId(a.sid)]
+		for older, want := range []int{1, 0} { // by a nanosecond
+			age := 500*time.Millisecond + time.Duration(older)
+			session.savedAt = time.Now().Add(-age)
+			s.adapter.trim()
+			if got := s.adapter.saved.Len(); got != want {
+				t.Errorf("after %s, %d sessions, want %d", age, got, want)
+			}
+		}
 	})
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
 // Clients connect, emit, lose their connections and are restored, all at the same time: each
@@ -52,4 +55,17 @@ func TestManyComeAndGoAtOnce(t *testing.T) {
 		crowd.Go(func() { t.Run(fmt.Sprint(n), comeAndGo) })
 	}
 	crowd.Wait()
+}
+
+// Nothing else orders the two, so that the race detector sees it if the lock does not.
+func TestTwoNewMembersEnterAtOnce(t *testing.T) {
+	a := &adapter{bySid: map[socket.SocketId]*session{}, live: map[socket.SocketId]*member{}, log: newEventLog(1, 1, time.Minute)}
+	one, other := newMember(socket.MakeSocket(), 1), newMember(socket.MakeSocket(), 1)
+	var both sync.WaitGroup
+	both.Go(func() { a.enterNew(one) })
+	both.Go(func() { a.enterNew(other) })
+	both.Wait()
+	if len(a.live) != 1 { // neither has an id
+		t.Errorf("%d members are live, want 1", len(a.live))
+	}
 }

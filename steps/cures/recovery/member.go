@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
@@ -32,8 +31,6 @@ func (m message) size() (size int) {
 // that may well emit.
 type member struct {
 	socket *socket.Socket
-	// pidKnown: the session's private id has been seen; see watch.
-	pidKnown atomic.Bool
 
 	// Under the adapter's lock: closing counts the closes of the socket that are
 	// under way (two goroutines may close one socket at once), and gone is closed
@@ -158,12 +155,8 @@ func (a *adapter) watch(m *member) {
 	_ = m.socket.On("disconnect", func(...any) { a.disconnected(m) })
 	_ = m.socket.Conn().On("close", func(...any) { a.rescue(m) })
 	_ = m.socket.Conn().On("packetCreate", func(args ...any) {
-		if m.pidKnown.Load() {
-			return
-		}
 		if pid, ok := announced(m.socket.Id(), args[0]); ok {
-			m.pidKnown.Store(true)
-			a.learn(m, pid)
+			a.learn(m.socket.Id(), pid)
 		}
 	})
 }

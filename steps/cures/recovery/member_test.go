@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
@@ -50,4 +52,22 @@ func TestAPartOfALongRestoreIsBounded(t *testing.T) {
 			t.Errorf("the first part of %d messages has %d, want %d", len(c.messages), got, c.want)
 		}
 	}
+}
+
+// A member whose queue is not written away may have as much waiting as it holds.
+func TestAMemberThatHasTooMuchWaitingIsCutOff(t *testing.T) {
+	onFakeClock(t, func(t *testing.T, start starter) {
+		s := start(&Builder{}, nil)
+		a := s.dial(t, nil)
+		connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+		m := newMember(connected, 2) // it is being written to, it says
+		for waiting, closed := range []bool{1: false, 2: false, 3: true} {
+			m.write()
+			time.Sleep(time.Second)
+			if got := connected.Conn().ReadyState() == "closed"; got != closed {
+				t.Errorf("%d wait: closed %t, want %t", waiting, got, closed)
+			}
+			m.push(text("x"))
+		}
+	})
 }

@@ -201,13 +201,7 @@ func (a *adapter) Construct(nsp socket.Namespace) {
 	a.builder.MaxDisconnection = orDefault(maxDisconnection, defaultMaxDisconnection)
 	a.builder.MaxSessions = orDefault(a.builder.MaxSessions, defaultMaxSessions)
 
-	interval, timeout := defaultPingInterval, defaultPingTimeout
-	if options.GetRawPingInterval() != nil {
-		interval = options.PingInterval()
-	}
-	if options.GetRawPingTimeout() != nil {
-		timeout = options.PingTimeout()
-	}
+	interval, timeout := orDefault(options.PingInterval(), defaultPingInterval), orDefault(options.PingTimeout(), defaultPingTimeout)
 	a.unnoticed = timeout + interval + timeout
 	a.log = newEventLog(orDefault(a.builder.MaxEvents, defaultMaxEvents), orDefault(a.builder.MaxBytes, defaultMaxBytes), a.builder.MaxDisconnection+a.unnoticed)
 }

@@ -259,6 +259,24 @@ func TestCloseForgetsEverything(t *testing.T) {
 	wantRecovered(t, a, s.dial(t, a), false)
 }
 
+type around struct{ inner socket.AdapterConstructor }
+
+func (a *around) Around(inner socket.AdapterConstructor) socket.AdapterConstructor {
+	a.inner = inner
+	return a
+}
+
+func (a *around) New(nsp socket.Namespace) socket.Adapter { return a.inner.New(nsp) }
+
+func TestAnAdapterOfTheOptionsGoesAround(t *testing.T) {
+	options, builder, outer := socket.DefaultServerOptions(), &Builder{}, &around{}
+	options.SetAdapter(outer)
+	builder.Apply(options)
+	if options.Adapter() != outer || outer.inner != builder {
+		t.Errorf("the adapter is %v, and has %v inside", options.Adapter(), outer.inner)
+	}
+}
+
 // Without recovery on the server the adapter adds no offset.
 func TestRecoverySwitchedOff(t *testing.T) {
 	s := start(t, &Builder{OffsetEvent: "offset"}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })

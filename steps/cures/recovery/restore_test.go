@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -194,9 +195,81 @@ func TestClosedBeforeItGoesLive(t *testing.T) {
 	a := s.dial(t, nil)
 	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
 	connected.Disconnect(false)
-	s.adapter.goLive(connected)
-	if s.sessions()+s.live() > 0 {
-		t.Errorf("%d sessions and %d members are left", s.sessions(), s.live())
+	for name, closes := range map[string]func(){
+		"before": func() {
+			s.adapter.goLive(connected)
+			s.adapter.learn(connected.Id(), socket.PrivateSessionId(a.pid))
+		},
+		"meanwhile, so that only its end is heard": func() {
+			m := newMember(connected, 1)
+			s.adapter.enter(m)
+			s.adapter.disconnected(m)
+		},
+	} {
+		closes()
+		if s.sessions()+s.live() > 0 {
+			t.Errorf("closed %s: %d sessions and %d members are left", name, s.sessions(), s.live())
+		}
+	}
+}
+
+// Who waits for the end of a socket that is closed by several, and again later, sees the end.
+func TestASocketClosesOftenAndEndsWithTheLast(t *testing.T) {
+	closed := socket.MakeSocket() // whose goroutine outlives the test
+	synctest.Test(t, func(t *testing.T) {
+		a, m := &adapter{}, newMember(closed, 1)
+		begin := time.Now()
+		for range 3 {
+			a.disconnecting(m)
+			gone := m.gone
+			a.disconnecting(m)
+			if m.gone != gone {
+				t.Error("who waits for its end waits for another one")
+			}
+			a.disconnected(m)
+			time.Sleep(time.Second)
+			select {
+			case <-gone:
+				t.Error("it has ended, and is still being closed")
+			default:
+			}
+			a.disconnected(m)
+			<-gone
+		}
+		if !m.closedAt.Equal(begin) {
+			t.Errorf("it was closed %s after its first end", m.closedAt.Sub(begin))
+		}
+	})
+}
+
+// An application that takes away all listeners of a socket takes the adapter's as well. The end
+// of the connection is seen all the same.
+func TestASocketWithoutListeners(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.dial(t, nil)
+	s.emit(1)
+	a.awaitEvent(t, 1)
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected.RemoveAllListeners("disconnecting")
+	connected.RemoveAllListeners("disconnect")
+	s.drop(t, a)
+	s.emit(2)
+	b := s.dial(t, a)
+	wantRecovered(t, a, b, true)
+	wantNumbers(t, b, 2)
+}
+
+// Two goroutines can close one socket, and the library saves its session in each.
+func TestASessionIsSavedOnce(t *testing.T) {
+	s := start(t, &Builder{}, nil)
+	a := s.awayAfterOne(t)
+	s.adapter.PersistSession(&socket.SessionToPersist{
+		Sid: socket.SocketId(a.sid), Pid: socket.PrivateSessionId(a.pid), Rooms: types.NewSet[socket.Room](),
+	})
+	s.adapter.mu.Lock()
+	defer s.adapter.mu.Unlock()
+	if n := s.adapter.saved.Len(); n != 1 {
+		t.Errorf("it is saved %d times", n)
 	}
 }
 

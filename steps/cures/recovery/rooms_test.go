@@ -41,3 +41,30 @@ func joinsLost(builder socket.AdapterConstructor) (lost, rounds int) {
 	}
 	return lost, rounds
 }
+
+// Of two clients in a room one comes back, is closed for good, and leaves the room empty. The other
+// one is away, and what is emitted to the room is for it.
+func TestARoomIsHeldForEachClientThatIsAway(t *testing.T) {
+	s := start(t, &Builder{SkipDirect: true}, nil)
+	_ = s.io.On("connection", func(args ...any) { args[0].(*socket.Socket).Join("room") })
+	emit := func(number int) { _ = s.io.To("room").Emit("n", number) }
+	a, b := s.dial(t, nil), s.dial(t, nil)
+	awaitCondition(t, "both to join", func() bool {
+		room, ok := s.adapter.Rooms().Load("room")
+		return ok && room.Len() == 2
+	})
+	emit(1)
+	a.awaitEvent(t, 1)
+	b.awaitEvent(t, 1)
+	s.drop(t, a)
+	s.drop(t, b)
+
+	again := s.dial(t, a)
+	wantRecovered(t, a, again, true)
+	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected.Disconnect(false)
+	emit(2)
+	back := s.dial(t, b)
+	wantRecovered(t, b, back, true)
+	wantNumbers(t, back, 2)
+}

@@ -52,10 +52,9 @@ func (a *adapter) PersistSession(p *socket.SessionToPersist) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.bySid[p.Sid]
-	if s == nil || s.state == restoring || s.state == live && !s.member.ending() {
+	if s == nil || s.state != live || !s.member.ending() {
 		return
 	}
-	a.release(s)
 	s.state, s.pid, s.rooms, s.data, s.savedAt = saved, p.Pid, p.Rooms, p.Data, time.Now()
 	if !s.member.closedAt.IsZero() {
 		s.savedAt = s.member.closedAt // the application's listeners may have taken their time
@@ -77,7 +76,7 @@ func (a *adapter) RestoreSession(pid socket.PrivateSessionId, offset string) (*s
 	defer timeout.Stop()
 	for {
 		restored, wait := a.take(pid, position)
-		if restored != nil || wait == nil {
+		if wait == nil {
 			return restored, nil
 		}
 		select {
@@ -139,10 +138,11 @@ func (a *adapter) startFor(s *session, position uint64) (uint64, bool) {
 	return a.log.startFor(position, arrived)
 }
 
-func (a *adapter) learn(m *member, pid socket.PrivateSessionId) {
+// learn notes the private id of a session, which all its sockets have.
+func (a *adapter) learn(sid socket.SocketId, pid socket.PrivateSessionId) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s := a.bySid[m.socket.Id()]; s != nil && s.member == m {
+	if s := a.bySid[sid]; s != nil {
 		s.pid = pid
 		a.byPid[pid] = s
 	}
