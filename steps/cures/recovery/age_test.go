@@ -96,9 +96,7 @@ func TestWhatGrowsOldDuringARestore(t *testing.T) {
 			time.Sleep(50 * time.Millisecond) // an ordinary look-up in a database
 			next(nil)
 		})
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		// Others talk all the time; nothing is for a.
 		for range 90 {
 			_ = s.io.Except(socket.Room(a.sid)).Emit("n", 0)
@@ -142,7 +140,7 @@ func TestARestoredSessionDoesNotGrowOld(t *testing.T) {
 }
 
 // A session can expire during its restore, while a middleware runs. The client is cut off, so
-// that it connects again, and one that waits for the same session is refused at once.
+// that it connects again, and a second client that waits for the session is not kept waiting.
 func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, func(o *socket.ServerOptions) {
@@ -203,17 +201,14 @@ func TestSlowDisconnectingListenerDoesNotProlongTheSession(t *testing.T) {
 	}
 }
 
-// A client that comes back while its old socket is being closed waits for the end of that, and
-// is restored then.
+// A client that reconnects while its old socket is being closed is restored when that has ended.
 func TestAClientComesBackWhileItsOldSocketCloses(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, nil)
 		_ = s.io.On("connection", func(args ...any) {
 			_ = args[0].(*socket.Socket).On("disconnecting", func(...any) { time.Sleep(400 * time.Millisecond) })
 		})
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		a.cut()
 		time.Sleep(100 * time.Millisecond)
 		s.emit(2)
@@ -223,8 +218,8 @@ func TestAClientComesBackWhileItsOldSocketCloses(t *testing.T) {
 	})
 }
 
-// What was written to a connection before it was last seen to be alive has arrived, unless it
-// was a part of a restore: an event that is gone from the log is lacking otherwise.
+// Events that were written to a connection before it last answered a ping have arrived, unless
+// they were replayed on it later. A client that may lack a deleted event is not restored.
 func TestWhatWasWrittenToALivingConnectionHasArrived(t *testing.T) {
 	gone := time.Unix(1_000_000, 0) // when the newest event that is gone was broadcast
 	a := &adapter{unnoticed: time.Minute, log: newEventLog(10, 1<<20, time.Hour)}

@@ -57,7 +57,7 @@ func TestManyComeAndGoAtOnce(t *testing.T) {
 	crowd.Wait()
 }
 
-// Nothing else orders the two, so that the race detector sees it if the lock does not.
+// Only the adapter's lock orders the two goroutines, so the race detector reports it if missing.
 func TestTwoNewMembersEnterAtOnce(t *testing.T) {
 	a := &adapter{bySid: map[socket.SocketId]*session{}, live: map[socket.SocketId]*member{}, log: newEventLog(1, 1, time.Minute)}
 	one, other := newMember(socket.MakeSocket(), 1), newMember(socket.MakeSocket(), 1)

@@ -15,7 +15,7 @@ import (
 // emitVolatile sends the client a volatile event with these arguments.
 func (s *server) emitVolatile(t *testing.T, c *client, args ...any) {
 	t.Helper()
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(c.sid))
+	connected := s.socketOf(t, c)
 	awaitCondition(t, "room for a volatile event", connected.Conn().Transport().Writable)
 	c.mu.Lock()
 	before := len(c.events)
@@ -26,9 +26,7 @@ func (s *server) emitVolatile(t *testing.T, c *client, args ...any) {
 
 func TestUnstoredEventsDoNotPoisonTheOffset(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
+	a := s.afterOne(t)
 	s.emitVolatile(t, a, 2)
 	if args := a.events[1]; len(args) != 2 {
 		t.Errorf("a volatile event that ends in a number got an offset: %v", args)
@@ -71,9 +69,7 @@ func TestDirectEventIsRestored(t *testing.T) {
 func TestEventWithoutArgumentsDoesNotPoisonTheOffset(t *testing.T) {
 	for _, direct := range []bool{false, true} {
 		s := start(t, &Builder{SkipDirect: direct}, nil)
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		if direct {
 			_ = s.io.To(socket.Room(a.sid)).Emit("n")
 			a.await(t, "the event without arguments", func() bool { return len(a.events) == 2 })
@@ -217,7 +213,7 @@ func TestRoomsAndExceptions(t *testing.T) {
 	b := s.dial(t, a)
 	wantRecovered(t, a, b, true)
 	wantNumbers(t, b, 2, 5)
-	restored, _ := s.io.Sockets().Sockets().Load(socket.SocketId(b.sid))
+	restored := s.socketOf(t, b)
 	if restored.Data() != "kept" || !restored.Rooms().Has("in") || restored.Rooms().Has("out") {
 		t.Errorf("restored with data %v in %v", restored.Data(), restored.Rooms().Keys())
 	}

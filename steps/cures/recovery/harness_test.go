@@ -111,6 +111,16 @@ func (s *server) hasEnded(c *client) bool {
 	return !there
 }
 
+// socketOf is the server's socket of a connected client.
+func (s *server) socketOf(t testing.TB, c *client) *socket.Socket {
+	t.Helper()
+	connected, ok := s.io.Sockets().Sockets().Load(socket.SocketId(c.sid))
+	if !ok {
+		t.Fatalf("the server has no socket %s", c.sid)
+	}
+	return connected
+}
+
 // awaitCondition waits for what nothing announces.
 func awaitCondition(t testing.TB, what string, met func() bool) {
 	t.Helper()
@@ -269,4 +279,16 @@ func numbersOf(events [][]any) (numbers []int) {
 		numbers = append(numbers, int(args[1].(float64)))
 	}
 	return numbers
+}
+
+func (c *client) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sid != ""
+}
+
+func (c *client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }

@@ -27,9 +27,7 @@ func besideTheLibrary(t *testing.T, configure func(*socket.ServerOptions), test 
 // gone. The library knows of no session then.
 func TestLibraryHalfOpen(t *testing.T) {
 	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		b := s.dial(t, a)
 		wantRecovered(t, a, b, ours)
 	})
@@ -41,10 +39,7 @@ func TestLibraryHalfOpen(t *testing.T) {
 // ever being sent anything again.
 func TestLibraryZombie(t *testing.T) {
 	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
-		s.drop(t, a)
+		a := s.awayAfterOne(t)
 		b := s.dial(t, a)
 		wantRecovered(t, a, b, true)
 		c := s.dial(t, b)
@@ -68,25 +63,13 @@ func TestLibraryZombie(t *testing.T) {
 	})
 }
 
-func (c *client) connected() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.sid != ""
-}
-
-func (c *client) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
-
 // TestLibraryOrder emits an event while another one is on its way to the sockets, as two
 // goroutines do by chance: what is emitted second is sent first, and the log has them
 // the other way round.
 func TestLibraryOrder(t *testing.T) {
 	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
 		a := s.dial(t, nil)
-		connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+		connected := s.socketOf(t, a)
 		connected.OnAnyOutgoing(func(args ...any) {
 			if args[1] == 1 {
 				s.emit(2)
@@ -113,9 +96,7 @@ func TestLibraryIdle(t *testing.T) {
 		options.SetConnectionStateRecovery(recovery)
 	}
 	besideTheLibrary(t, configure, func(t *testing.T, s *server, ours bool) {
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		time.Sleep(2 * keep) // what the test is about is time itself
 		s.drop(t, a)
 		wantRecovered(t, a, s.dial(t, a), ours)
@@ -126,9 +107,7 @@ func TestLibraryIdle(t *testing.T) {
 // library gives it no offset, and the client takes the string for one.
 func TestLibraryVolatile(t *testing.T) {
 	besideTheLibrary(t, nil, func(t *testing.T, s *server, ours bool) {
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
+		a := s.afterOne(t)
 		s.emitVolatile(t, a, 2, "looks like an offset")
 		s.drop(t, a)
 		wantRecovered(t, a, s.dial(t, a), ours)
@@ -206,10 +185,7 @@ func TestMiddlewaresAreSkipped(t *testing.T) {
 			asked.Add(1)
 			next(nil)
 		})
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
-		s.drop(t, a)
+		a := s.awayAfterOne(t)
 		wantRecovered(t, a, s.dial(t, a), true)
 		if n := asked.Load(); n != 1 {
 			t.Errorf("the middleware was asked %d times for two connections of one session", n)

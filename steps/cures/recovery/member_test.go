@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
-	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
@@ -54,13 +53,13 @@ func TestAPartOfALongRestoreIsBounded(t *testing.T) {
 	}
 }
 
-// A member whose queue is not written away may have as much waiting as it holds.
+// While another goroutine writes, a queue may hold as many events as its bound, and no more.
 func TestAMemberThatHasTooMuchWaitingIsCutOff(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, nil)
 		a := s.dial(t, nil)
-		connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
-		m := newMember(connected, 2) // it is being written to, it says
+		connected := s.socketOf(t, a)
+		m := newMember(connected, 2) // which is marked as being written to
 		for waiting, closed := range []bool{1: false, 2: false, 3: true} {
 			m.write()
 			time.Sleep(time.Second)

@@ -53,10 +53,7 @@ func TestGap(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			builder := &gapBuilder{inner: c.inner}
 			s := start(t, builder, nil)
-			a := s.dial(t, nil)
-			s.emit(1)
-			a.awaitEvent(t, 1)
-			s.drop(t, a)
+			a := s.awayAfterOne(t)
 			s.emit(2)
 			builder.made.armed = true
 			b := s.dial(t, a)

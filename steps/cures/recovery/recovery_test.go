@@ -23,12 +23,19 @@ func (s *server) drop(t *testing.T, c *client) {
 	s.awaitEnd(t, c)
 }
 
-// awayAfterOne is a client that has received event 1 and was cut off.
-func (s *server) awayAfterOne(t *testing.T) *client {
+// afterOne is a client that has received event 1.
+func (s *server) afterOne(t testing.TB) *client {
 	t.Helper()
 	a := s.dial(t, nil)
 	s.emit(1)
 	a.awaitEvent(t, 1)
+	return a
+}
+
+// awayAfterOne is a client that has received event 1 and was cut off.
+func (s *server) awayAfterOne(t *testing.T) *client {
+	t.Helper()
+	a := s.afterOne(t)
 	s.drop(t, a)
 	return a
 }
@@ -119,10 +126,8 @@ func TestLateCloseDoesNotDeafen(t *testing.T) {
 // would call is called here.
 func TestOlderSocketIsNotListenedTo(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	old, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	a := s.afterOne(t)
+	old := s.socketOf(t, a)
 	s.drop(t, a)
 	b := s.dial(t, a)
 
@@ -173,9 +178,7 @@ func TestQuietForOneRecoversAfterOthersTalked(t *testing.T) {
 	s.adapter.mu.Lock()
 	s.adapter.log.keepFor, s.adapter.unnoticed = keep, keep
 	s.adapter.mu.Unlock()
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
+	a := s.afterOne(t)
 	for n := range 3 {
 		_ = s.io.Except(socket.Room(a.sid)).Emit("n", n)
 	}
@@ -203,10 +206,7 @@ func TestRefusedOnlyWhenEventsAreGone(t *testing.T) {
 		missed    int
 		recovered bool
 	}{{0, true}, {5, true}, {6, false}} {
-		a := s.dial(t, nil)
-		s.emit(1)
-		a.awaitEvent(t, 1)
-		s.drop(t, a)
+		a := s.awayAfterOne(t)
 		for n := range c.missed {
 			s.emit(n)
 		}
@@ -280,9 +280,7 @@ func TestAnAdapterOfTheOptionsGoesAround(t *testing.T) {
 // Without recovery on the server the adapter adds no offset.
 func TestRecoverySwitchedOff(t *testing.T) {
 	s := start(t, &Builder{OffsetEvent: "offset"}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
+	a := s.afterOne(t)
 	if len(a.events) != 1 || len(a.events[0]) != 2 {
 		t.Errorf("received %v", a.events)
 	}

@@ -33,9 +33,7 @@ func TestTakeover(t *testing.T) {
 	for _, takeover := range []bool{true, false} {
 		t.Run(fmt.Sprint(takeover), func(t *testing.T) {
 			s := start(t, &Builder{Takeover: takeover}, nil)
-			a := s.dial(t, nil)
-			s.emit(1)
-			a.awaitEvent(t, 1)
+			a := s.afterOne(t)
 			// The connection stays open, and the client has not heard of 2 and 3.
 			offset := a.offset
 			s.emit(2, 3)
@@ -79,8 +77,8 @@ func TestOffsetOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// A middleware holds the restored socket up while its connection dies. Until it lets go, nobody
-// else gets the session.
+// The connection of a client that is being restored closes while a middleware runs. Until the
+// middleware ends, no other client is given the session.
 func TestPendingRestoreThatDies(t *testing.T) {
 	onFakeClock(t, func(t *testing.T, start starter) {
 		s := start(&Builder{}, func(o *socket.ServerOptions) {
@@ -180,7 +178,7 @@ func TestWhatIsCrowdedOutDuringARestore(t *testing.T) {
 func TestJoiningTheOwnRoomAgainChangesNothing(t *testing.T) {
 	s := start(t, &Builder{OffsetEvent: "offset"}, nil)
 	a := s.dial(t, nil)
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected := s.socketOf(t, a)
 	connected.Join(socket.Room(a.sid))
 	s.emit(1)
 	a.awaitEvent(t, 1)
@@ -193,7 +191,7 @@ func TestJoiningTheOwnRoomAgainChangesNothing(t *testing.T) {
 func TestClosedBeforeItGoesLive(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.dial(t, nil)
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected := s.socketOf(t, a)
 	connected.Disconnect(false)
 	for name, closes := range map[string]func(){
 		"before": func() {
@@ -213,7 +211,8 @@ func TestClosedBeforeItGoesLive(t *testing.T) {
 	}
 }
 
-// Who waits for the end of a socket that is closed by several, and again later, sees the end.
+// Several goroutines may close one socket, and one may do so after it was closed. A client that
+// waits for its end continues after the last close.
 func TestASocketClosesOftenAndEndsWithTheLast(t *testing.T) {
 	closed := socket.MakeSocket() // whose goroutine outlives the test
 	synctest.Test(t, func(t *testing.T) {
@@ -224,7 +223,7 @@ func TestASocketClosesOftenAndEndsWithTheLast(t *testing.T) {
 			gone := m.gone
 			a.disconnecting(m)
 			if m.gone != gone {
-				t.Error("who waits for its end waits for another one")
+				t.Error("the second close has replaced the channel that is closed at the end")
 			}
 			a.disconnected(m)
 			time.Sleep(time.Second)
@@ -242,14 +241,12 @@ func TestASocketClosesOftenAndEndsWithTheLast(t *testing.T) {
 	})
 }
 
-// An application that takes away all listeners of a socket takes the adapter's as well. The end
-// of the connection is seen all the same.
+// An application that removes all listeners of a socket removes the adapter's as well. The adapter
+// still detects the end of the connection.
 func TestASocketWithoutListeners(t *testing.T) {
 	s := start(t, &Builder{}, nil)
-	a := s.dial(t, nil)
-	s.emit(1)
-	a.awaitEvent(t, 1)
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	a := s.afterOne(t)
+	connected := s.socketOf(t, a)
 	connected.RemoveAllListeners("disconnecting")
 	connected.RemoveAllListeners("disconnect")
 	s.drop(t, a)
@@ -259,7 +256,7 @@ func TestASocketWithoutListeners(t *testing.T) {
 	wantNumbers(t, b, 2)
 }
 
-// Two goroutines can close one socket, and the library saves its session in each.
+// Two goroutines can close one socket, and the library saves its session in both.
 func TestASessionIsSavedOnce(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.awayAfterOne(t)
@@ -277,7 +274,7 @@ func TestASessionIsSavedOnce(t *testing.T) {
 func TestALeavingSocketIsSentNothing(t *testing.T) {
 	s := start(t, &Builder{}, nil)
 	a := s.dial(t, nil)
-	connected, _ := s.io.Sockets().Sockets().Load(socket.SocketId(a.sid))
+	connected := s.socketOf(t, a)
 	_ = s.adapter.On("leave-room", func(...any) { s.emit(1) })
 	before := a.sid
 	connected.Disconnect(false)
