@@ -149,15 +149,18 @@ func TestASessionThatGrowsOldDuringARestore(t *testing.T) {
 		})
 		a := s.awayAfterOne(t)
 		other := s.dial(t, nil)
+		time.Sleep(450 * time.Millisecond)
+		begun := make(chan struct{})
 		s.io.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) {
 			if client.Recovered() {
+				close(begun)
 				time.Sleep(100 * time.Millisecond)
 				s.drop(t, other) // this removes the sessions that are too old
 			}
 			next(nil)
 		})
-		time.Sleep(450 * time.Millisecond)
 		b := s.dialOnly(t, a)
+		<-begun // the server may read c's packet first otherwise
 		begin := time.Now()
 		c := s.dial(t, a) // waits for the end of b's restore
 		wantRecovered(t, a, c, false)
