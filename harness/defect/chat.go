@@ -93,7 +93,11 @@ func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, e
 		return 0, errNoAnswer
 	}
 	if f.storedAfter == 0 {
-		return c.store(client, f, c.keyOf(client, key))
+		id, err := c.store(client, f, c.keyOf(client, key))
+		if f.dies {
+			client.Conn().Close(true)
+		}
+		return id, err
 	}
 	go func() { // the caller acknowledges the message meanwhile
 		for again := true; again; again = f.untilStored && c.isOpen() {
@@ -145,7 +149,6 @@ func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 			return 0, errNoAnswer
 		}
 		if f.dies {
-			client.Conn().Close(true)
 			return 0, errNoAnswer
 		}
 		c.emit(client, f, id)
