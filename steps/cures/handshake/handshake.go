@@ -1,7 +1,7 @@
 // Package handshake works around two race conditions of github.com/zishang520/socket.io that
 // lose packets of a client that sends early while it connects, and a gap in HTTP long-polling.
 //
-// Use [Handler] in place of the server's own ServeHandler. It also frees what the library
+// Read [Handler] first, and use it in place of the server's own ServeHandler. It also frees what the library
 // leaves in memory when a connection is closed; see leaveNothing.
 //
 // The package must not import the chat or the harness.
