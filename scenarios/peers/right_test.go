@@ -217,7 +217,9 @@ func TestPublishedPeerIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := atLevel(t, contract.ServerDelivery, "node", "scenarios/peers/node/server.js")
-	run := lab.Real.Play(t.Context(), server.Server, servers.ConfigOf(server), scenarios[0].Plan(1))
+	config := servers.ConfigOf(server)
+	config.ShownBound = 4 * time.Second // a lost message never arrives, so a longer wait is useless
+	run := lab.Real.Play(t.Context(), server.Server, config, scenarios[0].Plan(1))
 	if run.Err != nil {
 		t.Fatalf("%v\n%s", run.Err, run.Output)
 	}
