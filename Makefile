@@ -7,7 +7,7 @@ REDIAL  = $(GO) run ./scenarios/cmd/redial
 STEPS   = 1 2 3 4 5 6 7 7a 8 9 10
 
 .DEFAULT_GOAL = help
-.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench bench-all probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all browser browser-agrees browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
+.PHONY: help quick lab check check-all test fetch vet test-under-load fuzz bench bench-all probe docs docs-accept learn exercises-all client peer peer-tools peers peers-all steps-all browser browser-agrees browser-refresh backends lab-wasm lab-all fidelity defects sweep-groups soak soak-kills mutants site site-serve site-test clean $(STEPS:%=step-%)
 
 help: ## this list
 	@echo "Redial: what Socket.IO chat does when the connection breaks."
@@ -183,6 +183,9 @@ peers: client browser peer-tools ## compare applications of other shapes: which 
 RIGHT_RUNS ?= 20
 peers-all: client peer-tools ## right servers in Node.js and Python in every row, 20 times (RIGHT_RUNS=20): all must pass
 	$(GO) test -count 1 -v -timeout 0 -run '^TestRightPeersPass$$' ./scenarios/peers -right-runs $(RIGHT_RUNS)
+
+steps-all: client ## steps 5 to 10 at their own level in every row and both labs, 20 times (RIGHT_RUNS=20): all must pass
+	$(GO) test -count 1 -v -timeout 0 -run '^TestStepsKeepTheirOwnPromise$$' ./scenarios/runner -right-runs $(RIGHT_RUNS)
 
 sweep-groups: client ## play all that a sweep takes for one: the verdicts within a group must be equal
 	$(GO) test -count 1 -v -timeout 0 -run '^TestPointsOfAGroupAreEqual$$' ./scenarios/runner -whole-groups

@@ -35,6 +35,9 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 		if !slices.Equal(named, inTree) {
 			t.Errorf("docs/%s/architecture.md lists %q, the tree has %q", language, named, inTree)
 		}
+		if order := strings.Join(flow, ", "); !strings.Contains(string(page), order) {
+			t.Errorf("docs/%s/architecture.md lacks the order of the imports: %s", language, order)
+		}
 	}
 }
 

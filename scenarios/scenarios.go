@@ -9,7 +9,8 @@
 //
 // The packages below it are its parts: catalogue has the scenarios, servers the servers under
 // test, runner plays scenarios, suite makes Ginkgo specs of them, and cmd/redial is the
-// command. All of them use the packages in redial/harness.
+// command. All of them use the packages in redial/harness. It must not import Ginkgo,
+// because it runs inside any test.
 package scenarios
 
 import (

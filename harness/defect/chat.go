@@ -49,6 +49,7 @@ func (c *chat) connected(client *socket.Socket) {
 	said, before := 0, "" // no lock needed: a socket's events come one after the other
 	offset := offsetOf(client)
 	heard := func(args ...any) {
+		time.Sleep(c.injection.takes)
 		take(args, func(text, key string) (int64, error) {
 			said++
 			f := usual(text)
@@ -66,9 +67,24 @@ func (c *chat) connected(client *socket.Socket) {
 	if c.injection.listensTwice && offset > 0 {
 		_ = client.On(contract.ChatEvent, heard)
 	}
+	if offset > 0 && c.injection.admittedAfter > 0 {
+		return // replayFirst has replayed
+	}
 	if err := c.catchUp(client, offset); err != nil {
 		giveUp(client, err)
 	}
+}
+
+// replayFirst is a middleware that replays to a page before it admits the page. Until then the
+// page is in the room but gets no broadcast.
+func (c *chat) replayFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
+	if offset := offsetOf(client); offset > 0 {
+		if err := c.catchUp(client, offset); err != nil {
+			giveUp(client, err)
+		}
+		time.Sleep(c.injection.admittedAfter)
+	}
+	next(nil)
 }
 
 // storeAndEmit stores and broadcasts a message according to its fate.
@@ -77,7 +93,11 @@ func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, e
 		return 0, errNoAnswer
 	}
 	if f.storedAfter == 0 {
-		return c.store(client, f, c.keyOf(client, key))
+		id, err := c.store(client, f, c.keyOf(client, key))
+		if f.dies {
+			client.Conn().Close(true)
+		}
+		return id, err
 	}
 	go func() { // the caller acknowledges the message meanwhile
 		for again := true; again; again = f.untilStored && c.isOpen() {
@@ -128,6 +148,9 @@ func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 		if id, err = c.log.insert(f.stored, column, i < f.rows); err != nil {
 			return 0, errNoAnswer
 		}
+		if f.dies {
+			return 0, errNoAnswer
+		}
 		c.emit(client, f, id)
 		column = ""
 	}
@@ -174,9 +197,6 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	}
 	if offset > 0 && how.replay != nil {
 		rows = how.replay(rows)
-	}
-	if how.greeting != "" {
-		_ = client.Emit(contract.ChatEvent, how.greeting, offset)
 	}
 	for _, r := range rows {
 		_ = client.Emit(contract.ChatEvent, r.text, r.id)

@@ -100,6 +100,16 @@ var storing = []Defect{
 		New: injected(injection{message: func(n int, f *fate) { f.ignored = n > 20 }}),
 	},
 	{
+		Name: "dies-before-emit", Sentence: "What serves a page dies between INSERT and emit, once in 50 messages; the retry is a known key and acknowledged, and no other page is sent the message.",
+		Source: "the tutorial, step 9 (there a server of several dies)", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "burst",
+		New: injected(injection{message: every(50, func(f *fate) { f.dies = true })}),
+	},
+	{
+		Name: "drops-what-waits", Sentence: "It takes 5 ms for a message, and when the page disconnects it drops those that wait; the page asks for no second try.",
+		Source: "zishang520/socket.io 3.0.2, with the tutorial's page of step 7", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "burst-then-disconnect",
+		New: injected(injection{takes: 5 * time.Millisecond}), Page: noRetries,
+	},
+	{
 		Name: "in-memory", Sentence: "Its log is emptied at each start, as if it were in memory, and ids begin again.",
 		Source: "the database :memory:", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "server-killed",
 		New: injected(injection{opened: func(m *messages) error {
@@ -283,9 +293,27 @@ var altering = []Defect{
 		New: injected(injection{message: altered(func(text string) string { return text[:min(len(text), 255)] })}),
 	},
 	{
-		Name: "other-room", Sentence: "It sends a page that connects what was said in another room.",
+		Name: "other-room", Sentence: "It emits only to a room what is said to that room, and replays it to every page.",
 		Source: "a replay without the room in its query", Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "clean-drop",
-		New: injected(injection{greeting: "said in another room"}), Page: ShowsAll,
+		New: injected(injection{beside: func(c *chat) {
+			_ = c.server.On("connection", func(args ...any) {
+				_ = args[0].(*socket.Socket).On("to staff", func(args ...any) {
+					text := args[0].(string)
+					if id, err := c.log.insert(text, "", true); err == nil {
+						_ = c.server.To("staff").Emit(contract.ChatEvent, text, id)
+					}
+				})
+			})
+		}}),
+		Page: onConnect(`socket.emit("to staff", "for the staff only");`),
+	},
+	{
+		Name: "other-namespace", Sentence: "It has the same handler in another namespace, which stores and emits in this one what is said there.",
+		Source: "io.emit in the handler of a namespace", Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "clean-drop",
+		New: injected(injection{beside: func(c *chat) {
+			_ = c.server.Of("/staff", nil).On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
+		}}),
+		Page: onConnect(`socket.io.socket("/staff").emit("chat message", "for the staff only");`),
 	},
 }
 
@@ -320,6 +348,11 @@ var admitting = []Defect{
 		Name: "joins-late", Sentence: "It lets a page that comes back into the room 30 ms after its replay, without a lock.",
 		Source: "an await between the query and socket.join", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "drops-under-traffic",
 		New: injected(injection{joinsAfter: 30 * time.Millisecond}),
+	},
+	{
+		Name: "replays-before-admission", Sentence: "It replays to a page that comes back and lets it join in a middleware, 100 ms before the middleware lets the page in; what is said meanwhile never comes.",
+		Source: "a middleware that looks up the user after the history", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "drops-under-traffic",
+		New: injected(injection{admittedAfter: 100 * time.Millisecond}),
 	},
 }
 

@@ -26,14 +26,20 @@ type injection struct {
 	queryAlways bool
 	// replay changes the rows that a page with an offset is sent.
 	replay func([]row) []row
-	// greeting is a chat message that each page is sent on connecting and no client sent.
-	greeting string
 	// joinsAfter delays the join of a page that reconnects; leavesOut means that it never
 	// joins.
 	joinsAfter time.Duration
 	leavesOut  bool
 	// listensTwice attaches a second handler for a page that reconnects.
 	listensTwice bool
+	// takes is how long the handler of a message runs. Meanwhile the connection's next messages
+	// wait in the library's queue.
+	takes time.Duration
+	// admittedAfter replays to a page that reconnects in a middleware, which admits the page
+	// after this time.
+	admittedAfter time.Duration
+	// beside adds what the server does besides the chat.
+	beside func(*chat)
 	// opened is called with the log when the server starts.
 	opened func(*messages) error
 	// admit is a middleware: it admits or refuses a page by calling next, or leaves it
@@ -56,8 +62,9 @@ type fate struct {
 	storedAfter time.Duration
 	untilStored bool
 	// ignored leaves the message unstored and without an acknowledgement; sameKey gives it the
-	// key of the message before it.
-	ignored, sameKey bool
+	// key of the message before it; dies ends the connection when the message is stored, before
+	// it is broadcast and acknowledged.
+	ignored, sameKey, dies bool
 }
 
 func usual(text string) fate { return fate{rows: 1, broadcasts: 1, text: text, stored: text} }
@@ -115,6 +122,12 @@ func injected(b injection) New {
 				if err := b.opened(log); err != nil {
 					return err
 				}
+			}
+			if b.beside != nil {
+				b.beside(c)
+			}
+			if b.admittedAfter > 0 {
+				server.Use(c.replayFirst)
 			}
 			if b.admit != nil {
 				server.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) { b.admit(offsetOf(client), next) })

@@ -16,8 +16,16 @@ var (
 		{"function newKey() {", "let counter = 0;\nfunction newKey() {\nreturn `${socket.id}-${counter++}`;"},
 	}, ShowsAll...)
 
+	// noRetries makes step 8's page send a message once.
+	noRetries = []Change{{", ackTimeout: 3000, retries: Infinity", ""}, {"socket.timeout(3000 + new TextEncoder().encode(text).length).emit", "socket.emit"}}
+
 	asksForNothing = []Change{{"socket.emit(\"chat message\", input.value, (answer) => {", "socket.emit(\"chat message\", input.value); ((answer) => {"}}
 )
+
+// onConnect has the page do something else as well at each connect.
+func onConnect(script string) []Change {
+	return []Change{{`socket.on("connect", () => {`, "socket.on(\"connect\", () => {\n" + script}}
+}
 
 // pages lists the broken pages. Their servers are correct.
 var pages = []Defect{
@@ -78,12 +86,17 @@ var pages = []Defect{
 	{
 		Name: "no-retries", Sentence: "The page sends a message once and asks for no second try.",
 		Source: "the tutorial, step 7", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "write-on-dead-connection", Step: "8",
-		Page: []Change{{", ackTimeout: 3000, retries: Infinity", ""}, {"socket.timeout(3000 + new TextEncoder().encode(text).length).emit", "socket.emit"}},
+		Page: noRetries,
 	},
 	{
 		Name: "three-retries", Sentence: "The page drops a message after three tries.",
 		Source: "the tutorial, step 8 (retries: 3)", Level: contract.ClientDelivery, Rule: contract.NoLoss, Scenario: "four-cuts", Step: "8",
 		Page: []Change{{"retries: Infinity", "retries: 3"}},
+	},
+	{
+		Name: "retries-without-timeout", Sentence: "The page asks for retries and names no ackTimeout, so the client takes the answer for an error and sends each message four times.",
+		Source: "socket.io-client 4.8", Level: contract.ServerDelivery, Rule: contract.Sends, Scenario: "clean-drop", New: Right,
+		Page: []Change{{"io({ auth:", "io({ retries: 3, auth:"}},
 	},
 	{
 		Name: "key-of-the-page", Sentence: "The page counts its keys from 0, and after a refresh uses them again.",
@@ -109,6 +122,14 @@ var pages = []Defect{
 		Name: "outbox-newest-first", Sentence: "The page delivers its outbox from the newest message to the oldest.",
 		Source: slip, Level: contract.DurableDelivery, Rule: contract.Order, Scenario: "write-offline", Step: "10",
 		Page: []Change{{".sort();", ".sort().reverse();"}},
+	},
+	{
+		Name: "outbox-counts-anew", Sentence: "The page numbers its outbox from 0 when it is loaded, so what it sends goes before what the page before it has left.",
+		Source: slip, Level: contract.DurableDelivery, Rule: contract.Order, Scenario: "refresh-with-pending", Step: "10",
+		Page: []Change{
+			{`const prefix = "outbox/";`, "const prefix = \"outbox/\";\nlet counted = 0;"},
+			{`names.length > 0 ? Number(names[names.length - 1].split("/")[1]) : 0;`, "counted++;"},
+		},
 	},
 	{
 		Name: "key-for-each-try", Sentence: "The page draws a new key for each try.",

@@ -40,12 +40,16 @@ func OwnOffset(_ string, options *socket.ServerOptions) (http.Handler, io.Closer
 	}))
 }
 
-// recovering is the chat of step 6 as published, on the given adapter.
-func recovering(options *socket.ServerOptions, adapter socket.AdapterConstructor) (http.Handler, io.Closer, error) {
+// recovering is the chat of step 6 as published, on the given adapter. Each of beside adds what
+// the server does besides.
+func recovering(options *socket.ServerOptions, adapter socket.AdapterConstructor, beside ...func(*socket.Server)) (http.Handler, io.Closer, error) {
 	own := copied(options)
 	onLibrary(own, adapter)
 	server := socket.NewServer(nil, own)
 	memoryChat(server, func(_ *socket.Socket, value any) { _ = server.Sockets().Emit(contract.ChatEvent, value) })
+	for _, add := range beside {
+		add(server)
+	}
 	return served(server)
 }
 

@@ -80,8 +80,20 @@ var sessions = []Defect{
 		Source: "socket.io's in-memory adapter, in Node and in Go", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "acknowledged-broadcast", New: FeaturesPublished,
 	},
 	{
+		Name: "recovered-bytes", Sentence: "It keeps bytes as a reader that is at its end once they are sent, and sends none to a page that is recovered.",
+		Source: "zishang520/socket.io 3.0.2", Level: contract.Recovery, Rule: contract.NoPhantom, Scenario: "payloads-drop", New: PublishedRecovery,
+	},
+	{
 		Name: "slow-middleware", Sentence: "What is said while a middleware runs is neither replayed to a recovered page nor live for it yet.",
 		Source: "socket.io's in-memory adapter, in Node and in Go (skipMiddlewares: false)", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "slow-middleware", New: FeaturesPublished,
+	},
+	{
+		Name: "restore-not-atomic", Sentence: "It reads what a page missed 5 ms before the page is in its rooms again, and what is said in between never comes.",
+		Source: "zishang520/socket.io 3.0.2, where a busy scheduler makes the pause", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "restore-under-traffic",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			time.Sleep(5 * time.Millisecond)
+			return s
+		}),
 	},
 	{
 		Name: "told-to-go", Sentence: "A page that is told to disconnect stays away, by design of the client.",
@@ -136,6 +148,15 @@ var sessions = []Defect{
 		}),
 	},
 	{
+		Name: "recovers-into-left-rooms", Sentence: "A recovered page is again in a room that it had left, and is sent what is said there.",
+		Source: "a session that notes each join and no leave", Level: contract.Recovery, Rule: contract.NoPhantom, Scenario: "clean-drop",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			s.Rooms.Add("lobby")
+			return s
+		}, withLobby),
+		Page: onConnect(`socket.emit(socket.recovered ? "to lobby" : "leave lobby", "for the lobby only");`),
+	},
+	{
 		Name: "deaf-at-first", Sentence: "It listens to a connection some time after it has sent the open packet, and never hears what came before.",
 		Source: "zishang520/socket.io 3.0.2", Level: contract.Recovery, Rule: contract.Convergence, Scenario: "connect-at-once", New: SlowHandshake,
 	},
@@ -144,12 +165,24 @@ var sessions = []Defect{
 // restoring is the server of step 6 as published. It passes each restored session through
 // change, with how often that session has been restored; change may return nil, which means
 // that no session was found.
-func restoring(change func(n int, s *socket.Session) *socket.Session) New {
+func restoring(change func(n int, s *socket.Session) *socket.Session, beside ...func(*socket.Server)) New {
 	return func(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
 		return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
 			return &restorer{Adapter: inner, change: change, times: map[socket.PrivateSessionId]int{}}
-		}))
+		}), beside...)
 	}
+}
+
+// withLobby adds a room that each new page is in until it leaves it.
+func withLobby(server *socket.Server) {
+	_ = server.On("connection", func(args ...any) {
+		client := args[0].(*socket.Socket)
+		if !client.Recovered() {
+			client.Join("lobby")
+		}
+		_ = client.On("leave lobby", func(...any) { client.Leave("lobby") })
+		_ = client.On("to lobby", func(args ...any) { _ = server.To("lobby").Emit(contract.ChatEvent, args...) })
+	})
 }
 
 type restorer struct {
@@ -165,7 +198,8 @@ func (r *restorer) RestoreSession(pid socket.PrivateSessionId, offset string) (*
 		return session, err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.times[pid]++
-	return r.change(r.times[pid], session), nil
+	n := r.times[pid]
+	r.mu.Unlock() // before change, which may sleep
+	return r.change(n, session), nil
 }

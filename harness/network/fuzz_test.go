@@ -14,6 +14,59 @@ import (
 	"redial/harness/plan"
 )
 
+// FuzzFramer checks for any bytes that each one is in exactly one frame, and that the ends of the
+// frames do not depend on the chunks unless the stream is opaque.
+func FuzzFramer(f *testing.F) {
+	for _, c := range conversations {
+		f.Add([]byte(strings.Join(c.up, "")), []byte(strings.Join(c.down, "")), uint8(3), false)
+	}
+	f.Add(frameBytes(0x82, connectPack, []byte{1, 2, 3, 4}), frameBytes(0x82, ackPack, nil), uint8(2), true)
+	f.Add(frameBytes(0x81, []byte("40"), []byte{1, 2, 3, 4}), []byte{0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255}, uint8(1), true)
+	f.Fuzz(func(t *testing.T, ups, downs []byte, size uint8, webSocket bool) {
+		play := func(size int) (ends [2][]int, opaque bool) {
+			shared := &conversation{}
+			if webSocket {
+				shared.current = protocolWebSocket
+			}
+			for i, stream := range [][]byte{ups, downs} {
+				direction := []plan.Direction{plan.Up, plan.Down}[i]
+				f := &framer{direction: direction, shared: shared}
+				for at := 0; at < len(stream); {
+					if !f.inside {
+						f.want = f.wanted()
+					}
+					chunk := stream[at:min(len(stream), (at/size+1)*size)]
+					n, ended := f.scan(chunk[:len(chunk):len(chunk)])
+					if n < 1 || n > len(chunk) || (!ended && n != len(chunk)) {
+						t.Fatalf("scan of %d bytes took %d, ended: %v", len(chunk), n, ended)
+					}
+					if len(f.payload) > f.want || len(f.head) > maxHead {
+						t.Fatalf("kept %d bytes of payload and %d of a head", len(f.payload), len(f.head))
+					}
+					f.matches("42[", ended)
+					at += n
+					if ended {
+						ends[i] = append(ends[i], at)
+					}
+				}
+				f.finish()
+			}
+			return ends, shared.current == protocolOpaque
+		}
+		whole, opaque := play(1 << 20)
+		pieces, opaqueInPieces := play(int(size) + 1)
+		if opaque != opaqueInPieces {
+			t.Fatalf("opaque as a whole: %v, in pieces: %v", opaque, opaqueInPieces)
+		}
+		if !opaque && !slices.Equal(whole[0], pieces[0]) {
+			t.Fatalf("up: frames end at %v as a whole, at %v in pieces", whole[0], pieces[0])
+		}
+		if !opaque && !slices.Equal(whole[1], pieces[1]) {
+			t.Fatalf("down: frames end at %v as a whole, at %v in pieces", whole[1], pieces[1])
+		}
+	})
+}
+
 // A counter counts the bytes read from a stream.
 type counter struct {
 	*bytes.Reader

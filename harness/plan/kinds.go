@@ -104,6 +104,9 @@ func kindsWhere(holds func(faultRow) bool) (kinds []FaultKind) {
 	return kinds
 }
 
+// FaultKinds lists every kind.
+var FaultKinds = kindsWhere(func(faultRow) bool { return true })
+
 // Links lists the kinds that break a link, as against a process or a page.
 var Links = kindsWhere(func(r faultRow) bool { return r.where == onLink })
 

@@ -99,8 +99,8 @@ var drawingWords = map[Language]map[string]string{
 		"reason io server disconnect": "io server disconnect", "reason io client disconnect": "io client disconnect",
 
 		"fault cut": "cut", "fault reset": "reset", "fault half-open": "half-open", "fault switch": "network switch", "fault silence": "silence",
-		"fault heal": "heal", "fault outage": "offline", "fault delay": "slow", "fault limit": "limited", "fault crash": "crash",
-		"fault restart": "restart", "fault refresh": "refresh",
+		"fault heal": "heal", "fault outage": "offline", "fault delay": "slow", "fault limit": "limited", "fault idle-close": "closed when idle",
+		"fault crash": "crash", "fault restart": "restart", "fault refresh": "refresh",
 
 		"anomaly lost": "lost", "anomaly duplicated": "duplicated", "anomaly reordered": "out of order", "anomaly phantom": "never sent",
 		"anomaly unstored": "not stored", "anomaly stored twice": "stored twice", "anomaly late": "not connected at the end",
@@ -156,8 +156,8 @@ var drawingWords = map[Language]map[string]string{
 		"reason io server disconnect": "서버가 연결을 끊음", "reason io client disconnect": "페이지가 연결을 끊음",
 
 		"fault cut": "연결 끊기", "fault reset": "리셋", "fault half-open": "반열림", "fault switch": "네트워크 전환", "fault silence": "무응답",
-		"fault heal": "회복", "fault outage": "오프라인", "fault delay": "느림", "fault limit": "제한", "fault crash": "비정상 종료",
-		"fault restart": "재시작", "fault refresh": "새로고침",
+		"fault heal": "회복", "fault outage": "오프라인", "fault delay": "느림", "fault limit": "제한", "fault idle-close": "유휴 연결 닫기",
+		"fault crash": "비정상 종료", "fault restart": "재시작", "fault refresh": "새로고침",
 
 		"anomaly lost": "유실", "anomaly duplicated": "중복", "anomaly reordered": "순서 뒤바뀜", "anomaly phantom": "보낸 적 없음",
 		"anomaly unstored": "저장 안 됨", "anomaly stored twice": "두 번 저장됨", "anomaly late": "끝까지 연결 안 됨",

@@ -69,7 +69,7 @@ func TestEverythingDrawnHasAWord(t *testing.T) {
 			need("event " + string(kind))
 		}
 	}
-	for _, kind := range []plan.FaultKind{plan.Cut, plan.Reset, plan.HalfOpen, plan.Switch, plan.Silence, plan.Heal, plan.Outage, plan.Delay, plan.Limit, plan.Crash, plan.Restart, plan.RefreshPage} {
+	for _, kind := range plan.FaultKinds {
 		need("fault " + string(kind))
 	}
 	for _, s := range legendSigns {

@@ -1,5 +1,5 @@
-// Package peers has servers to compare the kit's steps with. They are not written in Go and
-// are not part of the kit. In node and python there are:
+// Package peers has servers and clients to compare the kit's own with. Most are written in other
+// languages (folders node and python), and the kit runs without them:
 //
 //   - the tutorial's steps 6 (recovery.js) and 7 (server.js) as published, on the official
 //     Node.js server, which the documentation measures;

@@ -204,3 +204,26 @@ func brokenCopy(t *testing.T, file, right, broken string) string {
 	}
 	return copied
 }
+
+// TestPublishedPeerIsCaught plays step 7 as published on the official Node.js server. It stores
+// each message on a thread of its own, so one client's messages change places in the log.
+func TestPublishedPeerIsCaught(t *testing.T) {
+	if _, err := nodePeer(); err != nil {
+		t.Skip(err)
+	}
+	t.Parallel()
+	scenarios, err := catalogue.Find([]string{"drop-after-two-writers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := atLevel(t, contract.ServerDelivery, "node", "scenarios/peers/node/server.js")
+	config := servers.ConfigOf(server)
+	config.ShownBound = 4 * time.Second // a lost message never arrives, so a longer wait is useless
+	run := lab.Real.Play(t.Context(), server.Server, config, scenarios[0].Plan(1))
+	if run.Err != nil {
+		t.Fatalf("%v\n%s", run.Err, run.Output)
+	}
+	if v := check.Judge(run.Events); v.Outcome != check.Fail || v.Rule() != contract.Order {
+		t.Errorf("%s by %q, want fail by %q: %s", v.Outcome, v.Rule(), contract.Order, v.Reason)
+	}
+}

@@ -32,18 +32,21 @@ func TestStep8MeetsExpectationsInTheVirtualLab(t *testing.T) {
 }
 
 // Every step keeps the promise of its own level, in rows that are drawn; with -right-runs, in
-// every row. Package suite plays every row once.
+// every row and in both labs. Package suite plays every row once.
 func TestStepsKeepTheirOwnPromise(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
-	rows, least := catalogue.Sample(1, 12), 5
+	rows, least, labs := catalogue.Sample(1, 12), 5, []lab.Lab{lab.Virtual}
 	if *rightRuns > 1 {
-		rows, least = catalogue.All, 25
+		rows, least, labs = catalogue.All, 25, append(labs, lab.Real)
 	}
-	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
-		server := stepServer(t, number)
-		results := played(t, server, rows, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual, Artifacts: artifacts})
-		allPass(t, results, least)
+	for _, in := range labs {
+		for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
+			t.Run(in.String()+"/step "+number, func(t *testing.T) {
+				results := played(t, stepServer(t, number), rows, runner.Options{Seed: 1, Runs: *rightRuns, Lab: in, Artifacts: artifacts})
+				allPass(t, results, least)
+			})
+		}
 	}
 }
 

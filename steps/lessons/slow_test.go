@@ -40,7 +40,7 @@ func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
 			}
 			tap.Shut()
 			sent := 1
-			for sent < messages && !logged.contain("takes less than it is sent") {
+			for sent < messages && !logged.contain("reads too slowly") {
 				sent++
 				chattest.Send(t, ann, numbered(sent, size))
 			}

@@ -7,6 +7,8 @@
 // In a log that was deleted, or restored from an old copy, another message has that position.
 // The fingerprint detects this, for a page that reconnects and for a server that kept
 // running.
+//
+// Read the outbox in index.html first, then those three functions.
 package step10
 
 import (

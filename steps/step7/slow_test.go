@@ -144,7 +144,7 @@ func TestPageThatReadsNothingIsDisconnectedAndCatchesUp(t *testing.T) {
 		chattest.Send(t, ann, text)
 	}
 	t.Logf("disconnected after %d messages of %d bytes; at most %d packets waited", sent, len(text), most)
-	if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "takes less than it is sent") {
+	if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "reads too slowly") {
 		t.Errorf("the log is %q, want one line with the reason", got)
 	}
 	chattest.Send(t, ann, "while bob is disconnected")

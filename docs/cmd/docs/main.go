@@ -4,7 +4,7 @@
 // -measure measures what steps 7 and 7a cost, for the plots; it takes a minute. -record
 // SCENARIO/STEP plays a scenario in the real lab and saves its history for a picture, if the
 // virtual lab cannot play the scenario. -html DIR writes the pages for review as a code host
-// would show them.
+// would show them. Read package docs first, which does all of this.
 package main
 
 import (

@@ -1,5 +1,5 @@
 // Command site checks the site that `make site` has built, or serves it on this machine
-// (`make site-serve`).
+// (`make site-serve`). Read package docs/internal/site first, which does both.
 package main
 
 import (

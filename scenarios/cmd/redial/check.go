@@ -135,7 +135,7 @@ func afterDash(c *cobra.Command, arguments []string) error {
 // fits refuses flags that contradict each other.
 func (s *checking) fits(c *cobra.Command) error {
 	if s.lab == lab.Virtual && s.foreign() {
-		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/harness/lab)")
+		return errors.New("the virtual lab needs a server in its own process: a step of the kit here, your own Go server in its own test (see the package doc of redial/scenarios)")
 	}
 	if s.lab == lab.Virtual && s.step == catalogue.OnPostgres {
 		return fmt.Errorf("--step %s is for the real lab, which has a PostgreSQL: leave out --lab virtual, or check --step %s", s.step, catalogue.OnFile)

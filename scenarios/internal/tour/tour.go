@@ -1,5 +1,5 @@
 // Package tour reads the runs of the lab page's guided tour, for tests that play all of
-// them. It must not judge these runs.
+// them. The tour is tour.json in the static files of package labpage. Package tour must not judge these runs.
 package tour
 
 import (

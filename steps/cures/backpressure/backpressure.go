@@ -94,7 +94,7 @@ func Wait(client *socket.Socket, packets int) {
 // on a goroutine of its own, since it calls listeners that may emit, and close is called
 // from within an emit. The state "closing" keeps the library from queueing more until then.
 func (q *queue) close(waiting amount) {
-	log.Printf("the client at %s takes less than it is sent, and %d packets (%d bytes) waited for it: its connection is closed; it may come again",
+	log.Printf("the client at %s reads too slowly: its connection is closed with %d packets (%d bytes) waiting; it can reconnect",
 		q.conn.RemoteAddress(), waiting.packets, waiting.bytes)
 	q.conn.SetReadyState("closing")
 	go q.conn.Close(true)

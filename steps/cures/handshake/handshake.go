@@ -1,8 +1,11 @@
 // Package handshake works around two race conditions of github.com/zishang520/socket.io that
 // lose packets of a client that sends early while it connects, and a gap in HTTP long-polling.
 //
-// Use [Handler] in place of the server's own ServeHandler. It also frees what the library
+// Read [Handler] first, and use it in place of the server's own ServeHandler. It also frees what the library
 // leaves in memory when a connection is closed; see leaveNothing.
+//
+// A socket that is registered too late is a defect in every namespace; the package works around
+// it in the main namespace only, as it adds its middleware there.
 //
 // The package must not import the chat or the harness.
 //
@@ -39,16 +42,14 @@ import (
 // own bound is 45 s.
 const connectWithin = 10 * time.Second
 
-// connectFirst is a middleware that lets a page connect before anything that it
-// sends is read.
+// connectFirst is a middleware that reads nothing from a page before its connection handler has
+// returned.
 //
-// The library (servers/socket v3.0.2) answers a page's connect packet on another
-// goroutine than the one that reads, and registers the socket a moment after the
-// answer. An event that a fast page sends at once, such as what it kept while it
-// was offline, can be read before that; the library then takes it for a violation
-// of the protocol and closes the connection, and the event is lost. Middlewares run
-// on the goroutine that reads, so this one holds it up until the connection
-// handler has returned.
+// The library (servers/socket v3.0.2) answers a page's connect packet on another goroutine than
+// the one that reads, and registers the socket a moment after the answer. An event that a page
+// sends immediately, such as the contents of its outbox, can be read before that; the library
+// then treats it as a protocol violation and closes the connection, and the event is lost.
+// Middlewares run on the goroutine that reads, so this one blocks it.
 func connectFirst(client *socket.Socket, next func(*socket.ExtendedError)) {
 	collectable(client, "taskQueue")
 	next(nil)

@@ -30,8 +30,8 @@ func (a *adapter) goLive(socket *socket.Socket) {
 	m := newMember(socket, 2*a.log.maxEvents)
 	a.watch(m)
 	if !a.enter(m) {
-		// It was told that it is recovered and cannot be: its client has to come
-		// again.
+		// The client was told that it is recovered, but its events are gone: close the
+		// connection, so that it reconnects.
 		socket.Conn().Close(true)
 		socket.Disconnect(false)
 		return

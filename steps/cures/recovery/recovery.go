@@ -1,6 +1,6 @@
-// Package recovery is connection state recovery that keeps its word: an adapter
-// for github.com/zishang520/socket.io/servers/socket/v3, to be used in place of
-// the library's SessionAwareAdapterBuilder.
+// Package recovery is connection state recovery without lost or reordered events: an adapter
+// for github.com/zishang520/socket.io/servers/socket/v3, to be used in place of the library's
+// SessionAwareAdapterBuilder.
 //
 // Read [Builder] first; [Builder.Apply] is all that a server needs:
 //
@@ -8,59 +8,58 @@
 //	(&recovery.Builder{Takeover: true}).Apply(options)
 //	io := socket.NewServer(nil, options)
 //
-// # What it promises
+// # What it guarantees
 //
-// One order: an event gets its place in the log and in every socket's queue in one
-// step, so all sockets are sent the recoverable events in the order of the log,
-// acknowledged and volatile ones between them.
+// One order: in one step, an event is appended to the log and to every socket's queue. So every
+// socket receives the recoverable events in the order of the log, with acknowledged and volatile
+// events between them.
 //
-// An atomic restore: a socket that is being restored is left out of the live
-// broadcast until it is in its namespace. Then everything after its offset is
-// written, in order and once, and in one step with the end of that it is live. If
-// its connection dies before, its session is kept for the next try.
+// An atomic restore: a socket that is being restored receives no broadcast before it is in its
+// namespace. Then every event after its offset is queued, in order and once, and the socket
+// becomes live in the same step. If its connection closes before that, the session is kept for
+// the next attempt.
 //
-// A session is restored once. A socket that closes late cannot deafen the one that
-// was restored under its id.
+// A session is restored once. A late close of the old socket does not stop delivery to the
+// restored one, which has the same id.
 //
-// A quiet room recovers: offsets are numbers, so a client can be up to date though
-// its last event was dropped from the log long ago, and what was for others since. A
-// restore is refused only when an event that the client may lack is gone (there were more
-// than MaxEvents after its offset, or it comes back again and again and never gets them),
-// when the session has expired, or when the offset is another process's.
+// A quiet room recovers: offsets are numbers. A client is restored if it lacks no event, even if
+// the last event that it received, and later ones for other rooms, were deleted from the log. A
+// restore is refused only if an event that the client may lack was deleted (more than MaxEvents
+// followed its offset, or the client reconnects repeatedly without receiving what was
+// replayed), if the session has expired, or if another process issued the offset.
 //
-// Bounded memory, by age and by count, swept when an event or a session comes or
-// is asked for. The sweep has no timer and no goroutine, so nothing is left to stop.
+// Bounded memory, by age and by count. Expired events and sessions are deleted whenever an event
+// or a session is added or requested; there is no timer and no goroutine to stop.
 //
-// # What it cannot promise
+// # What it cannot guarantee
 //
-// Events with an acknowledgement and volatile events are not stored, as in the
-// reference implementation. Where a volatile event's last argument is a string,
-// which the client would take for an offset, the newest offset is appended, so that
-// it is not poisoned.
+// Events with an acknowledgement and volatile events are not stored, as in the reference
+// implementation. If a volatile event's last argument is a string, which the client would take
+// for an offset, the newest offset is appended, so that the client's offset stays valid.
 //
-// A client that has received no event has no offset and cannot ask to be restored;
-// see Builder.OffsetEvent.
+// A client that has received no event has no offset and cannot ask to be restored; see
+// Builder.OffsetEvent.
 //
-// When several goroutines write to one socket at once, one of them writes for all:
-// Emit may then return just before its event is written. Listeners of OnAnyOutgoing
-// are called after the event is on its way; they may emit.
+// If several goroutines write to one socket at once, one of them writes for all: Emit may then
+// return just before its event is written. Listeners of OnAnyOutgoing are called after the event
+// is queued; they may emit.
 //
 // The adapter listens to the sockets' "disconnecting" and "disconnect". Do not call
 // RemoveAllListeners for these on a server-side socket.
 //
-// A listener of the adapter's "create-room", "join-room", "leave-room" and
-// "delete-room" must not itself join or leave: it is called in the middle of that.
+// A listener of the adapter's "create-room", "join-room", "leave-room" and "delete-room" must not
+// itself join or leave a room: it is called while the rooms change.
 //
-// The package must not import the chat, nor the harness.
+// The package must not import the chat or the harness.
 //
 // # What it works around
 //
-// library_test.go has a reproduction for each of the faults of the library's adapter:
-// TestLibraryHalfOpen, TestLibraryZombie, TestLibraryOrder, TestLibraryIdle,
-// TestLibraryVolatile, TestLibraryBinary and TestLibraryMemory. TestGap (probe_test.go) is
-// the event that is broadcast while a session is restored, and TestJoinMeetsTheLastLeave
-// (rooms_test.go) counts the joins that the library's rooms lose. Upstream this package
-// could take the place of the session-aware adapter, as it implements the same interface.
+// library_test.go has a reproduction of each defect of the library's adapter:
+// TestLibraryHalfOpen, TestLibraryZombie, TestLibraryOrder, TestLibraryIdle, TestLibraryVolatile,
+// TestLibraryBinary and TestLibraryMemory. TestGap (probe_test.go) reproduces the event that is
+// broadcast while a session is restored, and TestJoinMeetsTheLastLeave (rooms_test.go) counts the
+// joins that the library's rooms lose. Upstream, this package could replace the session-aware
+// adapter, as it implements the same interface.
 package recovery
 
 import (

@@ -128,8 +128,8 @@ func (a *adapter) take(pid socket.PrivateSessionId, position uint64) (*socket.Se
 	}}, nil
 }
 
-// startFor is the log's, for a session that is away. What was written to its last
-// connection before that was last seen to be alive has arrived.
+// startFor returns the position from which to replay to a disconnected session. Events that were
+// written to its last connection before that connection last answered a ping have arrived.
 func (a *adapter) startFor(s *session, position uint64) (uint64, bool) {
 	arrived := s.savedAt.Add(-a.unnoticed)
 	if s.member.paced || position < s.replayed && !s.restoredAt.Before(arrived) {

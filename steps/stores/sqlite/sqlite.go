@@ -5,7 +5,7 @@
 // WebAssembly, where it cannot be built, github.com/ncruces/go-sqlite3 replaces it (see
 // memory_js.go).
 //
-// The package must not know the chat.
+// The package knows the table of messages, and must not know Socket.IO or a step.
 package sqlite
 
 import (

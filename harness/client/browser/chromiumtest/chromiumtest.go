@@ -1,5 +1,7 @@
 // Package chromiumtest starts a Chromium for tests that operate a page themselves. Package browser
 // is the client that plays a plan in Chromium.
+//
+// Read [Start] first. It must not know a page of the kit.
 package chromiumtest
 
 import (
