@@ -24,7 +24,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/labpage"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
@@ -296,7 +296,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
 	run := r.playWithin(ctx, c, config, p)
-	result.Verdict = labpage.VerdictOf(run, c.Server.Level)
+	result.Verdict = verdict.Of(run, c.Server.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:
