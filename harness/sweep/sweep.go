@@ -73,6 +73,8 @@ type Failure struct {
 	Plan    plan.Plan
 	Events  []history.Event
 	Verdict check.Verdict
+	// Output is what the server printed.
+	Output string
 	// Recurred is the number of Shrink's Replays in which the failure recurred. A failure
 	// that depends on a race recurs at a rate.
 	Recurred int
@@ -234,7 +236,7 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 	case v.Outcome == check.Pass:
 		t.sum.Passed++
 	case v.Outcome == check.Fail:
-		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, index: index})
+		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, Output: run.Output, index: index})
 	case v.FaultsFired < v.FaultsPlanned:
 		t.sum.Unfired++
 	default:
@@ -304,7 +306,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 		if again := check.Judge(s.run(p).Events); again.Reason != v.Reason {
 			return false // a race at one instant, which a replay may not show
 		}
-		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
+		smallest.Plan, smallest.Events, smallest.Verdict, smallest.Output = p, run.Events, v, run.Output
 		return true
 	}
 	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)

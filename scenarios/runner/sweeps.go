@@ -182,7 +182,7 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict)
+	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events, Output: small.Output}, small.Verdict)
 	saved.Recurred, saved.Replays = small.Recurred, sweep.Replays
 	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
