@@ -11,6 +11,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -49,18 +50,15 @@ type Sweeper struct {
 
 // A Result is the sum of many runs.
 type Result struct {
-	// Runs counts the runs. Passed and Failed count verdicts. Unfired counts runs whose fault
-	// did not fire, because its frame did not pass. Broken counts runs without a verdict for
-	// any other reason; Why is the reason of the first one.
-	Runs, Passed, Failed, Unfired, Broken int
+	// Tally has the sums; Took is the real time of the sweep.
+	check.Tally
+	// Passed and Failed count verdicts.
+	Passed, Failed int
+	// Why is the reason of the first run without a verdict.
+	Why string
 	// Points is the number of points, if it is known, and StoodFor the number of points that
 	// the runs represent.
 	Points, StoodFor int
-	Why              string
-	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
-	FaultsFired, Lost, Duplicated, Reordered int
-	// Virtual is the sum of the runs' virtual times, Took the real time of the sweep.
-	Virtual, Took time.Duration
 	// Failures are the kinds of failure, in the order of their first plans.
 	Failures []Failure
 }
@@ -248,8 +246,8 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 }
 
 func (t *tally) broken(index int, p plan.Plan, why string) {
-	t.sum.Broken++
-	if t.sum.Broken == 1 || index < t.why {
+	t.sum.Undecided++
+	if t.sum.Undecided == 1 || index < t.why {
 		t.sum.Why, t.why = fmt.Sprintf("seed %d, %s: %s", p.Seed, p.Name(), why), index
 	}
 }
@@ -320,22 +318,12 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 
 // With adds a later result to r.
 func (r Result) With(other Result) Result {
-	if r.Broken == 0 {
-		r.Why = other.Why
-	}
-	r.Runs += other.Runs
+	r.Why = cmp.Or(r.Why, other.Why)
+	r.Tally.Add(other.Tally)
 	r.Points += other.Points
 	r.StoodFor += other.StoodFor
 	r.Passed += other.Passed
 	r.Failed += other.Failed
-	r.Unfired += other.Unfired
-	r.Broken += other.Broken
-	r.FaultsFired += other.FaultsFired
-	r.Lost += other.Lost
-	r.Duplicated += other.Duplicated
-	r.Reordered += other.Reordered
-	r.Virtual += other.Virtual
-	r.Took += other.Took
 	for _, f := range other.Failures {
 		known := slices.IndexFunc(r.Failures, func(k Failure) bool { return k.Name == f.Name })
 		if known < 0 {

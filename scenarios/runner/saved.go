@@ -191,7 +191,7 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdict.Of(run, config.Level),
 	}
-	result.Tally = tallyOf(result.Verdict)
+	result.Tally = result.Verdict.Tally()
 	result.Took, result.Virtual = run.Real, run.Virtual
 	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
 		return result, run.Err

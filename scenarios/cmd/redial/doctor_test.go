@@ -241,7 +241,7 @@ func TestBadgeOfAFixedLevel(t *testing.T) {
 func TestBadgeAndSummaryEscape(t *testing.T) {
 	r := report.Report{
 		Target: "`a|b`\n<c>", Level: `"><script>&`, Began: time.Now(),
-		Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: report.Tally{Runs: 1}}},
+		Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: verdict.Tally{Runs: 1}}},
 	}
 	var badge, summary bytes.Buffer
 	if err := errors.Join(writeBadge(&badge, r), outputs{next: "a\n# b"}.writeSummary(&summary, r)); err != nil {
