@@ -41,8 +41,14 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 	}
 }
 
-// Data flows one way through the harness: a package imports only those before it here.
-var flow = []string{"contract", "plan", "protocol", "seam", "network", "target", "history", "client", "lab", "check", "report", "sweep"}
+// Data flows one way through the harness and through the scenarios: a package imports only those
+// before it here.
+var flow = []string{
+	"harness/contract", "harness/plan", "harness/protocol", "harness/seam", "harness/network", "harness/target", "harness/history",
+	"harness/client", "harness/lab", "harness/check", "harness/report", "harness/sweep",
+	"scenarios/catalogue", "scenarios/inprocess", "scenarios/servers", "scenarios/peers", "scenarios/labpage",
+	"scenarios/labwasm", "scenarios/config", "scenarios/doctor", "scenarios/runner", "scenarios/exercises", "scenarios/suite", "scenarios/cmd",
+}
 
 // apart lists folders, and the imports that are forbidden to every package in them.
 var apart = []struct {
@@ -64,15 +70,13 @@ func TestImportsGoOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := func(path string) int {
-		in, ok := strings.CutPrefix(path, "redial/harness/")
-		first, _, _ := strings.Cut(in, "/")
-		if !ok {
-			return -1
-		}
-		return slices.Index(flow, first)
+		return slices.IndexFunc(flow, func(p string) bool { return strings.HasPrefix(path+"/", "redial/"+p+"/") })
 	}
 	for line := range strings.Lines(string(output)) {
 		paths := strings.Fields(line)
+		if strings.HasPrefix(paths[0], "redial/scenarios/") && !strings.Contains(paths[0], "/internal/") && place(paths[0]) < 0 {
+			t.Errorf("%s has no place in the flow", paths[0])
+		}
 		for _, imported := range paths[1:] {
 			if from, to := place(paths[0]), place(imported); from >= 0 && to > from {
 				t.Errorf("%s imports %s, which comes after it", paths[0], imported)

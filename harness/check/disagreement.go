@@ -19,7 +19,7 @@ type edge struct{ from, to int32 } // positions in facts.reference
 // cannot close a cycle.
 //
 // A message for which the rule order blames a view is left out of that view's chain.
-func blameDisagreement(f *facts, t *tally) {
+func blameDisagreement(f *facts, t *counter) {
 	components := f.contradictoryComponents()
 	if components == nil {
 		return

@@ -35,7 +35,7 @@ func (c *Checker) Verdict() Verdict {
 		v.Outcome, v.reason, v.Reason = Inconclusive, reason, reason.String()
 		return v
 	}
-	t := &tally{verdict: &v}
+	t := &counter{verdict: &v}
 	f := newFacts(c)
 	for _, rule := range contract.Rules {
 		t.must = rule.MustAt(c.level)
@@ -142,14 +142,14 @@ func sentence(id contract.RuleID) string {
 	return ""
 }
 
-// A tally counts every break of a rule, and describes only the first few to bound the memory.
-type tally struct {
+// A counter counts every break of a rule, and describes only the first few to bound the memory.
+type counter struct {
 	verdict *Verdict
 	must    bool
 }
 
 // blame counts one break. It calls describe only for the first detailsPerRule of them.
-func (t *tally) blame(rule contract.RuleID, a Anomaly, describe func() Finding) {
+func (t *counter) blame(rule contract.RuleID, a Anomaly, describe func() Finding) {
 	switch a {
 	case Lost:
 		t.verdict.Lost++
@@ -166,7 +166,7 @@ func (t *tally) blame(rule contract.RuleID, a Anomaly, describe func() Finding) 
 }
 
 // duplicated is blame for a message that has extra copies.
-func (t *tally) duplicated(copies int, rule contract.RuleID, a Anomaly, describe func() Finding) {
+func (t *counter) duplicated(copies int, rule contract.RuleID, a Anomaly, describe func() Finding) {
 	t.verdict.Duplicated += copies
 	t.blame(rule, a, describe)
 }

@@ -9,9 +9,9 @@ import (
 	"redial/harness/plan"
 )
 
-// rules has the function that reports every break of a rule to the tally: breaks of the log
+// rules has the function that reports every break of a rule to the counter: breaks of the log
 // first, then those of the views in the order of their first events.
-var rules = map[contract.RuleID]func(*facts, *tally){
+var rules = map[contract.RuleID]func(*facts, *counter){
 	contract.NoPhantom:   noPhantom,
 	contract.NoDuplicate: noDuplicate,
 	contract.Order:       order,
@@ -24,7 +24,7 @@ var rules = map[contract.RuleID]func(*facts, *tally){
 
 // noPhantom blames each text that no client sent, or that was refused, once for the log and
 // once for each view.
-func noPhantom(f *facts, t *tally) {
+func noPhantom(f *facts, t *counter) {
 	if !f.phantoms {
 		return
 	}
@@ -54,7 +54,7 @@ func noPhantom(f *facts, t *tally) {
 
 // noDuplicate blames each message that a view shows more often than the log holds it. Every
 // extra copy counts as duplicated.
-func noDuplicate(f *facts, t *tally) {
+func noDuplicate(f *facts, t *counter) {
 	for _, v := range f.views {
 		for _, place := range slices.Sorted(maps.Keys(v.again)) {
 			id := f.firstShown[place]
@@ -78,7 +78,7 @@ func noDuplicate(f *facts, t *tally) {
 // (from durable-delivery on, of the same client), and each view for each message that it shows
 // after a later one of the log. Without a log, each view is blamed for each message that it
 // shows after a later one of the same sender.
-func order(f *facts, t *tally) {
+func order(f *facts, t *counter) {
 	if f.hasLog {
 		for _, id := range f.reference {
 			later := f.overtookInLog[id]
@@ -109,7 +109,7 @@ func order(f *facts, t *tally) {
 
 // noLoss blames each view for the messages that it is entitled to and does not show, and the
 // sender's view for a message that must be known and is neither stored nor shown.
-func noLoss(f *facts, t *tally) {
+func noLoss(f *facts, t *counter) {
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		if !f.isMissing(id) || f.altered[id] || m.isAcknowledged() || m.isShown() || f.reachesOnlyOthers() {
@@ -137,7 +137,7 @@ func noLoss(f *facts, t *tally) {
 
 // agreement blames the first view that shows a message which is not in the log, or an offset
 // that differs from the log's. Without a log it blames views that contradict each other.
-func agreement(f *facts, t *tally) {
+func agreement(f *facts, t *counter) {
 	if !f.hasLog {
 		blameDisagreement(f, t)
 		return
@@ -185,7 +185,7 @@ func (f *facts) wrongOffsets() []shownOffset {
 
 // sends blames the log for an acknowledged message that it does not hold, and for a message
 // that it holds more than once.
-func sends(f *facts, t *tally) {
+func sends(f *facts, t *counter) {
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		if f.isMissing(id) && !f.altered[id] && m.isAcknowledged() {
@@ -211,7 +211,7 @@ func sends(f *facts, t *tally) {
 
 // convergence blames each view that is open and not connected at the end, unless the script
 // leaves it so.
-func convergence(f *facts, t *tally) {
+func convergence(f *facts, t *counter) {
 	for _, v := range f.views {
 		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan.Script, v.client) {
 			continue
@@ -248,7 +248,7 @@ func leftDisconnected(script []plan.Step, client string) bool {
 }
 
 // noRepeat blames each resending of a message to a page that had been sent it before.
-func noRepeat(f *facts, t *tally) {
+func noRepeat(f *facts, t *counter) {
 	for _, r := range f.resent {
 		t.blame(contract.NoRepeat, SentAgain, func() Finding {
 			return f.finding(f.views[r.view], r.message, r.event, clause("it sent once: it has this message, or had asked for what comes after it"), clause("the server sent it again"))

@@ -18,7 +18,7 @@ func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
 		check.Fail: "the client is not the cause alone: with the official client the outcome is fail. lost: 2",
 	} {
 		r := Report{Target: "step 7", Lab: "real", Client: "python", Results: []Result{{
-			ID: "clean-drop", Official: official, Tally: Tally{Runs: 1}, Verdict: check.Verdict{
+			ID: "clean-drop", Official: official, Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{
 				Outcome: check.Fail, Reason: "lost: 2", Findings: []check.Finding{{Rule: "no-loss", Must: true}}},
 		}}}
 		if got := r.Results[0].Reason(); got != want {

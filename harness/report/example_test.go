@@ -13,7 +13,7 @@ import (
 func ExampleText() {
 	verdict := check.Verdict{Outcome: check.Pass, Level: contract.Recovery}
 	r := report.Report{Target: "my chat", Level: contract.Recovery, Lab: "virtual", Seed: 1, Results: []report.Result{
-		{ID: "clean-drop", Title: "a clean drop", Verdict: verdict, Met: true, Tally: report.Tally{Runs: 1}},
+		{ID: "clean-drop", Title: "a clean drop", Verdict: verdict, Met: true, Tally: check.Tally{Runs: 1}},
 	}}
 	if err := report.Text(os.Stdout, r, report.Style{}); err != nil {
 		fmt.Println(err)

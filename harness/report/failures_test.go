@@ -16,7 +16,7 @@ import (
 func TestManyFailuresByOneRuleAreToldInBrief(t *testing.T) {
 	failed := func(n int, rule contract.RuleID) Result {
 		f := check.Finding{Rule: rule, Anomaly: check.Lost, Must: true, Client: "bob", View: 1, Message: "hello", Expected: "to be shown", Observed: "it is not", Event: -1}
-		return Result{ID: fmt.Sprint("scenario-", n), Title: "what happens", Column: "x", Replay: fmt.Sprint("redial replay ", n), Tally: Tally{Runs: 1, Lost: 1},
+		return Result{ID: fmt.Sprint("scenario-", n), Title: "what happens", Column: "x", Replay: fmt.Sprint("redial replay ", n), Tally: check.Tally{Runs: 1, Lost: 1},
 			Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Recovery, Findings: []check.Finding{f}}}
 	}
 	r := Report{Target: "x", Level: contract.Recovery}

@@ -65,7 +65,7 @@ func (m *Merged) Report() Report {
 			// it.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},
 			Beyond:  beyond(s.Beyond),
-			Tally: Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
+			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
 		})
 	}

@@ -62,7 +62,7 @@ type Result struct {
 	// target's promise but not that level's. It is shown as a should and fails nothing.
 	// Without such a level it has no outcome.
 	Beyond check.Verdict
-	Tally
+	check.Tally
 	// Points counts the places at which a sweep injected a fault, 0 for no sweep. AllPoints
 	// counts the places that exist, 0 if that is unknown.
 	Points, AllPoints int
@@ -78,31 +78,6 @@ type Result struct {
 	// is too long to hold; see Abridge.
 	Events   []history.Event
 	Abridged Abridged
-}
-
-// A Tally sums up runs.
-type Tally struct {
-	// Runs counts the runs. Unfired counts those whose planned fault never reached its frame,
-	// so that they show nothing; Undecided counts those without a verdict for another reason.
-	Runs, Unfired, Undecided int
-	FaultsFired              int
-	// Lost, Duplicated and Reordered count messages over all runs.
-	Lost, Duplicated, Reordered int
-	// Took is wall-clock time, and Virtual is time on the virtual lab's clock.
-	Took, Virtual time.Duration
-}
-
-// Add adds the sums of other runs.
-func (t *Tally) Add(other Tally) {
-	t.Runs += other.Runs
-	t.Unfired += other.Unfired
-	t.Undecided += other.Undecided
-	t.FaultsFired += other.FaultsFired
-	t.Lost += other.Lost
-	t.Duplicated += other.Duplicated
-	t.Reordered += other.Reordered
-	t.Took += other.Took
-	t.Virtual += other.Virtual
 }
 
 // A Report is the result of one command.

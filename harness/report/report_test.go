@@ -169,7 +169,7 @@ func TestJSONShape(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	result := func(outcome check.Outcome, runs int) Result {
-		return Result{Tally: Tally{Runs: runs}, Verdict: check.Verdict{Outcome: outcome}}
+		return Result{Tally: check.Tally{Runs: runs}, Verdict: check.Verdict{Outcome: outcome}}
 	}
 	pass, fail := result(check.Pass, 1), result(check.Fail, 1)
 	inconclusive, unsupported := result(check.Inconclusive, 1), result(check.Unsupported, 0)
@@ -231,7 +231,7 @@ func TestAsExpected(t *testing.T) {
 		if c.outcome == check.Fail && c.lost+c.dup == 0 {
 			v.Counts = map[contract.RuleID]int{contract.Sends: 1}
 		}
-		r := Result{Expected: c.expected, Met: v.Meets(c.expected, ""), Tally: Tally{Runs: 1, Lost: c.lost, Duplicated: c.dup}, Verdict: v}
+		r := Result{Expected: c.expected, Met: v.Meets(c.expected, ""), Tally: check.Tally{Runs: 1, Lost: c.lost, Duplicated: c.dup}, Verdict: v}
 		if got := r.cell(unicodeMarks); got != c.cell {
 			t.Errorf("%s, expected %q, %d lost, %d duplicated: cell %q, want %q", c.outcome, c.expected, c.lost, c.dup, got, c.cell)
 		}
@@ -328,7 +328,7 @@ func TestTook(t *testing.T) {
 // A run whose fault never fired shows nothing, so a sweep reports how many there were.
 func TestTextUnfired(t *testing.T) {
 	r := Report{Results: []Result{{
-		ID: "single:story", Tally: Tally{Runs: 12, Unfired: 2}, Points: 10, Verdict: check.Verdict{Outcome: check.Pass},
+		ID: "single:story", Tally: check.Tally{Runs: 12, Unfired: 2}, Points: 10, Verdict: check.Verdict{Outcome: check.Pass},
 	}}}
 	var out strings.Builder
 	if err := Text(&out, r, Style{}); err != nil {

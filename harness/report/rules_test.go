@@ -59,7 +59,7 @@ func readHistory(t *testing.T, file string) []history.Event {
 func failure(v check.Verdict, events []history.Event, s Style) string {
 	return strings.Join(explain(Result{
 		Title: "written by hand", Verdict: v, Events: events,
-		Tally:     Tally{Runs: 1, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered},
+		Tally:     check.Tally{Runs: 1, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered},
 		Replay:    "redial replay failed.json",
 		Artifacts: []string{"failed.json"},
 	}, s), "\n") + "\n"

@@ -66,13 +66,13 @@ func sample() Report {
 		Results: []Result{
 			{
 				ID: "clean-drop", Title: "The connection drops after at least one message, and comes back.",
-				Row: 1, Column: "step 7", Tally: Tally{Runs: 250, FaultsFired: 250, Took: 900 * time.Millisecond},
+				Row: 1, Column: "step 7", Tally: check.Tally{Runs: 250, FaultsFired: 250, Took: 900 * time.Millisecond},
 				Expected: "exactly once", Met: true,
 				Verdict: check.Verdict{Outcome: check.Pass, Level: contract.ServerDelivery, FaultsPlanned: 1, FaultsFired: 1},
 			},
 			{
 				ID: "half-open", Title: "A phone changes from WiFi to 4G, and the server does not notice.",
-				Row: 3, Column: "step 7", Tally: Tally{Runs: 250, FaultsFired: 250, Took: 2 * time.Second, Lost: 17, Duplicated: 1},
+				Row: 3, Column: "step 7", Tally: check.Tally{Runs: 250, FaultsFired: 250, Took: 2 * time.Second, Lost: 17, Duplicated: 1},
 				Expected:  "exactly once",
 				Replay:    "redial replay out/half-open/plan.json",
 				Artifacts: []string{"out/half-open/plan.json", "out/half-open/history.jsonl"},
@@ -91,7 +91,7 @@ func sample() Report {
 			},
 			{
 				ID: "silence", Title: "Nothing goes through for ten seconds.",
-				Row: 17, Column: "step 7", Tally: Tally{Runs: 3, FaultsFired: 2, Took: 1100 * time.Millisecond},
+				Row: 17, Column: "step 7", Tally: check.Tally{Runs: 3, FaultsFired: 2, Took: 1100 * time.Millisecond},
 				Replay: "redial replay out/silence/plan.json",
 				Verdict: check.Verdict{
 					Outcome: check.Inconclusive, Level: contract.ServerDelivery,
@@ -128,7 +128,7 @@ func sampleMatrix() Report {
 		for i, cell := range []rune(row.cells) {
 			result := Result{
 				ID: row.id, Title: row.title, Row: row.row, Column: fmt.Sprintf("step %d", i+5),
-				Tally: Tally{Runs: 10, FaultsFired: 10, Took: 100 * time.Millisecond}, Expected: "exactly once", Met: true,
+				Tally: check.Tally{Runs: 10, FaultsFired: 10, Took: 100 * time.Millisecond}, Expected: "exactly once", Met: true,
 				Verdict: check.Verdict{Outcome: check.Pass},
 			}
 			fail := func() { result.Verdict.Outcome, result.Verdict.Reason = check.Fail, "a rule was broken" }
@@ -253,7 +253,7 @@ func gallery() Report {
 	events, finding := crowd(500)
 	r.Results = append(r.Results, Result{
 		ID: "crowd", Title: "Ten pages talk while links break, pages refresh and the server crashes.", Row: 46, Column: "step 7",
-		Tally: Tally{Runs: 40, FaultsFired: 212, Took: 7 * time.Second, Duplicated: 1}, Events: events,
+		Tally: check.Tally{Runs: 40, FaultsFired: 212, Took: 7 * time.Second, Duplicated: 1}, Events: events,
 		Replay: "redial replay out/crowd/plan.json", Artifacts: []string{"out/crowd/history.jsonl"},
 		Verdict: check.Verdict{Outcome: check.Fail, Findings: []check.Finding{finding}, Counts: map[contract.RuleID]int{contract.NoDuplicate: 1}},
 	})

@@ -13,7 +13,7 @@ func TestShouldHasItsOwnSignAndFailsNothing(t *testing.T) {
 	lost := check.Verdict{Outcome: check.Fail, Level: contract.ServerDelivery, Lost: 2}
 	again := check.Finding{Rule: contract.NoRepeat, Anomaly: check.SentAgain, Expected: "it sent once", Observed: "the server sent it again"}
 	passed := func(id string) Result {
-		return Result{ID: id, Column: "step 6", Tally: Tally{Runs: 1}, Verdict: check.Verdict{Outcome: check.Pass, Level: contract.Recovery}}
+		return Result{ID: id, Column: "step 6", Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{Outcome: check.Pass, Level: contract.Recovery}}
 	}
 	killed, repeated := passed("server-killed"), passed("five-drops")
 	killed.Beyond, repeated.Verdict.Findings = lost, []check.Finding{again}
@@ -50,7 +50,7 @@ func TestShouldHasItsOwnSignAndFailsNothing(t *testing.T) {
 // and not if the step breaks its own promise as expected.
 func TestCellOfAShould(t *testing.T) {
 	lost := check.Verdict{Outcome: check.Fail, Level: contract.DurableDelivery, Lost: 2}
-	r := Result{Column: "step 6", Tally: Tally{Runs: 1, Lost: 2}, Verdict: lost, Expected: check.Loses, Met: true}
+	r := Result{Column: "step 6", Tally: check.Tally{Runs: 1, Lost: 2}, Verdict: lost, Expected: check.Loses, Met: true}
 	if cell := r.cell(unicodeMarks); cell != "L" {
 		t.Errorf("a broken promise is %q", cell)
 	}

@@ -11,6 +11,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -49,18 +50,15 @@ type Sweeper struct {
 
 // A Result is the sum of many runs.
 type Result struct {
-	// Runs counts the runs. Passed and Failed count verdicts. Unfired counts runs whose fault
-	// did not fire, because its frame did not pass. Broken counts runs without a verdict for
-	// any other reason; Why is the reason of the first one.
-	Runs, Passed, Failed, Unfired, Broken int
+	// Tally has the sums; Took is the real time of the sweep.
+	check.Tally
+	// Passed and Failed count verdicts.
+	Passed, Failed int
+	// Why is the reason of the first run without a verdict.
+	Why string
 	// Points is the number of points, if it is known, and StoodFor the number of points that
 	// the runs represent.
 	Points, StoodFor int
-	Why              string
-	// FaultsFired, Lost, Duplicated and Reordered are sums over all runs.
-	FaultsFired, Lost, Duplicated, Reordered int
-	// Virtual is the sum of the runs' virtual times, Took the real time of the sweep.
-	Virtual, Took time.Duration
 	// Failures are the kinds of failure, in the order of their first plans.
 	Failures []Failure
 }
@@ -73,6 +71,8 @@ type Failure struct {
 	Plan    plan.Plan
 	Events  []history.Event
 	Verdict check.Verdict
+	// Output is what the server printed.
+	Output string
 	// Recurred is the number of Shrink's Replays in which the failure recurred. A failure
 	// that depends on a race recurs at a rate.
 	Recurred int
@@ -234,7 +234,7 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 	case v.Outcome == check.Pass:
 		t.sum.Passed++
 	case v.Outcome == check.Fail:
-		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, index: index})
+		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, Output: run.Output, index: index})
 	case v.FaultsFired < v.FaultsPlanned:
 		t.sum.Unfired++
 	default:
@@ -246,8 +246,8 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 }
 
 func (t *tally) broken(index int, p plan.Plan, why string) {
-	t.sum.Broken++
-	if t.sum.Broken == 1 || index < t.why {
+	t.sum.Undecided++
+	if t.sum.Undecided == 1 || index < t.why {
 		t.sum.Why, t.why = fmt.Sprintf("seed %d, %s: %s", p.Seed, p.Name(), why), index
 	}
 }
@@ -304,7 +304,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 		if again := check.Judge(s.run(p).Events); again.Reason != v.Reason {
 			return false // a race at one instant, which a replay may not show
 		}
-		smallest.Plan, smallest.Events, smallest.Verdict = p, run.Events, v
+		smallest.Plan, smallest.Events, smallest.Verdict, smallest.Output = p, run.Events, v, run.Output
 		return true
 	}
 	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)
@@ -318,22 +318,12 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 
 // With adds a later result to r.
 func (r Result) With(other Result) Result {
-	if r.Broken == 0 {
-		r.Why = other.Why
-	}
-	r.Runs += other.Runs
+	r.Why = cmp.Or(r.Why, other.Why)
+	r.Tally.Add(other.Tally)
 	r.Points += other.Points
 	r.StoodFor += other.StoodFor
 	r.Passed += other.Passed
 	r.Failed += other.Failed
-	r.Unfired += other.Unfired
-	r.Broken += other.Broken
-	r.FaultsFired += other.FaultsFired
-	r.Lost += other.Lost
-	r.Duplicated += other.Duplicated
-	r.Reordered += other.Reordered
-	r.Virtual += other.Virtual
-	r.Took += other.Took
 	for _, f := range other.Failures {
 		known := slices.IndexFunc(r.Failures, func(k Failure) bool { return k.Name == f.Name })
 		if known < 0 {

@@ -43,21 +43,17 @@ func (m *memory) of(ctx context.Context, d document) run {
 // seconds.
 const shrinkBudget = 150
 
-// ruleOf returns the first rule that the run breaks.
-func ruleOf(v check.Verdict) contract.RuleID {
-	if v.Outcome != check.Fail || len(v.Findings) == 0 {
-		return ""
-	}
-	return v.Findings[0].Rule
-}
-
 // shrunk returns the smallest document found that still breaks the same rule.
 func (d document) shrunk(ctx context.Context) (document, error) {
-	of := func(r run) check.Verdict { return r.verdict }
-	before := of(played.of(ctx, d))
-	if before.Outcome != check.Fail { // the promise is kept, but messages beyond it may be lost
-		of = func(r run) check.Verdict { return r.beyond }
-		before = of(played.of(ctx, d))
+	before, level := played.of(ctx, d), contract.Level("") // the step's own
+	if before.verdict.Outcome != check.Fail {              // the promise is kept, but messages beyond it may be lost
+		level = contract.DurableDelivery
+	}
+	ruleOf := func(r run) contract.RuleID {
+		if v := check.JudgeAt(level, r.Events); r.Err == nil && v.Outcome == check.Fail {
+			return v.Rule()
+		}
+		return ""
 	}
 	rule := ruleOf(before)
 	if rule == "" {
@@ -67,7 +63,7 @@ func (d document) shrunk(ctx context.Context) (document, error) {
 		if bounded(p) != nil {
 			return false
 		}
-		return ruleOf(of(document{server: d.server, plan: p}.play(ctx))) == rule
+		return ruleOf(document{server: d.server, plan: p}.play(ctx)) == rule
 	}, shrinkBudget)
 	return documentOf(d.server, smaller)
 }

@@ -20,14 +20,13 @@ import (
 	"time"
 
 	"redial/harness/check"
-	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/inprocess"
+	"redial/scenarios/internal/verdict"
 )
 
 // A Request is a document, and the part of its run to show.
@@ -253,7 +252,7 @@ func (d document) play(ctx context.Context) run {
 
 // judge judges the run by the level and by the highest level.
 func (r *run) judge(level contract.Level) {
-	r.verdict = VerdictOf(r.Run, level)
+	r.verdict = verdict.Of(r.Run, level)
 	r.beyond = r.verdict
 	if r.verdict.Outcome != check.Pass && r.verdict.Outcome != check.Fail {
 		return
@@ -277,17 +276,6 @@ func (r *run) judge(level contract.Level) {
 
 func same(f, g check.Finding) bool {
 	return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
-}
-
-// VerdictOf judges a run by its history, or by what kept it from having one.
-func VerdictOf(r lab.Run, level contract.Level) check.Verdict {
-	switch {
-	case errors.Is(r.Err, target.ErrUnsupported), errors.Is(r.Err, target.ErrNoData), errors.Is(r.Err, client.ErrUnsupported):
-		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: r.Err.Error()}
-	case r.Err != nil:
-		return check.Verdict{Outcome: check.Inconclusive, Level: level, Reason: r.Err.Error()}
-	}
-	return check.Judge(r.Events)
 }
 
 // scene returns the part of the run to draw.

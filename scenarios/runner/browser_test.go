@@ -17,6 +17,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
@@ -226,7 +227,7 @@ func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
 		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Throw, Client: "alice"},
 	}}
 	run := inChromium(t, "7", throw, nil)
-	if v := runner.VerdictOf(run, contract.ServerDelivery); v.Outcome != check.Unsupported {
+	if v := verdict.Of(run, contract.ServerDelivery); v.Outcome != check.Unsupported {
 		t.Errorf("%s: %s", v.Outcome, v.Reason)
 	}
 	config := servers.ConfigOf(server)

@@ -9,7 +9,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
-	"redial/scenarios/labpage"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
 )
 
@@ -26,5 +26,5 @@ func newPage(c peers.Client, level contract.Level) lab.NewPage {
 // official plays a plan that did not pass with another client again with the official one.
 func (r *Runner) official(ctx context.Context, c Cell, config lab.Config, p plan.Plan) check.Outcome {
 	config.NewPage = nil
-	return labpage.VerdictOf(r.options.Lab.Play(ctx, c.Server.Server, config, p), c.Server.Level).Outcome
+	return verdict.Of(r.options.Lab.Play(ctx, c.Server.Server, config, p), c.Server.Level).Outcome
 }

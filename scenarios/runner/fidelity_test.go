@@ -32,7 +32,7 @@ func TestFidelityTableIsComplete(t *testing.T) {
 func TestFidelityOfLabsThatDiffer(t *testing.T) {
 	result := func(outcome check.Outcome, lost int) []report.Result {
 		return []report.Result{{
-			ID: "clean-drop", Row: 1, Column: "step 7", Tally: report.Tally{Runs: 1, Lost: lost}, Verdict: check.Verdict{Outcome: outcome, Lost: lost},
+			ID: "clean-drop", Row: 1, Column: "step 7", Tally: check.Tally{Runs: 1, Lost: lost}, Verdict: check.Verdict{Outcome: outcome, Lost: lost},
 		}}
 	}
 	if table, unexplained := runner.Fidelity(result(check.Pass, 0), result(check.Pass, 0)); unexplained != 0 || strings.Contains(table, "explained") {

@@ -13,7 +13,7 @@ import (
 	"redial/harness/network/paths"
 	"redial/harness/plan"
 	"redial/harness/target"
-	"redial/scenarios/runner"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/servers"
 )
 
@@ -73,7 +73,7 @@ func TestARealSwitchNeedsAClientWithAProcess(t *testing.T) {
 	config := servers.ConfigOf(server)
 	config.RealNetwork = true
 	run := lab.Real.Play(t.Context(), server.Server, config, thereAndBack())
-	if v := runner.VerdictOf(run, contract.ServerDelivery); !errors.Is(run.Err, target.ErrUnsupported) || v.Outcome != check.Unsupported {
+	if v := verdict.Of(run, contract.ServerDelivery); !errors.Is(run.Err, target.ErrUnsupported) || v.Outcome != check.Unsupported {
 		t.Errorf("%v; %s: %s", run.Err, v.Outcome, v.Reason)
 	}
 }

@@ -49,7 +49,7 @@ func Recheck(path string, level contract.Level) (report.Report, check.Verdict, e
 		result.Verdict.Locate(r.again)
 		result.Abridge(r.again)
 	}
-	result.Tally = tallyOf(v)
+	result.Tally = v.Tally()
 	result.Took = time.Since(began)
 	if r.saved.Target != "" {
 		result.Replay = calledAs(os.Args[0]) + " replay " + path

@@ -24,7 +24,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/labpage"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
@@ -226,7 +226,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 		all.Go(func() { runs[n], failed[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
 	}
 	all.Wait()
-	var sum report.Tally
+	var sum check.Tally
 	for n, one := range runs {
 		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) && !c.Server.CameUp || ctx.Err() != nil) {
 			return result, err
@@ -296,7 +296,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
 	run := r.playWithin(ctx, c, config, p)
-	result.Verdict = labpage.VerdictOf(run, c.Server.Level)
+	result.Verdict = verdict.Of(run, c.Server.Level)
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:
@@ -349,15 +349,10 @@ const libraryHeartbeat = 45 * time.Second
 
 // tally counts one run. If an expectation replaces the promise of the level, an order that the
 // server does not promise is not counted.
-func (r *Runner) tally(c Cell, v check.Verdict) report.Tally {
-	t := tallyOf(v)
+func (r *Runner) tally(c Cell, v check.Verdict) check.Tally {
+	t := v.Tally()
 	if r.options.Golden {
 		t.Reordered = v.ReorderedFor(c.Server.Level)
 	}
 	return t
-}
-
-// tallyOf counts one run by its verdict.
-func tallyOf(v check.Verdict) report.Tally {
-	return report.Tally{Runs: 1, FaultsFired: v.FaultsFired, Lost: v.Lost, Duplicated: v.Duplicated, Reordered: v.Reordered}
 }

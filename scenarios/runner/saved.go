@@ -17,7 +17,7 @@ import (
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/config"
-	"redial/scenarios/labpage"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
@@ -189,9 +189,9 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	}
 	run := in.Play(ctx, server.Server, config, s.Plan)
 	result := report.Result{
-		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: labpage.VerdictOf(run, config.Level),
+		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdict.Of(run, config.Level),
 	}
-	result.Tally = tallyOf(result.Verdict)
+	result.Tally = result.Verdict.Tally()
 	result.Took, result.Virtual = run.Real, run.Virtual
 	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
 		return result, run.Err

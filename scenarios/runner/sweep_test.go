@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
@@ -177,6 +180,33 @@ func sweptPublished(t *testing.T, number string, least int) (found []report.Resu
 		}
 	}
 	return found
+}
+
+// A saved failure of a sweep has what the server printed.
+func TestSweepSavesTheOutputOfTheServer(t *testing.T) {
+	t.Parallel()
+	server := stepServer(t, "5")
+	server.Level = contract.Recovery // which step 5 does not promise
+	step := server.Server.Handler
+	server.Server.Handler = func(tuning plan.Tuning) lab.Handler {
+		return func(dir string) (http.Handler, io.Closer, error) {
+			handler, closer, err := step(tuning)(dir)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				handler.ServeHTTP(w, r)
+				w.WriteHeader(http.StatusOK) // http.Server logs that this comes too late
+			}), closer, err
+		}
+	}
+	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
+		Kind: runner.SweepSingle, Seed: 1, Points: 40, ShrinkBudget: 5, Stories: catalogue.Stories[:1], Artifacts: t.TempDir(),
+	})
+	if err != nil || len(results) < 2 {
+		t.Fatalf("%d results: %v", len(results), err)
+	}
+	saved, err := runner.ReadSaved(results[1].Artifacts[0])
+	if err != nil || !strings.Contains(saved.Output, "response.WriteHeader") {
+		t.Errorf("the output is %q: %v", saved.Output, err)
+	}
 }
 
 // A file that is no saved failure is refused, and so is another verdict in a replay.

@@ -63,8 +63,8 @@ type SweepOptions struct {
 }
 
 // Sweep injects faults into every story on the server, in the virtual lab. It returns a result
-// for each story, and one for each kind of failure in it, shrunk and saved under the ID of
-// the scenario that the failure is a case of.
+// for each story, followed by one for each kind of failure in it, shrunk and saved under the ID
+// of the scenario that the failure is a case of.
 func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report.Result, error) {
 	if server.Server.Handler == nil {
 		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", server.Name)
@@ -138,17 +138,14 @@ func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: server.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: server.Level},
 		Points:  r.Passed + r.Failed, AllPoints: r.Points, StoodFor: r.StoodFor,
-		Tally: report.Tally{
-			Runs: r.Runs, Unfired: r.Unfired, Undecided: r.Broken, FaultsFired: r.FaultsFired,
-			Lost: r.Lost, Duplicated: r.Duplicated, Reordered: r.Reordered, Took: r.Took, Virtual: r.Virtual,
-		},
+		Tally: r.Tally,
 	}
 	switch {
 	case r.Failed > 0:
 		result.Verdict.Outcome, result.Verdict.Reason = check.Fail, failedReason(r)
-	case r.Broken > 0:
+	case r.Undecided > 0:
 		result.Verdict.Outcome = check.Inconclusive
-		result.Verdict.Reason = fmt.Sprintf("%d of %d runs came to no verdict; the first: %s", r.Broken, r.Runs, r.Why)
+		result.Verdict.Reason = fmt.Sprintf("%d of %d runs came to no verdict; the first: %s", r.Undecided, r.Runs, r.Why)
 	case result.Points == 0:
 		result.Verdict.Outcome, result.Verdict.Reason = check.Inconclusive, "no planned fault ever fired"
 	}
@@ -176,13 +173,14 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 	}
 	result := report.Result{
 		ID: f.Name, Row: row, Title: title, Column: server.Name,
-		Verdict: small.Verdict, Events: small.Events, Tally: tallyOf(small.Verdict),
+		Verdict: small.Verdict, Events: small.Events,
+		// Of the runs that fail so, only one has a verdict here. The faults are counted with the story.
+		Tally: check.Tally{Runs: f.Count, Lost: small.Verdict.Lost, Duplicated: small.Verdict.Duplicated, Reordered: small.Verdict.Reordered},
 	}
-	result.Runs, result.FaultsFired = f.Count, 0 // the faults are counted with the story
 	if o.Artifacts == "" {
 		return result, nil
 	}
-	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events}, small.Verdict)
+	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events, Output: small.Output}, small.Verdict)
 	saved.Recurred, saved.Replays = small.Recurred, sweep.Replays
 	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {

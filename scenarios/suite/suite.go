@@ -11,12 +11,17 @@
 //	go test ./scenarios/suite -ginkgo.label-filter='level:recovery && transport:polling'
 //
 // runs the specs for polling on the step that promises recovery.
+//
+// The report entries of a failing spec are its story, the command that plays it again, its saved
+// files, and the path of its picture: an HTML file, beside the saved one.
 package suite
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -41,6 +46,7 @@ type Suite struct {
 
 type spec struct {
 	text   string
+	lab    lab.Lab
 	runner *runner.Runner
 	cell   runner.Cell
 	labels ginkgo.Labels
@@ -55,7 +61,7 @@ func Define(tested []servers.Server, which []catalogue.Scenario, options ...runn
 		in := runner.New(o)
 		for _, c := range runner.Cells(tested, which) {
 			text := fmt.Sprintf("%s, %s lab: row %d, %s: %s", c.Server.Name, o.Lab, c.Scenario.Row, c.Scenario.ID, c.Scenario.Title)
-			s.specs = append(s.specs, spec{text, in, c, labels(c, o.Lab)})
+			s.specs = append(s.specs, spec{text, o.Lab, in, c, labels(c, o.Lab)})
 		}
 	}
 	// Ginkgo calls this function for a preview, and again for the run.
@@ -146,17 +152,35 @@ func (s *Suite) judge(ctx ginkgo.SpecContext, one spec) {
 	if outcome == check.Pass {
 		return
 	}
+	var played plan.Plan
 	if len(result.Events) > 0 && result.Events[0].Plan != nil {
-		ginkgo.AddReportEntry("story", plan.Story(*result.Events[0].Plan))
+		played = *result.Events[0].Plan
+		ginkgo.AddReportEntry("story", plan.Story(played))
 	}
 	ginkgo.AddReportEntry("replay", result.Replay)
 	if len(result.Artifacts) > 0 {
 		ginkgo.AddReportEntry("files", strings.Join(result.Artifacts, "\n"))
+		if picture, err := draw(result, one.lab, played.Seed); err != nil {
+			ginkgo.AddReportEntry("picture", "none: "+err.Error())
+		} else {
+			ginkgo.AddReportEntry("picture", picture)
+		}
 	}
 	if outcome == check.Inconclusive {
 		ginkgo.Fail("inconclusive: " + result.Reason())
 	}
 	ginkgo.Fail(result.Reason() + "\nagain: " + result.Replay)
+}
+
+// draw writes a report with the drawing of the run beside its saved file, and returns the path.
+func draw(r report.Result, in lab.Lab, seed uint64) (path string, err error) {
+	path = strings.TrimSuffix(r.Artifacts[0], ".json") + ".html"
+	file, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	one := report.Report{Target: r.Column, Level: r.Verdict.Level, Seed: seed, Lab: in.String(), Results: []report.Result{r}, Took: r.Took}
+	return path, errors.Join(report.HTML(file, one), file.Close())
 }
 
 // Results returns the results of the specs that were played in this process, in the order of

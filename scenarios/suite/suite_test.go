@@ -1,15 +1,20 @@
 package suite_test
 
 import (
+	"encoding/json"
 	"io"
 	"log"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/onsi/ginkgo/v2"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
@@ -85,6 +90,49 @@ func sameAsTheRunner(t *testing.T, options runner.Options, specs []report.Result
 		if s := specs[i]; r.ID != s.ID || r.Outcome() != s.Outcome() || r.Letters() != s.Letters() || r.Verdict.Reason != s.Verdict.Reason {
 			t.Errorf("%s: %s %s by the runner, %s: %s %s by the specs", r.ID, r.Outcome(), r.Letters(), s.ID, s.Outcome(), s.Letters())
 		}
+	}
+}
+
+// A failing spec's report entries name its story, its files and its picture. Ginkgo runs one
+// suite in a process, so the test starts itself.
+func TestFailingSpecHasAPicture(t *testing.T) {
+	const artifacts = "REDIAL_FAILING_SPEC"
+	if folder := os.Getenv(artifacts); folder != "" {
+		server, err := servers.Step("5")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Level = contract.Recovery // which step 5 does not promise
+		which, err := catalogue.Find([]string{"clean-drop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		suite.Define([]servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: folder}).Run(t)
+		return
+	}
+	folder := t.TempDir()
+	file := filepath.Join(folder, "report.json")
+	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-ginkgo.json-report="+file)
+	c.Env = append(os.Environ(), artifacts+"="+folder)
+	printed, _ := c.CombinedOutput() // the spec fails
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: %s", err, printed)
+	}
+	var reports []ginkgo.Report
+	if err := json.Unmarshal(text, &reports); err != nil {
+		t.Fatal(err)
+	}
+	entries := map[string]string{}
+	for _, e := range reports[0].SpecReports[0].ReportEntries {
+		entries[e.Name] = e.StringRepresentation()
+	}
+	picture, err := os.ReadFile(entries["picture"])
+	if err != nil || !strings.Contains(string(picture), "<svg") || !strings.Contains(string(picture), "no-loss") {
+		t.Errorf("the picture is %.200q: %v", picture, err)
+	}
+	if !strings.Contains(entries["story"], "alice and bob") || !strings.HasSuffix(entries["files"], "clean-drop-1.json") {
+		t.Errorf("the entries are %q", entries)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *checking) climb() (int, error) {
 	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
-	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Began: time.Now()}
+	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Tolerant: s.failOn == "fail", Began: time.Now()}
 	progress := newProgress(s.quiet)
 	rungs, err := s.rungs(ctx, rows, progress)
 	progress.end()
@@ -93,7 +93,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		bounded, cancel = context.WithTimeout(ctx, s.timeLimit)
 		defer cancel()
 	}
-	options := runner.Options{Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Artifacts: s.artifacts(), Lab: s.lab, Client: s.client, Done: progress.show}
+	options := runner.Options{Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Limit: s.runLimit, Artifacts: s.artifacts(), Lab: s.lab, Client: s.client, Done: progress.show}
 	for _, level := range contract.Levels {
 		up := rung{level: level}
 		server, err := s.at(bounded, level)

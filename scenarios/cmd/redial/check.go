@@ -143,8 +143,8 @@ func (s *checking) fits(c *cobra.Command) error {
 	if s.client.New != nil && (s.foreign() || s.lab == lab.Virtual) {
 		return fmt.Errorf("--client %s is for the kit's steps in the real lab: add --step N, and leave out --lab", s.client.Name)
 	}
-	if c.Flags().Changed("parallel") && s.foreign() && s.config == "" {
-		return errors.New("runs on a server that is not the kit's take turns, since they may share its data: leave out --parallel")
+	if s.ownPage && (s.step != "" || s.url != "" || len(s.command) > 0) {
+		return errors.New("--own-page is for the application that a redial.yaml describes: leave it out, or name the file with --config")
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
 		return errors.New("--points is a whole number from 1, and for --sweep single")
@@ -166,8 +166,8 @@ func (s *checking) fits(c *cobra.Command) error {
 		return fmt.Errorf("there is no sweep %q; there are %s", s.sweep, strings.Join(runner.SweepKinds, ", "))
 	case s.lab != lab.Virtual:
 		return errors.New("--sweep is for the virtual lab: add --lab virtual")
-	case s.scenario != "":
-		return errors.New("a sweep plays stories, not scenarios: leave out --scenario or --sweep")
+	case s.scenario != "" || s.own != "":
+		return errors.New("a sweep plays stories, not scenarios: leave out --scenario and --scenarios, or --sweep")
 	case s.expect != "" || s.shard != "":
 		return errors.New("a sweep has no scenarios: leave out --expect and --shard, or --sweep")
 	case s.timeLimit > 0:
@@ -217,8 +217,18 @@ func (s *checking) check() (int, error) {
 // server makes the server that the flags name.
 func (s *checking) server() (servers.Server, error) {
 	server, err := s.named()
-	if err != nil || !s.realNetwork {
+	switch {
+	case err != nil:
 		return server, err
+	case s.parallel > 0 && server.Shared:
+		return server, errors.New("runs on this server take turns, since they may share its data: leave out --parallel, or declare the target isolated in a redial.yaml")
+	case s.url != "":
+		if err := servers.Reachable(s.url); err != nil {
+			return server, fmt.Errorf("no server answers at %s: %w", s.url, cause(err))
+		}
+	}
+	if !s.realNetwork {
+		return server, nil
 	}
 	if server.NewPage == nil {
 		return server, errors.New("--real-network is for an application's own page: its redial.yaml needs a section page (and --own-page, where there is a section socket)")
@@ -247,14 +257,7 @@ func (s *checking) named() (servers.Server, error) {
 	}
 	switch {
 	case s.url != "":
-		server, err := servers.URL(s.url, nil, level)
-		if err != nil {
-			return server, err
-		}
-		if err := servers.Reachable(s.url); err != nil {
-			return server, fmt.Errorf("no server answers at %s: %w", s.url, cause(err))
-		}
-		return server, nil
+		return servers.URL(s.url, nil, level)
 	case len(s.command) > 0:
 		return servers.Command(target.CommandOptions{Command: s.command}, level)
 	}

@@ -15,6 +15,7 @@ import (
 	"redial/harness/client/browser"
 	"redial/harness/network/paths"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/config"
 	"redial/scenarios/servers"
 	"redial/steps/lessons"
 )
@@ -52,6 +53,19 @@ func TestBothWaysToUseAConfigurationAgree(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Runs on a server that is not isolated take turns.
+func TestParallelIsForAnIsolatedTarget(t *testing.T) {
+	t.Parallel()
+	file := described(t, "7", tutorial)
+	c := command(t, "check", "--parallel", "2", "--scenario", "no-such-scenario")
+	write(t, filepath.Join(c.Dir, config.FileName), read(t, file))
+	if o := run(t, c); o.code != 3 || !strings.Contains(o.stderr, "no-such-scenario") {
+		t.Errorf("--parallel for an isolated target in this folder's file: exit %d, %s", o.code, o.stderr)
+	}
+	write(t, file, strings.Replace(read(t, file), "isolated: true", "isolated: false", 1))
+	refused(t, "leave out --parallel", "check", "--parallel", "2", "--config", file)
 }
 
 // Two of the cases wait for Chromium or for an answer, so the cases run all at once.

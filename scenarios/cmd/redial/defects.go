@@ -53,8 +53,8 @@ func newDefects(code *int) *cobra.Command {
 			if err := p.read(c); err != nil {
 				return err
 			}
-			if list && (markdown || p.files.json != "") {
-				return errors.New("--list plays no run, so it has no results to write: leave out --json and --markdown")
+			if list && c.Flags().NFlag() > 1 {
+				return errors.New("--list plays no run: leave out the other flags")
 			}
 			which, err := chosen(names)
 			if err != nil {

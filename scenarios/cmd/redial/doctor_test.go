@@ -206,6 +206,15 @@ func TestLevelAutoTellsWhatIsNotKnownFromWhatFails(t *testing.T) {
 	}
 }
 
+// No row of a level ends within a second, and with --fail-on fail that is no failure.
+func TestLevelAutoHasTheLimitAndTheExitStatusOfTheFlags(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "check", "--level", "auto", "--step", "7", "--scenario", "idle", "--run-limit", "1s", "--fail-on", "fail", "--quiet")
+	if o.code != 0 || !strings.Contains(o.stdout, "it had not ended after 1s") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
 // Step 5 loses a message in clean-drop, so no scenario waits for the heartbeat at recovery.
 func TestLevelAutoAnnouncesTheHeartbeatOnce(t *testing.T) {
 	t.Parallel()
@@ -232,7 +241,7 @@ func TestBadgeOfAFixedLevel(t *testing.T) {
 func TestBadgeAndSummaryEscape(t *testing.T) {
 	r := report.Report{
 		Target: "`a|b`\n<c>", Level: `"><script>&`, Began: time.Now(),
-		Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: report.Tally{Runs: 1}}},
+		Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: verdict.Tally{Runs: 1}}},
 	}
 	var badge, summary bytes.Buffer
 	if err := errors.Join(writeBadge(&badge, r), outputs{next: "a\n# b"}.writeSummary(&summary, r)); err != nil {

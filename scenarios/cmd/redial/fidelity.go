@@ -101,7 +101,7 @@ func (p *play) fidelity() (int, error) {
 func (p *play) overPaths(which []catalogue.Scenario) (differ int, err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	table, differ, err := runner.Paths(ctx, which, p.seed)
+	table, differ, err := runner.Paths(ctx, which, p.seed, p.runs)
 	switch {
 	case errors.Is(err, paths.ErrUnavailable), errors.Is(err, browser.ErrNoChromium):
 		table = "Not played here: " + err.Error() + ".\n"

@@ -166,12 +166,13 @@ func replayLink(link string) (int, error) {
 		return 0, errors.New(run.Error)
 	}
 	took := time.Duration(run.Took * float64(time.Millisecond))
+	result := report.Result{
+		ID: "shared", Title: "a run that a link shares", Column: "step " + run.Step, Events: run.Events, Verdict: *run.Verdict, Tally: run.Verdict.Tally(),
+	}
+	result.Took = took
 	r := report.Report{
-		Target: "step " + run.Step, Level: run.Level, Seed: run.Plan.Seed, Lab: run.Lab, Began: time.Now().Add(-took), Took: took,
-		Results: []report.Result{{
-			ID: "shared", Title: "a run that a link shares", Column: "step " + run.Step, Events: run.Events, Verdict: *run.Verdict,
-			Tally: report.Tally{Runs: 1, FaultsFired: run.Verdict.FaultsFired, Lost: run.Verdict.Lost, Duplicated: run.Verdict.Duplicated, Reordered: run.Verdict.Reordered, Took: took},
-		}},
+		Target: result.Column, Level: run.Level, Seed: run.Plan.Seed, Lab: run.Lab, Began: time.Now().Add(-took), Took: took,
+		Results: []report.Result{result},
 	}
 	fmt.Printf("%s\n\n", strings.Join(run.Story, "\n"))
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {

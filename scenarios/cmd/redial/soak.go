@@ -36,7 +36,7 @@ type soaking struct {
 
 // A soakSum sums up the runs of a step so far.
 type soakSum struct {
-	report.Tally
+	verdict.Tally
 	explored sweep.Explored
 	failed   int             // stories
 	why      string          // the reason of the first run without a verdict
@@ -158,12 +158,14 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 		if err != nil {
 			return err
 		}
-		s.sums[i].take(results)
-		for _, r := range results {
-			if r.Undecided > 0 { // only failures are saved, so this is printed at once
-				s.progress.end()
-				fmt.Printf("%s, %s: %s\n", s.steps[i].Name, r.ID, r.Reason())
-			}
+		if len(results) == 0 { // the story is above the step's level
+			continue
+		}
+		story := results[0]
+		s.sums[i].take(story, results[1:])
+		if story.Undecided > 0 { // only failures are saved, so this is printed at once
+			s.progress.end()
+			fmt.Printf("%s, %s: %s\n", s.steps[i].Name, story.ID, story.Reason())
 		}
 	}
 	s.progress.end()
@@ -171,21 +173,16 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 	return nil
 }
 
-// take adds the results of a story: its sum, and one for each kind of failure.
-func (sum *soakSum) take(results []report.Result) {
-	for _, r := range results {
-		if len(r.Artifacts) > 0 {
-			sum.saved = append(sum.saved, r)
-			continue
-		}
-		sum.Add(r.Tally)
-		switch r.Outcome() {
-		case verdict.Fail:
-			sum.failed++
-		case verdict.Inconclusive:
-			sum.why = cmp.Or(sum.why, r.Reason())
-		}
+// take adds the result of a story, and those of its kinds of failure.
+func (sum *soakSum) take(story report.Result, failures []report.Result) {
+	sum.Add(story.Tally)
+	switch story.Outcome() {
+	case verdict.Fail:
+		sum.failed++
+	case verdict.Inconclusive:
+		sum.why = cmp.Or(sum.why, story.Reason())
 	}
+	sum.saved = append(sum.saved, failures...)
 }
 
 // line prints a step's sum in one line.
