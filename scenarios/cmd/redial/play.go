@@ -85,10 +85,21 @@ func (p *play) labFlags(c *cobra.Command) {
 	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; scenarios not played by then are inconclusive (default: no limit)")
 	f.DurationVar(&p.runLimit, "run-limit", 0, "end a run in the real lab after `TIME`; it is inconclusive then (default 10m, plus the time that the heartbeat takes)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
-	f.StringVar(&p.failOn, "fail-on", inconclusive, "the `OUTCOME` that gives an exit status other than 0: fail, or inconclusive, which includes fail")
+	p.failOnFlag(c)
 	p.files.flags(c)
-	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (p *play) failOnFlag(c *cobra.Command) {
+	c.Flags().StringVar(&p.failOn, "fail-on", inconclusive, "the `OUTCOME` that gives an exit status other than 0: fail, or inconclusive, which includes fail")
+	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (p *play) readFailOn(c *cobra.Command) error {
+	if c.Flags().Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
+		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
+	}
+	return nil
 }
 
 // inconclusive is --fail-on's default.
@@ -112,8 +123,8 @@ func (p *play) read(c *cobra.Command) (err error) {
 	if f.Changed("run-limit") && p.runLimit < time.Second {
 		return errors.New("--run-limit is a time of at least 1s, such as 90s or 10m")
 	}
-	if f.Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
-		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
+	if err := p.readFailOn(c); err != nil {
+		return err
 	}
 	if f.Changed("shard") && !f.Changed("seed") {
 		return errors.New("--shard needs --seed N, the same for every part, so that they are parts of one run")
@@ -208,6 +219,7 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	}
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
+	r.Shard = p.shard
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
