@@ -97,6 +97,21 @@ func TestMergeFailsOnWhatCheckFailsOn(t *testing.T) {
 	}
 }
 
+// A number stands for all scenarios of its row, and a user's own scenarios can be listed.
+func TestKnownFailuresAreAmongTheRowsThatArePlayed(t *testing.T) {
+	t.Parallel()
+	p := play{own: absolute(t, "../../examples"), expect: filepath.Join(t.TempDir(), "known.txt")}
+	write(t, p.expect, "24\nidle-proxy # of our own\n")
+	rows, err := p.rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := knownFailures(p.expect, rows)
+	if err != nil || strings.Join(ids, " ") != "refresh long-history idle-proxy" {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
 func verdicts(t *testing.T, file string) map[string]string {
 	t.Helper()
 	var r struct {

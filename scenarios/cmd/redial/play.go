@@ -141,21 +141,23 @@ func (p *play) read(c *cobra.Command) (err error) {
 	return err
 }
 
-func (p *play) scenarios() (which []catalogue.Scenario, err error) {
-	rows := catalogue.Sample(p.seed, p.sample)
-	if p.own != "" {
-		own, err := catalogue.ReadOwn(p.own)
-		if err != nil {
-			return nil, err
-		}
-		rows = slices.Concat(rows, own)
+// rows returns the catalogue's scenarios and the user's own.
+func (p *play) rows() ([]catalogue.Scenario, error) {
+	if p.own == "" {
+		return catalogue.All, nil
 	}
-	which = rows
+	own, err := catalogue.ReadOwn(p.own)
+	return slices.Concat(catalogue.All, own), err
+}
+
+func (p *play) scenarios() (which []catalogue.Scenario, err error) {
+	if p.sample > 0 {
+		which = catalogue.Sample(p.seed, p.sample)
+	} else if which, err = p.rows(); err != nil {
+		return nil, err
+	}
 	if p.scenario != "" {
-		if p.sample > 0 {
-			rows = catalogue.All
-		}
-		if which, err = catalogue.FindIn(rows, strings.Split(p.scenario, ",")); err != nil {
+		if which, err = catalogue.FindIn(which, strings.Split(p.scenario, ",")); err != nil {
 			return nil, err
 		}
 	}
@@ -180,9 +182,9 @@ func part(rows []catalogue.Scenario, shard string) (some []catalogue.Scenario, e
 	return some, nil
 }
 
-// knownFailures reads the IDs of the scenarios that are known to fail, one on a line; # begins
-// a comment.
-func knownFailures(path string) (ids []string, err error) {
+// knownFailures reads which of the rows are known to fail: an ID or a number on a line; # begins
+// a comment. Rows that this run does not play may be among them.
+func knownFailures(path string, rows []catalogue.Scenario) (ids []string, err error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -195,11 +197,13 @@ func knownFailures(path string) (ids []string, err error) {
 		if id = strings.TrimSpace(id); id == "" {
 			continue
 		}
-		found, err := catalogue.Find([]string{id})
+		found, err := catalogue.FindIn(rows, []string{id})
 		if err != nil {
 			return nil, fmt.Errorf("--expect: %s, line %d: %w", path, n+1, err)
 		}
-		ids = append(ids, found[0].ID)
+		for _, s := range found {
+			ids = append(ids, s.ID)
+		}
 	}
 	return ids, nil
 }
@@ -210,7 +214,11 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p.known, err = knownFailures(p.expect); err != nil {
+	rows, err := p.rows()
+	if err != nil {
+		return 0, err
+	}
+	if p.known, err = knownFailures(p.expect, rows); err != nil {
 		return 0, err
 	}
 	r.Tolerant = p.failOn == "fail"
