@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -19,7 +20,9 @@ import (
 	"redial/harness/client"
 	"redial/harness/client/wire"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/config"
 	"redial/scenarios/doctor"
 	"redial/scenarios/servers"
@@ -203,6 +206,16 @@ func TestLevelAutoTellsWhatIsNotKnownFromWhatFails(t *testing.T) {
 	}
 	if text := read(t, summary); !strings.Contains(text, "basic is not known to hold: ") {
 		t.Errorf("the summary is %s", text)
+	}
+}
+
+func TestLevelAutoReportsWhatIsKnownOnInterrupt(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	s := checking{play: play{seed: 1, runs: 1, lab: lab.Virtual}, step: "7"}
+	rungs, err := s.rungs(ctx, catalogue.All[:1], newProgress(true))
+	if err != nil || len(rungs) != 1 || rungs[0].reason != "not known: it was interrupted when 0 rows had passed" || len(rungs[0].results) != 1 {
+		t.Errorf("%+v, %v", rungs, err)
 	}
 }
 

@@ -233,8 +233,8 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	} else {
 		r.Results, err = p.playScenarios(p.lab, tested, which, artifacts)
 	}
-	interrupted := errors.Is(err, errInterrupted) && len(r.Results) > 0
-	if err != nil && !interrupted {
+	interrupted := err
+	if err != nil && !errors.Is(err, errInterrupted) {
 		return 0, err
 	}
 	r.Took = time.Since(r.Began)
@@ -245,11 +245,7 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	if err := show(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
-	if interrupted {
-		fmt.Fprintf(os.Stderr, "redial: %v; the report is of the %d scenarios that had ended\n", errInterrupted, len(r.Results))
-		return report.ExitInterrupted, p.files.write(r)
-	}
-	return r.ExitCode(), p.files.write(r)
+	return r.ExitCode(), cmp.Or(p.files.write(r), interrupted)
 }
 
 // artifacts is the folder in which failing runs are saved.
@@ -291,7 +287,7 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	results, err := specs.Results()
 	switch {
 	case len(signals) > 0:
-		return results, errInterrupted
+		return append(results, specs.Unplayed(runner.Interrupted)...), errInterrupted
 	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
 		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was exceeded", p.timeLimit))...), nil
 	}
@@ -314,10 +310,10 @@ func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Re
 		swept, err := runner.Sweep(ctx, server, runner.SweepOptions{
 			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
-		if err := unlessInterrupted(ctx, err); err != nil {
-			return nil, err
-		}
 		results = append(results, swept...)
+		if err := unlessInterrupted(ctx, err); err != nil {
+			return results, err
+		}
 	}
 	return results, nil
 }
