@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -208,6 +209,30 @@ func TestCheckerKeepsTheEventsOfAnomalies(t *testing.T) {
 		if want := 3 + i; f.Event != want {
 			t.Errorf("event %d, want %d: %s", f.Event, want, f)
 		}
+	}
+}
+
+// A saved finding has the numbers of the report. One that was saved with indices has none, rather
+// than the numbers of other events.
+func TestSavedFindingCountsEventsFromOne(t *testing.T) {
+	const blank = `{"rule":"","anomaly":"","must":false,"expected":"","observed":""`
+	for text, want := range map[string]Finding{
+		blank + `,"atEvent":1}`:                     {},
+		blank + `,"namedEvents":[1,3],"atEvent":3}`: {Event: 2, Named: []int{0, 2}},
+		blank + `}`: {Event: -1},
+	} {
+		saved, err := json.Marshal(want)
+		if err != nil || string(saved) != text {
+			t.Errorf("%s, want %s: %v", saved, text, err)
+		}
+		var read Finding
+		if err := json.Unmarshal(saved, &read); err != nil || !reflect.DeepEqual(read, want) {
+			t.Errorf("%s is read as %+v, want %+v: %v", saved, read, want, err)
+		}
+	}
+	var old Finding
+	if err := json.Unmarshal([]byte(`{"rule":"tells","named":[4],"event":5}`), &old); err != nil || old.Event != -1 || old.Named != nil {
+		t.Errorf("an old finding is read as %+v: %v", old, err)
 	}
 }
 

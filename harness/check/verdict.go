@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"slices"
 
 	"redial/harness/contract"
@@ -56,14 +57,41 @@ type Finding struct {
 	// Expected and Observed are a clause each, to be read by a person.
 	Expected string `json:"expected"`
 	Observed string `json:"observed"`
-	// Named are the indices, from 0, of the events that the two clauses name. The clauses
-	// themselves count events from 1.
-	Named []int `json:"named,omitempty"`
-	// Event is the index in the history of the event that shows the break, or by which the
-	// message was due; -1 if there is none, or if a Checker has not kept it.
-	Event int `json:"event"`
+	// Named are the events that the two clauses name. In Go they are indices of the history; in
+	// JSON, as in the clauses, the first event is 1.
+	Named []int `json:"namedEvents,omitempty"`
+	// Event is the event that shows the break, or by which the message was due. In Go it is an
+	// index of the history, and -1 if there is none or a Checker has not kept it. In JSON the
+	// first event is 1, and the field is missing where there is none.
+	Event int `json:"atEvent,omitempty"`
 
 	expected, observed Clause
+}
+
+// MarshalJSON counts events from 1, as every text of a report does.
+func (f Finding) MarshalJSON() ([]byte, error) {
+	type fields Finding
+	return json.Marshal(fields(f.counting(1)))
+}
+
+// UnmarshalJSON does not read the fields "event" and "named" of files that were written when
+// they counted from 0: such a finding has no events.
+func (f *Finding) UnmarshalJSON(text []byte) error {
+	type fields Finding
+	var read fields
+	err := json.Unmarshal(text, &read)
+	*f = Finding(read).counting(-1)
+	return err
+}
+
+// counting returns the finding with its events shifted.
+func (f Finding) counting(shift int) Finding {
+	f.Event += shift
+	f.Named = slices.Clone(f.Named)
+	for i := range f.Named {
+		f.Named[i] += shift
+	}
+	return f
 }
 
 // A Verdict is the judgement on one history.

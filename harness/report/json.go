@@ -18,6 +18,9 @@ type Document struct {
 	Level contract.Level `json:"level"`
 	// Seed is that of the first run, a whole number of 64 bits.
 	Seed uint64 `json:"seed"`
+	// Shard is the part of a divided run that this is, such as "2/5"; it is missing for a whole
+	// run.
+	Shard string `json:"shard,omitempty"`
 	// Scenarios are in the order in which they were asked for.
 	Scenarios []DocumentScenario `json:"scenarios"`
 	Summary   DocumentSummary    `json:"summary"`
@@ -85,7 +88,7 @@ type DocumentSummary struct {
 // JSON writes the report for a program, as a Document.
 func JSON(w io.Writer, r Report) error {
 	shape := Document{
-		Target: r.Target, Level: r.Level, Seed: r.Seed, Lab: r.Lab, Client: r.Client,
+		Target: r.Target, Level: r.Level, Seed: r.Seed, Shard: r.Shard, Lab: r.Lab, Client: r.Client,
 		Scenarios: make([]DocumentScenario, 0, len(r.Results)),
 		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}

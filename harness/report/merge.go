@@ -11,7 +11,11 @@ import (
 )
 
 // A Merged is one report made of several that [JSON] wrote for parts of one run.
-type Merged struct{ shape Document }
+type Merged struct {
+	shape  Document
+	shards map[int]bool // those that were added
+	of     int          // into how many the run was divided; 0 if it was not
+}
 
 // Add adds another part, as JSON wrote it. The error names what does not match.
 func (m *Merged) Add(data []byte) error {
@@ -19,20 +23,33 @@ func (m *Merged) Add(data []byte) error {
 	if err := json.Unmarshal(data, &part); err != nil || part.Scenarios == nil {
 		return errors.New("is not what redial writes with --json")
 	}
+	shard, of, err := shardOf(part)
+	if err != nil {
+		return err
+	}
 	if m.shape.Scenarios == nil {
-		m.shape = part
+		m.shape, m.shards, m.of = part, map[int]bool{shard: true}, of
+		m.shape.Shard = "" // of the whole
 		return nil
 	}
-	of := func(r Document) string {
-		run := fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
+	run := func(r Document) string {
+		text := fmt.Sprintf("%s, level %s, %s lab, seed %d", r.Target, r.Level, r.Lab, r.Seed)
 		if r.Client != "" {
-			run += ", client " + r.Client
+			text += ", client " + r.Client
 		}
-		return run
+		return text
 	}
-	if of(part) != of(m.shape) {
-		return fmt.Errorf("is of another run: %s, and not %s", of(part), of(m.shape))
+	switch {
+	case run(part) != run(m.shape):
+		return fmt.Errorf("is of another run: %s, and not %s", run(part), run(m.shape))
+	case of == 0 || m.of == 0:
+		return errors.New("cannot be merged with another file: one of the two is of a whole run, which was not divided with --shard")
+	case of != m.of:
+		return fmt.Errorf("is shard %s, and another file is one of %d shards", part.Shard, m.of)
+	case m.shards[shard]:
+		return fmt.Errorf("is shard %s, as another file is", part.Shard)
 	}
+	m.shards[shard] = true
 	for _, s := range part.Scenarios {
 		for _, other := range m.shape.Scenarios {
 			if s.ID == other.ID && s.Column == other.Column {
@@ -49,6 +66,27 @@ func (m *Merged) Add(data []byte) error {
 	all.Points += part.Points
 	all.VirtualSeconds += part.VirtualSeconds
 	all.RunsPerSecond = 0 // a rate is meaningless for parts that ran in parallel
+	return nil
+}
+
+// shardOf returns which of how many shards the part is, or zeros for a whole run.
+func shardOf(part Document) (shard, of int, err error) {
+	if part.Shard == "" {
+		return 0, 0, nil
+	}
+	if _, err := fmt.Sscanf(part.Shard, "%d/%d", &shard, &of); err != nil || shard < 1 || shard > of {
+		return 0, 0, fmt.Errorf("has a shard that is none: %q", part.Shard)
+	}
+	return shard, of, nil
+}
+
+// Complete returns an error that names the first shard that was not added, if there is one.
+func (m *Merged) Complete() error {
+	for shard := 1; shard <= m.of; shard++ {
+		if !m.shards[shard] {
+			return fmt.Errorf("shard %d/%d is missing: %d of %d were given", shard, m.of, len(m.shards), m.of)
+		}
+	}
 	return nil
 }
 

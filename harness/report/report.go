@@ -86,6 +86,8 @@ type Report struct {
 	Target string
 	Level  contract.Level
 	Seed   uint64
+	// Shard is the part of a divided run that this is, such as "2/5"; empty for a whole run.
+	Shard string
 	// Lab is "virtual" or "real".
 	Lab string
 	// Client is the client that took the place of the pages; empty for the official one.

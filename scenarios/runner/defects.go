@@ -109,7 +109,7 @@ type DefectReport struct {
 	Lab string `json:"lab"`
 	// Seed is that of every run.
 	Seed uint64 `json:"seed"`
-	// Defects has one entry for each that was played.
+	// Defects has one entry for each; the reason of one that was not played says so.
 	Defects []DefectResult `json:"defects"`
 }
 

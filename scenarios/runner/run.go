@@ -110,7 +110,19 @@ func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenari
 	return playAll(ctx, Cells(tested, which), options)
 }
 
-// playAll returns the results of the cells, up to the first that could not be played.
+// Interrupted is the reason of a result if its runs were interrupted.
+const Interrupted = "not played: interrupted"
+
+// Unplayed is the result of a cell that was not played to its end.
+func (c Cell) Unplayed(reason string) report.Result {
+	return report.Result{
+		ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name,
+		Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Server.Level, Reason: reason},
+	}
+}
+
+// playAll returns the results of the cells, up to the first that could not be played. If ctx
+// ends, there is a result for each cell, with its error.
 func playAll(ctx context.Context, cells []Cell, options Options) (results []report.Result, err error) {
 	r := New(options)
 	ctx, cancel := context.WithCancel(ctx)
@@ -119,12 +131,17 @@ func playAll(ctx context.Context, cells []Cell, options Options) (results []repo
 	defer cancel()
 	for _, c := range cells {
 		result, err := r.Result(ctx, c)
-		if err != nil {
+		if ctx.Err() != nil {
+			known := false
+			if result, known = r.Finished(c); !known {
+				result = c.Unplayed(Interrupted)
+			}
+		} else if err != nil {
 			return results, err
 		}
 		results = append(results, result)
 	}
-	return results, nil
+	return results, ctx.Err()
 }
 
 // Cells are the scenarios on the servers. Those that wait for a long heartbeat come last.

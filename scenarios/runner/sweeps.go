@@ -64,7 +64,8 @@ type SweepOptions struct {
 
 // Sweep injects faults into every story on the server, in the virtual lab. It returns a result
 // for each story, followed by one for each kind of failure in it, shrunk and saved under the ID
-// of the scenario that the failure is a case of.
+// of the scenario that the failure is a case of. If ctx ends, so do the sweep and the shrinking;
+// what was not swept is inconclusive.
 func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report.Result, error) {
 	if server.Server.Handler == nil {
 		return nil, fmt.Errorf("%s runs in another process: the virtual lab needs a server in its own", server.Name)
@@ -81,13 +82,29 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 		if !server.Level.AtLeast(story.From) {
 			continue
 		}
+		if ctx.Err() != nil {
+			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{})))
+			continue
+		}
 		told, err := sweepStory(ctx, server, story, o)
 		if err != nil {
 			return results, fmt.Errorf("%s, %s: %w", server.Name, story.ID, err)
 		}
 		results = append(results, told...)
 	}
-	return results, nil
+	return results, ctx.Err()
+}
+
+// interrupted returns the result of a story whose sweep was interrupted. A failure is one all
+// the same.
+func interrupted(result report.Result) report.Result {
+	if v := &result.Verdict; v.Outcome != check.Fail {
+		v.Outcome, v.Reason = check.Inconclusive, Interrupted
+		if result.Runs > 0 {
+			v.Reason = fmt.Sprintf("interrupted after %d runs", result.Runs)
+		}
+	}
+	return result
 }
 
 func sweepStory(ctx context.Context, server servers.Server, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
@@ -100,17 +117,17 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 		return nil, err
 	}
 	results := []report.Result{storyResult(server, story, o, found)}
+	if ctx.Err() != nil {
+		results[0] = interrupted(results[0])
+	}
 	for _, f := range found.Failures {
-		if ctx.Err() != nil {
-			break
-		}
 		result, err := failureResult(ctx, s, server, story, o, f)
 		if err != nil {
 			return nil, err
 		}
 		results = append(results, result)
 	}
-	return results, ctx.Err()
+	return results, nil
 }
 
 func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue.Story) (sweep.Result, error) {

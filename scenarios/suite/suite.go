@@ -208,11 +208,7 @@ func (s *Suite) result(one spec) (report.Result, bool) {
 func (s *Suite) Unplayed(reason string) (results []report.Result) {
 	for _, one := range s.specs {
 		if _, ran := s.result(one); !ran {
-			c := one.cell
-			results = append(results, report.Result{
-				ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name,
-				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Server.Level, Reason: reason},
-			})
+			results = append(results, one.cell.Unplayed(reason))
 		}
 	}
 	return results

@@ -27,7 +27,7 @@ type rung struct {
 	passed  int
 	// reason tells why the level does not hold, and row in which row, if it is about one.
 	reason, row string
-	// unknown is set where the time limit came before a row that did not pass.
+	// unknown is set where the time limit or Ctrl-C came before a row that did not pass.
 	unknown bool
 }
 
@@ -64,7 +64,7 @@ func (s *checking) climb() (int, error) {
 	progress := newProgress(s.quiet)
 	rungs, err := s.rungs(ctx, rows, progress)
 	progress.end()
-	if err := unlessInterrupted(ctx, err); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	// The report is of the highest level that holds, or else of the lowest.
@@ -81,7 +81,7 @@ func (s *checking) climb() (int, error) {
 	}
 	r.Level, r.Results, r.Took = best.level, best.results, time.Since(r.Began)
 	printRungs(os.Stdout, rungs, r)
-	return r.ExitCode(), s.files.write(r)
+	return r.ExitCode(), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
 }
 
 // rungs plays one level after the other, up to the first that does not hold.
@@ -104,10 +104,12 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 			err = up.play(bounded, server, rows, options)
 		}
 		switch {
-		case ctx.Err() != nil:
-			return rungs, ctx.Err()
 		case bounded.Err() != nil:
-			up.reason, up.row = fmt.Sprintf("not known: the time limit of %s was exceeded when %d rows had passed", s.timeLimit, up.passed), ""
+			why := fmt.Sprintf("the time limit of %s was exceeded", s.timeLimit)
+			if ctx.Err() != nil {
+				why = "it was interrupted"
+			}
+			up.reason, up.row = fmt.Sprintf("not known: %s when %d rows had passed", why, up.passed), ""
 			up.unknown = true
 		case err != nil && len(rungs) == 0:
 			return nil, err
@@ -149,10 +151,7 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 		result, err := r.Result(ctx, cell)
 		if err != nil {
 			// The report must not look as if the rows before this one were all.
-			u.results = append(u.results, report.Result{
-				ID: cell.Scenario.ID, Row: cell.Scenario.Row, Title: cell.Scenario.Title, Column: server.Name,
-				Verdict: check.Verdict{Outcome: check.Inconclusive, Level: u.level, Reason: "not played to its end: " + err.Error()},
-			})
+			u.results = append(u.results, cell.Unplayed("not played to its end: "+err.Error()))
 			return err
 		}
 		u.results = append(u.results, result)

@@ -80,7 +80,7 @@ as published.`,
 	f.StringVar(&s.files.summary, "summary", "", "write the verdict, the seed and the versions to `FILE` (Markdown), to be committed beside the badge")
 	_ = c.MarkFlagFilename("badge", "svg")
 	_ = c.MarkFlagFilename("summary", "md")
-	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID on a line (# begins a comment): such a failure does not fail the run, and a pass does")
+	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID or a row number on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, inject faults into stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
 	f.IntVar(&s.points, "points", 0, "the number (`N`) of points of each story at which a single sweep injects a fault, spread evenly over all (default all)")
 	f.BoolVar(&s.whole, "whole", false, "make a single sweep play every point with every client a page; by default it plays one point of each group whose points cannot differ, with one page client")

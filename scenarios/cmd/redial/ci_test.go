@@ -42,7 +42,8 @@ func TestFailOnDecidesTheExitStatus(t *testing.T) {
 	}
 }
 
-// The merged shards have the results of the whole run, and a shard cannot be merged twice.
+// The workflow's command merges the shards into the results of the whole run, and refuses them
+// if one is missing.
 func TestMergedShardsEqualTheWholeRun(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -53,7 +54,7 @@ func TestMergedShardsEqualTheWholeRun(t *testing.T) {
 	whole := check("whole.json")
 	var parts []string
 	for i := range 3 {
-		file := fmt.Sprint(i, ".json")
+		file := fmt.Sprintf("reports/report-%d/verdicts.json", i)
 		check(file, "--shard", fmt.Sprint(i+1, "/3"))
 		parts = append(parts, filepath.Join(folder, file))
 	}
@@ -64,9 +65,50 @@ func TestMergedShardsEqualTheWholeRun(t *testing.T) {
 	if a, b := verdicts(t, filepath.Join(folder, "whole.json")), verdicts(t, filepath.Join(folder, "merged.json")); len(a) != 4 || fmt.Sprint(a) != fmt.Sprint(b) {
 		t.Errorf("the whole is %v, and the parts together %v", a, b)
 	}
-	again := redial(t, "merge", parts[0], parts[1], parts[0])
-	if again.code != 3 || !strings.Contains(again.stderr, "which another part has too") {
-		t.Errorf("one part twice: exit %d, %s", again.code, again.stderr)
+	_, script, _ := strings.Cut(read(t, "../../../.github/workflows/redial.yml"), "      - run: ./redial merge")
+	if err := os.Symlink(itself, filepath.Join(folder, "redial")); err != nil {
+		t.Fatal(err)
+	}
+	workflow := func() outcome {
+		c := command(t)
+		c.Path, c.Args, c.Dir = "/bin/sh", []string{"sh", "-e", "-c", "exec ./redial merge" + script}, folder
+		return run(t, c)
+	}
+	if o := workflow(); o.code != whole.code || o.stdout != merged.stdout {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if err := os.Remove(parts[1]); err != nil {
+		t.Fatal(err)
+	}
+	if o := workflow(); o.code != 3 || o.stdout != "" || o.stderr != "redial: shard 2/3 is missing: 2 of 3 were given\n" {
+		t.Errorf("exit %d without a part: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// An inconclusive part does not fail the merge where it did not fail its own check.
+func TestMergeFailsOnWhatCheckFailsOn(t *testing.T) {
+	t.Parallel()
+	part := filepath.Join(t.TempDir(), "part.json")
+	redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "node-dies", "--seed", "1", "--shard", "1/1", "--json", part)
+	for outcome, code := range map[string]int{"fail": 0, "inconclusive": 2} {
+		if o := redial(t, "merge", "--fail-on", outcome, part); o.code != code {
+			t.Errorf("--fail-on %s: exit %d, want %d:\n%s%s", outcome, o.code, code, o.stdout, o.stderr)
+		}
+	}
+}
+
+// A number stands for all scenarios of its row, and a user's own scenarios can be listed.
+func TestKnownFailuresAreAmongTheRowsThatArePlayed(t *testing.T) {
+	t.Parallel()
+	p := play{own: absolute(t, "../../examples"), expect: filepath.Join(t.TempDir(), "known.txt")}
+	write(t, p.expect, "24\nidle-proxy # of our own\n")
+	rows, err := p.rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := knownFailures(p.expect, rows)
+	if err != nil || strings.Join(ids, " ") != "refresh long-history idle-proxy" {
+		t.Errorf("%v, %v", ids, err)
 	}
 }
 

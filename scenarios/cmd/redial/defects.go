@@ -108,10 +108,11 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 	progress := newProgress(p.quiet)
 	kills, err := runner.Defects(ctx, which, runner.Options{Seed: p.seed, Parallel: p.parallel, Lab: p.lab, Done: progress.show})
 	progress.end()
-	if err := unlessInterrupted(ctx, err); err != nil {
+	interrupted := unlessInterrupted(ctx, err)
+	if interrupted != nil && !errors.Is(interrupted, errInterrupted) {
 		return 0, err
 	}
-	if markdown {
+	if markdown && interrupted == nil {
 		fmt.Print(defectsPreface + runner.DefectTable(kills))
 	} else {
 		printKills(kills, p.seed)
@@ -121,6 +122,9 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 		if err := writeFile(p.files.json, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, written) }); err != nil {
 			return 0, err
 		}
+	}
+	if interrupted != nil {
+		return 0, interrupted
 	}
 	for _, k := range kills {
 		if !k.Caught() {
@@ -136,6 +140,10 @@ func printKills(kills []runner.Kill, seed uint64) {
 		if k.Caught() {
 			caught++
 			fmt.Printf("✓ %-32s %-12s %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario)
+			continue
+		}
+		if k.Result.Verdict.Reason == runner.Interrupted {
+			fmt.Printf("? %-32s %-12s %s   %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario, runner.Interrupted)
 			continue
 		}
 		fmt.Printf("✗ %-32s %-12s %s\n    %s\n    It came to: %s. %s\n", k.Defect.Name, k.Defect.Rule, k.Defect.Scenario,

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -19,7 +20,9 @@ import (
 	"redial/harness/client"
 	"redial/harness/client/wire"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
 	"redial/scenarios/config"
 	"redial/scenarios/doctor"
 	"redial/scenarios/servers"
@@ -212,6 +215,16 @@ func TestLevelAutoHasTheLimitAndTheExitStatusOfTheFlags(t *testing.T) {
 	o := redial(t, "check", "--level", "auto", "--step", "7", "--scenario", "idle", "--run-limit", "1s", "--fail-on", "fail", "--quiet")
 	if o.code != 0 || !strings.Contains(o.stdout, "it had not ended after 1s") {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+func TestLevelAutoReportsWhatIsKnownOnInterrupt(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	s := checking{play: play{seed: 1, runs: 1, lab: lab.Virtual}, step: "7"}
+	rungs, err := s.rungs(ctx, catalogue.All[:1], newProgress(true))
+	if err != nil || len(rungs) != 1 || rungs[0].reason != "not known: it was interrupted when 0 rows had passed" || len(rungs[0].results) != 1 {
+		t.Errorf("%+v, %v", rungs, err)
 	}
 }
 

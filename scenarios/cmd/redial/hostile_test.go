@@ -211,7 +211,8 @@ func TestInterruptEndsTheServers(t *testing.T) {
 			if server == "step 7" {
 				arguments = step
 			}
-			c := command(t, append([]string{"check", "--quiet"}, arguments...)...)
+			verdict := filepath.Join(t.TempDir(), "verdict.json")
+			c := command(t, append([]string{"check", "--quiet", "--json", verdict}, arguments...)...)
 			var stderr bytes.Buffer
 			c.Stderr = &stderr
 			if err := c.Start(); err != nil {
@@ -232,6 +233,11 @@ func TestInterruptEndsTheServers(t *testing.T) {
 				t.Errorf("exit %d %s after Ctrl-C: %s", code, time.Since(began), stderr.String())
 			}
 			nothingLeft(t, c)
+			if server != "says nothing" { // this does not pass the preflight
+				if written := read(t, verdict); !strings.Contains(written, `"reason": "not played: interrupted"`) || conforms(t, "report.schema.json", []byte(written)) != nil {
+					t.Errorf("the file does not name what was not played: %s", written)
+				}
+			}
 		})
 	}
 }

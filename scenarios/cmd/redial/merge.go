@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +14,12 @@ import (
 func newMerge(code *int) *cobra.Command {
 	var p play
 	c := &cobra.Command{
-		Use:     "merge FILE FILE...",
+		Use:     "merge FILE...",
 		Short:   "Merge the reports of several shards",
-		Long:    "merge reads the --json file of each part of a run that was divided with --shard, prints one\nreport, and ends with the exit status of the whole.",
+		Long:    "merge reads the --json file of each part of a run that was divided with --shard, prints one\nreport, and ends with the exit status of the whole. Every part has to be there, once.",
 		Example: "  redial check --step 7 --seed 1 --shard 1/2 --json 1.json\n  redial check --step 7 --seed 1 --shard 2/2 --json 2.json\n  redial merge 1.json 2.json --junit all.xml",
 		RunE: func(c *cobra.Command, files []string) (err error) {
-			if err = noneEmpty(c); err != nil {
+			if err = cmp.Or(noneEmpty(c), p.readFailOn(c)); err != nil {
 				return err
 			}
 			*code, err = p.merge(files)
@@ -26,13 +27,14 @@ func newMerge(code *int) *cobra.Command {
 		},
 	}
 	c.Flags().SortFlags = false
+	p.failOnFlag(c)
 	p.files.flags(c)
 	return c
 }
 
 func (p *play) merge(files []string) (int, error) {
-	if len(files) < 2 {
-		return 0, errors.New("merge needs two files or more, written with --json by parts of one run")
+	if len(files) == 0 {
+		return 0, errors.New("merge needs the files that the parts of one run have written with --json")
 	}
 	var whole report.Merged
 	for _, path := range files {
@@ -44,10 +46,14 @@ func (p *play) merge(files []string) (int, error) {
 			return 0, fmt.Errorf("%s %w", path, err)
 		}
 	}
+	if err := whole.Complete(); err != nil {
+		return 0, err
+	}
 	if err := p.files.try(); err != nil {
 		return 0, err
 	}
 	r := whole.Report()
+	r.Tolerant = p.failOn == "fail"
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}

@@ -85,10 +85,21 @@ func (p *play) labFlags(c *cobra.Command) {
 	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; scenarios not played by then are inconclusive (default: no limit)")
 	f.DurationVar(&p.runLimit, "run-limit", 0, "end a run in the real lab after `TIME`; it is inconclusive then (default 10m, plus the time that the heartbeat takes)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
-	f.StringVar(&p.failOn, "fail-on", inconclusive, "the `OUTCOME` that gives an exit status other than 0: fail, or inconclusive, which includes fail")
+	p.failOnFlag(c)
 	p.files.flags(c)
-	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{lab.Real.String(), lab.Virtual.String()}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (p *play) failOnFlag(c *cobra.Command) {
+	c.Flags().StringVar(&p.failOn, "fail-on", inconclusive, "the `OUTCOME` that gives an exit status other than 0: fail, or inconclusive, which includes fail")
+	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", inconclusive}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (p *play) readFailOn(c *cobra.Command) error {
+	if c.Flags().Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
+		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
+	}
+	return nil
 }
 
 // inconclusive is --fail-on's default.
@@ -112,8 +123,8 @@ func (p *play) read(c *cobra.Command) (err error) {
 	if f.Changed("run-limit") && p.runLimit < time.Second {
 		return errors.New("--run-limit is a time of at least 1s, such as 90s or 10m")
 	}
-	if f.Changed("fail-on") && p.failOn != "fail" && p.failOn != inconclusive {
-		return fmt.Errorf("--fail-on is fail or inconclusive, not %q", p.failOn)
+	if err := p.readFailOn(c); err != nil {
+		return err
 	}
 	if f.Changed("shard") && !f.Changed("seed") {
 		return errors.New("--shard needs --seed N, the same for every part, so that they are parts of one run")
@@ -130,21 +141,23 @@ func (p *play) read(c *cobra.Command) (err error) {
 	return err
 }
 
-func (p *play) scenarios() (which []catalogue.Scenario, err error) {
-	rows := catalogue.Sample(p.seed, p.sample)
-	if p.own != "" {
-		own, err := catalogue.ReadOwn(p.own)
-		if err != nil {
-			return nil, err
-		}
-		rows = slices.Concat(rows, own)
+// rows returns the catalogue's scenarios and the user's own.
+func (p *play) rows() ([]catalogue.Scenario, error) {
+	if p.own == "" {
+		return catalogue.All, nil
 	}
-	which = rows
+	own, err := catalogue.ReadOwn(p.own)
+	return slices.Concat(catalogue.All, own), err
+}
+
+func (p *play) scenarios() (which []catalogue.Scenario, err error) {
+	if p.sample > 0 {
+		which = catalogue.Sample(p.seed, p.sample)
+	} else if which, err = p.rows(); err != nil {
+		return nil, err
+	}
 	if p.scenario != "" {
-		if p.sample > 0 {
-			rows = catalogue.All
-		}
-		if which, err = catalogue.FindIn(rows, strings.Split(p.scenario, ",")); err != nil {
+		if which, err = catalogue.FindIn(which, strings.Split(p.scenario, ",")); err != nil {
 			return nil, err
 		}
 	}
@@ -169,9 +182,9 @@ func part(rows []catalogue.Scenario, shard string) (some []catalogue.Scenario, e
 	return some, nil
 }
 
-// knownFailures reads the IDs of the scenarios that are known to fail, one on a line; # begins
-// a comment.
-func knownFailures(path string) (ids []string, err error) {
+// knownFailures reads which of the rows are known to fail: an ID or a number on a line; # begins
+// a comment. Rows that this run does not play may be among them.
+func knownFailures(path string, rows []catalogue.Scenario) (ids []string, err error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -184,11 +197,13 @@ func knownFailures(path string) (ids []string, err error) {
 		if id = strings.TrimSpace(id); id == "" {
 			continue
 		}
-		found, err := catalogue.Find([]string{id})
+		found, err := catalogue.FindIn(rows, []string{id})
 		if err != nil {
 			return nil, fmt.Errorf("--expect: %s, line %d: %w", path, n+1, err)
 		}
-		ids = append(ids, found[0].ID)
+		for _, s := range found {
+			ids = append(ids, s.ID)
+		}
 	}
 	return ids, nil
 }
@@ -199,7 +214,11 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p.known, err = knownFailures(p.expect); err != nil {
+	rows, err := p.rows()
+	if err != nil {
+		return 0, err
+	}
+	if p.known, err = knownFailures(p.expect, rows); err != nil {
 		return 0, err
 	}
 	r.Tolerant = p.failOn == "fail"
@@ -208,13 +227,14 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	}
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
+	r.Shard = p.shard
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
 		r.Results, err = p.playScenarios(p.lab, tested, which, artifacts)
 	}
-	interrupted := errors.Is(err, errInterrupted) && len(r.Results) > 0
-	if err != nil && !interrupted {
+	interrupted := err
+	if err != nil && !errors.Is(err, errInterrupted) {
 		return 0, err
 	}
 	r.Took = time.Since(r.Began)
@@ -225,11 +245,7 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	if err := show(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
-	if interrupted {
-		fmt.Fprintf(os.Stderr, "redial: %v; the report is of the %d scenarios that had ended\n", errInterrupted, len(r.Results))
-		return report.ExitInterrupted, p.files.write(r)
-	}
-	return r.ExitCode(), p.files.write(r)
+	return r.ExitCode(), cmp.Or(p.files.write(r), interrupted)
 }
 
 // artifacts is the folder in which failing runs are saved.
@@ -271,7 +287,7 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	results, err := specs.Results()
 	switch {
 	case len(signals) > 0:
-		return results, errInterrupted
+		return append(results, specs.Unplayed(runner.Interrupted)...), errInterrupted
 	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
 		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was exceeded", p.timeLimit))...), nil
 	}
@@ -294,10 +310,10 @@ func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Re
 		swept, err := runner.Sweep(ctx, server, runner.SweepOptions{
 			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
-		if err := unlessInterrupted(ctx, err); err != nil {
-			return nil, err
-		}
 		results = append(results, swept...)
+		if err := unlessInterrupted(ctx, err); err != nil {
+			return results, err
+		}
 	}
 	return results, nil
 }

@@ -167,6 +167,7 @@ func TestOutputFitsItsSchema(t *testing.T) {
 			`"client": "bob"`:   `"cleint": "bob"`,
 			`"outcome": "fail"`: `"outcome": "failed"`,
 			`"anomaly": "lost"`: `"anomaly": "gone"`,
+			`"atEvent":`:        `"event":`,
 			`"history":`:        `"events":`,
 			`"clients":`:        `"pages": [], "clients":`,
 		}},

@@ -1,0 +1,45 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/contract"
+)
+
+// A merged report must not pass because a part that failed was left out.
+func TestMergeNeedsEveryShardOnce(t *testing.T) {
+	for _, c := range []struct {
+		shards []string
+		want   string
+	}{
+		{[]string{""}, ""},
+		{[]string{"1/1"}, ""},
+		{[]string{"2/3", "1/3", "3/3"}, ""},
+		{[]string{"1/3", "3/3"}, "shard 2/3 is missing: 2 of 3 were given"},
+		{[]string{"1/2"}, "shard 2/2 is missing: 1 of 2 were given"},
+		{[]string{"1/3", "2/3", "1/3"}, "is shard 1/3, as another file is"},
+		{[]string{"1/2", "2/3"}, "is shard 2/3, and another file is one of 2 shards"},
+		{[]string{"", ""}, "cannot be merged with another file: one of the two is of a whole run, which was not divided with --shard"},
+		{[]string{"1/2", ""}, "cannot be merged with another file: one of the two is of a whole run, which was not divided with --shard"},
+		{[]string{"3/2"}, `has a shard that is none: "3/2"`},
+	} {
+		if err := merge(t, c.shards); fmt.Sprint(err) != c.want && (err != nil || c.want != "") {
+			t.Errorf("%q: %v, want %s", c.shards, err, c.want)
+		}
+	}
+}
+
+func merge(t *testing.T, shards []string) error {
+	var whole Merged
+	for i, shard := range shards {
+		r := Report{Level: contract.Recovery, Shard: shard, Results: []Result{
+			{ID: fmt.Sprint("scenario-", i), Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{Outcome: check.Pass}},
+		}}
+		if err := whole.Add([]byte(written(t, JSON, r))); err != nil {
+			return err
+		}
+	}
+	return whole.Complete()
+}

@@ -1,0 +1,67 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"redial/harness/check"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+)
+
+// A story that was swept in part does not pass, one that was not reached is named, and a failure
+// that was found is saved.
+func TestInterruptedSweepReportsWhatIsKnown(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := stepServer(t, "published-6")
+	failed := 0
+	results, err := runner.Sweep(ctx, server, runner.SweepOptions{Kind: runner.SweepRandom, Seed: 1, Artifacts: t.TempDir(), Done: func(_, _ string, _, found int) {
+		if failed = found; found > 0 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || failed == 0 {
+		t.Fatalf("%v after %d failures", err, failed)
+	}
+	if results[0].Outcome() != check.Fail || !slices.ContainsFunc(results, func(r report.Result) bool { return len(r.Artifacts) == 1 }) {
+		t.Errorf("%s, and the failure is not saved: %v", results[0].Outcome(), results)
+	}
+	named := 0
+	for _, r := range results {
+		if strings.HasPrefix(r.ID, "random:") {
+			named++
+		}
+		if r.Outcome() == check.Pass || r.Outcome() == check.Inconclusive && r.Reason() != runner.Interrupted {
+			t.Errorf("%s: %s: %s", r.ID, r.Outcome(), r.Reason())
+		}
+	}
+	covered := slices.DeleteFunc(slices.Clone(catalogue.Stories), func(s catalogue.Story) bool { return !server.Level.AtLeast(s.From) })
+	if named != len(covered) || named < 2 {
+		t.Errorf("%d of %d stories are named", named, len(covered))
+	}
+}
+
+func TestSweepThatFoundNothingBeforeTheInterruptIsInconclusive(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	results, _ := runner.Sweep(ctx, stepServer(t, "7"), runner.SweepOptions{Kind: runner.SweepPairs, Seed: 1, Done: func(string, string, int, int) { cancel() }})
+	if r := results[0]; r.Outcome() != check.Inconclusive || !strings.HasPrefix(r.Reason(), "interrupted after ") {
+		t.Errorf("%s: %s", r.Outcome(), r.Reason())
+	}
+}
+
+func TestInterruptedDefectsNameWhatWasNotPlayed(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	kills, err := runner.Defects(ctx, defect.All[:12], runner.Options{Seed: 1, Lab: lab.Virtual, Parallel: 1, Done: func(int, int, report.Result) { cancel() }})
+	if !errors.Is(err, context.Canceled) || len(kills) != 12 {
+		t.Fatalf("%d defects, %v", len(kills), err)
+	}
+	if !kills[0].Caught() || kills[11].Caught() || kills[11].Result.Reason() != runner.Interrupted {
+		t.Errorf("the first: %s, the last: %s", kills[0].Result.Reason(), kills[11].Result.Reason())
+	}
+}
