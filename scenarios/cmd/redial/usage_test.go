@@ -38,6 +38,7 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"no such lab", "there are real and virtual", []string{"matrix", "--lab", "paper"}},
 		{"a sweep in the real lab", "add --lab virtual", []string{"check", "--step", "7", "--sweep", "single"}},
 		{"a sweep of scenarios", "leave out --scenario", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--scenario", "24"}},
+		{"a sweep of pairs with a limit", "bounded by --runs", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "pairs", "--time-limit", "9s"}},
 		{"a sweep with so many at once", "leave out --parallel", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--parallel", "2"}},
 		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
 		{"whole without a sweep", "--whole is", []string{"check", "--step", "7", "--whole"}},
