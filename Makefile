@@ -29,7 +29,7 @@ lab: client ## the lab page: break a chat by hand and see at once what is lost (
 	@mkdir -p out && $(GO) build -o out/redial-lab ./scenarios/cmd/redial && PORT=$(PORT) exec out/redial-lab lab
 
 # How long each of the six steps is swept.
-SWEEP_TIME ?= 15s
+SWEEP_TIME ?= 10s
 check: client ## the main job: break the connection of every step in every way, print the matrix
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) matrix --sample 12

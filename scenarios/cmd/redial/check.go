@@ -171,7 +171,7 @@ func (s *checking) fits(c *cobra.Command) error {
 	case s.expect != "" || s.shard != "":
 		return errors.New("a sweep has no scenarios: leave out --expect and --shard, or --sweep")
 	case s.timeLimit > 0 && s.sweep != runner.SweepSingle:
-		return fmt.Errorf("a sweep of %s is bounded by --runs: leave out --time-limit", s.sweep)
+		return errors.New("a sweep of pairs or of random plans is bounded by --runs: leave out --time-limit")
 	case c.Flags().Changed("parallel"):
 		return errors.New("a sweep has one run under way for each core: leave out --parallel or --sweep")
 	}
