@@ -28,10 +28,12 @@ step-9: $(if $(filter postgres,$(BACKEND)),backends)
 lab: client ## the lab page: break a chat by hand and see at once what is lost (PORT=3000)
 	@mkdir -p out && $(GO) build -o out/redial-lab ./scenarios/cmd/redial && PORT=$(PORT) exec out/redial-lab lab
 
+# How long each of the six steps is swept.
+SWEEP_TIME ?= 10s
 check: client ## the main job: break the connection of every step in every way, print the matrix
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) matrix --sample 12
-	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --points 300 || exit; done
+	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --time-limit $(SWEEP_TIME) || exit; done
 
 check-all: client ## the same without samples: every row in both labs, every fault at every frame
 	@$(REDIAL) matrix --lab virtual

@@ -34,7 +34,7 @@ func (l *player) finishStory() error {
 			continue
 		}
 		if err = l.recordRows(history.Stored, rows, err); err != nil {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "a fresh reader of the log: " + err.Error()})
+			l.record(history.Event{Kind: history.TimedOut, Detail: "reading the log: " + err.Error()})
 		}
 		return l.alive()
 	}
@@ -77,7 +77,7 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 			return nil, awaitErr
 		}
 		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows what the fresh reader said"})
+			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows the message of a new client"})
 		}
 	}
 	return rows, err

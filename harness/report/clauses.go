@@ -14,7 +14,7 @@ var clauseWords = map[Language]map[string]string{
 		" (event %d)": "(이벤트 %d)", " (%s)": "(%s)",
 		"%s shows %s": "%s의 페이지에 %s 표시", "everyone": "모두", "everyone is connected": "모든 페이지의 연결",
 		"connected: everyone": "모든 페이지의 연결", "disconnected: everyone": "모든 페이지의 연결 끊김",
-		"everyone shows what the fresh reader said": "새 클라이언트가 보낸 메시지를 모든 페이지에 표시",
+		"everyone shows the message of a new client": "새 클라이언트가 보낸 메시지를 모든 페이지에 표시",
 
 		"to be shown": "표시되어야 합니다", "to be stored": "저장되어야 합니다", "to be shown once": "한 번만 표시되어야 합니다.",
 		"%s, because the page that sent it%s stayed connected for long enough for it to arrive%s":                                            "%[1]s. 메시지를 보낸%[2]s 페이지가, 메시지가 도착하기에 충분한 시간%[3]s 동안 연결을 유지했기 때문입니다.",

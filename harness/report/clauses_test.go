@@ -18,17 +18,13 @@ import (
 )
 
 // waits are details of timed-out waits in the lab, which a reason quotes from the history.
-var waits = []string{"everyone is connected", "connected: everyone", "disconnected: everyone", "everyone shows what the fresh reader said"}
+var waits = []string{"everyone is connected", "connected: everyone", "disconnected: everyone", "everyone shows the message of a new client"}
 
 // formatsOfCheck returns the format of every clause that package check can make.
 func formatsOfCheck(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../check/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var formats []string
-	collect := func(n ast.Node) bool {
+	inspectFiles(t, "../check/*.go", func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
@@ -47,15 +43,24 @@ func formatsOfCheck(t *testing.T) []string {
 		}
 		formats = append(formats, format)
 		return true
+	})
+	return slices.Compact(slices.Sorted(slices.Values(formats)))
+}
+
+// inspectFiles inspects the syntax of the Go files.
+func inspectFiles(t *testing.T, pattern string, inspect func(ast.Node) bool) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files %s: %v", pattern, err)
 	}
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(file, collect)
+		ast.Inspect(file, inspect)
 	}
-	return slices.Compact(slices.Sorted(slices.Values(formats)))
 }
 
 func TestEveryClauseOfAFindingIsInEveryLanguage(t *testing.T) {

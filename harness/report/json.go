@@ -67,6 +67,11 @@ type DocumentScenario struct {
 	Column string `json:"column"`
 	// Points counts the places that the sweep has broken something at; 0 for no sweep.
 	Points int `json:"points"`
+	// StoodFor counts the places that those of Points represent, because several cannot differ,
+	// and AllPoints those that exist; 0 where that is unknown. Their quotient is the share that
+	// the sweep has covered.
+	StoodFor  int `json:"stood_for"`
+	AllPoints int `json:"all_points"`
 	// Official is what the same plan came to with the official client, where another client
 	// did not pass: with "pass", the client is at fault and not the server.
 	Official check.Outcome `json:"official,omitempty"`
@@ -101,7 +106,7 @@ func JSON(w io.Writer, r Report) error {
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Reason: result.Reason(),
-			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, Unfired: result.Unfired,
+			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, StoodFor: result.StoodFor, AllPoints: result.AllPoints, Unfired: result.Unfired,
 			Official: result.Official, Beyond: result.Beyond.Level,
 		})
 	}

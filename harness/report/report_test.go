@@ -325,6 +325,30 @@ func TestTook(t *testing.T) {
 	}
 }
 
+// What a sweep that ended early has covered is the same in every output, also after a merge.
+func TestShareOfASweep(t *testing.T) {
+	r := Report{Results: []Result{{
+		ID: "single:story", Tally: check.Tally{Runs: 41}, Points: 40, StoodFor: 90, AllPoints: 2400, Verdict: check.Verdict{Outcome: check.Pass},
+	}}}
+	var document bytes.Buffer
+	if err := JSON(&document, r); err != nil {
+		t.Fatal(err)
+	}
+	var merged Merged
+	if err := merged.Add(document.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]Report{"first": r, "merged": merged.Report()} {
+		var out strings.Builder
+		if err := Text(&out, r, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if want := "40 runs for 90 of 2400 points"; !strings.Contains(out.String(), want) {
+			t.Errorf("%s:\n%s\nlacks %q", name, out.String(), want)
+		}
+	}
+}
+
 // A run whose fault never fired shows nothing, so a sweep reports how many there were.
 func TestTextUnfired(t *testing.T) {
 	r := Report{Results: []Result{{

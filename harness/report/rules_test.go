@@ -3,6 +3,8 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,10 +81,77 @@ func TestGoldenFailures(t *testing.T) {
 	}
 }
 
+// internal matches the kit's own terms.
+var internal = regexp.MustCompile(`(?i)\bbarrier|\blate\b|\bbent\b|\bat rest\b|\breader\b|\bsettle|phantom\b.*phantom`)
+
+// An inconclusive result uses none of the kit's internal terms. Its reason quotes the wait of
+// the lab that timed out, so the test reads the waits from the source of package lab.
+func TestInconclusiveReasonsUseNoInternalTerms(t *testing.T) {
+	waits := waitsOfLab(t)
+	if len(waits) < 10 {
+		t.Fatalf("package lab has only the waits %q", waits)
+	}
+	files, err := filepath.Glob("../check/testdata/inconclusive-*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no histories of package check: %v", err)
+	}
+	for _, file := range files {
+		events := readHistory(t, file)
+		for _, wait := range waits {
+			for i, e := range events {
+				if e.Kind == history.TimedOut {
+					events[i].Message, events[i].Detail = "", wait
+				}
+			}
+			v := check.Judge(events)
+			if v.Outcome != check.Inconclusive {
+				t.Errorf("%s: %s", file, v.Outcome)
+			}
+			if word := internal.FindString(v.Reason); word != "" {
+				t.Errorf("%s: a word of the kit's own, %q: %s", file, word, v.Reason)
+			}
+		}
+	}
+}
+
+// waitsOfLab returns the texts with which package lab describes a wait that timed out.
+func waitsOfLab(t *testing.T) (waits []string) {
+	t.Helper()
+	texts := func(n ast.Node) bool {
+		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, text)
+		}
+		return true
+	}
+	inspectFiles(t, "../lab/*.go", func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt: // awaitStep records what it waits for
+			if name, ok := n.Lhs[0].(*ast.Ident); ok && name.Name == "what" {
+				ast.Inspect(n.Rhs[0], texts)
+			}
+		case *ast.CompositeLit:
+			fields := map[string]ast.Expr{}
+			for _, e := range n.Elts {
+				if field, ok := e.(*ast.KeyValueExpr); ok {
+					fields[fmt.Sprint(field.Key)] = field.Value
+				}
+			}
+			if kind, ok := fields["Kind"].(*ast.SelectorExpr); ok && kind.Sel.Name == "TimedOut" {
+				ast.Inspect(fields["Detail"], texts)
+			}
+		}
+		return true
+	})
+	return waits
+}
+
 // A failure uses none of the kit's internal terms, and lists every event that it names, so
 // that a reader can follow the reason without opening the history.
 func TestFailuresExplainThemselves(t *testing.T) {
-	internal := regexp.MustCompile(`(?i)\bbarrier|\blate\b|\bbent\b|\bat rest\b|phantom\b.*phantom`)
 	event := regexp.MustCompile(`events? (\d+)(?: (?:to|and) (\d+))?`)
 	texts := failures(t, Style{})
 	// The histories of package check show events that the golden ones lack.

@@ -3,11 +3,13 @@ package sweep
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/lab"
 	"redial/harness/plan"
 )
 
@@ -188,11 +190,45 @@ func withWires(p plan.Plan, client string, level contract.Level) plan.Plan {
 	return p
 }
 
-// Groups returns plans with a single fault each, grouped by those that cannot differ. For the
-// faults at a client's frames, all other clients are wire clients if the story passes that way
-// without a fault. points is the number of plans.
+// Groups returns plans with a single fault each, grouped by those that cannot differ; with
+// Whole, each plan is a group. For the faults at a client's frames, all other clients are wire
+// clients if the story passes that way without a fault. points is the number of plans.
+//
+// The order of the groups suits a sweep that ends early: of any number of first groups, every
+// second one ends the server at the frame of an acknowledgement, while there are such groups,
+// and both kinds are spread evenly over the story.
 func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error) {
 	s.Config.Traffic = true
+	var acknowledging, others [][]plan.Plan
+	add := func(q plan.Plan, run lab.Run, all []group) {
+		log := newLog(run.Traffic.Frames)
+		for _, g := range all {
+			points += len(g)
+			var of []plan.Plan
+			for _, fault := range g {
+				broken := q
+				broken.Faults = slices.Concat(q.Faults, []plan.Fault{fault})
+				of = append(of, broken)
+			}
+			if log.endsAtAcknowledgement(g[0]) {
+				acknowledging = append(acknowledging, of)
+			} else {
+				others = append(others, of)
+			}
+		}
+	}
+	if s.Whole {
+		run := s.run(p)
+		if run.Err != nil {
+			return nil, 0, run.Err
+		}
+		var each []group
+		for _, fault := range plan.Points(p, run.Frames, nil) {
+			each = append(each, group{fault})
+		}
+		add(p, run, each)
+		return alternate(spread(acknowledging), spread(others)), points, nil
+	}
 	for _, c := range p.Clients {
 		q := withWires(p, c.Name, s.Config.Level)
 		run := s.run(q)
@@ -206,16 +242,44 @@ func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error
 			return nil, 0, run.Err
 		}
 		own := slices.DeleteFunc(run.Frames, func(f plan.Passed) bool { return f.Client != c.Name })
-		for _, g := range groups(plan.Points(q, own, nil), run.Traffic.Frames) {
-			points += len(g)
-			var of []plan.Plan
-			for _, fault := range g {
-				broken := q
-				broken.Faults = slices.Concat(q.Faults, []plan.Fault{fault})
-				of = append(of, broken)
-			}
-			plans = append(plans, of)
+		add(q, run, groups(plan.Points(q, own, nil), run.Traffic.Frames))
+	}
+	return alternate(spread(acknowledging), spread(others)), points, nil
+}
+
+// endsAtAcknowledgement reports whether the fault ends the server before or after a frame with
+// an acknowledgement: type 4 (message) of Engine.IO, and type 3 (ack) of Socket.IO.
+func (l *frameLog) endsAtAcknowledgement(f plan.Fault) bool {
+	at, _ := l.frame(f)
+	return (f.Kind == plan.Crash || f.Kind == plan.Restart) && strings.HasPrefix(at.Text, "43")
+}
+
+// spread orders a list so that any number of its first elements are spread evenly over it. The
+// element i comes at the fraction of i times the golden ratio, 64 bits of which are the factor.
+// The ratio is irrational, so that the choice does not depend on how many faults a frame has.
+func spread[T any](list []T) []T {
+	at := func(i int) uint64 { return uint64(i) * 0x9E3779B97F4A7C15 }
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(at(a), at(b)) })
+	spread := make([]T, len(list))
+	for n, i := range order {
+		spread[n] = list[i]
+	}
+	return spread
+}
+
+// alternate takes from both lists in turn, and then the rest of the longer one.
+func alternate[T any](a, b []T) (both []T) {
+	for i := range max(len(a), len(b)) {
+		if i < len(a) {
+			both = append(both, a[i])
+		}
+		if i < len(b) {
+			both = append(both, b[i])
 		}
 	}
-	return plans, points, nil
+	return both
 }

@@ -44,8 +44,11 @@ type Sweeper struct {
 	Parallel int
 	// Explored, if set, counts the situations of the runs.
 	Explored *Explored
-	// Done, if set, is called with the number of runs that have ended and of those that failed.
-	Done func(ended, failed int)
+	// Done, if set, is called with the number of runs that have ended, of all that are planned
+	// (0 if that is unknown), and of those that failed.
+	Done func(ended, all, failed int)
+
+	planned int
 }
 
 // A Result is the sum of many runs.
@@ -91,6 +94,7 @@ func (s Sweeper) Frames(p plan.Plan) ([]plan.Passed, error) {
 // random plan, some faults wait for a frame that does not pass; a run in which others fired
 // counts as a run of the plan without them.
 func (s Sweeper) Random(ctx context.Context, story func(seed uint64) plan.Plan, seed uint64, runs int) Result {
+	s.planned = runs
 	return s.play(ctx, func(yield func(plan.Plan) bool) {
 		for n := range runs {
 			if !yield(RandomPlan(story, seed+uint64(n), s.Config.Level)) {
@@ -241,7 +245,7 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 		t.broken(index, p, v.Reason)
 	}
 	if t.sweeper.Done != nil {
-		t.sweeper.Done(t.sum.Runs, t.sum.Failed)
+		t.sweeper.Done(t.sum.Runs, t.sweeper.planned, t.sum.Failed)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -71,6 +72,48 @@ func TestShrinkCountsRecurrences(t *testing.T) {
 		if small := s.Shrink(t.Context(), found.Failures[0], 10); small.Recurred != want {
 			t.Errorf("%s: it recurred in %d of %d replays, want %d", name, small.Recurred, sweep.Replays, want)
 		}
+	}
+}
+
+// A sweep may end early. The first quarter of the groups has every kind of fault, reaches the
+// end of the story, and what has been played until ctx ends is counted.
+func TestSinglesThatEndsEarlyIsSpreadOverTheStory(t *testing.T) {
+	planned := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	s := sweep.Sweeper{
+		Config: lab.Config{Level: contract.Basic, ShownBound: time.Second}, Parallel: 1,
+		Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(false) }),
+		Done: func(ended, all, _ int) {
+			if planned = all; ended == 4 {
+				cancel()
+			}
+		},
+	}
+	p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello", Count: 9},
+	}}
+	for _, s.Whole = range []bool{false, true} {
+		groups, points, err := s.Groups(p)
+		if err != nil || points < len(groups) || len(groups) < 100 {
+			t.Fatalf("%d groups of %d points, %v", len(groups), points, err)
+		}
+		kinds, reached, end := map[plan.FaultKind]bool{}, 0, 0
+		for i, group := range groups {
+			fault := group[0].Faults[0]
+			end = max(end, fault.At.Number)
+			if i < len(groups)/4 {
+				kinds[fault.Kind] = true
+				reached = max(reached, fault.At.Number)
+			}
+		}
+		if len(kinds) != len(plan.Sweep) || reached < end*3/4 {
+			t.Errorf("the first %d of %d groups have the kinds %v, and reach frame %d of %d", len(groups)/4, len(groups), kinds, reached, end)
+		}
+	}
+	s.Whole = false
+	r, err := s.Singles(ctx, p, 0)
+	if err != nil || r.Runs < 4 || r.Runs > 6 || r.StoodFor < r.Runs-1 || r.StoodFor > r.Points/2 || planned < 100 {
+		t.Errorf("%v: %d of %d runs, for %d of %d points", err, r.Runs, planned, r.StoodFor, r.Points)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestInterruptedSweepReportsWhatIsKnown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := stepServer(t, "published-6")
 	failed := 0
-	results, err := runner.Sweep(ctx, server, runner.SweepOptions{Kind: runner.SweepRandom, Seed: 1, Artifacts: t.TempDir(), Done: func(_, _ string, _, found int) {
+	results, err := runner.Sweep(ctx, server, runner.SweepOptions{Kind: runner.SweepRandom, Seed: 1, Artifacts: t.TempDir(), Done: func(_, _ string, _, _, found int) {
 		if failed = found; found > 0 {
 			cancel()
 		}
@@ -49,7 +49,7 @@ func TestInterruptedSweepReportsWhatIsKnown(t *testing.T) {
 
 func TestSweepThatFoundNothingBeforeTheInterruptIsInconclusive(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	results, _ := runner.Sweep(ctx, stepServer(t, "7"), runner.SweepOptions{Kind: runner.SweepPairs, Seed: 1, Done: func(string, string, int, int) { cancel() }})
+	results, _ := runner.Sweep(ctx, stepServer(t, "7"), runner.SweepOptions{Kind: runner.SweepPairs, Seed: 1, Done: func(string, string, int, int, int) { cancel() }})
 	if r := results[0]; r.Outcome() != check.Inconclusive || !strings.HasPrefix(r.Reason(), "interrupted after ") {
 		t.Errorf("%s: %s", r.Outcome(), r.Reason())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,9 +13,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
@@ -29,7 +33,7 @@ var wholeGroups = flag.Bool("whole-groups", false, "play every point of every gr
 // replays is how often each failure of the published code is played again.
 const replays = 5
 
-// sample is how many points of a story a test plays; `make check` plays them all.
+// sample is how many points of a story a test plays; `make check-all` plays them all.
 func sample(points int) int {
 	if underRace {
 		return points / 10
@@ -62,6 +66,106 @@ func TestSweepOfTheSteps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A sweep of any step crashes and restarts the server before and after each acknowledgement.
+// It does so first, so that a bound on the points or on the time leaves none of these out.
+func TestSweepEndsTheServerAtEveryAcknowledgement(t *testing.T) {
+	t.Parallel()
+	needsSpeed(t)
+	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
+		t.Run("step "+number, func(t *testing.T) {
+			server := stepServer(t, number)
+			config := servers.ConfigOf(server)
+			groups, _, err := sweep.Sweeper{Server: server.Server, Config: config}.Groups(catalogue.Stories[0].Plan(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.Traffic = true
+			frames := map[string][]history.Frame{} // of the run without a fault, by its clients
+			ways, last := map[plan.Passed]int{}, 0 // at each acknowledgement
+			for i, group := range groups {
+				p := group[0]
+				fault := p.Faults[len(p.Faults)-1]
+				if fault.Kind != plan.Crash && fault.Kind != plan.Restart {
+					continue
+				}
+				clients := fmt.Sprint(p.Clients)
+				if frames[clients] == nil {
+					p.Faults = p.Faults[:len(p.Faults)-1]
+					frames[clients] = lab.Virtual.Play(t.Context(), server.Server, config, p).Traffic.Frames
+				}
+				for _, f := range frames[clients] {
+					if f.Client != fault.At.Client || !strings.HasPrefix(f.Text, "43") {
+						continue
+					}
+					ways[f.Passed] += 0
+					if f.Connection == fault.At.Connection && f.Direction == fault.At.Direction && f.Number == fault.At.Number {
+						ways[f.Passed]++
+						last = i
+					}
+				}
+			}
+			if len(ways) < 13 { // the story has so many messages
+				t.Errorf("%d acknowledgements", len(ways))
+			}
+			for at, n := range ways {
+				if n != 4 {
+					t.Errorf("%+v: the server ends in %d ways, want 4", at, n)
+				}
+			}
+			if first := 2 * 4 * len(ways); last >= first {
+				t.Errorf("the group %d is at an acknowledgement, and not among the first %d", last, first)
+			}
+		})
+	}
+}
+
+// A server that acknowledges a message before it stores it is caught by a sweep, too.
+func TestSweepFindsAcknowledgementBeforeStore(t *testing.T) {
+	t.Parallel()
+	needsSpeed(t)
+	early, err := defect.Find("acknowledges-first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := servers.Broken(early)
+	if err != nil {
+		t.Fatal(err)
+	}
+	story := catalogue.Stories[0]
+	withSeams := story.Plan
+	story.Plan = func(seed uint64) plan.Plan {
+		p := withSeams(seed)
+		p.Seams = 0 // the server holds a mutex while it emits: see package seam
+		return p
+	}
+	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
+		Kind: runner.SweepSingle, Seed: 1, Points: 20, ShrinkBudget: 20, Stories: []catalogue.Story{story},
+	})
+	if err != nil || len(results) < 2 {
+		t.Fatalf("%v, and %d results", err, len(results))
+	}
+	for _, r := range results[1:] { // after the story come its failures
+		if r.Verdict.Rule() != early.Rule {
+			t.Errorf("%s: by %s, want %s: %s", r.ID, r.Verdict.Rule(), early.Rule, r.Reason())
+		}
+	}
+}
+
+// A sweep whose time is over before it has injected a fault has shown nothing, and reports of
+// every story how many points there were.
+func TestSweepWithoutTimeIsInconclusive(t *testing.T) {
+	t.Parallel()
+	results := swept(t, "7", runner.SweepOptions{Kind: runner.SweepSingle, Limit: time.Microsecond})
+	if len(results) != len(catalogue.Stories) {
+		t.Errorf("%d results", len(results))
+	}
+	for _, r := range results {
+		if r.Outcome() != check.Inconclusive || !strings.Contains(r.Reason(), "the time limit ended") || r.StoodFor != 0 || r.AllPoints == 0 {
+			t.Errorf("%s: %s, %s: %d of %d points", r.ID, r.Outcome(), r.Reason(), r.StoodFor, r.AllPoints)
+		}
 	}
 }
 

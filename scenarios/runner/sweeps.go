@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/lab"
@@ -43,9 +45,12 @@ type SweepOptions struct {
 	// Runs is the number of seeds of a single sweep, from Seed on (0 means 1), or else the
 	// number of plans of each story (0 means DefaultSweepRuns).
 	Runs int
-	// Points bounds the points of a story that a single sweep plays, spread evenly over all.
-	// 0 means all.
+	// Points bounds the points of a story that a single sweep plays. 0 means all. Limit bounds
+	// the time in which it plays them; every story and seed has an equal part of that time, and
+	// failures are shrunk beyond it. 0 means no bound. The order of the points suits both: see
+	// sweep.Sweeper.Groups.
 	Points int
+	Limit  time.Duration
 	// Whole has a single sweep play every point, with every client as the story has it. See
 	// sweep.Sweeper.
 	Whole bool
@@ -59,7 +64,7 @@ type SweepOptions struct {
 	// Explored, if set, counts the situations that the runs reached.
 	Explored *sweep.Explored
 	// Done, if set, is called with the progress of a story.
-	Done func(column, story string, ended, failed int)
+	Done func(column, story string, ended, all, failed int)
 }
 
 // Sweep injects faults into every story on the server, in the virtual lab. It returns a result
@@ -77,11 +82,10 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 	if stories == nil {
 		stories = catalogue.Stories
 	}
+	stories = slices.DeleteFunc(slices.Clone(stories), func(s catalogue.Story) bool { return !server.Level.AtLeast(s.From) })
+	o.Limit /= time.Duration(max(1, len(stories)*o.unbroken()))
 	var results []report.Result
 	for _, story := range stories {
-		if !server.Level.AtLeast(story.From) {
-			continue
-		}
 		if ctx.Err() != nil {
 			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{})))
 			continue
@@ -110,7 +114,7 @@ func interrupted(result report.Result) report.Result {
 func sweepStory(ctx context.Context, server servers.Server, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
 	s := sweep.Sweeper{Server: server.Server, Config: servers.ConfigOf(server), Name: catalogue.Diagnose, Whole: o.Whole, Explored: o.Explored}
 	if o.Done != nil {
-		s.Done = func(ended, failed int) { o.Done(server.Name, story.ID, ended, failed) }
+		s.Done = func(ended, all, failed int) { o.Done(server.Name, story.ID, ended, all, failed) }
 	}
 	found, err := o.play(ctx, s, story)
 	if err != nil {
@@ -139,8 +143,13 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue
 		return s.Random(ctx, story.Plan, o.Seed, plans), nil
 	}
 	var all sweep.Result
-	for n := range max(1, o.Runs) {
-		r, err := s.Singles(ctx, story.Plan(o.Seed+uint64(n)), o.Points)
+	for n := range o.unbroken() {
+		within, end := ctx, func() {}
+		if o.Limit > 0 {
+			within, end = context.WithTimeout(ctx, o.Limit)
+		}
+		r, err := s.Singles(within, story.Plan(o.Seed+uint64(n)), o.Points)
+		end()
 		if err != nil {
 			return all, err
 		}
@@ -149,12 +158,23 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue
 	return all, nil
 }
 
+// unbroken is the number of a story's runs in which no fault is planned: one for each seed.
+func (o SweepOptions) unbroken() int {
+	switch o.Kind {
+	case SweepSingle:
+		return max(1, o.Runs)
+	case SweepPairs:
+		return 1
+	}
+	return 0
+}
+
 // storyResult sums up a story's runs.
 func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r sweep.Result) report.Result {
 	result := report.Result{
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: server.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: server.Level},
-		Points:  r.Passed + r.Failed, AllPoints: r.Points, StoodFor: r.StoodFor,
+		Points:  max(0, r.Passed+r.Failed-o.unbroken()), AllPoints: r.Points, StoodFor: r.StoodFor,
 		Tally: r.Tally,
 	}
 	switch {
@@ -163,6 +183,9 @@ func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r
 	case r.Undecided > 0:
 		result.Verdict.Outcome = check.Inconclusive
 		result.Verdict.Reason = fmt.Sprintf("%d of %d runs came to no verdict; the first: %s", r.Undecided, r.Runs, r.Why)
+	case o.Limit > 0 && r.StoodFor == 0:
+		result.Verdict.Outcome = check.Inconclusive
+		result.Verdict.Reason = fmt.Sprintf("the time limit ended before a fault was injected at any of %d points", r.Points)
 	case result.Points == 0:
 		result.Verdict.Outcome, result.Verdict.Reason = check.Inconclusive, "no planned fault ever fired"
 	}

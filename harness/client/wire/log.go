@@ -117,9 +117,9 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, sen
 				}
 				progress = "the message that marks the end of the log was accepted but did not come back"
 			case history.Refused:
-				return rows, Row{}, fmt.Errorf("reading the log: the server refused the message that marks its end: %s", e.Detail)
+				return rows, Row{}, fmt.Errorf("the server refused the message that marks its end: %s", e.Detail)
 			case history.Disconnected:
-				return rows, Row{}, fmt.Errorf("reading the log: the connection ended after %d rows: %s", len(rows), e.Detail)
+				return rows, Row{}, fmt.Errorf("the connection ended after %d rows: %s", len(rows), e.Detail)
 			case history.Shown:
 				row := Row{Message: e.Message, Offset: e.Offset}
 				switch {
@@ -129,7 +129,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, sen
 					return rows, row, nil
 				}
 				if len(rows) > mostRows {
-					return nil, Row{}, fmt.Errorf("reading the log: %w", ErrTooLong)
+					return nil, Row{}, ErrTooLong
 				}
 			}
 		}
@@ -137,12 +137,12 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, sen
 		case <-changed:
 		case <-maySend:
 			if err := w.Send(sentinel); err != nil {
-				return rows, Row{}, fmt.Errorf("reading the log: %w", err)
+				return rows, Row{}, err
 			}
 		case <-arrived:
 			return rows, Row{Message: sentinel}, nil
 		case <-ctx.Done():
-			return rows, Row{}, fmt.Errorf("reading the log: %s (%w; %d rows so far)", progress, ctx.Err(), len(rows))
+			return rows, Row{}, fmt.Errorf("%s (%w; %d rows so far)", progress, ctx.Err(), len(rows))
 		}
 	}
 }

@@ -72,28 +72,28 @@ func TestReadLogKeepsRepeatedRows(t *testing.T) {
 
 func TestReadLogErrorsNameTheProgress(t *testing.T) {
 	for want, play := range map[string]func(t *testing.T, m *memory){
-		"reading the log: the server refused the message that marks its end: not that": func(t *testing.T, m *memory) {
+		"the server refused the message that marks its end: not that": func(t *testing.T, m *memory) {
 			p := awaitSentinel(t, m)
 			p.send(`430[{"error":"not that"}]`)
 			p.expect("close")
 		},
-		"reading the log: the connection ended after 1 rows: transport close": func(t *testing.T, m *memory) {
+		"the connection ended after 1 rows: transport close": func(t *testing.T, m *memory) {
 			awaitSentinel(t, m, `42["chat message","one",1]`).conn.Close()
 		},
-		"reading the log: the message that marks the end of the log did not come back (context deadline exceeded; 1 rows so far)": func(t *testing.T, m *memory) {
+		"the message that marks the end of the log did not come back (context deadline exceeded; 1 rows so far)": func(t *testing.T, m *memory) {
 			p := awaitSentinel(t, m, `42["chat message","one",1]`)
 			time.Sleep(30 * time.Second)
 			p.send("2")
 			p.expect("3", "close")
 		},
-		"reading the log: the message that marks the end of the log was accepted but did not come back (context deadline exceeded; 0 rows so far)": func(t *testing.T, m *memory) {
+		"the message that marks the end of the log was accepted but did not come back (context deadline exceeded; 0 rows so far)": func(t *testing.T, m *memory) {
 			p := awaitSentinel(t, m)
 			p.send("430[]")
 			time.Sleep(30 * time.Second)
 			p.send("2")
 			p.expect("3", "close")
 		},
-		"reading the log: the server was not reached (context deadline exceeded; 0 rows so far)": func(t *testing.T, m *memory) {
+		"the server was not reached (context deadline exceeded; 0 rows so far)": func(t *testing.T, m *memory) {
 			m.setDown(true)
 		},
 	} {

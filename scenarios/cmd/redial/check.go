@@ -82,7 +82,7 @@ as published.`,
 	_ = c.MarkFlagFilename("summary", "md")
 	f.StringVar(&s.expect, "expect", "", "a `FILE` of scenarios that are known to fail, an ID or a row number on a line (# begins a comment): such a failure does not fail the run, and a pass does")
 	f.StringVar(&s.sweep, "sweep", "", "in the virtual lab, inject faults into stories instead of playing scenarios; `KIND` is single (every fault at every frame; --runs seeds), pairs or random (--runs plans, 1000 if not given)")
-	f.IntVar(&s.points, "points", 0, "the number (`N`) of points of each story at which a single sweep injects a fault, spread evenly over all (default all)")
+	f.IntVar(&s.points, "points", 0, "the number (`N`) of points of each story at which a single sweep injects a fault, spread over all, every second one at an acknowledgement while there are such (default all)")
 	f.BoolVar(&s.whole, "whole", false, "make a single sweep play every point with every client a page; by default it plays one point of each group whose points cannot differ, with one page client")
 	complete := func(flag string, values []string) {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -170,8 +170,8 @@ func (s *checking) fits(c *cobra.Command) error {
 		return errors.New("a sweep plays stories, not scenarios: leave out --scenario and --scenarios, or --sweep")
 	case s.expect != "" || s.shard != "":
 		return errors.New("a sweep has no scenarios: leave out --expect and --shard, or --sweep")
-	case s.timeLimit > 0:
-		return errors.New("a sweep is bounded by --points or --runs: leave out --time-limit or --sweep")
+	case s.timeLimit > 0 && s.sweep != runner.SweepSingle:
+		return errors.New("a sweep of pairs or of random plans is bounded by --runs: leave out --time-limit")
 	case c.Flags().Changed("parallel"):
 		return errors.New("a sweep has one run under way for each core: leave out --parallel or --sweep")
 	}

@@ -82,7 +82,7 @@ func (p *play) labFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.labName, "lab", lab.Real.String(), "the `LAB`: real (processes and TCP) or virtual (a fake clock; the kit's steps only)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) run at once (default 6; in the virtual lab one for each core)")
-	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; scenarios not played by then are inconclusive (default: no limit)")
+	f.DurationVar(&p.timeLimit, "time-limit", 0, "end after `TIME`, such as 90s or 10m; scenarios not played by then are inconclusive, and a single sweep reports how many of its points it played (default: no limit)")
 	f.DurationVar(&p.runLimit, "run-limit", 0, "end a run in the real lab after `TIME`; it is inconclusive then (default 10m, plus the time that the heartbeat takes)")
 	f.StringVar(&p.shard, "shard", "", "play one part of the scenarios, such as `2/5` for the second of five; give every part the same --seed, and see redial merge")
 	p.failOnFlag(c)
@@ -308,7 +308,7 @@ func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Re
 	var results []report.Result
 	for _, server := range tested {
 		swept, err := runner.Sweep(ctx, server, runner.SweepOptions{
-			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
+			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Limit: p.timeLimit, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
 		})
 		results = append(results, swept...)
 		if err := unlessInterrupted(ctx, err); err != nil {

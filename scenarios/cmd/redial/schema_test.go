@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -128,6 +130,25 @@ func conforms(t *testing.T, file string, text []byte) error {
 		return err
 	}
 	return schema.Validate(value)
+}
+
+// A sweep with bounds says what share of its points it has played, in the terminal and in JSON.
+func TestSweepReportsItsShare(t *testing.T) {
+	t.Parallel()
+	written := filepath.Join(t.TempDir(), "sweep.json")
+	o := redial(t, "check", "--lab", "virtual", "--step", "5", "--seed", "1", "--sweep", "single", "--points", "4", "--time-limit", "10m", "--json", written)
+	text, err := os.ReadFile(written)
+	if o.code != 0 || err != nil {
+		t.Fatalf("exit %d, %v: %s%s", o.code, err, o.stdout, o.stderr)
+	}
+	var document report.Document
+	if err := errors.Join(json.Unmarshal(text, &document), conforms(t, "report.schema.json", text)); err != nil {
+		t.Fatal(err)
+	}
+	s := document.Scenarios[0]
+	if share := fmt.Sprintf("%d of %d points", s.StoodFor, s.AllPoints); s.StoodFor < 4 || s.AllPoints < 1000 || !strings.Contains(o.stdout, share) {
+		t.Errorf("%s lacks %q", o.stdout, share)
+	}
 }
 
 // The files that the command writes conform to their schemas, and do not with a wrong key or a

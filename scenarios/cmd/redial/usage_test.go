@@ -42,6 +42,7 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"an own page of a step", "--own-page is for", []string{"check", "--step", "7", "--own-page"}},
 		{"an own page of a command", "--own-page is for", []string{"check", "--own-page", "--", "node", "server.js"}},
 		{"an own page at a URL", "--own-page is for", []string{"check", "--own-page", "--url", "http://127.0.0.1:1"}},
+		{"a sweep of pairs with a limit", "bounded by --runs", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "pairs", "--time-limit", "9s"}},
 		{"a sweep with so many at once", "leave out --parallel", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--parallel", "2"}},
 		{"a command in the virtual lab", "needs a server in its own process", []string{"check", "--lab", "virtual", "--", "node", "server.js"}},
 		{"whole without a sweep", "--whole is", []string{"check", "--step", "7", "--whole"}},
