@@ -101,8 +101,9 @@ type Response struct {
 	Verdict *check.Verdict `json:"verdict,omitempty"`
 	// Beyond is judged by the highest level. A loss that is in Beyond but not in Verdict is
 	// one that the step does not promise to prevent.
-	Beyond   *check.Verdict `json:"beyond,omitempty"`
-	Findings []Finding      `json:"findings,omitempty"`
+	Beyond *check.Verdict `json:"beyond,omitempty"`
+	// Findings are those of both.
+	Findings []Finding `json:"findings,omitempty"`
 
 	Events      []history.Event      `json:"events,omitempty"`
 	Frames      []Frame              `json:"frames,omitempty"`
@@ -237,8 +238,11 @@ func documentOf(server inprocess.Server, p plan.Plan) (document, error) {
 // A run is the run of a document, kept so that it can be drawn again.
 type run struct {
 	lab.Run
-	lab             string
+	lab string
+	// verdict is by the step's own level, beyond by the highest level. findings are those of
+	// both, for people: see union.
 	verdict, beyond check.Verdict
+	findings        []check.Finding
 }
 
 func (d document) play(ctx context.Context) run {
@@ -254,34 +258,41 @@ func (d document) play(ctx context.Context) run {
 func (r *run) judge(level contract.Level) {
 	r.verdict = verdict.Of(r.Run, level)
 	r.beyond = r.verdict
-	if r.verdict.Outcome != check.Pass && r.verdict.Outcome != check.Fail {
-		return
+	if r.verdict.Outcome == check.Pass || r.verdict.Outcome == check.Fail {
+		r.beyond = check.JudgeAt(contract.DurableDelivery, r.Events)
 	}
-	r.beyond = check.JudgeAt(contract.DurableDelivery, r.Events)
-	for i, f := range r.beyond.Findings {
-		at := slices.IndexFunc(r.verdict.Findings, func(g check.Finding) bool { return same(f, g) })
-		if at < 0 {
-			r.beyond.Findings[i].Must = false
-			continue
-		}
-		// The reason is that of the step's own level.
-		r.beyond.Findings[i] = r.verdict.Findings[at]
-	}
-	for _, f := range r.verdict.Findings { // another level may report the same finding under another rule
-		if !slices.ContainsFunc(r.beyond.Findings, func(g check.Finding) bool { return same(f, g) }) {
-			r.beyond.Findings = append(r.beyond.Findings, f)
-		}
-	}
+	r.findings = union(r.verdict.Findings, r.beyond.Findings)
 }
 
-func same(f, g check.Finding) bool {
-	return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
+// union returns the findings of both levels, each once and in the order of the highest level.
+// One that both report is that of the step's own level, whose promise explains it; one that only
+// the highest level reports is not a must for the step.
+func union(own, beyond []check.Finding) (all []check.Finding) {
+	same := func(f check.Finding) func(check.Finding) bool {
+		return func(g check.Finding) bool {
+			return f.Rule == g.Rule && f.Client == g.Client && f.View == g.View && f.Message == g.Message
+		}
+	}
+	for _, f := range beyond {
+		if at := slices.IndexFunc(own, same(f)); at >= 0 {
+			f = own[at]
+		} else {
+			f.Must = false
+		}
+		all = append(all, f)
+	}
+	for _, f := range own { // another level may report the same finding under another rule
+		if !slices.ContainsFunc(beyond, same(f)) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // scene returns the part of the run to draw.
 func (r run) scene(d document, v View) report.Scene {
 	s := report.Scene{
-		Events: r.Events, Findings: r.beyond.Findings, From: asTime(v.From), To: asTime(v.To),
+		Events: r.Events, Findings: r.findings, From: asTime(v.From), To: asTime(v.To),
 		Width: v.Width, Scale: v.Scale, Language: v.Language, Keeps: d.keeps(), Bare: true, Traffic: r.Traffic,
 	}
 	if !v.Detail { // the arrows of messages remain
@@ -327,7 +338,7 @@ func (r run) response(d document, v View) Response {
 		out.Reason = oneLine(errors.New(v.Language.Reason(r.verdict)))
 	}
 	out.Beyond = &r.beyond
-	for _, f := range r.beyond.Findings {
+	for _, f := range r.findings {
 		out.Findings = append(out.Findings, r.finding(f, v.Language))
 	}
 	out.Events, out.Connections, out.Output = r.Events, r.Traffic.Connections, clipped(r.Output, 4000)

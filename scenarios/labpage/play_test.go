@@ -3,6 +3,7 @@ package labpage
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -78,6 +79,9 @@ func TestPlayMarksALossThatWasNotPromised(t *testing.T) {
 	restart := strings.Replace(ordinary, `{"do":"send","client":"alice","text":"meanwhile"}`,
 		`{"do":"send","client":"alice","text":"meanwhile"},{"do":"wait","for":"100ms"},{"do":"kill-server"},{"do":"wait","for":"500ms"},{"do":"start-server"}`, 1)
 	r := Play(context.Background(), request("6", restart))
+	if beyond := check.JudgeAt(contract.DurableDelivery, r.Events); !reflect.DeepEqual(*r.Beyond, beyond) {
+		t.Errorf("the verdict by the highest level was changed: %+v, want %+v", *r.Beyond, beyond)
+	}
 	if r.Outcome != check.Pass || r.Beyond.Outcome != check.Fail || r.Beyond.Lost != 1 || r.Findings[0].Promised || r.Findings[0].Rule != contract.NoLoss || r.Findings[0].Client != "bob" || r.Findings[0].Message != "meanwhile" {
 		t.Fatalf("%s %s %+v", r.Outcome, r.Reason, r.Findings)
 	}
