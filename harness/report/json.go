@@ -57,6 +57,8 @@ type DocumentScenario struct {
 	Artifacts []string `json:"artifacts"`
 	// Title says in a sentence what happens.
 	Title string `json:"title"`
+	// Row is the scenario's number in the catalogue; it is missing where it has none.
+	Row int `json:"row,omitempty"`
 	// Reason says in a line why the verdict is what it is, empty for a pass.
 	Reason string `json:"reason"`
 	// Expected is what the matrix expects of this step, empty outside of the matrix.
@@ -105,7 +107,7 @@ func JSON(w io.Writer, r Report) error {
 			Lost: result.Lost, Duplicated: result.Duplicated, Reordered: result.Reordered,
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
-			Title:     result.Title, Reason: result.Reason(),
+			Title:     result.Title, Row: result.Row, Reason: result.Reason(),
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, StoodFor: result.StoodFor, AllPoints: result.AllPoints, Unfired: result.Unfired,
 			Official: result.Official, Beyond: result.Beyond.Level,
 		})

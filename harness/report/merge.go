@@ -98,7 +98,7 @@ func (m *Merged) Report() Report {
 	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab, Client: m.shape.Client}
 	for _, s := range m.shape.Scenarios {
 		r.Results = append(r.Results, Result{
-			ID: s.ID, Title: s.Title, Column: s.Column, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
+			ID: s.ID, Title: s.Title, Row: s.Row, Column: s.Column, Official: s.Official, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
 			// The expectation is left out, because the outcome and the reason already include
 			// it.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},

@@ -31,6 +31,30 @@ func TestMergeNeedsEveryShardOnce(t *testing.T) {
 	}
 }
 
+// A merged report has its rows in the order of the catalogue, as that of a whole run.
+func TestMergedReportKeepsRowsAndOfficialOutcome(t *testing.T) {
+	results := []Result{
+		{ID: "last", Row: 44, Verdict: check.Verdict{Outcome: check.Fail}, Official: check.Pass},
+		{ID: "first", Row: 1, Verdict: check.Verdict{Outcome: check.Pass}},
+	}
+	var whole Merged
+	for i, result := range results {
+		part := Report{Client: "go", Shard: fmt.Sprintf("%d/2", i+1), Results: []Result{result}}
+		if err := whole.Add([]byte(written(t, JSON, part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	merged := whole.Report()
+	for i, r := range merged.Results {
+		if r.ID != results[i].ID || r.Row != results[i].Row || r.Official != results[i].Official {
+			t.Errorf("%s has row %d and %q by the official client, want %d and %q", r.ID, r.Row, r.Official, results[i].Row, results[i].Official)
+		}
+	}
+	if rows := merged.rows(); rows[0].id != "first" {
+		t.Errorf("the rows begin with %s", rows[0].id)
+	}
+}
+
 func merge(t *testing.T, shards []string) error {
 	var whole Merged
 	for i, shard := range shards {
