@@ -50,7 +50,7 @@ type Checker struct {
 	plan   plan.Plan
 
 	messages []message
-	byText   map[string]int32
+	byText   map[string]int32 // by each text of a message, and by its identity
 	// firstShown holds the messages in the order in which any page first showed them; an
 	// index into it is a message's place.
 	firstShown []int32
@@ -86,8 +86,8 @@ type viewName struct {
 
 // A message is everything that is known about one text.
 type message struct {
-	text         string
-	sentAt       int // the event, or never
+	text         string // as in the first event that has it
+	sentAt       int    // the event, or never
 	acknowledged int
 	refused      int
 	shown        int   // the first event that shows it on any page
@@ -330,15 +330,21 @@ func (c *Checker) viewOf(client string, number int) int32 {
 	return index
 }
 
-// messageOf returns the index of the message with the text, which it creates if necessary.
+// messageOf returns the index of the message with the text, which it creates if necessary. It
+// looks for the letters first, because to find the identity of JSON takes much longer.
 func (c *Checker) messageOf(text string) int32 {
-	id, known := c.byText[text]
+	if id, known := c.byText[text]; known {
+		return id
+	}
+	identity := history.Identity(text)
+	id, known := c.byText[identity]
 	if !known {
 		id = int32(len(c.messages))
-		c.byText[text] = id
+		c.byText[identity] = id
 		c.messages = append(c.messages, message{
 			text: text, sentAt: never, acknowledged: never, refused: never, shown: never, place: -1, sender: -1, firstView: -1,
 		})
 	}
+	c.byText[text] = id
 	return id
 }

@@ -14,7 +14,8 @@
 //
 // # Terms
 //
-// A message is identified by its exact text. A view is one page load of one client. The
+// A message is identified by its exact text, except that a JSON object or array is a value, of
+// which the order of the keys is no part: see [history.Identity]. A view is one page load of one client. The
 // log is the Stored rows before a LogRead; without a LogRead there is no log. (A level
 // below server-delivery promises no log, so the lab records no LogRead for it: an
 // acknowledged message would be missing from an empty log. A run whose Began event says

@@ -219,14 +219,14 @@ func (v *Verdict) Locate(events iter.Seq[history.Event]) {
 	missing := map[showing][]*Finding{}
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Event < 0 {
-			key := showing{viewName{f.Client, f.View}, f.Message}
+			key := showing{viewName{f.Client, f.View}, history.Identity(f.Message)}
 			missing[key] = append(missing[key], f)
 		}
 	}
 	i := 0
 	for e := range events {
 		if e.Kind == history.Shown {
-			key := showing{viewName{e.Client, e.View}, e.Message}
+			key := showing{viewName{e.Client, e.View}, history.Identity(e.Message)}
 			for _, f := range missing[key] {
 				f.Event = i
 			}

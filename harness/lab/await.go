@@ -21,7 +21,7 @@ type watcher struct {
 
 	mu    sync.Mutex
 	next  int
-	shown map[string]map[string]bool // by client, in its current view
+	shown map[string]map[string]bool // by client, in its current view, and the message's identity
 	fired map[string]bool
 	left  map[string]int // disconnections, by client
 	broke int            // faults, server stops and disconnections in all
@@ -41,11 +41,11 @@ func (w *watcher) catchUp() {
 			if w.shown[e.Client] == nil {
 				w.shown[e.Client] = map[string]bool{}
 			}
-			w.shown[e.Client][e.Message] = true
+			w.shown[e.Client][history.Identity(e.Message)] = true
 			w.shows++
 		case history.Sent:
 			if w.noEcho && w.shown[e.Client] != nil {
-				w.shown[e.Client][e.Message] = true
+				w.shown[e.Client][history.Identity(e.Message)] = true
 			}
 		case history.Disconnected, history.Closed:
 			w.left[e.Client]++
@@ -64,7 +64,7 @@ func (w *watcher) hasShown(who, text string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.catchUp()
-	return w.shown[who][text]
+	return w.shown[who][history.Identity(text)]
 }
 
 func (w *watcher) countShown(who string) int {

@@ -62,13 +62,13 @@ func (l *limits) exceeded(e history.Event) error {
 		l.lossesInAll[e.Client]++
 	case history.Shown:
 		l.shown[e.Client]++
-		if l.known != nil && !l.known[e.Message] {
+		if l.known != nil && !l.known[history.Identity(e.Message)] {
 			l.others[e.Client]++
 		}
 		delete(l.losses, e.Client)
 	case history.Sent, history.Found:
 		if l.known != nil {
-			l.known[e.Message] = true
+			l.known[history.Identity(e.Message)] = true
 		}
 	case history.Closed:
 		delete(l.losses, e.Client)

@@ -2,11 +2,9 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
@@ -44,7 +42,7 @@ type message struct {
 }
 
 func (f *noEcho) record(e history.Event) []history.Event {
-	m := message{e.Client, e.View, e.Message}
+	m := message{e.Client, e.View, history.Identity(e.Message)}
 	switch times, sent := f.own[m]; {
 	case e.Kind == history.Sent:
 		f.own[m] = 0
@@ -84,7 +82,9 @@ func newStream() *stream {
 }
 
 func (f *stream) record(e history.Event) (events []history.Event) {
-	e.Message = sorted(e.Message)
+	// A page shows the fields of an object in the order in which they arrived; the witness,
+	// which has no page, does not have that order.
+	e.Message = history.Identity(e.Message)
 	switch e.Kind {
 	case history.Connected:
 		f.held[e.Client] = append(f.held[e.Client], e)
@@ -132,25 +132,6 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 	return events
 }
 
-// sorted sorts the fields of a message that is an object. A page shows them in the order in
-// which they arrived; the witness, which has no page, does not have that order.
-func sorted(text string) string {
-	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
-		return text
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil || decoder.More() {
-		return text
-	}
-	same, err := json.Marshal(value)
-	if err != nil {
-		return text
-	}
-	return string(same)
-}
-
 func (l *player) streamOf() *stream {
 	s, _ := l.filter.(*stream)
 	return s
@@ -196,7 +177,7 @@ func (l *player) isInStory(text string) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return s.known[text]
+	return s.known[history.Identity(text)]
 }
 
 // latest returns the newest message of the stream. With cut, no newer message is recorded from

@@ -34,7 +34,7 @@ A row has to fail in every run, with one server in one process. What cannot do t
 | A handler of the page throws, and the event comes again | No level below server-delivery can promise more, and from there on the page drops it. | ` + "the scenario `handler-throws` on step 6" + ` |
 | A lone surrogate | The text of a plan is UTF-8, which has none. | nowhere |
 | A number over 2^53 | A message is a text, whose digits nobody rounds; as JSON, the page's own parser rounds it before it is sent. | ` + "offsets: `TestOffsetsAreWholeNumbers` (harness/protocol)" + ` |
-| The key order of an object, which is no change (a positive control) | From server-delivery on a message is a text. At the levels below a page shows an object as JSON, and the judge compares letters: so the scenarios' objects have their keys in alphabetical order, in which Go writes them too. | nowhere |
+| The key order of an object, which is no change (a positive control) | Such a server is right, and no rule may catch it. | ` + "`TestRightServersPass` (scenarios/runner); steps 5 and 6 in `payloads-drop`, since Go writes the keys in alphabetical order" + ` |
 | Faults of the Go client: retries send nothing, a slow handler makes duplicates | The pages of the table run the official client. | ` + "`redial check --client go`" + ` |
 
 ## The table

@@ -1,0 +1,28 @@
+package history
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Identity returns what identifies the message with the text: two texts with one identity are
+// one message. It is the text itself, except for a JSON object or array: the order of an
+// object's keys, white space between tokens, and the way in which a string is escaped are not
+// part of the value, so a server that stores the value may change them.
+//
+// Numbers keep their digits, since a number over 2^53 that was read as a double is another
+// one. An object with a duplicate key, or text that is not valid Unicode, has no unambiguous
+// value, so its letters count.
+func Identity(text string) string {
+	object := strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}")
+	array := strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]")
+	if !object && !array {
+		return text
+	}
+	value := jsontext.Value(text)
+	if value.Format(jsontext.ReorderRawObjects(true)) != nil {
+		return text
+	}
+	return string(value)
+}
