@@ -1,7 +1,6 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -99,8 +98,7 @@ func (l *link) Connections() int {
 
 // Arm makes f wait for its frame, counted from now on.
 func (l *link) Arm(f plan.Fault) {
-	f.At.Direction = cmp.Or(f.At.Direction, plan.Up)
-	f.At.Number = cmp.Or(f.At.Number, 1)
+	f.At = f.At.WithDefaults()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = append(l.armed, &armedFault{Fault: f})

@@ -199,7 +199,7 @@ func (p Plan) with(more ...Fault) Plan {
 
 // Name describes an armed fault: "cut before frame 7 down of bob's connection 1".
 func (f Fault) Name() string {
-	at := f.At.withDefaults()
+	at := f.At.WithDefaults()
 	on := cmp.Or(at.Client, f.Client)
 	kind := string(f.Kind)
 	if f.Client != "" && f.Client != on {
@@ -240,8 +240,8 @@ func (p Plan) Name() string {
 	return strings.Join(names, " and ")
 }
 
-// withDefaults replaces zero values by their meaning.
-func (at Frame) withDefaults() Frame {
+// WithDefaults replaces zero values by their meaning.
+func (at Frame) WithDefaults() Frame {
 	at.Direction = cmp.Or(at.Direction, Up)
 	at.Number = cmp.Or(at.Number, 1)
 	return at

@@ -125,7 +125,7 @@ func (f Fault) happens() string {
 
 // when describes the frame that the fault waits for.
 func (f Fault) when() string {
-	at := f.At.withDefaults()
+	at := f.At.WithDefaults()
 	side := "before"
 	if at.After {
 		side = "after"
