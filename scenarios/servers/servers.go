@@ -8,9 +8,7 @@
 package servers
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -274,19 +272,4 @@ func (s *Server) KeepsOffset() error {
 func (s *Server) pageOf(level contract.Level) (err error) {
 	s.HTML, err = inprocess.Page(level)
 	return err
-}
-
-// Reachable reports, in one line, why the server at the address does not respond. A server without
-// a page never answers, and starting the target finds out whether it accepts connections.
-func Reachable(address string) error {
-	client := http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	response, err := client.Get(address)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return response.Body.Close()
 }

@@ -222,10 +222,6 @@ func (s *checking) server() (servers.Server, error) {
 		return server, err
 	case s.parallel > 0 && server.Shared:
 		return server, errors.New("runs on this server take turns, since they may share its data: leave out --parallel, or declare the target isolated in a redial.yaml")
-	case s.url != "":
-		if err := servers.Reachable(s.url); err != nil {
-			return server, fmt.Errorf("no server answers at %s: %w", s.url, cause(err))
-		}
 	}
 	if !s.realNetwork {
 		return server, nil
@@ -286,15 +282,4 @@ func (s *checking) configured() (servers.Server, error) {
 		err = fmt.Errorf("%s: %w", s.config, err)
 	}
 	return server, err
-}
-
-// cause unwraps an error of an HTTP client down to the error of the network.
-func cause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
 }

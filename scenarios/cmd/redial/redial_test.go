@@ -204,7 +204,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 func TestCheckRefusesAnAddressWithoutAServer(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--url", "http://127.0.0.1:1")
-	if o.code != 3 || o.took > 30*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no server answers at http://127.0.0.1:1") {
+	if o.code != 3 || o.took > 30*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1: connection refused") {
 		t.Errorf("exit %d after %v: %s", o.code, o.took, o.stderr)
 	}
 }
