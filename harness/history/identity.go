@@ -26,3 +26,6 @@ func Identity(text string) string {
 	}
 	return string(value)
 }
+
+// Same reports whether two texts are one message.
+func Same(a, b string) bool { return a == b || Identity(a) == Identity(b) }

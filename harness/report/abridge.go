@@ -54,7 +54,7 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 			continue
 		}
 		told.add(n)
-		if e.Kind == history.Sent && f.Message != "" && e.Message == f.Message {
+		if e.Kind == history.Sent && f.Message != "" && history.Same(e.Message, f.Message) {
 			told.center()
 			others.center()
 		}
@@ -108,7 +108,7 @@ func ofPage(e history.Event) bool {
 func mayMatter(e history.Event, f *check.Finding) bool {
 	switch e.Kind {
 	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
-		return e.Message != "" && (e.Message == f.Message || e.Message == f.Other)
+		return e.Message != "" && (history.Same(e.Message, f.Message) || history.Same(e.Message, f.Other))
 	}
 	if ofPage(e) {
 		return f.Client == "" || e.Client == f.Client

@@ -106,7 +106,7 @@ func (st *stage) isElsewhere(sent int) (outside bool, where string) {
 // blamed is the class of an arrow whose delivery broke a rule.
 func (st *stage) blamed(message, client string, direction plan.Direction) string {
 	for _, f := range st.Findings {
-		if direction == plan.Down && f.Message == message && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late {
+		if direction == plan.Down && history.Same(f.Message, message) && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late {
 			return " bad"
 		}
 	}
@@ -189,7 +189,7 @@ func (st *stage) shownAt(f history.Frame, message string, x float64) float64 {
 func (st *stage) isLost(client string, messages []string) bool {
 	for _, f := range st.Findings {
 		for _, m := range messages {
-			if f.Message == m && (f.Anomaly == check.Unstored || f.Anomaly == check.Lost && (f.Client == client || f.Client == "")) {
+			if history.Same(f.Message, m) && (f.Anomaly == check.Unstored || f.Anomaly == check.Lost && (f.Client == client || f.Client == "")) {
 				return true
 			}
 		}

@@ -17,7 +17,8 @@ func (st *stage) readMessages() {
 		}
 		switch e.Kind {
 		case history.Sent:
-			st.sent[e.Message] = append(st.sent[e.Message], i)
+			id := history.Identity(e.Message)
+			st.sent[id] = append(st.sent[id], i)
 			known[e.Message] = true
 		case history.Shown, history.Stored, history.Repeated, history.Found:
 			known[e.Message] = true
@@ -45,7 +46,7 @@ func (st *stage) readMessages() {
 // sentBy is the index of the Sent event of a message that was observed at that time, or -1.
 func (st *stage) sentBy(message, client string, at plan.Duration) int {
 	found := -1
-	for _, i := range st.sent[message] {
+	for _, i := range st.sent[history.Identity(message)] {
 		e := st.Events[i]
 		if e.At <= at && (client == "" || e.Client == client) {
 			found = i
@@ -65,7 +66,7 @@ func (st *stage) arrange() {
 	concerned := map[string]bool{}
 	for _, f := range st.Findings {
 		concerned[f.Client] = true
-		for _, i := range st.sent[f.Message] {
+		for _, i := range st.sent[history.Identity(f.Message)] {
 			concerned[st.Events[i].Client] = true
 		}
 	}

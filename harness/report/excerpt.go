@@ -138,12 +138,14 @@ func (x excerpt) choose() []int {
 	return chosen
 }
 
-func (x excerpt) isAbout(e history.Event) bool { return x.f.Message != "" && e.Message == x.f.Message }
+func (x excerpt) isAbout(e history.Event) bool {
+	return x.f.Message != "" && history.Same(e.Message, x.f.Message)
+}
 
 func (x excerpt) matters(i int) int {
 	e := x.events[i]
 	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
-	about := x.isAbout(e) || x.f.Other != "" && e.Message == x.f.Other
+	about := x.isAbout(e) || x.f.Other != "" && history.Same(e.Message, x.f.Other)
 	switch e.Kind {
 	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Repeated:
 		switch {

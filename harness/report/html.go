@@ -307,7 +307,7 @@ func (p *pageResult) table(events []history.Event, f *check.Finding, index int) 
 		who, what := describe(e, 120)
 		p.Events = append(p.Events, pageEvent{
 			Number: i + 1, At: clock(e.At), Who: who, What: what,
-			Offence: i == index, Strong: f != nil && f.Message != "" && e.Message == f.Message,
+			Offence: i == index, Strong: f != nil && f.Message != "" && history.Same(e.Message, f.Message),
 		})
 	}
 	p.EventsRange = fmt.Sprintf("Events %d to %d of %d", from+1, to, len(events))

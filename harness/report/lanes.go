@@ -72,7 +72,7 @@ func (d *laneDrawing) arrange() {
 	}
 	for _, message := range []string{d.f.Message, d.f.Other} {
 		for _, i := range d.chosen {
-			if e := d.events[i]; e.Kind == history.Sent && e.Message == message {
+			if e := d.events[i]; e.Kind == history.Sent && history.Same(e.Message, message) {
 				add(e.Client)
 			}
 		}
@@ -95,10 +95,10 @@ func (d *laneDrawing) x(lane int) int { return lanesLeft + 1 + lane*d.apart }
 
 // letter returns the short name of a message, since a text would not fit on an arrow.
 func (d *laneDrawing) letter(message string) string {
-	switch message {
-	case d.f.Message:
+	switch {
+	case history.Same(message, d.f.Message):
 		return "A"
-	case d.f.Other:
+	case history.Same(message, d.f.Other):
 		return "B"
 	}
 	return ""

@@ -87,8 +87,8 @@ type stage struct {
 	names  map[string]int // of the lanes
 	events []int          // those drawn, in their order
 	frames []int
-	// carried maps a frame's index to the messages in it; sent maps a message to the indices
-	// of its Sent events.
+	// carried maps a frame's index to the messages in it; sent maps the identity of a message
+	// to the indices of its Sent events.
 	carried map[int][]string
 	sent    map[string][]int
 	// home lists the servers of a client, each from a time on.

@@ -158,5 +158,5 @@ func (t Timeline) parties() map[string]bool {
 }
 
 func (t Timeline) concerns(e history.Event) bool {
-	return t.Offence != nil && t.Offence.Message != "" && e.Message == t.Offence.Message
+	return t.Offence != nil && t.Offence.Message != "" && history.Same(e.Message, t.Offence.Message)
 }

@@ -75,9 +75,9 @@ func (c *diagnosis) mine(kind history.Kind) func(history.Event) bool {
 func (c *diagnosis) lost() string {
 	text := c.finding.Message
 	elsewhere := c.find(0, func(e history.Event) bool {
-		return e.Message == text && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
+		return history.Same(e.Message, text) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
 	})
-	sent := c.find(0, func(e history.Event) bool { return e.Message == text && e.Kind == history.Sent })
+	sent := c.find(0, func(e history.Event) bool { return history.Same(e.Message, text) && e.Kind == history.Sent })
 	if elsewhere < 0 {
 		return "write-on-dead-connection"
 	}
@@ -132,7 +132,9 @@ func (c *diagnosis) notRecovered(back int) string {
 
 // offset is that of the message in the log, or 0 if the log does not have it.
 func (c *diagnosis) offset() int64 {
-	row := c.find(0, func(e history.Event) bool { return e.Kind == history.Stored && e.Message == c.finding.Message })
+	row := c.find(0, func(e history.Event) bool {
+		return e.Kind == history.Stored && history.Same(e.Message, c.finding.Message)
+	})
 	if row < 0 {
 		return 0
 	}
@@ -153,7 +155,7 @@ func (c *diagnosis) gap() string {
 	later := c.find(0, func(e history.Event) bool { return c.mine(history.Shown)(e) && e.Offset > offset })
 	connected := c.last(later, c.mine(history.Connected))
 	known := c.find(0, func(e history.Event) bool {
-		return e.Message == c.finding.Message && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
+		return history.Same(e.Message, c.finding.Message) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
 	})
 	if known < connected {
 		return "cut-in-replay"
@@ -164,7 +166,7 @@ func (c *diagnosis) gap() string {
 // duplicated tells where the two copies of the message came from.
 func (c *diagnosis) duplicated() string {
 	shown := func(e history.Event) bool {
-		return c.mine(history.Shown)(e) && e.View == c.finding.View && e.Message == c.finding.Message
+		return c.mine(history.Shown)(e) && e.View == c.finding.View && history.Same(e.Message, c.finding.Message)
 	}
 	first := c.find(0, shown)
 	second := c.find(first+1, shown)
