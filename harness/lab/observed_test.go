@@ -60,3 +60,27 @@ func TestTheNameOfTheStreamIsKept(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAwaitedObjectMayHaveItsKeysInAnotherOrder(t *testing.T) {
+	sent, shown := `{"b":1,"a":2}`, `{"a":2,"b":1}`
+	observed := history.NewRecorder()
+	w, l := watcher{history: observed}, newLimits()
+	for _, e := range []history.Event{
+		{Kind: history.Sent, Client: "alice", Message: sent}, {Kind: history.Shown, Client: "bob", Message: shown},
+	} {
+		observed.Add(e)
+		if err := l.exceeded(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !w.hasShown("bob", sent) || w.hasShown("bob", `{"b":1,"a":3}`) {
+		t.Error("the page shows the object, and no other")
+	}
+	if l.others["bob"] != 0 {
+		t.Error("the object counts as a message that no client sent")
+	}
+	f := &noEcho{own: map[message]int{}}
+	if got, want := recorded(f, "alice:sent:"+sent, "alice:shown:"+shown), "alice:sent:"+sent; got != want {
+		t.Errorf("without an echo: got %s, want %s", got, want)
+	}
+}
