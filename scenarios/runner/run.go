@@ -318,6 +318,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		return result, ctx.Err()
 	}
 	result.Verdict = verdict.Of(run, c.Server.Level)
+	if c.acknowledgesNothing(p, run, result.Verdict) {
+		result.Verdict.Outcome, result.Verdict.Reason = check.Unsupported, "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"
+	}
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:
