@@ -23,9 +23,12 @@ func (i *inflater) end(f *framer) {
 	if i.lost {
 		return
 	}
-	i.packed = append(i.packed, f.payload...)
 	const last, opcode = 0x80, 0x0f
 	first, complete := f.head[0]&opcode != 0, f.head[0]&last != 0
+	if first {
+		i.packed = i.packed[:0]
+	}
+	i.packed = append(i.packed, f.payload...)
 	tooLong := len(i.packed) >= maxBody // then not everything was kept
 	if (first || complete) && !tooLong {
 		text, err := i.inflate(complete)
