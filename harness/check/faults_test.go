@@ -35,7 +35,14 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 			t.Errorf("%s: %d of %d fired, want %d of %d", c.name, v.FaultsFired, v.FaultsPlanned, c.fired, c.planned)
 		}
 	}
-	if got, want := unfiredReason([]plan.Fault{cut}).String(), "The planned fault f (cut) never fired."; got != want {
-		t.Errorf("a fault of no client: %s", got)
+	for match, want := range map[string]string{
+		"":                  "The planned fault f (cut) never fired.",
+		"43":                "The planned fault f (cut) never fired. It was to happen at an acknowledgement, and none was seen: the server may send none, or the page may ask for none.",
+		`42["chat message"`: `The planned fault f (cut) never fired. It was to happen at a packet that begins with "42[\"chat message\"", and not enough of these were seen.`,
+	} {
+		cut.At.Match = match
+		if got := unfiredReason([]plan.Fault{cut}).String(); got != want {
+			t.Errorf("a fault of no client at %q: %s", match, got)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 
 	"redial/harness/contract"
 	"redial/harness/history"
@@ -117,10 +118,17 @@ func unfiredReason(unfired []plan.Fault) Clause {
 	if f.Client != "" {
 		what += ", " + f.Client
 	}
+	reason := clause("%s (%s) never fired.", name, what)
 	if n := len(unfired) - 1; n > 0 {
-		return clause("%s (%s) never fired, nor did %d more.", name, what, n)
+		reason = clause("%s (%s) never fired, nor did %d more.", name, what, n)
 	}
-	return clause("%s (%s) never fired.", name, what)
+	switch {
+	case f.At.Match == "":
+		return reason
+	case strings.HasPrefix(f.At.Match, "43"):
+		return clause("%s It was to happen at an acknowledgement, and none was seen: the server may send none, or the page may ask for none.", reason)
+	}
+	return clause("%s It was to happen at a packet that begins with %s, and not enough of these were seen.", reason, quote(f.At.Match))
 }
 
 // failReason joins the sentence of the first must-rule that was broken, and the finding.

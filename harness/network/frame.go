@@ -48,9 +48,12 @@ type framer struct {
 	payload []byte
 	// startLine is the first line of an HTTP message's head, if want is not 0.
 	startLine string
-	// plain means that the payload is readable: not compressed otherwise than by encoding, and
-	// not a continuation frame.
+	// plain means that the payload is readable: not compressed in a way that is not read, and not
+	// a continuation frame.
 	plain bool
+	// compressed means that the frame is of a compressed WebSocket message, also between its frames.
+	compressed bool
+	inflater   inflater
 	// encoding is that of an HTTP body: gzip, deflate or none.
 	encoding string
 	// packets means that the payload is an HTTP body, which may contain several packets.
@@ -70,6 +73,7 @@ type conversation struct {
 	mu      sync.Mutex
 	current protocol
 	pending []request // not answered yet, oldest first
+	deflate bool      // WebSocket messages may be compressed
 }
 
 type protocol int
@@ -98,6 +102,9 @@ func (f *framer) scan(data []byte) (n int, ended bool) {
 		taken, ended = f.step(f, data[n:])
 		n += taken
 		f.inside = !ended
+	}
+	if ended && f.inflates() {
+		f.inflater.end(f)
 	}
 	return n, ended
 }
@@ -158,6 +165,8 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 			}
 		}
 		return false, true
+	case !ended && f.inflates():
+		return false, false
 	case !f.plain && len(f.payload) > 0:
 		return false, true
 	}
@@ -261,7 +270,18 @@ func (f *framer) webSocketPayload() {
 	f.left &= untilEnd >> 1
 	opcode, reserved := f.head[0]&0x0f, f.head[0]&0x70
 	f.plain = (opcode == text || opcode == binary) && reserved == 0
+	if opcode == text || opcode == binary {
+		f.compressed = reserved == 0x40 && f.shared.deflates()
+	}
+	if f.inflates() {
+		f.want = maxBody
+	}
 	f.step = (*framer).webSocketData
+}
+
+// inflates tells whether the current frame is a part of a compressed message, and no control frame.
+func (f *framer) inflates() bool {
+	return f.compressed && len(f.head) > 0 && f.head[0]&0x08 == 0 && f.shared.protocol() == protocolWebSocket
 }
 
 func (f *framer) webSocketData(data []byte) (int, bool) {
@@ -293,6 +313,12 @@ func (t *conversation) protocol() protocol {
 	return t.current
 }
 
+func (t *conversation) deflates() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.deflate
+}
+
 func (t *conversation) asked(r request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -318,6 +344,7 @@ func (t *conversation) answered(to request, r *http.Response) {
 	switch code := r.StatusCode; {
 	case code == http.StatusSwitchingProtocols && strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		t.current = protocolWebSocket
+		t.deflate = strings.Contains(r.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
 	case code == http.StatusSwitchingProtocols:
 		t.current = protocolOpaque
 	case code/100 == 1:

@@ -21,12 +21,13 @@ func FuzzFramer(f *testing.F) {
 		f.Add([]byte(strings.Join(c.up, "")), []byte(strings.Join(c.down, "")), uint8(3), false)
 	}
 	f.Add(frameBytes(0x82, connectPack, []byte{1, 2, 3, 4}), frameBytes(0x82, ackPack, nil), uint8(2), true)
+	f.Add(frameBytes(0xc1, []byte("\x8a\x06\x00"), []byte{1, 2, 3, 4}), slices.Concat(frameBytes(0x41, []byte{0x32}, nil), frameBytes(0x89, nil, nil), frameBytes(0x80, []byte{0x04, 0x00}, nil)), uint8(2), true)
 	f.Add(frameBytes(0x81, []byte("40"), []byte{1, 2, 3, 4}), []byte{0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255}, uint8(1), true)
 	f.Fuzz(func(t *testing.T, ups, downs []byte, size uint8, webSocket bool) {
 		play := func(size int) (ends [2][]int, opaque bool) {
 			shared := &conversation{}
 			if webSocket {
-				shared.current = protocolWebSocket
+				shared.current, shared.deflate = protocolWebSocket, true
 			}
 			for i, stream := range [][]byte{ups, downs} {
 				direction := []plan.Direction{plan.Up, plan.Down}[i]

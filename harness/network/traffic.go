@@ -54,7 +54,7 @@ type Frame struct {
 	// Size is the number of its bytes, head included.
 	Size int
 	// Text is the beginning of its payload, and for an HTTP message its first line before
-	// that. It is empty if the payload of a WebSocket frame is compressed.
+	// that. It is empty if a compressed payload cannot be read.
 	Text string
 }
 
@@ -237,7 +237,7 @@ func (f *framer) text() string {
 	payload = payload[:min(len(payload), textKept)]
 	if !f.packets {
 		const reserved = 0x70
-		if f.shared.protocol() == protocolWebSocket && f.head[0]&reserved != 0 {
+		if f.shared.protocol() == protocolWebSocket && f.head[0]&reserved != 0 && !f.plain {
 			return ""
 		}
 		return string(payload)

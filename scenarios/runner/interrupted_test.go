@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"redial/harness/check"
+	"redial/harness/contract"
 	"redial/harness/defect"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // A story that was swept in part does not pass, one that was not reached is named, and a failure
@@ -52,6 +55,43 @@ func TestSweepThatFoundNothingBeforeTheInterruptIsInconclusive(t *testing.T) {
 	results, _ := runner.Sweep(ctx, stepServer(t, "7"), runner.SweepOptions{Kind: runner.SweepPairs, Seed: 1, Done: func(string, string, int, int, int) { cancel() }})
 	if r := results[0]; r.Outcome() != check.Inconclusive || !strings.HasPrefix(r.Reason(), "interrupted after ") {
 		t.Errorf("%s: %s", r.Outcome(), r.Reason())
+	}
+}
+
+// interrupting is the virtual lab, which is interrupted after so many runs have ended.
+type interrupting struct {
+	left *int
+	now  context.CancelFunc
+}
+
+func (interrupting) String() string { return "interrupting" }
+
+func (i interrupting) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	if *i.left--; *i.left < 0 {
+		i.now()
+		return lab.Run{Err: ctx.Err()}
+	}
+	return lab.Virtual.Play(ctx, server, config, p)
+}
+
+// A scenario of which some runs have ended is reported with these, and a failure among them is one.
+func TestInterruptedScenarioReportsTheRunsThatEnded(t *testing.T) {
+	rows := find(t, "clean-drop", "refresh")
+	for step, want := range map[string]check.Outcome{"7": check.Inconclusive, "5": check.Fail} {
+		ctx, cancel := context.WithCancel(t.Context())
+		server := stepServer(t, step)
+		server.Level, server.Step = contract.Recovery, ""
+		left := 7
+		results, err := runner.Run(ctx, []servers.Server{server}, rows, runner.Options{Seed: 1, Runs: 20, Parallel: 1, Lab: interrupting{&left, cancel}})
+		if !errors.Is(err, context.Canceled) || len(results) != 2 {
+			t.Fatalf("%d results, %v", len(results), err)
+		}
+		if r := results[0]; r.Runs != 7 || r.Outcome() != want || want == check.Inconclusive && r.Reason() != "interrupted after 7 of 20 runs" {
+			t.Errorf("step %s: %s after %d runs: %s", step, r.Outcome(), r.Runs, r.Reason())
+		}
+		if r := results[1]; r.Reason() != runner.Interrupted {
+			t.Errorf("step %s, not begun: %s: %s", step, r.Outcome(), r.Reason())
+		}
 	}
 }
 

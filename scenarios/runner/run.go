@@ -110,17 +110,6 @@ func Run(ctx context.Context, tested []servers.Server, which []catalogue.Scenari
 	return playAll(ctx, Cells(tested, which), options)
 }
 
-// Interrupted is the reason of a result if its runs were interrupted.
-const Interrupted = "not played: interrupted"
-
-// Unplayed is the result of a cell that was not played to its end.
-func (c Cell) Unplayed(reason string) report.Result {
-	return report.Result{
-		ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name,
-		Verdict: check.Verdict{Outcome: check.Inconclusive, Level: c.Server.Level, Reason: reason},
-	}
-}
-
 // playAll returns the results of the cells, up to the first that could not be played. If ctx
 // ends, there is a result for each cell, with its error.
 func playAll(ctx context.Context, cells []Cell, options Options) (results []report.Result, err error) {
@@ -132,6 +121,7 @@ func playAll(ctx context.Context, cells []Cell, options Options) (results []repo
 	for _, c := range cells {
 		result, err := r.Result(ctx, c)
 		if ctx.Err() != nil {
+			wait() // for the runs that the interrupt ends
 			known := false
 			if result, known = r.Finished(c); !known {
 				result = c.Unplayed(Interrupted)
@@ -221,7 +211,8 @@ func (r *Runner) Finished(c Cell) (report.Result, bool) {
 	}
 }
 
-// run plays the runs of a cell and returns the worst result, with the sum of the tallies.
+// run plays the runs of a cell and returns the worst result, with the sum of the tallies. If ctx
+// ends, they are those of the runs that had ended, and the error is that of ctx if none had.
 func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	result := report.Result{ID: c.Scenario.ID, Row: c.Scenario.Row, Title: c.Scenario.Title, Column: c.Server.Name}
 	if r.options.Golden {
@@ -245,15 +236,24 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	all.Wait()
 	var sum check.Tally
 	for n, one := range runs {
-		if err := failed[n]; err != nil && (errors.Is(err, lab.ErrUnreachable) && !c.Server.CameUp || ctx.Err() != nil) {
+		if one.Runs == 0 { // interrupted
+			continue
+		}
+		if err := failed[n]; errors.Is(err, lab.ErrUnreachable) && !c.Server.CameUp {
 			return result, err
 		}
-		sum.Add(one.Tally)
-		if n == 0 || worse(one, result) {
+		if sum.Runs == 0 || worse(one, result) {
 			result = one
 		}
+		sum.Add(one.Tally)
+	}
+	if sum.Runs == 0 {
+		return result, ctx.Err()
 	}
 	result.Tally = sum
+	if sum.Runs < len(runs) {
+		result = interrupted(result, len(runs))
+	}
 	return result, nil
 }
 
@@ -279,7 +279,8 @@ func worse(a, b report.Result) bool {
 }
 
 // attempt plays the cell once and completes the result, which already has the scenario and the
-// expectation. The error is the reason why the run did not end.
+// expectation. The error is the reason why the run did not end. The result of a run that ctx has
+// ended has no tally.
 func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed uint64) (report.Result, error) {
 	select {
 	case r.slots <- struct{}{}:
@@ -313,7 +314,13 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
 	run := r.playWithin(ctx, c, config, p)
+	if run.Err != nil && ctx.Err() != nil {
+		return result, ctx.Err()
+	}
 	result.Verdict = verdict.Of(run, c.Server.Level)
+	if c.acknowledgesNothing(p, run, result.Verdict) {
+		result.Verdict.Outcome, result.Verdict.Reason = check.Unsupported, "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"
+	}
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:

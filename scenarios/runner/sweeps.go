@@ -87,7 +87,7 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 	var results []report.Result
 	for _, story := range stories {
 		if ctx.Err() != nil {
-			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{})))
+			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{}), 0))
 			continue
 		}
 		told, err := sweepStory(ctx, server, story, o)
@@ -97,18 +97,6 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 		results = append(results, told...)
 	}
 	return results, ctx.Err()
-}
-
-// interrupted returns the result of a story whose sweep was interrupted. A failure is one all
-// the same.
-func interrupted(result report.Result) report.Result {
-	if v := &result.Verdict; v.Outcome != check.Fail {
-		v.Outcome, v.Reason = check.Inconclusive, Interrupted
-		if result.Runs > 0 {
-			v.Reason = fmt.Sprintf("interrupted after %d runs", result.Runs)
-		}
-	}
-	return result
 }
 
 func sweepStory(ctx context.Context, server servers.Server, story catalogue.Story, o SweepOptions) ([]report.Result, error) {
@@ -122,7 +110,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 	}
 	results := []report.Result{storyResult(server, story, o, found)}
 	if ctx.Err() != nil {
-		results[0] = interrupted(results[0])
+		results[0] = interrupted(results[0], 0)
 	}
 	for _, f := range found.Failures {
 		result, err := failureResult(ctx, s, server, story, o, f)

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/protocol"
@@ -109,12 +111,26 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 	if p.Pairwise() && len(script.Clients) != 2 {
 		return tooMany(script)
 	}
-	for _, f := range script.AllFaults() {
-		if strings.HasPrefix(f.At.Match, "43") && (p.Send == nil || p.Send.NoAck) {
-			return "breaks the connection at an acknowledgement, and the server sends none"
-		}
+	if (p.Send == nil || p.Send.NoAck) && atAcknowledgement(script) {
+		return "breaks the connection at an acknowledgement, and the server sends none"
 	}
 	return ""
+}
+
+// atAcknowledgement tells whether a fault of the plan waits for an acknowledgement.
+func atAcknowledgement(p plan.Plan) bool {
+	return slices.ContainsFunc(p.AllFaults(), func(f plan.Fault) bool { return strings.HasPrefix(f.At.Match, "43") })
+}
+
+// acknowledgesNothing tells whether the run is inconclusive because a fault of it waits for an
+// acknowledgement, and none was sent or asked for, as below client-delivery nobody promises. The
+// history of an application's own page in a browser has no acknowledgements, so it cannot tell.
+func (c Cell) acknowledgesNothing(p plan.Plan, run lab.Run, v check.Verdict) bool {
+	return v.Outcome == check.Inconclusive && v.FaultsFired < v.FaultsPlanned && atAcknowledgement(p) &&
+		c.Server.NewPage == nil && !c.Server.Level.AtLeast(contract.ClientDelivery) &&
+		!slices.ContainsFunc(run.Events, func(e history.Event) bool {
+			return e.Kind == history.Acknowledged || e.Kind == history.Refused
+		})
 }
 
 func tooMany(script plan.Plan) string {

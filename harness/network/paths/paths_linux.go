@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,8 +37,10 @@ ip netns del "$1"`
 // programs in the namespace, and needs no thread that enters it.
 type Namespace struct {
 	name  string
-	slot  int
 	guard *guard.Guard
+
+	slot    int
+	claimed bool // the slot's links are this namespace's own
 
 	mu     sync.Mutex
 	active int
@@ -82,13 +85,14 @@ func New() (*Namespace, error) {
 	return n, nil
 }
 
-// removeStale removes the namespaces of processes that have ended.
+// removeStale removes the namespaces of processes that have ended, also of one that had this process's
+// number. This process has none yet.
 func removeStale() {
 	found, _ := filepath.Glob("/run/netns/" + prefix + "*")
 	for _, file := range found {
 		var pid, number int
 		name := filepath.Base(file)
-		if _, err := fmt.Sscanf(name, prefix+"%d-%d", &pid, &number); err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
+		if _, err := fmt.Sscanf(name, prefix+"%d-%d", &pid, &number); err == nil && (pid == os.Getpid() || syscall.Kill(pid, 0) == syscall.ESRCH) {
 			_ = exec.Command("/bin/sh", "-c", cleanUp, "sh", name).Run() // another process may do the same
 		}
 	}
@@ -98,16 +102,10 @@ func (n *Namespace) make() error {
 	if _, err := ip("", "netns", "add", n.name); err != nil {
 		return err
 	}
-	for {
-		output, err := ip("", "link", "add", n.outside(0), "type", "veth", "peer", "name", names[0], "netns", n.name)
-		if err == nil {
-			break
-		}
-		if n.slot++; n.slot == slots || !strings.Contains(output, "exists") {
-			return err
-		}
+	if err := n.claim(); err != nil {
+		return err
 	}
-	outside := []string{fmt.Sprintf("link add %s type veth peer name %s netns %s", n.outside(1), names[1], n.name)}
+	var outside []string
 	inside := []string{"link set lo up"}
 	for path := range names {
 		device := n.outside(path)
@@ -133,6 +131,28 @@ func (n *Namespace) make() error {
 		}
 	}
 	return n.change(n.up())
+}
+
+// claim makes the links in the first slot where both names are free. Of a namespace whose process was
+// killed, the kernel removes one link after the other, so the second name may be taken still.
+func (n *Namespace) claim() error {
+	link := func(path int) (string, error) {
+		return ip("", "link", "add", n.outside(path), "type", "veth", "peer", "name", names[path], "netns", n.name)
+	}
+	for n.slot = range slots {
+		output, err := link(0)
+		if err == nil {
+			if output, err = link(1); err == nil {
+				n.claimed = true
+				return nil
+			}
+			_, _ = ip("", "link", "del", n.outside(0))
+		}
+		if !strings.Contains(output, "exists") {
+			return err
+		}
+	}
+	return fmt.Errorf("all %d networks are in use", slots)
 }
 
 // outside is the name of the host's end of a path.
@@ -205,12 +225,16 @@ func (n *Namespace) Close() error {
 		return nil
 	}
 	n.closed = true
+	if n.claimed {
+		// While the first link is there, the slot is this namespace's. The kernel removes the links of
+		// a namespace, too, but later, when another process may have links of these names.
+		for path := range slices.Backward(names[:]) {
+			_, _ = ip("", "link", "del", n.outside(path))
+		}
+	}
 	output, err := exec.Command("/bin/sh", "-c", cleanUp, "sh", n.name).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("removing the network namespace %s: %w: %s", n.name, err, output)
-	}
-	for path := range names { // the kernel removes them too, but later
-		_, _ = ip("", "link", "del", n.outside(path))
 	}
 	n.guard.Dismiss()
 	return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,19 @@ func TestMain(m *testing.M) {
 		}
 		go io.Copy(conn, os.Stdin)
 		io.Copy(os.Stdout, conn)
+		os.Exit(0)
+	}
+	if os.Getenv(churns) != "" {
+		for range 25 {
+			n, err := paths.New()
+			if err == nil {
+				err = errors.Join(n.Switch(paths.Renumbered), n.Close())
+			}
+			if err != nil {
+				os.Stdout.WriteString(err.Error())
+				os.Exit(1)
+			}
+		}
 		os.Exit(0)
 	}
 	if os.Getenv(abandons) != "" {
@@ -186,6 +200,27 @@ func TestKilledProcessLeavesNoNamespace(t *testing.T) {
 	if found := left(t, name); len(found) > 0 {
 		t.Errorf("these are left: %q", found)
 	}
+}
+
+// churns, in the environment, makes the test program make, switch and remove namespaces.
+const churns = "REDIAL_PATHS_CHURNS"
+
+// What one process removes must not be what another has just made.
+func TestProcessesBesideEachOtherDoNotCollide(t *testing.T) {
+	if err := paths.Available(); err != nil {
+		t.Skip(err)
+	}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), churns+"=yes")
+			if output, err := child.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, output)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestCloseRemovesTheNamespace(t *testing.T) {

@@ -150,8 +150,14 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 	for _, cell := range cells {
 		result, err := r.Result(ctx, cell)
 		if err != nil {
+			cancel()
+			wait()
 			// The report must not look as if the rows before this one were all.
-			u.results = append(u.results, cell.Unplayed("not played to its end: "+err.Error()))
+			partial, known := r.Finished(cell)
+			if !known {
+				partial = cell.Unplayed("not played to its end: " + err.Error())
+			}
+			u.results = append(u.results, partial)
 			return err
 		}
 		u.results = append(u.results, result)

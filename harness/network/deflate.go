@@ -1,0 +1,63 @@
+package network
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+)
+
+// window is how far back a compressed message refers to those before it (RFC 7692).
+const window = 32 << 10
+
+// An inflater reads the compressed WebSocket messages of one direction (permessage-deflate). It has
+// to see each of them, because the next may refer to it.
+type inflater struct {
+	reader io.ReadCloser
+	packed []byte // the current message, as far as it has come
+	before []byte // the end of the messages before it
+	lost   bool   // a message could not be read, so those after it cannot, either
+}
+
+// end makes the payload of a frame that has ended readable, if a message begins in it.
+func (i *inflater) end(f *framer) {
+	if i.lost {
+		return
+	}
+	const last, opcode = 0x80, 0x0f
+	first, complete := f.head[0]&opcode != 0, f.head[0]&last != 0
+	if first {
+		i.packed = i.packed[:0]
+	}
+	i.packed = append(i.packed, f.payload...)
+	tooLong := len(i.packed) >= maxBody // then not everything was kept
+	if (first || complete) && !tooLong {
+		text, err := i.inflate(complete)
+		if first {
+			f.payload, f.plain = append(f.payload[:0], text[:min(len(text), maxPayload)]...), true
+		}
+		if complete {
+			i.lost = err != nil || len(text) == maxBody
+			i.before = append(i.before, text...)
+			i.before = bytes.Clone(i.before[max(0, len(i.before)-window):])
+			i.packed = i.packed[:0]
+		}
+	}
+	if i.lost = i.lost || tooLong; i.lost {
+		*i = inflater{lost: true}
+	}
+}
+
+// inflate returns the current message. If it is not complete, what can be read comes with an error.
+func (i *inflater) inflate(complete bool) ([]byte, error) {
+	packed := i.packed
+	if complete { // with the end that every sender leaves out, and a last block
+		packed = append(packed, "\x00\x00\xff\xff\x01\x00\x00\xff\xff"...)
+	}
+	if i.reader == nil {
+		i.reader = flate.NewReader(nil)
+	}
+	if err := i.reader.(flate.Resetter).Reset(bytes.NewReader(packed), i.before); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(i.reader, maxBody))
+}

@@ -1,0 +1,90 @@
+package network
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"redial/harness/plan"
+)
+
+// A fault finds its message among compressed ones, which refer to those before them, among short
+// ones that are not compressed, and after long ones.
+func TestFaultAtACompressedMessage(t *testing.T) {
+	for _, mode := range []websocket.CompressionMode{websocket.CompressionContextTakeover, websocket.CompressionNoContextTakeover} {
+		for _, direction := range []plan.Direction{plan.Up, plan.Down} {
+			t.Run(fmt.Sprintf("%v %s", mode, direction), func(t *testing.T) {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+					c, err := websocket.Accept(w, q, &websocket.AcceptOptions{CompressionMode: mode, CompressionThreshold: 10})
+					if err != nil {
+						return
+					}
+					defer c.CloseNow()
+					c.SetReadLimit(-1)
+					for {
+						kind, text, err := c.Read(q.Context())
+						if err != nil || c.Write(q.Context(), kind, text) != nil {
+							return
+						}
+					}
+				}))
+				defer server.Close()
+				fired := make(chan Fired, 10)
+				traffic := &Traffic{}
+				proxy, err := NewProxy(server.Listener.Addr().String(), Events{Fired: func(f Fired) { fired <- f }, Traffic: traffic})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer proxy.Close()
+				link, err := proxy.Link("alice")
+				if err != nil {
+					t.Fatal(err)
+				}
+				link.Arm(plan.Fault{Kind: plan.Cut, At: plan.Frame{Direction: direction, Match: `42["chat message","the same`, Number: 3}})
+				ctx, cancel := context.WithTimeout(t.Context(), bound)
+				defer cancel()
+				c, _, err := websocket.Dial(ctx, "ws://"+link.Address(), &websocket.DialOptions{CompressionMode: mode, CompressionThreshold: 10})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.CloseNow()
+				c.SetReadLimit(-1)
+				noise := make([]byte, 1<<20)
+				_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+				texts := []string{
+					`42["chat message","the same again",1]`, "2", `42["chat message","another",2]`, "42" + string(pattern(100_000)),
+					`42["chat message","the same again",3]`, "42" + fmt.Sprintf("%x", noise), "3", `42["chat message","the same again",4]`,
+				}
+				for n, text := range texts {
+					err := c.Write(ctx, websocket.MessageText, []byte(text))
+					if err == nil {
+						var got []byte
+						if _, got, err = c.Read(ctx); err == nil && string(got) != text {
+							t.Fatalf("message %d comes back as %.80q", n, got)
+						}
+					}
+					if last := n == len(texts)-1; (err != nil) != last {
+						t.Fatalf("message %d: %v", n, err)
+					}
+				}
+				<-fired
+				read := 0
+				frames, _, _ := traffic.Recorded()
+				for _, f := range frames {
+					if f.Direction == direction && strings.HasPrefix(f.Text, `42["chat message"`) {
+						read++
+					}
+				}
+				if read < 3 {
+					t.Errorf("the recorded traffic has the text of %d messages", read)
+				}
+			})
+		}
+	}
+}
