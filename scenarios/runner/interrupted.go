@@ -16,13 +16,14 @@ func interrupted(result report.Result, planned int) report.Result {
 	if result.Verdict.Outcome == check.Fail {
 		return result
 	}
-	result.Met, result.Verdict.Outcome, result.Verdict.Reason = false, check.Inconclusive, Interrupted
+	reason := Interrupted
 	switch {
 	case result.Runs > 0 && planned > 0:
-		result.Verdict.Reason = fmt.Sprintf("interrupted after %d of %d runs", result.Runs, planned)
+		reason = fmt.Sprintf("interrupted after %d of %d runs", result.Runs, planned)
 	case result.Runs > 0:
-		result.Verdict.Reason = fmt.Sprintf("interrupted after %d runs", result.Runs)
+		reason = fmt.Sprintf("interrupted after %d runs", result.Runs)
 	}
+	result.Met, result.Verdict = false, check.Verdict{Outcome: check.Inconclusive, Level: result.Verdict.Level, Reason: reason}
 	return result
 }
 

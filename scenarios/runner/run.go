@@ -24,7 +24,6 @@ import (
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
 	"redial/scenarios/servers"
 )
@@ -317,10 +316,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if run.Err != nil && ctx.Err() != nil {
 		return result, ctx.Err()
 	}
-	result.Verdict = verdict.Of(run, c.Server.Level)
-	if c.acknowledgesNothing(p, run, result.Verdict) {
-		result.Verdict.Outcome, result.Verdict.Reason = check.Unsupported, "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"
-	}
+	result.Verdict = c.judge(p, run)
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:

@@ -13,6 +13,7 @@ import (
 	"redial/harness/plan"
 	"redial/harness/protocol"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/internal/verdict"
 	"redial/scenarios/servers"
 )
 
@@ -122,15 +123,20 @@ func atAcknowledgement(p plan.Plan) bool {
 	return slices.ContainsFunc(p.AllFaults(), func(f plan.Fault) bool { return strings.HasPrefix(f.At.Match, "43") })
 }
 
-// acknowledgesNothing tells whether the run is inconclusive because a fault of it waits for an
-// acknowledgement, and none was sent or asked for, as below client-delivery nobody promises. The
-// history of an application's own page in a browser has no acknowledgements, so it cannot tell.
-func (c Cell) acknowledgesNothing(p plan.Plan, run lab.Run, v check.Verdict) bool {
-	return v.Outcome == check.Inconclusive && v.FaultsFired < v.FaultsPlanned && atAcknowledgement(p) &&
-		c.Server.NewPage == nil && !c.Server.Level.AtLeast(contract.ClientDelivery) &&
+// judge judges the run, unless a fault of it waits for an acknowledgement, and none was sent or asked
+// for, as below client-delivery nobody promises: then the scenario does not apply. The history of an
+// application's own page in a browser has no acknowledgements, so it cannot tell.
+func (c Cell) judge(p plan.Plan, run lab.Run) check.Verdict {
+	level := c.Server.Level
+	v := verdict.Of(run, level)
+	unfired := v.Outcome == check.Inconclusive && v.FaultsFired < v.FaultsPlanned
+	if unfired && atAcknowledgement(p) && c.Server.NewPage == nil && !level.AtLeast(contract.ClientDelivery) &&
 		!slices.ContainsFunc(run.Events, func(e history.Event) bool {
 			return e.Kind == history.Acknowledged || e.Kind == history.Refused
-		})
+		}) {
+		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"}
+	}
+	return v
 }
 
 func tooMany(script plan.Plan) string {
