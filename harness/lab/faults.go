@@ -15,7 +15,7 @@ import (
 )
 
 func (l *player) breakNow(f plan.Fault) error {
-	if !f.IsLink() {
+	if !f.Kind.OnLink() {
 		l.act(f)
 		return nil
 	}

@@ -22,8 +22,7 @@ func (l *player) do(s plan.Step) error {
 	}
 	l.quiesce()
 	c := l.clients[s.Client]
-	switch s.Do {
-	case plan.Break, plan.Arm, plan.Suspend, plan.Disconnect, plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh:
+	if s.Do.Disconnects() {
 		for _, c := range l.clients {
 			c.wasConnected = c.Status().Connected
 			c.leftBefore = l.state.disconnections(c.name)
