@@ -31,8 +31,9 @@ type faultRow struct {
 	swept bool
 	// weight is how often it is drawn by default, relative to the others; 0 means never.
 	weight int
-	// needs returns the field that the fault lacks, or "". Nil means that it needs none.
-	needs func(Fault) string
+	// needs names the field that the fault needs, if any, and lacks reports that it has none.
+	needs string
+	lacks func(Fault) bool
 	// draw, if not nil, draws the fields that a random fault needs, other than For.
 	draw func(*rand.Rand, *Fault)
 	// story describes it as a sentence without its full stop.
@@ -60,14 +61,16 @@ var faultKinds = []faultRow{
 			return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
 		}},
 	{kind: Limit, event: "bandwidth limited", lasts: true,
-		needs:  func(f Fault) string { return lacking(f.BytesPerSecond == 0, "bytesPerSecond") },
+		needs:  "bytesPerSecond",
+		lacks:  func(f Fault) bool { return f.BytesPerSecond == 0 },
 		draw:   func(random *rand.Rand, f *Fault) { f.BytesPerSecond = 500 << random.IntN(8) },
 		extent: func(f Fault) string { return fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond) },
 		story: func(f Fault) string {
 			return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
 		}},
 	{kind: IdleClose, event: "idle connection closed", lasts: true,
-		needs:  func(f Fault) string { return lacking(f.Idle == 0, "idle, such as 5s") },
+		needs:  "idle, such as 5s",
+		lacks:  func(f Fault) bool { return f.Idle == 0 },
 		draw:   func(random *rand.Rand, f *Fault) { f.Idle = between(random, 1, longestFault) },
 		extent: func(f Fault) string { return " after " + time.Duration(f.Idle).String() },
 		story: func(f Fault) string {
@@ -76,13 +79,6 @@ var faultKinds = []faultRow{
 	{kind: Crash, event: "server crash", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
 	{kind: Restart, event: "server restart", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
 	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " refreshes the page" }},
-}
-
-func lacking(is bool, field string) string {
-	if is {
-		return field
-	}
-	return ""
 }
 
 func onItsLink(does string) func(Fault) string {
