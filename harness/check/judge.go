@@ -22,7 +22,7 @@ const detailsPerRule = 20
 // [Verdict.Locate] fills it in from the events.
 func (c *Checker) Verdict() Verdict {
 	v := Verdict{Level: c.level, Counts: map[contract.RuleID]int{}}
-	planned := plannedFaults(c.plan)
+	planned := c.plan.AllFaults()
 	v.FaultsPlanned = len(planned)
 	unfired := make([]plan.Fault, 0, len(planned))
 	for _, f := range planned {
@@ -88,17 +88,6 @@ func (c *Checker) unidentified() Clause {
 		}
 	}
 	return Clause{}
-}
-
-// plannedFaults lists the armed faults of the plan, and those of its Break and Arm steps.
-func plannedFaults(p plan.Plan) []plan.Fault {
-	faults := append([]plan.Fault(nil), p.Faults...)
-	for _, s := range p.Script {
-		if (s.Do == plan.Break || s.Do == plan.Arm) && s.Fault != nil {
-			faults = append(faults, *s.Fault)
-		}
-	}
-	return faults
 }
 
 // hasFired reports whether the history has the fault. A fault without an ID cannot be

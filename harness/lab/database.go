@@ -22,8 +22,8 @@ type dataKeeper interface {
 
 // lockDatabase locks every SQLite database in the server's data folder. A writer gets
 // SQLITE_BUSY; in WAL mode readers are not affected.
-func (l *player) lockDatabase() error {
-	keeper, ok := l.target.(dataKeeper)
+func (s *servers) lockDatabase() error {
+	keeper, ok := s.target.(dataKeeper)
 	if !ok {
 		return target.ErrNoData
 	}
@@ -39,38 +39,38 @@ func (l *player) lockDatabase() error {
 		if err != nil {
 			return err
 		}
-		l.locks = append(l.locks, db)
+		s.locks = append(s.locks, db)
 		// With a single connection, the transaction stays open until the database is closed.
 		db.SetMaxOpenConns(1)
 		if _, err := db.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
 			return fmt.Errorf("locking the database %s: %w", filepath.Base(file), err)
 		}
 	}
-	l.record(history.Event{Kind: history.Note, Detail: "the database is locked"})
+	s.record(history.Event{Kind: history.Note, Detail: "the database is locked"})
 	return nil
 }
 
-func (l *player) unlockDatabase() error {
-	if len(l.locks) == 0 {
+func (s *servers) unlockDatabase() error {
+	if len(s.locks) == 0 {
 		return nil
 	}
 	var err error
-	for _, db := range l.locks {
+	for _, db := range s.locks {
 		err = errors.Join(err, db.Close()) // rolls the transaction back
 	}
-	l.locks = nil
-	l.record(history.Event{Kind: history.Note, Detail: "the database is unlocked"})
+	s.locks = nil
+	s.record(history.Event{Kind: history.Note, Detail: "the database is unlocked"})
 	return err
 }
 
-func (l *player) replaceData() error {
-	keeper, ok := l.target.(dataKeeper)
+func (s *servers) replaceData() error {
+	keeper, ok := s.target.(dataKeeper)
 	if !ok {
 		return target.ErrNoData
 	}
 	if err := keeper.ReplaceData(); err != nil {
 		return err
 	}
-	l.record(history.Event{Kind: history.DataReplaced})
+	s.record(history.Event{Kind: history.DataReplaced})
 	return nil
 }

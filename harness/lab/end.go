@@ -13,71 +13,76 @@ import (
 	"redial/harness/plan"
 )
 
+// An ending plays barriers and reads the log, as the end of a run does.
+type ending struct {
+	*awaits
+	barriers int
+	// readings counts the readings of the log, because each one needs a client view of its
+	// own.
+	readings int
+}
+
 // finishStory plays a barrier and reads the log. It repeats both if a fault fired or a
 // connection ended meanwhile, because a fault may have waited for a frame of either. Such a
 // fault disturbs this attempt when it fires, and may disturb the next one when a client
 // notices it.
-func (l *player) finishStory() error {
-	for again := 2 * l.faults(); ; again-- {
-		before, err := l.untilCalm()
+func (e *ending) finishStory() error {
+	for again := 2 * e.faults(); ; again-- {
+		before, err := e.untilCalm()
 		if err != nil {
 			return err
 		}
-		disturbed := func() bool { return again > 0 && l.state.breaks() != before }
-		if !l.config.KeepsLog {
+		if !e.config.KeepsLog {
 			return nil
 		}
-		rows, err := l.readLog(history.Stored)
-		if disturbed() {
+		rows, err := e.readLog(history.Stored)
+		if again > 0 && e.breaks.Load() != before {
 			// The next attempt uses a new reader, whose mark differs from that of this one.
-			l.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: l.readings})
+			e.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: e.readings})
 			continue
 		}
-		if err = l.recordRows(history.Stored, rows, err); err != nil {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "reading the log: " + err.Error()})
+		if err = e.recordRows(history.Stored, rows, err); err != nil {
+			e.record(history.Event{Kind: history.TimedOut, Detail: "reading the log: " + err.Error()})
 		}
-		return l.alive()
+		return e.alive()
 	}
 }
 
 // readLog reads the server's log by Config.ReadLog, or as a new client that is connected to
 // the server without a link, so that no fault can disturb it.
-func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, l.config.Bound)
+func (e *ending) readLog(kind history.Kind) ([]wire.Row, error) {
+	ctx, cancel := context.WithTimeout(e.ctx, e.config.Bound)
 	defer cancel()
-	l.readings++
-	if l.config.ReadLog != nil {
-		rows, err := l.config.ReadLog(ctx, l.target)
-		if kind == history.Stored && err == nil && l.streamOf() == nil {
-			return l.settled(ctx, rows)
+	e.readings++
+	if e.config.ReadLog != nil {
+		rows, err := e.config.ReadLog(ctx, e.target)
+		if kind == history.Stored && err == nil && e.stream == nil {
+			return e.settled(ctx, rows)
 		}
 		return rows, err
 	}
 	mark := fmt.Sprintf("%s reads the log %s", plan.Reader, kind)
-	if l.readings > 1 {
-		mark += fmt.Sprint(" ", l.readings)
+	if e.readings > 1 {
+		mark += fmt.Sprint(" ", e.readings)
 	}
-	mark = l.text(mark)
-	l.quiesce()
-	l.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: l.readings, Message: mark})
+	mark = e.text(mark)
+	e.quiesce()
+	e.record(history.Event{Kind: history.Sent, Client: plan.Reader, View: e.readings, Message: mark})
 	rows, err := wire.ReadLog(ctx, client.Options{
 		Name:   plan.Reader,
-		URL:    "http://" + l.target.Address(),
+		URL:    "http://" + e.target.Address(),
 		Record: func(history.Event) {},
-		Dial:   l.env.dial,
-		Seed:   l.plan.Seed,
+		Dial:   e.env.dial,
+		Seed:   e.plan.Seed,
 
-		Protocol: l.config.Protocol,
-	}, mark, func(w *wire.Client) { w.Keys = l.config.Keys })
+		Protocol: e.config.Protocol,
+	}, mark, func(w *wire.Client) { w.Keys = e.config.Keys })
 	if kind == history.Stored && !errors.Is(err, wire.ErrTooLong) {
 		// Pages receive the reader's own message too. The run is at rest only when they show
 		// it.
-		ok, awaitErr := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
-		if awaitErr != nil {
-			return nil, awaitErr
-		}
-		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Detail: "everyone shows the message of a new client"})
+		late := history.Event{Detail: "everyone shows the message of a new client"}
+		if _, err := e.expect(e.config.ShownBound, func() bool { return e.everyoneShows(mark) }, late); err != nil {
+			return nil, err
 		}
 	}
 	return rows, err
@@ -86,17 +91,17 @@ func (l *player) readLog(kind history.Kind) ([]wire.Row, error) {
 // settled waits until every page shows the rows of the log, and reads it again, until it stays
 // the same. A server may still store and emit the messages of a connection that has ended, for
 // which no barrier waits.
-func (l *player) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, error) {
+func (e *ending) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, error) {
 	const times, bound = 6, 5 * time.Second
 	for range times {
-		shown, err := l.awaitProgress(min(bound, l.config.ShownBound), func() bool {
-			return !slices.ContainsFunc(rows, func(r wire.Row) bool { return !l.everyoneShows(r.Message) })
+		shown, err := e.awaitProgress(min(bound, e.config.ShownBound), func() bool {
+			return !slices.ContainsFunc(rows, func(r wire.Row) bool { return !e.everyoneShows(r.Message) })
 		})
 		if err != nil {
 			return rows, err
 		}
 		before := len(rows)
-		if rows, err = l.config.ReadLog(ctx, l.target); err != nil || !shown || len(rows) == before {
+		if rows, err = e.config.ReadLog(ctx, e.target); err != nil || !shown || len(rows) == before {
 			return rows, err
 		}
 	}
@@ -104,26 +109,26 @@ func (l *player) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, erro
 }
 
 // recordRows records the rows of the log as events of the kind.
-func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error {
+func (e *ending) recordRows(kind history.Kind, rows []wire.Row, err error) error {
 	if errors.Is(err, wire.ErrNoLog) {
 		// An unreadable log is not a failure: package check then expects every page to show
 		// each message that any page shows.
-		l.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
+		e.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}
 	given := map[wire.Row]bool{}
 	for _, row := range rows {
-		if !l.isInStory(row.Message) || row.Offset != 0 && given[row] {
+		if !e.isInStory(row.Message) || row.Offset != 0 && given[row] {
 			continue // a row that was sent twice is one row; a page would drop the repeat too
 		}
 		given[row] = true
-		l.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
+		e.record(history.Event{Kind: kind, Client: plan.Reader, Message: row.Message, Offset: row.Offset})
 	}
 	if err != nil {
 		return err
 	}
 	if kind == history.Stored {
-		l.record(history.Event{Kind: history.LogRead, Client: plan.Reader})
+		e.record(history.Event{Kind: history.LogRead, Client: plan.Reader})
 	}
 	return nil
 }
@@ -136,58 +141,54 @@ func (l *player) recordRows(kind history.Kind, rows []wire.Row, err error) error
 //
 // If a connection ends meanwhile, a client may not have sent its mark, or may have sent it
 // before a message that it retries. Then the barrier is repeated.
-func (l *player) barrier() error {
-	_, err := l.untilCalm()
-	if l.streamOf() != nil {
-		l.latest(false) // the stream's later messages are recorded again, because the script continues
+func (e *ending) barrier() error {
+	_, err := e.untilCalm()
+	if e.stream != nil {
+		e.latest(false) // the stream's later messages are recorded again, because the script continues
 	}
 	return err
 }
 
-// untilCalm plays a barrier, and returns the value of breaks() during which it succeeded.
-func (l *player) untilCalm() (breaks int, err error) {
-	for again := 2*l.faults() + 1; ; again-- {
-		l.quiesce()
-		breaks = l.state.breaks()
-		silent, err := l.sendMarks(breaks)
+// untilCalm plays a barrier, and returns the value of recorder.breaks during which it succeeded.
+func (e *ending) untilCalm() (breaks int64, err error) {
+	for again := 2*e.faults() + 1; ; again-- {
+		e.quiesce()
+		breaks = e.breaks.Load()
+		silent, err := e.sendMarks(breaks)
 		if err != nil {
 			return breaks, err
 		}
-		cameBack := slices.ContainsFunc(silent, func(c *participant) bool { return c.Status().Connected })
-		if !cameBack && l.state.breaks() == breaks {
-			l.record(history.Event{Kind: history.Barrier})
+		cameBack := slices.ContainsFunc(silent, (*participant).isConnected)
+		if !cameBack && e.breaks.Load() == breaks {
+			e.record(history.Event{Kind: history.Barrier})
 			return breaks, nil
 		}
 		if again == 0 {
-			l.record(history.Event{Kind: history.Note, Detail: "nothing has come to rest: something broke each time"})
+			e.record(history.Event{Kind: history.Note, Detail: "nothing has come to rest: something broke each time"})
 			return breaks, nil
 		}
 	}
 }
 
-func (l *player) faults() int { return len(l.plan.AllFaults()) }
+func (e *ending) faults() int { return len(e.plan.AllFaults()) }
 
 // sendMarks makes every connected page send a mark, one after the other, and awaits it on all
 // pages. It returns the pages that are open and were not connected. breaks is the count of
 // breaks before the call: if it has grown, a mark may be lost without a defect of the server,
 // so sendMarks stops at the first lost one.
-func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
-	ok, err := l.awaitProgress(l.config.Bound, func() bool {
-		return l.each("", func(c *participant) bool { return c.Status().Connected })
-	})
-	if err != nil {
+func (e *ending) sendMarks(breaks int64) (silent []*participant, err error) {
+	connected := func() bool { return e.each("", (*participant).isConnected) }
+	if _, err := e.expect(e.config.Bound, connected, history.Event{Detail: "everyone is connected"}); err != nil {
 		return nil, err
 	}
-	if !ok {
-		l.record(history.Event{Kind: history.TimedOut, Detail: "everyone is connected"})
+	if e.stream != nil {
+		_, err := e.expectMark(e.config.ShownBound, e.latest(true))
+		return nil, err
 	}
-	if l.streamOf() != nil {
-		return nil, l.awaitLatest()
-	}
-	l.barriers++
-	bound := l.config.ShownBound
-	for _, name := range l.names {
-		c := l.clients[name]
+	e.barriers++
+	bound := e.config.ShownBound
+	for _, one := range e.plan.Clients {
+		c := e.clients[one.Name]
 		if !c.opened {
 			continue
 		}
@@ -195,30 +196,20 @@ func (l *player) sendMarks(breaks int) (silent []*participant, err error) {
 			silent = append(silent, c)
 			continue
 		}
-		mark := l.text(fmt.Sprintf("%s is here %d", name, l.barriers))
-		if err := l.sendOnce(c, plan.Step{Do: plan.Barrier}, mark); err != nil {
+		mark := e.text(fmt.Sprintf("%s is here %d", c.name, e.barriers))
+		if err := c.send(plan.Barrier, mark); err != nil {
 			return nil, err
 		}
-		ok, err := l.awaitProgress(bound, func() bool { return l.everyoneShows(mark) })
+		ok, err := e.expectMark(bound, mark)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
-			l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
-			if l.state.breaks() != breaks {
+			if e.breaks.Load() != breaks {
 				return silent, nil // the caller repeats the barrier
 			}
 			bound = min(bound, time.Second) // the run has failed, so the next waits can be short
 		}
 	}
 	return silent, nil
-}
-
-func (l *player) everyoneShows(mark string) bool {
-	return l.each("", func(c *participant) bool {
-		if !c.Status().Connected {
-			return true // rule convergence judges a page that is not connected
-		}
-		return l.state.hasShown(c.name, mark)
-	})
 }

@@ -14,34 +14,40 @@ import (
 	"redial/harness/plan"
 )
 
-func (l *player) breakNow(f plan.Fault) error {
-	if !f.IsLink() {
-		l.act(f)
+// An injector injects the plan's faults.
+type injector struct {
+	*setting
+	servers *servers
+}
+
+func (i *injector) breakNow(f plan.Fault) error {
+	if !f.Kind.OnLink() {
+		i.act(f)
 		return nil
 	}
-	if err := l.clients[f.Client].link.Break(f); err != nil {
+	if err := i.clients[f.Client].link.Break(f); err != nil {
 		// The fault's absence is not an error of the run: package check reports that it did
 		// not fire.
-		l.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
+		i.record(history.Event{Kind: history.Note, Client: f.Client, Detail: err.Error()})
 	}
 	return nil
 }
 
-func (l *player) arm(f plan.Fault) error {
+func (i *injector) arm(f plan.Fault) error {
 	on := cmp.Or(f.At.Client, f.Client)
-	c := l.clients[on]
+	c := i.clients[on]
 	if c == nil {
 		return fmt.Errorf("the fault %s waits for a frame, and names no client whose frame that is", f.ID)
 	}
-	f.At.Match = l.matchOf(f.At)
+	f.At.Match = i.matchOf(f.At)
 	c.link.Arm(f)
 	return nil
 }
 
 // matchOf translates the beginning of a frame to the application's event names, because plans
 // use the event names of the tutorial's chat.
-func (l *player) matchOf(at plan.Frame) string {
-	p := l.config.Protocol
+func (i *injector) matchOf(at plan.Frame) string {
+	p := i.config.Protocol
 	if p == nil {
 		return at.Match
 	}
@@ -53,59 +59,56 @@ func (l *player) matchOf(at plan.Frame) string {
 }
 
 // fired records that a fault of a link has fired or healed. The network calls it.
-func (l *player) fired(f network.Fired) {
+func (i *injector) fired(f network.Fired) {
 	kind := history.FaultFired
 	if f.Healed {
 		kind = history.FaultHealed
 	}
-	if c := l.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && f.Fault.Kind.Blocks() {
+	if c := i.clients[f.Fault.Client]; c != nil && f.Fault.For == 0 && f.Fault.Kind.Blocks() {
 		if f.Healed {
 			c.unhealed.Add(-1)
 		} else {
 			c.unhealed.Add(1)
 		}
 	}
-	l.record(history.Event{Kind: kind, Client: f.Fault.Client, Fault: f.Fault.ID, FaultKind: f.Fault.Kind, Detail: f.Where})
+	i.record(history.Event{Kind: kind, Client: f.Fault.Client, Fault: f.Fault.ID, FaultKind: f.Fault.Kind, Detail: f.Where})
 }
 
 // act injects a fault of the server or of a page.
-func (l *player) act(f plan.Fault) {
-	if f.At.After && l.env.quiesce != nil {
-		l.env.quiesce(true) // the receiver has to process the frame first
+func (i *injector) act(f plan.Fault) {
+	if f.At.After && i.env.quiesce != nil {
+		i.env.quiesce(true) // the receiver has to process the frame first
 	}
 	event := history.Event{Kind: history.FaultFired, Client: f.Client, Fault: f.ID, FaultKind: f.Kind, Node: f.Node}
-	switch {
-	case f.Kind == plan.RefreshPage:
-		l.record(event)
-		l.refreshAt(f)
-	default:
-		if err := l.restart(f, event); err != nil {
-			l.fail(err)
-		}
+	if !f.Kind.OnServer() {
+		i.record(event)
+		i.refreshAt(f)
+	} else if err := i.servers.restart(f, event); err != nil {
+		i.fail(err)
 	}
 }
 
 // refreshAt refreshes a page in the background, and returns when the old view is gone. It must
 // not wait for the new view, whose requests pass through the link that is waiting for this
 // function.
-func (l *player) refreshAt(f plan.Fault) {
+func (i *injector) refreshAt(f plan.Fault) {
 	left := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(left) })
-	l.background.Go(func() {
+	i.background.Go(func() {
 		defer leave()
-		c := l.clients[f.Client]
+		c := i.clients[f.Client]
 		var err error
 		for before, after := true, true; before || after; { // longer than the bound, while the script keeps the client from the server
-			_, before = l.isKeptApart(c)
-			if err = l.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
+			_, before = c.isKeptApart()
+			if err = c.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
 				return
 			}
-			_, after = l.isKeptApart(c)
+			_, after = c.isKeptApart()
 		}
-		l.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
+		i.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
 	})
 	select {
 	case <-left:
-	case <-l.ctx.Done():
+	case <-i.ctx.Done():
 	}
 }

@@ -34,9 +34,9 @@ func TestFaultsWaitForTheEventsOfTheApplication(t *testing.T) {
 		{speaks, plan.Down, "43", "43"},
 	} {
 		link := &armedLink{}
-		l := &player{config: Config{Protocol: c.protocol}, clients: map[string]*participant{"bob": {link: link}}}
+		i := &injector{setting: &setting{config: Config{Protocol: c.protocol}, clients: map[string]*participant{"bob": {link: link}}}}
 		fault := plan.Fault{Kind: plan.Cut, Client: "bob", At: plan.Frame{Direction: c.direction, Match: c.match}}
-		if err := l.arm(fault); err != nil || link.fault.At.Match != c.want {
+		if err := i.arm(fault); err != nil || link.fault.At.Match != c.want {
 			t.Errorf("%q %s of %+v: waits for %q, want %q; error %v", c.match, c.direction, c.protocol, link.fault.At.Match, c.want, err)
 		}
 	}

@@ -2,10 +2,12 @@
 // script, injects the faults, and returns the history.
 //
 // Read [Lab] first, then [Real], the lab of real processes and real TCP, and [Virtual], the
-// lab of one process with a fake clock. Both share one player: script.go performs the steps,
-// faults.go injects the faults, servers.go starts and stops the servers, await.go waits for
-// conditions, and end.go plays the barrier that ends a run. The player waits for conditions
-// and never for a fixed time, except where the script is about time itself.
+// lab of one process with a fake clock. Both share one player of parts that a reader can take
+// one by one: script.go performs the steps, participant.go those of a client's user, faults.go
+// injects the faults, servers.go starts and stops the servers, await.go waits for conditions,
+// end.go plays the barriers and reads the log, and record.go keeps the history. What they
+// share is the setting in player.go. A player waits for conditions and never for a fixed time,
+// except where the script is about time itself.
 //
 // lab connects packages that must not import each other: target, network and client. It must
 // not judge a history, which is the task of package check, and must not import check or

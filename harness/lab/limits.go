@@ -22,7 +22,7 @@ const (
 	mostLossesInAll = 15
 )
 
-// limits count events of the history. The player's lock guards them.
+// limits count events of the history. The recorder's lock guards them.
 type limits struct {
 	events, text int
 	// connected means that a client has had a connection, broken that a fault has fired or a

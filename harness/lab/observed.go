@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,7 @@ import (
 )
 
 // A filter turns what clients observe into the history of an application that differs from
-// a chat with an echo. Its methods are called with the player's lock held.
+// a chat with an echo. Its methods are called with the recorder's lock held.
 type filter interface {
 	// record returns the events to record for one that was observed.
 	record(e history.Event) []history.Event
@@ -132,78 +131,50 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 	return events
 }
 
-func (l *player) streamOf() *stream {
-	s, _ := l.filter.(*stream)
-	return s
-}
-
-// watchStream connects the witness. The caller closes it.
-func (l *player) watchStream() (*wire.Client, error) {
-	witness := wire.New(client.Options{
-		Name: plan.Stream, URL: "http://" + l.target.Address(), Dial: l.env.dial, Seed: l.plan.Seed, Protocol: l.config.Protocol,
-		Record: func(e history.Event) {
-			if e.Kind == history.Shown {
-				l.record(e)
-			}
-		},
-	})
-	if err := witness.Open(l.ctx); err != nil {
-		return nil, err
-	}
-	_, err := l.awaitStream(1)
-	return witness, err
-}
-
-func (l *player) awaitStream(more int) (ok bool, err error) {
-	emitted := func() int {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.streamOf().count
-	}
-	before := emitted()
-	ok, err = l.await(l.config.ShownBound, func() bool { return emitted() >= before+more })
-	if err == nil && !ok {
-		l.record(history.Event{Kind: history.TimedOut, Detail: fmt.Sprintf("the server emits %d more messages", more)})
-	}
-	return ok, err
-}
-
 // isInStory reports whether a message of the log belongs to the run. A message that the
 // server's stream emitted after the cut does not.
-func (l *player) isInStory(text string) bool {
-	s := l.streamOf()
-	if s == nil {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return s.known[history.Identity(text)]
+func (r *recorder) isInStory(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream == nil || r.stream.known[history.Identity(text)]
 }
 
 // latest returns the newest message of the stream. With cut, no newer message is recorded from
 // then on.
-func (l *player) latest(cut bool) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.streamOf().cut = cut
-	return l.streamOf().latest
+func (r *recorder) latest(cut bool) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stream.cut = cut
+	return r.stream.latest
 }
 
-// awaitLatest waits until every connected page shows the message that was the newest when the
-// stream was cut.
-func (l *player) awaitLatest() error {
-	mark := l.latest(true)
-	ok, err := l.awaitProgress(l.config.ShownBound, func() bool { return l.everyoneShows(mark) })
-	if err == nil && !ok {
-		l.record(history.Event{Kind: history.TimedOut, Message: mark, Detail: fmt.Sprintf("everyone shows %q", mark)})
+// watchStream connects the witness. The caller closes it.
+func (a *awaits) watchStream() (*wire.Client, error) {
+	witness := wire.New(client.Options{
+		Name: plan.Stream, URL: "http://" + a.target.Address(), Dial: a.env.dial, Seed: a.plan.Seed, Protocol: a.config.Protocol,
+		Record: func(e history.Event) {
+			if e.Kind == history.Shown {
+				a.record(e)
+			}
+		},
+	})
+	if err := witness.Open(a.ctx); err != nil {
+		return nil, err
 	}
-	return err
+	_, err := a.awaitStream(1)
+	return witness, err
 }
 
-// silence replaces the background sending of a client if the server emits the messages by
-// itself.
-func silence() (stop context.CancelFunc, stopped chan struct{}) {
-	over := make(chan struct{})
-	close(over)
-	return func() {}, over
+func (a *awaits) awaitStream(more int) (ok bool, err error) {
+	emitted := func() int {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.stream.count
+	}
+	before := emitted()
+	ok, err = a.await(a.config.ShownBound, func() bool { return emitted() >= before+more })
+	if err == nil && !ok {
+		a.record(history.Event{Kind: history.TimedOut, Detail: fmt.Sprintf("the server emits %d more messages", more)})
+	}
+	return ok, err
 }

@@ -63,20 +63,14 @@ func TestTheNameOfTheStreamIsKept(t *testing.T) {
 
 func TestAwaitedObjectMayHaveItsKeysInAnotherOrder(t *testing.T) {
 	sent, shown := `{"b":1,"a":2}`, `{"a":2,"b":1}`
-	observed := history.NewRecorder()
-	w, l := watcher{history: observed}, newLimits()
-	for _, e := range []history.Event{
-		{Kind: history.Sent, Client: "alice", Message: sent}, {Kind: history.Shown, Client: "bob", Message: shown},
-	} {
-		observed.Add(e)
-		if err := l.exceeded(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !w.hasShown("bob", sent) || w.hasShown("bob", `{"b":1,"a":3}`) {
+	r := newRecorder(Config{})
+	r.giveUp = func(err error) { t.Error(err) }
+	r.record(history.Event{Kind: history.Sent, Client: "alice", Message: sent})
+	r.record(history.Event{Kind: history.Shown, Client: "bob", Message: shown})
+	if !r.hasShown("bob", sent) || r.hasShown("bob", `{"b":1,"a":3}`) {
 		t.Error("the page shows the object, and no other")
 	}
-	if l.others["bob"] != 0 {
+	if r.limits.others["bob"] != 0 {
 		t.Error("the object counts as a message that no client sent")
 	}
 	f := &noEcho{own: map[message]int{}}

@@ -2,11 +2,12 @@ package lab
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"redial/harness/client"
@@ -18,144 +19,29 @@ import (
 	"redial/harness/target"
 )
 
-// A player plays one plan. Every observation goes through record, which filters it and
-// enforces the limits.
+// A player plays one plan: its script, with the parts that inject the faults, start and stop
+// the servers, wait, and end the run.
 type player struct {
-	ctx      context.Context
-	env      environment
-	config   Config
-	target   target.Target
-	plan     plan.Plan
-	token    string
-	clients  map[string]*participant
-	names    []string
-	barriers int
+	*setting
+	servers *servers
+	awaits  *awaits
+	faults  *injector
+	ending  *ending
 	// began has the time at which each step of the script began, and at which the script
 	// ended.
 	began []plan.Duration
-	// readings counts the readings of the log, because each one needs a client view of its
-	// own.
-	readings int
-
-	// starting counts the starts of servers under way; see await.
-	starting atomic.Int32
-
-	// locks are the connections that keep the server's database locked.
-	locks []*sql.DB
-
-	// background counts the work beside the script: messages sent in the background, and the
-	// server faults that a frame has triggered. Its first error ends the run.
-	background sync.WaitGroup
-	failed     chan error
-
-	history *history.Recorder
-	state   watcher
-	// giveUp, if not nil, ends the run when it exceeds one of the limits.
-	giveUp context.CancelCauseFunc
-	limits limits
-
-	mu          sync.Mutex
-	filter      filter                 // nil means that everything is recorded
-	supervisors map[string]*supervisor // by node; see supervisorOf
-	ended       bool
-}
-
-// A participant is a client, its link, and what it sends in the background.
-type participant struct {
-	client.Client
-	name string
-	link network.Link
-	// profile is the state that tabs of the client share with it, such as localStorage.
-	profile *page.Profile
-	// node is the name of the server of a cluster that the link leads to. It holds a string.
-	node atomic.Value
-	// unhealed counts the faults of its link that let nothing through until Heal.
-	unhealed atomic.Int32
-	opened   bool
-	// leftBefore counts the client's disconnections before the last step that broke something,
-	// and wasConnected is whether it was connected at that time.
-	leftBefore   int
-	wasConnected bool
-	stopSending  context.CancelFunc // nil while it does not send in the background
-	stopped      chan struct{}      // closed when the background sending has ended
-}
-
-// An environment has the differences between the labs, as a player needs them.
-type environment struct {
-	// link makes a client's link to the server.
-	link func(name string) (network.Link, error)
-	// within, if not nil, returns the command that runs a client in its own network.
-	within func(name string) []string
-	// dial opens connections; nil means TCP.
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// quiesce, if not nil, returns when every goroutine waits for time to pass. If a fault and
-	// the script both call it at the same instant, the fault's call returns first.
-	quiesce func(fault bool)
-	// last, if not nil, is called after the script and its final barrier, before the clients
-	// are closed.
-	last func()
-	// bare means that the server begins with no data. Then clients may draw their idempotency
-	// keys from the seed too, since no earlier run can have stored the same keys.
-	bare bool
 }
 
 func newPlayer(ctx context.Context, config Config, p plan.Plan, under target.Target) *player {
 	p = p.WithFaultIDs()
-	l := &player{
-		ctx: ctx, config: config, target: under, plan: p,
-		token:       mark(config, p),
-		clients:     map[string]*participant{},
-		failed:      make(chan error, 1),
-		history:     history.NewRecorder(),
-		limits:      newLimits(),
-		filter:      newFilter(config),
-		supervisors: map[string]*supervisor{},
+	all := &setting{
+		recorder: newRecorder(config), ctx: ctx, config: config, target: under, plan: p, token: mark(config, p),
+		clients: map[string]*participant{}, failed: make(chan error, 1),
 	}
-	l.state.history = l.history
-	if l.filter != nil {
-		l.limits.known = nil
-	}
-	_, l.state.noEcho = l.filter.(*noEcho)
-	l.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, NoEcho: l.state.noEcho, Plan: &p})
-	return l
-}
-
-// record appends to the history until the run has ended, because disconnections while the lab
-// closes everything are no part of the run.
-func (l *player) record(e history.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended {
-		return
-	}
-	recorded := []history.Event{e}
-	if l.filter != nil {
-		recorded = l.filter.record(e)
-	}
-	for _, one := range recorded {
-		l.history.Add(one)
-	}
-	if l.giveUp == nil {
-		return
-	}
-	if err := l.limits.exceeded(e); err != nil {
-		l.ended = true
-		l.giveUp(err)
-	}
-}
-
-func (l *player) finish() []history.Event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended = true
-	return l.history.Events(0)
-}
-
-// quiesce waits until the events of this instant are over, in a lab whose clock has instants.
-func (l *player) quiesce() {
-	if l.env.quiesce != nil {
-		l.env.quiesce(false)
-	}
+	s := &servers{setting: all, supervisors: map[string]*supervisor{}}
+	a := &awaits{all, s}
+	all.record(history.Event{Kind: history.Began, Level: config.Level, KeepsLog: config.KeepsLog, NoEcho: all.noEcho, Plan: &p})
+	return &player{setting: all, servers: s, awaits: a, faults: &injector{all, s}, ending: &ending{awaits: a}}
 }
 
 func (l *player) playWithClients() error {
@@ -192,9 +78,10 @@ func (l *player) join(c plan.Client, link network.Link) error {
 	if l.env.within != nil {
 		options.Within = l.env.within(c.Name)
 	}
-	made := &participant{name: c.Name, link: link, profile: page.NewProfile()}
-	if c.TabOf != "" {
-		made.profile = l.clients[c.TabOf].profile
+	made := &participant{awaits: l.awaits, name: c.Name, link: link, profile: page.NewProfile()}
+	var tabOf client.Client
+	if first := l.clients[c.TabOf]; first != nil {
+		made.profile, tabOf = first.profile, first.Client
 	}
 	switch c.Kind {
 	case plan.Wire:
@@ -206,10 +93,6 @@ func (l *player) join(c plan.Client, link network.Link) error {
 			made.Client = page.New(options, made.profile)
 			break
 		}
-		var tabOf client.Client
-		if c.TabOf != "" {
-			tabOf = l.clients[c.TabOf].Client
-		}
 		var err error
 		if made.Client, err = l.config.NewPage(options, tabOf); err != nil {
 			return fmt.Errorf("client %s: %w", c.Name, err)
@@ -218,11 +101,10 @@ func (l *player) join(c plan.Client, link network.Link) error {
 		return fmt.Errorf("client %s: there is no client of the kind %q yet; there are %s and %s", c.Name, c.Kind, plan.Page, plan.Wire)
 	}
 	l.clients[c.Name] = made
-	l.names = append(l.names, c.Name)
 	if c.Node == "" {
 		return nil
 	}
-	return l.move(l.clients[c.Name], c.Node)
+	return made.move(c.Node)
 }
 
 // other returns the name of the other client if there are two, and otherwise an empty text.
@@ -242,19 +124,19 @@ func (l *player) other(name string) string {
 // completes the history.
 func (l *player) play() error {
 	if l.config.Shared && l.config.KeepsLog {
-		rows, err := l.readLog(history.Found)
-		if err = l.recordRows(history.Found, rows, err); err != nil {
+		rows, err := l.ending.readLog(history.Found)
+		if err = l.ending.recordRows(history.Found, rows, err); err != nil {
 			// A server whose log cannot be read is judged by the rest of the run.
 			l.record(history.Event{Kind: history.Note, Detail: "reading what is in the log before the run: " + err.Error()})
 		}
 	}
 	for _, f := range l.plan.Faults {
-		if err := l.arm(f); err != nil {
+		if err := l.faults.arm(f); err != nil {
 			return err
 		}
 	}
-	if l.streamOf() != nil {
-		witness, err := l.watchStream()
+	if l.stream != nil {
+		witness, err := l.awaits.watchStream()
 		if err != nil {
 			return err
 		}
@@ -267,7 +149,7 @@ func (l *player) play() error {
 		}
 	}
 	l.began = append(l.began, l.history.Since(time.Now()))
-	if err := l.finishStory(); err != nil {
+	if err := l.ending.finishStory(); err != nil {
 		return err
 	}
 	l.record(history.Event{Kind: history.Ended})
@@ -279,16 +161,16 @@ func (l *player) closeClients() {
 	if l.env.last != nil {
 		l.env.last()
 	}
-	for _, name := range l.names {
-		if c := l.clients[name]; c.stopSending != nil {
-			c.stopSending()
+	for _, c := range l.clients {
+		if c.stopSending != nil {
+			l.background.Go(c.stopSending)
 		}
 	}
 	l.background.Wait()
-	_ = l.unlockDatabase()
+	_ = l.servers.unlockDatabase()
 	var closing sync.WaitGroup
-	for _, name := range l.names {
-		closing.Go(func() { l.clients[name].Close() })
+	for _, c := range l.clients {
+		closing.Go(func() { c.Close() })
 	}
 	closing.Wait()
 	for _, c := range l.clients {
@@ -296,35 +178,117 @@ func (l *player) closeClients() {
 	}
 }
 
-// fail keeps the first error of the background work, because later ones are mostly its
-// consequences.
-func (l *player) fail(err error) {
-	if l.ctx.Err() != nil {
-		return
-	}
-	select {
-	case l.failed <- err:
-	default:
+// A setting has what all parts of a player share: what is played and where, the clients, and
+// the record.
+type setting struct {
+	*recorder
+	ctx     context.Context
+	env     environment
+	config  Config
+	target  target.Target
+	plan    plan.Plan
+	token   string // see text
+	clients map[string]*participant
+
+	// background counts the work beside the script: messages sent in the background, and the
+	// server faults that a frame has triggered. Its first error ends the run.
+	background sync.WaitGroup
+	failed     chan error
+}
+
+// An environment has the differences between the labs, as a player needs them.
+type environment struct {
+	// link makes a client's link to the server.
+	link func(name string) (network.Link, error)
+	// within, if not nil, returns the command that runs a client in its own network.
+	within func(name string) []string
+	// dial opens connections; nil means TCP.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// quiesce, if not nil, returns when every goroutine waits for time to pass. If a fault and
+	// the script both call it at the same instant, the fault's call returns first.
+	quiesce func(fault bool)
+	// last, if not nil, is called after the script and its final barrier, before the clients
+	// are closed.
+	last func()
+	// bare means that the server begins with no data. Then clients may draw their idempotency
+	// keys from the seed too, since no earlier run can have stored the same keys.
+	bare bool
+}
+
+// quiesce waits until the events of this instant are over, in a lab whose clock has instants.
+func (s *setting) quiesce() {
+	if s.env.quiesce != nil {
+		s.env.quiesce(false)
 	}
 }
 
-// alive returns the reason why the run cannot continue, or nil.
-func (l *player) alive() error {
-	select {
-	case err := <-l.failed:
-		return err
-	default:
-		return l.ctx.Err()
-	}
-}
-
-func (l *player) wait(d time.Duration) error {
+func (s *setting) wait(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-l.ctx.Done():
-		return l.ctx.Err()
+	case <-s.ctx.Done():
+		return s.ctx.Err()
 	}
+}
+
+// fail keeps the first error of the background work, because later ones are mostly its
+// consequences.
+func (s *setting) fail(err error) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// alive returns the reason why the run cannot continue, or nil.
+func (s *setting) alive() error {
+	select {
+	case err := <-s.failed:
+		return err
+	default:
+		return s.ctx.Err()
+	}
+}
+
+// each reports whether holds is true of the client, or of every client with an open page if
+// no client is named.
+func (s *setting) each(name string, holds func(*participant) bool) bool {
+	if name != "" {
+		return holds(s.clients[name])
+	}
+	for _, c := range s.clients {
+		if c.opened && !holds(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// mark returns the suffix of the run's texts. On a server that other runs use too, it must
+// differ between two runs of one seed, so it is drawn at random.
+func mark(config Config, p plan.Plan) string {
+	number := p.Seed
+	if config.Shared {
+		number = rand.Uint64()
+	}
+	return strconv.FormatUint(number&0xffffffff, 16)
+}
+
+// RunMark, in a text, is replaced by the run's own suffix, so that the texts of two runs on
+// one server differ.
+const RunMark = "$RUN"
+
+func (s *setting) text(text string) string {
+	if strings.Contains(text, RunMark) {
+		return strings.ReplaceAll(text, RunMark, fmt.Sprintf("%08s", s.token))
+	}
+	if s.config.Shared {
+		return text + " " + s.token
+	}
+	return text
 }

@@ -49,10 +49,10 @@ func (realLab) Play(ctx context.Context, server Server, config Config, p plan.Pl
 // playReal calls over when the script is over, before the clients are closed, because closing
 // them adds frames to the traffic.
 func playReal(l *player, traffic *network.Traffic, over func()) error {
-	if err := l.start(); err != nil {
+	if err := l.servers.start(); err != nil {
 		return err
 	}
-	proxy, err := network.NewProxy(l.target.Address(), network.Events{Fired: l.fired, Act: l.act, Traffic: traffic})
+	proxy, err := network.NewProxy(l.target.Address(), network.Events{Fired: l.faults.fired, Act: l.faults.act, Traffic: traffic})
 	if err != nil {
 		return fmt.Errorf("the proxy between clients and server: %w", err)
 	}

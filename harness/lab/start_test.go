@@ -55,3 +55,20 @@ func TestFailedRestartIsNoUnreachableTarget(t *testing.T) {
 		t.Errorf("the first start: %v", run.Err)
 	}
 }
+
+// An action that package plan lists has to be performed here.
+func TestEveryActionIsPerformed(t *testing.T) {
+	for _, action := range plan.Actions {
+		does := plan.Step{Do: action, Client: "alice", Text: "hello", Count: 1, For: 1, Fault: &plan.Fault{Kind: plan.Cut, Client: "alice"}}
+		p := plan.Plan{Clients: clients(plan.Page, nil, "alice"), Script: []plan.Step{{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, does}}
+		if by := action.EndedBy(); by != "" {
+			p.Script = append(p.Script, plan.Step{Do: by, Client: "alice"})
+		}
+		if p.Validate() != nil {
+			p.Script[2].Node = "a"
+		}
+		if run := play(t, step(t, "7"), forStep7, p); run.Err != nil && strings.Contains(run.Err.Error(), "unknown") {
+			t.Error(run.Err)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func newTraffic(config Config) *network.Traffic {
 // trafficOf returns the recorded traffic on the history's clock, in the order of arrival.
 // Frames of one instant are sorted by their clients' names, so that the result does not depend
 // on the scheduler. The connections of the lab's own readers are left out.
-func (l *player) trafficOf(t *network.Traffic) history.Traffic {
+func (r *recorder) trafficOf(t *network.Traffic) history.Traffic {
 	if t == nil {
 		return history.Traffic{}
 	}
@@ -29,7 +29,7 @@ func (l *player) trafficOf(t *network.Traffic) history.Traffic {
 		if at.IsZero() {
 			return 0
 		}
-		return l.history.Since(at)
+		return r.history.Since(at)
 	}
 	isOurs := func(client string) bool { return client == plan.Reader || client == plan.Stream }
 	frames, connections, leftOut := t.Recorded()

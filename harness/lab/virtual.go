@@ -158,8 +158,8 @@ func (v *virtual) play() {
 	var l *player
 	traffic := newTraffic(v.config)
 	memory := network.NewMemory(v.plan.Seed, network.Events{
-		Fired:   func(f network.Fired) { l.fired(f) },
-		Act:     func(f plan.Fault) { l.act(f) },
+		Fired:   func(f network.Fired) { l.faults.fired(f) },
+		Act:     func(f plan.Fault) { l.faults.act(f) },
 		Traffic: traffic,
 	})
 	v.memory.Store(memory)
@@ -183,7 +183,7 @@ func (v *virtual) play() {
 		},
 		bare: true,
 	}
-	v.run.Err = l.start()
+	v.run.Err = l.servers.start()
 	if v.run.Err == nil {
 		v.run.Err = l.playWithClients()
 	}

@@ -107,7 +107,7 @@ func (s *stream) fire(due []*armedFault) {
 		}
 		happened := true
 		switch {
-		case !a.IsLink():
+		case !a.Kind.OnLink():
 			s.act(a.Fault)
 		case a.Client != "" && a.Client != l.name:
 			other := l.find(a.Client)

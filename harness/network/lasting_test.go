@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"redial/harness/plan"
 )
@@ -96,4 +98,28 @@ func TestOutageHealsByItself(t *testing.T) {
 		}
 		return err == nil
 	})
+}
+
+// A kind of fault of a link that package plan lists has to be performed here.
+func TestEveryKindBreaksALink(t *testing.T) {
+	for _, kind := range plan.Links {
+		t.Run(string(kind), func(t *testing.T) {
+			r := newRig(t)
+			client, _ := r.upgraded()
+			if kind == plan.Heal {
+				r.mustBreak(plan.Fault{Kind: plan.Silence})
+				r.awaitFired()
+			}
+			r.mustBreak(plan.Fault{Kind: kind, Delay: 1, BytesPerSecond: 1 << 20, Idle: 1})
+			if f := r.awaitFired(); f.Fault.Kind != kind {
+				t.Errorf("%s fired", f.Fault.Kind)
+			}
+			if kind.EndsConnections() {
+				client.SetReadDeadline(time.Now().Add(bound))
+				if _, err := client.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
+					t.Errorf("the client's connection: %v", err)
+				}
+			}
+		})
+	}
 }

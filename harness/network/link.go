@@ -298,12 +298,12 @@ func index(d plan.Direction) int {
 
 // breakAt injects f at a frame on c. It returns false if there was nothing to break.
 func (l *link) breakAt(f plan.Fault, c *connection, where string) bool {
-	switch f.Kind {
-	case plan.Cut, plan.Reset, plan.HalfOpen:
-		return l.breakConnections(f, []*connection{c}, where)
-	case plan.Switch:
+	switch {
+	case f.Kind == plan.Switch:
 		return l.breakConnections(f, l.openConnections(), where)
-	case plan.Heal:
+	case f.Kind.EndsConnections():
+		return l.breakConnections(f, []*connection{c}, where)
+	case f.Kind == plan.Heal:
 		return l.heal(f, where)
 	}
 	l.begin(f, where)

@@ -171,13 +171,17 @@ func aim(kind FaultKind, at Frame, after bool) Fault {
 	if !slices.Contains(Sweep, kind) {
 		panic(fmt.Sprintf("plan: %q is not a kind to sweep with; there are %v", kind, Sweep))
 	}
+	return faultAt(kind, at, after)
+}
+
+func faultAt(kind FaultKind, at Frame, after bool) Fault {
 	at.After = after
 	f := Fault{Kind: kind, Client: at.Client, At: at}
 	switch {
-	case f.IsLink():
+	case kind.OnLink():
 		f.At.Client = ""
-	case kind != RefreshPage:
-		f.Client = "" // a fault of the server has no client
+	case kind.OnServer():
+		f.Client = ""
 	}
 	return f
 }
@@ -204,19 +208,14 @@ func (f Fault) Name() string {
 	kind := string(f.Kind)
 	if f.Client != "" && f.Client != on {
 		kind += " of " + possessive(f.Client)
-		if f.IsLink() {
+		if f.Kind.OnLink() {
 			kind += " link"
 		} else {
 			kind += " page"
 		}
 	}
-	switch f.Kind {
-	case Delay:
-		kind += " of " + time.Duration(f.Delay).String()
-	case Limit:
-		kind += fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond)
-	case IdleClose:
-		kind += " after " + time.Duration(f.Idle).String()
+	if row, _ := f.Kind.row(); row.extent != nil {
+		kind += row.extent(f)
 	}
 	if f.For > 0 {
 		kind += " for " + time.Duration(f.For).String()

@@ -235,8 +235,8 @@ func (f Fault) validate(known map[string]bool) error {
 	if max(f.For, f.Delay, f.Idle) > longestTime {
 		return fmt.Errorf("%s lasts longer than %s", f.Kind, time.Duration(longestTime))
 	}
-	if row.needs != nil && row.needs(f) != "" {
-		return fmt.Errorf("%s needs %s", f.Kind, row.needs(f))
+	if row.lacks != nil && row.lacks(f) {
+		return fmt.Errorf("%s needs %s", f.Kind, row.needs)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -21,8 +22,8 @@ type faultRow struct {
 	kind FaultKind
 	// where is onLink, onServer or onPage. A fault of a link or a page names a client.
 	where int
-	// ends means that it ends open connections.
-	ends bool
+	// ends means that it ends open connections, and unnoticed that the server does not notice.
+	ends, unnoticed bool
 	// lasts means that it is a state of the link, which ends after Fault.For or by a Heal, and
 	// blocks that the link passes no frame meanwhile.
 	lasts, blocks bool
@@ -30,10 +31,15 @@ type faultRow struct {
 	swept bool
 	// weight is how often it is drawn by default, relative to the others; 0 means never.
 	weight int
-	// needs returns the field that the fault lacks, or "". Nil means that it needs none.
-	needs func(Fault) string
+	// needs names the field that the fault needs, if any, and lacks reports that it has none.
+	needs string
+	lacks func(Fault) bool
+	// draw, if not nil, draws the fields that a random fault needs, other than For.
+	draw func(*rand.Rand, *Fault)
 	// story describes it as a sentence without its full stop.
 	story func(Fault) string
+	// extent, if not nil, describes after its name how much it impairs the link.
+	extent func(Fault) string
 	// event names it in a list of events that also names the client or the server.
 	event string
 }
@@ -41,32 +47,35 @@ type faultRow struct {
 var faultKinds = []faultRow{
 	{kind: Cut, event: "connection cut", ends: true, swept: true, weight: 4, story: onItsLink("is cut")},
 	{kind: Reset, event: "connection reset", ends: true, swept: true, weight: 2, story: onItsLink("is reset")},
-	{kind: HalfOpen, event: "half-open connection, unnoticed by the server", ends: true, swept: true, weight: 3, story: onItsLink("is left half-open (the server does not notice)")},
-	{kind: Switch, event: "network switched, unnoticed by the server", ends: true, swept: true, weight: 3, story: func(f Fault) string {
+	{kind: HalfOpen, event: "half-open connection, unnoticed by the server", ends: true, unnoticed: true, swept: true, weight: 3, story: onItsLink("is left half-open (the server does not notice)")},
+	{kind: Switch, event: "network switched, unnoticed by the server", ends: true, unnoticed: true, swept: true, weight: 3, story: func(f Fault) string {
 		return name(f.Client) + " switches networks (the server does not notice)"
 	}},
 	{kind: Silence, event: "network silent", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("goes silent") + f.lasting() }},
 	{kind: Heal, event: "network repaired", story: onItsLink("is healed")},
 	{kind: Outage, event: "network down", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
-	{kind: Delay, event: "network slow", lasts: true, weight: 1, story: func(f Fault) string {
-		return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
-	}},
-	{kind: Limit, event: "bandwidth limited", lasts: true, story: func(f Fault) string {
-		return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
-	}, needs: func(f Fault) string {
-		if f.BytesPerSecond == 0 {
-			return "bytesPerSecond"
-		}
-		return ""
-	}},
-	{kind: IdleClose, event: "idle connection closed", lasts: true, story: func(f Fault) string {
-		return f.link("closes connections that are idle for "+time.Duration(f.Idle).String()) + f.lasting()
-	}, needs: func(f Fault) string {
-		if f.Idle == 0 {
-			return "idle, such as 5s"
-		}
-		return ""
-	}},
+	{kind: Delay, event: "network slow", lasts: true, weight: 1,
+		draw:   func(random *rand.Rand, f *Fault) { f.Delay = between(random, 1, longestDelay) },
+		extent: func(f Fault) string { return " of " + time.Duration(f.Delay).String() },
+		story: func(f Fault) string {
+			return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
+		}},
+	{kind: Limit, event: "bandwidth limited", lasts: true,
+		needs:  "bytesPerSecond",
+		lacks:  func(f Fault) bool { return f.BytesPerSecond == 0 },
+		draw:   func(random *rand.Rand, f *Fault) { f.BytesPerSecond = 500 << random.IntN(8) },
+		extent: func(f Fault) string { return fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond) },
+		story: func(f Fault) string {
+			return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
+		}},
+	{kind: IdleClose, event: "idle connection closed", lasts: true,
+		needs:  "idle, such as 5s",
+		lacks:  func(f Fault) bool { return f.Idle == 0 },
+		draw:   func(random *rand.Rand, f *Fault) { f.Idle = between(random, 1, longestFault) },
+		extent: func(f Fault) string { return " after " + time.Duration(f.Idle).String() },
+		story: func(f Fault) string {
+			return f.link("closes connections that are idle for "+time.Duration(f.Idle).String()) + f.lasting()
+		}},
 	{kind: Crash, event: "server crash", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " crashes and starts again" }},
 	{kind: Restart, event: "server restart", where: onServer, swept: true, weight: 1, story: func(f Fault) string { return part(f.Node) + " is stopped and started again" }},
 	{kind: RefreshPage, event: "page refresh", where: onPage, swept: true, weight: 2, story: func(f Fault) string { return name(f.Client) + " refreshes the page" }},
@@ -116,11 +125,21 @@ var Lasting = kindsWhere(func(r faultRow) bool { return r.lasts })
 // Sweep lists the kinds that a sweep tries at every frame.
 var Sweep = kindsWhere(func(r faultRow) bool { return r.swept })
 
-// IsLink reports whether the fault breaks a link rather than a process or a page.
-func (f Fault) IsLink() bool { r, _ := f.Kind.row(); return r.where == onLink }
+// ending lists the kinds that end open connections.
+var ending = kindsWhere(func(r faultRow) bool { return r.ends })
+
+// OnLink reports whether the fault breaks a link, and OnServer whether it breaks a server. A
+// fault that does neither breaks a page.
+func (k FaultKind) OnLink() bool { r, _ := k.row(); return r.where == onLink }
+
+// OnServer is explained at OnLink.
+func (k FaultKind) OnServer() bool { r, _ := k.row(); return r.where == onServer }
 
 // EndsConnections reports whether the fault ends open connections and allows new ones.
 func (k FaultKind) EndsConnections() bool { r, _ := k.row(); return r.ends }
+
+// Unnoticed reports whether the fault ends a connection without the server noticing it.
+func (k FaultKind) Unnoticed() bool { r, _ := k.row(); return r.unnoticed }
 
 // Lasts reports whether the fault is a state of the link, which ends after Fault.For or by a
 // Heal.
@@ -166,8 +185,11 @@ type actionRow struct {
 	// breaks means that it breaks a connection, and noticed that an AwaitDisconnected for
 	// it may follow, of any client where the step names none.
 	breaks, noticed bool
-	// endedBy is the action that ends the effect of this one; empty for none.
-	endedBy Action
+	// disconnects means that a client may lose its connection by it.
+	disconnects bool
+	// kitPage means that the kit's page has a switch for it, and an application's has none.
+	kitPage bool
+	endedBy Action // see EndedBy
 	// story describes it as a sentence without its full stop; who is the client or "everyone".
 	story func(s Step, who string) string
 }
@@ -177,27 +199,27 @@ var actions = []actionRow{
 	{action: Send, names: aClient, story: func(s Step, who string) string { return who + " sends " + s.messages() }},
 	{action: StartSending, names: aClient, endedBy: StopSending, story: func(s Step, who string) string { return who + " starts to send in the background: " + s.background() }},
 	{action: StopSending, names: aClient, story: does("stops sending in the background")},
-	{action: Refresh, names: aClient, story: does("refreshes the page")},
+	{action: Refresh, names: aClient, disconnects: true, story: does("refreshes the page")},
 	{action: Close, names: aClient, story: does("closes the tab")},
-	{action: Disconnect, names: aClient, endedBy: Connect, noticed: true, story: does("calls disconnect()")},
-	{action: Connect, names: aClient, story: does("calls connect()")},
-	{action: Suspend, names: aClient, story: does("closes the lid of the laptop (suspend)")},
+	{action: Disconnect, names: aClient, endedBy: Connect, noticed: true, disconnects: true, kitPage: true, story: does("calls disconnect()")},
+	{action: Connect, names: aClient, kitPage: true, story: does("calls connect()")},
+	{action: Suspend, names: aClient, endedBy: Resume, disconnects: true, story: does("closes the lid of the laptop (suspend)")},
 	{action: Resume, names: aClient, story: does("opens the lid of the laptop (resume)")},
-	{action: Throw, names: aClient, story: func(_ Step, who string) string {
+	{action: Throw, names: aClient, kitPage: true, story: func(_ Step, who string) string {
 		return "a handler of " + possessive(who) + " page throws at the next message"
 	}},
-	{action: Break, names: aFault, breaks: true, noticed: true, story: func(s Step, _ string) string { return s.Fault.happens() }},
-	{action: Arm, names: aFault, breaks: true, noticed: true, story: func(s Step, _ string) string { return "from here on: " + armed(*s.Fault) }},
+	{action: Break, names: aFault, breaks: true, noticed: true, disconnects: true, story: func(s Step, _ string) string { return s.Fault.happens() }},
+	{action: Arm, names: aFault, breaks: true, noticed: true, disconnects: true, story: func(s Step, _ string) string { return "from here on: " + armed(*s.Fault) }},
 
-	{action: StopServer, breaks: true, noticed: true, endedBy: StartServer, story: happensTo("is stopped")},
-	{action: KillServer, breaks: true, noticed: true, endedBy: StartServer, story: happensTo("is killed")},
+	{action: StopServer, breaks: true, noticed: true, disconnects: true, endedBy: StartServer, story: happensTo("is stopped")},
+	{action: KillServer, breaks: true, noticed: true, disconnects: true, endedBy: StartServer, story: happensTo("is killed")},
 	{action: StartServer, story: happensTo("is started again")},
-	{action: PauseServer, breaks: true, noticed: true, endedBy: ContinueServer, story: happensTo("is paused")},
+	{action: PauseServer, breaks: true, noticed: true, disconnects: true, endedBy: ContinueServer, story: happensTo("is paused")},
 	{action: ContinueServer, story: happensTo("is continued")},
 	{action: Move, names: aClientAndNode, breaks: true, story: func(s Step, who string) string {
 		return possessive(who) + " link leads to " + part(s.Node) + " from now on"
 	}},
-	{action: LockDatabase, story: always("another program locks the database")},
+	{action: LockDatabase, endedBy: UnlockDatabase, story: always("another program locks the database")},
 	{action: UnlockDatabase, story: always("the database is unlocked")},
 	{action: ReplaceData, story: always("the server's data is deleted")},
 
@@ -234,3 +256,21 @@ func (a Action) row() (actionRow, bool) {
 	}
 	return actions[i], true
 }
+
+// Actions lists every action.
+var Actions = func() (all []Action) {
+	for _, r := range actions {
+		all = append(all, r.action)
+	}
+	return all
+}()
+
+// EndedBy returns the action that ends the effect of this one; empty for none.
+func (a Action) EndedBy() Action { r, _ := a.row(); return r.endedBy }
+
+// Disconnects reports whether a client may lose its connection by the action. An
+// AwaitDisconnected waits for a disconnection since the last such step.
+func (a Action) Disconnects() bool { r, _ := a.row(); return r.disconnects }
+
+// NeedsKitPage reports whether only the kit's page can perform the action.
+func (a Action) NeedsKitPage() bool { r, _ := a.row(); return r.kitPage }

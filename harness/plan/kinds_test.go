@@ -28,7 +28,7 @@ func TestEveryKindHasItsRow(t *testing.T) {
 		if event := row.kind.Event(); event == "" || event == kind {
 			t.Errorf("%s is listed as %q", kind, event)
 		}
-		if row.lasts && row.where != onLink || row.blocks && !row.lasts || row.ends && row.lasts {
+		if row.lasts && row.where != onLink || row.blocks && !row.lasts || row.ends && row.lasts || row.unnoticed && !row.ends {
 			t.Errorf("%s contradicts itself: %+v", kind, row)
 		}
 	}
@@ -41,6 +41,9 @@ func TestEveryKindHasItsRow(t *testing.T) {
 		s := Step{Do: row.action, Client: "bob", Node: "a", Text: "hello", For: 1, Fault: &Fault{Kind: Cut, Client: "bob"}}
 		if err := s.validate(map[string]bool{"bob": true}); err != nil {
 			t.Errorf("%s: %v", action, err)
+		}
+		if row.noticed && !row.disconnects {
+			t.Errorf("%s disconnects no client that could notice it", action)
 		}
 		if row.names == aClient && (Step{Do: row.action}).validate(nil) == nil {
 			t.Errorf("%s names a client, and is valid without one", action)

@@ -200,11 +200,11 @@ func Decode(data []byte) (Plan, error) {
 	return p, p.Validate()
 }
 
-// AllFaults returns the armed faults, and then those of the script.
+// AllFaults returns the armed faults, and then those of the script's Break and Arm steps.
 func (p Plan) AllFaults() []Fault {
 	all := slices.Clone(p.Faults)
 	for _, s := range p.Script {
-		if s.Fault != nil {
+		if row, _ := s.Do.row(); row.names == aFault && s.Fault != nil {
 			all = append(all, *s.Fault)
 		}
 	}

@@ -54,22 +54,13 @@ func randomFrame(random *rand.Rand, clients []Client) Frame {
 }
 
 func randomFault(random *rand.Rand, kind FaultKind, at Frame) Fault {
-	at.After = random.IntN(2) == 0
-	f := Fault{Kind: kind, At: at}
-	if row, _ := kind.row(); row.where != onServer {
-		f.Client = at.Client
-	}
-	if f.IsLink() {
-		f.At.Client = ""
-	}
-	if f.Kind.Lasts() {
+	f := faultAt(kind, at, random.IntN(2) == 0)
+	row, _ := kind.row()
+	if row.lasts {
 		f.For = between(random, 1, longestFault)
 	}
-	switch kind {
-	case Delay:
-		f.Delay = between(random, 1, longestDelay)
-	case Limit:
-		f.BytesPerSecond = 500 << random.IntN(8)
+	if row.draw != nil {
+		row.draw(random, &f)
 	}
 	return f
 }

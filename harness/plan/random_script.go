@@ -155,7 +155,7 @@ func (w *scriptWriter) refresh() {
 // breakOnce waits for a client's connection and ends it.
 func (w *scriptWriter) breakOnce() {
 	who := w.anyone()
-	kind := []FaultKind{Cut, Reset, HalfOpen, Switch}[w.random.IntN(4)]
+	kind := ending[w.random.IntN(len(ending))]
 	w.do(Step{Do: AwaitConnected, Client: who}, w.breaks(Fault{Kind: kind, Client: who}),
 		Step{Do: AwaitDisconnected, Client: who})
 	w.meanwhile()

@@ -16,7 +16,9 @@ func TestRandomFaultsAreValidAndHeal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := DefaultWeights()
 		if rapid.Bool().Draw(t, "weighted") {
-			weights = map[FaultKind]int{Limit: 3, Delay: 2, Silence: 1, Outage: 2, Cut: 0, Crash: rapid.IntRange(0, 3).Draw(t, "crash")}
+			for i, kind := range slices.Concat(Sweep, Lasting) {
+				weights[kind] = i % 2 * rapid.IntRange(1, 3).Draw(t, string(kind))
+			}
 		}
 		seed := rapid.Uint64().Draw(t, "seed")
 		p := Random(base, seed, weights)

@@ -189,6 +189,12 @@ func TestShrinkTable(t *testing.T) {
 			"alice is a page.\n1. alice opens the page.\n2. alice sends \"hi\".\n",
 		},
 		{
+			"a locked database goes with its unlocking",
+			with(Step{Do: LockDatabase}, Step{Do: Send, Client: "alice", Text: "hi"}, Step{Do: UnlockDatabase}),
+			func(p Plan) bool { return total(p, sentBy) > 0 },
+			"alice is a page.\n1. alice opens the page.\n2. alice sends \"hi\".\n",
+		},
+		{
 			"an outage that is needed keeps its heal",
 			with(brk(Fault{Kind: Outage, Client: "bob"}), Step{Do: AwaitDisconnected, Client: "bob"},
 				Step{Do: Send, Client: "alice", Text: "hi"},

@@ -140,7 +140,7 @@ func (st *stage) laneOf(e history.Event) int {
 	case history.ServerStarted, history.ServerStopped, history.DataReplaced:
 		return st.serverLane(e.Node)
 	case history.FaultFired, history.FaultHealed:
-		if e.Client == "" || e.FaultKind == plan.Crash || e.FaultKind == plan.Restart {
+		if e.Client == "" || e.FaultKind.OnServer() {
 			return st.serverLane(e.Node)
 		}
 	}

@@ -120,7 +120,7 @@ func (st *stage) noticedAfter(e history.Event, index int) (at plan.Duration, kno
 		return e.At, st.wasConnected(index)
 	}
 	for _, f := range st.Events[:index] {
-		if f.Kind == history.FaultFired && f.Client == e.Client && (f.FaultKind == plan.HalfOpen || f.FaultKind == plan.Switch) {
+		if f.Kind == history.FaultFired && f.Client == e.Client && f.FaultKind.Unnoticed() {
 			return 0, false // without traffic, the history does not show when
 		}
 	}

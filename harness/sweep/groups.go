@@ -31,9 +31,6 @@ type group []plan.Fault
 // longer than a client takes to reconnect.
 const restTime = 5 * time.Second
 
-// restKinds are the faults that both ends notice at once.
-var restKinds = []plan.FaultKind{plan.Cut, plan.Reset, plan.Crash, plan.Restart, plan.RefreshPage}
-
 // groups forms the groups, in the order of their first points. frames are those of the run
 // without a fault.
 func groups(points []plan.Fault, frames []history.Frame) []group {
@@ -54,12 +51,12 @@ func groups(points []plan.Fault, frames []history.Frame) []group {
 				continue
 			}
 			resting[key] = len(all)
-		} else if b, ok := last[on]; known && ok && ofLink(f) && !f.At.After && l.nothingBetween(b.frame, at) {
+		} else if b, ok := last[on]; known && ok && !f.Kind.OnServer() && !f.At.After && l.nothingBetween(b.frame, at) {
 			all[b.group] = append(all[b.group], f)
 			continue
 		}
 		all = append(all, group{f})
-		if known && ofLink(f) && f.At.After {
+		if known && !f.Kind.OnServer() && f.At.After {
 			last[on] = before{len(all) - 1, at}
 		} else {
 			delete(last, on)
@@ -67,8 +64,6 @@ func groups(points []plan.Fault, frames []history.Frame) []group {
 	}
 	return all
 }
-
-func ofLink(f plan.Fault) bool { return f.IsLink() || f.Kind == plan.RefreshPage }
 
 type (
 	linkKey struct {
@@ -133,7 +128,7 @@ func (l *frameLog) sorted(points []plan.Fault) []plan.Fault {
 // period of rest.
 func (l *frameLog) rest(f plan.Fault, at history.Frame) (restKey, bool) {
 	key := restKey{linkKey: linkKey{f.Kind, f.Client}}
-	if !isHeartbeat(at) || !slices.Contains(restKinds, f.Kind) {
+	if !isHeartbeat(at) || f.Kind.Unnoticed() || f.Kind.Lasts() {
 		return key, false
 	}
 	const around = plan.Duration(restTime)
@@ -251,7 +246,7 @@ func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error
 // an acknowledgement: type 4 (message) of Engine.IO, and type 3 (ack) of Socket.IO.
 func (l *frameLog) endsAtAcknowledgement(f plan.Fault) bool {
 	at, _ := l.frame(f)
-	return (f.Kind == plan.Crash || f.Kind == plan.Restart) && strings.HasPrefix(at.Text, "43")
+	return f.Kind.OnServer() && strings.HasPrefix(at.Text, "43")
 }
 
 // spread orders a list so that any number of its first elements are spread evenly over it. The

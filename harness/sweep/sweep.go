@@ -2,7 +2,7 @@
 // those that break the server's guarantee.
 //
 // Read [Sweeper.Play] first: it plays plans, one per core at a time, judges each history, and
-// groups the failures by name. The plans come from plan.Singles (every fault at every frame of
+// groups the failures by name. The plans come from plan.Points (every fault at every frame of
 // the story), plan.Pairs or plan.Random; [Sweeper.Singles], [Sweeper.Pairs] and
 // [Sweeper.Random] pass them to Play. [Sweeper.Shrink] makes a failing plan smaller.
 //

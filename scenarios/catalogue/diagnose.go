@@ -124,7 +124,7 @@ func (c *diagnosis) notRecovered(back int) string {
 		return "drop-before-any-event"
 	case c.events[left].Detail == "io client disconnect":
 		return "own-disconnect"
-	case fault > begin && (c.events[fault].FaultKind == plan.Switch || c.events[fault].FaultKind == plan.HalfOpen || c.events[fault].FaultKind == plan.Silence):
+	case fault > begin && (c.events[fault].FaultKind.Unnoticed() || c.events[fault].FaultKind == plan.Silence):
 		return "network-switch"
 	}
 	return "clean-drop"

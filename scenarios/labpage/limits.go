@@ -46,7 +46,7 @@ func bounded(p plan.Plan) error {
 	}
 	messages, total := 0, time.Duration(0)
 	for i, s := range p.Script {
-		if s.Node != "" || s.Do == plan.Move {
+		if s.Node != "" {
 			return fmt.Errorf("step %d is about a server of a cluster, and the lab page plays one server", i+1)
 		}
 		if len([]rune(s.Text)) > mostText {

@@ -83,7 +83,7 @@ func beyondPage(server servers.Server, s catalogue.Scenario) string {
 		return "is about transports, and the application's own page chooses its own"
 	}
 	for _, step := range script.Script {
-		if slices.Contains([]plan.Action{plan.Disconnect, plan.Connect, plan.Throw}, step.Do) {
+		if step.Do.NeedsKitPage() {
 			return fmt.Sprintf("has %s in it, for which the application's own page has no switch", step.Do)
 		}
 		if server.Trims && step.Text != strings.TrimSpace(step.Text) {

@@ -99,7 +99,7 @@ func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 		add("fault:" + string(f.Kind))
 	}
 	for _, step := range p.Script {
-		if slices.Contains([]plan.Action{plan.StopServer, plan.KillServer, plan.PauseServer, plan.Refresh}, step.Do) {
+		if step.Fault == nil && step.Do.Disconnects() {
 			add("fault:" + string(step.Do))
 		}
 	}

@@ -1,0 +1,127 @@
+package lab
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"redial/harness/history"
+)
+
+// A recorder keeps the history of a run. Every observation goes through record, which filters
+// it and enforces the limits.
+type recorder struct {
+	history *history.Recorder
+	// giveUp, if not nil, ends the run when it exceeds one of the limits.
+	giveUp context.CancelCauseFunc
+
+	mu     sync.Mutex
+	filter filter  // nil means that everything is recorded
+	stream *stream // the filter, if the server emits messages by itself
+	limits limits
+	ended  bool
+	// The rest sums up the history for the conditions of an await.
+	noEcho bool                       // a page counts as showing what it sent
+	shown  map[string]map[string]bool // by client, in its current view, and the message's identity
+	fired  map[string]bool
+	left   map[string]int // disconnections, by client
+
+	breaks   atomic.Int64 // faults, server stops and disconnections in all
+	showings atomic.Int64 // Shown events in all
+}
+
+func newRecorder(config Config) *recorder {
+	r := &recorder{
+		history: history.NewRecorder(), limits: newLimits(), filter: newFilter(config),
+		shown: map[string]map[string]bool{}, fired: map[string]bool{}, left: map[string]int{},
+	}
+	if r.filter != nil {
+		r.limits.known = nil
+	}
+	r.stream, _ = r.filter.(*stream)
+	_, r.noEcho = r.filter.(*noEcho)
+	return r
+}
+
+// record appends to the history until the run has ended, because disconnections while the lab
+// closes everything are no part of the run.
+func (r *recorder) record(e history.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	recorded := []history.Event{e}
+	if r.filter != nil {
+		recorded = r.filter.record(e)
+	}
+	for _, one := range recorded {
+		r.sumUp(one)
+		r.history.Add(one)
+	}
+	if r.giveUp == nil {
+		return
+	}
+	if err := r.limits.exceeded(e); err != nil {
+		r.ended = true
+		r.giveUp(err)
+	}
+}
+
+// sumUp is called with the lock held.
+func (r *recorder) sumUp(e history.Event) {
+	switch e.Kind {
+	case history.Opened:
+		r.shown[e.Client] = map[string]bool{}
+	case history.Shown:
+		if r.shown[e.Client] == nil {
+			r.shown[e.Client] = map[string]bool{}
+		}
+		r.shown[e.Client][history.Identity(e.Message)] = true
+		r.showings.Add(1)
+	case history.Sent:
+		if r.noEcho && r.shown[e.Client] != nil {
+			r.shown[e.Client][history.Identity(e.Message)] = true
+		}
+	case history.Disconnected, history.Closed:
+		r.left[e.Client]++
+		r.breaks.Add(1)
+	case history.FaultFired:
+		r.fired[e.Fault] = true
+		r.breaks.Add(1)
+	case history.ServerStopped:
+		r.breaks.Add(1)
+	}
+}
+
+// finish ends the record, and returns the history.
+func (r *recorder) finish() []history.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	return r.history.Events(0)
+}
+
+func (r *recorder) hasShown(who, text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shown[who][history.Identity(text)]
+}
+
+func (r *recorder) countShown(who string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.shown[who])
+}
+
+func (r *recorder) disconnections(who string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left[who]
+}
+
+func (r *recorder) hasFired(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fired[id]
+}
