@@ -129,8 +129,8 @@ func waitsOfLab(t *testing.T) (waits []string) {
 	}
 	inspectFiles(t, "../lab/*.go", func(n ast.Node) bool {
 		switch n := n.(type) {
-		case *ast.AssignStmt: // awaitStep records what it waits for
-			if name, ok := n.Lhs[0].(*ast.Ident); ok && name.Name == "what" {
+		case *ast.AssignStmt: // awaitStep completes the event that expect records
+			if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && fmt.Sprint(field.X, ".", field.Sel) == "late.Detail" {
 				ast.Inspect(n.Rhs[0], texts)
 			}
 		case *ast.CompositeLit:
@@ -140,8 +140,9 @@ func waitsOfLab(t *testing.T) (waits []string) {
 					fields[fmt.Sprint(field.Key)] = field.Value
 				}
 			}
-			if kind, ok := fields["Kind"].(*ast.SelectorExpr); ok && kind.Sel.Name == "TimedOut" {
-				ast.Inspect(fields["Detail"], texts)
+			kind, ok := fields["Kind"].(*ast.SelectorExpr)
+			if detail := fields["Detail"]; detail != nil && (fields["Kind"] == nil || ok && kind.Sel.Name == "TimedOut") { // expect adds the kind
+				ast.Inspect(detail, texts)
 			}
 		}
 		return true
