@@ -37,7 +37,7 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 	}
 	for match, want := range map[string]string{
 		"":                  "The planned fault f (cut) never fired.",
-		"43":                "The planned fault f (cut) never fired. It was to happen at an acknowledgement, and none was seen: the server may send none, or the page may ask for none.",
+		"43":                "The planned fault f (cut) never fired. It was to happen at an acknowledgement, and not enough of these were seen: the server may send none, or the page may ask for none.",
 		`42["chat message"`: `The planned fault f (cut) never fired. It was to happen at a packet that begins with "42[\"chat message\"", and not enough of these were seen.`,
 	} {
 		cut.At.Match = match

@@ -115,7 +115,7 @@ func unfiredReason(unfired []plan.Fault) Clause {
 	case f.At.Match == "":
 		return reason
 	case strings.HasPrefix(f.At.Match, "43"):
-		return clause("%s It was to happen at an acknowledgement, and none was seen: the server may send none, or the page may ask for none.", reason)
+		return clause("%s It was to happen at an acknowledgement, and not enough of these were seen: the server may send none, or the page may ask for none.", reason)
 	}
 	return clause("%s It was to happen at a packet that begins with %s, and not enough of these were seen.", reason, quote(f.At.Match))
 }

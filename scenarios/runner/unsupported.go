@@ -112,28 +112,36 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 	if p.Pairwise() && len(script.Clients) != 2 {
 		return tooMany(script)
 	}
-	if (p.Send == nil || p.Send.NoAck) && atAcknowledgement(script) {
+	if (p.Send == nil || p.Send.NoAck) && atAcknowledgement(script) > 0 {
 		return "breaks the connection at an acknowledgement, and the server sends none"
 	}
 	return ""
 }
 
-// atAcknowledgement tells whether a fault of the plan waits for an acknowledgement.
-func atAcknowledgement(p plan.Plan) bool {
-	return slices.ContainsFunc(p.AllFaults(), func(f plan.Fault) bool { return strings.HasPrefix(f.At.Match, "43") })
+// atAcknowledgement counts the faults of the plan that wait for an acknowledgement.
+func atAcknowledgement(p plan.Plan) (faults int) {
+	for _, f := range p.AllFaults() {
+		if strings.HasPrefix(f.At.Match, "43") {
+			faults++
+		}
+	}
+	return faults
 }
 
-// judge judges the run, unless a fault of it waits for an acknowledgement, and none was sent or asked
-// for, as below client-delivery nobody promises: then the scenario does not apply. The history of an
-// application's own page in a browser has no acknowledgements, so it cannot tell.
-func (c Cell) judge(p plan.Plan, run lab.Run) check.Verdict {
+// judge judges the run. If it breaks no rule, and nothing kept its faults from firing but that no
+// acknowledgement was sent or asked for, as below client-delivery nobody promises, the scenario does
+// not apply, unless something else is expected of it. The history of an application's own page in a
+// browser has no acknowledgements, so it cannot tell.
+func (c Cell) judge(p plan.Plan, run lab.Run, expected check.Expectation) check.Verdict {
 	level := c.Server.Level
 	v := verdict.Of(run, level)
-	unfired := v.Outcome == check.Inconclusive && v.FaultsFired < v.FaultsPlanned
-	if unfired && atAcknowledgement(p) && c.Server.NewPage == nil && !level.AtLeast(contract.ClientDelivery) &&
-		!slices.ContainsFunc(run.Events, func(e history.Event) bool {
-			return e.Kind == history.Acknowledged || e.Kind == history.Refused
-		}) {
+	has := func(kinds ...history.Kind) bool {
+		return slices.ContainsFunc(run.Events, func(e history.Event) bool { return slices.Contains(kinds, e.Kind) })
+	}
+	waiting := atAcknowledgement(p)
+	if expected == "" && v.Outcome == check.Inconclusive && v.Rule() == "" && waiting > 0 && v.FaultsPlanned-v.FaultsFired == waiting &&
+		c.Server.NewPage == nil && !level.AtLeast(contract.ClientDelivery) &&
+		has(history.Sent) && has(history.Ended) && !has(history.Acknowledged, history.Refused) {
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"}
 	}
 	return v
