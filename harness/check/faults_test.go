@@ -46,3 +46,19 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 		}
 	}
 }
+
+// A rule that is broken without the fault is broken all the same.
+func TestBrokenRuleFailsARunWhoseFaultNeverFired(t *testing.T) {
+	p := plan.Plan{Faults: []plan.Fault{{ID: "f", Kind: plan.Cut, Client: "alice"}}}
+	v := Judge([]history.Event{
+		{Kind: history.Began, Level: contract.Basic, Plan: &p},
+		{Kind: history.Connected, Client: "alice", View: 1},
+		{Kind: history.Sent, Client: "alice", View: 1, Message: "hello"},
+		{Kind: history.Shown, Client: "alice", View: 1, Message: "hello"},
+		{Kind: history.Shown, Client: "alice", View: 1, Message: "hello"},
+		{Kind: history.Ended},
+	})
+	if v.Outcome != Fail || v.Rule() != contract.NoDuplicate || v.FaultsFired != 0 {
+		t.Errorf("%s", verdictText(v))
+	}
+}

@@ -60,11 +60,10 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, Clause) {
 		return Inconclusive, clause("The history was cut short: it has no event of the kind ended.")
 	case len(c.sends) == 0:
 		return Inconclusive, clause("No client sent a message, so nothing could go wrong.")
+	case v.firstMust() >= 0: // even if a fault has not fired, since a right server breaks no rule without one, either
+		return Fail, Clause{}
 	case len(unfired) > 0:
 		return Inconclusive, unfiredReason(unfired)
-	}
-	if v.firstMust() >= 0 {
-		return Fail, Clause{}
 	}
 	if c.keepsLog && !c.hasLog {
 		var why Clause

@@ -128,9 +128,9 @@ func atAcknowledgement(p plan.Plan) (faults int) {
 	return faults
 }
 
-// judge judges the run. If it breaks no rule, and nothing kept its faults from firing but that no
-// acknowledgement was sent or asked for, as below client-delivery nobody promises, the scenario does
-// not apply, unless something else is expected of it. The history of an application's own page in a
+// judge judges the run. If nothing kept its faults from firing but that no acknowledgement was sent or
+// asked for, as below client-delivery nobody promises, the scenario does not apply, unless something
+// else is expected of it. The history of an application's own page in a
 // browser has no acknowledgements, so it cannot tell.
 func (c Cell) judge(p plan.Plan, run lab.Run, expected check.Expectation) check.Verdict {
 	level := c.Server.Level
@@ -139,7 +139,7 @@ func (c Cell) judge(p plan.Plan, run lab.Run, expected check.Expectation) check.
 		return slices.ContainsFunc(run.Events, func(e history.Event) bool { return slices.Contains(kinds, e.Kind) })
 	}
 	waiting := atAcknowledgement(p)
-	if expected == "" && v.Outcome == check.Inconclusive && v.Rule() == "" && waiting > 0 && v.FaultsPlanned-v.FaultsFired == waiting &&
+	if expected == "" && v.Outcome == check.Inconclusive && waiting > 0 && v.FaultsPlanned-v.FaultsFired == waiting &&
 		c.Server.NewPage == nil && !level.AtLeast(contract.ClientDelivery) &&
 		has(history.Sent) && has(history.Ended) && !has(history.Acknowledged, history.Refused) {
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"}

@@ -46,7 +46,7 @@ func TestCutAtAcknowledgementNeedsOne(t *testing.T) {
 	}{
 		{right, "", check.Unsupported, "the page asks for none"},
 		{right, "7", check.Inconclusive, "never fired"},
-		{broken("does-not-store"), "", check.Inconclusive, "never fired"},
+		{broken("does-not-store"), "", check.Fail, "not in the log"},
 		{broken("not-to-sender"), "", check.Fail, ""},
 	} {
 		server, err := servers.Broken(c.defect)
