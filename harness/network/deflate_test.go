@@ -88,3 +88,30 @@ func TestFaultAtACompressedMessage(t *testing.T) {
 		}
 	}
 }
+
+const deflateResponse = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+
+// A compressed frame is not held if it can never be read: it is too long, it continues a message,
+// or a message before it could not be read. The payload of the last of the frames never ends.
+func TestCompressedFrameThatCannotBeReadIsNotHeld(t *testing.T) {
+	endless := string([]byte{0xc1, 127, 0, 0, 1, 0, 0, 0, 0, 0}) // 2^40 bytes
+	for name, frames := range map[string]string{
+		"too long":           endless + string(pattern(maxBody+1)),
+		"a continuation":     string(frameBytes(0x41, []byte("\xf2\x48"), nil)) + "\x80\x05\xcd",
+		"after a lost frame": string(frameBytes(0xc1, []byte("no deflate"), nil)) + endless + "\xf2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.link.Arm(plan.Fault{Kind: plan.Cut, At: plan.Frame{Direction: plan.Down, Match: "42["}})
+			client, server := r.connect()
+			client.send(upgradeRequest)
+			server.receive(upgradeRequest)
+			server.send(deflateResponse)
+			client.receive(deflateResponse)
+			server.sendAsync(frames)
+			client.receive(frames)
+			r.nothingFired()
+		})
+	}
+}
