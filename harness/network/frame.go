@@ -349,7 +349,7 @@ func (t *conversation) answered(to request, r *http.Response) {
 	switch code := r.StatusCode; {
 	case code == http.StatusSwitchingProtocols && strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		t.current = protocolWebSocket
-		t.deflate = strings.Contains(r.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
+		t.deflate = strings.Contains(strings.Join(r.Header.Values("Sec-WebSocket-Extensions"), ","), "permessage-deflate")
 	case code == http.StatusSwitchingProtocols:
 		t.current = protocolOpaque
 	case code/100 == 1:
