@@ -14,12 +14,13 @@
 //
 // # Terms
 //
-// A message is identified by its exact text, except that a JSON object or array is a value, of
-// which the order of the keys is no part: see [history.Identity]. A view is one page load of one client. The
-// log is the Stored rows before a LogRead; without a LogRead there is no log. (A level
-// below server-delivery promises no log, so the lab records no LogRead for it: an
-// acknowledged message would be missing from an empty log. A run whose Began event says
-// KeepsLog, and which has no LogRead, is inconclusive.)
+// A message is identified by its exact text, except that a JSON object or array of up to 64 KiB
+// is a value, also where it is sent as a text: the order of an object's keys, white space between
+// tokens, and the way in which a string is escaped are no part of it. See [history.Identity]. A
+// view is one page load of one client. The log is the Stored rows before a LogRead; without a
+// LogRead there is no log. (A level below server-delivery promises no log, so the lab records no
+// LogRead for it: an acknowledged message would be missing from an empty log. A run whose Began
+// event says KeepsLog, and which has no LogRead, is inconclusive.)
 //
 // A barrier is an event Barrier without a client, or Ended. A message is at rest when the
 // server has finished with it. That is the case from the first barrier until which the

@@ -12,7 +12,7 @@ func TestIdentityIgnoresWhatIsNotPartOfAJSONValue(t *testing.T) {
 		{`{"id":9007199254740993,"a":1}`, `{"a":1,"id":9007199254740993}`},
 	} {
 		for _, text := range texts {
-			if got, want := Identity(text), Identity(texts[0]); got != want || Identity(got) != got {
+			if got, want := Identity(text), Identity(texts[0]); got != want || Identity(got) != got || !Same(text, texts[0]) {
 				t.Errorf("%s is %s, want %s", text, got, want)
 			}
 		}
@@ -35,10 +35,12 @@ func TestIdentityKeepsEveryOtherChange(t *testing.T) {
 		{"{\"a\":\"\xff\"}", `{"a":"\ufffd"}`},
 		{`{"a":1} `, `{"a":1}`}, // trimmed
 		{`{"b":1,"a":2} {}`, `{"a":2,"b":1} {}`},
+		{`{"a":1,"b":"` + strings.Repeat("x", maxValue) + `"}`, `{"b":"` + strings.Repeat("x", maxValue) + `","a":1}`}, // too long
+		{"", "text"},
 		{`{no object}`, `{no  object}`},
 		{strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000), strings.Repeat("[", 20_000) + " " + strings.Repeat("]", 20_000)},
 	} {
-		if Identity(pair[0]) == Identity(pair[1]) {
+		if Identity(pair[0]) == Identity(pair[1]) || Same(pair[0], pair[1]) {
 			t.Errorf("%.60q and %.60q are one message", pair[0], pair[1])
 		}
 	}

@@ -44,8 +44,8 @@ func newLimits() limits {
 	}
 }
 
-// exceeded counts the event, and returns a one-line error if a limit is exceeded.
-func (l *limits) exceeded(e history.Event) error {
+// exceeded counts the event, whose message has the identity, and returns a one-line error if a limit is exceeded.
+func (l *limits) exceeded(e history.Event, identity string) error {
 	if e.Kind != history.Found && e.Kind != history.Stored { // the log may have old rows
 		l.events++
 	}
@@ -62,13 +62,13 @@ func (l *limits) exceeded(e history.Event) error {
 		l.lossesInAll[e.Client]++
 	case history.Shown:
 		l.shown[e.Client]++
-		if l.known != nil && !l.known[history.Identity(e.Message)] {
+		if l.known != nil && !l.known[identity] {
 			l.others[e.Client]++
 		}
 		delete(l.losses, e.Client)
 	case history.Sent, history.Found:
 		if l.known != nil {
-			l.known[history.Identity(e.Message)] = true
+			l.known[identity] = true
 		}
 	case history.Closed:
 		delete(l.losses, e.Client)

@@ -49,7 +49,7 @@ func TestLimits(t *testing.T) {
 			l := newLimits()
 			for n := 1; n <= mostEvents/4 || n <= c.at; n++ {
 				for _, e := range c.again(n) {
-					err := l.exceeded(e)
+					err := l.exceeded(e, e.Message)
 					if err == nil {
 						continue
 					}

@@ -14,8 +14,9 @@ import (
 // A filter turns what clients observe into the history of an application that differs from
 // a chat with an echo. Its methods are called with the recorder's lock held.
 type filter interface {
-	// record returns the events to record for one that was observed.
-	record(e history.Event) []history.Event
+	// record returns the events to record for one that was observed, whose message has the
+	// identity. No other message is in them.
+	record(e history.Event, identity string) []history.Event
 }
 
 // newFilter returns nil if everything is recorded as it was observed.
@@ -40,8 +41,8 @@ type message struct {
 	text   string
 }
 
-func (f *noEcho) record(e history.Event) []history.Event {
-	m := message{e.Client, e.View, history.Identity(e.Message)}
+func (f *noEcho) record(e history.Event, identity string) []history.Event {
+	m := message{e.Client, e.View, identity}
 	switch times, sent := f.own[m]; {
 	case e.Kind == history.Sent:
 		f.own[m] = 0
@@ -80,10 +81,10 @@ func newStream() *stream {
 	return &stream{known: map[string]bool{}, held: map[string][]history.Event{}}
 }
 
-func (f *stream) record(e history.Event) (events []history.Event) {
+func (f *stream) record(e history.Event, identity string) (events []history.Event) {
 	// A page shows the fields of an object in the order in which they arrived; the witness,
 	// which has no page, does not have that order.
-	e.Message = history.Identity(e.Message)
+	e.Message = identity
 	switch e.Kind {
 	case history.Connected:
 		f.held[e.Client] = append(f.held[e.Client], e)
@@ -134,9 +135,10 @@ func (f *stream) record(e history.Event) (events []history.Event) {
 // isInStory reports whether a message of the log belongs to the run. A message that the
 // server's stream emitted after the cut does not.
 func (r *recorder) isInStory(text string) bool {
+	identity := history.Identity(text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stream == nil || r.stream.known[history.Identity(text)]
+	return r.stream == nil || r.stream.known[identity]
 }
 
 // latest returns the newest message of the stream. With cut, no newer message is recorded from

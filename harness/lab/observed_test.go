@@ -13,7 +13,7 @@ func recorded(f filter, observed ...string) string {
 	var out []string
 	for _, one := range observed {
 		part := strings.SplitN(one, ":", 3)
-		for _, e := range f.record(history.Event{Client: part[0], View: 1, Kind: history.Kind(part[1]), Message: part[2]}) {
+		for _, e := range f.record(history.Event{Client: part[0], View: 1, Kind: history.Kind(part[1]), Message: part[2]}, history.Identity(part[2])) {
 			out = append(out, strings.Join([]string{e.Client, string(e.Kind), e.Message}, ":"))
 		}
 	}

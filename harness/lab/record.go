@@ -46,6 +46,7 @@ func newRecorder(config Config) *recorder {
 // record appends to the history until the run has ended, because disconnections while the lab
 // closes everything are no part of the run.
 func (r *recorder) record(e history.Event) {
+	identity := history.Identity(e.Message) // before the lock, since a long text takes time
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -53,23 +54,23 @@ func (r *recorder) record(e history.Event) {
 	}
 	recorded := []history.Event{e}
 	if r.filter != nil {
-		recorded = r.filter.record(e)
+		recorded = r.filter.record(e, identity)
 	}
 	for _, one := range recorded {
-		r.sumUp(one)
+		r.sumUp(one, identity)
 		r.history.Add(one)
 	}
 	if r.giveUp == nil {
 		return
 	}
-	if err := r.limits.exceeded(e); err != nil {
+	if err := r.limits.exceeded(e, identity); err != nil {
 		r.ended = true
 		r.giveUp(err)
 	}
 }
 
-// sumUp is called with the lock held.
-func (r *recorder) sumUp(e history.Event) {
+// sumUp is called with the lock held, and with the identity of the event's message, if it has one.
+func (r *recorder) sumUp(e history.Event, identity string) {
 	switch e.Kind {
 	case history.Opened:
 		r.shown[e.Client] = map[string]bool{}
@@ -77,11 +78,11 @@ func (r *recorder) sumUp(e history.Event) {
 		if r.shown[e.Client] == nil {
 			r.shown[e.Client] = map[string]bool{}
 		}
-		r.shown[e.Client][history.Identity(e.Message)] = true
+		r.shown[e.Client][identity] = true
 		r.showings.Add(1)
 	case history.Sent:
 		if r.noEcho && r.shown[e.Client] != nil {
-			r.shown[e.Client][history.Identity(e.Message)] = true
+			r.shown[e.Client][identity] = true
 		}
 	case history.Disconnected, history.Closed:
 		r.left[e.Client]++
@@ -103,9 +104,10 @@ func (r *recorder) finish() []history.Event {
 }
 
 func (r *recorder) hasShown(who, text string) bool {
+	identity := history.Identity(text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.shown[who][history.Identity(text)]
+	return r.shown[who][identity]
 }
 
 func (r *recorder) countShown(who string) int {

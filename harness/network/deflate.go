@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"slices"
 )
 
 // window is how far back a compressed message refers to those before it (RFC 7692).
@@ -37,8 +38,7 @@ func (i *inflater) end(f *framer) {
 		}
 		if complete {
 			i.lost = err != nil || len(text) == maxBody
-			i.before = append(i.before, text...)
-			i.before = bytes.Clone(i.before[max(0, len(i.before)-window):])
+			i.before = i.upTo(text)
 			i.packed = i.packed[:0]
 		}
 	}
@@ -48,16 +48,29 @@ func (i *inflater) end(f *framer) {
 }
 
 // inflate returns the current message. If it is not complete, what can be read comes with an error.
-func (i *inflater) inflate(complete bool) ([]byte, error) {
+// A message may have several final blocks (RFC 7692, section 7.2.3.4), at each of which the reader
+// stops.
+func (i *inflater) inflate(complete bool) (text []byte, err error) {
 	packed := i.packed
-	if complete { // with the end that every sender leaves out, and a last block
+	if complete && len(packed) > 0 { // with the end that every sender leaves out, and a last block
 		packed = append(packed, "\x00\x00\xff\xff\x01\x00\x00\xff\xff"...)
 	}
 	if i.reader == nil {
 		i.reader = flate.NewReader(nil)
 	}
-	if err := i.reader.(flate.Resetter).Reset(bytes.NewReader(packed), i.before); err != nil {
-		return nil, err
+	for rest := bytes.NewReader(packed); rest.Len() > 0 && len(text) < maxBody && err == nil; {
+		if err = i.reader.(flate.Resetter).Reset(rest, i.upTo(text)); err != nil {
+			break
+		}
+		var part []byte
+		part, err = io.ReadAll(io.LimitReader(i.reader, int64(maxBody-len(text))))
+		text = append(text, part...)
 	}
-	return io.ReadAll(io.LimitReader(i.reader, maxBody))
+	return text, err
+}
+
+// upTo is what may be referred to after the text of the current message.
+func (i *inflater) upTo(text []byte) []byte {
+	text = text[max(0, len(text)-window):]
+	return slices.Concat(i.before[max(0, len(i.before)+len(text)-window):], text)
 }

@@ -25,8 +25,8 @@ import (
 const (
 	// maxPayload is how much of a WebSocket frame's payload Match can see.
 	maxPayload = 256
-	// maxBody is how much of an HTTP body Match can see. Engine.IO refuses payloads over
-	// 1 MB by default.
+	// maxBody is how much of an HTTP body or a compressed message Match can see, and so how
+	// much is held for it. Engine.IO refuses payloads over 1 MB by default.
 	maxBody = 4 << 20
 	// maxHead is the longest HTTP head; a longer one makes the stream opaque.
 	maxHead = 64 << 10
@@ -165,7 +165,7 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 			}
 		}
 		return false, true
-	case !ended && f.inflates():
+	case !ended && f.mayInflate() && len(f.payload) < maxBody:
 		return false, false
 	case !f.plain && len(f.payload) > 0:
 		return false, true
@@ -273,7 +273,7 @@ func (f *framer) webSocketPayload() {
 	if opcode == text || opcode == binary {
 		f.compressed = reserved == 0x40 && f.shared.deflates()
 	}
-	if f.inflates() {
+	if f.inflates() && !f.inflater.lost {
 		f.want = maxBody
 	}
 	f.step = (*framer).webSocketData
@@ -282,6 +282,11 @@ func (f *framer) webSocketPayload() {
 // inflates tells whether the current frame is a part of a compressed message, and no control frame.
 func (f *framer) inflates() bool {
 	return f.compressed && len(f.head) > 0 && f.head[0]&0x08 == 0 && f.shared.protocol() == protocolWebSocket
+}
+
+// mayInflate tells whether the end of the current frame may make its payload readable.
+func (f *framer) mayInflate() bool {
+	return f.inflates() && !f.inflater.lost && f.head[0]&0x0f != 0
 }
 
 func (f *framer) webSocketData(data []byte) (int, bool) {
@@ -344,7 +349,7 @@ func (t *conversation) answered(to request, r *http.Response) {
 	switch code := r.StatusCode; {
 	case code == http.StatusSwitchingProtocols && strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		t.current = protocolWebSocket
-		t.deflate = strings.Contains(r.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
+		t.deflate = strings.Contains(strings.Join(r.Header.Values("Sec-WebSocket-Extensions"), ","), "permessage-deflate")
 	case code == http.StatusSwitchingProtocols:
 		t.current = protocolOpaque
 	case code/100 == 1:

@@ -236,8 +236,8 @@ func (f *framer) text() string {
 	payload := f.content()
 	payload = payload[:min(len(payload), textKept)]
 	if !f.packets {
-		const reserved = 0x70
-		if f.shared.protocol() == protocolWebSocket && f.head[0]&reserved != 0 && !f.plain {
+		const reserved = 0x70 // only the first frame of a compressed message has it
+		if f.shared.protocol() == protocolWebSocket && (f.head[0]&reserved != 0 || f.inflates()) && !f.plain {
 			return ""
 		}
 		return string(payload)

@@ -27,6 +27,7 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 	if f == nil {
 		f = &check.Finding{Event: -1}
 	}
+	isIt, isOther := history.Is(f.Message), history.Is(f.Other)
 	type numbered struct {
 		at int
 		history.Event
@@ -47,14 +48,14 @@ func (r *Result) Abridge(events iter.Seq[history.Event]) {
 			read = n
 		case n.at == f.Event || slices.Contains(f.Named, n.at):
 			kept = append(kept, n)
-		case r.offence() != nil && !mayMatter(e, f):
+		case r.offence() != nil && !mayMatter(e, f, isIt, isOther):
 			if ofPage(e) {
 				others.add(n)
 			}
 			continue
 		}
 		told.add(n)
-		if e.Kind == history.Sent && f.Message != "" && history.Same(e.Message, f.Message) {
+		if e.Kind == history.Sent && f.Message != "" && isIt(e.Message) {
 			told.center()
 			others.center()
 		}
@@ -104,11 +105,12 @@ func ofPage(e history.Event) bool {
 	return false
 }
 
-// mayMatter reports whether an excerpt about the finding could contain the event.
-func mayMatter(e history.Event, f *check.Finding) bool {
+// mayMatter reports whether an excerpt about the finding, with its message and its other one, could
+// contain the event.
+func mayMatter(e history.Event, f *check.Finding, isIt, isOther func(text string) bool) bool {
 	switch e.Kind {
 	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
-		return e.Message != "" && (history.Same(e.Message, f.Message) || history.Same(e.Message, f.Other))
+		return e.Message != "" && (isIt(e.Message) || isOther(e.Message))
 	}
 	if ofPage(e) {
 		return f.Client == "" || e.Client == f.Client

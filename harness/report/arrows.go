@@ -106,7 +106,7 @@ func (st *stage) isElsewhere(sent int) (outside bool, where string) {
 // blamed is the class of an arrow whose delivery broke a rule.
 func (st *stage) blamed(message, client string, direction plan.Direction) string {
 	for _, f := range st.Findings {
-		if direction == plan.Down && history.Same(f.Message, message) && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late {
+		if direction == plan.Down && f.Client == client && f.Anomaly != check.Lost && f.Anomaly != check.Late && history.Same(f.Message, message) {
 			return " bad"
 		}
 	}
@@ -174,9 +174,10 @@ func (st *stage) waits(sent int, mark, left float64) float64 {
 // shownAt is where the arrow of a message ends: at its Shown sign, if the sign was moved only
 // because others stand beside it.
 func (st *stage) shownAt(f history.Frame, message string, x float64) float64 {
+	isIt := history.Is(message)
 	for _, i := range st.events {
 		e := st.Events[i]
-		if e.Client == f.Client && e.Message == message && e.At >= f.At && (e.Kind == history.Shown || e.Kind == history.Repeated) {
+		if e.Client == f.Client && e.At >= f.At && (e.Kind == history.Shown || e.Kind == history.Repeated) && isIt(e.Message) {
 			if mark := st.marks[i]; mark >= x && mark-x < 24 && st.x(e.At)-x < 3 {
 				return mark
 			}
@@ -189,7 +190,7 @@ func (st *stage) shownAt(f history.Frame, message string, x float64) float64 {
 func (st *stage) isLost(client string, messages []string) bool {
 	for _, f := range st.Findings {
 		for _, m := range messages {
-			if history.Same(f.Message, m) && (f.Anomaly == check.Unstored || f.Anomaly == check.Lost && (f.Client == client || f.Client == "")) {
+			if (f.Anomaly == check.Unstored || f.Anomaly == check.Lost && (f.Client == client || f.Client == "")) && history.Same(f.Message, m) {
 				return true
 			}
 		}

@@ -10,18 +10,18 @@ import (
 
 // readMessages indexes when each message was sent and which frames carry it.
 func (st *stage) readMessages() {
-	known := map[string]bool{}
+	known := map[string]bool{} // letters and identities
 	for i, e := range st.Events {
 		if e.Message == "" {
 			continue
 		}
+		id := history.Identity(e.Message)
 		switch e.Kind {
 		case history.Sent:
-			id := history.Identity(e.Message)
 			st.sent[id] = append(st.sent[id], i)
-			known[e.Message] = true
+			fallthrough
 		case history.Shown, history.Stored, history.Repeated, history.Found:
-			known[e.Message] = true
+			known[e.Message], known[id] = true, true
 		}
 	}
 	for i, f := range st.Traffic.Frames {

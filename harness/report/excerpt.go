@@ -21,7 +21,9 @@ const (
 type excerpt struct {
 	events []history.Event
 	f      *check.Finding // nil if the failure has none
-	chosen []int          // indices of events, in order
+	// isIt and isOther tell whether a text is the finding's message, or its other one.
+	isIt, isOther func(text string) bool
+	chosen        []int // indices of events, in order
 	// missing is the chosen event after which something should have happened and did not; -1
 	// if the finding is about an event that should not have happened.
 	missing int
@@ -52,6 +54,7 @@ func newExcerpt(r Result) excerpt {
 		}
 		return x
 	}
+	x.isIt, x.isOther = history.Is(x.f.Message), history.Is(x.f.Other)
 	for _, e := range x.events {
 		if e.Kind == history.Sent && x.isAbout(e) {
 			x.sender = e.Client
@@ -139,13 +142,13 @@ func (x excerpt) choose() []int {
 }
 
 func (x excerpt) isAbout(e history.Event) bool {
-	return x.f.Message != "" && history.Same(e.Message, x.f.Message)
+	return x.f.Message != "" && x.isIt(e.Message)
 }
 
 func (x excerpt) matters(i int) int {
 	e := x.events[i]
 	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
-	about := x.isAbout(e) || x.f.Other != "" && history.Same(e.Message, x.f.Other)
+	about := x.isAbout(e) || x.f.Other != "" && x.isOther(e.Message)
 	switch e.Kind {
 	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Repeated:
 		switch {

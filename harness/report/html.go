@@ -302,12 +302,13 @@ func (p *pageResult) table(events []history.Event, f *check.Finding, index int) 
 	if f == nil {
 		from, to = 0, min(len(events), eventsInTable)
 	}
+	concerns := Timeline{Offence: f}.concerns()
 	for i := from; i < to; i++ {
 		e := events[i]
 		who, what := describe(e, 120)
 		p.Events = append(p.Events, pageEvent{
 			Number: i + 1, At: clock(e.At), Who: who, What: what,
-			Offence: i == index, Strong: f != nil && f.Message != "" && history.Same(e.Message, f.Message),
+			Offence: i == index, Strong: concerns(e),
 		})
 	}
 	p.EventsRange = fmt.Sprintf("Events %d to %d of %d", from+1, to, len(events))

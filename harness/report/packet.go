@@ -97,7 +97,7 @@ func messagesIn(f history.Frame, known map[string]bool) (found []string) {
 		if strings.Contains(message, `\`) && json.Unmarshal([]byte(literal), &message) != nil {
 			continue
 		}
-		if known[message] {
+		if known[message] || known[history.Identity(message)] {
 			found = append(found, message)
 		}
 	}

@@ -101,7 +101,7 @@ type stage struct {
 	signs map[string]bool
 	// offsets are the pages' offsets while the labels are written.
 	offsets map[string]int64
-	// seen is when the server is first known to have a message.
+	// seen is when the server is first known to have a message, by its identity.
 	seen   map[string]plan.Duration
 	height float64
 }
@@ -263,8 +263,9 @@ func (st *stage) firstSeen(message string) (at plan.Duration, ok bool) {
 	if st.seen == nil {
 		st.seen = map[string]plan.Duration{}
 		note := func(message string, at plan.Duration) {
-			if before, ok := st.seen[message]; !ok || at < before {
-				st.seen[message] = at
+			id := history.Identity(message)
+			if before, ok := st.seen[id]; !ok || at < before {
+				st.seen[id] = at
 			}
 		}
 		for i, found := range st.carried {
@@ -280,7 +281,7 @@ func (st *stage) firstSeen(message string) (at plan.Duration, ok bool) {
 			}
 		}
 	}
-	at, ok = st.seen[message]
+	at, ok = st.seen[history.Identity(message)]
 	return at, ok
 }
 

@@ -91,7 +91,7 @@ func (t Timeline) focus() int {
 // message, then those nearest to the focus, then the latest changes of the connections
 // concerned, and then others, nearest first.
 func (t Timeline) choose() []int {
-	focus := t.focus()
+	focus, concerns := t.focus(), t.concerns()
 	chosen := make([]int, len(t.Events))
 	importance := make([]int, len(t.Events))
 	parties := t.parties()
@@ -99,7 +99,7 @@ func (t Timeline) choose() []int {
 		chosen[i] = i
 		ordinaryRow := e.Kind == history.Stored || e.Kind == history.Found
 		switch {
-		case i == focus || t.concerns(e):
+		case i == focus || concerns(e):
 			importance[i] = 0
 		case distance(i, focus) <= eventsDrawn/6 && !ordinaryRow:
 			importance[i] = 1
@@ -149,14 +149,20 @@ func (t Timeline) parties() map[string]bool {
 		return parties
 	}
 	parties[t.Offence.Client] = true
+	concerns := t.concerns()
 	for _, e := range t.Events {
-		if e.Kind == history.Sent && t.concerns(e) {
+		if e.Kind == history.Sent && concerns(e) {
 			parties[e.Client] = true
 		}
 	}
 	return parties
 }
 
-func (t Timeline) concerns(e history.Event) bool {
-	return t.Offence != nil && t.Offence.Message != "" && history.Same(e.Message, t.Offence.Message)
+// concerns returns a function that reports whether an event is about the offending message.
+func (t Timeline) concerns() func(history.Event) bool {
+	if t.Offence == nil || t.Offence.Message == "" {
+		return func(history.Event) bool { return false }
+	}
+	isIt := history.Is(t.Offence.Message)
+	return func(e history.Event) bool { return isIt(e.Message) }
 }

@@ -243,10 +243,15 @@ func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error
 }
 
 // endsAtAcknowledgement reports whether the fault ends the server before or after a frame with
-// an acknowledgement: type 4 (message) of Engine.IO, and type 3 (ack) of Socket.IO.
+// an acknowledgement: type 4 (message) of Engine.IO, and type 3 (ack) of Socket.IO. A polling
+// answer may have several packets after its first line.
 func (l *frameLog) endsAtAcknowledgement(f plan.Fault) bool {
 	at, _ := l.frame(f)
-	return f.Kind.OnServer() && strings.HasPrefix(at.Text, "43")
+	packets := at.Text
+	if at.Type == "http" {
+		_, packets, _ = strings.Cut(packets, "\n")
+	}
+	return f.Kind.OnServer() && strings.Contains("\x1e"+packets, "\x1e43")
 }
 
 // spread orders a list so that any number of its first elements are spread evenly over it. The

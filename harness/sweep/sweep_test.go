@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,33 @@ func TestSinglesThatEndsEarlyIsSpreadOverTheStory(t *testing.T) {
 	}
 }
 
+// The first groups end the server at an acknowledgement, also where a polling answer carries it,
+// behind its first line and other packets.
+func TestSweepEndsTheServerAtPollingAcknowledgementsFirst(t *testing.T) {
+	server := lab.InProcess(func(string) (http.Handler, io.Closer, error) { return echo(false) })
+	config := lab.Config{Level: contract.Basic, ShownBound: time.Second, Traffic: true}
+	p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire, Retries: true, Transports: []string{"polling"}}}, Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello", Count: 3},
+	}}
+	acknowledges := map[plan.Passed]bool{}
+	for _, f := range lab.Virtual.Play(t.Context(), server, config, p).Traffic.Frames {
+		if strings.Contains(f.Text, "\n43") || strings.Contains(f.Text, "\x1e43") {
+			acknowledges[f.Passed] = true
+		}
+	}
+	groups, _, err := sweep.Sweeper{Server: server, Config: config}.Groups(p)
+	if err != nil || len(acknowledges) < 3 {
+		t.Fatalf("%d acknowledgements, %v", len(acknowledges), err)
+	}
+	for i := range len(acknowledges) {
+		fault := groups[2*i][0].Faults[0]
+		at := plan.Passed{Client: "alice", Connection: fault.At.Connection, Direction: fault.At.Direction, Number: fault.At.Number}
+		if !fault.Kind.OnServer() || !acknowledges[at] {
+			t.Errorf("group %d is a %s at %+v", 2*i, fault.Kind, at)
+		}
+	}
+}
+
 // echo is a chat that emits each message to all clients, or drops it.
 func echo(loses bool) (http.Handler, io.Closer, error) {
 	server := socket.NewServer(nil, nil)
@@ -124,6 +152,9 @@ func echo(loses bool) (http.Handler, io.Closer, error) {
 		_ = args[0].(*socket.Socket).On(contract.ChatEvent, func(args ...any) {
 			if !loses {
 				_ = server.Sockets().Emit(contract.ChatEvent, args[0])
+			}
+			if acknowledge, asked := args[len(args)-1].(socket.Ack); asked {
+				acknowledge(nil, nil)
 			}
 		})
 	})

@@ -23,7 +23,7 @@ func Diagnose(events []history.Event, v check.Verdict) string {
 	if worst < 0 {
 		return ""
 	}
-	c := &diagnosis{events: events, finding: v.Findings[worst]}
+	c := &diagnosis{events: events, finding: v.Findings[worst], isIt: history.Is(v.Findings[worst].Message)}
 	name := ""
 	switch c.finding.Anomaly {
 	case check.Lost:
@@ -44,6 +44,7 @@ var severity = map[check.Anomaly]int{check.Lost: 3, check.Duplicated: 2, check.R
 type diagnosis struct {
 	events  []history.Event
 	finding check.Finding
+	isIt    func(text string) bool // tells whether a text is the finding's message
 }
 
 // find returns the index of the first such event, starting at from, or -1.
@@ -73,11 +74,10 @@ func (c *diagnosis) mine(kind history.Kind) func(history.Event) bool {
 
 // lost names the disconnection during which the message was lost.
 func (c *diagnosis) lost() string {
-	text := c.finding.Message
 	elsewhere := c.find(0, func(e history.Event) bool {
-		return history.Same(e.Message, text) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
+		return c.isIt(e.Message) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
 	})
-	sent := c.find(0, func(e history.Event) bool { return history.Same(e.Message, text) && e.Kind == history.Sent })
+	sent := c.find(0, func(e history.Event) bool { return c.isIt(e.Message) && e.Kind == history.Sent })
 	if elsewhere < 0 {
 		return "write-on-dead-connection"
 	}
@@ -133,7 +133,7 @@ func (c *diagnosis) notRecovered(back int) string {
 // offset is that of the message in the log, or 0 if the log does not have it.
 func (c *diagnosis) offset() int64 {
 	row := c.find(0, func(e history.Event) bool {
-		return e.Kind == history.Stored && history.Same(e.Message, c.finding.Message)
+		return e.Kind == history.Stored && c.isIt(e.Message)
 	})
 	if row < 0 {
 		return 0
@@ -155,7 +155,7 @@ func (c *diagnosis) gap() string {
 	later := c.find(0, func(e history.Event) bool { return c.mine(history.Shown)(e) && e.Offset > offset })
 	connected := c.last(later, c.mine(history.Connected))
 	known := c.find(0, func(e history.Event) bool {
-		return history.Same(e.Message, c.finding.Message) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
+		return c.isIt(e.Message) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
 	})
 	if known < connected {
 		return "cut-in-replay"
@@ -166,7 +166,7 @@ func (c *diagnosis) gap() string {
 // duplicated tells where the two copies of the message came from.
 func (c *diagnosis) duplicated() string {
 	shown := func(e history.Event) bool {
-		return c.mine(history.Shown)(e) && e.View == c.finding.View && history.Same(e.Message, c.finding.Message)
+		return c.mine(history.Shown)(e) && e.View == c.finding.View && c.isIt(e.Message)
 	}
 	first := c.find(0, shown)
 	second := c.find(first+1, shown)

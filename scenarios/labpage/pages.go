@@ -60,10 +60,10 @@ func pagesOf(p plan.Plan, events []history.Event) []Page {
 		pages[i] = Page{Client: c.Name, TabOf: c.TabOf, Moments: []Moment{}}
 		index[c.Name] = i
 	}
-	senders := map[string]string{}
+	senders := map[string]string{} // by the message's identity
 	for _, e := range events {
-		if e.Kind == history.Sent && senders[e.Message] == "" {
-			senders[e.Message] = e.Client
+		if id := history.Identity(e.Message); e.Kind == history.Sent && senders[id] == "" {
+			senders[id] = e.Client
 		}
 	}
 	for i, e := range events {
@@ -95,7 +95,7 @@ func pagesOf(p plan.Plan, events []history.Event) []Page {
 			continue
 		}
 		pages[at].Moments = append(pages[at].Moments, Moment{
-			At: milliseconds(e.At), Event: i, Kind: e.Kind, State: states[e.Client], Text: e.Message, From: senders[e.Message],
+			At: milliseconds(e.At), Event: i, Kind: e.Kind, State: states[e.Client], Text: e.Message, From: senders[history.Identity(e.Message)],
 			Offset: offsets[e.Client], View: e.View, Detail: e.Detail,
 		})
 	}

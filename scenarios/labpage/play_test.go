@@ -10,6 +10,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/plan"
 	"redial/harness/report"
 )
 
@@ -72,6 +73,15 @@ func TestPlayShowsWhatEachPageShows(t *testing.T) {
 	r := Play(context.Background(), request("6", ordinary))
 	if len(r.Sessions) != 1 || r.Sessions[0].Client != "bob" || !r.Sessions[0].Recovered || r.Sessions[0].Until <= r.Sessions[0].From {
 		t.Errorf("the server keeps %+v", r.Sessions)
+	}
+}
+
+func TestSenderOfAnObjectWhoseKeysAreReordered(t *testing.T) {
+	pages := pagesOf(plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}}}, []history.Event{
+		{Kind: history.Sent, Client: "alice", Message: `{"b":1,"a":2}`}, {Kind: history.Shown, Client: "bob", Message: `{"a":2,"b":1}`},
+	})
+	if m := pages[1].Moments; len(m) != 1 || m[0].From != "alice" {
+		t.Errorf("bob's page has %+v", m)
 	}
 }
 
