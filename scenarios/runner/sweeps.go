@@ -87,7 +87,7 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 	var results []report.Result
 	for _, story := range stories {
 		if ctx.Err() != nil {
-			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{}), 0))
+			results = append(results, interrupted(ctx, storyResult(server, story, o, sweep.Result{}), 0))
 			continue
 		}
 		told, err := sweepStory(ctx, server, story, o)
@@ -110,7 +110,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 	}
 	results := []report.Result{storyResult(server, story, o, found)}
 	if ctx.Err() != nil {
-		results[0] = interrupted(results[0], 0)
+		results[0] = interrupted(ctx, results[0], 0)
 	}
 	for _, f := range found.Failures {
 		result, err := failureResult(ctx, s, server, story, o, f)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -278,18 +279,17 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	defer signal.Stop(signals)
 	formatter.ColorableStdOut = io.Discard
 	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
-	if p.timeLimit > 0 {
-		suiteConfig.Timeout = p.timeLimit
-	}
-	began := time.Now()
-	specs.Run(ginkgoTest{}, suiteConfig, reporterConfig)
+	suiteConfig.Timeout = 0 // Ginkgo's own is an hour
+	ctx, stop := runner.Within(context.Background(), p.timeLimit)
+	defer stop()
+	specs.Run(ctx, ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()
 	switch {
 	case len(signals) > 0:
-		return append(results, specs.Unplayed(runner.Interrupted)...), errInterrupted
-	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
-		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was exceeded", p.timeLimit))...), nil
+		return append(results, specs.Unplayed(ctx)...), errInterrupted
+	case ctx.Err() != nil:
+		return append(results, specs.Unplayed(ctx)...), nil
 	}
 	return results, err
 }

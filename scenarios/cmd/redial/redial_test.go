@@ -329,6 +329,10 @@ func TestTimeLimitEndsTheCheck(t *testing.T) {
 	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
+	o = redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop", "--runs", "4000", "--time-limit", "3s")
+	if o.code != 2 || !strings.Contains(o.stdout, "clean-drop: the time limit of 3s was exceeded after ") || !strings.Contains(o.stdout, " of 4000 runs") {
+		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
+	}
 }
 
 // A run that does not end within the limit is given up, and the others are played.
