@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -292,32 +291,6 @@ func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 		if o.code != 0 || !strings.Contains(o.stdout, "2 passed") || !strings.Contains(o.stdout, "1 unsupported") {
 			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 		}
-	}
-}
-
-// soak plays the given number of runs of each step, and on Ctrl-C sums up the runs so far.
-func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
-	t.Parallel()
-	o := redial(t, "soak", "--steps", "6,7", "--runs", "20", "--seed", "1")
-	if o.code != 0 || strings.Count(o.stdout, " 20 runs, ") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
-		t.Errorf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
-	}
-	// In 16 of the 20 runs a fault fired.
-	for _, want := range []string{"situations, new ones in each 1,000 runs: ", "; rising, ", "that 1 run in 5 shows", " 98.4 % for 1 run in 1000,"} {
-		if strings.Count(o.stdout, want) != 2 {
-			t.Errorf("the sum does not have %q for each step:\n%s", want, o.stdout)
-		}
-	}
-	c := command(t, "soak", "--steps", "7")
-	var stdout bytes.Buffer
-	c.Stdout = &stdout
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.AfterFunc(time.Second, func() { _ = c.Process.Signal(syscall.SIGINT) })
-	_ = c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 0 && code != 2 || !strings.Contains(stdout.String(), "step 7 ") {
-		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a round was over:\n%s", code, stdout.String())
 	}
 }
 
