@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -43,6 +44,7 @@ type play struct {
 	runLimit  time.Duration
 	failOn    string
 	shard     string // "2/5", or empty for all
+	selection string // of the rows that are divided into shards
 	expect    string // check's: a file of known failures
 	known     []string
 
@@ -165,7 +167,17 @@ func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	if p.shard == "" {
 		return which, nil
 	}
+	p.selection = selection(which)
 	return part(which, p.shard)
+}
+
+// selection identifies the rows, so that parts of different runs are not merged.
+func selection(rows []catalogue.Scenario) string {
+	h := fnv.New64a()
+	for _, s := range rows {
+		fmt.Fprintln(h, s.ID)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // part returns the i-th of n parts of the rows, for the shard "i/n". It takes every n-th row,
@@ -228,7 +240,9 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	}
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
-	r.Shard = p.shard
+	if p.shard != "" {
+		r.Shard, r.Selection, r.Repeats = p.shard, p.selection, p.runs
+	}
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
