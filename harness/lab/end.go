@@ -189,7 +189,7 @@ func (e *ending) sendMarks(breaks int64) (silent []*participant, err error) {
 	bound := e.config.ShownBound
 	for _, one := range e.plan.Clients {
 		c := e.clients[one.Name]
-		if !c.opened {
+		if !c.opened.Load() {
 			continue
 		}
 		if !c.Status().Connected {

@@ -94,7 +94,7 @@ func (i *injector) act(f plan.Fault) {
 func (i *injector) refreshAt(f plan.Fault) {
 	left := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(left) })
-	i.background.Go(func() {
+	if !i.background.Go(func() {
 		defer leave()
 		c := i.clients[f.Client]
 		var err error
@@ -106,7 +106,9 @@ func (i *injector) refreshAt(f plan.Fault) {
 			_, after = c.isKeptApart()
 		}
 		i.fail(fmt.Errorf("refreshing %s: %w", f.Client, err))
-	})
+	}) {
+		return
+	}
 	select {
 	case <-left:
 	case <-i.ctx.Done():

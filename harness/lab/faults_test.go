@@ -15,6 +15,13 @@ type armedLink struct {
 
 func (a *armedLink) Arm(f plan.Fault) { a.fault = f }
 
+// A fault that fires while the run is closed starts nothing, and does not wait for it.
+func TestFaultWhileTheRunIsClosedStartsNothing(t *testing.T) {
+	i := &injector{setting: &setting{ctx: t.Context()}}
+	i.background.Wait()
+	i.refreshAt(plan.Fault{Kind: plan.RefreshPage, Client: "bob"})
+}
+
 // A plan names the events of the tutorial's chat. Unless they are translated, its faults never
 // fire in another application.
 func TestFaultsWaitForTheEventsOfTheApplication(t *testing.T) {

@@ -31,7 +31,9 @@ type participant struct {
 	node atomic.Value
 	// unhealed counts the faults of its link that let nothing through until Heal.
 	unhealed atomic.Int32
-	opened   bool
+	// opened is whether the script has opened the page and not closed it. What sends in the
+	// background reads it, too.
+	opened atomic.Bool
 	// leftBefore counts the client's disconnections before the last step that broke something,
 	// and wasConnected is whether it was connected at that time.
 	leftBefore   int
@@ -84,7 +86,7 @@ func isUnreachable(err error) bool {
 // then shows an error page, into which no user can type.
 func (c *participant) awaitPage(do plan.Action, gone int) (bool, error) {
 	has := func() bool { now := c.Status(); return now.Open && now.View != gone }
-	if !c.opened || has() {
+	if !c.opened.Load() || has() {
 		return true, nil // the client itself refuses to send from a page that was never opened
 	}
 	var how string
@@ -122,7 +124,7 @@ func (c *participant) send(do plan.Action, text string) error {
 		}
 		view := c.Status().View
 		err := c.Send(text)
-		if !c.opened || view == gone || !errors.Is(err, client.ErrNotOpen) {
+		if !c.opened.Load() || view == gone || !errors.Is(err, client.ErrNotOpen) {
 			return err
 		}
 		gone = view

@@ -192,8 +192,33 @@ type setting struct {
 
 	// background counts the work beside the script: messages sent in the background, and the
 	// server faults that a frame has triggered. Its first error ends the run.
-	background sync.WaitGroup
+	background backgroundWork
 	failed     chan error
+}
+
+// backgroundWork is a wait group that takes no more work once its Wait has begun: a fault may
+// still fire while the run is closed.
+type backgroundWork struct {
+	mu      sync.Mutex
+	closing bool
+	group   sync.WaitGroup
+}
+
+// Go starts the work, or returns false if Wait has begun.
+func (b *backgroundWork) Go(work func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closing {
+		b.group.Go(work)
+	}
+	return !b.closing
+}
+
+func (b *backgroundWork) Wait() {
+	b.mu.Lock()
+	b.closing = true
+	b.mu.Unlock()
+	b.group.Wait()
 }
 
 // An environment has the differences between the labs, as a player needs them.
@@ -262,7 +287,7 @@ func (s *setting) each(name string, holds func(*participant) bool) bool {
 		return holds(s.clients[name])
 	}
 	for _, c := range s.clients {
-		if c.opened && !holds(c) {
+		if c.opened.Load() && !holds(c) {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func (l *player) do(s plan.Step) error {
 	}
 	switch s.Do {
 	case plan.Open:
-		c.opened = true
+		c.opened.Store(true)
 		return c.load(c.Open)
 	case plan.Refresh:
 		return c.load(func(ctx context.Context) error { return c.Refresh(ctx, nil) })
@@ -41,7 +41,7 @@ func (l *player) do(s plan.Step) error {
 		c.stopSending = nil
 		return nil
 	case plan.Close:
-		c.opened = false
+		c.opened.Store(false)
 		return c.Close()
 	case plan.Disconnect, plan.Connect:
 		if has, err := c.awaitPage(s.Do, 0); err != nil || !has {

@@ -21,6 +21,10 @@ type Document struct {
 	// Shard is the part of a divided run that this is, such as "2/5"; it is missing for a whole
 	// run.
 	Shard string `json:"shard,omitempty"`
+	// Selection identifies the scenarios of the whole run that was divided, and Repeats is how
+	// often each of them was to be played; both are missing for a whole run.
+	Selection string `json:"selection,omitempty"`
+	Repeats   int    `json:"repeats,omitempty"`
 	// Scenarios are in the order in which they were asked for.
 	Scenarios []DocumentScenario `json:"scenarios"`
 	Summary   DocumentSummary    `json:"summary"`
@@ -95,7 +99,7 @@ type DocumentSummary struct {
 // JSON writes the report for a program, as a Document.
 func JSON(w io.Writer, r Report) error {
 	shape := Document{
-		Target: r.Target, Level: r.Level, Seed: r.Seed, Shard: r.Shard, Lab: r.Lab, Client: r.Client,
+		Target: r.Target, Level: r.Level, Seed: r.Seed, Shard: r.Shard, Selection: r.Selection, Repeats: r.Repeats, Lab: r.Lab, Client: r.Client,
 		Scenarios: make([]DocumentScenario, 0, len(r.Results)),
 		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}

@@ -37,11 +37,16 @@ func (m *Merged) Add(data []byte) error {
 		if r.Client != "" {
 			text += ", client " + r.Client
 		}
+		if r.Repeats > 0 {
+			text += fmt.Sprintf(", --runs %d", r.Repeats)
+		}
 		return text
 	}
 	switch {
 	case run(part) != run(m.shape):
 		return fmt.Errorf("is of another run: %s, and not %s", run(part), run(m.shape))
+	case part.Selection != m.shape.Selection:
+		return errors.New("is a part of other scenarios than another file: give every part the same --scenario, --scenarios and --sample")
 	case of == 0 || m.of == 0:
 		return errors.New("cannot be merged with another file: one of the two is of a whole run, which was not divided with --shard")
 	case of != m.of:
@@ -91,7 +96,11 @@ func (m *Merged) Complete() error {
 }
 
 // JSON writes the merged report in the same form as its parts.
-func (m *Merged) JSON(w io.Writer) error { return encode(w, m.shape) }
+func (m *Merged) JSON(w io.Writer) error {
+	whole := m.shape
+	whole.Selection, whole.Repeats = "", 0
+	return encode(w, whole)
+}
 
 // Report returns the merged report for the other writers. It has no histories.
 func (m *Merged) Report() Report {

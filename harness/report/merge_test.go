@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"redial/harness/check"
@@ -27,6 +29,29 @@ func TestMergeNeedsEveryShardOnce(t *testing.T) {
 	} {
 		if err := merge(t, c.shards); fmt.Sprint(err) != c.want && (err != nil || c.want != "") {
 			t.Errorf("%q: %v, want %s", c.shards, err, c.want)
+		}
+	}
+}
+
+// Parts that were divided from other rows, or have other runs, are not the whole of one run.
+func TestMergeRefusesPartsOfOtherRuns(t *testing.T) {
+	first := Report{Shard: "1/2", Selection: "a", Repeats: 1, Results: []Result{{ID: "x"}}}
+	for want, second := range map[string]Report{
+		"":                             {Shard: "2/2", Selection: "a", Repeats: 1},
+		"is a part of other scenarios": {Shard: "2/2", Selection: "b", Repeats: 1},
+		"is of another run: ":          {Shard: "2/2", Selection: "a", Repeats: 3},
+	} {
+		second.Results = []Result{{ID: "y"}}
+		var whole Merged
+		if err := whole.Add([]byte(written(t, JSON, first))); err != nil {
+			t.Fatal(err)
+		}
+		err := whole.Add([]byte(written(t, JSON, second)))
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if text := written(t, func(w io.Writer, _ Report) error { return whole.JSON(w) }, Report{}); strings.Contains(text, "selection") {
+			t.Errorf("the whole names the selection of a part: %s", text)
 		}
 	}
 }

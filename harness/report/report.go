@@ -88,6 +88,10 @@ type Report struct {
 	Seed   uint64
 	// Shard is the part of a divided run that this is, such as "2/5"; empty for a whole run.
 	Shard string
+	// Selection identifies the scenarios that were divided, and Repeats is how often each of them
+	// was to be played. Both are of a Shard only.
+	Selection string
+	Repeats   int
 	// Lab is "virtual" or "real".
 	Lab string
 	// Client is the client that took the place of the pages; empty for the official one.

@@ -2,20 +2,28 @@ package sweep
 
 import (
 	"context"
+	"time"
 
 	"redial/harness/plan"
 )
 
 // Singles plays the story without a fault, and then with every single fault at every frame of
 // that run, one for each of the Groups, until ctx ends. If most is not zero, it plays the
-// first most groups.
-func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, error) {
+// first most groups. If share is not zero, it bounds the time in which these are played; they
+// have at least as long as the runs of Groups took, which would use up a small share.
+func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int, share time.Duration) (Result, error) {
+	began := time.Now()
 	all, points, err := s.Groups(p)
 	if err != nil {
 		return Result{}, err
 	}
 	if most > 0 {
 		all = all[:min(most, len(all))]
+	}
+	if share > 0 {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(ctx, max(share, time.Since(began)))
+		defer end()
 	}
 	s.planned = 1 + len(all)
 	stoodFor := 0
@@ -27,7 +35,7 @@ func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int) (Result, er
 			stoodFor += len(group)
 		}
 	}))
-	result.Points, result.StoodFor = points, stoodFor
+	result.Points, result.StoodFor, result.Unbroken = points, stoodFor, min(1, result.Runs)
 	return result, nil
 }
 
@@ -43,5 +51,7 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 		s.planned = min(s.planned, most)
 	}
 	s.planned++ // the story
-	return s.Play(ctx, withBase(p, plan.Pairs(p, frames, most, p.Seed))), nil
+	result := s.Play(ctx, withBase(p, plan.Pairs(p, frames, most, p.Seed)))
+	result.Unbroken = min(1, result.Runs)
+	return result, nil
 }

@@ -59,6 +59,8 @@ type Result struct {
 	Passed, Failed int
 	// Why is the reason of the first run without a verdict.
 	Why string
+	// Unbroken counts the runs of a story that was to be broken at no point.
+	Unbroken int
 	// Points is the number of points, if it is known, and StoodFor the number of points that
 	// the runs represent.
 	Points, StoodFor int
@@ -324,6 +326,7 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 func (r Result) With(other Result) Result {
 	r.Why = cmp.Or(r.Why, other.Why)
 	r.Tally.Add(other.Tally)
+	r.Unbroken += other.Unbroken
 	r.Points += other.Points
 	r.StoodFor += other.StoodFor
 	r.Passed += other.Passed

@@ -112,7 +112,7 @@ func TestSinglesThatEndsEarlyIsSpreadOverTheStory(t *testing.T) {
 		}
 	}
 	s.Whole = false
-	r, err := s.Singles(ctx, p, 0)
+	r, err := s.Singles(ctx, p, 0, 0)
 	if err != nil || r.Runs < 4 || r.Runs > 6 || r.StoodFor < r.Runs-1 || r.StoodFor > r.Points/2 || planned < 100 {
 		t.Errorf("%v: %d of %d runs, for %d of %d points", err, r.Runs, planned, r.StoodFor, r.Points)
 	}

@@ -47,6 +47,8 @@ type Scenario struct {
 	// Expect is, by step number, what each step must show if every message should be shown
 	// exactly once.
 	Expect map[string]Expectation
+	// Folder is the folder of a user's own scenario; empty for one of the catalogue.
+	Folder string
 	// Plan writes the script for a seed.
 	Plan func(seed uint64) plan.Plan
 }

@@ -61,7 +61,7 @@ func ReadOwn(folder string) (rows []Scenario, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		s.Row = next + len(rows)
+		s.Row, s.Folder = next+len(rows), folder
 		rows = append(rows, s)
 	}
 	if len(rows) == 0 {

@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/report"
@@ -10,18 +12,45 @@ import (
 // Interrupted is the reason of a result of which no run had ended before the interrupt.
 const Interrupted = "not played: interrupted"
 
-// interrupted completes a result of which only some runs have ended. A failure is one all the
-// same. planned is the number of runs there were to be, or 0 if that was not known yet.
-func interrupted(result report.Result, planned int) report.Result {
+// A TimeLimit is the cause of a context that [Within] has ended.
+type TimeLimit time.Duration
+
+func (l TimeLimit) Error() string {
+	return fmt.Sprintf("the time limit of %s was exceeded", time.Duration(l))
+}
+
+// Within returns a context that ends after the limit, which is then the reason for what was not
+// played. A limit of 0 is none.
+func Within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, TimeLimit(limit))
+}
+
+// Ended returns why ctx has ended: its time limit, or else an interrupt.
+func Ended(ctx context.Context) string {
+	if limit, ok := context.Cause(ctx).(TimeLimit); ok {
+		return limit.Error()
+	}
+	return "interrupted"
+}
+
+// Unplayed returns the reason of a result of which no run had ended when ctx did.
+func Unplayed(ctx context.Context) string { return "not played: " + Ended(ctx) }
+
+// interrupted completes a result of which only some runs had ended when ctx did. A failure is
+// one all the same. planned is the number of runs there were to be, or 0 if that was not known yet.
+func interrupted(ctx context.Context, result report.Result, planned int) report.Result {
 	if result.Verdict.Outcome == check.Fail {
 		return result
 	}
-	reason := Interrupted
+	reason := Unplayed(ctx)
 	switch {
 	case result.Runs > 0 && planned > 0:
-		reason = fmt.Sprintf("interrupted after %d of %d runs", result.Runs, planned)
+		reason = fmt.Sprintf("%s after %d of %d runs", Ended(ctx), result.Runs, planned)
 	case result.Runs > 0:
-		reason = fmt.Sprintf("interrupted after %d runs", result.Runs)
+		reason = fmt.Sprintf("%s after %d runs", Ended(ctx), result.Runs)
 	}
 	result.Met, result.Verdict = false, check.Verdict{Outcome: check.Inconclusive, Level: result.Verdict.Level, Reason: reason}
 	return result

@@ -123,7 +123,7 @@ func playAll(ctx context.Context, cells []Cell, options Options) (results []repo
 			wait() // for the runs that the interrupt ends
 			known := false
 			if result, known = r.Finished(c); !known {
-				result = c.Unplayed(Interrupted)
+				result = c.Unplayed(Unplayed(ctx))
 			}
 		} else if err != nil {
 			return results, err
@@ -251,7 +251,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	}
 	result.Tally = sum
 	if sum.Runs < len(runs) {
-		result = interrupted(result, len(runs))
+		result = interrupted(ctx, result, len(runs))
 	}
 	return result, nil
 }

@@ -249,5 +249,8 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	if r.options.Client.Name != "" {
 		how += " --client " + r.options.Client.Name
 	}
+	if c.Scenario.Folder != "" {
+		how += " --scenarios " + c.Scenario.Folder
+	}
 	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Server.Level, c.Scenario.ID, seed) + last
 }

@@ -169,6 +169,17 @@ func TestSweepWithoutTimeIsInconclusive(t *testing.T) {
 	}
 }
 
+// The runs without a fault, of which every seed has some, do not use up the time of the points.
+// The seeds that were not reached are named.
+func TestSweepOfManySeedsKeepsItsTimeLimit(t *testing.T) {
+	t.Parallel()
+	r := swept(t, "7", runner.SweepOptions{Kind: runner.SweepSingle, Runs: 2000, Limit: 4 * time.Second, Stories: catalogue.Stories[:1]})[0]
+	// All seeds together have three million points, which their runs without a fault count.
+	if r.Outcome() != check.Pass || r.StoodFor == 0 || r.Points == 0 || r.AllPoints > 1_000_000 || !strings.Contains(r.Title, " of 2000 seeds)") {
+		t.Errorf("%s, %s, %s: %d runs for %d of %d points", r.Title, r.Outcome(), r.Reason(), r.Runs, r.StoodFor, r.AllPoints)
+	}
+}
+
 // A sweep plays one point of each group for all of them, so the points of a group must have the
 // same outcome.
 func TestPointsOfAGroupAreEqual(t *testing.T) {

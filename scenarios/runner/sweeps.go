@@ -46,8 +46,8 @@ type SweepOptions struct {
 	// number of plans of each story (0 means DefaultSweepRuns).
 	Runs int
 	// Points bounds the points of a story that a single sweep plays. 0 means all. Limit bounds
-	// the time in which it plays them; every story and seed has an equal part of that time, and
-	// failures are shrunk beyond it. 0 means no bound. The order of the points suits both: see
+	// the time in which it plays them; every story has an equal part of that time, and fewer seeds
+	// if it is short. Failures are shrunk beyond it. 0 means no bound. The order of the points suits both: see
 	// sweep.Sweeper.Groups.
 	Points int
 	Limit  time.Duration
@@ -83,11 +83,11 @@ func Sweep(ctx context.Context, server servers.Server, o SweepOptions) ([]report
 		stories = catalogue.Stories
 	}
 	stories = slices.DeleteFunc(slices.Clone(stories), func(s catalogue.Story) bool { return !server.Level.AtLeast(s.From) })
-	o.Limit /= time.Duration(max(1, len(stories)*o.unbroken()))
+	o.Limit /= time.Duration(max(1, len(stories)))
 	var results []report.Result
 	for _, story := range stories {
 		if ctx.Err() != nil {
-			results = append(results, interrupted(storyResult(server, story, o, sweep.Result{}), 0))
+			results = append(results, interrupted(ctx, storyResult(server, story, o, sweep.Result{}), 0))
 			continue
 		}
 		told, err := sweepStory(ctx, server, story, o)
@@ -110,7 +110,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 	}
 	results := []report.Result{storyResult(server, story, o, found)}
 	if ctx.Err() != nil {
-		results[0] = interrupted(results[0], 0)
+		results[0] = interrupted(ctx, results[0], 0)
 	}
 	for _, f := range found.Failures {
 		result, err := failureResult(ctx, s, server, story, o, f)
@@ -131,13 +131,13 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue
 		return s.Random(ctx, story.Plan, o.Seed, plans), nil
 	}
 	var all sweep.Result
-	for n := range o.unbroken() {
-		within, end := ctx, func() {}
-		if o.Limit > 0 {
-			within, end = context.WithTimeout(ctx, o.Limit)
+	within, end := Within(ctx, o.Limit)
+	defer end()
+	for n := range o.seeds() {
+		if n > 0 && within.Err() != nil { // the first seed at least counts the points
+			break
 		}
-		r, err := s.Singles(within, story.Plan(o.Seed+uint64(n)), o.Points)
-		end()
+		r, err := s.Singles(within, story.Plan(o.Seed+uint64(n)), o.Points, o.Limit/time.Duration(o.seeds()))
 		if err != nil {
 			return all, err
 		}
@@ -146,24 +146,19 @@ func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue
 	return all, nil
 }
 
-// unbroken is the number of a story's runs in which no fault is planned: one for each seed.
-func (o SweepOptions) unbroken() int {
-	switch o.Kind {
-	case SweepSingle:
-		return max(1, o.Runs)
-	case SweepPairs:
-		return 1
-	}
-	return 0
-}
+// seeds is the number of seeds of a single sweep.
+func (o SweepOptions) seeds() int { return max(1, o.Runs) }
 
 // storyResult sums up a story's runs.
 func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r sweep.Result) report.Result {
 	result := report.Result{
 		ID: o.Kind + ":" + story.ID, Title: story.Title, Column: server.Name,
 		Verdict: check.Verdict{Outcome: check.Pass, Level: server.Level},
-		Points:  max(0, r.Passed+r.Failed-o.unbroken()), AllPoints: r.Points, StoodFor: r.StoodFor,
+		Points:  max(0, r.Passed+r.Failed-r.Unbroken), AllPoints: r.Points, StoodFor: r.StoodFor,
 		Tally: r.Tally,
+	}
+	if o.Limit > 0 && r.Unbroken < o.seeds() {
+		result.Title += fmt.Sprintf(" (the time limit left time for %d of %d seeds)", r.Unbroken, o.seeds())
 	}
 	switch {
 	case r.Failed > 0:

@@ -106,14 +106,15 @@ func labels(c runner.Cell, in lab.Lab) ginkgo.Labels {
 	return l
 }
 
-// Run runs the specs that Ginkgo's flags select, and reports failures to t as Ginkgo does.
+// Run runs the specs that Ginkgo's flags select, until ctx ends, and reports failures to t as
+// Ginkgo does.
 //
 // In a single process, runs start before their specs, as many at a time as Options.Parallel
 // allows, because a run in the real lab mostly waits. With several processes (`ginkgo -p`)
 // each process plays its own specs one after the other.
-func (s *Suite) Run(t ginkgo.GinkgoTestingT, args ...any) bool {
+func (s *Suite) Run(ctx context.Context, t ginkgo.GinkgoTestingT, args ...any) bool {
 	if config, _ := ginkgo.GinkgoConfiguration(); config.ParallelTotal == 1 && !config.DryRun {
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(ctx)
 		for in, cells := range s.chosen(args...) {
 			defer in.Start(ctx, cells)()
 		}
@@ -203,12 +204,12 @@ func (s *Suite) result(one spec) (report.Result, bool) {
 	return one.runner.Finished(one.cell)
 }
 
-// Unplayed returns an inconclusive result with the reason for each spec that did not
-// complete.
-func (s *Suite) Unplayed(reason string) (results []report.Result) {
+// Unplayed returns an inconclusive result for each spec that had not completed when ctx, or an
+// interrupt, ended the run.
+func (s *Suite) Unplayed(ctx context.Context) (results []report.Result) {
 	for _, one := range s.specs {
 		if _, ran := s.result(one); !ran {
-			results = append(results, one.cell.Unplayed(reason))
+			results = append(results, one.cell.Unplayed(runner.Unplayed(ctx)))
 		}
 	}
 	return results

@@ -57,7 +57,7 @@ func TestScenarios(t *testing.T) {
 		both, rows = both[:1], catalogue.Sample(real.Seed, sampleUnderRace)
 	}
 	s := suite.Define(tested, rows, both...)
-	s.Run(t)
+	s.Run(t.Context(), t)
 	results, err := s.Results()
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestFailingSpecHasAPicture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		suite.Define([]servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: folder}).Run(t)
+		suite.Define([]servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: folder}).Run(t.Context(), t)
 		return
 	}
 	folder := t.TempDir()

@@ -87,12 +87,8 @@ func (s *checking) climb() (int, error) {
 // rungs plays one level after the other, up to the first that does not hold.
 func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progress *progress) (rungs []rung, err error) {
 	prepare(s.lab)
-	bounded := ctx
-	if s.timeLimit > 0 {
-		var cancel context.CancelFunc
-		bounded, cancel = context.WithTimeout(ctx, s.timeLimit)
-		defer cancel()
-	}
+	bounded, cancel := runner.Within(ctx, s.timeLimit)
+	defer cancel()
 	options := runner.Options{Seed: s.seed, Runs: s.runs, Parallel: s.parallel, Limit: s.runLimit, Artifacts: s.artifacts(), Lab: s.lab, Client: s.client, Done: progress.show}
 	for _, level := range contract.Levels {
 		up := rung{level: level}
@@ -104,16 +100,13 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 			err = up.play(bounded, server, rows, options)
 		}
 		switch {
+		case err == nil:
 		case bounded.Err() != nil:
-			why := fmt.Sprintf("the time limit of %s was exceeded", s.timeLimit)
-			if ctx.Err() != nil {
-				why = "it was interrupted"
-			}
-			up.reason, up.row = fmt.Sprintf("not known: %s when %d rows had passed", why, up.passed), ""
+			up.reason = fmt.Sprintf("not known: %s when %d rows had passed", runner.Ended(bounded), up.passed)
 			up.unknown = true
-		case err != nil && len(rungs) == 0:
+		case len(rungs) == 0:
 			return nil, err
-		case err != nil:
+		default:
 			up.reason = err.Error()
 		}
 		rungs = append(rungs, up)
@@ -147,18 +140,15 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 	wait := r.Start(ctx, cells)
 	defer wait()
 	defer cancel()
-	for _, cell := range cells {
+	for n, cell := range cells {
 		result, err := r.Result(ctx, cell)
+		if err == nil && result.Outcome() == check.Inconclusive {
+			err = ctx.Err() // then this result is only that of some runs
+		}
 		if err != nil {
 			cancel()
 			wait()
-			// The report must not look as if the rows before this one were all.
-			partial, known := r.Finished(cell)
-			if !known {
-				partial = cell.Unplayed("not played to its end: " + err.Error())
-			}
-			u.results = append(u.results, partial)
-			return err
+			return u.cut(r, cells[n:], err)
 		}
 		u.results = append(u.results, result)
 		switch result.Outcome() {
@@ -166,8 +156,7 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 			u.passed++
 		case check.Unsupported:
 		default:
-			u.row = fmt.Sprintf("row %d, %s", result.Row, result.ID)
-			u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
+			u.broken(result)
 			return nil
 		}
 	}
@@ -175,6 +164,32 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 		u.reason = "none of the scenarios can be played at this level"
 	}
 	return nil
+}
+
+// cut adds the results of the rows that err has cut short. If a run of one has failed, the level
+// does not hold; otherwise cut returns err.
+func (u *rung) cut(r *runner.Runner, cells []runner.Cell, err error) error {
+	for n, cell := range cells {
+		result, known := r.Finished(cell)
+		if !known {
+			result = cell.Unplayed("not played to its end: " + err.Error())
+		}
+		fails := result.Outcome() == check.Fail
+		if fails || n == 0 { // without the first, the rows before it would look like all
+			u.results = append(u.results, result)
+		}
+		if fails {
+			u.broken(result)
+			return nil
+		}
+	}
+	return err
+}
+
+// broken has the row of the result tell that the level does not hold.
+func (u *rung) broken(result report.Result) {
+	u.row = fmt.Sprintf("row %d, %s", result.Row, result.ID)
+	u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
 }
 
 // printRungs prints a line for each level that was played, and the highest that holds.

@@ -77,6 +77,10 @@ func TestMergedShardsEqualTheWholeRun(t *testing.T) {
 	if o := workflow(); o.code != whole.code || o.stdout != merged.stdout {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
+	check("others.json", "--scenario", "1,2,3,5", "--shard", "2/3")
+	if o := redial(t, "merge", parts[0], filepath.Join(folder, "others.json"), parts[2]); o.code != 3 || o.stdout != "" || !strings.Contains(o.stderr, "others.json is a part of other scenarios") {
+		t.Errorf("exit %d with a part of other rows: %s%s", o.code, o.stdout, o.stderr)
+	}
 	if err := os.Remove(parts[1]); err != nil {
 		t.Fatal(err)
 	}

@@ -223,8 +223,31 @@ func TestLevelAutoReportsWhatIsKnownOnInterrupt(t *testing.T) {
 	interrupt()
 	s := checking{play: play{seed: 1, runs: 1, lab: lab.Virtual}, step: "7"}
 	rungs, err := s.rungs(ctx, catalogue.All[:1], newProgress(true))
-	if err != nil || len(rungs) != 1 || rungs[0].reason != "not known: it was interrupted when 0 rows had passed" || len(rungs[0].results) != 1 {
+	if err != nil || len(rungs) != 1 || rungs[0].reason != "not known: interrupted when 0 rows had passed" || len(rungs[0].results) != 1 {
 		t.Errorf("%+v, %v", rungs, err)
+	}
+}
+
+// A level of which a run has failed does not hold, even if its other runs were cut short.
+func TestLevelAutoKnowsAFailureBeforeTheInterrupt(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	s := checking{play: play{seed: 1, runs: 5000, lab: lab.Virtual, files: outputs{reportDir: t.TempDir()}}, step: "3"}
+	ended := make(chan []rung)
+	go func() {
+		rungs, err := s.rungs(ctx, catalogue.All[:1], newProgress(true))
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- rungs
+	}()
+	waitFor(t, func() bool {
+		saved, _ := filepath.Glob(filepath.Join(s.files.reportDir, "*", "*.json"))
+		return len(saved) > 0
+	})
+	interrupt()
+	rungs := <-ended
+	if len(rungs) != 1 || rungs[0].unknown || !strings.HasPrefix(rungs[0].reasonWithRow(), "row 1, clean-drop: fail. ") || rungs[0].results[0].Runs >= 5000 {
+		t.Errorf("%+v", rungs)
 	}
 }
 

@@ -72,7 +72,7 @@ func TestCheckPlaysOwnScenarios(t *testing.T) {
 	if o := redial(t, append(which, "--step", "6")...); o.code != 0 || !strings.Contains(o.stdout, "idle-proxy") || !strings.Contains(o.stdout, "clean-drop") {
 		t.Errorf("step 6: exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
-	if o := redial(t, append(which, "--step", "5", "--level", "recovery")...); o.code != 1 || !strings.Contains(o.stdout, "idle-proxy") {
+	if o := redial(t, append(which, "--step", "5", "--level", "recovery")...); o.code != 1 || strings.Count(unwrapped(o.stdout), " --scenarios "+absolute(t, "../../examples")+" --level recovery --scenario idle-proxy --seed 1") != 1 {
 		t.Errorf("step 5: exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 	folder := t.TempDir()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -42,6 +44,7 @@ type play struct {
 	runLimit  time.Duration
 	failOn    string
 	shard     string // "2/5", or empty for all
+	selection string // of the rows that are divided into shards
 	expect    string // check's: a file of known failures
 	known     []string
 
@@ -164,7 +167,17 @@ func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	if p.shard == "" {
 		return which, nil
 	}
+	p.selection = selection(which)
 	return part(which, p.shard)
+}
+
+// selection identifies the rows, so that parts of different runs are not merged.
+func selection(rows []catalogue.Scenario) string {
+	h := fnv.New64a()
+	for _, s := range rows {
+		fmt.Fprintln(h, s.ID)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // part returns the i-th of n parts of the rows, for the shard "i/n". It takes every n-th row,
@@ -227,7 +240,9 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	}
 	artifacts := p.artifacts()
 	r.Seed, r.Lab, r.Client, r.Began = p.seed, p.lab.String(), p.client.Name, time.Now()
-	r.Shard = p.shard
+	if p.shard != "" {
+		r.Shard, r.Selection, r.Repeats = p.shard, p.selection, p.runs
+	}
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
@@ -278,18 +293,17 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	defer signal.Stop(signals)
 	formatter.ColorableStdOut = io.Discard
 	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
-	if p.timeLimit > 0 {
-		suiteConfig.Timeout = p.timeLimit
-	}
-	began := time.Now()
-	specs.Run(ginkgoTest{}, suiteConfig, reporterConfig)
+	suiteConfig.Timeout = 0 // Ginkgo's own is an hour
+	ctx, stop := runner.Within(context.Background(), p.timeLimit)
+	defer stop()
+	specs.Run(ctx, ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()
 	switch {
 	case len(signals) > 0:
-		return append(results, specs.Unplayed(runner.Interrupted)...), errInterrupted
-	case p.timeLimit > 0 && time.Since(began) >= p.timeLimit:
-		return append(results, specs.Unplayed(fmt.Sprintf("not played: the time limit of %s was exceeded", p.timeLimit))...), nil
+		return append(results, specs.Unplayed(ctx)...), errInterrupted
+	case ctx.Err() != nil:
+		return append(results, specs.Unplayed(ctx)...), nil
 	}
 	return results, err
 }

@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -295,38 +294,16 @@ func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 	}
 }
 
-// soak plays the given number of runs of each step, and on Ctrl-C sums up the runs so far.
-func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
-	t.Parallel()
-	o := redial(t, "soak", "--steps", "6,7", "--runs", "20", "--seed", "1")
-	if o.code != 0 || strings.Count(o.stdout, " 20 runs, ") != 4 || !strings.Contains(o.stdout, "seeds from 1 on") {
-		t.Errorf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
-	}
-	// In 16 of the 20 runs a fault fired.
-	for _, want := range []string{"situations, new ones in each 1,000 runs: ", "; rising, ", "that 1 run in 5 shows", " 98.4 % for 1 run in 1000,"} {
-		if strings.Count(o.stdout, want) != 2 {
-			t.Errorf("the sum does not have %q for each step:\n%s", want, o.stdout)
-		}
-	}
-	c := command(t, "soak", "--steps", "7")
-	var stdout bytes.Buffer
-	c.Stdout = &stdout
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.AfterFunc(time.Second, func() { _ = c.Process.Signal(syscall.SIGINT) })
-	_ = c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 0 && code != 2 || !strings.Contains(stdout.String(), "step 7 ") {
-		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a round was over:\n%s", code, stdout.String())
-	}
-}
-
 // A scenario that is not played within the limit is listed as inconclusive, and one that was
 // played has its verdict.
 func TestTimeLimitEndsTheCheck(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--time-limit", "8s")
 	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
+		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
+	}
+	o = redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop", "--runs", "4000", "--time-limit", "3s")
+	if o.code != 2 || !strings.Contains(o.stdout, "clean-drop: the time limit of 3s was exceeded after ") || !strings.Contains(o.stdout, " of 4000 runs") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }

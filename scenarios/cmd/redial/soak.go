@@ -95,7 +95,10 @@ func (s *soaking) soak() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.sumUp(), nil
+	if s.runs > 0 {
+		err = unlessInterrupted(ctx, nil) // without --runs, Ctrl-C is the end
+	}
+	return s.sumUp(), err
 }
 
 func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, error) {
@@ -117,7 +120,7 @@ func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, erro
 	return s, nil
 }
 
-// play plays rounds until all runs are done or ctx ends. Runs that ctx ended do not count.
+// play plays rounds until all runs are done or ctx ends.
 func (s *soaking) play(ctx context.Context) error {
 	fmt.Printf("seeds from %d on\n", s.seed)
 	for round, done := 0, false; !done; round++ {
@@ -152,10 +155,7 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 			Stories: stories[n : n+1], Artifacts: s.folder, Explored: &s.sums[i].explored, Done: s.progress.swept,
 		})
 		seed += uint64(each)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if len(results) == 0 { // the story is above the step's level
@@ -163,6 +163,12 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 		}
 		story := results[0]
 		s.sums[i].take(story, results[1:])
+		if ctx.Err() != nil {
+			return nil
+		}
+		if story.Outcome() == verdict.Inconclusive {
+			s.sums[i].why = cmp.Or(s.sums[i].why, story.Reason())
+		}
 		if story.Undecided > 0 { // only failures are saved, so this is printed at once
 			s.progress.end()
 			fmt.Printf("%s, %s: %s\n", s.steps[i].Name, story.ID, story.Reason())
@@ -176,11 +182,8 @@ func (s *soaking) playStep(ctx context.Context, i, runs int, seed uint64) error 
 // take adds the result of a story, and those of its kinds of failure.
 func (sum *soakSum) take(story report.Result, failures []report.Result) {
 	sum.Add(story.Tally)
-	switch story.Outcome() {
-	case verdict.Fail:
+	if story.Outcome() == verdict.Fail {
 		sum.failed++
-	case verdict.Inconclusive:
-		sum.why = cmp.Or(sum.why, story.Reason())
 	}
 	sum.saved = append(sum.saved, failures...)
 }
@@ -220,6 +223,9 @@ func (s *soaking) sumUp() (code int) {
 	code = report.ExitPass
 	for i, sum := range s.sums {
 		fmt.Println(s.line(i))
+		if sum.Runs < s.runs {
+			fmt.Printf("  interrupted after %d of %d runs\n", sum.Runs, s.runs)
+		}
 		fmt.Print(sum.reached())
 		if sum.why != "" {
 			fmt.Println("  " + sum.why)
