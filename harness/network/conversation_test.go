@@ -14,21 +14,27 @@ import (
 	"redial/harness/plan"
 )
 
+// echo accepts a WebSocket, and sends back each of its messages.
+func echo(w http.ResponseWriter, q *http.Request, options *websocket.AcceptOptions) {
+	c, err := websocket.Accept(w, q, options)
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(-1)
+	for {
+		kind, text, err := c.Read(q.Context())
+		if err != nil || c.Write(q.Context(), kind, text) != nil {
+			return
+		}
+	}
+}
+
 func TestFaultsInPollingAndWebSocketOfRealLibraries(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/ws" {
-			c, err := websocket.Accept(w, q, nil)
-			if err != nil {
-				return
-			}
-			defer c.CloseNow()
-			c.SetReadLimit(-1)
-			for {
-				kind, text, err := c.Read(q.Context())
-				if err != nil || c.Write(q.Context(), kind, text) != nil {
-					return
-				}
-			}
+			echo(w, q, nil)
+			return
 		}
 		body, _ := io.ReadAll(q.Body)
 		if len(body) > 5000 {

@@ -21,18 +21,7 @@ func TestFaultAtACompressedMessage(t *testing.T) {
 		for _, direction := range []plan.Direction{plan.Up, plan.Down} {
 			t.Run(fmt.Sprintf("%v %s", mode, direction), func(t *testing.T) {
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-					c, err := websocket.Accept(w, q, &websocket.AcceptOptions{CompressionMode: mode, CompressionThreshold: 10})
-					if err != nil {
-						return
-					}
-					defer c.CloseNow()
-					c.SetReadLimit(-1)
-					for {
-						kind, text, err := c.Read(q.Context())
-						if err != nil || c.Write(q.Context(), kind, text) != nil {
-							return
-						}
-					}
+					echo(w, q, &websocket.AcceptOptions{CompressionMode: mode, CompressionThreshold: 10})
 				}))
 				defer server.Close()
 				fired := make(chan Fired, 10)
