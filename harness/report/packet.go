@@ -68,7 +68,12 @@ func packetName(text string) string {
 	return "other"
 }
 
-// messagesIn returns the known messages that a frame carries, in the order of its text.
+// deepest is how many arrays and objects may surround a message that is an array or object: a
+// packet is one, and a server may wrap the message in others. Each costs a look at the text.
+const deepest = 8
+
+// messagesIn returns the known messages that a frame carries, in the order of its text. A
+// message may be a string, or an array or object whose parts then count for no message.
 func messagesIn(f history.Frame, known map[string]bool) (found []string) {
 	if f.Type == "binary" || f.Type == "bytes" {
 		for m := range known {
@@ -82,23 +87,35 @@ func messagesIn(f history.Frame, known map[string]bool) (found []string) {
 	if f.Type == "http" {
 		_, text, _ = strings.Cut(text, "\n")
 	}
-	for len(text) > 0 {
-		start := strings.IndexByte(text, '"')
-		if start < 0 {
-			return found
-		}
-		end := closing(text[start+1:])
-		if end < 0 {
-			return found
-		}
-		literal := text[start : start+end+2]
-		text = text[start+end+2:]
-		message := literal[1 : len(literal)-1]
-		if strings.Contains(message, `\`) && json.Unmarshal([]byte(literal), &message) != nil {
-			continue
-		}
-		if known[message] || known[history.Identity(message)] {
-			found = append(found, message)
+	type opening struct{ at, found int }
+	var open []opening
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '[', '{':
+			open = append(open, opening{i, len(found)})
+		case ']', '}':
+			if len(open) == 0 {
+				continue
+			}
+			begins := open[len(open)-1]
+			open = open[:len(open)-1]
+			if value := text[begins.at : i+1]; len(open) < deepest && known[history.Identity(value)] {
+				found = append(found[:begins.found], value)
+			}
+		case '"':
+			end := closing(text[i+1:])
+			if end < 0 {
+				return found
+			}
+			literal := text[i : i+end+2]
+			i += end + 1
+			message := literal[1 : len(literal)-1]
+			if strings.Contains(message, `\`) && json.Unmarshal([]byte(literal), &message) != nil {
+				continue
+			}
+			if known[message] || known[history.Identity(message)] {
+				found = append(found, message)
+			}
 		}
 	}
 	return found

@@ -149,14 +149,20 @@ func TestSessionsAreKeptUntil(t *testing.T) {
 }
 
 func TestFramesCarryMessages(t *testing.T) {
-	known := map[string]bool{"hello": true, `say "hi"`: true, "안녕": true, "chat message?": true}
+	known := map[string]bool{"hello": true, `say "hi"`: true, "안녕": true, "chat message?": true,
+		`{"a":"hello","b":[1,2]}`: true, `[1,"hello"]`: true}
 	for text, want := range map[string][]string{
-		`42["chat message","hello"]`:                          {"hello"},
-		`42["chat message","say \"hi\"",5]`:                   {`say "hi"`},
-		`42["chat message","\uc548\ub155"]`:                   {"안녕"},
-		"42[\"m\",\"hello\"]\x1e42[\"m\",\"say \\\"hi\\\"\"]": {"hello", `say "hi"`},
-		`42["chat message","hello`:                            nil,
-		`2probe`:                                              nil, ``: nil, `"`: nil, `"\`: nil,
+		`42["chat message","hello"]`:                           {"hello"},
+		`42["chat message","say \"hi\"",5]`:                    {`say "hi"`},
+		`42["chat message","\uc548\ub155"]`:                    {"안녕"},
+		"42[\"m\",\"hello\"]\x1e42[\"m\",\"say \\\"hi\\\"\"]":  {"hello", `say "hi"`},
+		`42["chat message",{"b": [1, 2], "a": "hello"},"key"]`: {`{"b": [1, 2], "a": "hello"}`},
+		`42["chat message",{"user":"bob","text":[1,"hello"]}]`: {`[1,"hello"]`},
+		`42["chat message",{"a":"hello","b":[1,3]},"안녕"]`:      {"hello", "안녕"},
+		`42["chat message",{"a":"hello","b":[1,2]`:             {"hello"},
+		`]}42["chat message","hello"]`:                         {"hello"},
+		`42["chat message","hello`:                             nil,
+		`2probe`:                                               nil, ``: nil, `"`: nil, `"\`: nil,
 	} {
 		if got := messagesIn(history.Frame{Type: "text", Text: text}, known); !slices.Equal(got, want) {
 			t.Errorf("%s carries %q, want %q", text, got, want)
