@@ -151,16 +151,30 @@ func TestScriptOfTheActionChecksAServer(t *testing.T) {
 	if err := os.Symlink(itself, filepath.Join(folder, "redial")); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command("bash", "-e", "-c", script)
-	run.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+itself+" serve-step 7",
-		"REDIAL_URL=", "REDIAL_LEVEL=server-delivery", "REDIAL_ARGUMENTS=--scenario clean-drop --seed 1", "REDIAL_REPORT="+folder)
-	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	play := func(where, command, url string) (string, error) {
+		run := exec.Command("bash", "-e", "-c", script)
+		run.Dir = where
+		run.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+command, "REDIAL_URL="+url,
+			"REDIAL_LEVEL=", "REDIAL_ARGUMENTS=--scenario clean-drop --seed 1", "REDIAL_REPORT="+filepath.Join(where, "out"))
+		said, err := run.CombinedOutput()
+		return string(said), err
 	}
-	for _, file := range []string{"verdicts.json", "junit.xml", "index.html"} {
-		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {
-			t.Error(err)
+	configured := t.TempDir()
+	if err := os.WriteFile(filepath.Join(configured, "redial.yaml"), []byte("target: {command: "+itself+" serve-step 7}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for where, command := range map[string]string{t.TempDir(): "cd / && " + itself + " serve-step 7", configured: ""} {
+		if said, err := play(where, command, ""); err != nil || !strings.Contains(said, "level server-delivery") {
+			t.Fatalf("%q: %v\n%s", command, err, said)
 		}
+		for _, file := range []string{"verdicts.json", "junit.xml", "index.html"} {
+			if _, err := os.Stat(filepath.Join(where, "out", file)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if said, err := play(folder, "true", "http://localhost:1"); err == nil || !strings.Contains(said, "check needs one of") {
+		t.Errorf("a command and an address: %v\n%s", err, said)
 	}
 }
 
