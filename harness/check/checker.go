@@ -75,7 +75,8 @@ type Checker struct {
 	resent  []resending
 	// keepsLog and noEcho are copied from the Began event.
 	keepsLog, noEcho bool
-	// offsets holds every offset that a message was shown with, and who showed it first.
+	// offsets holds every offset that a message was shown with since the last DataReplaced, and
+	// who showed it first.
 	offsets map[shownOffset]sighting
 }
 
@@ -167,6 +168,9 @@ func (c *Checker) Add(e history.Event) {
 	case history.Barrier:
 		if e.Client == "" { // a barrier of one client proves nothing about the others
 			c.barriers = append(c.barriers, event)
+			for _, v := range c.views { // its page has shown what was sent since
+				v.suspended = false
+			}
 		}
 	case history.ServerStopped:
 		c.stops, c.down = append(c.stops, event), true
@@ -174,11 +178,15 @@ func (c *Checker) Add(e history.Event) {
 		c.down = false
 	case history.DataReplaced:
 		c.replaced = event
+		clear(c.offsets) // they were those of the log before
+		for i := range c.messages {
+			c.messages[i].offset = 0
+		}
 	case history.FaultFired:
 		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
 	case history.FaultHealed:
 		c.faults[e.Fault] = firing{fired: c.faults[e.Fault].fired, healed: true}
-	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended:
 		c.page(&e, event)
 	case history.Sent, history.Acknowledged, history.Refused:
 		c.send(&e, event)
@@ -201,6 +209,8 @@ func (c *Checker) page(e *history.Event, event int) {
 		v.connect(connection{from: event, fromTime: e.At, recovered: e.Recovered, origin: c.originOf(v, e)})
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
+	case history.Suspended:
+		v.suspended, v.suspendedAt = true, e.At
 	}
 	// A client has one page at a time, so a new view ends the one before.
 	if latest, ok := c.latest[e.Client]; !ok || c.views[latest].number < e.View {

@@ -19,8 +19,8 @@
 // tokens, and the way in which a string is escaped are no part of it. See [history.Identity]. A
 // view is one page load of one client. The log is the Stored rows before a LogRead; without a
 // LogRead there is no log. (A level below server-delivery promises no log, so the lab records no
-// LogRead for it: an acknowledged message would be missing from an empty log. A run whose Began
-// event says KeepsLog, and which has no LogRead, is inconclusive.)
+// LogRead for it: an acknowledged message would be missing from an empty log. A run that has no
+// LogRead although its Began event says KeepsLog, or although it has rows, is inconclusive.)
 //
 // A barrier is an event Barrier without a client, or Ended. A message is at rest when the
 // server has finished with it. That is the case from the first barrier until which the
@@ -37,8 +37,8 @@
 // without a break, until the next barrier.
 //
 // The log is read up to a message of the reader's own, which no page Sent before. A message
-// that was shown or acknowledged only after that one was Sent may come after it in the log,
-// so the log is not required to have it.
+// that was sent, shown or acknowledged only after that one was Sent may come after it in the
+// log, so the log is not required to have it.
 //
 // Messages of one view keep the order in which they were sent. Below client-delivery that
 // is required only of messages that used one connection (a message that is sent offline uses
@@ -55,7 +55,8 @@
 //     gives it no time to catch up. A gap is not covered if either side asked for it ("io
 //     client disconnect", "io server disconnect"), if a server ended between the Connected
 //     before it and the Connected after it, or if it lasted MaxDisconnection or longer (2
-//     minutes, where the plan has none). Where the page had been trying to connect since
+//     minutes, where the plan has none). A page that was Suspended notices only after Resumed
+//     that its connection has ended, so its gap counts from Suspended on. Where the page had been trying to connect since
 //     before a server ended, the Connected before may belong to that server, whose answer was
 //     delayed: it does if it says recovered, and is assumed to if the Connected after does
 //     not say recovered;
@@ -74,8 +75,8 @@
 // The levels include each other: a stronger level never excuses what breaks a weaker one.
 //
 // A message that was acknowledged or shown before the server's data was replaced
-// (DataReplaced) need not be in the log. Where there is no log, no page is entitled to it any
-// more.
+// (DataReplaced) need not be in the log, and one that is sent again may have another place and
+// offset there. Where there is no log, no page is entitled to it any more.
 //
 // # Each mistake breaks one rule
 //
@@ -89,8 +90,8 @@
 // Where the log holds a message twice, or two messages of one sender in the wrong order, the
 // log is at fault, and not also the pages that show it as the log has it.
 //
-// A view that is not connected at the end breaks convergence, unless the plan's own script
-// leaves it disconnected or the server stopped.
+// A view that is not connected at the end breaks convergence, unless the plan itself leaves it
+// disconnected, its network broken, or the server stopped or paused.
 //
 // Without a log, agreement asks whether one order exists of which every view is a part. That
 // is more than a comparison in pairs: of three views each two may agree while all three do not.
@@ -100,5 +101,5 @@
 // A run is inconclusive if its history has no Began or no Ended, if no client sent anything,
 // or if one text was sent as two messages (then nothing is judged at all). Otherwise a broken
 // must-rule fails it. If none is broken, it is inconclusive all the same if a planned fault
-// never fired, or if the level promises a log, from server-delivery on, and there is none.
+// never fired, if a wait timed out, or if the log was not read to its end.
 package check

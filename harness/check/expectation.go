@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"redial/harness/contract"
@@ -66,9 +67,10 @@ func (v Verdict) Observed(claimed contract.Level) Expectation {
 }
 
 // BreaksAnotherRule reports whether a rule was broken that is not about lost, duplicated or
-// reordered messages.
+// reordered messages, or agreement by a message that a page shows and the log lacks.
 func (v Verdict) BreaksAnotherRule() bool {
-	return v.Counts[contract.NoPhantom]+v.Counts[contract.Sends]+v.Counts[contract.Convergence] > 0
+	unstored := func(f Finding) bool { return f.Anomaly == Unstored }
+	return v.Counts[contract.NoPhantom]+v.Counts[contract.Sends]+v.Counts[contract.Convergence] > 0 || slices.ContainsFunc(v.Findings, unstored)
 }
 
 // ReorderedFor counts the reordered messages on a target that claims the level. Below the
@@ -80,7 +82,7 @@ func (v Verdict) ReorderedFor(claimed contract.Level) int {
 	}
 	for _, rule := range contract.Rules {
 		if rule.ID == contract.Agreement && !rule.MustAt(claimed) {
-			return v.Reordered - v.Counts[rule.ID]
+			return v.Counts[contract.Order]
 		}
 	}
 	return v.Reordered

@@ -29,6 +29,23 @@ func TestOppositeOrdersMeetOnlyLevelsWithoutOneOrder(t *testing.T) {
 	}
 }
 
+// A message that a page shows and the log lacks breaks agreement, and is none of lost,
+// duplicated and reordered. With an offset that is not the log's, a message is reordered.
+func TestAMessageThatTheLogLacksIsNotExactlyOnce(t *testing.T) {
+	for _, c := range []struct {
+		story string
+		met   Expectation
+	}{
+		{"began durable-delivery; connected alice bob; sent alice m; shown alice m; shown bob m; sent lab mark; shown alice mark; shown bob mark; stored mark; log-read", ""},
+		{"began durable-delivery; connected alice; sent alice m; shown alice m@5; sent lab mark; shown alice mark; stored m@1 mark; log-read", ExactlyOnce},
+	} {
+		v := Judge(story(c.story))
+		if got := v.Meets(ExactlyOnce, contract.Basic); v.Outcome != Fail || got != (c.met == ExactlyOnce) {
+			t.Errorf("%s: %s, observed %s", c.story, v.Reason, v.Observed(contract.Basic))
+		}
+	}
+}
+
 func TestVerdictMeetsOnlyMatchingExpectations(t *testing.T) {
 	all := []Expectation{ExactlyOnce, Loses, Duplicates, GoesWrong, MayLose, Fails, DoesNotApply}
 	broken := map[contract.RuleID]int{contract.Sends: 1}

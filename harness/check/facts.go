@@ -234,7 +234,7 @@ func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
 
 // isMissing reports whether a message is missing against a promise. With a log: it is not
 // stored, and was acknowledged or shown before the log was read, or must be known. Without a
-// log: no page shows it, and it must be known. (Without a log, a message that was acknowledged
+// log: no page shows it, and it must be known. What was sent after the log was read need not be in it. (Without a log, a message that was acknowledged
 // is judged by view instead: each entitled view that lacks it has lost it.)
 func (f *facts) isMissing(id int32) bool {
 	m := &f.messages[id]
@@ -242,7 +242,7 @@ func (f *facts) isMissing(id int32) bool {
 	case f.position[id] >= 0 || m.isRefused() || f.predatesReplacement(id):
 		return false
 	case f.hasLog:
-		return min(m.acknowledged, m.shown) < f.markedAt || f.mustBeKnown(id)
+		return min(m.acknowledged, m.shown) < f.markedAt || m.sentAt < f.markedAt && f.mustBeKnown(id)
 	}
 	return !m.isAcknowledged() && f.mustBeKnown(id)
 }

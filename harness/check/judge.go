@@ -65,7 +65,7 @@ func (c *Checker) outcome(v *Verdict, unfired []plan.Fault) (Outcome, Clause) {
 	case len(unfired) > 0:
 		return Inconclusive, unfiredReason(unfired)
 	}
-	if c.keepsLog && !c.hasLog {
+	if (c.keepsLog || len(c.reading) > 0) && !c.hasLog {
 		var why Clause
 		if awaited, ok := c.unmetAwait(); ok {
 			why = clause(" (%s)", awaited)

@@ -79,8 +79,11 @@ func (f *facts) shownBy(v *view) iter.Seq[int32] {
 	}
 }
 
-// isInPlace reports whether the log has the message once and in its sender's order.
-func (f *facts) isInPlace(id int32) bool { return f.rows[id] == 1 && f.overtookInLog[id] < 0 }
+// isInPlace reports whether the log has the message once and in its sender's order. A message
+// that was known before the server's data was replaced may come to another place in the new log.
+func (f *facts) isInPlace(id int32) bool {
+	return f.rows[id] == 1 && f.overtookInLog[id] < 0 && !f.predatesReplacement(id)
+}
 
 func (f *facts) overtaken(id int32) int32 {
 	m := &f.messages[id]

@@ -13,15 +13,19 @@ func (r *reference) isMissing(text string) bool {
 	}
 	if r.hasLog() {
 		seen := min(r.about(history.Shown, text), r.about(history.Acknowledged, text))
-		return seen < r.markedAt() || r.mustBeKnown(text)
+		return seen < r.markedAt() || r.about(history.Sent, text) < r.markedAt() && r.mustBeKnown(text)
 	}
 	return !r.isAcknowledged(text) && r.mustBeKnown(text)
 }
 
 func (r *reference) predatesReplacement(text string) bool {
 	known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
+	return r.replacedAfter(known)
+}
+
+func (r *reference) replacedAfter(event int) bool {
 	for i, e := range r.events {
-		if e.Kind == history.DataReplaced && known < i {
+		if e.Kind == history.DataReplaced && event < i {
 			return true
 		}
 	}
@@ -115,7 +119,9 @@ func (r *reference) isLate(text string, inOrder func(a, b string) bool) bool {
 	})
 }
 
-func (r *reference) isInPlace(text string) bool { return r.rows(text) == 1 && !r.lateInLog(text) }
+func (r *reference) isInPlace(text string) bool {
+	return r.rows(text) == 1 && !r.lateInLog(text) && !r.predatesReplacement(text)
+}
 
 // lateOn lists the messages that a page shows out of order.
 func (r *reference) lateOn(p page) []string {
@@ -250,8 +256,8 @@ func (r *reference) judgeLog() {
 		offset int64
 	}
 	var wrong []numbered
-	for _, e := range r.events {
-		if e.Kind != history.Shown || e.Offset == 0 || r.isPhantom(e.Message) || !r.hasLog() {
+	for i, e := range r.events {
+		if e.Kind != history.Shown || e.Offset == 0 || r.isPhantom(e.Message) || !r.hasLog() || r.replacedAfter(i) {
 			continue
 		}
 		hasOffset, right := false, false

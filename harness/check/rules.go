@@ -209,11 +209,11 @@ func sends(f *facts, t *counter) {
 	}
 }
 
-// convergence blames each view that is open and not connected at the end, unless the script
+// convergence blames each view that is open and not connected at the end, unless the plan
 // leaves it so.
 func convergence(f *facts, t *counter) {
 	for _, v := range f.views {
-		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan.Script, v.client) {
+		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan.Script, v.client) || f.isCutOff(v.client) {
 			continue
 		}
 		t.blame(contract.Convergence, Late, func() Finding {
@@ -227,16 +227,24 @@ func convergence(f *facts, t *counter) {
 	}
 }
 
-// leftDisconnected reports whether the script itself ends with the client's page disconnected
-// or the server stopped.
+// isCutOff reports whether a fault that passes no frame lasts until the end on the client's link.
+func (f *facts) isCutOff(client string) bool {
+	return slices.ContainsFunc(f.plan.AllFaults(), func(fault plan.Fault) bool {
+		seen := f.faults[fault.ID]
+		return fault.Client == client && fault.Kind.Blocks() && seen.fired && !seen.healed
+	})
+}
+
+// leftDisconnected reports whether the script itself ends with the client's page disconnected,
+// or with the server stopped or paused.
 func leftDisconnected(script []plan.Step, client string) bool {
 	stopped, disconnected := false, false
 	for _, s := range script {
 		switch s.Do {
-		case plan.StopServer, plan.KillServer, plan.StartServer:
+		case plan.StopServer, plan.KillServer, plan.PauseServer, plan.StartServer, plan.ContinueServer:
 			// The other servers of a cluster go on without the one that is named.
 			if s.Node == "" {
-				stopped = s.Do != plan.StartServer
+				stopped = s.Do != plan.StartServer && s.Do != plan.ContinueServer
 			}
 		case plan.Disconnect, plan.Connect, plan.Open, plan.Refresh:
 			if s.Client == client {

@@ -53,7 +53,7 @@ func story(text string) (events []history.Event) {
 		case history.Sent, history.Acknowledged, history.Refused, history.Shown, history.Repeated:
 			page(words[1])
 			add(words[2:], message)
-		case history.Connected, history.Disconnected, history.Closed:
+		case history.Connected, history.Disconnected, history.Closed, history.Suspended:
 			add(words[1:], page)
 		default:
 			events = append(events, e)
@@ -144,11 +144,16 @@ func TestStories(t *testing.T) {
 		{"without an echo, what was refused does not exist", "began basic no-echo; connected alice bob; sent alice m; refused alice m; barrier", "", ""},
 		{"the log is read up to the last mark that it holds",
 			"began server-delivery; connected alice; sent lab mark1; sent alice m; acknowledged alice m; disconnected alice; sent lab mark2; barrier; connected alice; shown alice mark1; stored mark1; log-read", "", ""},
+		{"what was sent after that mark need not be in it",
+			"began server-delivery; connected alice; sent lab mark; sent alice m; shown alice m mark; stored mark; log-read", "", ""},
 		{"a page that connects after Ended has no barrier that names a loss", "began client-delivery; opened alice; sent alice m; ended; connected alice", "no-loss alice m", ""},
 		{"without a log, nobody owes what was known before the data was replaced",
 			"began server-delivery; connected alice bob; sent alice m n; acknowledged alice m n; shown alice m; data-replaced; barrier", "", ""},
 		{"with a log, all owe what it has",
 			"began basic; connected alice bob; sent alice m; shown alice m; data-replaced; barrier; stored m; log-read", "no-loss bob m", ""},
+		{"what is sent again may have another place and offset in the new log",
+			"began server-delivery; connected alice bob; sent alice m; sent bob n; shown alice m@1 n@2; shown bob m@1 n@2; data-replaced; acknowledged bob n; acknowledged alice m; shown alice n@1 m@2; shown bob n@1 m@2; barrier; stored n@1 m@2; log-read",
+			"no-duplicate alice m; no-duplicate alice n; no-duplicate bob m; no-duplicate bob n", ""},
 		{"a page that asked from an offset owes the rows after it",
 			"began server-delivery; connected alice; sent alice m1 m2; shown alice m1 m2; opened bob@1; connected bob; stored m1@1 m2@2; log-read", "no-loss bob m2", ""},
 		{"by the first row of a message",
@@ -159,6 +164,9 @@ func TestStories(t *testing.T) {
 		{"none over a stop", "began recovery; connected alice bob; server-stopped; disconnected alice bob; server-started; connected alice; sent alice m; shown alice m; connected bob; barrier", "", ""},
 		{"none that the server ended", "began recovery; connected alice bob; disconnected bob (io server disconnect); sent alice m; shown alice m; connected bob; barrier", "", ""},
 		{"none after exactly the limit", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; +2m; connected bob; barrier", "", ""},
+		{"none of a page that was suspended for the limit", "began recovery; connected alice bob; suspended bob; sent alice m; shown alice m; +2m; disconnected bob; connected bob; barrier", "", ""},
+		{"one that was up at a barrier after it was suspended", "began recovery; connected alice bob; suspended bob; +2m; barrier; sent alice m; shown alice m; disconnected bob; connected bob; barrier", "no-loss bob m", ""},
+		{"one that was suspended in the connection before", "began recovery; connected alice bob; suspended bob; disconnected bob; +2m; connected bob; disconnected bob; sent alice m; shown alice m; connected bob; barrier", "no-loss bob m", ""},
 		{"all of a server that stopped before the page tried",
 			"began recovery; connected alice; opened bob; connected bob; server-stopped; server-started; disconnected bob; connected bob; disconnected bob; sent alice m; connected bob; shown alice m; barrier",
 			"no-loss bob m", ""},
@@ -172,6 +180,9 @@ func TestStories(t *testing.T) {
 			"no-loss bob m", "(events 4 to 7) in which it was sent (event 5), and those until event 9"},
 		{"a break without a Disconnected", "began recovery; connected alice bob; sent alice m; connected bob; shown alice m; barrier", "no-loss bob m", "(events 5 to 5)"},
 		{"a log that was not read", "began server-delivery keeps-log; connected alice; sent alice m; shown alice m; timed-out (the end of the log)", "", "not read to its end (the end of the log)"},
+		{"rows that were not read to their end", "began server-delivery; connected alice; sent alice m; shown alice m; stored m", "", "not read to its end"},
+		{"why it is promised without an echo and a log", "began client-delivery no-echo; connected alice bob; disconnected alice; sent alice m; connected alice",
+			"no-loss bob m", `promises it for what was sent (event 5) on a page that is open`},
 		{"more often than before", "began basic; found m m; sent bob n; connected alice; shown alice m m m m; stored m m m n; log-read",
 			"no-duplicate alice m; sends log m", "3 times, as often as…2 times, as before the run"},
 		{"sent again", "began recovery; connected alice; sent alice m; shown alice m; repeated alice m; barrier", "no-repeat alice m", `was sent "m" again`},

@@ -30,6 +30,10 @@ type view struct {
 	ended       int   // the number of connections that are over
 	order       int32 // see Checker.orderOf; -1 before the view has sent anything
 	orderOf     int   // the value of ended when order was assigned
+	// suspended tells that its page has been suspended, at suspendedAt, and that since then no
+	// barrier and no Connected showed that its connection was still up.
+	suspended   bool
+	suspendedAt plan.Duration
 
 	// runs are the places that the view shows. A page that shows messages in the order of
 	// Checker.firstShown needs a single run, whatever their number.
@@ -145,7 +149,7 @@ func (v *view) eventAt(place int32) int {
 
 func (v *view) connect(c connection) {
 	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
-	c.to = never
+	c.to, v.suspended = never, false
 	v.connections = append(v.connections, c)
 }
 
@@ -155,6 +159,9 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	}
 	last := &v.connections[len(v.connections)-1]
 	if last.to == never {
+		if v.suspended { // the server may have ended it at any time since
+			at = v.suspendedAt
+		}
 		last.to, last.toTime, last.reason = event, at, reason
 		v.ended++
 	}

@@ -96,6 +96,8 @@ func (f *facts) entitled(v *view, l loss) reason {
 		return f.promised(clause("what is in the server's log"), f.storedAt(l.message, 1))
 	case m.isShown():
 		return f.promised(clause("what another page shows"), m.shown)
+	case !m.isAcknowledged(): // with neither an echo nor a log, it may never have been
+		return f.mustBeKept(l.message)
 	}
 	return f.promised(clause("what the server has acknowledged"), m.acknowledged)
 }

@@ -35,6 +35,10 @@ const (
 	Connected Kind = "connected"
 	// Disconnected: the client's socket fired "disconnect"; Detail is the reason.
 	Disconnected Kind = "disconnected"
+	// Suspended: no code of the page runs any more, as on a laptop whose lid is closed. The
+	// server may end its connection meanwhile, which the page notices only after Resumed.
+	Suspended Kind = "suspended"
+	Resumed   Kind = "resumed"
 
 	// Sent: Message was typed and submitted, or handed to emit.
 	Sent Kind = "sent"
@@ -85,7 +89,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	Began, Ended, Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored, LogRead,
+	Began, Ended, Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored, LogRead,
 	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Barrier, TimedOut, Note,
 }
 

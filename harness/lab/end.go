@@ -111,8 +111,7 @@ func (e *ending) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, erro
 // recordRows records the rows of the log as events of the kind.
 func (e *ending) recordRows(kind history.Kind, rows []wire.Row, err error) error {
 	if errors.Is(err, wire.ErrNoLog) {
-		// An unreadable log is not a failure: package check then expects every page to show
-		// each message that any page shows.
+		// Without a LogRead the run is inconclusive; the note says why.
 		e.record(history.Event{Kind: history.Note, Client: plan.Reader, Detail: err.Error()})
 		return nil
 	}

@@ -52,10 +52,10 @@ func (l *player) do(s plan.Step) error {
 		}
 		return c.Disconnect()
 	case plan.Suspend:
-		l.record(history.Event{Kind: history.Note, Detail: c.name + " is suspended, like a laptop whose lid is closed"})
+		l.record(history.Event{Kind: history.Suspended, Client: c.name, View: c.Status().View})
 		return c.Suspend()
 	case plan.Resume:
-		l.record(history.Event{Kind: history.Note, Detail: c.name + " wakes"})
+		l.record(history.Event{Kind: history.Resumed, Client: c.name, View: c.Status().View})
 		return c.Resume()
 	case plan.Throw:
 		return c.Throw()

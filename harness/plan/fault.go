@@ -129,6 +129,9 @@ func (p Plan) Validate() error {
 		if c.Retries && c.Kind != Wire {
 			return fmt.Errorf("plan: client %q has retries, which only a wire client can have: a page follows its own script", c.Name)
 		}
+		if c.ReconnectDelay < 0 || c.ReconnectDelay > longestTime {
+			return fmt.Errorf("plan: client %q has a reconnectDelay of %s; a time is between 0 and %s", c.Name, time.Duration(c.ReconnectDelay), time.Duration(longestTime))
+		}
 		for _, t := range c.Transports {
 			if t != "websocket" && t != "polling" {
 				return fmt.Errorf("plan: client %q asks for the transport %q; there are websocket and polling", c.Name, t)
@@ -147,7 +150,39 @@ func (p Plan) Validate() error {
 			return fmt.Errorf("plan: the tuning has a time of %s; a time is between 0 and %s", time.Duration(d), time.Duration(longestTime))
 		}
 	}
-	sending := map[string]bool{}
+	if err := p.validateScript(known); err != nil {
+		return err
+	}
+	for i, f := range p.Faults {
+		err := f.validate(known)
+		if err == nil {
+			err = f.armed()
+		}
+		if err != nil {
+			return fmt.Errorf("plan: fault %d: %w", i+1, err)
+		}
+	}
+	ids := map[string]bool{}
+	for _, f := range p.AllFaults() {
+		if f.ID != "" && ids[f.ID] {
+			return fmt.Errorf("plan: two faults have the ID %q, so the history could not tell which of them fired", f.ID)
+		}
+		ids[f.ID] = true
+	}
+	return nil
+}
+
+// validateScript validates the steps, and that each client stops what it does in the background.
+func (p Plan) validateScript(known map[string]bool) error {
+	sending, suspended := map[string]bool{}, map[string]bool{}
+	still := func(state map[string]bool) string {
+		for _, c := range p.Clients {
+			if state[c.Name] {
+				return c.Name
+			}
+		}
+		return ""
+	}
 	for i, s := range p.Script {
 		if err := s.validate(known); err != nil {
 			return fmt.Errorf("plan: step %d: %w", i+1, err)
@@ -155,18 +190,45 @@ func (p Plan) Validate() error {
 		switch s.Do {
 		case StartSending, StopSending:
 			sending[s.Client] = s.Do == StartSending
+		case Suspend, Resume:
+			suspended[s.Client] = s.Do == Suspend
+		case Send:
+			if suspended[s.Client] {
+				return fmt.Errorf("plan: step %d: %s sends while suspended: resume has to come first", i+1, name(s.Client))
+			}
 		case Barrier:
-			for _, c := range p.Clients {
-				if sending[c.Name] {
-					return fmt.Errorf("plan: step %d: barrier while %s sends in the background: stop-sending has to come first", i+1, name(c.Name))
-				}
+			if c := still(sending); c != "" {
+				return fmt.Errorf("plan: step %d: barrier while %s sends in the background: stop-sending has to come first", i+1, name(c))
 			}
 		}
 	}
-	for i, f := range p.Faults {
-		if err := f.validate(known); err != nil {
-			return fmt.Errorf("plan: fault %d: %w", i+1, err)
+	if c := still(sending); c != "" {
+		return fmt.Errorf("plan: %s still sends in the background when the script ends: it needs stop-sending", name(c))
+	}
+	if c := still(suspended); c != "" {
+		return fmt.Errorf("plan: %s is still suspended when the script ends: it needs resume", name(c))
+	}
+	return p.awaitsItsFaults()
+}
+
+// awaitsItsFaults refuses an AwaitFault for a fault that the plan does not have.
+func (p Plan) awaitsItsFaults() error {
+	ids := map[string]bool{}
+	for _, f := range p.WithFaultIDs().AllFaults() {
+		ids[f.ID] = true
+	}
+	for i, s := range p.Script {
+		if s.Do == AwaitFault && !ids[s.Text] {
+			return fmt.Errorf("plan: step %d: await-fault waits for %q, which is the ID of no fault of the plan", i+1, s.Text)
 		}
+	}
+	return nil
+}
+
+// armed refuses a fault that waits for a frame of nobody.
+func (f Fault) armed() error {
+	if f.Client == "" && f.At.Client == "" {
+		return fmt.Errorf("%s waits for a frame, and names no client whose frame that is", f.Kind)
 	}
 	return nil
 }
@@ -198,6 +260,11 @@ func (s Step) validate(known map[string]bool) error {
 	case aFault:
 		if s.Fault == nil {
 			return fmt.Errorf("%s has no fault", s.Do)
+		}
+		if s.Do == Arm {
+			if err := s.Fault.armed(); err != nil {
+				return err
+			}
 		}
 		return s.Fault.validate(known)
 	}

@@ -212,14 +212,22 @@ func (p Plan) AllFaults() []Fault {
 }
 
 // WithFaultIDs returns a copy of the plan in which every fault has an ID: f1, f2,
-// … by position, unless it has one already.
+// … by position, unless it has one already. An ID that another fault has is left out.
 func (p Plan) WithFaultIDs() Plan {
+	taken := map[string]bool{}
+	for _, f := range p.AllFaults() {
+		taken[f.ID] = true
+	}
 	n := 0
 	number := func(f *Fault) {
 		n++
-		if f.ID == "" {
-			f.ID = fmt.Sprintf("f%d", n)
+		if f.ID != "" {
+			return
 		}
+		for taken[fmt.Sprintf("f%d", n)] {
+			n++
+		}
+		f.ID = fmt.Sprintf("f%d", n)
 	}
 	p = p.clone()
 	for i := range p.Faults {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,14 @@ func TestDecodeNamesTheError(t *testing.T) {
 		{"sending without end", `{"clients":[{"name":"a"}],"script":[{"do":"start-sending","client":"a","count":1000000000}]}`, "out of bounds"},
 		{"a silence of a year", `{"clients":[{"name":"a"}],"faults":[{"kind":"silence","client":"a","for":"8760h"}]}`, "lasts longer than 24h"},
 		{"wait for nothing", `{"script":[{"do":"wait"}]}`, "needs a time"},
+		{"two faults of one ID", `{"clients":[{"name":"a"}],"faults":[{"id":"f2","kind":"cut","client":"a"},{"id":"f2","kind":"reset","client":"a"}]}`, `two faults have the ID "f2"`},
+		{"a crash at a frame of nobody", `{"faults":[{"kind":"crash"}]}`, "names no client whose frame that is"},
+		{"a crash armed at a frame of nobody", `{"script":[{"do":"arm","fault":{"kind":"crash"}}]}`, "step 1: crash waits for a frame"},
+		{"wait for no fault", `{"faults":[],"script":[{"do":"await-fault","text":"f1"}]}`, `"f1", which is the ID of no fault`},
+		{"a background that does not stop", `{"clients":[{"name":"a"}],"script":[{"do":"start-sending","client":"a"}]}`, "it needs stop-sending"},
+		{"a laptop that does not wake", `{"clients":[{"name":"a"}],"script":[{"do":"suspend","client":"a"}]}`, "it needs resume"},
+		{"sending while suspended", `{"clients":[{"name":"a"}],"script":[{"do":"suspend","client":"a"},{"do":"send","client":"a","text":"x"}]}`, "resume has to come first"},
+		{"a negative delay", `{"clients":[{"name":"a","kind":"wire","reconnectDelay":"-1s"}]}`, "a reconnectDelay of -1s"},
 		{"send without a text", `{"clients":[{"name":"a"}],"script":[{"do":"send","client":"a"}]}`, "no text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,5 +86,13 @@ func TestWithFaultIDsNumbersACopy(t *testing.T) {
 	}
 	if step.ID != "" || p.Faults[0].ID != "" {
 		t.Error("the plan that was given has been changed")
+	}
+}
+
+// An ID that the plan gives to one fault is given to no other.
+func TestFaultsGetAnIDOfTheirOwn(t *testing.T) {
+	p := Plan{Clients: []Client{{Name: "a"}}, Faults: []Fault{{ID: "f2", Kind: Cut, Client: "a"}, {Kind: Reset, Client: "a"}, {Kind: Cut, Client: "a"}}}.WithFaultIDs()
+	if ids := []string{p.Faults[0].ID, p.Faults[1].ID, p.Faults[2].ID}; !slices.Equal(ids, []string{"f2", "f3", "f4"}) || p.Validate() != nil {
+		t.Errorf("%v, %v", ids, p.Validate())
 	}
 }

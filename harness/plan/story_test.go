@@ -93,20 +93,22 @@ func TestOrdinals(t *testing.T) {
 func TestStoryHasOneLinePerStepForAnyText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		who := rapid.StringN(1, 80, -1).Filter(func(s string) bool { return s != Reader }).Draw(t, "name")
+		id := rapid.StringN(1, -1, -1).Draw(t, "ID")
 		p := Plan{
 			Clients: []Client{{Name: who}},
 			Script: []Step{
 				{Do: Send, Client: who, Text: rapid.StringN(1, 200, -1).Draw(t, "text"), Count: rapid.IntRange(0, 3).Draw(t, "count")},
-				{Do: AwaitFault, Text: rapid.String().Draw(t, "ID")},
+				{Do: AwaitFault, Text: id},
 				{Do: StartSending, Client: who, Text: rapid.String().Draw(t, "background")},
+				{Do: StopSending, Client: who},
 			},
-			Faults: []Fault{{Kind: Cut, Client: who, At: Frame{Match: rapid.String().Draw(t, "match")}}},
+			Faults: []Fault{{ID: id, Kind: Cut, Client: who, At: Frame{Match: rapid.String().Draw(t, "match")}}},
 		}
 		if err := p.Validate(); err != nil {
 			t.Fatal(err)
 		}
 		story := Story(p)
-		if lines := strings.Split(story, "\n"); len(lines) != 6 || lines[5] != "" {
+		if lines := strings.Split(story, "\n"); len(lines) != 7 || lines[6] != "" {
 			t.Fatalf("%d lines:\n%s", len(lines), story)
 		}
 		for _, r := range story {

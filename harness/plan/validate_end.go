@@ -5,8 +5,8 @@ import "fmt"
 // ValidateEnd returns the first reason why a run of the plan cannot end in a calm
 // state, as one line. It requires more than [Plan.Validate]: a page is open before it
 // sends, a fault hits something that exists, and at the end every fault is healed or
-// heals by itself, the server runs and has its database, no client sends in the
-// background, and every open page can be connected.
+// heals by itself, the server runs and has its database, and every open page can be
+// connected.
 //
 // It reads the script without a clock: a fault that waits for a frame, or ends after a
 // time, may do so at any moment and is assumed not to prevent a later step.
@@ -214,8 +214,6 @@ func (s *stage) ended(clients []Client) error {
 		switch c := s.people[client.Name]; {
 		case c.unhealed:
 			return fmt.Errorf("the link of %q is not healed", c.name)
-		case c.sending:
-			return fmt.Errorf("%q still sends in the background", c.name)
 		case c.open && c.left:
 			return fmt.Errorf("%q stays disconnected", c.name)
 		}

@@ -99,7 +99,7 @@ func (n *nearest[T]) all() []T {
 
 func ofPage(e history.Event) bool {
 	switch e.Kind {
-	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		return true
 	}
 	return false

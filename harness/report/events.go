@@ -77,6 +77,10 @@ func describe(e history.Event, columns int) (who, what string) {
 		what = "disconnects"
 	case history.Sent:
 		what = "sends " + message
+	case history.Suspended:
+		what = "is suspended, as on a laptop whose lid is closed"
+	case history.Resumed:
+		what = "wakes"
 	case history.Acknowledged:
 		what = "gets the acknowledgement for " + message
 	case history.Refused:

@@ -168,7 +168,7 @@ func (x excerpt) matters(i int) int {
 			return itsPage
 		}
 		return immaterial
-	case history.Opened, history.Closed, history.Connected, history.Disconnected:
+	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		switch {
 		case slices.Contains(x.f.Named, i) || i == x.f.Event:
 			return named

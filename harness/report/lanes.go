@@ -160,6 +160,8 @@ func (d *laneDrawing) row(i int) []string {
 		r.point(lane, '●', label)
 	case history.Disconnected:
 		r.point(lane, '○', "disconnected")
+	case history.Suspended, history.Resumed:
+		r.point(lane, '○', string(e.Kind))
 	case history.Closed:
 		r.point(lane, '○', "page left")
 	case history.FaultFired:

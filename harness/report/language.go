@@ -88,6 +88,7 @@ var drawingWords = map[Language]map[string]string{
 		"event sent": "sent", "event shown": "shown", "event repeated": "received again", "event acknowledged": "acknowledged",
 		"event refused": "refused", "event stored": "stored", "event found": "in the log before",
 		"event opened": "page loaded", "event closed": "page closed", "event connected": "connected", "event disconnected": "disconnected",
+		"event suspended": "suspended", "event resumed": "wakes",
 		"event server-started": "server starts", "event server-stopped": "server stops", "event data-replaced": "data replaced",
 		"event fault-fired": "fault", "event fault-healed": "fault over", "event timed-out": "timed out",
 
@@ -145,6 +146,7 @@ var drawingWords = map[Language]map[string]string{
 		"event sent": "보냄", "event shown": "표시함", "event repeated": "다시 받음", "event acknowledged": "승인 응답",
 		"event refused": "거부됨", "event stored": "저장됨", "event found": "이전부터 로그에 있음",
 		"event opened": "페이지 열림", "event closed": "페이지 닫힘", "event connected": "연결됨", "event disconnected": "연결 끊김",
+		"event suspended": "절전 상태", "event resumed": "깨어남",
 		"event server-started": "서버 시작", "event server-stopped": "서버 멈춤", "event data-replaced": "데이터 교체",
 		"event fault-fired": "장애", "event fault-healed": "장애 끝", "event timed-out": "시간 초과",
 

@@ -159,7 +159,7 @@ func (s Scene) stage() *stage {
 func importance(e history.Event) int {
 	switch e.Kind {
 	case history.FaultFired, history.FaultHealed, history.ServerStarted, history.ServerStopped, history.DataReplaced,
-		history.Opened, history.Closed, history.Connected, history.Disconnected:
+		history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		return 0
 	case history.Sent, history.Shown, history.Refused, history.Repeated, history.Stored, history.Found:
 		if IsBarrier(e.Message) {

@@ -81,9 +81,9 @@ func (st *stage) sign(kind history.Kind, x, y, towards float64) {
 	case history.Stored, history.Found:
 		st.signs["row"] = true
 		st.element("rect", "class", "stored", "x", x-4, "y", y-4, "width", 8.0, "height", 8.0, "rx", 1.5)
-	case history.Connected:
+	case history.Connected, history.Resumed:
 		st.element("path", "class", "joined", "d", fmt.Sprintf("M%.1f %.1fv14", x, y-7))
-	case history.Disconnected, history.ServerStopped, history.Closed:
+	case history.Disconnected, history.ServerStopped, history.Closed, history.Suspended:
 		st.element("path", "class", "break", "d", fmt.Sprintf("M%.1f %.1fv16", x, y-8))
 	case history.DataReplaced:
 		st.element("path", "class", "refused", "d", crossPath(x, y, r*1.3))
