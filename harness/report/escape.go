@@ -120,9 +120,12 @@ func splitAt(s string, columns int) int {
 	return len(s)
 }
 
-// took rounds a duration to about three digits.
+// took rounds a duration to about three digits. It is "" for none, as in a merged report, whose
+// parts do not have their times.
 func took(d time.Duration) string {
 	switch {
+	case d == 0:
+		return ""
 	case d < time.Millisecond:
 		return d.Round(time.Microsecond).String()
 	case d < time.Second:
@@ -154,8 +157,8 @@ func (r Report) summarySentence() string {
 	if n := len(r.known()); n > 0 {
 		known = fmt.Sprintf(" (%d as they are known to fail)", n)
 	}
-	return fmt.Sprintf("%s: %d passed%s, %d failed, %d inconclusive, %d unsupported, in %s",
-		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported, took(r.Took))
+	return join(", in ", fmt.Sprintf("%s: %d passed%s, %d failed, %d inconclusive, %d unsupported",
+		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported), took(r.Took))
 }
 
 // headline gives the outcome of the report in one sentence.

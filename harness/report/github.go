@@ -16,8 +16,8 @@ const failuresInSummary = 25
 func GitHubSummary(w io.Writer, r Report) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "## %s %s\n\n", unicodeMarks.of(r.Outcome()), r.headline())
-	fmt.Fprintf(out, "%s, level %s, %s lab, seed %d, %s\n", markdown(orNone(r.Target)),
-		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed, took(r.Took))
+	fmt.Fprintln(out, join(", ", fmt.Sprintf("%s, level %s, %s lab, seed %d", markdown(r.named()),
+		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed), took(r.Took)))
 	if len(r.Results) > 0 {
 		fmt.Fprint(out, "\n| | Scenario | | Runs | Faults | What went wrong | Time |\n|---|---|---|---:|---:|---|---:|\n")
 	}

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 
 	"redial/harness/check"
 	"redial/harness/history"
@@ -36,6 +37,7 @@ type (
 	page struct {
 		Style                                 template.CSS
 		Headline, Outcome, Began, Took, Lab   string
+		Client                                string
 		Level, Target, Seed                   string
 		Tallies                               []tally
 		Columns                               []string
@@ -73,7 +75,7 @@ type (
 		Expected, Observed                 string
 		Promised                           bool
 		Also                               []string
-		Reason, Replay                     string
+		Blame, Reason, Unsaved, Replay     string
 		Artifacts                          []string
 		Overview, Detail                   template.HTML
 		LeftOut                            string
@@ -106,8 +108,9 @@ func newPage(r Report) (page, error) {
 		Style:    template.CSS(pageStyle + TimelineStyle),
 		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
 		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
-		Seed: strconv.FormatUint(r.Seed, 10),
-		Key:  drawingKey(),
+		Client: visible(r.Client),
+		Seed:   strconv.FormatUint(r.Seed, 10),
+		Key:    drawingKey(),
 	}
 	if !r.Began.IsZero() {
 		p.Began = r.Began.UTC().Format("2 January 2006, 15:04 UTC")
@@ -235,8 +238,8 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 	shown := pageResult{
 		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
 		Outcome: string(outcome),
-		Reason:  result.Reason(), Replay: visible(result.Replay),
-		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),
+		Blame:   strings.TrimSpace(result.blame()), Reason: result.reason(), Unsaved: visible(result.Unsaved), Replay: visible(result.Replay),
+		Facts: join(", ", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault")+" fired", took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm

@@ -59,7 +59,7 @@ type junitSkipped struct {
 func JUnit(w io.Writer, r Report) error {
 	suites := junitSuites{Name: "redial"}
 	for _, column := range r.columns() {
-		suite := junitSuite{Name: orNone(r.Target)}
+		suite := junitSuite{Name: r.named()}
 		if column != "" && column != r.Target {
 			suite.Name += ", " + visible(column)
 		}

@@ -217,8 +217,12 @@ func (r Result) Outcome() check.Outcome {
 
 // Reason explains the outcome in one line; "" for a pass.
 func (r Result) Reason() string {
-	reason := r.blame() + r.reason()
-	if reason != "" && r.Unsaved != "" {
+	reason := r.reason()
+	if reason == "" {
+		return ""
+	}
+	reason = r.blame() + reason
+	if r.Unsaved != "" {
 		reason += " (and what happened could not be saved: " + visible(r.Unsaved) + ")"
 	}
 	return reason
@@ -269,7 +273,8 @@ func (r Result) AsExpected() bool {
 }
 
 // offence is the finding that the report shows: the first must-finding, which fails the run,
-// and otherwise the first finding, which breaks nothing that the level promises.
+// and otherwise the first finding, which breaks nothing that the level promises. In a merged
+// report it has only the rule; the Reason says the rest.
 func (r Result) offence() *check.Finding {
 	if len(r.Verdict.Findings) == 0 {
 		return nil

@@ -317,7 +317,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
 
 func TestTook(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0s", 1234 * time.Microsecond: "1ms", 8210 * time.Millisecond: "8.21s", 61400 * time.Millisecond: "1m1s",
+		0: "", 1234 * time.Microsecond: "1ms", 8210 * time.Millisecond: "8.21s", 61400 * time.Millisecond: "1m1s",
 	} {
 		if got := took(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)

@@ -49,7 +49,7 @@ func writeFailures(out io.Writer, r Report, s Style) {
 	told := map[contract.RuleID]int{}
 	var more []Result
 	for _, result := range r.with(check.Fail) {
-		if f := result.offence(); f != nil {
+		if f := result.offence(); f != nil && f.Observed != "" {
 			if told[f.Rule]++; told[f.Rule] > failuresInFull {
 				more = append(more, result)
 				continue
@@ -125,7 +125,7 @@ func tail(r Result) string {
 	if harm := r.harm(); harm != "" {
 		parts = append(parts, harm)
 	}
-	return strings.Join(append(parts, took(r.Took)), ", ")
+	return join(", ", append(parts, took(r.Took))...)
 }
 
 // explain writes a failure in full, each line indented by two.
@@ -144,10 +144,12 @@ func explain(r Result, s Style) []string {
 		entry("client", strings.TrimSpace(r.blame()))
 	}
 	f := r.offence()
-	if f == nil {
-		entry("reason", r.Reason())
-	} else {
+	if f != nil {
 		entry("rule", fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule)))
+	}
+	if f == nil || f.Observed == "" {
+		entry("reason", r.reason())
+	} else {
 		if f.Message != "" {
 			entry("message", quoted(f.Message, 160))
 		}
@@ -176,6 +178,9 @@ func explain(r Result, s Style) []string {
 			name = "files"
 		}
 		entry(name, visible(path))
+	}
+	if r.Unsaved != "" {
+		entry("files", "not saved: "+visible(r.Unsaved))
 	}
 	return lines
 }
@@ -252,6 +257,14 @@ func writeItem(out io.Writer, s Style, text string) {
 	for i, line := range Wrap(text, s.columns()-4-indent) {
 		fmt.Fprintf(out, "%s%s\n", strings.Repeat(" ", 2+indent+2*min(i, 1)), line)
 	}
+}
+
+// named is the target, and the client that took the place of the pages.
+func (r Report) named() string {
+	if r.Client == "" {
+		return orNone(r.Target)
+	}
+	return orNone(r.Target) + ", client " + visible(r.Client)
 }
 
 func orNone(s string) string { return visible(cmp.Or(s, "(not given)")) }
