@@ -14,9 +14,9 @@ import (
 	"redial/harness/internal/words"
 )
 
-// visible makes text safe to print in one line: control and formatting characters, and bytes
+// Visible makes text safe to print in one line: control and formatting characters, and bytes
 // that are not UTF-8, are escaped as in Go.
-func visible(s string) string {
+func Visible(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
@@ -36,7 +36,7 @@ func visible(s string) string {
 // quoted is a message in quotation marks, visible and clipped. A clipped message has its
 // length behind it.
 func quoted(message string, columns int) string {
-	shown := visible(message)
+	shown := Visible(message)
 	if textWidth(shown) <= columns {
 		return `"` + shown + `"`
 	}
@@ -186,7 +186,7 @@ func place(f check.Finding) string {
 	case f.Client == "" || f.Anomaly == check.Unstored:
 		return "the server's log"
 	case f.View > 1:
-		return fmt.Sprintf("%s's page, view %d", visible(f.Client), f.View)
+		return fmt.Sprintf("%s's page, view %d", Visible(f.Client), f.View)
 	}
-	return visible(f.Client) + "'s page"
+	return Visible(f.Client) + "'s page"
 }

@@ -23,7 +23,7 @@ func GitHubSummary(w io.Writer, r Report) error {
 	}
 	for _, result := range r.Results {
 		fmt.Fprintf(out, "| %s | `%s` | %s | %d | %d | %s | %s |\n",
-			markdown(result.sign(unicodeMarks)), codeSpan(r.label(result)), markdown(visible(result.Title)),
+			markdown(result.sign(unicodeMarks)), codeSpan(r.label(result)), markdown(Visible(result.Title)),
 			result.Runs, result.FaultsFired, markdown(wrongInBrief(result)), took(result.Took))
 	}
 	failed := r.with(check.Fail)
@@ -109,7 +109,7 @@ func GitHubAnnotations(w io.Writer, r Report) error {
 			}
 			text := result.Reason()
 			if result.Replay != "" {
-				text += "\nTo play it again: " + visible(result.Replay)
+				text += "\nTo play it again: " + Visible(result.Replay)
 			}
 			if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", kind.command, property.Replace("redial: "+r.label(result)), message.Replace(text)); err != nil {
 				return err

@@ -108,7 +108,7 @@ func newPage(r Report) (page, error) {
 		Style:    template.CSS(pageStyle + TimelineStyle),
 		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
 		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
-		Client: visible(r.Client),
+		Client: Visible(r.Client),
 		Seed:   strconv.FormatUint(r.Seed, 10),
 		Key:    drawingKey(),
 	}
@@ -121,7 +121,7 @@ func newPage(r Report) (page, error) {
 		{"inconclusive", "inconclusive", inconclusive}, {"unsupported", "unsupported", unsupported},
 	}
 	for _, name := range r.columns() {
-		p.Columns = append(p.Columns, visible(name))
+		p.Columns = append(p.Columns, Visible(name))
 	}
 	anchors := r.anchors()
 	p.Rows = r.pageRows(anchors)
@@ -193,7 +193,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 	var rows []pageRow
 	single := len(r.columns()) == 1
 	for _, row := range r.rows() {
-		shown := pageRow{Number: row.number, ID: visible(row.id), Title: visible(row.title)}
+		shown := pageRow{Number: row.number, ID: Visible(row.id), Title: Visible(row.title)}
 		for _, result := range row.cells {
 			if result == nil {
 				shown.Cells = append(shown.Cells, pageCell{Text: unicodeMarks.notRun, Class: "not-run", Says: "not run"})
@@ -236,9 +236,9 @@ func newPageCell(result Result, anchor string) pageCell {
 func newPageResult(r Report, result Result, anchor string) pageResult {
 	outcome := result.Outcome()
 	shown := pageResult{
-		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
+		Anchor: anchor, ID: Visible(result.ID), Title: Visible(result.Title),
 		Outcome: string(outcome),
-		Blame:   strings.TrimSpace(result.blame()), Reason: result.reason(), Unsaved: visible(result.Unsaved), Replay: visible(result.Replay),
+		Blame:   strings.TrimSpace(result.blame()), Reason: result.reason(), Unsaved: Visible(result.Unsaved), Replay: Visible(result.Replay),
 		Facts: join(", ", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault")+" fired", took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {
@@ -250,14 +250,14 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 		shown.Facts += ", a failure from level " + string(result.Beyond.Level) + " on"
 	}
 	if len(r.columns()) > 1 {
-		shown.Column = visible(result.Column)
+		shown.Column = Visible(result.Column)
 	}
 	for _, path := range result.Artifacts {
-		shown.Artifacts = append(shown.Artifacts, visible(path))
+		shown.Artifacts = append(shown.Artifacts, Visible(path))
 	}
 	if f := result.offence(); f != nil {
 		shown.Rule, shown.Sentence = string(f.Rule), ruleSentence(f.Rule)
-		shown.Expected, shown.Observed = visible(f.Expected), visible(f.Observed)
+		shown.Expected, shown.Observed = Visible(f.Expected), Visible(f.Observed)
 		shown.Where, shown.Promised = place(*f), f.Must
 		if f.Message != "" {
 			shown.Message = quoted(f.Message, 400)

@@ -61,7 +61,7 @@ func JUnit(w io.Writer, r Report) error {
 	for _, column := range r.columns() {
 		suite := junitSuite{Name: r.named()}
 		if column != "" && column != r.Target {
-			suite.Name += ", " + visible(column)
+			suite.Name += ", " + Visible(column)
 		}
 		for _, result := range r.Results {
 			if result.Column == column {
@@ -91,12 +91,12 @@ func JUnit(w io.Writer, r Report) error {
 
 func junitOf(r Report, result Result) junitCase {
 	c := junitCase{
-		Name:      visible(result.ID),
-		Classname: "redial." + visible(cmp.Or(result.Column, r.Target)),
+		Name:      Visible(result.ID),
+		Classname: "redial." + Visible(cmp.Or(result.Column, r.Target)),
 		Time:      junitTime(result.Took),
 	}
 	if result.Title != "" {
-		c.Name += ": " + visible(result.Title)
+		c.Name += ": " + Visible(result.Title)
 	}
 	switch result.Outcome() {
 	case check.Fail:
@@ -110,7 +110,7 @@ func junitOf(r Report, result Result) junitCase {
 	case check.Inconclusive:
 		c.Error = &junitProblem{Message: result.Reason(), Type: string(check.Inconclusive)}
 		if result.Replay != "" {
-			c.Error.Text = "replay: " + visible(result.Replay)
+			c.Error.Text = "replay: " + Visible(result.Replay)
 		}
 	case check.Unsupported:
 		c.Skipped = &junitSkipped{Message: result.Reason()}

@@ -76,9 +76,9 @@ func Matrix(w io.Writer, r Report, s Style) error {
 
 func (row matrixRow) label() string {
 	if row.number > 0 {
-		return fmt.Sprintf("%2d %s", row.number, visible(row.id))
+		return fmt.Sprintf("%2d %s", row.number, Visible(row.id))
 	}
-	return visible(row.id)
+	return Visible(row.id)
 }
 
 func cellText(result *Result, m marks) string {
@@ -92,7 +92,7 @@ func cellText(result *Result, m marks) string {
 // written once, and names that are still too long become letters, which spelled explains.
 func columnHeads(names []string) (stem string, heads, spelled []string) {
 	for _, name := range names {
-		heads = append(heads, visible(name))
+		heads = append(heads, Visible(name))
 	}
 	if first, _, ok := strings.Cut(heads[0], " "); ok && len(heads) > 1 {
 		if !slices.ContainsFunc(heads, func(h string) bool { return !strings.HasPrefix(h, first+" ") }) {
@@ -105,7 +105,7 @@ func columnHeads(names []string) (stem string, heads, spelled []string) {
 	for i, head := range heads {
 		if textWidth(head) > widestColumnName && i < 26 {
 			heads[i] = string(rune('A' + i))
-			spelled = append(spelled, heads[i]+" is "+visible(names[i]))
+			spelled = append(spelled, heads[i]+" is "+Visible(names[i]))
 		}
 	}
 	return stem, heads, spelled
@@ -142,7 +142,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	}
 	// The title is shown only if a useful part of it fits.
 	if room := s.columns() - used - 3; room >= 24 {
-		line += "   " + s.paint(faint, Clip(visible(row.title), room))
+		line += "   " + s.paint(faint, Clip(Visible(row.title), room))
 	}
 	fmt.Fprintln(out, strings.TrimRight(line, " "))
 }
@@ -169,7 +169,7 @@ func writeUnexpected(out io.Writer, r Report, s Style) {
 		writeItem(out, s, fmt.Sprintf("%s: expected %s; observed %s",
 			r.label(result), result.expectedWords(), result.observedWords()))
 		if result.Replay != "" {
-			writeItem(out, s, "  replay: "+visible(result.Replay))
+			writeItem(out, s, "  replay: "+Visible(result.Replay))
 		}
 	}
 }

@@ -223,7 +223,7 @@ func (r Result) Reason() string {
 	}
 	reason = r.blame() + reason
 	if r.Unsaved != "" {
-		reason += " (and what happened could not be saved: " + visible(r.Unsaved) + ")"
+		reason += " (and what happened could not be saved: " + Visible(r.Unsaved) + ")"
 	}
 	return reason
 }
@@ -241,7 +241,7 @@ func (r Result) blame() string {
 }
 
 func (r Result) reason() string {
-	outcome, reason := r.Outcome(), visible(r.Verdict.Reason)
+	outcome, reason := r.Outcome(), Visible(r.Verdict.Reason)
 	switch {
 	case outcome == check.Pass:
 		return ""
@@ -333,9 +333,9 @@ func lastNumber(name string) int {
 // label names a result by its scenario, and also by its column if there are several.
 func (r Report) label(result Result) string {
 	if len(r.columns()) > 1 && result.Column != "" {
-		return visible(result.ID + ", " + result.Column)
+		return Visible(result.ID + ", " + result.Column)
 	}
-	return visible(result.ID)
+	return Visible(result.ID)
 }
 
 func ruleSentence(id contract.RuleID) string {

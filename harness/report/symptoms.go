@@ -78,5 +78,5 @@ func (r Result) expectedWords() string {
 	if r.Expected == "" {
 		return "to pass"
 	}
-	return visible(string(r.Expected))
+	return Visible(string(r.Expected))
 }
