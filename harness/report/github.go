@@ -15,7 +15,7 @@ const failuresInSummary = 25
 // GitHubSummary writes Markdown for the file that $GITHUB_STEP_SUMMARY names.
 func GitHubSummary(w io.Writer, r Report) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "## %s %s\n\n", unicodeMarks.of(r.Outcome()), r.headline())
+	fmt.Fprintf(out, "## %s %s\n\n", markOf(r.Outcome()), r.headline())
 	fmt.Fprintln(out, join(", ", fmt.Sprintf("%s, level %s, %s lab, seed %d", markdown(r.named()),
 		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed), took(r.Took)))
 	if len(r.Results) > 0 {
@@ -23,7 +23,7 @@ func GitHubSummary(w io.Writer, r Report) error {
 	}
 	for _, result := range r.Results {
 		fmt.Fprintf(out, "| %s | `%s` | %s | %d | %d | %s | %s |\n",
-			markdown(result.sign(unicodeMarks)), codeSpan(r.label(result)), markdown(Visible(result.Title)),
+			markdown(result.sign()), codeSpan(r.label(result)), markdown(Visible(result.Title)),
 			result.Runs, result.FaultsFired, markdown(wrongInBrief(result)), took(result.Took))
 	}
 	failed := r.with(check.Fail)
@@ -61,7 +61,7 @@ func writeDetails(out io.Writer, r Report, result Result) {
 		fence += "`"
 	}
 	fmt.Fprintf(out, "\n<details><summary>%s %s</summary>\n\n%stext\n%s\n%s\n\n</details>\n",
-		unicodeMarks.fail, markdown(r.label(result)), fence, text, fence)
+		failMark, markdown(r.label(result)), fence, text, fence)
 }
 
 // markdown escapes text for a paragraph or a table cell.

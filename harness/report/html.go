@@ -126,9 +126,9 @@ func newPage(r Report) (page, error) {
 	anchors := r.anchors()
 	p.Rows = r.pageRows(anchors)
 	p.Legend = []legendEntry{
-		{unicodeMarks.pass, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
-		{"X", "another rule broken"}, {unicodeMarks.should, "seen, and not promised at this level"}, {unicodeMarks.unsupported, "does not apply"},
-		{unicodeMarks.inconclusive, "inconclusive"}, {unicodeMarks.notRun, "not run"}, {"!", "not as expected"},
+		{passMark, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
+		{"X", "another rule broken"}, {shouldMark, "seen, and not promised at this level"}, {unsupportedMark, "does not apply"},
+		{inconclusiveMark, "inconclusive"}, {notRunMark, "not run"}, {"!", "not as expected"},
 	}
 	p.addUnexpected(r, anchors)
 	return p, p.addResults(r, anchors)
@@ -196,7 +196,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 		shown := pageRow{Number: row.number, ID: Visible(row.id), Title: Visible(row.title)}
 		for _, result := range row.cells {
 			if result == nil {
-				shown.Cells = append(shown.Cells, pageCell{Text: unicodeMarks.notRun, Class: "not-run", Says: "not run"})
+				shown.Cells = append(shown.Cells, pageCell{Text: notRunMark, Class: "not-run", Says: "not run"})
 				continue
 			}
 			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
@@ -215,7 +215,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 
 func newPageCell(result Result, anchor string) pageCell {
 	cell := pageCell{
-		Text: result.cell(unicodeMarks), Anchor: anchor,
+		Text: result.cell(), Anchor: anchor,
 		Says: fmt.Sprintf("%s; expected %s", result.observedWords(), result.expectedWords()),
 	}
 	switch {
@@ -256,7 +256,7 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 		shown.Artifacts = append(shown.Artifacts, Visible(path))
 	}
 	if f := result.offence(); f != nil {
-		shown.Rule, shown.Sentence = string(f.Rule), ruleSentence(f.Rule)
+		shown.Rule, shown.Sentence = string(f.Rule), f.Rule.Sentence()
 		shown.Expected, shown.Observed = Visible(f.Expected), Visible(f.Observed)
 		shown.Where, shown.Promised = place(*f), f.Must
 		if f.Message != "" {

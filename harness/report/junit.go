@@ -102,7 +102,7 @@ func junitOf(r Report, result Result) junitCase {
 	case check.Fail:
 		problem := junitProblem{Message: result.Reason(), Type: "fail"}
 		if f := result.offence(); f != nil {
-			problem.Message = fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule))
+			problem.Message = fmt.Sprintf("%s: %s", f.Rule, f.Rule.Sentence())
 			problem.Type = string(f.Rule)
 		}
 		problem.Text = "\n" + strings.Join(explain(result, Style{}), "\n") + "\n"

@@ -62,7 +62,7 @@ func Matrix(w io.Writer, r Report, s Style) error {
 	for _, row := range rows {
 		labels = max(labels, min(34, textWidth(row.label())))
 		for i, result := range row.cells {
-			widths[i] = max(widths[i], textWidth(cellText(result, s.marks())))
+			widths[i] = max(widths[i], textWidth(cellText(result)))
 		}
 	}
 	writeHead(out, s, stem, heads, labels, widths)
@@ -81,11 +81,11 @@ func (row matrixRow) label() string {
 	return Visible(row.id)
 }
 
-func cellText(result *Result, m marks) string {
+func cellText(result *Result) string {
 	if result == nil {
-		return m.notRun
+		return notRunMark
 	}
-	return result.cell(m)
+	return result.cell()
 }
 
 // columnHeads shortens the names of the columns. A first word that all share (the stem) is
@@ -126,7 +126,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	line := pad(Clip(row.label(), labels), labels)
 	used := labels
 	for i, result := range row.cells {
-		text := pad(cellText(result, s.marks()), widths[i])
+		text := pad(cellText(result), widths[i])
 		used += 2 + textWidth(text)
 		switch {
 		case result == nil || result.Outcome() == check.Unsupported && result.AsExpected():
@@ -148,10 +148,9 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 }
 
 func writeLegend(out io.Writer, s Style, spelled []string) {
-	m := s.marks()
 	legend := fmt.Sprintf("%s exactly once, L lost, D duplicated, R reordered, X another rule broken, "+
 		"%s before them: not promised at the level of the column, %s does not apply, %s inconclusive, %s not run, ! not as expected",
-		m.pass, m.should, m.unsupported, m.inconclusive, m.notRun)
+		passMark, shouldMark, unsupportedMark, inconclusiveMark, notRunMark)
 	fmt.Fprintln(out)
 	for _, line := range append(Wrap(legend, s.columns()), spelled...) {
 		fmt.Fprintln(out, line)

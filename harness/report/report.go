@@ -289,11 +289,11 @@ func (r Result) isShould() bool {
 	return r.Outcome() == check.Pass && (r.Beyond.Outcome == check.Fail || r.Expected == "" && r.offence() != nil)
 }
 
-func (r Result) sign(m marks) string {
+func (r Result) sign() string {
 	if r.isShould() {
-		return m.should
+		return shouldMark
 	}
-	return m.of(r.Outcome())
+	return markOf(r.Outcome())
 }
 
 func (r Report) with(outcome check.Outcome) []Result {
@@ -336,13 +336,4 @@ func (r Report) label(result Result) string {
 		return Visible(result.ID + ", " + result.Column)
 	}
 	return Visible(result.ID)
-}
-
-func ruleSentence(id contract.RuleID) string {
-	for _, rule := range contract.Rules {
-		if rule.ID == id {
-			return rule.Sentence
-		}
-	}
-	return "this rule is not in the contract"
 }

@@ -26,10 +26,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // writers lists every output, so that a test of a property covers all of them.
 var writers = map[string]func(io.Writer, Report) error{
 	"text.txt":         func(w io.Writer, r Report) error { return Text(w, r, Style{}) },
-	"text-ascii.txt":   func(w io.Writer, r Report) error { return Text(w, r, Style{ASCII: true, Width: 80}) },
 	"text-color.txt":   func(w io.Writer, r Report) error { return Text(w, r, Style{Color: true}) },
 	"matrix.txt":       func(w io.Writer, r Report) error { return Matrix(w, r, Style{}) },
-	"matrix-80.txt":    func(w io.Writer, r Report) error { return Matrix(w, r, Style{ASCII: true, Width: 80}) },
+	"matrix-80.txt":    func(w io.Writer, r Report) error { return Matrix(w, r, Style{Width: 80}) },
 	"matrix-color.txt": func(w io.Writer, r Report) error { return Matrix(w, r, Style{Color: true}) },
 	"report.html":      HTML,
 	"junit.xml":        JUnit,
@@ -236,7 +235,7 @@ func TestAsExpected(t *testing.T) {
 			v.Counts = map[contract.RuleID]int{contract.Sends: 1}
 		}
 		r := Result{Expected: c.expected, Met: v.Meets(c.expected, ""), Tally: check.Tally{Runs: 1, Lost: c.lost, Duplicated: c.dup}, Verdict: v}
-		if got := r.cell(unicodeMarks); got != c.cell {
+		if got := r.cell(); got != c.cell {
 			t.Errorf("%s, expected %q, %d lost, %d duplicated: cell %q, want %q", c.outcome, c.expected, c.lost, c.dup, got, c.cell)
 		}
 	}

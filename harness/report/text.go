@@ -85,17 +85,12 @@ func writeLines(out io.Writer, r Report, s Style) {
 		names = max(names, min(32, textWidth(r.label(result))))
 		tails = max(tails, textWidth(tail(result)))
 	}
-	marks := s.marks()
-	markWidth := textWidth(marks.pass)
-	if s.ASCII {
-		markWidth = textWidth(marks.fail)
-	}
-	names = max(12, min(names, s.columns()-markWidth-tails-3))
+	names = max(12, min(names, s.columns()-tails-4))
 	// The title gets the remaining columns, if a useful part of it fits.
-	room := s.columns() - markWidth - names - tails - 5
+	room := s.columns() - names - tails - 6
 	for _, result := range r.Results {
 		outcome := result.Outcome()
-		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(result.sign(marks), markWidth)),
+		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, result.sign()),
 			pad(Clip(r.label(result), names), names))
 		if room >= 16 {
 			line += pad(Clip(Visible(result.Title), room), room) + "  "
@@ -145,7 +140,7 @@ func explain(r Result, s Style) []string {
 	}
 	f := r.offence()
 	if f != nil {
-		entry("rule", fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule)))
+		entry("rule", fmt.Sprintf("%s: %s", f.Rule, f.Rule.Sentence()))
 	}
 	if f == nil || f.Observed == "" {
 		entry("reason", r.reason())
@@ -229,7 +224,7 @@ func writeKnown(out io.Writer, r Report, s Style) {
 
 // writeUnpromised lists the broken rules that the level does not promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
-	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", s.marks().should, r.Level)
+	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", shouldMark, r.Level)
 	broken := map[contract.Level][]string{}
 	for _, result := range r.with(check.Pass) {
 		if !result.isShould() {
