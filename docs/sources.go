@@ -126,7 +126,7 @@ func (s *Sources) execute(command string) (string, error) {
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", command)
 	c.Dir = s.Root
-	c.Env = append(os.Environ(), "NO_COLOR=1", "GITHUB_STEP_SUMMARY=")
+	c.Env = append(os.Environ(), "NO_COLOR=1", "GITHUB_STEP_SUMMARY=", "GITHUB_ACTIONS=")
 	output, err := c.CombinedOutput()
 	var exit *exec.ExitError
 	if ctx.Err() != nil {

@@ -153,5 +153,15 @@ var Rules = []Rule{
 	{NoRepeat, "The server sends a page no message twice on one connection, and none that the page's offset already covers.", Never},
 }
 
+// Sentence returns the rule as a sentence.
+func (id RuleID) Sentence() string {
+	for _, r := range Rules {
+		if r.ID == id {
+			return r.Sentence
+		}
+	}
+	return "this rule is not in the contract"
+}
+
 // MustAt reports whether breaking the rule fails a target at level l.
 func (r Rule) MustAt(l Level) bool { return r.MustFrom != Never && l.AtLeast(r.MustFrom) }

@@ -180,7 +180,6 @@ func TestVirtualErrors(t *testing.T) {
 		want   string
 	}{
 		{"a plan that is none", step(t, "5"), lab.Config{}, plan.Plan{Script: []plan.Step{{Do: "dance"}}}, "unknown action"},
-		{"a browser", step(t, "5"), lab.Config{}, plan.Plan{Clients: clients(plan.Browser, nil, "bob")}, "bob is a browser"},
 		{"a server that does not start", failing, lab.Config{}, plan.Plan{}, "no room in the disk"},
 		{"a second start", step(t, "5"), lab.Config{}, plan.Plan{Script: []plan.Step{{Do: plan.StartServer}}}, "running already"},
 	} {

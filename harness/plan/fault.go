@@ -122,7 +122,7 @@ func (p Plan) Validate() error {
 			return fmt.Errorf("plan: two clients are called %q", c.Name)
 		}
 		switch c.Kind {
-		case "", Page, Wire, Browser:
+		case "", Page, Wire:
 		default:
 			return fmt.Errorf("plan: client %q has the unknown kind %q", c.Name, c.Kind)
 		}

@@ -49,8 +49,6 @@ const (
 	Page Kind = "page"
 	// Wire exchanges packets, without a page. A run can have thousands of them.
 	Wire Kind = "wire"
-	// Browser is the same page in Chromium.
-	Browser Kind = "browser"
 )
 
 // A Client is one participant.

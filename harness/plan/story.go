@@ -35,7 +35,7 @@ func cast(clients []Client) string {
 	kinds := []struct {
 		kind     Kind
 		one, all string
-	}{{Page, "a page", "pages"}, {Browser, "a browser", "browsers"}, {Wire, "a wire client", "wire clients"}}
+	}{{Page, "a page", "pages"}, {Wire, "a wire client", "wire clients"}}
 	var parts []string
 	for _, k := range kinds {
 		var names []string

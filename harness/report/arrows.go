@@ -204,8 +204,8 @@ func (st *stage) frameTitle(f history.Frame, packet string) string {
 	if f.Direction == plan.Down {
 		direction = "down"
 	}
-	return join(" · ", clock(f.Left)+" → "+clock(f.At), visible(f.Client), words.Word("packet "+packet),
-		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), Clip(visible(f.Text), 120))
+	return join(" · ", clock(f.Left)+" → "+clock(f.At), Visible(f.Client), words.Word("packet "+packet),
+		words.Word("frame", f.Number, words.Word(direction), f.Connection), words.Word("bytes", f.Size), Clip(Visible(f.Text), 120))
 }
 
 // estimatedArrows draws arrows from events alone: up when a message was sent, down when it was

@@ -19,7 +19,7 @@ func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
 	} {
 		r := Report{Target: "step 7", Lab: "real", Client: "python", Results: []Result{{
 			ID: "clean-drop", Official: official, Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{
-				Outcome: check.Fail, Reason: "lost: 2", Findings: []check.Finding{{Rule: "no-loss", Must: true}}},
+				Outcome: check.Fail, Reason: "lost: 2", Findings: []check.Finding{{Rule: "no-loss", Must: true, Observed: "it was never shown"}}},
 		}}}
 		if got := r.Results[0].Reason(); got != want {
 			t.Errorf("the reason is %q, want %q", got, want)
@@ -35,6 +35,12 @@ func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
 		if !strings.Contains(text.String(), "client python") || official != "" && !strings.Contains(text.String(), "client     "+blame) {
 			t.Errorf("the text does not say %q:\n%s", blame, text.String())
 		}
+		for name, client := range map[string]string{"text.txt": ", client python", "report.html": "<dt>Client</dt><dd>python</dd>", "junit.xml": ", client python", "github.md": ", client python"} {
+			got := written(t, writers[name], r)
+			if blamed := strings.Count(got, blame); !strings.Contains(got, client) || official != "" && blamed != 1 {
+				t.Errorf("%s says %d times %q:\n%s", name, blamed, blame, got)
+			}
+		}
 		if err := JSON(&document, r); err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +50,19 @@ func TestFailureOfAnotherClientSaysWhoseFaultItIs(t *testing.T) {
 		}
 		if written.Client != "python" || written.Scenarios[0].Official != official || written.Scenarios[0].Verdict != check.Fail {
 			t.Errorf("the document is %s", document.String())
+		}
+	}
+}
+
+// A failure whose history could not be saved says so, with a finding and without.
+func TestFailureSaysThatItsFilesAreMissing(t *testing.T) {
+	for _, findings := range [][]check.Finding{nil, {{Rule: "no-loss", Must: true, Observed: "it was never shown"}}} {
+		r := Report{Results: []Result{{ID: "clean-drop", Unsaved: "disk full", Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{
+			Outcome: check.Fail, Reason: "lost: 2", Findings: findings}}}}
+		for _, name := range []string{"text.txt", "report.html", "junit.xml", "github.md"} {
+			if got := written(t, writers[name], r); !strings.Contains(got, "not saved: disk full") {
+				t.Errorf("%s does not say that the files are missing:\n%s", name, got)
+			}
 		}
 	}
 }

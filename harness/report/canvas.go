@@ -63,7 +63,7 @@ func boltPath(x, y, r float64) string {
 func escaped(text string) string {
 	var b strings.Builder
 	// Writing to a strings.Builder never fails.
-	_ = xml.EscapeText(&b, []byte(visible(text)))
+	_ = xml.EscapeText(&b, []byte(Visible(text)))
 	return b.String()
 }
 

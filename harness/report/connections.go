@@ -18,7 +18,7 @@ func (st *stage) connections() {
 		}
 		l := st.lanes[index]
 		y := l.y + l.towards*19
-		title := st.Language.Word("connection", c.Number, visible(c.Client), clock(c.Opened))
+		title := st.Language.Word("connection", c.Number, Visible(c.Client), clock(c.Opened))
 		if c.Ended > 0 {
 			title += " " + st.Language.Word("until", clock(c.Ended))
 		}
@@ -62,9 +62,9 @@ func (st *stage) sessions() {
 			continue
 		}
 		st.signs["session"] = true
-		title := st.Language.Word("session", visible(s.Client), clock(s.To))
+		title := st.Language.Word("session", Visible(s.Client), clock(s.To))
 		if s.Recovered {
-			title = st.Language.Word("session recovered", visible(s.Client), clock(s.To))
+			title = st.Language.Word("session recovered", Visible(s.Client), clock(s.To))
 		}
 		y := l.y + l.towards*29
 		st.open("g", "data-kind", "session", "data-lane", l.id, "data-client", s.Client, "data-at", int64(s.From), "data-until", int64(s.To))

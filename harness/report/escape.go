@@ -14,9 +14,9 @@ import (
 	"redial/harness/internal/words"
 )
 
-// visible makes text safe to print in one line: control and formatting characters, and bytes
+// Visible makes text safe to print in one line: control and formatting characters, and bytes
 // that are not UTF-8, are escaped as in Go.
-func visible(s string) string {
+func Visible(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
@@ -36,7 +36,7 @@ func visible(s string) string {
 // quoted is a message in quotation marks, visible and clipped. A clipped message has its
 // length behind it.
 func quoted(message string, columns int) string {
-	shown := visible(message)
+	shown := Visible(message)
 	if textWidth(shown) <= columns {
 		return `"` + shown + `"`
 	}
@@ -120,9 +120,12 @@ func splitAt(s string, columns int) int {
 	return len(s)
 }
 
-// took rounds a duration to about three digits.
+// took rounds a duration to about three digits. It is "" for none, as in a merged report, whose
+// parts do not have their times.
 func took(d time.Duration) string {
 	switch {
+	case d == 0:
+		return ""
 	case d < time.Millisecond:
 		return d.Round(time.Microsecond).String()
 	case d < time.Second:
@@ -154,8 +157,8 @@ func (r Report) summarySentence() string {
 	if n := len(r.known()); n > 0 {
 		known = fmt.Sprintf(" (%d as they are known to fail)", n)
 	}
-	return fmt.Sprintf("%s: %d passed%s, %d failed, %d inconclusive, %d unsupported, in %s",
-		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported, took(r.Took))
+	return join(", in ", fmt.Sprintf("%s: %d passed%s, %d failed, %d inconclusive, %d unsupported",
+		strings.ToUpper(string(r.Outcome())), pass, known, fail, inconclusive, unsupported), took(r.Took))
 }
 
 // headline gives the outcome of the report in one sentence.
@@ -183,7 +186,7 @@ func place(f check.Finding) string {
 	case f.Client == "" || f.Anomaly == check.Unstored:
 		return "the server's log"
 	case f.View > 1:
-		return fmt.Sprintf("%s's page, view %d", visible(f.Client), f.View)
+		return fmt.Sprintf("%s's page, view %d", Visible(f.Client), f.View)
 	}
-	return visible(f.Client) + "'s page"
+	return Visible(f.Client) + "'s page"
 }

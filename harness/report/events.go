@@ -102,9 +102,9 @@ func describe(e history.Event, columns int) (who, what string) {
 	case history.DataReplaced:
 		who, what = "server", "loses its data, as planned"
 	case history.FaultFired:
-		return visible(faulty(e)), Clip(visible(fmt.Sprintf("fault %s: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
+		return Visible(faulty(e)), Clip(Visible(fmt.Sprintf("fault %s: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
 	case history.FaultHealed:
-		return visible(faulty(e)), Clip(visible(fmt.Sprintf("fault %s is over: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
+		return Visible(faulty(e)), Clip(Visible(fmt.Sprintf("fault %s is over: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
 	case history.Barrier:
 		what = "everything sent so far has had time to arrive"
 	case history.TimedOut:
@@ -118,5 +118,5 @@ func describe(e history.Event, columns int) (who, what string) {
 	if e.Detail != "" {
 		what += ": " + e.Detail
 	}
-	return visible(who), Clip(visible(what), columns+120)
+	return Visible(who), Clip(Visible(what), columns+120)
 }

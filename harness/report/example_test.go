@@ -22,7 +22,7 @@ func ExampleText() {
 	// my chat
 	// level recovery, virtual lab, seed 1
 	//
-	// ✓ clean-drop    a clean drop                                                               1 run, 0s
+	// ✓ clean-drop    a clean drop                                                                   1 run
 	//
-	// PASS: 1 passed, 0 failed, 0 inconclusive, 0 unsupported, in 0s
+	// PASS: 1 passed, 0 failed, 0 inconclusive, 0 unsupported
 }

@@ -93,9 +93,9 @@ func (x excerpt) lack() (who, what string) {
 	case check.Unstored:
 		return "log", "does not hold "
 	case check.Late:
-		return visible(x.f.Client), "is not connected"
+		return Visible(x.f.Client), "is not connected"
 	}
-	return visible(x.f.Client), "does not show "
+	return Visible(x.f.Client), "does not show "
 }
 
 // How relevant an event is to the finding; immaterial ones are left out.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,5 +49,49 @@ func TestExcerptTellsOfTheDatabase(t *testing.T) {
 	r.Verdict.Findings[0].Event++
 	if text := strings.Join(explain(r, Style{}), "\n"); !strings.Contains(text, "lab    note: the database is locked") {
 		t.Errorf("it is not told:\n%s", text)
+	}
+}
+
+// From the fourth failure of a rule on, a line counts the breaks of a rule that has no other count.
+func TestFurtherFailuresCountTheirBreaks(t *testing.T) {
+	var r Report
+	for n := range failuresInFull + 1 {
+		r.Results = append(r.Results, Result{ID: fmt.Sprint("scenario-", n), Title: "a phantom", Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{
+			Outcome: check.Fail, Counts: map[contract.RuleID]int{contract.NoPhantom: 7},
+			Findings: []check.Finding{{Rule: contract.NoPhantom, Must: true, Client: "bob", Observed: "no client sent this text"}},
+		}})
+	}
+	if got := written(t, writers["text.txt"], r); !strings.Contains(got, "scenario-3: a phantom: 7 times, in bob's page") {
+		t.Errorf("the fourth failure is not counted:\n%s", got)
+	}
+}
+
+// The rule is of a failure, and the level beyond is of a pass, each by the outcome that counts.
+func TestJSONNamesARuleOnlyForAFailure(t *testing.T) {
+	breaks := func(outcome check.Outcome) check.Verdict {
+		return check.Verdict{Outcome: outcome, Findings: []check.Finding{{Rule: contract.NoLoss, Must: true}}}
+	}
+	for name, c := range map[string]struct {
+		verdict      check.Verdict
+		expected     check.Expectation
+		met          bool
+		rule, beyond string
+	}{
+		"a failure":                {breaks(check.Fail), "", false, "no-loss", ""},
+		"a known failure":          {breaks(check.Fail), check.Fails, true, "", "recovery"},
+		"an expectation not met":   {breaks(check.Fail), check.ExactlyOnce, false, "no-loss", ""},
+		"inconclusive":             {breaks(check.Inconclusive), "", false, "", ""},
+		"a pass that must fail":    {check.Verdict{Outcome: check.Pass}, check.Fails, false, "", ""},
+		"a pass, and fails beyond": {check.Verdict{Outcome: check.Pass}, "", false, "", "recovery"},
+	} {
+		r := Report{Results: []Result{{Verdict: c.verdict, Expected: c.expected, Met: c.met, Tally: check.Tally{Runs: 1},
+			Beyond: check.Verdict{Outcome: check.Fail, Level: contract.Recovery}}}}
+		var d Document
+		if err := json.Unmarshal([]byte(written(t, JSON, r)), &d); err != nil {
+			t.Fatal(err)
+		}
+		if s := d.Scenarios[0]; string(s.Rule) != c.rule || string(s.Beyond) != c.beyond {
+			t.Errorf("%s has the rule %q and beyond %q, want %q and %q", name, s.Rule, s.Beyond, c.rule, c.beyond)
+		}
 	}
 }

@@ -15,15 +15,15 @@ const failuresInSummary = 25
 // GitHubSummary writes Markdown for the file that $GITHUB_STEP_SUMMARY names.
 func GitHubSummary(w io.Writer, r Report) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "## %s %s\n\n", unicodeMarks.of(r.Outcome()), r.headline())
-	fmt.Fprintf(out, "%s, level %s, %s lab, seed %d, %s\n", markdown(orNone(r.Target)),
-		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed, took(r.Took))
+	fmt.Fprintf(out, "## %s %s\n\n", markOf(r.Outcome()), r.headline())
+	fmt.Fprintln(out, join(", ", fmt.Sprintf("%s, level %s, %s lab, seed %d", markdown(r.named()),
+		markdown(orNone(string(r.Level))), markdown(orNone(r.Lab)), r.Seed), took(r.Took)))
 	if len(r.Results) > 0 {
 		fmt.Fprint(out, "\n| | Scenario | | Runs | Faults | What went wrong | Time |\n|---|---|---|---:|---:|---|---:|\n")
 	}
 	for _, result := range r.Results {
 		fmt.Fprintf(out, "| %s | `%s` | %s | %d | %d | %s | %s |\n",
-			markdown(result.sign(unicodeMarks)), codeSpan(r.label(result)), markdown(visible(result.Title)),
+			markdown(result.sign()), codeSpan(r.label(result)), markdown(Visible(result.Title)),
 			result.Runs, result.FaultsFired, markdown(wrongInBrief(result)), took(result.Took))
 	}
 	failed := r.with(check.Fail)
@@ -61,7 +61,7 @@ func writeDetails(out io.Writer, r Report, result Result) {
 		fence += "`"
 	}
 	fmt.Fprintf(out, "\n<details><summary>%s %s</summary>\n\n%stext\n%s\n%s\n\n</details>\n",
-		unicodeMarks.fail, markdown(r.label(result)), fence, text, fence)
+		failMark, markdown(r.label(result)), fence, text, fence)
 }
 
 // markdown escapes text for a paragraph or a table cell.
@@ -109,7 +109,7 @@ func GitHubAnnotations(w io.Writer, r Report) error {
 			}
 			text := result.Reason()
 			if result.Replay != "" {
-				text += "\nTo play it again: " + visible(result.Replay)
+				text += "\nTo play it again: " + Visible(result.Replay)
 			}
 			if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", kind.command, property.Replace("redial: "+r.label(result)), message.Replace(text)); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 
 	"redial/harness/check"
 	"redial/harness/history"
@@ -36,6 +37,7 @@ type (
 	page struct {
 		Style                                 template.CSS
 		Headline, Outcome, Began, Took, Lab   string
+		Client                                string
 		Level, Target, Seed                   string
 		Tallies                               []tally
 		Columns                               []string
@@ -73,7 +75,7 @@ type (
 		Expected, Observed                 string
 		Promised                           bool
 		Also                               []string
-		Reason, Replay                     string
+		Blame, Reason, Unsaved, Replay     string
 		Artifacts                          []string
 		Overview, Detail                   template.HTML
 		LeftOut                            string
@@ -106,8 +108,9 @@ func newPage(r Report) (page, error) {
 		Style:    template.CSS(pageStyle + TimelineStyle),
 		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
 		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
-		Seed: strconv.FormatUint(r.Seed, 10),
-		Key:  drawingKey(),
+		Client: Visible(r.Client),
+		Seed:   strconv.FormatUint(r.Seed, 10),
+		Key:    drawingKey(),
 	}
 	if !r.Began.IsZero() {
 		p.Began = r.Began.UTC().Format("2 January 2006, 15:04 UTC")
@@ -118,14 +121,14 @@ func newPage(r Report) (page, error) {
 		{"inconclusive", "inconclusive", inconclusive}, {"unsupported", "unsupported", unsupported},
 	}
 	for _, name := range r.columns() {
-		p.Columns = append(p.Columns, visible(name))
+		p.Columns = append(p.Columns, Visible(name))
 	}
 	anchors := r.anchors()
 	p.Rows = r.pageRows(anchors)
 	p.Legend = []legendEntry{
-		{unicodeMarks.pass, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
-		{"X", "another rule broken"}, {unicodeMarks.should, "seen, and not promised at this level"}, {unicodeMarks.unsupported, "does not apply"},
-		{unicodeMarks.inconclusive, "inconclusive"}, {unicodeMarks.notRun, "not run"}, {"!", "not as expected"},
+		{passMark, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
+		{"X", "another rule broken"}, {shouldMark, "seen, and not promised at this level"}, {unsupportedMark, "does not apply"},
+		{inconclusiveMark, "inconclusive"}, {notRunMark, "not run"}, {"!", "not as expected"},
 	}
 	p.addUnexpected(r, anchors)
 	return p, p.addResults(r, anchors)
@@ -190,10 +193,10 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 	var rows []pageRow
 	single := len(r.columns()) == 1
 	for _, row := range r.rows() {
-		shown := pageRow{Number: row.number, ID: visible(row.id), Title: visible(row.title)}
+		shown := pageRow{Number: row.number, ID: Visible(row.id), Title: Visible(row.title)}
 		for _, result := range row.cells {
 			if result == nil {
-				shown.Cells = append(shown.Cells, pageCell{Text: unicodeMarks.notRun, Class: "not-run", Says: "not run"})
+				shown.Cells = append(shown.Cells, pageCell{Text: notRunMark, Class: "not-run", Says: "not run"})
 				continue
 			}
 			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
@@ -212,7 +215,7 @@ func (r Report) pageRows(anchors map[*Result]string) []pageRow {
 
 func newPageCell(result Result, anchor string) pageCell {
 	cell := pageCell{
-		Text: result.cell(unicodeMarks), Anchor: anchor,
+		Text: result.cell(), Anchor: anchor,
 		Says: fmt.Sprintf("%s; expected %s", result.observedWords(), result.expectedWords()),
 	}
 	switch {
@@ -233,10 +236,10 @@ func newPageCell(result Result, anchor string) pageCell {
 func newPageResult(r Report, result Result, anchor string) pageResult {
 	outcome := result.Outcome()
 	shown := pageResult{
-		Anchor: anchor, ID: visible(result.ID), Title: visible(result.Title),
+		Anchor: anchor, ID: Visible(result.ID), Title: Visible(result.Title),
 		Outcome: string(outcome),
-		Reason:  result.Reason(), Replay: visible(result.Replay),
-		Facts: fmt.Sprintf("%s, %s fired, %s", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault"), took(result.Took)),
+		Blame:   strings.TrimSpace(result.blame()), Reason: result.reason(), Unsaved: Visible(result.Unsaved), Replay: Visible(result.Replay),
+		Facts: join(", ", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault")+" fired", took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm
@@ -247,14 +250,14 @@ func newPageResult(r Report, result Result, anchor string) pageResult {
 		shown.Facts += ", a failure from level " + string(result.Beyond.Level) + " on"
 	}
 	if len(r.columns()) > 1 {
-		shown.Column = visible(result.Column)
+		shown.Column = Visible(result.Column)
 	}
 	for _, path := range result.Artifacts {
-		shown.Artifacts = append(shown.Artifacts, visible(path))
+		shown.Artifacts = append(shown.Artifacts, Visible(path))
 	}
 	if f := result.offence(); f != nil {
-		shown.Rule, shown.Sentence = string(f.Rule), ruleSentence(f.Rule)
-		shown.Expected, shown.Observed = visible(f.Expected), visible(f.Observed)
+		shown.Rule, shown.Sentence = string(f.Rule), f.Rule.Sentence()
+		shown.Expected, shown.Observed = Visible(f.Expected), Visible(f.Observed)
 		shown.Where, shown.Promised = place(*f), f.Must
 		if f.Message != "" {
 			shown.Message = quoted(f.Message, 400)

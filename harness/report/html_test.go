@@ -35,7 +35,10 @@ func hostile() Report {
 			e.Client += nasty
 			e.Detail, e.Fault = nasty, nasty
 			if e.Kind == history.FaultFired {
-				e.FaultKind = "<script>"
+				e.FaultKind = "<script>\x1b[2J"
+			}
+			if e.Kind == history.ServerStarted {
+				e.Kind = history.ServerStopped
 			}
 		}
 	}

@@ -106,14 +106,24 @@ func JSON(w io.Writer, r Report) error {
 	s := &shape.Summary
 	s.Pass, s.Fail, s.Inconclusive, s.Unsupported = r.Summary()
 	for _, result := range r.Results {
+		var rule contract.RuleID
+		var beyond contract.Level
+		switch result.Outcome() {
+		case check.Fail:
+			if result.Verdict.Outcome == check.Fail {
+				rule = result.Verdict.Rule()
+			}
+		case check.Pass:
+			beyond = result.Beyond.Level
+		}
 		shape.Scenarios = append(shape.Scenarios, DocumentScenario{
-			ID: result.ID, Rule: result.Verdict.Rule(), Verdict: result.Outcome(),
+			ID: result.ID, Rule: rule, Verdict: result.Outcome(),
 			Lost: result.Lost, Duplicated: result.Duplicated, Reordered: result.Reordered,
 			Runs: result.Runs, FaultsFired: result.FaultsFired,
 			Artifacts: append([]string{}, result.Artifacts...),
 			Title:     result.Title, Row: result.Row, Reason: result.Reason(),
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, StoodFor: result.StoodFor, AllPoints: result.AllPoints, Unfired: result.Unfired,
-			Official: result.Official, Beyond: result.Beyond.Level,
+			Official: result.Official, Beyond: beyond,
 		})
 	}
 	return encode(w, shape)

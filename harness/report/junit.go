@@ -59,9 +59,9 @@ type junitSkipped struct {
 func JUnit(w io.Writer, r Report) error {
 	suites := junitSuites{Name: "redial"}
 	for _, column := range r.columns() {
-		suite := junitSuite{Name: orNone(r.Target)}
+		suite := junitSuite{Name: r.named()}
 		if column != "" && column != r.Target {
-			suite.Name += ", " + visible(column)
+			suite.Name += ", " + Visible(column)
 		}
 		for _, result := range r.Results {
 			if result.Column == column {
@@ -91,18 +91,18 @@ func JUnit(w io.Writer, r Report) error {
 
 func junitOf(r Report, result Result) junitCase {
 	c := junitCase{
-		Name:      visible(result.ID),
-		Classname: "redial." + visible(cmp.Or(result.Column, r.Target)),
+		Name:      Visible(result.ID),
+		Classname: "redial." + Visible(cmp.Or(result.Column, r.Target)),
 		Time:      junitTime(result.Took),
 	}
 	if result.Title != "" {
-		c.Name += ": " + visible(result.Title)
+		c.Name += ": " + Visible(result.Title)
 	}
 	switch result.Outcome() {
 	case check.Fail:
 		problem := junitProblem{Message: result.Reason(), Type: "fail"}
 		if f := result.offence(); f != nil {
-			problem.Message = fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule))
+			problem.Message = fmt.Sprintf("%s: %s", f.Rule, f.Rule.Sentence())
 			problem.Type = string(f.Rule)
 		}
 		problem.Text = "\n" + strings.Join(explain(result, Style{}), "\n") + "\n"
@@ -110,7 +110,7 @@ func junitOf(r Report, result Result) junitCase {
 	case check.Inconclusive:
 		c.Error = &junitProblem{Message: result.Reason(), Type: string(check.Inconclusive)}
 		if result.Replay != "" {
-			c.Error.Text = "replay: " + visible(result.Replay)
+			c.Error.Text = "replay: " + Visible(result.Replay)
 		}
 	case check.Unsupported:
 		c.Skipped = &junitSkipped{Message: result.Reason()}

@@ -34,7 +34,7 @@ func (x excerpt) lanes(s Style) []string {
 	lines := d.legend()
 	header := ""
 	for k, name := range d.names {
-		header = pad(header, d.x(k)) + Clip(visible(name), d.apart-2)
+		header = pad(header, d.x(k)) + Clip(Visible(name), d.apart-2)
 	}
 	lines = append(lines, header)
 	for i := range x.events {
@@ -262,7 +262,7 @@ func (r laneRow) put(at int, text string) {
 
 func (r laneRow) point(lane int, sign rune, label string) {
 	r.cells[r.d.x(lane)] = sign
-	r.put(r.d.x(lane)+2, Clip(label, r.d.apart-3))
+	r.put(r.d.x(lane)+2, Clip(Visible(label), r.d.apart-3))
 }
 
 // arrow draws a message between two lanes. It ends half-way if the history does not show how

@@ -36,10 +36,10 @@ func (l Language) Word(key string, arguments ...any) string {
 
 // Rule returns the sentence of the rule.
 func (l Language) Rule(id contract.RuleID) string {
-	if l == "" || l == English {
-		return ruleSentence(id)
+	if text := koreanRules[id]; l == Korean && text != "" {
+		return text
 	}
-	return l.Word("rule " + string(id))
+	return id.Sentence()
 }
 
 // Anomaly returns the name of that kind of finding.
@@ -74,13 +74,13 @@ var drawingWords = map[Language]map[string]string{
 		"offset": "offset %d", "session until": "the server keeps the session until %s",
 		"session":           "The server keeps the session of %s until %s, and can recover it until then.",
 		"session recovered": "The server keeps the session of %s until it is recovered, at %s.",
-		"connection":        "Connection %d of %s, from %s", "connection short": "connection %d",
-		"until": "to %s", "noticed": "the server notices the end at %s", "never noticed": "the server has not noticed the end",
+		"connection":        "Connection %d of %s, from %s",
+		"until":             "to %s", "noticed": "the server notices the end at %s", "never noticed": "the server has not noticed the end",
 		"frame": "frame %d %s of connection %d", "up": "up", "down": "down",
 		"lost on its way": "lost with its connection", "bytes": "%d bytes",
 		"sent earlier": "sent at %s, which is left out here", "not sent here": "sent by no client of this run",
 		"how far": "it is unknown how far it was delivered", "estimated": "when it reached the server is estimated",
-		"in the log": "in the log", "waits": "waits in the page until it is sent",
+		"waits":    "waits in the page until it is sent",
 		"left out": "Left out, because there is no room: %s.", "events": "%d events", "frames": "%d frames", "clients": "%d clients", "findings": "%d findings",
 		"empty": "Nothing happens here.", "drawing": "Messages, frames and connections over time",
 		"offence": "%s: %s", "key": "Legend",
@@ -90,7 +90,7 @@ var drawingWords = map[Language]map[string]string{
 		"event opened": "page loaded", "event closed": "page closed", "event connected": "connected", "event disconnected": "disconnected",
 		"event suspended": "suspended", "event resumed": "wakes",
 		"event server-started": "server starts", "event server-stopped": "server stops", "event data-replaced": "data replaced",
-		"event fault-fired": "fault", "event fault-healed": "fault over", "event timed-out": "timed out",
+		"event fault-fired": "fault", "event fault-healed": "fault over",
 
 		"packet http": "HTTP", "packet open": "open", "packet close": "close", "packet ping": "ping", "packet pong": "pong",
 		"packet connect": "connect", "packet disconnect": "disconnect", "packet event": "event", "packet ack": "acknowledgement",
@@ -115,15 +115,6 @@ var drawingWords = map[Language]map[string]string{
 		"key server": "server running", "key lasting": "lasting fault", "key connect": "connects",
 		"key never shown": "never shown by this page", "key stuck": "not delivered now", "key break": "ends",
 		"plot messages": "messages in the log", "plot bytes": "bytes", "plot ms": "ms", "plot step": "step %s",
-
-		"rule no-phantom":   "A page shows only messages that a client sent, unchanged.",
-		"rule no-duplicate": "A page shows no message twice.",
-		"rule order":        "Each sender's messages are stored and shown in the order sent; where there is a log, a page shows all messages in its order.",
-		"rule no-loss":      "A page shows every message that the level promises it.",
-		"rule agreement":    "All pages, and the log as a new client reads it, hold the same messages in the same order.",
-		"rule sends":        "An acknowledged message is stored exactly once, and no message more than once.",
-		"rule convergence":  "After the last fault, every page reconnects and catches up within the time limit.",
-		"rule no-repeat":    "The server sends a page no message twice on one connection, and none that the page's offset already covers.",
 	},
 	Korean: {
 		"server": "서버", "log": "로그", "view": "%d번째 로드",
@@ -132,13 +123,13 @@ var drawingWords = map[Language]map[string]string{
 		"offset": "오프셋 %d", "session until": "서버가 세션을 %s까지 보관",
 		"session":           "서버가 %s의 세션을 %s까지 보관하며, 그때까지 복구할 수 있습니다.",
 		"session recovered": "서버가 %s의 세션을 보관하고 있다가 %s에 복구합니다.",
-		"connection":        "%[2]s의 연결 %[1]d, %[3]s부터", "connection short": "연결 %d",
-		"until": "%s까지", "noticed": "서버는 %s에 연결이 끊긴 것을 감지합니다", "never noticed": "서버는 연결이 끊긴 것을 감지하지 못했습니다",
+		"connection":        "%[2]s의 연결 %[1]d, %[3]s부터",
+		"until":             "%s까지", "noticed": "서버는 %s에 연결이 끊긴 것을 감지합니다", "never noticed": "서버는 연결이 끊긴 것을 감지하지 못했습니다",
 		"frame": "연결 %[3]d의 %[2]s %[1]d번째 프레임", "up": "상향", "down": "하향",
 		"lost on its way": "연결과 함께 유실됨", "bytes": "%d바이트",
 		"sent earlier": "%s에 보냈으나 여기에는 그리지 않음", "not sent here": "이 실행의 클라이언트가 보낸 것이 아님",
 		"how far": "어디까지 전달됐는지 알 수 없음", "estimated": "서버에 도착한 시각은 추정",
-		"in the log": "로그에 있음", "waits": "보낼 때까지 페이지에서 기다림",
+		"waits":    "보낼 때까지 페이지에서 기다림",
 		"left out": "자리가 없어 그리지 않은 것: %s.", "events": "이벤트 %d개", "frames": "프레임 %d개", "clients": "클라이언트 %d개", "findings": "위반 %d건",
 		"empty": "이 구간에는 일어난 일이 없습니다.", "drawing": "시간에 따른 메시지, 프레임, 연결",
 		"offence": "%s: %s", "key": "범례",
@@ -148,7 +139,7 @@ var drawingWords = map[Language]map[string]string{
 		"event opened": "페이지 열림", "event closed": "페이지 닫힘", "event connected": "연결됨", "event disconnected": "연결 끊김",
 		"event suspended": "절전 상태", "event resumed": "깨어남",
 		"event server-started": "서버 시작", "event server-stopped": "서버 멈춤", "event data-replaced": "데이터 교체",
-		"event fault-fired": "장애", "event fault-healed": "장애 끝", "event timed-out": "시간 초과",
+		"event fault-fired": "장애", "event fault-healed": "장애 끝",
 
 		"packet http": "HTTP", "packet open": "열기", "packet close": "닫기", "packet ping": "ping", "packet pong": "pong",
 		"packet connect": "연결", "packet disconnect": "연결 해제", "packet event": "이벤트", "packet ack": "승인 응답",
@@ -173,16 +164,18 @@ var drawingWords = map[Language]map[string]string{
 		"key server": "실행 중인 서버", "key lasting": "이어지는 장애", "key connect": "연결함",
 		"key never shown": "이 페이지에 표시되지 않음", "key stuck": "지금은 전달되지 않음", "key break": "끊김",
 		"plot messages": "로그의 메시지 수", "plot bytes": "바이트", "plot ms": "밀리초", "plot step": "%s단계",
-
-		"rule no-phantom":   "페이지는 클라이언트가 보낸 메시지만, 내용을 바꾸지 않고 표시합니다.",
-		"rule no-duplicate": "페이지는 같은 메시지를 두 번 표시하지 않습니다.",
-		"rule order":        "한 클라이언트가 보낸 메시지는 보낸 순서대로 저장되고 표시됩니다. 로그가 있으면 페이지는 모든 메시지를 로그의 순서대로 표시합니다.",
-		"rule no-loss":      "페이지는 서버의 보장 수준이 약속하는 메시지를 모두 표시합니다.",
-		"rule agreement":    "모든 페이지와, 새 클라이언트가 읽은 로그에는 같은 메시지가 같은 순서로 있습니다.",
-		"rule sends":        "승인 응답을 받은 메시지는 정확히 한 번 저장되며, 두 번 저장되는 메시지는 없습니다.",
-		"rule convergence":  "마지막 장애 뒤 제한 시간 안에 모든 페이지가 다시 연결되고 밀린 메시지를 모두 받습니다.",
-		"rule no-repeat":    "서버는 한 연결에서 같은 메시지를 두 번 보내지 않으며, 페이지의 오프셋 이전 메시지도 보내지 않습니다.",
 	},
+}
+
+var koreanRules = map[contract.RuleID]string{
+	"no-phantom":   "페이지는 클라이언트가 보낸 메시지만, 내용을 바꾸지 않고 표시합니다.",
+	"no-duplicate": "페이지는 같은 메시지를 두 번 표시하지 않습니다.",
+	"order":        "한 클라이언트가 보낸 메시지는 보낸 순서대로 저장되고 표시됩니다. 로그가 있으면 페이지는 모든 메시지를 로그의 순서대로 표시합니다.",
+	"no-loss":      "페이지는 서버의 보장 수준이 약속하는 메시지를 모두 표시합니다.",
+	"agreement":    "모든 페이지와, 새 클라이언트가 읽은 로그에는 같은 메시지가 같은 순서로 있습니다.",
+	"sends":        "승인 응답을 받은 메시지는 정확히 한 번 저장되며, 두 번 저장되는 메시지는 없습니다.",
+	"convergence":  "마지막 장애 뒤 제한 시간 안에 모든 페이지가 다시 연결되고 밀린 메시지를 모두 받습니다.",
+	"no-repeat":    "서버는 한 연결에서 같은 메시지를 두 번 보내지 않으며, 페이지의 오프셋 이전 메시지도 보내지 않습니다.",
 }
 
 // join leaves out empty parts.

@@ -78,9 +78,6 @@ func TestEverythingDrawnHasAWord(t *testing.T) {
 		}
 	}
 	for _, r := range contract.Rules {
-		if got := drawingWords[English]["rule "+string(r.ID)]; got != r.Sentence {
-			t.Errorf("rule %s is %q, and in the contract %q", r.ID, got, r.Sentence)
-		}
 		if English.Rule(r.ID) != r.Sentence || Korean.Rule(r.ID) == r.Sentence {
 			t.Errorf("rule %s is not in both languages", r.ID)
 		}

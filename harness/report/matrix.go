@@ -62,7 +62,7 @@ func Matrix(w io.Writer, r Report, s Style) error {
 	for _, row := range rows {
 		labels = max(labels, min(34, textWidth(row.label())))
 		for i, result := range row.cells {
-			widths[i] = max(widths[i], textWidth(cellText(result, s.marks())))
+			widths[i] = max(widths[i], textWidth(cellText(result)))
 		}
 	}
 	writeHead(out, s, stem, heads, labels, widths)
@@ -76,23 +76,23 @@ func Matrix(w io.Writer, r Report, s Style) error {
 
 func (row matrixRow) label() string {
 	if row.number > 0 {
-		return fmt.Sprintf("%2d %s", row.number, visible(row.id))
+		return fmt.Sprintf("%2d %s", row.number, Visible(row.id))
 	}
-	return visible(row.id)
+	return Visible(row.id)
 }
 
-func cellText(result *Result, m marks) string {
+func cellText(result *Result) string {
 	if result == nil {
-		return m.notRun
+		return notRunMark
 	}
-	return result.cell(m)
+	return result.cell()
 }
 
 // columnHeads shortens the names of the columns. A first word that all share (the stem) is
 // written once, and names that are still too long become letters, which spelled explains.
 func columnHeads(names []string) (stem string, heads, spelled []string) {
 	for _, name := range names {
-		heads = append(heads, visible(name))
+		heads = append(heads, Visible(name))
 	}
 	if first, _, ok := strings.Cut(heads[0], " "); ok && len(heads) > 1 {
 		if !slices.ContainsFunc(heads, func(h string) bool { return !strings.HasPrefix(h, first+" ") }) {
@@ -105,7 +105,7 @@ func columnHeads(names []string) (stem string, heads, spelled []string) {
 	for i, head := range heads {
 		if textWidth(head) > widestColumnName && i < 26 {
 			heads[i] = string(rune('A' + i))
-			spelled = append(spelled, heads[i]+" is "+visible(names[i]))
+			spelled = append(spelled, heads[i]+" is "+Visible(names[i]))
 		}
 	}
 	return stem, heads, spelled
@@ -126,7 +126,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	line := pad(Clip(row.label(), labels), labels)
 	used := labels
 	for i, result := range row.cells {
-		text := pad(cellText(result, s.marks()), widths[i])
+		text := pad(cellText(result), widths[i])
 		used += 2 + textWidth(text)
 		switch {
 		case result == nil || result.Outcome() == check.Unsupported && result.AsExpected():
@@ -142,16 +142,15 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	}
 	// The title is shown only if a useful part of it fits.
 	if room := s.columns() - used - 3; room >= 24 {
-		line += "   " + s.paint(faint, Clip(visible(row.title), room))
+		line += "   " + s.paint(faint, Clip(Visible(row.title), room))
 	}
 	fmt.Fprintln(out, strings.TrimRight(line, " "))
 }
 
 func writeLegend(out io.Writer, s Style, spelled []string) {
-	m := s.marks()
 	legend := fmt.Sprintf("%s exactly once, L lost, D duplicated, R reordered, X another rule broken, "+
 		"%s before them: not promised at the level of the column, %s does not apply, %s inconclusive, %s not run, ! not as expected",
-		m.pass, m.should, m.unsupported, m.inconclusive, m.notRun)
+		passMark, shouldMark, unsupportedMark, inconclusiveMark, notRunMark)
 	fmt.Fprintln(out)
 	for _, line := range append(Wrap(legend, s.columns()), spelled...) {
 		fmt.Fprintln(out, line)
@@ -169,7 +168,7 @@ func writeUnexpected(out io.Writer, r Report, s Style) {
 		writeItem(out, s, fmt.Sprintf("%s: expected %s; observed %s",
 			r.label(result), result.expectedWords(), result.observedWords()))
 		if result.Replay != "" {
-			writeItem(out, s, "  replay: "+visible(result.Replay))
+			writeItem(out, s, "  replay: "+Visible(result.Replay))
 		}
 	}
 }

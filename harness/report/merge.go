@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"redial/harness/check"
 	"redial/harness/contract"
@@ -110,13 +111,22 @@ func (m *Merged) Report() Report {
 			ID: s.ID, Title: s.Title, Row: s.Row, Column: s.Column, Official: s.Official, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
 			// The expectation is left out, because the outcome and the reason already include
 			// it.
-			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Reason: s.Reason},
-			Beyond:  beyond(s.Beyond),
+			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Findings: broken(s.Rule),
+				Reason: strings.TrimPrefix(s.Reason, Result{Official: s.Official}.blame())},
+			Beyond: beyond(s.Beyond),
 			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
 		})
 	}
 	return r
+}
+
+// broken restores the part of the findings that a document contains.
+func broken(rule contract.RuleID) []check.Finding {
+	if rule == "" {
+		return nil
+	}
+	return []check.Finding{{Rule: rule, Must: true, Event: -1}}
 }
 
 // beyond restores the part of a verdict that a document contains.

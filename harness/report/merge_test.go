@@ -80,6 +80,35 @@ func TestMergedReportKeepsRowsAndOfficialOutcome(t *testing.T) {
 	}
 }
 
+// What a whole run says of a failure, the merged report says once: whose fault it is, the rule
+// and the reason. It has no times, which are not in the parts.
+func TestMergedReportExplainsAFailureAsTheWholeRunDoes(t *testing.T) {
+	whole := Report{Client: "python", Results: []Result{{
+		ID: "clean-drop", Title: "a clean drop", Official: check.Pass, Tally: check.Tally{Runs: 1, Lost: 2},
+		Verdict: check.Verdict{Outcome: check.Fail, Reason: "2 messages were lost", Findings: []check.Finding{{Rule: contract.NoLoss, Must: true, Observed: "lost"}}},
+	}}}
+	var m Merged
+	if err := m.Add([]byte(written(t, JSON, whole))); err != nil {
+		t.Fatal(err)
+	}
+	merged := m.Report()
+	if got, want := merged.Results[0].Reason(), whole.Results[0].Reason(); got != want {
+		t.Errorf("the reason is %q, want %q", got, want)
+	}
+	for name, write := range writers {
+		got := written(t, write, merged)
+		if times := strings.Count(got, "the client is at fault"); times > 1 || times == 0 && !strings.HasPrefix(name, "matrix") {
+			t.Errorf("%s says %d times that the client is at fault:\n%s", name, times, got)
+		}
+		if strings.Contains(got, "0s") {
+			t.Errorf("%s has a time that is not known:\n%s", name, got)
+		}
+	}
+	if got := written(t, JUnit, merged); !strings.Contains(got, `type="no-loss"`) || !strings.Contains(got, "2 messages were lost") {
+		t.Errorf("JUnit has no rule or reason:\n%s", got)
+	}
+}
+
 func merge(t *testing.T, shards []string) error {
 	var whole Merged
 	for i, shard := range shards {

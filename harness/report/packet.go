@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -76,12 +77,16 @@ const deepest = 8
 // message may be a string, or an array or object whose parts then count for no message.
 func messagesIn(f history.Frame, known map[string]bool) (found []string) {
 	if f.Type == "binary" || f.Type == "bytes" {
+		longest := "" // a message may be part of another
 		for m := range known {
-			if m != "" && strings.Contains(f.Text, m) {
-				return []string{m}
+			if cmp.Or(cmp.Compare(len(m), len(longest)), cmp.Compare(m, longest)) > 0 && strings.Contains(f.Text, m) {
+				longest = m
 			}
 		}
-		return nil
+		if longest == "" {
+			return nil
+		}
+		return []string{longest}
 	}
 	text := f.Text
 	if f.Type == "http" {

@@ -217,9 +217,13 @@ func (r Result) Outcome() check.Outcome {
 
 // Reason explains the outcome in one line; "" for a pass.
 func (r Result) Reason() string {
-	reason := r.blame() + r.reason()
-	if reason != "" && r.Unsaved != "" {
-		reason += " (and what happened could not be saved: " + visible(r.Unsaved) + ")"
+	reason := r.reason()
+	if reason == "" {
+		return ""
+	}
+	reason = r.blame() + reason
+	if r.Unsaved != "" {
+		reason += " (and what happened could not be saved: " + Visible(r.Unsaved) + ")"
 	}
 	return reason
 }
@@ -237,7 +241,7 @@ func (r Result) blame() string {
 }
 
 func (r Result) reason() string {
-	outcome, reason := r.Outcome(), visible(r.Verdict.Reason)
+	outcome, reason := r.Outcome(), Visible(r.Verdict.Reason)
 	switch {
 	case outcome == check.Pass:
 		return ""
@@ -269,7 +273,8 @@ func (r Result) AsExpected() bool {
 }
 
 // offence is the finding that the report shows: the first must-finding, which fails the run,
-// and otherwise the first finding, which breaks nothing that the level promises.
+// and otherwise the first finding, which breaks nothing that the level promises. In a merged
+// report it has only the rule; the Reason says the rest.
 func (r Result) offence() *check.Finding {
 	if len(r.Verdict.Findings) == 0 {
 		return nil
@@ -284,11 +289,11 @@ func (r Result) isShould() bool {
 	return r.Outcome() == check.Pass && (r.Beyond.Outcome == check.Fail || r.Expected == "" && r.offence() != nil)
 }
 
-func (r Result) sign(m marks) string {
+func (r Result) sign() string {
 	if r.isShould() {
-		return m.should
+		return shouldMark
 	}
-	return m.of(r.Outcome())
+	return markOf(r.Outcome())
 }
 
 func (r Report) with(outcome check.Outcome) []Result {
@@ -328,16 +333,7 @@ func lastNumber(name string) int {
 // label names a result by its scenario, and also by its column if there are several.
 func (r Report) label(result Result) string {
 	if len(r.columns()) > 1 && result.Column != "" {
-		return visible(result.ID + ", " + result.Column)
+		return Visible(result.ID + ", " + result.Column)
 	}
-	return visible(result.ID)
-}
-
-func ruleSentence(id contract.RuleID) string {
-	for _, rule := range contract.Rules {
-		if rule.ID == id {
-			return rule.Sentence
-		}
-	}
-	return "this rule is not in the contract"
+	return Visible(result.ID)
 }

@@ -171,6 +171,12 @@ func TestFramesCarryMessages(t *testing.T) {
 	if got := messagesIn(history.Frame{Type: "http", Text: "GET /\"hello\"\n42[\"m\",\"안녕\"]"}, known); !slices.Equal(got, []string{"안녕"}) {
 		t.Errorf("an HTTP body carries %q", got)
 	}
+	for range 50 { // the order of a map is random
+		long := map[string]bool{"": true, "hello 1": true, "hello 10": true}
+		if got := messagesIn(history.Frame{Type: "binary", Text: "\xa8hello 10"}, long); !slices.Equal(got, []string{"hello 10"}) {
+			t.Fatalf("a binary frame carries %q", got)
+		}
+	}
 	for text, want := range map[string]string{"0{}": "open", "2": "ping", "3": "pong", "40{}": "connect", "41": "disconnect", `42["x"]`: "event",
 		"431[]": "ack", `44{}`: "error", `451-["x"]`: "event", "": "other", "4": "other", "x": "other", "5": "upgrade", "bAA": "binary"} {
 		if got := Packet(history.Frame{Type: "text", Text: text}); got != want {

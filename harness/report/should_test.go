@@ -51,15 +51,15 @@ func TestShouldHasItsOwnSignAndFailsNothing(t *testing.T) {
 func TestCellOfAShould(t *testing.T) {
 	lost := check.Verdict{Outcome: check.Fail, Level: contract.DurableDelivery, Lost: 2}
 	r := Result{Column: "step 6", Tally: check.Tally{Runs: 1, Lost: 2}, Verdict: lost, Expected: check.Loses, Met: true}
-	if cell := r.cell(unicodeMarks); cell != "L" {
+	if cell := r.cell(); cell != "L" {
 		t.Errorf("a broken promise is %q", cell)
 	}
 	r.Beyond = lost
-	if cell := r.cell(unicodeMarks); cell != "~L" || r.Letters() != "L" {
+	if cell := r.cell(); cell != "~L" || r.Letters() != "L" {
 		t.Errorf("what is not promised is %q, and %q in letters", cell, r.Letters())
 	}
 	r.Expected, r.Met = check.ExactlyOnce, false
-	if cell := r.cell(unicodeMarks); cell != "L!" {
+	if cell := r.cell(); cell != "L!" {
 		t.Errorf("what is not as expected is %q", cell)
 	}
 }

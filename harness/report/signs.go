@@ -115,7 +115,7 @@ func (st *stage) eventTitle(e history.Event) string {
 		fault = st.faultName(e)
 	}
 	kind := words.Word("event " + string(e.Kind))
-	return join(" · ", clock(e.At), visible(e.Client), kind, view, message, offset, recovered, fault, Clip(visible(words.detail(e)), 80))
+	return join(" · ", clock(e.At), Visible(e.Client), kind, view, message, offset, recovered, fault, Clip(Visible(words.detail(e)), 80))
 }
 
 func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed bool) {
@@ -207,7 +207,7 @@ func (st *stage) label(i int, class, text string) bool {
 // the number at their end.
 func shortened(message string, columns int) string {
 	const end = 4
-	message = visible(message)
+	message = Visible(message)
 	if textWidth(message) > columns {
 		runes := []rune(message)
 		message = Clip(message, columns-end) + string(runes[len(runes)-min(end, len(runes)):])
@@ -243,7 +243,7 @@ func (st *stage) findings() {
 			title = join("\n", name, st.Language.Rule(f.Rule))
 		}
 		if st.Language == English {
-			title = join("\n", title, Clip(visible(f.Expected), 240), Clip(visible(f.Observed), 160))
+			title = join("\n", title, Clip(Visible(f.Expected), 240), Clip(Visible(f.Observed), 160))
 		}
 		st.signs["anomaly "+string(f.Anomaly)] = true
 		st.open("g", "class", class, "data-kind", "finding", "data-finding", i, "data-rule", string(f.Rule), "data-anomaly", string(f.Anomaly),

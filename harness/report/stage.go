@@ -94,7 +94,7 @@ func (st *stage) layOut() {
 			at = l.top - 3
 			st.element("line", "class", "lane-edge", "x1", 0.0, "x2", float64(st.Width), "y1", l.top-nameHigh, "y2", l.top-nameHigh)
 		}
-		text := Clip(visible(name), 14)
+		text := Clip(Visible(name), 14)
 		st.open("g", "data-kind", "lane", "data-lane", l.id)
 		st.text(x, at, class, text)
 		st.body.WriteString("</g>\n")
@@ -211,7 +211,7 @@ func (st *stage) title(text string) {
 // write writes a label that begins at x, in the first of the rows with room for it. It reports
 // whether there was one.
 func (st *stage) write(x float64, class, text string, rows ...float64) bool {
-	text = Clip(visible(text), 44)
+	text = Clip(Visible(text), 44)
 	width := labelWidth(text)
 	if strings.Contains(class, "strong") || class == "fault-name" || class == "finding-label" {
 		width *= 1.12

@@ -8,8 +8,6 @@ type Style struct {
 	// Color adds ANSI colours. Leave it unset if the output is not a terminal or the
 	// environment has NO_COLOR.
 	Color bool
-	// ASCII restricts the report's own marks to ASCII; messages are unchanged.
-	ASCII bool
 	// Lanes adds a drawing of each failure's events, with a lane for each page and for the
 	// server.
 	Lanes bool
@@ -24,28 +22,26 @@ func (s Style) columns() int {
 	return max(72, s.Width)
 }
 
-// marks are the signs for outcomes, for a should, and for a cell that was not run.
-type marks struct{ pass, fail, inconclusive, unsupported, should, notRun string }
+// The marks of outcomes, of a should, and of a cell that was not run.
+const (
+	passMark         = "✓"
+	failMark         = "✗"
+	inconclusiveMark = "?"
+	unsupportedMark  = "–"
+	shouldMark       = "~"
+	notRunMark       = "·"
+)
 
-func (s Style) marks() marks {
-	if s.ASCII {
-		return marks{pass: "ok", fail: "FAIL", inconclusive: "?", unsupported: "-", should: "~", notRun: "."}
-	}
-	return unicodeMarks
-}
-
-var unicodeMarks = marks{pass: "✓", fail: "✗", inconclusive: "?", unsupported: "–", should: "~", notRun: "·"}
-
-func (m marks) of(outcome check.Outcome) string {
+func markOf(outcome check.Outcome) string {
 	switch outcome {
 	case check.Pass:
-		return m.pass
+		return passMark
 	case check.Fail:
-		return m.fail
+		return failMark
 	case check.Unsupported:
-		return m.unsupported
+		return unsupportedMark
 	}
-	return m.inconclusive
+	return inconclusiveMark
 }
 
 // ANSI colours (ECMA-48, "select graphic rendition").

@@ -27,13 +27,13 @@ func (r Result) isExactlyOnce() bool {
 
 // cell is the text of a matrix cell: letters, with a sign before them if they are a should,
 // and "!" after them if they differ from the expectation.
-func (r Result) cell(m marks) string {
-	cell := r.letters(m)
+func (r Result) cell() string {
+	cell := r.Letters()
 	switch {
-	case r.isShould() && cell == m.pass:
-		cell = m.should
+	case r.isShould() && cell == passMark:
+		cell = shouldMark
 	case r.isShould():
-		cell = m.should + cell
+		cell = shouldMark + cell
 	}
 	if r.Outcome() != check.Inconclusive && !r.AsExpected() {
 		cell += unmet
@@ -42,14 +42,12 @@ func (r Result) cell(m marks) string {
 }
 
 // Letters is the observed result in the letters of a matrix.
-func (r Result) Letters() string { return r.letters(unicodeMarks) }
-
-func (r Result) letters(m marks) (letters string) {
+func (r Result) Letters() (letters string) {
 	switch r.Outcome() {
 	case check.Inconclusive:
-		return m.inconclusive
+		return inconclusiveMark
 	case check.Unsupported:
-		return m.unsupported
+		return unsupportedMark
 	}
 	seen := r.observed()
 	for _, symptom := range []struct {
@@ -60,7 +58,7 @@ func (r Result) letters(m marks) (letters string) {
 			letters += symptom.letter
 		}
 	}
-	return cmp.Or(letters, m.pass)
+	return cmp.Or(letters, passMark)
 }
 
 // observedWords is the observed result in the same words as an expectation.
@@ -78,5 +76,5 @@ func (r Result) expectedWords() string {
 	if r.Expected == "" {
 		return "to pass"
 	}
-	return visible(string(r.Expected))
+	return Visible(string(r.Expected))
 }

@@ -16,13 +16,13 @@ import (
 // results with their reasons, and a summary line.
 func Text(w io.Writer, r Report, s Style) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintln(out, s.paint(bold, visible(r.Target)))
+	fmt.Fprintln(out, s.paint(bold, Visible(r.Target)))
 	about := "level " + orNone(string(r.Level))
 	if r.Lab != "" { // without a lab, the origin of the history is unknown
 		if r.Client != "" {
-			about += ", client " + visible(r.Client)
+			about += ", client " + Visible(r.Client)
 		}
-		about += fmt.Sprintf(", %s lab, seed %d", visible(r.Lab), r.Seed)
+		about += fmt.Sprintf(", %s lab, seed %d", Visible(r.Lab), r.Seed)
 	}
 	for _, line := range Wrap(about, s.columns()) {
 		fmt.Fprintln(out, line)
@@ -49,7 +49,7 @@ func writeFailures(out io.Writer, r Report, s Style) {
 	told := map[contract.RuleID]int{}
 	var more []Result
 	for _, result := range r.with(check.Fail) {
-		if f := result.offence(); f != nil {
+		if f := result.offence(); f != nil && f.Observed != "" {
 			if told[f.Rule]++; told[f.Rule] > failuresInFull {
 				more = append(more, result)
 				continue
@@ -67,9 +67,9 @@ func writeFailures(out io.Writer, r Report, s Style) {
 		fmt.Fprintf(out, "\n%s %s\n", s.paint(red, "FAIL"), s.paint(bold, fmt.Sprintf("%d more by the rule %s", told[rule.ID]-failuresInFull, rule.ID)))
 		for _, result := range more {
 			if f := result.offence(); f.Rule == rule.ID {
-				writeItem(out, s, fmt.Sprintf("%s: %s: %s, in %s", r.label(result), visible(result.Title), cmp.Or(result.harm(), "once"), place(*f)))
+				writeItem(out, s, fmt.Sprintf("%s: %s: %s, in %s", r.label(result), Visible(result.Title), cmp.Or(result.harm(), words.Count(result.Verdict.Counts[f.Rule], "time")), place(*f)))
 				if result.Replay != "" {
-					writeItem(out, s, "  replay: "+visible(result.Replay))
+					writeItem(out, s, "  replay: "+Visible(result.Replay))
 				}
 			}
 		}
@@ -85,20 +85,15 @@ func writeLines(out io.Writer, r Report, s Style) {
 		names = max(names, min(32, textWidth(r.label(result))))
 		tails = max(tails, textWidth(tail(result)))
 	}
-	marks := s.marks()
-	markWidth := textWidth(marks.pass)
-	if s.ASCII {
-		markWidth = textWidth(marks.fail)
-	}
-	names = max(12, min(names, s.columns()-markWidth-tails-3))
+	names = max(12, min(names, s.columns()-tails-4))
 	// The title gets the remaining columns, if a useful part of it fits.
-	room := s.columns() - markWidth - names - tails - 5
+	room := s.columns() - names - tails - 6
 	for _, result := range r.Results {
 		outcome := result.Outcome()
-		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, pad(result.sign(marks), markWidth)),
+		line := fmt.Sprintf("%s %s  ", s.paintOutcome(outcome, result.sign()),
 			pad(Clip(r.label(result), names), names))
 		if room >= 16 {
-			line += pad(Clip(visible(result.Title), room), room) + "  "
+			line += pad(Clip(Visible(result.Title), room), room) + "  "
 		}
 		fmt.Fprintln(out, line+s.paint(faint, tail(result)))
 	}
@@ -115,7 +110,7 @@ func tail(r Result) string {
 		switch {
 		case r.StoodFor > r.Points:
 			parts[0] = fmt.Sprintf("%s for %d of %s", words.Count(r.Points, "run"), r.StoodFor, words.Count(r.AllPoints, "point"))
-		case r.AllPoints > r.Runs:
+		case r.AllPoints > r.Points+r.Unfired+r.Undecided:
 			parts[0] = fmt.Sprintf("%d of %s", r.Points, words.Count(r.AllPoints, "point"))
 		}
 	}
@@ -125,7 +120,7 @@ func tail(r Result) string {
 	if harm := r.harm(); harm != "" {
 		parts = append(parts, harm)
 	}
-	return strings.Join(append(parts, took(r.Took)), ", ")
+	return join(", ", append(parts, took(r.Took))...)
 }
 
 // explain writes a failure in full, each line indented by two.
@@ -139,21 +134,23 @@ func explain(r Result, s Style) []string {
 			lines = append(lines, fmt.Sprintf("  %-9s  %s", name, line))
 		}
 	}
-	entry("scenario", visible(r.Title))
+	entry("scenario", Visible(r.Title))
 	if r.Official != "" {
 		entry("client", strings.TrimSpace(r.blame()))
 	}
 	f := r.offence()
-	if f == nil {
-		entry("reason", r.Reason())
+	if f != nil {
+		entry("rule", fmt.Sprintf("%s: %s", f.Rule, f.Rule.Sentence()))
+	}
+	if f == nil || f.Observed == "" {
+		entry("reason", r.reason())
 	} else {
-		entry("rule", fmt.Sprintf("%s: %s", f.Rule, ruleSentence(f.Rule)))
 		if f.Message != "" {
 			entry("message", quoted(f.Message, 160))
 		}
 		entry("seen in", place(*f))
-		entry("expected", visible(f.Expected))
-		entry("observed", visible(f.Observed))
+		entry("expected", Visible(f.Expected))
+		entry("observed", Visible(f.Observed))
 		for _, other := range otherCounts(r, f.Rule) {
 			entry("also", other)
 		}
@@ -168,14 +165,17 @@ func explain(r Result, s Style) []string {
 		}
 	}
 	if r.Replay != "" {
-		entry("replay", visible(r.Replay))
+		entry("replay", Visible(r.Replay))
 	}
 	for i, path := range r.Artifacts {
 		name := ""
 		if i == 0 {
 			name = "files"
 		}
-		entry(name, visible(path))
+		entry(name, Visible(path))
+	}
+	if r.Unsaved != "" {
+		entry("files", "not saved: "+Visible(r.Unsaved))
 	}
 	return lines
 }
@@ -207,7 +207,7 @@ func writeReasons(out io.Writer, r Report, s Style, outcome check.Outcome, title
 	for _, result := range results {
 		writeItem(out, s, r.label(result)+": "+result.Reason())
 		if result.Replay != "" && outcome == check.Inconclusive {
-			writeItem(out, s, "  replay: "+visible(result.Replay))
+			writeItem(out, s, "  replay: "+Visible(result.Replay))
 		}
 	}
 }
@@ -218,13 +218,13 @@ func writeKnown(out io.Writer, r Report, s Style) {
 		if i == 0 {
 			fmt.Fprint(out, "\nKnown failures\n")
 		}
-		writeItem(out, s, r.label(result)+": "+visible(result.Verdict.Reason))
+		writeItem(out, s, r.label(result)+": "+Visible(result.Verdict.Reason))
 	}
 }
 
 // writeUnpromised lists the broken rules that the level does not promise.
 func writeUnpromised(out io.Writer, r Report, s Style) {
-	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", s.marks().should, r.Level)
+	title := fmt.Sprintf("\n%s Seen, and not promised at level %s\n", shouldMark, r.Level)
 	broken := map[contract.Level][]string{}
 	for _, result := range r.with(check.Pass) {
 		if !result.isShould() {
@@ -236,7 +236,7 @@ func writeUnpromised(out io.Writer, r Report, s Style) {
 			broken[result.Beyond.Level] = append(broken[result.Beyond.Level], r.label(result))
 		} else if f := result.offence(); f != nil {
 			writeItem(out, s, fmt.Sprintf("%s: %s: expected %s, but %s",
-				r.label(result), f.Rule, visible(f.Expected), visible(f.Observed)))
+				r.label(result), f.Rule, Visible(f.Expected), Visible(f.Observed)))
 		}
 	}
 	for _, level := range contract.Levels {
@@ -254,4 +254,12 @@ func writeItem(out io.Writer, s Style, text string) {
 	}
 }
 
-func orNone(s string) string { return visible(cmp.Or(s, "(not given)")) }
+// named is the target, and the client that took the place of the pages.
+func (r Report) named() string {
+	if r.Client == "" {
+		return orNone(r.Target)
+	}
+	return orNone(r.Target) + ", client " + Visible(r.Client)
+}
+
+func orNone(s string) string { return Visible(cmp.Or(s, "(not given)")) }

@@ -25,17 +25,15 @@ func (s Sweeper) Singles(ctx context.Context, p plan.Plan, most int, share time.
 		ctx, end = context.WithTimeout(ctx, max(share, time.Since(began)))
 		defer end()
 	}
-	s.planned = 1 + len(all)
-	stoodFor := 0
+	s.planned, s.groups = 1+len(all), all
 	result := s.Play(ctx, withBase(p, func(yield func(plan.Plan) bool) {
 		for _, group := range all {
 			if !yield(group[0]) {
 				return
 			}
-			stoodFor += len(group)
 		}
 	}))
-	result.Points, result.StoodFor, result.Unbroken = points, stoodFor, min(1, result.Runs)
+	result.Points, result.Unbroken = points, min(1, result.Runs)
 	return result, nil
 }
 

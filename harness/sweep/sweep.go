@@ -49,6 +49,7 @@ type Sweeper struct {
 	Done func(ended, all, failed int)
 
 	planned int
+	groups  [][]plan.Plan // those of Singles
 }
 
 // A Result is the sum of many runs.
@@ -220,6 +221,13 @@ type tally struct {
 	why   int // the index of the run whose reason Why is
 }
 
+// stands counts the points that the run stands for, whose fault has fired. Run 0 is the story.
+func (t *tally) stands(index int) {
+	if groups := t.sweeper.groups; 0 < index && index <= len(groups) {
+		t.sum.StoodFor += len(groups[index-1])
+	}
+}
+
 func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 	v := check.Judge(run.Events)
 	name := ""
@@ -239,7 +247,9 @@ func (t *tally) add(index int, p plan.Plan, run lab.Run) {
 		t.broken(index, p, run.Err.Error())
 	case v.Outcome == check.Pass:
 		t.sum.Passed++
+		t.stands(index)
 	case v.Outcome == check.Fail:
+		t.stands(index)
 		t.failed(Failure{Name: name, Count: 1, Plan: p, Events: run.Events, Verdict: v, Output: run.Output, index: index})
 	case v.FaultsFired < v.FaultsPlanned:
 		t.sum.Unfired++

@@ -37,9 +37,6 @@ func bounded(p plan.Plan) error {
 		if len([]rune(c.Name)) > mostName {
 			return fmt.Errorf("the name of a page has more than %d characters", mostName)
 		}
-		if c.Kind == plan.Browser {
-			return fmt.Errorf("%s is a browser, which the virtual lab cannot play", c.Name)
-		}
 		if c.Node != "" {
 			return fmt.Errorf("%s is on a server of a cluster, and the lab page plays one server", c.Name)
 		}

@@ -322,7 +322,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	case result.Verdict.Outcome == check.Pass:
 		result.Beyond = check.Beyond(result.Verdict.Level, run.Events)
 	case r.options.Golden && result.Verdict.Outcome == check.Fail && !c.promises(run):
-		result.Beyond = result.Verdict
+		result.Beyond = check.Beyond(c.Server.Level, run.Events)
 	}
 	result.Tally = r.tally(c, result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual

@@ -166,7 +166,7 @@ func storyResult(server servers.Server, story catalogue.Story, o SweepOptions, r
 	case r.Undecided > 0:
 		result.Verdict.Outcome = check.Inconclusive
 		result.Verdict.Reason = fmt.Sprintf("%d of %d runs came to no verdict; the first: %s", r.Undecided, r.Runs, r.Why)
-	case o.Limit > 0 && r.StoodFor == 0:
+	case o.Limit > 0 && r.StoodFor == 0 && r.Unfired == 0:
 		result.Verdict.Outcome = check.Inconclusive
 		result.Verdict.Reason = fmt.Sprintf("the time limit ended before a fault was injected at any of %d points", r.Points)
 	case result.Points == 0:

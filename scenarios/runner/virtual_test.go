@@ -16,6 +16,19 @@ import (
 	"redial/scenarios/servers"
 )
 
+// The matrix judges each step at the highest level, and a failure beyond the step's own names the
+// weakest level that it breaks: step 5, which promises basic, loses a message that recovery covers.
+func TestMatrixNamesTheWeakestLevelThatFails(t *testing.T) {
+	rows, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := played(t, stepServer(t, "5"), rows, runner.Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts})[0]
+	if r.Verdict.Outcome != check.Fail || r.Beyond.Outcome != check.Fail || r.Beyond.Level != contract.Recovery {
+		t.Errorf("%s, and beyond the step's level %s at %s", r.Verdict.Outcome, r.Beyond.Outcome, r.Beyond.Level)
+	}
+}
+
 // Step 8 meets the catalogue's expectations in the virtual lab, also under the race detector.
 // Package suite tests every step, without the race detector.
 func TestStep8MeetsExpectationsInTheVirtualLab(t *testing.T) {

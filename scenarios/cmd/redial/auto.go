@@ -80,7 +80,9 @@ func (s *checking) climb() (int, error) {
 		}
 	}
 	r.Level, r.Results, r.Took = best.level, best.results, time.Since(r.Began)
+	resume := stopCommands(os.Stdout)
 	printRungs(os.Stdout, rungs, r)
+	resume()
 	return r.ExitCode(), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
 }
 

@@ -140,6 +140,49 @@ func TestFailuresAreAnnotatedInGitHubActions(t *testing.T) {
 	}
 }
 
+// What a server sends stands between a stop of the workflow commands and their resumption, so that
+// the runner does not obey it. The annotations stand behind.
+func TestServersTextIsNoCommandInGitHubActions(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	history, part := filepath.Join(folder, "hostile.jsonl"), filepath.Join(folder, "part.json")
+	write(t, history, strings.ReplaceAll(byHand+bobShows, `"message":"hi"`, `"message":"##[stop-commands]x"`)+
+		`{"kind":"shown","client":"bob","message":"##[add-mask]e"}`)
+	for _, arguments := range [][]string{
+		{"check", "--step", "published-6", "--lab", "virtual", "--scenario", "network-switch", "--seed", "1", "--json", part},
+		{"merge", part},
+		{"recheck", history},
+		{"recheck", "##[add-mask]e"},
+	} {
+		if arguments[0] == "merge" {
+			write(t, part, strings.ReplaceAll(read(t, part), "A page shows every", "##[stop-commands]every"))
+		}
+		c := command(t, arguments...)
+		c.Env = append(c.Env, "GITHUB_ACTIONS=true")
+		o := run(t, c)
+		stopped, annotations := "", 0
+		for line := range strings.Lines(o.stdout + o.stderr) {
+			line = strings.TrimSpace(line)
+			switch {
+			case stopped == "" && strings.HasPrefix(line, "::stop-commands::"):
+				stopped = "::" + strings.TrimPrefix(line, "::stop-commands::") + "::"
+			case stopped != "" && line == stopped:
+				stopped = ""
+			case strings.HasPrefix(line, "::error "):
+				annotations++
+				fallthrough
+			case strings.Contains(line, "##[") || strings.Contains(line, "no-loss"):
+				if (stopped == "") != strings.HasPrefix(line, "::error ") {
+					t.Errorf("%s: the runner stopped: %t, at %s", arguments, stopped != "", line)
+				}
+			}
+		}
+		if want := map[string]int{"check": 1, "merge": 1}[arguments[0]]; stopped != "" || annotations != want || o.code == 0 {
+			t.Errorf("%s: exit %d, %d annotations, %q left:\n%s", arguments, o.code, annotations, stopped, o.stdout+o.stderr)
+		}
+	}
+}
+
 // The script of the GitHub action runs here as it would on a runner of GitHub.
 func TestScriptOfTheActionChecksAServer(t *testing.T) {
 	t.Parallel()

@@ -118,6 +118,7 @@ func (a *application) examine(asJSON bool) (int, error) {
 	slow := &slowSteps{to: os.Stderr}
 	options := doctor.Options{Doing: slow.begin}
 	if !asJSON {
+		defer stopCommands(os.Stdout)()
 		options.Found = func(f doctor.Finding) {
 			slow.end()
 			printFinding(os.Stdout, f)

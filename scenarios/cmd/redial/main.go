@@ -31,7 +31,9 @@ func main() {
 	goclient.Become()
 	code, err := execute(os.Args[1:])
 	if err != nil {
+		resume := stopCommands(os.Stderr) // the error may quote what the server printed
 		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
+		resume()
 	}
 	if err := browser.Shutdown(); err != nil {
 		fmt.Fprintln(os.Stderr, "redial: Chromium could not be closed: "+err.Error())

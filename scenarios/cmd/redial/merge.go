@@ -54,7 +54,7 @@ func (p *play) merge(files []string) (int, error) {
 	}
 	r := whole.Report()
 	r.Tolerant = p.failOn == "fail"
-	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
+	if err := show(r, report.Text); err != nil {
 		return 0, err
 	}
 	if p.files.json != "" {

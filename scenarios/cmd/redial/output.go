@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,10 +78,30 @@ func (o outputs) write(r report.Report) error {
 			return err
 		}
 	}
-	if os.Getenv("GITHUB_ACTIONS") == "true" {
+	if inGitHubActions() {
 		return report.GitHubAnnotations(os.Stdout, r)
 	}
 	return nil
+}
+
+func inGitHubActions() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
+
+// stopCommands keeps a GitHub runner, which reads workflow commands from every line that a step
+// prints, from obeying the text of a server, up to a call of resume. No server can guess the
+// token that ends it.
+func stopCommands(w io.Writer) (resume func()) {
+	if !inGitHubActions() {
+		return func() {}
+	}
+	token := rand.Text()
+	fmt.Fprintf(w, "::stop-commands::%s\n", token)
+	return func() { fmt.Fprintf(w, "::%s::\n", token) }
+}
+
+// show prints the report on stdout.
+func show(r report.Report, print func(io.Writer, report.Report, report.Style) error) error {
+	defer stopCommands(os.Stdout)()
+	return print(os.Stdout, r, terminal(os.Stdout))
 }
 
 func writeFile(path string, mode int, write func(io.Writer) error) error {

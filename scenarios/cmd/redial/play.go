@@ -253,11 +253,11 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 		return 0, err
 	}
 	r.Took = time.Since(r.Began)
-	show := report.Text
+	form := report.Text
 	if p.golden {
-		show = report.Matrix
+		form = report.Matrix
 	}
-	if err := show(os.Stdout, r, terminal(os.Stdout)); err != nil {
+	if err := show(r, form); err != nil {
 		return 0, err
 	}
 	return r.ExitCode(), cmp.Or(p.files.write(r), interrupted)

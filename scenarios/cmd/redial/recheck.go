@@ -58,6 +58,7 @@ func recheck(file, level string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer stopCommands(os.Stdout)()
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
@@ -67,7 +68,7 @@ func recheck(file, level string) (int, error) {
 	case saved.Level == v.Level && saved.Outcome == v.Outcome && saved.Reason == v.Reason:
 		fmt.Println("The verdict is the saved one.")
 	default:
-		fmt.Printf("The saved verdict, at level %s, was %s (%s).\n", saved.Level, saved.Outcome, saved.Reason)
+		fmt.Println(report.Visible(fmt.Sprintf("The saved verdict, at level %s, was %s (%s).", saved.Level, saved.Outcome, saved.Reason)))
 	}
 	return r.ExitCode(), nil
 }

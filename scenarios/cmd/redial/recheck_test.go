@@ -88,8 +88,9 @@ func TestRecheckOfASavedFailure(t *testing.T) {
 	}
 	zipped := filepath.Join(folder, "saved.json.gz")
 	cut := bytes.Replace(text, []byte(`"kind": "ended"`), []byte(`"kind": "note"`), 1)
+	cut = bytes.Replace(cut, []byte(`"reason": "`), []byte(`"reason": "\u001b[2J`), 1) // which clears a terminal
 	write(t, zipped, gzipped(t, cut))
-	if other := redial(t, "recheck", zipped); other.code != 2 || !strings.Contains(other.stdout, "The saved verdict, at level recovery, was fail") {
+	if other := redial(t, "recheck", zipped); other.code != 2 || !strings.Contains(other.stdout, `The saved verdict, at level recovery, was fail (\x1b[2J`) {
 		t.Errorf("without its end: exit %d, %s%s", other.code, other.stdout, other.stderr)
 	}
 	write(t, zipped, string(text[:len(text)/2]))

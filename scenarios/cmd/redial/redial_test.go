@@ -69,7 +69,7 @@ func command(t testing.TB, arguments ...string) *exec.Cmd {
 		}
 	}
 	folder := t.TempDir()
-	c.Env = append(os.Environ(), testCommand+folder, "TMPDIR="+folder)
+	c.Env = append(os.Environ(), testCommand+folder, "TMPDIR="+folder, "GITHUB_ACTIONS=")
 	return c
 }
 

@@ -92,6 +92,7 @@ func printReplay(saved runner.Saved, result report.Result, last string) (int, er
 		Target: saved.Target, Level: saved.Verdict.Level, Seed: saved.Plan.Seed, Lab: saved.Lab,
 		Results: []report.Result{result}, Began: time.Now().Add(-result.Took), Took: result.Took,
 	}
+	defer stopCommands(os.Stdout)()
 	fmt.Printf("%s\n", plan.Story(saved.Plan))
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
@@ -174,12 +175,13 @@ func replayLink(link string) (int, error) {
 		Target: result.Column, Level: run.Level, Seed: run.Plan.Seed, Lab: run.Lab, Began: time.Now().Add(-took), Took: took,
 		Results: []report.Result{result},
 	}
+	defer stopCommands(os.Stdout)()
 	fmt.Printf("%s\n\n", strings.Join(run.Story, "\n"))
 	if err := report.Text(os.Stdout, r, terminal(os.Stdout)); err != nil {
 		return 0, err
 	}
 	if run.Outcome == check.Pass && run.Beyond.Outcome == check.Fail {
-		fmt.Printf("Beyond what level %s promises: %s\n", run.Level, run.Beyond.Reason)
+		fmt.Printf("Beyond what level %s promises: %s\n", run.Level, report.Visible(run.Beyond.Reason))
 	}
 	return r.ExitCode(), nil
 }

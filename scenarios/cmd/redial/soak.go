@@ -122,6 +122,7 @@ func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, erro
 
 // play plays rounds until all runs are done or ctx ends.
 func (s *soaking) play(ctx context.Context) error {
+	defer stopCommands(os.Stdout)()
 	fmt.Printf("seeds from %d on\n", s.seed)
 	for round, done := 0, false; !done; round++ {
 		done = true
@@ -219,6 +220,7 @@ func (sum *soakSum) reached() string {
 // sumUp prints the sums and the commands that replay the failures, and returns the exit
 // status.
 func (s *soaking) sumUp() (code int) {
+	defer stopCommands(os.Stdout)()
 	fmt.Println()
 	code = report.ExitPass
 	for i, sum := range s.sums {
