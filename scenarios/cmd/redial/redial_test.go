@@ -41,11 +41,17 @@ var itself = func() string {
 // testCommand begins the environment variable that makes the test's executable the command.
 const testCommand = "REDIAL_TEST_COMMAND="
 
+// testAnswerBound begins the one that has that command wait for an answer no longer than so.
+const testAnswerBound = "REDIAL_TEST_ANSWER_BOUND="
+
 func TestMain(m *testing.M) {
 	becomeHostile()
 	servers.BecomeStep()
 	goclient.Become()
 	if os.Getenv(strings.TrimSuffix(testCommand, "=")) != "" {
+		if bound, err := time.ParseDuration(os.Getenv(strings.TrimSuffix(testAnswerBound, "="))); err == nil {
+			runner.AnswerWithin = bound
+		}
 		main()
 	}
 	os.Exit(m.Run())
