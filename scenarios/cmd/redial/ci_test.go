@@ -151,11 +151,16 @@ func TestScriptOfTheActionChecksAServer(t *testing.T) {
 	if err := os.Symlink(itself, filepath.Join(folder, "redial")); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command("bash", "-e", "-c", script)
-	run.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+itself+" serve-step 7",
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := command(t)
+	c.Path, c.Args = bash, []string{"bash", "-e", "-c", script}
+	c.Env = append(c.Env, "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+itself+" serve-step 7",
 		"REDIAL_URL=", "REDIAL_LEVEL=server-delivery", "REDIAL_ARGUMENTS=--scenario clean-drop --seed 1", "REDIAL_REPORT="+folder)
-	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if o := run(t, c); o.code != 0 {
+		t.Fatalf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 	for _, file := range []string{"verdicts.json", "junit.xml", "index.html"} {
 		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {

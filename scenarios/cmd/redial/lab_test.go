@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -46,10 +45,7 @@ func TestLabServesUntilCtrlC(t *testing.T) {
 	if err := c.Wait(); err != nil || time.Since(began) > 30*time.Second {
 		t.Errorf("Ctrl-C: %v after %s", err, time.Since(began))
 	}
-	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
-		conn.Close()
-		t.Error("the port is still in use")
-	}
+	nothingLeft(t, c)
 }
 
 func refusedWith(t *testing.T, want, environment string) {
