@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"redial/harness/check"
 	"redial/harness/plan"
@@ -38,12 +37,11 @@ func TestLabServesUntilCtrlC(t *testing.T) {
 	response.Body.Close()
 	refusedWith(t, "port "+port+" is in use", "PORT="+port)
 	refusedWith(t, `cannot listen on port "none"`, "PORT=none")
-	began := time.Now()
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Wait(); err != nil || time.Since(began) > 30*time.Second {
-		t.Errorf("Ctrl-C: %v after %s", err, time.Since(began))
+	if err := c.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
 	}
 	nothingLeft(t, c)
 }

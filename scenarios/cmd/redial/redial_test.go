@@ -198,7 +198,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 				server := httptest.NewServer(routes)
 				defer server.Close()
 				o := redial(t, "check", "--url", server.URL)
-				if o.code != 3 || o.took > time.Minute || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
+				if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
 					t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
 				}
 			})
@@ -209,7 +209,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 func TestCheckRefusesAnAddressWithoutAServer(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--url", "http://127.0.0.1:1")
-	if o.code != 3 || o.took > 30*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1: connection refused") {
+	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1: connection refused") {
 		t.Errorf("exit %d after %v: %s", o.code, o.took, o.stderr)
 	}
 }
@@ -320,9 +320,9 @@ func TestRunLimitEndsOneRun(t *testing.T) {
 
 func waitFor(t *testing.T, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(hostileTime); !met(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the condition was not met within a minute")
+			t.Fatalf("the condition was not met within %s", hostileTime)
 		}
 	}
 }
