@@ -62,7 +62,7 @@ func TestDefectsAreCaughtForReal(t *testing.T) {
 		}
 		which = append(which, d)
 	}
-	kills, err := runner.Defects(t.Context(), which, runner.Options{Seed: 1, Lab: lab.Real, Parallel: len(which)})
+	kills, err := runner.Defects(t.Context(), which, runner.Options{Seed: 1, Lab: lab.Real})
 	if err != nil {
 		t.Fatal(err)
 	}
