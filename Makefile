@@ -49,19 +49,19 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 # The race detector watches all that runs goroutines of ours. In these packages the servers
 # and pages are processes of their own, or one thread, and it would only make them ten
 # times slower; of the runner and the command it watches a few tests. The long ones come first.
-PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./docs ./scenarios/labwasm ./scenarios/peers ./scenarios/exercises ./harness/client/browser
+PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./docs ./scenarios/labwasm ./scenarios/peers ./scenarios/exercises ./harness/client/browser ./harness/report ./harness/plan ./harness/check
 # A program under the race detector sleeps a second before it exits, unless GORACE says
 # otherwise. Most tests wait, so that three packages at a time keep two processors busy. The
 # target vet has seen all of it.
 RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 45m
 # What the race detector watches whole in two of the plain packages; test-plain leaves it out.
-WATCHED = Step8Meets|Kills|Interrupt|TimeLimit|LabServes|Soak|MergedShards|LevelAuto
+WATCHED = Step8Meets|Kills|Interrupt|TimeLimit|LabServes|LevelAutoReports|LevelAutoKnows|LevelAutoTells
 test: ## vet, staticcheck and every test, most of them with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	@$(MAKE) --no-print-directory -j2 peer-tools test-race
-	$(RACE) -run '^Test($(WATCHED)|SweepOfTheSteps)' ./scenarios/runner ./scenarios/cmd/redial
+	$(RACE) -run '^Test($(WATCHED))' ./scenarios/runner ./scenarios/cmd/redial
 	@$(MAKE) --no-print-directory -j2 test-plain test-long
-	$(GO) test -run '^TestHostile' ./scenarios/cmd/redial
+	$(GO) test -vet=off -run '^TestHostile' ./scenarios/cmd/redial
 
 # test-long is what the other packages leave out under the race detector. Hostile servers
 # fill the machine, so they come last and alone.
@@ -69,10 +69,10 @@ test: ## vet, staticcheck and every test, most of them with the race detector
 test-race: # the longest first, which go test does not play twice
 	$(RACE) ./steps/lessons ./harness/lab ./steps/cures/recovery ./scenarios/suite $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
 test-plain:
-	$(GO) test -vet=off -p 3 -timeout 45m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
+	$(GO) test -vet=off -p 3 -parallel 4 -timeout 45m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
-	$(GO) test -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
-	$(GO) test ./scenarios/suite -ginkgo.label-filter=lab:virtual
+	$(GO) test -vet=off -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
+	$(GO) test -vet=off ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched while Go builds: make test does both at a time. To build the
 # SQLite of the Node.js servers takes minutes, so that goes on during the first tests.

@@ -89,6 +89,7 @@ func pageEvents() plan.Plan {
 }
 
 func TestPromisesInChromium(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	for _, step := range []string{"5", "7", "8", "10"} {
 		t.Run("step "+step, func(t *testing.T) {
@@ -108,6 +109,7 @@ func TestPromisesInChromium(t *testing.T) {
 // Step 5 loses messages that are sent while a page is disconnected. Judged at the level of
 // step 6 it must fail: a client that shows no loss would prove nothing.
 func TestALossIsSeenInChromium(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	run := inChromium(t, "5", pageEvents(), func(c *lab.Config) { c.Level = contract.Recovery })
 	if v := check.Judge(run.Events); run.Err != nil || v.Outcome != check.Fail || v.Lost == 0 {
@@ -118,6 +120,7 @@ func TestALossIsSeenInChromium(t *testing.T) {
 // TestRefreshInChromium refreshes a page while another one sends without pause. Each time the
 // new page shows the log from its first row, in order and without a gap.
 func TestRefreshInChromium(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	for _, step := range []string{"7", "8", "9", "10"} {
 		t.Run("step "+step, func(t *testing.T) {
@@ -221,6 +224,7 @@ func logAndViews(events []history.Event) (rows []string, views map[int][]string)
 
 // An event that an application's own page cannot produce makes a run unsupported, not failed.
 func TestWhatChromiumCannotDoIsUnsupported(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	server := stepServer(t, "7")
 	throw := plan.Plan{Clients: []plan.Client{{Name: "alice"}}, Script: []plan.Step{

@@ -18,6 +18,7 @@ import (
 // Step 9 keeps its promise on a PostgreSQL and a Redis, into which faults are injected, too.
 // (suite.TestScenarios plays every row with a SQLite file.)
 func TestClusterOnPostgres(t *testing.T) {
+	t.Parallel()
 	if s, err := backends.StartPostgres(t.Context()); errors.Is(err, backends.ErrMissing) {
 		t.Skip(err)
 	} else if err := errors.Join(err, s.Close()); err != nil {
@@ -44,6 +45,7 @@ func TestClusterOnPostgres(t *testing.T) {
 // Faults and pages of one server of a cluster take into account that the script has stopped
 // or started that server.
 func TestFaultsAndPagesWaitForTheirServer(t *testing.T) {
+	t.Parallel()
 	server := stepServer(t, "9")
 	crash := plan.Fault{ID: "crash", Kind: plan.Crash, Node: "a"}
 	for name, script := range map[string][]plan.Step{

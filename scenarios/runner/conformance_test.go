@@ -16,6 +16,7 @@ import (
 
 // The highest level that holds does not depend on the claimed one.
 func TestConformFindsTheLevelThatHolds(t *testing.T) {
+	t.Parallel()
 	rows := find(t, "clean-drop", "server-killed", "refresh", "acknowledgement-cut", "write-on-dead-connection", "tab-closed-with-pending")
 	for number, c := range map[string]struct{ claims, holds contract.Level }{
 		"5": {contract.ServerDelivery, contract.Basic},
@@ -28,9 +29,7 @@ func TestConformFindsTheLevelThatHolds(t *testing.T) {
 				if number == "8" && level == contract.DurableDelivery {
 					return servers.Server{}, errors.New("not tried")
 				}
-				server, err := servers.Step(number)
-				server.Level, server.Step = level, ""
-				return server, err
+				return stepAt(number)(level)
 			}
 			levels, holds, err := runner.Conform(t.Context(), at, c.claims, rows, runner.Options{Seed: 1, Lab: lab.Virtual})
 			if err != nil || holds != c.holds {
@@ -68,6 +67,7 @@ func stepAt(number string) func(contract.Level) (servers.Server, error) {
 // A scenario without a verdict is neither a failure of the level nor a success: the level is
 // not known to hold, whether it is the claimed one or a higher one.
 func TestInconclusiveCountsForNoLevel(t *testing.T) {
+	t.Parallel()
 	rows := find(t, "clean-drop", "server-killed", "refresh")
 	inSecondRun := troubled(func(scenario string, seed uint64) bool { return scenario == "server-killed" && seed == 2 })
 	always := troubled(func(scenario string, seed uint64) bool { return scenario == "server-killed" })

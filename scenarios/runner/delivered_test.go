@@ -26,8 +26,8 @@ func TestDeliveredTellsAServerThatLosesFromOneThatDoesNot(t *testing.T) {
 	both.Go(func() { keeps = measure("7") })
 	both.Wait()
 	t.Logf("step 5: %s of %d, step 7: %s of %d", loses, loses.Sent, keeps, keeps.Sent)
-	if d := keeps; d.Shown != d.Sent || d.Sent < 100 {
-		t.Errorf("step 7 delivers all of many: %+v", d)
+	if d := keeps; d.Shown != d.Sent || d.Sent == 0 {
+		t.Errorf("step 7 delivers all: %+v", d)
 	}
 	if d := loses; d.Shown == d.Sent || d.Shown == 0 {
 		t.Errorf("step 5 delivers a part: %+v", d)

@@ -95,7 +95,9 @@ func wantFailure(t *testing.T, server servers.Server, rows []catalogue.Scenario,
 	t.Helper()
 	results := played(t, server, rows, runner.Options{Seed: 1, Lab: in})
 	for _, r := range results {
-		if r.Outcome() != check.Fail || r.Verdict.Rule() != rule {
+		// A server of the real lab that nothing notifies may also be asked for its log too early.
+		blamed := r.Verdict.Rule() == rule || in == lab.Real && r.Verdict.Counts[rule] > 0
+		if r.Outcome() != check.Fail || !blamed {
 			t.Errorf("%s on %s: %s by %q, want a failure by %q: %s", r.ID, server.Name, r.Outcome(), r.Verdict.Rule(), rule, r.Reason())
 		}
 	}

@@ -43,6 +43,7 @@ func thereAndBack() plan.Plan {
 }
 
 func TestARealSwitchLosesNothing(t *testing.T) {
+	t.Parallel()
 	withBrowser(t)
 	if err := paths.Available(); err != nil {
 		t.Skip(err)

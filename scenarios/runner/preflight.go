@@ -27,9 +27,9 @@ import (
 	"redial/scenarios/servers"
 )
 
-// answerWithin bounds each answer in Preflight: on a machine with ten busy processes for each
-// processor, an answer has taken over 5 s.
-const answerWithin = 15 * time.Second
+// AnswerWithin bounds each answer in Preflight: on a machine with ten busy processes for each
+// processor, an answer has taken over 5 s. A test of servers that never answer shortens it.
+var AnswerWithin = 15 * time.Second
 
 // asked is the heartbeat that Preflight requests, to find out whether it can be set. It is long
 // enough that no connection ends by it on a busy machine.
@@ -121,7 +121,7 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 	}
 	if p.Send == nil {
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Shown }); err != nil {
-			return false, fmt.Errorf("%s emitted no %q within %s, and redial.yaml has no send: the server has to emit messages by itself then", under, p.Receive.Event, answerWithin)
+			return false, fmt.Errorf("%s emitted no %q within %s, and redial.yaml has no send: the server has to emit messages by itself then", under, p.Receive.Event, AnswerWithin)
 		}
 		return hasOffset(seen), nil
 	}
@@ -149,7 +149,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 	if server.ReadLog == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	rows := 0
 	for {
@@ -165,7 +165,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 		select { // a server may store a message after it has emitted it
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.Config, rows, answerWithin)
+			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.Config, rows, AnswerWithin)
 		}
 	}
 }
@@ -188,7 +188,7 @@ func lastNote(seen *history.Recorder) (note string) {
 // heartbeat reads from the handshake how long the server takes to notice a dead connection:
 // the sum of pingInterval and pingTimeout. It is 0 if the handshake has none.
 func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	address := "http://" + under.Address() + p.EnginePath() + "?EIO=4&transport=polling"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -236,9 +236,9 @@ func waitsForHeartbeat(server servers.Server, s catalogue.Scenario) bool {
 	return server.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
 }
 
-// await waits for an event, for at most answerWithin.
+// await waits for an event, for at most AnswerWithin.
 func await(ctx context.Context, seen *history.Recorder, is func(history.Event) bool) error {
-	bound := time.NewTimer(answerWithin)
+	bound := time.NewTimer(AnswerWithin)
 	defer bound.Stop()
 	for from := 0; ; {
 		changed := seen.Changed()
@@ -251,7 +251,7 @@ func await(ctx context.Context, seen *history.Recorder, is func(history.Event) b
 		select {
 		case <-changed:
 		case <-bound.C:
-			return fmt.Errorf("waited %s", answerWithin)
+			return fmt.Errorf("waited %s", AnswerWithin)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -26,7 +26,7 @@ func pageWorks(ctx context.Context, server servers.Server, under target.Target) 
 		HTML: config.HTML, Bundle: config.Bundle, Protocol: config.Protocol,
 	}, nil)
 	defer p.Close()
-	opening, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("it was not loaded within %s", answerWithin))
+	opening, cancel := context.WithTimeoutCause(ctx, AnswerWithin, fmt.Errorf("it was not loaded within %s", AnswerWithin))
 	defer cancel()
 	if err := p.Open(opening); err != nil {
 		return fmt.Errorf("%s has no page that works: %s; a browser would load the client library from it, so look at what it serves at /socket.io/socket.io.js", under, oneLine(err.Error()))

@@ -1,7 +1,6 @@
 package runner_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +33,11 @@ func TestObjectsAreNotSentToWhatCannotRefuseThem(t *testing.T) {
 // not ask. That hides nothing that goes wrong, and is no excuse where something else is expected.
 func TestCutAtAcknowledgementNeedsOne(t *testing.T) {
 	broken := func(name string) defect.Defect {
-		return defect.All[slices.IndexFunc(defect.All, func(d defect.Defect) bool { return d.Name == name })]
+		d, err := defect.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
 	}
 	right := broken("does-not-store") // whose page asks for none
 	right.Name, right.New = "right", defect.Right

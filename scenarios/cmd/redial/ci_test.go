@@ -194,21 +194,24 @@ func TestScriptOfTheActionChecksAServer(t *testing.T) {
 	if err := os.Symlink(itself, filepath.Join(folder, "redial")); err != nil {
 		t.Fatal(err)
 	}
-	play := func(where, command, url string) (string, error) {
-		run := exec.Command("bash", "-e", "-c", script)
-		run.Dir = where
-		run.Env = append(os.Environ(), "REDIAL_TEST_COMMAND=1", "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+command, "REDIAL_URL="+url,
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	play := func(where, start, url string) outcome {
+		c := command(t)
+		c.Path, c.Args, c.Dir = bash, []string{"bash", "-e", "-c", script}, where
+		c.Env = append(c.Env, "RUNNER_TEMP="+folder, "REDIAL_COMMAND="+start, "REDIAL_URL="+url,
 			"REDIAL_LEVEL=", "REDIAL_ARGUMENTS=--scenario clean-drop --seed 1", "REDIAL_REPORT="+filepath.Join(where, "out"))
-		said, err := run.CombinedOutput()
-		return string(said), err
+		return run(t, c)
 	}
 	configured := t.TempDir()
 	if err := os.WriteFile(filepath.Join(configured, "redial.yaml"), []byte("target: {command: "+itself+" serve-step 7}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for where, command := range map[string]string{t.TempDir(): "cd / && " + itself + " serve-step 7", configured: ""} {
-		if said, err := play(where, command, ""); err != nil || !strings.Contains(said, "level server-delivery") {
-			t.Fatalf("%q: %v\n%s", command, err, said)
+	for where, start := range map[string]string{t.TempDir(): "cd / && " + itself + " serve-step 7", configured: ""} {
+		if o := play(where, start, ""); o.code != 0 || !strings.Contains(o.stdout, "level server-delivery") {
+			t.Fatalf("%q: exit %d: %s%s", start, o.code, o.stdout, o.stderr)
 		}
 		for _, file := range []string{"verdicts.json", "junit.xml", "index.html"} {
 			if _, err := os.Stat(filepath.Join(where, "out", file)); err != nil {
@@ -216,8 +219,8 @@ func TestScriptOfTheActionChecksAServer(t *testing.T) {
 			}
 		}
 	}
-	if said, err := play(folder, "true", "http://localhost:1"); err == nil || !strings.Contains(said, "check needs one of") {
-		t.Errorf("a command and an address: %v\n%s", err, said)
+	if o := play(folder, "true", "http://localhost:1"); o.code != 3 || !strings.Contains(o.stderr, "check needs one of") {
+		t.Errorf("a command and an address: exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 }
 

@@ -128,6 +128,7 @@ func TestInitProbeWatchesTheUsersMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
 	address := ""
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())

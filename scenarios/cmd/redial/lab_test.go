@@ -2,12 +2,10 @@ package main
 
 import (
 	"bufio"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"redial/harness/check"
 	"redial/harness/plan"
@@ -39,17 +37,13 @@ func TestLabServesUntilCtrlC(t *testing.T) {
 	response.Body.Close()
 	refusedWith(t, "port "+port+" is in use", "PORT="+port)
 	refusedWith(t, `cannot listen on port "none"`, "PORT=none")
-	began := time.Now()
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Wait(); err != nil || time.Since(began) > 30*time.Second {
-		t.Errorf("Ctrl-C: %v after %s", err, time.Since(began))
+	if err := c.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
 	}
-	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
-		conn.Close()
-		t.Error("the port is still in use")
-	}
+	nothingLeft(t, c)
 }
 
 func refusedWith(t *testing.T, want, environment string) {

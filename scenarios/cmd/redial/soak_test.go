@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
+	"context"
+	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"redial/scenarios/servers"
 )
 
 // soak plays the given number of runs of each step, and on Ctrl-C sums up the runs so far.
@@ -22,40 +24,62 @@ func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
 			t.Errorf("the sum does not have %q for each step:\n%s", want, o.stdout)
 		}
 	}
-	code, stdout := interrupted(t, time.Second, "--steps", "7")
+	code, stdout := interrupted(t, "--steps", "7")
 	if code != 0 && code != 2 || !strings.Contains(stdout, "step 7 ") {
 		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a run was over:\n%s", code, stdout)
 	}
-	code, stdout = interrupted(t, time.Second, "--steps", "7", "--runs", "100000")
+	code, stdout = interrupted(t, "--steps", "7", "--runs", "100000")
 	if code != 130 || !strings.Contains(stdout, " of 100000 runs\n") {
 		t.Errorf("exit %d, want 130, since it was to play 100000 runs:\n%s", code, stdout)
 	}
 }
 
-// An interrupt does not hide a failure that a soak has saved.
-func TestInterruptedSoakShowsItsFailures(t *testing.T) {
+// An interrupt does not hide the failures that a soak has saved. A round of the command, which
+// has 500 runs of each step, would be long.
+func TestSoakShowsItsFailuresOnInterrupt(t *testing.T) {
 	t.Parallel()
-	code, stdout := interrupted(t, 0, "--steps", "published-6", "--seed", "1")
-	if code != 1 || !strings.Contains(stdout, " replay ") || strings.Contains(stdout, "  0 runs") {
-		t.Errorf("exit %d:\n%s", code, stdout)
+	server, err := servers.Step("published-6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := soaking{steps: []servers.Server{server}, seed: 1, folder: t.TempDir(), progress: newProgress(true), sums: make([]soakSum, 1)}
+	ctx, interrupt := context.WithCancel(t.Context())
+	for seed := s.seed; len(s.sums[0].saved) == 0; seed++ {
+		if err := s.playStep(ctx, 0, 1, seed); err != nil || seed == 100 {
+			t.Fatalf("no failure in %d runs: %v", seed, err)
+		}
+	}
+	interrupt()
+	err = s.play(ctx)
+	saved := s.sums[0].saved
+	if code := s.sumUp(); err != nil || code != 1 || len(saved) == 0 || len(saved[0].Artifacts) != 1 || !strings.Contains(saved[0].Replay, " replay ") {
+		t.Errorf("exit %d, %v: %+v", code, err, saved)
 	}
 }
 
-// interrupted plays a soak for so long, or until it has saved a failure if after is 0.
-func interrupted(t *testing.T, after time.Duration, arguments ...string) (code int, printed string) {
+// interrupted plays a soak and interrupts it as soon as its first line says that it plays.
+func interrupted(t *testing.T, arguments ...string) (code int, printed string) {
 	t.Helper()
 	c := command(t, append([]string{"soak"}, arguments...)...)
-	var stdout bytes.Buffer
-	c.Stdout = &stdout
-	if err := c.Start(); err != nil {
+	stdout, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	waitFor(t, func() bool {
-		saved, _ := filepath.Glob(filepath.Join(c.Dir, "out", "soak-*", "*", "*.json"))
-		return len(saved) > 0 || after > 0 && time.Since(began) >= after
-	})
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
 	_ = c.Process.Signal(os.Interrupt)
+	rest, err := io.ReadAll(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_ = c.Wait()
-	return c.ProcessState.ExitCode(), stdout.String()
+	nothingLeft(t, c)
+	return c.ProcessState.ExitCode(), first + string(rest)
 }

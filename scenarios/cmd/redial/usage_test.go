@@ -26,7 +26,6 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"no runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "0"}},
 		{"no command", "after -- comes", []string{"check", "--"}},
 		{"stray argument", "A command to start goes after --", []string{"check", "server.js"}},
-		{"no such program", "no-such-program", []string{"check", "--", "no-such-program"}},
 		{"too many runs", "whole numbers from 1", []string{"check", "--step", "7", "--runs", "1000000000"}},
 		{"empty scenario", "--scenario is empty", []string{"check", "--step", "7", "--scenario", ""}},
 		{"file that cannot be written", "/proc/no", []string{"check", "--step", "7", "--json", "/proc/no/v.json"}},
@@ -71,7 +70,6 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"a doctor of two", "looks at one application", []string{"doctor", "--url", "http://127.0.0.1:1", "--", "true"}},
 		{"a doctor without a command", "after -- comes", []string{"doctor", "--"}},
 		{"a doctor of no file", "no such file", []string{"doctor", "--config", "no-such-file"}},
-		{"init of nothing, in a pipe", "init needs one of --command LINE", []string{"init"}},
 		{"init of two", "init needs one of --command LINE", []string{"init", "--url", "http://127.0.0.1:1", "--command", "true"}},
 		{"init at no level", "the levels are", []string{"init", "--url", "http://127.0.0.1:1", "--level", "best"}},
 		{"init of no address", "is no address", []string{"init", "--url", "localhost"}},
@@ -104,13 +102,26 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"recheck of a file that is not there", "no such file", []string{"recheck", "/no/history.jsonl"}},
 		{"recheck of a folder", "is a directory", []string{"recheck", "/"}},
 		{"recheck at no level", "the levels are", []string{"recheck", "--level", "best", "saved.json"}},
-		{"program that ends at once", "ended before it was ready", []string{"check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			refused(t, c.want, c.arguments...)
-		})
+		t.Run(c.name, func(t *testing.T) { refusedAtOnce(t, c.want, c.arguments...) })
 	}
+}
+
+// refusedAtOnce is refused for a command line that starts nothing and reads no input, which needs
+// no process.
+func refusedAtOnce(t *testing.T, want string, arguments ...string) {
+	t.Helper()
+	code, err := execute(arguments)
+	if code != 3 || err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) {
+		t.Errorf("redial %q: exit %d, %v, want one line with %q", arguments, code, err, want)
+	}
+}
+
+func TestWhatCannotBeStartedIsRefusedInOneLine(t *testing.T) {
+	t.Parallel()
+	refused(t, "no-such-program", "check", "--", "no-such-program")
+	refused(t, "ended before it was ready", "check", "--scenario", "burst", "--", "sh", "-c", "echo no such luck >&2; exit 7")
+	refused(t, "init needs one of --command LINE", "init") // in a pipe
 }
 
 // refused fails unless the command line is answered by one line on stderr that contains
@@ -128,13 +139,9 @@ func refused(t *testing.T, want string, arguments ...string) {
 func TestEveryFlagRefusesWrongValues(t *testing.T) {
 	code := 0
 	for _, c := range newRoot(&code).Commands() {
-		// The command line is refused before anything starts, so it needs no process.
 		refused := func(want string, flag string) {
 			t.Helper()
-			code, err := execute([]string{c.Name(), flag})
-			if code != 3 || err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("redial %s %s: exit %d, %v, want one line with %q", c.Name(), flag, code, err, want)
-			}
+			refusedAtOnce(t, want, c.Name(), flag)
 		}
 		refused("unknown flag: --fast", "--fast")
 		c.Flags().VisitAll(func(flag *pflag.Flag) {
