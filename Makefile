@@ -71,7 +71,7 @@ test-race: # the longest first, which go test does not play twice
 test-plain:
 	$(GO) test -vet=off -p 3 -parallel 4 -timeout 45m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
-	$(GO) test -vet=off -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
+	$(GO) test -vet=off -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|VirtualCrash|MemoryStays|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
 	$(GO) test -vet=off ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched while Go builds: make test does both at a time. To build the

@@ -33,9 +33,6 @@ var everything = func() *Sources {
 
 func tree(t *testing.T) Tree {
 	t.Helper()
-	if underRace {
-		t.Skip("`make test` runs it without the race detector")
-	}
 	if _, err := lessons.Bundle(); err != nil {
 		t.Skip(err)
 	}
@@ -72,6 +69,19 @@ func TestPages(t *testing.T) {
 			problems, err := check()
 			none(t, problems, err)
 		})
+	}
+}
+
+// The pages show what go run prints, and the checks run a program that was built once.
+func TestBuiltProgramPrintsWhatGoRunPrints(t *testing.T) {
+	_ = tree(t) // skips it where the client is missing
+	const command = goRun + " check --lab virtual --step 5 --level recovery --scenario clean-drop --seed 1"
+	want, err := everything.shell(command)
+	if err != nil || !strings.Contains(want, "exit status 1") {
+		t.Fatalf("%v, %q", err, want)
+	}
+	if got, err := everything.execute(command); err != nil || got != want {
+		t.Errorf("%v, %q\nwant %q", err, got, want)
 	}
 }
 

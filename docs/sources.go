@@ -38,6 +38,9 @@ type Sources struct {
 	done map[string]result
 	// played holds the runs of the pictures; both languages draw the same run.
 	played map[string]report.Result
+
+	building sync.Once
+	buildErr error
 }
 
 type result struct {
@@ -119,9 +122,42 @@ func (p pageWriter) run(d markdown.Directive) (string, error) {
 	return fence("console", "$ "+d.Body+"\n"+output), nil
 }
 
-// execute runs a command in the module's folder. An exit status other than 0 is not an error
-// here: the page may be about a command that fails.
+// goRun is how the pages run the kit's command.
+const goRun = "go run ./scenarios/cmd/redial"
+
+// asGoRun is a function of the shell that runs the program after it and ends as go run does.
+const asGoRun = `as_go_run() { "$@" || { echo "exit status $?" >&2; return 1; }; }; `
+
+// execute runs a command of a page. The command of the kit is built once, because go run
+// loads all its packages each time.
 func (s *Sources) execute(command string) (string, error) {
+	if !strings.Contains(command, goRun) {
+		return s.shell(command)
+	}
+	redial, err := s.program("redial")
+	if err != nil {
+		return "", err
+	}
+	return s.shell(asGoRun + strings.ReplaceAll(command, goRun, "as_go_run '"+redial+"'"))
+}
+
+// program builds the kit's command and the server of the steps, and returns the path of one of
+// them. A program in a folder of this name calls itself go run.
+func (s *Sources) program(name string) (string, error) {
+	folder := s.path("out/docs/go-build")
+	s.building.Do(func() {
+		build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), "./scenarios/cmd/redial", "./steps")
+		build.Dir = s.Root
+		if output, err := build.CombinedOutput(); err != nil {
+			s.buildErr = fmt.Errorf("building what the pages run: %w: %s", err, output)
+		}
+	})
+	return filepath.Join(folder, name), s.buildErr
+}
+
+// shell runs a command in the module's folder. An exit status other than 0 is not an error
+// here: the page may be about a command that fails.
+func (s *Sources) shell(command string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", command)
@@ -197,11 +233,9 @@ func (s *Sources) start(arguments []string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(folder)
-	program := s.path("out/docs/steps") // go build links it once, and not for each step
-	build := exec.Command("go", "build", "-o", program, "./steps")
-	build.Dir = s.Root
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the steps: %w: %s", err, output)
+	program, err := s.program("steps")
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
 	defer cancel()

@@ -17,6 +17,9 @@ var (
 // Thousands of runs must leave behind no goroutine and no memory. The library leaks both for
 // every WebSocket that a client closes; package handshake frees them.
 func TestMemoryStaysFlat(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector slows it down tenfold, and sees these runs in other tests")
+	}
 	config := forStep7
 	playSome := func(from, runs int) {
 		for run := range parallel(runs, func(i int) lab.Run {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"redial/harness/plan"
+	"redial/internal/ports"
 )
 
 // CommandOptions say which program a Command runs, and how.
@@ -99,7 +100,7 @@ func NewCommand(options CommandOptions) (*Command, error) {
 		options.OutputBound = 64 << 10
 	}
 	if options.Port == 0 {
-		port, err := freePort()
+		port, err := ports.Take(1)
 		if err != nil {
 			return nil, fmt.Errorf("no free port on 127.0.0.1: %w", err)
 		}
@@ -211,7 +212,7 @@ func (c *Command) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the server was not started: %w", err)
 	}
-	if somethingListens(c.options.Port) { // and would answer in the server's place
+	if ports.Listens(c.options.Port) { // and would answer in the server's place
 		return fmt.Errorf("port %d is in use by something else: stop it, or choose another port", c.options.Port)
 	}
 	if c.guard == nil {
@@ -305,7 +306,7 @@ func (c *Command) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	err := c.kill()
-	givenPorts.Delete(c.options.Port)
+	ports.Release(c.options.Port)
 	if c.made != "" {
 		err = errors.Join(err, os.RemoveAll(c.made))
 	}

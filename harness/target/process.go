@@ -20,6 +20,7 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/plan"
+	"redial/internal/ports"
 )
 
 // A process is one run of the program, from its start until no process of its group is left.
@@ -230,7 +231,7 @@ func (c *Command) isReady(ctx context.Context, client *http.Client, p *process) 
 	case ready.Line != "":
 		return strings.Contains(c.output.Since(p.printed), ready.Line)
 	case ready.Accepts:
-		return somethingListens(c.options.Port)
+		return ports.Listens(c.options.Port)
 	case ready.Path != "":
 		status, err := statusOf(ctx, client, "http://"+c.Address()+ready.Path)
 		return err == nil && status/100 == 2
@@ -242,7 +243,7 @@ func (c *Command) isReady(ctx context.Context, client *http.Client, p *process) 
 // advice names the likely cause if a server is not ready in time.
 func (c *Command) advice(p *process) string {
 	switch ready := c.options.Ready; {
-	case !somethingListens(c.options.Port):
+	case !ports.Listens(c.options.Port):
 		if ports := portsOf(p.group); len(ports) > 0 {
 			return fmt.Sprintf("it listens on port %d and not on %s: write `port: %[1]d` under target in redial.yaml (redial init --port %[1]d)", ports[0], contract.EnvPort)
 		}

@@ -13,18 +13,13 @@ import (
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/labpage"
-	"redial/scenarios/labwasm"
 	"redial/scenarios/runner"
 )
 
 // TestAScheduleFixesTheRun plays step 9, whose histories vary in the native lab: the server
 // reads its log every 20 ms and also after each new message.
 func TestAScheduleFixesTheRun(t *testing.T) {
-	node, err := labwasm.Start(built(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer node.Close()
+	needsNode(t)
 	r := labpage.Request{
 		Step: "9", Seed: 1, Plan: json.RawMessage(regexp.MustCompile(`("name":"\w+")`).ReplaceAllString(restarted, `$1,"kind":"wire"`)),
 		View: labpage.View{Width: 900, Language: report.English, Detail: true},
@@ -39,7 +34,7 @@ func TestAScheduleFixesTheRun(t *testing.T) {
 		}
 		return asJSON(t, run.Events), asJSON(t, run.Frames)
 	}
-	const times = 20
+	const times = 5
 	events, frames := play(7)
 	for i := 1; i < times; i++ {
 		if again, passed := play(7); again != events || passed != frames {
@@ -55,11 +50,7 @@ func TestAScheduleFixesTheRun(t *testing.T) {
 
 // TestReplayExactlyRecurs plays a saved failure with the schedule that was found for it.
 func TestReplayExactlyRecurs(t *testing.T) {
-	node, err := labwasm.Start(built(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer node.Close()
+	needsNode(t)
 	rows, err := catalogue.Find([]string{"clean-drop"})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +69,7 @@ func TestReplayExactlyRecurs(t *testing.T) {
 	if err != nil || saved.Schedule == 0 || result.Lost == 0 {
 		t.Fatalf("schedule %d, %+v: %v", saved.Schedule, result.Verdict, err)
 	}
-	const times = 20
+	const times = 3
 	if same, err := saved.Exactly(t.Context(), node, result, times); same != times || err != nil {
 		t.Errorf("the same history in %d of %d runs: %v", same, times, err)
 	}

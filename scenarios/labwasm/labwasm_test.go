@@ -22,19 +22,20 @@ import (
 
 var (
 	folder string
-	build  = sync.OnceValue(func() error {
-		_, err := labwasm.Build(context.Background(), folder, gzip.BestSpeed)
+	node   *labwasm.Node // of all tests, because each one compiles the program for seconds
+	start  = sync.OnceValue(func() (err error) {
+		if _, err = labwasm.Build(context.Background(), folder, gzip.BestSpeed); err == nil {
+			node, err = labwasm.Start(folder)
+		}
 		return err
 	})
 )
 
-// built returns the folder with the lab page and its program.
-func built(t *testing.T) string {
+func needsNode(t *testing.T) {
 	t.Helper()
-	if err := build(); err != nil {
+	if err := start(); err != nil {
 		t.Fatal(err)
 	}
-	return folder
 }
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	if node != nil {
+		_ = node.Close() // a test has failed if it has ended before
+	}
 	os.RemoveAll(folder)
 	os.Exit(code)
 }
@@ -73,11 +77,7 @@ const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}]
 // Every step must play the same history, event by event, in WebAssembly and in the native
 // virtual lab; and the published code must break the same rules.
 func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
-	node, err := labwasm.Start(built(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer node.Close()
+	needsNode(t)
 	for _, test := range []struct {
 		step, name, plan string
 		outcome          check.Outcome

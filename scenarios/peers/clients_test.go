@@ -11,6 +11,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/client"
+	"redial/harness/client/browser/chromiumtest"
 	"redial/harness/client/process"
 	"redial/harness/contract"
 	"redial/harness/defect"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	becomeBare()
 	servers.BecomeStep()
 	goclient.Become()
-	os.Exit(m.Run())
+	os.Exit(chromiumtest.Main(m))
 }
 
 const atFault = "the client is at fault: the official client passes this"

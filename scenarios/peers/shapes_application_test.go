@@ -5,7 +5,6 @@ package peers_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"redial/harness/protocol"
+	"redial/internal/ports"
 	"redial/scenarios/config"
 )
 
@@ -79,7 +79,11 @@ func startApplication(t *testing.T, folder string, env ...string) *application {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &application{t: t, file: file, folder: folder, protocol: protocol.Tutorial(), port: freePair(t)}
+	port, err := ports.Take(2) // balanced has two nodes
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &application{t: t, file: file, folder: folder, protocol: protocol.Tutorial(), port: port}
 	if server.Protocol != nil {
 		a.protocol = *server.Protocol
 	}
@@ -92,26 +96,6 @@ func startApplication(t *testing.T, folder string, env ...string) *application {
 	})
 	a.start()
 	return a
-}
-
-// freePair finds two consecutive free ports, for the application with two nodes.
-func freePair(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+1))
-		first.Close()
-		if err == nil {
-			second.Close()
-			return port
-		}
-	}
-	t.Fatal("there are no two free ports in a row")
-	return 0
 }
 
 func (a *application) start() {

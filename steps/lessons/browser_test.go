@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"redial/internal/ports"
 	"redial/steps/internal/chattest"
 
 	"github.com/chromedp/chromedp"
@@ -104,7 +105,11 @@ func TestStep7InChromium(t *testing.T) {
 	})
 
 	t.Run("a restarted server has all messages that were shown", func(t *testing.T) {
-		data, port := "DATA_DIR="+t.TempDir(), "PORT="+quietPort(t)
+		free, err := ports.Take(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, port := "DATA_DIR="+t.TempDir(), fmt.Sprint("PORT=", free)
 		server := runStep(t, "7", data, port)
 		alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
 		alice.send("stored")

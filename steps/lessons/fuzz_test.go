@@ -44,15 +44,7 @@ type target struct {
 func attack(t *testing.T, step uint8, send func(*testing.T, *target), check func(t *testing.T, rows []string)) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
-	defer func() {
-		// The library leaves goroutines behind; the tests of steps/cures list them.
-		reason := recover()
-		if reason != nil && !strings.Contains(fmt.Sprint(reason), "blocked goroutines remain") {
-			panic(reason)
-		}
-	}()
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(4 * time.Minute) }) // the timers of closed connections end
+	rawclient.OnFakeClock(t, func(t *testing.T) {
 		v := &target{pipes: rawclient.NewPipes(), folder: t.TempDir()}
 		lesson, err := Find(fuzzed[int(step)%len(fuzzed)])
 		if err != nil {
@@ -102,7 +94,7 @@ func attack(t *testing.T, step uint8, send func(*testing.T, *target), check func
 			t.Fatalf("bob receives %d events more than the log has rows", more)
 		}
 		check(t, rows)
-	})
+	}, "pkg/queue.New")
 }
 
 // received is what bob has been sent as chat messages. A step that stores nothing emits a message

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"redial/harness/client/browser/chromiumtest"
 )
 
 const patience = time.Minute
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asStep) != "" {
 		os.Exit(Main(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	os.Exit(chromiumtest.Main(m))
 }
 
 func TestEveryStepServesItsPage(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"redial/internal/ports"
 	"redial/steps/internal/rawclient"
 	"redial/steps/stores/backends"
 )
@@ -178,14 +179,17 @@ func note(shown map[int]string, event rawclient.Event) {
 }
 
 func TestErrorIsOneLine(t *testing.T) {
-	// On 127.0.0.1 a connection of another test could use the port before this one.
 	const host = "127.0.0.2"
-	taken, err := net.Listen("tcp", host+":0")
+	before, err := ports.Take(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(before + 1)
+	taken, err := net.Listen("tcp", host+":"+port)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -199,7 +203,7 @@ func TestErrorIsOneLine(t *testing.T) {
 		"no step":           {nil, "", 3, "which step"},
 		"two steps":         {[]string{"7", "8"}, "", 3, "which step"},
 		"too many servers":  {[]string{"9", "10"}, "", 3, "number of servers"},
-		"second port taken": {[]string{"9", "2"}, "PORT=" + portBefore(port), 1, "something else listens on " + host + ":" + port},
+		"second port taken": {[]string{"9", "2"}, fmt.Sprint("PORT=", before), 1, "something else listens on " + host + ":" + port},
 		"unknown backend":   {[]string{"9"}, "BACKEND=redis", 3, "BACKEND"},
 		"no database":       {[]string{"9"}, "BACKEND=postgres", 3, "DATABASE_URL"},
 		"unknown step":      {[]string{"77"}, "", 3, "1, 2, 3"},
@@ -232,11 +236,6 @@ func TestErrorIsOneLine(t *testing.T) {
 			}
 		})
 	}
-}
-
-func portBefore(port string) string {
-	n, _ := strconv.Atoi(port)
-	return strconv.Itoa(n - 1)
 }
 
 func runWithin(c *exec.Cmd) error {

@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -176,21 +172,4 @@ func (p *tab) emulate(feature *emulation.MediaFeature) {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{feature}})
 		return err
 	}))
-}
-
-// quietPort returns a free port below the range of outgoing connections. From that range, a
-// browser that reconnects to a stopped server could get the server's port for its own end.
-func quietPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20_000 + rand.IntN(12_000))
-		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
-		if err != nil && strings.Contains(err.Error(), "refused") {
-			return port
-		} else if err == nil {
-			conn.Close()
-		}
-	}
-	t.Fatal("a server listens on each of a hundred ports")
-	return ""
 }

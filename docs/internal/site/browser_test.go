@@ -27,6 +27,8 @@ var (
 	shots = flag.String("shots", "", "a `folder` for pictures of the pages")
 )
 
+func TestMain(m *testing.M) { os.Exit(chromiumtest.Main(m)) }
+
 const timeout = time.Minute
 
 // A tab is a page of the built site in Chromium.

@@ -20,10 +20,6 @@ import (
 // servers/engine 3.0.2 has a data race. So make test runs these tests without the race detector.
 // It uses that for the tests of package runner, whose servers are separate processes.
 func TestMain(m *testing.M) {
-	if underRace {
-		fmt.Println("make test runs the tests of package browser without the race detector")
-		return
-	}
 	if os.Getenv(inChild) != "" {
 		os.Exit(m.Run()) // TestChromiumEndsWithThisProcess kills it
 	}

@@ -57,9 +57,6 @@ func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
 // chromium starts a browser with one tab. An exception in the tab fails the test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
-	if underRace {
-		t.Skip("without the race detector: what is tried is the page, and the labs behind it have tests of their own")
-	}
 	ctx := chromiumtest.Start(t)
 	err := chromedp.Listen(ctx, func(event any) {
 		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {

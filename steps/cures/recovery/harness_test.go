@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -74,24 +72,7 @@ type starter func(socket.AdapterConstructor, func(*socket.ServerOptions)) *serve
 // old an event is does not depend on how busy the machine is.
 func onFakeClock(t *testing.T, test func(t *testing.T, start starter)) {
 	t.Helper()
-	defer func() {
-		reason := recover()
-		if reason != nil && !strings.Contains(fmt.Sprint(reason), "blocked goroutines remain") {
-			panic(reason)
-		}
-		// A timer of the library's that is stopped at once leaves its goroutine behind: see
-		// steps/cures/handshake, TestATimerStoppedAtOnceStays. Any other goroutine is our leak.
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-			if strings.Contains(stack, "synctest bubble") && !strings.Contains(stack, "utils.SetTimeout") {
-				t.Errorf("a goroutine is left behind:\n%s", stack)
-			}
-		}
-	}()
-	synctest.Test(t, func(t *testing.T) {
-		// The last of the clean-ups: the ping timers of what was closed run out.
-		t.Cleanup(func() { time.Sleep(4 * time.Minute) })
+	rawclient.OnFakeClock(t, func(t *testing.T) {
 		test(t, func(builder socket.AdapterConstructor, configure func(*socket.ServerOptions)) *server {
 			return startOn(t, rawclient.NewPipes(), builder, configure)
 		})

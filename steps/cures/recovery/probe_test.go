@@ -66,9 +66,13 @@ func TestGap(t *testing.T) {
 }
 
 // TestProbe is the two races without the arrangement: what each adapter makes of them,
-// in one run and one table. The library's figures say that there was something to lose.
+// in one run and one table. The library's figures say that there was something to lose. They
+// differ with each run, so that nothing is asserted of them: only -v (make probe) takes them.
 func TestProbe(t *testing.T) {
-	const reconnects, emitted = 300, 2_000
+	reconnects, emitted := 100, 500
+	if testing.Verbose() {
+		reconnects, emitted = 300, 2_000
+	}
 	table := new(strings.Builder)
 	columns := tabwriter.NewWriter(table, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(columns, "adapter\trecovered\tlost\tduplicated\tdead sockets\tplaces where two clients disagree\tinversions of an emitter\n")
@@ -81,6 +85,9 @@ func TestProbe(t *testing.T) {
 		{"ours", &Builder{Takeover: true, MaxEvents: 1_000_000}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if !c.holds && !testing.Verbose() {
+				t.Skip("without -v: nothing is asserted of the library")
+			}
 			race := restoreRace(t, c.builder, reconnects)
 			disagree, inverted := orderProbe(t, c.builder, emitted)
 			fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n",

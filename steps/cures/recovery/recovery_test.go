@@ -147,51 +147,55 @@ func TestOlderSocketIsNotListenedTo(t *testing.T) {
 }
 
 func TestQuietRoomRecoversAfterPurge(t *testing.T) {
-	const keep = 150 * time.Millisecond
-	s := start(t, &Builder{MaxDisconnection: keep}, nil)
-	s.adapter.mu.Lock()
-	s.adapter.log.keepFor = keep // not the time for which a dead connection goes unnoticed as well
-	s.adapter.mu.Unlock()
-	a := s.dial(t, nil)
-	s.emit(1, 2)
-	a.awaitEvent(t, 2)
-	time.Sleep(2 * keep) // what the test is about is time itself
-	s.drop(t, a)
-	if kept := s.events(); kept != 0 {
-		t.Fatalf("%d events are kept after their time", kept)
-	}
-	b := s.dial(t, a)
-	wantRecovered(t, a, b, true)
-	s.emit(3)
-	b.awaitEvent(t, 3)
+	onFakeClock(t, func(t *testing.T, start starter) {
+		const keep = 150 * time.Millisecond
+		s := start(&Builder{MaxDisconnection: keep}, nil)
+		s.adapter.mu.Lock()
+		s.adapter.log.keepFor = keep // not the time for which a dead connection goes unnoticed as well
+		s.adapter.mu.Unlock()
+		a := s.dial(t, nil)
+		s.emit(1, 2)
+		a.awaitEvent(t, 2)
+		time.Sleep(2 * keep)
+		s.drop(t, a)
+		if kept := s.events(); kept != 0 {
+			t.Fatalf("%d events are kept after their time", kept)
+		}
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		s.emit(3)
+		b.awaitEvent(t, 3)
 
-	s.drop(t, b)
-	time.Sleep(2 * keep)
-	wantRecovered(t, b, s.dial(t, b), false)
+		s.drop(t, b)
+		time.Sleep(2 * keep)
+		wantRecovered(t, b, s.dial(t, b), false)
+	})
 }
 
 // A client that got nothing while others did is up to date all the same, when what was
 // for them is gone, and something for it is there.
 func TestQuietForOneRecoversAfterOthersTalked(t *testing.T) {
-	const keep = 150 * time.Millisecond
-	s := start(t, &Builder{}, nil)
-	s.adapter.mu.Lock()
-	s.adapter.log.keepFor, s.adapter.unnoticed = keep, keep
-	s.adapter.mu.Unlock()
-	a := s.afterOne(t)
-	for n := range 3 {
-		_ = s.io.Except(socket.Room(a.sid)).Emit("n", n)
-	}
-	time.Sleep(2 * keep) // what the test is about is time itself
-	s.drop(t, a)
-	s.emit(2)
-	if kept := s.events(); kept != 1 {
-		t.Fatalf("%d events are kept, want the last one only", kept)
-	}
-	b := s.dial(t, a)
-	wantRecovered(t, a, b, true)
-	b.awaitEvent(t, 2)
-	wantNumbers(t, b, 2)
+	onFakeClock(t, func(t *testing.T, start starter) {
+		const keep = 150 * time.Millisecond
+		s := start(&Builder{}, nil)
+		s.adapter.mu.Lock()
+		s.adapter.log.keepFor, s.adapter.unnoticed = keep, keep
+		s.adapter.mu.Unlock()
+		a := s.afterOne(t)
+		for n := range 3 {
+			_ = s.io.Except(socket.Room(a.sid)).Emit("n", n)
+		}
+		time.Sleep(2 * keep)
+		s.drop(t, a)
+		s.emit(2)
+		if kept := s.events(); kept != 1 {
+			t.Fatalf("%d events are kept, want the last one only", kept)
+		}
+		b := s.dial(t, a)
+		wantRecovered(t, a, b, true)
+		b.awaitEvent(t, 2)
+		wantNumbers(t, b, 2)
+	})
 }
 
 func (s *server) events() int {

@@ -239,7 +239,7 @@ func TestAppendTimesOutWhileTheDatabaseIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	failed := make(chan error, 3)
+	failed := make(chan error, 10) // so that one at a time would take far longer, also than on a busy machine
 	for i := range cap(failed) {
 		go func() {
 			_, err := l.Append(context.Background(), fmt.Sprint(i), "not stored")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 
 	"redial/harness/client/browser/chromiumtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(chromiumtest.Main(m)) }
 
 // TestConformanceInChromium runs the table of TestConformance in Chromium, which shows that its
 // expectations are a browser's behaviour.

@@ -1,0 +1,63 @@
+//go:build !js
+
+// Package ports finds free ports for servers that this process starts.
+//
+// Read [Take] first. It must not import another package of this module.
+package ports
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Ports are drawn from below the range of ephemeral ports (from 32768 on Linux, 49152
+// elsewhere), because a port has to stay free while its server is down, and the system could
+// assign an ephemeral one to an outgoing connection meanwhile.
+const lowest, count = 20_000, 12_000
+
+// taken keeps two callers in one process from drawing the same port.
+var taken sync.Map
+
+// Take returns the first of several free ports in a row.
+func Take(several int) (first int, err error) {
+	for range 100 {
+		if first := lowest + rand.IntN(count-several); takeAll(first, several) {
+			return first, nil
+		}
+	}
+	return 0, errors.New("each of a hundred ports that were drawn is in use")
+}
+
+func takeAll(first, several int) bool {
+	for port := first; port < first+several; port++ {
+		_, again := taken.LoadOrStore(port, true)
+		if again || Listens(port) {
+			if !again {
+				Release(port)
+			}
+			for ; port > first; port-- {
+				Release(port - 1)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// Release lets the port be drawn again.
+func Release(port int) { taken.Delete(port) }
+
+// Listens dials and does not try to listen. A child process that is being forked at that
+// moment would inherit the listener and occupy the port for a moment after it is closed.
+func Listens(port int) bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
