@@ -1,43 +1,21 @@
 package lessons
 
 import (
-	"context"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"redial/harness/client/browser/chromiumtest"
 )
 
-// readAxe returns the script of axe-core.
-func readAxe(t *testing.T) string {
-	t.Helper()
-	source, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Skip("axe-core is missing: make client fetches it")
-	}
-	return string(source)
-}
-
-// axe returns what axe-core calls serious or critical on the page.
-func (p *tab) axe(source string) string {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](source+`;
-		axe.run().then(({ violations }) => violations.filter(({ impact }) => ["serious", "critical"].includes(impact))
-			.flatMap(({ id, nodes }) => nodes.map((node) => id + ": " + node.html + " " + node.failureSummary)).join("\n"))`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return found
-}
+const modules = "../node_modules"
 
 // Every page from step 2 on is checked with a message, and offline with a pending one; light
 // and dark; half of them in English, half in Korean.
 func TestAxeInChromium(t *testing.T) {
-	axe := readAxe(t)
+	axe := chromiumtest.Axe(t, modules)
 	b := startBrowser(t)
 	for i, lesson := range All[1:] {
 		t.Run("step "+lesson.Number, func(t *testing.T) {
@@ -53,7 +31,7 @@ func TestAxeInChromium(t *testing.T) {
 					if dark := background < text; dark != (scheme == "dark") || max(background-text, text-background) < 300 {
 						t.Errorf("%s, %s: the brightness of the background is %d and of the text %d, of 765", when, scheme, background, text)
 					}
-					if found := page.axe(axe); found != "" {
+					if found := axe(page.ctx); found != "" {
 						t.Errorf("%s, %s:\n%s", when, scheme, found)
 					}
 					page.picture("step-" + lesson.Number + "-" + when + "-" + scheme)
@@ -82,9 +60,9 @@ func brightness(property string) string {
 
 // The check must be able to fail.
 func TestAxeFindsViolationsInChromium(t *testing.T) {
-	axe := readAxe(t)
+	axe := chromiumtest.Axe(t, modules)
 	page := startBrowser(t).navigate(t, "alice", "data:text/html,<html lang=en><title>t</title><main><p style='color:%23bbb'>too faint</p><input></main>")
-	found := page.axe(axe)
+	found := axe(page.ctx)
 	for _, rule := range []string{"color-contrast", "label"} {
 		if !strings.Contains(found, rule) {
 			t.Errorf("axe does not find %s, but %q", rule, found)

@@ -4,32 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/check"
+	"redial/harness/client/browser/chromiumtest"
 	"redial/harness/report"
 	"redial/scenarios/labpage"
 )
-
-// axe returns the problems on the page that axe-core calls serious or critical.
-func (p *tab) axe(source string) string {
-	p.t.Helper()
-	get[bool](p, source+";\ntrue")
-	get[bool](p, `(() => {
-		document.documentElement.dataset.busy = "axe";
-		axe.run().then(({ violations }) => {
-			globalThis.found = violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 120)).join("; ")).join("\n");
-			delete document.documentElement.dataset.busy;
-		});
-		return true;
-	})()`)
-	p.rest()
-	return get[string](p, `found`)
-}
 
 // scheme sets the tab's preferred colour scheme.
 func (p *tab) scheme(value string) {
@@ -42,18 +26,11 @@ func (p *tab) scheme(value string) {
 	}))
 }
 
-func axeSource(t *testing.T) string {
-	t.Helper()
-	source, err := os.ReadFile("../../../steps/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Skip("axe-core is not here: make client fetches it")
-	}
-	return string(source)
-}
+const modules = "../../../steps/node_modules"
 
 // The report of a run with a lost message has every part of a report, including its drawing.
 func TestAxeFindsNothingOnTheReport(t *testing.T) {
-	source := axeSource(t)
+	axe := chromiumtest.Axe(t, modules)
 	p := serving(t, func(t *testing.T) http.Handler {
 		run := labpage.Play(t.Context(), labpage.Request{Step: "published-6", Plan: json.RawMessage(lossy)})
 		if run.Outcome != check.Fail {
@@ -68,12 +45,11 @@ func TestAxeFindsNothingOnTheReport(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		p.scheme(scheme)
 		p.do(chromedp.Navigate(p.url))
-		// The test helpers wait for the lab page's ready mark, which a report does not have.
-		get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? !!(document.documentElement.dataset.ready = "true")`)
+		get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
 		if !get[bool](p, `!!document.querySelector("svg")`) {
 			t.Fatal("the report has no drawing")
 		}
-		if found := p.axe(source); found != "" {
+		if found := axe(p.ctx); found != "" {
 			t.Errorf("%s: %s", scheme, found)
 		}
 	}
@@ -85,7 +61,7 @@ const lossy = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script":[{
 	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"wait","for":"200ms"},{"do":"send","client":"alice","text":"hello"},{"do":"wait","for":"3s"}]}`
 
 func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
-	source := axeSource(t)
+	axe := chromiumtest.Axe(t, modules)
 	p := openLab(t)
 	for _, language := range []string{"en", "ko"} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -96,18 +72,18 @@ func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
 			p.press(`[data-key="bob:offline"]`)
 			get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
 			p.rest()
-			if found := p.axe(source); found != "" {
+			if found := axe(p.ctx); found != "" {
 				t.Errorf("%s, %s: %s", language, scheme, found)
 			}
 		}
 	}
 	p.press(`[data-tour="start"]`)
 	p.press(`[data-option="0"]`)
-	if found := p.axe(source); found != "" {
+	if found := axe(p.ctx); found != "" {
 		t.Errorf("the tour: %s", found)
 	}
 	get[bool](p, `document.body.append(document.createElement("img")) ?? true`)
-	if found := p.axe(source); found == "" {
+	if found := axe(p.ctx); found == "" {
 		t.Error("axe finds nothing in a picture without a text")
 	}
 }
