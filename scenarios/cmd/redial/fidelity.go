@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -78,7 +79,7 @@ func (p *play) fidelity() (int, error) {
 		return 0, err
 	}
 	stop() // playScenarios handles signals itself
-	real, err := p.playScenarios(lab.Real, tested, which, "")
+	real, err := p.playScenarios(context.Background(), lab.Real, tested, which, "")
 	if err != nil {
 		return 0, err
 	}
