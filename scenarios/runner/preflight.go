@@ -219,7 +219,7 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 	}
 	waiting := 0
 	for _, s := range rows {
-		if waitsForHeartbeat(server, s) && Unplayable(s, server) == "" {
+		if waitsForHeartbeat(server, s.Plan(1)) && Unplayable(s, server) == "" {
 			waiting++
 		}
 	}
@@ -230,10 +230,9 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Second))
 }
 
-// waitsForHeartbeat tells whether the scenario needs a short heartbeat that the server does not
-// take.
-func waitsForHeartbeat(server servers.Server, s catalogue.Scenario) bool {
-	return server.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
+// waitsForHeartbeat tells whether the plan needs a short heartbeat that the server does not take.
+func waitsForHeartbeat(server servers.Server, p plan.Plan) bool {
+	return server.Heartbeat > 0 && p.Tuning.PingInterval > 0
 }
 
 // await waits for an event, for at most answerWithin.

@@ -189,7 +189,7 @@ func replayLink(link string) (int, error) {
 func replayRate(saved runner.Saved, times int) (code int, err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	same, failed, err := saved.Rate(ctx, times)
+	same, failed, err := saved.Rate(ctx, times, nil)
 	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
