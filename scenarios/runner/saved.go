@@ -242,7 +242,7 @@ func calledAs(program string) string {
 		built = true
 	}
 	if filepath.Base(program) == "redial" && !built {
-		return program
+		return servers.CommandLine(program)
 	}
 	return "go run ./scenarios/cmd/redial"
 }
@@ -252,7 +252,7 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := calledAs(os.Args[0])+" check", ""
 	switch {
 	case c.Server.Config != "":
-		how += " --config " + c.Server.Config
+		how += " --config " + servers.CommandLine(c.Server.Config)
 		if c.Server.OwnPage {
 			how += " --own-page"
 		}
@@ -263,8 +263,10 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 		how += " --step " + c.Server.Step
 	case c.Server.Server.Target == nil: // published-6 and the like
 		how += " --step " + c.Server.Name
-	default:
-		last = " " + c.Server.Name
+	case c.Server.URL != "":
+		how += " --url " + servers.CommandLine(c.Server.URL)
+	case len(c.Server.Command) > 0:
+		last = " -- " + servers.CommandLine(c.Server.Command...)
 	}
 	if r.options.Lab == lab.Virtual {
 		how += " --lab " + lab.Virtual.String()
@@ -273,7 +275,7 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 		how += " --client " + r.options.Client.Name
 	}
 	if c.Scenario.Folder != "" {
-		how += " --scenarios " + c.Scenario.Folder
+		how += " --scenarios " + servers.CommandLine(c.Scenario.Folder)
 	}
 	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Server.Level, c.Scenario.ID, seed) + last
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
+	"redial/harness/target"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/servers"
 )
@@ -73,5 +75,22 @@ func TestTheOfficialClientHasNoOutcomeAfterAnInterrupt(t *testing.T) {
 	p := row[0].Plan(1)
 	if outcome := r.official(ctx, Cell{row[0], server}, configFor(server, p), p); outcome != "" {
 		t.Errorf("it is %s", outcome)
+	}
+}
+
+func TestReplayQuotesWhatAShellWouldSplit(t *testing.T) {
+	t.Parallel()
+	server, err := servers.Command(target.CommandOptions{Command: []string{"bash", "-c", "exec ./step 7"}}, contract.Basic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenario := catalogue.Scenario{ID: "own", Folder: "my rows"}
+	r := New(Options{})
+	if got := r.replay(Cell{scenario, server}, 1); !strings.HasSuffix(got, " check --scenarios 'my rows' --level basic --scenario own --seed 1 -- bash -c 'exec ./step 7'") {
+		t.Error(got)
+	}
+	server.Config = "my app/redial.yaml"
+	if got := r.replay(Cell{scenario, server}, 1); !strings.Contains(got, " --config 'my app/redial.yaml' ") {
+		t.Error(got)
 	}
 }

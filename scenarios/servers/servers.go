@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -228,6 +229,22 @@ func Command(options target.CommandOptions, level contract.Level) (Server, error
 		return target.NewCommand(its)
 	}
 	return s, err
+}
+
+// CommandLine joins the words as a shell takes them, for a command that is printed to be copied.
+func CommandLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		if quoted[i] = word; word == "" || strings.IndexFunc(word, special) >= 0 {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// special tells whether a shell may give the character a meaning of its own.
+func special(r rune) bool {
+	return r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("%+,-./:=@_", r)
 }
 
 // URL returns a server that runs elsewhere. For https, secure contains the trusted
