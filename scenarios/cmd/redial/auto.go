@@ -61,9 +61,7 @@ func (s *checking) climb() (int, error) {
 	ctx, stop := interruptible()
 	defer stop()
 	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Tolerant: s.failOn == "fail", Began: time.Now()}
-	progress := newProgress(s.quiet)
-	rungs, err := s.rungs(ctx, rows, progress)
-	progress.end()
+	rungs, err := s.rungs(ctx, rows, newProgress(s.quiet))
 	if err != nil {
 		return 0, err
 	}
@@ -113,7 +111,9 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 			if wait := runner.HeartbeatWaits(server, rows); wait != "" && len(rungs) == 0 && !s.quiet {
 				fmt.Fprintln(os.Stderr, wait)
 			}
+			progress.begin(len(rows))
 			err = up.play(bounded, server, rows, options)
+			progress.end()
 		}
 		switch {
 		case err == nil:

@@ -285,6 +285,7 @@ func prepare(l lab.Lab) {
 func (p *play) playScenarios(ctx context.Context, in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
 	prepare(in)
 	progress := newProgress(p.quiet)
+	progress.begin(len(tested) * len(which))
 	specs := suite.Define(tested, which, runner.Options{
 		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
