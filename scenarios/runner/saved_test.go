@@ -11,6 +11,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/client"
 	"redial/harness/contract"
+	"redial/harness/defect"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/target"
@@ -92,5 +93,19 @@ func TestReplayQuotesWhatAShellWouldSplit(t *testing.T) {
 	server.Config = "my app/redial.yaml"
 	if got := r.replay(Cell{scenario, server}, 1); !strings.Contains(got, " --config 'my app/redial.yaml' ") {
 		t.Error(got)
+	}
+}
+
+// What plays nothing shows nothing.
+func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
+	t.Parallel()
+	var which []defect.Defect
+	for _, d := range defect.All {
+		if d.ByTheClock {
+			which = append(which, d)
+		}
+	}
+	if kills, err := Defects(t.Context(), which, Options{Lab: lab.Real}); err == nil || len(which) == 0 {
+		t.Errorf("%d of %d played", len(kills), len(which))
 	}
 }

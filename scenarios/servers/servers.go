@@ -99,6 +99,10 @@ func ConfigOf(s Server) lab.Config {
 	}
 }
 
+// Asked is the heartbeat that a server is started with to find out whether it can be set: no
+// application's default, and so long that no connection ends by it on a busy machine.
+var Asked = plan.Tuning{PingInterval: plan.Duration(5 * time.Second), PingTimeout: plan.Duration(4 * time.Second)}
+
 // ServeStep is the argument that makes a program with [BecomeStep] serve a step of the kit.
 const ServeStep = "serve-step"
 
