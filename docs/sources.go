@@ -85,7 +85,7 @@ var masks = []struct {
 var localAddress = regexp.MustCompile(`http://localhost:\d+`)
 
 // progress matches a line that only slow machines print.
-var progress = regexp.MustCompile(`(?m)^ +\d+ s +\d+ of \d+ +.*\n`)
+var progress = regexp.MustCompile(`(?m)^ +\d+ s +\d+ of \d+.*\n`)
 
 // mask hides measured times, dates, process numbers and ports.
 func mask(output string) string {

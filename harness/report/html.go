@@ -38,7 +38,7 @@ type (
 		Style                                 template.CSS
 		Headline, Outcome, Began, Took, Lab   string
 		Client                                string
-		Level, Target, Seed                   string
+		Level, Target, Seed, Next, NextPage   string
 		Tallies                               []tally
 		Columns                               []string
 		Rows                                  []pageRow
@@ -109,8 +109,8 @@ func newPage(r Report) (page, error) {
 		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
 		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
 		Client: Visible(r.Client),
-		Seed:   strconv.FormatUint(r.Seed, 10),
-		Key:    drawingKey(),
+		Seed:   strconv.FormatUint(r.Seed, 10), Next: Visible(r.Next), NextPage: r.NextPage,
+		Key: drawingKey(),
 	}
 	if !r.Began.IsZero() {
 		p.Began = r.Began.UTC().Format("2 January 2006, 15:04 UTC")

@@ -107,16 +107,20 @@ func (m *Merged) JSON(w io.Writer) error {
 func (m *Merged) Report() Report {
 	r := Report{Target: m.shape.Target, Level: m.shape.Level, Seed: m.shape.Seed, Lab: m.shape.Lab, Client: m.shape.Client}
 	for _, s := range m.shape.Scenarios {
-		r.Results = append(r.Results, Result{
+		result := Result{
 			ID: s.ID, Title: s.Title, Row: s.Row, Column: s.Column, Official: s.Official, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
-			// The expectation is left out, because the outcome and the reason already include
-			// it.
+			// An expectation of the matrix is left out, because the outcome and the reason
+			// already include it.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Findings: broken(s.Rule),
 				Reason: strings.TrimPrefix(s.Reason, Result{Official: s.Official}.blame())},
 			Beyond: beyond(s.Beyond),
 			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
-		})
+		}
+		if s.Expected == string(check.Fails) {
+			result.Expected, result.Met = check.Fails, s.AsExpected
+		}
+		r.Results = append(r.Results, result)
 	}
 	return r
 }

@@ -97,6 +97,9 @@ type Report struct {
 	// Client is the client that took the place of the pages; empty for the official one.
 	Client  string
 	Results []Result
+	// Next says in one line why the level above is not known to hold, where that was played, too.
+	// NextPage is the name of the file with that level's own report, beside this one's HTML.
+	Next, NextPage string
 	// Tolerant means that an inconclusive result does not change the exit status.
 	Tolerant bool
 	Began    time.Time

@@ -28,8 +28,7 @@ func Text(w io.Writer, r Report, s Style) error {
 		fmt.Fprintln(out, line)
 	}
 	writeLines(out, r, s)
-	writeFailures(out, r, s)
-	writeReasons(out, r, s, check.Inconclusive, "Inconclusive")
+	writeUnproved(out, r, s)
 	writeReasons(out, r, s, check.Unsupported, "Unsupported")
 	writeKnown(out, r, s)
 	writeUnpromised(out, r, s)
@@ -38,6 +37,19 @@ func Text(w io.Writer, r Report, s Style) error {
 	}
 	fmt.Fprintf(out, "\n%s\n", s.paintOutcome(r.Outcome(), r.summarySentence()))
 	return out.Flush()
+}
+
+// Unproved writes the part of the terminal report about what did not pass: the failures, and the
+// inconclusive results with their reasons.
+func Unproved(w io.Writer, r Report, s Style) error {
+	out := bufio.NewWriter(w)
+	writeUnproved(out, r, s)
+	return out.Flush()
+}
+
+func writeUnproved(out io.Writer, r Report, s Style) {
+	writeFailures(out, r, s)
+	writeReasons(out, r, s, check.Inconclusive, "Inconclusive")
 }
 
 // failuresInFull is how many failures of one rule are explained in full. Further ones mostly

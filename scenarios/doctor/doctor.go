@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"redial/harness/contract"
-	"redial/harness/plan"
 	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/servers"
@@ -36,10 +35,6 @@ const (
 	replayWithin = 2 * time.Second
 	quiet        = 300 * time.Millisecond
 )
-
-// asked is the heartbeat that a command is started with: values that are no application's
-// default.
-var asked = plan.Tuning{PingInterval: plan.Duration(5 * time.Second), PingTimeout: plan.Duration(4 * time.Second)}
 
 // A Mark is the result of a finding.
 type Mark string
@@ -141,7 +136,7 @@ func Examine(ctx context.Context, server servers.Server, options Options) (repor
 	if server.Protocol != nil {
 		x.p = *server.Protocol
 	}
-	if x.under, err = server.Server.Target(asked); err != nil {
+	if x.under, err = server.Server.Target(servers.Asked); err != nil {
 		return report, err
 	}
 	x.report.Target = x.under.String()

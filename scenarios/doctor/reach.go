@@ -19,6 +19,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"redial/harness/protocol"
+	"redial/scenarios/servers"
 )
 
 // An openPacket is the first packet of Engine.IO.
@@ -189,7 +190,7 @@ func readOpen(text string, into *openPacket) bool {
 func (x *examination) heartbeat() {
 	const longest = int64(time.Hour / time.Millisecond)
 	takes := time.Duration(min(max(x.open.PingInterval+x.open.PingTimeout, 0), longest)) * time.Millisecond
-	set := time.Duration(asked.PingInterval+asked.PingTimeout) == takes
+	set := time.Duration(servers.Asked.PingInterval+servers.Asked.PingTimeout) == takes
 	switch {
 	case set && x.server.URL == "":
 		x.found(Heartbeat, Good, "", "heartbeat: it heeds PING_INTERVAL and PING_TIMEOUT")

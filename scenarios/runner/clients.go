@@ -23,8 +23,13 @@ func newPage(c peers.Client, level contract.Level) lab.NewPage {
 	}
 }
 
-// official plays a plan that did not pass with another client again with the official one.
+// official plays a plan that did not pass with another client again with the official one. It
+// returns no outcome if ctx ends meanwhile.
 func (r *Runner) official(ctx context.Context, c Cell, config lab.Config, p plan.Plan) check.Outcome {
 	config.NewPage = nil
-	return verdict.Of(r.options.Lab.Play(ctx, c.Server.Server, config, p), c.Server.Level).Outcome
+	run := playWithin(ctx, r.options.Lab, r.options.Limit, c.Server, config, p)
+	if ctx.Err() != nil {
+		return ""
+	}
+	return verdict.Of(run, c.Server.Level).Outcome
 }

@@ -31,7 +31,7 @@ var stepPage = browser.Spec{Input: "#input", Submit: "#form button", Messages: "
 // as a Markdown table, which is empty if there are no such scenarios, and counts the rows that
 // differ. The error is paths.ErrUnavailable or browser.ErrNoChromium if this machine cannot
 // play them.
-func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64, runs int) (table string, differ int, err error) {
+func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64, runs int, done func(finished, all int, result report.Result)) (table string, differ int, err error) {
 	which = slices.DeleteFunc(slices.Clone(which), func(s catalogue.Scenario) bool { return !slices.Contains(switching, s.ID) })
 	if len(which) == 0 {
 		return "", 0, nil
@@ -56,7 +56,7 @@ func Paths(ctx context.Context, which []catalogue.Scenario, seed uint64, runs in
 			tested = append(tested, s)
 		}
 	}
-	results, err := Run(ctx, tested, which, Options{Seed: seed, Runs: runs, Golden: true, Parallel: 2})
+	results, err := Run(ctx, tested, which, Options{Seed: seed, Runs: runs, Golden: true, Parallel: 2, Done: done})
 	if err != nil {
 		return "", 0, err
 	}

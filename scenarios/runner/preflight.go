@@ -3,13 +3,9 @@ package runner
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,17 +27,13 @@ import (
 // processor, an answer has taken over 5 s. A test of servers that never answer shortens it.
 var AnswerWithin = 15 * time.Second
 
-// asked is the heartbeat that Preflight requests, to find out whether it can be set. It is long
-// enough that no connection ends by it on a busy machine.
-var asked = plan.Tuning{PingInterval: plan.Duration(5 * time.Second), PingTimeout: plan.Duration(4 * time.Second)}
-
 // Preflight checks within seconds that a server which is not the kit's has the protocol of the
 // tutorial or of its redial.yaml: it answers HTTP, two Socket.IO clients connect, and one
 // receives a message of the other; then the same for a page. The error is one line that
 // tells what is missing and how to fix it. If the heartbeat cannot be set, Preflight stores
 // the server's own in server.
 func Preflight(ctx context.Context, server *servers.Server) (err error) {
-	under, err := server.Server.Target(asked)
+	under, err := server.Server.Target(servers.Asked)
 	if err != nil {
 		return err
 	}
@@ -57,11 +49,16 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 		p = *server.Protocol
 	}
 	takes := make(chan time.Duration, 1)
-	go func() { takes <- heartbeat(ctx, under, p) }() // beside the rest: a server that hangs is waited for once
+	go func() { // beside the rest: a server that hangs is waited for once
+		ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+		defer cancel()
+		found, _ := wire.Heartbeat(ctx, client.Options{Name: "alice", Other: "bob", URL: "http://" + under.Address(), Protocol: server.Protocol}) // 0 on an error
+		takes <- min(found, time.Hour)
+	}()
 	if err := speaks(ctx, server, under, p); err != nil {
 		return err
 	}
-	if found := <-takes; found > 0 && found != time.Duration(asked.PingInterval+asked.PingTimeout) {
+	if found := <-takes; found > 0 && found != time.Duration(servers.Asked.PingInterval+servers.Asked.PingTimeout) {
 		server.Untuned, server.Heartbeat = true, found
 	}
 	return nil
@@ -185,32 +182,6 @@ func lastNote(seen *history.Recorder) (note string) {
 	return note
 }
 
-// heartbeat reads from the handshake how long the server takes to notice a dead connection:
-// the sum of pingInterval and pingTimeout. It is 0 if the handshake has none.
-func heartbeat(ctx context.Context, under target.Target, p protocol.Protocol) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
-	defer cancel()
-	address := "http://" + under.Address() + p.EnginePath() + "?EIO=4&transport=polling"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return 0
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))
-	if err != nil || !strings.HasPrefix(string(text), "0{") {
-		return 0
-	}
-	var open struct{ PingInterval, PingTimeout int64 }
-	if err := json.Unmarshal(text[1:], &open); err != nil || open.PingInterval < 0 || open.PingTimeout < 0 {
-		return 0
-	}
-	return time.Duration(min(open.PingInterval+open.PingTimeout, int64(time.Hour/time.Millisecond))) * time.Millisecond
-}
-
 // HeartbeatWaits announces in one line how long the rows take that wait for a heartbeat which
 // cannot be set. It is empty if there are none.
 func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
@@ -219,7 +190,7 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 	}
 	waiting := 0
 	for _, s := range rows {
-		if waitsForHeartbeat(server, s) && Unplayable(s, server) == "" {
+		if waitsForHeartbeat(server, s.Plan(1)) && Unplayable(s, server) == "" {
 			waiting++
 		}
 	}
@@ -230,10 +201,9 @@ func HeartbeatWaits(server servers.Server, rows []catalogue.Scenario) string {
 		server.Heartbeat, contract.EnvPingInterval, contract.EnvPingTimeout, waiting, (time.Duration(waiting) * server.Heartbeat).Round(time.Second))
 }
 
-// waitsForHeartbeat tells whether the scenario needs a short heartbeat that the server does not
-// take.
-func waitsForHeartbeat(server servers.Server, s catalogue.Scenario) bool {
-	return server.Heartbeat > 0 && s.Plan(1).Tuning.PingInterval > 0
+// waitsForHeartbeat tells whether the plan needs a short heartbeat that the server does not take.
+func waitsForHeartbeat(server servers.Server, p plan.Plan) bool {
+	return server.Heartbeat > 0 && p.Tuning.PingInterval > 0
 }
 
 // await waits for an event, for at most AnswerWithin.

@@ -19,6 +19,7 @@ import (
 	"redial/harness/history"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
 )
 
 // Recheck judges a history again: a saved failure's, or one alone as JSON lines, either
@@ -52,7 +53,7 @@ func Recheck(path string, level contract.Level) (report.Report, check.Verdict, e
 	result.Tally = v.Tally()
 	result.Took = time.Since(began)
 	if r.saved.Target != "" {
-		result.Replay = calledAs(os.Args[0]) + " replay " + path
+		result.Replay = calledAs(os.Args[0]) + " replay " + servers.CommandLine(path)
 	}
 	return report.Report{
 		Target: cmp.Or(r.saved.Target, path), Level: v.Level, Lab: r.saved.Lab, Seed: r.saved.Plan.Seed,

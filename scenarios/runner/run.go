@@ -138,7 +138,7 @@ func Cells(tested []servers.Server, which []catalogue.Scenario) []Cell {
 	var all, late []Cell
 	for _, scenario := range which {
 		for _, server := range tested {
-			if waitsForHeartbeat(server, scenario) {
+			if waitsForHeartbeat(server, scenario.Plan(1)) {
 				late = append(late, Cell{scenario, server})
 			} else {
 				all = append(all, Cell{scenario, server})
@@ -296,15 +296,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if r.options.Lab == lab.Real {
 		p = c.Server.Spread(p)
 	}
-	config := servers.ConfigOf(c.Server)
-	switch {
-	case waitsForHeartbeat(c.Server, c.Scenario):
-		config.Bound = lab.DefaultBound + c.Server.Heartbeat
-	case c.Server.NewPage != nil:
-		// The page upgrades from polling to WebSocket. If that is cut, the official client can
-		// be stuck until its ping timeout: see the scenario upgrade-cut.
-		config.Bound = lab.DefaultBound + cmp.Or(c.Server.Heartbeat, libraryHeartbeat)
-	}
+	config := configFor(c.Server, p)
 	if r.options.Golden {
 		// The matrix judges every step at the highest level.
 		config.Level = contract.DurableDelivery
@@ -312,7 +304,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if r.options.Client.New != nil {
 		config.NewPage = newPage(r.options.Client, config.Level)
 	}
-	run := r.playWithin(ctx, c, config, p)
+	run := playWithin(ctx, r.options.Lab, r.options.Limit, c.Server, config, p)
 	if run.Err != nil && ctx.Err() != nil {
 		return result, ctx.Err()
 	}
@@ -345,14 +337,28 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	return result, run.Err
 }
 
-// playWithin plays the plan within the limit of a run.
-func (r *Runner) playWithin(ctx context.Context, c Cell, config lab.Config, p plan.Plan) lab.Run {
+// configFor returns the lab's settings for a run of the plan on the server.
+func configFor(server servers.Server, p plan.Plan) lab.Config {
+	config := servers.ConfigOf(server)
+	switch {
+	case waitsForHeartbeat(server, p):
+		config.Bound = lab.DefaultBound + server.Heartbeat
+	case server.NewPage != nil:
+		// The page upgrades from polling to WebSocket. If that is cut, the official client can
+		// be stuck until its ping timeout: see the scenario upgrade-cut.
+		config.Bound = lab.DefaultBound + cmp.Or(server.Heartbeat, libraryHeartbeat)
+	}
+	return config
+}
+
+// playWithin plays the plan within the limit of a run; see [Options].
+func playWithin(ctx context.Context, in lab.Lab, limit time.Duration, server servers.Server, config lab.Config, p plan.Plan) lab.Run {
 	// A scenario waits for the heartbeat and for a start a few times at most, and each of its
 	// other waits has a bound that includes the heartbeat.
-	limit := cmp.Or(r.options.Limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
+	limit = cmp.Or(limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
 	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
 	defer stop()
-	run := r.options.Lab.Play(limited, c.Server.Server, config, p)
+	run := in.Play(limited, server.Server, config, p)
 	if run.Err != nil && limited.Err() != nil && ctx.Err() == nil {
 		run.Err = context.Cause(limited) // run.Err is only a consequence of that
 	}

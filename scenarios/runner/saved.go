@@ -127,10 +127,14 @@ var ErrOtherVerdict = errors.New("the verdict is another one this time")
 
 // Rate replays the run, and counts how often it came to the saved verdict and how often it
 // failed in any way. A failure by a race in the server recurs at a rate, because the Go
-// scheduler does not depend on the seed.
-func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error) {
-	for range times {
-		result, err := s.Play(ctx)
+// scheduler does not depend on the seed. Rate calls done, if it is not nil, after each run.
+func (s Saved) Rate(ctx context.Context, times int, done func(ended, same, failed int)) (same, failed int, err error) {
+	server, err := s.server(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for n := range times {
+		result, err := s.playOn(ctx, server)
 		if err != nil && !errors.Is(err, ErrOtherVerdict) {
 			return same, failed, err
 		}
@@ -140,12 +144,16 @@ func (s Saved) Rate(ctx context.Context, times int) (same, failed int, err error
 		if result.Outcome() == check.Fail {
 			failed++
 		}
+		if done != nil {
+			done(n+1, same, failed)
+		}
 	}
 	return same, failed, nil
 }
 
-// server makes the server of the run again.
-func (s Saved) server() (servers.Server, error) {
+// server makes the server of the run again, and examines one that is not the kit's, as it was
+// examined before the run that was saved.
+func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
 	switch {
 	case s.Config != "":
 		f, err := config.Read(s.Config)
@@ -153,33 +161,45 @@ func (s Saved) server() (servers.Server, error) {
 			return servers.Server{}, err
 		}
 		f.OwnPage = s.OwnPage
-		return f.Server(s.Level)
+		server, err = f.Server(s.Level)
+		if err != nil {
+			return server, err
+		}
 	case s.URL != "":
-		return servers.URL(s.URL, nil, s.Level)
+		server, err = servers.URL(s.URL, nil, s.Level)
 	case len(s.Command) > 0:
-		return servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
+		server, err = servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
+	default:
+		if server, err = servers.Step(strings.TrimPrefix(s.Target, "step ")); err != nil {
+			err = fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
+		}
+		server.Level = s.Level
+		return server, err
 	}
-	server, err := servers.Step(strings.TrimPrefix(s.Target, "step "))
-	if err != nil {
-		return servers.Server{}, fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
+	if err == nil {
+		server.RealNetwork = s.RealNetwork
+		err = Preflight(ctx, &server)
 	}
-	server.Level = s.Level
-	return server, nil
+	return server, err
 }
 
 // Play replays the run in its lab. If the verdict differs from the saved one, it returns the
 // result and an error that wraps ErrOtherVerdict.
 func (s Saved) Play(ctx context.Context) (report.Result, error) {
-	server, err := s.server()
+	server, err := s.server(ctx)
 	if err != nil {
 		return report.Result{}, err
 	}
+	return s.playOn(ctx, server)
+}
+
+func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result, error) {
 	in, err := lab.Named(s.Lab)
 	if err != nil {
 		return report.Result{}, err
 	}
-	config := servers.ConfigOf(server)
-	config.Level, config.RealNetwork = s.Verdict.Level, s.RealNetwork
+	config := configFor(server, s.Plan)
+	config.Level = s.Verdict.Level
 	by, err := peers.FindClient(s.Client)
 	if err != nil {
 		return report.Result{}, err
@@ -187,7 +207,10 @@ func (s Saved) Play(ctx context.Context) (report.Result, error) {
 	if by.New != nil {
 		config.NewPage = newPage(by, config.Level)
 	}
-	run := in.Play(ctx, server.Server, config, s.Plan)
+	run := playWithin(ctx, in, 0, server, config, s.Plan)
+	if ctx.Err() != nil {
+		return report.Result{}, ctx.Err()
+	}
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdict.Of(run, config.Level),
 	}
@@ -219,7 +242,7 @@ func calledAs(program string) string {
 		built = true
 	}
 	if filepath.Base(program) == "redial" && !built {
-		return program
+		return servers.CommandLine(program)
 	}
 	return "go run ./scenarios/cmd/redial"
 }
@@ -229,7 +252,7 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := calledAs(os.Args[0])+" check", ""
 	switch {
 	case c.Server.Config != "":
-		how += " --config " + c.Server.Config
+		how += " --config " + servers.CommandLine(c.Server.Config)
 		if c.Server.OwnPage {
 			how += " --own-page"
 		}
@@ -240,8 +263,10 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 		how += " --step " + c.Server.Step
 	case c.Server.Server.Target == nil: // published-6 and the like
 		how += " --step " + c.Server.Name
-	default:
-		last = " " + c.Server.Name
+	case c.Server.URL != "":
+		how += " --url " + servers.CommandLine(c.Server.URL)
+	case len(c.Server.Command) > 0:
+		last = " -- " + servers.CommandLine(c.Server.Command...)
 	}
 	if r.options.Lab == lab.Virtual {
 		how += " --lab " + lab.Virtual.String()
@@ -250,7 +275,7 @@ func (r *Runner) replay(c Cell, seed uint64) string {
 		how += " --client " + r.options.Client.Name
 	}
 	if c.Scenario.Folder != "" {
-		how += " --scenarios " + c.Scenario.Folder
+		how += " --scenarios " + servers.CommandLine(c.Scenario.Folder)
 	}
 	return how + fmt.Sprintf(" --level %s --scenario %s --seed %d", c.Server.Level, c.Scenario.ID, seed) + last
 }

@@ -214,6 +214,6 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 	if small.Recurred < sweep.Replays {
 		exact = "--exact "
 	}
-	result.Replay = calledAs(os.Args[0]) + " replay " + exact + path
+	result.Replay = calledAs(os.Args[0]) + " replay " + exact + servers.CommandLine(path)
 	return result, nil
 }

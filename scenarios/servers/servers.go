@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -97,6 +98,10 @@ func ConfigOf(s Server) lab.Config {
 		NewPage: s.NewPage, NoEcho: s.NoEcho, RealNetwork: s.RealNetwork,
 	}
 }
+
+// Asked is the heartbeat that a server is started with to find out whether it can be set: no
+// application's default, and so long that no connection ends by it on a busy machine.
+var Asked = plan.Tuning{PingInterval: plan.Duration(5 * time.Second), PingTimeout: plan.Duration(4 * time.Second)}
 
 // ServeStep is the argument that makes a program with [BecomeStep] serve a step of the kit.
 const ServeStep = "serve-step"
@@ -228,6 +233,22 @@ func Command(options target.CommandOptions, level contract.Level) (Server, error
 		return target.NewCommand(its)
 	}
 	return s, err
+}
+
+// CommandLine joins the words as a shell takes them, for a command that is printed to be copied.
+func CommandLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		if quoted[i] = word; word == "" || strings.IndexFunc(word, special) >= 0 {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// special tells whether a shell may give the character a meaning of its own.
+func special(r rune) bool {
+	return r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("%+,-./:=@_", r)
 }
 
 // URL returns a server that runs elsewhere. For https, secure contains the trusted

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"redial/harness/client"
 	"redial/harness/protocol"
 )
 
@@ -102,6 +103,19 @@ func (w *Client) dial(ctx context.Context, to endpoint) (*engine, error) {
 	}
 	transport.close()
 	return nil, err
+}
+
+// Heartbeat opens one connection as a client with the options does, and returns after how long
+// without a packet the server takes it for dead: the sum of pingInterval and pingTimeout.
+func Heartbeat(ctx context.Context, options client.Options) (time.Duration, error) {
+	w := New(options)
+	engine, err := w.dial(ctx, newView(w, 1).endpoint())
+	if err != nil {
+		return 0, err
+	}
+	engine.leave()
+	engine.wait()
+	return engine.heartbeat, nil
 }
 
 func (w *Client) dialTransport(ctx context.Context, to endpoint) (transport, error) {

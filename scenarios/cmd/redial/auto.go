@@ -61,14 +61,12 @@ func (s *checking) climb() (int, error) {
 	ctx, stop := interruptible()
 	defer stop()
 	r := report.Report{Target: server.Name, Seed: s.seed, Lab: s.lab.String(), Client: s.client.Name, Tolerant: s.failOn == "fail", Began: time.Now()}
-	progress := newProgress(s.quiet)
-	rungs, err := s.rungs(ctx, rows, progress)
-	progress.end()
+	rungs, err := s.rungs(ctx, rows, newProgress(s.quiet))
 	if err != nil {
 		return 0, err
 	}
 	// The report is of the highest level that holds, or else of the lowest.
-	best := rungs[0]
+	best, last := rungs[0], rungs[len(rungs)-1]
 	for _, up := range rungs {
 		switch {
 		case up.holds():
@@ -79,11 +77,28 @@ func (s *checking) climb() (int, error) {
 			s.files.next = fmt.Sprintf("%s does not hold: %s", up.level, up.reasonWithRow())
 		}
 	}
-	r.Level, r.Results, r.Took = best.level, best.results, time.Since(r.Began)
+	r.Took = time.Since(r.Began)
+	ended := r
+	ended.Level, ended.Results = last.level, last.results
+	if last.row != "" && last.level != best.level {
+		s.files.above = ended
+	}
+	r.Level, r.Results = best.level, best.results
 	resume := stopCommands(os.Stdout)
-	printRungs(os.Stdout, rungs, r)
+	err = printRungs(os.Stdout, rungs, ended, terminal(os.Stdout))
 	resume()
-	return r.ExitCode(), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
+	if err != nil {
+		return 0, err
+	}
+	return exitOf(r, last), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
+}
+
+// exitOf is the exit status of the report on a level that holds, if the last level may hold, too.
+func exitOf(r report.Report, last rung) int {
+	if code := r.ExitCode(); code != report.ExitPass || !last.unknown || r.Tolerant {
+		return code
+	}
+	return report.ExitInconclusive
 }
 
 // rungs plays one level after the other, up to the first that does not hold.
@@ -99,7 +114,9 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 			if wait := runner.HeartbeatWaits(server, rows); wait != "" && len(rungs) == 0 && !s.quiet {
 				fmt.Fprintln(os.Stderr, wait)
 			}
+			progress.begin(len(rows))
 			err = up.play(bounded, server, rows, options)
+			progress.end()
 		}
 		switch {
 		case err == nil:
@@ -129,7 +146,7 @@ func (s *checking) at(ctx context.Context, level contract.Level) (server servers
 		return server, fmt.Errorf("the client %s does not offer it: a message would have to survive the end of the client", s.client.Name)
 	}
 	if s.foreign() {
-		err = runner.Preflight(ctx, &server)
+		err = s.preflight(ctx, &server)
 	}
 	return server, err
 }
@@ -194,8 +211,9 @@ func (u *rung) broken(result report.Result) {
 	u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
 }
 
-// printRungs prints a line for each level that was played, and the highest that holds.
-func printRungs(w io.Writer, rungs []rung, r report.Report) {
+// printRungs prints a line for each level that was played, what did not pass at the last one, on
+// which the report is, and the highest level that holds.
+func printRungs(w io.Writer, rungs []rung, r report.Report, style report.Style) error {
 	fmt.Fprintf(w, "%s   (%s lab, seed %d, %s)\n\n", r.Target, r.Lab, r.Seed, r.Took.Round(time.Second))
 	holds, known := contract.Level(""), ""
 	for _, up := range rungs {
@@ -210,6 +228,11 @@ func printRungs(w io.Writer, rungs []rung, r report.Report) {
 			fmt.Fprintf(w, "✗ %-18s %s\n", up.level, up.reasonWithRow())
 		}
 	}
+	if rungs[len(rungs)-1].row != "" {
+		if err := report.Unproved(w, r, style); err != nil {
+			return err
+		}
+	}
 	switch {
 	case holds == "":
 		fmt.Fprintf(w, "\nNo level%s.\n", cmp.Or(known, " holds"))
@@ -218,4 +241,5 @@ func printRungs(w io.Writer, rungs []rung, r report.Report) {
 	default:
 		fmt.Fprintf(w, "\nThe highest level that holds: %s\n", holds)
 	}
+	return nil
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -199,19 +202,36 @@ func (s *checking) check() (int, error) {
 	if s.client.New != nil && server.Level == contract.DurableDelivery {
 		return 0, fmt.Errorf("the client %s does not offer %s: a message would have to survive the end of the client", s.client.Name, contract.DurableDelivery)
 	}
+	bounded, cancel := runner.Within(context.Background(), s.timeLimit)
+	defer cancel()
 	if s.foreign() {
 		defer watchMemory()()
-		ctx, stop := interruptible()
-		err := unlessInterrupted(ctx, runner.Preflight(ctx, &server))
+		ctx, stop := signal.NotifyContext(bounded, os.Interrupt, syscall.SIGTERM)
+		err := s.preflight(ctx, &server)
+		interrupted := ctx.Err() != nil && bounded.Err() == nil
 		stop()
-		if err != nil {
+		switch {
+		case interrupted:
+			return 0, errInterrupted
+		case bounded.Err() != nil: // then run reports that no scenario was played
+		case err != nil:
 			return 0, err
 		}
 		if wait := runner.HeartbeatWaits(server, which); wait != "" && !s.quiet {
 			fmt.Fprintln(os.Stderr, wait)
 		}
 	}
-	return s.run(report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
+	return s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
+}
+
+// preflight examines the server before the first run.
+func (s *checking) preflight(ctx context.Context, server *servers.Server) error {
+	if !s.quiet {
+		slow := &slowSteps{to: os.Stderr}
+		slow.begin("starting the server, and sending a message through it")
+		defer slow.end()
+	}
+	return runner.Preflight(ctx, server)
 }
 
 // server makes the server that the flags name.

@@ -80,6 +80,7 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
+	progress.begin(len(rows))
 	slots, failed := make(chan struct{}, peersAtOnce), make([]error, len(peers))
 	var all sync.WaitGroup
 	for i := range peers {

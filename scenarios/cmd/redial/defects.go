@@ -106,6 +106,7 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
+	progress.begin(len(which))
 	kills, err := runner.Defects(ctx, which, runner.Options{Seed: p.seed, Parallel: p.parallel, Lab: p.lab, Done: progress.show})
 	progress.end()
 	interrupted := unlessInterrupted(ctx, err)

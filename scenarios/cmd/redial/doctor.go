@@ -179,11 +179,11 @@ func (a *application) advice(r doctor.Report, s servers.Server) string {
 func (a *application) again() string {
 	switch {
 	case a.url != "":
-		return " --url " + a.url
+		return " --url " + servers.CommandLine(a.url)
 	case len(a.command) > 0:
-		return " -- " + strings.Join(a.command, " ")
+		return " -- " + servers.CommandLine(a.command...)
 	case a.config != config.FileName:
-		return " --config " + a.config
+		return " --config " + servers.CommandLine(a.config)
 	}
 	return ""
 }

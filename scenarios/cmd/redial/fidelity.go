@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -73,12 +74,14 @@ func (p *play) fidelity() (int, error) {
 	defer stop()
 	prepare(lab.Virtual)
 	progress := newProgress(p.quiet)
+	progress.begin(len(tested) * len(which))
 	virtual, err := runner.Run(ctx, tested, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
+	progress.end()
 	if err := unlessInterrupted(ctx, err); err != nil {
 		return 0, err
 	}
 	stop() // playScenarios handles signals itself
-	real, err := p.playScenarios(lab.Real, tested, which, "")
+	real, err := p.playScenarios(context.Background(), lab.Real, tested, which, "")
 	if err != nil {
 		return 0, err
 	}
@@ -101,7 +104,9 @@ func (p *play) fidelity() (int, error) {
 func (p *play) overPaths(which []catalogue.Scenario) (differ int, err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	table, differ, err := runner.Paths(ctx, which, p.seed, p.runs)
+	progress := newProgress(p.quiet)
+	table, differ, err := runner.Paths(ctx, which, p.seed, p.runs, progress.show)
+	progress.end()
 	switch {
 	case errors.Is(err, paths.ErrUnavailable), errors.Is(err, browser.ErrNoChromium):
 		table = "Not played here: " + err.Error() + ".\n"

@@ -185,7 +185,7 @@ func (i *initializing) write() error {
 	if err := os.WriteFile(i.output, text, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + i.output}[i.output == config.FileName])
+	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + servers.CommandLine(i.output)}[i.output == config.FileName])
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/report"
+	"redial/scenarios/runner"
 	"redial/scenarios/servers"
 )
 
@@ -31,7 +33,9 @@ func newMatrix(code *int) *cobra.Command {
 				return err
 			}
 			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: contract.ClientDelivery}
-			*code, err = p.run(r, tested)
+			ctx, stop := runner.Within(context.Background(), p.timeLimit)
+			defer stop()
+			*code, err = p.run(ctx, r, tested)
 			return err
 		},
 	}

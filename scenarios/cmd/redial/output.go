@@ -20,8 +20,9 @@ import (
 // outputs are the files that a report is written to.
 type outputs struct {
 	json, junit, reportDir string
-	badge, summary         string // check's
-	next                   string // for the summary: why the next level does not hold, in one line
+	badge, summary         string        // check's
+	next                   string        // for the summary: why the next level does not hold, in one line
+	above                  report.Report // on that level, if a row of it did not pass
 }
 
 func (o *outputs) flags(c *cobra.Command) {
@@ -59,8 +60,16 @@ func (o outputs) try() error {
 // annotations.
 func (o outputs) write(r report.Report) error {
 	index := ""
+	r.Next = o.next
 	if o.reportDir != "" {
 		index = filepath.Join(o.reportDir, "index.html")
+		if o.above.Level != "" {
+			r.NextPage = string(o.above.Level) + ".html"
+			above := filepath.Join(o.reportDir, r.NextPage)
+			if err := writeFile(above, os.O_TRUNC, func(w io.Writer) error { return report.HTML(w, o.above) }); err != nil {
+				return err
+			}
+		}
 	}
 	for _, f := range []struct {
 		path  string

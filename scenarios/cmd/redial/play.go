@@ -221,8 +221,8 @@ func knownFailures(path string, rows []catalogue.Scenario) (ids []string, err er
 	return ids, nil
 }
 
-// run plays everything, prints and writes the reports, and returns the exit status.
-func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
+// run plays everything until ctx ends, prints and writes the reports, and returns the exit status.
+func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server) (int, error) {
 	which, err := p.scenarios()
 	if err != nil {
 		return 0, err
@@ -246,7 +246,7 @@ func (p *play) run(r report.Report, tested []servers.Server) (int, error) {
 	if p.sweep != "" {
 		r.Results, err = p.playSweep(tested, artifacts)
 	} else {
-		r.Results, err = p.playScenarios(p.lab, tested, which, artifacts)
+		r.Results, err = p.playScenarios(ctx, p.lab, tested, which, artifacts)
 	}
 	interrupted := err
 	if err != nil && !errors.Is(err, errInterrupted) {
@@ -282,9 +282,10 @@ func prepare(l lab.Lab) {
 
 // playScenarios plays the scenarios as Ginkgo specs. Ginkgo prints nothing, since package
 // report shows the histories, too.
-func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
+func (p *play) playScenarios(ctx context.Context, in lab.Lab, tested []servers.Server, which []catalogue.Scenario, artifacts string) ([]report.Result, error) {
 	prepare(in)
 	progress := newProgress(p.quiet)
+	progress.begin(len(tested) * len(which))
 	specs := suite.Define(tested, which, runner.Options{
 		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
@@ -294,8 +295,6 @@ func (p *play) playScenarios(in lab.Lab, tested []servers.Server, which []catalo
 	formatter.ColorableStdOut = io.Discard
 	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
 	suiteConfig.Timeout = 0 // Ginkgo's own is an hour
-	ctx, stop := runner.Within(context.Background(), p.timeLimit)
-	defer stop()
 	specs.Run(ctx, ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()

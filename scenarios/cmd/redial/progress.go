@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -14,46 +15,76 @@ import (
 const lineEvery = 10 * time.Second
 
 // progress prints the progress of a long run on stderr: in a terminal as a bar on one line
-// that changes, elsewhere, such as in CI, a line every ten seconds. Its methods may be called
-// from several goroutines.
+// that changes, at least each second, elsewhere, such as in CI, a line every ten seconds. Its
+// methods may be called from several goroutines.
 type progress struct {
+	to              io.Writer
 	terminal, quiet bool
+	began           time.Time
 
-	mu          sync.Mutex
-	began, last time.Time
+	mu         sync.Mutex
+	ended, all int
+	text       string
+	timer      *time.Timer // draws again; nil before begin and after end
 }
 
 func newProgress(quiet bool) *progress {
-	now := time.Now()
-	return &progress{terminal: isTerminal(os.Stderr), quiet: quiet, began: now, last: now}
+	return &progress{to: os.Stderr, terminal: isTerminal(os.Stderr), quiet: quiet, began: time.Now()}
 }
+
+// begin prints that nothing of all has ended yet.
+func (p *progress) begin(all int) { p.tell(0, all, fmt.Sprintf("0 of %d", all)) }
 
 // show prints that a scenario has ended.
 func (p *progress) show(finished, all int, r report.Result) {
-	p.tell(true, finished, all, func() string {
-		return fmt.Sprintf("%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome)
-	})
+	p.tell(finished, all, fmt.Sprintf("%d of %d   %s   %s   %s", finished, all, r.Column, r.ID, r.Verdict.Outcome))
 }
 
 // swept prints the progress of a sweep, at every 16th run of hundreds a second.
 func (p *progress) swept(column, story string, ended, all, failed int) {
-	p.tell(ended%16 == 0, ended, all, func() string {
-		return fmt.Sprintf("%s   %s   %d of %d runs   %d fail", column, story, ended, all, failed)
-	})
+	if ended%16 == 0 {
+		p.tell(ended, all, fmt.Sprintf("%s   %s   %d of %d runs   %d fail", column, story, ended, all, failed))
+	}
 }
 
-func (p *progress) tell(now bool, ended, all int, text func() string) {
+func (p *progress) tell(ended, all int, text string) {
 	if p.quiet {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.terminal && now:
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", bar(terminal(os.Stderr).Width, ended, all, text()))
-	case !p.terminal && time.Since(p.last) >= lineEvery:
-		p.last = time.Now()
-		fmt.Fprintf(os.Stderr, "%4.0f s   %s\n", time.Since(p.began).Seconds(), text())
+	p.ended, p.all, p.text = ended, all, text
+	if p.terminal {
+		p.draw()
+	}
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.every(), p.again)
+	}
+}
+
+func (p *progress) every() time.Duration {
+	if p.terminal {
+		return time.Second
+	}
+	return lineEvery
+}
+
+// again draws the same progress with the time that has passed.
+func (p *progress) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.draw()
+		p.timer.Reset(p.every())
+	}
+}
+
+func (p *progress) draw() {
+	text := fmt.Sprintf("%4.0f s   %s", time.Since(p.began).Seconds(), p.text)
+	if p.terminal {
+		fmt.Fprintf(p.to, "\r\x1b[K%s", bar(terminal(os.Stderr).Width, p.ended, p.all, text))
+	} else {
+		fmt.Fprintln(p.to, text)
 	}
 }
 
@@ -66,7 +97,13 @@ func bar(columns, ended, all int, text string) string {
 }
 
 func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
 	if p.terminal && !p.quiet {
-		fmt.Fprint(os.Stderr, "\r\x1b[K")
+		fmt.Fprint(p.to, "\r\x1b[K")
 	}
 }

@@ -74,7 +74,10 @@ func replay(file string, times int) (int, error) {
 	}
 	ctx, stop := interruptible()
 	defer stop()
+	slow := &slowSteps{to: os.Stderr}
+	slow.begin("playing it")
 	result, err := saved.Play(ctx)
+	slow.end()
 	err = unlessInterrupted(ctx, err)
 	switch {
 	case errors.Is(err, runner.ErrOtherVerdict):
@@ -191,11 +194,21 @@ func replayLink(link string) (int, error) {
 func replayRate(saved runner.Saved, times int) (code int, err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	same, failed, err := saved.Rate(ctx, times)
-	if err := unlessInterrupted(ctx, err); err != nil {
+	progress, ended := newProgress(false), 0
+	progress.begin(times)
+	same, failed, err := saved.Rate(ctx, times, func(n, same, failed int) {
+		ended = n
+		progress.tell(n, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", n, times, same, failed))
+	})
+	progress.end()
+	err = unlessInterrupted(ctx, err)
+	if err != nil && (!errors.Is(err, errInterrupted) || ended == 0) {
 		return 0, err
 	}
-	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, times, failed)
+	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, ended, failed)
+	if err != nil {
+		return 0, err
+	}
 	if failed > 0 {
 		return report.ExitFail, nil
 	}

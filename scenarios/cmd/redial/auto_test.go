@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	verdict "redial/harness/check"
+	"redial/harness/report"
+)
+
+// The report is of the level that holds. What the next one lacks is printed as check prints it, and
+// drawn on a page of its own.
+func TestLevelAutoShowsWhatTheNextLevelLacks(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	junit := filepath.Join(folder, "junit.xml")
+	o := redial(t, "check", "--level", "auto", "--step", "7", "--lab", "virtual", "--seed", "1", "--scenario", "clean-drop,write-on-dead-connection", "--report", folder, "--junit", junit)
+	for _, want := range []string{"FAIL write-on-dead-connection", "--level client-delivery --scenario write-on-dead-connection --seed 1", filepath.Join(folder, "step-7", "write-on-dead-connection-1.json")} {
+		if !strings.Contains(strings.Join(strings.Fields(o.stdout), ""), strings.ReplaceAll(want, " ", "")) { // a long path is wrapped
+			t.Errorf("it does not print %q:\n%s", want, o.stdout)
+		}
+	}
+	index, above := read(t, filepath.Join(folder, "index.html")), read(t, filepath.Join(folder, "client-delivery.html"))
+	for _, want := range []string{"<h1>All 2 passed.", "client-delivery does not hold: row 27, write-on-dead-connection: ", `href="client-delivery.html"`} {
+		if !strings.Contains(index, want) {
+			t.Errorf("the report has no %q", want)
+		}
+	}
+	if o.code != 0 || !strings.Contains(above, "1 of 2 scenarios failed.") || !strings.Contains(above, "Around the finding") {
+		t.Errorf("exit %d, and no drawing of the failure", o.code)
+	}
+	if text := read(t, junit); strings.Contains(text, "<failure") {
+		t.Errorf("a level that holds has a failure: %s", text)
+	}
+	o = redial(t, "check", "--level", "auto", "--step", "3", "--lab", "virtual", "--seed", "1", "--scenario", "burst", "--report", folder)
+	if _, err := os.Stat(filepath.Join(folder, "basic.html")); o.code != 1 || !strings.Contains(unwrapped(o.stdout), "--level basic --scenario burst") || err == nil {
+		t.Errorf("exit %d of a step that holds no level, which its report shows: %s", o.code, o.stdout)
+	}
+}
+
+// A level above that was cut short may hold as well.
+func TestLevelAutoIsInconclusiveWhileTheNextLevelIsUnknown(t *testing.T) {
+	t.Parallel()
+	r := report.Report{Results: []report.Result{{Verdict: verdict.Verdict{Outcome: verdict.Pass}, Tally: verdict.Tally{Runs: 1}}}}
+	tolerant := r
+	tolerant.Tolerant = true
+	for _, c := range []struct {
+		report report.Report
+		last   rung
+		want   int
+	}{
+		{r, rung{unknown: true}, report.ExitInconclusive},
+		{tolerant, rung{unknown: true}, report.ExitPass},
+		{r, rung{row: "row 8"}, report.ExitPass},
+	} {
+		if got := exitOf(c.report, c.last); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+// The time in which the server starts counts as well.
+func TestTimeLimitBoundsTheStartOfTheServer(t *testing.T) {
+	t.Parallel()
+	o := redial(t, "check", "--config", hostileTarget(t, "never starts", "isolated: true, readyWithin: 1m", ""), "--scenario", "clean-drop", "--time-limit", "1s")
+	if o.code != 2 || !strings.Contains(o.stdout, "not played: the time limit of 1s was exceeded") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}

@@ -1,0 +1,111 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"redial/harness/check"
+	"redial/harness/client"
+	"redial/harness/contract"
+	"redial/harness/defect"
+	"redial/harness/lab"
+	"redial/harness/plan"
+	"redial/harness/target"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/servers"
+)
+
+// A server that numbers its messages replays everything to a page that sends no offset. A replay
+// examines it as check does, and gives its pages one.
+func TestReplayOfAServerThatIsNotTheKitsHasThePagesOfTheCheck(t *testing.T) {
+	t.Parallel()
+	row, err := catalogue.Find([]string{"server-killed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := Saved{
+		Target: "a command", Command: []string{os.Args[0], servers.ServeStep, "7"}, Level: contract.Basic, Lab: lab.Real.String(), Name: "server-killed",
+		Plan: row[0].Plan(1), Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Basic, Reason: "another one"},
+	}
+	result, err := saved.Play(t.Context())
+	if !errors.Is(err, ErrOtherVerdict) || result.Outcome() != check.Pass {
+		t.Errorf("%s %s, %v", result.Outcome(), result.Reason(), err)
+	}
+}
+
+// A heartbeat of a minute needs a longer wait than the lab's, and an own page that of the library.
+func TestARunWaitsForTheHeartbeatOfItsServer(t *testing.T) {
+	t.Parallel()
+	waiting := plan.Plan{Tuning: plan.Tuning{PingInterval: plan.Duration(time.Second)}}
+	page := func(client.Options, client.Client) (client.Client, error) { return nil, nil }
+	for _, c := range []struct {
+		server servers.Server
+		p      plan.Plan
+		want   time.Duration
+	}{
+		{servers.Server{}, waiting, 0},
+		{servers.Server{Heartbeat: time.Minute}, plan.Plan{}, 0},
+		{servers.Server{Heartbeat: time.Minute}, waiting, 80 * time.Second},
+		{servers.Server{NewPage: page}, plan.Plan{}, 65 * time.Second},
+		{servers.Server{NewPage: page, Heartbeat: time.Minute}, plan.Plan{}, 80 * time.Second},
+	} {
+		if got := configFor(c.server, c.p).Bound; got != c.want {
+			t.Errorf("heartbeat %s: %s, want %s", c.server.Heartbeat, got, c.want)
+		}
+	}
+}
+
+// After an interrupt nobody knows what the official client would have come to.
+func TestTheOfficialClientHasNoOutcomeAfterAnInterrupt(t *testing.T) {
+	t.Parallel()
+	row, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := servers.Step("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	r := New(Options{Lab: lab.Virtual})
+	p := row[0].Plan(1)
+	if outcome := r.official(ctx, Cell{row[0], server}, configFor(server, p), p); outcome != "" {
+		t.Errorf("it is %s", outcome)
+	}
+}
+
+func TestReplayQuotesWhatAShellWouldSplit(t *testing.T) {
+	t.Parallel()
+	server, err := servers.Command(target.CommandOptions{Command: []string{"bash", "-c", "exec ./step 7"}}, contract.Basic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenario := catalogue.Scenario{ID: "own", Folder: "my rows"}
+	r := New(Options{})
+	if got := r.replay(Cell{scenario, server}, 1); !strings.HasSuffix(got, " check --scenarios 'my rows' --level basic --scenario own --seed 1 -- bash -c 'exec ./step 7'") {
+		t.Error(got)
+	}
+	server.Config = "my app/redial.yaml"
+	if got := r.replay(Cell{scenario, server}, 1); !strings.Contains(got, " --config 'my app/redial.yaml' ") {
+		t.Error(got)
+	}
+}
+
+// What plays nothing shows nothing.
+func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
+	t.Parallel()
+	var which []defect.Defect
+	for _, d := range defect.All {
+		if d.ByTheClock {
+			which = append(which, d)
+		}
+	}
+	if kills, err := Defects(t.Context(), which, Options{Lab: lab.Real}); err == nil || len(which) == 0 {
+		t.Errorf("%d of %d played", len(kills), len(which))
+	}
+}
