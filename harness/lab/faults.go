@@ -100,7 +100,7 @@ func (i *injector) refreshAt(f plan.Fault) {
 		var err error
 		for before, after := true, true; before || after; { // longer than the bound, while the script keeps the client from the server
 			_, before = c.isKeptApart()
-			if err = c.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
+			if err = c.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil || i.over() {
 				return
 			}
 			_, after = c.isKeptApart()
