@@ -21,7 +21,7 @@ type Child struct {
 	process process
 	mark    string
 	guard   *processGuard
-	errors  *boundedOutput
+	errors  *BoundedOutput
 	killed  sync.Once
 }
 
@@ -42,7 +42,7 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, fmt.Errorf("no pipes to a child process: %w", err)
 	}
-	c := &Child{Input: in, Output: out, mark: newMark(), errors: newBoundedOutput(8 << 10)}
+	c := &Child{Input: in, Output: out, mark: newMark(), errors: NewBoundedOutput(8 << 10)}
 	command.Stdin, command.Stdout, command.Stderr = input, output, c.errors
 	command.WaitDelay = time.Second // in case a process that has left the group keeps stderr open
 	command.Env = append(command.Environ(), c.mark)
