@@ -33,7 +33,7 @@ func (e *ending) finishStory() error {
 			return err
 		}
 		if !e.config.KeepsLog {
-			return nil
+			return e.alive()
 		}
 		rows, err := e.readLog(history.Stored)
 		if again > 0 && e.breaks.Load() != before {

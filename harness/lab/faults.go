@@ -58,8 +58,13 @@ func (i *injector) matchOf(at plan.Frame) string {
 	return strings.Replace(at.Match, strconv.Quote(contract.ChatEvent), strconv.Quote(event), 1)
 }
 
-// fired records that a fault of a link has fired or healed. The network calls it.
+// fired records that a fault of a link has fired or healed. A fault that the system did not let
+// happen ends the run, which says nothing about the server. The network calls it.
 func (i *injector) fired(f network.Fired) {
+	if f.Failed != nil {
+		i.fail(fmt.Errorf("the fault %s (%s): %w", f.Fault.ID, f.Where, f.Failed))
+		return
+	}
 	kind := history.FaultFired
 	if f.Healed {
 		kind = history.FaultHealed
@@ -100,7 +105,7 @@ func (i *injector) refreshAt(f plan.Fault) {
 		var err error
 		for before, after := true, true; before || after; { // longer than the bound, while the script keeps the client from the server
 			_, before = c.isKeptApart()
-			if err = c.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil {
+			if err = c.load(func(ctx context.Context) error { return c.Refresh(ctx, leave) }); err == nil || i.over() {
 				return
 			}
 			_, after = c.isKeptApart()

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"testing"
 
 	"redial/harness/network"
@@ -20,6 +21,15 @@ func TestFaultWhileTheRunIsClosedStartsNothing(t *testing.T) {
 	i := &injector{setting: &setting{ctx: t.Context()}}
 	i.background.Wait()
 	i.refreshAt(plan.Fault{Kind: plan.RefreshPage, Client: "bob"})
+}
+
+func TestFaultThatTheSystemDidNotLetHappenEndsTheRun(t *testing.T) {
+	i := &injector{setting: &setting{recorder: newRecorder(Config{}), ctx: t.Context(), failed: make(chan error, 1)}}
+	noWay := errors.New("no way")
+	i.fired(network.Fired{Fault: plan.Fault{ID: "f1", Kind: plan.Switch}, Failed: noWay})
+	if err := i.alive(); !errors.Is(err, noWay) || i.hasFired("f1") {
+		t.Errorf("the error is %v", err)
+	}
 }
 
 // A plan names the events of the tutorial's chat. Unless they are translated, its faults never

@@ -150,7 +150,7 @@ func (r *recorder) latest(cut bool) string {
 	return r.stream.latest
 }
 
-// watchStream connects the witness. The caller closes it.
+// watchStream connects the witness. The caller closes it, also after an error, unless it is nil.
 func (a *awaits) watchStream() (*wire.Client, error) {
 	witness := wire.New(client.Options{
 		Name: plan.Stream, URL: "http://" + a.target.Address(), Dial: a.env.dial, Seed: a.plan.Seed, Protocol: a.config.Protocol,

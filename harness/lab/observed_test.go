@@ -1,11 +1,17 @@
 package lab
 
 import (
+	"context"
+	"errors"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 
+	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
+	"redial/harness/protocol"
 )
 
 // recorded returns what a filter makes of events that are written as "client:kind:message".
@@ -52,6 +58,23 @@ func TestStreamIsSentByTheServer(t *testing.T) {
 	if got, want := recorded(f, "bob:shown:4", "bob:shown:3"), "bob:shown:3"; got != want {
 		t.Errorf("after the cut: got %s, want %s", got, want)
 	}
+}
+
+// The bubble ends only when the witness has stopped dialing.
+func TestTheWitnessIsClosedAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := Config{Protocol: &protocol.Protocol{Receive: protocol.Receive{Event: contract.ChatEvent}}}
+		l := newPlayer(context.Background(), config.withBounds(VirtualBound), plan.Plan{}, newHandlerTarget(nil, nil, nil))
+		l.env.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		failure := errors.New("something failed in the background")
+		l.fail(failure)
+		if err := l.play(); !errors.Is(err, failure) {
+			t.Errorf("the error is %v", err)
+		}
+	})
 }
 
 func TestTheNameOfTheStreamIsKept(t *testing.T) {

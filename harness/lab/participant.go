@@ -61,7 +61,7 @@ func (c *participant) load(once func(context.Context) error) error {
 		if errors.Is(err, client.ErrReloaded) || again && errors.Is(err, client.ErrOpen) {
 			return nil
 		}
-		if err == nil || ctx.Err() != nil || !isUnreachable(err) || c.wait(reloadTime) != nil {
+		if err == nil || ctx.Err() != nil || c.over() || !isUnreachable(err) || c.wait(reloadTime) != nil {
 			return err
 		}
 	}

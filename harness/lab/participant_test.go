@@ -31,3 +31,12 @@ func TestPageIsClosedWhileItSends(t *testing.T) {
 	}
 	sending.Wait()
 }
+
+func TestFailureInTheBackgroundEndsARunWithoutALog(t *testing.T) {
+	l := newPlayer(t.Context(), Config{}, plan.Plan{}, newHandlerTarget(nil, nil, nil))
+	failure := errors.New("alice sends in the background: no")
+	l.fail(failure)
+	if err := l.ending.finishStory(); !errors.Is(err, failure) {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -137,10 +137,12 @@ func (l *player) play() error {
 	}
 	if l.stream != nil {
 		witness, err := l.awaits.watchStream()
+		if witness != nil {
+			defer witness.Close()
+		}
 		if err != nil {
 			return err
 		}
-		defer witness.Close()
 	}
 	for i, step := range l.plan.Script {
 		l.began = append(l.began, l.history.Since(time.Now()))

@@ -103,6 +103,13 @@ func (r *recorder) finish() []history.Event {
 	return r.history.Events(0)
 }
 
+// over reports whether finish was called.
+func (r *recorder) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
 func (r *recorder) hasShown(who, text string) bool {
 	identity := history.Identity(text)
 	r.mu.Lock()

@@ -72,3 +72,18 @@ func TestEveryActionIsPerformed(t *testing.T) {
 		}
 	}
 }
+
+// A page that the script keeps from the server for good does not keep the run from its end.
+func TestVirtualRunEndsWhileAPageIsKeptApart(t *testing.T) {
+	breaks := func(kind plan.FaultKind) plan.Step {
+		return plan.Step{Do: plan.Break, Fault: &plan.Fault{Kind: kind, Client: "alice"}}
+	}
+	for how, apart := range map[string]plan.Step{"the server is down": {Do: plan.KillServer}, "an outage": breaks(plan.Outage)} {
+		run := play(t, step(t, "7"), forStep7, plan.Plan{Clients: clients(plan.Page, []string{"websocket"}, "alice"), Script: []plan.Step{
+			{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, breaks(plan.RefreshPage), apart,
+		}})
+		if run.Err != nil {
+			t.Errorf("%s: %v", how, run.Err)
+		}
+	}
+}

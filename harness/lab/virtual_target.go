@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ type handlerTarget struct {
 	server Handler
 	memory *network.Memory
 	folder *dataFolder
-	output output
+	output *target.BoundedOutput
 	exited chan struct{} // never closed: a handler cannot exit by itself
 
 	bubbleLock
@@ -53,7 +52,10 @@ type life struct {
 }
 
 func newHandlerTarget(server Handler, memory *network.Memory, folder *dataFolder) *handlerTarget {
-	return &handlerTarget{server: server, memory: memory, folder: folder, exited: make(chan struct{}), bubbleLock: newBubbleLock()}
+	return &handlerTarget{
+		server: server, memory: memory, folder: folder, output: target.NewBoundedOutput(64 << 10),
+		exited: make(chan struct{}), bubbleLock: newBubbleLock(),
+	}
 }
 
 func (t *handlerTarget) String() string          { return "a handler in this process" }
@@ -99,7 +101,7 @@ func (t *handlerTarget) Start(context.Context) error {
 	}
 	t.lives = append(t.lives, handler, closer)
 	l := &life{closer: closer, listener: t.memory.Listen(), served: make(chan struct{})}
-	l.http = &http.Server{Handler: handler, ErrorLog: log.New(&t.output, "", 0)}
+	l.http = &http.Server{Handler: handler, ErrorLog: log.New(t.output, "", 0)}
 	go func() {
 		defer close(l.served)
 		_ = l.http.Serve(l.listener)
@@ -203,26 +205,4 @@ func keep(things ...any) {
 	kept.Lock()
 	defer kept.Unlock()
 	kept.list = append(kept.list, things...)
-}
-
-// An output keeps the first part of what is written to it, so that a server cannot fill the
-// memory with its log.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-const maxOutput = 64 << 10
-
-func (o *output) Write(data []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.text.Write(data[:min(len(data), maxOutput-o.text.Len())])
-	return len(data), nil
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

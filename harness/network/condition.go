@@ -47,7 +47,7 @@ func (l *link) begin(f plan.Fault, where string) {
 	}
 	if f.Kind == plan.Outage {
 		if l.listening != nil {
-			l.listening(false)
+			_ = l.listening()
 		}
 		l.breakConnections(f, l.openConnections(), where)
 	}
@@ -121,8 +121,8 @@ func (l *link) release(c *condition, where string) {
 	if l.listening == nil {
 		return
 	}
-	if err := l.listening(true); err != nil {
-		l.report(Fired{Fault: c.fault, Where: where + ", but it refuses connections still: " + err.Error()})
+	if err := l.listening(); err != nil {
+		l.report(Fired{Fault: c.fault, Where: where, Failed: fmt.Errorf("it refuses connections still: %w", err)})
 	}
 }
 

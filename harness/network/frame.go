@@ -56,8 +56,9 @@ type framer struct {
 	inflater   inflater
 	// encoding is that of an HTTP body: gzip, deflate or none.
 	encoding string
-	// packets means that the payload is an HTTP body, which may contain several packets.
-	packets bool
+	// packets means that the payload is an HTTP body, which may contain several packets, and
+	// events that it has server-sent events instead, and may never end.
+	packets, events bool
 
 	inside bool // a frame has begun and has not ended
 	step   func(f *framer, data []byte) (n int, ended bool)
@@ -124,7 +125,7 @@ func (f *framer) begin(first byte) {
 	f.inside = true
 	f.head, f.payload = f.head[:0], f.payload[:0]
 	f.at, f.left = 0, 0
-	f.plain, f.packets, f.masked, f.startLine, f.encoding = true, false, false, "", ""
+	f.plain, f.packets, f.events, f.masked, f.startLine, f.encoding = true, false, false, false, "", ""
 	switch f.shared.next(f.direction, first) {
 	case protocolHTTP:
 		f.packets = true
@@ -154,6 +155,8 @@ func (f *framer) matches(match string, ended bool) (yes, decided bool) {
 	switch {
 	case match == "":
 		return true, true
+	case f.packets && (f.events || !f.plain):
+		return false, true
 	case f.packets:
 		if !ended && len(f.payload) < maxBody {
 			return false, false

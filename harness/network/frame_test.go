@@ -234,6 +234,24 @@ func TestWhatIsNotHTTPIsOpaque(t *testing.T) {
 	}
 }
 
+func TestResponseUntilTheEndIsInTheTraffic(t *testing.T) {
+	r, traffic := newRig(t), &Traffic{}
+	r.proxy.events.Traffic = traffic
+	var err error
+	if r.link, err = r.proxy.Link("bob"); err != nil {
+		t.Fatal(err)
+	}
+	client, server := r.connect()
+	server.send("HTTP/1.0 200 OK\r\n\r\nuntil the end")
+	server.CloseWrite()
+	client.receive("HTTP/1.0 200 OK\r\n\r\nuntil the end")
+	client.receiveEnd(io.EOF)
+	frames, _, _ := traffic.Recorded()
+	if len(frames) != 1 || frames[0].Text != "HTTP/1.0 200 OK\nuntil the end" || frames[0].Lost {
+		t.Errorf("the frames are %+v", frames)
+	}
+}
+
 func TestResponseUntilTheEnd(t *testing.T) {
 	f := &framer{direction: plan.Down, shared: &conversation{}}
 	frames, rest := split(f, []byte("HTTP/1.0 200 OK\r\n\r\nuntil the end"), every(3))
@@ -306,6 +324,18 @@ func TestMatchesThePayloadOfAFrame(t *testing.T) {
 			if got != c.want || !decided {
 				t.Errorf("%s, in chunks of %d: %q matches: %v (decided: %v), want %v", c.name, size, c.match, got, decided, c.want)
 			}
+		}
+	}
+}
+
+// A body in which no packet can be found passes while a fault waits for one: it may never end.
+func TestBodyThatHasNoPacketsIsNotHeld(t *testing.T) {
+	for _, header := range []string{"Content-Type: Text/Event-Stream;charset=utf-8", "Content-Encoding: br"} {
+		f := &framer{direction: plan.Down, shared: &conversation{}}
+		f.want = f.wanted()
+		split(f, []byte("HTTP/1.1 200 OK\r\n"+header+"\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 40\n\r\n"), every(7))
+		if yes, decided := f.matches("40", false); yes || !decided {
+			t.Errorf("%s: it matches: %v (decided: %v)", header, yes, decided)
 		}
 	}
 }

@@ -87,6 +87,7 @@ func (f *framer) parseHead() bool {
 	}
 	f.encoding = strings.ToLower(r.Header.Get("Content-Encoding"))
 	f.plain = f.encoding == "" || f.encoding == "gzip" || f.encoding == "deflate"
+	f.events = strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "text/event-stream")
 	f.shared.answered(asked, r)
 	switch code := r.StatusCode; {
 	case code/100 == 1, code == http.StatusNoContent, code == http.StatusNotModified,

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,6 +99,24 @@ func TestOutageHealsByItself(t *testing.T) {
 		}
 		return err == nil
 	})
+}
+
+// The outage is over before the link that begins it stops listening.
+func TestOutageThatEndsAtOnceLeavesTheLinkOpen(t *testing.T) {
+	r, over := newRig(t), make(chan struct{})
+	link := r.proxy.find("alice")
+	var calls atomic.Int32
+	set := link.listening
+	link.listening = func() error {
+		if calls.Add(1) == 1 {
+			<-over
+			return set()
+		}
+		defer close(over)
+		return set()
+	}
+	r.mustBreak(plan.Fault{Kind: plan.Outage, For: plan.Duration(time.Millisecond)})
+	r.connect()
 }
 
 // A kind of fault of a link that package plan lists has to be performed here.

@@ -31,9 +31,9 @@ type link struct {
 	frameDelay func(direction plan.Direction, connection, frame int) time.Duration
 	// passing, if not nil, is called for every frame when its first bytes come.
 	passing func(direction plan.Direction, connection, frame int)
-	// listening, if not nil, stops listening for new connections, or starts again. Without
-	// it, serve resets new connections during an Outage.
-	listening func(on bool) error
+	// listening, if not nil, stops listening for new connections if the link refuses them now,
+	// and otherwise starts again. Without it, serve resets new connections during an Outage.
+	listening func() error
 	// moved, if not nil, takes another source address for a Switch and returns it.
 	moved func() string
 	// switchPath, if not nil, changes the real network path of the client, which then loses
@@ -184,7 +184,7 @@ func (l *link) breakConnections(f plan.Fault, connections []*connection, where s
 	}
 	if f.Kind == plan.Switch && l.switchPath != nil {
 		if err := l.switchPath(); err != nil {
-			l.report(Fired{Fault: f, Where: where + ", but the network stays as it was: " + err.Error()})
+			l.report(Fired{Fault: f, Where: where, Failed: fmt.Errorf("the network stays as it was: %w", err)})
 		}
 	}
 	for _, c := range claimed {

@@ -40,6 +40,8 @@ type Fired struct {
 	Where string
 	// Healed means that the fault is over.
 	Healed bool
+	// Failed is why the system did not let the fault happen, or end, that was reported before.
+	Failed error
 }
 
 // Events are the functions that a network calls. It calls them from its goroutines, one call of

@@ -69,12 +69,14 @@ func TestSwitchOverAPathClosesNoEnd(t *testing.T) {
 }
 
 func TestFailedSwitchIsReported(t *testing.T) {
-	r := newRig(t)
-	r.linkOver(&countedPath{err: errors.New("no way")})
+	r, noWay := newRig(t), errors.New("no way")
+	r.linkOver(&countedPath{err: noWay})
 	r.upgraded()
 	r.mustBreak(plan.Fault{Kind: plan.Switch})
-	r.awaitFired()
-	if where := r.awaitFired().Where; !strings.HasSuffix(where, "no way") {
-		t.Errorf("fired at %q", where)
+	if f := r.awaitFired(); f.Failed != nil {
+		t.Errorf("it fired as %+v", f)
+	}
+	if f := r.awaitFired(); !errors.Is(f.Failed, noWay) {
+		t.Errorf("it failed as %+v", f)
 	}
 }

@@ -69,12 +69,14 @@ func (s *stream) end(err error) {
 	}
 	complete := s.framer.finish()
 	if complete { // the frame ends with the connection
+		s.note(0)
 		s.fire(s.decide(true))
 	}
 	s.undecided = nil
 	if !s.lost {
 		s.send(nil)
 	}
+	s.report(0, s.lost)
 	if complete && !s.lost {
 		s.fireAfter()
 	}

@@ -173,7 +173,7 @@ func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
 	if !p.addresses {
 		l.remark = "with no source address of its own"
 	}
-	if err := l.setListening(true); err != nil {
+	if err := l.setListening(); err != nil {
 		release()
 		return nil, err
 	}
@@ -184,15 +184,17 @@ func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
 // Address is the port that the client dials.
 func (l *tcpLink) Address() string { return l.address }
 
-// setListening listens, or stops listening so that connections are refused.
-func (l *tcpLink) setListening(on bool) error {
+// setListening listens, or stops listening so that connections are refused. It decides by the
+// state of the link now: an Outage may end before the call that its begin makes.
+func (l *tcpLink) setListening() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	on := !l.closed && !l.refuses()
 	if l.listener != nil && !on {
 		l.listener.Close()
 		l.listener = nil
 	}
-	if l.listener != nil || !on || l.closed {
+	if l.listener != nil || !on {
 		return nil
 	}
 	listener, err := l.listen()
@@ -293,7 +295,7 @@ func (l *tcpLink) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.setListening(false)
+	_ = l.setListening()
 	l.accepting.Wait()
 	l.link.Close()
 	l.release()

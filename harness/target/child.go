@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -20,8 +19,9 @@ type Child struct {
 	Input, Output *os.File
 
 	process process
+	mark    string
 	guard   *processGuard
-	errors  *boundedOutput
+	errors  *BoundedOutput
 	killed  sync.Once
 }
 
@@ -42,12 +42,11 @@ func StartChild(command *exec.Cmd) (_ *Child, err error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, fmt.Errorf("no pipes to a child process: %w", err)
 	}
-	c := &Child{Input: in, Output: out, errors: newBoundedOutput(8 << 10)}
+	c := &Child{Input: in, Output: out, mark: newMark(), errors: NewBoundedOutput(8 << 10)}
 	command.Stdin, command.Stdout, command.Stderr = input, output, c.errors
 	command.WaitDelay = time.Second // in case a process that has left the group keeps stderr open
-	mark := newMark()
-	command.Env = append(command.Environ(), mark)
-	if c.guard, err = newGuard("", mark); err != nil {
+	command.Env = append(command.Environ(), c.mark)
+	if c.guard, err = newGuard("", c.mark); err != nil {
 		return nil, err
 	}
 	ended, err := start(command)
@@ -74,10 +73,7 @@ func (c *Child) Errors() string { return c.errors.String() }
 // have ended. It does nothing if they have ended already.
 func (c *Child) Kill() (err error) {
 	c.killed.Do(func() {
-		syscall.Kill(-c.process.group, syscall.SIGKILL)
-		if !c.process.awaitGroup(nil, goneBound) {
-			err = fmt.Errorf("processes of group %d are still there %s after SIGKILL", c.process.group, goneBound)
-		}
+		err = c.process.end(c.mark)
 		<-c.process.done
 		c.guard.Dismiss()
 		c.Input.Close()

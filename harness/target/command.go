@@ -75,7 +75,7 @@ type Command struct {
 	options CommandOptions
 	made    string // the temporary data folder, if there is one
 	mark    string // in the environment of all processes that it starts
-	output  *boundedOutput
+	output  *BoundedOutput
 
 	// lifecycle is held by Start, Stop, Kill and Close, one at a time.
 	lifecycle sync.Mutex
@@ -106,7 +106,7 @@ func NewCommand(options CommandOptions) (*Command, error) {
 		}
 		options.Port = port
 	}
-	c := &Command{mark: newMark(), exited: make(chan struct{}), output: newBoundedOutput(options.OutputBound)}
+	c := &Command{mark: newMark(), exited: make(chan struct{}), output: NewBoundedOutput(options.OutputBound)}
 	if err := c.prepareDataDir(&options); err != nil {
 		return nil, err
 	}

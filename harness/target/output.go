@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// boundedOutput keeps the beginning and the end of what is written to it.
-type boundedOutput struct {
+// BoundedOutput keeps the beginning and the end of what is written to it, so that a server
+// cannot fill the memory with its log.
+type BoundedOutput struct {
 	bound int
 
 	mu      sync.Mutex
@@ -20,10 +21,11 @@ type boundedOutput struct {
 	written int64
 }
 
-func newBoundedOutput(bound int) *boundedOutput { return &boundedOutput{bound: bound} }
+// NewBoundedOutput returns an empty one that keeps so many bytes of either.
+func NewBoundedOutput(bound int) *BoundedOutput { return &BoundedOutput{bound: bound} }
 
 // Write never fails.
-func (o *boundedOutput) Write(p []byte) (int, error) {
+func (o *BoundedOutput) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.written += int64(len(p))
@@ -37,14 +39,14 @@ func (o *boundedOutput) Write(p []byte) (int, error) {
 }
 
 // Written counts all bytes so far, kept or not.
-func (o *boundedOutput) Written() int64 {
+func (o *BoundedOutput) Written() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.written
 }
 
 // String is the head and the tail, and between them how much was left out.
-func (o *boundedOutput) String() string {
+func (o *BoundedOutput) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	tail := o.tail[max(0, len(o.tail)-o.bound):]
@@ -56,7 +58,7 @@ func (o *boundedOutput) String() string {
 }
 
 // Since returns what is kept of the bytes after the first since bytes.
-func (o *boundedOutput) Since(since int64) string {
+func (o *BoundedOutput) Since(since int64) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if since < int64(len(o.head)) {
@@ -77,7 +79,7 @@ var (
 )
 
 // LastLine applies [LastLine] to what is kept of the bytes after the first since bytes.
-func (o *boundedOutput) LastLine(since int64) string {
+func (o *BoundedOutput) LastLine(since int64) string {
 	return LastLine(o.Since(since))
 }
 

@@ -144,11 +144,7 @@ func (c *Command) watch(p *process, output *os.File, ended <-chan struct{}, exit
 	if asked {
 		p.awaitGroup(p.force, 0) // its children may take their time too
 	}
-	syscall.Kill(-p.group, syscall.SIGKILL)
-	if !p.awaitGroup(nil, goneBound) {
-		p.leftover = fmt.Errorf("processes of group %d are still there %s after SIGKILL", p.group, goneBound)
-	}
-	p.leftover = errors.Join(p.leftover, killMarked(c.mark, goneBound))
+	p.leftover = p.end(c.mark)
 	c.guard.watch(0)
 
 	select {
@@ -162,6 +158,15 @@ func (c *Command) watch(p *process, output *os.File, ended <-chan struct{}, exit
 	if !asked {
 		close(exited)
 	}
+}
+
+// end kills the group and the other processes with the mark, and waits until they are gone.
+func (p *process) end(mark string) (err error) {
+	syscall.Kill(-p.group, syscall.SIGKILL)
+	if !p.awaitGroup(nil, goneBound) {
+		err = fmt.Errorf("processes of group %d are still there %s after SIGKILL", p.group, goneBound)
+	}
+	return errors.Join(err, killMarked(mark, goneBound))
 }
 
 // awaitGroup waits until no process of the group is left. It returns false if enough was

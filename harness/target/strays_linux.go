@@ -32,7 +32,7 @@ func killMarked(mark string, bound time.Duration) error {
 		}
 		if time.Since(began) > bound {
 			pids := slices.Sorted(maps.Keys(killed))
-			return fmt.Errorf("processes that the server has started, such as %d, are still running %s after SIGKILL", pids[0], bound)
+			return fmt.Errorf("processes that the program has started, such as %d, are still running %s after SIGKILL", pids[0], bound)
 		}
 	}
 }

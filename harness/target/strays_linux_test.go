@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"redial/harness/contract"
 )
 
 // leavesSession starts a child that ignores SIGTERM in another session.
@@ -37,6 +39,25 @@ func TestKillEndsChildThatHasLeftTheSession(t *testing.T) {
 	for _, pid := range left {
 		if !ended(pid) {
 			t.Errorf("process %d still runs after Kill", pid)
+		}
+	}
+}
+
+func TestKillOfAChildEndsItsOwnChildThatHasLeftTheSession(t *testing.T) {
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), roleVariable+"=leaves-session", contract.EnvPort+"=0", contract.EnvDataDir+"="+t.TempDir())
+	c, err := StartChild(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := awaitMarked(t, c.mark)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range left {
+		if !ended(pid) {
+			t.Errorf("process %d still runs after Kill", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }

@@ -282,7 +282,7 @@ func TestKilledHarnessLeavesNoProcessAndNoFolder(t *testing.T) {
 }
 
 func TestOutputIsBounded(t *testing.T) {
-	o := newBoundedOutput(10)
+	o := NewBoundedOutput(10)
 	for i := range 100 {
 		fmt.Fprintf(o, "%04d\n", i)
 	}
@@ -375,7 +375,7 @@ func TestLastLineIsTheErrorAboveAStackTrace(t *testing.T) {
 		// Without the end of Node.js, an error further up is an older one.
 		"Error: old\n" + strings.Repeat("listening\n", 60) + "stopped\n": "stopped",
 	} {
-		o := newBoundedOutput(2000)
+		o := NewBoundedOutput(2000)
 		_, _ = o.Write([]byte(text))
 		if got := o.LastLine(0); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

@@ -11,11 +11,9 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp/kb"
 
-	"redial/harness/client"
 	"redial/harness/internal/words"
 )
 
@@ -161,24 +159,4 @@ func (t *tab) flush() {
 	ctx, cancel := t.bounded(time.Second)
 	defer cancel()
 	_, _ = t.evaluate(ctx, `() => ""`)
-}
-
-// Offline switches the tab offline or online: the browser fires the event and, while offline,
-// refuses requests. Open connections may stay open.
-func (c *Client) Offline(offline bool) error {
-	t := c.tabNow()
-	if t == nil {
-		return client.ErrNotOpen
-	}
-	ctx, cancel := t.bounded(actBound)
-	defer cancel()
-	_, err := cdp.Call(ctx, t.target, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-		MatchedNetworkConditions: []*network.Conditions{{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}},
-	})
-	if err == nil {
-		_, err = cdp.Call(ctx, t.target, network.OverrideNetworkState, network.OverrideNetworkStateParams{
-			Offline: offline, DownloadThroughput: -1, UploadThroughput: -1,
-		})
-	}
-	return err
 }

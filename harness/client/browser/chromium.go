@@ -91,7 +91,7 @@ func Flags(program, folder string) []chromedp.ExecAllocatorOption {
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
 		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// Without the cache, a page that was left has ended, and Back loads it again.
+		// Without the cache, a page that was left has ended.
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox) // Chromium refuses to run as root with a sandbox

@@ -17,7 +17,7 @@ import (
 
 var errTabClosed = errors.New("the tab was closed meanwhile")
 
-// A loading is an Open, a Refresh or a Forward.
+// A loading is an Open or a Refresh.
 type loading struct {
 	cancel context.CancelCauseFunc
 	// gone is called when the old document has been left.
@@ -60,37 +60,6 @@ func (c *Client) Open(ctx context.Context) error {
 func (c *Client) Refresh(ctx context.Context, left func()) error {
 	c.cancelLoads(client.ErrReloaded)
 	return c.load(ctx, left, c.opened, c.reload)
-}
-
-// Forward goes to the next page in the tab's history, which Back has left.
-func (c *Client) Forward(ctx context.Context) error {
-	return c.load(ctx, nil, c.opened, func(ctx context.Context, t *tab) error {
-		c.markDisconnected()
-		_, err := t.navigate(ctx, 1)
-		return err
-	})
-}
-
-// Back goes to the blank page before the application's in the tab's history. It returns when the
-// page has been left.
-func (c *Client) Back(ctx context.Context) error {
-	c.input.Lock()
-	defer c.input.Unlock()
-	t, err := c.current()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := t.with(ctx, actBound)
-	defer cancel()
-	t.flush()
-	to, err := t.navigate(ctx, -1)
-	if err != nil {
-		return err
-	}
-	for ctx.Err() == nil && (c.Status().Open || !t.isAt(ctx, to)) {
-		_ = sleep(ctx, pollEvery)
-	}
-	return context.Cause(ctx)
 }
 
 func (c *Client) tabNow() *tab {
@@ -246,27 +215,6 @@ func (c *Client) address() string {
 		return c.spec.Path
 	}
 	return strings.TrimSuffix(c.options.URL, "/") + c.path()
-}
-
-// navigate begins to move by so many entries in the tab's history, and returns the new place.
-func (t *tab) navigate(ctx context.Context, by int64) (to int64, err error) {
-	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
-	if err != nil {
-		return 0, err
-	}
-	to = history.CurrentIndex + by
-	if to < 0 || to >= int64(len(history.Entries)) {
-		return 0, errors.New("the tab's history goes no further")
-	}
-	_, err = cdp.Call(ctx, t.target, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: history.Entries[to].ID})
-	return to, err
-}
-
-// isAt tells whether the tab has arrived at a place in its history. Between two documents,
-// Chromium answers with an error.
-func (t *tab) isAt(ctx context.Context, place int64) bool {
-	history, err := cdp.Call(ctx, t.target, page.GetNavigationHistory, cdp.Empty{})
-	return err == nil && history.CurrentIndex == place
 }
 
 // enter performs the steps of Spec.Enter and waits for the input.

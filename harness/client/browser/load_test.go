@@ -156,51 +156,6 @@ func TestRefreshReplacesAnOpenThatStillRuns(t *testing.T) {
 	}
 }
 
-func TestBackLeavesThePageAndForwardLoadsItAgain(t *testing.T) {
-	url := serveStep(t, "7")
-	alice := watch(t, "alice", url, tutorial, nil).opens()
-	alice.sends("kept")
-	from := alice.until(0, "shown kept")
-	if err := alice.Back(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	from = alice.until(from, "closed")
-	if err := alice.Send("nowhere"); !errors.Is(err, client.ErrNotOpen) {
-		t.Errorf("on the blank page: %v", err)
-	}
-	if err := alice.Forward(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	alice.until(from, "shown kept")
-	if view := alice.Status().View; view != 2 {
-		t.Errorf("it is view %d", view)
-	}
-}
-
-func TestOfflineRefusesRequestsUntilOnline(t *testing.T) {
-	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
-	if err := alice.Offline(true); err != nil {
-		t.Fatal(err)
-	}
-	online := func(want string) {
-		t.Helper()
-		if got, err := alice.tab.evaluate(alice.tab.ctx, `() => String(navigator.onLine)`); got != want || err != nil {
-			t.Errorf("online: %s, %v", got, err)
-		}
-	}
-	online("false")
-	if err := alice.Refresh(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "ERR_INTERNET_DISCONNECTED") {
-		t.Errorf("a refresh offline: %v", err)
-	}
-	if err := alice.Offline(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := alice.Refresh(t.Context(), nil); err != nil {
-		t.Error(err)
-	}
-	online("true")
-}
-
 func TestPageThatReloadsItselfIsEnteredAgain(t *testing.T) {
 	alice := watch(t, "alice", serveStep(t, "7"), tutorial, nil).opens()
 	alice.sends("kept")

@@ -141,6 +141,21 @@ func TestMisbehaviourOfTheProgramIsNoted(t *testing.T) {
 	}
 }
 
+func TestSecondAnswerIsNotThatToTheNextCommand(t *testing.T) {
+	c, seen := newClient(t, `*send*) echo '{"kind":"done"}'; echo '{"kind":"done"}'; echo '{"kind":"shown","message":"hello"}' ;;`)
+	if err := c.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send("hello"); err != nil {
+		t.Fatal(err)
+	}
+	awaitStory(t, seen, "shown(hello)")
+	if err := c.Disconnect(); err == nil || err.Error() != "cannot disconnect: not so" {
+		t.Errorf("the next command is %v", err)
+	}
+	awaitStory(t, seen, "note(the client has answered twice)")
+}
+
 // The program ignores every signal that it can, and has started a child.
 func TestProgramThatNeverEndsIsKilledWithItsChildren(t *testing.T) {
 	for _, act := range []string{"send", "close"} {

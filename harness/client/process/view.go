@@ -43,7 +43,6 @@ type view struct {
 	opened    bool
 	connected bool
 	shown     int
-	pending   map[string]bool // messages that were sent and not answered
 }
 
 // newView starts the program.
@@ -58,7 +57,7 @@ func newView(options client.Options, program Program, number int) (*view, error)
 	}
 	v := &view{
 		options: options, number: number, child: child,
-		answers: make(chan Event, 1), over: make(chan struct{}), pending: map[string]bool{},
+		answers: make(chan Event, 1), over: make(chan struct{}),
 	}
 	v.record(history.Event{Kind: history.Opened})
 	go v.read()
@@ -127,7 +126,7 @@ func (v *view) observe(e Event) {
 		select {
 		case v.answers <- e:
 		default:
-			v.note("the client has answered twice")
+			v.answeredTwice()
 		}
 		return
 	case history.Connected:
@@ -137,7 +136,6 @@ func (v *view) observe(e Event) {
 	case history.Shown:
 		v.shown, seen.Offset = v.shown+1, e.Offset
 	case history.Acknowledged, history.Refused:
-		delete(v.pending, e.Message)
 	case history.Note:
 		v.mu.Unlock()
 		v.note("%s", e.Detail)
@@ -150,6 +148,8 @@ func (v *view) observe(e Event) {
 	v.mu.Unlock()
 	v.record(seen)
 }
+
+func (v *view) answeredTwice() { v.note("the client has answered twice") }
 
 // open makes the program connect.
 func (v *view) open(ctx context.Context, level contract.Level) error {
@@ -174,12 +174,14 @@ func (v *view) act(ctx context.Context, command Command) error {
 		v.mu.Unlock()
 		return client.ErrNotOpen
 	}
-	if command.Do == "send" {
-		v.pending[command.Text] = true
-	}
 	v.mu.Unlock()
 	if command.Do == "send" {
 		v.record(history.Event{Kind: history.Sent, Message: command.Text})
+	}
+	select {
+	case <-v.answers: // a second one to the command before
+		v.answeredTwice()
+	default:
 	}
 	deadline, _ := ctx.Deadline()
 	_ = v.child.Input.SetWriteDeadline(deadline)
@@ -253,5 +255,5 @@ func (v *view) errorLines() (lines []string) {
 func (v *view) status(s *client.Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.Open, s.Connected, s.Shown, s.Pending = v.opened, v.connected, v.shown, len(v.pending)
+	s.Open, s.Connected, s.Shown = v.opened, v.connected, v.shown
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gobwas/ws/wsutil"
 
+	"redial/harness/client"
 	"redial/harness/history"
 )
 
@@ -154,6 +156,20 @@ func TestWireRetriesUntilAcknowledged(t *testing.T) {
 			t.Error("a closed client still waits for an acknowledgement")
 		}
 	})
+}
+
+// The lab sends again what a page could not send while it was loaded again, and takes what a
+// client cannot do for no defect.
+func TestWireErrorsAreThoseOfAClient(t *testing.T) {
+	w := New(client.Options{})
+	if err := w.Send("a"); !errors.Is(err, client.ErrNotOpen) {
+		t.Errorf("Send on a closed client is %v", err)
+	}
+	for _, do := range []func() error{w.Suspend, w.Resume, w.Throw} {
+		if err := do(); !errors.Is(err, client.ErrUnsupported) {
+			t.Errorf("what needs a page is %v", err)
+		}
+	}
 }
 
 func TestWireSendsAKeyWithEachMessage(t *testing.T) {

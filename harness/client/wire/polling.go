@@ -86,10 +86,12 @@ func (t *pollingTransport) request(method, body string) (answer string, err erro
 		return "", fmt.Errorf("%w (%w)", errPolling, err)
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, messageBound))
+	data, err := io.ReadAll(io.LimitReader(response.Body, messageBound+1))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%w (%w)", errPolling, err)
+	case len(data) > messageBound:
+		return "", fmt.Errorf("%w (an answer of more than %d bytes)", errPolling, messageBound)
 	case response.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("%w (%s)", errPolling, response.Status)
 	}

@@ -119,6 +119,9 @@ func TestWirePollingDisconnectReasons(t *testing.T) {
 	for reason, end := range map[string]func(p *pollingPeer, w *Client){
 		"transport close (close packet)": func(p *pollingPeer, _ *Client) { p.down <- "1" },
 		"transport error (failed GET)":   func(p *pollingPeer, _ *Client) { p.down <- "" },
+		"transport error (too long)": func(p *pollingPeer, _ *Client) {
+			p.down <- `42["chat message","too long",1]` + separator + strings.Repeat("6", messageBound)
+		},
 		"transport error (failed POST)": func(p *pollingPeer, w *Client) {
 			p.status = http.StatusBadRequest
 			w.Emit("x")

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -126,8 +125,6 @@ func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
 	return time.Duration(min(wait, float64(b.Max)))
 }
 
-var errNoView = errors.New("the client is closed: open it first")
-
 // Open opens a view and starts to connect; it does not wait for the connection.
 func (w *Client) Open(ctx context.Context) error {
 	w.lifecycle <- struct{}{}
@@ -195,7 +192,7 @@ func (w *Client) Connect() error {
 	return w.withView(func(v *view) error { v.connect(); return nil })
 }
 
-var errNoPage = errors.New("a wire client has no page")
+var errNoPage = fmt.Errorf("%w: it has no page", client.ErrUnsupported)
 
 // Suspend, Resume and Throw are for pages.
 func (w *Client) Suspend() error { return errNoPage }
@@ -245,31 +242,6 @@ func (w *Client) key() string {
 	return rand.Text()
 }
 
-// Emit emits any event, without an acknowledgement and without a record in the history. Package
-// json must be able to encode the arguments; a []byte as an argument, in a []any or in a
-// map[string]any is sent as a binary attachment.
-func (w *Client) Emit(event string, args ...any) error {
-	if _, err := json.Marshal(args); err != nil {
-		return fmt.Errorf("the event %q cannot be encoded as JSON: %w", event, err)
-	}
-	return w.withView(func(v *view) error {
-		v.emit(&parser.Packet{Type: parser.EVENT, Data: append([]any{event}, args...)})
-		return nil
-	})
-}
-
-// SendPacket sends an Engine.IO packet unchanged, valid or not, for instance
-// `42["chat message"]`. It needs a connection, but no answer to CONNECT.
-func (w *Client) SendPacket(text string) error {
-	return w.withView(func(v *view) error {
-		if v.manager == nil || v.manager.engine == nil {
-			return errors.New("there is no connection to send the packet on")
-		}
-		v.manager.engine.send(packet{text: text})
-		return nil
-	})
-}
-
 // Status is a snapshot. A message is pending until it is acknowledged, refused, or received back
 // (some servers never acknowledge), or until its connection is lost. With Retries it is pending
 // until it is acknowledged or refused.
@@ -288,7 +260,7 @@ func (w *Client) withView(do func(*view) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.view == nil {
-		return errNoView
+		return client.ErrNotOpen
 	}
 	return do(w.view)
 }

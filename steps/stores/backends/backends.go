@@ -228,36 +228,51 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Kill ends the server and its children with SIGKILL.
+// Kill ends the server and, on Linux, its children with SIGKILL. The children end first, while
+// the server is suspended and starts none: afterwards they would have another parent. A child of
+// PostgreSQL that is in a query would outlive the server, with the shared memory that the next
+// server needs.
 func (s *Server) Kill() error {
 	if s.group == 0 {
 		return nil
 	}
-	_ = syscall.Kill(-s.group, syscall.SIGKILL)
-	<-s.ended
+	_ = s.Pause()
 	// Only a parent can wait for a process, so the children are polled.
-	for deadline := time.Now().Add(stopTimeout); groupAlive(s.group); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(stopTimeout); ; time.Sleep(5 * time.Millisecond) {
+		alive := children(s.group)
+		if len(alive) == 0 {
+			break
+		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("processes of %s in the group %d survived", s.name, s.group)
+			return fmt.Errorf("processes of %s survived SIGKILL: %v", s.name, alive)
+		}
+		for _, child := range alive {
+			_ = syscall.Kill(child, syscall.SIGKILL)
 		}
 	}
+	_ = syscall.Kill(-s.group, syscall.SIGKILL)
+	<-s.ended
 	s.group = 0
 	return nil
 }
 
-func groupAlive(group int) bool { return !errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) }
-
-// Pause suspends the server and its children with SIGSTOP.
+// Pause suspends the server and, on Linux, its children with SIGSTOP.
 func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
 
 // Continue resumes them with SIGCONT.
 func (s *Server) Continue() error { return s.signal(syscall.SIGCONT) }
 
+// signal sends the signal to the server first, which then starts no further child, and to the
+// children, because each one of PostgreSQL is in a session and so a group of its own.
 func (s *Server) signal(signal syscall.Signal) error {
 	if s.group == 0 {
 		return fmt.Errorf("%s does not run", s.name)
 	}
-	return syscall.Kill(-s.group, signal)
+	err := syscall.Kill(-s.group, signal)
+	for _, child := range children(s.group) {
+		_ = syscall.Kill(child, signal) // it may have ended
+	}
+	return err
 }
 
 // Close stops the server, even if it is paused, and removes its folder. It does not kill

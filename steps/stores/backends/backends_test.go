@@ -8,8 +8,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func started(t *testing.T, start func(context.Context) (*Server, error)) *Server {
@@ -43,6 +46,9 @@ func TestStopKillStartAndPause(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if name == "postgres" {
+				pausesAndEndsQueries(t, s)
+			}
 			if s.URL != url || !strings.Contains(url, "@127.0.0.1:") {
 				t.Errorf("the URL was %s and is %s", url, s.URL)
 			}
@@ -60,17 +66,59 @@ func TestStopKillStartAndPause(t *testing.T) {
 			if err := s.ready(ctx); err != nil {
 				t.Error(err)
 			}
-			group := s.group
+			all := append(children(s.group), s.group)
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
-			if groupAlive(group) {
-				t.Error("a process is running after Close")
+			for _, process := range all {
+				if !errors.Is(syscall.Kill(process, 0), syscall.ESRCH) {
+					t.Errorf("the process %d is running after Close", process)
+				}
 			}
 			if _, err := os.Stat(s.folder); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the folder exists after Close: %v", err)
 			}
 		})
+	}
+}
+
+// pausesAndEndsQueries tests Pause and Kill with a process of PostgreSQL that is in a query: it
+// notices neither the end of its parent nor that the parent is suspended.
+func pausesAndEndsQueries(t *testing.T, s *Server) {
+	t.Helper()
+	if len(children(s.group)) == 0 {
+		return // they cannot be found on this system
+	}
+	ctx := t.Context()
+	busy, err1 := pgx.Connect(ctx, s.URL)
+	idle, err2 := pgx.Connect(ctx, s.URL)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	process := int(busy.PgConn().PID())
+	go func() { _, _ = busy.Exec(ctx, "DO $$ BEGIN LOOP END LOOP; END $$") }()
+	for state := ""; state != "active"; {
+		if err := idle.QueryRow(ctx, "SELECT state FROM pg_stat_activity WHERE pid = $1", process).Scan(&state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	if idle.Ping(short) == nil {
+		t.Error("the server is paused, and replies on an open connection")
+	}
+	if err := s.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(ctx); err != nil {
+		_ = syscall.Kill(process, syscall.SIGKILL)
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -34,4 +37,20 @@ func reserve() (port int, release func() error, err error) {
 		return 0, nil, errors.Join(fmt.Errorf("the socket has an address of type %T", bound), release())
 	}
 	return given.Port, release, nil
+}
+
+// children returns the children of the process that have not ended. A zombie has ended.
+func children(parent int) (pids []int) {
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range folders {
+		stat, _ := os.ReadFile(folder + "/stat")
+		_, stats, _ := strings.Cut(string(stat), ") ") // after the name; see proc(5)
+		var state string
+		var of int
+		if _, err := fmt.Sscan(stats, &state, &of); err == nil && of == parent && state != "Z" && state != "X" {
+			pid, _ := strconv.Atoi(filepath.Base(folder))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
