@@ -78,7 +78,7 @@ func TestJSONNamesARuleOnlyForAFailure(t *testing.T) {
 		rule, beyond string
 	}{
 		"a failure":                {breaks(check.Fail), "", false, "no-loss", ""},
-		"a known failure":          {breaks(check.Fail), check.Fails, true, "", "recovery"},
+		"a known failure":          {breaks(check.Fail), check.Fails, true, "no-loss", "recovery"},
 		"an expectation not met":   {breaks(check.Fail), check.ExactlyOnce, false, "no-loss", ""},
 		"inconclusive":             {breaks(check.Inconclusive), "", false, "", ""},
 		"a pass that must fail":    {check.Verdict{Outcome: check.Pass}, check.Fails, false, "", ""},

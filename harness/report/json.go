@@ -45,7 +45,8 @@ type Document struct {
 type DocumentScenario struct {
 	// ID is the scenario's stable name.
 	ID string `json:"id"`
-	// Rule is the first rule whose breaking failed the scenario, empty where none did.
+	// Rule is the first rule whose breaking failed the scenario, also where that failure is
+	// known, and empty where none did.
 	Rule contract.RuleID `json:"rule"`
 	// Verdict is that of the worst run.
 	Verdict check.Outcome `json:"verdict"`
@@ -115,6 +116,9 @@ func JSON(w io.Writer, r Report) error {
 			}
 		case check.Pass:
 			beyond = result.Beyond.Level
+			if result.Expected == check.Fails {
+				rule = result.Verdict.Rule()
+			}
 		}
 		shape.Scenarios = append(shape.Scenarios, DocumentScenario{
 			ID: result.ID, Rule: rule, Verdict: result.Outcome(),

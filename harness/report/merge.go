@@ -119,6 +119,9 @@ func (m *Merged) Report() Report {
 		}
 		if s.Expected == string(check.Fails) {
 			result.Expected, result.Met = check.Fails, s.AsExpected
+			if s.Rule != "" {
+				result.Verdict.Reason = s.Rule.Sentence() // a document has no reason of a pass
+			}
 		}
 		r.Results = append(r.Results, result)
 	}
