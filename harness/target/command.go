@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"redial/harness/plan"
-	"redial/internal/ports"
+	"redial/harness/target/ports"
 )
 
 // CommandOptions say which program a Command runs, and how.

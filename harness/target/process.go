@@ -20,7 +20,7 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/plan"
-	"redial/internal/ports"
+	"redial/harness/target/ports"
 )
 
 // A process is one run of the program, from its start until no process of its group is left.

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"redial/harness/protocol"
-	"redial/internal/ports"
+	"redial/harness/target/ports"
 	"redial/scenarios/config"
 )
 

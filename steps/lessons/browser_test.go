@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"redial/internal/ports"
+	"redial/harness/target/ports"
 	"redial/steps/internal/chattest"
 
 	"github.com/chromedp/chromedp"

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"redial/internal/ports"
+	"redial/harness/target/ports"
 	"redial/steps/internal/rawclient"
 	"redial/steps/stores/backends"
 )
