@@ -133,7 +133,6 @@ func TestPlayRefusesInOneLine(t *testing.T) {
 		"room for 300":            request("5", script(`{"do":"send","client":"a","text":"x","count":301}`)),
 		"more than 2000":          request("5", script(`{"do":"send","client":"a","text":"`+strings.Repeat("x", 2001)+`"}`)),
 		"needs a count":           request("5", script(`{"do":"start-sending","client":"a","text":"x"},{"do":"stop-sending","client":"a"}`)),
-		"is a browser":            request("5", `{"clients":[{"name":"a","kind":"browser"}]}`),
 		"the plan has 64 KB":      request("5", `{"clients":[`+strings.Repeat(" ", 64<<10)+`]}`),
 		"too often":               request("5", `{"clients":[{"name":"a"}],"tuning":{"pingInterval":"1ms"}}`),
 		"nothing to shrink":       {Step: "7", Plan: json.RawMessage(ordinary), Shrink: true},
