@@ -103,13 +103,13 @@ var hostilities = []hostility{
 	{"a million events for the second page", cleanDrop, 2, "the run was given up"},
 }
 
-// otherwise is another right answer: the machine's speed decides which of the two comes first.
-var otherwise = map[string]hostility{
-	"a million events":       {code: 2, want: "the run was given up"},
-	"alerts again and again": {code: 3, want: "one dialog after the other"},
-	"deeply nested JSON":     {code: 1, want: "expected to be connected when the run ends"},
+// otherwise has other right answers: the machine's speed decides which comes first.
+var otherwise = map[string][]hostility{
+	"a million events":       {{code: 2, want: "the run was given up"}},
+	"alerts again and again": {{code: 3, want: "one dialog after the other"}},
+	"deeply nested JSON":     {{code: 1, want: "expected to be connected when the run ends"}, {code: 0, want: passes}},
 	// The preflight's own message may be shown in the moment before the huge one begins.
-	"huge message for pages": {code: 2, want: "a message of more than 8 MB"},
+	"huge message for pages": {{code: 2, want: "a message of more than 8 MB"}},
 }
 
 func (h hostility) is(code int, answer string) bool {
@@ -169,7 +169,8 @@ func (h hostility) check(t *testing.T) {
 	answer := strings.Join(strings.Fields(stdout.String()+stderr.String()), " ")
 	busy := c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	t.Logf("exit %d after %.1f s, %.1f s of processor time, %d MB: %.600q", code, took.Seconds(), busy.Seconds(), megabytes, answer)
-	if other, ok := otherwise[h.server]; !h.is(code, answer) && !(ok && other.is(code, answer)) {
+	right := append([]hostility{h}, otherwise[h.server]...)
+	if !slices.ContainsFunc(right, func(h hostility) bool { return h.is(code, answer) }) {
 		t.Errorf("exit %d, want %d with %q", code, h.code, h.want)
 	}
 	if code == 3 && (strings.Count(stderr.String(), "\n") != 1 || stderr.Len() > 1000) {

@@ -63,6 +63,11 @@ type outcome struct {
 	took           time.Duration
 }
 
+// errors are the lines on stderr but those of progress.
+func (o outcome) errors() string {
+	return regexp.MustCompile(`(?m)^… .*\n`).ReplaceAllString(o.stderr, "")
+}
+
 // command is the command redial in a folder of its own, to which it may write. The links
 // there lead to the client library, which npm would fetch otherwise, and to the exercises.
 func command(t testing.TB, arguments ...string) *exec.Cmd {
@@ -198,7 +203,7 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 				server := httptest.NewServer(routes)
 				defer server.Close()
 				o := redial(t, "check", "--url", server.URL)
-				if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
+				if o.code != 3 || strings.Count(o.errors(), "\n") != 1 || !strings.Contains(o.stderr, c.want) || o.stdout != "" {
 					t.Errorf("exit %d after %v: %q%q, want one line with %q", o.code, o.took, o.stderr, o.stdout, c.want)
 				}
 			})

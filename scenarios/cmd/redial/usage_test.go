@@ -129,7 +129,7 @@ func TestWhatCannotBeStartedIsRefusedInOneLine(t *testing.T) {
 func refused(t *testing.T, want string, arguments ...string) {
 	t.Helper()
 	o := redial(t, arguments...)
-	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(want)) {
+	if o.code != 3 || strings.Count(o.errors(), "\n") != 1 || !strings.Contains(strings.ToLower(o.stderr), strings.ToLower(want)) {
 		t.Errorf("exit %d, %q%q, want one line with %q", o.code, o.stderr, o.stdout, want)
 	}
 }

@@ -94,7 +94,7 @@ func TestKoreanPageExplainsProblems(t *testing.T) {
 		{`{"seed":1,"clients":[{"name":"a"}],"script":[{"do":"open","client":"a"}],"faults":[{"kind":"cut","client":"a","at":{"number":99}}]}`, "실행 중에 일어나지 않았습니다"},
 		{`{"seed":1,"clients":[{"name":"a"}],"script":[{"do":"send","client":"a","text":"x"}]}`, "판정할 수 없습니다"},
 		{`{"seed":1,"clients":[{"name":"a"}],"script":[{"do":"wait","for":"11m"}]}`, "실행할 수 없습니다"},
-		{`{"seed":1,"clients":[{"name":"a"}],"script":[{"do":"open","client":"a"},{"do":"send","client":"a","text":"x"},{"do":"break","fault":{"kind":"outage","client":"a","for":"5m"}}]}`, "끝까지 연결되지 않음"},
+		{`{"seed":1,"clients":[{"name":"a"}],"script":[{"do":"open","client":"a"},{"do":"send","client":"a","text":"x"},{"do":"break","fault":{"kind":"limit","client":"a","bytesPerSecond":16}},{"do":"break","fault":{"kind":"cut","client":"a"}}]}`, "끝까지 연결되지 않음"},
 	} {
 		get[bool](p, fmt.Sprintf(`(() => {
 			const files = new DataTransfer();
