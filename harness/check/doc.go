@@ -55,11 +55,11 @@
 //     gives it no time to catch up. A gap is not covered if either side asked for it ("io
 //     client disconnect", "io server disconnect"), if a server ended between the Connected
 //     before it and the Connected after it, or if it lasted MaxDisconnection or longer (2
-//     minutes, where the plan has none). A page that was Suspended notices only after Resumed
-//     that its connection has ended, so its gap counts from Suspended on. Where the page had been trying to connect since
-//     before a server ended, the Connected before may belong to that server, whose answer was
-//     delayed: it does if it says recovered, and is assumed to if the Connected after does
-//     not say recovered;
+//     minutes, where the plan has none). A page that was Suspended notices only after
+//     Resumed that its connection has ended, so its gap counts from Suspended on. Where
+//     the page had been trying to connect since before a server ended, the Connected
+//     before may belong to that server, whose answer was delayed: it does if it says
+//     recovered, and is assumed to if the Connected after does not say recovered;
 //   - from server-delivery on: to every row of the log (without a log, to every message
 //     that exists), if the view is open and connected at the end. With a log, a view that was
 //     closed before is entitled to every row before the last one that it shows. A view that

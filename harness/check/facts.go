@@ -233,9 +233,9 @@ func (f *facts) isOpen(v *view) bool { return f.ended != never && v.isPage && v.
 func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
 
 // isMissing reports whether a message is missing against a promise. With a log: it is not
-// stored, and was acknowledged or shown before the log was read, or must be known. Without a
-// log: no page shows it, and it must be known. What was sent after the log was read need not be in it. (Without a log, a message that was acknowledged
-// is judged by view instead: each entitled view that lacks it has lost it.)
+// stored, and before the log was read it was acknowledged or shown, or was sent and must be
+// known. Without a log: no page shows it, and it must be known. (Without a log, a message that
+// was acknowledged is judged by view instead: each entitled view that lacks it has lost it.)
 func (f *facts) isMissing(id int32) bool {
 	m := &f.messages[id]
 	switch {

@@ -122,20 +122,11 @@ func unfiredReason(unfired []plan.Fault) Clause {
 // failReason joins the sentence of the first must-rule that was broken, and the finding.
 func failReason(v *Verdict) string {
 	f := v.Findings[v.firstMust()]
-	reason := sentence(f.Rule) + " But " + f.clause()
+	reason := f.Rule.Sentence() + " But " + f.clause()
 	if n := v.Counts[f.Rule] - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
 	return reason
-}
-
-func sentence(id contract.RuleID) string {
-	for _, r := range contract.Rules {
-		if r.ID == id {
-			return r.Sentence
-		}
-	}
-	return ""
 }
 
 // A counter counts every break of a rule, and describes only the first few to bound the memory.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -192,6 +193,10 @@ func (p Plan) validateScript(known map[string]bool) error {
 			sending[s.Client] = s.Do == StartSending
 		case Suspend, Resume:
 			suspended[s.Client] = s.Do == Suspend
+		case AwaitFault:
+			if !slices.ContainsFunc(p.WithFaultIDs().AllFaults(), func(f Fault) bool { return f.ID == s.Text }) {
+				return fmt.Errorf("plan: step %d: await-fault waits for %q, which is the ID of no fault of the plan", i+1, s.Text)
+			}
 		case Send:
 			if suspended[s.Client] {
 				return fmt.Errorf("plan: step %d: %s sends while suspended: resume has to come first", i+1, name(s.Client))
@@ -207,20 +212,6 @@ func (p Plan) validateScript(known map[string]bool) error {
 	}
 	if c := still(suspended); c != "" {
 		return fmt.Errorf("plan: %s is still suspended when the script ends: it needs resume", name(c))
-	}
-	return p.awaitsItsFaults()
-}
-
-// awaitsItsFaults refuses an AwaitFault for a fault that the plan does not have.
-func (p Plan) awaitsItsFaults() error {
-	ids := map[string]bool{}
-	for _, f := range p.WithFaultIDs().AllFaults() {
-		ids[f.ID] = true
-	}
-	for i, s := range p.Script {
-		if s.Do == AwaitFault && !ids[s.Text] {
-			return fmt.Errorf("plan: step %d: await-fault waits for %q, which is the ID of no fault of the plan", i+1, s.Text)
-		}
 	}
 	return nil
 }

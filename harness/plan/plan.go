@@ -93,8 +93,8 @@ const (
 	// Send types Text into the page and submits it. With Count > 1 it sends Count
 	// messages at once, each of them Text followed by a number.
 	Send Action = "send"
-	// StartSending sends messages in the background, one every Every, until StopSending
-	// or until Count are sent.
+	// StartSending sends messages in the background, one every Every, until StopSending,
+	// which has to follow, or until Count are sent.
 	StartSending Action = "start-sending"
 	// StopSending ends what StartSending began, and waits until it has ended.
 	StopSending Action = "stop-sending"
@@ -210,7 +210,7 @@ func (p Plan) AllFaults() []Fault {
 }
 
 // WithFaultIDs returns a copy of the plan in which every fault has an ID: f1, f2,
-// … by position, unless it has one already. An ID that another fault has is left out.
+// … by position, unless it has one already. A number that is another fault's ID is skipped.
 func (p Plan) WithFaultIDs() Plan {
 	taken := map[string]bool{}
 	for _, f := range p.AllFaults() {

@@ -32,13 +32,20 @@ func awaitMarked(t *testing.T, mark string) (pids []int) {
 
 func TestKillEndsChildThatHasLeftTheSession(t *testing.T) {
 	c := started(t, "leaves-session")
-	left := awaitMarked(t, c.mark)
-	if err := c.Kill(); err != nil {
+	killEnds(t, c.mark, c.Kill)
+}
+
+// killEnds fails unless kill ends every process that has the mark.
+func killEnds(t *testing.T, mark string, kill func() error) {
+	t.Helper()
+	left := awaitMarked(t, mark)
+	if err := kill(); err != nil {
 		t.Fatal(err)
 	}
 	for _, pid := range left {
 		if !ended(pid) {
 			t.Errorf("process %d still runs after Kill", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }
@@ -50,16 +57,7 @@ func TestKillOfAChildEndsItsOwnChildThatHasLeftTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := awaitMarked(t, c.mark)
-	if err := c.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for _, pid := range left {
-		if !ended(pid) {
-			t.Errorf("process %d still runs after Kill", pid)
-			syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
+	killEnds(t, c.mark, c.Kill)
 }
 
 func TestGuardEndsChildThatHasLeftTheSession(t *testing.T) {

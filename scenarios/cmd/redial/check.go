@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -206,7 +204,7 @@ func (s *checking) check() (int, error) {
 	defer cancel()
 	if s.foreign() {
 		defer watchMemory()()
-		ctx, stop := signal.NotifyContext(bounded, os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptibleIn(bounded)
 		err := s.preflight(ctx, &server)
 		interrupted := ctx.Err() != nil && bounded.Err() == nil
 		stop()

@@ -64,7 +64,11 @@ var errInterrupted = errors.New("interrupted; everything that was started has be
 
 // interruptible returns a context that ends with Ctrl-C or SIGTERM.
 func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	return interruptibleIn(context.Background())
+}
+
+func interruptibleIn(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
 // unlessInterrupted is err, or errInterrupted after a signal: then any other error is only a
