@@ -27,7 +27,10 @@ func (f *facts) findBrowsers() {
 		}
 		f.browsers[i] = b
 		if v.isPage {
-			b.connections = append(b.connections, v.connections...)
+			for _, c := range v.connections {
+				c.to = c.proved // they are asked about barriers only
+				b.connections = append(b.connections, c)
+			}
 			b.closed = max(b.closed, v.closed)
 			b.up = b.up || f.isUp(v)
 		}

@@ -65,6 +65,7 @@ type Checker struct {
 	barriers []int
 	stops    []int // the ServerStopped events
 	down     bool  // the server has stopped and has not started again
+	paused   bool  // the same of a whole target that was paused
 	replaced int   // the last DataReplaced; 0 for none
 	faults   map[string]firing
 
@@ -164,18 +165,21 @@ func (c *Checker) Add(e history.Event) {
 		}
 	case history.Ended:
 		c.ended = event
-		c.barriers = append(c.barriers, event)
+		c.barrier(event)
 	case history.Barrier:
 		if e.Client == "" { // a barrier of one client proves nothing about the others
-			c.barriers = append(c.barriers, event)
-			for _, v := range c.views { // its page has shown what was sent since
-				v.suspended = false
-			}
+			c.barrier(event)
 		}
 	case history.ServerStopped:
 		c.stops, c.down = append(c.stops, event), true
+		if e.Detail == "paused" && e.Node == "" {
+			c.paused = true
+			for _, v := range c.views {
+				v.doubtFrom(event, e.At)
+			}
+		}
 	case history.ServerStarted:
-		c.down = false
+		c.down, c.paused = false, false
 	case history.DataReplaced:
 		c.replaced = event
 		clear(c.offsets) // they were those of the log before
@@ -184,9 +188,14 @@ func (c *Checker) Add(e history.Event) {
 		}
 	case history.FaultFired:
 		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
+		for _, v := range c.views {
+			if c.isCutOff(v.client) {
+				v.doubtFrom(event, e.At)
+			}
+		}
 	case history.FaultHealed:
 		c.faults[e.Fault] = firing{fired: c.faults[e.Fault].fired, healed: true}
-	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended:
+	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		c.page(&e, event)
 	case history.Sent, history.Acknowledged, history.Refused:
 		c.send(&e, event)
@@ -207,10 +216,16 @@ func (c *Checker) page(e *history.Event, event int) {
 		v.close(event, e.At)
 	case history.Connected:
 		v.connect(connection{from: event, fromTime: e.At, recovered: e.Recovered, origin: c.originOf(v, e)})
+		if c.isBlocked(v) { // the event was on its way
+			v.doubtFrom(event, e.At)
+		}
 	case history.Disconnected:
 		v.disconnect(event, e.At, e.Detail)
 	case history.Suspended:
-		v.suspended, v.suspendedAt = true, e.At
+		v.suspended = true
+		v.doubtFrom(event, e.At)
+	case history.Resumed:
+		v.suspended = false
 	}
 	// A client has one page at a time, so a new view ends the one before.
 	if latest, ok := c.latest[e.Client]; !ok || c.views[latest].number < e.View {
@@ -219,6 +234,31 @@ func (c *Checker) page(e *history.Event, event int) {
 		}
 		c.latest[e.Client] = c.byName[viewName{e.Client, e.View}]
 	}
+}
+
+// barrier notes that every client has shown what was sent before, unless it is blocked.
+func (c *Checker) barrier(event int) {
+	c.barriers = append(c.barriers, event)
+	for _, v := range c.views {
+		switch {
+		case v.doubt.event == 0:
+		case !c.isBlocked(v):
+			v.doubt = moment{}
+		case c.ended != never:
+			v.connections[len(v.connections)-1].proved, v.unproved = v.doubt.event, true
+		}
+	}
+}
+
+// isBlocked reports whether nothing passes between the view and the server now.
+func (c *Checker) isBlocked(v *view) bool { return v.suspended || c.paused || c.isCutOff(v.client) }
+
+// isCutOff reports whether a fault that passes no frame lasts on the client's link.
+func (c *Checker) isCutOff(client string) bool {
+	return slices.ContainsFunc(c.plan.AllFaults(), func(fault plan.Fault) bool {
+		seen := c.faults[fault.ID]
+		return fault.Client == client && fault.Kind.Blocks() && seen.fired && !seen.healed
+	})
 }
 
 // originOf finds the server that answered the view's attempt to connect. The attempt may be

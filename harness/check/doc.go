@@ -33,10 +33,16 @@
 // from the first barrier after it was Sent at which a page of its browser is connected, or
 // all of them are gone for good.
 //
+// A view is blocked while a fault that passes no frame lasts on its link, while it is Suspended,
+// or while the whole server is paused. Its connection may end then, and neither side knows: no
+// barrier from there on proves anything for the view, until one that comes after the block or
+// until the next Connected. A view that is blocked when the run ends is not connected there.
+//
 // A message is sent in health if its page was connected at that time and stayed connected,
 // without a break, until the next barrier.
 //
-// The log is read up to a message of the reader's own, which no page Sent before. A message
+// The log is read up to a message of the lab's own reader, which no page Sent; where the server
+// sends by itself, up to the last stored message of its stream. A message
 // that was sent, shown or acknowledged only after that one was Sent may come after it in the
 // log, so the log is not required to have it.
 //
@@ -47,19 +53,20 @@
 // page has one message in flight at a time.
 //
 // A view is entitled to a message that certainly exists (a row of the log; without a log, a
-// message that was acknowledged or is shown anywhere)
+// message that was acknowledged or is shown anywhere, and where there is no echo either, one
+// that was sent in health or has to be stored)
 //   - at every level: if one of its connections began before the message was Sent and
 //     lasted until a barrier at which the message was at rest;
 //   - from recovery on: the same, with connections joined over the gaps that connection
 //     state recovery covers. The view has to be connected at the barrier: a barrier in a gap
 //     gives it no time to catch up. A gap is not covered if either side asked for it ("io
-//     client disconnect", "io server disconnect"), if a server ended between the Connected
-//     before it and the Connected after it, or if it lasted MaxDisconnection or longer (2
-//     minutes, where the plan has none). A page that was Suspended notices only after
-//     Resumed that its connection has ended, so its gap counts from Suspended on. Where
-//     the page had been trying to connect since before a server ended, the Connected
-//     before may belong to that server, whose answer was delayed: it does if it says
-//     recovered, and is assumed to if the Connected after does not say recovered;
+//     client disconnect", "io server disconnect"), if a server ended or was paused between
+//     the Connected before it and the Connected after it, or if it lasted MaxDisconnection or
+//     longer (2 minutes, where the plan has none). A page that was blocked notices only later
+//     that its connection has ended, so its gap counts from the beginning of the block. Where
+//     the page had been trying to connect since before a server ended, the Connected before
+//     may belong to that server, whose answer was delayed: it does if it says recovered, and is
+//     assumed to if the Connected after does not say recovered;
 //   - from server-delivery on: to every row of the log (without a log, to every message
 //     that exists), if the view is open and connected at the end. With a log, a view that was
 //     closed before is entitled to every row before the last one that it shows. A view that
@@ -76,7 +83,9 @@
 //
 // A message that was acknowledged or shown before the server's data was replaced
 // (DataReplaced) need not be in the log, and one that is sent again may have another place and
-// offset there. Where there is no log, no page is entitled to it any more.
+// offset there. Where it is not in the log, or there is none, only a page that was connected at
+// a barrier before the replacement at which the message was at rest is entitled to it. A row
+// that was Found before the run need not be Stored: the server may have trimmed it.
 //
 // # Each mistake breaks one rule
 //
@@ -101,5 +110,6 @@
 // A run is inconclusive if its history has no Began or no Ended, if no client sent anything,
 // or if one text was sent as two messages (then nothing is judged at all). Otherwise a broken
 // must-rule fails it. If none is broken, it is inconclusive all the same if a planned fault
-// never fired, if a wait timed out, or if the log was not read to its end.
+// never fired, if a wait timed out, if the log was not read to its end, or if its level is
+// unknown.
 package check

@@ -81,7 +81,8 @@ func newFacts(c *Checker) *facts {
 	return f
 }
 
-// findLogMark finds the last stored message that was sent by no page: the log reader's own.
+// findLogMark finds the last stored message that was sent by no page: the log reader's own, or
+// the last one of a stream.
 func (f *facts) findLogMark() {
 	f.markedAt = never
 	for _, id := range slices.Backward(f.sends) {
@@ -154,7 +155,7 @@ func (f *facts) findRest() {
 		sender := f.views[m.sender]
 		barrier := f.barrierAfter(m.sentAt)
 		c, _ := sender.connectedAt(m.sentAt) // it ended at 0 if there was none
-		f.healthy[id] = barrier < c.to
+		f.healthy[id] = barrier < c.proved
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
 			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
@@ -195,7 +196,7 @@ func (f *facts) restByConnection(v *view, event int) int {
 	if i == len(v.connections) {
 		return never
 	}
-	if b := f.barrierAfter(max(event, v.connections[i].from)); b < v.connections[i].to {
+	if b := f.barrierAfter(max(event, v.connections[i].from)); b < v.connections[i].proved {
 		return b
 	}
 	return never
@@ -229,8 +230,8 @@ func (f *facts) mustBeKnown(id int32) bool {
 // isOpen reports whether the view is an open page at the end of the run.
 func (f *facts) isOpen(v *view) bool { return f.ended != never && v.isPage && v.closed == never }
 
-// isUp reports whether the view is open and connected at the end of the run.
-func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() }
+// isUp reports whether the view is open and connected, and not blocked, at the end of the run.
+func (f *facts) isUp(v *view) bool { return f.isOpen(v) && v.isConnected() && !v.unproved }
 
 // isMissing reports whether a message is missing against a promise. With a log: it is not
 // stored, and before the log was read it was acknowledged or shown, or was sent and must be
@@ -256,6 +257,12 @@ func (f *facts) reachesOnlyOthers() bool { return f.noEcho && !f.hasLog }
 func (f *facts) predatesReplacement(id int32) bool {
 	m := &f.messages[id]
 	return min(m.acknowledged, m.shown) < f.replaced
+}
+
+// wasReplaced reports whether the message may have gone with the server's data. A page has to
+// show it all the same if it was connected when the message was at rest before that.
+func (f *facts) wasReplaced(id int32) bool {
+	return f.predatesReplacement(id) && (!f.hasLog || f.position[id] < 0)
 }
 
 // findAltered finds the missing messages that the log holds in altered form; without a log,

@@ -27,7 +27,9 @@ func newLosses(f *facts) *losses {
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged() || f.reachesOnlyOthers() && f.mustBeKnown(id)
-		exists = exists && (f.hasLog || !f.predatesReplacement(id))
+		if f.wasReplaced(id) {
+			exists = f.restAt[id] < f.replaced
+		}
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)
 		}
@@ -108,7 +110,7 @@ func (l *losses) missRows(v *view, end, event int) {
 // shows.
 func (l *losses) missAcknowledged() {
 	for _, id := range l.certain {
-		if l.position[id] < 0 {
+		if l.position[id] < 0 && !l.wasReplaced(id) {
 			l.miss(loss{id, -1, l.ended})
 		}
 	}
@@ -121,7 +123,11 @@ func (l *losses) missDuring(p presence) {
 		if l.messages[id].sentAt > p.lastBarrier {
 			return
 		}
-		if l.restAt[id] <= p.lastBarrier {
+		due := l.restAt[id] <= p.lastBarrier
+		if due && l.wasReplaced(id) {
+			due = l.dueAt(l.view, l.restAt[id]) < l.replaced
+		}
+		if due {
 			l.miss(loss{id, p.from, l.restAt[id]})
 		}
 	}

@@ -36,7 +36,7 @@ func (f *facts) presences(v *view) []presence {
 }
 
 func (f *facts) lastBarrierIn(c connection) int {
-	i, _ := slices.BinarySearch(f.barriers, c.to)
+	i, _ := slices.BinarySearch(f.barriers, c.proved)
 	if i == 0 || f.barriers[i-1] < c.from {
 		return -1
 	}
@@ -47,7 +47,7 @@ func (f *facts) lastBarrierIn(c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if _, connected := v.connectedAt(b); connected {
+		if c, connected := v.connectedAt(b); connected && b < c.proved {
 			return b
 		}
 	}

@@ -23,13 +23,21 @@ func (r *reference) predatesReplacement(text string) bool {
 	return r.replacedAfter(known)
 }
 
-func (r *reference) replacedAfter(event int) bool {
-	for i, e := range r.events {
-		if e.Kind == history.DataReplaced && event < i {
-			return true
+// replaced returns the last event that replaced the data, or -1.
+func (r *reference) replaced() int {
+	for i, e := range slices.Backward(r.events) {
+		if e.Kind == history.DataReplaced {
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+func (r *reference) replacedAfter(event int) bool { return event < r.replaced() }
+
+// wasReplaced reports whether a message may have gone with the data.
+func (r *reference) wasReplaced(text string) bool {
+	return r.predatesReplacement(text) && (!r.hasLog() || !slices.Contains(r.reference(), text))
 }
 
 // altered lists the messages that the log, or else the sender's page, holds in altered form.
@@ -182,8 +190,8 @@ func (r *reference) owed(p page) []string {
 	story, shown := r.reference(), once(r.shownBy(p))
 	var owed []string
 	exists := func(text string) bool {
-		if !r.hasLog() && r.predatesReplacement(text) {
-			return false
+		if r.wasReplaced(text) {
+			return r.isSent(text) && r.restAt(text) < r.replaced()
 		}
 		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
 	}
@@ -199,9 +207,9 @@ func (r *reference) owed(p page) []string {
 		} else if r.isOpen(p) || r.closed(p) == never {
 			last = 0
 		}
-		owed = append(owed, slices.DeleteFunc(slices.Clone(story[:last]), func(text string) bool { return !exists(text) })...)
+		owed = append(owed, slices.DeleteFunc(slices.Clone(story[:last]), func(text string) bool { return !exists(text) || r.wasReplaced(text) })...)
 		for _, e := range r.sent() {
-			if !r.hasLog() && r.isUp(p) && exists(e.Message) && !r.isPhantom(e.Message) {
+			if !r.hasLog() && r.isUp(p) && exists(e.Message) && !r.wasReplaced(e.Message) && !r.isPhantom(e.Message) {
 				owed = append(owed, e.Message)
 			}
 		}
@@ -226,7 +234,7 @@ func (r *reference) owed(p page) []string {
 func (r *reference) settles(p page, s stretch, text string) bool {
 	for i := range r.events {
 		_, connected := r.stretchAt(p, i)
-		if connected && s.from < i && i < s.to && r.isBarrier(i) && i >= r.restAt(text) {
+		if connected && s.from < i && i < s.to && r.isBarrier(i) && i >= r.restAt(text) && (i < r.replaced() || !r.wasReplaced(text)) {
 			return true
 		}
 	}

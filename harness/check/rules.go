@@ -227,14 +227,6 @@ func convergence(f *facts, t *counter) {
 	}
 }
 
-// isCutOff reports whether a fault that passes no frame lasts until the end on the client's link.
-func (f *facts) isCutOff(client string) bool {
-	return slices.ContainsFunc(f.plan.AllFaults(), func(fault plan.Fault) bool {
-		seen := f.faults[fault.ID]
-		return fault.Client == client && fault.Kind.Blocks() && seen.fired && !seen.healed
-	})
-}
-
 // leftDisconnected reports whether the script itself ends with the client's page disconnected,
 // or with the server stopped or paused.
 func leftDisconnected(script []plan.Step, client string) bool {

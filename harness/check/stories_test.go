@@ -53,8 +53,12 @@ func story(text string) (events []history.Event) {
 		case history.Sent, history.Acknowledged, history.Refused, history.Shown, history.Repeated:
 			page(words[1])
 			add(words[2:], message)
-		case history.Connected, history.Disconnected, history.Closed, history.Suspended:
+		case history.Connected, history.Disconnected, history.Closed, history.Suspended, history.Resumed:
 			add(words[1:], page)
+		case history.FaultFired, history.FaultHealed: // of a link of bob that goes silent
+			e.Fault = "silence"
+			tabs.Faults = []plan.Fault{{ID: e.Fault, Kind: plan.Silence, Client: "bob"}}
+			events = append(events, e)
 		default:
 			events = append(events, e)
 		}
@@ -159,13 +163,31 @@ func TestStories(t *testing.T) {
 		{"by the first row of a message",
 			"began server-delivery; connected alice; sent alice m; shown alice m; opened bob@2; connected bob; stored m@1 m@3; log-read", "sends log m", ""},
 
+		{"without a log, what was at rest on a page before that is owed",
+			"began server-delivery; connected alice bob; sent alice m; shown alice m; barrier; data-replaced; barrier", "no-loss bob m", ""},
+		{"with a log, too",
+			"began basic; connected alice bob; sent alice m; shown alice m; barrier; data-replaced; barrier; log-read", "no-loss bob m", ""},
+		{"but not by a page that came back after it",
+			"began recovery; connected alice bob; sent alice m; disconnected bob; shown alice m; barrier; data-replaced; connected bob; barrier", "", ""},
+
+		// A connection that may have ended unnoticed.
+		{"a page whose link is silent to the end owes nothing", "began server-delivery; connected alice bob; fault-fired; sent alice m; shown alice m; barrier", "", ""},
+		{"one whose link was repaired does", "began basic; connected alice bob; fault-fired; sent alice m; shown alice m; fault-healed; barrier", "no-loss bob m", ""},
+		{"what it sent may be lost", "began client-delivery; connected alice bob; fault-fired; sent bob m; barrier", "", ""},
+		{"what was sent to a server that is paused may be lost", "began basic; connected alice; server-stopped (paused); sent alice m; barrier", "", ""},
+		{"unless the server goes on", "began basic; connected alice; server-stopped (paused); sent alice m; server-started; barrier", "no-loss alice m", ""},
+		{"a page that is suspended at the end owes nothing", "began basic; connected alice bob; suspended bob; sent alice m; shown alice m; barrier", "", ""},
+
 		// Which connections recovery joins.
 		{"none to a server that was down", "began recovery; connected alice bob; server-stopped; disconnected bob; connected bob; server-started; disconnected bob; sent alice m; connected bob; shown alice m; barrier", "", ""},
 		{"none over a stop", "began recovery; connected alice bob; server-stopped; disconnected alice bob; server-started; connected alice; sent alice m; shown alice m; connected bob; barrier", "", ""},
 		{"none that the server ended", "began recovery; connected alice bob; disconnected bob (io server disconnect); sent alice m; shown alice m; connected bob; barrier", "", ""},
 		{"none after exactly the limit", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; +2m; connected bob; barrier", "", ""},
 		{"none of a page that was suspended for the limit", "began recovery; connected alice bob; suspended bob; sent alice m; shown alice m; +2m; disconnected bob; connected bob; barrier", "", ""},
-		{"one that was up at a barrier after it was suspended", "began recovery; connected alice bob; suspended bob; +2m; barrier; sent alice m; shown alice m; disconnected bob; connected bob; barrier", "no-loss bob m", ""},
+		{"one that was up at a barrier after it was suspended", "began recovery; connected alice bob; suspended bob; +2m; resumed bob; barrier; sent alice m; shown alice m; disconnected bob; connected bob; barrier", "no-loss bob m", ""},
+		{"none of a page that was suspended at the barrier", "began recovery; connected alice bob; suspended bob; +2m; barrier; sent alice m; shown alice m; disconnected bob; connected bob; barrier", "", ""},
+		{"none of a page whose link was silent for the limit", "began recovery; connected alice bob; fault-fired; +2m; disconnected bob; fault-healed; sent alice m; shown alice m; connected bob; barrier", "", ""},
+		{"one whose link was silent until a barrier", "began recovery; connected alice bob; fault-fired; +2m; fault-healed; barrier; disconnected bob; sent alice m; shown alice m; connected bob; barrier", "no-loss bob m", ""},
 		{"one that was suspended in the connection before", "began recovery; connected alice bob; suspended bob; disconnected bob; +2m; connected bob; disconnected bob; sent alice m; shown alice m; connected bob; barrier", "no-loss bob m", ""},
 		{"all of a server that stopped before the page tried",
 			"began recovery; connected alice; opened bob; connected bob; server-stopped; server-started; disconnected bob; connected bob; disconnected bob; sent alice m; connected bob; shown alice m; barrier",

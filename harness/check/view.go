@@ -30,10 +30,12 @@ type view struct {
 	ended       int   // the number of connections that are over
 	order       int32 // see Checker.orderOf; -1 before the view has sent anything
 	orderOf     int   // the value of ended when order was assigned
-	// suspended tells that its page has been suspended, at suspendedAt, and that since then no
-	// barrier and no Connected showed that its connection was still up.
-	suspended   bool
-	suspendedAt plan.Duration
+	// suspended tells that its page is suspended. doubt is when its connection may have ended
+	// unnoticed: since then it was blocked, and no barrier or Connected showed it to be up.
+	suspended bool
+	doubt     moment
+	// unproved tells that it is blocked when the run ends.
+	unproved bool
 
 	// runs are the places that the view shows. A page that shows messages in the order of
 	// Checker.firstShown needs a single run, whatever their number.
@@ -47,9 +49,18 @@ type view struct {
 	again map[int32]repeat
 }
 
+// A moment is an event, 0 for none, and its time.
+type moment struct {
+	event int
+	at    plan.Duration
+}
+
 // A connection is the period between two events in which a view was connected.
 type connection struct {
-	from, to         int // the events that begin and end it; to may be never
+	from, to int // the events that begin and end it; to may be never
+	// proved is to, or an earlier event from which on the connection may have ended unnoticed:
+	// a barrier after it shows nothing.
+	proved           int
 	fromTime, toTime plan.Duration
 	reason           string
 	recovered        bool
@@ -149,7 +160,7 @@ func (v *view) eventAt(place int32) int {
 
 func (v *view) connect(c connection) {
 	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
-	c.to, v.suspended = never, false
+	c.to, c.proved, v.suspended, v.doubt = never, never, false, moment{}
 	v.connections = append(v.connections, c)
 }
 
@@ -159,11 +170,19 @@ func (v *view) disconnect(event int, at plan.Duration, reason string) {
 	}
 	last := &v.connections[len(v.connections)-1]
 	if last.to == never {
-		if v.suspended { // the server may have ended it at any time since
-			at = v.suspendedAt
+		last.to, last.proved, last.toTime, last.reason = event, event, at, reason
+		if v.doubt.event > 0 { // the server may have ended it at any time since
+			last.proved, last.toTime = v.doubt.event, v.doubt.at
 		}
-		last.to, last.toTime, last.reason = event, at, reason
+		v.doubt = moment{}
 		v.ended++
+	}
+}
+
+// doubtFrom notes that the view's connection may end unnoticed from the event on.
+func (v *view) doubtFrom(event int, at plan.Duration) {
+	if v.isConnected() && v.doubt.event == 0 {
+		v.doubt = moment{event, at}
 	}
 }
 

@@ -64,9 +64,10 @@ type Defect struct {
 	// drops messages that are not newer than its offset, and so hides some defects of servers:
 	// those have [ShowsAll].
 	Page []Change
-	// ByTheClock marks a defect that shows only by a race. Only the fake clock decides that
-	// race the same way in each run, so the defect is not for the real lab.
-	ByTheClock bool
+	// VirtualOnly marks a defect whose rule does not come first in every run of the real lab:
+	// one that shows by a race, which only a fake clock decides the same way each time, or only
+	// after a longer wait than the real lab grants.
+	VirtualOnly bool
 }
 
 // A Change replaces one piece of a page's text, which must occur exactly once.

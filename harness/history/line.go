@@ -70,7 +70,7 @@ func (r *lineReader) fillView(e *Event) {
 // ofPage reports whether events of this kind belong to one page load of one client.
 func (k Kind) ofPage() bool {
 	switch k {
-	case Opened, Closed, Connected, Disconnected, Sent, Acknowledged, Refused, Shown, Repeated:
+	case Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Repeated:
 		return true
 	}
 	return false

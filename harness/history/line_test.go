@@ -17,6 +17,8 @@ func TestReadFillsInTimesAndViews(t *testing.T) {
 {"kind":"connected","client":"alice"}
 {"at":"3s","kind":"opened","client":"alice"}
 {"kind":"shown","client":"alice","message":"one"}
+{"kind":"suspended","client":"alice"}
+{"kind":"resumed","client":"alice"}
 {"kind":"barrier"}
 {"kind":"opened","client":"bob","view":7}
 {"kind":"shown","client":"bob","message":"one"}
@@ -30,6 +32,8 @@ func TestReadFillsInTimesAndViews(t *testing.T) {
 		{Kind: Connected, Client: "alice", View: 1},
 		{At: late, Kind: Opened, Client: "alice", View: 2},
 		{At: late, Kind: Shown, Client: "alice", View: 2, Message: "one"},
+		{At: late, Kind: Suspended, Client: "alice", View: 2},
+		{At: late, Kind: Resumed, Client: "alice", View: 2},
 		{At: late, Kind: Barrier},
 		{At: late, Kind: Opened, Client: "bob", View: 7},
 		{At: late, Kind: Shown, Client: "bob", View: 7, Message: "one"},

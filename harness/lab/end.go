@@ -51,16 +51,16 @@ func (e *ending) finishStory() error {
 // readLog reads the server's log by Config.ReadLog, or as a new client that is connected to
 // the server without a link, so that no fault can disturb it.
 func (e *ending) readLog(kind history.Kind) ([]wire.Row, error) {
-	ctx, cancel := context.WithTimeout(e.ctx, e.config.Bound)
-	defer cancel()
 	e.readings++
 	if e.config.ReadLog != nil {
-		rows, err := e.config.ReadLog(ctx, e.target)
+		rows, err := e.requestLog()
 		if kind == history.Stored && err == nil && e.stream == nil {
-			return e.settled(ctx, rows)
+			return e.settled(rows)
 		}
 		return rows, err
 	}
+	ctx, cancel := context.WithTimeout(e.ctx, e.config.Bound)
+	defer cancel()
 	mark := fmt.Sprintf("%s reads the log %s", plan.Reader, kind)
 	if e.readings > 1 {
 		mark += fmt.Sprint(" ", e.readings)
@@ -88,10 +88,16 @@ func (e *ending) readLog(kind history.Kind) ([]wire.Row, error) {
 	return rows, err
 }
 
+func (e *ending) requestLog() ([]wire.Row, error) {
+	ctx, cancel := context.WithTimeout(e.ctx, e.config.Bound)
+	defer cancel()
+	return e.config.ReadLog(ctx, e.target)
+}
+
 // settled waits until every page shows the rows of the log, and reads it again, until it stays
 // the same. A server may still store and emit the messages of a connection that has ended, for
 // which no barrier waits.
-func (e *ending) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, error) {
+func (e *ending) settled(rows []wire.Row) ([]wire.Row, error) {
 	const times, bound = 6, 5 * time.Second
 	for range times {
 		shown, err := e.awaitProgress(min(bound, e.config.ShownBound), func() bool {
@@ -101,7 +107,7 @@ func (e *ending) settled(ctx context.Context, rows []wire.Row) ([]wire.Row, erro
 			return rows, err
 		}
 		before := len(rows)
-		if rows, err = e.config.ReadLog(ctx, e.target); err != nil || !shown || len(rows) == before {
+		if rows, err = e.requestLog(); err != nil || !shown || len(rows) == before {
 			return rows, err
 		}
 	}

@@ -96,9 +96,11 @@ type Config struct {
 	// one from level client-delivery on: Wire clients and the log's reader then send one too.
 	Keys bool
 	// Shared means that other runs use the same server, before or after this one. The lab then
-	// gives its texts a suffix of their own, and first reads the messages that the server
-	// already has.
+	// gives its texts a suffix of their own.
 	Shared bool
+	// ReadsFirst means that the lab first reads the messages that the server already has, which
+	// a page may be sent whatever the level promises.
+	ReadsFirst bool
 	// HTML, if not empty, replaces the target's own page.
 	HTML []byte
 	// Protocol describes the application's events; nil means those of the tutorial's chat.

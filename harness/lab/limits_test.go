@@ -37,6 +37,9 @@ func TestLimits(t *testing.T) {
 		"losses after each message": {mostLossesInAll, "bob lost its connection", func(n int) []history.Event {
 			return []history.Event{event(history.Shown, fmt.Sprint(n)), event(history.Disconnected, "")}
 		}},
+		"disconnections that the plan asked for": {0, "", func(int) []history.Event {
+			return []history.Event{{Kind: history.Disconnected, Client: "bob", Detail: "io client disconnect"}}
+		}},
 		"losses and faults": {0, "", func(int) []history.Event {
 			return []history.Event{event(history.FaultFired, ""), event(history.Disconnected, "")}
 		}},

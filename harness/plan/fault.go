@@ -205,6 +205,9 @@ func (p Plan) validateScript(known map[string]bool) error {
 			if c := still(sending); c != "" {
 				return fmt.Errorf("plan: step %d: barrier while %s sends in the background: stop-sending has to come first", i+1, name(c))
 			}
+			if c := still(suspended); c != "" {
+				return fmt.Errorf("plan: step %d: barrier while %s is suspended: resume has to come first", i+1, name(c))
+			}
 		}
 	}
 	if c := still(sending); c != "" {

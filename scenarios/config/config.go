@@ -109,7 +109,7 @@ type Log struct {
 	URL      string        `yaml:"url" json:"url,omitempty" jsonschema_description:"An HTTP address or a path of the application that answers with JSON instead of a database"`
 	List     protocol.Path `yaml:"list" json:"list,omitempty" jsonschema_description:"Where in the JSON the list of messages is (default $)"`
 	Text     protocol.Path `yaml:"text" json:"text,omitempty" jsonschema_description:"Where in an item the text is (default $)"`
-	Offset   protocol.Path `yaml:"offset" json:"offset,omitempty" jsonschema_description:"Where in an item the offset is (default: its position in the list)"`
+	Offset   protocol.Path `yaml:"offset" json:"offset,omitempty" jsonschema_description:"Where in an item the offset is (default: items have none)"`
 }
 
 // A Command is a program and its arguments. A single line is given to the shell.

@@ -171,14 +171,21 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 	}))
 	defer server.Close()
 	under := kept{address: server.Listener.Addr().String(), folder: folder}
-	want := []wire.Row{{Message: "one", Offset: 1}, {Message: "two", Offset: 2}}
-	for name, l := range map[string]Log{
-		"sqlite": {SQL: "SELECT id, body FROM m ORDER BY id", File: "{{data}}/chat.db"},
-		"http":   {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"},
-		"places": {URL: "/messages", List: "$.all", Text: "$.body"},
+	numbered := []wire.Row{{Message: "one", Offset: 1}, {Message: "two", Offset: 2}}
+	plain := []wire.Row{{Message: "one"}, {Message: "two"}}
+	for name, c := range map[string]struct {
+		log    Log
+		opaque bool
+		want   []wire.Row
+	}{
+		"sqlite":           {Log{SQL: "SELECT id, body FROM m ORDER BY id", File: "{{data}}/chat.db"}, false, numbered},
+		"opaque in sqlite": {Log{SQL: "SELECT 'no. ' || id, body FROM m ORDER BY id", File: "{{data}}/chat.db"}, true, plain},
+		"http":             {Log{URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"}, false, numbered},
+		"opaque over http": {Log{URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"}, true, plain},
+		"without offsets":  {Log{URL: "/messages", List: "$.all", Text: "$.body"}, false, plain},
 	} {
-		rows, err := l.reader(folder, false)(context.Background(), under)
-		if err != nil || !reflect.DeepEqual(rows, want) {
+		rows, err := c.log.reader(folder, c.opaque)(context.Background(), under)
+		if err != nil || !reflect.DeepEqual(rows, c.want) {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
 	}

@@ -25,7 +25,7 @@ import (
 const largestLog = 64 << 20
 
 // reader returns a function that reads the stored messages; relative paths are relative to
-// folder. If offsets are opaque, a row's offset is its position in the list.
+// folder. Rows have no offset if offsets are opaque, or if log.offset is not given.
 func (l *Log) reader(folder string, opaque bool) lab.ReadLog {
 	return func(ctx context.Context, server target.Target) (rows []wire.Row, err error) {
 		if l.SQL != "" {
@@ -70,7 +70,7 @@ func (l *Log) query(ctx context.Context, folder string, server target.Target, op
 		number, ok := protocol.WholeNumber(offset)
 		switch {
 		case opaque:
-			number = int64(len(rows) + 1)
+			number = 0
 		case !ok:
 			return nil, fmt.Errorf("the first column has to be the offset, a whole number; a row has %v (write socket.receive.opaque: true where offsets are no numbers)", offset)
 		}
@@ -121,8 +121,8 @@ func (l *Log) get(ctx context.Context, server target.Target, opaque bool) (rows 
 		History: &protocol.History{Event: "log", List: l.List},
 	}
 	messages, _ := read.Read("log", []any{document})
-	for i, m := range messages {
-		row := wire.Row{Message: protocol.TextOf(m.Text), Offset: int64(i + 1)}
+	for _, m := range messages {
+		row := wire.Row{Message: protocol.TextOf(m.Text)}
 		if l.Offset != "" && !opaque {
 			if row.Offset = m.Offset; !m.Numbered {
 				return nil, fmt.Errorf("offset: the message %.60q has no whole number at %s", row.Message, l.Offset)

@@ -37,11 +37,11 @@ func (k Kill) Blamed() contract.RuleID {
 func (k Kill) Caught() bool { return k.Blamed() == k.Defect.Rule }
 
 // Defects plays each defect in its scenario, in the lab of the options. The real lab leaves
-// out the defects that only a fake clock shows in every run.
+// out those that are only for the virtual one.
 func Defects(ctx context.Context, which []defect.Defect, options Options) (kills []Kill, err error) {
 	var cells []Cell
 	for _, d := range which {
-		if d.ByTheClock && options.Lab == lab.Real {
+		if d.VirtualOnly && options.Lab == lab.Real {
 			continue
 		}
 		server, err := servers.Broken(d)
@@ -56,7 +56,7 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 		kills = append(kills, Kill{Defect: d})
 	}
 	if len(cells) == 0 {
-		return nil, errors.New("only a fake clock shows these defects in every run: leave out --lab real")
+		return nil, errors.New("only the virtual lab shows these defects in every run: leave out --lab real")
 	}
 	results, err := playAll(ctx, cells, options)
 	for i, result := range results {

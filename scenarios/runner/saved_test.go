@@ -101,7 +101,7 @@ func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
 	t.Parallel()
 	var which []defect.Defect
 	for _, d := range defect.All {
-		if d.ByTheClock {
+		if d.VirtualOnly {
 			which = append(which, d)
 		}
 	}

@@ -93,7 +93,7 @@ func ConfigOf(s Server) lab.Config {
 	readable := s.ReadLog != nil || s.Protocol == nil && s.NewPage == nil || s.Protocol != nil && s.Protocol.Send != nil && !s.Protocol.Pairwise()
 	return lab.Config{
 		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
-		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, HTML: s.HTML, Bundle: s.Bundle,
+		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, ReadsFirst: s.Shared && readable, HTML: s.HTML, Bundle: s.Bundle,
 		ShownBound: s.ShownBound, StartBound: s.StartBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
 		NewPage: s.NewPage, NoEcho: s.NoEcho, RealNetwork: s.RealNetwork,
 	}

@@ -41,7 +41,7 @@ var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be
 // sends the sentinel and waits until it comes back, or without an echo until it is
 // acknowledged: then it is in the log. For the second client the sentinel is the last row of
 // the replay. If the server gave it no offset, ReadLog returns ErrNoLog. But if the server sends
-// its complete history, that is the log, and rows without an offset are numbered from 1.
+// its complete history, that is the log, with or without offsets.
 //
 // If ctx or the connection ends first, ReadLog returns the rows so far and an error. change can
 // change the clients before they are opened.
@@ -59,17 +59,10 @@ func ReadLog(ctx context.Context, options client.Options, sentinel string, chang
 	if err != nil {
 		return rows, err
 	}
-	rows = append(rows, mark)
-	for i := range rows {
-		switch {
-		case mark.Offset != 0:
-		case p.History == nil:
-			return nil, ErrNoLog
-		default:
-			rows[i].Offset = int64(i + 1)
-		}
+	if mark.Offset == 0 && p.History == nil {
+		return nil, ErrNoLog
 	}
-	return rows, nil
+	return append(rows, mark), nil
 }
 
 // readUntil opens a client and reads until it receives the sentinel. With send it sends the

@@ -271,7 +271,7 @@ func TestCheckWorksInAnyFolder(t *testing.T) {
 }
 
 // The scenarios run twice, with the same seed, on one server that keeps its log: no run counts
-// the messages of another.
+// the messages of another, whatever the level.
 func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 	t.Parallel()
 	server := command(t, servers.ServeStep, "7")
@@ -289,8 +289,8 @@ func TestRunsOnAServerThatKeepsItsLogDoNotMix(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := regexp.MustCompile(`http://[^ ]+`).FindString(line)
-	for range 2 {
-		o := redial(t, "check", "--url", url, "--scenario", "clean-drop,own-disconnect,server-killed", "--seed", "7")
+	for _, level := range []string{"server-delivery", "basic"} {
+		o := redial(t, "check", "--url", url, "--level", level, "--scenario", "clean-drop,own-disconnect,server-killed", "--seed", "7")
 		if o.code != 0 || !strings.Contains(o.stdout, "2 passed") || !strings.Contains(o.stdout, "1 unsupported") {
 			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 		}
