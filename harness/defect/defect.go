@@ -65,8 +65,8 @@ type Defect struct {
 	// those have [ShowsAll].
 	Page []Change
 	// VirtualOnly marks a defect whose rule does not come first in every run of the real lab:
-	// one that shows by a race, which only a fake clock decides the same way each time, or only
-	// after a longer wait than the real lab grants.
+	// one that shows by a race, which only a fake clock decides the same way each time, or whose
+	// run the real lab gives up.
 	VirtualOnly bool
 }
 

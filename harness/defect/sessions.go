@@ -159,7 +159,7 @@ var sessions = []Defect{
 	{
 		Name: "deaf-at-first", Sentence: "It listens to a connection some time after it has sent the open packet, and never hears what came before.",
 		Source: "zishang520/socket.io 3.0.2", Level: contract.Recovery, Rule: contract.Convergence, Scenario: "connect-at-once", New: SlowHandshake,
-		VirtualOnly: true, // the client gives up at its first timeout, before any rule is broken
+		VirtualOnly: true, // the real lab gives up a run in which nobody gets a connection
 	},
 }
 
