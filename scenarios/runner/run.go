@@ -45,14 +45,16 @@ type Options struct {
 	// Golden judges each step by the catalogue's expectations at the highest level, instead of
 	// by the level that it claims.
 	Golden bool
-	// Known are the IDs of scenarios that are expected to fail. It is not used with Golden.
+	// Known are the IDs of scenarios that are expected to fail where they can be played. It is
+	// not used with Golden.
 	Known []string
 	// Lab plays the scenarios. Nil means lab.Real.
 	Lab lab.Lab
 	// Client is used in place of the pages, in the real lab. A run that does not pass is
 	// repeated with the official client, to distinguish errors of the client from the server's.
 	Client peers.Client
-	// Done, if set, is called for each finished cell, for one at a time.
+	// Done, if set, is called for each finished cell that has a result, for one at a time. A cell
+	// that ended with an error counts among the finished ones.
 	Done func(finished, all int, result report.Result)
 }
 
@@ -221,7 +223,10 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	}
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Server.Level, Reason: why}
-		if r.options.Lab == lab.Virtual && r.options.Golden {
+		switch {
+		case !r.options.Golden:
+			result.Expected = "" // a known failure is expected only of a scenario that can be played
+		case r.options.Lab == lab.Virtual:
 			result.Expected = catalogue.DoesNotApply // the expectation is about the real lab
 		}
 		result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
@@ -324,6 +329,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	result.Took, result.Virtual = run.Real, run.Virtual
 	result.Events, result.Replay = run.Events, r.replay(c, seed)
 	if result.Verdict.Outcome == check.Unsupported {
+		if !r.options.Golden {
+			result.Expected = ""
+		}
 		return result, nil
 	}
 	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
