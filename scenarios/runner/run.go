@@ -42,8 +42,8 @@ type Options struct {
 	Limit time.Duration
 	// Artifacts is the folder in which failing runs are saved. If empty, none is saved.
 	Artifacts string
-	// Golden judges each step by the catalogue's expectations at the highest level, instead of
-	// by the level that it claims.
+	// Golden judges each step by the catalogue's expectations at GoldenLevel, instead of by the
+	// level that it claims.
 	Golden bool
 	// Known are the IDs of scenarios that are expected to fail where they can be played. It is
 	// not used with Golden.
@@ -60,6 +60,9 @@ type Options struct {
 
 // DefaultParallel suits two cores, since a run mostly waits.
 const DefaultParallel = 6
+
+// GoldenLevel is the highest level, by which Golden judges every step.
+const GoldenLevel = contract.DurableDelivery
 
 // DefaultLimit is longer than any scenario takes, even if most of its waits time out.
 const DefaultLimit = 10 * time.Minute
@@ -307,8 +310,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	}
 	config := configFor(c.Server, p)
 	if r.options.Golden {
-		// The matrix judges every step at the highest level.
-		config.Level = contract.DurableDelivery
+		config.Level = GoldenLevel
 	}
 	if r.options.Client.New != nil {
 		config.NewPage = newPage(r.options.Client, config.Level)
