@@ -106,12 +106,17 @@ func TestLevelIsUnknownWhileARowIsInconclusive(t *testing.T) {
 		if err := up.play(t.Context(), server, rows, runner.Options{Seed: 1, Lab: hanging{c.hangs}}); err != nil {
 			t.Fatal(err)
 		}
-		var text bytes.Buffer
-		if err := printRungs(&text, []rung{{level: contract.Basic}, up}, report.Report{Results: up.results}, report.Style{}); err != nil {
+		var printed bytes.Buffer
+		r := report.Report{Results: up.results}
+		if err := printRungs(&printed, []rung{{level: contract.Basic}, up}, r, report.Style{}); err != nil {
 			t.Fatal(err)
 		}
-		if up.holds() || up.unknown != c.unknown || !strings.HasSuffix(up.row, c.row) || !strings.Contains(text.String(), c.line) || !strings.Contains(text.String(), c.highest) {
-			t.Errorf("step %s, %s hangs: %+v\n%s", c.step, c.hangs, up.reasonWithRow(), text.String())
+		text := printed.String()
+		if up.holds() || up.unknown != c.unknown || !strings.HasSuffix(up.row, ", "+c.row) {
+			t.Errorf("step %s, %s hangs: unknown %v, by %s", c.step, c.hangs, up.unknown, up.reasonWithRow())
+		}
+		if !strings.Contains(text, c.line) || !strings.Contains(text, c.highest) {
+			t.Errorf("step %s, %s hangs:\n%s", c.step, c.hangs, text)
 		}
 	}
 }
