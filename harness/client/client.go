@@ -79,9 +79,6 @@ type Status struct {
 	Connected bool
 	// Shown counts the messages in the current view.
 	Shown int
-	// Pending counts the messages that were sent and are neither acknowledged nor refused,
-	// if the page asks for acknowledgements.
-	Pending int
 }
 
 // Options are the name of a client and its way to the server.

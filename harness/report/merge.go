@@ -111,14 +111,16 @@ func (m *Merged) Report() Report {
 			ID: s.ID, Title: s.Title, Row: s.Row, Column: s.Column, Official: s.Official, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
 			// An expectation of the matrix is left out, because the outcome and the reason
 			// already include it.
-			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Findings: broken(s.Rule),
+			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level,
 				Reason: strings.TrimPrefix(s.Reason, Result{Official: s.Official}.blame())},
 			Beyond: beyond(s.Beyond),
 			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
 		}
+		result.Verdict.Findings, result.Verdict.Counts = broken(s)
 		if s.Expected == string(check.Fails) {
 			result.Expected, result.Met = check.Fails, s.AsExpected
+			result.Verdict.Outcome = unexpected(s.Verdict) // s has whether the expectation was met
 			if s.Rule != "" {
 				result.Verdict.Reason = s.Rule.Sentence() // a document has no reason of a pass
 			}
@@ -128,12 +130,28 @@ func (m *Merged) Report() Report {
 	return r
 }
 
-// broken restores the part of the findings that a document contains.
-func broken(rule contract.RuleID) []check.Finding {
-	if rule == "" {
-		return nil
+// broken restores the part of the findings, and of their counts, that a document contains. A
+// message that breaks the agreement and is not counted as reordered is one that the log lacks.
+func broken(s DocumentScenario) ([]check.Finding, map[contract.RuleID]int) {
+	if s.Rule == "" {
+		return nil, nil
 	}
-	return []check.Finding{{Rule: rule, Must: true, Event: -1}}
+	f := check.Finding{Rule: s.Rule, Must: true, Event: -1}
+	if s.Rule == contract.Agreement && s.Reordered == 0 {
+		f.Anomaly = check.Unstored
+	}
+	return []check.Finding{f}, map[contract.RuleID]int{s.Rule: 1}
+}
+
+// unexpected restores the outcome of a run that was expected to fail from whether it did.
+func unexpected(outcome check.Outcome) check.Outcome {
+	switch outcome {
+	case check.Pass:
+		return check.Fail
+	case check.Fail:
+		return check.Pass
+	}
+	return outcome
 }
 
 // beyond restores the part of a verdict that a document contains.

@@ -55,7 +55,7 @@ type Result struct {
 	// the other client.
 	Official check.Outcome
 	// Expected is the outcome that the matrix of known outcomes has; "" for no expectation.
-	// Met is true if every run had that outcome.
+	// Met is true if every run had that outcome, or if any run had a failure that is known.
 	Expected check.Expectation
 	Met      bool
 	// Beyond is the verdict at a level above the target's own, for a run that keeps the

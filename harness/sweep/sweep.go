@@ -79,9 +79,9 @@ type Failure struct {
 	Verdict check.Verdict
 	// Output is what the server printed.
 	Output string
-	// Recurred is the number of Shrink's Replays in which the failure recurred. A failure
-	// that depends on a race recurs at a rate.
-	Recurred int
+	// Recurred is the number of replays, of those that Shrink Replayed, in which the failure
+	// recurred. A failure that depends on a race recurs at a rate.
+	Recurred, Replayed int
 
 	index int
 }
@@ -308,9 +308,10 @@ const Replays = 20
 
 // Shrink returns the failure with the smallest plan that plan.Shrink finds with at most budget
 // runs and that still fails by the same name, and with the number of replays in which that
-// plan led to the same verdict.
+// plan led to the same verdict. When ctx ends, it plays no further run.
 func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 	smallest := f
+	smallest.Plan = f.Plan.WithFaultIDs()
 	fails := func(p plan.Plan) bool {
 		run := s.run(p)
 		v := check.Judge(run.Events)
@@ -323,8 +324,9 @@ func (s Sweeper) Shrink(ctx context.Context, f Failure, budget int) Failure {
 		smallest.Plan, smallest.Events, smallest.Verdict, smallest.Output = p, run.Events, v, run.Output
 		return true
 	}
-	smallest.Plan = plan.Shrink(ctx, f.Plan, fails, budget)
-	for range Replays {
+	plan.Shrink(ctx, f.Plan, fails, budget) // fails keeps the smallest, with its history
+	for smallest.Replayed < Replays && ctx.Err() == nil {
+		smallest.Replayed++
 		if check.Judge(s.run(smallest.Plan).Events).Reason == smallest.Verdict.Reason {
 			smallest.Recurred++
 		}

@@ -70,8 +70,50 @@ func TestShrinkCountsRecurrences(t *testing.T) {
 		if len(found.Failures) != 1 {
 			t.Fatalf("%s: %+v", name, found)
 		}
-		if small := s.Shrink(t.Context(), found.Failures[0], 10); small.Recurred != want {
-			t.Errorf("%s: it recurred in %d of %d replays, want %d", name, small.Recurred, sweep.Replays, want)
+		if small := s.Shrink(t.Context(), found.Failures[0], 10); small.Recurred != want || small.Replayed != sweep.Replays {
+			t.Errorf("%s: it recurred in %d of %d replays, want %d of %d", name, small.Recurred, small.Replayed, want, sweep.Replays)
+		}
+	}
+}
+
+// When ctx ends, Shrink ends as well: the replays that it has played count, and the history is that
+// of the plan.
+func TestShrinkEndsWithItsContext(t *testing.T) {
+	starts, last := 0, 0
+	var end context.CancelFunc
+	s := sweep.Sweeper{
+		Config: lab.Config{Level: contract.Basic, OwnRecovery: true, ShownBound: time.Second}, Parallel: 1,
+		Server: lab.InProcess(func(string) (http.Handler, io.Closer, error) {
+			if starts++; starts == last {
+				end()
+			}
+			return echo(true)
+		}),
+	}
+	p := plan.Plan{Seed: 1, Clients: []plan.Client{{Name: "alice", Kind: plan.Wire}}, Script: []plan.Step{
+		{Do: plan.Open, Client: "alice"}, {Do: plan.AwaitConnected}, {Do: plan.Send, Client: "alice", Text: "hello", Count: 20},
+	}}
+	found := s.Play(t.Context(), slices.Values([]plan.Plan{p}))
+	if len(found.Failures) != 1 {
+		t.Fatalf("%+v", found)
+	}
+	shrink := func(budget, ends int) sweep.Failure {
+		var ctx context.Context
+		ctx, end = context.WithCancel(t.Context())
+		if starts, last = 0, ends; ends == 0 {
+			end()
+		}
+		return s.Shrink(ctx, found.Failures[0], budget)
+	}
+	for _, ends := range []int{0, 3} {
+		if small := shrink(0, ends); small.Replayed != ends || small.Recurred != ends || starts != ends {
+			t.Errorf("ended in run %d: it recurred in %d of %d replays, in %d runs", ends, small.Recurred, small.Replayed, starts)
+		}
+	}
+	for ends := range 12 {
+		small := shrink(10, ends)
+		if got, want := small.Plan.Script, small.Events[0].Plan.Script; !slices.Equal(got, want) || starts > ends+1 {
+			t.Errorf("ended in run %d of %d: the plan is %+v, and its history is of %+v", ends, starts, got, want)
 		}
 	}
 }

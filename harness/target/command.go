@@ -74,6 +74,7 @@ const (
 type Command struct {
 	options CommandOptions
 	made    string // the temporary data folder, if there is one
+	taken   int    // the port, if NewCommand has chosen it and it is not released
 	mark    string // in the environment of all processes that it starts
 	output  *BoundedOutput
 
@@ -99,16 +100,16 @@ func NewCommand(options CommandOptions) (*Command, error) {
 	if options.OutputBound <= 0 {
 		options.OutputBound = 64 << 10
 	}
+	c := &Command{mark: newMark(), exited: make(chan struct{}), output: NewBoundedOutput(options.OutputBound)}
 	if options.Port == 0 {
 		port, err := ports.Take(1)
 		if err != nil {
 			return nil, fmt.Errorf("no free port on 127.0.0.1: %w", err)
 		}
-		options.Port = port
+		options.Port, c.taken = port, port
 	}
-	c := &Command{mark: newMark(), exited: make(chan struct{}), output: NewBoundedOutput(options.OutputBound)}
 	if err := c.prepareDataDir(&options); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.Close())
 	}
 	names := strings.NewReplacer("{{port}}", strconv.Itoa(options.Port), "{{data}}", options.DataDir)
 	options.Command, options.Env = replaced(names, options.Command), replaced(names, options.Env)
@@ -306,7 +307,10 @@ func (c *Command) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	err := c.kill()
-	ports.Release(c.options.Port)
+	if c.taken != 0 {
+		ports.Release(c.taken)
+		c.taken = 0 // another server may have it by a second Close
+	}
 	if c.made != "" {
 		err = errors.Join(err, os.RemoveAll(c.made))
 	}

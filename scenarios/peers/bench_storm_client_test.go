@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+
 	"redial/harness/client/wire"
 	"redial/harness/history"
 )
@@ -23,6 +25,7 @@ type stormClient struct {
 	shown     atomic.Int64 // in the current view
 	offset    atomic.Int64
 	at        atomic.Int64 // when the last message was shown, in Unix nanoseconds
+	waits     atomic.Value // a string: the message that has no result yet, empty for none
 	changed   chan struct{}
 
 	stop    context.CancelFunc
@@ -55,13 +58,27 @@ func (c *stormClient) note(e history.Event) {
 	case history.Connected:
 		c.connected.Store(true)
 	case history.Disconnected:
-		c.connected.Store(false)
+		if c.connected.Swap(false) {
+			c.waits.Store("")
+		}
+	case history.Acknowledged, history.Refused:
+		c.waits.CompareAndSwap(e.Message, "")
 	case history.Shown:
 		c.show(e.Offset)
 	}
 	select {
 	case c.changed <- struct{}{}:
 	default:
+	}
+}
+
+// returned receives a wire client's packets. A message that comes back has its result, also on a
+// server that acknowledges nothing.
+func (c *stormClient) returned(p *parser.Packet) {
+	if args, _ := p.Data.([]any); p.Type == parser.EVENT && len(args) > 1 {
+		if text, ok := args[1].(string); ok {
+			c.waits.CompareAndSwap(text, "")
+		}
 	}
 }
 

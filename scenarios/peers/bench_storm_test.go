@@ -154,6 +154,7 @@ func newStorm(server *target.Command, load load) *storm {
 				Name: fmt.Sprintf("client %d", n), URL: "http://" + c.address, Seed: uint64(n),
 				ReconnectDelay: stormDelay, Record: c.note, ServerOffset: int64(load.messages),
 			})
+			c.wire.OnPacket = c.returned
 		}
 		s.clients = append(s.clients, c)
 	}
@@ -206,8 +207,10 @@ func (s *storm) rage(ctx context.Context) (killed time.Time, before int64, err e
 // talk sends messages, each after the result of the previous one.
 func (s *storm) talk(ctx context.Context, c *stormClient) {
 	for n := s.said.Add(1); n <= stormMessages && ctx.Err() == nil; n = s.said.Add(1) {
-		_ = c.wire.Send(fmt.Sprintf("message %d, said while a storm was coming", n))
-		for c.wire.Status().Pending > 0 {
+		text := fmt.Sprintf("message %d, said while a storm was coming", n)
+		c.waits.Store(text)
+		_ = c.wire.Send(text)
+		for c.waits.Load() != "" {
 			select {
 			case <-c.changed:
 			case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,12 +50,14 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 		p = *server.Protocol
 	}
 	takes := make(chan time.Duration, 1)
-	go func() { // beside the rest: a server that hangs is waited for once
-		ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
-		defer cancel()
-		found, _ := wire.Heartbeat(ctx, client.Options{Name: "alice", Other: "bob", URL: "http://" + under.Address(), Protocol: server.Protocol}) // 0 on an error
+	asking, stop := context.WithTimeout(ctx, AnswerWithin)
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	defer stop()
+	asked.Go(func() { // beside the rest: a server that hangs is waited for once
+		found, _ := wire.Heartbeat(asking, client.Options{Name: "alice", Other: "bob", URL: "http://" + under.Address(), Protocol: server.Protocol}) // 0 on an error
 		takes <- min(found, time.Hour)
-	}()
+	})
 	if err := speaks(ctx, server, under, p); err != nil {
 		return err
 	}

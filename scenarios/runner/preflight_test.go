@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/check"
+	"redial/harness/client"
 	"redial/harness/contract"
 	"redial/harness/protocol"
 	"redial/harness/target"
@@ -68,5 +70,36 @@ func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
 	}
 	if server.Heartbeat != 45*time.Second {
 		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", server.Heartbeat)
+	}
+}
+
+// A server that does not answer the question for its heartbeat is not asked on after Preflight has
+// returned and closed it.
+func TestPreflightEndsWithEverythingThatItBegan(t *testing.T) {
+	t.Parallel()
+	asked, ended := make(chan bool, 1), make(chan bool)
+	listening := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/socket.io/") {
+			asked <- true
+			<-r.Context().Done()
+			close(ended)
+		}
+	}))
+	defer listening.Close()
+	server, err := servers.URL(listening.URL, nil, contract.Basic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.NewPage = func(client.Options, client.Client) (client.Client, error) {
+		<-asked
+		return nil, errors.New("there is no browser")
+	}
+	if err := runner.Preflight(t.Context(), &server); err == nil || err.Error() != "there is no browser" {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(runner.AnswerWithin / 3):
+		t.Error("the server is still asked")
 	}
 }

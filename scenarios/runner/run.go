@@ -42,22 +42,27 @@ type Options struct {
 	Limit time.Duration
 	// Artifacts is the folder in which failing runs are saved. If empty, none is saved.
 	Artifacts string
-	// Golden judges each step by the catalogue's expectations at the highest level, instead of
-	// by the level that it claims.
+	// Golden judges each step by the catalogue's expectations at GoldenLevel, instead of by the
+	// level that it claims.
 	Golden bool
-	// Known are the IDs of scenarios that are expected to fail. It is not used with Golden.
+	// Known are the IDs of scenarios that are expected to fail where they can be played. It is
+	// not used with Golden.
 	Known []string
 	// Lab plays the scenarios. Nil means lab.Real.
 	Lab lab.Lab
 	// Client is used in place of the pages, in the real lab. A run that does not pass is
 	// repeated with the official client, to distinguish errors of the client from the server's.
 	Client peers.Client
-	// Done, if set, is called for each finished cell, for one at a time.
+	// Done, if set, is called for each finished cell that has a result, for one at a time. A cell
+	// that ended with an error counts among the finished ones.
 	Done func(finished, all int, result report.Result)
 }
 
 // DefaultParallel suits two cores, since a run mostly waits.
 const DefaultParallel = 6
+
+// GoldenLevel is the highest level, by which Golden judges every step.
+const GoldenLevel = contract.DurableDelivery
 
 // DefaultLimit is longer than any scenario takes, even if most of its waits time out.
 const DefaultLimit = 10 * time.Minute
@@ -221,7 +226,10 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	}
 	if why := r.unsupported(c); why != "" {
 		result.Verdict = check.Verdict{Outcome: check.Unsupported, Level: c.Server.Level, Reason: why}
-		if r.options.Lab == lab.Virtual && r.options.Golden {
+		switch {
+		case !r.options.Golden:
+			result.Expected = "" // a known failure is expected only of a scenario that can be played
+		case r.options.Lab == lab.Virtual:
 			result.Expected = catalogue.DoesNotApply // the expectation is about the real lab
 		}
 		result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
@@ -268,8 +276,12 @@ func (c Cell) expected() catalogue.Expectation {
 }
 
 // worse orders the results of several runs. Of two that pass, the one with an anomaly beyond
-// the promise is worse.
+// the promise is worse. A known failure that does not occur in every run is still there, so a run
+// that fails is worse than one that passes.
 func worse(a, b report.Result) bool {
+	if a.Expected == check.Fails || b.Expected == check.Fails {
+		a.Expected, b.Expected = "", ""
+	}
 	rank := map[check.Outcome]int{check.Pass: 0, check.Unsupported: 1, check.Inconclusive: 2, check.Fail: 3}
 	if a.Outcome() == b.Outcome() {
 		return a.Beyond.Outcome == check.Fail && b.Beyond.Outcome != check.Fail
@@ -298,8 +310,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	}
 	config := configFor(c.Server, p)
 	if r.options.Golden {
-		// The matrix judges every step at the highest level.
-		config.Level = contract.DurableDelivery
+		config.Level = GoldenLevel
 	}
 	if r.options.Client.New != nil {
 		config.NewPage = newPage(r.options.Client, config.Level)
@@ -320,6 +331,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	result.Took, result.Virtual = run.Real, run.Virtual
 	result.Events, result.Replay = run.Events, r.replay(c, seed)
 	if result.Verdict.Outcome == check.Unsupported {
+		if !r.options.Golden {
+			result.Expected = ""
+		}
 		return result, nil
 	}
 	if result.Outcome() != check.Pass && r.options.Artifacts != "" {

@@ -187,8 +187,8 @@ func failedReason(r sweep.Result) string {
 func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
-	if small.Recurred < sweep.Replays {
-		title += fmt.Sprintf("; it came again in %d of %d replays", small.Recurred, sweep.Replays)
+	if small.Recurred < small.Replayed {
+		title += fmt.Sprintf("; it came again in %d of %d replays", small.Recurred, small.Replayed)
 	}
 	row := 0
 	if named, err := catalogue.Find([]string{f.Name}); err == nil {
@@ -204,14 +204,14 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 		return result, nil
 	}
 	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events, Output: small.Output}, small.Verdict)
-	saved.Recurred, saved.Replays = small.Recurred, sweep.Replays
+	saved.Recurred, saved.Replays = small.Recurred, small.Replayed
 	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
 		return result, fmt.Errorf("what failed could not be saved: %w", err)
 	}
 	result.Artifacts = []string{path}
 	exact := ""
-	if small.Recurred < sweep.Replays {
+	if small.Recurred < small.Replayed {
 		exact = "--exact "
 	}
 	result.Replay = calledAs(os.Args[0]) + " replay " + exact + servers.CommandLine(path)

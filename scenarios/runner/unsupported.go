@@ -139,7 +139,8 @@ func (c Cell) judge(p plan.Plan, run lab.Run, expected check.Expectation) check.
 		return slices.ContainsFunc(run.Events, func(e history.Event) bool { return slices.Contains(kinds, e.Kind) })
 	}
 	waiting := atAcknowledgement(p)
-	if expected == "" && v.Outcome == check.Inconclusive && waiting > 0 && v.FaultsPlanned-v.FaultsFired == waiting &&
+	if (expected == "" || expected == check.Fails) && v.Outcome == check.Inconclusive &&
+		waiting > 0 && v.FaultsPlanned-v.FaultsFired == waiting &&
 		c.Server.NewPage == nil && !level.AtLeast(contract.ClientDelivery) &&
 		has(history.Sent) && has(history.Ended) && !has(history.Acknowledged, history.Refused) {
 		return check.Verdict{Outcome: check.Unsupported, Level: level, Reason: "breaks the connection at an acknowledgement, and the server sends none or the page asks for none"}

@@ -110,7 +110,7 @@ func (c *Client) Connect() error { return errUnsupported("connect") }
 // Throw returns client.ErrUnsupported.
 func (c *Client) Throw() error { return errUnsupported("throw") }
 
-// Status is a snapshot. Pending is always 0, because acknowledgements cannot be observed.
+// Status is a snapshot.
 func (c *Client) Status() client.Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -72,7 +72,6 @@
     const text = typed !== undefined ? typed : asText(args[0]);
     const timeout = socket.flags.timeout !== undefined ? socket.flags.timeout : options.ackTimeout;
     const errorFirst = queued || timeout !== undefined || Boolean(callback && callback.withError);
-    host.asked(text);
     const answered = function (...answer) {
       const [error, ...values] = errorFirst ? answer : [null, ...answer];
       // A first argument that is an error, or an Error as the answer, comes from the library:

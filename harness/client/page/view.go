@@ -45,12 +45,11 @@ type view struct {
 	loaded    bool // its script has run
 	connected bool
 	count     int             // of shown
-	asked     map[string]bool // by text, whether a message that asks for an acknowledgement is answered
-	pending   int
+	answered  map[string]bool // by text, the messages that are acknowledged or refused
 }
 
 func newView(options client.Options, number int, profile *Profile, session *web.Storage) (*view, error) {
-	v := &view{options: options, number: number, offsets: map[string]int64{}, asked: map[string]bool{}}
+	v := &view{options: options, number: number, offsets: map[string]int64{}, answered: map[string]bool{}}
 	window, err := web.New(web.Options{
 		URL: options.URL, Dial: options.Dial, Local: profile.local, Session: session, Locks: profile.locks, Cookies: profile.cookies,
 		Random: v.random(), SeedCrypto: options.SeedKeys, Headers: headers(options),
@@ -119,7 +118,6 @@ func (v *view) host() map[string]any {
 		"note":         v.note,
 		"connectError": func(text string) { v.note("connect_error: " + text) },
 		"offset":       v.receive,
-		"asked":        v.ask,
 		"acknowledged": func(text string) { v.answer(text, history.Event{Kind: history.Acknowledged, Message: text}) },
 		"refused": func(text, why string) {
 			v.answer(text, history.Event{Kind: history.Refused, Message: text, Detail: why})
@@ -145,26 +143,13 @@ func (v *view) note(text string) {
 	}
 }
 
-// ask counts a message that asks for an acknowledgement.
-func (v *view) ask(text string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, known := v.asked[text]; !known {
-		v.asked[text] = false
-		v.pending++
-	}
-}
-
 // answer records the first answer to a message.
 func (v *view) answer(text string, e history.Event) {
 	v.mu.Lock()
-	answered, known := v.asked[text]
-	if known && !answered {
-		v.asked[text] = true
-		v.pending--
-	}
+	again := v.answered[text]
+	v.answered[text] = true
 	v.mu.Unlock()
-	if !answered {
+	if !again {
 		v.look()
 		v.record(e)
 	}
@@ -299,7 +284,7 @@ func (v *view) setLoaded() {
 func (v *view) status(s *client.Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.Open, s.Connected, s.Shown, s.Pending = v.loaded, v.connected, v.count, v.pending
+	s.Open, s.Connected, s.Shown = v.loaded, v.connected, v.count
 }
 
 // close leaves the page as a browser does. It returns when all goroutines and connections of the

@@ -223,7 +223,7 @@ func (c *Client) Suspend() error { return errNoPage }
 func (c *Client) Resume() error  { return errNoPage }
 func (c *Client) Throw() error   { return errNoPage }
 
-// Status is a snapshot. Pending is always 0.
+// Status is a snapshot.
 func (c *Client) Status() client.Status {
 	c.mu.Lock()
 	v, views := c.view, c.views

@@ -99,7 +99,6 @@ func (v *view) arrived(e history.Event) {
 	} else {
 		delete(v.page.own, e.Message)
 	}
-	v.removePending(e.Message)
 	v.offset = max(v.offset, e.Offset)
 }
 

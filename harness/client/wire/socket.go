@@ -44,7 +44,6 @@ type view struct {
 	unsent   []*parser.Packet // emitted before it was connected
 	nextID   uint64
 	awaiting map[uint64]string // messages by the id of the acknowledgement due
-	pending  map[string]int    // by text, those in awaiting that have not come back from the server
 	queue    queue             // with Retries, the messages that are not acknowledged
 	page     page
 }
@@ -61,7 +60,6 @@ func newView(w *Client, number int) *view {
 		wire:     w,
 		number:   number,
 		awaiting: map[uint64]string{},
-		pending:  map[string]int{},
 		page:     page{own: map[string]int{}, shown: map[string][]int64{}},
 	}
 	if begin := w.options.ServerOffset; begin != nil && w.proto.Receive.Opaque {
@@ -130,12 +128,7 @@ func (v *view) onDisconnect(reason string) {
 			unsent[*p.Id] = true
 		}
 	}
-	for id, text := range v.awaiting {
-		if !unsent[id] {
-			delete(v.awaiting, id)
-			v.removePending(text)
-		}
-	}
+	maps.DeleteFunc(v.awaiting, func(id uint64, _ string) bool { return !unsent[id] })
 }
 
 // keepConnected runs on the manager's goroutine.
@@ -259,17 +252,7 @@ func (v *view) newID() uint64 {
 func (v *view) await(text string) (id uint64) {
 	id = v.newID()
 	v.awaiting[id] = text
-	v.pending[text]++
 	return id
-}
-
-// removePending removes one message with the text from the pending ones, if there is one.
-func (v *view) removePending(text string) {
-	if v.pending[text] > 1 {
-		v.pending[text]--
-	} else {
-		delete(v.pending, text)
-	}
 }
 
 func (v *view) handle(p *parser.Packet) {
@@ -375,7 +358,6 @@ func (v *view) onAcknowledgement(p *parser.Packet) {
 		return
 	}
 	delete(v.awaiting, *p.Id)
-	v.removePending(text)
 	defer v.answered(*p.Id)
 	if reason, refused := v.wire.proto.Send.Refusal(args); refused {
 		v.record(history.Event{Kind: history.Refused, Message: text, Detail: describe(reason)})

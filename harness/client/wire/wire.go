@@ -242,16 +242,13 @@ func (w *Client) key() string {
 	return rand.Text()
 }
 
-// Status is a snapshot. A message is pending until it is acknowledged, refused, or received back
-// (some servers never acknowledge), or until its connection is lost. With Retries it is pending
-// until it is acknowledged or refused.
+// Status is a snapshot.
 func (w *Client) Status() client.Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	status := client.Status{View: w.views}
 	if v := w.view; v != nil {
-		status.Open, status.Connected = true, v.connected
-		status.Shown, status.Pending = v.shown, len(v.pending)+len(v.queue.messages)
+		status.Open, status.Connected, status.Shown = true, v.connected, v.shown
 	}
 	return status
 }

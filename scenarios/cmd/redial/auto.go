@@ -20,14 +20,15 @@ import (
 // automatic is the value of --level that stands for the highest level that holds.
 const automatic = "auto"
 
-// A rung is a level with the results of its rows, up to the first that did not pass.
+// A rung is a level with the results of its rows, up to the first that failed.
 type rung struct {
 	level   contract.Level
 	results []report.Result
 	passed  int
 	// reason tells why the level does not hold, and row in which row, if it is about one.
 	reason, row string
-	// unknown is set where the time limit or Ctrl-C came before a row that did not pass.
+	// unknown is set where no row failed, and one was inconclusive, or was not played because of
+	// the time limit or Ctrl-C.
 	unknown bool
 }
 
@@ -119,7 +120,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 			progress.end()
 		}
 		switch {
-		case err == nil:
+		case err == nil, up.unknown:
 		case bounded.Err() != nil:
 			up.reason = fmt.Sprintf("not known: %s when %d rows had passed", runner.Ended(bounded), up.passed)
 			up.unknown = true
@@ -151,7 +152,7 @@ func (s *checking) at(ctx context.Context, level contract.Level) (server servers
 	return server, err
 }
 
-// play plays the rows until one does not pass.
+// play plays the rows until one fails.
 func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options runner.Options) error {
 	r := runner.New(options)
 	cells := runner.Cells([]servers.Server{server}, rows)
@@ -174,12 +175,16 @@ func (u *rung) play(ctx context.Context, server servers.Server, rows []catalogue
 		case check.Pass:
 			u.passed++
 		case check.Unsupported:
+		case check.Inconclusive: // a later row may fail
+			if !u.unknown {
+				u.broken(result)
+			}
 		default:
 			u.broken(result)
 			return nil
 		}
 	}
-	if u.passed == 0 {
+	if u.passed == 0 && !u.unknown {
 		u.reason = "none of the scenarios can be played at this level"
 	}
 	return nil
@@ -205,8 +210,10 @@ func (u *rung) cut(r *runner.Runner, cells []runner.Cell, err error) error {
 	return err
 }
 
-// broken has the row of the result tell that the level does not hold.
+// broken has the row of the result tell that the level does not hold, or that nobody knows
+// whether it does.
 func (u *rung) broken(result report.Result) {
+	u.unknown = result.Outcome() == check.Inconclusive
 	u.row = fmt.Sprintf("row %d, %s", result.Row, result.ID)
 	u.reason = fmt.Sprintf("%s. %s", result.Outcome(), result.Reason())
 }

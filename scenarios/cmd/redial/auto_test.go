@@ -1,13 +1,22 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	verdict "redial/harness/check"
+	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/report"
+	"redial/scenarios/catalogue"
+	"redial/scenarios/runner"
+	"redial/scenarios/servers"
 )
 
 // The report is of the level that holds. What the next one lacks is printed as check prints it, and
@@ -57,6 +66,57 @@ func TestLevelAutoIsInconclusiveWhileTheNextLevelIsUnknown(t *testing.T) {
 	} {
 		if got := exitOf(c.report, c.last); got != c.want {
 			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+// hanging is the virtual lab, in which the runs of one scenario have no verdict.
+type hanging struct{ scenario string }
+
+func (hanging) String() string { return "hanging" }
+
+func (h hanging) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	if p.Scenario == h.scenario {
+		return lab.Run{Err: errors.New("it hung")}
+	}
+	return lab.Virtual.Play(ctx, server, config, p)
+}
+
+// A row without a verdict leaves it open whether the level holds, unless another row fails.
+func TestLevelIsUnknownWhileARowIsInconclusive(t *testing.T) {
+	t.Parallel()
+	rows, err := catalogue.Find([]string{"refresh", "clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		step, hangs, row, line, highest string
+		unknown                         bool
+	}{
+		{"7", "refresh", "refresh", "? recovery ", "The highest level that is known to hold: basic", true},
+		{"5", "refresh", "clean-drop", "✗ recovery ", "The highest level that holds: basic", false},
+		{"5", "clean-drop", "clean-drop", "? recovery ", "The highest level that is known to hold: basic", true},
+	} {
+		server, err := servers.Step(c.step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Step, server.Level = "", contract.Recovery
+		up := rung{level: server.Level}
+		if err := up.play(t.Context(), server, rows, runner.Options{Seed: 1, Lab: hanging{c.hangs}}); err != nil {
+			t.Fatal(err)
+		}
+		var printed bytes.Buffer
+		r := report.Report{Results: up.results}
+		if err := printRungs(&printed, []rung{{level: contract.Basic}, up}, r, report.Style{}); err != nil {
+			t.Fatal(err)
+		}
+		text := printed.String()
+		if up.holds() || up.unknown != c.unknown || !strings.HasSuffix(up.row, ", "+c.row) {
+			t.Errorf("step %s, %s hangs: unknown %v, by %s", c.step, c.hangs, up.unknown, up.reasonWithRow())
+		}
+		if !strings.Contains(text, c.line) || !strings.Contains(text, c.highest) {
+			t.Errorf("step %s, %s hangs:\n%s", c.step, c.hangs, text)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"redial/harness/contract"
 	"redial/harness/report"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -32,7 +31,7 @@ func newMatrix(code *int) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: contract.ClientDelivery}
+			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: runner.GoldenLevel}
 			ctx, stop := runner.Within(context.Background(), p.timeLimit)
 			defer stop()
 			*code, err = p.run(ctx, r, tested)
