@@ -12,7 +12,6 @@ const (
 	elementNode  = 1
 	textNode     = 3
 	documentNode = 9
-	fragmentNode = 11
 )
 
 // A node is a node of the document. Its JavaScript object is made when a script first reads it,
@@ -87,6 +86,11 @@ func (n *node) attribute(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+func (n *node) has(name string) bool {
+	_, has := n.attribute(name)
+	return has
 }
 
 func (n *node) id() string {
@@ -168,12 +172,6 @@ func (n *node) setText(to goja.Value) {
 // change the tree.
 func (n *node) insert(child, before *node) {
 	w := n.window
-	if child.kind == fragmentNode {
-		for _, c := range slices.Clone(child.children) {
-			n.insert(c, before)
-		}
-		return
-	}
 	if child.contains(n) {
 		w.throw("HierarchyRequestError", "a node cannot hold itself")
 	}

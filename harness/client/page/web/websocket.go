@@ -24,47 +24,29 @@ type scriptSocket struct {
 	state      int
 	binaryType string
 	protocol   string
-	dropped    int64
-}
-
-func socketOf(o *object) *socket {
-	if s, ok := o.state.(*socket); ok {
-		return s
-	}
-	panic(o.window.vm.NewTypeError("Illegal invocation"))
-}
-
-func ofSocket(get func(s *socket) any) *member {
-	return attribute(func(o *object) goja.Value { return o.window.vm.ToValue(get(socketOf(o))) })
 }
 
 var socketClass = newClass("WebSocket", targetClass, makeSocket, members{
-	"url":            ofSocket(func(s *socket) any { return s.script.url }),
-	"readyState":     ofSocket(func(s *socket) any { return s.script.state }),
-	"protocol":       ofSocket(func(s *socket) any { return s.script.protocol }),
-	"extensions":     ofSocket(func(*socket) any { return "" }),
-	"bufferedAmount": ofSocket(func(s *socket) any { return s.buffered() + s.script.dropped }),
-	"CONNECTING":     constant(socketConnecting),
-	"OPEN":           constant(socketOpen),
-	"CLOSING":        constant(socketClosing),
-	"CLOSED":         constant(socketClosed),
-	"binaryType": {
-		get: func(o *object) goja.Value { return o.window.vm.ToValue(socketOf(o).script.binaryType) },
-		set: func(o *object, given goja.Value) {
-			if kind := text(given); kind == "blob" || kind == "arraybuffer" {
-				socketOf(o).script.binaryType = kind
-			}
-		},
-	},
-	"send": method(func(o *object, call goja.FunctionCall) goja.Value {
-		socketOf(o).scriptSend(call.Argument(0))
-		return goja.Undefined()
+	"url":        of(func(s *socket) any { return s.script.url }),
+	"readyState": of(func(s *socket) any { return s.script.state }),
+	"protocol":   of(func(s *socket) any { return s.script.protocol }),
+	"extensions": constant(""),
+	"CONNECTING": constant(socketConnecting),
+	"OPEN":       constant(socketOpen),
+	"CLOSING":    constant(socketClosing),
+	"CLOSED":     constant(socketClosed),
+	"binaryType": settable(func(s *socket) any { return s.script.binaryType }, func(s *socket, given goja.Value) {
+		if kind := text(given); kind == "blob" || kind == "arraybuffer" {
+			s.script.binaryType = kind
+		}
 	}),
-	"close": method(func(o *object, call goja.FunctionCall) goja.Value {
-		socketOf(o).scriptClose(call.Argument(0), call.Argument(1))
-		return goja.Undefined()
+	"send": does(func(s *socket, given arguments) any { s.scriptSend(given.Argument(0)); return nil }),
+	"close": does(func(s *socket, given arguments) any {
+		s.scriptClose(given.Argument(0), given.Argument(1))
+		return nil
 	}),
-}, handlers("open", "message", "error", "close")).with("CONNECTING", "OPEN", "CLOSING", "CLOSED")
+}, handlers("open", "message", "error", "close"), missing("WebSocket", "bufferedAmount")).
+	with("CONNECTING", "OPEN", "CLOSING", "CLOSED")
 
 // makeSocket is new WebSocket(url, protocols).
 func makeSocket(o *object, arguments []goja.Value) {
@@ -107,12 +89,9 @@ func (s *socket) scriptSend(given goja.Value) {
 	if s.script.state == socketConnecting {
 		s.window.throw("InvalidStateError", "still in CONNECTING state")
 	}
-	m := s.window.messageOf(given)
-	if s.script.state == socketOpen {
+	if m := s.window.messageOf(given); s.script.state == socketOpen {
 		s.send(m)
-		return
 	}
-	s.script.dropped += int64(len(m.data))
 }
 
 func (s *socket) scriptClose(code, reason goja.Value) {

@@ -95,7 +95,6 @@ type Window struct {
 	timers     map[int64]*Timer
 	lastTimer  int64
 	nesting    int
-	task       uint64
 	rejections []*goja.Promise
 	changed    bool
 	sockets    map[*socket]struct{}
@@ -279,7 +278,7 @@ func (w *Window) unload(last func()) {
 	w.loop.Close(func() {
 		w.vm.ClearInterrupt()
 		leaving := w.newEvent(eventClass, "beforeunload")
-		eventOf(leaving).cancelable = true
+		stateOf[*event](leaving).cancelable = true
 		w.global.dispatch(leaving, true)
 		w.fire(eventClass, "pagehide")
 		w.fire(eventClass, "unload")
