@@ -118,6 +118,7 @@ var conformance = []conformanceCase{
 	{"appending moves", `const a = document.createElement("p"), b = document.createElement("p"), c = document.createElement("i"); a.append(c); b.append(c); log(a.childNodes.length, b.childNodes.length, c.parentNode === b)`, "0,1,true"},
 	{"removing what is no child", `attempt(() => document.createElement("p").removeChild(document.createElement("i")))`, "NotFoundError"},
 	{"a node in itself", `const p = document.createElement("p"); attempt(() => p.append(p))`, "HierarchyRequestError"},
+	{"fragments", `const f = document.createDocumentFragment(), p = document.createElement("p"); f.append("a", "b"); p.append(f); log(p.childNodes.length, f.childNodes.length)`, "2,0"},
 	{"siblings and ends", `const p = document.createElement("p"); p.append("a", document.createElement("b"), "c"); log(p.firstChild.data, p.lastChild.data, p.firstChild.nextSibling.tagName, p.lastElementChild.tagName, p.firstElementChild.previousSibling.data)`, "a,c,B,B,a"},
 	{"getElementById and querySelector", `
 		const p = document.createElement("p"); p.id = "found"; p.className = "one two"; document.body.append(p);
@@ -134,10 +135,11 @@ var conformance = []conformanceCase{
 		button.click(); form.remove()`, "click submit,true,true"},
 	{"a disabled button does nothing", `const button = document.createElement("button"); button.disabled = true; button.addEventListener("click", () => log("click")); button.click(); log("end")`, "end"},
 	{"isConnected", `const p = document.createElement("p"); log(p.isConnected); document.body.append(p); log(p.isConnected); p.remove(); log(p.isConnected)`, "false true false"},
-	{"style", `const p = document.createElement("p"); p.style.color = "red"; log(p.style.color)`, "red"},
+	{"style", `const p = document.createElement("p"); p.style.color = "red"; log(p.style.color); p.style.setProperty("display", "none"); log(p.style.getPropertyValue("display"))`, "red none"},
 	{"active element", `const i = document.createElement("input"); document.body.append(i); i.focus(); log(document.activeElement === i); i.remove()`, "true"},
 
 	// Text, bytes, storage.
+	{"btoa and atob", `log(btoa("h\xe9llo"), atob("aOlsbG8="), atob(" aOls bG8 ").length); attempt(() => btoa("\u20ac")); attempt(() => atob("a"))`, "aOlsbG8=,h\u00e9llo,5 InvalidCharacterError InvalidCharacterError"},
 	{"TextEncoder and TextDecoder", `log(hex(new TextEncoder().encode("\u20ac\ud83d\ude00"))); log(new TextDecoder().decode(new Uint8Array([0xe2, 0x82, 0xac, 0xff])))`, "e282acf09f9880 \u20ac\ufffd"},
 	{"Blob", `const b = new Blob(["a\u20ac", new Uint8Array([1, 2]), new Blob(["z"])], { type: "Text/Plain" }); log(b.size, b.type, hex(await b.arrayBuffer()), await new Blob(["hi"]).text(), b.slice(0, 1).size)`, "7,text/plain,61e282ac01027a,hi,1"},
 	{"FileReader as data URL", `const r = new FileReader(); r.onload = () => log(r.result, r.readyState); r.readAsDataURL(new Blob([new Uint8Array([1, 2, 3])])); log(r.readyState); await once(r, "loadend")`, "1 data:application/octet-stream;base64,AQID,2"},
@@ -164,9 +166,9 @@ var conformance = []conformanceCase{
 
 	// WebSocket.
 	{"open, echo, close", `
-		const socket = new WebSocket(ws + "/ws/echo"); log(socket.readyState, socket.binaryType); socket.onmessage = (e) => { log("message", e.data, e.origin === ws); socket.close(); log(socket.readyState); };
+		const socket = new WebSocket(ws + "/ws/echo"); log(socket.readyState, socket.binaryType, socket.bufferedAmount); socket.onmessage = (e) => { log("message", e.data, e.origin === ws); socket.close(); log(socket.readyState); };
 		await once(socket, "open"); log("open", socket.readyState); socket.send("h\u20ac\ud83d\ude00"); const e = await once(socket, "close"); log("close", e.code, e.wasClean, socket.readyState)`,
-		"0,blob open,1 message,h\u20ac\U0001f600,true 2 close,1005,true,3"},
+		"0,blob,0 open,1 message,h\u20ac\U0001f600,true 2 close,1005,true,3"},
 	{"binary as arraybuffer", `
 		const socket = new WebSocket(ws + "/ws/echo"); socket.binaryType = "arraybuffer"; await once(socket, "open");
 		socket.send(new Uint8Array([0, 1, 2, 255]).subarray(1)); const e = await once(socket, "message"); log(e.data instanceof ArrayBuffer, hex(e.data)); socket.close()`, "true,0102ff"},
@@ -198,7 +200,10 @@ var conformance = []conformanceCase{
 		const socket = new WebSocket(ws + "/ws/slow"); logged(socket, "open", "error"); socket.close(); log(socket.readyState); const e = await once(socket, "close"); log(e.code, e.wasClean)`, "2 error 1006,false"},
 	{"send while connecting", `const socket = new WebSocket(ws + "/ws/echo"); attempt(() => socket.send("x")); socket.close()`, "InvalidStateError"},
 	{"send after close", `
-		const socket = new WebSocket(ws + "/ws/echo"); await once(socket, "open"); socket.close(); await once(socket, "close"); attempt(() => socket.send("abc"))`, "no error"},
+		const socket = new WebSocket(ws + "/ws/echo"); await once(socket, "open"); socket.close(); await once(socket, "close"); attempt(() => socket.send("abc")); log(socket.bufferedAmount >= 3)`, "no error true"},
+	{"bufferedAmount grows with send", `
+		const socket = new WebSocket(ws + "/ws/echo"); await once(socket, "open"); socket.send("\u20ac"); socket.send(new Uint8Array(5)); log(socket.bufferedAmount);
+		socket.send("end"); await once(socket, "message"); await sleep(50); log(socket.bufferedAmount); socket.close()`, "8 0"},
 	{"a wrong address or code", `
 		attempt(() => new WebSocket("ftp://127.0.0.1/")); attempt(() => new WebSocket(ws + "/#x")); attempt(() => new WebSocket(ws + "/ws/echo", ["a", "a"]));
 		const socket = new WebSocket(ws + "/ws/echo"); attempt(() => socket.close(1001)); attempt(() => socket.close(3000, "x".repeat(124))); socket.close()`, "SyntaxError SyntaxError SyntaxError InvalidAccessError SyntaxError"},

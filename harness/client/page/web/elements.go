@@ -24,14 +24,18 @@ func reflected(name string) *member {
 
 func reflectedFlag(name string) *member {
 	return settable(func(n *node) any { return n.has(name) }, func(n *node, given goja.Value) {
-		at, has := n.attribute(name)
-		switch {
-		case given.ToBoolean():
-			n.setAttribute(name, at)
-		case has:
-			n.removeAttribute(name)
-		}
+		n.toggle(name, given.ToBoolean())
 	})
+}
+
+func (n *node) toggle(name string, on bool) {
+	at, has := n.attribute(name)
+	switch {
+	case on:
+		n.setAttribute(name, at)
+	case has:
+		n.removeAttribute(name)
+	}
 }
 
 // hasValue has the tags of elements with a value.
@@ -68,6 +72,11 @@ func (n *node) closest(matches func(*node) bool) *node {
 		}
 	}
 	return nil
+}
+
+// fields are the fields of a form.
+func (n *node) fields() []*node {
+	return n.all(func(f *node) bool { return f.tag != "OPTION" && slices.Contains(hasValue, f.tag) })
 }
 
 func (n *node) clone(deep bool) *node {
@@ -114,20 +123,35 @@ func (n *node) requestSubmit(submitter goja.Value) {
 }
 
 // styleOf is an object that accepts any property, since nothing is painted.
-func (n *node) styleOf() *goja.Object {
+func (n *node) styleOf() *object {
 	if n.style == nil {
-		n.style = n.window.vm.NewObject()
+		n.style = n.window.newObject(styleClass, n)
 	}
 	return n.style
 }
+
+var styleClass = newClass("CSSStyleDeclaration", nil, nil, members{
+	"setProperty": does(func(n *node, given arguments) any {
+		n.style.Set(given.text(0), given.Argument(1).ToString())
+		return nil
+	}),
+	"removeProperty": does(func(n *node, given arguments) any { n.style.Delete(given.text(0)); return nil }),
+	"getPropertyValue": does(func(n *node, given arguments) any {
+		if set := n.style.extra[given.text(0)]; set != nil {
+			return set
+		}
+		return ""
+	}),
+})
 
 func setText(n *node, given goja.Value) { n.setText(orEmpty(given)) }
 
 func noScroll(*node, arguments) any { return nil }
 
 var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembers, members{
-	"tagName":  of(func(n *node) any { return n.tag }),
-	"nodeName": of(func(n *node) any { return n.tag }),
+	"tagName":   of(func(n *node) any { return n.tag }),
+	"nodeName":  of(func(n *node) any { return n.tag }),
+	"localName": of(func(n *node) any { return strings.ToLower(n.tag) }),
 	"getAttribute": does(func(n *node, given arguments) any {
 		if at, ok := n.attribute(strings.ToLower(given.text(0))); ok {
 			return at
@@ -137,7 +161,16 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 	"hasAttribute":    does(func(n *node, given arguments) any { return n.has(strings.ToLower(given.text(0))) }),
 	"setAttribute":    does(func(n *node, given arguments) any { n.setAttribute(given.text(0), given.text(1)); return nil }),
 	"removeAttribute": does(func(n *node, given arguments) any { n.removeAttribute(given.text(0)); return nil }),
-	"innerText":       settable(func(n *node) any { return n.text() }, setText),
+	"toggleAttribute": does(func(n *node, given arguments) any {
+		name := strings.ToLower(given.text(0))
+		on := !n.has(name)
+		if len(given.Arguments) > 1 {
+			on = given.Argument(1).ToBoolean()
+		}
+		n.toggle(name, on)
+		return on
+	}),
+	"innerText": settable(func(n *node) any { return n.text() }, setText),
 	// HTML is not parsed: it becomes text, and a note reports that.
 	"innerHTML": {
 		get: missing("reading element", "innerHTML")["innerHTML"].get,
@@ -151,8 +184,8 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 			stateOf[*node](o).setText(given.ToString())
 		},
 	},
-	"style": settable(func(n *node) any { return n.styleOf() },
-		func(n *node, given goja.Value) { _ = n.styleOf().Set("cssText", given.ToString()) }),
+	"style": settable(func(n *node) any { return n.styleOf().value },
+		func(n *node, given goja.Value) { n.styleOf().Set("cssText", given.ToString()) }),
 	"classList": of(func(n *node) any { return n.window.newObject(tokenListClass, n).value }),
 	"dataset":   of(func(n *node) any { return n.window.vm.NewDynamicObject(dataset{n}) }),
 	"value":     settable(func(n *node) any { return n.fieldValue() }, (*node).setFieldValue),
@@ -162,7 +195,8 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 		}
 		return n.has("checked")
 	}, func(n *node, given goja.Value) { on := given.ToBoolean(); n.checked = &on }),
-	"form": of(func(n *node) any { return n.closest(hasTag("FORM")) }),
+	"form":     of(func(n *node) any { return n.closest(hasTag("FORM")) }),
+	"elements": of(func(n *node) any { return n.fields() }),
 	// There is no layout, so no element overflows.
 	"scrollTop": constant(0), "scrollHeight": constant(0), "clientHeight": constant(0),
 	"scrollIntoView": does(noScroll), "scrollTo": does(noScroll),
@@ -186,8 +220,7 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 		return nil
 	}),
 	"reset": does(func(n *node, _ arguments) any {
-		fields := n.all(func(f *node) bool { return f.tag != "OPTION" && slices.Contains(hasValue, f.tag) })
-		for _, f := range fields {
+		for _, f := range n.fields() {
 			f.value, f.checked = nil, nil
 		}
 		return nil
@@ -200,10 +233,17 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 }, handlers("click", "submit", "input", "change", "keydown", "keyup", "keypress", "focus", "blur", "load", "error"),
 	missing("element", "outerHTML", "insertAdjacentHTML", "insertAdjacentElement", "insertAdjacentText", "attributes",
 		"offsetHeight", "offsetWidth", "offsetTop", "offsetLeft", "clientWidth", "getBoundingClientRect", "getClientRects", "animate",
-		"attachShadow", "shadowRoot", "submit", "setHTML", "setHTMLUnsafe", "checkValidity", "reportValidity", "selectionStart", "showModal",
-		"elements", "localName", "toggleAttribute", "childElementCount", "getElementsByTagName", "getElementsByClassName"))
+		"attachShadow", "shadowRoot", "submit", "setHTML", "setHTMLUnsafe", "checkValidity", "reportValidity", "selectionStart", "showModal"))
 
 var tokenListClass = newClass("DOMTokenList", nil, nil, members{
+	"length": of(func(n *node) any { return len(n.classes()) }),
+	"value":  reflected("class"),
+	"item": does(func(n *node, given arguments) any {
+		if all, i := n.classes(), int(given.Argument(0).ToInteger()); i >= 0 && i < len(all) {
+			return all[i]
+		}
+		return goja.Null()
+	}),
 	"contains": does(func(n *node, given arguments) any { return slices.Contains(n.classes(), given.text(0)) }),
 	"add":      does(func(n *node, given arguments) any { n.changeClasses(true, given.Arguments); return nil }),
 	"remove":   does(func(n *node, given arguments) any { n.changeClasses(false, given.Arguments); return nil }),
@@ -215,7 +255,7 @@ var tokenListClass = newClass("DOMTokenList", nil, nil, members{
 		n.changeClasses(on, given.Arguments[:min(1, len(given.Arguments))])
 		return on
 	}),
-}, missing("classList", "length", "value", "item"))
+})
 
 func (n *node) changeClasses(add bool, named []goja.Value) {
 	var all []string

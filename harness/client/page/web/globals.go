@@ -87,7 +87,7 @@ func init() {
 	for _, name := range []string{"window", "self", "top", "parent", "frames"} {
 		makers[name] = func(w *Window) goja.Value { return w.vm.GlobalObject() }
 	}
-	for _, c := range append(eventClasses, nodeClass, textClass, elementClass, documentClass, socketClass) {
+	for _, c := range append(eventClasses, nodeClass, textClass, elementClass, documentClass, fragmentClass, socketClass) {
 		makers[c.name] = func(w *Window) goja.Value { return w.constructor(c) }
 	}
 	makers["HTMLElement"] = makers["Element"]
@@ -145,6 +145,12 @@ var windowFunctions = map[string]func(w *Window, call goja.FunctionCall) goja.Va
 	"scrollTo": nothing,
 	"scrollBy": nothing,
 	"scroll":   nothing,
+	"btoa": func(w *Window, call goja.FunctionCall) goja.Value {
+		return w.vm.ToValue(w.btoa(text(call.Argument(0))))
+	},
+	"atob": func(w *Window, call goja.FunctionCall) goja.Value {
+		return w.vm.ToValue(w.atob(text(call.Argument(0))))
+	},
 }
 
 func nothing(*Window, goja.FunctionCall) goja.Value { return goja.Undefined() }

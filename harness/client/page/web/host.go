@@ -188,3 +188,35 @@ func (w *Window) throw(name, message string) {
 	}
 	panic(exception)
 }
+
+func (w *Window) btoa(text string) string {
+	data := make([]byte, 0, len(text))
+	for _, r := range text {
+		if r > 0xff {
+			w.throw("InvalidCharacterError", "btoa: the text has characters outside of Latin1")
+		}
+		data = append(data, byte(r))
+	}
+	return base64.StdEncoding.EncodeToString(data)
+}
+
+func (w *Window) atob(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("\t\n\f\r ", r) {
+			return -1
+		}
+		return r
+	}, text)
+	if len(text)%4 == 0 {
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "="), "=")
+	}
+	data, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		w.throw("InvalidCharacterError", "atob: the text is not base64")
+	}
+	latin := make([]rune, len(data))
+	for i, b := range data {
+		latin[i] = rune(b)
+	}
+	return string(latin)
+}

@@ -56,12 +56,20 @@ var nodeClass = newClass("Node", targetClass, nil, members{
 	"nextSibling":     of(func(n *node) any { return n.sibling(1) }),
 	"previousSibling": of(func(n *node) any { return n.sibling(-1) }),
 	"isConnected":     of(func(n *node) any { return n.isConnected() }),
+	"nodeValue":       constant(nil),
+	"ownerDocument": of(func(n *node) any {
+		if n.kind == documentNode {
+			return nil
+		}
+		return n.window.document
+	}),
 	"textContent": settable(func(n *node) any {
 		if n.kind == documentNode {
 			return nil
 		}
 		return n.text()
 	}, func(n *node, given goja.Value) { n.setText(orEmpty(given)) }),
+	"hasChildNodes": does(func(n *node, _ arguments) any { return len(n.children) > 0 }),
 	"contains": does(func(n *node, given arguments) any {
 		other := given.Argument(0)
 		return !goja.IsNull(other) && n.contains(n.window.nodeArgument(other))
@@ -71,22 +79,32 @@ var nodeClass = newClass("Node", targetClass, nil, members{
 		return given.Argument(0)
 	}),
 	"insertBefore": does(func(n *node, given arguments) any {
-		var before *node
-		if next := given.Argument(1); !goja.IsNull(next) && !goja.IsUndefined(next) {
-			before = n.window.nodeArgument(next)
-		}
-		n.insert(n.window.nodeArgument(given.Argument(0)), before)
+		n.insert(n.window.nodeArgument(given.Argument(0)), before(n, given))
 		return given.Argument(0)
 	}),
-	"removeChild": does(func(n *node, given arguments) any {
-		child := n.window.nodeArgument(given.Argument(0))
-		if child.parent != n {
-			n.window.throw("NotFoundError", "the node is no child of this one")
-		}
-		child.detach()
-		return child
+	"removeChild": does(func(n *node, given arguments) any { return n.removeChild(given.Argument(0)) }),
+	"replaceChild": does(func(n *node, given arguments) any {
+		n.insert(n.window.nodeArgument(given.Argument(0)), before(n, given))
+		return n.removeChild(given.Argument(1))
 	}),
-}, missing("node", "nodeName", "nodeValue", "ownerDocument", "hasChildNodes", "replaceChild"))
+})
+
+// before is the second argument, the child before which to insert; nil is the end.
+func before(n *node, given arguments) *node {
+	if next := given.Argument(1); !goja.IsNull(next) && !goja.IsUndefined(next) {
+		return n.window.nodeArgument(next)
+	}
+	return nil
+}
+
+func (n *node) removeChild(given goja.Value) *node {
+	child := n.window.nodeArgument(given)
+	if child.parent != n {
+		n.window.throw("NotFoundError", "the node is no child of this one")
+	}
+	child.detach()
+	return child
+}
 
 // childMembers are the members of nodes that can be removed and replaced.
 var childMembers = members{
@@ -108,13 +126,29 @@ func (n *node) putBeside(before *node, given arguments) {
 	}
 }
 
-var textClass = newClass("Text", nodeClass, nil, childMembers, members{
-	"data": settable(func(n *node) any { return n.data }, func(n *node, given goja.Value) { n.setText(given.ToString()) }),
+func dataOf(n *node) any { return n.data }
+
+var textClass = newClass("Text", nodeClass, func(o *object, arguments []goja.Value) {
+	data := value("")
+	if len(arguments) > 0 && !goja.IsUndefined(arguments[0]) {
+		data = arguments[0].ToString()
+	}
+	o.be(o.window.newText(data))
+}, childMembers, members{
+	"nodeName":  constant("#text"),
+	"data":      settable(dataOf, func(n *node, given goja.Value) { n.setText(given.ToString()) }),
+	"nodeValue": settable(dataOf, setText),
 })
 
-// parentMembers are the members that documents and elements share.
+// be makes an object that a script has constructed the object of the node.
+func (o *object) be(n *node) {
+	o.state, n.object = n, o
+}
+
+// parentMembers are the members that documents, fragments and elements share.
 var parentMembers = members{
 	"children":          of(func(n *node) any { return n.elements() }),
+	"childElementCount": of(func(n *node) any { return len(n.elements()) }),
 	"firstElementChild": of(func(n *node) any { return at(n.elements(), 0) }),
 	"lastElementChild":  of(func(n *node) any { return at(n.elements(), -1) }),
 	"append":            does(func(n *node, given arguments) any { n.put(nil, given); return nil }),
@@ -123,10 +157,14 @@ var parentMembers = members{
 	"querySelector": does(func(n *node, given arguments) any {
 		return n.first(n.window.matcher(given.text(0)))
 	}),
-	"querySelectorAll": does(func(n *node, given arguments) any {
-		return n.all(n.window.matcher(given.text(0)))
+	"querySelectorAll":     does(all),
+	"getElementsByTagName": does(all),
+	"getElementsByClassName": does(func(n *node, given arguments) any {
+		return n.all(n.window.matcher("." + given.text(0)))
 	}),
 }
+
+func all(n *node, given arguments) any { return n.all(n.window.matcher(given.text(0))) }
 
 // put inserts the nodes that a script has given, and other values as text.
 func (n *node) put(before *node, given arguments) {
@@ -138,6 +176,10 @@ func (n *node) put(before *node, given arguments) {
 		n.insert(child, before)
 	}
 }
+
+var fragmentClass = newClass("DocumentFragment", nodeClass, func(o *object, _ []goja.Value) {
+	o.be(&node{window: o.window, kind: fragmentNode})
+}, parentMembers, members{"nodeName": constant("#document-fragment")})
 
 // documentState is the state of the document in addition to its node.
 type documentState struct {
@@ -151,9 +193,11 @@ func constant(v any) *member {
 }
 
 var documentClass = newClass("Document", nodeClass, nil, parentMembers, members{
+	"nodeName":        constant("#document"),
 	"documentElement": of(func(n *node) any { return at(n.elements(), 0) }),
 	"head":            of(func(n *node) any { return n.first(hasTag("HEAD")) }),
 	"body":            of(func(n *node) any { return n.first(hasTag("BODY")) }),
+	"forms":           of(func(n *node) any { return n.all(hasTag("FORM")) }),
 	"title": settable(func(n *node) any {
 		if title := n.first(hasTag("TITLE")); title != nil {
 			return title.text()
@@ -180,6 +224,8 @@ var documentClass = newClass("Document", nodeClass, nil, parentMembers, members{
 	}),
 	"location":       of(func(n *node) any { return n.window.Global("location") }),
 	"defaultView":    of(func(n *node) any { return n.window.vm.GlobalObject() }),
+	"URL":            of(func(n *node) any { return n.window.base.String() }),
+	"currentScript":  constant(nil),
 	"hasFocus":       does(func(*node, arguments) any { return true }),
 	"getElementById": does(func(n *node, given arguments) any { return n.window.byID(given.text(0)) }),
 	"createElement": does(func(n *node, given arguments) any {
@@ -190,14 +236,16 @@ var documentClass = newClass("Document", nodeClass, nil, parentMembers, members{
 		return n.window.newElement(tag)
 	}),
 	"createTextNode": does(func(n *node, given arguments) any { return n.window.newText(given.Argument(0).ToString()) }),
+	"createDocumentFragment": does(func(n *node, _ arguments) any {
+		return &node{window: n.window, kind: fragmentNode}
+	}),
 }, handlers("DOMContentLoaded", "readystatechange", "visibilitychange", "click", "keydown", "keyup", "submit", "input"),
 	missing("document", "cookie", "write", "writeln", "open", "close", "execCommand", "createEvent", "implementation", "evaluate",
-		"createTreeWalker", "createRange", "createDocumentFragment", "getSelection", "domain", "referrer", "forms", "scripts",
-		"images", "links", "URL", "currentScript", "getElementsByTagName", "getElementsByClassName"))
+		"createTreeWalker", "createRange", "getSelection", "domain", "referrer", "scripts", "images", "links"))
 
 // classOfNode has the class of each kind of node.
 var classOfNode map[int]*class
 
 func init() {
-	classOfNode = map[int]*class{elementNode: elementClass, textNode: textClass, documentNode: documentClass}
+	classOfNode = map[int]*class{elementNode: elementClass, textNode: textClass, documentNode: documentClass, fragmentNode: fragmentClass}
 }

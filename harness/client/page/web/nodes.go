@@ -12,6 +12,7 @@ const (
 	elementNode  = 1
 	textNode     = 3
 	documentNode = 9
+	fragmentNode = 11
 )
 
 // A node is a node of the document. Its JavaScript object is made when a script first reads it,
@@ -32,7 +33,7 @@ type node struct {
 	attributes []nodeAttribute
 	value      goja.Value
 	checked    *bool
-	style      *goja.Object
+	style      *object
 }
 
 type nodeAttribute struct{ name, value string }
@@ -172,6 +173,12 @@ func (n *node) setText(to goja.Value) {
 // change the tree.
 func (n *node) insert(child, before *node) {
 	w := n.window
+	if child.kind == fragmentNode {
+		for _, c := range slices.Clone(child.children) {
+			n.insert(c, before)
+		}
+		return
+	}
 	if child.contains(n) {
 		w.throw("HierarchyRequestError", "a node cannot hold itself")
 	}

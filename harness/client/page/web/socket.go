@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
@@ -64,6 +65,12 @@ type socket struct {
 	closing []byte // the close frame's payload, after the queue; nil while open
 	wake    chan struct{}
 	written chan struct{} // closed when nothing more will be written
+
+	// unsent counts the bytes that are not written yet. seen is the value for the script, which
+	// changes only between tasks.
+	unsent   atomic.Int64
+	seen     int64
+	seenTask uint64
 }
 
 // openSocket starts to connect.
@@ -207,6 +214,7 @@ func (s *socket) write() {
 		if err != nil {
 			return // the reader reports the end, after the last frames of the server
 		}
+		s.unsent.Add(-int64(len(next.data)))
 	}
 }
 
@@ -243,6 +251,7 @@ func (s *socket) send(m message) {
 	s.mu.Lock()
 	waiting := len(s.queue)
 	if waiting < largestQueue {
+		s.unsent.Add(int64(len(m.data)))
 		s.queue = append(s.queue, m)
 	}
 	s.mu.Unlock()
@@ -268,6 +277,16 @@ func (s *socket) close(code int, reason string) {
 	s.mu.Unlock()
 	s.signal()
 	s.window.loop.After(closeHandshakeTime, s.cancel)
+}
+
+// buffered is bufferedAmount, which does not decrease during a task.
+func (s *socket) buffered() int64 {
+	current := s.unsent.Load()
+	if s.seenTask == s.window.task+1 && current < s.seen {
+		return s.seen
+	}
+	s.seen, s.seenTask = current, s.window.task+1
+	return current
 }
 
 // goAway sends a close frame 1001 behind the queued messages, as a browser does when a page is left.

@@ -17,6 +17,7 @@ func (w *Window) trackRejection(promise *goja.Promise, operation goja.PromiseRej
 
 // afterTask reports unhandled rejections and calls Options.AfterTask.
 func (w *Window) afterTask() {
+	w.task++
 	for len(w.rejections) > 0 {
 		rejections := w.rejections
 		w.rejections = nil

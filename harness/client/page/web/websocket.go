@@ -24,17 +24,19 @@ type scriptSocket struct {
 	state      int
 	binaryType string
 	protocol   string
+	dropped    int64
 }
 
 var socketClass = newClass("WebSocket", targetClass, makeSocket, members{
-	"url":        of(func(s *socket) any { return s.script.url }),
-	"readyState": of(func(s *socket) any { return s.script.state }),
-	"protocol":   of(func(s *socket) any { return s.script.protocol }),
-	"extensions": constant(""),
-	"CONNECTING": constant(socketConnecting),
-	"OPEN":       constant(socketOpen),
-	"CLOSING":    constant(socketClosing),
-	"CLOSED":     constant(socketClosed),
+	"url":            of(func(s *socket) any { return s.script.url }),
+	"readyState":     of(func(s *socket) any { return s.script.state }),
+	"protocol":       of(func(s *socket) any { return s.script.protocol }),
+	"extensions":     constant(""),
+	"bufferedAmount": of(func(s *socket) any { return s.buffered() + s.script.dropped }),
+	"CONNECTING":     constant(socketConnecting),
+	"OPEN":           constant(socketOpen),
+	"CLOSING":        constant(socketClosing),
+	"CLOSED":         constant(socketClosed),
 	"binaryType": settable(func(s *socket) any { return s.script.binaryType }, func(s *socket, given goja.Value) {
 		if kind := text(given); kind == "blob" || kind == "arraybuffer" {
 			s.script.binaryType = kind
@@ -45,8 +47,7 @@ var socketClass = newClass("WebSocket", targetClass, makeSocket, members{
 		s.scriptClose(given.Argument(0), given.Argument(1))
 		return nil
 	}),
-}, handlers("open", "message", "error", "close"), missing("WebSocket", "bufferedAmount")).
-	with("CONNECTING", "OPEN", "CLOSING", "CLOSED")
+}, handlers("open", "message", "error", "close")).with("CONNECTING", "OPEN", "CLOSING", "CLOSED")
 
 // makeSocket is new WebSocket(url, protocols).
 func makeSocket(o *object, arguments []goja.Value) {
@@ -89,9 +90,12 @@ func (s *socket) scriptSend(given goja.Value) {
 	if s.script.state == socketConnecting {
 		s.window.throw("InvalidStateError", "still in CONNECTING state")
 	}
-	if m := s.window.messageOf(given); s.script.state == socketOpen {
+	m := s.window.messageOf(given)
+	if s.script.state == socketOpen {
 		s.send(m)
+		return
 	}
+	s.script.dropped += int64(len(m.data))
 }
 
 func (s *socket) scriptClose(code, reason goja.Value) {

@@ -95,6 +95,7 @@ type Window struct {
 	timers     map[int64]*Timer
 	lastTimer  int64
 	nesting    int
+	task       uint64
 	rejections []*goja.Promise
 	changed    bool
 	sockets    map[*socket]struct{}
