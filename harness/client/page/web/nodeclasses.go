@@ -160,7 +160,8 @@ var parentMembers = members{
 	"querySelectorAll":     does(all),
 	"getElementsByTagName": does(all),
 	"getElementsByClassName": does(func(n *node, given arguments) any {
-		return n.all(n.window.matcher("." + given.text(0)))
+		names := strings.Fields(given.text(0))
+		return n.all(n.window.matcher("." + strings.Join(names, ".")))
 	}),
 }
 
