@@ -43,7 +43,7 @@ func realNetworks(p plan.Plan, config Config) (networks, error) {
 func (n networks) linkOf(proxy *network.Proxy) func(name string) (network.Link, error) {
 	return func(name string) (network.Link, error) {
 		if made := n[name]; made != nil {
-			return proxy.LinkOver(name, paths.Phone{Namespace: made, How: paths.Lost}) // as one that leaves the range of its WiFi
+			return proxy.LinkOver(name, made)
 		}
 		return proxy.Link(name)
 	}

@@ -60,7 +60,6 @@ func newHandlerTarget(server Handler, memory *network.Memory, folder *dataFolder
 
 func (t *handlerTarget) String() string          { return "a handler in this process" }
 func (t *handlerTarget) Address() string         { return network.ServerAddress }
-func (t *handlerTarget) CanRestart() bool        { return true }
 func (t *handlerTarget) Exited() <-chan struct{} { return t.exited }
 func (t *handlerTarget) Output() string          { return t.output.String() }
 

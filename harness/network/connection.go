@@ -39,6 +39,8 @@ type connection struct {
 	up     *stream
 	down   *stream
 	number atomic.Int64 // from 1; 0 before the server was reached
+	// recorded is its place among the connections of Events.Traffic; 0 if it has none.
+	recorded int
 
 	state atomic.Int32
 	over  chan struct{} // closed when the connection is no longer open

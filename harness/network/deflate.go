@@ -5,6 +5,8 @@ import (
 	"compress/flate"
 	"io"
 	"slices"
+
+	"github.com/gobwas/ws"
 )
 
 // window is how far back a compressed message refers to those before it (RFC 7692).
@@ -24,8 +26,7 @@ func (i *inflater) end(f *framer) {
 	if i.lost {
 		return
 	}
-	const last, opcode = 0x80, 0x0f
-	first, complete := f.head[0]&opcode != 0, f.head[0]&last != 0
+	first, complete := f.header.OpCode != ws.OpContinuation, f.header.Fin
 	if first {
 		i.packed = i.packed[:0]
 	}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/gobwas/ws"
 
 	"redial/harness/plan"
 )
@@ -20,7 +24,8 @@ import (
 // frame (RFC 6455, section 5.2) is a frame, fragments and control frames included. Any other
 // stream is opaque: each chunk that was read counts as a frame.
 //
-// net/http parses the head of an HTTP message; http.go finds only the end of its body.
+// net/http parses the head of an HTTP message, and gobwas/ws that of a WebSocket frame; http.go finds
+// only the end of a body.
 
 const (
 	// maxPayload is how much of a WebSocket frame's payload Match can see.
@@ -62,11 +67,9 @@ type framer struct {
 
 	inside bool // a frame has begun and has not ended
 	step   func(f *framer, data []byte) (n int, ended bool)
-	head   []byte // of an HTTP message, a chunk or a WebSocket frame
-	left   uint64 // bytes of body, chunk or payload that have not come yet
-	mask   [4]byte
-	masked bool
-	at     int // position in the payload, for the mask
+	head   []byte    // of an HTTP message, a chunk or a WebSocket frame
+	header ws.Header // the head of a WebSocket frame, as soon as that is complete
+	left   uint64    // bytes of body, chunk or payload that have not come yet
 }
 
 // conversation is the state that the framers of a connection's two directions share.
@@ -124,8 +127,8 @@ const untilEnd = ^uint64(0)
 func (f *framer) begin(first byte) {
 	f.inside = true
 	f.head, f.payload = f.head[:0], f.payload[:0]
-	f.at, f.left = 0, 0
-	f.plain, f.packets, f.events, f.masked, f.startLine, f.encoding = true, false, false, false, "", ""
+	f.header, f.left = ws.Header{}, 0
+	f.plain, f.packets, f.events, f.startLine, f.encoding = true, false, false, "", ""
 	switch f.shared.next(f.direction, first) {
 	case protocolHTTP:
 		f.packets = true
@@ -139,12 +142,10 @@ func (f *framer) begin(first byte) {
 
 // keep adds data to the payload, up to want bytes.
 func (f *framer) keep(data []byte) {
-	for _, b := range data[:min(len(data), max(0, f.want-len(f.payload)))] {
-		if f.masked {
-			b ^= f.mask[f.at%4]
-		}
-		f.at++
-		f.payload = append(f.payload, b)
+	at := len(f.payload)
+	f.payload = append(f.payload, data[:min(len(data), max(0, f.want-at))]...)
+	if f.header.Masked {
+		ws.Cipher(f.payload[at:], f.header.Mask, at)
 	}
 }
 
@@ -227,69 +228,36 @@ func (f *framer) giveUp(data []byte) (int, bool) {
 
 // webSocketHead takes a frame's head: 2 to 14 bytes.
 func (f *framer) webSocketHead(data []byte) (int, bool) {
-	for i, b := range data {
-		f.head = append(f.head, b)
-		if len(f.head) < 2 || len(f.head) < webSocketHeadSize(f.head[1]) {
-			continue
-		}
-		f.webSocketPayload()
-		return i + 1, f.left == 0
+	before := len(f.head)
+	f.head = append(f.head, data[:min(len(data), ws.MaxHeaderSize-before)]...)
+	rest := bytes.NewReader(f.head)
+	header, err := ws.ReadHeader(rest)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return len(data), false
+	case err != nil: // the length is invalid: the frame does not end
+		header.Length = math.MaxInt64
 	}
-	return len(data), false
-}
-
-// webSocketHeadSize is the size of a head whose second byte is b.
-func webSocketHeadSize(b byte) int {
-	size := 2
-	switch b & 0x7f {
-	case 126:
-		size += 2
-	case 127:
-		size += 8
-	}
-	if b&0x80 != 0 {
-		size += 4
-	}
-	return size
-}
-
-// webSocketPayload reads a complete head.
-func (f *framer) webSocketPayload() {
-	const text, binary = 1, 2
-	f.masked = f.head[1]&0x80 != 0
-	length := f.head[2:]
-	if f.masked {
-		copy(f.mask[:], f.head[len(f.head)-4:])
-		length = f.head[2 : len(f.head)-4]
-	}
-	f.left = uint64(f.head[1] & 0x7f)
-	if len(length) > 0 {
-		f.left = 0
-		for _, b := range length {
-			f.left = f.left<<8 | uint64(b)
-		}
-	}
-	// The top bit must be zero. It is cleared so that a wrong length is never untilEnd.
-	f.left &= untilEnd >> 1
-	opcode, reserved := f.head[0]&0x0f, f.head[0]&0x70
-	f.plain = (opcode == text || opcode == binary) && reserved == 0
-	if opcode == text || opcode == binary {
-		f.compressed = reserved == 0x40 && f.shared.deflates()
+	f.header, f.left, f.step = header, uint64(header.Length), (*framer).webSocketData
+	begins := header.OpCode == ws.OpText || header.OpCode == ws.OpBinary
+	f.plain = begins && header.Rsv == 0
+	if begins {
+		f.compressed = header.Rsv == ws.Rsv(true, false, false) && f.shared.deflates()
 	}
 	if f.inflates() && !f.inflater.lost {
 		f.want = maxBody
 	}
-	f.step = (*framer).webSocketData
+	return len(f.head) - rest.Len() - before, f.left == 0
 }
 
 // inflates tells whether the current frame is a part of a compressed message, and no control frame.
 func (f *framer) inflates() bool {
-	return f.compressed && len(f.head) > 0 && f.head[0]&0x08 == 0 && f.shared.protocol() == protocolWebSocket
+	return f.compressed && !f.header.OpCode.IsControl() && f.shared.protocol() == protocolWebSocket
 }
 
 // mayInflate tells whether the end of the current frame may make its payload readable.
 func (f *framer) mayInflate() bool {
-	return f.inflates() && !f.inflater.lost && f.head[0]&0x0f != 0
+	return f.inflates() && !f.inflater.lost && f.header.OpCode != ws.OpContinuation
 }
 
 func (f *framer) webSocketData(data []byte) (int, bool) {

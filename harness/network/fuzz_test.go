@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gobwas/ws"
-
 	"redial/harness/plan"
 )
 
@@ -113,17 +111,37 @@ func responseEnds(stream []byte) (ends []int) {
 	}
 }
 
-// webSocketEnds returns the ends of the frames that gobwas/ws finds.
+// webSocketEnds returns the ends of the frames as RFC 6455, section 5.2, defines them. The framer
+// itself reads a frame's head with gobwas/ws.
 func webSocketEnds(stream []byte) (ends []int) {
-	all := bytes.NewReader(stream)
-	for {
-		head, err := ws.ReadHeader(all)
-		if err != nil || head.Length > int64(all.Len()) {
-			return ends
+	for at := 0; at+2 <= len(stream); {
+		size, extended := uint64(stream[at+1]&0x7f), 0
+		switch size {
+		case 126:
+			extended = 2
+		case 127:
+			extended = 8
 		}
-		_, _ = all.Seek(head.Length, io.SeekCurrent)
-		ends = append(ends, len(stream)-all.Len())
+		head := 2 + extended
+		if stream[at+1]&0x80 != 0 {
+			head += 4
+		}
+		if at+head > len(stream) {
+			break
+		}
+		if extended > 0 {
+			size = 0
+		}
+		for _, b := range stream[at+2 : at+2+extended] {
+			size = size<<8 | uint64(b)
+		}
+		if size > uint64(len(stream)-at-head) {
+			break
+		}
+		at += head + int(size)
+		ends = append(ends, at)
 	}
+	return ends
 }
 
 // FuzzFrameEnds compares the ends of the frames with those that libraries find by decoding the

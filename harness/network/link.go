@@ -49,6 +49,8 @@ type link struct {
 	direct atomic.Bool
 	// waiting is the number of armed faults in each direction.
 	waiting [2]atomic.Int32
+	// overall counts the frames in each direction over all connections, for Events.Traffic.
+	overall [2]atomic.Int32
 
 	work sync.WaitGroup // every goroutine and timer of the link
 
@@ -280,7 +282,7 @@ func (l *link) reached(c *connection) {
 	l.count++
 	c.number.Store(int64(l.count))
 	l.limitIdling(c)
-	l.events.Traffic.opened(l.name, l.count)
+	c.recorded = l.events.Traffic.opened(l.name, l.count)
 }
 
 func (l *link) forget(c *connection) {

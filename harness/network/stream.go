@@ -305,9 +305,9 @@ func (s *stream) expect() {
 		passing(s.direction, int(s.c.number.Load()), s.frames)
 	}
 	s.framer.want = 0
-	if t := s.traffic(); t != nil {
+	if s.traffic() != nil {
 		s.framer.want = textKept
-		s.overall, s.size = t.count(s.c.link.name, s.direction), 0
+		s.overall, s.size = int(s.c.link.overall[index(s.direction)].Add(1)), 0
 	}
 	s.undecided = s.c.link.candidates(s.c, s.direction)
 	for _, a := range s.undecided {

@@ -2,9 +2,12 @@ package network
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"redial/harness/plan"
 )
@@ -23,20 +26,7 @@ type Traffic struct {
 	frames      []Frame
 	connections []Connection
 	leftOut     int
-	index       map[place]int // of the connections
-	counted     map[oneWay]int
 }
-
-type (
-	place struct {
-		client     string
-		connection int
-	}
-	oneWay struct {
-		client    string
-		direction plan.Direction
-	}
-)
 
 // A Frame is one frame that an end has sent.
 type Frame struct {
@@ -75,50 +65,35 @@ func (t *Traffic) Recorded() (frames []Frame, connections []Connection, leftOut 
 	return slices.Clone(t.frames), slices.Clone(t.connections), t.leftOut
 }
 
-// opened records a connection that has reached the server.
-func (t *Traffic) opened(client string, number int) {
+// opened records a connection that has reached the server. It returns its place in the recording,
+// from 1; 0 if it has none.
+func (t *Traffic) opened(client string, number int) (place int) {
 	if t == nil {
-		return
+		return 0
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.index == nil {
-		t.index = map[place]int{}
+	if len(t.connections) == framesKept {
+		return 0
 	}
-	if len(t.connections) < framesKept {
-		t.index[place{client, number}] = len(t.connections)
-		t.connections = append(t.connections, Connection{Client: client, Number: number, Opened: time.Now()})
-	}
+	t.connections = append(t.connections, Connection{Client: client, Number: number, Opened: time.Now()})
+	return len(t.connections)
 }
 
 // ended records that the client or the server has noticed the end of the connection.
 func (t *Traffic) ended(c *connection, client, server bool) {
-	if t == nil {
+	if t == nil || c.recorded == 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i, known := t.index[place{c.link.name, int(c.number.Load())}]
-	if !known {
-		return
-	}
-	if to := &t.connections[i]; client && to.Ended.IsZero() {
+	to := &t.connections[c.recorded-1]
+	if client && to.Ended.IsZero() {
 		to.Ended = time.Now()
 	}
-	if to := &t.connections[i]; server && to.Noticed.IsZero() {
+	if server && to.Noticed.IsZero() {
 		to.Noticed = time.Now()
 	}
-}
-
-// count returns the overall number of a new frame.
-func (t *Traffic) count(client string, direction plan.Direction) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.counted == nil {
-		t.counted = map[oneWay]int{}
-	}
-	t.counted[oneWay{client, direction}]++
-	return t.counted[oneWay{client, direction}]
 }
 
 func (t *Traffic) add(f Frame) {
@@ -214,30 +189,20 @@ func (f *framer) kind() string {
 	case f.shared.protocol() != protocolWebSocket:
 		return "bytes"
 	}
-	const opcode = 0x0f
-	switch f.head[0] & opcode {
-	case 0:
-		return "more"
-	case 1:
-		return "text"
-	case 2:
-		return "binary"
-	case 8:
-		return "close"
-	case 9:
-		return "ping"
-	case 10:
-		return "pong"
-	}
-	return "bytes"
+	return cmp.Or(kinds[f.header.OpCode], "bytes")
+}
+
+var kinds = map[ws.OpCode]string{
+	ws.OpContinuation: "more", ws.OpText: "text", ws.OpBinary: "binary",
+	ws.OpClose: "close", ws.OpPing: "ping", ws.OpPong: "pong",
 }
 
 func (f *framer) text() string {
 	payload := f.content()
 	payload = payload[:min(len(payload), textKept)]
 	if !f.packets {
-		const reserved = 0x70 // only the first frame of a compressed message has it
-		if f.shared.protocol() == protocolWebSocket && (f.head[0]&reserved != 0 || f.inflates()) && !f.plain {
+		// Only the first frame of a compressed message has a reserved bit.
+		if f.shared.protocol() == protocolWebSocket && (f.header.Rsv != 0 || f.inflates()) && !f.plain {
 			return ""
 		}
 		return string(payload)

@@ -223,9 +223,6 @@ func (c *Cluster) Pause() error { return c.each(clusterNode.Pause) }
 // Continue continues every server.
 func (c *Cluster) Continue() error { return c.each(clusterNode.Continue) }
 
-// CanRestart is true.
-func (c *Cluster) CanRestart() bool { return true }
-
 // Exited is closed when a server has ended without being asked to. Each start or Continue of a
 // server makes a new channel.
 func (c *Cluster) Exited() <-chan struct{} {

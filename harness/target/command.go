@@ -39,9 +39,6 @@ type CommandOptions struct {
 	Tuning plan.Tuning
 	// Name is what String returns; empty means the command line.
 	Name string
-	// OutputBound is how many bytes of the beginning and of the end of the server's output
-	// are kept. Zero means 64 KB.
-	OutputBound int
 }
 
 // Ready is how a server shows that it is ready for connections. With the zero value, it answers
@@ -97,10 +94,7 @@ func NewCommand(options CommandOptions) (*Command, error) {
 	if options.Port < 0 || options.Port > 65535 {
 		return nil, fmt.Errorf("port %d is not between 1 and 65535", options.Port)
 	}
-	if options.OutputBound <= 0 {
-		options.OutputBound = 64 << 10
-	}
-	c := &Command{mark: newMark(), exited: make(chan struct{}), output: NewBoundedOutput(options.OutputBound)}
+	c := &Command{mark: newMark(), exited: make(chan struct{}), output: NewBoundedOutput(64 << 10)}
 	if options.Port == 0 {
 		port, err := ports.Take(1)
 		if err != nil {
@@ -185,9 +179,6 @@ func (c *Command) PID() int {
 	}
 	return 0
 }
-
-// CanRestart is true.
-func (c *Command) CanRestart() bool { return true }
 
 // Output is what the server printed across all restarts, stdout and stderr together: the
 // beginning and the end, with a line about what was left out.

@@ -21,9 +21,9 @@ func ExampleNewURL() {
 	}
 	defer chat.Close()
 	err = chat.Start(context.Background())
-	fmt.Println(err, chat.Address() == server.Listener.Addr().String(), chat.CanRestart())
+	fmt.Println(err, chat.Address() == server.Listener.Addr().String())
 	fmt.Println(errors.Is(chat.Kill(), target.ErrUnsupported))
 	// Output:
-	// <nil> true false
+	// <nil> true
 	// true
 }

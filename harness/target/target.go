@@ -41,8 +41,6 @@ type Target interface {
 	// Part is the server with the name, or a service that the servers use; the empty name
 	// is the target as a whole.
 	Part(name string) (Part, error)
-	// CanRestart tells whether Stop, Kill and another Start are possible.
-	CanRestart() bool
 	// Exited is closed when the server has ended without being asked to. Each Start makes a
 	// new channel.
 	Exited() <-chan struct{}

@@ -117,9 +117,6 @@ func (u *URL) NodeAddress(name string) string { return onlyAddress(u, name) }
 // Part is the server as a whole.
 func (u *URL) Part(name string) (Part, error) { return OnlyPart(u, name) }
 
-// CanRestart is false.
-func (u *URL) CanRestart() bool { return false }
-
 // Exited is never closed.
 func (u *URL) Exited() <-chan struct{} { return u.exited }
 

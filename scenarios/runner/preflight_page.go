@@ -96,7 +96,7 @@ func pageOpensOverPaths(ctx context.Context, server servers.Server, under target
 		return err
 	}
 	defer proxy.Close()
-	link, err := proxy.LinkOver("alice", paths.Phone{Namespace: space})
+	link, err := proxy.LinkOver("alice", space)
 	if err != nil {
 		return err
 	}

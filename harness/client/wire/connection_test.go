@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -111,12 +112,19 @@ func TestWireDoesNotReconnectAfterConnectError(t *testing.T) {
 	})
 }
 
+// withoutJitter makes the client draw 0, with which its waits have no jitter.
+func withoutJitter(w *Client) { w.random = rand.New(zeros{}) }
+
+type zeros struct{}
+
+func (zeros) Uint64() uint64 { return 0 }
+
 func TestWireBackoffIsTheOfficialOneAndDependsOnTheSeed(t *testing.T) {
-	waits := func(t *testing.T, backoff Backoff, seed uint64) (waits []time.Duration) {
+	waits := func(t *testing.T, seed uint64, change func(*Client)) (waits []time.Duration) {
 		bubble(t, func(t *testing.T, m *memory, _ *Client, r *history.Recorder) {
 			w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: m.dial, Record: r.Add, Seed: seed})
 			defer w.Close()
-			w.Backoff = backoff
+			change(w)
 			m.setDown(true)
 			open(t, w)
 			time.Sleep(time.Minute)
@@ -129,26 +137,27 @@ func TestWireBackoffIsTheOfficialOneAndDependsOnTheSeed(t *testing.T) {
 		return waits
 	}
 	plain := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second, 5 * time.Second}
-	if got := waits(t, Backoff{Jitter: -1}, 1); !slices.Equal(got, plain) {
+	if got := waits(t, 1, withoutJitter); !slices.Equal(got, plain) {
 		t.Errorf("without jitter %v; want %v", got, plain)
 	}
-	drawn := waits(t, Backoff{}, 1)
+	unchanged := func(*Client) {}
+	drawn := waits(t, 1, unchanged)
 	for i, wait := range drawn {
 		if middle := time.Second << i; wait < min(middle/2, 5*time.Second) || wait > min(middle*3/2, 5*time.Second) {
 			t.Errorf("wait %d is %s", i, wait)
 		}
 	}
-	if again := waits(t, Backoff{}, 1); !slices.Equal(drawn, again) {
+	if again := waits(t, 1, unchanged); !slices.Equal(drawn, again) {
 		t.Errorf("different waits with one seed: %v and %v", drawn, again)
 	}
-	if other := waits(t, Backoff{}, 2); slices.Equal(drawn, other) {
+	if other := waits(t, 2, unchanged); slices.Equal(drawn, other) {
 		t.Errorf("the same waits with two seeds: %v", drawn)
 	}
 }
 
 func TestWireBackoffStartsOverAfterAConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, _ *history.Recorder) {
-		w.Backoff = Backoff{Jitter: -1}
+		withoutJitter(w)
 		m.setDown(true)
 		open(t, w)
 		time.Sleep(20 * time.Second)
@@ -169,7 +178,7 @@ func TestWireBackoffStartsOverAfterAConnection(t *testing.T) {
 
 func TestWireReconnectsIfNoOpenPacketComes(t *testing.T) {
 	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-		w.Backoff = Backoff{Jitter: -1}
+		withoutJitter(w)
 		open(t, w)
 		m.accept(t)
 		m.accept(t)

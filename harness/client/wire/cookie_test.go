@@ -40,8 +40,7 @@ func TestCookiesAreSentBack(t *testing.T) {
 				}
 			}))
 			defer server.Close()
-			w := New(client.Options{Name: "ann", URL: server.URL, Transports: []string{transport}, Record: func(history.Event) {}})
-			w.Backoff = Backoff{Min: time.Millisecond, Max: time.Millisecond}
+			w := New(client.Options{Name: "ann", URL: server.URL, Transports: []string{transport}, Record: func(history.Event) {}, ReconnectDelay: time.Millisecond})
 			defer w.Close()
 			if err := w.Open(t.Context()); err != nil {
 				t.Fatal(err)

@@ -92,7 +92,7 @@ func TestWireClosesAConnectionWhenEnterTimesOut(t *testing.T) {
 		},
 	} {
 		bubbleWith(t, enterProtocol(), func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
-			w.Backoff.Jitter = -1
+			withoutJitter(w)
 			open(t, w)
 			p := m.connected(t, `40{"sid":"s1"}`)
 			began := time.Now()

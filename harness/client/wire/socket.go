@@ -150,10 +150,7 @@ func (v *view) keepConnected(ctx context.Context, manager *manager) {
 		}
 		failing = err != nil
 		var delay time.Duration
-		wanted := v.ifCurrent(manager, func() {
-			delay = v.wire.Backoff.Delay(attempt, v.wire.random.Float64())
-		})
-		if !wanted {
+		if !v.ifCurrent(manager, func() { delay = v.wire.delay(attempt) }) {
 			return
 		}
 		select {

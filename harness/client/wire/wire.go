@@ -48,8 +48,6 @@ type Client struct {
 	// client-delivery on. It is for the tutorial's chat; with Options.Protocol, a key is sent
 	// if the protocol contains one.
 	Keys bool
-	// Backoff is how long it waits before it reconnects.
-	Backoff Backoff
 	// OnPacket, if not nil, is called with every packet of the namespace that arrives, in
 	// order. It is called with the client's lock held and must not call the client.
 	OnPacket func(*parser.Packet)
@@ -85,7 +83,6 @@ func New(options client.Options) *Client {
 	cookies, _ := cookiejar.New(nil) // can fail only with options
 	return &Client{
 		cookies:   cookies,
-		Backoff:   Backoff{Min: options.ReconnectDelay},
 		options:   options,
 		proto:     proto,
 		saved:     protocol.Values{},
@@ -94,35 +91,24 @@ func New(options client.Options) *Client {
 	}
 }
 
-// Backoff is that of the official client: the n-th wait is Min doubled n times, plus or minus
-// Jitter, and never longer than Max. Zero values are the official ones.
-type Backoff struct {
-	// Min is the first wait; zero means 1 s.
-	Min time.Duration
-	// Max bounds every wait; zero means 5 s, or Min if that is longer.
-	Max time.Duration
-	// Jitter is the part of the wait that is drawn, from 0 to 1. Zero means 0.5, and a
-	// negative value means none.
-	Jitter float64
-}
+// The first and the longest wait before a reconnection, and the part of a wait that is drawn.
+const (
+	firstDelay   = time.Second
+	longestDelay = 5 * time.Second
+	jitter       = 0.5
+)
 
-// Delay is the wait after attempt failures (from 0), with drawn from [0,1).
-func (b Backoff) Delay(attempt int, drawn float64) time.Duration {
-	if b.Min <= 0 {
-		b.Min = time.Second
+// delay is how long the official client waits after attempt failures (from 0): the first wait doubled
+// for each, plus or minus the jitter. The caller holds the lock.
+func (w *Client) delay(attempt int) time.Duration {
+	first := cmp.Or(w.options.ReconnectDelay, firstDelay)
+	wait := float64(first) * math.Pow(2, float64(attempt))
+	drawn := w.random.Float64()
+	deviation := drawn * jitter * wait
+	if int(drawn*10)%2 == 0 {
+		deviation = -deviation
 	}
-	if b.Max <= 0 {
-		b.Max = max(b.Min, 5*time.Second)
-	}
-	b.Jitter = cmp.Or(b.Jitter, 0.5)
-	wait := float64(b.Min) * math.Pow(2, float64(attempt))
-	if deviation := drawn * b.Jitter * wait; b.Jitter > 0 {
-		if int(drawn*10)%2 == 0 {
-			deviation = -deviation
-		}
-		wait += deviation
-	}
-	return time.Duration(min(wait, float64(b.Max)))
+	return time.Duration(min(wait+deviation, float64(max(first, longestDelay))))
 }
 
 // Open opens a view and starts to connect; it does not wait for the connection.

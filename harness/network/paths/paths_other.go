@@ -19,6 +19,6 @@ func (n *Namespace) Command() []string { return nil }
 
 func (n *Namespace) Next() string { return "" }
 
-func (n *Namespace) Switch(How) error { return ErrUnavailable }
+func (n *Namespace) Switch() error { return ErrUnavailable }
 
 func (n *Namespace) Close() error { return nil }

@@ -165,7 +165,7 @@ func Receive(t *testing.T, client *rawclient.Client, first int, texts ...string)
 // retry leaves a gap, because SQLite increments the id before it detects the conflict.)
 func ReceiveAfter(client *rawclient.Client, after float64, texts ...string) error {
 	for _, text := range texts {
-		got, err := next(client)
+		got, err := client.Await()
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func ReceiveAfter(client *rawclient.Client, after float64, texts ...string) erro
 // also allows duplicates, which a page drops because their ids are not newer.
 func follow(client *rawclient.Client, after, last int, repeats bool) error {
 	for after < last {
-		got, err := next(client)
+		got, err := client.Await()
 		if err != nil {
 			return fmt.Errorf("after %d: %w", after, err)
 		}
@@ -197,17 +197,4 @@ func follow(client *rawclient.Client, after, last int, repeats bool) error {
 		}
 	}
 	return nil
-}
-
-// next is Client.Next for goroutines other than the test's.
-func next(client *rawclient.Client) (rawclient.Event, error) {
-	select {
-	case event, open := <-client.Events:
-		if !open {
-			return event, fmt.Errorf("the connection has ended")
-		}
-		return event, nil
-	case <-time.After(Patience):
-		return rawclient.Event{}, fmt.Errorf("no event within %v", Patience)
-	}
 }

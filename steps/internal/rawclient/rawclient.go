@@ -180,16 +180,24 @@ func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
 // Next returns the next event, and fails the test if none arrives.
 func (c *Client) Next() Event {
 	c.t.Helper()
+	event, err := c.Await()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return event
+}
+
+// Await is Next for other goroutines: it returns the error instead of failing the test.
+func (c *Client) Await() (Event, error) {
 	select {
 	case event, open := <-c.Events:
 		if !open {
-			c.t.Fatal("the connection has ended, and an event was expected")
+			return Event{}, errors.New("the connection has ended, and an event was expected")
 		}
-		return event
+		return event, nil
 	case <-time.After(patience):
-		c.t.Fatalf("no event within %v", patience)
+		return Event{}, fmt.Errorf("no event within %v", patience)
 	}
-	return Event{}
 }
 
 // Ended waits for the server to close the connection.

@@ -72,25 +72,13 @@ type Environment struct {
 // (separated by spaces) and BACKEND, whose value postgres requires DATABASE_URL and
 // REDIS_URL. dataDir is the default of DATA_DIR. An error is one line that names the variable.
 func FromEnvironment(dataDir string) (Environment, error) {
-	port, err := number("PORT", 3000, 0, 65535)
-	if err != nil {
-		return Environment{}, err
-	}
 	const day = 24 * 60 * 60 * 1000
-	interval, err := number("PING_INTERVAL", 25_000, 1, day)
-	if err != nil {
-		return Environment{}, err
-	}
-	timeout, err := number("PING_TIMEOUT", 20_000, 1, day)
-	if err != nil {
-		return Environment{}, err
-	}
-	disconnection, err := number("MAX_DISCONNECTION_DURATION", 120_000, 1, 30*day)
-	if err != nil {
-		return Environment{}, err
-	}
-	database, redis, err := backend()
-	if err != nil {
+	port, err1 := number("PORT", 3000, 0, 65535)
+	interval, err2 := number("PING_INTERVAL", 25_000, 1, day)
+	timeout, err3 := number("PING_TIMEOUT", 20_000, 1, day)
+	disconnection, err4 := number("MAX_DISCONNECTION_DURATION", 120_000, 1, 30*day)
+	database, redis, err5 := backend()
+	if err := cmp.Or(err1, err2, err3, err4, err5); err != nil {
 		return Environment{}, err
 	}
 	options := socket.DefaultServerOptions()

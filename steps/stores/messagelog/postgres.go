@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,7 @@ type postgresLog struct {
 	// waits for Redis.
 	stored  signal
 	stop    context.CancelFunc
-	stopped []chan struct{}
+	running sync.WaitGroup
 	// unordered disables the lock of Append, for the test that shows why it is needed.
 	unordered bool
 }
@@ -80,20 +81,14 @@ func openPostgres(ctx context.Context, options Options) (Log, error) {
 	if poll <= 0 {
 		poll = 500 * time.Millisecond
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	open, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
-	l.start(func() { l.poll(running, poll) })
+	l.running.Go(func() { l.poll(open, poll) })
 	if l.redis != nil {
-		l.start(func() { l.notify(running) })
-		l.start(func() { l.listen(running) })
+		l.running.Go(func() { l.notify(open) })
+		l.running.Go(func() { l.listen(open) })
 	}
 	return l, nil
-}
-
-func (l *postgresLog) start(loop func()) {
-	stopped := make(chan struct{})
-	l.stopped = append(l.stopped, stopped)
-	go func() { defer close(stopped); loop() }()
 }
 
 // makeTable takes the lock, because one of two concurrent CREATE TABLE statements fails.
@@ -250,9 +245,7 @@ func (l *postgresLog) Close() (err error) {
 	if l.redis != nil {
 		err = l.redis.Close()
 	}
-	for _, stopped := range l.stopped {
-		<-stopped
-	}
+	l.running.Wait()
 	l.db.Close()
 	return err
 }

@@ -119,6 +119,16 @@ var conformance = []conformanceCase{
 	{"removing what is no child", `attempt(() => document.createElement("p").removeChild(document.createElement("i")))`, "NotFoundError"},
 	{"a node in itself", `const p = document.createElement("p"); attempt(() => p.append(p))`, "HierarchyRequestError"},
 	{"fragments", `const f = document.createDocumentFragment(), p = document.createElement("p"); f.append("a", "b"); p.append(f); log(p.childNodes.length, f.childNodes.length)`, "2,0"},
+	{"a fragment between children", `const f = new DocumentFragment(), p = document.createElement("p"), b = document.createElement("b"); p.append("a", b); f.append(new Text("x"), "y"); p.replaceChild(f, b); log(p.textContent, p.childNodes.length, p.childElementCount, b.parentNode, f.hasChildNodes(), p.hasChildNodes())`, "axy,3,0,,false,true"},
+	{"names, values and owners of nodes", `const p = document.createElement("p"), t = new Text("a"); for (const n of [document, p, t, new DocumentFragment()]) log(n.nodeName, n.nodeValue, n.ownerDocument === document); t.nodeValue = "b"; log(t.data, p.localName)`,
+		"#document,,false P,,true #text,a,true #document-fragment,,true b,p"},
+	{"getElementsByTagName and getElementsByClassName", `
+		const p = document.createElement("p"), a = document.createElement("a"), b = document.createElement("b"); p.append(a, b); a.className = "one two"; b.className = "one"; document.body.append(p);
+		log(p.getElementsByTagName("b")[0] === b, p.getElementsByTagName("*").length, p.getElementsByClassName("one").length, document.getElementsByClassName("two one")[0] === a); p.remove()`, "true,2,2,true"},
+	{"the document's address, forms and script", `const f = document.createElement("form"), i = document.createElement("input"), p = document.createElement("p"); p.append(i); f.append(p, document.createElement("button")); document.body.append(f); log(document.URL === location.href, document.forms[0] === f, f.elements.length, f.elements[0] === i, document.currentScript); f.remove()`, "true,true,2,true,"},
+	{"toggleAttribute", `const p = document.createElement("p"); log(p.toggleAttribute("hidden"), p.hidden, p.toggleAttribute("hidden"), p.toggleAttribute("Hidden", true), p.toggleAttribute("hidden", true), p.hidden)`, "true,true,false,true,true,true"},
+	{"the names in a classList", `const p = document.createElement("p"); p.className = "a b"; log(p.classList.length, p.classList.item(1), p.classList.item(2), p.classList.value); p.classList.value = "c"; log(p.className)`, "2,b,,a b c"},
+	{"properties of a style", `const p = document.createElement("p"); p.style.setProperty("display", "none"); log(p.style.display); p.style.removeProperty("display"); log(p.style.getPropertyValue("display"), "x")`, "none ,x"},
 	{"siblings and ends", `const p = document.createElement("p"); p.append("a", document.createElement("b"), "c"); log(p.firstChild.data, p.lastChild.data, p.firstChild.nextSibling.tagName, p.lastElementChild.tagName, p.firstElementChild.previousSibling.data)`, "a,c,B,B,a"},
 	{"getElementById and querySelector", `
 		const p = document.createElement("p"); p.id = "found"; p.className = "one two"; document.body.append(p);

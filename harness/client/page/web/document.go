@@ -58,7 +58,7 @@ func (w *Window) becomes(ready string) {
 		return
 	}
 	loaded := w.newEvent(eventClass, "DOMContentLoaded")
-	eventOf(loaded).bubbles = true
+	stateOf[*event](loaded).bubbles = true
 	document.dispatch(loaded, true)
 }
 

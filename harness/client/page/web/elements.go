@@ -16,22 +16,16 @@ var (
 
 // reflected is a property that reflects an attribute of the element.
 func reflected(name string) *member {
-	return &member{
-		get: func(o *object) goja.Value {
-			if at, ok := nodeOf(o).attribute(name); ok {
-				return o.window.vm.ToValue(at)
-			}
-			return value("")
-		},
-		set: func(o *object, given goja.Value) { nodeOf(o).setAttribute(name, text(given)) },
-	}
+	return settable(func(n *node) any {
+		at, _ := n.attribute(name)
+		return at
+	}, func(n *node, given goja.Value) { n.setAttribute(name, text(given)) })
 }
 
 func reflectedFlag(name string) *member {
-	return &member{
-		get: func(o *object) goja.Value { _, ok := nodeOf(o).attribute(name); return value(ok) },
-		set: func(o *object, given goja.Value) { nodeOf(o).toggle(name, given.ToBoolean()) },
-	}
+	return settable(func(n *node) any { return n.has(name) }, func(n *node, given goja.Value) {
+		n.toggle(name, given.ToBoolean())
+	})
 }
 
 func (n *node) toggle(name string, on bool) {
@@ -80,8 +74,9 @@ func (n *node) closest(matches func(*node) bool) *node {
 	return nil
 }
 
+// fields are the fields of a form.
 func (n *node) fields() []*node {
-	return n.all(func(f *node) bool { return slices.Contains([]string{"INPUT", "TEXTAREA", "SELECT", "BUTTON"}, f.tag) })
+	return n.all(func(f *node) bool { return f.tag != "OPTION" && slices.Contains(hasValue, f.tag) })
 }
 
 func (n *node) clone(deep bool) *node {
@@ -100,14 +95,14 @@ func (n *node) clone(deep bool) *node {
 // scripted dispatches an event that a script has caused. It returns false if the default was
 // prevented.
 func (n *node) scripted(c *class, kind string, fields ...field) (goOn bool) {
-	of := n.window.newEvent(c, kind, fields...)
-	e := of.state.(*event)
+	made := n.window.newEvent(c, kind, fields...)
+	e := stateOf[*event](made)
 	e.bubbles, e.cancelable = true, true
-	return n.toObject().dispatch(of, false)
+	return n.toObject().dispatch(made, false)
 }
 
 func (n *node) click() {
-	if _, disabled := n.attribute("disabled"); disabled {
+	if n.has("disabled") {
 		return
 	}
 	goOn := n.scripted(mouseEvent, "click")
@@ -128,70 +123,54 @@ func (n *node) requestSubmit(submitter goja.Value) {
 }
 
 // styleOf is an object that accepts any property, since nothing is painted.
-func (n *node) styleOf() *goja.Object {
+func (n *node) styleOf() *object {
 	if n.style == nil {
-		vm := n.window.vm
-		proto := vm.NewObject()
-		name := func(call goja.FunctionCall) string { return text(call.Argument(0)) }
-		for method, does := range map[string]func(on *goja.Object, call goja.FunctionCall) goja.Value{
-			"setProperty": func(on *goja.Object, call goja.FunctionCall) goja.Value {
-				return whether(on.Set(name(call), call.Argument(1).ToString()))
-			},
-			"removeProperty": func(on *goja.Object, call goja.FunctionCall) goja.Value { return whether(on.Delete(name(call))) },
-			"getPropertyValue": func(on *goja.Object, call goja.FunctionCall) goja.Value {
-				if set := on.Get(name(call)); set != nil {
-					return set
-				}
-				return value("")
-			},
-		} {
-			_ = proto.Set(method, func(call goja.FunctionCall) goja.Value { return does(call.This.ToObject(vm), call) })
-		}
-		n.style = vm.CreateObject(proto)
+		n.style = n.window.newObject(styleClass, n)
 	}
 	return n.style
 }
 
-func whether(err error) goja.Value {
-	if err != nil {
-		panic(err)
-	}
-	return goja.Undefined()
-}
+var styleClass = newClass("CSSStyleDeclaration", nil, nil, members{
+	"setProperty": does(func(n *node, given arguments) any {
+		n.style.Set(given.text(0), given.Argument(1).ToString())
+		return nil
+	}),
+	"removeProperty": does(func(n *node, given arguments) any { n.style.Delete(given.text(0)); return nil }),
+	"getPropertyValue": does(func(n *node, given arguments) any {
+		if set := n.style.extra[given.text(0)]; set != nil {
+			return set
+		}
+		return ""
+	}),
+})
+
+func setText(n *node, given goja.Value) { n.setText(orEmpty(given)) }
+
+func noScroll(*node, arguments) any { return nil }
 
 var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembers, members{
-	"tagName":   computed(func(n *node) any { return n.tag }),
-	"nodeName":  computed(func(n *node) any { return n.tag }),
-	"localName": computed(func(n *node) any { return strings.ToLower(n.tag) }),
-	"getAttribute": act(func(n *node, call goja.FunctionCall) goja.Value {
-		if at, ok := n.attribute(strings.ToLower(text(call.Argument(0)))); ok {
-			return n.window.vm.ToValue(at)
+	"tagName":   of(func(n *node) any { return n.tag }),
+	"nodeName":  of(func(n *node) any { return n.tag }),
+	"localName": of(func(n *node) any { return strings.ToLower(n.tag) }),
+	"getAttribute": does(func(n *node, given arguments) any {
+		if at, ok := n.attribute(strings.ToLower(given.text(0))); ok {
+			return at
 		}
 		return goja.Null()
 	}),
-	"hasAttribute": act(func(n *node, call goja.FunctionCall) goja.Value {
-		_, ok := n.attribute(strings.ToLower(text(call.Argument(0))))
-		return value(ok)
-	}),
-	"setAttribute": act(func(n *node, call goja.FunctionCall) goja.Value {
-		n.setAttribute(text(call.Argument(0)), text(call.Argument(1)))
-		return nil
-	}),
-	"removeAttribute": act(func(n *node, call goja.FunctionCall) goja.Value {
-		n.removeAttribute(text(call.Argument(0)))
-		return nil
-	}),
-	"toggleAttribute": act(func(n *node, call goja.FunctionCall) goja.Value {
-		name := strings.ToLower(text(call.Argument(0)))
-		_, has := n.attribute(name)
-		on := !has
-		if len(call.Arguments) > 1 {
-			on = call.Argument(1).ToBoolean()
+	"hasAttribute":    does(func(n *node, given arguments) any { return n.has(strings.ToLower(given.text(0))) }),
+	"setAttribute":    does(func(n *node, given arguments) any { n.setAttribute(given.text(0), given.text(1)); return nil }),
+	"removeAttribute": does(func(n *node, given arguments) any { n.removeAttribute(given.text(0)); return nil }),
+	"toggleAttribute": does(func(n *node, given arguments) any {
+		name := strings.ToLower(given.text(0))
+		on := !n.has(name)
+		if len(given.Arguments) > 1 {
+			on = given.Argument(1).ToBoolean()
 		}
 		n.toggle(name, on)
-		return value(on)
+		return on
 	}),
-	"innerText": {get: func(o *object) goja.Value { return nodeOf(o).text() }, set: func(o *object, given goja.Value) { nodeOf(o).setText(orEmpty(given)) }},
+	"innerText": settable(func(n *node) any { return n.text() }, setText),
 	// HTML is not parsed: it becomes text, and a note reports that.
 	"innerHTML": {
 		get: missing("reading element", "innerHTML")["innerHTML"].get,
@@ -202,64 +181,45 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 			if text(given) != "" {
 				o.window.Report("page used innerHTML")
 			}
-			nodeOf(o).setText(given.ToString())
+			stateOf[*node](o).setText(given.ToString())
 		},
 	},
-	"style": {
-		get: func(o *object) goja.Value { return nodeOf(o).styleOf() },
-		set: func(o *object, given goja.Value) { _ = nodeOf(o).styleOf().Set("cssText", given.ToString()) },
-	},
-	"classList": attribute(func(o *object) goja.Value { return o.window.newObject(tokenListClass, nodeOf(o)).value }),
-	"dataset":   attribute(func(o *object) goja.Value { return o.window.vm.NewDynamicObject(dataset{nodeOf(o)}) }),
-	"value": {
-		get: func(o *object) goja.Value { return nodeOf(o).fieldValue() },
-		set: func(o *object, given goja.Value) { nodeOf(o).setFieldValue(given) },
-	},
-	"checked": {
-		get: func(o *object) goja.Value {
-			n := nodeOf(o)
-			if n.checked != nil {
-				return value(*n.checked)
-			}
-			_, has := n.attribute("checked")
-			return value(has)
-		},
-		set: func(o *object, given goja.Value) { on := given.ToBoolean(); nodeOf(o).checked = &on },
-	},
-	"form":     related(func(n *node) *node { return n.closest(hasTag("FORM")) }),
-	"elements": nodeList((*node).fields),
+	"style": settable(func(n *node) any { return n.styleOf().value },
+		func(n *node, given goja.Value) { n.styleOf().Set("cssText", given.ToString()) }),
+	"classList": of(func(n *node) any { return n.window.newObject(tokenListClass, n).value }),
+	"dataset":   of(func(n *node) any { return n.window.vm.NewDynamicObject(dataset{n}) }),
+	"value":     settable(func(n *node) any { return n.fieldValue() }, (*node).setFieldValue),
+	"checked": settable(func(n *node) any {
+		if n.checked != nil {
+			return *n.checked
+		}
+		return n.has("checked")
+	}, func(n *node, given goja.Value) { on := given.ToBoolean(); n.checked = &on }),
+	"form":     of(func(n *node) any { return n.closest(hasTag("FORM")) }),
+	"elements": of(func(n *node) any { return n.fields() }),
 	// There is no layout, so no element overflows.
-	"scrollTop":      constant(0),
-	"scrollHeight":   constant(0),
-	"clientHeight":   constant(0),
-	"scrollIntoView": act(func(*node, goja.FunctionCall) goja.Value { return nil }),
-	"scrollTo":       act(func(*node, goja.FunctionCall) goja.Value { return nil }),
-	"matches": act(func(n *node, call goja.FunctionCall) goja.Value {
-		return value(n.window.matcher(text(call.Argument(0)))(n))
-	}),
-	"closest": act(func(n *node, call goja.FunctionCall) goja.Value {
-		return n.closest(n.window.matcher(text(call.Argument(0)))).script()
-	}),
-	"cloneNode": act(func(n *node, call goja.FunctionCall) goja.Value {
-		return n.clone(call.Argument(0).ToBoolean()).script()
-	}),
-	"focus": act(func(n *node, _ goja.FunctionCall) goja.Value { n.window.state.active = n; return nil }),
-	"blur": act(func(n *node, _ goja.FunctionCall) goja.Value {
+	"scrollTop": constant(0), "scrollHeight": constant(0), "clientHeight": constant(0),
+	"scrollIntoView": does(noScroll), "scrollTo": does(noScroll),
+	"matches":   does(func(n *node, given arguments) any { return n.window.matcher(given.text(0))(n) }),
+	"closest":   does(func(n *node, given arguments) any { return n.closest(n.window.matcher(given.text(0))) }),
+	"cloneNode": does(func(n *node, given arguments) any { return n.clone(given.Argument(0).ToBoolean()) }),
+	"focus":     does(func(n *node, _ arguments) any { n.window.state.active = n; return nil }),
+	"blur": does(func(n *node, _ arguments) any {
 		if n.window.state.active == n {
 			n.window.state.active = nil
 		}
 		return nil
 	}),
-	"click": act(func(n *node, _ goja.FunctionCall) goja.Value { n.click(); return nil }),
-	"requestSubmit": act(func(n *node, call goja.FunctionCall) goja.Value {
-		submitter := call.Argument(0)
+	"click": does(func(n *node, _ arguments) any { n.click(); return nil }),
+	"requestSubmit": does(func(n *node, given arguments) any {
+		submitter := given.Argument(0)
 		if goja.IsUndefined(submitter) {
 			submitter = goja.Null()
 		}
 		n.requestSubmit(submitter)
 		return nil
 	}),
-	"reset": act(func(n *node, _ goja.FunctionCall) goja.Value {
+	"reset": does(func(n *node, _ arguments) any {
 		for _, f := range n.fields() {
 			f.value, f.checked = nil, nil
 		}
@@ -275,29 +235,25 @@ var elementClass = newClass("Element", nodeClass, nil, parentMembers, childMembe
 		"offsetHeight", "offsetWidth", "offsetTop", "offsetLeft", "clientWidth", "getBoundingClientRect", "getClientRects", "animate",
 		"attachShadow", "shadowRoot", "submit", "setHTML", "setHTMLUnsafe", "checkValidity", "reportValidity", "selectionStart", "showModal"))
 
-func (n *node) setClasses(names []string) { n.setAttribute("class", strings.Join(names, " ")) }
-
 var tokenListClass = newClass("DOMTokenList", nil, nil, members{
-	"length": computed(func(n *node) any { return len(n.classes()) }),
+	"length": of(func(n *node) any { return len(n.classes()) }),
 	"value":  reflected("class"),
-	"item": act(func(n *node, call goja.FunctionCall) goja.Value {
-		if all, i := n.classes(), int(call.Argument(0).ToInteger()); i >= 0 && i < len(all) {
-			return n.window.vm.ToValue(all[i])
+	"item": does(func(n *node, given arguments) any {
+		if all, i := n.classes(), int(given.Argument(0).ToInteger()); i >= 0 && i < len(all) {
+			return all[i]
 		}
 		return goja.Null()
 	}),
-	"contains": act(func(n *node, call goja.FunctionCall) goja.Value {
-		return value(slices.Contains(n.classes(), text(call.Argument(0))))
-	}),
-	"add":    act(func(n *node, call goja.FunctionCall) goja.Value { n.changeClasses(true, call.Arguments); return nil }),
-	"remove": act(func(n *node, call goja.FunctionCall) goja.Value { n.changeClasses(false, call.Arguments); return nil }),
-	"toggle": act(func(n *node, call goja.FunctionCall) goja.Value {
-		on := !slices.Contains(n.classes(), text(call.Argument(0)))
-		if len(call.Arguments) > 1 {
-			on = call.Argument(1).ToBoolean()
+	"contains": does(func(n *node, given arguments) any { return slices.Contains(n.classes(), given.text(0)) }),
+	"add":      does(func(n *node, given arguments) any { n.changeClasses(true, given.Arguments); return nil }),
+	"remove":   does(func(n *node, given arguments) any { n.changeClasses(false, given.Arguments); return nil }),
+	"toggle": does(func(n *node, given arguments) any {
+		on := !slices.Contains(n.classes(), given.text(0))
+		if len(given.Arguments) > 1 {
+			on = given.Argument(1).ToBoolean()
 		}
-		n.changeClasses(on, call.Arguments[:min(1, len(call.Arguments))])
-		return value(on)
+		n.changeClasses(on, given.Arguments[:min(1, len(given.Arguments))])
+		return on
 	}),
 })
 
@@ -315,7 +271,7 @@ func (n *node) changeClasses(add bool, named []goja.Value) {
 			all = append(all, name)
 		}
 	}
-	n.setClasses(all)
+	n.setAttribute("class", strings.Join(all, " "))
 }
 
 // dataset is an object whose properties are the element's data- attributes.
@@ -332,7 +288,7 @@ func (d dataset) Get(key string) goja.Value {
 	return nil
 }
 
-func (d dataset) Has(key string) bool { return d.Get(key) != nil }
+func (d dataset) Has(key string) bool { return d.n.has(dataAttribute(key)) }
 
 func (d dataset) Set(key string, given goja.Value) bool {
 	d.n.setAttribute(dataAttribute(key), text(given))

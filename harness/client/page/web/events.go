@@ -25,13 +25,6 @@ type field struct {
 	value goja.Value
 }
 
-func eventOf(o *object) *event {
-	if e, ok := o.state.(*event); ok {
-		return e
-	}
-	panic(o.window.vm.NewTypeError("Illegal invocation"))
-}
-
 func (o *object) orNull() goja.Value {
 	if o == nil {
 		return goja.Null()
@@ -39,30 +32,22 @@ func (o *object) orNull() goja.Value {
 	return o.value
 }
 
-func eventFlag(of func(e *event) bool) *member {
-	return attribute(func(o *object) goja.Value { return o.window.vm.ToValue(of(eventOf(o))) })
-}
-
-func eventAct(act func(e *event)) *member {
-	return method(func(o *object, _ goja.FunctionCall) goja.Value {
-		act(eventOf(o))
-		return goja.Undefined()
-	})
-}
-
 var eventClass = newClass("Event", nil, func(o *object, arguments []goja.Value) { o.beEvent(nil, arguments) }, members{
-	"type":                     attribute(func(o *object) goja.Value { return o.window.vm.ToValue(eventOf(o).kind) }),
-	"bubbles":                  eventFlag(func(e *event) bool { return e.bubbles }),
-	"cancelable":               eventFlag(func(e *event) bool { return e.cancelable }),
-	"defaultPrevented":         eventFlag(func(e *event) bool { return e.prevented }),
-	"isTrusted":                eventFlag(func(e *event) bool { return e.trusted }),
-	"target":                   attribute(func(o *object) goja.Value { return eventOf(o).target.orNull() }),
-	"currentTarget":            attribute(func(o *object) goja.Value { return eventOf(o).current.orNull() }),
-	"eventPhase":               attribute(func(o *object) goja.Value { return o.window.vm.ToValue(eventOf(o).phase) }),
-	"timeStamp":                attribute(func(o *object) goja.Value { return o.window.vm.ToValue(eventOf(o).at) }),
-	"preventDefault":           eventAct(func(e *event) { e.prevented = e.prevented || e.cancelable }),
-	"stopPropagation":          eventAct(func(e *event) { e.stopped = true }),
-	"stopImmediatePropagation": eventAct(func(e *event) { e.stopped, e.stoppedAtOnce = true, true }),
+	"type":             of(func(e *event) any { return e.kind }),
+	"bubbles":          of(func(e *event) any { return e.bubbles }),
+	"cancelable":       of(func(e *event) any { return e.cancelable }),
+	"defaultPrevented": of(func(e *event) any { return e.prevented }),
+	"isTrusted":        of(func(e *event) any { return e.trusted }),
+	"target":           of(func(e *event) any { return e.target.orNull() }),
+	"currentTarget":    of(func(e *event) any { return e.current.orNull() }),
+	"eventPhase":       of(func(e *event) any { return e.phase }),
+	"timeStamp":        of(func(e *event) any { return e.at }),
+	"preventDefault":   does(func(e *event, _ arguments) any { e.prevented = e.prevented || e.cancelable; return nil }),
+	"stopPropagation":  does(func(e *event, _ arguments) any { e.stopped = true; return nil }),
+	"stopImmediatePropagation": does(func(e *event, _ arguments) any {
+		e.stopped, e.stoppedAtOnce = true, true
+		return nil
+	}),
 })
 
 // beEvent initialises the object as an event, from the arguments of its constructor.
@@ -91,7 +76,7 @@ func (o *object) beEvent(fields []field, arguments []goja.Value) {
 func kind(name string, fields ...field) *class {
 	table := members{}
 	for i, f := range fields {
-		table[f.name] = attribute(func(o *object) goja.Value { return eventOf(o).fields[i].value })
+		table[f.name] = of(func(e *event) any { return e.fields[i].value })
 	}
 	c := newClass(name, eventClass, func(o *object, arguments []goja.Value) { o.beEvent(fields, arguments) }, table)
 	c.fields = fields
@@ -205,7 +190,7 @@ func dispatchEvent(o *object, call goja.FunctionCall) goja.Value {
 	if given == nil || !given.is(eventClass) {
 		panic(w.vm.NewTypeError("dispatchEvent needs an Event"))
 	}
-	if eventOf(given).phase != 0 {
+	if stateOf[*event](given).phase != 0 {
 		w.throw("InvalidStateError", "the event is being dispatched already")
 	}
 	return w.vm.ToValue(o.dispatch(given, false))
@@ -286,7 +271,7 @@ func (o *object) stagesOf(e *event) []stage {
 // dispatch calls an event's listeners. For an event that the window fires (own), microtasks run after
 // each listener, because no script is running. It returns false if the default was prevented.
 func (o *object) dispatch(of *object, own bool) bool {
-	e := eventOf(of)
+	e := stateOf[*event](of)
 	e.target, e.phase, e.trusted = o, 1, own
 	for _, s := range o.stagesOf(e) {
 		if e.stopped {

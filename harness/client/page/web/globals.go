@@ -1,6 +1,8 @@
 package web
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,10 +75,10 @@ func (w *Window) defineHandler(on *goja.Object, kind string) {
 func init() {
 	makers = map[string]func(w *Window) goja.Value{
 		"document":        func(w *Window) goja.Value { return w.document.script() },
-		"location":        func(w *Window) goja.Value { return w.newObject(locationClass, nil).value },
-		"navigator":       func(w *Window) goja.Value { return w.newObject(navigatorClass, nil).value },
-		"performance":     func(w *Window) goja.Value { return w.newObject(performanceClass, nil).value },
-		"crypto":          func(w *Window) goja.Value { return w.newObject(cryptoClass, nil).value },
+		"location":        func(w *Window) goja.Value { return w.newObject(locationClass, w).value },
+		"navigator":       func(w *Window) goja.Value { return w.newObject(navigatorClass, w).value },
+		"performance":     func(w *Window) goja.Value { return w.newObject(performanceClass, w).value },
+		"crypto":          func(w *Window) goja.Value { return w.newObject(cryptoClass, w).value },
 		"console":         (*Window).console,
 		"localStorage":    func(w *Window) goja.Value { return w.storageOf(w.options.Local) },
 		"sessionStorage":  func(w *Window) goja.Value { return w.storageOf(w.options.Session) },
@@ -175,10 +177,7 @@ func (w *Window) timer(call goja.FunctionCall, repeat bool) goja.Value {
 		panic(w.vm.NewTypeError("a timer needs a function; text is not run by the harness's page"))
 	}
 	delay := time.Duration(max(0, int32(call.Argument(1).ToInteger()))) * time.Millisecond
-	var arguments []goja.Value
-	if len(call.Arguments) > 2 {
-		arguments = append(arguments, call.Arguments[2:]...)
-	}
+	arguments := slices.Clone(call.Arguments[min(2, len(call.Arguments)):])
 	return w.vm.ToValue(w.setTimer(func() { w.run(callback, arguments...) }, delay, repeat))
 }
 
@@ -188,26 +187,23 @@ func (w *Window) stopTimer(call goja.FunctionCall) goja.Value {
 }
 
 // locationPart cannot be set, because a window cannot go to another page.
-func locationPart(of func(w *Window) string) *member {
-	return &member{
-		get: func(o *object) goja.Value { return o.window.vm.ToValue(of(o.window)) },
-		set: func(o *object, _ goja.Value) {
-			panic(o.window.vm.NewTypeError("setting a part of location is not implemented by the harness's page"))
-		},
-	}
+func locationPart(of func(w *Window) any) *member {
+	return settable(of, func(w *Window, _ goja.Value) {
+		panic(w.vm.NewTypeError("setting a part of location is not implemented by the harness's page"))
+	})
 }
 
 var locationClass = newClass("Location", nil, nil, members{
-	"href":     locationPart(func(w *Window) string { return w.base.String() }),
-	"origin":   locationPart(func(w *Window) string { return w.origin() }),
-	"protocol": locationPart(func(w *Window) string { return w.base.Scheme + ":" }),
-	"host":     locationPart(func(w *Window) string { return w.base.Host }),
-	"hostname": locationPart(func(w *Window) string { return w.base.Hostname() }),
-	"port":     locationPart(func(w *Window) string { return w.base.Port() }),
-	"pathname": locationPart(func(w *Window) string { return w.base.Path }),
-	"search":   locationPart(func(w *Window) string { return prefixed("?", w.base.RawQuery) }),
-	"hash":     locationPart(func(w *Window) string { return prefixed("#", w.base.Fragment) }),
-	"toString": method(func(o *object, _ goja.FunctionCall) goja.Value { return o.window.vm.ToValue(o.window.base.String()) }),
+	"href":     locationPart(func(w *Window) any { return w.base.String() }),
+	"origin":   locationPart(func(w *Window) any { return w.origin() }),
+	"protocol": locationPart(func(w *Window) any { return w.base.Scheme + ":" }),
+	"host":     locationPart(func(w *Window) any { return w.base.Host }),
+	"hostname": locationPart(func(w *Window) any { return w.base.Hostname() }),
+	"port":     locationPart(func(w *Window) any { return w.base.Port() }),
+	"pathname": locationPart(func(w *Window) any { return w.base.Path }),
+	"search":   locationPart(func(w *Window) any { return prefixed("?", w.base.RawQuery) }),
+	"hash":     locationPart(func(w *Window) any { return prefixed("#", w.base.Fragment) }),
+	"toString": does(func(w *Window, _ arguments) any { return w.base.String() }),
 }, missing("location", "reload", "assign", "replace"))
 
 func prefixed(prefix, text string) string {
@@ -220,15 +216,13 @@ func prefixed(prefix, text string) string {
 var navigatorClass = newClass("Navigator", nil, nil, members{
 	"userAgent": constant(UserAgent), "product": constant("Gecko"), "onLine": constant(true), "language": constant("en"),
 	"cookieEnabled": constant(true),
-	"languages":     attribute(func(o *object) goja.Value { return o.window.vm.NewArray("en") }),
-	"locks":         attribute(func(o *object) goja.Value { return o.window.scripted("locks").Get("locks") }),
+	"languages":     of(func(w *Window) any { return w.vm.NewArray("en") }),
+	"locks":         of(func(w *Window) any { return w.scripted("locks").Get("locks") }),
 })
 
 var performanceClass = newClass("Performance", nil, nil, members{
-	"now": method(func(o *object, _ goja.FunctionCall) goja.Value { return o.window.vm.ToValue(o.window.now()) }),
-	"timeOrigin": attribute(func(o *object) goja.Value {
-		return o.window.vm.ToValue(float64(o.window.opened.UnixNano()) / float64(time.Millisecond))
-	}),
+	"now":        does(func(w *Window, _ arguments) any { return w.now() }),
+	"timeOrigin": of(func(w *Window) any { return float64(w.opened.UnixNano()) / float64(time.Millisecond) }),
 })
 
 func (w *Window) console() goja.Value {
@@ -274,9 +268,8 @@ func (w *Window) line(arguments []goja.Value) string {
 }
 
 var cryptoClass = newClass("Crypto", nil, nil, members{
-	"getRandomValues": method(func(o *object, call goja.FunctionCall) goja.Value {
-		w := o.window
-		buffer, from, length, isView := w.view(call.Argument(0))
+	"getRandomValues": does(func(w *Window, given arguments) any {
+		buffer, from, length, isView := w.view(given.Argument(0))
 		switch {
 		case !isView:
 			panic(w.vm.NewTypeError("getRandomValues needs a typed array"))
@@ -284,25 +277,14 @@ var cryptoClass = newClass("Crypto", nil, nil, members{
 			w.throw("QuotaExceededError", "more than 65536 bytes")
 		}
 		copy(buffer[from:from+length], w.randomBytes(length))
-		return call.Argument(0)
+		return given.Argument(0)
 	}),
-	"randomUUID": method(func(o *object, _ goja.FunctionCall) goja.Value {
-		return o.window.vm.ToValue(uuid(o.window.randomBytes(16)))
-	}),
+	"randomUUID": does(func(w *Window, _ arguments) any { return uuid(w.randomBytes(16)) }),
 }, missing("crypto", "subtle"))
 
 func uuid(b []byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	const digits = "0123456789abcdef"
-	var all strings.Builder
-	for i, c := range b {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			all.WriteByte('-')
-		}
-		all.WriteByte(digits[c>>4])
-		all.WriteByte(digits[c&15])
-	}
-	return all.String()
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // view returns the buffer of a typed array or a DataView, and its part of it.

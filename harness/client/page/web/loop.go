@@ -1,9 +1,9 @@
 package web
 
 import (
-	"container/heap"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +22,7 @@ type Loop struct {
 
 	mu        sync.Mutex
 	tasks     []func()
-	timers    timerHeap
-	sequence  uint64
+	timers    []*Timer // in the order in which they are due
 	suspended bool
 	closed    bool
 	last      func()
@@ -83,10 +82,9 @@ func (l *Loop) Do(ctx context.Context, task func()) error {
 
 // A Timer is a task with the time at which it is due.
 type Timer struct {
-	due      time.Time
-	sequence uint64
-	task     func()
-	stopped  atomic.Bool
+	due     time.Time
+	task    func()
+	stopped atomic.Bool
 }
 
 // Stop prevents the timer's task from running if it has not begun.
@@ -96,10 +94,13 @@ func (t *Timer) Stop() { t.stopped.Store(true) }
 func (l *Loop) After(d time.Duration, task func()) *Timer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sequence++
-	t := &Timer{due: time.Now().Add(d), sequence: l.sequence, task: task}
+	t := &Timer{due: time.Now().Add(d), task: task}
 	if !l.closed {
-		heap.Push(&l.timers, t)
+		later := slices.IndexFunc(l.timers, func(other *Timer) bool { return other.due.After(t.due) })
+		if later < 0 {
+			later = len(l.timers)
+		}
+		l.timers = slices.Insert(l.timers, later, t)
 		l.signal()
 	}
 	return t
@@ -191,7 +192,8 @@ func (l *Loop) next() (task func(), wait time.Duration, alive bool) {
 	}
 	now := time.Now()
 	for len(l.timers) > 0 && !l.timers[0].due.After(now) {
-		t := heap.Pop(&l.timers).(*Timer)
+		t := l.timers[0]
+		l.timers = slices.Delete(l.timers, 0, 1)
 		l.tasks = append(l.tasks, func() {
 			if !t.stopped.Load() {
 				t.task()
@@ -203,38 +205,11 @@ func (l *Loop) next() (task func(), wait time.Duration, alive bool) {
 		l.tasks = l.tasks[1:]
 		return task, 0, true
 	}
-	l.dropStopped()
+	// The loop does not wake for stopped timers.
+	l.timers = slices.DeleteFunc(l.timers, func(t *Timer) bool { return t.stopped.Load() })
 	if len(l.timers) > 0 {
 		return nil, l.timers[0].due.Sub(now), true
 	}
 	l.tasks = nil
 	return nil, 0, true
-}
-
-// dropStopped removes stopped timers from the head of the heap, so that the loop does not wake for
-// them.
-func (l *Loop) dropStopped() {
-	for len(l.timers) > 0 && l.timers[0].stopped.Load() {
-		heap.Pop(&l.timers)
-	}
-}
-
-// timerHeap orders timers by the time at which they are due, then by the order of After.
-type timerHeap []*Timer
-
-func (h timerHeap) Len() int { return len(h) }
-func (h timerHeap) Less(i, j int) bool {
-	if h[i].due.Equal(h[j].due) {
-		return h[i].sequence < h[j].sequence
-	}
-	return h[i].due.Before(h[j].due)
-}
-func (h timerHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *timerHeap) Push(x any)   { *h = append(*h, x.(*Timer)) }
-func (h *timerHeap) Pop() any {
-	old := *h
-	t := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return t
 }

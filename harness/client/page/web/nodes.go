@@ -33,7 +33,7 @@ type node struct {
 	attributes []nodeAttribute
 	value      goja.Value
 	checked    *bool
-	style      *goja.Object
+	style      *object
 }
 
 type nodeAttribute struct{ name, value string }
@@ -87,6 +87,11 @@ func (n *node) attribute(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+func (n *node) has(name string) bool {
+	_, has := n.attribute(name)
+	return has
 }
 
 func (n *node) id() string {

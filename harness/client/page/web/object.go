@@ -62,6 +62,51 @@ func method(call func(o *object, call goja.FunctionCall) goja.Value) *member {
 	return &member{call: call}
 }
 
+// of is a read-only attribute of the objects whose state is a T.
+func of[T any](get func(state T) any) *member {
+	return attribute(func(o *object) goja.Value { return o.window.give(get(stateOf[T](o))) })
+}
+
+// settable is an attribute of these objects that scripts can set.
+func settable[T any](get func(state T) any, set func(state T, given goja.Value)) *member {
+	m := of(get)
+	m.set = func(o *object, given goja.Value) { set(stateOf[T](o), given) }
+	return m
+}
+
+// does is a method of these objects. A result of nil is undefined.
+func does[T any](do func(state T, given arguments) any) *member {
+	return method(func(o *object, call goja.FunctionCall) goja.Value {
+		if result := do(stateOf[T](o), arguments{call}); result != nil {
+			return o.window.give(result)
+		}
+		return goja.Undefined()
+	})
+}
+
+func stateOf[T any](o *object) T {
+	if state, ok := o.state.(T); ok {
+		return state
+	}
+	panic(o.window.vm.NewTypeError("Illegal invocation"))
+}
+
+// arguments are those of a call.
+type arguments struct{ goja.FunctionCall }
+
+func (a arguments) text(i int) string { return text(a.Argument(i)) }
+
+// give converts the value of an attribute or a method for scripts; nil is null.
+func (w *Window) give(result any) goja.Value {
+	switch result := result.(type) {
+	case *node:
+		return result.script()
+	case []*node:
+		return scripts(w, result)
+	}
+	return w.vm.ToValue(result)
+}
+
 // missing makes members that are not implemented throw on use instead of being undefined.
 func missing(what string, names ...string) members {
 	all := members{}
@@ -84,7 +129,7 @@ type object struct {
 	window *Window
 	class  *class
 	value  *goja.Object
-	// state is the state in Go: a *node, an *event or a *socket.
+	// state is the state in Go: a *node, an *event, a *socket or the *Window.
 	state any
 	// listeners are those of an EventTarget, in the order in which they were added.
 	listeners []*listener

@@ -14,25 +14,22 @@ import (
 	"github.com/dop251/goja"
 )
 
-// hostRequest(method, address, names, values, body, handle) starts a request. It returns an object
+// hostRequest(method, address, headers, body, handle) starts a request. It returns an object
 // with which to abort it.
 func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
-	var names, values []string
+	var headers map[string]string
 	address, err := url.Parse(call.Argument(1).String())
 	if err == nil {
-		err = w.vm.ExportTo(call.Argument(2), &names)
-	}
-	if err == nil {
-		err = w.vm.ExportTo(call.Argument(3), &values)
+		err = w.vm.ExportTo(call.Argument(2), &headers)
 	}
 	if err != nil {
 		panic(w.vm.NewGoError(err))
 	}
 	var body []byte
-	if !goja.IsNull(call.Argument(4)) {
-		body = w.messageOf(call.Argument(4)).data
+	if !goja.IsNull(call.Argument(3)) {
+		body = w.messageOf(call.Argument(3)).data
 	}
-	handle, _ := goja.AssertFunction(call.Argument(5))
+	handle, _ := goja.AssertFunction(call.Argument(4))
 
 	ctx, cancel := context.WithCancel(w.network.ctx)
 	request, err := http.NewRequestWithContext(ctx, call.Argument(0).String(), address.String(), bytes.NewReader(body))
@@ -45,8 +42,8 @@ func (w *Window) hostRequest(call goja.FunctionCall) goja.Value {
 	if request.Method != http.MethodGet && request.Method != http.MethodHead {
 		request.Header.Set("Origin", w.origin())
 	}
-	for i, name := range names {
-		request.Header.Set(name, values[i])
+	for name, value := range headers {
+		request.Header.Set(name, value)
 	}
 	// A browser retries any request, also a POST, if its connection was used before and is closed
 	// without an answer, so a server may receive it twice. net/http retries a POST with this
@@ -117,9 +114,8 @@ func (w *Window) request(request *http.Request, own bool, handle goja.Callable) 
 	}
 	defer response.Body.Close()
 	w.tell(handle, func() []any {
-		names, values := visible(response.Header)
 		status := strings.TrimPrefix(response.Status, fmt.Sprint(response.StatusCode, " "))
-		return []any{"headers", response.StatusCode, status, response.Request.URL.String(), w.list(names), w.list(values)}
+		return []any{"headers", response.StatusCode, status, response.Request.URL.String(), visible(response.Header)}
 	})
 	body, err := io.ReadAll(io.LimitReader(response.Body, largestMessage+1))
 	if err != nil || len(body) > largestMessage {
@@ -140,22 +136,13 @@ func (w *Window) tell(handle goja.Callable, arguments func() []any) {
 	})
 }
 
-// list makes a JavaScript array.
-func (w *Window) list(texts []string) *goja.Object {
-	var items []any
-	for _, text := range texts {
-		items = append(items, text)
-	}
-	return w.vm.NewArray(items...)
-}
-
 // visible returns the headers that a script may read.
-func visible(header http.Header) (names, values []string) {
+func visible(header http.Header) map[string]string {
+	visible := map[string]string{}
 	for name, all := range header {
 		if name != "Set-Cookie" && name != "Set-Cookie2" {
-			names = append(names, name)
-			values = append(values, strings.Join(all, ", "))
+			visible[name] = strings.Join(all, ", ")
 		}
 	}
-	return names, values
+	return visible
 }

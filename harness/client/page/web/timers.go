@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dop251/goja"
@@ -11,12 +12,7 @@ func (w *Window) trackRejection(promise *goja.Promise, operation goja.PromiseRej
 		w.rejections = append(w.rejections, promise)
 		return
 	}
-	for i, p := range w.rejections {
-		if p == promise {
-			w.rejections = append(w.rejections[:i], w.rejections[i+1:]...)
-			return
-		}
-	}
+	w.rejections = slices.DeleteFunc(w.rejections, func(p *goja.Promise) bool { return p == promise })
 }
 
 // afterTask reports unhandled rejections and calls Options.AfterTask.

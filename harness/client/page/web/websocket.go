@@ -27,42 +27,25 @@ type scriptSocket struct {
 	dropped    int64
 }
 
-func socketOf(o *object) *socket {
-	if s, ok := o.state.(*socket); ok {
-		return s
-	}
-	panic(o.window.vm.NewTypeError("Illegal invocation"))
-}
-
-func ofSocket(get func(s *socket) any) *member {
-	return attribute(func(o *object) goja.Value { return o.window.vm.ToValue(get(socketOf(o))) })
-}
-
 var socketClass = newClass("WebSocket", targetClass, makeSocket, members{
-	"url":            ofSocket(func(s *socket) any { return s.script.url }),
-	"readyState":     ofSocket(func(s *socket) any { return s.script.state }),
-	"protocol":       ofSocket(func(s *socket) any { return s.script.protocol }),
-	"extensions":     ofSocket(func(*socket) any { return "" }),
-	"bufferedAmount": ofSocket(func(s *socket) any { return s.buffered() + s.script.dropped }),
+	"url":            of(func(s *socket) any { return s.script.url }),
+	"readyState":     of(func(s *socket) any { return s.script.state }),
+	"protocol":       of(func(s *socket) any { return s.script.protocol }),
+	"extensions":     constant(""),
+	"bufferedAmount": of(func(s *socket) any { return s.buffered() + s.script.dropped }),
 	"CONNECTING":     constant(socketConnecting),
 	"OPEN":           constant(socketOpen),
 	"CLOSING":        constant(socketClosing),
 	"CLOSED":         constant(socketClosed),
-	"binaryType": {
-		get: func(o *object) goja.Value { return o.window.vm.ToValue(socketOf(o).script.binaryType) },
-		set: func(o *object, given goja.Value) {
-			if kind := text(given); kind == "blob" || kind == "arraybuffer" {
-				socketOf(o).script.binaryType = kind
-			}
-		},
-	},
-	"send": method(func(o *object, call goja.FunctionCall) goja.Value {
-		socketOf(o).scriptSend(call.Argument(0))
-		return goja.Undefined()
+	"binaryType": settable(func(s *socket) any { return s.script.binaryType }, func(s *socket, given goja.Value) {
+		if kind := text(given); kind == "blob" || kind == "arraybuffer" {
+			s.script.binaryType = kind
+		}
 	}),
-	"close": method(func(o *object, call goja.FunctionCall) goja.Value {
-		socketOf(o).scriptClose(call.Argument(0), call.Argument(1))
-		return goja.Undefined()
+	"send": does(func(s *socket, given arguments) any { s.scriptSend(given.Argument(0)); return nil }),
+	"close": does(func(s *socket, given arguments) any {
+		s.scriptClose(given.Argument(0), given.Argument(1))
+		return nil
 	}),
 }, handlers("open", "message", "error", "close")).with("CONNECTING", "OPEN", "CLOSING", "CLOSED")
 

@@ -279,7 +279,7 @@ func (w *Window) unload(last func()) {
 	w.loop.Close(func() {
 		w.vm.ClearInterrupt()
 		leaving := w.newEvent(eventClass, "beforeunload")
-		eventOf(leaving).cancelable = true
+		stateOf[*event](leaving).cancelable = true
 		w.global.dispatch(leaving, true)
 		w.fire(eventClass, "pagehide")
 		w.fire(eventClass, "unload")

@@ -65,7 +65,7 @@
       this.dispatchEvent(new shim.ProgressEvent("loadstart"));
       if (state.readyState !== 1 || !state.sent || state.request) return;
       const mine = (state.request = {});
-      mine.native = host.request(state.method, state.url, [...state.headers.keys()], [...state.headers.values()],
+      mine.native = host.request(state.method, state.url, Object.fromEntries(state.headers),
         body === null ? null : binary === undefined ? String(body) : binary,
         (what, ...args) => (state.request === mine ? progress[what](this, state, ...args) : undefined));
       if (state.timeout > 0) {
@@ -140,8 +140,8 @@
     xhr.dispatchEvent(new Event("readystatechange"));
   }
   const progress = {
-    headers(xhr, state, status, statusText, url, names, values) {
-      names.forEach((name, i) => state.answer.set(name.toLowerCase(), values[i]));
+    headers(xhr, state, status, statusText, url, headers) {
+      for (const name of Object.keys(headers)) state.answer.set(name.toLowerCase(), headers[name]);
       Object.assign(state, { status, statusText, responseURL: url });
       advance(xhr, state, 2);
     },
