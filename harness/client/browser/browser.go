@@ -293,7 +293,7 @@ func (t *tab) bounded(bound time.Duration) (context.Context, context.CancelFunc)
 // open opens a tab, with hook.js in each of its documents.
 func (c *Client) open() (*tab, error) {
 	t := &tab{paused: make(chan struct{}, 1)}
-	ctx, cancel, err := c.profile.tab(func(event any) { c.observe(t, event) })
+	ctx, cancel, err := c.profile.Tab(func(event any) { c.observe(t, event) })
 	if err != nil {
 		return nil, err
 	}
