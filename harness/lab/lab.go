@@ -140,10 +140,6 @@ type Config struct {
 	// Traffic records every frame and connection in Run.Traffic. A sweep leaves it out,
 	// because it costs time and memory.
 	Traffic bool
-	// CountLeaks is for the virtual lab only. It lists the goroutines that a run has leaked.
-	// To do so it stops the process and prints all its goroutines, which is too slow for
-	// thousands of runs; the growth of runtime.NumGoroutine gives their sum.
-	CountLeaks bool
 }
 
 // NewPage makes a client of the kind page. tabOf is the client whose browser gets it as
@@ -185,12 +181,9 @@ type Run struct {
 	Began []plan.Duration
 	// Traffic has every frame with its time and its text, if Config.Traffic is set.
 	Traffic history.Traffic
-	// Leaked counts the goroutines that still ran long after everything was closed, if
-	// Config.CountLeaks is set; without it, -1 means that there are some. They stay, with the
-	// memory that they refer to, until the process ends. It is zero in the real lab.
-	Leaked int
-	// Leaks describes the leaked goroutines, one line each.
-	Leaks []string
+	// Leaked means that goroutines of the virtual lab still ran long after everything was closed.
+	// They stay, with the memory that they refer to, until the process ends.
+	Leaked bool
 }
 
 // ErrUnreachable means that the target did not come up at the beginning of a run. A later start

@@ -30,8 +30,8 @@ func TestMemoryStaysFlat(t *testing.T) {
 			}
 			return play(t, step(t, "7"), config, conversation(uint64(from+i), kind))
 		}) {
-			if run.Err != nil || run.Leaked != 0 {
-				t.Fatalf("%v, leaked %d", run.Err, run.Leaked)
+			if run.Err != nil || run.Leaked {
+				t.Fatalf("%v, leaked goroutines: %v", run.Err, run.Leaked)
 			}
 		}
 	}

@@ -120,12 +120,11 @@ type virtual struct {
 	memory atomic.Pointer[network.Memory]
 
 	run      Run
-	id       string // how stack traces mark the bubble's goroutines
 	panicked any
 }
 
 // bubble plays the plan in a bubble. If goroutines remain when all others have ended, synctest
-// panics; bubble turns that panic into a count.
+// panics; bubble sets Run.Leaked instead.
 //
 // synctest.Test requires a testing.T, which the testing package makes only for a test binary's
 // main function. The zero value of T is enough: its name and its output are used only when a
@@ -135,14 +134,13 @@ func (v *virtual) bubble() {
 	defer func() {
 		reason := recover()
 		if err, ok := reason.(error); ok && strings.Contains(err.Error(), "blocked goroutines remain") {
-			v.countLeaks()
+			v.run.Leaked = true
 			reason = nil
 		}
 		v.panicked = reason
 	}()
 	v.run.Err = errors.New("the run ended before it began") // remains if t.FailNow ends this goroutine
 	synctest.Test(new(testing.T), func(*testing.T) {
-		v.id = bubbleID()
 		v.play()
 		time.Sleep(drainTime)
 	})
@@ -190,14 +188,6 @@ func (v *virtual) play() {
 	v.run.Output = under.Output()
 	if !v.config.OwnRecovery {
 		keep(v.handler, under.lives)
-	}
-}
-
-func (v *virtual) countLeaks() {
-	v.run.Leaked = -1
-	if v.config.CountLeaks {
-		v.run.Leaks = goroutines(v.id)
-		v.run.Leaked = len(v.run.Leaks)
 	}
 }
 

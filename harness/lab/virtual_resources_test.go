@@ -129,15 +129,15 @@ func TestVirtualFence(t *testing.T) {
 	}
 }
 
-// The goroutines that a run leaks are counted, and all of them belong to the library.
-func TestVirtualCountsLeaks(t *testing.T) {
-	config := forStep7
-	config.CountLeaks = true
-	run := play(t, step(t, "7"), config, everything(1, plan.Page, "polling", "websocket"))
-	if run.Err != nil || run.Leaked != len(run.Leaks) {
-		t.Fatalf("%v, %d leaked, of which %d are named", run.Err, run.Leaked, len(run.Leaks))
+// The goroutines that a run leaks are noticed, and all of them belong to the library.
+func TestVirtualNoticesLeaks(t *testing.T) {
+	before := bubbled()
+	run := play(t, step(t, "7"), forStep7, everything(1, plan.Page, "polling", "websocket"))
+	leaks := without(bubbled(), before)
+	if run.Err != nil || run.Leaked != (len(leaks) > 0) {
+		t.Fatalf("%v, leaked: %v; there are %v", run.Err, run.Leaked, leaks)
 	}
-	for _, leak := range run.Leaks {
+	for _, leak := range leaks {
 		if !strings.Contains(leak, "zishang520/socket.io") {
 			t.Errorf("left behind by somebody else than the library: %s", leak)
 		}
@@ -146,13 +146,45 @@ func TestVirtualCountsLeaks(t *testing.T) {
 		go func() { select {} }()
 		return step(t, "5")(dir)
 	}
-	run = play(t, left, lab.Config{OwnRecovery: true, CountLeaks: true}, plan.Plan{})
-	if run.Err != nil || run.Leaked != 1 || !strings.Contains(run.Leaks[0], "TestVirtualCountsLeaks") {
-		t.Errorf("%v, %d leaked: %v; want the one that the test has left", run.Err, run.Leaked, run.Leaks)
+	before = bubbled()
+	run = play(t, left, lab.Config{OwnRecovery: true}, plan.Plan{})
+	leaks = without(bubbled(), before)
+	if run.Err != nil || !run.Leaked || len(leaks) != 1 || !strings.Contains(leaks[0], "TestVirtualNoticesLeaks") {
+		t.Errorf("%v, leaked: %v, %v; want the one that the test has left", run.Err, run.Leaked, leaks)
 	}
-	if run = play(t, left, lab.Config{OwnRecovery: true}, plan.Plan{}); run.Err != nil || run.Leaked != -1 {
-		t.Errorf("%v, %d leaked; want -1 for some", run.Err, run.Leaked)
+}
+
+// bubbled returns the goroutines of all bubbles by number: the current function of each, and the one
+// that made it.
+func bubbled() map[string]string {
+	traces := make([]byte, 1<<20)
+	n := runtime.Stack(traces, true)
+	for ; n == len(traces); n = runtime.Stack(traces, true) {
+		traces = make([]byte, 2*len(traces))
 	}
+	found := map[string]string{}
+	for trace := range strings.SplitSeq(string(traces[:n]), "\n\n") {
+		number, state, _ := strings.Cut(trace, " [")
+		header, functions, _ := strings.Cut(state, "\n")
+		if !strings.Contains(header, "synctest bubble") {
+			continue
+		}
+		where, _, _ := strings.Cut(functions, "(0x")
+		_, by, _ := strings.Cut(functions, "created by ")
+		by, _, _ = strings.Cut(by, " in goroutine")
+		found[number] = where + ", made by " + by
+	}
+	return found
+}
+
+// without returns what the goroutines do that were not there before.
+func without(now, before map[string]string) (what []string) {
+	for number, where := range now {
+		if _, old := before[number]; !old {
+			what = append(what, where)
+		}
+	}
+	return what
 }
 
 // The library's own session adapter stops a timer when it is garbage-collected, which ends the
