@@ -171,18 +171,6 @@ func (o storageObject) Delete(key string) bool {
 func (o storageObject) Keys() []string { return o.storage.list() }
 
 func (w *Window) storageOf(storage *Storage) goja.Value {
-	methods, err := w.storageMethods(storage)
-	if err != nil {
-		panic(w.vm.NewGoError(err))
-	}
-	object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
-	if err := object.SetPrototype(methods); err != nil {
-		panic(w.vm.NewGoError(err))
-	}
-	return object
-}
-
-func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {
 	methods := w.vm.NewObject()
 	for name, method := range map[string]any{
 		"getItem": func(key string) goja.Value {
@@ -205,10 +193,11 @@ func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {
 			return goja.Null()
 		},
 	} {
-		if err := methods.Set(name, method); err != nil {
-			return nil, err
-		}
+		_ = methods.Set(name, method) // fails only for frozen objects, as do the next two
 	}
 	length := w.vm.ToValue(func(goja.FunctionCall) goja.Value { return w.vm.ToValue(len(storage.list())) })
-	return methods, methods.DefineAccessorProperty("length", length, nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = methods.DefineAccessorProperty("length", length, nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
+	_ = object.SetPrototype(methods)
+	return object
 }

@@ -144,12 +144,8 @@ func New(options Options) (*Window, error) {
 	w.vm.SetMaxCallStackSize(maxCallDepth)
 	w.vm.SetPromiseRejectionTracker(w.trackRejection)
 	w.document = &node{window: w, kind: documentNode}
-	if err := w.installGlobals(); err != nil {
-		return nil, err
-	}
-	if err := w.boundJSON(); err != nil {
-		return nil, err
-	}
+	w.installGlobals()
+	w.boundJSON()
 	w.loop = NewLoop(w.afterTask)
 	w.unwatch = []func(){options.Local.watch(w, w.storageChanged)}
 	return w, nil
@@ -234,9 +230,7 @@ func (w *Window) Extend(name string, source []byte, members map[string]any) (goj
 	}
 	host := w.vm.NewObject()
 	for member, value := range members {
-		if err := host.Set(member, value); err != nil {
-			return nil, err
-		}
+		_ = host.Set(member, value) // fails only for frozen objects
 	}
 	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), host)
 }
