@@ -216,6 +216,14 @@ func (w *Window) settle(err error) error {
 // window, the shims and a host object with the given members. Extend returns its result. It must run on
 // the loop.
 func (w *Window) Extend(name string, source []byte, members map[string]any) (goja.Value, error) {
+	host := w.vm.NewObject()
+	for member, value := range members {
+		_ = host.Set(member, value) // fails only for frozen objects
+	}
+	return w.extend(name, source, host)
+}
+
+func (w *Window) extend(name string, source []byte, host *goja.Object) (goja.Value, error) {
 	program, err := Compile(name, source)
 	if err != nil {
 		return nil, err
@@ -227,10 +235,6 @@ func (w *Window) Extend(name string, source []byte, members map[string]any) (goj
 	run, ok := goja.AssertFunction(value)
 	if !ok {
 		return nil, fmt.Errorf("%s is no function", name)
-	}
-	host := w.vm.NewObject()
-	for member, value := range members {
-		_ = host.Set(member, value) // fails only for frozen objects
 	}
 	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), host)
 }
