@@ -19,7 +19,7 @@ type Storage struct {
 	keys     []string
 	values   map[string]string
 	size     int
-	watchers map[*Window]func(storageChange)
+	watchers map[*Window]bool
 }
 
 // A storageChange has the values of a storage event. key is nil if the storage was cleared; old and new
@@ -28,26 +28,27 @@ type storageChange struct{ key, old, new *string }
 
 // NewStorage returns an empty storage.
 func NewStorage() *Storage {
-	return &Storage{values: map[string]string{}, watchers: map[*Window]func(storageChange){}}
+	return &Storage{values: map[string]string{}, watchers: map[*Window]bool{}}
 }
 
-// watch calls changed for each change by another window, until stop is called.
-func (s *Storage) watch(w *Window, changed func(storageChange)) (stop func()) {
+// watch tells the window each change by another window, until drop is called.
+func (s *Storage) watch(w *Window) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.watchers[w] = changed
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, w)
-	}
+	s.watchers[w] = true
 }
 
-// tell is called with the lock held; the watchers only queue a task.
+func (s *Storage) drop(w *Window) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watchers, w)
+}
+
+// tell is called with the lock held; storageChanged only queues a task.
 func (s *Storage) tell(from *Window, change storageChange) {
-	for w, changed := range s.watchers {
+	for w := range s.watchers {
 		if w != from {
-			changed(change)
+			w.storageChanged(change)
 		}
 	}
 }

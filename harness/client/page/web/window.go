@@ -104,7 +104,6 @@ type Window struct {
 
 	// working counts the goroutines of sockets and requests.
 	working   sync.WaitGroup
-	unwatch   []func()
 	closeOnce sync.Once
 }
 
@@ -147,7 +146,7 @@ func New(options Options) (*Window, error) {
 	w.installGlobals()
 	w.boundJSON()
 	w.loop = NewLoop(w.afterTask)
-	w.unwatch = []func(){options.Local.watch(w, w.storageChanged)}
+	options.Local.watch(w)
 	return w, nil
 }
 
@@ -268,9 +267,7 @@ func (w *Window) Close(last func()) {
 }
 
 func (w *Window) unload(last func()) {
-	for _, stop := range w.unwatch {
-		stop()
-	}
+	w.options.Local.drop(w)
 	unloaded := make(chan struct{})
 	w.working.Go(func() { w.interruptUntil(unloaded) })
 	w.loop.Close(func() {
