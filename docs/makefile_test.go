@@ -86,7 +86,7 @@ func leftOut(t *testing.T, path string) (names []string) {
 		needsSpeed := has(test.Body, "needsSpeed")
 		ast.Inspect(test.Body, func(n ast.Node) bool {
 			when, ok := n.(*ast.IfStmt)
-			needsSpeed = needsSpeed || ok && has(when.Cond, "underRace") && has(when.Body, "Skip")
+			needsSpeed = needsSpeed || ok && has(when.Cond, "race") && has(when.Body, "Skip")
 			return true
 		})
 		if needsSpeed {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"redial/harness/lab"
+	"redial/harness/lab/race"
 	"redial/harness/plan"
 )
 
@@ -17,7 +18,7 @@ var (
 // Thousands of runs must leave behind no goroutine and no memory. The library leaks both for
 // every WebSocket that a client closes; package handshake frees them.
 func TestMemoryStaysFlat(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("the race detector slows it down tenfold, and sees these runs in other tests")
 	}
 	config := forStep7

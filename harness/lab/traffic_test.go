@@ -7,6 +7,7 @@ import (
 
 	"redial/harness/history"
 	"redial/harness/lab"
+	"redial/harness/lab/race"
 	"redial/harness/plan"
 )
 
@@ -14,7 +15,7 @@ import (
 // can wait for, with the same numbers.
 func TestTrafficHasEveryFrameAndChangesNothing(t *testing.T) {
 	for _, transports := range [][]string{nil, {"polling", "websocket"}} {
-		if underRace && len(transports) > 0 {
+		if race.Enabled && len(transports) > 0 {
 			continue // with polling the library has a race, and no two runs are the same
 		}
 		p := everything(7, plan.Page, transports...)

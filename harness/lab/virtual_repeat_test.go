@@ -12,6 +12,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/lab"
+	"redial/harness/lab/race"
 	"redial/harness/plan"
 )
 
@@ -19,7 +20,7 @@ import (
 // the order in which goroutines are scheduled.
 func TestVirtualIsRepeatable(t *testing.T) {
 	runs := *repeats
-	if testing.Short() || underRace {
+	if testing.Short() || race.Enabled {
 		runs = 4
 	}
 	websocket, polling, upgrade := []string(nil), []string{"polling"}, []string{"polling", "websocket"}
@@ -38,7 +39,7 @@ func TestVirtualIsRepeatable(t *testing.T) {
 		{"the library's own recovery", "6", plan.Page, websocket, runs / 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if underRace && len(c.transports) > 0 {
+			if race.Enabled && len(c.transports) > 0 {
 				t.Skip("the library races with itself where a client polls")
 			}
 			config := forStep7

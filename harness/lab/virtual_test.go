@@ -15,6 +15,7 @@ import (
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/lab"
+	"redial/harness/lab/race"
 	"redial/harness/plan"
 	"redial/harness/seam"
 	"redial/steps/lessons"
@@ -147,7 +148,7 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 		t.Fatalf("%v, %d frames", healthy.Err, len(healthy.Frames))
 	}
 	every := 1
-	if underRace { // test-long plays them all
+	if race.Enabled { // test-long plays them all
 		every = 3
 	}
 	var broken []plan.Plan
@@ -189,7 +190,7 @@ func TestVirtualTwoEndsAtOnce(t *testing.T) {
 	ends := []plan.FaultKind{plan.Restart, plan.Crash}
 	singles := slices.Collect(plan.Singles(p, healthy.Frames, ends))
 	every := 1
-	if underRace { // test-long plays them all
+	if race.Enabled { // test-long plays them all
 		every = 5
 	}
 	var broken []plan.Plan

@@ -69,7 +69,14 @@ type framer struct {
 	step   func(f *framer, data []byte) (n int, ended bool)
 	head   []byte    // of an HTTP message, a chunk or a WebSocket frame
 	header ws.Header // the head of a WebSocket frame, as soon as that is complete
-	left   uint64    // bytes of body, chunk or payload that have not come yet
+	reader headReader
+	left   uint64 // bytes of body, chunk or payload that have not come yet
+}
+
+// A headReader reads the heads of WebSocket frames without an allocation for each.
+type headReader struct {
+	bytes.Reader
+	buffer [ws.MaxHeaderSize]byte
 }
 
 // conversation is the state that the framers of a connection's two directions share.
@@ -230,8 +237,8 @@ func (f *framer) giveUp(data []byte) (int, bool) {
 func (f *framer) webSocketHead(data []byte) (int, bool) {
 	before := len(f.head)
 	f.head = append(f.head, data[:min(len(data), ws.MaxHeaderSize-before)]...)
-	rest := bytes.NewReader(f.head)
-	header, err := ws.ReadHeader(rest)
+	f.reader.Reset(f.head)
+	header, err := ws.ReadHeaderBuffer(&f.reader, f.reader.buffer[:])
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return len(data), false
@@ -247,7 +254,7 @@ func (f *framer) webSocketHead(data []byte) (int, bool) {
 	if f.inflates() && !f.inflater.lost {
 		f.want = maxBody
 	}
-	return len(f.head) - rest.Len() - before, f.left == 0
+	return len(f.head) - f.reader.Len() - before, f.left == 0
 }
 
 // inflates tells whether the current frame is a part of a compressed message, and no control frame.

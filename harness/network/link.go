@@ -21,6 +21,7 @@ import (
 // or while a goroutine waits.
 type link struct {
 	name   string
+	index  int // among the links of its network
 	events Events
 	// reporting and acting let one call of the Events through at a time. They are channels
 	// and not mutexes because a call may wait on a fake clock.
@@ -34,8 +35,9 @@ type link struct {
 	// listening, if not nil, stops listening for new connections if the link refuses them now,
 	// and otherwise starts again. Without it, serve resets new connections during an Outage.
 	listening func() error
-	// moved, if not nil, takes another source address for a Switch and returns it.
+	// moved, if not nil, takes another source address for a Switch and returns it; moves counts that.
 	moved func() string
+	moves atomic.Int32
 	// switchPath, if not nil, changes the real network path of the client, which then loses
 	// what is in flight.
 	switchPath func() error
@@ -71,9 +73,10 @@ type armedFault struct {
 	fired bool
 }
 
-func newLink(name string, events Events) *link {
+func newLink(name string, index int, events Events) *link {
 	l := &link{
 		name:        name,
+		index:       index,
 		events:      events,
 		reporting:   make(chan struct{}, 1),
 		acting:      make(chan struct{}, 1),
@@ -89,6 +92,11 @@ func newLink(name string, events Events) *link {
 func (l *link) pace(delay func(direction plan.Direction, connection, frame int) time.Duration) {
 	l.frameDelay = delay
 	l.direct.Store(false)
+}
+
+// source is the source address of the link's connections from now on: 127.x.y.z with x.y for the link.
+func (l *link) source() net.IP {
+	return net.IPv4(127, byte(1+l.index>>8%254), byte(l.index), byte(1+l.moves.Load()%254))
 }
 
 // Connections returns how many connections have reached the server.

@@ -50,7 +50,7 @@ func inBubble(t *testing.T, prepare func(*link), play func(b *bubble)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t: t, received: map[net.Conn]*received{}}
 		start := time.Now()
-		b.link = newLink("alice", Events{Fired: func(f Fired) {
+		b.link = newLink("alice", 0, Events{Fired: func(f Fired) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.fired = append(b.fired, time.Since(start).String()+" "+string(f.Fault.Kind)+map[bool]string{true: " healed"}[f.Healed])

@@ -61,7 +61,7 @@ func (m *Memory) link(name string) *memoryLink {
 	if l := m.links[name]; l != nil {
 		return l
 	}
-	l := &memoryLink{link: newLink(name, m.events), index: len(m.links), seed: seedOf(m.seed, name)}
+	l := &memoryLink{link: newLink(name, len(m.links), m.events), seed: seedOf(m.seed, name)}
 	l.pace(l.latency)
 	l.passing = func(direction plan.Direction, connection, frame int) {
 		at := time.Now()
@@ -70,7 +70,10 @@ func (m *Memory) link(name string) *memoryLink {
 		m.passed = append(m.passed, passed{at, plan.Passed{Client: name, Connection: connection, Direction: direction, Number: frame}})
 	}
 	l.find = m.find
-	l.moved = l.move
+	l.moved = func() string {
+		l.moves.Add(1)
+		return l.source().String()
+	}
 	m.links[name] = l
 	return l
 }
@@ -134,7 +137,7 @@ func (m *Memory) Dial(ctx context.Context, _, address string) (net.Conn, error) 
 	if server == nil || l.refuses() {
 		return nil, refused(address)
 	}
-	source := l.source()
+	source := l.from()
 	client, inner := newPipe(source, memoryAddress(address))
 	l.start(inner, func() (net.Conn, error) { return server.dial(source) })
 	return client, nil
@@ -165,12 +168,10 @@ func (m *Memory) Close() error {
 // memoryLink is a link whose address is a name.
 type memoryLink struct {
 	*link
-	index int
-	seed  uint64
+	seed uint64
 
 	mu    sync.Mutex
 	dials int
-	moves int
 }
 
 // Address is what the client dials.
@@ -189,20 +190,12 @@ func (l *memoryLink) dialTime() time.Duration {
 	return l.draw(2, uint64(l.dials), 0) + l.draw(2, uint64(l.dials), 1)
 }
 
-// source is the source address of a new connection, in the same ranges as those of a Proxy.
-func (l *memoryLink) source() net.Addr {
+// from is where a new connection comes from, in the same ranges as those of a Proxy.
+func (l *memoryLink) from() net.Addr {
 	const firstPort, ports = 32768, 28232 // Linux's ephemeral ports
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &net.TCPAddr{IP: sourceAddress(l.index, l.moves), Port: firstPort + l.dials%ports}
-}
-
-// move takes another source address and returns it.
-func (l *memoryLink) move() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.moves++
-	return sourceAddress(l.index, l.moves).String()
+	return &net.TCPAddr{IP: l.source(), Port: firstPort + l.dials%ports}
 }
 
 // draw derives a latency from the link's seed and the numbers.

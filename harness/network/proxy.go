@@ -59,7 +59,7 @@ func NewProxy(target string, events Events) (*Proxy, error) {
 
 // hasLoopbackNetwork tells whether addresses like 127.1.0.1 can be used.
 func hasLoopbackNetwork() bool {
-	listener, err := net.Listen("tcp4", sourceAddress(0, 0).String()+":0")
+	listener, err := net.Listen("tcp4", new(link).source().String()+":0")
 	if err != nil {
 		return false
 	}
@@ -70,12 +70,6 @@ func hasLoopbackNetwork() bool {
 func isLoopback(ctx context.Context, host string) bool {
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
 	return err == nil && len(addresses) > 0 && addresses[0].IsLoopback()
-}
-
-// sourceAddress is the source address of the link with the number after so many moves: 127.x.y.z
-// with x.y for the link.
-func sourceAddress(link, moves int) net.IP {
-	return net.IPv4(127, byte(1+link>>8%254), byte(link), byte(1+moves%254))
 }
 
 // A Path is a real network between a client and this machine, which a [plan.Switch]
@@ -142,7 +136,6 @@ type tcpLink struct {
 	*link
 	proxy   *Proxy
 	path    Path // nil means loopback
-	index   int
 	address string
 	release func() // releases the port
 
@@ -150,7 +143,6 @@ type tcpLink struct {
 
 	mu       sync.Mutex
 	target   string // empty means the proxy's
-	moves    int
 	listener net.Listener // nil while connections are refused
 	closed   bool
 }
@@ -164,7 +156,7 @@ func (p *Proxy) newLink(name string, path Path) (*tcpLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &tcpLink{link: newLink(name, p.events), proxy: p, path: path, index: len(p.links), release: release}
+	l := &tcpLink{link: newLink(name, len(p.links), p.events), proxy: p, path: path, release: release}
 	if path != nil {
 		l.switchPath = path.Switch
 	}
@@ -271,17 +263,9 @@ func (l *tcpLink) leadsTo() string {
 	return cmp.Or(l.target, l.proxy.target)
 }
 
-func (l *tcpLink) source() net.IP {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return sourceAddress(l.index, l.moves)
-}
-
 // move takes another source address and returns it.
 func (l *tcpLink) move() string {
-	l.mu.Lock()
-	l.moves++
-	l.mu.Unlock()
+	l.moves.Add(1)
 	if l.path != nil {
 		return l.path.Next()
 	}

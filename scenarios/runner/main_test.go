@@ -7,6 +7,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/client/browser"
+	"redial/harness/lab/race"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 // long. `make test` runs the test without.
 func needsSpeed(t *testing.T) {
 	t.Helper()
-	if underRace {
+	if race.Enabled {
 		t.Skip("`make test` runs it without the race detector")
 	}
 }

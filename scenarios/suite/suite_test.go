@@ -16,6 +16,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/lab/race"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
@@ -50,7 +51,7 @@ func TestScenarios(t *testing.T) {
 	virtual := real
 	virtual.Lab = lab.Virtual
 	both, rows := []runner.Options{real, virtual}, catalogue.All
-	if underRace {
+	if race.Enabled {
 		// This plays the servers and the real lab on some rows; `make check-all` plays all rows.
 		// The virtual lab's rows run here without the race detector, which has time for only one
 		// step.
@@ -69,7 +70,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s breaks its own promise in %s: %s", r.Column, r.ID, r.Verdict.Reason)
 		}
 	}
-	if config.LabelFilter == "lab:virtual" && config.ParallelTotal == 1 && !underRace { // as make test plays it
+	if config.LabelFilter == "lab:virtual" && config.ParallelTotal == 1 && !race.Enabled { // as make test plays it
 		sameAsTheRunner(t, virtual, results)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"redial/harness/lab/race"
 	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
@@ -151,7 +152,7 @@ func FuzzPackets(f *testing.F) {
 			// writes HttpContext.Cleanup and reads it on another goroutine without a lock,
 			// and it writes the response to a canceled poll after the handler has returned.
 			// So under the race detector this test uses only WebSocket.
-			if mode&overPolling != 0 && !underRace {
+			if mode&overPolling != 0 && !race.Enabled {
 				answers = v.sendOverPolling(t, packets)
 			} else {
 				answers = v.sendOverWebSocket(t, packets)

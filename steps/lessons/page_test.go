@@ -10,6 +10,7 @@ import (
 
 	"redial/harness/client/page"
 	"redial/harness/history"
+	"redial/harness/lab/race"
 	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
@@ -217,7 +218,7 @@ func TestRetryNeedsNoWrite(t *testing.T) {
 // The parts of a replay of long messages are small enough that the server does not disconnect
 // the page.
 func TestAHistoryOfLongMessages(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("takes fifteen times as long: make test plays it without the race detector")
 	}
 	const messages = 60

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"redial/harness/lab/race"
 	"redial/steps/internal/chattest"
 	"redial/steps/internal/rawclient"
 )
@@ -17,7 +18,7 @@ import (
 // every message once after it has reconnected. In step 5, the negative control, the messages
 // wait in memory.
 func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("takes fifteen times as long: make test plays it without the race detector")
 	}
 	// The limit and the buffers of the network hold less than these messages.

@@ -26,6 +26,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client"
+	"redial/harness/client/internal/views"
 	"redial/harness/history"
 	"redial/harness/internal/words"
 )
@@ -45,9 +46,8 @@ type Client struct {
 	profile *Profile
 	// elementBound bounds the wait for an element of the page.
 	elementBound time.Duration
-
-	// turn is held while a page is loaded or the tab is closed.
-	turn chan struct{}
+	loads        *views.Loads
+	notes        views.Notes
 	// input is held while text is typed, an element is clicked or the page is reloaded, since
 	// a user does these one after the other.
 	input sync.Mutex
@@ -59,15 +59,10 @@ type Client struct {
 	mu     sync.Mutex
 	tab    *tab // nil while the tab is closed
 	status client.Status
-	notes  int
 	frozen bool
 	// sessions counts the page's Engine.IO connections with a Socket.IO connection on them.
 	sessions int
-	// loads run or wait for their turn; loading has the turn. closing counts the calls of
-	// Close that wait for it.
-	loads   map[*loading]bool
-	loading *loading
-	closing int
+	loading  *loading // the load that has the turn
 }
 
 // A tab is a tab of Chromium.
@@ -94,7 +89,7 @@ func New(options client.Options, spec Spec, profile *Profile) *Client {
 	if profile == nil {
 		profile = NewProfile()
 	}
-	return &Client{options: options, spec: spec, profile: profile, elementBound: actBound, turn: make(chan struct{}, 1), loads: map[*loading]bool{}}
+	return &Client{options: options, spec: spec, profile: profile, elementBound: actBound, loads: views.NewLoads()}
 }
 
 func errUnsupported(what string) error {
@@ -228,18 +223,10 @@ func (c *Client) setFrozen(frozen bool) {
 
 // Close closes the tab, and cancels an Open or Refresh that still runs.
 func (c *Client) Close() error {
-	c.mu.Lock()
-	c.closing++
-	c.mu.Unlock()
-	c.cancelLoads(errTabClosed)
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
+	defer c.loads.Close()()
 	c.input.Lock()
 	defer c.input.Unlock()
-	c.mu.Lock()
-	c.closing--
-	t := c.tab
-	c.mu.Unlock()
+	t := c.tabNow()
 	if t == nil {
 		return nil
 	}
@@ -293,7 +280,7 @@ func (t *tab) bounded(bound time.Duration) (context.Context, context.CancelFunc)
 // open opens a tab, with hook.js in each of its documents.
 func (c *Client) open() (*tab, error) {
 	t := &tab{paused: make(chan struct{}, 1)}
-	ctx, cancel, err := c.profile.tab(func(event any) { c.observe(t, event) })
+	ctx, cancel, err := c.profile.Tab(func(event any) { c.observe(t, event) })
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (b *chromium) start() (context.Context, error) {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
-	allocator, end := chromedp.NewExecAllocator(context.Background(), Flags(program, folder)...)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), flags(program, folder)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	b.ctx, b.folder, b.cancel = ctx, folder, func() { cancel(); end() }
 	late := time.AfterFunc(loadBound, cancel) // ctx itself must not have a deadline: Chromium ends with it
@@ -85,8 +85,8 @@ func (b *chromium) start() (context.Context, error) {
 	return ctx, nil
 }
 
-// Flags are Chromium's options. It writes all its files to the folder.
-func Flags(program, folder string) []chromedp.ExecAllocatorOption {
+// flags are Chromium's options. It writes all its files to the folder.
+func flags(program, folder string) []chromedp.ExecAllocatorOption {
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
 		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
@@ -145,8 +145,9 @@ func NewProfile() *Profile { return &Profile{in: shared} }
 // and ends with the profile.
 func within(command []string) *Profile { return &Profile{in: &chromium{within: command}} }
 
-// tab makes the context of a new tab. The first chromedp command with it opens the tab.
-func (p *Profile) tab(listen func(any)) (context.Context, context.CancelFunc, error) {
+// Tab makes the context of a new tab, whose events it passes to listen. The first chromedp command with
+// the context opens the tab.
+func (p *Profile) Tab(listen func(any)) (context.Context, context.CancelFunc, error) {
 	parent, err := p.in.start()
 	if err != nil {
 		return nil, nil, err

@@ -13,13 +13,11 @@ import (
 	"github.com/chromedp/cdproto/page"
 
 	"redial/harness/client"
+	"redial/harness/client/internal/views"
 )
-
-var errTabClosed = errors.New("the tab was closed meanwhile")
 
 // A loading is an Open or a Refresh.
 type loading struct {
-	cancel context.CancelCauseFunc
 	// gone is called when the old document has been left.
 	gone func()
 	// document receives nil when the new document is ready, or an error.
@@ -58,7 +56,7 @@ func (c *Client) Open(ctx context.Context) error {
 // answers the request for the new one; left is called when the old document has been left. If the
 // server does not answer, Chromium shows an error page instead.
 func (c *Client) Refresh(ctx context.Context, left func()) error {
-	c.cancelLoads(client.ErrReloaded)
+	c.loads.Cancel(client.ErrReloaded)
 	return c.load(ctx, left, c.opened, c.reload)
 }
 
@@ -75,15 +73,6 @@ func (c *Client) opened() (*tab, error) {
 	return nil, client.ErrNotOpen
 }
 
-// cancelLoads cancels the loads that run or wait for their turn.
-func (c *Client) cancelLoads(why error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for l := range c.loads {
-		l.cancel(why)
-	}
-}
-
 // load waits for its turn, calls begin to start a page load in the tab that in returns, and enters
 // the page.
 func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error), begin func(context.Context, *tab) error) error {
@@ -92,34 +81,19 @@ func (c *Client) load(ctx context.Context, left func(), in func() (*tab, error),
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, loadBound, fmt.Errorf("the page was not loaded within %s", loadBound))
 	defer cancel()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	l := &loading{cancel: stop, gone: sync.OnceFunc(left), document: make(chan error, 1)}
-	c.mu.Lock()
-	c.loads[l] = true
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.loads, l)
-	}()
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	ctx, end, err := c.loads.Begin(ctx)
+	if err != nil {
+		return err
 	}
-	c.mu.Lock()
-	closing := c.closing > 0
-	c.mu.Unlock()
-	if closing {
-		return errTabClosed
-	}
+	defer end()
+	l := &loading{gone: sync.OnceFunc(left), document: make(chan error, 1)}
 	t, err := in()
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(t.ctx, func() { stop(errTabClosed) })()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(t.ctx, func() { stop(views.ErrClosed) })()
 	if err = c.begin(ctx, t, l, begin); err == nil {
 		select {
 		case err = <-l.document:

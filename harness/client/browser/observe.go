@@ -27,12 +27,8 @@ var hook string
 // binding is the name of the function that hook.js calls to report.
 const binding = "redialReport"
 
-// notesPerView bounds the notes of a page that fails all the time, and longestNote the length of
-// each.
-const (
-	notesPerView = 1000
-	longestNote  = 500
-)
+// longestNote bounds the length of a note.
+const longestNote = 500
 
 // mostDialogs is how many dialogs a document may open. A script that opens more does not end, or
 // leaves a user no time between them.
@@ -186,7 +182,8 @@ func (c *Client) begun(t *tab, r report) {
 	}
 	c.observed(history.Event{Kind: history.Opened}, func() {
 		t.document, t.ready, t.loaded, t.failure, t.dialogs = r.Document, false, true, "", 0
-		c.notes, c.sessions = 0, 0
+		c.notes.Reset()
+		c.sessions = 0
 		c.status.View++
 		c.status.Shown = 0
 	})
@@ -279,17 +276,10 @@ func (c *Client) add(e history.Event) {
 
 // note records a note for the user on one line, up to a bound.
 func (c *Client) note(text string) {
-	c.mu.Lock()
-	c.notes++
-	notes := c.notes
-	c.mu.Unlock()
-	if notes > notesPerView {
+	text, ok := c.notes.Next(text)
+	if !ok {
 		return
 	}
-	if notes == notesPerView {
-		text = "no more notes from this view"
-	}
-	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")
 	if runes := []rune(text); len(runes) > longestNote {
 		text = string(runes[:longestNote]) + "…"
 	}

@@ -9,7 +9,6 @@ package page
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -17,6 +16,7 @@ import (
 	"sync"
 
 	"redial/harness/client"
+	"redial/harness/client/internal/views"
 	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
@@ -41,20 +41,12 @@ const (
 type Page struct {
 	options client.Options
 	profile *Profile
-
-	// turn is held while a view is opened or closed. It is a channel and not a mutex
-	// because waiting for it may take time, and a fake clock does not advance while a
-	// goroutine waits for a mutex.
-	turn chan struct{}
+	loads   *views.Loads
 
 	mu      sync.Mutex
 	view    *view
 	views   int
 	session *web.Storage
-	// loading has the function that cancels each Open or Refresh that runs; closing counts
-	// the calls of Close that wait for them.
-	loading map[context.Context]context.CancelCauseFunc
-	closing int
 }
 
 // New makes a closed page client. It shares the profile with other tabs; nil means a new one.
@@ -62,8 +54,7 @@ func New(options client.Options, profile *Profile) *Page {
 	if profile == nil {
 		profile = NewProfile()
 	}
-	return &Page{options: options, profile: profile, turn: make(chan struct{}, 1),
-		loading: map[context.Context]context.CancelCauseFunc{}}
+	return &Page{options: options, profile: profile, loads: views.NewLoads()}
 }
 
 // A Profile has what the tabs of one browser share: localStorage, locks and cookies.
@@ -78,8 +69,6 @@ func NewProfile() *Profile {
 	cookies, _ := cookiejar.New(nil) // can fail only with options
 	return &Profile{local: web.NewStorage(), locks: web.NewLocks(), cookies: cookies}
 }
-
-var errTabClosed = errors.New("the tab was closed meanwhile")
 
 // Open loads the page in a new tab. See client.Client.
 func (p *Page) Open(ctx context.Context) error {
@@ -96,7 +85,7 @@ func (p *Page) Open(ctx context.Context) error {
 // persist. If the target does not answer, the client has no view, as a browser with an error
 // page; another Refresh may succeed.
 func (p *Page) Refresh(ctx context.Context, left func()) error {
-	p.cancelLoads(client.ErrReloaded)
+	p.loads.Cancel(client.ErrReloaded)
 	return p.load(ctx, func(old *view) error {
 		if p.session == nil {
 			return client.ErrNotOpen
@@ -106,38 +95,14 @@ func (p *Page) Refresh(ctx context.Context, left func()) error {
 	})
 }
 
-// cancelLoads cancels each Open or Refresh that runs or waits for its turn.
-func (p *Page) cancelLoads(why error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, cancel := range p.loading {
-		cancel(why)
-	}
-}
-
 // load waits for its turn, calls prepare with the current view, and opens the next one.
 func (p *Page) load(ctx context.Context, prepare func(old *view) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	p.mu.Lock()
-	p.loading[ctx] = cancel
-	p.mu.Unlock()
-	defer func() {
-		cancel(nil)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.loading, ctx)
-	}()
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	ctx, end, err := p.loads.Begin(ctx)
+	if err != nil {
+		return err
 	}
+	defer end()
 	p.mu.Lock()
-	if p.closing > 0 {
-		p.mu.Unlock()
-		return errTabClosed
-	}
 	old := p.view
 	p.mu.Unlock()
 	if err := prepare(old); err != nil {
@@ -244,14 +209,8 @@ func (p *Page) leave(v *view, left func()) {
 
 // Close closes the tab, and cancels an Open or Refresh that still runs.
 func (p *Page) Close() error {
+	defer p.loads.Close()()
 	p.mu.Lock()
-	p.closing++
-	p.mu.Unlock()
-	p.cancelLoads(errTabClosed)
-	p.turn <- struct{}{}
-	defer func() { <-p.turn }()
-	p.mu.Lock()
-	p.closing--
 	p.session = nil
 	v := p.view
 	p.mu.Unlock()

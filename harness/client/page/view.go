@@ -14,6 +14,7 @@ import (
 	"github.com/dop251/goja"
 
 	"redial/harness/client"
+	"redial/harness/client/internal/views"
 	"redial/harness/client/page/web"
 	"redial/harness/contract"
 	"redial/harness/history"
@@ -22,9 +23,6 @@ import (
 
 //go:embed page.js
 var pageScript []byte
-
-// notesPerView bounds the notes of a page that fails all the time.
-const notesPerView = 1000
 
 // actBound is how long a script of the page may run for an action of the harness.
 const actBound = 10 * time.Second
@@ -35,11 +33,11 @@ type view struct {
 	number  int
 	window  *web.Window
 	// functions has the functions that page.js returns, with which the harness acts on the
-	// page. It belongs to the window's loop, as do shown, offsets and notes.
+	// page. It belongs to the window's loop, as do shown and offsets.
 	functions *goja.Object
 	shown     []string
 	offsets   map[string]int64
-	notes     int
+	notes     views.Notes
 
 	mu        sync.Mutex
 	loaded    bool // its script has run
@@ -134,12 +132,8 @@ func (v *view) record(e history.Event) {
 
 // note records a note for the user on one line, up to a bound.
 func (v *view) note(text string) {
-	v.notes++
-	if v.notes == notesPerView {
-		text = "no more notes from this view"
-	}
-	if v.notes <= notesPerView {
-		v.record(history.Event{Kind: history.Note, Detail: strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")})
+	if text, ok := v.notes.Next(text); ok {
+		v.record(history.Event{Kind: history.Note, Detail: text})
 	}
 }
 

@@ -13,17 +13,14 @@ import (
 	"time"
 
 	"redial/harness/client"
+	"redial/harness/client/internal/views"
 	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/target"
 )
 
-const (
-	// notesPerView bounds the notes of a program that fails all the time.
-	notesPerView = 1000
-	// lastLines is how many lines of its stderr become notes.
-	lastLines = 5
-)
+// lastLines is how many lines of its stderr become notes.
+const lastLines = 5
 
 // A view is one run of the program.
 type view struct {
@@ -35,10 +32,10 @@ type view struct {
 	acting  sync.Mutex
 	answers chan Event
 	// over is closed when the program's stdout has ended.
-	over chan struct{}
+	over  chan struct{}
+	notes views.Notes
 
 	mu        sync.Mutex
-	notes     int
 	leaving   bool // close was called
 	opened    bool
 	connected bool
@@ -71,16 +68,8 @@ func (v *view) record(e history.Event) {
 
 // note records a note for the user on one line, up to a bound.
 func (v *view) note(format string, args ...any) {
-	v.mu.Lock()
-	v.notes++
-	notes := v.notes
-	v.mu.Unlock()
-	text := fmt.Sprintf(format, args...)
-	if notes == notesPerView {
-		text = "no more notes from this view"
-	}
-	if notes <= notesPerView {
-		v.record(history.Event{Kind: history.Note, Detail: strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")})
+	if text, ok := v.notes.Next(fmt.Sprintf(format, args...)); ok {
+		v.record(history.Event{Kind: history.Note, Detail: text})
 	}
 }
 

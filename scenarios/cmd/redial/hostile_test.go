@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"redial/harness/client/browser"
+	"redial/harness/lab/race"
 	"redial/scenarios/servers"
 )
 
@@ -119,7 +120,7 @@ func (h hostility) is(code int, answer string) bool {
 // Whatever a server does, redial ends in time with an error of one line, takes little memory
 // and leaves neither processes nor files behind.
 func TestHostileServers(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("takes five times the memory: make test plays it without the race detector")
 	}
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"redial/harness/lab/race"
 	"redial/scenarios/exercises"
 )
 
@@ -89,7 +90,7 @@ func TestLearnBeforeTheFirstCheck(t *testing.T) {
 // The learner makes an error that does not compile, sees the first failure, and solves the
 // exercise.
 func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
-	if underRace {
+	if race.Enabled {
 		t.Skip("builds a copy and plays it: make test does it without the race detector")
 	}
 	kit := kitCopy(t)

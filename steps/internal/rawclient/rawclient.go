@@ -138,24 +138,23 @@ func (c *Client) WriteBinary(attachment []byte) error {
 }
 
 // Emit emits an event with these arguments.
-func (c *Client) Emit(name string, args ...any) error {
+func (c *Client) Emit(name string, args ...any) error { return c.emit("", name, args) }
+
+// emit emits an event with the id of an acknowledgement, if that is not empty.
+func (c *Client) emit(id, name string, args []any) error {
 	packet, err := json.Marshal(append([]any{name}, args...))
 	if err != nil {
 		return err
 	}
-	return c.Write("42" + string(packet))
+	return c.Write("42" + id + string(packet))
 }
 
 // Ask emits an event, waits for its acknowledgement, and returns the first argument of that.
 // Only one goroutine at a time may call it.
 func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
-	packet, err := json.Marshal(append([]any{name}, args...))
-	if err != nil {
-		return nil, err
-	}
 	id := strconv.Itoa(c.nextAck)
 	c.nextAck++
-	if err := c.Write("42" + id + string(packet)); err != nil {
+	if err := c.emit(id, name, args); err != nil {
 		return nil, err
 	}
 	select {

@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,42 +17,18 @@ import (
 	"redial/harness/client/browser"
 )
 
-// closeBound bounds the time in which Chromium ends, or the tabs of a test.
-const closeBound = 20 * time.Second
+var mainCalled bool
 
-// shared is the Chromium of all tests of a package, because each start costs a processor second.
-var shared struct {
-	mu     sync.Mutex
-	folder string
-	ctx    context.Context // of its first tab, which no test gets; nil until the first Start
-	cancel context.CancelFunc
-}
-
-// Main is for TestMain of a package that calls [Start]. It runs the tests, ends their Chromium,
-// and removes its files.
+// Main is for TestMain of a package that calls [Start]. It runs the tests, ends the Chromium that they
+// share, because each start costs a processor second, and removes its files.
 func Main(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "redial-chromium-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(folder)
-	shared.folder = folder
+	mainCalled = true
 	code := m.Run()
-	if shared.ctx == nil {
-		return code
-	}
-	defer shared.cancel()
-	if err := end(shared.ctx); err != nil {
+	if err := browser.Shutdown(); err != nil {
 		fmt.Println("Chromium did not close:", err)
 		return 1
 	}
 	return code
-}
-
-func end(ctx context.Context) error {
-	closing, done := context.WithTimeout(ctx, closeBound)
-	defer done()
-	return chromedp.Cancel(closing)
 }
 
 // Start returns the context of a tab in a headless Chromium. The tab, and each one made of its
@@ -62,21 +36,23 @@ func end(ctx context.Context) error {
 // test is skipped with -short, and if Chromium is not installed.
 func Start(t testing.TB) context.Context {
 	t.Helper()
+	if !mainCalled {
+		panic("TestMain has to call chromiumtest.Main")
+	}
 	if testing.Short() {
 		t.Skip("-short: no test runs in a browser")
 	}
-	program, err := browser.Find()
-	if err != nil {
+	profile := browser.NewProfile()
+	ctx, cancel, err := profile.Tab(func(any) {})
+	if errors.Is(err, browser.ErrNoChromium) {
 		t.Skip(err)
 	}
-	running, err := start(program)
 	if err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
+		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(running, chromedp.WithNewBrowserContext())
 	t.Cleanup(func() {
-		defer cancel()
-		if err := end(ctx); err != nil {
+		cancel()
+		if err := profile.Close(); err != nil {
 			t.Errorf("the tab did not close: %v", err)
 		}
 	})
@@ -84,26 +60,6 @@ func Start(t testing.TB) context.Context {
 		t.Fatalf("no tab opens: %v", err)
 	}
 	return ctx
-}
-
-// start starts the shared Chromium the first time.
-func start(program string) (context.Context, error) {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if shared.folder == "" {
-		panic("TestMain has to call chromiumtest.Main")
-	}
-	if shared.ctx != nil {
-		return shared.ctx, nil
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), browser.Flags(program, shared.folder)...)
-	ctx, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil {
-		cancel()
-		return nil, err
-	}
-	shared.ctx, shared.cancel = ctx, cancel
-	return ctx, nil
 }
 
 // Until waits until the JavaScript condition holds on the tab's page, or ctx ends. chromedp's

@@ -48,18 +48,14 @@ var windowHandlers = []string{"load", "error", "beforeunload", "pagehide", "page
 var windowClass = newClass("Window", targetClass, nil)
 
 // installGlobals makes the VM's global object a window.
-func (w *Window) installGlobals() error {
+func (w *Window) installGlobals() {
 	global := w.vm.GlobalObject()
 	w.global = &object{window: w, class: windowClass, value: global}
 	w.globals = &globals{window: w, made: map[string]goja.Value{}}
-	proto := w.vm.NewDynamicObject(w.globals)
-	if err := global.SetPrototype(proto); err != nil {
-		return err
-	}
+	_ = global.SetPrototype(w.vm.NewDynamicObject(w.globals)) // fails only for cycles
 	for _, kind := range windowHandlers {
 		w.defineHandler(global, kind)
 	}
-	return nil
 }
 
 // defineHandler defines the on… attribute of a JavaScript object or prototype.

@@ -96,12 +96,11 @@ func (w *Window) scripted(file string) *goja.Object {
 	if made := w.files[file]; made != nil {
 		return made
 	}
-	result, err := w.vm.RunProgram(shimPrograms()[file])
+	source, err := shims.ReadFile("js/" + file + ".js")
 	if err != nil {
-		panic(w.vm.NewGoError(err))
+		panic(err)
 	}
-	run, _ := goja.AssertFunction(result)
-	result, err = run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), w.host())
+	result, err := w.extend("js/"+file+".js", source, w.host())
 	if err != nil {
 		panic(w.vm.NewGoError(err))
 	}

@@ -4,38 +4,16 @@ import (
 	"crypto/sha256"
 	"embed"
 	"fmt"
-	"io/fs"
-	"path"
-	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/parser"
 )
 
+// shims are the scripts in js/.
+//
 //go:embed js/*.js
-var shimFiles embed.FS
-
-// shimPrograms are the scripts in js/, compiled, by their names without folder and ending.
-var shimPrograms = sync.OnceValue(func() map[string]*goja.Program {
-	names, err := fs.Glob(shimFiles, "js/*.js")
-	if err != nil {
-		panic(err)
-	}
-	programs := map[string]*goja.Program{}
-	for _, name := range names {
-		source, err := shimFiles.ReadFile(name)
-		if err != nil {
-			panic(err)
-		}
-		program, err := Compile(name, source)
-		if err != nil {
-			panic(err)
-		}
-		programs[strings.TrimSuffix(path.Base(name), ".js")] = program
-	}
-	return programs
-})
+var shims embed.FS
 
 // programsKept bounds the cache. A target has a handful of scripts.
 const programsKept = 64

@@ -19,7 +19,7 @@ type Storage struct {
 	keys     []string
 	values   map[string]string
 	size     int
-	watchers map[*Window]func(storageChange)
+	watchers map[*Window]bool
 }
 
 // A storageChange has the values of a storage event. key is nil if the storage was cleared; old and new
@@ -28,26 +28,27 @@ type storageChange struct{ key, old, new *string }
 
 // NewStorage returns an empty storage.
 func NewStorage() *Storage {
-	return &Storage{values: map[string]string{}, watchers: map[*Window]func(storageChange){}}
+	return &Storage{values: map[string]string{}, watchers: map[*Window]bool{}}
 }
 
-// watch calls changed for each change by another window, until stop is called.
-func (s *Storage) watch(w *Window, changed func(storageChange)) (stop func()) {
+// watch tells the window each change by another window, until drop is called.
+func (s *Storage) watch(w *Window) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.watchers[w] = changed
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, w)
-	}
+	s.watchers[w] = true
 }
 
-// tell is called with the lock held; the watchers only queue a task.
+func (s *Storage) drop(w *Window) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watchers, w)
+}
+
+// tell is called with the lock held; storageChanged only queues a task.
 func (s *Storage) tell(from *Window, change storageChange) {
-	for w, changed := range s.watchers {
+	for w := range s.watchers {
 		if w != from {
-			changed(change)
+			w.storageChanged(change)
 		}
 	}
 }
@@ -171,18 +172,6 @@ func (o storageObject) Delete(key string) bool {
 func (o storageObject) Keys() []string { return o.storage.list() }
 
 func (w *Window) storageOf(storage *Storage) goja.Value {
-	methods, err := w.storageMethods(storage)
-	if err != nil {
-		panic(w.vm.NewGoError(err))
-	}
-	object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
-	if err := object.SetPrototype(methods); err != nil {
-		panic(w.vm.NewGoError(err))
-	}
-	return object
-}
-
-func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {
 	methods := w.vm.NewObject()
 	for name, method := range map[string]any{
 		"getItem": func(key string) goja.Value {
@@ -205,10 +194,11 @@ func (w *Window) storageMethods(storage *Storage) (*goja.Object, error) {
 			return goja.Null()
 		},
 	} {
-		if err := methods.Set(name, method); err != nil {
-			return nil, err
-		}
+		_ = methods.Set(name, method) // fails only for frozen objects, as do the next two
 	}
 	length := w.vm.ToValue(func(goja.FunctionCall) goja.Value { return w.vm.ToValue(len(storage.list())) })
-	return methods, methods.DefineAccessorProperty("length", length, nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = methods.DefineAccessorProperty("length", length, nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	object := w.vm.NewDynamicObject(storageObject{window: w, storage: storage, methods: methods})
+	_ = object.SetPrototype(methods)
+	return object
 }

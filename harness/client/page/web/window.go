@@ -105,7 +105,6 @@ type Window struct {
 
 	// working counts the goroutines of sockets and requests.
 	working   sync.WaitGroup
-	unwatch   []func()
 	closeOnce sync.Once
 }
 
@@ -145,14 +144,10 @@ func New(options Options) (*Window, error) {
 	w.vm.SetMaxCallStackSize(maxCallDepth)
 	w.vm.SetPromiseRejectionTracker(w.trackRejection)
 	w.document = &node{window: w, kind: documentNode}
-	if err := w.installGlobals(); err != nil {
-		return nil, err
-	}
-	if err := w.boundJSON(); err != nil {
-		return nil, err
-	}
+	w.installGlobals()
+	w.boundJSON()
 	w.loop = NewLoop(w.afterTask)
-	w.unwatch = []func(){options.Local.watch(w, w.storageChanged)}
+	options.Local.watch(w)
 	return w, nil
 }
 
@@ -221,6 +216,14 @@ func (w *Window) settle(err error) error {
 // window, the shims and a host object with the given members. Extend returns its result. It must run on
 // the loop.
 func (w *Window) Extend(name string, source []byte, members map[string]any) (goja.Value, error) {
+	host := w.vm.NewObject()
+	for member, value := range members {
+		_ = host.Set(member, value) // fails only for frozen objects
+	}
+	return w.extend(name, source, host)
+}
+
+func (w *Window) extend(name string, source []byte, host *goja.Object) (goja.Value, error) {
 	program, err := Compile(name, source)
 	if err != nil {
 		return nil, err
@@ -232,12 +235,6 @@ func (w *Window) Extend(name string, source []byte, members map[string]any) (goj
 	run, ok := goja.AssertFunction(value)
 	if !ok {
 		return nil, fmt.Errorf("%s is no function", name)
-	}
-	host := w.vm.NewObject()
-	for member, value := range members {
-		if err := host.Set(member, value); err != nil {
-			return nil, err
-		}
 	}
 	return run(goja.Undefined(), w.vm.GlobalObject(), w.shim(), host)
 }
@@ -271,9 +268,7 @@ func (w *Window) Close(last func()) {
 }
 
 func (w *Window) unload(last func()) {
-	for _, stop := range w.unwatch {
-		stop()
-	}
+	w.options.Local.drop(w)
 	unloaded := make(chan struct{})
 	w.working.Go(func() { w.interruptUntil(unloaded) })
 	w.loop.Close(func() {

@@ -1,0 +1,106 @@
+// Package views has what several kinds of client share about their views: a page is loaded by one
+// caller at a time, and a view has a bounded number of notes.
+//
+// Read [Loads] first. The package must not know what a page or a client is.
+package views
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrClosed is returned by a load of a tab that was closed meanwhile.
+var ErrClosed = errors.New("the tab was closed meanwhile")
+
+// Loads are the page loads of a tab, of which one runs at a time.
+type Loads struct {
+	// turn is held while a page is loaded or the tab is closed. It is a channel and not a mutex
+	// because waiting for it may take time, and a fake clock does not advance while a goroutine
+	// waits for a mutex.
+	turn chan struct{}
+
+	mu sync.Mutex
+	// cancels has the function that cancels each load that runs or waits for its turn; closing
+	// counts the calls of Close that wait for them.
+	cancels map[context.Context]context.CancelCauseFunc
+	closing int
+}
+
+// NewLoads returns Loads of which none runs.
+func NewLoads() *Loads {
+	return &Loads{turn: make(chan struct{}, 1), cancels: map[context.Context]context.CancelCauseFunc{}}
+}
+
+// Begin waits for the turn of a load, which lasts until end is called. The context of the load ends
+// also when the load is cancelled.
+func (l *Loads) Begin(ctx context.Context) (_ context.Context, end func(), err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l.mu.Lock()
+	l.cancels[ctx] = cancel
+	l.mu.Unlock()
+	forget := func() {
+		cancel(nil)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.cancels, ctx)
+	}
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		forget()
+		return nil, nil, context.Cause(ctx)
+	}
+	end = func() { <-l.turn; forget() }
+	l.mu.Lock()
+	closing := l.closing > 0
+	l.mu.Unlock()
+	if closing {
+		end()
+		return nil, nil, ErrClosed
+	}
+	return ctx, end, nil
+}
+
+// Cancel cancels the loads that run or wait for their turn.
+func (l *Loads) Cancel(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, cancel := range l.cancels {
+		cancel(why)
+	}
+}
+
+// Close cancels the loads and takes the turn, which lasts until end is called. Until Close has the
+// turn, no other load begins.
+func (l *Loads) Close() (end func()) {
+	l.mu.Lock()
+	l.closing++
+	l.mu.Unlock()
+	l.Cancel(ErrClosed)
+	l.turn <- struct{}{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing--
+	return func() { <-l.turn }
+}
+
+// notesPerView bounds the notes of a view that fails all the time.
+const notesPerView = 1000
+
+// Notes are the notes of one view.
+type Notes struct{ count atomic.Int32 }
+
+// Next returns the next note for the user on one line, or false if there are too many.
+func (n *Notes) Next(text string) (note string, ok bool) {
+	count := n.count.Add(1)
+	if count == notesPerView {
+		text = "no more notes from this view"
+	}
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", " "), count <= notesPerView
+}
+
+// Reset begins the notes of the next view.
+func (n *Notes) Reset() { n.count.Store(0) }

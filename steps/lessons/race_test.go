@@ -1,6 +1,0 @@
-//go:build race
-
-package lessons
-
-// underRace reports whether the race detector is on.
-const underRace = true
