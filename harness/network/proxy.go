@@ -142,7 +142,7 @@ type tcpLink struct {
 	accepting sync.WaitGroup
 
 	mu       sync.Mutex
-	target   string // empty means the proxy's
+	target   string       // empty means the proxy's
 	listener net.Listener // nil while connections are refused
 	closed   bool
 }
