@@ -27,10 +27,7 @@ func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 	l.heading(c)
 	asked := p.Answer == ""
 	if asked {
-		p.Answer = l.predict(c, answer)
-		if err := c.Save(p); err != nil {
-			return err
-		}
+		p.Answer = l.predict(c, answer) // saved with the outcomes: until then it can be given again
 	}
 	l.print("\n")
 
