@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,14 +68,19 @@ func newSaved(s servers.Server, l lab.Lab, by peers.Client, name string, p plan.
 	}
 }
 
-// ReadSaved reads the file of a saved failure. An error is one line.
+// ReadSaved reads the file of a saved failure, gzipped or not. An error is one line.
 func ReadSaved(path string) (Saved, error) {
 	var s Saved
-	text, err := os.ReadFile(path)
+	text, file, err := open(path)
 	if err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(text, &s); err != nil {
+	defer file.Close()
+	whole, err := io.ReadAll(text)
+	if err == nil {
+		err = json.Unmarshal(whole, &s)
+	}
+	if err != nil {
 		return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
 	}
 	if _, err := lab.Named(s.Lab); err != nil || s.Target == "" {
@@ -102,13 +110,25 @@ func (s Saved) write(folder, name string) (path string, err error) {
 	return path, s.Write(path)
 }
 
-// Write saves the failure in the file.
+// Write saves the failure in the file, gzipped where the file's name says so.
 func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	text = append(text, '\n')
+	if filepath.Ext(path) == ".gz" {
+		var packed bytes.Buffer
+		zip := gzip.NewWriter(&packed)
+		if _, err := zip.Write(text); err != nil {
+			return err
+		}
+		if err := zip.Close(); err != nil {
+			return err
+		}
+		text = packed.Bytes()
+	}
+	return os.WriteFile(path, text, 0o644)
 }
 
 // fileName makes a file name from any text.

@@ -32,7 +32,7 @@ func newReplay(code *int) *cobra.Command {
 reports whether the verdict is the same. A failure that depends on a race recurs in some
 runs only: --times counts them. replay also plays the run of a link of the lab page.`,
 		Example:           "  redial replay 'http://localhost:3000/#plan=…'\n  redial replay out/2026-11-28-101500/step-5/clean-drop-1.json\n  redial replay --times 50 out/soak-2026-11-28-101500/step-7/random.json",
-		ValidArgsFunction: cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveFilterFileExt),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"json", "gz"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(_ *cobra.Command, files []string) (err error) {
 			if len(files) != 1 || times < 1 || times > mostReplays {
 				return fmt.Errorf("replay takes one file, as a failure names it: redial replay [--exact] [--times N] FILE, with N from 1 to %d", mostReplays)
