@@ -38,7 +38,7 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, under.Close()) }()
-	starting, cancel := context.WithTimeout(ctx, cmp.Or(server.StartBound, lab.DefaultBound))
+	starting, cancel := context.WithTimeout(ctx, server.StartWithin())
 	defer cancel()
 	if err := under.Start(starting); err != nil {
 		return fmt.Errorf("%w: %w", lab.ErrUnreachable, err)

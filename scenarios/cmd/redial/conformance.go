@@ -93,18 +93,18 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	}
 	all.Wait()
 	progress.end()
-	if err := unlessInterrupted(ctx, errors.Join(failed...)); err != nil {
-		return 0, err
-	}
+	interrupted := unlessInterrupted(ctx, errors.Join(failed...))
 	t := table{Date: time.Now().Format(time.DateOnly), Seed: p.seed, Scenarios: p.scenario, Runs: p.runs, Peers: peers}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		t.Versions = versions(info)
 	}
 	fmt.Print(t.markdown())
-	if dataFile == "" {
-		return report.ExitPass, nil
+	if dataFile != "" {
+		if err := writeFile(dataFile, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, t) }); err != nil {
+			return 0, err
+		}
 	}
-	return report.ExitPass, writeFile(dataFile, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, t) })
+	return report.ExitPass, interrupted
 }
 
 // readPeers reads the files, and returns for each a function that makes its server at a level.
