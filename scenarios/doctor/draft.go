@@ -37,10 +37,13 @@ const (
 
 // A Draft is a redial.yaml for a person to review: each line states its confidence.
 type Draft struct {
-	// Command is a string or a list; URL is the address of an application without a command.
+	// Line or Command starts the application: a line for the shell, or a program and its
+	// arguments. URL is the address of one that runs already.
 	Line    string
 	Command []string
 	URL     string
+	// Dir is the folder in which the command runs, if it is not that of the file.
+	Dir string
 	// Port is the fixed port of a command that ignores PORT; otherwise 0.
 	Port int
 
@@ -174,6 +177,9 @@ func (d *Draft) YAML() []byte {
 		w.text("  command: " + asJSON(d.Command))
 	default:
 		w.text("  command: " + asJSON(d.Line))
+	}
+	if d.Dir != "" {
+		w.text("  dir: " + asJSON(d.Dir))
 	}
 	switch {
 	case d.Port != 0:

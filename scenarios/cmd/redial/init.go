@@ -171,6 +171,11 @@ func (i *initializing) write() error {
 	draft.Set(doctor.KeyPath, i.path)
 	draft.Set(doctor.KeyNamespace, i.namespace)
 	draft.Line, draft.Command, draft.URL, draft.Port = i.line, i.command, i.url, i.port
+	dir, err := i.dir()
+	if err != nil {
+		return err
+	}
+	draft.Dir = dir
 	text := draft.YAML()
 	if _, err := config.Parse(text); err != nil {
 		return fmt.Errorf("this would be no redial.yaml: %w", err)
@@ -187,6 +192,27 @@ func (i *initializing) write() error {
 	}
 	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + servers.CommandLine(i.output)}[i.output == config.FileName])
 	return nil
+}
+
+// dir is the current folder, in which the command is written, as seen from that of the file. It
+// is empty where both are the same.
+func (i *initializing) dir() (string, error) {
+	if i.url != "" || i.output == "-" {
+		return "", nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.Abs(i.output)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.Rel(filepath.Dir(file), here)
+	if dir == "." {
+		dir = ""
+	}
+	return filepath.ToSlash(dir), err
 }
 
 // listen watches the application while the user sends a message.
