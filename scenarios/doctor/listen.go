@@ -57,7 +57,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	}
 	defer func() { err = errors.Join(err, b.under.Close()) }()
 	options.Doing("waiting for the server to answer")
-	starting, cancel := context.WithTimeout(ctx, startWithin)
+	starting, cancel := context.WithTimeout(ctx, server.StartWithin())
 	defer cancel()
 	if err := b.under.Start(starting); err != nil {
 		return d, err

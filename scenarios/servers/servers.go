@@ -8,6 +8,7 @@
 package servers
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -86,6 +87,9 @@ type Server struct {
 	// default.
 	ShownBound time.Duration
 }
+
+// StartWithin is how long a start may take.
+func (s Server) StartWithin() time.Duration { return cmp.Or(s.StartBound, lab.DefaultBound) }
 
 // ConfigOf returns the lab's settings for runs on the server.
 func ConfigOf(s Server) lab.Config {

@@ -31,7 +31,7 @@ func newDoctor(code *int) *cobra.Command {
 		Use:   "doctor [--config FILE | --url URL | -- COMMAND …]",
 		Short: "Examine an application before it is checked: what it offers, and what is missing",
 		Long: `doctor connects to an application, sends it a few messages and cuts one connection. It prints
-what it found, in half a minute at most, what to do about what is missing, and which level
+what it found, within about half a minute, what to do about what is missing, and which level
 the application seems to be ready for. It leaves messages that begin with "redial doctor"
 in the application's log.
 
