@@ -177,7 +177,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"http":   {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"},
 		"places": {URL: "/messages", List: "$.all", Text: "$.body"},
 	} {
-		rows, err := l.reader(folder, false)(context.Background(), under)
+		rows, err := l.Reader(folder, false)(context.Background(), under)
 		if err != nil || !reflect.DeepEqual(rows, want) {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
@@ -189,7 +189,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"unable to open":       {SQL: "SELECT 1, 2", File: "{{data}}/other.db"},
 		"no whole number at $": {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.body"},
 	} {
-		if _, err := l.reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := l.Reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
 	}

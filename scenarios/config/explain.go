@@ -74,9 +74,7 @@ func keysOf(of reflect.Type, above string) (keys []Key) {
 			}
 		}
 		if field.Type == reflect.TypeFor[contract.Level]() {
-			for _, level := range contract.Levels {
-				key.Values = append(key.Values, string(level))
-			}
+			key.Values = append(key.Values, contract.LevelNames()...)
 		}
 		keys = append(keys, key)
 	}

@@ -192,7 +192,7 @@ func (d *Draft) YAML() []byte {
 		w.text("  ready: port  # sure: GET / has no answer")
 	}
 	w.text("")
-	w.text("# The promise: " + levelList() + ".")
+	w.text("# The promise: " + strings.Join(contract.LevelNames(), ", ") + ".")
 	w.line(d, "", "level", KeyLevel)
 	if _, spoken := d.lines[KeyEvent]; spoken {
 		d.socket(w)
@@ -268,12 +268,4 @@ func asJSON(value any) string {
 		return `""`
 	}
 	return strings.TrimSpace(b.String())
-}
-
-func levelList() string {
-	var names []string
-	for _, level := range contract.Levels {
-		names = append(names, string(level))
-	}
-	return strings.Join(names, ", ")
 }

@@ -18,7 +18,6 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/config"
 	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
@@ -174,28 +173,14 @@ func (s Saved) Rate(ctx context.Context, times int, done func(ended, same, faile
 // server makes the server of the run again, and examines one that is not the kit's, as it was
 // examined before the run that was saved.
 func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
-	switch {
-	case s.Config != "":
-		f, err := config.Read(s.Config)
-		if err != nil {
-			return servers.Server{}, err
-		}
-		f.OwnPage = s.OwnPage
-		server, err = f.Server(s.Level)
-		if err != nil {
-			return server, err
-		}
-	case s.URL != "":
-		server, err = servers.URL(s.URL, nil, s.Level)
-	case len(s.Command) > 0:
-		server, err = servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
-	default:
+	if s.Config == "" && s.URL == "" && len(s.Command) == 0 {
 		if server, err = servers.Step(strings.TrimPrefix(s.Target, "step ")); err != nil {
 			err = fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 		}
 		server.Level = s.Level
 		return server, err
 	}
+	server, err = config.Application{Config: s.Config, URL: s.URL, Command: s.Command, OwnPage: s.OwnPage}.Server(s.Level)
 	if err == nil {
 		server.RealNetwork = s.RealNetwork
 		err = Preflight(ctx, &server)

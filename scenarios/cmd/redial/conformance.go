@@ -110,22 +110,13 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 // readPeers reads the files, and returns for each a function that makes its server at a level.
 func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Server, error), err error) {
 	for _, file := range files {
-		f, err := config.Read(file)
+		application := config.Application{Config: file}
+		server, err := application.Server("")
 		if err != nil {
 			return nil, nil, err
 		}
-		server, err := f.Server("")
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
-		}
 		peers = append(peers, runner.Peer{Name: server.Name, Config: filepath.ToSlash(file), Claims: server.Level})
-		at = append(at, func(level contract.Level) (servers.Server, error) {
-			again, err := config.Read(file)
-			if err != nil {
-				return servers.Server{}, err
-			}
-			return again.Server(level)
-		})
+		at = append(at, application.Server)
 	}
 	return peers, at, nil
 }

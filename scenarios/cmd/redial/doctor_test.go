@@ -114,7 +114,7 @@ func TestInitAsksForMissingFlags(t *testing.T) {
 	}
 	i = &initializing{probe: true}
 	i.ask(strings.NewReader("http://127.0.0.1:3000\nrecovery\n"), io.Discard)
-	if i.url != "http://127.0.0.1:3000" || i.level != "" {
+	if i.URL != "http://127.0.0.1:3000" || i.level != "" {
 		t.Errorf("with --probe only the application is asked for: %+v", i)
 	}
 }

@@ -113,9 +113,6 @@ const mostRuns = 1_000_000
 
 // read validates the parsed flags. An error is one line.
 func (p *play) read(c *cobra.Command) (err error) {
-	if err := noneEmpty(c); err != nil {
-		return err
-	}
 	f := c.Flags()
 	if p.runs < 1 || p.runs > mostRuns || f.Changed("parallel") && (p.parallel < 1 || p.parallel > mostRuns) {
 		return fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", mostRuns)

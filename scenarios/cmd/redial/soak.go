@@ -61,9 +61,6 @@ that no run has shown.`,
 		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := noneEmpty(c); err != nil {
-				return err
-			}
 			if c.Flags().Changed("runs") && runs < 1 && runs != 0 {
 				return fmt.Errorf("--runs is a whole number, of runs of each step; 0 means until Ctrl-C")
 			}
