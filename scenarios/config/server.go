@@ -72,7 +72,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 		s.Name = f.Name
 	}
 	s.Shared, s.StartBound = !f.Target.Isolated, f.Target.startBound()
-	s.Protocol, s.Config = f.protocol(), f.name
+	s.Protocol, s.File = f.protocol(), f.name
 	if s.Protocol != nil && s.Protocol.Parser == protocol.MessagePack {
 		s.Bundle = lessons.FetchMessagePackBundle
 	}

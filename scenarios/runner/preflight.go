@@ -153,7 +153,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 		read, err := server.ReadLog(ctx, under)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			return fmt.Errorf("%s: the stored messages cannot be read: %w", server.Config, err)
+			return fmt.Errorf("%s: the stored messages cannot be read: %w", server.File, err)
 		case slices.ContainsFunc(read, func(r wire.Row) bool { return r.Message == text }):
 			return nil
 		case err == nil:
@@ -162,7 +162,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 		select { // a server may store a message after it has emitted it
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.Config, rows, AnswerWithin)
+			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.File, rows, AnswerWithin)
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Saved struct {
 
 func newSaved(s servers.Server, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.File, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
@@ -256,8 +256,8 @@ func calledAs(program string) string {
 func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := calledAs(os.Args[0])+" check", ""
 	switch {
-	case c.Server.Config != "":
-		how += " --config " + servers.CommandLine(c.Server.Config)
+	case c.Server.File != "":
+		how += " --config " + servers.CommandLine(c.Server.File)
 		if c.Server.OwnPage {
 			how += " --own-page"
 		}

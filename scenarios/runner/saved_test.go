@@ -52,8 +52,8 @@ func TestARunWaitsForTheHeartbeatOfItsServer(t *testing.T) {
 		{servers.Server{}, waiting, 0},
 		{servers.Server{Heartbeat: time.Minute}, plan.Plan{}, 0},
 		{servers.Server{Heartbeat: time.Minute}, waiting, 80 * time.Second},
-		{servers.Server{NewPage: page}, plan.Plan{}, 65 * time.Second},
-		{servers.Server{NewPage: page, Heartbeat: time.Minute}, plan.Plan{}, 80 * time.Second},
+		{servers.Server{Config: lab.Config{NewPage: page}}, plan.Plan{}, 65 * time.Second},
+		{servers.Server{Config: lab.Config{NewPage: page}, Heartbeat: time.Minute}, plan.Plan{}, 80 * time.Second},
 	} {
 		if got := configFor(c.server, c.p).Bound; got != c.want {
 			t.Errorf("heartbeat %s: %s, want %s", c.server.Heartbeat, got, c.want)
@@ -92,7 +92,7 @@ func TestReplayQuotesWhatAShellWouldSplit(t *testing.T) {
 	if got := r.replay(Cell{scenario, server}, 1); !strings.HasSuffix(got, " check --scenarios 'my rows' --level basic --scenario own --seed 1 -- bash -c 'exec ./step 7'") {
 		t.Error(got)
 	}
-	server.Config = "my app/redial.yaml"
+	server.File = "my app/redial.yaml"
 	if got := r.replay(Cell{scenario, server}, 1); !strings.Contains(got, " --config 'my app/redial.yaml' ") {
 		t.Error(got)
 	}

@@ -150,7 +150,7 @@ func (a *application) advice(r doctor.Report, s servers.Server) string {
 	default:
 		fmt.Fprintf(&b, "It seems ready for %s. What keeps it from %s: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
 	}
-	if s.Config != "" && !r.Ready.AtLeast(s.Level) {
+	if s.File != "" && !r.Ready.AtLeast(s.Level) {
 		fmt.Fprintf(&b, "redial.yaml claims %s, which is more.\n", s.Level)
 	}
 	fmt.Fprintf(&b, "Next: redial check --level %s%s\n", r.Ready, a.again())
