@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-
 	"redial/harness/client"
 	"redial/harness/history"
 	"redial/harness/plan"
@@ -121,12 +119,7 @@ func (b *bystander) listen(ctx context.Context) error {
 	if found.packet.Nsp != "/" {
 		b.draft.set(KeyNamespace, found.packet.Nsp, Sure, "the message came there")
 	}
-	for _, e := range w.from(0) {
-		if e.packet != nil && e.packet.Type == parser.CONNECT {
-			fields, _ := e.packet.Data.(map[string]any)
-			_, b.draft.recovers = fields["pid"].(string)
-		}
-	}
+	b.draft.recovers = w.session() != ""
 	event, args, _ := found.event()
 	b.receive(event, args)
 	b.history(ctx)

@@ -181,9 +181,6 @@ func (s *checking) check() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if server.Server.Target == nil && s.lab == lab.Real {
-		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
-	}
 	if s.client.New != nil && server.Level == contract.DurableDelivery {
 		return 0, fmt.Errorf("the client %s does not offer %s: a message would have to survive the end of the client", s.client.Name, contract.DurableDelivery)
 	}
@@ -225,6 +222,8 @@ func (s *checking) server() (servers.Server, error) {
 	switch {
 	case err != nil:
 		return server, err
+	case server.Server.Target == nil && s.lab == lab.Real:
+		return server, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
 	case s.parallel > 0 && server.Shared:
 		return server, errors.New("runs on this server take turns, since they may share its data: leave out --parallel, or declare the target isolated in a redial.yaml")
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -99,12 +97,7 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 		t.Versions = versions(info)
 	}
 	fmt.Print(t.markdown())
-	if dataFile != "" {
-		if err := writeFile(dataFile, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, t) }); err != nil {
-			return 0, err
-		}
-	}
-	return report.ExitPass, interrupted
+	return report.ExitPass, cmp.Or(saveJSON(dataFile, t), interrupted)
 }
 
 // readPeers reads the files, and returns for each a function that makes its server at a level.

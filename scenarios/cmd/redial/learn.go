@@ -122,7 +122,7 @@ func (l *learner) list() error {
 			text, color = l.say("solved"), green
 			solved++
 		}
-		l.print("%s  %s  %s\n", padLeft(e.Step, 3), padRight(e.In(l.language).Title, 44), l.paint(color, text))
+		l.print("%3s  %s  %s\n", e.Step, padRight(e.In(l.language).Title, 44), l.paint(color, text))
 	}
 	l.print("\n")
 	l.paragraph("", l.say("list", solved, len(all)))

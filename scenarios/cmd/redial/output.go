@@ -135,6 +135,14 @@ func writeFile(path string, mode int, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
+// saveJSON writes the value to the file, if a flag has named one.
+func saveJSON(path string, value any) error {
+	if path == "" {
+		return nil
+	}
+	return writeFile(path, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, value) })
+}
+
 func writeJSON(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
