@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/servers"
@@ -127,8 +128,9 @@ type examination struct {
 }
 
 // Examine examines a server under test within about half a minute, or longer where its
-// redial.yaml allows a longer start. It starts and stops the server if that is a command. An error means
-// that the server could not be prepared or stopped; every other problem is in the report.
+// redial.yaml allows a longer start. It starts and stops the server if that is a command. An
+// error means that the server could not be prepared or stopped; every other problem is in the
+// report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
 	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
 	if server.Protocol != nil {
@@ -139,7 +141,7 @@ func Examine(ctx context.Context, server servers.Server, options Options) (repor
 	}
 	x.report.Target = x.under.String()
 	defer func() { err = errors.Join(err, x.under.Close()) }()
-	bounded, cancel := context.WithTimeout(ctx, server.StartWithin()+examineWithin)
+	bounded, cancel := context.WithTimeout(ctx, max(server.StartWithin(), lab.DefaultBound)+examineWithin)
 	defer cancel()
 	for _, step := range []func(context.Context) bool{x.reach, x.handshake, x.connect, x.deliver, x.recover, x.catchUp, x.repeat, x.readLog} {
 		if !step(bounded) || bounded.Err() != nil {
