@@ -90,10 +90,7 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	if i.wait < time.Second || i.wait > time.Hour {
 		return errors.New("--wait is a time from 1s to 1h, such as 90s")
 	}
-	named := i.named()
-	if i.line != "" {
-		named++
-	}
+	named := i.named() + count(i.line != "")
 	if named == 0 && isTerminal(os.Stdin) && isTerminal(os.Stderr) {
 		i.ask(os.Stdin, os.Stderr)
 		named = 1
@@ -111,24 +108,24 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 // ask asks for the values that no flag has given.
 func (i *initializing) ask(from io.Reader, to io.Writer) {
 	lines := bufio.NewScanner(from)
-	question := func(text, otherwise string) string {
+	question := func(text string) (answer string) {
 		fmt.Fprintf(to, "%s: ", text)
 		if lines.Scan() {
-			return cmp.Or(strings.TrimSpace(lines.Text()), otherwise)
+			answer = strings.TrimSpace(lines.Text())
 		}
-		return otherwise
+		return answer
 	}
-	where := question("The command that starts the application, or its URL", "")
+	where := question("The command that starts the application, or its URL")
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
 		i.URL = where
 	} else {
 		i.line = where
 	}
 	if i.level == "" && !i.probe {
-		i.level = question(fmt.Sprintf("What it promises, of %s [%s]", strings.Join(contract.LevelNames(), ", "), contract.ServerDelivery), "")
+		i.level = question(fmt.Sprintf("What it promises, of %s [%s]", strings.Join(contract.LevelNames(), ", "), contract.ServerDelivery))
 	}
 	if i.event == "" && !i.probe {
-		i.event = question("The event that carries a message [chat message]", "")
+		i.event = question("The event that carries a message [chat message]")
 	}
 }
 
