@@ -125,21 +125,35 @@ func Conform(ctx context.Context, at func(contract.Level) (servers.Server, error
 	return levels, holds, nil
 }
 
-// conformTo plays the scenarios of the server's level.
+// conformTo plays the scenarios of the server's level: above the claimed one only once and some at
+// a time, up to the first that fails in every run.
 func conformTo(ctx context.Context, server servers.Server, claims contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	l := LevelResult{Level: server.Level}
 	if server.Server.Handler == nil {
 		if err := Preflight(ctx, &server); err != nil {
-			return LevelResult{Level: server.Level}, err
+			return l, err
 		}
 	}
-	if !claims.AtLeast(server.Level) {
-		return conformAbove(ctx, server, rows, options)
+	above, atOnce, first := !claims.AtLeast(server.Level), len(rows), options
+	if above {
+		atOnce, first.Runs = 2*options.Parallel, 1
 	}
-	l, err := conformAt(ctx, server, rows, options)
-	if err == nil {
-		err = confirm(ctx, server, rows, &l, options)
+	for some := range slices.Chunk(rows, max(atOnce, 2)) {
+		part, err := conformAt(ctx, server, some, first)
+		if err == nil {
+			err = confirm(ctx, server, some, &part, options)
+		}
+		if err != nil && ctx.Err() == nil {
+			return part, err
+		}
+		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
+		l.Failures, l.Inconclusive = append(l.Failures, part.Failures...), append(l.Inconclusive, part.Inconclusive...)
+		l.Stopped = above && slices.ContainsFunc(part.Failures, func(f Failure) bool { return f.Times == f.Of })
+		if l.Stopped {
+			break
+		}
 	}
-	return l, err
+	return l, ctx.Err()
 }
 
 // confirm plays again what has failed each time.
@@ -168,31 +182,6 @@ func confirm(ctx context.Context, server servers.Server, rows []catalogue.Scenar
 		}
 	}
 	return nil
-}
-
-// conformAbove plays the scenarios of a level above the claimed one, up to the first that fails
-// in every run.
-func conformAbove(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
-	once := options
-	once.Runs = 1
-	l := LevelResult{Level: server.Level}
-	for len(rows) > 0 && !l.Stopped {
-		some := rows[:min(len(rows), 2*max(options.Parallel, 1))]
-		rows = rows[len(some):]
-		part, err := conformAt(ctx, server, some, once)
-		if err == nil {
-			err = confirm(ctx, server, some, &part, options)
-		}
-		if err != nil && ctx.Err() == nil {
-			return part, err
-		}
-		for _, f := range part.Failures {
-			l.Stopped = l.Stopped || f.Times == f.Of
-		}
-		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
-		l.Failures, l.Inconclusive = append(l.Failures, part.Failures...), append(l.Inconclusive, part.Inconclusive...)
-	}
-	return l, ctx.Err()
 }
 
 // conformAt plays all of the scenarios. If ctx ends, those that had not ended have no verdict.
