@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"redial/harness/client"
@@ -163,27 +164,23 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 		return found, nil, nil
 	}
 	b.options.Ready(b.address)
-	type heard struct {
-		e entry
-		w *witness
-	}
-	came := make(chan heard)
+	var mu sync.Mutex
+	var all sync.WaitGroup
 	for _, w := range listening {
-		go func() {
-			e, _ := w.await(ctx, 0, b.options.Wait, b.carries)
-			came <- heard{e, w}
-		}()
+		all.Go(func() {
+			e, came := w.await(ctx, 0, b.options.Wait, b.carries)
+			mu.Lock()
+			defer mu.Unlock()
+			if came && by == nil {
+				found, by = e, w
+				cancel() // the other clients stop waiting
+				return
+			}
+			b.others = append(b.others, w.names(0)...)
+			_ = w.Close()
+		})
 	}
-	for range listening {
-		h := <-came
-		if h.e.packet != nil && by == nil {
-			found, by = h.e, h.w
-			cancel() // the other clients stop waiting
-		} else {
-			b.others = append(b.others, h.w.names(0)...)
-			_ = h.w.Close()
-		}
-	}
+	all.Wait()
 	return found, by, nil
 }
 
