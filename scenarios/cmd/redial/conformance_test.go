@@ -91,7 +91,7 @@ func TestInterruptedConformanceReportsWhatHadEnded(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "redial.yaml")
 	write(t, missing, "name: missing\ntarget: {command: [redial-has-no-such-tool], isolated: true}\nlevel: recovery\n")
 	data := filepath.Join(t.TempDir(), "table.json")
-	o := interrupted(t, command(t, "conformance", "--seed", "1", "--json", data, missing, hostileTarget(t, "says nothing", "isolated: true, readyWithin: 5m", "")))
+	o := ctrlC(t, command(t, "conformance", "--seed", "1", "--json", data, missing, hostileTarget(t, "says nothing", "isolated: true, readyWithin: 5m", "")))
 	for _, want := range []string{"\n**missing** was not played: ", "redial-has-no-such-tool", "\n**hostile** was not played: interrupted\n"} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("it lacks %q", want)
@@ -109,14 +109,14 @@ func TestInterruptedConformanceReportsWhatHadEnded(t *testing.T) {
 // The virtual lab has ended before Ctrl-C in the real one.
 func TestInterruptedFidelityReportsWhatHadEnded(t *testing.T) {
 	t.Parallel()
-	o := interrupted(t, command(t, "fidelity", "--seed", "1", "--scenario", "clean-drop"))
+	o := ctrlC(t, command(t, "fidelity", "--seed", "1", "--scenario", "clean-drop"))
 	if o.code != 130 || !strings.Contains(o.stdout, "# The two labs, side by side\n") || !strings.Contains(o.stdout, "| 1 | clean-drop | ") || !strings.Contains(o.stdout, " / L |") {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 }
 
-// interrupted runs the command until it has started a server, and then sends it Ctrl-C.
-func interrupted(t *testing.T, c *exec.Cmd) outcome {
+// ctrlC runs the command until it has started a server, and then sends it Ctrl-C.
+func ctrlC(t *testing.T, c *exec.Cmd) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
