@@ -66,8 +66,14 @@ func (o outputs) try() error {
 		flagOf[path] = f.flag
 	}
 	for _, f := range o.named() {
-		if err := writeFile(f.path, os.O_APPEND, func(io.Writer) error { return nil }); err != nil {
-			return err
+		var err error
+		if f.flag == "report" {
+			err = os.MkdirAll(o.reportDir, 0o755) // an empty page would look like a report
+		} else {
+			err = writeFile(f.path, os.O_APPEND, func(io.Writer) error { return nil })
+		}
+		if err != nil {
+			return fmt.Errorf("--%s: %w", f.flag, err)
 		}
 	}
 	return nil
