@@ -30,7 +30,7 @@ import (
 // milliseconds.
 //
 // The server is created again for every start; data that must survive a restart belongs in
-// dir. The server uses the protocol that the README describes under "Check your own server".
+// dir. The server uses the protocol that the README describes under "What it has to offer".
 // The pages are the kit's reference pages with the official client, which npm fetches once
 // if the server does not serve it.
 //

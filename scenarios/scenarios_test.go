@@ -33,6 +33,22 @@ func TestFromAnotherModule(t *testing.T) {
 	}
 }
 
+// The section in which a reader of the package doc finds the protocol must be in the README.
+func TestDocNamesASectionOfTheREADME(t *testing.T) {
+	doc, err := os.ReadFile("scenarios.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := regexp.MustCompile(`README describes under "([^"]+)"`).FindSubmatch(doc)
+	if section == nil || !strings.Contains(string(readme), "# "+string(section[1])+"\n") {
+		t.Errorf("the README has no section %q", section)
+	}
+}
+
 // exampleInDoc returns the indented code in the package doc.
 func exampleInDoc(t *testing.T) string {
 	t.Helper()

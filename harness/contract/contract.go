@@ -93,16 +93,20 @@ var promises = map[Level]string{
 // without its full stop.
 func (l Level) Promise() string { return promises[l] }
 
-// ParseLevel returns the level with the name. Its error lists the names.
-func ParseLevel(name string) (Level, error) {
-	var names []string
+// LevelNames lists the names of the Levels.
+func LevelNames() (names []string) {
 	for _, l := range Levels {
-		if string(l) == name {
-			return l, nil
-		}
 		names = append(names, string(l))
 	}
-	return "", fmt.Errorf("there is no level %q; the levels are %s", name, strings.Join(names, ", "))
+	return names
+}
+
+// ParseLevel returns the level with the name. Its error lists the names.
+func ParseLevel(name string) (Level, error) {
+	if slices.Contains(Levels, Level(name)) {
+		return Level(name), nil
+	}
+	return "", fmt.Errorf("there is no level %q; the levels are %s", name, strings.Join(LevelNames(), ", "))
 }
 
 // AtLeast reports whether l includes the promise of other.

@@ -25,7 +25,9 @@ type Document struct {
 	// often each of them was to be played; both are missing for a whole run.
 	Selection string `json:"selection,omitempty"`
 	Repeats   int    `json:"repeats,omitempty"`
-	// Scenarios are in the order in which they were asked for.
+	// Scenarios are in the order in which they were asked for, or by row, and a sweep's failures
+	// follow their story. Those that wait for a long heartbeat come last, and behind them what was
+	// not played. Merged, the parts follow one another.
 	Scenarios []DocumentScenario `json:"scenarios"`
 	Summary   DocumentSummary    `json:"summary"`
 	// Lab is where the runs were played.
@@ -48,7 +50,7 @@ type DocumentScenario struct {
 	// Rule is the first rule whose breaking failed the scenario, also where that failure is
 	// known, and empty where none did.
 	Rule contract.RuleID `json:"rule"`
-	// Verdict is that of the worst run.
+	// Verdict is that of the worst run; with an expectation, whether it was met.
 	Verdict check.Outcome `json:"verdict"`
 	// Lost, Duplicated and Reordered count messages over all runs.
 	Lost       int `json:"lost"`
@@ -66,9 +68,11 @@ type DocumentScenario struct {
 	Row int `json:"row,omitempty"`
 	// Reason says in a line why the verdict is what it is, empty for a pass.
 	Reason string `json:"reason"`
-	// Expected is what the matrix expects of this step, empty outside of the matrix.
+	// Expected is what the matrix expects of this step, or a failure that check was told is known
+	// (--expect); otherwise empty.
 	Expected string `json:"expected"`
-	// AsExpected tells whether that was observed; without an expectation, that it did not fail.
+	// AsExpected tells whether that was observed; without an expectation, whether the verdict is
+	// pass or unsupported. It is false where the verdict is inconclusive.
 	AsExpected bool `json:"as_expected"`
 	// Column names the server, where a report has several.
 	Column string `json:"column"`

@@ -9,7 +9,7 @@ import (
 )
 
 // onTwoServers are alice on server a and bob on server b.
-var onTwoServers = everyone(at("a", "alice"), at("b", "bob"))
+var onTwoServers = slices.Concat(at("a", "alice"), at("b", "bob"))
 
 // everyCluster is what a row expects of step 9 on either database, and onlyPostgres of
 // step 9 on PostgreSQL.
@@ -26,8 +26,6 @@ func at(node string, names ...string) []plan.Client {
 	}
 	return who
 }
-
-func everyone(groups ...[]plan.Client) []plan.Client { return slices.Concat(groups...) }
 
 func server(do plan.Action, node string) part { return one(plan.Step{Do: do, Node: node}) }
 
@@ -71,7 +69,7 @@ var clusterScenarios = []Scenario{
 		ID: "node-dies", Row: 39, Title: "a server crashes for good; its pages connect to another",
 		Why:  "messages that the crashed server stored are in the log, and a page's offset means the same on every server",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
-		Plan: scripted(everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
+		Plan: scripted(slices.Concat(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
 			send("alice", "burst", 40), shown("burst 10", "bob"),
 			server(plan.KillServer, "a"),
 			awaited(plan.AwaitDisconnected, "alice", "carol"),
@@ -104,7 +102,7 @@ var clusterScenarios = []Scenario{
 		Why:  "it resumes with old connections and an old position in the log, and must neither go back nor skip",
 		From: contract.ClientDelivery, Cluster: true, Restarts: true, Expect: everyCluster,
 		// A ping timeout below a second ended connections on busy machines again and again.
-		Plan: tuned(plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("3s")}, scripted(everyone(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
+		Plan: tuned(plan.Tuning{PingInterval: duration("500ms"), PingTimeout: duration("3s")}, scripted(slices.Concat(at("a", "alice", "carol"), at("b", "bob")), open("carol"), meet,
 			send("bob", "burst", 30), shown("burst 3", "alice"),
 			server(plan.PauseServer, "a"),
 			send("alice", "to a paused server", 2),

@@ -44,14 +44,12 @@ var deliveryScenarios = []Scenario{
 		Why:    "tabs share their storage, but not the list that they show",
 		From:   contract.Basic,
 		Expect: steps(Loses, Loses, ExactlyOnce),
-		Plan: func(seed uint64) plan.Plan {
-			return script(seed, aliceHerTabAndBob, open("alice", "tab", "bob"),
-				untilShown("bob", send("alice", "from one tab", 3)), untilShown("alice", send("tab", "from the other", 3)),
-				refresh("tab"), send("tab", "right after the refresh", 2),
-				startSending("bob", "bob sends", "10ms", 100), shown("bob sends 5", "bob"),
-				refresh("alice"), send("alice", "under traffic", 2),
-				do(plan.StopSending, "bob"))
-		},
+		Plan: scripted(aliceHerTabAndBob, open("alice", "tab", "bob"),
+			untilShown("bob", send("alice", "from one tab", 3)), untilShown("alice", send("tab", "from the other", 3)),
+			refresh("tab"), send("tab", "right after the refresh", 2),
+			startSending("bob", "bob sends", "10ms", 100), shown("bob sends 5", "bob"),
+			refresh("alice"), send("alice", "under traffic", 2),
+			do(plan.StopSending, "bob")),
 	},
 	{
 		ID: "acknowledgement-cut", Row: 28, Title: "a message is stored, and its acknowledgement is lost",

@@ -36,12 +36,8 @@ func FindIn(rows []Scenario, ids []string) ([]Scenario, error) {
 	return found, nil
 }
 
-// Sample draws n rows by the seed, and adds those that only the real lab can play. With n = 0
-// it returns all rows.
+// Sample draws n rows by the seed, and adds those that only the real lab can play.
 func Sample(seed uint64, n int) (rows []Scenario) {
-	if n == 0 {
-		return All
-	}
 	random := rand.New(rand.NewPCG(seed, 's'))
 	drawn, left := map[string]bool{}, n
 	for _, i := range random.Perm(len(All)) {

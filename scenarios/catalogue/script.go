@@ -3,6 +3,7 @@ package catalogue
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,11 +60,7 @@ func startSending(who, text, every string, count int) part {
 func refresh(who string) part { return concat(do(plan.Refresh, who), do(plan.AwaitConnected, who)) }
 
 func script(seed uint64, who []plan.Client, parts ...part) plan.Plan {
-	p := plan.Plan{Seed: seed, Clients: who}
-	for _, steps := range parts {
-		p.Script = append(p.Script, steps...)
-	}
-	return p
+	return plan.Plan{Seed: seed, Clients: who, Script: concat(parts...)}
 }
 
 // scripted makes the Plan of a scenario whose script is the same for every seed.
@@ -107,13 +104,7 @@ var meet = concat(open("alice", "bob"),
 	untilShown("alice", send("bob", "hello from bob", 1)),
 	one(plan.Step{Do: plan.Barrier}))
 
-func concat(parts ...part) part {
-	var all part
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
-}
+func concat(parts ...part) part { return slices.Concat(parts...) }
 
 func send(who, text string, count int) part {
 	return part{{Do: plan.Send, Client: who, Text: text, Count: count}}

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"redial/harness/contract"
@@ -99,7 +100,7 @@ func wires(names ...string) []plan.Client {
 
 // over are the clients with these transports.
 func over(transports []string, who []plan.Client) []plan.Client {
-	who = everyone(who)
+	who = slices.Clone(who)
 	for i := range who {
 		who[i].Transports = transports
 	}

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 
 	"redial/harness/client/browser"
 	"redial/harness/contract"
@@ -185,18 +184,11 @@ func (e *environment) Visit(node ast.Node) ast.Visitor {
 		name := variable.FindStringSubmatch(found)[1]
 		value, set := os.LookupEnv(name)
 		if !set && e.wrong == nil {
-			e.wrong = fmt.Errorf("line %d: the environment variable %s is not set", line(text.Token), name)
+			e.wrong = fmt.Errorf("line %d: the environment variable %s is not set", text.Token.Position.Line, name)
 		}
 		return value
 	})
 	return e
-}
-
-func line(t *token.Token) int {
-	if t == nil || t.Position == nil {
-		return 0
-	}
-	return t.Position.Line
 }
 
 // validate reports, in one line, the first missing or contradictory key.

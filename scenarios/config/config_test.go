@@ -184,7 +184,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"opaque over http": {Log{URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"}, true, plain},
 		"without offsets":  {Log{URL: "/messages", List: "$.all", Text: "$.body"}, false, plain},
 	} {
-		rows, err := c.log.reader(folder, c.opaque)(context.Background(), under)
+		rows, err := c.log.Reader(folder, c.opaque)(context.Background(), under)
 		if err != nil || !reflect.DeepEqual(rows, c.want) {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
@@ -196,7 +196,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"unable to open":       {SQL: "SELECT 1, 2", File: "{{data}}/other.db"},
 		"no whole number at $": {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.body"},
 	} {
-		if _, err := l.reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := l.Reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
 	}

@@ -63,7 +63,7 @@ func keysOf(of reflect.Type, above string) (keys []Key) {
 	}
 	for _, field := range reflect.VisibleFields(of) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if field.Anonymous || !field.IsExported() || name == "" || name == "-" || len(field.Index) > 1 && shadowed(of, field, name) {
+		if field.Anonymous || !field.IsExported() || name == "" || name == "-" {
 			continue
 		}
 		key := Key{Name: above + name, Type: typeName(field.Type), Keys: keysOf(field.Type, above+name+".")}
@@ -74,24 +74,11 @@ func keysOf(of reflect.Type, above string) (keys []Key) {
 			}
 		}
 		if field.Type == reflect.TypeFor[contract.Level]() {
-			for _, level := range contract.Levels {
-				key.Values = append(key.Values, string(level))
-			}
+			key.Values = append(key.Values, contract.LevelNames()...)
 		}
 		keys = append(keys, key)
 	}
 	return keys
-}
-
-// shadowed reports whether the struct has a field of its own with the name.
-func shadowed(of reflect.Type, field reflect.StructField, name string) bool {
-	for i := range of.NumField() {
-		own, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		if own == name {
-			return true
-		}
-	}
-	return false
 }
 
 func typeName(of reflect.Type) string {

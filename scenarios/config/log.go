@@ -24,9 +24,9 @@ import (
 // largestLog limits the size of an HTTP response with the stored messages.
 const largestLog = 64 << 20
 
-// reader returns a function that reads the stored messages; relative paths are relative to
+// Reader returns a function that reads the stored messages; relative paths are relative to
 // folder. Rows have no offset if offsets are opaque, or if log.offset is not given.
-func (l *Log) reader(folder string, opaque bool) lab.ReadLog {
+func (l *Log) Reader(folder string, opaque bool) lab.ReadLog {
 	return func(ctx context.Context, server target.Target) (rows []wire.Row, err error) {
 		if l.SQL != "" {
 			rows, err = l.query(ctx, folder, server, opaque)

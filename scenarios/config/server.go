@@ -18,6 +18,36 @@ import (
 	"redial/steps/lessons"
 )
 
+// An Application is named by its redial.yaml, or else by its URL or the command that starts it.
+type Application struct {
+	Config, URL string
+	Command     []string
+	// OwnPage has the meaning of File's field.
+	OwnPage bool
+}
+
+// Server makes the server under test at the level. An empty level selects that of the file, or
+// else server-delivery.
+func (a Application) Server(level contract.Level) (servers.Server, error) {
+	claimed := cmp.Or(level, contract.ServerDelivery)
+	switch {
+	case a.Config != "":
+		f, err := Read(a.Config)
+		if err != nil {
+			return servers.Server{}, err
+		}
+		f.OwnPage = a.OwnPage
+		server, err := f.Server(level)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", a.Config, err)
+		}
+		return server, err
+	case a.URL != "":
+		return servers.URL(a.URL, nil, claimed)
+	}
+	return servers.Command(target.CommandOptions{Command: a.Command}, claimed)
+}
+
 // Server makes the server under test that the file describes. An empty level selects the
 // level in the file.
 func (f *File) Server(level contract.Level) (s servers.Server, err error) {
@@ -42,7 +72,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 		s.Name = f.Name
 	}
 	s.Shared, s.StartBound = !f.Target.Isolated, f.Target.startBound()
-	s.Protocol, s.Config = f.protocol(), f.name
+	s.Protocol, s.File = f.protocol(), f.name
 	if s.Protocol != nil && s.Protocol.Parser == protocol.MessagePack {
 		s.Bundle = lessons.FetchMessagePackBundle
 	}
@@ -51,7 +81,7 @@ func (f *File) Server(level contract.Level) (s servers.Server, err error) {
 		s.NewPage, s.NoEcho = f.Page.New, f.Page.Echo != nil && !*f.Page.Echo
 	}
 	if f.Log != nil {
-		s.ReadLog = f.Log.reader(f.folder, f.Socket != nil && f.Socket.Receive.Opaque)
+		s.ReadLog = f.Log.Reader(f.folder, f.Socket != nil && f.Socket.Receive.Opaque)
 	}
 	return s, nil
 }

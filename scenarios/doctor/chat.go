@@ -200,13 +200,7 @@ func listed(offsets []any) string {
 // recover cuts bob's connection, and lets alice send a message before bob reconnects.
 func (x *examination) recover(ctx context.Context) bool {
 	x.doing("cutting a connection")
-	session := ""
-	for _, e := range x.bob.from(0) {
-		if e.packet != nil && e.packet.Type == parser.CONNECT {
-			fields, _ := e.packet.Data.(map[string]any)
-			session, _ = fields["pid"].(string)
-		}
-	}
+	session := x.bob.session()
 	const fix = "set connectionStateRecovery: {} on the server, or replay from the client's offset"
 	if session == "" || x.p.Send == nil {
 		text := map[bool]string{true: "connection state recovery is off: CONNECT is answered without a pid", false: "connection state recovery is on; whether it works was not tried, since clients send no messages"}[session == ""]

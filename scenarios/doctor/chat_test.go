@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -10,10 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/harness/target"
 	"redial/scenarios/config"
 	"redial/scenarios/servers"
@@ -273,5 +277,39 @@ func TestExamineEndsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := Examine(ctx, at(t, address, shape), Options{}); err == nil {
 		t.Error("no error, though it was cancelled")
+	}
+}
+
+// unready notes how long its start may take.
+type unready struct {
+	target.Target
+	within time.Duration
+}
+
+func (u *unready) Start(ctx context.Context) error {
+	deadline, _ := ctx.Deadline()
+	u.within = time.Until(deadline).Round(time.Second)
+	return errors.New("it does not start")
+}
+
+// What check can start, doctor can.
+func TestAStartMayTakeAsLongAsForACheck(t *testing.T) {
+	for bound, want := range map[time.Duration]time.Duration{0: lab.DefaultBound, time.Minute: time.Minute} {
+		server := at(t, "http://127.0.0.1:1", "")
+		server.StartBound = bound
+		real, u := server.Server.Target, &unready{}
+		server.Server.Target = func(tuning plan.Tuning) (made target.Target, err error) {
+			u.Target, err = real(tuning)
+			return u, err
+		}
+		r, err := Examine(t.Context(), server, Options{})
+		if f, _ := r.Find(HTTP); err != nil || f.Mark != Bad || u.within != want {
+			t.Errorf("a start may take %s, want %s: %v, %+v", u.within, want, err, f)
+		}
+		u.within = 0
+		_, err = Listen(t.Context(), server, ListenOptions{Doing: func(string) {}})
+		if err == nil || u.within != want {
+			t.Errorf("for a probe a start may take %s, want %s: %v", u.within, want, err)
+		}
 	}
 }

@@ -19,18 +19,17 @@ import (
 	"time"
 
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/servers"
 )
 
 const (
-	// examineWithin bounds Examine, and leaves time to stop a server within 30 s.
-	examineWithin = 26 * time.Second
-	// startWithin bounds the start of a command, answerWithin a response, and replayWithin the
-	// replay of missed messages; quiet is the wait for further messages after the last
-	// expected one.
-	startWithin  = 15 * time.Second
+	// examineWithin bounds Examine beyond the time that a start may take.
+	examineWithin = 11 * time.Second
+	// answerWithin bounds a response, and replayWithin the replay of missed messages; quiet is
+	// the wait for further messages after the last expected one.
 	answerWithin = 4 * time.Second
 	replayWithin = 2 * time.Second
 	quiet        = 300 * time.Millisecond
@@ -128,9 +127,10 @@ type examination struct {
 	offsets    []any    // of the texts, as bob received them
 }
 
-// Examine examines a server under test within half a minute, or longer where its redial.yaml
-// allows a longer start. It starts and stops the server if that is a command. An error means
-// that the server could not be prepared or stopped; every other problem is in the report.
+// Examine examines a server under test within about half a minute, or longer where its
+// redial.yaml allows a longer start. It starts and stops the server if that is a command. An
+// error means that the server could not be prepared or stopped; every other problem is in the
+// report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
 	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
 	if server.Protocol != nil {
@@ -141,7 +141,7 @@ func Examine(ctx context.Context, server servers.Server, options Options) (repor
 	}
 	x.report.Target = x.under.String()
 	defer func() { err = errors.Join(err, x.under.Close()) }()
-	bounded, cancel := context.WithTimeout(ctx, examineWithin+max(0, server.StartBound-startWithin))
+	bounded, cancel := context.WithTimeout(ctx, max(server.StartWithin(), lab.DefaultBound)+examineWithin)
 	defer cancel()
 	for _, step := range []func(context.Context) bool{x.reach, x.handshake, x.connect, x.deliver, x.recover, x.catchUp, x.repeat, x.readLog} {
 		if !step(bounded) || bounded.Err() != nil {

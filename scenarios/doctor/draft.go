@@ -37,10 +37,13 @@ const (
 
 // A Draft is a redial.yaml for a person to review: each line states its confidence.
 type Draft struct {
-	// Command is a string or a list; URL is the address of an application without a command.
+	// Line or Command starts the application: a line for the shell, or a program and its
+	// arguments. URL is the address of one that runs already.
 	Line    string
 	Command []string
 	URL     string
+	// Dir is the folder in which the command runs, if it is not that of the file.
+	Dir string
 	// Port is the fixed port of a command that ignores PORT; otherwise 0.
 	Port int
 
@@ -175,6 +178,9 @@ func (d *Draft) YAML() []byte {
 	default:
 		w.text("  command: " + asJSON(d.Line))
 	}
+	if d.Dir != "" {
+		w.text("  dir: " + asJSON(d.Dir))
+	}
 	switch {
 	case d.Port != 0:
 		w.text(fmt.Sprintf("  port: %d", d.Port))
@@ -186,7 +192,7 @@ func (d *Draft) YAML() []byte {
 		w.text("  ready: port  # sure: GET / has no answer")
 	}
 	w.text("")
-	w.text("# The promise: " + levelList() + ".")
+	w.text("# The promise: " + strings.Join(contract.LevelNames(), ", ") + ".")
 	w.line(d, "", "level", KeyLevel)
 	if _, spoken := d.lines[KeyEvent]; spoken {
 		d.socket(w)
@@ -262,12 +268,4 @@ func asJSON(value any) string {
 		return `""`
 	}
 	return strings.TrimSpace(b.String())
-}
-
-func levelList() string {
-	var names []string
-	for _, level := range contract.Levels {
-		names = append(names, string(level))
-	}
-	return strings.Join(names, ", ")
 }

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/client"
 	"redial/harness/history"
@@ -57,7 +56,7 @@ func Listen(ctx context.Context, server servers.Server, options ListenOptions) (
 	}
 	defer func() { err = errors.Join(err, b.under.Close()) }()
 	options.Doing("waiting for the server to answer")
-	starting, cancel := context.WithTimeout(ctx, startWithin)
+	starting, cancel := context.WithTimeout(ctx, server.StartWithin())
 	defer cancel()
 	if err := b.under.Start(starting); err != nil {
 		return d, err
@@ -121,12 +120,7 @@ func (b *bystander) listen(ctx context.Context) error {
 	if found.packet.Nsp != "/" {
 		b.draft.set(KeyNamespace, found.packet.Nsp, Sure, "the message came there")
 	}
-	for _, e := range w.from(0) {
-		if e.packet != nil && e.packet.Type == parser.CONNECT {
-			fields, _ := e.packet.Data.(map[string]any)
-			_, b.draft.recovers = fields["pid"].(string)
-		}
-	}
+	b.draft.recovers = w.session() != ""
 	event, args, _ := found.event()
 	b.receive(event, args)
 	b.history(ctx)
@@ -170,27 +164,23 @@ func (b *bystander) first(ctx context.Context, namespaces []string) (found entry
 		return found, nil, nil
 	}
 	b.options.Ready(b.address)
-	type heard struct {
-		e entry
-		w *witness
-	}
-	came := make(chan heard)
+	var mu sync.Mutex
+	var all sync.WaitGroup
 	for _, w := range listening {
-		go func() {
-			e, _ := w.await(ctx, 0, b.options.Wait, b.carries)
-			came <- heard{e, w}
-		}()
+		all.Go(func() {
+			e, came := w.await(ctx, 0, b.options.Wait, b.carries)
+			mu.Lock()
+			defer mu.Unlock()
+			if came && by == nil {
+				found, by = e, w
+				cancel() // the other clients stop waiting
+				return
+			}
+			b.others = append(b.others, w.names(0)...)
+			_ = w.Close()
+		})
 	}
-	for range listening {
-		h := <-came
-		if h.e.packet != nil && by == nil {
-			found, by = h.e, h.w
-			cancel() // the other clients stop waiting
-		} else {
-			b.others = append(b.others, h.w.names(0)...)
-			_ = h.w.Close()
-		}
-	}
+	all.Wait()
 	return found, by, nil
 }
 

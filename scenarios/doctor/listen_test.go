@@ -161,7 +161,7 @@ func TestHintsAreAPlainReading(t *testing.T) {
 	h.read(`const s = io('https://chat.test/admin', {path: '/live', auth: { token, lastSeen: 0 }});
 s.emit('join', {name}); s.emit("say", input.value, key, (r) => {}); s.on('said', f); s.on('disconnect', g); s.emit("join", 2)`)
 	want := Hints{
-		Paths: []string{"/live"}, Namespaces: []string{"/admin"}, Ons: []string{"said"}, AuthOffset: "lastSeen",
+		Paths: []string{"/live"}, Namespaces: []string{"/admin"}, AuthOffset: "lastSeen",
 		Emits: []Emit{{"join", "{name})"}, {"say", "input.value, key, (r) => {})"}},
 	}
 	if !reflect.DeepEqual(h, want) {

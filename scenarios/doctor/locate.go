@@ -103,30 +103,23 @@ const firstTime = 1e12
 // beside lists the paths of the whole numbers near a place, the most likely offset first:
 // those in the same object, or else those in the other arguments.
 func beside(args []any, at place) (paths []string) {
-	type candidate struct {
-		path string
-		rank int
-	}
-	var found []candidate
+	var named, others []string
 	consider := func(p place, name string, value any) {
-		n, ok := protocol.WholeNumber(value)
-		if _, quoted := value.(string); quoted && !idName.MatchString(name) {
-			return
+		n, whole := protocol.WholeNumber(value)
+		_, quoted := value.(string)
+		switch isID := idName.MatchString(name); {
+		case !whole, n < 0, n > firstTime, clock.MatchString(name), quoted && !isID:
+		case isID:
+			named = append(named, p.path())
+		default:
+			others = append(others, p.path())
 		}
-		if !ok || n < 0 || n > firstTime || clock.MatchString(name) {
-			return
-		}
-		rank := 1
-		if idName.MatchString(name) {
-			rank = 0
-		}
-		found = append(found, candidate{p.path(), rank})
 	}
 	if len(at.steps) > 0 {
-		above := place{at.argument, at.steps[:len(at.steps)-1]}
+		above := at.steps[:len(at.steps)-1]
 		walk(args[at.argument], place{argument: at.argument}, func(p place, value any) {
-			if len(p.steps) == len(at.steps) && (place{p.argument, p.steps[:len(p.steps)-1]}).path() == above.path() {
-				name, _ := p.steps[len(p.steps)-1].(string)
+			if len(p.steps) == len(at.steps) && slices.Equal(p.steps[:len(above)], above) {
+				name, _ := p.steps[len(above)].(string)
 				consider(p, name, value)
 			}
 		})
@@ -136,11 +129,7 @@ func beside(args []any, at place) (paths []string) {
 			consider(place{argument: i}, "", arg)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return a.rank - b.rank })
-	for _, c := range found {
-		paths = append(paths, c.path)
-	}
-	return paths
+	return append(named, others...)
 }
 
 var idName = regexp.MustCompile(`(?i)^(_?id|.*offset|seq|sequence|index|no|number|.*Id)$`)

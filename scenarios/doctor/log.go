@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"redial/harness/client"
-	"redial/harness/client/wire"
 	"redial/harness/history"
 )
 
@@ -80,19 +79,16 @@ func (x *examination) readLog(ctx context.Context) bool {
 		x.found(Log, Lacking, "see `redial explain log`", "%s", oneLine(err.Error()))
 		return true
 	}
-	if stored := count(messagesOf(rows), x.texts); stored < len(x.texts) {
+	var texts []string
+	for _, row := range rows {
+		texts = append(texts, row.Message)
+	}
+	if stored := count(texts, x.texts); stored < len(x.texts) {
 		x.found(Log, Lacking, "see `redial explain log`: does it read where the server stores?", "the log has %d of the %d messages that were sent", stored, len(x.texts))
 		return true
 	}
 	x.found(Log, Good, "", "the log can be read: %d messages", len(rows))
 	return true
-}
-
-func messagesOf(rows []wire.Row) (texts []string) {
-	for _, row := range rows {
-		texts = append(texts, row.Message)
-	}
-	return texts
 }
 
 func (x *examination) leave() {

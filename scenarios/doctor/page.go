@@ -12,7 +12,6 @@ import (
 type Hints struct {
 	Paths, Namespaces []string
 	Emits             []Emit
-	Ons               []string
 	// AuthOffset is the field of the auth payload that looks like an offset.
 	AuthOffset string
 	// NoPage is set if GET / has no response.
@@ -38,7 +37,6 @@ var (
 	ioCall     = regexp.MustCompile(`\bio(?:\.connect)?\s*\(\s*` + quoted)
 	pathOption = regexp.MustCompile(`\bpath["']?\s*:\s*` + quoted)
 	emitCall   = regexp.MustCompile(`\.(?:emit|emitWithAck)\s*\(\s*` + quoted + `\s*,?\s*([^;\n]{0,200})`)
-	onCall     = regexp.MustCompile(`\.on\s*\(\s*` + quoted)
 	bodyClass  = regexp.MustCompile(`(?i)class(?:Name)?\s*=\s*\\?["']((?:mess|msg|chat)[\w-]*(?:body|text|content))\b`)
 	typingNote = regexp.MustCompile("(?i)class[^;\n]*[\"'`. ]typing\\b")
 	authOffset = regexp.MustCompile(`(?s)\bauth["']?\s*:\s*\{[^}]{0,200}?\b(\w*(?:[oO]ffset|[sS]ince|[lL]ast|[cC]ursor)\w*)\s*[:,}]`)
@@ -104,11 +102,6 @@ func (h *Hints) read(script string) {
 		known := slices.ContainsFunc(h.Emits, func(e Emit) bool { return e.Event == call[1] })
 		if !known && !slices.Contains(reserved, call[1]) {
 			h.Emits = append(h.Emits, Emit{call[1], call[2]})
-		}
-	}
-	for _, call := range onCall.FindAllStringSubmatch(script, -1) {
-		if !slices.Contains(reserved, call[1]) {
-			add(&h.Ons, call[1])
 		}
 	}
 	if class := bodyClass.FindStringSubmatch(script); class != nil && h.Body == "" {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +35,7 @@ const mostOfAnswer = 1 << 20
 // reach starts the server, or checks that it is running.
 func (x *examination) reach(ctx context.Context) bool {
 	x.doing("waiting for the server to answer")
-	starting, cancel := context.WithTimeout(ctx, cmp.Or(x.server.StartBound, startWithin))
+	starting, cancel := context.WithTimeout(ctx, x.server.StartWithin())
 	defer cancel()
 	if err := x.under.Start(starting); err != nil {
 		return x.found(HTTP, Bad, "start it, or see target.command, port, ready and readyWithin in `redial explain target`", "%s", oneLine(err.Error()))

@@ -131,6 +131,17 @@ func (e entry) event() (name string, args []any, ok bool) {
 	return name, list[1:], ok
 }
 
+// session is the pid of the last CONNECT, with which the server offers to restore a session, or "".
+func (w *witness) session() (pid string) {
+	for _, e := range w.from(0) {
+		if e.packet != nil && e.packet.Type == parser.CONNECT {
+			fields, _ := e.packet.Data.(map[string]any)
+			pid, _ = fields["pid"].(string)
+		}
+	}
+	return pid
+}
+
 // refusal is what the server answered to the last CONNECT that it refused, or "".
 func (w *witness) refusal() (text string) {
 	for _, e := range w.from(0) {

@@ -2,27 +2,20 @@ package exercises
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3" // the driver of the steps
-
-	"redial/harness/client/wire"
 	"redial/harness/contract"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
+	"redial/scenarios/config"
 	"redial/scenarios/inprocess"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -54,14 +47,6 @@ func (c Copy) Build(ctx context.Context, folder string) (string, error) {
 	program := filepath.Join(folder, "exercise")
 	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", program, "./"+c.Path()+"/serve")
 	build.Dir = c.Root
-	if c.Folder != CopyOf(c.Root, c.Exercise).Folder {
-		// A copy outside of the kit, such as a test's, is compiled as if it were in its place.
-		overlay, err := c.overlay(folder)
-		if err != nil {
-			return "", err
-		}
-		build.Args = slices.Insert(build.Args, 2, "-overlay", overlay)
-	}
 	output, err := build.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
 		return program, ctx.Err()
@@ -81,27 +66,6 @@ func (c Copy) Build(ctx context.Context, folder string) (string, error) {
 		return "", fmt.Errorf("go build: %w", err)
 	}
 	return "", wrong
-}
-
-// overlay writes an overlay file for go build, which puts the copy's files in their place.
-func (c Copy) overlay(folder string) (string, error) {
-	replace := map[string]string{}
-	place := CopyOf(c.Root, c.Exercise).Folder
-	err := filepath.WalkDir(c.Folder, func(file string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			replace[filepath.Join(place, strings.TrimPrefix(file, c.Folder))] = file
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(folder, "overlay.json")
-	return file, os.WriteFile(file, text, 0o644)
 }
 
 // longestPause limits the pauses of a copy's database during a check.
@@ -130,35 +94,11 @@ func (e Exercise) server() (servers.Server, error) {
 		s.ShownBound = shownWithinSoon
 	}
 	if e.Step == "7a" {
-		s.ReadLog = readFile // the log cannot be read from its server
+		// The log cannot be read from its server.
+		log := config.Log{SQL: "SELECT id, content FROM messages ORDER BY id", File: "{{data}}/chat.db"}
+		s.ReadLog = log.Reader("", false)
 	}
 	return s, nil
-}
-
-// readFile reads the log of a step from its database file.
-func readFile(ctx context.Context, server target.Target) (log []wire.Row, err error) {
-	keeper, ok := server.(interface{ DataDir() string })
-	if !ok {
-		return nil, target.ErrNoData
-	}
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(keeper.DataDir(), "chat.db")+"?mode=ro&_busy_timeout=5000")
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	rows, err := db.QueryContext(ctx, "SELECT id, content FROM messages ORDER BY id")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var row wire.Row
-		if err := rows.Scan(&row.Offset, &row.Message); err != nil {
-			return nil, err
-		}
-		log = append(log, row)
-	}
-	return log, rows.Err()
 }
 
 func (e Exercise) scenarios() ([]catalogue.Scenario, error) {

@@ -37,6 +37,27 @@ func startedIn(t *testing.T, e Exercise) Copy {
 	return c
 }
 
+// replaces has go build take the files of a copy outside of the kit for those in its place.
+func (c Copy) replaces(all map[string]string, names ...string) {
+	for _, name := range names {
+		all[filepath.Join(CopyOf(c.Root, c.Exercise).Folder, name)] = filepath.Join(c.Folder, name)
+	}
+}
+
+// overlay is the flag that has go build replace the files.
+func overlay(t *testing.T, replace map[string]string) string {
+	t.Helper()
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(file, list, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return "-overlay=" + file
+}
+
 // inVirtualLab leaves out scenarios with several servers, which the virtual lab cannot play.
 func inVirtualLab(e Exercise) (some []Scenario) {
 	for _, s := range e.Scenarios {
@@ -112,31 +133,22 @@ func TestAsNamedFindsWhatIsNot(t *testing.T) {
 // were in its place, and returns the verdicts by exercise and scenario.
 func verdictsOfStarts(t *testing.T) (verdicts map[string]map[string]check.Verdict) {
 	t.Helper()
-	folder := t.TempDir()
 	replace, steps, root := map[string]string{}, []string(nil), ""
 	for _, e := range all(t) {
 		c := startedIn(t, e)
 		steps, root = append(steps, e.Step), c.Root
-		for _, name := range []string{"chat.go", "index.html"} {
-			replace[filepath.Join(CopyOf(c.Root, e).Folder, name)] = filepath.Join(c.Folder, name)
-		}
+		c.replaces(replace, "chat.go", "index.html")
 	}
 	var text strings.Builder
 	if err := template.Must(template.ParseFiles("testdata/play.go.tmpl")).Execute(&text, steps); err != nil {
 		t.Fatal(err)
 	}
-	main, overlay := filepath.Join(folder, "main.go"), filepath.Join(folder, "overlay.json")
+	main := filepath.Join(t.TempDir(), "main.go")
 	replace[filepath.Join(root, "steps", "exercises", "main.go")] = main
-	list, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
+	if err := os.WriteFile(main, []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for file, content := range map[string]string{main: text.String(), overlay: string(list)} {
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run := exec.CommandContext(t.Context(), "go", "run", "-ldflags=-s -w", "-overlay", overlay, "./steps/exercises")
+	run := exec.CommandContext(t.Context(), "go", "run", "-ldflags=-s -w", overlay(t, replace), "./steps/exercises")
 	run.Dir, run.Stderr = root, t.Output()
 	output, err := run.Output()
 	if err != nil {
@@ -163,7 +175,9 @@ func TestLearnersWay(t *testing.T) {
 
 // learnersWay starts an exercise, checks that it fails as described, and solves it.
 func learnersWay(t *testing.T, e Exercise) {
-	c := startedIn(t, e)
+	c, replace := startedIn(t, e), map[string]string{}
+	c.replaces(replace, "chat.go", "index.html", "serve/main.go")
+	t.Setenv("GOFLAGS", overlay(t, replace))
 	played := func() map[string]check.Verdict {
 		program, err := c.Build(t.Context(), t.TempDir())
 		if err != nil {

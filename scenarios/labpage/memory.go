@@ -31,6 +31,9 @@ func (m *memory) of(ctx context.Context, d document) run {
 		return r
 	}
 	r := d.play(ctx)
+	if ctx.Err() != nil { // it may have been cut short
+		return r
+	}
 	m.keys, m.runs[d.key] = append(m.keys, d.key), r
 	if len(m.keys) > mostKept {
 		delete(m.runs, m.keys[0])

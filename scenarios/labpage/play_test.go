@@ -51,6 +51,17 @@ func TestPlayOnEveryStepGivesTheVerdictOfItsPromise(t *testing.T) {
 	}
 }
 
+// A visitor who leaves cancels the run, which the next one has to see to its end.
+func TestACancelledRunIsPlayedAgain(t *testing.T) {
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	asked := request("7", strings.Replace(ordinary, "hello", "hello again", 1))
+	Play(gone, asked)
+	if r := Play(t.Context(), asked); r.Outcome != check.Pass || r.Problem != "" {
+		t.Errorf("%s: %s", r.Outcome, r.Problem)
+	}
+}
+
 func TestPlayShowsWhatEachPageShows(t *testing.T) {
 	shown := func(step string) (texts []string, states string) {
 		r := Play(context.Background(), request(step, ordinary))

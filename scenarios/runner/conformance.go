@@ -83,7 +83,8 @@ type Failure struct {
 // goes on to higher levels until one fails, and where they fail to lower ones until one
 // holds: every level below one that holds is part of its promise. Each scenario is played
 // options.Runs times, with the next seed each time, and as often again if it fails each time:
-// that tells a race of a high rate from a constant failure.
+// that tells a race of a high rate from a constant failure. If ctx ends, the levels have what had
+// ended by then.
 func Conform(ctx context.Context, at func(contract.Level) (servers.Server, error), claims contract.Level, rows []catalogue.Scenario, options Options) (levels []LevelResult, holds contract.Level, err error) {
 	play := func(level contract.Level) (bool, error) {
 		result := LevelResult{Level: level}
@@ -96,52 +97,63 @@ func Conform(ctx context.Context, at func(contract.Level) (servers.Server, error
 		server, err := at(made)
 		server.Level = level
 		if err != nil {
-			result.NotPlayed = err.Error()
-		} else if result, err = conformTo(ctx, server, claims, rows, options); err != nil {
+			result.NotPlayed, err = err.Error(), nil
+		} else if result, err = conformTo(ctx, server, claims, rows, options); err != nil && (ctx.Err() == nil || result.Played() == 0) {
 			return false, err
 		}
 		levels = append(levels, result)
 		slices.SortFunc(levels, func(a, b LevelResult) int {
 			return slices.Index(contract.Levels, a.Level) - slices.Index(contract.Levels, b.Level)
 		})
-		return result.Holds(), nil
+		return result.Holds(), err
 	}
 	first := slices.Index(contract.Levels, claims)
 	step, next := -1, first
 	for next >= 0 && next < len(contract.Levels) {
 		kept, err := play(contract.Levels[next])
+		if kept {
+			holds = contract.Levels[next]
+		}
 		switch {
-		case err != nil:
+		case err != nil, kept && step < 0 && next < first, !kept && step > 0:
 			return levels, holds, err
 		case kept:
-			holds = contract.Levels[next]
-			if step < 0 && next < first {
-				return levels, holds, nil
-			}
 			step = 1
-		case step > 0:
-			return levels, holds, nil
 		}
 		next += step
 	}
 	return levels, holds, nil
 }
 
-// conformTo plays the scenarios of the server's level.
+// conformTo plays the scenarios of the server's level: above the claimed one only once and some at
+// a time, up to the first that fails in every run.
 func conformTo(ctx context.Context, server servers.Server, claims contract.Level, rows []catalogue.Scenario, options Options) (LevelResult, error) {
+	l := LevelResult{Level: server.Level}
 	if server.Server.Handler == nil {
 		if err := Preflight(ctx, &server); err != nil {
-			return LevelResult{Level: server.Level}, err
+			return l, err
 		}
 	}
-	if !claims.AtLeast(server.Level) {
-		return conformAbove(ctx, server, rows, options)
+	above, atOnce, first := !claims.AtLeast(server.Level), len(rows), options
+	if above {
+		atOnce, first.Runs = 2*options.Parallel, 1
 	}
-	l, err := conformAt(ctx, server, rows, options)
-	if err == nil {
-		err = confirm(ctx, server, rows, &l, options)
+	for some := range slices.Chunk(rows, max(atOnce, 2)) {
+		part, err := conformAt(ctx, server, some, first)
+		if err == nil {
+			err = confirm(ctx, server, some, &part, options)
+		}
+		if err != nil && ctx.Err() == nil {
+			return part, err
+		}
+		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
+		l.Failures, l.Inconclusive = append(l.Failures, part.Failures...), append(l.Inconclusive, part.Inconclusive...)
+		l.Stopped = above && slices.ContainsFunc(part.Failures, func(f Failure) bool { return f.Times == f.Of })
+		if l.Stopped {
+			break
+		}
 	}
-	return l, err
+	return l, ctx.Err()
 }
 
 // confirm plays again what has failed each time.
@@ -172,35 +184,7 @@ func confirm(ctx context.Context, server servers.Server, rows []catalogue.Scenar
 	return nil
 }
 
-// conformAbove plays the scenarios of a level above the claimed one, up to the first that fails
-// in every run.
-func conformAbove(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
-	once := options
-	once.Runs = 1
-	l := LevelResult{Level: server.Level}
-	for len(rows) > 0 {
-		some := rows[:min(len(rows), 2*max(options.Parallel, 1))]
-		rows = rows[len(some):]
-		part, err := conformAt(ctx, server, some, once)
-		if err != nil {
-			return part, err
-		}
-		if err := confirm(ctx, server, some, &part, options); err != nil {
-			return part, err
-		}
-		for _, f := range part.Failures {
-			l.Stopped = l.Stopped || f.Times == f.Of
-		}
-		l.Passed, l.Failed = l.Passed+part.Passed, l.Failed+part.Failed
-		l.Failures, l.Inconclusive = append(l.Failures, part.Failures...), append(l.Inconclusive, part.Inconclusive...)
-		if l.Stopped {
-			return l, nil
-		}
-	}
-	return l, nil
-}
-
-// conformAt plays all of the scenarios.
+// conformAt plays all of the scenarios. If ctx ends, those that had not ended have no verdict.
 func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scenario, options Options) (LevelResult, error) {
 	l := LevelResult{Level: server.Level}
 	runs := max(options.Runs, 1)
@@ -208,7 +192,7 @@ func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scen
 	played := map[string][]report.Result{}
 	for range runs {
 		results, err := Run(ctx, []servers.Server{server}, rows, options)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return l, err
 		}
 		options.Seed++
@@ -219,7 +203,7 @@ func conformAt(ctx context.Context, server servers.Server, rows []catalogue.Scen
 	for _, s := range rows {
 		l.count(played[s.ID])
 	}
-	return l, nil
+	return l, ctx.Err()
 }
 
 // count adds the runs of one scenario.
@@ -254,7 +238,7 @@ func failureOf(failed []report.Result, of int) Failure {
 func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.Server, error), rows []catalogue.Scenario, options Options) (Peer, error) {
 	var err error
 	if p.Levels, p.Holds, err = Conform(ctx, at, p.Claims, rows, options); err != nil {
-		p.NotPlayed = oneLine(err.Error())
+		p.NotPlayed = reason(ctx, err)
 		return p, ctx.Err()
 	}
 	server, err := at(p.Claims)
@@ -265,7 +249,15 @@ func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.S
 		}
 	}
 	if err != nil {
-		p.NotMeasured = oneLine(err.Error())
+		p.NotMeasured = reason(ctx, err)
 	}
 	return p, ctx.Err()
+}
+
+// reason says in one line why something was not played: if ctx has ended, err is a consequence.
+func reason(ctx context.Context, err error) string {
+	if ctx.Err() != nil {
+		return Ended(ctx)
+	}
+	return oneLine(err.Error())
 }

@@ -65,6 +65,11 @@ func reasonToDiffer(id string, real, virtual report.Result) string {
 	if virtual.Verdict.Outcome == check.Unsupported {
 		return virtual.Verdict.Reason
 	}
+	for _, v := range []check.Verdict{real.Verdict, virtual.Verdict} {
+		if v.Outcome == check.Inconclusive && strings.HasPrefix(strings.TrimPrefix(v.Reason, notPlayed), byInterrupt) {
+			return v.Reason
+		}
+	}
 	number := strings.TrimPrefix(real.Column, "step ")
 	switch e := found[0].Expect[number]; {
 	case real.Verdict.Outcome == check.Inconclusive || virtual.Verdict.Outcome == check.Inconclusive:

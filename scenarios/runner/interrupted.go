@@ -9,8 +9,12 @@ import (
 	"redial/harness/report"
 )
 
-// Interrupted is the reason of a result of which no run had ended before the interrupt.
-const Interrupted = "not played: interrupted"
+const (
+	// Interrupted is the reason of a result of which no run had ended before the interrupt.
+	Interrupted = notPlayed + byInterrupt
+	notPlayed   = "not played: "
+	byInterrupt = "interrupted"
+)
 
 // A TimeLimit is the cause of a context that [Within] has ended.
 type TimeLimit time.Duration
@@ -33,11 +37,11 @@ func Ended(ctx context.Context) string {
 	if limit, ok := context.Cause(ctx).(TimeLimit); ok {
 		return limit.Error()
 	}
-	return "interrupted"
+	return byInterrupt
 }
 
 // Unplayed returns the reason of a result of which no run had ended when ctx did.
-func Unplayed(ctx context.Context) string { return "not played: " + Ended(ctx) }
+func Unplayed(ctx context.Context) string { return notPlayed + Ended(ctx) }
 
 // interrupted completes a result of which only some runs had ended when ctx did. A failure is
 // one all the same. planned is the number of runs there were to be, or 0 if that was not known yet.

@@ -105,3 +105,37 @@ func TestInterruptedDefectsNameWhatWasNotPlayed(t *testing.T) {
 		t.Errorf("the first: %s, the last: %s", kills[0].Result.Reason(), kills[11].Result.Reason())
 	}
 }
+
+// A level is reported with the scenarios that had ended, and the others have no verdict.
+func TestInterruptedConformanceReportsTheScenariosThatEnded(t *testing.T) {
+	rows := find(t, "clean-drop", "refresh")
+	for _, claims := range []contract.Level{contract.Recovery, contract.Basic} { // of which basic holds
+		ctx, cancel := context.WithCancel(t.Context())
+		left := map[contract.Level]int{contract.Recovery: 1, contract.Basic: 3}[claims]
+		options := runner.Options{Seed: 1, Parallel: 1, Lab: interrupting{&left, cancel}}
+		p, err := runner.ConformPeer(ctx, runner.Peer{Claims: claims}, stepAt("5"), rows, options)
+		if !errors.Is(err, context.Canceled) || len(p.Levels) == 0 || p.NotPlayed != "interrupted" {
+			t.Fatalf("%v, %+v", err, p)
+		}
+		last := p.Levels[len(p.Levels)-1]
+		if last.Level != contract.Recovery || last.Failed != 1 || last.Failures[0].Scenario != "clean-drop" {
+			t.Errorf("the failure that had ended: %+v", last)
+		}
+		if len(last.Inconclusive) != 1 || last.Inconclusive[0].Reason != runner.Interrupted {
+			t.Errorf("what had not ended: %+v", last)
+		}
+		if want := map[contract.Level]contract.Level{contract.Basic: contract.Basic}[claims]; p.Holds != want {
+			t.Errorf("it holds %q, want %q", p.Holds, want)
+		}
+	}
+}
+
+// A row that was not played in one lab does not count as a difference of the labs.
+func TestInterruptedFidelityExplainsWhatWasNotPlayed(t *testing.T) {
+	cell := runner.Cell{Scenario: find(t, "clean-drop")[0], Server: stepServer(t, "7")}
+	ended := []report.Result{{ID: "clean-drop", Column: "step 7", Tally: check.Tally{Runs: 1}, Verdict: check.Verdict{Outcome: check.Pass}}}
+	table, unexplained := runner.Fidelity([]report.Result{cell.Unplayed(runner.Interrupted)}, ended)
+	if unexplained != 0 || !strings.Contains(table, "| "+runner.Interrupted+" |") {
+		t.Errorf("%d unexplained:\n%s", unexplained, table)
+	}
+}

@@ -39,7 +39,7 @@ func Preflight(ctx context.Context, server *servers.Server) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, under.Close()) }()
-	starting, cancel := context.WithTimeout(ctx, cmp.Or(server.StartBound, lab.DefaultBound))
+	starting, cancel := context.WithTimeout(ctx, server.StartWithin())
 	defer cancel()
 	if err := under.Start(starting); err != nil {
 		return fmt.Errorf("%w: %w", lab.ErrUnreachable, err)
@@ -156,7 +156,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 		read, err := server.ReadLog(ctx, under)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			return fmt.Errorf("%s: the stored messages cannot be read: %w", server.Config, err)
+			return fmt.Errorf("%s: the stored messages cannot be read: %w", server.File, err)
 		case slices.ContainsFunc(read, func(r wire.Row) bool { return r.Message == text }):
 			return nil
 		case err == nil:
@@ -165,7 +165,7 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 		select { // a server may store a message after it has emitted it
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.Config, rows, AnswerWithin)
+			return fmt.Errorf("%s: log: it has %d messages, and within %s not the one that was sent and received: does it name the right place, and the whole text?", server.File, rows, AnswerWithin)
 		}
 	}
 }

@@ -148,24 +148,31 @@ func (r *recording) begin(e history.Event) history.Event {
 
 var gzipped = []byte{0x1f, 0x8b}
 
+// open opens a file, gzipped or not.
+func open(path string) (text *bufio.Reader, file *os.File, err error) {
+	if file, err = os.Open(path); err != nil {
+		return nil, nil, err
+	}
+	text = bufio.NewReaderSize(file, 64<<10)
+	if start, _ := text.Peek(len(gzipped)); bytes.Equal(start, gzipped) {
+		unzipped, err := gzip.NewReader(text)
+		if err != nil {
+			return nil, nil, errors.Join(err, file.Close())
+		}
+		text = bufio.NewReaderSize(unzipped, 64<<10)
+	}
+	return text, file, nil
+}
+
 // read yields the events that the file has.
 func (r *recording) read() iter.Seq2[history.Event, error] {
 	return func(yield func(history.Event, error) bool) {
-		file, err := os.Open(r.path)
+		text, file, err := open(r.path)
 		if err != nil {
 			yield(history.Event{}, err)
 			return
 		}
 		defer file.Close()
-		text := bufio.NewReaderSize(file, 64<<10)
-		if start, _ := text.Peek(len(gzipped)); bytes.Equal(start, gzipped) {
-			unzipped, err := gzip.NewReader(text)
-			if err != nil {
-				yield(history.Event{}, err)
-				return
-			}
-			text = bufio.NewReaderSize(unzipped, 64<<10)
-		}
 		events := history.Each(text)
 		if isSaved(text) {
 			events = r.readSaved(text)

@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +18,6 @@ import (
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/config"
 	"redial/scenarios/internal/verdict"
 	"redial/scenarios/peers"
@@ -60,19 +62,24 @@ type Saved struct {
 
 func newSaved(s servers.Server, l lab.Lab, by peers.Client, name string, p plan.Plan, run lab.Run, v check.Verdict) Saved {
 	return Saved{
-		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.Config, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
+		Target: s.Name, Command: s.Command, URL: s.URL, Config: s.File, OwnPage: s.OwnPage, RealNetwork: s.RealNetwork, Level: s.Level, Lab: l.String(), Client: by.Name,
 		Name: name, Verdict: v, Plan: p, Events: append([]history.Event{}, run.Events...), Output: run.Output,
 	}
 }
 
-// ReadSaved reads the file of a saved failure. An error is one line.
+// ReadSaved reads the file of a saved failure, gzipped or not. An error is one line.
 func ReadSaved(path string) (Saved, error) {
 	var s Saved
-	text, err := os.ReadFile(path)
+	text, file, err := open(path)
 	if err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(text, &s); err != nil {
+	defer file.Close()
+	whole, err := io.ReadAll(text)
+	if err == nil {
+		err = json.Unmarshal(whole, &s)
+	}
+	if err != nil {
 		return s, fmt.Errorf("%s is not a saved failure: %w", path, err)
 	}
 	if _, err := lab.Named(s.Lab); err != nil || s.Target == "" {
@@ -102,13 +109,25 @@ func (s Saved) write(folder, name string) (path string, err error) {
 	return path, s.Write(path)
 }
 
-// Write saves the failure in the file.
+// Write saves the failure in the file, gzipped where the file's name says so.
 func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	text = append(text, '\n')
+	if filepath.Ext(path) == ".gz" {
+		var packed bytes.Buffer
+		zip := gzip.NewWriter(&packed)
+		if _, err := zip.Write(text); err != nil {
+			return err
+		}
+		if err := zip.Close(); err != nil {
+			return err
+		}
+		text = packed.Bytes()
+	}
+	return os.WriteFile(path, text, 0o644)
 }
 
 // fileName makes a file name from any text.
@@ -154,28 +173,14 @@ func (s Saved) Rate(ctx context.Context, times int, done func(ended, same, faile
 // server makes the server of the run again, and examines one that is not the kit's, as it was
 // examined before the run that was saved.
 func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
-	switch {
-	case s.Config != "":
-		f, err := config.Read(s.Config)
-		if err != nil {
-			return servers.Server{}, err
-		}
-		f.OwnPage = s.OwnPage
-		server, err = f.Server(s.Level)
-		if err != nil {
-			return server, err
-		}
-	case s.URL != "":
-		server, err = servers.URL(s.URL, nil, s.Level)
-	case len(s.Command) > 0:
-		server, err = servers.Command(target.CommandOptions{Command: s.Command}, s.Level)
-	default:
+	if s.Config == "" && s.URL == "" && len(s.Command) == 0 {
 		if server, err = servers.Step(strings.TrimPrefix(s.Target, "step ")); err != nil {
 			err = fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 		}
 		server.Level = s.Level
 		return server, err
 	}
+	server, err = config.Application{Config: s.Config, URL: s.URL, Command: s.Command, OwnPage: s.OwnPage}.Server(s.Level)
 	if err == nil {
 		server.RealNetwork = s.RealNetwork
 		err = Preflight(ctx, &server)
@@ -251,8 +256,8 @@ func calledAs(program string) string {
 func (r *Runner) replay(c Cell, seed uint64) string {
 	how, last := calledAs(os.Args[0])+" check", ""
 	switch {
-	case c.Server.Config != "":
-		how += " --config " + servers.CommandLine(c.Server.Config)
+	case c.Server.File != "":
+		how += " --config " + servers.CommandLine(c.Server.File)
 		if c.Server.OwnPage {
 			how += " --own-page"
 		}

@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,8 +52,8 @@ func TestARunWaitsForTheHeartbeatOfItsServer(t *testing.T) {
 		{servers.Server{}, waiting, 0},
 		{servers.Server{Heartbeat: time.Minute}, plan.Plan{}, 0},
 		{servers.Server{Heartbeat: time.Minute}, waiting, 80 * time.Second},
-		{servers.Server{NewPage: page}, plan.Plan{}, 65 * time.Second},
-		{servers.Server{NewPage: page, Heartbeat: time.Minute}, plan.Plan{}, 80 * time.Second},
+		{servers.Server{Config: lab.Config{NewPage: page}}, plan.Plan{}, 65 * time.Second},
+		{servers.Server{Config: lab.Config{NewPage: page}, Heartbeat: time.Minute}, plan.Plan{}, 80 * time.Second},
 	} {
 		if got := configFor(c.server, c.p).Bound; got != c.want {
 			t.Errorf("heartbeat %s: %s, want %s", c.server.Heartbeat, got, c.want)
@@ -90,7 +92,7 @@ func TestReplayQuotesWhatAShellWouldSplit(t *testing.T) {
 	if got := r.replay(Cell{scenario, server}, 1); !strings.HasSuffix(got, " check --scenarios 'my rows' --level basic --scenario own --seed 1 -- bash -c 'exec ./step 7'") {
 		t.Error(got)
 	}
-	server.Config = "my app/redial.yaml"
+	server.File = "my app/redial.yaml"
 	if got := r.replay(Cell{scenario, server}, 1); !strings.Contains(got, " --config 'my app/redial.yaml' ") {
 		t.Error(got)
 	}
@@ -107,5 +109,31 @@ func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
 	}
 	if kills, err := Defects(t.Context(), which, Options{Lab: lab.Real}); err == nil || len(which) == 0 {
 		t.Errorf("%d of %d played", len(kills), len(which))
+	}
+}
+
+// replay --exact writes the schedule that it has found into the file that it was given.
+func TestAGzippedFailureStaysGzipped(t *testing.T) {
+	t.Parallel()
+	row, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := Saved{
+		Target: "step 5", Level: contract.Basic, Lab: lab.Virtual.String(), Name: "clean-drop", Plan: row[0].Plan(1), Schedule: 7,
+		Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Basic},
+	}
+	for _, name := range []string{"saved.json", "saved.json.gz"} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := saved.Write(path); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || bytes.HasPrefix(text, gzipped) != strings.HasSuffix(name, ".gz") {
+			t.Errorf("%s begins with %.2x, %v", name, text, err)
+		}
+		if again, err := ReadSaved(path); err != nil || again.Schedule != 7 || again.Target != "step 5" {
+			t.Errorf("%s: %+v, %v", name, again, err)
+		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 func TestFailedStartEndsOnlyItsRunIfTheServerCameUpBefore(t *testing.T) {
 	t.Parallel()
 	gone := lab.Server{Target: func(plan.Tuning) (target.Target, error) { return nil, errors.New("no free port") }}
-	s := servers.Server{Name: "gone", Level: contract.Recovery, Server: gone}
+	s := servers.Server{Name: "gone", Config: lab.Config{Level: contract.Recovery}, Server: gone}
 	_, err := runner.Run(t.Context(), []servers.Server{s}, catalogue.All[:2], runner.Options{})
 	if !errors.Is(err, lab.ErrUnreachable) {
 		t.Errorf("got %v", err)

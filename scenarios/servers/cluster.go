@@ -32,8 +32,8 @@ func clusterStep(number string) (Server, error) {
 		return Server{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
 	}
 	s := Server{
-		Name: "step " + number, Step: number, Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, Nodes: nodes,
-		Server: lab.Server{Handler: inprocess.Lesson(lesson)}, OwnRecovery: true,
+		Name: "step " + number, Step: number, Nodes: nodes, Server: lab.Server{Handler: inprocess.Lesson(lesson)},
+		Config: lab.Config{Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, OwnRecovery: true},
 	}
 	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
 		options := target.ClusterOptions{Nodes: nodes, Command: target.CommandOptions{

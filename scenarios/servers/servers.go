@@ -8,6 +8,7 @@
 package servers
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -23,7 +24,6 @@ import (
 	"redial/harness/defect"
 	"redial/harness/lab"
 	"redial/harness/plan"
-	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/inprocess"
@@ -36,37 +36,25 @@ type Server struct {
 	Name string
 	// Step is the number of the kit's step; empty for any other server.
 	Step string
-	// Level is the promise that the server claims.
-	Level contract.Level
 	// Server makes the server for a run, in each lab that supports it.
 	Server lab.Server
+	// Config are the lab's settings for its runs; see ConfigOf. Level is the promise that the
+	// server claims. HTML is the kit's reference page, for a third-party server. NewPage and
+	// NoEcho are for an application with its own page as the client. Runs that are Shared take
+	// turns. ShownBound is short for a server that loses messages by design, since a longer wait
+	// for them is useless.
+	lab.Config
 	// Command or URL is how to reach a server that is not part of the kit.
 	Command []string
 	URL     string
-	// OwnRecovery has the meaning of lab.Config's field.
-	OwnRecovery bool
-	// HTML is the kit's reference page, for a third-party server; empty means the server's own
-	// page.
-	HTML []byte
-	// Bundle returns the client library for a server that serves none; it may be nil.
-	Bundle func() ([]byte, error)
-	// Shared is set if all runs use the same server, so they take turns.
-	Shared bool
-	// Protocol and ReadLog have the meaning of lab.Config's fields.
-	Protocol *protocol.Protocol
-	ReadLog  lab.ReadLog
-	// NewPage and NoEcho have the meaning of lab.Config's fields, for an application with its
-	// own page as the client.
-	NewPage lab.NewPage
-	NoEcho  bool
-	// Trims is set if white space at the ends of a text on that page may be its template's.
+	// File is the path of the redial.yaml that describes the server, if any.
+	File string
+	// Trims is set if white space at the ends of a text on its own page may be its template's.
 	Trims bool
 	// Pairwise is set if a user of that page writes to one other user.
 	Pairwise bool
 	// OwnPage is set if the user asked for the page although the file also has a protocol.
 	OwnPage bool
-	// RealNetwork has the meaning of lab.Config's field.
-	RealNetwork bool
 	// Nodes are the names of the servers, if there are several.
 	Nodes []string
 	// Untuned is set if the server ignores the heartbeat of a plan.
@@ -74,29 +62,22 @@ type Server struct {
 	// Heartbeat is the time in which such a server detects a dead connection; zero if the time
 	// is unknown or can be set.
 	Heartbeat time.Duration
-	// Config is the path of the redial.yaml that describes the server, if any.
-	Config string
-	// StartBound has the meaning of lab.Config's field.
-	StartBound time.Duration
 	// CameUp is set after a start that succeeded: one that fails later says nothing about the
 	// runs after it.
 	CameUp bool
-	// ShownBound has the meaning of lab.Config's field. It is short for a server that loses
-	// messages by design, since a longer wait for them is useless. Zero selects the lab's
-	// default.
-	ShownBound time.Duration
 }
 
-// ConfigOf returns the lab's settings for runs on the server.
+// StartWithin is how long a start may take.
+func (s Server) StartWithin() time.Duration { return cmp.Or(s.StartBound, lab.DefaultBound) }
+
+// ConfigOf returns the lab's settings for runs on the server, with those that follow from others.
 func ConfigOf(s Server) lab.Config {
 	// If clients send nothing, or only to one other client, a new client cannot read the log.
 	readable := s.ReadLog != nil || s.Protocol == nil && s.NewPage == nil || s.Protocol != nil && s.Protocol.Send != nil && !s.Protocol.Pairwise()
-	return lab.Config{
-		Level: s.Level, KeepsLog: s.Level.AtLeast(contract.ServerDelivery) && readable, OwnRecovery: s.OwnRecovery,
-		Keys: s.Level.AtLeast(contract.ClientDelivery), Shared: s.Shared, ReadsFirst: s.Shared && readable, HTML: s.HTML, Bundle: s.Bundle,
-		ShownBound: s.ShownBound, StartBound: s.StartBound, Protocol: s.Protocol, ReadLog: s.ReadLog,
-		NewPage: s.NewPage, NoEcho: s.NoEcho, RealNetwork: s.RealNetwork,
-	}
+	s.KeepsLog = s.Level.AtLeast(contract.ServerDelivery) && readable
+	s.Keys = s.Level.AtLeast(contract.ClientDelivery)
+	s.ReadsFirst = s.Shared && readable
+	return s.Config
 }
 
 // Asked is the heartbeat that a server is started with to find out whether it can be set: no
@@ -156,7 +137,8 @@ func Step(number string) (Server, error) {
 		return Server{}, fmt.Errorf("step %s cannot be checked: it has no chat, or shows it in another way; there are %s", number, strings.Join(MatrixSteps, ", "))
 	}
 	s := Server{
-		Name: "step " + lesson.Number, Step: lesson.Number, Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true,
+		Name: "step " + lesson.Number, Step: lesson.Number,
+		Config: lab.Config{Level: level, Bundle: lessons.FetchBundle, OwnRecovery: true},
 		Server: lab.Server{Handler: inprocess.Lesson(lesson), Target: itsProcess(lesson.Number, "step "+lesson.Number)},
 	}
 	if lesson.Number == "3" || lesson.Number == "4" {
@@ -276,7 +258,7 @@ func InProcess(name string, level contract.Level, server lab.Handler) (Server, e
 // foreign returns a third-party server with the reference page of the level that it claims,
 // which is the page of the step that introduces the level.
 func foreign(name string, level contract.Level) (Server, error) {
-	s := Server{Name: name, Level: level, Bundle: lessons.FetchBundle}
+	s := Server{Name: name, Config: lab.Config{Level: level, Bundle: lessons.FetchBundle}}
 	return s, s.pageOf(level)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +14,7 @@ import (
 	"redial/harness/lab"
 	"redial/harness/network/paths"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/config"
 	"redial/scenarios/peers"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -26,11 +23,9 @@ import (
 // A checking holds the flags of `redial check`.
 type checking struct {
 	play
-	step, url, level, config string
-	clientName               string
-	ownPage, auto            bool
-	realNetwork              bool
-	command                  []string
+	application
+	step, level, clientName string
+	auto, realNetwork       bool
 }
 
 func newCheck(code *int) *cobra.Command {
@@ -67,12 +62,12 @@ as published.`,
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&s.config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
-	f.BoolVar(&s.ownPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
+	f.StringVar(&s.Config, "config", "", "check the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
+	f.BoolVar(&s.OwnPage, "own-page", false, "use the application's own page in Chromium (the file's section page), not the kit's")
 	f.BoolVar(&s.realNetwork, "real-network", false, "for scenarios that switch networks: run the Chromium of the application's own page in a network namespace with two paths (Linux, as root), not on loopback")
 	f.StringVar(&s.step, "step", "", "check the kit's step `N`")
-	f.StringVar(&s.url, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
-	f.StringVar(&s.level, "level", "", fmt.Sprintf("the `LEVEL` whose promise is tested: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&s.URL, "url", "", "check the server at the `URL`, such as http://127.0.0.1:3000")
+	f.StringVar(&s.level, "level", "", fmt.Sprintf("the `LEVEL` whose promise is tested: %s; or auto, the highest that holds (default: the file's or the step's own; else server-delivery)", strings.Join(contract.LevelNames(), ", ")))
 	f.StringVar(&s.clientName, "client", peers.Official, fmt.Sprintf("the Socket.IO client (`NAME`) that the users of a step have: %s", strings.Join(peers.ClientNames, ", ")))
 	s.commonFlags(c)
 	s.ownFlag(c)
@@ -89,18 +84,10 @@ as published.`,
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	complete("step", servers.MatrixSteps)
-	complete("level", append(levelNames(), automatic))
+	complete("level", append(contract.LevelNames(), automatic))
 	complete("client", peers.ClientNames)
 	complete("sweep", runner.SweepKinds)
 	return c
-}
-
-// levelNames lists the levels, from the weakest on.
-func levelNames() (names []string) {
-	for _, level := range contract.Levels {
-		names = append(names, string(level))
-	}
-	return names
 }
 
 // read validates the flags and the command after --.
@@ -108,7 +95,7 @@ func (s *checking) read(c *cobra.Command, arguments []string) (err error) {
 	if err := afterDash(c, arguments); err != nil {
 		return err
 	}
-	s.command = arguments
+	s.Command = arguments
 	if err := s.play.read(c); err != nil {
 		return err
 	}
@@ -144,7 +131,7 @@ func (s *checking) fits(c *cobra.Command) error {
 	if s.client.New != nil && (s.foreign() || s.lab == lab.Virtual) {
 		return fmt.Errorf("--client %s is for the kit's steps in the real lab: add --step N, and leave out --lab", s.client.Name)
 	}
-	if s.ownPage && (s.step != "" || s.url != "" || len(s.command) > 0) {
+	if s.OwnPage && (s.step != "" || s.URL != "" || len(s.Command) > 0) {
 		return errors.New("--own-page is for the application that a redial.yaml describes: leave it out, or name the file with --config")
 	}
 	if c.Flags().Changed("points") && (s.sweep != runner.SweepSingle || s.points < 1) {
@@ -194,9 +181,6 @@ func (s *checking) check() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if server.Server.Target == nil && s.lab == lab.Real {
-		return 0, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
-	}
 	if s.client.New != nil && server.Level == contract.DurableDelivery {
 		return 0, fmt.Errorf("the client %s does not offer %s: a message would have to survive the end of the client", s.client.Name, contract.DurableDelivery)
 	}
@@ -238,6 +222,8 @@ func (s *checking) server() (servers.Server, error) {
 	switch {
 	case err != nil:
 		return server, err
+	case server.Server.Target == nil && s.lab == lab.Real:
+		return server, fmt.Errorf("%s is for the virtual lab: add --lab virtual", server.Name)
 	case s.parallel > 0 && server.Shared:
 		return server, errors.New("runs on this server take turns, since they may share its data: leave out --parallel, or declare the target isolated in a redial.yaml")
 	}
@@ -255,49 +241,28 @@ func (s *checking) server() (servers.Server, error) {
 }
 
 func (s *checking) named() (servers.Server, error) {
-	named := count(s.config != "", s.step != "", s.url != "", len(s.command) > 0)
-	if _, err := os.Stat(config.FileName); named == 0 && err == nil {
-		s.config, named = config.FileName, 1
-	}
-	if named != 1 {
+	named := s.application.named() + count(s.step != "")
+	if named != 1 && (named > 1 || !s.inThisFolder()) {
 		return servers.Server{}, errors.New("check needs one of --config FILE, --step N, --url URL, or -- COMMAND")
 	}
-	if s.config != "" {
-		return s.configured()
-	}
-	level, err := contract.ParseLevel(cmp.Or(s.level, string(contract.ServerDelivery)))
+	level, err := levelOf(s.level)
 	if err != nil {
 		return servers.Server{}, err
 	}
-	switch {
-	case s.url != "":
-		return servers.URL(s.url, nil, level)
-	case len(s.command) > 0:
-		return servers.Command(target.CommandOptions{Command: s.command}, level)
+	if s.step == "" {
+		return s.Server(level)
 	}
 	server, err := servers.Step(s.step)
-	if err == nil && s.level != "" {
+	if err == nil && level != "" {
 		server.Level = level
 	}
 	return server, err
 }
 
-// configured makes the server that the redial.yaml describes.
-func (s *checking) configured() (servers.Server, error) {
-	f, err := config.Read(s.config)
-	if err != nil {
-		return servers.Server{}, err
+// levelOf is the level with the name, and none without a name.
+func levelOf(name string) (contract.Level, error) {
+	if name == "" {
+		return "", nil
 	}
-	level := contract.Level("")
-	if s.level != "" {
-		if level, err = contract.ParseLevel(s.level); err != nil {
-			return servers.Server{}, err
-		}
-	}
-	f.OwnPage = s.ownPage
-	server, err := f.Server(level)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", s.config, err)
-	}
-	return server, err
+	return contract.ParseLevel(name)
 }

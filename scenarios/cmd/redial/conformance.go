@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -93,39 +91,25 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	}
 	all.Wait()
 	progress.end()
-	if err := unlessInterrupted(ctx, errors.Join(failed...)); err != nil {
-		return 0, err
-	}
+	interrupted := unlessInterrupted(ctx, errors.Join(failed...))
 	t := table{Date: time.Now().Format(time.DateOnly), Seed: p.seed, Scenarios: p.scenario, Runs: p.runs, Peers: peers}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		t.Versions = versions(info)
 	}
 	fmt.Print(t.markdown())
-	if dataFile == "" {
-		return report.ExitPass, nil
-	}
-	return report.ExitPass, writeFile(dataFile, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, t) })
+	return report.ExitPass, cmp.Or(saveJSON(dataFile, t), interrupted)
 }
 
 // readPeers reads the files, and returns for each a function that makes its server at a level.
 func readPeers(files []string) (peers []runner.Peer, at []func(contract.Level) (servers.Server, error), err error) {
 	for _, file := range files {
-		f, err := config.Read(file)
+		application := config.Application{Config: file}
+		server, err := application.Server("")
 		if err != nil {
 			return nil, nil, err
 		}
-		server, err := f.Server("")
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
-		}
 		peers = append(peers, runner.Peer{Name: server.Name, Config: filepath.ToSlash(file), Claims: server.Level})
-		at = append(at, func(level contract.Level) (servers.Server, error) {
-			again, err := config.Read(file)
-			if err != nil {
-				return servers.Server{}, err
-			}
-			return again.Server(level)
-		})
+		at = append(at, application.Server)
 	}
 	return peers, at, nil
 }

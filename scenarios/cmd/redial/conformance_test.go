@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"redial/harness/contract"
@@ -80,4 +83,50 @@ func TestConformanceNamesWhatDoesNotStart(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, data)), &written); err != nil || len(written.Peers) != 3 || written.Peers[0].NotPlayed == "" || written.Peers[2].Holds != contract.Recovery {
 		t.Errorf("%v, %+v", err, written)
 	}
+}
+
+// What had ended before Ctrl-C is in the table and in the file.
+func TestInterruptedConformanceReportsWhatHadEnded(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "redial.yaml")
+	write(t, missing, "name: missing\ntarget: {command: [redial-has-no-such-tool], isolated: true}\nlevel: recovery\n")
+	data := filepath.Join(t.TempDir(), "table.json")
+	o := ctrlC(t, command(t, "conformance", "--seed", "1", "--json", data, missing, hostileTarget(t, "says nothing", "isolated: true, readyWithin: 5m", "")))
+	for _, want := range []string{"\n**missing** was not played: ", "redial-has-no-such-tool", "\n**hostile** was not played: interrupted\n"} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+	if o.code != 130 || t.Failed() {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	var written table
+	if err := json.Unmarshal([]byte(read(t, data)), &written); err != nil || len(written.Peers) != 2 || written.Peers[1].NotPlayed != "interrupted" {
+		t.Errorf("%v, %+v", err, written)
+	}
+}
+
+// The virtual lab has ended before Ctrl-C in the real one.
+func TestInterruptedFidelityReportsWhatHadEnded(t *testing.T) {
+	t.Parallel()
+	o := ctrlC(t, command(t, "fidelity", "--seed", "1", "--scenario", "clean-drop"))
+	if o.code != 130 || !strings.Contains(o.stdout, "# The two labs, side by side\n") || !strings.Contains(o.stdout, "| 1 | clean-drop | ") || !strings.Contains(o.stdout, " / L |") {
+		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// ctrlC runs the command until it has started a server, and then sends it Ctrl-C.
+func ctrlC(t *testing.T, c *exec.Cmd) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	waitFor(t, func() bool { return serverOf(c.Process.Pid) != "" })
+	_ = c.Process.Signal(syscall.SIGINT)
+	_ = c.Wait()
+	nothingLeft(t, c)
+	return outcome{stdout: stdout.String(), stderr: stderr.String(), code: c.ProcessState.ExitCode()}
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
+	_ "embed"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -14,32 +14,9 @@ import (
 )
 
 // defectsPreface explains the table in scenarios/defects.md.
-const defectsPreface = `# What is broken on purpose, and what catches it
-
-Each row is a server or a page that differs from a right one in a few lines, the scenario in which it shows, and the rule that catches it first. "make defects" writes this file, and a test plays all of it again.
-
-## Not in the table, and why
-
-A row has to fail in every run, with one server in one process. What cannot do that is shown elsewhere, or nowhere.
-
-| fault | why it has no row | where it is shown |
-|---|---|---|
-| Memory: with recovery on, each replayed row is stored again; a closed connection leaves a goroutine; a client that does not read has an endless queue | No rule looks at memory: a verdict is about messages. | ` + "`TestLibraryMemory`, `TestSkipDirect` (steps/cures/recovery); `TestAClosedPageLeavesNothing`, `TestATimerStoppedAtOnceStays` (steps/cures/handshake); `TestWithoutALimitAllOfItWaits` (steps/cures/backpressure)" + ` |
-| One of several servers crashes between INSERT and emit | The virtual lab has one server. ` + "`dies-before-emit`" + ` is what the pages of the other servers would see. | ` + "the scenario `crash-before-emit` on step 9, in the real lab" + ` |
-| The cluster adapter never recovers; the Redis Streams adapter loses messages and orders them differently on each server | As above; and no server of the kit uses them. ` + "`never-recovers`" + ` is what a page sees of the first. | nowhere |
-| The library's order: the log is appended to and the event sent without a lock around both, so two emitters swap | In the virtual lab one emit ends before the next begins. | ` + "`TestLibraryOrder` (steps/cures/recovery), `make probe`" + ` |
-| A join that meets the last leave of its room | Two goroutines race within one call of the library, where no pause can be put: it is luck. | ` + "`TestJoinMeetsTheLastLeave` (steps/cures/recovery)" + ` |
-| Emit, then Disconnect: the last event is lost | It is luck; and no level promises a message to a page that the server sends away. | nowhere |
-| A recovered page's first events come before its handlers are attached | The library's connection handler races with its queue: it is luck. | nowhere |
-| A handler of the page throws, and the event comes again | No level below server-delivery can promise more, and from there on the page drops it. | ` + "the scenario `handler-throws` on step 6" + ` |
-| A lone surrogate | The text of a plan is UTF-8, which has none. | nowhere |
-| A number over 2^53 | A message is a text, whose digits nobody rounds; as JSON, the page's own parser rounds it before it is sent. | ` + "offsets: `TestOffsetsAreWholeNumbers` (harness/protocol)" + ` |
-| The key order of an object, which is no change (a positive control) | Such a server is right, and no rule may catch it. | ` + "`TestRightServersPass` (scenarios/runner); steps 5 and 6 in `payloads-drop`, since Go writes the keys in alphabetical order" + ` |
-| Faults of the Go client: retries send nothing, a slow handler makes duplicates | The pages of the table run the official client. | ` + "`redial check --client go`" + ` |
-
-## The table
-
-`
+//
+//go:embed defects.txt
+var defectsPreface string
 
 func newDefects(code *int) *cobra.Command {
 	p := &play{}
@@ -118,14 +95,8 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 	} else {
 		printKills(kills, p.seed)
 	}
-	if p.files.json != "" {
-		written := runner.DefectReportOf(kills, p.lab, p.seed)
-		if err := writeFile(p.files.json, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, written) }); err != nil {
-			return 0, err
-		}
-	}
-	if interrupted != nil {
-		return 0, interrupted
+	if err := cmp.Or(saveJSON(p.files.json, runner.DefectReportOf(kills, p.lab, p.seed)), interrupted); err != nil {
+		return 0, err
 	}
 	for _, k := range kills {
 		if !k.Caught() {

@@ -13,17 +13,13 @@ import (
 
 	"redial/harness/contract"
 	"redial/harness/report"
-	"redial/harness/target"
 	"redial/scenarios/config"
 	"redial/scenarios/doctor"
 	"redial/scenarios/servers"
 )
 
 // An application is named by the flags of init and doctor: one of them, or a command after --.
-type application struct {
-	config, url string
-	command     []string
-}
+type application struct{ config.Application }
 
 func newDoctor(code *int) *cobra.Command {
 	a, asJSON := &application{}, false
@@ -31,7 +27,7 @@ func newDoctor(code *int) *cobra.Command {
 		Use:   "doctor [--config FILE | --url URL | -- COMMAND …]",
 		Short: "Examine an application before it is checked: what it offers, and what is missing",
 		Long: `doctor connects to an application, sends it a few messages and cuts one connection. It prints
-what it found, in half a minute at most, what to do about what is missing, and which level
+what it found, within about half a minute, what to do about what is missing, and which level
 the application seems to be ready for. It leaves messages that begin with "redial doctor"
 in the application's log.
 
@@ -50,21 +46,18 @@ Exit status: 0 where the application can be checked, 1 where it cannot.`,
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&a.config, "config", "", "look at the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
-	f.StringVar(&a.url, "url", "", "look at the server at the `URL`, such as http://127.0.0.1:3000")
+	f.StringVar(&a.Config, "config", "", "look at the application that the `FILE` describes (default: redial.yaml, where nothing else is named)")
+	f.StringVar(&a.URL, "url", "", "look at the server at the `URL`, such as http://127.0.0.1:3000")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c
 }
 
 // read validates the flags and the command after --.
 func (a *application) read(c *cobra.Command, arguments []string) error {
-	if err := noneEmpty(c); err != nil {
-		return err
-	}
 	if err := afterDash(c, arguments); err != nil {
 		return err
 	}
-	a.command = arguments
+	a.Command = arguments
 	if a.named() > 1 {
 		return fmt.Errorf("%s looks at one application: name one of --config FILE, --url URL, or -- COMMAND", c.Name())
 	}
@@ -72,7 +65,16 @@ func (a *application) read(c *cobra.Command, arguments []string) error {
 }
 
 // named counts the ways in which the application is named.
-func (a *application) named() int { return count(a.config != "", a.url != "", len(a.command) > 0) }
+func (a *application) named() int { return count(a.Config != "", a.URL != "", len(a.Command) > 0) }
+
+// inThisFolder names the redial.yaml of this folder, if there is one.
+func (a *application) inThisFolder() bool {
+	if _, err := os.Stat(config.FileName); err != nil {
+		return false
+	}
+	a.Config = config.FileName
+	return true
+}
 
 // count returns how many of the conditions are met.
 func count(conditions ...bool) (n int) {
@@ -84,31 +86,11 @@ func count(conditions ...bool) (n int) {
 	return n
 }
 
-func (a *application) server() (servers.Server, error) {
-	switch {
-	case a.url != "":
-		return servers.URL(a.url, nil, contract.ServerDelivery)
-	case len(a.command) > 0:
-		return servers.Command(target.CommandOptions{Command: a.command}, contract.ServerDelivery)
-	case a.config == "":
-		if _, err := os.Stat(config.FileName); err != nil {
-			return servers.Server{}, errors.New("doctor needs one of --config FILE, --url URL, or -- COMMAND; `redial init` writes a redial.yaml")
-		}
-		a.config = config.FileName
-	}
-	f, err := config.Read(a.config)
-	if err != nil {
-		return servers.Server{}, err
-	}
-	server, err := f.Server("")
-	if err != nil {
-		err = fmt.Errorf("%s: %w", a.config, err)
-	}
-	return server, err
-}
-
 func (a *application) examine(asJSON bool) (int, error) {
-	server, err := a.server()
+	if a.named() == 0 && !a.inThisFolder() {
+		return 0, errors.New("doctor needs one of --config FILE, --url URL, or -- COMMAND; `redial init` writes a redial.yaml")
+	}
+	server, err := a.Server("")
 	if err != nil {
 		return 0, err
 	}
@@ -168,7 +150,7 @@ func (a *application) advice(r doctor.Report, s servers.Server) string {
 	default:
 		fmt.Fprintf(&b, "It seems ready for %s. What keeps it from %s: %s.\n", r.Ready, r.Next, strings.Join(missing, "; "))
 	}
-	if s.Config != "" && !r.Ready.AtLeast(s.Level) {
+	if s.File != "" && !r.Ready.AtLeast(s.Level) {
 		fmt.Fprintf(&b, "redial.yaml claims %s, which is more.\n", s.Level)
 	}
 	fmt.Fprintf(&b, "Next: redial check --level %s%s\n", r.Ready, a.again())
@@ -178,12 +160,12 @@ func (a *application) advice(r doctor.Report, s servers.Server) string {
 // again names the application in a command line.
 func (a *application) again() string {
 	switch {
-	case a.url != "":
-		return " --url " + servers.CommandLine(a.url)
-	case len(a.command) > 0:
-		return " -- " + servers.CommandLine(a.command...)
-	case a.config != config.FileName:
-		return " --config " + servers.CommandLine(a.config)
+	case a.URL != "":
+		return " --url " + servers.CommandLine(a.URL)
+	case len(a.Command) > 0:
+		return " -- " + servers.CommandLine(a.Command...)
+	case a.Config != config.FileName:
+		return " --config " + servers.CommandLine(a.Config)
 	}
 	return ""
 }

@@ -88,6 +88,23 @@ func TestInitWritesAFileThatConfigReads(t *testing.T) {
 	}
 }
 
+// The command of a file in another folder runs where init was called, as it did there.
+func TestInitNamesTheFolderOfTheCommand(t *testing.T) {
+	for output, want := range map[string]string{"redial.yaml": "", "other/redial.yaml": "..", "a/b/redial.yaml": "../.."} {
+		t.Chdir(t.TempDir())
+		if code, err := execute([]string{"init", "--output", output, "--command", "node server.js"}); code != 0 {
+			t.Fatalf("exit %d, %v", code, err)
+		}
+		f, err := config.Read(output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Target.Dir != want {
+			t.Errorf("%s: dir is %q, want %q", output, f.Target.Dir, want)
+		}
+	}
+}
+
 func TestInitAsksForMissingFlags(t *testing.T) {
 	var asked bytes.Buffer
 	i := &initializing{}
@@ -97,7 +114,7 @@ func TestInitAsksForMissingFlags(t *testing.T) {
 	}
 	i = &initializing{probe: true}
 	i.ask(strings.NewReader("http://127.0.0.1:3000\nrecovery\n"), io.Discard)
-	if i.url != "http://127.0.0.1:3000" || i.level != "" {
+	if i.URL != "http://127.0.0.1:3000" || i.level != "" {
 		t.Errorf("with --probe only the application is asked for: %+v", i)
 	}
 }

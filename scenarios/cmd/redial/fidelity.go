@@ -77,17 +77,25 @@ func (p *play) fidelity() (int, error) {
 	progress.begin(len(tested) * len(which))
 	virtual, err := runner.Run(ctx, tested, which, runner.Options{Seed: p.seed, Runs: p.runs, Golden: true, Lab: lab.Virtual, Done: progress.show})
 	progress.end()
-	if err := unlessInterrupted(ctx, err); err != nil {
-		return 0, err
-	}
+	interrupted := unlessInterrupted(ctx, err)
 	stop() // playScenarios handles signals itself
-	real, err := p.playScenarios(context.Background(), lab.Real, tested, which, "")
-	if err != nil {
-		return 0, err
+	var real []report.Result
+	if interrupted == nil {
+		real, interrupted = p.playScenarios(context.Background(), lab.Real, tested, which, "")
+	} else {
+		for _, cell := range runner.Cells(tested, which) {
+			real = append(real, cell.Unplayed(runner.Interrupted))
+		}
+	}
+	if interrupted != nil && !errors.Is(interrupted, errInterrupted) {
+		return 0, interrupted
 	}
 	table, unexplained := runner.Fidelity(real, virtual)
 	fmt.Printf(fidelityPreface, time.Now().Format(time.DateOnly), p.seed)
 	fmt.Print(table)
+	if interrupted != nil {
+		return 0, interrupted
+	}
 	differ, err := p.overPaths(which)
 	if err != nil {
 		return 0, err
@@ -110,9 +118,11 @@ func (p *play) overPaths(which []catalogue.Scenario) (differ int, err error) {
 	switch {
 	case errors.Is(err, paths.ErrUnavailable), errors.Is(err, browser.ErrNoChromium):
 		table = "Not played here: " + err.Error() + ".\n"
-	case err != nil || ctx.Err() != nil || table == "":
-		return 0, unlessInterrupted(ctx, err)
+	case err != nil && ctx.Err() == nil:
+		return 0, err
 	}
-	fmt.Print(pathsPreface, table, pathsNotes)
-	return differ, nil
+	if table != "" {
+		fmt.Print(pathsPreface, table, pathsNotes)
+	}
+	return differ, unlessInterrupted(ctx, nil)
 }

@@ -55,8 +55,8 @@ arrives. Each line that it writes has a comment on how certain it is.`,
 	f.SortFlags = false
 	f.StringVar(&i.line, "command", "", "the command `LINE` that starts the application, such as 'node server.js'")
 	f.IntVar(&i.port, "port", 0, "the port (`N`) that the command listens on, if it ignores PORT")
-	f.StringVar(&i.url, "url", "", "the `URL` of a server that is already running, such as http://127.0.0.1:3000")
-	f.StringVar(&i.level, "level", "", fmt.Sprintf("the `LEVEL` that the application promises: %s (default server-delivery, or what --probe sees)", strings.Join(levelNames(), ", ")))
+	f.StringVar(&i.URL, "url", "", "the `URL` of a server that is already running, such as http://127.0.0.1:3000")
+	f.StringVar(&i.level, "level", "", fmt.Sprintf("the `LEVEL` that the application promises: %s (default server-delivery, or what --probe sees)", strings.Join(contract.LevelNames(), ", ")))
 	f.StringVar(&i.path, "path", "", "the `PATH` of Socket.IO (default /socket.io/)")
 	f.StringVar(&i.namespace, "namespace", "", "the Socket.IO `NAMESPACE` (default /)")
 	f.StringVar(&i.event, "event", "", "the `EVENT` that carries a message in both directions (default: chat message)")
@@ -65,19 +65,16 @@ arrives. Each line that it writes has a comment on how certain it is.`,
 	f.DurationVar(&i.wait, "wait", time.Minute, "with --probe: how long (`TIME`) to wait for the message")
 	f.StringVar(&i.output, "output", config.FileName, "write to `FILE`; - is the standard output")
 	f.BoolVar(&i.force, "force", false, "overwrite an existing file")
-	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(contract.LevelNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
 // read validates the flags, and asks for missing ones if the command runs in a terminal.
 func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
-	if err := noneEmpty(c); err != nil {
-		return err
-	}
 	if err := afterDash(c, arguments); err != nil {
 		return err
 	}
-	i.command = arguments
+	i.Command = arguments
 	if _, err := os.Stat(i.output); err == nil && !i.force && i.output != "-" {
 		return fmt.Errorf("%s exists already: overwrite it with --force, or write elsewhere with --output FILE", i.output)
 	}
@@ -87,16 +84,13 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	if i.probe && i.event != "" {
 		return errors.New("--probe sees which event carries a message: leave out --event or --probe")
 	}
-	if c.Flags().Changed("port") && (i.url != "" || i.port < 1 || i.port > 65535) {
+	if c.Flags().Changed("port") && (i.URL != "" || i.port < 1 || i.port > 65535) {
 		return errors.New("--port is a number from 1 to 65535, and for a command: a URL has its own")
 	}
 	if i.wait < time.Second || i.wait > time.Hour {
 		return errors.New("--wait is a time from 1s to 1h, such as 90s")
 	}
-	named := i.named()
-	if i.line != "" {
-		named++
-	}
+	named := i.named() + count(i.line != "")
 	if named == 0 && isTerminal(os.Stdin) && isTerminal(os.Stderr) {
 		i.ask(os.Stdin, os.Stderr)
 		named = 1
@@ -104,10 +98,8 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 	if named != 1 {
 		return errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
 	}
-	if i.level != "" {
-		if _, err := contract.ParseLevel(i.level); err != nil {
-			return err
-		}
+	if _, err := levelOf(i.level); err != nil {
+		return err
 	}
 	_, err = i.server()
 	return err
@@ -116,24 +108,24 @@ func (i *initializing) read(c *cobra.Command, arguments []string) (err error) {
 // ask asks for the values that no flag has given.
 func (i *initializing) ask(from io.Reader, to io.Writer) {
 	lines := bufio.NewScanner(from)
-	question := func(text, otherwise string) string {
+	question := func(text string) (answer string) {
 		fmt.Fprintf(to, "%s: ", text)
 		if lines.Scan() {
-			return cmp.Or(strings.TrimSpace(lines.Text()), otherwise)
+			answer = strings.TrimSpace(lines.Text())
 		}
-		return otherwise
+		return answer
 	}
-	where := question("The command that starts the application, or its URL", "")
+	where := question("The command that starts the application, or its URL")
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
-		i.url = where
+		i.URL = where
 	} else {
 		i.line = where
 	}
 	if i.level == "" && !i.probe {
-		i.level = question(fmt.Sprintf("What it promises, of %s [%s]", strings.Join(levelNames(), ", "), contract.ServerDelivery), "")
+		i.level = question(fmt.Sprintf("What it promises, of %s [%s]", strings.Join(contract.LevelNames(), ", "), contract.ServerDelivery))
 	}
 	if i.event == "" && !i.probe {
-		i.event = question("The event that carries a message [chat message]", "")
+		i.event = question("The event that carries a message [chat message]")
 	}
 }
 
@@ -142,10 +134,10 @@ func (i *initializing) ask(from io.Reader, to io.Writer) {
 func (i *initializing) server() (servers.Server, error) {
 	ready := target.Ready{Accepts: true}
 	switch {
-	case i.url != "":
-		return servers.URL(i.url, nil, contract.Basic)
-	case len(i.command) > 0:
-		return servers.Command(target.CommandOptions{Command: i.command, Port: i.port, Ready: ready}, contract.Basic)
+	case i.URL != "":
+		return servers.URL(i.URL, nil, contract.Basic)
+	case len(i.Command) > 0:
+		return servers.Command(target.CommandOptions{Command: i.Command, Port: i.port, Ready: ready}, contract.Basic)
 	case i.line == "":
 		return servers.Server{}, errors.New("init needs one of --command LINE, --url URL, or -- COMMAND")
 	}
@@ -170,7 +162,12 @@ func (i *initializing) write() error {
 	}
 	draft.Set(doctor.KeyPath, i.path)
 	draft.Set(doctor.KeyNamespace, i.namespace)
-	draft.Line, draft.Command, draft.URL, draft.Port = i.line, i.command, i.url, i.port
+	draft.Line, draft.Command, draft.URL, draft.Port = i.line, i.Command, i.URL, i.port
+	dir, err := i.dir()
+	if err != nil {
+		return err
+	}
+	draft.Dir = dir
 	text := draft.YAML()
 	if _, err := config.Parse(text); err != nil {
 		return fmt.Errorf("this would be no redial.yaml: %w", err)
@@ -187,6 +184,27 @@ func (i *initializing) write() error {
 	}
 	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + servers.CommandLine(i.output)}[i.output == config.FileName])
 	return nil
+}
+
+// dir is the current folder, in which the command is written, as seen from that of the file. It
+// is empty where both are the same.
+func (i *initializing) dir() (string, error) {
+	if i.URL != "" || i.output == "-" {
+		return "", nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.Abs(i.output)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.Rel(filepath.Dir(file), here)
+	if dir == "." {
+		dir = ""
+	}
+	return filepath.ToSlash(dir), err
 }
 
 // listen watches the application while the user sends a message.

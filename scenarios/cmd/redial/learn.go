@@ -122,7 +122,7 @@ func (l *learner) list() error {
 			text, color = l.say("solved"), green
 			solved++
 		}
-		l.print("%s  %s  %s\n", padLeft(e.Step, 3), padRight(e.In(l.language).Title, 44), l.paint(color, text))
+		l.print("%3s  %s  %s\n", e.Step, padRight(e.In(l.language).Title, 44), l.paint(color, text))
 	}
 	l.print("\n")
 	l.paragraph("", l.say("list", solved, len(all)))
@@ -215,6 +215,33 @@ func (l *learner) serve(c exercises.Copy, code *int) error {
 	if _, err := l.progressOf(c); err != nil {
 		return err
 	}
+	return l.built(c, code, func(ctx context.Context, program string) error {
+		// Step 9 is served by two processes, as make step-9 does.
+		arguments := []string{c.Step}
+		if c.Step == "9" {
+			arguments = append(arguments, "2")
+		}
+		server := exec.Command(program, arguments...)
+		server.Dir = l.root
+		server.Stdout, server.Stderr = os.Stdout, os.Stderr
+		if os.Getenv("DATA_DIR") == "" {
+			server.Env = append(os.Environ(), "DATA_DIR=out/exercise-"+c.Step)
+		}
+		if err := server.Start(); err != nil {
+			return err
+		}
+		// A signal to this process alone is passed on.
+		defer context.AfterFunc(ctx, func() { _ = server.Process.Signal(syscall.SIGTERM) })()
+		if err := server.Wait(); err != nil && ctx.Err() == nil {
+			*code = report.ExitFail // the server has printed the reason on stderr
+		}
+		return nil
+	})
+}
+
+// built compiles the copy, and calls do with the program. If the copy does not compile, it prints
+// the compiler's errors. Ctrl-C ends the context, and with it every process that was started.
+func (l *learner) built(c exercises.Copy, code *int, do func(ctx context.Context, program string) error) error {
 	ctx, stop := interruptible()
 	defer stop()
 	folder, err := os.MkdirTemp("", "redial-exercise-")
@@ -222,51 +249,26 @@ func (l *learner) serve(c exercises.Copy, code *int) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	program, err := l.build(ctx, c, folder)
-	if err != nil || program == "" {
-		*code = report.ExitFail
-		return err
-	}
-	// Step 9 is served by two processes, as make step-9 does.
-	arguments := []string{c.Step}
-	if c.Step == "9" {
-		arguments = append(arguments, "2")
-	}
-	server := exec.Command(program, arguments...)
-	server.Dir = l.root
-	server.Stdout, server.Stderr = os.Stdout, os.Stderr
-	if os.Getenv("DATA_DIR") == "" {
-		server.Env = append(os.Environ(), "DATA_DIR=out/exercise-"+c.Step)
-	}
-	if err := server.Start(); err != nil {
-		return err
-	}
-	// A signal to this process alone is passed on.
-	defer context.AfterFunc(ctx, func() { _ = server.Process.Signal(syscall.SIGTERM) })()
-	if err := server.Wait(); err != nil && ctx.Err() == nil {
-		*code = report.ExitFail // the server has printed the reason on stderr
-	}
-	return nil
-}
-
-// build compiles the copy. If that fails, it prints the compiler's errors and returns "".
-func (l *learner) build(ctx context.Context, c exercises.Copy, folder string) (string, error) {
 	program, err := c.Build(ctx, folder)
 	var wrong exercises.BuildError
 	switch {
 	case ctx.Err() != nil:
-		return "", errInterrupted
-	case errors.As(err, &wrong):
-		l.print("%s\n", l.paint(red, l.say("does not compile")))
-		for _, line := range wrong.Lines {
-			l.print("  %s\n", line)
-		}
-		if wrong.More > 0 {
-			l.print("  %s\n", l.say("more lines", wrong.More))
-		}
-		return "", nil
+		return errInterrupted
+	case err == nil:
+		return do(ctx, program)
 	}
-	return program, err
+	*code = report.ExitFail
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	l.print("%s\n", l.paint(red, l.say("does not compile")))
+	for _, line := range wrong.Lines {
+		l.print("  %s\n", line)
+	}
+	if wrong.More > 0 {
+		l.print("  %s\n", l.say("more lines", wrong.More))
+	}
+	return nil
 }
 
 // readLine reads a line from the terminal; "" at its end. Ctrl-C ends the process here.

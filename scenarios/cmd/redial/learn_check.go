@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -27,53 +28,39 @@ func (l *learner) check(c exercises.Copy, answer string, code *int) error {
 	l.heading(c)
 	asked := p.Answer == ""
 	if asked {
-		p.Answer = l.predict(c, answer)
-		if err := c.Save(p); err != nil {
-			return err
-		}
+		p.Answer = l.predict(c, answer) // saved with the outcomes: until then it can be given again
 	}
 	l.print("\n")
 
-	// From here on Ctrl-C must also end the processes that the check starts.
-	ctx, stop := interruptible()
-	defer stop()
-	folder, err := os.MkdirTemp("", "redial-exercise-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
 	l.status(l.say("building", c.Path()))
-	program, err := l.build(ctx, c, folder)
-	if err != nil || program == "" {
-		*code = report.ExitFail
-		return err
-	}
-	l.status(l.say("playing", 0, len(c.Scenarios)))
-	r, err := c.Check(ctx, program, func(finished, all int, result report.Result) {
-		l.outcome(result)
-		if finished < all {
-			l.status(l.say("playing", finished, all))
+	return l.built(c, code, func(ctx context.Context, program string) error {
+		l.status(l.say("playing", 0, len(c.Scenarios)))
+		r, err := c.Check(ctx, program, func(finished, all int, result report.Result) {
+			l.outcome(result)
+			if finished < all {
+				l.status(l.say("playing", finished, all))
+			}
+		})
+		l.status("")
+		if err := unlessInterrupted(ctx, err); err != nil {
+			return err
 		}
+		p.Record(r.Results)
+		if err := c.Save(p); err != nil {
+			return err
+		}
+		if asked && p.Answer != "" {
+			l.print("\n")
+			l.judge(c, p.Answer)
+		}
+		if !slices.ContainsFunc(r.Results, func(r report.Result) bool { return r.Verdict.Outcome != check.Pass }) {
+			l.print("\n%s\n\n", l.paint(green, l.say("all solved", len(r.Results))))
+			l.paragraph("", l.say("after", c.Step))
+			return nil
+		}
+		*code = report.ExitFail
+		return l.unsolved(c, r)
 	})
-	l.status("")
-	if err := unlessInterrupted(ctx, err); err != nil {
-		return err
-	}
-	p.Record(r.Results)
-	if err := c.Save(p); err != nil {
-		return err
-	}
-	if asked && p.Answer != "" {
-		l.print("\n")
-		l.judge(c, p.Answer)
-	}
-	if !slices.ContainsFunc(r.Results, func(r report.Result) bool { return r.Verdict.Outcome != check.Pass }) {
-		l.print("\n%s\n\n", l.paint(green, l.say("all solved", len(r.Results))))
-		l.paragraph("", l.say("after", c.Step))
-		return nil
-	}
-	*code = report.ExitFail
-	return l.unsolved(c, r)
 }
 
 // predict prints the question, and asks for a prediction if the command runs in a terminal.

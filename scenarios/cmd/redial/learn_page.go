@@ -112,7 +112,3 @@ func columnsOf(text string) (columns int) {
 func padRight(text string, columns int) string {
 	return text + strings.Repeat(" ", max(0, columns-columnsOf(text)))
 }
-
-func padLeft(text string, columns int) string {
-	return strings.Repeat(" ", max(0, columns-columnsOf(text))) + text
-}

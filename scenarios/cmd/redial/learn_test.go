@@ -121,6 +121,8 @@ func TestLearnFromTheFirstFailureToTheSolution(t *testing.T) {
 
 	edit("chat.go", "c.state()", "c.stat()")
 	has(learn(t, kit, "C", "check", "7a"), 1, "a) ", "ANSWER=a", "does not compile", "steps/exercise7a/chat.go:", "c.stat undefined")
+	// A prediction counts only once it can be compared.
+	has(learn(t, kit, "C", "check", "7a", "--answer", "b"), 1, "does not compile")
 	edit("chat.go", "c.stat()", "c.state()")
 
 	has(learn(t, kit, "C", "check", "7a", "--answer", "b"), 1,

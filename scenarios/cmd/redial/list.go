@@ -22,10 +22,7 @@ func newList() *cobra.Command {
 promise covers it. With IDs or row numbers it explains those: what decides the outcome, and
 what happens. With --config it marks the scenarios that cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
-		RunE: func(c *cobra.Command, ids []string) error {
-			if err := noneEmpty(c); err != nil {
-				return err
-			}
+		RunE: func(_ *cobra.Command, ids []string) error {
 			rows := catalogue.All
 			if own != "" {
 				more, err := catalogue.ReadOwn(own)
@@ -56,15 +53,8 @@ what happens. With --config it marks the scenarios that cannot be played on an a
 // unplayableOn returns a function that tells why a scenario cannot be played on the
 // application of the file; "" if it can.
 func unplayableOn(file string) (func(catalogue.Scenario) string, error) {
-	f, err := config.Read(file)
-	if err != nil {
-		return nil, err
-	}
-	server, err := f.Server("")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return func(s catalogue.Scenario) string { return runner.Unplayable(s, server) }, nil
+	server, err := config.Application{Config: file}.Server("")
+	return func(s catalogue.Scenario) string { return runner.Unplayable(s, server) }, err
 }
 
 func list(w io.Writer, rows []catalogue.Scenario, explained bool, unplayable func(catalogue.Scenario) string) {

@@ -100,6 +100,7 @@ Exit status: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a server that did 
 		SilenceErrors:      true,
 		SilenceUsage:       true,
 		DisableSuggestions: true,
+		PersistentPreRunE:  noneEmpty,
 		RunE:               subcommandMissing(code),
 	}
 	root.SetFlagErrorFunc(flagError)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,22 +36,44 @@ func (o *outputs) flags(c *cobra.Command) {
 	_ = c.MarkFlagDirname("report")
 }
 
-// try finds out before a long run whether its files can be written.
-func (o outputs) try() error {
-	if o.json != "" && o.json == o.junit {
-		return fmt.Errorf("--json and --junit would both write %s: name two files", o.json)
-	}
+// An output is a file that a flag names.
+type output struct {
+	flag, path string
+	write      func(io.Writer, report.Report) error
+}
+
+// named are those whose flags are set.
+func (o outputs) named() []output {
+	all := []output{{"json", o.json, report.JSON}, {"junit", o.junit, report.JUnit}}
 	if o.reportDir != "" {
-		if err := os.MkdirAll(o.reportDir, 0o755); err != nil {
-			return fmt.Errorf("--report: %w", err)
-		}
+		all = append(all, output{"report", filepath.Join(o.reportDir, "index.html"), report.HTML})
 	}
-	for _, path := range []string{o.json, o.junit, o.badge, o.summary} {
-		if path == "" {
-			continue
-		}
-		if err := writeFile(path, os.O_APPEND, func(io.Writer) error { return nil }); err != nil {
+	all = append(all, output{"badge", o.badge, writeBadge}, output{"summary", o.summary, o.writeSummary})
+	return slices.DeleteFunc(all, func(f output) bool { return f.path == "" })
+}
+
+// try finds out before a long run whether its files can be written, each to a place of its own.
+func (o outputs) try() error {
+	flagOf := map[string]string{}
+	for _, f := range o.named() {
+		path, err := filepath.Abs(f.path)
+		if err != nil {
 			return err
+		}
+		if other := flagOf[path]; other != "" {
+			return fmt.Errorf("--%s and --%s would both write %s: name two files", other, f.flag, f.path)
+		}
+		flagOf[path] = f.flag
+	}
+	for _, f := range o.named() {
+		var err error
+		if f.flag == "report" {
+			err = os.MkdirAll(o.reportDir, 0o755) // an empty page would look like a report
+		} else {
+			err = writeFile(f.path, os.O_APPEND, func(io.Writer) error { return nil })
+		}
+		if err != nil {
+			return fmt.Errorf("--%s: %w", f.flag, err)
 		}
 	}
 	return nil
@@ -59,31 +82,21 @@ func (o outputs) try() error {
 // write writes the files that the flags name, and in GitHub Actions the summary and the
 // annotations.
 func (o outputs) write(r report.Report) error {
-	index := ""
 	r.Next = o.next
-	if o.reportDir != "" {
-		index = filepath.Join(o.reportDir, "index.html")
-		if o.above.Level != "" {
-			r.NextPage = string(o.above.Level) + ".html"
-			above := filepath.Join(o.reportDir, r.NextPage)
-			if err := writeFile(above, os.O_TRUNC, func(w io.Writer) error { return report.HTML(w, o.above) }); err != nil {
-				return err
-			}
+	if o.reportDir != "" && o.above.Level != "" {
+		r.NextPage = string(o.above.Level) + ".html"
+		page := output{path: filepath.Join(o.reportDir, r.NextPage), write: report.HTML}
+		if err := page.put(o.above, os.O_TRUNC); err != nil {
+			return err
 		}
 	}
-	for _, f := range []struct {
-		path  string
-		mode  int
-		write func(io.Writer, report.Report) error
-	}{
-		{o.json, os.O_TRUNC, report.JSON}, {o.junit, os.O_TRUNC, report.JUnit}, {index, os.O_TRUNC, report.HTML},
-		{o.badge, os.O_TRUNC, writeBadge}, {o.summary, os.O_TRUNC, o.writeSummary},
-		{os.Getenv("GITHUB_STEP_SUMMARY"), os.O_APPEND, report.GitHubSummary},
-	} {
-		if f.path == "" {
-			continue
+	for _, f := range o.named() {
+		if err := f.put(r, os.O_TRUNC); err != nil {
+			return err
 		}
-		if err := writeFile(f.path, f.mode, func(w io.Writer) error { return f.write(w, r) }); err != nil {
+	}
+	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" {
+		if err := (output{path: path, write: report.GitHubSummary}).put(r, os.O_APPEND); err != nil {
 			return err
 		}
 	}
@@ -91,6 +104,10 @@ func (o outputs) write(r report.Report) error {
 		return report.GitHubAnnotations(os.Stdout, r)
 	}
 	return nil
+}
+
+func (f output) put(r report.Report, mode int) error {
+	return writeFile(f.path, mode, func(w io.Writer) error { return f.write(w, r) })
 }
 
 func inGitHubActions() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
@@ -122,6 +139,14 @@ func writeFile(path string, mode int, write func(io.Writer) error) error {
 		return err
 	}
 	return errors.Join(write(file), file.Close())
+}
+
+// saveJSON writes the value to the file, if a flag has named one.
+func saveJSON(path string, value any) error {
+	if path == "" {
+		return nil
+	}
+	return writeFile(path, os.O_TRUNC, func(w io.Writer) error { return writeJSON(w, value) })
 }
 
 func writeJSON(w io.Writer, value any) error {

@@ -113,9 +113,6 @@ const mostRuns = 1_000_000
 
 // read validates the parsed flags. An error is one line.
 func (p *play) read(c *cobra.Command) (err error) {
-	if err := noneEmpty(c); err != nil {
-		return err
-	}
 	f := c.Flags()
 	if p.runs < 1 || p.runs > mostRuns || f.Changed("parallel") && (p.parallel < 1 || p.parallel > mostRuns) {
 		return fmt.Errorf("--runs and --parallel are whole numbers from 1 to %d", mostRuns)
@@ -244,7 +241,7 @@ func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server
 		r.Shard, r.Selection, r.Repeats = p.shard, p.selection, p.runs
 	}
 	if p.sweep != "" {
-		r.Results, err = p.playSweep(tested, artifacts)
+		r.Results, err = p.playSweep(tested[0], artifacts)
 	} else {
 		r.Results, err = p.playScenarios(ctx, p.lab, tested, which, artifacts)
 	}
@@ -312,21 +309,14 @@ type ginkgoTest struct{}
 
 func (ginkgoTest) Fail() {}
 
-func (p *play) playSweep(tested []servers.Server, artifacts string) ([]report.Result, error) {
+func (p *play) playSweep(server servers.Server, artifacts string) ([]report.Result, error) {
 	prepare(lab.Virtual)
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
 	defer progress.end()
-	var results []report.Result
-	for _, server := range tested {
-		swept, err := runner.Sweep(ctx, server, runner.SweepOptions{
-			Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Limit: p.timeLimit, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
-		})
-		results = append(results, swept...)
-		if err := unlessInterrupted(ctx, err); err != nil {
-			return results, err
-		}
-	}
-	return results, nil
+	results, err := runner.Sweep(ctx, server, runner.SweepOptions{
+		Kind: p.sweep, Seed: p.seed, Runs: p.runs, Points: p.points, Limit: p.timeLimit, Whole: p.whole, Artifacts: artifacts, Done: progress.swept,
+	})
+	return results, unlessInterrupted(ctx, err)
 }

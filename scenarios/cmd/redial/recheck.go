@@ -27,10 +27,7 @@ each, and with the page loads, not with the events.`,
 		Example: `  redial recheck out/2026-11-28-101500/step-5/clean-drop-1.json
   redial recheck --level recovery docs/histories/by-hand/lost.jsonl`,
 		ValidArgsFunction: cobra.FixedCompletions([]string{"json", "jsonl", "gz"}, cobra.ShellCompDirectiveFilterFileExt),
-		RunE: func(c *cobra.Command, files []string) (err error) {
-			if err := noneEmpty(c); err != nil {
-				return err
-			}
+		RunE: func(_ *cobra.Command, files []string) (err error) {
 			if len(files) != 1 {
 				return errors.New("recheck takes one file: redial recheck [--level LEVEL] FILE")
 			}
@@ -39,22 +36,21 @@ each, and with the page loads, not with the events.`,
 		},
 	}
 	c.Flags().StringVar(&level, "level", "", "the `LEVEL` whose promise is tested (default: that of the run; else server-delivery)")
-	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(contract.LevelNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func recheck(file, level string) (int, error) {
-	if level != "" {
-		if _, err := contract.ParseLevel(level); err != nil {
-			return 0, err
-		}
+func recheck(file, levelName string) (int, error) {
+	level, err := levelOf(levelName)
+	if err != nil {
+		return 0, err
 	}
 	// The judge keeps nearly everything that it allocates, so frequent collections cost a
 	// tenth more time and save a third of the peak.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
-	r, saved, err := runner.Recheck(file, contract.Level(level))
+	r, saved, err := runner.Recheck(file, level)
 	if err != nil {
 		return 0, err
 	}

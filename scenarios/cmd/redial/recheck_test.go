@@ -93,6 +93,13 @@ func TestRecheckOfASavedFailure(t *testing.T) {
 	if other := redial(t, "recheck", zipped); other.code != 2 || !strings.Contains(other.stdout, `The saved verdict, at level recovery, was fail (\x1b[2J`) {
 		t.Errorf("without its end: exit %d, %s%s", other.code, other.stdout, other.stderr)
 	}
+	write(t, zipped, gzipped(t, text))
+	if other := redial(t, "recheck", zipped); !strings.Contains(strings.Join(strings.Fields(other.stdout), " "), "replay "+zipped) {
+		t.Errorf("it names no replay: exit %d, %s%s", other.code, other.stdout, other.stderr)
+	}
+	if other := redial(t, "replay", zipped); other.code != 1 || !strings.HasSuffix(other.stdout, "The verdict is the saved one.\n") {
+		t.Errorf("the replay of it: exit %d, %s%s", other.code, other.stdout, other.stderr)
+	}
 	write(t, zipped, string(text[:len(text)/2]))
 	if half := redial(t, "recheck", zipped); half.code != 3 || strings.Count(half.stderr, "\n") != 1 {
 		t.Errorf("half of the file: exit %d, %s%s", half.code, half.stdout, half.stderr)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -44,12 +45,9 @@ type soakSum struct {
 }
 
 func newSoak(code *int) *cobra.Command {
-	var (
-		steps string
-		runs  int
-		seed  uint64
-		quiet bool
-	)
+	s := &soaking{}
+	var steps string
+	var quiet bool
 	c := &cobra.Command{
 		Use:   "soak",
 		Short: "Play random plans, for a number of runs or until Ctrl-C",
@@ -60,26 +58,19 @@ missing, when a fault fired), whether new ones still appear, and how rare a defe
 that no run has shown.`,
 		Example: "  redial soak --steps 7 --runs 100000\n  redial soak --seed 1",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := noneEmpty(c); err != nil {
-				return err
+		RunE: func(*cobra.Command, []string) (err error) {
+			s.progress = newProgress(quiet)
+			if err = s.begin(strings.Split(steps, ",")); err == nil {
+				*code, err = s.soak()
 			}
-			if c.Flags().Changed("runs") && runs < 1 && runs != 0 {
-				return fmt.Errorf("--runs is a whole number, of runs of each step; 0 means until Ctrl-C")
-			}
-			s, err := newSoaking(steps, runs, seed, quiet)
-			if err != nil {
-				return err
-			}
-			*code, err = s.soak()
 			return err
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&steps, "steps", "6,7,8,9,10", "the kit's steps (`LIST`), separated by commas")
-	f.IntVar(&runs, "runs", 0, "how many runs (`N`) of each step (default 0: until Ctrl-C)")
-	f.Uint64Var(&seed, "seed", uint64(rand.Uint32()), "the `SEED` of the first run, each run having the next")
+	f.IntVar(&s.runs, "runs", 0, "how many runs (`N`) of each step (default 0: until Ctrl-C)")
+	f.Uint64Var(&s.seed, "seed", uint64(rand.Uint32()), "the `SEED` of the first run, each run having the next")
 	f.Lookup("seed").DefValue = "drawn, and printed"
 	f.BoolVar(&quiet, "quiet", false, "print no progress")
 	return c
@@ -101,23 +92,27 @@ func (s *soaking) soak() (int, error) {
 	return s.sumUp(), err
 }
 
-func newSoaking(steps string, runs int, seed uint64, quiet bool) (*soaking, error) {
-	s := &soaking{seed: seed, runs: runs, progress: newProgress(quiet), folder: filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))}
-	for _, number := range strings.Split(steps, ",") {
+// begin makes the servers of the steps, and a folder for failures.
+func (s *soaking) begin(steps []string) error {
+	if s.runs < 0 {
+		return errors.New("--runs is a whole number, of runs of each step; 0 means until Ctrl-C")
+	}
+	for _, number := range steps {
 		server, err := servers.Step(number)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if server.Server.Handler == nil || server.Step == catalogue.OnPostgres {
-			return nil, fmt.Errorf("%s does not run in the virtual lab", server.Name)
+			return fmt.Errorf("%s does not run in the virtual lab", server.Name)
 		}
 		s.steps = append(s.steps, server)
 	}
 	s.sums = make([]soakSum, len(s.steps))
+	s.folder = filepath.Join("out", "soak-"+time.Now().Format("2006-01-02-150405"))
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make a folder for failures: %w", err)
+		return fmt.Errorf("cannot make a folder for failures: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 // play plays rounds until all runs are done or ctx ends.

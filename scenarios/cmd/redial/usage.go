@@ -55,7 +55,7 @@ func valuesOf(wrong *pflag.InvalidValueError) string {
 }
 
 // noneEmpty refuses a flag with an empty value.
-func noneEmpty(c *cobra.Command) (err error) {
+func noneEmpty(c *cobra.Command, _ []string) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.String() == "" {
 			err = fmt.Errorf("--%s is empty", f.Name)

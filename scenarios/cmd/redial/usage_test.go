@@ -91,6 +91,8 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"a real database in the virtual lab", "leave out --lab virtual", []string{"check", "--step", "9-postgres", "--lab", "virtual"}},
 		{"soak of a real database", "does not run in the virtual lab", []string{"soak", "--steps", "9-postgres"}},
 		{"one file for two reports", "name two files", []string{"check", "--step", "7", "--json", "v", "--junit", "v"}},
+		{"one file for a report and a badge", "--json and --badge would both write v", []string{"check", "--step", "7", "--json", "./v", "--badge", "v"}},
+		{"one file for a report and its page", "--junit and --report would both write", []string{"check", "--step", "7", "--junit", "out/index.html", "--report", "out"}},
 		{"one dash", "the flag is --step, with two dashes", []string{"check", "-step=7"}},
 		{"help on no command", "there is no command", []string{"help", "frobnicate"}},
 		{"help on an argument", "has no command", []string{"help", "check", "server.js"}},

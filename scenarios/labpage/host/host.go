@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -49,19 +48,13 @@ func Handler() http.Handler {
 // send requests to this server. If that site's name resolves to this machine (DNS
 // rebinding), it can also read the responses.
 func guarded(next http.Handler) http.Handler {
+	ownPage := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
 			http.Error(w, "the lab is at localhost, and at no other name", http.StatusMisdirectedRequest)
 			return
 		}
-		if origin := r.Header.Get("Origin"); origin != "" {
-			from, err := url.Parse(origin)
-			if err != nil || from.Host != r.Host {
-				http.Error(w, "the lab plays for its own page only", http.StatusForbidden)
-				return
-			}
-		}
-		if site := r.Header.Get("Sec-Fetch-Site"); r.Method != http.MethodGet && site != "" && site != "same-origin" {
+		if ownPage.Check(r) != nil {
 			http.Error(w, "the lab plays for its own page only", http.StatusForbidden)
 			return
 		}
