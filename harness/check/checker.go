@@ -66,7 +66,8 @@ type Checker struct {
 	stops    []int // the ServerStopped events
 	down     bool  // the server has stopped and has not started again
 	replaced int   // the last DataReplaced; 0 for none
-	faults   map[string]firing
+	// fired and healed have the faults that the history has, by their IDs.
+	fired, healed map[string]bool
 
 	reading []row // rows with no LogRead yet
 	log     []row
@@ -132,8 +133,6 @@ type sighting struct {
 	event int
 }
 
-type firing struct{ fired, healed bool }
-
 // NewChecker returns a Checker for one history.
 func NewChecker() *Checker {
 	return &Checker{
@@ -141,7 +140,8 @@ func NewChecker() *Checker {
 		byText:  map[string]int32{},
 		byName:  map[viewName]int32{},
 		latest:  map[string]int32{},
-		faults:  map[string]firing{},
+		fired:   map[string]bool{},
+		healed:  map[string]bool{},
 		offsets: map[shownOffset]sighting{},
 	}
 }
@@ -183,9 +183,9 @@ func (c *Checker) Add(e history.Event) {
 			c.messages[i].offset = 0
 		}
 	case history.FaultFired:
-		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
+		c.fired[e.Fault] = true
 	case history.FaultHealed:
-		c.faults[e.Fault] = firing{fired: c.faults[e.Fault].fired, healed: true}
+		c.healed[e.Fault] = true
 	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended:
 		c.page(&e, event)
 	case history.Sent, history.Acknowledged, history.Refused:

@@ -92,8 +92,7 @@ func (c *Checker) unidentified() Clause {
 // hasFired reports whether the history has the fault. A fault without an ID cannot be
 // distinguished from the others and counts as not fired. A Heal may be reported as healed.
 func (c *Checker) hasFired(f plan.Fault) bool {
-	seen := c.faults[f.ID]
-	return f.ID != "" && (seen.fired || f.Kind == plan.Heal && seen.healed)
+	return f.ID != "" && (c.fired[f.ID] || f.Kind == plan.Heal && c.healed[f.ID])
 }
 
 func unfiredReason(unfired []plan.Fault) Clause {

@@ -47,7 +47,7 @@ func (f *facts) lastBarrierIn(c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if _, connected := v.connectedAt(b); connected {
+		if v.connections.at(b).contains(b) {
 			return b
 		}
 	}

@@ -230,8 +230,7 @@ func convergence(f *facts, t *counter) {
 // isCutOff reports whether a fault that passes no frame lasts until the end on the client's link.
 func (f *facts) isCutOff(client string) bool {
 	return slices.ContainsFunc(f.plan.AllFaults(), func(fault plan.Fault) bool {
-		seen := f.faults[fault.ID]
-		return fault.Client == client && fault.Kind.Blocks() && seen.fired && !seen.healed
+		return fault.Client == client && fault.Kind.Blocks() && f.fired[fault.ID] && !f.healed[fault.ID]
 	})
 }
 
