@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"redial/harness/check"
-	"redial/harness/contract"
 )
 
 // A Merged is one report made of several that [JSON] wrote for parts of one run.
@@ -111,11 +110,16 @@ func (m *Merged) Report() Report {
 			ID: s.ID, Title: s.Title, Row: s.Row, Column: s.Column, Official: s.Official, Points: s.Points, StoodFor: s.StoodFor, AllPoints: s.AllPoints, Artifacts: s.Artifacts,
 			// An expectation of the matrix is left out, because the outcome and the reason
 			// already include it.
-			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level, Findings: broken(s.Rule),
+			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level,
 				Reason: strings.TrimPrefix(s.Reason, Result{Official: s.Official}.blame())},
-			Beyond: beyond(s.Beyond),
 			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
+		}
+		if s.Rule != "" { // the part of the findings that a document contains
+			result.Verdict.Findings = []check.Finding{{Rule: s.Rule, Must: true, Event: -1}}
+		}
+		if s.Beyond != "" {
+			result.Beyond = check.Verdict{Outcome: check.Fail, Level: s.Beyond}
 		}
 		if s.Expected == string(check.Fails) {
 			result.Expected, result.Met = check.Fails, s.AsExpected
@@ -126,20 +130,4 @@ func (m *Merged) Report() Report {
 		r.Results = append(r.Results, result)
 	}
 	return r
-}
-
-// broken restores the part of the findings that a document contains.
-func broken(rule contract.RuleID) []check.Finding {
-	if rule == "" {
-		return nil
-	}
-	return []check.Finding{{Rule: rule, Must: true, Event: -1}}
-}
-
-// beyond restores the part of a verdict that a document contains.
-func beyond(level contract.Level) (v check.Verdict) {
-	if level != "" {
-		v = check.Verdict{Outcome: check.Fail, Level: level}
-	}
-	return v
 }
