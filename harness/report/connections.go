@@ -32,11 +32,9 @@ func (st *stage) connections() {
 			"data-at", int64(c.Opened), "data-until", int64(ended), "data-noticed", int64(noticed))
 		st.title(title)
 		if x0, x1 := st.x(c.Opened), st.x(ended); x1 > x0 {
-			st.signs["connection"] = true
 			st.element("rect", "class", "wire", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
 		}
 		if x0, x1 := st.x(max(ended, c.Opened)), st.x(noticed); noticed > ended && x1 > x0+1 {
-			st.signs["half-open"] = true
 			st.element("rect", "class", "wire-dead", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
 		}
 		st.body.WriteString("</g>\n")
@@ -61,7 +59,6 @@ func (st *stage) sessions() {
 		if s.From > st.scaled.To || s.To < st.scaled.From || x1 <= x0 {
 			continue
 		}
-		st.signs["session"] = true
 		title := st.Language.Word("session", Visible(s.Client), clock(s.To))
 		if s.Recovered {
 			title = st.Language.Word("session recovered", Visible(s.Client), clock(s.To))
