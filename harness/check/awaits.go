@@ -44,7 +44,10 @@ func (c *Checker) isExcused(a await) bool {
 		return false
 	}
 	m := &c.messages[id]
-	broken := func(v *view) bool { return v.isPage && !v.connections.at(m.sentAt).contains(a.event) }
+	broken := func(v *view) bool {
+		c, _ := v.connections.at(m.sentAt)
+		return v.isPage && !c.contains(a.event)
+	}
 	if broken(c.views[m.sender]) {
 		return true
 	}

@@ -138,13 +138,14 @@ func (f *facts) findRest() {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
 		barrier := f.barrierAfter(m.sentAt)
-		f.healthy[id] = barrier < sender.connections.at(m.sentAt).to
+		c, _ := sender.connections.at(m.sentAt)
+		f.healthy[id] = barrier < c.to
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
 			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
 		}
 		kept := f.browsers[m.sender]
-		if kept.connections.at(barrier).contains(barrier) || !sender.isPage {
+		if _, connected := kept.connections.at(barrier); connected || !sender.isPage {
 			f.restAt[id] = barrier
 			continue
 		}
@@ -172,7 +173,7 @@ func (f *facts) restByLaterMessage(m *message) int {
 // else the next one.
 func (f *facts) restByConnection(v *view, event int) int {
 	i := v.connections.before(event)
-	if v.connections.at(event).contains(event) {
+	if _, connected := v.connections.at(event); connected {
 		i--
 	}
 	if i == len(v.connections) {

@@ -47,7 +47,7 @@ func (f *facts) lastBarrierIn(c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if v.connections.at(b).contains(b) {
+		if _, connected := v.connections.at(b); connected {
 			return b
 		}
 	}

@@ -75,12 +75,14 @@ func (all connections) before(event int) int {
 	return i
 }
 
-// at returns the connection that contains the event; if none does, one that contains nothing.
-func (all connections) at(event int) connection {
-	if i := all.before(event); i > 0 && all[i-1].contains(event) {
-		return all[i-1]
+// at returns the connection that contains the event. If none does, the one returned contains
+// nothing.
+func (all connections) at(event int) (one connection, connected bool) {
+	i := all.before(event)
+	if i == 0 || !all[i-1].contains(event) {
+		return connection{}, false
 	}
-	return connection{}
+	return all[i-1], true
 }
 
 // A run is a sequence of messages at consecutive places, shown one after the other.
