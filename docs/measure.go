@@ -157,19 +157,12 @@ func CSV(costs []Cost) string {
 func readCosts(t Tree) ([]Cost, error) {
 	var costs []Cost
 	for _, line := range strings.Split(strings.TrimSpace(t[measuredFile]), "\n")[1:] {
-		fields := strings.Split(line, ",")
-		if len(fields) != 4 {
-			return nil, fmt.Errorf("%s: not a line of four: %q", measuredFile, line)
+		var c Cost
+		if _, err := fmt.Sscan(strings.ReplaceAll(line, ",", " "), &c.Step, &c.History, &c.Bytes, &c.Took); err != nil {
+			return nil, fmt.Errorf("%s: not a line of four: %q: %w", measuredFile, line, err)
 		}
-		var numbers [3]int
-		for i := range numbers {
-			n, err := strconv.Atoi(fields[i+1])
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", measuredFile, err)
-			}
-			numbers[i] = n
-		}
-		costs = append(costs, Cost{fields[0], numbers[0], numbers[1], time.Duration(numbers[2]) * time.Microsecond})
+		c.Took *= time.Microsecond
+		costs = append(costs, c)
 	}
 	return costs, nil
 }

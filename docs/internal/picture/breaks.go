@@ -85,22 +85,13 @@ func (d *diagram) heal(client string) {
 	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-d.lane*0.36, from+9, d.lane*0.72, max(4, d.y-from-18))
 }
 
-func (d *diagram) endConnection(client string) {
-	from, ok := d.connected[client]
+// end draws a state of a lane that lasted until now, since it began.
+func (d *diagram) end(since map[string]float64, lane, state string, width float64) {
+	from, ok := since[lane]
 	if !ok {
 		return
 	}
-	delete(d.connected, client)
-	d.signs["connected"] = true
-	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
-}
-
-func (d *diagram) endServer(at string) {
-	from, ok := d.up[at]
-	if !ok {
-		return
-	}
-	delete(d.up, at)
-	d.signs["server"] = true
-	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x(at)-4.5, from, d.y-from)
+	delete(since, lane)
+	d.signs[state] = true
+	fmt.Fprintf(&d.under, `<rect class="%s" x="%.1f" y="%.1f" width="%.0f" height="%.1f" rx="2"/>`+"\n", state, d.x(lane)-width/2, from, width, d.y-from)
 }
