@@ -38,10 +38,7 @@ type legendSign struct {
 }
 
 func (s legendSign) word(l Language) string {
-	if text, ok := drawingWords[l]["key "+s.key]; ok {
-		return text
-	}
-	return l.Word(s.key)
+	return cmp.Or(drawingWords[l]["key "+s.key], l.Word(s.key))
 }
 
 // legendSigns are drawn in a box of 34 by 24 pixels.

@@ -113,19 +113,8 @@ func (r Report) known() []Result {
 
 // Summary counts the results by outcome.
 func (r Report) Summary() (pass, fail, inconclusive, unsupported int) {
-	for _, result := range r.Results {
-		switch result.Outcome() {
-		case check.Pass:
-			pass++
-		case check.Fail:
-			fail++
-		case check.Unsupported:
-			unsupported++
-		default:
-			inconclusive++
-		}
-	}
-	return pass, fail, inconclusive, unsupported
+	count := func(outcome check.Outcome) int { return len(r.with(outcome)) }
+	return count(check.Pass), count(check.Fail), count(check.Inconclusive), count(check.Unsupported)
 }
 
 // Outcome is the outcome of the whole report. A report in which nothing passed and nothing

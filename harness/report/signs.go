@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"redial/harness/check"
 	"redial/harness/history"
@@ -230,7 +231,7 @@ func (st *stage) findings() {
 			x = max(st.Left, x-19)
 		}
 		st.boxes = append(st.boxes, box{x - 9, l.y - 9, x + 9, l.y + 9})
-		class := "finding finding-" + anomalyClass(f.Anomaly)
+		class := "finding finding-" + strings.ReplaceAll(string(f.Anomaly), " ", "-")
 		if !f.Must {
 			class += " should"
 		}
@@ -283,16 +284,6 @@ func (st *stage) findingPlace(f check.Finding) (lane int, at plan.Duration, x fl
 		at = max(at, e.At)
 	}
 	return lane, at, st.Right - 10, at <= st.scaled.To
-}
-
-func anomalyClass(a check.Anomaly) string {
-	switch a {
-	case check.StoredTwice:
-		return "stored-twice"
-	case check.SentAgain:
-		return "sent-again"
-	}
-	return string(a)
 }
 
 // FindingSign returns the SVG of the sign for that kind of finding, with its middle at x and

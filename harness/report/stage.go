@@ -127,10 +127,7 @@ func (st *stage) faultName(e history.Event) string {
 	if e.FaultKind == "" {
 		return e.Fault
 	}
-	if _, known := drawingWords[English]["fault "+string(e.FaultKind)]; known {
-		return st.Language.Word("fault " + string(e.FaultKind))
-	}
-	return string(e.FaultKind)
+	return st.Language.Fault(e.FaultKind)
 }
 
 // laneBand draws the states of a lane that last for a time.
