@@ -57,7 +57,8 @@ func none(t *testing.T, problems []Problem, err error) {
 func TestPages(t *testing.T) {
 	pages := tree(t)
 	for name, check := range map[string]func(Tree) ([]Problem, error){
-		"drift": drift, "hunks": hunks, "links": links, "agreement": Agreement, "looked at": LookedAt, "words": Words, "english": English,
+		"drift": drift, "hunks": hunks, "links": links,
+		"agreement": Agreement, "looked at": LookedAt, "words": Words, "english": English,
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems, err := check(pages)

@@ -152,7 +152,8 @@ func (f *facts) findRest() {
 		if kept.restBarriers == nil {
 			kept.restBarriers = f.restBarriers(kept.connections)
 		}
-		f.restAt[id] = min(kept.restBarriers[kept.connections.before(barrier)], f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
+		next := kept.restBarriers[kept.connections.before(barrier)]
+		f.restAt[id] = min(next, f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
 	}
 }
 
