@@ -50,9 +50,6 @@ func orEnd(at plan.Duration) plan.Duration {
 
 // sessions draws how long the server stores the session of a disconnected client.
 func (st *stage) sessions() {
-	if st.Keeps <= 0 {
-		return
-	}
 	for _, s := range st.kept() {
 		l := st.lanes[st.lane("client:"+s.Client)]
 		x0, x1 := st.x(s.From), st.x(s.To)
@@ -79,6 +76,9 @@ func (st *stage) sessions() {
 // a connection that neither side closed on purpose, until the session is recovered or expires
 // or the server stops.
 func (st *stage) kept() (list []Session) {
+	if st.Keeps <= 0 {
+		return nil
+	}
 	for i, e := range st.Events {
 		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
 		if !byNobody || st.lane("client:"+e.Client) < 0 {

@@ -45,9 +45,7 @@ func wrongInBrief(r Result) string {
 		return strings.TrimSpace(fmt.Sprintf("%s (a failure from level %s on)", r.harm(), r.Beyond.Level))
 	case r.Outcome() == check.Pass:
 		return r.harm()
-	case r.Outcome() != check.Fail:
-		return r.Reason()
-	case r.offence() == nil:
+	case r.Outcome() != check.Fail, r.offence() == nil:
 		return r.Reason()
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%s: %s", r.offence().Rule, r.harm()), ": ")
