@@ -180,7 +180,12 @@ func (f *facts) shownAt(v *view, id int32) int {
 	if f.views[m.firstView] == v {
 		return m.shown
 	}
-	return v.eventAt(m.place)
+	for _, r := range v.runs {
+		if r.from == m.place {
+			return r.event
+		}
+	}
+	return -1
 }
 
 // storedAt returns the event of the n-th row of the message, counted from 1.

@@ -141,16 +141,6 @@ func (v *view) shows(place int32) bool {
 	return filled
 }
 
-// eventAt returns the event that first showed place, or -1 where place does not begin a run.
-func (v *view) eventAt(place int32) int {
-	for _, r := range v.runs {
-		if r.from == place {
-			return r.event
-		}
-	}
-	return -1
-}
-
 func (v *view) connect(c connection) {
 	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
 	c.to, v.suspended = never, false

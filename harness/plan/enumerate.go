@@ -105,7 +105,10 @@ type point struct {
 }
 
 func pointsOf(p Plan, frames []Passed) (points []point) {
-	known := p.clientNames()
+	known := map[string]bool{}
+	for _, c := range p.Clients {
+		known[c.Name] = true
+	}
 	seen := map[Passed]bool{}
 	count := map[Passed]int{} // by client and direction
 	for _, f := range frames {
@@ -141,14 +144,6 @@ func faultAt(kind FaultKind, at Frame, after bool) Fault {
 		f.Client = ""
 	}
 	return f
-}
-
-func (p Plan) clientNames() map[string]bool {
-	names := map[string]bool{}
-	for _, c := range p.Clients {
-		names[c.Name] = true
-	}
-	return names
 }
 
 // with returns p with further faults, in a slice of its own, because the plans of a sweep

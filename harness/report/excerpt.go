@@ -183,7 +183,7 @@ func (x excerpt) matters(i int) int {
 			return itsPage
 		}
 	case history.ServerStarted:
-		if x.hadStopped(i) {
+		if slices.ContainsFunc(x.Events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped }) {
 			return itsPage
 		}
 		return immaterial
@@ -203,10 +203,6 @@ func (x excerpt) healsNext(i int) bool {
 		}
 	}
 	return false
-}
-
-func (x excerpt) hadStopped(i int) bool {
-	return slices.ContainsFunc(x.Events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped })
 }
 
 // list prints the events, each with its number in the whole history from 1, as every other
