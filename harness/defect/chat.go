@@ -189,8 +189,8 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	if query == "" || offset == 0 && !how.queryAlways {
 		query = rightQuery
 	}
-	var rows []row
-	if err := c.log.each(query, offset, func(r row) { rows = append(rows, r) }); err != nil {
+	rows, err := c.log.selected(query, offset)
+	if err != nil {
 		return err
 	}
 	if offset > 0 && how.replay != nil {

@@ -53,9 +53,8 @@ func TestMessages(t *testing.T) {
 	}
 	burnt, _ := log.insert("gone", "", false)
 	next, _ := log.insert("text", "", true)
-	var rows []row
-	err = log.each(rightQuery, 0, func(r row) { rows = append(rows, r) })
-	if err != nil || burnt <= first || next <= burnt || len(rows) != 2 {
+	rows, _ := log.selected(rightQuery, 0)
+	if burnt <= first || next <= burnt || len(rows) != 2 {
 		t.Errorf("ids %d, %d, %d and the rows %v", first, burnt, next, rows)
 	}
 }

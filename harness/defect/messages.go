@@ -79,7 +79,14 @@ func (m *messages) find(key string) (id int64, known bool, err error) {
 // rightQuery is the correct replay: the rows after the offset, in order.
 const rightQuery = "SELECT id, text FROM messages WHERE id > ? ORDER BY id"
 
-// each runs a query for ids and texts, whose parameter is the offset. It calls f for each row while the query is still open, so that messages can be stored and
+// selected runs a query for ids and texts, whose parameter is the offset.
+func (m *messages) selected(query string, offset int64) ([]row, error) {
+	var rows []row
+	err := m.each(query, offset, func(r row) { rows = append(rows, r) })
+	return rows, err
+}
+
+// each calls f for each row while the query is still open, so that messages can be stored and
 // broadcast in the middle of a replay.
 func (m *messages) each(query string, offset int64, f func(row)) error {
 	rows, err := m.db.Query(query, offset)
