@@ -84,10 +84,7 @@ func (s *Sources) Hunks(t Tree) ([]Problem, error) {
 }
 
 func shown(h source.Hunk, fences []markdown.Fence) bool {
-	code, onlyAdds := h.Added()
-	if !onlyAdds {
-		code = h.After()
-	}
+	code := h.Code()
 	for _, f := range fences {
 		if !f.Generated {
 			continue
@@ -104,7 +101,7 @@ func shown(h source.Hunk, fences []markdown.Fence) bool {
 
 // Links finds links and pictures that lead nowhere in this repository. External links are
 // not followed, because a check must not need the network.
-func (s *Sources) Links(t Tree) []Problem {
+func (s *Sources) Links(t Tree) ([]Problem, error) {
 	parsed := map[string]markdown.Page{}
 	for _, name := range t.pages("") {
 		parsed[name] = markdown.Parse(t[name])
@@ -124,7 +121,7 @@ func (s *Sources) Links(t Tree) []Problem {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 func (s *Sources) dead(t Tree, parsed map[string]markdown.Page, from, target string) string {
@@ -174,10 +171,7 @@ func Words(t Tree) ([]Problem, error) {
 	for _, name := range t.pages(korean) {
 		page := markdown.Parse(t[name])
 		prose := strings.Join(page.Prose, "\n")
-		all := prose
-		for _, h := range page.Headings {
-			all += "\n" + h.Text
-		}
+		all := withHeadings(page)
 		for _, term := range terms {
 			for _, avoid := range term.Avoid {
 				if strings.Contains(strings.ReplaceAll(all, term.Korean, ""), avoid) {
@@ -216,11 +210,7 @@ func English(t Tree) ([]Problem, error) {
 	}
 	var found []Problem
 	for _, name := range t.pages(english) {
-		page := markdown.Parse(t[name])
-		text := strings.Join(page.Prose, "\n")
-		for _, h := range page.Headings {
-			text += "\n" + h.Text
-		}
+		text := withHeadings(markdown.Parse(t[name]))
 		for _, word := range words {
 			avoid, err := regexp.Compile("(?i)" + word.Avoid)
 			if err != nil {
@@ -234,6 +224,15 @@ func English(t Tree) ([]Problem, error) {
 	return found, nil
 }
 
+// withHeadings returns the prose of a page, and its headings behind that.
+func withHeadings(page markdown.Page) string {
+	text := strings.Join(page.Prose, "\n")
+	for _, h := range page.Headings {
+		text += "\n" + h.Text
+	}
+	return text
+}
+
 func excerpt(text string, at int) string {
 	rest := []rune(text[at:])
 	return string(rest[:min(len(rest), 24)])
@@ -241,25 +240,13 @@ func excerpt(text string, at int) string {
 
 // Check runs every check.
 func (s *Sources) Check(t Tree) ([]Problem, error) {
-	drift, err := s.Drift(t)
-	if err != nil {
-		return nil, err
+	var found []Problem
+	for _, check := range []func(Tree) ([]Problem, error){s.Drift, s.Hunks, s.Links, Agreement, LookedAt, Words, English} {
+		problems, err := check(t)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, problems...)
 	}
-	hunks, err := s.Hunks(t)
-	if err != nil {
-		return nil, err
-	}
-	unseen, err := LookedAt(t)
-	if err != nil {
-		return nil, err
-	}
-	badWords, err := Words(t)
-	if err != nil {
-		return nil, err
-	}
-	badEnglish, err := English(t)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(drift, hunks, s.Links(t), Agreement(t), unseen, badWords, badEnglish), nil
+	return found, nil
 }

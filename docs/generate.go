@@ -112,8 +112,8 @@ func (p pageWriter) script(d markdown.Directive) (string, error) {
 	for _, wanted := range d.Arguments[1:] {
 		found := false
 		for _, part := range source.Paragraphs(script) {
-			if strings.Contains(part.Text, strings.TrimPrefix(wanted, "~")) {
-				texts, found = append(texts, part.Text), true
+			if strings.Contains(part, strings.TrimPrefix(wanted, "~")) {
+				texts, found = append(texts, part), true
 			}
 		}
 		if !found {

@@ -15,7 +15,7 @@ import (
 
 // Agreement finds differences between the two languages: a page that only one of them has,
 // and different headings, fences, pictures or links.
-func Agreement(t Tree) []Problem {
+func Agreement(t Tree) ([]Problem, error) {
 	var found []Problem
 	for _, name := range t.pages("") {
 		pair := other(name)
@@ -31,9 +31,15 @@ func Agreement(t Tree) []Problem {
 			what string
 			of   func(markdown.Page, string) []string
 		}{
-			{"headings", func(p markdown.Page, _ string) []string { return headings(p) }},
-			{"fences", func(p markdown.Page, _ string) []string { return fences(p) }},
-			{"pictures", func(p markdown.Page, at string) []string { return addresses(t, at, pictureAddresses(p)) }},
+			{"headings", func(p markdown.Page, _ string) []string {
+				return each(p.Headings, func(h markdown.Heading) string { return strings.Repeat("#", h.Level) })
+			}},
+			{"fences", func(p markdown.Page, _ string) []string {
+				return each(p.Fences, func(f markdown.Fence) string { return f.Language + " " + f.Text })
+			}},
+			{"pictures", func(p markdown.Page, at string) []string {
+				return addresses(t, at, each(p.Pictures, func(p markdown.Picture) string { return p.Address }))
+			}},
 			{"links", func(p markdown.Page, at string) []string { return addresses(t, at, p.Links) }},
 		} {
 			one, two := compared.of(a, name), compared.of(b, pair)
@@ -42,26 +48,12 @@ func Agreement(t Tree) []Problem {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
-func headings(p markdown.Page) (list []string) {
-	for _, h := range p.Headings {
-		list = append(list, strings.Repeat("#", h.Level))
-	}
-	return list
-}
-
-func fences(p markdown.Page) (list []string) {
-	for _, f := range p.Fences {
-		list = append(list, f.Language+" "+f.Text)
-	}
-	return list
-}
-
-func pictureAddresses(p markdown.Page) (list []string) {
-	for _, picture := range p.Pictures {
-		list = append(list, picture.Address)
+func each[Part any](parts []Part, text func(Part) string) (list []string) {
+	for _, p := range parts {
+		list = append(list, text(p))
 	}
 	return list
 }

@@ -92,25 +92,17 @@ func measure(number string, history, runs int) (cost Cost, err error) {
 	return cost, nil
 }
 
-func text(n int) string { return fmt.Sprintf("message %d of a long conversation", n) }
+const text = "message %d of a long conversation"
 
-func fill(file string, history int) (err error) {
+func fill(file string, history int) error {
 	db, err := sql.Open("sqlite3", file)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	tx, err := db.Begin()
-	if err != nil {
-		return err
-	}
-	for n := 1; n <= history; n++ {
-		if _, err := tx.Exec("INSERT INTO messages (content) VALUES (?)", text(n)); err != nil {
-			_ = tx.Rollback()
-			return err
-		}
-	}
-	return tx.Commit()
+	_, err = db.Exec(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+		INSERT INTO messages (content) SELECT printf(?, n) FROM numbers`, history, text)
+	return err
 }
 
 // comeBack connects as a page that lacks the last messages, and counts the bytes of the
@@ -137,7 +129,7 @@ func comeBack(address string, history int) (bytes int, err error) {
 			}
 		case strings.HasPrefix(said, "42"):
 			bytes += len(packet)
-			if strings.Contains(said, `"`+text(history)+`"`) {
+			if strings.Contains(said, `"`+fmt.Sprintf(text, history)+`"`) {
 				return bytes, nil
 			}
 		}
@@ -157,19 +149,12 @@ func CSV(costs []Cost) string {
 func readCosts(t Tree) ([]Cost, error) {
 	var costs []Cost
 	for _, line := range strings.Split(strings.TrimSpace(t[measuredFile]), "\n")[1:] {
-		fields := strings.Split(line, ",")
-		if len(fields) != 4 {
-			return nil, fmt.Errorf("%s: not a line of four: %q", measuredFile, line)
+		var c Cost
+		if _, err := fmt.Sscan(strings.ReplaceAll(line, ",", " "), &c.Step, &c.History, &c.Bytes, &c.Took); err != nil {
+			return nil, fmt.Errorf("%s: not a line of four: %q: %w", measuredFile, line, err)
 		}
-		var numbers [3]int
-		for i := range numbers {
-			n, err := strconv.Atoi(fields[i+1])
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", measuredFile, err)
-			}
-			numbers[i] = n
-		}
-		costs = append(costs, Cost{fields[0], numbers[0], numbers[1], time.Duration(numbers[2]) * time.Microsecond})
+		c.Took *= time.Microsecond
+		costs = append(costs, c)
 	}
 	return costs, nil
 }

@@ -33,37 +33,16 @@ import (
 // languages show the same run.
 type Sources struct {
 	Root string
-
-	mu   sync.Mutex
-	done map[string]result
-	// played holds the runs of the pictures; both languages draw the same run.
-	played map[string]report.Result
-
-	building sync.Once
-	buildErr error
-}
-
-type result struct {
-	text string
-	err  error
+	done sync.Map // what once has made
 }
 
 // commandBound is the time limit of a command on a page.
 const commandBound = 3 * time.Minute
 
 // once calls make only the first time for a key, and returns that result again afterwards.
-func (s *Sources) once(key string, make func() (string, error)) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil {
-		s.done = map[string]result{}
-	}
-	r, ok := s.done[key]
-	if !ok {
-		r.text, r.err = make()
-		s.done[key] = r
-	}
-	return r.text, r.err
+func once[T any](s *Sources, key string, make func() (T, error)) (T, error) {
+	made, _ := s.done.LoadOrStore(key, sync.OnceValues(make))
+	return made.(func() (T, error))()
 }
 
 // masks replaces what differs from run to run; STYLE.md lists the rules.
@@ -112,7 +91,7 @@ func (p pageWriter) run(d markdown.Directive) (string, error) {
 	if d.Body == "" {
 		return "", errors.New("run needs a command, on the lines below it")
 	}
-	output, err := p.once("run "+d.Body, func() (string, error) { return p.execute(d.Body) })
+	output, err := once(p.Sources, "run "+d.Body, func() (string, error) { return p.execute(d.Body) })
 	if err != nil {
 		return "", err
 	}
@@ -144,15 +123,16 @@ func (s *Sources) execute(command string) (string, error) {
 // program builds the kit's command and the server of the steps, and returns the path of one of
 // them. A program in a folder of this name calls itself go run.
 func (s *Sources) program(name string) (string, error) {
-	folder := s.path("out/docs/go-build")
-	s.building.Do(func() {
+	folder, err := once(s, "build", func() (string, error) {
+		folder := s.path("out/docs/go-build")
 		build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), "./scenarios/cmd/redial", "./steps")
 		build.Dir = s.Root
 		if output, err := build.CombinedOutput(); err != nil {
-			s.buildErr = fmt.Errorf("building what the pages run: %w: %s", err, output)
+			return "", fmt.Errorf("building what the pages run: %w: %s", err, output)
 		}
+		return folder, nil
 	})
-	return filepath.Join(folder, name), s.buildErr
+	return filepath.Join(folder, name), err
 }
 
 // shell runs a command in the module's folder. An exit status other than 0 is not an error
@@ -210,7 +190,7 @@ func (p pageWriter) serve(d markdown.Directive) (string, error) {
 		return "", errors.New("serve needs a step, and how many servers that is when it is several")
 	}
 	number := d.Arguments[0]
-	said, err := p.once("serve "+number, func() (string, error) { return p.start(d.Arguments) })
+	said, err := once(p.Sources, "serve "+number, func() (string, error) { return p.start(d.Arguments) })
 	if err != nil {
 		return "", err
 	}
@@ -286,18 +266,12 @@ func (p pageWriter) picture(d markdown.Directive) (string, error) {
 		return "", errors.New(`picture needs a scenario, a server ("5", "published-7") and what it shows`)
 	}
 	scenario, server, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
-	language := report.Language(languageOf(p.page))
-	draw := func() (string, error) { return p.draw(language, scenario, server) }
-	history := p.before[recorded(scenario, server)]
-	if history != "" {
-		draw = func() (string, error) { return drawRecorded(language, scenario, server, history) }
-	}
-	svg, err := p.once("picture "+string(language)+" "+scenario+" "+server+history, draw)
+	title, events, findings, err := p.drawn(scenario, server)
 	if err != nil {
 		return "", err
 	}
 	name := p.pictureName(scenario + "-" + server)
-	p.after[name] = svg
+	p.after[name] = picture.Sequence(report.Language(languageOf(p.page)), title, events, findings)
 	return p.image(name, alt), nil
 }
 
@@ -320,21 +294,19 @@ func (p pageWriter) image(name, alt string) string {
 	return fmt.Sprintf("![%s](%s)", alt, filepath.ToSlash(relative))
 }
 
-// draw plays a scenario on a server with seed 1, judges it by the highest level, and draws
-// it. The caller wraps it in once.
-func (s *Sources) draw(language report.Language, scenario, server string) (string, error) {
-	r, known := s.played[scenario+" "+server]
-	if !known {
-		var err error
-		if r, err = play(lab.Virtual, scenario, server); err != nil {
-			return "", err
+// drawn returns the run that a picture is of, judged by the highest level, and the picture's
+// title. Both languages draw the same run.
+func (p pageWriter) drawn(scenario, server string) (title string, events []history.Event, findings []check.Finding, err error) {
+	if text := p.before[recorded(scenario, server)]; text != "" {
+		if events, err = history.Read(strings.NewReader(text)); err != nil {
+			err = fmt.Errorf("%s: %w", recorded(scenario, server), err)
 		}
-		if s.played == nil {
-			s.played = map[string]report.Result{}
-		}
-		s.played[scenario+" "+server] = r
+		return scenario + ", step " + server, events, check.Judge(events).Findings, err
 	}
-	return picture.Sequence(language, scenario+", "+r.Column, r.Events, r.Verdict.Findings), nil
+	r, err := once(p.Sources, "play "+scenario+" "+server, func() (report.Result, error) {
+		return play(lab.Virtual, scenario, server)
+	})
+	return scenario + ", " + r.Column, r.Events, r.Verdict.Findings, err
 }
 
 func play(in lab.Lab, scenario, name string) (r report.Result, err error) {
@@ -376,12 +348,4 @@ func Record(t Tree, scenario, server string) (Tree, error) {
 	after := maps.Clone(t)
 	after[recorded(scenario, server)] = text.String()
 	return after, nil
-}
-
-func drawRecorded(language report.Language, scenario, server, text string) (string, error) {
-	events, err := history.Read(strings.NewReader(text))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", recorded(scenario, server), err)
-	}
-	return picture.Sequence(language, scenario+", step "+server, events, check.Judge(events).Findings), nil
 }

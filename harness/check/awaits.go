@@ -44,23 +44,15 @@ func (c *Checker) isExcused(a await) bool {
 		return false
 	}
 	m := &c.messages[id]
-	broken := func(v *view) bool { return v.isPage && !v.isConnectedFrom(m.sentAt, a.event) }
+	broken := func(v *view) bool {
+		c, _ := v.connections.at(m.sentAt)
+		return v.isPage && !c.contains(a.event)
+	}
 	if broken(c.views[m.sender]) {
 		return true
 	}
 	for _, latest := range c.latest {
 		if v := c.views[latest]; (a.client == "" || v.client == a.client) && broken(v) {
-			return true
-		}
-	}
-	return false
-}
-
-// isConnectedFrom reports whether one connection of the view lasted from one event to the
-// other.
-func (v *view) isConnectedFrom(from, to int) bool {
-	for _, connection := range v.connections {
-		if connection.contains(from) && connection.contains(to) {
 			return true
 		}
 	}

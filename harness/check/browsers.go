@@ -9,7 +9,7 @@ import (
 // there.
 type browser struct {
 	// connections are the connections of its pages, sorted; overlapping ones are joined.
-	connections  []connection
+	connections  connections
 	closed       int   // the event by which all of its pages are gone, or never
 	up           bool  // a page is open and connected at the end
 	restBarriers []int // made when needed; see facts.restBarriers
@@ -68,9 +68,4 @@ func (b *browser) join() {
 		joined = append(joined, c)
 	}
 	b.connections = joined
-}
-
-func (b *browser) connectedAt(event int) bool {
-	_, connected := connectedAt(b.connections, event)
-	return connected
 }

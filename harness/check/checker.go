@@ -67,7 +67,8 @@ type Checker struct {
 	down     bool  // the server has stopped and has not started again
 	paused   bool  // the same of a whole target that was paused
 	replaced int   // the last DataReplaced; 0 for none
-	faults   map[string]firing
+	// fired and healed have the faults that the history has, by their IDs.
+	fired, healed map[string]bool
 
 	reading []row // rows with no LogRead yet
 	log     []row
@@ -133,8 +134,6 @@ type sighting struct {
 	event int
 }
 
-type firing struct{ fired, healed bool }
-
 // NewChecker returns a Checker for one history.
 func NewChecker() *Checker {
 	return &Checker{
@@ -142,7 +141,8 @@ func NewChecker() *Checker {
 		byText:  map[string]int32{},
 		byName:  map[viewName]int32{},
 		latest:  map[string]int32{},
-		faults:  map[string]firing{},
+		fired:   map[string]bool{},
+		healed:  map[string]bool{},
 		offsets: map[shownOffset]sighting{},
 	}
 }
@@ -187,14 +187,14 @@ func (c *Checker) Add(e history.Event) {
 			c.messages[i].offset = 0
 		}
 	case history.FaultFired:
-		c.faults[e.Fault] = firing{fired: true, healed: c.faults[e.Fault].healed}
+		c.fired[e.Fault] = true
 		for _, v := range c.views {
 			if c.isCutOff(v.client) {
 				v.doubtFrom(event, e.At)
 			}
 		}
 	case history.FaultHealed:
-		c.faults[e.Fault] = firing{fired: c.faults[e.Fault].fired, healed: true}
+		c.healed[e.Fault] = true
 	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		c.page(&e, event)
 	case history.Sent, history.Acknowledged, history.Refused:
@@ -256,8 +256,7 @@ func (c *Checker) isBlocked(v *view) bool { return v.suspended || c.paused || c.
 // isCutOff reports whether a fault that passes no frame lasts on the client's link.
 func (c *Checker) isCutOff(client string) bool {
 	return slices.ContainsFunc(c.plan.AllFaults(), func(fault plan.Fault) bool {
-		seen := c.faults[fault.ID]
-		return fault.Client == client && fault.Kind.Blocks() && seen.fired && !seen.healed
+		return fault.Client == client && fault.Kind.Blocks() && c.fired[fault.ID] && !c.healed[fault.ID]
 	})
 }
 

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"iter"
 	"slices"
 	"sort"
 
@@ -12,13 +11,15 @@ import (
 // message unless their comment states another index.
 type facts struct {
 	*Checker
+	// listed holds the messages of the log, with phantoms and repeats; without a log, the
+	// messages in the order in which any page first showed them.
+	listed  []int32
 	rows    []int32 // the number of rows in the log
 	phantom []bool  // it was never sent, or was refused
 	// phantoms tells that there is at least one, which need not be shown or stored.
 	phantoms bool
-	// reference holds every message but the phantoms, once, in the order of the log; without
-	// a log, in the order in which any page first showed them. position is the index into
-	// it, or -1.
+	// reference holds every message of listed but the phantoms, once, in its order. position is
+	// the index into it, or -1.
 	reference []int32
 	position  []int32
 	firstRow  []int32 // index into the log, for messages that are in it
@@ -71,6 +72,10 @@ func newFacts(c *Checker) *facts {
 			f.firstRow[r.message] = int32(i)
 		}
 		f.rows[r.message]++
+		f.listed = append(f.listed, r.message)
+	}
+	if !c.hasLog {
+		f.listed = c.firstShown
 	}
 	f.findPhantoms()
 	f.findReference()
@@ -101,31 +106,11 @@ func (f *facts) findPhantoms() {
 	}
 }
 
-// referenceRows yields the messages of the log, with phantoms and repeats; without a log, the
-// messages in the order in which any page first showed them.
-func (f *facts) referenceRows() iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		if !f.hasLog {
-			for _, id := range f.firstShown {
-				if !yield(id) {
-					return
-				}
-			}
-			return
-		}
-		for i := range f.log {
-			if !yield(f.log[i].message) {
-				return
-			}
-		}
-	}
-}
-
 func (f *facts) findReference() {
 	for id := range f.position {
 		f.position[id] = -1
 	}
-	for id := range f.referenceRows() {
+	for _, id := range f.listed {
 		if f.position[id] < 0 && !f.phantom[id] {
 			f.position[id] = int32(len(f.reference))
 			f.reference = append(f.reference, id)
@@ -154,22 +139,22 @@ func (f *facts) findRest() {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
 		barrier := f.barrierAfter(m.sentAt)
-		c, _ := sender.connectedAt(m.sentAt) // it ended at 0 if there was none
+		c, _ := sender.connections.at(m.sentAt)
 		f.healthy[id] = barrier < c.proved
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
 			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
 		}
 		kept := f.browsers[m.sender]
-		if kept.connectedAt(barrier) || !sender.isPage {
+		if _, connected := kept.connections.at(barrier); connected || !sender.isPage {
 			f.restAt[id] = barrier
 			continue
 		}
 		if kept.restBarriers == nil {
 			kept.restBarriers = f.restBarriers(kept.connections)
 		}
-		i, _ := slices.BinarySearchFunc(kept.connections, barrier, func(c connection, event int) int { return c.from - event })
-		f.restAt[id] = min(kept.restBarriers[i], f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
+		next := kept.restBarriers[kept.connections.before(barrier)]
+		f.restAt[id] = min(next, f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
 	}
 }
 
@@ -189,8 +174,8 @@ func (f *facts) restByLaterMessage(m *message) int {
 // which the view sent at the event, or never. That is the view's connection at the event, or
 // else the next one.
 func (f *facts) restByConnection(v *view, event int) int {
-	i, _ := slices.BinarySearchFunc(v.connections, event, func(c connection, event int) int { return c.from - event })
-	if _, connected := v.connectedAt(event); connected {
+	i := v.connections.before(event)
+	if _, connected := v.connections.at(event); connected {
 		i--
 	}
 	if i == len(v.connections) {
@@ -284,7 +269,7 @@ func (f *facts) findAltered() {
 	for sender, ids := range missing {
 		list := f.shownBy(f.views[sender])
 		if f.hasLog {
-			list = f.referenceRows()
+			list = slices.Values(f.listed)
 		}
 		for _, a := range f.alteredAmong(list, ids) {
 			f.altered[a.message] = true

@@ -92,8 +92,7 @@ func (c *Checker) unidentified() Clause {
 // hasFired reports whether the history has the fault. A fault without an ID cannot be
 // distinguished from the others and counts as not fired. A Heal may be reported as healed.
 func (c *Checker) hasFired(f plan.Fault) bool {
-	seen := c.faults[f.ID]
-	return f.ID != "" && (seen.fired || f.Kind == plan.Heal && seen.healed)
+	return f.ID != "" && (c.fired[f.ID] || f.Kind == plan.Heal && c.healed[f.ID])
 }
 
 func unfiredReason(unfired []plan.Fault) Clause {
@@ -181,7 +180,12 @@ func (f *facts) shownAt(v *view, id int32) int {
 	if f.views[m.firstView] == v {
 		return m.shown
 	}
-	return v.eventAt(m.place)
+	for _, r := range v.runs {
+		if r.from == m.place {
+			return r.event
+		}
+	}
+	return -1
 }
 
 // storedAt returns the event of the n-th row of the message, counted from 1.

@@ -55,7 +55,11 @@ func (l *losses) of(v *view) []loss {
 		switch {
 		case l.isUp(v):
 			l.missRows(v, len(l.reference), l.ended)
-			l.missAcknowledged()
+			for _, id := range l.certain { // without a log: those that were acknowledged, and no page shows
+				if l.position[id] < 0 && !l.wasReplaced(id) {
+					l.miss(loss{id, -1, l.ended})
+				}
+			}
 		case v.closed != never:
 			l.missRows(v, last, v.closed)
 		}
@@ -102,16 +106,6 @@ func (l *losses) missRows(v *view, end, event int) {
 	for _, id := range l.reference[:end] {
 		if l.hasLog && (v.after == 0 || l.log[l.firstRow[id]].offset > v.after) || !l.hasLog && !l.predatesReplacement(id) {
 			l.miss(loss{id, -1, event})
-		}
-	}
-}
-
-// missAcknowledged requires, where there is no log, the acknowledged messages that no page
-// shows.
-func (l *losses) missAcknowledged() {
-	for _, id := range l.certain {
-		if l.position[id] < 0 && !l.wasReplaced(id) {
-			l.miss(loss{id, -1, l.ended})
 		}
 	}
 }

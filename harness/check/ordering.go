@@ -59,8 +59,7 @@ func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	f.sentOrder.reset()
 	f.logOrder.reset()
 	return func(yield func(int32, int32) bool) {
-		for place := range v.places() {
-			id := f.firstShown[place]
+		for id := range f.shownBy(v) {
 			if !f.phantom[id] && !yield(id, f.overtaken(id)) {
 				return
 			}
@@ -68,12 +67,15 @@ func (f *facts) shown(v *view) iter.Seq2[int32, int32] {
 	}
 }
 
-// shownBy yields the messages that a view shows, with phantoms.
+// shownBy yields the messages that a view shows, with phantoms, in the order in which it first
+// showed them.
 func (f *facts) shownBy(v *view) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
-		for place := range v.places() {
-			if !yield(f.firstShown[place]) {
-				return
+		for _, r := range v.runs {
+			for _, id := range f.firstShown[r.from : r.from+r.count] {
+				if !yield(id) {
+					return
+				}
 			}
 		}
 	}

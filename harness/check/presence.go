@@ -47,7 +47,7 @@ func (f *facts) lastBarrierIn(c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if c, connected := v.connectedAt(b); connected && b < c.proved {
+		if c, connected := v.connections.at(b); connected && b < c.proved {
 			return b
 		}
 	}

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"iter"
 	"math"
 	"slices"
 
@@ -26,7 +25,7 @@ type view struct {
 	opened      int   // index of the event, 0 for none
 	closed      int   // index of the event, or never
 	after       int64 // the offset that it was opened with
-	connections []connection
+	connections connections
 	ended       int   // the number of connections that are over
 	order       int32 // see Checker.orderOf; -1 before the view has sent anything
 	orderOf     int   // the value of ended when order was assigned
@@ -77,6 +76,25 @@ const (
 )
 
 func (c connection) contains(event int) bool { return c.from < event && event < c.to }
+
+// connections are in their order, and do not overlap.
+type connections []connection
+
+// before returns the number of connections that began before the event.
+func (all connections) before(event int) int {
+	i, _ := slices.BinarySearchFunc(all, event, func(c connection, event int) int { return cmp.Compare(c.from, event) })
+	return i
+}
+
+// at returns the connection that contains the event. If none does, the one returned contains
+// nothing.
+func (all connections) at(event int) (one connection, connected bool) {
+	i := all.before(event)
+	if i == 0 || !all[i-1].contains(event) {
+		return connection{}, false
+	}
+	return all[i-1], true
+}
 
 // A run is a sequence of messages at consecutive places, shown one after the other.
 type run struct {
@@ -134,30 +152,6 @@ func (v *view) shows(place int32) bool {
 	return filled
 }
 
-// places yields the places in the order in which the view first showed them.
-func (v *view) places() iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		for i := range v.runs {
-			r := &v.runs[i]
-			for place := r.from; place < r.from+r.count; place++ {
-				if !yield(place) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// eventAt returns the event that first showed place, or -1 where place does not begin a run.
-func (v *view) eventAt(place int32) int {
-	for _, r := range v.runs {
-		if r.from == place {
-			return r.event
-		}
-	}
-	return -1
-}
-
 func (v *view) connect(c connection) {
 	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
 	c.to, c.proved, v.suspended, v.doubt = never, never, false, moment{}
@@ -199,18 +193,6 @@ func (v *view) close(event int, at plan.Duration) {
 		v.disconnect(event, at, "closed")
 		v.closed = event
 	}
-}
-
-func (v *view) connectedAt(event int) (connection, bool) {
-	return connectedAt(v.connections, event)
-}
-
-func connectedAt(all []connection, event int) (connection, bool) {
-	i, _ := slices.BinarySearchFunc(all, event, func(c connection, event int) int { return cmp.Compare(c.from, event) })
-	if i == 0 || !all[i-1].contains(event) {
-		return connection{}, false
-	}
-	return all[i-1], true
 }
 
 // isConnected reports whether the view is connected after the last event.

@@ -31,7 +31,7 @@ func notInLog() Clause { return clause("the log does not hold it") }
 // phantomFinding describes a text that no client sent. If it stands in its list in the place
 // of a missing message, the finding names that message.
 func (f *facts) phantomFinding(v *view, phantom int32, event int) Finding {
-	list := f.referenceRows()
+	list := slices.Values(f.listed)
 	if v != nil {
 		list = f.shownBy(v)
 	}
@@ -110,20 +110,13 @@ func (f *facts) promised(what Clause, known int) reason {
 // gap that connection state recovery covers.
 func (f *facts) wasPresent(v *view, l loss) reason {
 	sent, due := f.messages[l.message].sentAt, f.dueAt(v, l.event)
-	var since, last connection
-	for _, c := range v.connections {
-		if c.from < sent {
-			since = c
-		}
-		if c.from < due {
-			last = c
-		}
-	}
+	next := v.connections.before(sent)
+	since, last := v.connections[next-1], v.connections[v.connections.before(due)-1]
 	if since.from == last.from {
 		return reason{clause("to be shown by event %d, because the page was connected (since event %d) when it was sent%s, and stayed connected",
 			number(due), number(since.from), at(sent)), []int{since.from, sent, due}}
 	}
-	back := f.backAfter(v, since)
+	back := v.connections[next].from
 	limit := time.Duration(f.longestBreak())
 	named := slices.Compact([]int{since.from, since.to, sent, back, last.from, due})
 	if since.contains(sent) {
@@ -140,16 +133,6 @@ func furtherBreaks(back int, last connection) Clause {
 		return Clause{}
 	}
 	return clause(", and those until event %d", number(last.from))
-}
-
-// backAfter returns the event that begins the connection after the given one.
-func (f *facts) backAfter(v *view, before connection) int {
-	for _, c := range v.connections {
-		if c.from >= before.to {
-			return c.from
-		}
-	}
-	return never
 }
 
 // misplaced describes two messages in the wrong order.

@@ -99,7 +99,10 @@ func (c *chat) storeAndEmit(client *socket.Socket, f fate, key string) (int64, e
 		return 0, errNoAnswer
 	}
 	if f.storedAfter == 0 {
-		id, err := c.store(client, f, c.keyOf(client, key))
+		if c.injection.key != nil && key != "" {
+			key = c.injection.key(client, key)
+		}
+		id, err := c.store(client, f, key)
 		if f.dies {
 			client.Conn().Close(true)
 		}
@@ -125,18 +128,15 @@ func (c *chat) isOpen() bool {
 	}
 }
 
-func (c *chat) keyOf(client *socket.Socket, key string) string {
-	if c.injection.key == nil || key == "" {
-		return key
-	}
-	return c.injection.key(client, key)
-}
-
 // store stores and broadcasts a message unless its key is already in the log.
 func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	id, known, err := c.find(key)
+	var err error
+	id, known := c.known[key]
+	if !c.injection.keysInMemory {
+		id, known, err = c.log.find(key)
+	}
 	if err != nil {
 		return 0, errNoAnswer
 	}
@@ -164,14 +164,6 @@ func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 		c.known[key] = id
 	}
 	return id, nil
-}
-
-func (c *chat) find(key string) (id int64, known bool, err error) {
-	if c.injection.keysInMemory {
-		id, known = c.known[key]
-		return id, known, nil
-	}
-	return c.log.find(key)
 }
 
 func (c *chat) emit(client *socket.Socket, f fate, id int64) {

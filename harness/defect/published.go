@@ -26,9 +26,9 @@ type Delays struct {
 	BetweenRows time.Duration
 }
 
-// DefaultDelays are long enough that a reconnection under traffic falls into them, and short
+// defaultDelays are long enough that a reconnection under traffic falls into them, and short
 // enough for a test.
-var DefaultDelays = Delays{Seed: 1, BeforeEmit: 120 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
+var defaultDelays = Delays{Seed: 1, BeforeEmit: 120 * time.Millisecond, BetweenRows: 2 * time.Millisecond}
 
 // maxParallel limits how many messages and replays are in progress at once, so that a burst
 // cannot start goroutines without limit.

@@ -26,11 +26,12 @@ func PublishedRecovery(_ string, options *socket.ServerOptions) (http.Handler, i
 // UsesUp is PublishedRecovery with a wrong fix for the session that is restored twice: each
 // session can be restored only once. A page whose connection is cut before the answer arrives
 // has lost its session.
-func UsesUp(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
-	return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
-		return &usesUp{Adapter: inner, used: map[socket.PrivateSessionId]bool{}}
-	}))
-}
+var UsesUp = restoring(func(n int, s *socket.Session) *socket.Session {
+	if n > 1 {
+		return nil
+	}
+	return s
+})
 
 // OwnOffset is PublishedRecovery that replays from the last event that it sent, instead of
 // from the page's offset. Events that it sent into a dead connection are lost.
@@ -58,23 +59,6 @@ type around func(inner socket.Adapter) socket.Adapter
 
 func (a around) New(nsp socket.Namespace) socket.Adapter {
 	return a((&socket.SessionAwareAdapterBuilder{}).New(nsp))
-}
-
-type usesUp struct {
-	socket.Adapter
-	mu   sync.Mutex
-	used map[socket.PrivateSessionId]bool
-}
-
-func (a *usesUp) RestoreSession(pid socket.PrivateSessionId, offset string) (*socket.Session, error) {
-	a.mu.Lock()
-	used := a.used[pid]
-	a.used[pid] = true
-	a.mu.Unlock()
-	if used {
-		return nil, nil
-	}
-	return a.Adapter.RestoreSession(pid, offset)
 }
 
 type ownOffset struct {

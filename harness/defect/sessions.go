@@ -20,7 +20,7 @@ var published = []Defect{
 	{
 		Name: "published-replay-and-live", Sentence: "A page that connects between INSERT and emit gets the message from both.",
 		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "drops-under-traffic",
-		New: Published(DefaultDelays), Page: ShowsAll,
+		New: Published(defaultDelays), Page: ShowsAll,
 	},
 	{
 		Name: "published-cut-in-replay", Sentence: "A live message in mid-replay moves the offset past what was not replayed yet; a cut there loses the rest.",

@@ -106,25 +106,19 @@ func fieldError(text []byte, err error) error {
 		return err // not an object
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		one, failed := json.Marshal(map[string]json.RawMessage{name: fields[name]})
-		if failed != nil {
-			return err
+		one, _ := json.Marshal(map[string]json.RawMessage{name: fields[name]}) // as it was read
+		failed := decodeLine(one, new(line))
+		if failed == nil {
+			continue
 		}
-		var l line
-		failed = decodeLine(one, &l)
-		var wrong *json.UnmarshalTypeError
-		switch {
-		case failed == nil:
-		case !strings.Contains(failed.Error(), "unknown field"):
-			if errors.As(failed, &wrong) {
-				failed = fmt.Errorf("it takes %s, not a JSON %s", takes(wrong.Type), wrong.Value)
-			}
-			return fmt.Errorf("field %q: %w", name, failed)
-		case slices.Contains(fieldNames, name): // a field inside of this one is unknown
-			return fmt.Errorf("field %q: %w", name, failed)
-		default:
+		// Where the name is a field's, a field inside of that one is unknown.
+		if strings.Contains(failed.Error(), "unknown field") && !slices.Contains(fieldNames, name) {
 			return fmt.Errorf("there is no field %q; the fields are %s", name, join(fieldNames))
 		}
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](failed); ok {
+			failed = fmt.Errorf("it takes %s, not a JSON %s", takes(wrong.Type), wrong.Value)
+		}
+		return fmt.Errorf("field %q: %w", name, failed)
 	}
 	return err
 }

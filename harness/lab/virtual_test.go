@@ -152,7 +152,7 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 		every = 3
 	}
 	var broken []plan.Plan
-	singles := slices.Collect(plan.Singles(p, healthy.Frames, []plan.FaultKind{plan.Crash, plan.Restart}))
+	singles := endsAt(p, healthy.Frames)
 	for i := 0; i < len(singles); i += every {
 		broken = append(broken, singles[i])
 	}
@@ -176,6 +176,17 @@ func TestVirtualCrashAtEachFrame(t *testing.T) {
 	}
 }
 
+// endsAt returns the plans in which the server ends at one of the frames.
+func endsAt(p plan.Plan, frames []plan.Passed) (plans []plan.Plan) {
+	for _, f := range plan.Points(p, frames) {
+		if f.Kind.OnServer() {
+			p.Faults = []plan.Fault{f}
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
 // A second crash or stop while the server is down already, or is stopping, does not end the
 // run.
 func TestVirtualTwoEndsAtOnce(t *testing.T) {
@@ -187,8 +198,7 @@ func TestVirtualTwoEndsAtOnce(t *testing.T) {
 	if healthy.Err != nil {
 		t.Fatal(healthy.Err)
 	}
-	ends := []plan.FaultKind{plan.Restart, plan.Crash}
-	singles := slices.Collect(plan.Singles(p, healthy.Frames, ends))
+	singles := endsAt(p, healthy.Frames)
 	every := 1
 	if race.Enabled { // test-long plays them all
 		every = 5

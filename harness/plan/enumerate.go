@@ -24,16 +24,18 @@ type Passed struct {
 	Number int `json:"number"`
 }
 
-// Points lists the faults that a sweep of p injects, one at a time: every kind at every frame
-// (in the order given), before it and after it. A link breaks at its own frames, a page is
-// refreshed at the frames of its own link, and the server ends at any client's frames. No
-// kinds means [Sweep].
+// Points lists the faults that a sweep of p injects, one at a time: every kind of [Sweep] at every
+// frame (in the order given), before it and after it. A link breaks at its own frames, a page is
+// refreshed at the frames of its own link, and the server ends at any client's frames.
 //
 // Frames of a client that is not in p (the lab's own reader) are left out, and a frame that is
-// listed twice counts once. Points panics on a kind that is not in Sweep, and on a frame
-// without a connection, a direction or a number.
-func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
-	points := pointsOf(p, frames, kinds)
+// listed twice counts once. Points panics on a frame without a connection, a direction or a
+// number.
+//
+// If p has a fault already, and frames are those of a run in which it fired, Points also reaches
+// the frames after that fault, which [Pairs] cannot.
+func Points(p Plan, frames []Passed) []Fault {
+	points := pointsOf(p, frames)
 	faults := make([]Fault, len(points))
 	for i, at := range points {
 		faults[i] = at.within
@@ -41,31 +43,17 @@ func Points(p Plan, frames []Passed, kinds []FaultKind) []Fault {
 	return faults
 }
 
-// Singles yields p with one further fault, once for each of [Points]. The plans share p's
-// clients and script, which must not be changed meanwhile.
-//
-// If p has a fault already, and frames are those of a run in which it fired, Singles also
-// reaches the frames after that fault, which [Pairs] cannot.
-func Singles(p Plan, frames []Passed, kinds []FaultKind) iter.Seq[Plan] {
-	return func(yield func(Plan) bool) {
-		for _, f := range Points(p, frames, kinds) {
-			if !yield(p.with(f)) {
-				return
-			}
-		}
-	}
-}
-
 // Pairs yields p with two further faults: every unordered pair of [Points]. If there are more
 // than most, it yields that many of them, drawn with the seed and spread evenly over all; zero
-// or less means no bound.
+// or less means no bound. The plans share p's clients and script, which must not be changed
+// meanwhile.
 //
 // After the first fault the client is on another connection. So the later fault counts its
 // client's frames over the whole run, and not those of a connection. It does not fire in a run
 // that ends before its frame passes.
 func Pairs(p Plan, frames []Passed, most int, seed uint64) iter.Seq[Plan] {
 	return func(yield func(Plan) bool) {
-		points := pointsOf(p, frames, nil)
+		points := pointsOf(p, frames)
 		for number := range sample(CountPairs(len(points)), most, seed) {
 			first, second := pair(number)
 			if !yield(p.with(points[first].within, points[second].overall)) {
@@ -116,37 +104,13 @@ type point struct {
 	overall Fault // the frame's number over all connections of the client
 }
 
-func pointsOf(p Plan, frames []Passed, kinds []FaultKind) []point {
-	if len(kinds) == 0 {
-		kinds = Sweep
+func pointsOf(p Plan, frames []Passed) (points []point) {
+	known := map[string]bool{}
+	for _, c := range p.Clients {
+		known[c.Name] = true
 	}
-	var points []point
-	for _, frame := range aims(p, frames) {
-		for _, after := range []bool{false, true} {
-			for _, kind := range kinds {
-				points = append(points, point{
-					within:  aim(kind, frame.within, after),
-					overall: aim(kind, frame.overall, after),
-				})
-			}
-		}
-	}
-	return points
-}
-
-// aimed is a frame, numbered in the two ways of a point.
-type aimed struct{ within, overall Frame }
-
-// aims converts frames that passed into frames that a fault can wait for.
-func aims(p Plan, frames []Passed) []aimed {
-	type way struct {
-		client    string
-		direction Direction
-	}
-	known := p.clientNames()
 	seen := map[Passed]bool{}
-	count := map[way]int{}
-	var list []aimed
+	count := map[Passed]int{} // by client and direction
 	for _, f := range frames {
 		if f.Connection < 1 || f.Number < 1 || f.Direction != Up && f.Direction != Down {
 			panic(fmt.Sprintf("plan: a frame that passed has no place: %+v", f))
@@ -155,25 +119,21 @@ func aims(p Plan, frames []Passed) []aimed {
 			continue
 		}
 		seen[f] = true
-		on := way{f.Client, f.Direction}
-		count[on]++
-		list = append(list, aimed{
-			within:  Frame{Client: f.Client, Direction: f.Direction, Number: f.Number, Connection: f.Connection},
-			overall: Frame{Client: f.Client, Direction: f.Direction, Number: count[on]},
-		})
+		way := Passed{Client: f.Client, Direction: f.Direction}
+		count[way]++
+		within := Frame{Client: f.Client, Direction: f.Direction, Number: f.Number, Connection: f.Connection}
+		overall := Frame{Client: f.Client, Direction: f.Direction, Number: count[way]}
+		for _, after := range []bool{false, true} {
+			for _, kind := range Sweep {
+				points = append(points, point{faultAt(kind, within, after), faultAt(kind, overall, after)})
+			}
+		}
 	}
-	return list
+	return points
 }
 
-// aim returns the fault of the kind at a frame. A fault of a link or a page breaks that of
+// faultAt returns the fault of the kind at a frame. A fault of a link or a page breaks that of
 // the frame's client.
-func aim(kind FaultKind, at Frame, after bool) Fault {
-	if !slices.Contains(Sweep, kind) {
-		panic(fmt.Sprintf("plan: %q is not a kind to sweep with; there are %v", kind, Sweep))
-	}
-	return faultAt(kind, at, after)
-}
-
 func faultAt(kind FaultKind, at Frame, after bool) Fault {
 	at.After = after
 	f := Fault{Kind: kind, Client: at.Client, At: at}
@@ -184,14 +144,6 @@ func faultAt(kind FaultKind, at Frame, after bool) Fault {
 		f.Client = ""
 	}
 	return f
-}
-
-func (p Plan) clientNames() map[string]bool {
-	names := map[string]bool{}
-	for _, c := range p.Clients {
-		names[c.Name] = true
-	}
-	return names
 }
 
 // with returns p with further faults, in a slice of its own, because the plans of a sweep

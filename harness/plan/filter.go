@@ -34,13 +34,10 @@ type offer struct {
 
 func (p Plan) offers() offer {
 	o := offer{faults: map[string]bool{}}
-	for _, f := range p.Faults {
+	for _, f := range p.AllFaults() {
 		o.faults[f.ID] = true
 	}
 	for _, step := range p.Script {
-		if step.Fault != nil {
-			o.faults[step.Fault.ID] = true
-		}
 		if step.Do == Send || step.Do == StartSending {
 			o.sent = append(o.sent, step)
 		}

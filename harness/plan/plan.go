@@ -6,8 +6,8 @@
 // replayed; so no field of it is a function. The zero value of every field is a
 // valid default.
 //
-// [Singles] and [Pairs] make plans with a fault at every frame of a run; [Random] and
-// [RandomScript] draw them from a seed. [Shrink] makes a failing plan smaller, and
+// [Points] lists the faults at every frame of a run, and [Pairs] makes plans with two of them;
+// [Random] and [RandomScript] draw plans from a seed. [Shrink] makes a failing plan smaller, and
 // [Story] describes a plan in words.
 //
 // plan is the first package in the chain plan → lab → history → check → report:

@@ -91,21 +91,13 @@ func (s *shrinker) reduce(count int, build func(kept map[int]bool) Plan) {
 		for start := 0; start < len(kept) && !s.over(); {
 			end := min(start+size, len(kept))
 			fewer := slices.Delete(slices.Clone(kept), start, end)
-			if s.try(build(setOf(fewer))) {
+			if s.try(build(add(map[int]bool{}, fewer))) {
 				kept = fewer
 			} else {
 				start = end
 			}
 		}
 	}
-}
-
-func setOf(numbers []int) map[int]bool {
-	set := make(map[int]bool, len(numbers))
-	for _, n := range numbers {
-		set[n] = true
-	}
-	return set
 }
 
 // faults removes armed faults, and steps that break something together with the steps that

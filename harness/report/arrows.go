@@ -70,7 +70,6 @@ func (st *stage) frame(i int) {
 	}
 	if outside {
 		class += " elsewhere"
-		st.signs["elsewhere"] = true
 	}
 	if f.Lost {
 		class += " gone"
@@ -78,12 +77,6 @@ func (st *stage) frame(i int) {
 			class += " bad"
 		}
 		title += " · " + st.Language.Word("lost on its way")
-		st.signs["lost frame"] = true
-	}
-	if len(messages) > 0 {
-		st.signs["message"] = true
-	} else if !f.Lost {
-		st.signs["frame"] = true
 	}
 	st.open("g", append([]any{"class", class}, attributes...)...)
 	st.title(title)
@@ -126,12 +119,12 @@ func (st *stage) edge(of, other stageLane) float64 {
 
 // arrow draws a line with a head. A lost frame ends half-way with a cross; a message that was
 // sent outside the drawing begins with a ring and has an open head.
-func (st *stage) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
+func (c *canvas) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
 	if lost {
 		x1, y1 = x0+(x1-x0)*0.55, y0+(y1-y0)*0.55
 	}
 	line := fmt.Sprintf("M%.1f %.1fL%.1f %.1f", x0, y0, x1, y1)
-	st.body.WriteString(`<path class="hit" d="` + line + `"/>`)
+	c.body.WriteString(`<path class="hit" d="` + line + `"/>`)
 	length := cmp.Or(math.Hypot(x1-x0, y1-y0), 1)
 	ux, uy := (x1-x0)/length, (y1-y0)/length
 	head := ""
@@ -143,14 +136,14 @@ func (st *stage) arrow(x0, y0, x1, y1 float64, lost, outside bool) {
 			head += "z"
 		}
 	}
-	st.body.WriteString(`<path class="arrow" d="` + line + `"/>`)
+	c.body.WriteString(`<path class="arrow" d="` + line + `"/>`)
 	if head != "" {
-		st.body.WriteString(`<path class="head" d="` + head + `"/>`)
+		c.body.WriteString(`<path class="head" d="` + head + `"/>`)
 	} else {
-		st.body.WriteString(`<path class="lost-end" d="` + crossPath(x1, y1, 4) + `"/>`)
+		c.body.WriteString(`<path class="lost-end" d="` + crossPath(x1, y1, 4) + `"/>`)
 	}
 	if outside {
-		st.element("circle", "class", "tail", "cx", x0, "cy", y0, "r", 3.2)
+		c.element("circle", "class", "tail", "cx", x0, "cy", y0, "r", 3.2)
 	}
 }
 
@@ -163,7 +156,6 @@ func (st *stage) waits(sent int, mark, left float64) float64 {
 	e := st.Events[sent]
 	l := st.lanes[st.lane("client:"+e.Client)]
 	y := l.y - l.towards*7
-	st.signs["waits"] = true
 	st.open("g", "data-kind", "waits", "data-event", sent, "data-client", e.Client, "data-lane", l.id, "data-message", e.Message, "data-at", int64(e.At))
 	st.title(quoted(e.Message, 60) + ": " + st.Language.Word("waits"))
 	st.element("path", "class", "waits", "d", fmt.Sprintf("M%.1f %.1fV%.1fH%.1fV%.1f", mark, l.y, y, left, l.y))
@@ -246,7 +238,6 @@ func (st *stage) estimatedArrows() {
 			x1, lost = x0+20, true
 			class += " unknown"
 			title += " · " + st.Language.Word("how far")
-			st.signs["unknown"] = true
 			if st.isLost("", []string{e.Message}) {
 				class += " bad"
 			}
@@ -261,9 +252,7 @@ func (st *stage) estimatedArrows() {
 		}
 		if outside {
 			class += " elsewhere"
-			st.signs["elsewhere"] = true
 		}
-		st.signs["estimated"] = true
 		st.open("g", append([]any{"class", class}, attributes...)...)
 		st.title(title)
 		st.arrow(x0, st.edge(from, to), x1, st.edge(to, from), lost, outside)

@@ -1,21 +1,29 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 
 	"redial/harness/history"
 	"redial/harness/plan"
 )
 
-// readMessages indexes when each message was sent and which frames carry it.
+// readMessages indexes when each message was sent, which frames carry it, and when the server is
+// first known to have it.
 func (st *stage) readMessages() {
 	known := map[string]bool{} // letters and identities
+	see := func(id string, at plan.Duration) {
+		if before, ok := st.seen[id]; !ok || at < before {
+			st.seen[id] = at
+		}
+	}
 	for i, e := range st.Events {
+		id := history.Identity(e.Message)
+		if e.Kind == history.Shown || e.Kind == history.Acknowledged {
+			see(id, e.At)
+		}
 		if e.Message == "" {
 			continue
 		}
-		id := history.Identity(e.Message)
 		switch e.Kind {
 		case history.Sent:
 			st.sent[id] = append(st.sent[id], i)
@@ -25,8 +33,14 @@ func (st *stage) readMessages() {
 		}
 	}
 	for i, f := range st.Traffic.Frames {
-		if found := messagesIn(f, known); len(found) > 0 {
+		found := messagesIn(f, known)
+		if len(found) > 0 {
 			st.carried[i] = found
+		}
+		for _, m := range found {
+			if f.Direction == plan.Down {
+				see(history.Identity(m), f.Left)
+			}
 		}
 	}
 	leads := map[string]string{}
@@ -102,10 +116,15 @@ func (st *stage) arrange() {
 	servers = servers[:min(len(servers), lanesDrawn/2)]
 	if room := lanesDrawn - 1 - len(servers); len(clients) > room {
 		st.left.Clients = len(clients) - room
-		kept := slices.Clone(clients)
-		slices.SortStableFunc(kept, func(a, b string) int { return cmp.Compare(btoi(concerned[b]), btoi(concerned[a])) })
-		kept = kept[:room]
-		clients = slices.DeleteFunc(clients, func(c string) bool { return !slices.Contains(kept, c) })
+		kept := map[string]bool{}
+		for _, first := range []bool{true, false} {
+			for _, c := range clients {
+				if concerned[c] == first && len(kept) < room {
+					kept[c] = true
+				}
+			}
+		}
+		clients = slices.DeleteFunc(clients, func(c string) bool { return !kept[c] })
 	}
 	above := (len(clients) + 1) / 2
 	for _, c := range clients[:above] {
@@ -162,11 +181,4 @@ func (st *stage) serverOf(client string, at plan.Duration) int {
 		}
 	}
 	return st.serverLane(node)
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+
 	"redial/harness/check"
 )
 
@@ -75,10 +77,7 @@ var clauseWords = map[Language]map[string]string{
 }
 
 func (l Language) clause(format string) string {
-	if text, ok := clauseWords[l][format]; ok {
-		return text
-	}
-	return format
+	return cmp.Or(clauseWords[l][format], format)
 }
 
 // Finding returns what a finding says was expected and observed. A finding that was read from

@@ -32,11 +32,9 @@ func (st *stage) connections() {
 			"data-at", int64(c.Opened), "data-until", int64(ended), "data-noticed", int64(noticed))
 		st.title(title)
 		if x0, x1 := st.x(c.Opened), st.x(ended); x1 > x0 {
-			st.signs["connection"] = true
 			st.element("rect", "class", "wire", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
 		}
 		if x0, x1 := st.x(max(ended, c.Opened)), st.x(noticed); noticed > ended && x1 > x0+1 {
-			st.signs["half-open"] = true
 			st.element("rect", "class", "wire-dead", "x", x0, "y", y-2.5, "width", x1-x0, "height", 5.0, "rx", 2.5)
 		}
 		st.body.WriteString("</g>\n")
@@ -52,16 +50,12 @@ func orEnd(at plan.Duration) plan.Duration {
 
 // sessions draws how long the server stores the session of a disconnected client.
 func (st *stage) sessions() {
-	if st.Keeps <= 0 {
-		return
-	}
 	for _, s := range st.kept() {
 		l := st.lanes[st.lane("client:"+s.Client)]
 		x0, x1 := st.x(s.From), st.x(s.To)
 		if s.From > st.scaled.To || s.To < st.scaled.From || x1 <= x0 {
 			continue
 		}
-		st.signs["session"] = true
 		title := st.Language.Word("session", Visible(s.Client), clock(s.To))
 		if s.Recovered {
 			title = st.Language.Word("session recovered", Visible(s.Client), clock(s.To))
@@ -82,6 +76,9 @@ func (st *stage) sessions() {
 // a connection that neither side closed on purpose, until the session is recovered or expires
 // or the server stops.
 func (st *stage) kept() (list []Session) {
+	if st.Keeps <= 0 {
+		return nil
+	}
 	for i, e := range st.Events {
 		byNobody := e.Kind == history.Disconnected && !strings.HasPrefix(e.Detail, "io ") || e.Kind == history.Closed
 		if !byNobody || st.lane("client:"+e.Client) < 0 {

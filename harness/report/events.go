@@ -25,98 +25,78 @@ func clock(at plan.Duration) string {
 	return fmt.Sprintf("%.3fs", time.Duration(at).Seconds())
 }
 
-// serverName names a node of a cluster, or the only server, which has no name.
-func serverName(node string) string { return cmp.Or(node, "server") }
-
-// faulty names the client or server that a fault concerns.
-func faulty(e history.Event) string {
-	if e.Client == "" {
-		return serverName(e.Node)
-	}
-	return e.Client
-}
-
-// where is the connection and frame of a fault, in brackets. It omits the client, which stands
-// beside it already.
-func where(e history.Event) string {
-	detail := strings.TrimPrefix(strings.TrimPrefix(e.Detail, e.Client), ", ")
-	if detail == "" {
-		return ""
-	}
-	return " (" + detail + ")"
+// happenings has what happened in an event of each kind. Where it ends in a space, the message
+// stands behind it.
+var happenings = map[history.Kind]string{
+	history.Began:         "the run begins",
+	history.Ended:         "the run ends",
+	history.Opened:        "loads the page",
+	history.Closed:        "leaves the page",
+	history.Connected:     "connects",
+	history.Disconnected:  "disconnects",
+	history.Sent:          "sends ",
+	history.Suspended:     "is suspended, as on a laptop whose lid is closed",
+	history.Resumed:       "wakes",
+	history.Acknowledged:  "gets the acknowledgement for ",
+	history.Refused:       "is refused ",
+	history.Shown:         "shows ",
+	history.Repeated:      "is sent again ",
+	history.Found:         "held before the run ",
+	history.Stored:        "holds ",
+	history.LogRead:       "is read to its end",
+	history.ServerStarted: "is running",
+	history.ServerStopped: "is down",
+	history.DataReplaced:  "loses its data, as planned",
+	history.Barrier:       "everything sent so far has had time to arrive",
+	history.TimedOut:      "waited in vain",
 }
 
 // describe returns the subject of an event and what happened. Messages are clipped to columns.
 func describe(e history.Event, columns int) (who, what string) {
-	message := quoted(e.Message, columns)
-	if e.Offset != 0 {
-		message += fmt.Sprintf(", offset %d", e.Offset)
-	}
-	who = e.Client
+	who, what = cmp.Or(e.Client, "lab"), cmp.Or(happenings[e.Kind], string(e.Kind))
+	detail := e.Detail
 	switch e.Kind {
-	case history.Began:
-		who, what = "lab", "the run begins"
-		if e.Level != "" {
+	case history.Began, history.Ended:
+		who = "lab"
+		if e.Kind == history.Began && e.Level != "" {
 			what += ", at level " + string(e.Level)
 		}
-	case history.Ended:
-		who, what = "lab", "the run ends"
 	case history.Opened:
-		what = "loads the page"
 		if e.View > 1 {
-			what = fmt.Sprintf("loads the page again, view %d", e.View)
+			what += fmt.Sprintf(" again, view %d", e.View)
 		}
 	case history.Closed:
-		what = fmt.Sprintf("leaves the page, view %d", e.View)
+		what += fmt.Sprintf(", view %d", e.View)
 	case history.Connected:
-		what = "connects"
 		if e.Recovered {
 			what += ", recovered"
 		}
-	case history.Disconnected:
-		what = "disconnects"
-	case history.Sent:
-		what = "sends " + message
-	case history.Suspended:
-		what = "is suspended, as on a laptop whose lid is closed"
-	case history.Resumed:
-		what = "wakes"
-	case history.Acknowledged:
-		what = "gets the acknowledgement for " + message
-	case history.Refused:
-		what = "is refused " + message
-	case history.Shown:
-		what = "shows " + message
-	case history.Repeated:
-		what = "is sent again " + message
-	case history.Found:
-		who, what = "log", "held before the run "+message
-	case history.Stored:
-		who, what = "log", "holds "+message
-	case history.LogRead:
-		who, what = "log", "is read to its end"
-	case history.ServerStarted:
-		who, what = serverName(e.Node), "is running"
-	case history.ServerStopped:
-		who, what = serverName(e.Node), "is down"
+	case history.Found, history.Stored, history.LogRead:
+		who = "log"
+	case history.ServerStarted, history.ServerStopped:
+		who = cmp.Or(e.Node, "server")
 	case history.DataReplaced:
-		who, what = "server", "loses its data, as planned"
-	case history.FaultFired:
-		return Visible(faulty(e)), Clip(Visible(fmt.Sprintf("fault %s: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
-	case history.FaultHealed:
-		return Visible(faulty(e)), Clip(Visible(fmt.Sprintf("fault %s is over: %s%s", e.Fault, e.FaultKind.Event(), where(e))), columns+120)
-	case history.Barrier:
-		what = "everything sent so far has had time to arrive"
-	case history.TimedOut:
-		what = "waited in vain"
-	case history.Note:
-		what = "note"
-	default:
-		what = string(e.Kind)
+		who = "server"
+	case history.FaultFired, history.FaultHealed:
+		who, what = cmp.Or(e.Client, e.Node, "server"), "fault "+e.Fault
+		if e.Kind == history.FaultHealed {
+			what += " is over"
+		}
+		what += ": " + e.FaultKind.Event()
+		// The client stands beside it already.
+		place := strings.TrimPrefix(strings.TrimPrefix(e.Detail, e.Client), ", ")
+		if detail = ""; place != "" {
+			what += " (" + place + ")"
+		}
 	}
-	who = cmp.Or(who, "lab")
-	if e.Detail != "" {
-		what += ": " + e.Detail
+	if strings.HasSuffix(happenings[e.Kind], " ") {
+		what += quoted(e.Message, columns)
+		if e.Offset != 0 {
+			what += fmt.Sprintf(", offset %d", e.Offset)
+		}
+	}
+	if detail != "" {
+		what += ": " + detail
 	}
 	return Visible(who), Clip(Visible(what), columns+120)
 }

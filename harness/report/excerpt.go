@@ -19,8 +19,8 @@ const (
 
 // An excerpt selects the events that explain a failure.
 type excerpt struct {
-	events []history.Event
-	f      *check.Finding // nil if the failure has none
+	Abridged                // or the whole history, which has no At
+	f        *check.Finding // nil if the failure has none
 	// isIt and isOther tell whether a text is the finding's message, or its other one.
 	isIt, isOther func(text string) bool
 	chosen        []int // indices of events, in order
@@ -29,33 +29,29 @@ type excerpt struct {
 	missing int
 	// sender is the client that sent the message.
 	sender string
-	// at maps an abridged history's events to their indices in the whole one, and is nil for a
-	// whole history. total is the number of events in the whole one.
-	at    []int
-	total int
 }
 
 // index converts a position in events to an index in the whole history; -1 stays -1.
 func (x excerpt) index(i int) int {
-	if x.at == nil || i < 0 {
+	if x.At == nil || i < 0 {
 		return i
 	}
-	return x.at[i]
+	return x.At[i]
 }
 
 func newExcerpt(r Result) excerpt {
-	x := excerpt{events: r.Events, f: r.offence(), missing: -1, total: len(r.Events)}
-	if a := r.Abridged; a.Total > 0 {
-		x.events, x.at, x.total, x.f = a.Events, a.At, a.Total, a.of(x.f)
+	x := excerpt{Abridged: Abridged{Events: r.Events, Total: len(r.Events)}, f: r.offence(), missing: -1}
+	if r.Abridged.Total > 0 {
+		x.Abridged, x.f = r.Abridged, r.Abridged.of(x.f)
 	}
 	if x.f == nil {
-		for i := max(0, len(x.events)-excerptEvents); i < len(x.events); i++ {
+		for i := max(0, len(x.Events)-excerptEvents); i < len(x.Events); i++ {
 			x.chosen = append(x.chosen, i)
 		}
 		return x
 	}
 	x.isIt, x.isOther = history.Is(x.f.Message), history.Is(x.f.Other)
-	for _, e := range x.events {
+	for _, e := range x.Events {
 		if e.Kind == history.Sent && x.isAbout(e) {
 			x.sender = e.Client
 		}
@@ -67,7 +63,7 @@ func newExcerpt(r Result) excerpt {
 
 // placeOfMissing is the event by which the message was due, or at which the log was read.
 func (x excerpt) placeOfMissing() int {
-	last := len(x.events) - 1
+	last := len(x.Events) - 1
 	switch x.f.Anomaly {
 	case check.Lost:
 		if x.f.Event >= 0 && x.f.Event <= last {
@@ -75,7 +71,7 @@ func (x excerpt) placeOfMissing() int {
 		}
 		return last
 	case check.Unstored:
-		for i, e := range slices.Backward(x.events) {
+		for i, e := range slices.Backward(x.Events) {
 			if e.Kind == history.LogRead {
 				return i
 			}
@@ -110,11 +106,11 @@ const (
 // choose returns the most relevant events, and among equally relevant ones those nearest to
 // where the message was sent or the rule was broken.
 func (x excerpt) choose() []int {
-	matters := make([]int, len(x.events))
+	matters := make([]int, len(x.Events))
 	sent := x.f.Event
 	others := 0
 	var chosen []int
-	for i, e := range x.events {
+	for i, e := range x.Events {
 		if e.Kind == history.Sent && x.isAbout(e) {
 			sent = i
 		}
@@ -146,31 +142,31 @@ func (x excerpt) isAbout(e history.Event) bool {
 }
 
 func (x excerpt) matters(i int) int {
-	e := x.events[i]
+	e := x.Events[i]
+	isNamed := i == x.f.Event || slices.Contains(x.f.Named, i)
 	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
 	about := x.isAbout(e) || x.f.Other != "" && x.isOther(e.Message)
+	onOther := e.Kind == history.Shown && e.Client != x.f.Client
 	switch e.Kind {
 	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Repeated:
 		switch {
-		case i == x.f.Event || slices.Contains(x.f.Named, i):
+		case isNamed:
 			return named
-		case !about, e.Kind == history.Acknowledged && !x.isAbout(e), e.Kind == history.Shown && e.Client != x.f.Client && !x.isAbout(e):
+		case !about, (e.Kind == history.Acknowledged || onOther) && !x.isAbout(e):
 			return immaterial
-		case e.Kind == history.Shown && e.Client != x.f.Client:
+		case onOther:
 			return elsewhere
 		}
 		return itsMessage
 	case history.FaultFired, history.FaultHealed:
-		switch {
-		case e.Kind == history.FaultFired && e.FaultKind == plan.Heal && x.healsNext(i):
-			return immaterial
-		case mine || e.Client == "" || e.Client == x.sender:
+		endsTwice := e.Kind == history.FaultFired && e.FaultKind == plan.Heal && x.healsNext(i)
+		if !endsTwice && (mine || e.Client == "" || e.Client == x.sender) {
 			return itsPage
 		}
 		return immaterial
 	case history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		switch {
-		case slices.Contains(x.f.Named, i) || i == x.f.Event:
+		case isNamed:
 			return named
 		case mine:
 			return itsPage
@@ -187,12 +183,12 @@ func (x excerpt) matters(i int) int {
 			return itsPage
 		}
 	case history.ServerStarted:
-		if x.hadStopped(i) {
+		if slices.ContainsFunc(x.Events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped }) {
 			return itsPage
 		}
 		return immaterial
 	}
-	if i == x.f.Event || i == x.missing || slices.Contains(x.f.Named, i) {
+	if isNamed || i == x.missing {
 		return named
 	}
 	return immaterial
@@ -201,7 +197,7 @@ func (x excerpt) matters(i int) int {
 // healsNext reports whether the next fault event is a heal: then the end of the fault is shown
 // once, by that event.
 func (x excerpt) healsNext(i int) bool {
-	for _, e := range x.events[i+1:] {
+	for _, e := range x.Events[i+1:] {
 		if e.Kind == history.FaultFired || e.Kind == history.FaultHealed {
 			return e.Kind == history.FaultHealed
 		}
@@ -209,17 +205,13 @@ func (x excerpt) healsNext(i int) bool {
 	return false
 }
 
-func (x excerpt) hadStopped(i int) bool {
-	return slices.ContainsFunc(x.events[:i], func(e history.Event) bool { return e.Kind == history.ServerStopped })
-}
-
 // list prints the events, each with its number in the whole history from 1, as every other
 // output does. "…" stands for omitted events, and ">" marks the offence.
 func (x excerpt) list(s Style) []string {
-	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(x.total, "event"))}
+	lines := []string{fmt.Sprintf("  %-9s  %d of %s", "history", len(x.chosen), words.Count(x.Total, "event"))}
 	names := 0
 	for _, i := range x.chosen {
-		who, _ := describe(x.events[i], 40)
+		who, _ := describe(x.Events[i], 40)
 		names = max(names, min(12, textWidth(who)))
 	}
 	line := func(mark, number, time, who, what string) {
@@ -235,12 +227,12 @@ func (x excerpt) list(s Style) []string {
 			lines = append(lines, "             …")
 		}
 		before = x.index(i)
-		who, what := describe(x.events[i], s.columns()-64)
+		who, what := describe(x.Events[i], s.columns()-64)
 		mark := " "
 		if x.f != nil && i == x.f.Event && x.missing < 0 {
 			mark = ">"
 		}
-		line(mark, fmt.Sprint(before+1), clock(x.events[i].At), who, what)
+		line(mark, fmt.Sprint(before+1), clock(x.Events[i].At), who, what)
 		if i == x.missing {
 			who, what := x.lack()
 			if x.f.Message != "" {
@@ -250,7 +242,7 @@ func (x excerpt) list(s Style) []string {
 			line(">", "", "", who, what)
 		}
 	}
-	if before < x.total-1 {
+	if before < x.Total-1 {
 		lines = append(lines, "             …")
 	}
 	return lines

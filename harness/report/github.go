@@ -45,9 +45,7 @@ func wrongInBrief(r Result) string {
 		return strings.TrimSpace(fmt.Sprintf("%s (a failure from level %s on)", r.harm(), r.Beyond.Level))
 	case r.Outcome() == check.Pass:
 		return r.harm()
-	case r.Outcome() != check.Fail:
-		return r.Reason()
-	case r.offence() == nil:
+	case r.Outcome() != check.Fail, r.offence() == nil:
 		return r.Reason()
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%s: %s", r.offence().Rule, r.harm()), ": ")
@@ -64,26 +62,12 @@ func writeDetails(out io.Writer, r Report, result Result) {
 		failMark, markdown(r.label(result)), fence, text, fence)
 }
 
+var forMarkdown = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;",
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`,
+	"#", `\#`, "~", `\~`, "!", `\!`, "@", `\@`, "$", `\$`)
+
 // markdown escapes text for a paragraph or a table cell.
-func markdown(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch r {
-		case '<':
-			b.WriteString("&lt;")
-		case '>':
-			b.WriteString("&gt;")
-		case '&':
-			b.WriteString("&amp;")
-		case '\\', '`', '*', '_', '[', ']', '|', '#', '~', '!', '@', '$':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+func markdown(s string) string { return forMarkdown.Replace(s) }
 
 // codeSpan escapes text for backticks in a table.
 func codeSpan(s string) string {

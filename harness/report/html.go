@@ -3,7 +3,6 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -29,22 +28,27 @@ var pageSource string
 var pageStyle string
 
 // html/template escapes each value by its context, so that text from a server or a page never
-// becomes markup.
-var pageTemplate = template.Must(template.New("report").Parse(pageSource))
+// becomes markup. What comes from outside passes visible or given first, as in every output.
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"visible": Visible, "given": func(v any) string { return orNone(fmt.Sprint(v)) }, "took": took,
+	"quoted": func(message string) string { return quoted(message, 400) }, "place": place,
+	"cell": cellText, "class": cellClass, "harm": Result.harm,
+	"expected": Result.expectedWords, "observed": Result.observedWords,
+}).Parse(pageSource))
 
-// The data of the template. Its fields are text that is safe to show.
+// The data of the template.
 type (
 	page struct {
+		Report
 		Style                                 template.CSS
-		Headline, Outcome, Began, Took, Lab   string
-		Client                                string
-		Level, Target, Seed, Next, NextPage   string
+		Headline                              string
 		Tallies                               []tally
 		Columns                               []string
-		Rows                                  []pageRow
-		Legend                                []legendEntry
+		Rows                                  []matrixRow
+		Signs                                 [][2]string
 		Failed, Inconclusive, Others, Skipped []pageResult
-		Unexpected                            []pageUnexpected
+		Unmet                                 []*Result
+		Anchors                               map[*Result]string
 		Key                                   []keyEntry
 		NotDrawn                              int
 	}
@@ -52,35 +56,19 @@ type (
 		Outcome, Word string
 		N             int
 	}
-	pageRow struct {
-		Number    int
-		ID, Title string
-		Cells     []pageCell
-		// These are set only in a report on a single target.
-		Runs, Faults, Took, Harm string
-	}
-	pageCell struct {
-		Text, Class, Says, Anchor string
-	}
-	legendEntry struct{ Sign, Means string }
-	keyEntry    struct {
+	keyEntry struct {
 		Drawing template.HTML
 		Means   string
 	}
-	pageUnexpected struct{ Label, Expected, Observed, Anchor string }
-	pageResult     struct {
-		Anchor, ID, Column, Title, Outcome string
-		Facts                              string
-		Rule, Sentence, Message, Where     string
-		Expected, Observed                 string
-		Promised                           bool
-		Also                               []string
-		Blame, Reason, Unsaved, Replay     string
-		Artifacts                          []string
-		Overview, Detail                   template.HTML
-		LeftOut                            string
-		Events                             []pageEvent
-		EventsRange                        string
+	pageResult struct {
+		Result
+		Anchor, Column, Facts, Blame, Reason string
+		Offence                              *check.Finding
+		Also                                 []string
+		Overview, Detail                     template.HTML
+		LeftOut                              string
+		Table                                []pageEvent
+		Range                                string
 	}
 	pageEvent struct {
 		Number          int
@@ -93,62 +81,45 @@ type (
 // can be attached to a CI run and opened offline. A result with Events gets a drawing, and a
 // table of the events around the offence.
 func HTML(w io.Writer, r Report) error {
-	data, err := newPage(r)
-	if err != nil {
-		return err
-	}
-	if err := pageTemplate.Execute(w, data); err != nil {
+	if err := pageTemplate.Execute(w, newPage(r)); err != nil {
 		return fmt.Errorf("writing the HTML report: %w", err)
 	}
 	return nil
 }
 
-func newPage(r Report) (page, error) {
-	p := page{
-		Style:    template.CSS(pageStyle + TimelineStyle),
-		Headline: r.headline(), Outcome: string(r.Outcome()), Took: took(r.Took),
-		Target: orNone(r.Target), Level: orNone(string(r.Level)), Lab: orNone(r.Lab),
-		Client: Visible(r.Client),
-		Seed:   strconv.FormatUint(r.Seed, 10), Next: Visible(r.Next), NextPage: r.NextPage,
-		Key: drawingKey(),
-	}
-	if !r.Began.IsZero() {
-		p.Began = r.Began.UTC().Format("2 January 2006, 15:04 UTC")
-	}
+func newPage(r Report) page {
 	pass, fail, inconclusive, unsupported := r.Summary()
-	p.Tallies = []tally{
-		{"pass", "passed", pass}, {"fail", "failed", fail},
-		{"inconclusive", "inconclusive", inconclusive}, {"unsupported", "unsupported", unsupported},
+	p := page{
+		Report: r, Style: template.CSS(pageStyle + TimelineStyle), Headline: r.headline(),
+		Tallies: []tally{
+			{"pass", "passed", pass}, {"fail", "failed", fail},
+			{"inconclusive", "inconclusive", inconclusive}, {"unsupported", "unsupported", unsupported},
+		},
+		Columns: r.columns(), Rows: r.rows(), Anchors: map[*Result]string{}, Key: drawingKey(),
+		Signs: [][2]string{
+			{passMark, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
+			{"X", "another rule broken"}, {shouldMark, "seen, and not promised at this level"}, {unsupportedMark, "does not apply"},
+			{inconclusiveMark, "inconclusive"}, {notRunMark, "not run"}, {"!", "not as expected"},
+		},
 	}
-	for _, name := range r.columns() {
-		p.Columns = append(p.Columns, Visible(name))
-	}
-	anchors := r.anchors()
-	p.Rows = r.pageRows(anchors)
-	p.Legend = []legendEntry{
-		{passMark, "exactly once"}, {"L", "lost"}, {"D", "duplicated"}, {"R", "reordered"},
-		{"X", "another rule broken"}, {shouldMark, "seen, and not promised at this level"}, {unsupportedMark, "does not apply"},
-		{inconclusiveMark, "inconclusive"}, {notRunMark, "not run"}, {"!", "not as expected"},
-	}
-	p.addUnexpected(r, anchors)
-	return p, p.addResults(r, anchors)
-}
-
-// addUnexpected lists the results that differ from their expectation.
-func (p *page) addUnexpected(r Report, anchors map[*Result]string) {
 	for i := range r.Results {
 		result := &r.Results[i]
+		// The anchors are numbers, because IDs come from outside and might not be valid or unique.
+		p.Anchors[result] = "result-" + strconv.Itoa(i+1)
 		if result.Expected != "" && !result.AsExpected() {
-			p.Unexpected = append(p.Unexpected, pageUnexpected{
-				r.label(*result), result.expectedWords(), result.observedWords(), anchors[result],
-			})
+			p.Unmet = append(p.Unmet, result)
 		}
 	}
+	p.addResults()
+	return p
 }
+
+// Label names a result of the page.
+func (p page) Label(result *Result) string { return p.label(*result) }
 
 // addResults fills in the sections, failures first, because they should get the drawings if
 // there are more results than the page has room for.
-func (p *page) addResults(r Report, anchors map[*Result]string) error {
+func (p *page) addResults() {
 	drawn := 0
 	for _, section := range []struct {
 		outcome check.Outcome
@@ -157,166 +128,100 @@ func (p *page) addResults(r Report, anchors map[*Result]string) error {
 		{check.Fail, &p.Failed}, {check.Inconclusive, &p.Inconclusive},
 		{check.Pass, &p.Others}, {check.Unsupported, &p.Skipped},
 	} {
-		for i := range r.Results {
-			result := &r.Results[i]
+		for i := range p.Results {
+			result := &p.Results[i]
 			if result.Outcome() != section.outcome {
 				continue
 			}
-			shown := newPageResult(r, *result, anchors[result])
+			shown := p.newResult(result)
 			switch {
 			case len(result.Events) == 0:
 			case drawn == timelinesInPage:
 				p.NotDrawn++
 			default:
 				drawn++
-				if err := shown.draw(*result); err != nil {
-					return err
-				}
+				shown.draw()
 			}
 			*section.into = append(*section.into, shown)
 		}
 	}
-	return nil
 }
 
-// anchors gives each result its anchor in the page. The anchors are numbers, because IDs come
-// from outside and might not be valid or unique.
-func (r Report) anchors() map[*Result]string {
-	anchors := map[*Result]string{}
-	for i := range r.Results {
-		anchors[&r.Results[i]] = "result-" + strconv.Itoa(i+1)
-	}
-	return anchors
-}
-
-func (r Report) pageRows(anchors map[*Result]string) []pageRow {
-	var rows []pageRow
-	single := len(r.columns()) == 1
-	for _, row := range r.rows() {
-		shown := pageRow{Number: row.number, ID: Visible(row.id), Title: Visible(row.title)}
-		for _, result := range row.cells {
-			if result == nil {
-				shown.Cells = append(shown.Cells, pageCell{Text: notRunMark, Class: "not-run", Says: "not run"})
-				continue
-			}
-			shown.Cells = append(shown.Cells, newPageCell(*result, anchors[result]))
-			if single {
-				shown.Runs, shown.Faults = strconv.Itoa(result.Runs), strconv.Itoa(result.FaultsFired)
-				shown.Took, shown.Harm = took(result.Took), result.harm()
-				if result.Outcome() == check.Unsupported {
-					shown.Runs, shown.Faults, shown.Took = "", "", ""
-				}
-			}
-		}
-		rows = append(rows, shown)
-	}
-	return rows
-}
-
-func newPageCell(result Result, anchor string) pageCell {
-	cell := pageCell{
-		Text: result.cell(), Anchor: anchor,
-		Says: fmt.Sprintf("%s; expected %s", result.observedWords(), result.expectedWords()),
-	}
+// cellClass is the style of a cell of the matrix.
+func cellClass(result *Result) string {
 	switch {
+	case result == nil:
+		return "not-run"
 	case result.Outcome() == check.Inconclusive:
-		cell.Class = "inconclusive"
+		return "inconclusive"
 	case !result.AsExpected():
-		cell.Class = "fail"
+		return "fail"
 	case result.Outcome() == check.Unsupported:
-		cell.Class = "unsupported"
+		return "unsupported"
 	case result.isExactlyOnce() && !result.isShould():
-		cell.Class = "pass"
-	default:
-		cell.Class = "known"
+		return "pass"
 	}
-	return cell
+	return "known"
 }
 
-func newPageResult(r Report, result Result, anchor string) pageResult {
-	outcome := result.Outcome()
+func (p *page) newResult(result *Result) pageResult {
 	shown := pageResult{
-		Anchor: anchor, ID: Visible(result.ID), Title: Visible(result.Title),
-		Outcome: string(outcome),
-		Blame:   strings.TrimSpace(result.blame()), Reason: result.reason(), Unsaved: Visible(result.Unsaved), Replay: Visible(result.Replay),
+		Result: *result, Anchor: p.Anchors[result], Offence: result.offence(),
+		Blame: strings.TrimSpace(result.blame()), Reason: result.reason(),
 		Facts: join(", ", words.Count(result.Runs, "run"), words.Count(result.FaultsFired, "fault")+" fired", took(result.Took)),
 	}
 	if harm := result.harm(); harm != "" {
 		shown.Facts += ": " + harm
 	}
-	if outcome == check.Pass && result.Met && !result.isExactlyOnce() {
+	if result.Outcome() == check.Pass && result.Met && !result.isExactlyOnce() {
 		shown.Facts += ", as expected"
 	} else if result.isShould() && result.Beyond.Outcome == check.Fail {
 		shown.Facts += ", a failure from level " + string(result.Beyond.Level) + " on"
 	}
-	if len(r.columns()) > 1 {
-		shown.Column = Visible(result.Column)
+	if len(p.Columns) > 1 {
+		shown.Column = result.Column
 	}
-	for _, path := range result.Artifacts {
-		shown.Artifacts = append(shown.Artifacts, Visible(path))
-	}
-	if f := result.offence(); f != nil {
-		shown.Rule, shown.Sentence = string(f.Rule), f.Rule.Sentence()
-		shown.Expected, shown.Observed = Visible(f.Expected), Visible(f.Observed)
-		shown.Where, shown.Promised = place(*f), f.Must
-		if f.Message != "" {
-			shown.Message = quoted(f.Message, 400)
-		}
-		shown.Also = otherCounts(result, f.Rule)
+	if shown.Offence != nil {
+		shown.Also = otherCounts(*result, shown.Offence.Rule)
 	}
 	return shown
 }
 
-func (p *pageResult) draw(result Result) error {
-	f := result.offence()
-	t := Timeline{
-		Events: result.Events, Offence: f, Bare: true,
-		Name: fmt.Sprintf("%s: clients, server and messages over time", p.ID),
-	}
-	var detail, overview bytes.Buffer
-	events, clients, err := t.Detail(&detail)
-	if err != nil {
-		return err
-	}
-	// This conversion is safe: every value in the SVG went through escaped, which leaves no
+func (p *pageResult) draw() {
+	t := timeline{p.Events, p.Offence, fmt.Sprintf("%s: clients, server and messages over time", Visible(p.ID))}
+	// These conversions are safe: every value in the SVG went through escaped, which leaves no
 	// markup in it.
-	p.Detail = template.HTML(detail.String())
+	detail, events, clients := t.detail()
+	p.Detail = template.HTML(detail)
 	if events > 0 {
-		if err := t.Overview(&overview); err != nil {
-			return err
-		}
-		p.Overview = template.HTML(overview.String())
+		p.Overview = template.HTML(t.overview())
 		p.LeftOut = fmt.Sprintf("Drawn in detail: %d of %d events, those that matter most here. ",
-			len(result.Events)-events, len(result.Events))
+			len(p.Events)-events, len(p.Events))
 	}
 	if clients > 0 {
 		p.LeftOut += fmt.Sprintf("%s without a lane of their own. ", words.Count(clients, "more client"))
 	}
-	index := -1
-	if f != nil {
-		index = f.Event
-	}
-	p.table(result.Events, f, index)
-	return nil
+	p.listEvents(t.concerns())
 }
 
-func (p *pageResult) table(events []history.Event, f *check.Finding, index int) {
-	from, to := around(len(events), index, eventsInTable)
-	if f == nil {
-		from, to = 0, min(len(events), eventsInTable)
+func (p *pageResult) listEvents(concerns func(history.Event) bool) {
+	total := len(p.Events)
+	index, from, to := -1, 0, min(total, eventsInTable)
+	if p.Offence != nil {
+		index = p.Offence.Event
+		from, to = around(total, index, eventsInTable)
 	}
-	concerns := Timeline{Offence: f}.concerns()
 	for i := from; i < to; i++ {
-		e := events[i]
+		e := p.Events[i]
 		who, what := describe(e, 120)
-		p.Events = append(p.Events, pageEvent{
+		p.Table = append(p.Table, pageEvent{
 			Number: i + 1, At: clock(e.At), Who: who, What: what,
 			Offence: i == index, Strong: concerns(e),
 		})
 	}
-	p.EventsRange = fmt.Sprintf("Events %d to %d of %d", from+1, to, len(events))
-	if left := len(events) - (to - from); left > 0 {
-		p.EventsRange += fmt.Sprintf("; %d before and %d after are left out here", from, len(events)-to)
+	p.Range = fmt.Sprintf("Events %d to %d of %d", from+1, to, total)
+	if left := total - (to - from); left > 0 {
+		p.Range += fmt.Sprintf("; %d before and %d after are left out here", from, total-to)
 	}
 }
 
@@ -327,11 +232,10 @@ func drawingKey() (list []keyEntry) {
 		if s.traffic {
 			continue
 		}
-		var st stage
-		st.signs = map[string]bool{}
-		s.draw(&st)
+		var c canvas
+		s.draw(&c)
 		list = append(list, keyEntry{template.HTML(`<svg class="timeline scene" width="34" height="24" aria-hidden="true">` +
-			st.body.String() + `</svg>`), s.word(English)})
+			c.body.String() + `</svg>`), s.word(English)})
 	}
 	return list
 }

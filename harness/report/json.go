@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"time"
 
 	"redial/harness/check"
 	"redial/harness/contract"
@@ -106,11 +107,15 @@ func JSON(w io.Writer, r Report) error {
 	shape := Document{
 		Target: r.Target, Level: r.Level, Seed: r.Seed, Shard: r.Shard, Selection: r.Selection, Repeats: r.Repeats, Lab: r.Lab, Client: r.Client,
 		Scenarios: make([]DocumentScenario, 0, len(r.Results)),
-		Points:    r.Points(), RunsPerSecond: r.RunsPerSecond(), VirtualSeconds: r.VirtualSeconds(),
 	}
+	virtualRuns, virtual := 0, time.Duration(0)
 	s := &shape.Summary
 	s.Pass, s.Fail, s.Inconclusive, s.Unsupported = r.Summary()
 	for _, result := range r.Results {
+		shape.Points += result.Points
+		if virtual += result.Virtual; result.Virtual > 0 {
+			virtualRuns += result.Runs
+		}
 		var rule contract.RuleID
 		var beyond contract.Level
 		switch result.Outcome() {
@@ -133,6 +138,10 @@ func JSON(w io.Writer, r Report) error {
 			Expected: string(result.Expected), AsExpected: result.AsExpected(), Column: result.Column, Points: result.Points, StoodFor: result.StoodFor, AllPoints: result.AllPoints, Unfired: result.Unfired,
 			Official: result.Official, Beyond: beyond,
 		})
+	}
+	shape.VirtualSeconds = virtual.Seconds()
+	if r.Took > 0 {
+		shape.RunsPerSecond = float64(virtualRuns) / r.Took.Seconds()
 	}
 	return encode(w, shape)
 }

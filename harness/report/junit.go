@@ -57,26 +57,34 @@ type junitSkipped struct {
 // an error, and an unsupported one is skipped. A report without results contains one error, so
 // that no CI system takes it for a pass.
 func JUnit(w io.Writer, r Report) error {
-	suites := junitSuites{Name: "redial"}
+	suites := junitSuites{Name: "redial", junitCounts: counted(r.Results, r.Took)}
+	began := ""
+	if !r.Began.IsZero() {
+		began = r.Began.UTC().Format("2006-01-02T15:04:05")
+	}
 	for _, column := range r.columns() {
-		suite := junitSuite{Name: r.named()}
+		suite := junitSuite{Name: r.named(), Timestamp: began}
 		if column != "" && column != r.Target {
 			suite.Name += ", " + Visible(column)
 		}
-		for _, result := range r.Results {
-			if result.Column == column {
-				suite.Cases = append(suite.Cases, junitOf(r, result))
-			}
+		results := r.those(func(one Result) bool { return one.Column == column })
+		var took time.Duration
+		for _, result := range results {
+			suite.Cases = append(suite.Cases, junitOf(r, result))
+			took += result.Took.Round(time.Millisecond)
 		}
+		suite.junitCounts = counted(results, took)
 		suites.Suites = append(suites.Suites, suite)
 	}
 	if len(r.Results) == 0 {
-		suites.Suites = []junitSuite{{Name: orNone(r.Target), Cases: []junitCase{{
+		suites.Tests, suites.Errors = 1, 1
+		none := junitCase{
 			Name: "selection", Classname: "redial", Time: "0.000",
 			Error: &junitProblem{Message: r.headline(), Type: string(check.Inconclusive)},
-		}}}}
+		}
+		counts := junitCounts{Tests: 1, Errors: 1, Time: none.Time}
+		suites.Suites = []junitSuite{{orNone(r.Target), began, counts, []junitCase{none}}}
 	}
-	suites.count(r)
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -118,34 +126,11 @@ func junitOf(r Report, result Result) junitCase {
 	return c
 }
 
-func (s *junitSuites) count(r Report) {
-	s.Time = junitTime(r.Took)
-	for i := range s.Suites {
-		suite := &s.Suites[i]
-		var total time.Duration
-		for _, c := range suite.Cases {
-			suite.Tests++
-			switch {
-			case c.Failure != nil:
-				suite.Failures++
-			case c.Error != nil:
-				suite.Errors++
-			case c.Skipped != nil:
-				suite.Skipped++
-			}
-			if d, err := time.ParseDuration(c.Time + "s"); err == nil {
-				total += d
-			}
-		}
-		suite.Time = junitTime(total)
-		if !r.Began.IsZero() {
-			suite.Timestamp = r.Began.UTC().Format("2006-01-02T15:04:05")
-		}
-		s.Tests += suite.Tests
-		s.Failures += suite.Failures
-		s.Errors += suite.Errors
-		s.Skipped += suite.Skipped
-	}
+func counted(results []Result, took time.Duration) junitCounts {
+	_, fail, inconclusive, unsupported := Report{Results: results}.Summary()
+	return junitCounts{len(results), fail, inconclusive, unsupported, junitTime(took)}
 }
 
-func junitTime(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+func junitTime(d time.Duration) string {
+	return fmt.Sprintf("%.3f", d.Round(time.Millisecond).Seconds())
+}

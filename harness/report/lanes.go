@@ -26,7 +26,8 @@ func (x excerpt) lanes(s Style) []string {
 	if x.f == nil {
 		return nil
 	}
-	d := laneDrawing{excerpt: x, style: s, state: map[string]rune{}, known: x.knownAfterwards()}
+	d := laneDrawing{excerpt: x, style: s, state: map[string]rune{}}
+	d.known = slices.ContainsFunc(x.Events, func(e history.Event) bool { return x.isAbout(e) && e.Kind != history.Sent })
 	d.arrange()
 	if len(d.names) < 2 {
 		return nil
@@ -37,7 +38,7 @@ func (x excerpt) lanes(s Style) []string {
 		header = pad(header, d.x(k)) + Clip(Visible(name), d.apart-2)
 	}
 	lines = append(lines, header)
-	for i := range x.events {
+	for i := range x.Events {
 		d.pass(i)
 		if slices.Contains(x.chosen, i) {
 			lines = append(lines, d.row(i)...)
@@ -72,14 +73,14 @@ func (d *laneDrawing) arrange() {
 	}
 	for _, message := range []string{d.f.Message, d.f.Other} {
 		for _, i := range d.chosen {
-			if e := d.events[i]; e.Kind == history.Sent && history.Same(e.Message, message) {
+			if e := d.Events[i]; e.Kind == history.Sent && history.Same(e.Message, message) {
 				add(e.Client)
 			}
 		}
 	}
 	add(d.f.Client)
 	for _, i := range d.chosen {
-		if e := d.events[i]; e.Kind != history.Stored {
+		if e := d.Events[i]; e.Kind != history.Stored {
 			add(e.Client)
 		}
 	}
@@ -116,7 +117,7 @@ func (d *laneDrawing) legend() []string {
 
 // pass updates the state of a lane, for the rows that follow.
 func (d *laneDrawing) pass(i int) {
-	e := d.events[i]
+	e := d.Events[i]
 	switch e.Kind {
 	case history.Opened, history.Disconnected:
 		d.state[e.Client] = '┊'
@@ -134,7 +135,7 @@ func (d *laneDrawing) pass(i int) {
 }
 
 func (d *laneDrawing) row(i int) []string {
-	e := d.events[i]
+	e := d.Events[i]
 	lane := slices.Index(d.names, e.Client)
 	letter := d.letter(e.Message)
 	r := d.blank(fmt.Sprint(d.index(i) + 1))
@@ -221,16 +222,9 @@ func (d *laneDrawing) lack() string {
 	return d.style.paint(red, r.String())
 }
 
-// knownAfterwards reports whether the message was seen anywhere but at its sender.
-func (x excerpt) knownAfterwards() bool {
-	return slices.ContainsFunc(x.events, func(e history.Event) bool {
-		return x.f != nil && x.isAbout(e) && e.Kind != history.Sent
-	})
-}
-
 func (d *laneDrawing) wasConnected(i int) bool {
-	return slices.ContainsFunc(d.events[:i], func(e history.Event) bool {
-		return e.Kind == history.Connected && e.Client == d.events[i].Client && e.View == d.events[i].View
+	return slices.ContainsFunc(d.Events[:i], func(e history.Event) bool {
+		return e.Kind == history.Connected && e.Client == d.Events[i].Client && e.View == d.Events[i].View
 	})
 }
 

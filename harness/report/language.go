@@ -1,12 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/plan"
 )
 
 // A Language is the language of a drawing's words. The empty one is [English].
@@ -22,14 +24,9 @@ var Languages = []Language{English, Korean}
 
 // Word returns the text with that key, with its arguments filled in.
 func (l Language) Word(key string, arguments ...any) string {
-	text, ok := drawingWords[l][key]
-	if !ok {
-		if text, ok = drawingWords[English][key]; !ok {
-			return key
-		}
-	}
-	if len(arguments) == 0 {
-		return text
+	text := cmp.Or(drawingWords[l][key], drawingWords[English][key])
+	if text == "" || len(arguments) == 0 {
+		return cmp.Or(text, key)
 	}
 	return fmt.Sprintf(text, arguments...)
 }
@@ -45,18 +42,18 @@ func (l Language) Rule(id contract.RuleID) string {
 // Anomaly returns the name of that kind of finding.
 func (l Language) Anomaly(a check.Anomaly) string { return l.Word("anomaly " + string(a)) }
 
+// Fault returns the name of that kind of fault.
+func (l Language) Fault(kind plan.FaultKind) string {
+	return cmp.Or(drawingWords[l]["fault "+string(kind)], drawingWords[English]["fault "+string(kind)], string(kind))
+}
+
 // detail returns what the lab noted of an event. The note is in English, so a drawing in
 // another language has it only where there is a word for it, or where it is the server's own.
 func (l Language) detail(e history.Event) string {
 	if l == "" || l == English || e.Kind == history.Refused {
 		return e.Detail
 	}
-	for _, key := range []string{"reason " + e.Detail, e.Detail} {
-		if text, ok := drawingWords[l][key]; ok {
-			return text
-		}
-	}
-	return ""
+	return cmp.Or(drawingWords[l]["reason "+e.Detail], drawingWords[l][e.Detail])
 }
 
 // anomalies lists every kind of finding, in the order of a legend.

@@ -16,11 +16,11 @@ import (
 // replaced by a letter and explained below the matrix.
 const widestColumnName = 8
 
-// matrixRow is one scenario; cells has a result for each column, or nil.
+// matrixRow is one scenario; Cells has a result for each column, or nil.
 type matrixRow struct {
-	id, title string
-	number    int
-	cells     []*Result
+	ID, Title string
+	Number    int
+	Cells     []*Result
 }
 
 // rows arranges the results by number, and then in the order of the report. Two results for
@@ -32,15 +32,15 @@ func (r Report) rows() []matrixRow {
 		result := &r.Results[i]
 		column := slices.Index(columns, result.Column)
 		at := slices.IndexFunc(rows, func(row matrixRow) bool {
-			return row.id == result.ID && row.cells[column] == nil
+			return row.ID == result.ID && row.Cells[column] == nil
 		})
 		if at < 0 {
 			at = len(rows)
 			rows = append(rows, matrixRow{result.ID, result.Title, result.Row, make([]*Result, len(columns))})
 		}
-		rows[at].cells[column] = result
+		rows[at].Cells[column] = result
 	}
-	slices.SortStableFunc(rows, func(a, b matrixRow) int { return cmp.Compare(a.number, b.number) })
+	slices.SortStableFunc(rows, func(a, b matrixRow) int { return cmp.Compare(a.Number, b.Number) })
 	return rows
 }
 
@@ -61,7 +61,7 @@ func Matrix(w io.Writer, r Report, s Style) error {
 	rows := r.rows()
 	for _, row := range rows {
 		labels = max(labels, min(34, textWidth(row.label())))
-		for i, result := range row.cells {
+		for i, result := range row.Cells {
 			widths[i] = max(widths[i], textWidth(cellText(result)))
 		}
 	}
@@ -75,10 +75,10 @@ func Matrix(w io.Writer, r Report, s Style) error {
 }
 
 func (row matrixRow) label() string {
-	if row.number > 0 {
-		return fmt.Sprintf("%2d %s", row.number, Visible(row.id))
+	if row.Number > 0 {
+		return fmt.Sprintf("%2d %s", row.Number, Visible(row.ID))
 	}
-	return Visible(row.id)
+	return Visible(row.ID)
 }
 
 func cellText(result *Result) string {
@@ -125,7 +125,7 @@ func writeHead(out io.Writer, s Style, stem string, heads []string, labels int, 
 func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	line := pad(Clip(row.label(), labels), labels)
 	used := labels
-	for i, result := range row.cells {
+	for i, result := range row.Cells {
 		text := pad(cellText(result), widths[i])
 		used += 2 + textWidth(text)
 		switch {
@@ -142,7 +142,7 @@ func writeRow(out io.Writer, s Style, row matrixRow, labels int, widths []int) {
 	}
 	// The title is shown only if a useful part of it fits.
 	if room := s.columns() - used - 3; room >= 24 {
-		line += "   " + s.paint(faint, Clip(Visible(row.title), room))
+		line += "   " + s.paint(faint, Clip(Visible(row.Title), room))
 	}
 	fmt.Fprintln(out, strings.TrimRight(line, " "))
 }

@@ -113,11 +113,13 @@ func (m *Merged) Report() Report {
 			// already include it.
 			Verdict: check.Verdict{Outcome: s.Verdict, Level: m.shape.Level,
 				Reason: strings.TrimPrefix(s.Reason, Result{Official: s.Official}.blame())},
-			Beyond: beyond(s.Beyond),
 			Tally: check.Tally{Runs: s.Runs, Unfired: s.Unfired, FaultsFired: s.FaultsFired,
 				Lost: s.Lost, Duplicated: s.Duplicated, Reordered: s.Reordered},
 		}
 		result.Verdict.Findings, result.Verdict.Counts = broken(s)
+		if s.Beyond != "" {
+			result.Beyond = check.Verdict{Outcome: check.Fail, Level: s.Beyond}
+		}
 		if s.Expected == string(check.Fails) {
 			result.Expected, result.Met = check.Fails, s.AsExpected
 			result.Verdict.Outcome = unexpected(s.Verdict) // s has whether the expectation was met
@@ -152,12 +154,4 @@ func unexpected(outcome check.Outcome) check.Outcome {
 		return check.Pass
 	}
 	return outcome
-}
-
-// beyond restores the part of a verdict that a document contains.
-func beyond(level contract.Level) (v check.Verdict) {
-	if level != "" {
-		v = check.Verdict{Outcome: check.Fail, Level: level}
-	}
-	return v
 }

@@ -75,8 +75,8 @@ func TestMergedReportKeepsRowsAndOfficialOutcome(t *testing.T) {
 			t.Errorf("%s has row %d and %q by the official client, want %d and %q", r.ID, r.Row, r.Official, results[i].Row, results[i].Official)
 		}
 	}
-	if rows := merged.rows(); rows[0].id != "first" {
-		t.Errorf("the rows begin with %s", rows[0].id)
+	if rows := merged.rows(); rows[0].ID != "first" {
+		t.Errorf("the rows begin with %s", rows[0].ID)
 	}
 }
 

@@ -30,43 +30,14 @@ func Packet(f history.Frame) string {
 	return packetName(text)
 }
 
+// packetNames has the packets by the digits that they begin with.
+var packetNames = map[string]string{
+	"0": "open", "1": "close", "2": "ping", "3": "pong", "5": "upgrade", "6": "upgrade", "b": "binary",
+	"40": "connect", "41": "disconnect", "42": "event", "45": "event", "43": "ack", "46": "ack", "44": "error",
+}
+
 func packetName(text string) string {
-	if text == "" {
-		return "other"
-	}
-	switch text[0] {
-	case '0':
-		return "open"
-	case '1':
-		return "close"
-	case '2':
-		return "ping"
-	case '3':
-		return "pong"
-	case '5', '6':
-		return "upgrade"
-	case 'b':
-		return "binary"
-	case '4':
-	default:
-		return "other"
-	}
-	if len(text) < 2 {
-		return "other"
-	}
-	switch text[1] {
-	case '0':
-		return "connect"
-	case '1':
-		return "disconnect"
-	case '2', '5':
-		return "event"
-	case '3', '6':
-		return "ack"
-	case '4':
-		return "error"
-	}
-	return "other"
+	return cmp.Or(packetNames[text[:min(1, len(text))]], packetNames[text[:min(2, len(text))]], "other")
 }
 
 // deepest is how many arrays and objects may surround a message that is an array or object: a

@@ -13,12 +13,7 @@ type Session struct {
 }
 
 // Sessions lists the stored sessions in the window, as they are drawn.
-func (s Scene) Sessions() []Session {
-	if s.Keeps <= 0 {
-		return nil
-	}
-	return s.stage().kept()
-}
+func (s Scene) Sessions() []Session { return s.stage().kept() }
 
 // A Row is a row of the log: the index of its event, and when the server is first known to
 // have the message.

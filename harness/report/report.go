@@ -3,7 +3,7 @@
 //
 // Read [Result] and [Report] first, then [Text]. Every writer ([Text], [Matrix], [HTML],
 // [JUnit], [JSON], [GitHubSummary]) takes an io.Writer and a Report. The writers agree with
-// each other because each takes its outcomes and reasons from the Report. [Timeline] draws one
+// each other because each takes its outcomes and reasons from the Report. [Scene] draws one
 // history and can be used without a report.
 //
 // This package judges nothing: an outcome comes from package check, and is compared with the
@@ -107,61 +107,14 @@ type Report struct {
 }
 
 // known lists the failures that were expected and occurred.
-func (r Report) known() (known []Result) {
-	for _, result := range r.with(check.Pass) {
-		if result.Expected == check.Fails {
-			known = append(known, result)
-		}
-	}
-	return known
+func (r Report) known() []Result {
+	return r.those(func(one Result) bool { return one.Outcome() == check.Pass && one.Expected == check.Fails })
 }
 
 // Summary counts the results by outcome.
 func (r Report) Summary() (pass, fail, inconclusive, unsupported int) {
-	for _, result := range r.Results {
-		switch result.Outcome() {
-		case check.Pass:
-			pass++
-		case check.Fail:
-			fail++
-		case check.Unsupported:
-			unsupported++
-		default:
-			inconclusive++
-		}
-	}
-	return pass, fail, inconclusive, unsupported
-}
-
-// Points counts the places of all sweeps.
-func (r Report) Points() (points int) {
-	for _, result := range r.Results {
-		points += result.Points
-	}
-	return points
-}
-
-// RunsPerSecond is how many virtual runs were played per second of wall-clock time.
-func (r Report) RunsPerSecond() float64 {
-	runs, took := 0, r.Took
-	for _, result := range r.Results {
-		if result.Virtual > 0 {
-			runs += result.Runs
-		}
-	}
-	if took <= 0 {
-		return 0
-	}
-	return float64(runs) / took.Seconds()
-}
-
-// VirtualSeconds is the time that passed on the virtual lab's clock, over all runs.
-func (r Report) VirtualSeconds() float64 {
-	var sum time.Duration
-	for _, result := range r.Results {
-		sum += result.Virtual
-	}
-	return sum.Seconds()
+	count := func(outcome check.Outcome) int { return len(r.with(outcome)) }
+	return count(check.Pass), count(check.Fail), count(check.Inconclusive), count(check.Unsupported)
 }
 
 // Outcome is the outcome of the whole report. A report in which nothing passed and nothing
@@ -191,13 +144,7 @@ func (r Report) ExitCode() int {
 
 // Unexpected lists the results that differ from their expectation; see Result.AsExpected.
 func (r Report) Unexpected() []Result {
-	var unexpected []Result
-	for _, result := range r.Results {
-		if !result.AsExpected() {
-			unexpected = append(unexpected, result)
-		}
-	}
-	return unexpected
+	return r.those(func(one Result) bool { return !one.AsExpected() })
 }
 
 // Outcome is the outcome that the result counts as: whether the expectation was met, if there
@@ -300,9 +247,12 @@ func (r Result) sign() string {
 }
 
 func (r Report) with(outcome check.Outcome) []Result {
-	var found []Result
+	return r.those(func(one Result) bool { return one.Outcome() == outcome })
+}
+
+func (r Report) those(are func(Result) bool) (found []Result) {
 	for _, result := range r.Results {
-		if result.Outcome() == outcome {
+		if are(result) {
 			found = append(found, result)
 		}
 	}

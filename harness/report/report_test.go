@@ -73,12 +73,9 @@ func TestGolden(t *testing.T) {
 	}
 	t.Run("empty.txt", func(t *testing.T) { golden(t, "empty.txt", written(t, writers["text.txt"], Report{})) })
 	t.Run("timeline.svg", func(t *testing.T) {
-		var out bytes.Buffer
 		f := sample().Results[1].Verdict.Findings[0]
-		if _, _, err := (Timeline{Events: halfOpenHistory(), Offence: &f, Name: "half-open"}).Detail(&out); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, "timeline.svg", out.String())
+		svg, _, _ := timeline{Events: halfOpenHistory(), Offence: &f, Name: "half-open"}.detail()
+		golden(t, "timeline.svg", svg)
 	})
 }
 
@@ -246,7 +243,7 @@ func TestMatrixHidesNothing(t *testing.T) {
 	r.Results = append(r.Results, r.Results[3])
 	shown := 0
 	for _, row := range r.rows() {
-		for _, cell := range row.cells {
+		for _, cell := range row.Cells {
 			if cell != nil {
 				shown++
 			}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -49,13 +48,8 @@ type Scene struct {
 	// Keeps is how long the server stores a session after it has detected a disconnect
 	// (maxDisconnectionDuration). Zero means that it stores none, or that the time is unknown.
 	Keeps time.Duration
-	// Legend adds an explanation of the used signs below the drawing. A page that redraws the
-	// scene shows [Legend] once instead.
-	Legend bool
 	// Name describes the drawing for screen readers.
 	Name string
-	// Bare omits the style sheet, for a page that has TimelineStyle already.
-	Bare bool
 
 	// only, if not nil, holds the indices of the events to draw, for an excerpt.
 	only []int
@@ -67,12 +61,12 @@ type Scene struct {
 // LeftOut counts what exceeded the limits.
 type LeftOut struct{ Events, Frames, Clients, Findings int }
 
-// Draw writes the scene as SVG. What was left out is also stated in the drawing.
-func (s Scene) Draw(w io.Writer) (LeftOut, error) {
+// Draw returns the scene as SVG, which needs [TimelineStyle] beside it. What was left out is also
+// stated in the drawing.
+func (s Scene) Draw() (svg string, left LeftOut) {
 	st := s.stage()
 	st.draw()
-	_, err := w.Write(st.finish())
-	return st.left, err
+	return st.finish(), st.left
 }
 
 // A stage is the state of one drawing.
@@ -98,9 +92,6 @@ type stage struct {
 	marks map[int]float64
 	taken map[int]float64
 	boxes []box
-	signs map[string]bool
-	// offsets are the pages' offsets while the labels are written.
-	offsets map[string]int64
 	// seen is when the server is first known to have a message, by its identity.
 	seen   map[string]plan.Duration
 	height float64
@@ -140,7 +131,7 @@ func (s Scene) stage() *stage {
 	st := &stage{
 		Scene: s, narrow: s.Width < 600,
 		carried: map[int][]string{}, sent: map[string][]int{}, home: map[string][]residence{},
-		marks: map[int]float64{}, taken: map[int]float64{}, signs: map[string]bool{},
+		marks: map[int]float64{}, taken: map[int]float64{}, seen: map[string]plan.Duration{},
 	}
 	st.scaled.From, st.scaled.To = from, max(to, from+1)
 	st.left.Frames = s.Traffic.LeftOut
@@ -249,40 +240,12 @@ func mostImportant(list []int, rank map[int]int, limit int) (kept []int, left in
 // at the time at which the server is first known to have the message.
 func (st *stage) timeOf(i int) plan.Duration {
 	e := st.Events[i]
-	if e.Kind != history.Stored {
-		return e.At
-	}
-	if at, ok := st.firstSeen(e.Message); ok {
-		return min(at, e.At)
+	if e.Kind == history.Stored {
+		if at, ok := st.seen[history.Identity(e.Message)]; ok {
+			return min(at, e.At)
+		}
 	}
 	return e.At
-}
-
-// firstSeen is the earliest time at which the server is known to have a message.
-func (st *stage) firstSeen(message string) (at plan.Duration, ok bool) {
-	if st.seen == nil {
-		st.seen = map[string]plan.Duration{}
-		note := func(message string, at plan.Duration) {
-			id := history.Identity(message)
-			if before, ok := st.seen[id]; !ok || at < before {
-				st.seen[id] = at
-			}
-		}
-		for i, found := range st.carried {
-			if f := st.Traffic.Frames[i]; f.Direction == plan.Down {
-				for _, m := range found {
-					note(m, f.Left)
-				}
-			}
-		}
-		for _, e := range st.Events {
-			if e.Kind == history.Shown || e.Kind == history.Acknowledged {
-				note(e.Message, e.At)
-			}
-		}
-	}
-	at, ok = st.seen[history.Identity(message)]
-	return at, ok
 }
 
 // times are the instants at which something is drawn.

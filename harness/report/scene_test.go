@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"slices"
@@ -56,16 +55,6 @@ func withTraffic(events []history.Event) history.Traffic {
 	return t
 }
 
-func scene(t testing.TB, s Scene) (svg string, left LeftOut) {
-	t.Helper()
-	var out bytes.Buffer
-	left, err := s.Draw(&out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.String(), left
-}
-
 // elements returns the start tags with a data-kind, as maps of their attributes; "tag" is the
 // name, and "title" the text of its title.
 func elements(t testing.TB, svg string) (list []map[string]string) {
@@ -101,11 +90,11 @@ func TestSceneGolden(t *testing.T) {
 	events := halfOpenHistory()
 	findings := []check.Finding{sample().Results[1].Verdict.Findings[0]}
 	for _, l := range Languages {
-		svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: findings, Language: l, Keeps: 2 * time.Minute, Legend: true})
+		svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: findings, Language: l, Keeps: 2 * time.Minute}.Draw()
 		wellFormed(t, svg)
 		golden(t, "scene-"+string(l)+".svg", svg)
 	}
-	svg, _ := scene(t, Scene{Events: events, Findings: findings, Width: 370, Scale: Linear})
+	svg, _ := Scene{Events: events, Findings: findings, Width: 370, Scale: Linear}.Draw()
 	golden(t, "scene-narrow.svg", svg)
 }
 
@@ -118,7 +107,7 @@ func TestSceneEscapesWhatOthersSaid(t *testing.T) {
 		{At: at(5), Kind: history.FaultFired, Client: evil, FaultKind: evil, Detail: evil}, {At: at(6), Kind: history.Disconnected, Client: evil, Detail: evil},
 	}
 	finding := check.Finding{Anomaly: evil, Rule: evil, Client: evil, Message: evil, Expected: evil, Observed: evil, Event: 4}
-	svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Name: evil, Keeps: time.Minute})
+	svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Name: evil, Keeps: time.Minute}.Draw()
 	wellFormed(t, svg)
 	if strings.Contains(svg, "<script") || strings.Contains(svg, "\u202e") {
 		t.Error("markup of a message is markup of the drawing")
@@ -133,7 +122,7 @@ func TestSceneIsBounded(t *testing.T) {
 	traffic := withTraffic(events)
 	findings := slices.Repeat([]check.Finding{finding}, 100)
 	for _, l := range Languages {
-		svg, left := scene(t, Scene{Events: events, Traffic: traffic, Findings: findings, Language: l})
+		svg, left := Scene{Events: events, Traffic: traffic, Findings: findings, Language: l}.Draw()
 		if left.Events == 0 || left.Frames != len(traffic.Frames)-sceneFrames || left.Findings != len(findings)-sceneFindings {
 			t.Errorf("left out: %+v", left)
 		}
@@ -145,7 +134,7 @@ func TestSceneIsBounded(t *testing.T) {
 		}
 	}
 	small := halfOpenHistory()
-	if svg, left := scene(t, Scene{Events: small, Traffic: withTraffic(small)}); left != (LeftOut{}) || strings.Contains(svg, `class="left-out"`) {
+	if svg, left := (Scene{Events: small, Traffic: withTraffic(small)}).Draw(); left != (LeftOut{}) || strings.Contains(svg, `class="left-out"`) {
 		t.Errorf("of a small run something is left out: %+v", left)
 	}
 }
@@ -165,8 +154,8 @@ func TestSceneTakesAnything(t *testing.T) {
 			for _, window := range [][2]time.Duration{{0, 0}, {-5, 3}, {time.Second, time.Millisecond}, {40 * time.Millisecond, 100 * time.Millisecond}} {
 				for _, width := range []int{0, -7, 370, 1e9} {
 					for _, at := range []int{-1, 3, 99} {
-						svg, _ := scene(t, Scene{Events: events, Traffic: traffic, From: window[0], To: window[1], Width: width, Keeps: time.Hour,
-							Findings: []check.Finding{{Event: at, Client: "bob"}, {Event: at}}})
+						svg, _ := Scene{Events: events, Traffic: traffic, From: window[0], To: window[1], Width: width, Keeps: time.Hour,
+							Findings: []check.Finding{{Event: at, Client: "bob"}, {Event: at}}}.Draw()
 						wellFormed(t, svg)
 						inFrame(t, svg)
 					}
@@ -180,7 +169,7 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 	events, finding := crowd(200)
 	for _, width := range []int{370, 1040} {
 		for _, l := range Languages {
-			svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Width: width, Language: l, Bare: true})
+			svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Width: width, Language: l}.Draw()
 			var boxes []box
 			var said []string
 			decoder := xml.NewDecoder(strings.NewReader(svg))
@@ -224,7 +213,7 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 func TestAxisMapsTimeToX(t *testing.T) {
 	events := halfOpenHistory()
 	for _, scale := range []Scale{Logarithmic, Linear} {
-		svg, _ := scene(t, Scene{Events: events, Traffic: withTraffic(events), Scale: scale, From: 20 * time.Millisecond, To: 60 * time.Second})
+		svg, _ := Scene{Events: events, Traffic: withTraffic(events), Scale: scale, From: 20 * time.Millisecond, To: 60 * time.Second}.Draw()
 		var root struct {
 			Axis string `xml:"data-axis,attr"`
 		}
@@ -250,13 +239,10 @@ func BenchmarkScene(b *testing.B) {
 	events, finding := crowd(400)
 	traffic := withTraffic(events)
 	traffic.Frames = traffic.Frames[:min(300, len(traffic.Frames))]
-	var out bytes.Buffer
+	var svg string
 	for b.Loop() {
-		out.Reset()
-		if _, err := (Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, Keeps: time.Minute}).Draw(&out); err != nil {
-			b.Fatal(err)
-		}
+		svg, _ = Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, Keeps: time.Minute}.Draw()
 	}
-	b.ReportMetric(float64(out.Len()), "bytes")
+	b.ReportMetric(float64(len(svg)), "bytes")
 	b.ReportMetric(float64(len(traffic.Frames)), "frames")
 }

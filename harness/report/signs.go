@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"redial/harness/check"
 	"redial/harness/history"
@@ -27,12 +28,6 @@ func (st *stage) placeMarks() {
 }
 
 func (st *stage) eventMarks() {
-	offsets := map[string]int64{}
-	for i, e := range st.Events { // the pages' offsets when the window begins
-		if st.Events[i].At < st.scaled.From {
-			st.noteOffset(offsets, e)
-		}
-	}
 	for _, i := range st.events {
 		e := st.Events[i]
 		l := st.lanes[st.laneOf(e)]
@@ -59,39 +54,33 @@ func (st *stage) eventMarks() {
 		st.sign(kind, st.marks[i], l.y, l.towards)
 		st.body.WriteString("</g>\n")
 	}
-	st.offsets = offsets
 }
 
-func (st *stage) sign(kind history.Kind, x, y, towards float64) {
+func (c *canvas) sign(kind history.Kind, x, y, towards float64) {
 	const r = 4.4
 	switch kind {
 	case history.Sent:
-		st.signs["sent"] = true
-		st.element("circle", "class", "sent", "cx", x, "cy", y, "r", r)
+		c.element("circle", "class", "sent", "cx", x, "cy", y, "r", r)
 	case history.Shown:
-		st.signs["shown"] = true
-		st.element("circle", "class", "shown", "cx", x, "cy", y, "r", r)
+		c.element("circle", "class", "shown", "cx", x, "cy", y, "r", r)
 	case history.Repeated:
-		st.element("circle", "class", "shown repeated", "cx", x, "cy", y, "r", r)
+		c.element("circle", "class", "shown repeated", "cx", x, "cy", y, "r", r)
 	case history.Acknowledged:
-		st.signs["acknowledged"] = true
-		st.element("path", "class", "ack", "d", fmt.Sprintf("M%.1f %.1fl2.6 3l5 -7", x-4, y-towards*15+1))
+		c.element("path", "class", "ack", "d", fmt.Sprintf("M%.1f %.1fl2.6 3l5 -7", x-4, y-towards*15+1))
 	case history.Refused:
-		st.element("path", "class", "refused", "d", crossPath(x, y, r))
+		c.element("path", "class", "refused", "d", crossPath(x, y, r))
 	case history.Stored, history.Found:
-		st.signs["row"] = true
-		st.element("rect", "class", "stored", "x", x-4, "y", y-4, "width", 8.0, "height", 8.0, "rx", 1.5)
+		c.element("rect", "class", "stored", "x", x-4, "y", y-4, "width", 8.0, "height", 8.0, "rx", 1.5)
 	case history.Connected, history.Resumed:
-		st.element("path", "class", "joined", "d", fmt.Sprintf("M%.1f %.1fv14", x, y-7))
+		c.element("path", "class", "joined", "d", fmt.Sprintf("M%.1f %.1fv14", x, y-7))
 	case history.Disconnected, history.ServerStopped, history.Closed, history.Suspended:
-		st.element("path", "class", "break", "d", fmt.Sprintf("M%.1f %.1fv16", x, y-8))
+		c.element("path", "class", "break", "d", fmt.Sprintf("M%.1f %.1fv16", x, y-8))
 	case history.DataReplaced:
-		st.element("path", "class", "refused", "d", crossPath(x, y, r*1.3))
+		c.element("path", "class", "refused", "d", crossPath(x, y, r*1.3))
 	case history.FaultHealed:
-		st.element("circle", "class", "healed", "cx", x, "cy", y+towards*12, "r", 3.5)
+		c.element("circle", "class", "healed", "cx", x, "cy", y+towards*12, "r", 3.5)
 	case history.FaultFired:
-		st.signs["fault"] = true
-		st.element("path", "class", "fault", "d", boltPath(x, y+towards*12, 9))
+		c.element("path", "class", "fault", "d", boltPath(x, y+towards*12, 9))
 	}
 }
 
@@ -118,7 +107,7 @@ func (st *stage) eventTitle(e history.Event) string {
 	return join(" · ", clock(e.At), Visible(e.Client), kind, view, message, offset, recovered, fault, Clip(Visible(words.detail(e)), 80))
 }
 
-func (st *stage) noteOffset(offsets map[string]int64, e history.Event) (changed bool) {
+func noteOffset(offsets map[string]int64, e history.Event) (changed bool) {
 	before := offsets[e.Client]
 	switch {
 	case e.Kind == history.Opened:
@@ -137,6 +126,12 @@ func (st *stage) eventLabels() {
 	for _, i := range st.events {
 		if e := st.Events[i]; e.Kind == history.Sent && !IsBarrier(e.Message) {
 			st.label(i, "label strong-label", shortened(e.Message, 18))
+		}
+	}
+	offsets := map[string]int64{}
+	for _, e := range st.Events { // the pages' offsets when the window begins
+		if e.At < st.scaled.From {
+			noteOffset(offsets, e)
 		}
 	}
 	var changed []int
@@ -168,16 +163,14 @@ func (st *stage) eventLabels() {
 				st.label(i, "label", row)
 			}
 		case history.Shown:
-			if e.Offset != 0 && st.noteOffset(st.offsets, e) && !IsBarrier(e.Message) {
+			if e.Offset != 0 && noteOffset(offsets, e) && !IsBarrier(e.Message) {
 				changed = append(changed, i)
 			}
 		}
 	}
 	slices.Reverse(changed)
 	for _, i := range changed {
-		if st.label(i, "offset-label", "#"+itoa64(st.Events[i].Offset)) {
-			st.signs["offset"] = true
-		}
+		st.label(i, "offset-label", "#"+itoa64(st.Events[i].Offset))
 	}
 	for _, i := range st.events {
 		if e := st.Events[i]; e.Kind == history.Shown && !IsBarrier(e.Message) {
@@ -189,18 +182,23 @@ func (st *stage) eventLabels() {
 // label writes beside the sign of an event, on the side away from the server.
 func (st *stage) label(i int, class, text string) bool {
 	l := st.lanes[st.laneOf(st.Events[i])]
-	rows := []float64{l.y - 16, l.y - 29}
 	switch {
 	case l.kind == serverLane && st.narrow:
 		return st.write(st.marks[i]+4, class, text, l.y+20)
 	case l.kind == serverLane:
 		return st.write(st.marks[i]+4, class, text, l.y-12, l.y+20)
 	case l.kind == logLane:
-		rows = []float64{l.y + 17}
-	case l.towards < 0:
-		rows = []float64{l.y + 24, l.y + 37}
+		return st.write(st.marks[i]-3, class, text, l.y+17)
 	}
-	return st.write(st.marks[i]-3, class, text, rows...)
+	return st.write(st.marks[i]-3, class, text, l.rows()...)
+}
+
+// rows are the lines for labels, on the lane's side away from the server.
+func (l stageLane) rows() []float64 {
+	if l.towards < 0 {
+		return []float64{l.y + 24, l.y + 37}
+	}
+	return []float64{l.y - 16, l.y - 29}
 }
 
 // shortened quotes a message and clips it in its middle, since messages often differ only in
@@ -233,7 +231,7 @@ func (st *stage) findings() {
 			x = max(st.Left, x-19)
 		}
 		st.boxes = append(st.boxes, box{x - 9, l.y - 9, x + 9, l.y + 9})
-		class := "finding finding-" + anomalyClass(f.Anomaly)
+		class := "finding finding-" + strings.ReplaceAll(string(f.Anomaly), " ", "-")
 		if !f.Must {
 			class += " should"
 		}
@@ -245,7 +243,6 @@ func (st *stage) findings() {
 		if st.Language == English {
 			title = join("\n", title, Clip(Visible(f.Expected), 240), Clip(Visible(f.Observed), 160))
 		}
-		st.signs["anomaly "+string(f.Anomaly)] = true
 		st.open("g", "class", class, "data-kind", "finding", "data-finding", i, "data-rule", string(f.Rule), "data-anomaly", string(f.Anomaly),
 			"data-lane", l.id, "data-client", f.Client, "data-message", f.Message, "data-at", int64(at), "data-event", f.Event)
 		st.title(title)
@@ -264,11 +261,7 @@ func (st *stage) findings() {
 		if f.Message != "" {
 			text = name + " " + shortened(f.Message, 16)
 		}
-		rows := []float64{l.y - 16, l.y - 29}
-		if l.towards < 0 {
-			rows = []float64{l.y + 24, l.y + 37}
-		}
-		st.write(x-4, "finding-label", text, rows...)
+		st.write(x-4, "finding-label", text, l.rows()...)
 	}
 }
 
@@ -291,16 +284,6 @@ func (st *stage) findingPlace(f check.Finding) (lane int, at plan.Duration, x fl
 		at = max(at, e.At)
 	}
 	return lane, at, st.Right - 10, at <= st.scaled.To
-}
-
-func anomalyClass(a check.Anomaly) string {
-	switch a {
-	case check.StoredTwice:
-		return "stored-twice"
-	case check.SentAgain:
-		return "sent-again"
-	}
-	return string(a)
 }
 
 // FindingSign returns the SVG of the sign for that kind of finding, with its middle at x and

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -47,9 +46,6 @@ func (st *stage) draw() {
 	st.findings()
 	st.eventLabels()
 	st.axisBelow()
-	if st.Legend {
-		st.legend()
-	}
 }
 
 // layOut gives each lane its height. The names of faults are above the first.
@@ -131,10 +127,7 @@ func (st *stage) faultName(e history.Event) string {
 	if e.FaultKind == "" {
 		return e.Fault
 	}
-	if _, known := drawingWords[English]["fault "+string(e.FaultKind)]; known {
-		return st.Language.Word("fault " + string(e.FaultKind))
-	}
-	return string(e.FaultKind)
+	return st.Language.Fault(e.FaultKind)
 }
 
 // laneBand draws the states of a lane that last for a time.
@@ -156,20 +149,16 @@ func (st *stage) laneBand(index int) {
 		attributes := []any{"data-lane", l.id, "data-at", int64(s.from), "data-until", int64(s.to)}
 		switch s.kind {
 		case serverUp:
-			st.signs["server"] = true
 			st.element("rect", append(attributes, "data-kind", "server", "class", "server-up", "x", x0, "y", l.y-8*size, "width", x1-x0, "height", 16*size, "rx", 3*size)...)
 		case pageOpen:
-			st.signs["page"] = true
 			st.element("rect", append(attributes, "data-kind", "page", "data-client", l.name, "class", "view", "x", x0, "y", l.y-11*size, "width", max(0, x1-x0-2), "height", 22*size, "rx", 8*size)...)
 		case underFault:
-			st.signs["lasting"] = true
 			st.element("rect", append(attributes, "data-kind", "fault", "data-client", l.name, "class", "fault-span", "x", x0, "y", l.y-15*size, "width", x1-x0, "height", 30*size, "rx", 3*size)...)
 		case isConnected, isDisconnected:
 			class := "connected"
 			if s.kind == isDisconnected {
 				class = "disconnected"
 			}
-			st.signs[class] = true
 			st.element("line", append(attributes, "data-kind", class, "data-client", l.name, "class", class, "x1", x0, "x2", x1, "y1", l.y, "y2", l.y)...)
 		}
 	}
@@ -275,8 +264,7 @@ func (st *stage) axisBelow() {
 	st.height = y
 }
 
-func (st *stage) finish() []byte {
-	var out bytes.Buffer
+func (st *stage) finish() string {
 	axis, err := json.Marshal(st.scaled)
 	if err != nil {
 		panic(err) // cannot fail: the fields are numbers, and x is never infinite
@@ -285,12 +273,6 @@ func (st *stage) finish() []byte {
 	if st.strip {
 		class += " overview"
 	}
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="%s" viewBox="0 0 %d %.0f" width="%d" height="%.0f" role="img" lang="%s" aria-label="%s" data-axis="%s">`+"\n",
-		class, st.Width, st.height, st.Width, st.height, st.Language, escaped(st.Name), escaped(string(axis)))
-	if !st.Bare {
-		out.WriteString("<style>\n" + TimelineStyle + "</style>\n")
-	}
-	out.Write(st.body.Bytes())
-	out.WriteString("</svg>\n")
-	return out.Bytes()
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="%s" viewBox="0 0 %d %.0f" width="%d" height="%.0f" role="img" lang="%s" aria-label="%s" data-axis="%s">`+"\n%s</svg>\n",
+		class, st.Width, st.height, st.Width, st.height, st.Language, escaped(st.Name), escaped(string(axis)), st.body.String())
 }

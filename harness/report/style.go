@@ -1,6 +1,10 @@
 package report
 
-import "redial/harness/check"
+import (
+	"cmp"
+
+	"redial/harness/check"
+)
 
 // A Style is how text is set. The zero value is plain text, 100 columns wide, with the marks ✓
 // ✗ ? –.
@@ -32,17 +36,12 @@ const (
 	notRunMark       = "·"
 )
 
-func markOf(outcome check.Outcome) string {
-	switch outcome {
-	case check.Pass:
-		return passMark
-	case check.Fail:
-		return failMark
-	case check.Unsupported:
-		return unsupportedMark
-	}
-	return inconclusiveMark
+// looks has the mark and the colour of each outcome that is known. Any other looks inconclusive.
+var looks = map[check.Outcome]struct{ mark, color string }{
+	check.Pass: {passMark, green}, check.Fail: {failMark, red}, check.Unsupported: {unsupportedMark, faint},
 }
+
+func markOf(outcome check.Outcome) string { return cmp.Or(looks[outcome].mark, inconclusiveMark) }
 
 // ANSI colours (ECMA-48, "select graphic rendition").
 const (
@@ -61,13 +60,5 @@ func (s Style) paint(code, text string) string {
 }
 
 func (s Style) paintOutcome(outcome check.Outcome, text string) string {
-	switch outcome {
-	case check.Pass:
-		return s.paint(green, text)
-	case check.Fail:
-		return s.paint(red, text)
-	case check.Unsupported:
-		return s.paint(faint, text)
-	}
-	return s.paint(yellow, text)
+	return s.paint(cmp.Or(looks[outcome].color, yellow), text)
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"io"
 	"slices"
 	"time"
 
@@ -16,25 +15,18 @@ const (
 	lanesDrawn  = 14
 )
 
-// A Timeline draws one history as two [Scene]s: the events around the offence in full, and the
-// whole run as a strip.
-//
-// Time has a logarithmic scale, because a run consists of bursts of milliseconds with tens of
-// seconds of waiting between them. The labels are names, messages and terms of the protocol,
-// so a drawing needs no translation.
-type Timeline struct {
-	Events []history.Event
-	// Offence is the finding to mark; nil marks nothing.
-	Offence *check.Finding
-	// Name describes the drawing for screen readers.
-	Name string
-	// Bare omits the style sheet, for a page that has TimelineStyle already.
-	Bare bool
+// A timeline draws one history as two [Scene]s: the events around the offence in full, and the
+// whole run as a strip. The labels are names, messages and terms of the protocol, so a drawing
+// needs no translation.
+type timeline struct {
+	Events  []history.Event
+	Offence *check.Finding // to mark; nil marks nothing
+	Name    string         // describes the drawing for screen readers
 }
 
-// Detail writes the drawing around the offence as SVG, and returns how many events and clients
-// it left out.
-func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err error) {
+// detail is the drawing around the offence as SVG, with how many events and clients it leaves
+// out.
+func (t timeline) detail() (svg string, eventsLeftOut, clientsLeftOut int) {
 	s := t.scene()
 	s.only = t.choose()
 	if len(s.only) > 0 {
@@ -46,22 +38,22 @@ func (t Timeline) Detail(w io.Writer) (eventsLeftOut, clientsLeftOut int, err er
 	}
 	// The width grows with the events, so that a short run is not stretched over the page.
 	s.Width = int(max(640, min(1160, 150+36*float64(len(s.only)))))
-	left, err := s.Draw(w)
-	return len(t.Events) - len(s.only), left.Clients, err
+	svg, left := s.Draw()
+	return svg, len(t.Events) - len(s.only), left.Clients
 }
 
-// Overview writes the whole run as a narrow strip of SVG, with a frame around the part that
-// Detail draws.
-func (t Timeline) Overview(w io.Writer) error {
+// overview is the whole run as a narrow strip of SVG, with a frame around the part that detail
+// draws.
+func (t timeline) overview() string {
 	s := t.scene()
 	s.strip = true
 	s.framed = slices.DeleteFunc(t.choose(), func(i int) bool { return distance(i, t.focus()) > eventsDrawn })
-	_, err := s.Draw(w)
-	return err
+	svg, _ := s.Draw()
+	return svg
 }
 
-func (t Timeline) scene() Scene {
-	s := Scene{Events: t.Events, Name: t.Name, Bare: t.Bare}
+func (t timeline) scene() Scene {
+	s := Scene{Events: t.Events, Name: t.Name}
 	if t.Offence != nil {
 		s.Findings = []check.Finding{*t.Offence}
 	}
@@ -72,7 +64,7 @@ func distance(a, b int) int { return max(a-b, b-a) }
 
 // focus is the index of the event at the centre of the drawing: the offence, otherwise the
 // first fault, otherwise the first event.
-func (t Timeline) focus() int {
+func (t timeline) focus() int {
 	if t.Offence != nil {
 		if t.Offence.Event >= 0 && t.Offence.Event < len(t.Events) {
 			return t.Offence.Event
@@ -90,7 +82,7 @@ func (t Timeline) focus() int {
 // choose selects at most eventsDrawn events, in their order: first all that concern the offending
 // message, then those nearest to the focus, then the latest changes of the connections
 // concerned, and then others, nearest first.
-func (t Timeline) choose() []int {
+func (t timeline) choose() []int {
 	focus, concerns := t.focus(), t.concerns()
 	chosen := make([]int, len(t.Events))
 	importance := make([]int, len(t.Events))
@@ -143,7 +135,7 @@ func demote(importance []int, focus int) {
 
 // parties are the clients that the offence concerns: the sender of the message, and the page
 // that broke the rule. The server, whose name is empty, is one of them.
-func (t Timeline) parties() map[string]bool {
+func (t timeline) parties() map[string]bool {
 	parties := map[string]bool{"": true}
 	if t.Offence == nil {
 		return parties
@@ -159,7 +151,7 @@ func (t Timeline) parties() map[string]bool {
 }
 
 // concerns returns a function that reports whether an event is about the offending message.
-func (t Timeline) concerns() func(history.Event) bool {
+func (t timeline) concerns() func(history.Event) bool {
 	if t.Offence == nil || t.Offence.Message == "" {
 		return func(history.Event) bool { return false }
 	}

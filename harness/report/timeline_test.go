@@ -13,19 +13,13 @@ import (
 	"redial/harness/history"
 )
 
-func drawn(t *testing.T, timeline Timeline) (detail, overview string, leftOut int) {
+func drawn(t *testing.T, from timeline) (detail, overview string, leftOut int) {
 	t.Helper()
-	var a, b bytes.Buffer
-	leftOut, _, err := timeline.Detail(&a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := timeline.Overview(&b); err != nil {
-		t.Fatal(err)
-	}
-	wellFormed(t, a.String())
-	wellFormed(t, b.String())
-	return a.String(), b.String(), leftOut
+	detail, leftOut, _ = from.detail()
+	overview = from.overview()
+	wellFormed(t, detail)
+	wellFormed(t, overview)
+	return detail, overview, leftOut
 }
 
 func TestTimelineIsBounded(t *testing.T) {
@@ -34,7 +28,7 @@ func TestTimelineIsBounded(t *testing.T) {
 		if finding.Event < 0 {
 			t.Fatal("the sample has no offence")
 		}
-		detail, overview, leftOut := drawn(t, Timeline{Events: events, Offence: &finding})
+		detail, overview, leftOut := drawn(t, timeline{Events: events, Offence: &finding})
 		if leftOut != len(events)-eventsDrawn {
 			t.Errorf("%d of %d events left out", leftOut, len(events))
 		}
@@ -52,7 +46,7 @@ func TestTimelineIsBounded(t *testing.T) {
 
 func TestTimelineMarksWhatIsMissing(t *testing.T) {
 	f := sample().Results[1].Verdict.Findings[0]
-	detail, _, leftOut := drawn(t, Timeline{Events: halfOpenHistory(), Offence: &f})
+	detail, _, leftOut := drawn(t, timeline{Events: halfOpenHistory(), Offence: &f})
 	if leftOut != 0 {
 		t.Errorf("%d events of a small run are left out", leftOut)
 	}
@@ -61,7 +55,7 @@ func TestTimelineMarksWhatIsMissing(t *testing.T) {
 			t.Errorf("%q occurs %d times", want, strings.Count(detail, want))
 		}
 	}
-	if detail, _, _ := drawn(t, Timeline{Events: halfOpenHistory()}); strings.Contains(detail, `data-kind="finding"`) {
+	if detail, _, _ := drawn(t, timeline{Events: halfOpenHistory()}); strings.Contains(detail, `data-kind="finding"`) {
 		t.Error("an offence is marked where there is none")
 	}
 }
@@ -76,7 +70,7 @@ func TestTimelineTakesAnything(t *testing.T) {
 		for _, at := range []int{-1, 0, 3, 99} {
 			for _, anomaly := range []check.Anomaly{check.Lost, check.Phantom, check.Unstored, check.StoredTwice, check.Late} {
 				for _, client := range []string{"", "x", "bob", "nobody"} {
-					detail, overview, _ := drawn(t, Timeline{Events: events, Offence: &check.Finding{Anomaly: anomaly, Client: client, Message: script, Event: at}})
+					detail, overview, _ := drawn(t, timeline{Events: events, Offence: &check.Finding{Anomaly: anomaly, Client: client, Message: script, Event: at}})
 					inFrame(t, detail)
 					inFrame(t, overview)
 				}
@@ -135,17 +129,13 @@ func TestManyClientsKeepTheConcernedOnes(t *testing.T) {
 	events = append(events,
 		history.Event{At: at(300), Kind: history.Sent, Client: "client-150", Message: "m"},
 		history.Event{At: at(400), Kind: history.Shown, Client: "client-199", Message: "m"})
-	var out bytes.Buffer
-	_, hidden, err := Timeline{Events: events, Offence: &check.Finding{
-		Client: "client-199", Message: "m", Anomaly: check.Duplicated, Event: 201}}.Detail(&out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	detail, _, hidden := timeline{Events: events, Offence: &check.Finding{
+		Client: "client-199", Message: "m", Anomaly: check.Duplicated, Event: 201}}.detail()
 	if hidden != 200-(lanesDrawn-2) {
 		t.Errorf("%d clients hidden", hidden)
 	}
 	for _, name := range []string{">client-150<", ">client-199<"} {
-		if !strings.Contains(out.String(), name) {
+		if !strings.Contains(detail, name) {
 			t.Errorf("%s has no lane", name)
 		}
 	}
@@ -184,7 +174,7 @@ func TestTimelineKeepsTheOffendingMessage(t *testing.T) {
 		events = append(events, history.Event{At: at(i), Kind: history.Shown, Client: "bob", Message: "m" + strconv.Itoa(i)})
 	}
 	events = append(events, history.Event{At: at(9000), Kind: history.Shown, Client: "bob", Message: "early"})
-	detail, _, _ := drawn(t, Timeline{Events: events, Offence: &check.Finding{
+	detail, _, _ := drawn(t, timeline{Events: events, Offence: &check.Finding{
 		Anomaly: check.Reordered, Client: "bob", Message: "early", Event: len(events) - 1}})
 	if strings.Count(detail, ` data-message="early" `) < 3 || strings.Count(detail, ` bad"`) != 1 || strings.Contains(detail, ` bad elsewhere`) {
 		t.Error("the way of a message that was sent long before is not drawn")

@@ -218,7 +218,7 @@ func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error
 			return nil, 0, run.Err
 		}
 		var each []group
-		for _, fault := range plan.Points(p, run.Frames, nil) {
+		for _, fault := range plan.Points(p, run.Frames) {
 			each = append(each, group{fault})
 		}
 		add(p, run, each)
@@ -237,7 +237,7 @@ func (s Sweeper) Groups(p plan.Plan) (plans [][]plan.Plan, points int, err error
 			return nil, 0, run.Err
 		}
 		own := slices.DeleteFunc(run.Frames, func(f plan.Passed) bool { return f.Client != c.Name })
-		add(q, run, groups(plan.Points(q, own, nil), run.Traffic.Frames))
+		add(q, run, groups(plan.Points(q, own), run.Traffic.Frames))
 	}
 	return alternate(spread(acknowledging), spread(others)), points, nil
 }

@@ -44,7 +44,7 @@ func (s Sweeper) Pairs(ctx context.Context, p plan.Plan, most int) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	s.planned = plan.CountPairs(len(plan.Points(p, frames, nil)))
+	s.planned = plan.CountPairs(len(plan.Points(p, frames)))
 	if most > 0 {
 		s.planned = min(s.planned, most)
 	}

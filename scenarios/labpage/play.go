@@ -147,9 +147,7 @@ type Frame struct {
 // Play plays a document and returns the result.
 func Play(ctx context.Context, r Request) Response {
 	if r.View.Legend {
-		var svg bytes.Buffer
-		_ = report.Legend(&svg, r.View.language(), r.View.Width) // a bytes.Buffer never fails
-		return Response{SVG: svg.String()}
+		return Response{SVG: report.Legend(r.View.language(), r.View.Width)}
 	}
 	d, err := read(r)
 	if err != nil {
@@ -293,7 +291,7 @@ func union(own, beyond []check.Finding) (all []check.Finding) {
 func (r run) scene(d document, v View) report.Scene {
 	s := report.Scene{
 		Events: r.Events, Findings: r.findings, From: asTime(v.From), To: asTime(v.To),
-		Width: v.Width, Scale: v.Scale, Language: v.Language, Keeps: d.keeps(), Bare: true, Traffic: r.Traffic,
+		Width: v.Width, Scale: v.Scale, Language: v.Language, Keeps: d.keeps(), Traffic: r.Traffic,
 	}
 	if !v.Detail { // the arrows of messages remain
 		s.Traffic.Frames = slices.DeleteFunc(slices.Clone(r.Traffic.Frames), func(f history.Frame) bool {
@@ -313,9 +311,7 @@ func (d document) keeps() time.Duration {
 func (r run) response(d document, v View) Response {
 	v.Language = v.language()
 	var out Response
-	var svg bytes.Buffer
-	out.Left, _ = r.scene(d, v).Draw(&svg) // a bytes.Buffer never fails
-	out.SVG = svg.String()
+	out.SVG, out.Left = r.scene(d, v).Draw()
 	if v.Only {
 		return out
 	}

@@ -53,8 +53,9 @@ func hundredPoints(b *testing.B) (chosen []plan.Plan) {
 		b.Fatal(whole.Err)
 	}
 	var all []plan.Plan
-	for p := range plan.Singles(story, whole.Frames, nil) {
-		all = append(all, p)
+	for _, f := range plan.Points(story, whole.Frames) {
+		story.Faults = []plan.Fault{f}
+		all = append(all, story)
 	}
 	for n := range points {
 		chosen = append(chosen, all[n*len(all)/points])

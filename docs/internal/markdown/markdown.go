@@ -140,7 +140,7 @@ func plain(n ast.Node, source []byte) string {
 				out.WriteByte(' ')
 			}
 		case *ast.CodeSpan:
-			if _, heading := headingOf(n); !heading {
+			if !inHeading(n) {
 				out.WriteString(" ` ")
 				return ast.WalkSkipChildren, nil
 			}
@@ -150,13 +150,13 @@ func plain(n ast.Node, source []byte) string {
 	return out.String()
 }
 
-func headingOf(n ast.Node) (*ast.Heading, bool) {
+func inHeading(n ast.Node) bool {
 	for ; n != nil; n = n.Parent() {
-		if h, ok := n.(*ast.Heading); ok {
-			return h, true
+		if n.Kind() == ast.KindHeading {
+			return true
 		}
 	}
-	return nil, false
+	return false
 }
 
 // anchor derives the anchor as GitHub does: lower case, no punctuation, dashes for spaces,

@@ -5,7 +5,6 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/history"
-	"redial/harness/plan"
 	"redial/harness/report"
 )
 
@@ -24,14 +23,6 @@ func (d *diagram) stopped(how string) string {
 func (d *diagram) sign(a check.Anomaly, x, y float64) {
 	d.signs["anomaly "+string(a)] = true
 	d.body.WriteString(report.FindingSign(a, x, y))
-}
-
-// faultName returns the name of a kind of fault in the picture's language.
-func (d *diagram) faultName(kind plan.FaultKind) string {
-	if name := d.language.Word("fault " + string(kind)); name != "fault "+string(kind) {
-		return name
-	}
-	return string(kind)
 }
 
 // lost lists, at the end of a client's lifeline, the messages that the client never showed.
@@ -61,10 +52,10 @@ func (d *diagram) lost() {
 
 func (d *diagram) strike(e history.Event) {
 	if e.Client == "" {
-		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", d.faultName(e.FaultKind))
+		d.label(d.x(serverLane(e.Node))+11, d.y+4, "fault-text", "start", d.language.Fault(e.FaultKind))
 		return
 	}
-	x, name := d.beside(e.Client), d.faultName(e.FaultKind)
+	x, name := d.beside(e.Client), d.language.Fault(e.FaultKind)
 	fmt.Fprintf(&d.body, `<path class="bolt" d="M%.1f %.1fl-7 9h5l-3 7 8 -10h-5l4 -6z"/>`+"\n", x-textWidth(name)/2-3, d.y-9)
 	d.label(x+5, d.y+4, "fault-text", "middle", name)
 	d.signs["fault"] = true
@@ -85,22 +76,13 @@ func (d *diagram) heal(client string) {
 	fmt.Fprintf(&d.under, `<rect class="outage" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="4"/>`+"\n", x-d.lane*0.36, from+9, d.lane*0.72, max(4, d.y-from-18))
 }
 
-func (d *diagram) endConnection(client string) {
-	from, ok := d.connected[client]
+// end draws a state of a lane that lasted until now, since it began.
+func (d *diagram) end(since map[string]float64, lane, state string, width float64) {
+	from, ok := since[lane]
 	if !ok {
 		return
 	}
-	delete(d.connected, client)
-	d.signs["connected"] = true
-	fmt.Fprintf(&d.under, `<rect class="connected" x="%.1f" y="%.1f" width="7" height="%.1f" rx="2"/>`+"\n", d.x(client)-3.5, from, d.y-from)
-}
-
-func (d *diagram) endServer(at string) {
-	from, ok := d.up[at]
-	if !ok {
-		return
-	}
-	delete(d.up, at)
-	d.signs["server"] = true
-	fmt.Fprintf(&d.under, `<rect class="server" x="%.1f" y="%.1f" width="9" height="%.1f" rx="2"/>`+"\n", d.x(at)-4.5, from, d.y-from)
+	delete(since, lane)
+	d.signs[state] = true
+	fmt.Fprintf(&d.under, `<rect class="%s" x="%.1f" y="%.1f" width="%.0f" height="%.1f" rx="2"/>`+"\n", state, d.x(lane)-width/2, from, width, d.y-from)
 }

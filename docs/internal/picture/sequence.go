@@ -188,13 +188,13 @@ func (d *diagram) rows() {
 			d.label(d.x(at)+9, d.y+4, "quiet", "start", d.language.Word("start"))
 		case history.ServerStopped:
 			d.row(e)
-			d.endServer(at)
+			d.end(d.up, at, "server", 9)
 			d.cross(d.x(at), d.y)
 			d.label(d.x(at)+11, d.y+4, "quiet", "start", d.stopped(e.Detail))
 		case history.Opened:
 			if e.View > 1 {
 				d.row(e)
-				d.endConnection(e.Client)
+				d.end(d.connected, e.Client, "connected", 7)
 				d.label(d.x(e.Client)+9, d.y+4, "quiet", "start", d.language.Word("view", e.View))
 			}
 		case history.Connected:
@@ -210,7 +210,7 @@ func (d *diagram) rows() {
 			d.over(e.Client, d.y, text)
 		case history.Disconnected:
 			d.row(e)
-			d.endConnection(e.Client)
+			d.end(d.connected, e.Client, "connected", 7)
 			d.cross(d.x(e.Client), d.y)
 			d.signs["break"] = true
 			d.over(e.Client, d.y+8, clip(e.Detail, d.letters()))
@@ -235,11 +235,11 @@ func (d *diagram) rows() {
 	d.lost()
 	d.y += rowHigh * 0.4
 	for _, c := range d.names {
-		d.endConnection(c)
+		d.end(d.connected, c, "connected", 7)
 		d.heal(c)
 	}
 	for _, c := range d.names {
-		d.endServer(c)
+		d.end(d.up, c, "server", 9)
 	}
 }
 
@@ -256,7 +256,7 @@ func (d *diagram) chosen() map[int]bool {
 	}
 	in := map[string]bool{}
 	for i, e := range d.events {
-		if isMark(e.Message) || strings.HasPrefix(e.Message, plan.Reader+" ") {
+		if report.IsBarrier(e.Message) {
 			continue
 		}
 		if e.Kind == history.Sent {
@@ -368,9 +368,4 @@ func (d *diagram) show(i int, drawn map[int]bool) int {
 		}
 	}
 	return i - 1
-}
-
-// isMark reports whether the lab sent the text as a barrier.
-func isMark(text string) bool {
-	return strings.Contains(text, " is here ")
 }

@@ -21,13 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// A Part is a named piece of a source file.
-type Part struct {
-	// Name is that of a declaration: "New", "chat", "chat.say", "import". A part of a page has
-	// no name.
-	Name string
-	Text string
-}
+// A Part is a declaration of a source file: "New", "chat", "chat.say", "import".
+type Part struct{ Name, Text string }
 
 // Go returns the declarations of a Go file in their order, each with its comment. The
 // package clause and the package comment are left out.
@@ -99,11 +94,10 @@ func Script(page []byte) string {
 }
 
 // Paragraphs returns the parts of a script that are separated by empty lines.
-func Paragraphs(script string) []Part {
-	var parts []Part
+func Paragraphs(script string) (parts []string) {
 	for _, text := range strings.Split(script, "\n\n") {
 		if text = strings.Trim(text, "\n"); text != "" {
-			parts = append(parts, Part{Text: text})
+			parts = append(parts, text)
 		}
 	}
 	return parts
@@ -125,29 +119,27 @@ func (h Hunk) Header() string {
 	return "@@ " + h.File + ": " + h.Part + " @@"
 }
 
-// Added returns the hunk's text as code, if the hunk only adds lines.
-func (h Hunk) Added() (string, bool) {
-	var lines []string
+// Code returns the lines that the hunk adds. If it removes lines too, these are its lines in the
+// newer file, with the unchanged ones around them.
+func (h Hunk) Code() string {
+	var added, after []string
+	removes := false
 	for _, line := range strings.Split(h.Text, "\n") {
-		if strings.HasPrefix(line, "-") {
-			return "", false
+		switch {
+		case strings.HasPrefix(line, "-"):
+			removes = true
+			continue
+		case strings.HasPrefix(line, "+"):
+			added = append(added, line[1:])
 		}
-		if strings.HasPrefix(line, "+") {
-			lines = append(lines, line[1:])
+		if line != "" {
+			after = append(after, line[1:])
 		}
 	}
-	return strings.Trim(strings.Join(lines, "\n"), "\n"), true
-}
-
-// After returns the hunk's lines in the newer file, with the unchanged lines around them.
-func (h Hunk) After() string {
-	var lines []string
-	for _, line := range strings.Split(h.Text, "\n") {
-		if line != "" && !strings.HasPrefix(line, "-") {
-			lines = append(lines, line[1:])
-		}
+	if removes {
+		return strings.Join(after, "\n")
 	}
-	return strings.Join(lines, "\n")
+	return strings.Trim(strings.Join(added, "\n"), "\n")
 }
 
 // A Step holds the two files of a step that its chapter shows.
