@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -58,15 +57,32 @@ type pageWriter struct {
 }
 
 func (p pageWriter) write(d markdown.Directive) (string, error) {
-	verbs := map[string]func(markdown.Directive) (string, error){
-		"nav": p.nav, "code": p.code, "script": p.script, "diff": p.diff, "rest": p.rest, "run": p.run,
-		"serve": p.serve, "picture": p.picture, "opening": p.opening, "plot": p.plot, "table": p.table,
+	const many = 1 << 10
+	verbs := map[string]struct {
+		least, most int // arguments
+		needs       string
+		follow      func(markdown.Directive) (string, error)
+	}{
+		"nav":     {0, many, "", p.nav},
+		"code":    {2, many, "a file and the names of declarations", p.code},
+		"script":  {1, many, "a file", p.script},
+		"diff":    {2, many, "a step and a file", p.diff},
+		"rest":    {2, many, "a step and the names of what it changes", p.rest},
+		"run":     {0, many, "", p.run},
+		"serve":   {1, 2, "a step, and how many servers that is when it is several", p.serve},
+		"picture": {3, 3, `a scenario, a server ("5", "published-7") and what it shows`, p.picture},
+		"opening": {1, 1, "what it shows", p.opening},
+		"plot":    {2, 2, `"bytes" or "time", and what it shows`, p.plot},
+		"table":   {1, many, "a kind", p.table},
 	}
-	follow, ok := verbs[d.Verb]
+	verb, ok := verbs[d.Verb]
 	if !ok {
 		return "", fmt.Errorf("there is no directive %q; there are %s", d.Verb, strings.Join(sorted(verbs), ", "))
 	}
-	return follow(d)
+	if n := len(d.Arguments); n < verb.least || n > verb.most {
+		return "", fmt.Errorf("%s needs %s", d.Verb, verb.needs)
+	}
+	return verb.follow(d)
 }
 
 func fence(language, text string) string {
@@ -74,9 +90,6 @@ func fence(language, text string) string {
 }
 
 func (p pageWriter) code(d markdown.Directive) (string, error) {
-	if len(d.Arguments) < 2 {
-		return "", errors.New("code needs a file and the names of declarations")
-	}
 	code, err := os.ReadFile(p.path(d.Arguments[0]))
 	if err != nil {
 		return "", err
@@ -97,9 +110,6 @@ func (p pageWriter) code(d markdown.Directive) (string, error) {
 }
 
 func (p pageWriter) script(d markdown.Directive) (string, error) {
-	if len(d.Arguments) < 1 {
-		return "", errors.New("script needs a file")
-	}
 	page, err := os.ReadFile(p.path(d.Arguments[0]))
 	if err != nil {
 		return "", err
@@ -124,9 +134,6 @@ func (p pageWriter) script(d markdown.Directive) (string, error) {
 }
 
 func (p pageWriter) diff(d markdown.Directive) (string, error) {
-	if len(d.Arguments) < 2 {
-		return "", errors.New("diff needs a step and a file")
-	}
 	hunks, err := p.changes(d.Arguments[0])
 	if err != nil {
 		return "", err
@@ -162,9 +169,6 @@ func (p pageWriter) diff(d markdown.Directive) (string, error) {
 // rest names and links the changes of a step that its chapter does not show, so that a
 // reader finds them.
 func (p pageWriter) rest(d markdown.Directive) (string, error) {
-	if len(d.Arguments) < 2 {
-		return "", errors.New("rest needs a step and the names of what it changes")
-	}
 	number := d.Arguments[0]
 	hunks, err := p.changes(number)
 	if err != nil {

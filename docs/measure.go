@@ -161,8 +161,8 @@ func readCosts(t Tree) ([]Cost, error) {
 
 // plot draws the growth of "bytes" or "time" with the length of the history.
 func (p pageWriter) plot(d markdown.Directive) (string, error) {
-	if len(d.Arguments) != 2 || d.Arguments[0] != "bytes" && d.Arguments[0] != "time" {
-		return "", fmt.Errorf(`plot needs "bytes" or "time", and what it shows`)
+	if d.Arguments[0] != "bytes" && d.Arguments[0] != "time" {
+		return "", fmt.Errorf(`plot needs "bytes" or "time", not %q`, d.Arguments[0])
 	}
 	costs, err := readCosts(p.before)
 	if err != nil {

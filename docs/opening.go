@@ -1,17 +1,12 @@
 package docs
 
 import (
-	"errors"
-
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/picture"
 )
 
 // opening writes the animated picture at the top of the README, in the page's language.
 func (p pageWriter) opening(d markdown.Directive) (string, error) {
-	if len(d.Arguments) != 1 {
-		return "", errors.New("opening needs what it shows")
-	}
 	w, err := p.words()
 	if err != nil {
 		return "", err

@@ -186,9 +186,6 @@ func without(output string, arguments []string) (string, error) {
 
 // serve shows the output of a step's start.
 func (p pageWriter) serve(d markdown.Directive) (string, error) {
-	if len(d.Arguments) < 1 || len(d.Arguments) > 2 {
-		return "", errors.New("serve needs a step, and how many servers that is when it is several")
-	}
 	number := d.Arguments[0]
 	said, err := once(p.Sources, "serve "+number, func() (string, error) { return p.start(d.Arguments) })
 	if err != nil {
@@ -262,9 +259,6 @@ func read(from *bufio.Reader, count int) (string, error) {
 // picture draws a run of a scenario: in the virtual lab with seed 1, where every run is the
 // same, or from a recorded history.
 func (p pageWriter) picture(d markdown.Directive) (string, error) {
-	if len(d.Arguments) != 3 {
-		return "", errors.New(`picture needs a scenario, a server ("5", "published-7") and what it shows`)
-	}
 	scenario, server, alt := d.Arguments[0], d.Arguments[1], d.Arguments[2]
 	title, events, findings, err := p.drawn(scenario, server)
 	if err != nil {

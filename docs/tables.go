@@ -20,9 +20,6 @@ import (
 // words.json under the English sentence, so a changed sentence stops the generator until
 // somebody translates it.
 func (p pageWriter) table(d markdown.Directive) (string, error) {
-	if len(d.Arguments) == 0 {
-		return "", errors.New("table needs a kind")
-	}
 	tables := map[string]func(*words) (string, error){
 		"steps": p.stepTable, "levels": p.levelTable, "rules": p.ruleTable,
 		"scenarios": p.scenarioTable, "matrix": p.matrixTable, "glossary": p.glossaryTable, "cost": p.costTable,
