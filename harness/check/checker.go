@@ -65,7 +65,7 @@ type Checker struct {
 	barriers []int
 	stops    []int // the ServerStopped events
 	down     bool  // the server has stopped and has not started again
-	paused   bool  // the same of a whole target that was paused
+	paused   bool  // all servers are paused
 	replaced int   // the last DataReplaced; 0 for none
 	// fired and healed have the faults that the history has, by their IDs.
 	fired, healed map[string]bool
@@ -216,7 +216,7 @@ func (c *Checker) page(e *history.Event, event int) {
 		v.close(event, e.At)
 	case history.Connected:
 		v.connect(connection{from: event, fromTime: e.At, recovered: e.Recovered, origin: c.originOf(v, e)})
-		if c.isBlocked(v) { // the event was on its way
+		if c.isBlocked(v) { // it connected before the block, and the event came after it
 			v.doubtFrom(event, e.At)
 		}
 	case history.Disconnected:
@@ -236,7 +236,8 @@ func (c *Checker) page(e *history.Event, event int) {
 	}
 }
 
-// barrier notes that every client has shown what was sent before, unless it is blocked.
+// barrier records a barrier. It proves that the connections of all views that are not blocked
+// are still up.
 func (c *Checker) barrier(event int) {
 	c.barriers = append(c.barriers, event)
 	for _, v := range c.views {

@@ -42,9 +42,9 @@
 // without a break, until the next barrier.
 //
 // The log is read up to a message of the lab's own reader, which no page Sent; where the server
-// sends by itself, up to the last stored message of its stream. A message
-// that was sent, shown or acknowledged only after that one was Sent may come after it in the
-// log, so the log is not required to have it.
+// sends by itself, up to the last stored message of its stream. A message that was sent, shown
+// or acknowledged only after that one was Sent may come after it in the log, so the log is not
+// required to have it.
 //
 // Messages of one view keep the order in which they were sent. Below client-delivery that
 // is required only of messages that used one connection (a message that is sent offline uses

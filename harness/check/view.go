@@ -154,7 +154,7 @@ func (v *view) shows(place int32) bool {
 
 func (v *view) connect(c connection) {
 	v.disconnect(c.from, c.fromTime, "") // for a Connected without a Disconnected before it
-	c.to, c.proved, v.suspended, v.doubt = never, never, false, moment{}
+	c.to, c.proved, v.suspended = never, never, false
 	v.connections = append(v.connections, c)
 }
 
