@@ -161,7 +161,7 @@ func (p pageWriter) scenarioTable(w *words) (string, error) {
 
 // signs maps each expectation to its mark in the matrix.
 var signs = map[catalogue.Expectation]string{
-	catalogue.ExactlyOnce: "✓", catalogue.Loses: "L", catalogue.Duplicates: "D", catalogue.GoesWrong: "LDR",
+	catalogue.ExactlyOnce: "✓", catalogue.Loses: "L", catalogue.Duplicates: "D",
 	catalogue.MayLose: "(L)", catalogue.DoesNotApply: "–",
 }
 

@@ -27,10 +27,7 @@ func (f *facts) findBrowsers() {
 		}
 		f.browsers[i] = b
 		if v.isPage {
-			for _, c := range v.connections {
-				c.to = c.proved // they are asked about barriers only
-				b.connections = append(b.connections, c)
-			}
+			b.connections = append(b.connections, v.proved()...)
 			b.closed = max(b.closed, v.closed)
 			b.up = b.up || f.isUp(v)
 		}
@@ -56,12 +53,30 @@ func (f *facts) browserNames() func(client string) string {
 	return func(client string) string { return cmp.Or(of[client], client) }
 }
 
+// proved returns the view's connections, for questions about barriers only: each ends where it is
+// proved to have lasted, and is divided at the barriers at which the view was blocked, so that
+// neither part contains them.
+func (v *view) proved() connections {
+	var all connections
+	for _, c := range v.connections {
+		c.to = c.proved
+		for _, blocked := range v.blockedAt {
+			if c.contains(blocked) {
+				all = append(all, connection{from: c.from, to: blocked})
+				c.from = blocked
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
 // join merges overlapping connections.
 func (b *browser) join() {
 	slices.SortFunc(b.connections, func(a, b connection) int { return cmp.Compare(a.from, b.from) })
 	joined := b.connections[:0]
 	for _, c := range b.connections {
-		if n := len(joined); n > 0 && c.from <= joined[n-1].to {
+		if n := len(joined); n > 0 && c.from < joined[n-1].to {
 			joined[n-1].to = max(joined[n-1].to, c.to)
 			continue
 		}

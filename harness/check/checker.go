@@ -65,8 +65,9 @@ type Checker struct {
 	barriers []int
 	stops    []int // the ServerStopped events
 	down     bool  // the server has stopped and has not started again
-	paused   bool  // all servers are paused
-	replaced int   // the last DataReplaced; 0 for none
+	// nodes has the servers that run, and paused those of them that are paused, by name.
+	nodes, paused map[string]bool
+	replaced      int // the last DataReplaced; 0 for none
 	// fired and healed have the faults that the history has, by their IDs.
 	fired, healed map[string]bool
 
@@ -141,6 +142,8 @@ func NewChecker() *Checker {
 		byText:  map[string]int32{},
 		byName:  map[viewName]int32{},
 		latest:  map[string]int32{},
+		paused:  map[string]bool{},
+		nodes:   map[string]bool{},
 		fired:   map[string]bool{},
 		healed:  map[string]bool{},
 		offsets: map[shownOffset]sighting{},
@@ -167,19 +170,21 @@ func (c *Checker) Add(e history.Event) {
 		c.ended = event
 		c.barrier(event)
 	case history.Barrier:
-		if e.Client == "" { // a barrier of one client proves nothing about the others
-			c.barrier(event)
-		}
+		c.barrier(event)
 	case history.ServerStopped:
 		c.stops, c.down = append(c.stops, event), true
-		if e.Detail == "paused" && e.Node == "" {
-			c.paused = true
+		if e.Detail != "paused" {
+			delete(c.nodes, e.Node)
+			delete(c.paused, e.Node)
+		} else if c.paused[e.Node] = true; c.allPaused() {
 			for _, v := range c.views {
 				v.doubtFrom(event, e.At)
 			}
 		}
 	case history.ServerStarted:
-		c.down, c.paused = false, false
+		c.down = false
+		c.nodes[e.Node] = true
+		delete(c.paused, e.Node)
 	case history.DataReplaced:
 		c.replaced = event
 		clear(c.offsets) // they were those of the log before
@@ -211,7 +216,7 @@ func (c *Checker) page(e *history.Event, event int) {
 	v.isPage = true
 	switch e.Kind {
 	case history.Opened:
-		v.after, v.opened = e.Offset, event
+		v.opened = event
 	case history.Closed:
 		v.close(event, e.At)
 	case history.Connected:
@@ -247,12 +252,18 @@ func (c *Checker) barrier(event int) {
 			v.doubt = moment{}
 		case c.ended != never:
 			v.connections[len(v.connections)-1].proved, v.unproved = v.doubt.event, true
+		default:
+			v.blockedAt = append(v.blockedAt, event)
 		}
 	}
 }
 
 // isBlocked reports whether nothing passes between the view and the server now.
-func (c *Checker) isBlocked(v *view) bool { return v.suspended || c.paused || c.isCutOff(v.client) }
+func (c *Checker) isBlocked(v *view) bool {
+	return v.suspended || c.allPaused() || c.isCutOff(v.client)
+}
+
+func (c *Checker) allPaused() bool { return len(c.paused) > 0 && len(c.paused) >= len(c.nodes) }
 
 // isCutOff reports whether a fault that passes no frame lasts on the client's link.
 func (c *Checker) isCutOff(client string) bool {

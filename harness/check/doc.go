@@ -22,7 +22,7 @@
 // LogRead for it: an acknowledged message would be missing from an empty log. A run that has no
 // LogRead although its Began event says KeepsLog, or although it has rows, is inconclusive.)
 //
-// A barrier is an event Barrier without a client, or Ended. A message is at rest when the
+// A barrier is an event Barrier, or Ended. A message is at rest when the
 // server has finished with it. That is the case from the first barrier until which the
 // connection that carried the message has lasted; for a message that was sent offline, that
 // is the next connection. It is also the case from a barrier before which a client sent
@@ -30,13 +30,15 @@
 // sends one more message). Where the connection broke earlier, the server may still be
 // processing the message, for an unknown time. From client-delivery on the page resends the
 // message, and sends nothing else before it is acknowledged; so there the message is at rest
-// from the first barrier after it was Sent at which a page of its browser is connected, or
-// all of them are gone for good.
+// from the first barrier after it was Sent at which its page is connected. From durable-delivery
+// on, and once its own page is closed, another page of its browser may send it, so a barrier at
+// which any of them is connected is enough, and one after all of them are gone for good.
 //
 // A view is blocked while a fault that passes no frame lasts on its link, while it is Suspended,
-// or while the whole server is paused. Its connection may end then, and neither side knows: no
-// barrier from there on proves anything for the view, until one that comes after the block or
-// until the next Connected. A view that is blocked when the run ends is not connected there.
+// or while every server is paused. Its connection may end then, and neither side knows: no
+// barrier during the block proves anything for the view. If the connection ends before the next
+// barrier after the block, it counts as ended since the block began. A view that is blocked when
+// the run ends is not connected there.
 //
 // A message is sent in health if its page was connected at that time and stayed connected,
 // without a break, until the next barrier.
@@ -69,9 +71,7 @@
 //     assumed to if the Connected after does not say recovered;
 //   - from server-delivery on: to every row of the log (without a log, to every message
 //     that exists), if the view is open and connected at the end. With a log, a view that was
-//     closed before is entitled to every row before the last one that it shows. A view that
-//     was Opened with an Offset asked for the messages after it, and is not entitled to the
-//     rows up to it.
+//     closed before is entitled to every row before the last one that it shows.
 //
 // From client-delivery on a message has to be stored, or shown where there is no log, even
 // if it was not sent in health, as long as its page is open and connected at the end. From

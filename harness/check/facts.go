@@ -134,28 +134,55 @@ func (f *facts) barrierAfter(event int) int {
 	return f.barriers[i]
 }
 
+// barrierFor returns the first barrier after the event at which the view is not blocked, or never.
+func (f *facts) barrierFor(v *view, event int) int {
+	barrier := f.barrierAfter(event)
+	for slices.Contains(v.blockedAt, barrier) {
+		barrier = f.barrierAfter(barrier)
+	}
+	return barrier
+}
+
 func (f *facts) findRest() {
+	pages := make([]*browser, len(f.views)) // each as a browser of its own, that is never gone
+	for i, v := range f.views {
+		pages[i] = &browser{connections: v.proved(), closed: never}
+	}
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
-		barrier := f.barrierAfter(m.sentAt)
+		barrier := f.barrierFor(sender, m.sentAt)
 		c, _ := sender.connections.at(m.sentAt)
 		f.healthy[id] = barrier < c.proved
 		if sender.isPage && !f.level.AtLeast(contract.ClientDelivery) {
 			f.restAt[id] = min(f.restByConnection(sender, m.sentAt), f.restByLaterMessage(m))
 			continue
 		}
-		kept := f.browsers[m.sender]
-		if _, connected := kept.connections.at(barrier); connected || !sender.isPage {
+		if !sender.isPage {
 			f.restAt[id] = barrier
 			continue
 		}
-		if kept.restBarriers == nil {
-			kept.restBarriers = f.restBarriers(kept.connections)
+		shared := m.sentAt // the event since which another page of the browser may send it
+		f.restAt[id] = f.restByLaterMessage(m)
+		if !f.level.AtLeast(contract.DurableDelivery) {
+			shared = max(shared, sender.closed)
+			f.restAt[id] = min(f.restAt[id], f.restIn(pages[m.sender], m.sentAt))
 		}
-		next := kept.restBarriers[kept.connections.before(barrier)]
-		f.restAt[id] = min(next, f.barrierAfter(max(m.sentAt, kept.closed)), f.restByLaterMessage(m))
+		f.restAt[id] = min(f.restAt[id], f.restIn(f.browsers[m.sender], shared))
 	}
+}
+
+// restIn returns the first barrier after the event at which a page of the browser is connected, or
+// all of them are gone for good.
+func (f *facts) restIn(b *browser, event int) int {
+	barrier := f.barrierAfter(event)
+	if _, connected := b.connections.at(barrier); connected {
+		return barrier
+	}
+	if b.restBarriers == nil {
+		b.restBarriers = f.restBarriers(b.connections)
+	}
+	return min(b.restBarriers[b.connections.before(barrier)], f.barrierAfter(max(event, b.closed)))
 }
 
 // restByLaterMessage returns the first barrier before which another message was sent after
@@ -181,7 +208,7 @@ func (f *facts) restByConnection(v *view, event int) int {
 	if i == len(v.connections) {
 		return never
 	}
-	if b := f.barrierAfter(max(event, v.connections[i].from)); b < v.connections[i].proved {
+	if b := f.barrierFor(v, max(event, v.connections[i].from)); b < v.connections[i].proved {
 		return b
 	}
 	return never
@@ -238,10 +265,11 @@ func (f *facts) isMissing(id int32) bool {
 func (f *facts) reachesOnlyOthers() bool { return f.noEcho && !f.hasLog }
 
 // predatesReplacement reports whether the message was acknowledged or shown before the
-// server's data was replaced, so that the log need not have it.
+// server's data was replaced, so that the log need not have it. Without an echo nothing may show
+// that the server had it, so there it is enough that the message was at rest.
 func (f *facts) predatesReplacement(id int32) bool {
 	m := &f.messages[id]
-	return min(m.acknowledged, m.shown) < f.replaced
+	return min(m.acknowledged, m.shown) < f.replaced || f.noEcho && m.isSent() && f.restAt[id] < f.replaced
 }
 
 // wasReplaced reports whether the message may have gone with the server's data. A page has to

@@ -8,10 +8,9 @@ import (
 	"redial/harness/plan"
 )
 
-// A fault counts as fired only by an event with its own ID; only a Heal may be reported as
-// healed. The faults of Break and Arm steps count as planned.
+// A fault counts as fired only by an event with its own ID; The faults of Break and Arm steps count as planned.
 func TestFaultCountsAsFiredByItsID(t *testing.T) {
-	cut, heal := plan.Fault{ID: "f", Kind: plan.Cut}, plan.Fault{ID: "f", Kind: plan.Heal}
+	cut := plan.Fault{ID: "f", Kind: plan.Cut}
 	for _, c := range []struct {
 		name    string
 		plan    plan.Plan
@@ -22,8 +21,6 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 		{"fired", plan.Plan{Faults: []plan.Fault{cut}}, history.Event{Kind: history.FaultFired, Fault: "f"}, 1, 1},
 		{"another fired", plan.Plan{Faults: []plan.Fault{cut}}, history.Event{Kind: history.FaultFired, Fault: "g"}, 1, 0},
 		{"a cut that is reported as healed only", plan.Plan{Faults: []plan.Fault{cut}}, history.Event{Kind: history.FaultHealed, Fault: "f"}, 1, 0},
-		{"a heal that is reported as healed", plan.Plan{Faults: []plan.Fault{heal}}, history.Event{Kind: history.FaultHealed, Fault: "f"}, 1, 1},
-		{"a heal that is not reported", plan.Plan{Faults: []plan.Fault{heal}}, history.Event{Kind: history.Note}, 1, 0},
 		{"without an ID", plan.Plan{Faults: []plan.Fault{{Kind: plan.Cut}}}, history.Event{Kind: history.FaultFired}, 1, 0},
 		{"a Break step", plan.Plan{Script: []plan.Step{{Do: plan.Break, Fault: &cut}}}, history.Event{Kind: history.FaultFired, Fault: "f"}, 1, 1},
 		{"an Arm step", plan.Plan{Script: []plan.Step{{Do: plan.Arm, Fault: &cut}}}, history.Event{Kind: history.FaultFired, Fault: "f"}, 1, 1},
@@ -37,8 +34,8 @@ func TestFaultCountsAsFiredByItsID(t *testing.T) {
 	}
 	for match, want := range map[string]string{
 		"":                  "The planned fault f (cut) never fired.",
-		"43":                "The planned fault f (cut) never fired. It was to happen at an acknowledgement, and not enough of these were seen: the server may send none, or the page may ask for none.",
-		`42["chat message"`: `The planned fault f (cut) never fired. It was to happen at a packet that begins with "42[\"chat message\"", and not enough of these were seen.`,
+		"43":                "The planned fault f (cut) never fired. It was to happen at an acknowledgement, and not enough of these were seen while the server was up: the server may send none, or the page may ask for none.",
+		`42["chat message"`: `The planned fault f (cut) never fired. It was to happen at a packet that begins with "42[\"chat message\"", and not enough of these were seen while the server was up.`,
 	} {
 		cut.At.Match = match
 		if got := unfiredReason([]plan.Fault{cut}).String(); got != want {

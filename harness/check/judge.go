@@ -90,10 +90,8 @@ func (c *Checker) unidentified() Clause {
 }
 
 // hasFired reports whether the history has the fault. A fault without an ID cannot be
-// distinguished from the others and counts as not fired. A Heal may be reported as healed.
-func (c *Checker) hasFired(f plan.Fault) bool {
-	return f.ID != "" && (c.fired[f.ID] || f.Kind == plan.Heal && c.healed[f.ID])
-}
+// distinguished from the others and counts as not fired.
+func (c *Checker) hasFired(f plan.Fault) bool { return f.ID != "" && c.fired[f.ID] }
 
 func unfiredReason(unfired []plan.Fault) Clause {
 	f := unfired[0]
@@ -113,9 +111,9 @@ func unfiredReason(unfired []plan.Fault) Clause {
 	case f.At.Match == "":
 		return reason
 	case strings.HasPrefix(f.At.Match, "43"):
-		return clause("%s It was to happen at an acknowledgement, and not enough of these were seen: the server may send none, or the page may ask for none.", reason)
+		return clause("%s It was to happen at an acknowledgement, and not enough of these were seen while the server was up: the server may send none, or the page may ask for none.", reason)
 	}
-	return clause("%s It was to happen at a packet that begins with %s, and not enough of these were seen.", reason, quote(f.At.Match))
+	return clause("%s It was to happen at a packet that begins with %s, and not enough of these were seen while the server was up.", reason, quote(f.At.Match))
 }
 
 // failReason joins the sentence of the first must-rule that was broken, and the finding.

@@ -54,14 +54,14 @@ func (l *losses) of(v *view) []loss {
 	if l.level.AtLeast(contract.ServerDelivery) {
 		switch {
 		case l.isUp(v):
-			l.missRows(v, len(l.reference), l.ended)
+			l.missRows(len(l.reference), l.ended)
 			for _, id := range l.certain { // without a log: those that were acknowledged, and no page shows
 				if l.position[id] < 0 && !l.wasReplaced(id) {
 					l.miss(loss{id, -1, l.ended})
 				}
 			}
 		case v.closed != never:
-			l.missRows(v, last, v.closed)
+			l.missRows(last, v.closed)
 		}
 	}
 	for _, p := range l.presences(v) {
@@ -100,11 +100,10 @@ func (l *losses) miss(o loss) {
 	}
 }
 
-// missRows requires the messages at the positions up to end, except for those that the
-// view's offset already covered.
-func (l *losses) missRows(v *view, end, event int) {
+// missRows requires the messages at the positions up to end.
+func (l *losses) missRows(end, event int) {
 	for _, id := range l.reference[:end] {
-		if l.hasLog && (v.after == 0 || l.log[l.firstRow[id]].offset > v.after) || !l.hasLog && !l.predatesReplacement(id) {
+		if l.hasLog || !l.predatesReplacement(id) {
 			l.miss(loss{id, -1, event})
 		}
 	}

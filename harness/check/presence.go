@@ -24,7 +24,7 @@ type presence struct {
 func (f *facts) presences(v *view) []presence {
 	var all []presence
 	for i, c := range v.connections {
-		p := presence{c.from, f.lastBarrierIn(c)}
+		p := presence{c.from, f.lastBarrierIn(v, c)}
 		if i > 0 && f.level.AtLeast(contract.Recovery) && f.covers(v.connections[i-1], c) {
 			last := &all[len(all)-1]
 			last.lastBarrier = max(last.lastBarrier, p.lastBarrier)
@@ -35,19 +35,21 @@ func (f *facts) presences(v *view) []presence {
 	return all
 }
 
-func (f *facts) lastBarrierIn(c connection) int {
+func (f *facts) lastBarrierIn(v *view, c connection) int {
 	i, _ := slices.BinarySearch(f.barriers, c.proved)
-	if i == 0 || f.barriers[i-1] < c.from {
-		return -1
+	for ; i > 0 && f.barriers[i-1] > c.from; i-- {
+		if !slices.Contains(v.blockedAt, f.barriers[i-1]) {
+			return f.barriers[i-1]
+		}
 	}
-	return f.barriers[i-1]
+	return -1
 }
 
 // dueAt returns the first barrier, from the given one on, at which the view is connected.
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if c, connected := v.connections.at(b); connected && b < c.proved {
+		if c, connected := v.connections.at(b); connected && b < c.proved && !slices.Contains(v.blockedAt, b) {
 			return b
 		}
 	}

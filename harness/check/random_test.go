@@ -109,7 +109,7 @@ func (d *drawing) step() {
 		kinds := []history.Kind{history.ServerStopped, history.ServerStarted, history.DataReplaced}
 		e = history.Event{Kind: rapid.SampledFrom(kinds).Draw(d.t, "server")}
 	case what < 12:
-		e = history.Event{Kind: history.Barrier, Client: rapid.SampledFrom([]string{"", "", "bob"}).Draw(d.t, "settled for")}
+		e = history.Event{Kind: history.Barrier}
 	case what < 17:
 		e.Kind = history.Sent
 		e.Message = fmt.Sprintf("m%d", len(d.texts))

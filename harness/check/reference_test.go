@@ -287,7 +287,7 @@ func (r *reference) reference() []string {
 
 func (r *reference) isBarrier(i int) bool {
 	e := r.events[i]
-	return e.Kind == history.Ended || e.Kind == history.Barrier && e.Client == ""
+	return e.Kind == history.Ended || e.Kind == history.Barrier
 }
 
 func (r *reference) senderOf(text string) page {
@@ -308,7 +308,7 @@ func (r *reference) restAt(text string) int {
 		connected, gone := false, true
 		for _, p := range r.sameBrowser(by) {
 			_, c := r.stretchAt(p, i)
-			connected = connected || c
+			connected = connected || c && (p == by || r.closed(by) < i || r.level.AtLeast(contract.DurableDelivery))
 			gone = gone && r.closed(p) < i
 		}
 		if connected || !r.isPage(by) && firstBarrier || gone || r.isKnown(text, i) {

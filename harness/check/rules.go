@@ -213,7 +213,7 @@ func sends(f *facts, t *counter) {
 // leaves it so.
 func convergence(f *facts, t *counter) {
 	for _, v := range f.views {
-		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan.Script, v.client) || f.isCutOff(v.client) {
+		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan, v.client) || f.isCutOff(v.client) {
 			continue
 		}
 		t.blame(contract.Convergence, Late, func() Finding {
@@ -227,16 +227,23 @@ func convergence(f *facts, t *counter) {
 	}
 }
 
-// leftDisconnected reports whether the script itself ends with the client's page disconnected,
-// or with the server stopped or paused.
-func leftDisconnected(script []plan.Step, client string) bool {
-	stopped, disconnected := false, false
-	for _, s := range script {
+// leftDisconnected reports whether the plan itself ends with the client's page disconnected,
+// or with every server or the client's own stopped or paused.
+func leftDisconnected(p plan.Plan, client string) bool {
+	stopped, disconnected := map[string]bool{}, false
+	node := ""
+	for _, c := range p.Clients {
+		if c.Name == client {
+			node = c.Node
+		}
+	}
+	for _, s := range p.Script {
 		switch s.Do {
 		case plan.StopServer, plan.KillServer, plan.PauseServer, plan.StartServer, plan.ContinueServer:
-			// The other servers of a cluster go on without the one that is named.
-			if s.Node == "" {
-				stopped = s.Do != plan.StartServer && s.Do != plan.ContinueServer
+			stopped[s.Node] = s.Do != plan.StartServer && s.Do != plan.ContinueServer
+		case plan.Move:
+			if s.Client == client {
+				node = s.Node
 			}
 		case plan.Disconnect, plan.Connect, plan.Open, plan.Refresh:
 			if s.Client == client {
@@ -244,7 +251,7 @@ func leftDisconnected(script []plan.Step, client string) bool {
 			}
 		}
 	}
-	return stopped || disconnected
+	return stopped[""] || stopped[node] || disconnected
 }
 
 // noRepeat blames each resending of a message to a page that had been sent it before.

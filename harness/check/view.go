@@ -22,9 +22,8 @@ type view struct {
 	// isPage tells that the history has an event about the page itself. The lab's reader
 	// only sends, so it is no page, and nothing is expected of it.
 	isPage      bool
-	opened      int   // index of the event, 0 for none
-	closed      int   // index of the event, or never
-	after       int64 // the offset that it was opened with
+	opened      int // index of the event, 0 for none
+	closed      int // index of the event, or never
 	connections connections
 	ended       int   // the number of connections that are over
 	order       int32 // see Checker.orderOf; -1 before the view has sent anything
@@ -33,8 +32,10 @@ type view struct {
 	// unnoticed: since then it was blocked, and no barrier or Connected showed it to be up.
 	suspended bool
 	doubt     moment
-	// unproved tells that it is blocked when the run ends.
-	unproved bool
+	// unproved tells that it is blocked when the run ends. blockedAt are the barriers before that
+	// at which it was blocked, which show nothing about it.
+	unproved  bool
+	blockedAt []int
 
 	// runs are the places that the view shows. A page that shows messages in the order of
 	// Checker.firstShown needs a single run, whatever their number.

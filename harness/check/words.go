@@ -57,7 +57,10 @@ func (f *facts) phantomFinding(v *view, phantom int32, event int) Finding {
 func onlySent() Clause { return clause("only messages that a client has sent, letter for letter") }
 
 func (f *facts) storedNowhere() Clause {
-	if f.hasLog {
+	switch {
+	case f.hasLog && f.noEcho: // the page that sent it shows it
+		return notInLog()
+	case f.hasLog:
 		return clause("neither the server's log nor any page has it")
 	}
 	return clause("no page shows it")

@@ -73,7 +73,6 @@ const (
 	ExactlyOnce  = check.ExactlyOnce
 	Loses        = check.Loses
 	Duplicates   = check.Duplicates
-	GoesWrong    = check.GoesWrong
 	MayLose      = check.MayLose
 	DoesNotApply = check.DoesNotApply
 )

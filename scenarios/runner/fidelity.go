@@ -74,7 +74,7 @@ func reasonToDiffer(id string, real, virtual report.Result) string {
 	switch e := found[0].Expect[number]; {
 	case real.Verdict.Outcome == check.Inconclusive || virtual.Verdict.Outcome == check.Inconclusive:
 		return ""
-	case e == catalogue.MayLose || e == catalogue.GoesWrong:
+	case e == catalogue.MayLose:
 		return "a race decides: " + string(e)
 	}
 	return ""
