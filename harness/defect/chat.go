@@ -161,6 +161,9 @@ func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 		column = ""
 	}
 	if c.injection.keysInMemory && key != "" {
+		if c.injection.newestKey {
+			clear(c.known)
+		}
 		c.known[key] = id
 	}
 	return id, nil

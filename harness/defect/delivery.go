@@ -84,6 +84,11 @@ var storing = []Defect{
 		New: injected(injection{keysInMemory: true}),
 	},
 	{
+		Name: "newest-key", Sentence: "It remembers the key of the newest message only.",
+		Source: slip, Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "acknowledgement-cut",
+		New: injected(injection{keysInMemory: true, newestKey: true}),
+	},
+	{
 		Name: "keys-collide", Sentence: "Every 4th message of a connection has the key of the one before it, is acknowledged, and not stored.",
 		Source: "a key made of the clock", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "burst",
 		New: injected(injection{message: every(4, func(f *fate) { f.sameKey = true })}),
@@ -287,6 +292,11 @@ var altering = []Defect{
 				return r
 			}, text)
 		})}),
+	},
+	{
+		Name: "varchar-4000", Sentence: "It keeps the first 4,000 bytes of a text.",
+		Source: "VARCHAR(4000)", Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "texts",
+		New: injected(injection{message: altered(func(text string) string { return text[:min(len(text), 4000)] })}),
 	},
 	{
 		Name: "varchar-255", Sentence: "It keeps the first 255 bytes of a text.",

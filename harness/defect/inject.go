@@ -17,9 +17,9 @@ type injection struct {
 	message func(n int, f *fate)
 	// key replaces a message's key.
 	key func(client *socket.Socket, key string) string
-	// keysInMemory keeps the keys in memory, so a restart loses them; repeatsAreNews
-	// broadcasts a message again if its key is already known.
-	keysInMemory, repeatsAreNews bool
+	// keysInMemory keeps the keys in memory, so a restart loses them; newestKey keeps only the
+	// newest of these; repeatsAreNews broadcasts a message again if its key is already known.
+	keysInMemory, newestKey, repeatsAreNews bool
 	// offsetOf replaces the offset that a message is emitted with.
 	offsetOf func(id int64) int64
 	// query selects the replay of a page that reconnects with an offset, or of any page if

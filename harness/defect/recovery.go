@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -39,6 +40,20 @@ func OwnOffset(_ string, options *socket.ServerOptions) (http.Handler, io.Closer
 	return recovering(options, around(func(inner socket.Adapter) socket.Adapter {
 		return &ownOffset{Adapter: inner, atDrop: map[socket.PrivateSessionId]string{}}
 	}))
+}
+
+// OwnMessageFirst is PublishedRecovery that sends a message to the page that sent it before it sends
+// it to the others.
+func OwnMessageFirst(_ string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
+	own := copied(options)
+	onLibrary(own, &socket.SessionAwareAdapterBuilder{})
+	server := socket.NewServer(nil, own)
+	memoryChat(server, func(client *socket.Socket, value any) {
+		_ = client.Emit(contract.ChatEvent, value)
+		time.Sleep(5 * time.Millisecond)
+		_ = client.Broadcast().Emit(contract.ChatEvent, value)
+	})
+	return served(server)
 }
 
 // recovering is the chat of step 6 as published, on the given adapter. Each of beside adds what

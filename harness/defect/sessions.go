@@ -131,6 +131,18 @@ var sessions = []Defect{
 		}),
 	},
 	{
+		Name: "ring-of-a-hundred", Sentence: "It keeps the newest hundred events.",
+		Source: "a ring buffer that is too small", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "cut-in-missed-events",
+		New: restoring(func(_ int, s *socket.Session) *socket.Session {
+			s.MissedPackets = s.MissedPackets[max(0, len(s.MissedPackets)-100):]
+			return s
+		}),
+	},
+	{
+		Name: "own-message-first", Sentence: "It sends a message to the page that sent it, and to the others 5 ms later, so pages show two orders.",
+		Source: "an emit to the sender before the broadcast to the others", Level: contract.Recovery, Rule: contract.Agreement, Scenario: "drop-after-two-writers", New: OwnMessageFirst,
+	},
+	{
 		Name: "recovers-backwards", Sentence: "It sends the missed events from the newest to the oldest.",
 		Source: slip, Level: contract.Recovery, Rule: contract.Order, Scenario: "clean-drop",
 		New: restoring(func(_ int, s *socket.Session) *socket.Session {

@@ -53,13 +53,14 @@ var deliveryScenarios = []Scenario{
 	},
 	{
 		ID: "acknowledgement-cut", Row: 28, Title: "a message is stored, and its acknowledgement is lost",
-		Why:    "the page retries, and the server recognises the message by its idempotency key",
+		Why:    "the page retries, and the server recognises the message by its idempotency key, also after other messages",
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: scripted(aliceAndBob, meet,
-			arm(plan.Cut, "alice", "at-the-answer", plan.Frame{Direction: plan.Down, Match: "43"}),
+			arm(plan.Outage, "alice", "at-the-answer", plan.Frame{Direction: plan.Down, Match: "43"}),
 			send("alice", "sent once", 1),
-			awaitFault("at-the-answer"), do(plan.AwaitDisconnected, "alice"), do(plan.AwaitConnected, "alice"),
+			awaitFault("at-the-answer"), do(plan.AwaitDisconnected, "alice"),
+			untilShown("bob", send("bob", "meanwhile", 20)), heal("alice"),
 			untilShown("bob", send("alice", "and then this", 1))),
 	},
 	{

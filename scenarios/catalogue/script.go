@@ -182,7 +182,7 @@ func payloads(when string) part {
 // a letter with a combining accent, a NUL, an emoji, and more than 255 characters.
 func texts(who string) part {
 	var sends part
-	for _, text := range []string{"  white space around  ", "<b>bold</b> & more", "cafe\u0301", "before\x00after", "🙂", strings.Repeat("long ", 60) + "!"} {
+	for _, text := range []string{"  white space around  ", "<b>bold</b> & more", "cafe\u0301", "before\x00after", "🙂", strings.Repeat("long ", 2000) + "!"} {
 		sends = append(sends, plan.Step{Do: plan.Send, Client: who, Text: text})
 	}
 	return sends

@@ -55,24 +55,24 @@ var sessionScenarios = []Scenario{
 		From:   contract.Basic,
 		Expect: steps(Loses, ExactlyOnce, ExactlyOnce),
 		Plan: scripted(aliceAndBob, meet,
-			cutOnReturn("asked", plan.Frame{Direction: plan.Up, Match: "40", After: true}),
-			cutOnReturn("answered", plan.Frame{Direction: plan.Down, Match: "40"})),
+			cutOnReturn("asked", 3, plan.Frame{Direction: plan.Up, Match: "40", After: true}),
+			cutOnReturn("answered", 3, plan.Frame{Direction: plan.Down, Match: "40"})),
 	},
 	{
 		ID: "cut-in-missed-events", Row: 17, Title: "the page reconnects, and is cut among the events that it missed",
-		Why:    "the page buffers events that arrive before the CONNECT packet, and drops them when it does not arrive",
+		Why:    "the page buffers events that arrive before the CONNECT packet, and drops them when it does not arrive; the server has to keep them all",
 		From:   contract.Recovery,
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
 		Plan: scripted(aliceAndBob, meet,
-			cutOnReturn("before an event", plan.Frame{Direction: plan.Down, Match: "42"}),
-			cutOnReturn("after an event", plan.Frame{Direction: plan.Down, Match: "42", After: true})),
+			cutOnReturn("before an event", 3, plan.Frame{Direction: plan.Down, Match: "42"}),
+			cutOnReturn("after an event", 300, plan.Frame{Direction: plan.Down, Match: "42", After: true})),
 	},
 }
 
-// cutOnReturn has alice send messages while bob is offline, and cuts bob's connection at a
+// cutOnReturn has alice send so many messages while bob is offline, and cuts bob's connection at a
 // frame of his reconnection.
-func cutOnReturn(id string, at plan.Frame) part {
+func cutOnReturn(id string, missed int, at plan.Frame) part {
 	return concat(
-		outage("bob"), untilShown("alice", send("alice", "bob is offline: "+id, 3)),
+		outage("bob"), untilShown("alice", send("alice", "bob is offline: "+id, missed)),
 		arm(plan.Cut, "bob", id, at), fault(plan.Heal, "bob"), awaitFault(id), do(plan.AwaitConnected, "bob"))
 }

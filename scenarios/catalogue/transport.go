@@ -21,9 +21,9 @@ var transportScenarios = []Scenario{
 	},
 	{
 		ID: "drop-after-two-writers", Row: 22, Title: "two clients send at once; then, without traffic, a disconnection",
-		Why:    "if the later message is emitted first, the page's offset goes back, and the server sends that message again",
-		From:   contract.ServerDelivery,
-		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
+		Why:    "if the later message is emitted first, the page's offset goes back, and the server sends that message again; all pages have to show one order",
+		From:   contract.Recovery,
+		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
 		Plan: scripted(clients("one", "two", "bob"), open("one", "two", "bob"), repeated(3, func(n int) part {
 			one, two := fmt.Sprint("one, part ", n), fmt.Sprint("two, part ", n)
 			return concat(send("one", one, 30), send("two", two, 30), shown(one+" 30", "bob"), shown(two+" 30", "bob"),
