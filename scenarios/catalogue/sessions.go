@@ -65,7 +65,7 @@ var sessionScenarios = []Scenario{
 		Expect: steps(DoesNotApply, ExactlyOnce, ExactlyOnce),
 		Plan: scripted(aliceAndBob, meet,
 			cutOnReturn("before an event", 3, plan.Frame{Direction: plan.Down, Match: "42"}),
-			cutOnReturn("after an event", 300, plan.Frame{Direction: plan.Down, Match: "42", After: true})),
+			cutOnReturn("after an event", 150, plan.Frame{Direction: plan.Down, Match: "42", After: true})),
 	},
 }
 
