@@ -59,6 +59,7 @@ type Client struct {
 	mu     sync.Mutex
 	tab    *tab // nil while the tab is closed
 	status client.Status
+	shown  views.List
 	frozen bool
 	// sessions counts the page's Engine.IO connections with a Socket.IO connection on them.
 	sessions int

@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 
+	"redial/harness/client/internal/views"
 	"redial/harness/history"
 )
 
@@ -185,7 +186,7 @@ func (c *Client) begun(t *tab, r report) {
 		c.notes.Reset()
 		c.sessions = 0
 		c.status.View++
-		c.status.Shown = 0
+		c.status.Shown, c.shown = 0, views.List{}
 	})
 	if c.currentLoad() != nil {
 		return
@@ -228,7 +229,7 @@ func (c *Client) left(t *tab) {
 // show records the new messages of the list.
 func (c *Client) show(r report) {
 	c.mu.Lock()
-	rewritten := r.From < c.status.Shown
+	fresh, rewritten := c.shown.Change(r.From, r.Texts)
 	c.mu.Unlock()
 	if rewritten {
 		c.note("the list was rewritten")
@@ -237,9 +238,9 @@ func (c *Client) show(r report) {
 	defer c.recording.Unlock()
 	// The status changes before the history, as in all clients.
 	c.mu.Lock()
-	c.status.Shown = r.From + len(r.Texts)
+	c.status.Shown = c.shown.Len()
 	c.mu.Unlock()
-	for _, text := range r.Texts {
+	for _, text := range fresh {
 		c.add(history.Event{Kind: history.Shown, Message: text})
 	}
 }

@@ -106,9 +106,11 @@ func TestChangesOfTheListAreShownOrNoted(t *testing.T) {
 		setTimeout(() => { show("last"); }, 10);`
 	for _, c := range []struct{ name, change, story string }{
 		{"appended", ``, "shown a, shown b, shown c, shown last"},
-		{"first removed", `list.firstChild.remove()`, "shown a, shown b, note (the list was rewritten), shown b, shown c, shown last"},
+		{"first removed", `list.firstChild.remove()`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},
 		{"one changed", `list.children[1].textContent = "B"`, "shown a, shown b, note (the list was rewritten), shown B, shown c, shown last"},
 		{"emptied", `list.innerHTML = ""`, "shown a, shown b, note (the list was rewritten), shown last"},
+		{"emptied and filled again", `const all = [...list.children]; list.innerHTML = ""; setTimeout(() => all.forEach((item) => show(item.textContent)), 0)`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},
+		{"and one twice", `const all = [...list.children]; list.innerHTML = ""; setTimeout(() => [...all, all[0]].forEach((item) => show(item.textContent)), 0)`, "shown a, shown b, note (the list was rewritten), shown c, shown a, shown last"},
 		{"rewritten with the same", `list.replaceChildren(...list.children)`, "shown a, shown b, shown c, shown last"},
 		{"put in front", `list.prepend(list.lastChild)`, "shown a, shown b, note (the list was rewritten), shown c, shown a, shown b, shown last"},
 		{"replaced", `const other = list.cloneNode(true); list.replaceWith(other); other.lastChild.remove()`, "shown a, shown b"},

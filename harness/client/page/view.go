@@ -35,7 +35,7 @@ type view struct {
 	// functions has the functions that page.js returns, with which the harness acts on the
 	// page. It belongs to the window's loop, as do shown and offsets.
 	functions *goja.Object
-	shown     []string
+	shown     views.List
 	offsets   map[string]int64
 	notes     views.Notes
 
@@ -166,20 +166,16 @@ func (v *view) look() {
 	if !changed {
 		return
 	}
-	for len(texts) > 0 && from < len(v.shown) && v.shown[from] == texts[0] {
-		from, texts = from+1, texts[1:]
-	}
-	if from < len(v.shown) {
-		v.shown = v.shown[:from]
+	fresh, rewritten := v.shown.Change(from, texts)
+	if rewritten {
 		v.note("the list was rewritten")
 	}
-	v.shown = append(v.shown, texts...)
 	// The status changes before the history, so that a reader of the event finds the status
 	// that includes it.
 	v.mu.Lock()
-	v.count = len(v.shown)
+	v.count = v.shown.Len()
 	v.mu.Unlock()
-	for _, text := range texts {
+	for _, text := range fresh {
 		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
 		delete(v.offsets, text)
 	}

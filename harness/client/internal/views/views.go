@@ -1,7 +1,7 @@
 // Package views has what several kinds of client share about their views: a page is loaded by one
-// caller at a time, and a view has a bounded number of notes.
+// caller at a time, a view has a list of messages, and a bounded number of notes.
 //
-// Read [Loads] first. The package must not know what a page or a client is.
+// Read [Loads] and [List] first. The package must not know what a page or a client is.
 package views
 
 import (
@@ -86,6 +86,45 @@ func (l *Loads) Close() (end func()) {
 	l.closing--
 	return func() { <-l.turn }
 }
+
+// A List is the list of messages of one view, as its user sees it.
+type List struct {
+	texts []string
+	// gone counts, by text, the elements that were removed and have not come back.
+	gone map[string]int
+}
+
+// Change replaces the texts from an index on. It returns those that are new to the user, and
+// whether others were removed. A page may empty its list and fill it again, or remove its oldest
+// elements: a text that was removed is not new when it comes back, unless a new one precedes it.
+func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool) {
+	for len(texts) > 0 && from < len(l.texts) && l.texts[from] == texts[0] {
+		from, texts = from+1, texts[1:]
+	}
+	from = min(from, len(l.texts))
+	removed := l.texts[from:]
+	for _, text := range removed {
+		if l.gone == nil {
+			l.gone = map[string]int{}
+		}
+		l.gone[text]++
+	}
+	fresh = texts
+	for i, text := range texts {
+		if l.gone[text] == 0 {
+			continue
+		}
+		if l.gone[text]--; len(fresh) == len(texts)-i {
+			fresh = fresh[1:]
+		}
+	}
+	rewritten = len(removed) > 0
+	l.texts = append(l.texts[:from], texts...)
+	return fresh, rewritten
+}
+
+// Len returns the number of texts in the list.
+func (l *List) Len() int { return len(l.texts) }
 
 // notesPerView bounds the notes of a view that fails all the time.
 const notesPerView = 1000
