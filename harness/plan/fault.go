@@ -175,7 +175,7 @@ func (p Plan) Validate() error {
 
 // validateScript validates the steps, and that each client stops what it does in the background.
 func (p Plan) validateScript(known map[string]bool) error {
-	sending, suspended := map[string]bool{}, map[string]bool{}
+	sending, suspended, locked := map[string]bool{}, map[string]bool{}, false
 	still := func(state map[string]bool) string {
 		for _, c := range p.Clients {
 			if state[c.Name] {
@@ -193,6 +193,8 @@ func (p Plan) validateScript(known map[string]bool) error {
 			sending[s.Client] = s.Do == StartSending
 		case Suspend, Resume:
 			suspended[s.Client] = s.Do == Suspend
+		case LockDatabase, UnlockDatabase:
+			locked = s.Do == LockDatabase
 		case AwaitFault:
 			if !slices.ContainsFunc(p.WithFaultIDs().AllFaults(), func(f Fault) bool { return f.ID == s.Text }) {
 				return fmt.Errorf("plan: step %d: await-fault waits for %q, which is the ID of no fault of the plan", i+1, s.Text)
@@ -202,6 +204,9 @@ func (p Plan) validateScript(known map[string]bool) error {
 				return fmt.Errorf("plan: step %d: %s sends while suspended: resume has to come first", i+1, name(s.Client))
 			}
 		case Barrier:
+			if locked {
+				return fmt.Errorf("plan: step %d: barrier while the database is locked: unlock-database has to come first", i+1)
+			}
 			if c := still(sending); c != "" {
 				return fmt.Errorf("plan: step %d: barrier while %s sends in the background: stop-sending has to come first", i+1, name(c))
 			}
