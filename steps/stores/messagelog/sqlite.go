@@ -26,18 +26,9 @@ type sqliteLog struct {
 }
 
 func openSQLite(ctx context.Context, options Options) (Log, error) {
-	db, err := sqlite.Connect(options.Driver, options.Folder, 0)
+	db, err := sqlite.Open(options.Driver, options.Folder, 0)
 	if err != nil {
 		return nil, err
-	}
-	// SQLite returns "busy" at once if several processes request WAL on a new file.
-	err = whileBusy(ctx, time.Now().Add(callTimeout), func() error {
-		_, err := db.ExecContext(ctx, sqlite.Schema)
-		return err
-	})
-	if err != nil {
-		_ = db.Close()
-		return nil, sqlite.Unwritable(options.Folder, err)
 	}
 	poll := options.Poll
 	if poll <= 0 {
@@ -47,23 +38,6 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	l := &sqliteLog{db: db, changed: make(signal, 1), writing: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{})}
 	go l.watch(watching, poll)
 	return l, nil
-}
-
-// whileBusy repeats a statement while another process has the lock, at most until the time
-// given. SQLite's own busy timeout, which is off here, waits longer after each attempt, so it
-// gets no turn while others write without a pause. It also ignores the fake clock of a test.
-func whileBusy(ctx context.Context, until time.Time, statement func() error) error {
-	for {
-		err := statement()
-		if err == nil || !sqlite.IsBusy(err) || time.Now().After(until) {
-			return err
-		}
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // turnTimeout limits how long a message waits to be written. It is shorter than a page's
@@ -82,7 +56,7 @@ func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	err = whileBusy(ctx, until, func() error {
+	err = sqlite.WhileBusy(ctx, until, func() error {
 		return l.db.QueryRowContext(ctx,
 			"INSERT INTO messages (client_offset, content) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", key, text).Scan(&id)
 	})
@@ -98,7 +72,7 @@ func (l *sqliteLog) Append(ctx context.Context, key, text string) (id int64, err
 // idOf returns the id of the message with the key, or sql.ErrNoRows.
 func (l *sqliteLog) idOf(ctx context.Context, key, text string) (id int64, err error) {
 	var first string
-	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
+	err = sqlite.WhileBusy(ctx, time.Now().Add(readTimeout), func() error {
 		return l.db.QueryRowContext(ctx, "SELECT id, content FROM messages WHERE client_offset = ?", key).Scan(&id, &first)
 	})
 	if err == nil && first != text {
@@ -113,7 +87,7 @@ const readTimeout = 500 * time.Millisecond
 
 func (l *sqliteLog) After(ctx context.Context, id int64, limit int) (found []Row, more bool, err error) {
 	var p part
-	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
+	err = sqlite.WhileBusy(ctx, time.Now().Add(readTimeout), func() error {
 		p, err = l.after(ctx, id, limit)
 		return err
 	})
@@ -137,7 +111,7 @@ func (l *sqliteLog) after(ctx context.Context, id int64, limit int) (found part,
 }
 
 func (l *sqliteLog) Newest(ctx context.Context) (id int64, err error) {
-	err = whileBusy(ctx, time.Now().Add(readTimeout), func() error {
+	err = sqlite.WhileBusy(ctx, time.Now().Add(readTimeout), func() error {
 		return l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM messages").Scan(&id)
 	})
 	return id, err
