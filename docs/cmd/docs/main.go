@@ -3,8 +3,7 @@
 //
 // -measure measures what steps 7 and 7a cost, for the plots; it takes a minute. -record
 // SCENARIO/STEP plays a scenario in the real lab and saves its history for a picture, if the
-// virtual lab cannot play the scenario. -html DIR writes the pages for review as a code host
-// would show them. Read package docs first, which does all of this.
+// virtual lab cannot play the scenario. Read package docs first, which does all of this.
 package main
 
 import (
@@ -20,17 +19,16 @@ import (
 func main() {
 	servers.BecomeStep()
 	accept := flag.Bool("accept", false, "both languages were looked at: lock every section as it is")
-	html := flag.String("html", "", "write the pages as HTML into `DIR`, to look at them")
 	measure := flag.Bool("measure", false, "measure anew what step 7 and step 7a cost")
 	record := flag.String("record", "", "play `SCENARIO/STEP` in the real lab and keep its history for the picture")
 	flag.Parse()
-	if err := run(*accept, *measure, *html, *record); err != nil {
+	if err := run(*accept, *measure, *record); err != nil {
 		fmt.Fprintln(os.Stderr, "docs: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(accept, measure bool, html, record string) error {
+func run(accept, measure bool, record string) error {
 	root, err := docs.Root()
 	if err != nil {
 		return err
@@ -38,9 +36,6 @@ func run(accept, measure bool, html, record string) error {
 	before, err := docs.Load(root)
 	if err != nil {
 		return err
-	}
-	if html != "" {
-		return docs.HTML(before, html)
 	}
 	if record != "" {
 		scenario, step, _ := strings.Cut(record, "/")

@@ -13,7 +13,6 @@
 package markdown
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -22,7 +21,6 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
 )
 
@@ -54,17 +52,6 @@ type Fence struct {
 }
 
 var reader = goldmark.New(goldmark.WithExtensions(extension.GFM))
-
-// HTML renders the page as a code host would, including the page's own HTML, such as
-// <details>.
-func HTML(page string) string {
-	var out bytes.Buffer
-	shown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
-	if err := shown.Convert([]byte(page), &out); err != nil {
-		panic(err) // a bytes.Buffer never fails
-	}
-	return out.String()
-}
 
 // Parse parses a page.
 func Parse(page string) Page {
