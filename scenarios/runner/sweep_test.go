@@ -330,6 +330,22 @@ func TestSweepSavesTheOutputOfTheServer(t *testing.T) {
 	}
 }
 
+// A full disk hides no failure.
+func TestSweepReportsAFailureThatCannotBeSaved(t *testing.T) {
+	t.Parallel()
+	server, file := stepServer(t, "5"), filepath.Join(t.TempDir(), "file")
+	server.Level = contract.Recovery // which step 5 does not promise
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
+		Kind: runner.SweepSingle, Seed: 1, Points: 40, ShrinkBudget: 5, Stories: catalogue.Stories[:1], Artifacts: file,
+	})
+	if err != nil || len(results) < 2 || results[1].Outcome() != check.Fail || !strings.Contains(results[1].Unsaved, "not a directory") {
+		t.Errorf("%+v: %v", results, err)
+	}
+}
+
 // A file that is no saved failure is refused, and so is another verdict in a replay.
 func TestReadSaved(t *testing.T) {
 	for text, want := range map[string]string{

@@ -113,11 +113,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 		results[0] = interrupted(ctx, results[0], 0)
 	}
 	for _, f := range found.Failures {
-		result, err := failureResult(ctx, s, server, story, o, f)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, result)
+		results = append(results, failureResult(ctx, s, server, story, o, f))
 	}
 	return results, nil
 }
@@ -184,7 +180,7 @@ func failedReason(r sweep.Result) string {
 }
 
 // failureResult shrinks a failure and saves it.
-func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
+func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) report.Result {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
 	if small.Recurred < small.Replayed {
@@ -201,13 +197,14 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 		Tally: check.Tally{Runs: f.Count, Lost: small.Verdict.Lost, Duplicated: small.Verdict.Duplicated, Reordered: small.Verdict.Reordered},
 	}
 	if o.Artifacts == "" {
-		return result, nil
+		return result
 	}
 	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events, Output: small.Output}, small.Verdict)
 	saved.Recurred, saved.Replays = small.Recurred, small.Replayed
 	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
-		return result, fmt.Errorf("what failed could not be saved: %w", err)
+		result.Unsaved = err.Error()
+		return result
 	}
 	result.Artifacts = []string{path}
 	exact := ""
@@ -215,5 +212,5 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 		exact = "--exact "
 	}
 	result.Replay = calledAs(os.Args[0]) + " replay " + exact + servers.CommandLine(path)
-	return result, nil
+	return result
 }
