@@ -81,13 +81,8 @@ func (s *checking) climb() (int, error) {
 		s.files.above = ended
 	}
 	r.Level, r.Results = best.level, best.results
-	resume := stopCommands(os.Stdout)
-	err = printRungs(os.Stdout, rungs, ended, terminal(os.Stdout))
-	resume()
-	if err != nil {
-		return 0, err
-	}
-	return exitOf(r, last), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
+	failed := s.files.finish(r, func() error { return printRungs(os.Stdout, rungs, ended, terminal(os.Stdout)) })
+	return exitOf(r, last), cmp.Or(failed, unlessInterrupted(ctx, nil))
 }
 
 // exitOf is the exit status of the report on a level that holds, if the last level may hold, too.

@@ -96,8 +96,9 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		t.Versions = versions(info)
 	}
+	unsaved := saveJSON(dataFile, t)
 	fmt.Print(t.markdown())
-	return report.ExitPass, cmp.Or(saveJSON(dataFile, t), interrupted)
+	return report.ExitPass, cmp.Or(unsaved, interrupted)
 }
 
 // readPeers reads the files, and returns for each a function that makes its server at a level.

@@ -254,10 +254,8 @@ func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server
 	if p.golden {
 		form = report.Matrix
 	}
-	if err := show(r, form); err != nil {
-		return 0, err
-	}
-	return r.ExitCode(), cmp.Or(p.files.write(r), interrupted)
+	failed := p.files.finish(r, func() error { return form(os.Stdout, r, terminal(os.Stdout)) })
+	return r.ExitCode(), cmp.Or(failed, interrupted)
 }
 
 // artifacts is the folder in which failing runs are saved.
