@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
@@ -27,7 +29,7 @@ type rung struct {
 	// reason tells why the level does not hold, and row in which row, if it is about one.
 	reason, row string
 	// unknown is set where no row failed, and one was inconclusive, or was not played because of
-	// the time limit or Ctrl-C.
+	// the time limit, Ctrl-C, or a server that did not start.
 	unknown bool
 }
 
@@ -118,7 +120,7 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		case len(rungs) == 0:
 			return nil, err
 		default:
-			up.reason = err.Error()
+			up.reason, up.unknown = err.Error(), errors.Is(err, lab.ErrUnreachable)
 		}
 		rungs = append(rungs, up)
 		if !up.holds() {

@@ -121,6 +121,32 @@ func TestLevelIsUnknownWhileARowIsInconclusive(t *testing.T) {
 	}
 }
 
+// unreachable is the virtual lab, in which no server starts above level basic.
+type unreachable struct{}
+
+func (unreachable) String() string { return "unreachable" }
+
+func (unreachable) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	if config.Level != contract.Basic {
+		return lab.Run{Err: lab.ErrUnreachable}
+	}
+	return lab.Virtual.Play(ctx, server, config, p)
+}
+
+// A server that does not start says nothing about its level.
+func TestLevelIsUnknownIfTheServerDoesNotStart(t *testing.T) {
+	t.Parallel()
+	rows, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := checking{play: play{seed: 1, lab: unreachable{}, files: outputs{reportDir: t.TempDir()}}, step: "7"}
+	rungs, err := s.rungs(t.Context(), rows, newProgress(true))
+	if err != nil || len(rungs) != 2 || !rungs[0].holds() || rungs[1].holds() || !rungs[1].unknown {
+		t.Errorf("%+v: %v", rungs, err)
+	}
+}
+
 // The time in which the server starts counts as well.
 func TestTimeLimitBoundsTheStartOfTheServer(t *testing.T) {
 	t.Parallel()
