@@ -61,7 +61,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 		}
 		return result, nil
 	}
-	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
+	if result.Outcome() != check.Pass && result.Verdict.Outcome != check.Pass && r.options.Artifacts != "" { // an unexpected pass is no failure
 		path, err := newSaved(c.Server, r.options.Lab, r.options.Client, c.Scenario.ID, p, run, result.Verdict).
 			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.Scenario.ID, seed))
 		if err != nil {
