@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (s Saved) write(folder, name string) (path string, err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	path = filepath.Join(folder, fileName(name)+".json")
+	path = filepath.Join(folder, ownFileName(name)+".json")
 	return path, s.Write(path)
 }
 
@@ -138,7 +139,20 @@ func fileName(text string) string {
 		}
 		return '-'
 	}, strings.ToLower(text))
-	return name[:min(len(name), 80)]
+	return name[:min(len(name), mostFileName)]
+}
+
+const mostFileName = 80
+
+// ownFileName is fileName with a hash where that loses anything, so that no two texts have the
+// same name.
+func ownFileName(text string) string {
+	name := fileName(text)
+	if name == text {
+		return name
+	}
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("%s-%x", name[:min(len(name), mostFileName-9)], sum[:4])
 }
 
 // ErrOtherVerdict tells that a replay came to another verdict than the saved one.

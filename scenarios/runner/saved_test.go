@@ -112,6 +112,27 @@ func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
 	}
 }
 
+// Two scenarios of a user's own keep two files, and each seed has one.
+func TestNoFailureOverwritesAnother(t *testing.T) {
+	t.Parallel()
+	folder, saved := t.TempDir(), Saved{Target: "step 7"}
+	long := strings.Repeat("long-", 20)
+	seen := map[string]string{}
+	for _, name := range []string{"my-drop-1", "my_drop-1", "my drop-1", "My-drop-1", "끊김-1", "연결-1", long + "1", long + "2"} {
+		path, err := saved.write(folder, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, taken := seen[path]; taken {
+			t.Errorf("%q and %q are both in %s", other, name, path)
+		}
+		seen[path] = name
+	}
+	if seen[filepath.Join(folder, "step-7", "my-drop-1.json")] != "my-drop-1" {
+		t.Errorf("a plain name was changed: %v", seen)
+	}
+}
+
 // replay --exact writes the schedule that it has found into the file that it was given.
 func TestAGzippedFailureStaysGzipped(t *testing.T) {
 	t.Parallel()
