@@ -158,30 +158,37 @@ func ownFileName(text string) string {
 // ErrOtherVerdict tells that a replay came to another verdict than the saved one.
 var ErrOtherVerdict = errors.New("the verdict is another one this time")
 
-// Rate replays the run, and counts how often it came to the saved verdict and how often it
-// failed in any way. A failure by a race in the server recurs at a rate, because the Go
+// A Rate is how many of several runs of a saved failure came to the saved verdict, failed in any
+// way, and passed. The others were inconclusive.
+type Rate struct{ Ended, Same, Failed, Passed int }
+
+// Rate replays the run. A failure by a race in the server recurs at a rate, because the Go
 // scheduler does not depend on the seed. Rate calls done, if it is not nil, after each run.
-func (s Saved) Rate(ctx context.Context, times int, done func(ended, same, failed int)) (same, failed int, err error) {
+func (s Saved) Rate(ctx context.Context, times int, done func(Rate)) (rate Rate, err error) {
 	server, err := s.server(ctx)
 	if err != nil {
-		return 0, 0, err
+		return rate, err
 	}
-	for n := range times {
+	for range times {
 		result, err := s.playOn(ctx, server)
 		if err != nil && !errors.Is(err, ErrOtherVerdict) {
-			return same, failed, err
+			return rate, err
 		}
+		rate.Ended++
 		if err == nil {
-			same++
+			rate.Same++
 		}
-		if result.Outcome() == check.Fail {
-			failed++
+		switch result.Outcome() {
+		case check.Fail:
+			rate.Failed++
+		case check.Pass:
+			rate.Passed++
 		}
 		if done != nil {
-			done(n+1, same, failed)
+			done(rate)
 		}
 	}
-	return same, failed, nil
+	return rate, nil
 }
 
 // server makes the server of the run again, and examines one that is not the kit's, as it was

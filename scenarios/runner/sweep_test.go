@@ -294,10 +294,10 @@ func sweptPublished(t *testing.T, number string, least int) (found []report.Resu
 		if len(saved.Plan.Faults) > 2 {
 			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
 		}
-		same, failed, err := saved.Rate(t.Context(), replays, nil)
-		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, replays, failed)
-		if err != nil || same < least || failed < same {
-			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, replays, least, err)
+		rate, err := saved.Rate(t.Context(), replays, nil)
+		t.Logf("%s: %+v", r.ID, rate)
+		if err != nil || rate.Same < least || rate.Failed < rate.Same {
+			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, rate.Same, replays, least, err)
 		}
 	}
 	return found

@@ -175,24 +175,25 @@ func replayLink(link string) (int, error) {
 }
 
 // replayRate reports in how many runs a saved failure recurs. The exit status is a failure if
-// any run fails.
+// any run fails, and inconclusive if it is not known that all pass.
 func replayRate(ctx context.Context, saved runner.Saved, times int) (code int, err error) {
-	progress, ended := newProgress(false), 0
+	progress := newProgress(false)
 	progress.begin(times)
-	same, failed, err := saved.Rate(ctx, times, func(n, same, failed int) {
-		ended = n
-		progress.tell(n, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", n, times, same, failed))
+	rate, err := saved.Rate(ctx, times, func(r runner.Rate) {
+		progress.tell(r.Ended, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", r.Ended, times, r.Same, r.Failed))
 	})
 	progress.end()
-	if err != nil && (ctx.Err() == nil || ended == 0) {
+	if err != nil && (ctx.Err() == nil || rate.Ended == 0) {
 		return 0, err
 	}
-	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, ended, failed)
-	if err != nil {
+	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), rate.Same, rate.Ended, rate.Failed)
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if failed > 0 {
+	case rate.Failed > 0:
 		return report.ExitFail, nil
+	case rate.Passed < rate.Ended:
+		return report.ExitInconclusive, nil
 	}
 	return report.ExitPass, nil
 }
