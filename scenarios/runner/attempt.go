@@ -68,6 +68,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 			result.Unsaved = err.Error()
 		} else {
 			result.Artifacts = []string{path}
+			if r.options.Golden { // check would judge the run at the level of the step
+				result.Replay = replayOf(path)
+			}
 		}
 	}
 	if r.options.Client.New != nil && result.Verdict.Outcome != check.Pass {

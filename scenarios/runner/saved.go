@@ -240,7 +240,7 @@ func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdict.Of(run, config.Level),
 	}
-	result.Tally = result.Verdict.Tally()
+	result.Tally = s.tally(result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
 	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
 		return result, run.Err
@@ -249,6 +249,16 @@ func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result
 		return result, fmt.Errorf("%w: it was %s (%s)", ErrOtherVerdict, s.Verdict.Outcome, s.Verdict.Reason)
 	}
 	return result, nil
+}
+
+// tally counts a run that came to the verdict. The matrix judges above the server's level, and
+// counts no order that this does not promise: see Runner.tally.
+func (s Saved) tally(v check.Verdict) check.Tally {
+	t := v.Tally()
+	if v.Level == s.Verdict.Level && s.Level != v.Level {
+		t.Reordered = v.ReorderedFor(s.Level)
+	}
+	return t
 }
 
 // same tells whether a verdict equals the saved one. The virtual lab repeats a run exactly, so
@@ -271,6 +281,11 @@ func calledAs(program string) string {
 		return servers.CommandLine(program)
 	}
 	return "go run ./scenarios/cmd/redial"
+}
+
+// replayOf is the command that plays a saved failure again.
+func replayOf(arguments ...string) string {
+	return calledAs(os.Args[0]) + " replay " + servers.CommandLine(arguments...)
 }
 
 // replay is the command that plays the cell again. A server's command comes last, after --.

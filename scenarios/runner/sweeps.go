@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -207,10 +206,9 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 		return result
 	}
 	result.Artifacts = []string{path}
-	exact := ""
+	result.Replay = replayOf(path)
 	if small.Recurred < small.Replayed {
-		exact = "--exact "
+		result.Replay = replayOf("--exact", path)
 	}
-	result.Replay = calledAs(os.Args[0]) + " replay " + exact + servers.CommandLine(path)
 	return result
 }
