@@ -31,6 +31,8 @@ type rung struct {
 	// unknown is set where no row failed, and one was inconclusive, or was not played because of
 	// the time limit, Ctrl-C, or a server that did not start.
 	unknown bool
+	// neverUp is set where the time limit ended the start of the server.
+	neverUp bool
 }
 
 func (r rung) holds() bool { return r.reason == "" }
@@ -89,10 +91,15 @@ func (s *checking) climb() (int, error) {
 
 // exitOf is the exit status of the report on a level that holds, if the last level may hold, too.
 func exitOf(r report.Report, last rung) int {
-	if code := r.ExitCode(); code != report.ExitPass || !last.unknown || r.Tolerant {
+	switch code := r.ExitCode(); {
+	case code != report.ExitPass || !last.unknown:
 		return code
+	case !r.Tolerant:
+		return report.ExitInconclusive
+	case last.neverUp && len(r.Results) == 0:
+		return report.ExitUsage
 	}
-	return report.ExitInconclusive
+	return report.ExitPass
 }
 
 // rungs plays one level after the other, up to the first that does not hold.
@@ -115,6 +122,9 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		switch {
 		case err == nil, up.unknown:
 		case bounded.Err() != nil:
+			if up.neverUp = ctx.Err() == nil && errors.Is(err, lab.ErrUnreachable); up.neverUp {
+				printError(err)
+			}
 			up.reason = fmt.Sprintf("not known: %s when %d rows had passed", runner.Ended(bounded), up.passed)
 			up.unknown = true
 		case len(rungs) == 0:

@@ -147,11 +147,20 @@ func TestLevelIsUnknownIfTheServerDoesNotStart(t *testing.T) {
 	}
 }
 
-// The time in which the server starts counts as well.
+// The time in which the server starts counts as well, and the reason why it did not is printed.
 func TestTimeLimitBoundsTheStartOfTheServer(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--config", hostileTarget(t, "never starts", "isolated: true, readyWithin: 1m", ""), "--scenario", "clean-drop", "--time-limit", "1s")
-	if o.code != 2 || !strings.Contains(o.stdout, "not played: the time limit of 1s was exceeded") {
-		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	for _, c := range []struct {
+		more []string
+		code int
+	}{
+		{nil, 2},
+		{[]string{"--fail-on", "fail"}, 3},
+		{[]string{"--fail-on", "fail", "--level", "auto"}, 3},
+	} {
+		o := redial(t, append([]string{"check", "--config", hostileTarget(t, "never starts", "isolated: true, readyWithin: 1m", ""), "--scenario", "clean-drop", "--time-limit", "1s"}, c.more...)...)
+		if o.code != c.code || !strings.Contains(o.stdout, "the time limit of 1s was exceeded") || !strings.Contains(o.stderr, "did not answer at ") {
+			t.Errorf("%q: exit %d, want %d: %s%s", c.more, o.code, c.code, o.stdout, o.stderr)
+		}
 	}
 }
