@@ -10,13 +10,11 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -284,22 +282,22 @@ func (p *play) playScenarios(ctx context.Context, in lab.Lab, tested []servers.S
 	specs := suite.Define(tested, which, runner.Options{
 		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	ctx, stop := interruptibleIn(ctx) // Ginkgo has its own handler, and only during RunSpecs
+	defer stop()
 	formatter.ColorableStdOut = io.Discard
 	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
 	suiteConfig.Timeout = 0 // Ginkgo's own is an hour
 	specs.Run(ctx, ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()
-	switch {
-	case len(signals) > 0:
-		return append(results, specs.Unplayed(ctx)...), errInterrupted
-	case ctx.Err() != nil:
-		return append(results, specs.Unplayed(ctx)...), nil
+	if ctx.Err() == nil {
+		return results, err
 	}
-	return results, err
+	results = append(results, specs.Unplayed(ctx)...)
+	if _, limit := context.Cause(ctx).(runner.TimeLimit); limit {
+		return results, nil
+	}
+	return results, errInterrupted
 }
 
 // A ginkgoTest ignores that a spec failed: the results show it.

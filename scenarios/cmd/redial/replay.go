@@ -48,11 +48,13 @@ runs only: --times counts them. replay also plays the run of a link of the lab p
 
 // replay plays the run of a link, or a saved failure again.
 func replay(file string, times int, exact bool) (code int, err error) {
+	ctx, stop := interruptible()
+	defer stop()
 	if _, err := os.Stat(file); err != nil && strings.Contains(file, "#") {
 		if exact || times > 1 {
 			return 0, errors.New("--exact and --times play a saved failure, and this is a link: leave them out")
 		}
-		return replayLink(file)
+		return replayLink(ctx, file)
 	}
 	saved, err := runner.ReadSaved(file)
 	if err != nil {
@@ -61,8 +63,6 @@ func replay(file string, times int, exact bool) (code int, err error) {
 	if saved.Lab == lab.Virtual.String() && !exact {
 		prepare(lab.Virtual)
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	switch {
 	case exact:
 		code, err = replayExactly(ctx, saved, file, times)
@@ -155,9 +155,12 @@ func replayExactly(ctx context.Context, saved runner.Saved, file string, times i
 }
 
 // replayLink plays the run that a link of the lab page shares.
-func replayLink(link string) (int, error) {
+func replayLink(ctx context.Context, link string) (int, error) {
 	prepare(lab.Virtual)
-	run := labpage.Play(context.Background(), labpage.Request{Link: link})
+	run := labpage.Play(ctx, labpage.Request{Link: link})
+	if err := unlessInterrupted(ctx, nil); err != nil {
+		return 0, err
+	}
 	if run.Error != "" {
 		return 0, errors.New(run.Error)
 	}
