@@ -208,7 +208,7 @@ func (s *checking) check() (int, error) {
 			fmt.Fprintln(os.Stderr, wait)
 		}
 	}
-	code, err := s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
+	code, err := s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server}, which)
 	if neverUp && code == report.ExitPass { // by --fail-on fail
 		code = report.ExitUsage
 	}

@@ -148,10 +148,14 @@ func (p *play) rows() ([]catalogue.Scenario, error) {
 	return slices.Concat(catalogue.All, own), err
 }
 
+// scenarios returns those that the flags choose, and reads which of them are known to fail.
 func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	if p.sample > 0 {
 		which = catalogue.Sample(p.seed, p.sample)
 	} else if which, err = p.rows(); err != nil {
+		return nil, err
+	}
+	if p.known, err = knownFailures(p.expect, which); err != nil {
 		return nil, err
 	}
 	if p.scenario != "" {
@@ -217,20 +221,10 @@ func knownFailures(path string, rows []catalogue.Scenario) (ids []string, err er
 }
 
 // run plays everything until ctx ends, prints and writes the reports, and returns the exit status.
-func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server) (int, error) {
-	which, err := p.scenarios()
-	if err != nil {
-		return 0, err
-	}
-	rows, err := p.rows()
-	if err != nil {
-		return 0, err
-	}
-	if p.known, err = knownFailures(p.expect, rows); err != nil {
-		return 0, err
-	}
+func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server, which []catalogue.Scenario) (int, error) {
 	r.Tolerant = p.failOn == "fail"
-	if err := p.files.try(); err != nil {
+	err := p.files.try()
+	if err != nil {
 		return 0, err
 	}
 	artifacts := p.artifacts()
