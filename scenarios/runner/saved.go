@@ -194,7 +194,7 @@ func (s Saved) Rate(ctx context.Context, times int, done func(Rate)) (rate Rate,
 // server makes the server of the run again, and examines one that is not the kit's, as it was
 // examined before the run that was saved.
 func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
-	if s.Config == "" && s.URL == "" && len(s.Command) == 0 {
+	if !s.Foreign() {
 		if server, err = servers.Step(strings.TrimPrefix(s.Target, "step ")); err != nil {
 			err = fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 		}
@@ -208,6 +208,9 @@ func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
 	}
 	return server, err
 }
+
+// Foreign tells whether the server is not one of the kit's.
+func (s Saved) Foreign() bool { return s.Config != "" || s.URL != "" || len(s.Command) > 0 }
 
 // Play replays the run in its lab. If the verdict differs from the saved one, it returns the
 // result and an error that wraps ErrOtherVerdict.

@@ -77,6 +77,7 @@ func (p *play) conformance(files []string) (int, error) {
 	if err := p.files.try(); err != nil {
 		return 0, err
 	}
+	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)

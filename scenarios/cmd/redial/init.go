@@ -213,6 +213,7 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 	if err != nil {
 		return draft, err
 	}
+	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}

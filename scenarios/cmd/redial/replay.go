@@ -63,6 +63,9 @@ func replay(file string, times int, exact bool) (code int, err error) {
 	if saved.Lab == lab.Virtual.String() && !exact {
 		prepare(lab.Virtual)
 	}
+	if saved.Foreign() {
+		defer watchMemory()()
+	}
 	switch {
 	case exact:
 		code, err = replayExactly(ctx, saved, file, times)
