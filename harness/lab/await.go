@@ -37,7 +37,11 @@ func (a *awaits) await(bound time.Duration, met func() bool) (bool, error) {
 		case err := <-a.failed:
 			return false, err
 		case <-a.target.Exited():
-			return false, fmt.Errorf("the server ended by itself; it printed last: %s", target.LastLine(a.target.Output()))
+			printed := "nothing"
+			if line := target.LastLine(a.target.Output()); line != "" {
+				printed = "last: " + line
+			}
+			return false, fmt.Errorf("the server ended by itself; it printed %s", printed)
 		case <-timer.C:
 			if late = a.servers.starting.Load() > 0; late {
 				continue

@@ -183,10 +183,6 @@ type Run struct {
 	Began []plan.Duration
 	// Traffic has every frame with its time and its text, if Config.Traffic is set.
 	Traffic history.Traffic
-	// Leaked means that goroutines still ran long after everything was closed. They stay, with
-	// the memory that they refer to, until the process ends; the growth of
-	// runtime.NumGoroutine gives their number. It is false in the real lab.
-	Leaked bool
 }
 
 // ErrUnreachable means that the target did not come up at the beginning of a run. A later start

@@ -129,8 +129,9 @@ func TestVirtualFence(t *testing.T) {
 	}
 }
 
-// A run tells whether it leaks goroutines, and all of those belong to the library.
-func TestVirtualTellsWhetherItLeaks(t *testing.T) {
+// A goroutine that a server leaves behind does not end the run with an error. Those of the kit's
+// servers belong to the library.
+func TestVirtualIgnoresWhatAServerLeaks(t *testing.T) {
 	leaks := func(server lab.Handler, config lab.Config, p plan.Plan) []string {
 		bubble := ""
 		run := play(t, func(dir string) (http.Handler, io.Closer, error) {
@@ -138,8 +139,8 @@ func TestVirtualTellsWhetherItLeaks(t *testing.T) {
 			return server(dir)
 		}, config, p)
 		found := goroutines(bubble)
-		if run.Err != nil || bubble == "" || run.Leaked != (len(found) > 0) {
-			t.Fatalf("%v, leaked %v in %s: %v", run.Err, run.Leaked, bubble, found)
+		if run.Err != nil || bubble == "" {
+			t.Fatalf("%v in %q: %v", run.Err, bubble, found)
 		}
 		return found
 	}
@@ -152,7 +153,7 @@ func TestVirtualTellsWhetherItLeaks(t *testing.T) {
 		go func() { select {} }()
 		return step(t, "5")(dir)
 	}
-	if found := leaks(left, lab.Config{OwnRecovery: true}, plan.Plan{}); len(found) != 1 || !strings.Contains(found[0], "TestVirtualTellsWhetherItLeaks") {
+	if found := leaks(left, lab.Config{OwnRecovery: true}, plan.Plan{}); len(found) != 1 || !strings.Contains(found[0], "TestVirtualIgnoresWhatAServerLeaks") {
 		t.Errorf("leaked: %v; want the one that the test has left", found)
 	}
 }

@@ -322,3 +322,10 @@ func TestQueueOfASilentLinkIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// connections returns how many connections have reached the server.
+func (l *link) connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}

@@ -345,6 +345,19 @@ func TestURLThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+func TestURLThatDoesNotSpeakHTTP(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, _ := http.NewResponseController(w).Hijack()
+		fmt.Fprint(conn, "SSH-2.0-OpenSSH\r\n")
+		conn.Close()
+	}))
+	defer other.Close()
+	u, _ := NewURL(other.URL, nil)
+	if err := u.Start(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "what answers at "+other.URL+" is not HTTP: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestNewURLTakesOnlyAnAddress(t *testing.T) {
 	for _, raw := range []string{"", "localhost:3000", "ftp://127.0.0.1", "http://127.0.0.1/chat", "http://:3000", "http://127.0.0.1?x=1", "http://a b"} {
 		if _, err := NewURL(raw, nil); err == nil {

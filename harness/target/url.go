@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 )
 
@@ -87,11 +88,14 @@ func (u *URL) Start(ctx context.Context) error {
 			conn.Close()
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("nothing answers at %s: %w", u, plainError(err))
+	switch err = plainError(err); {
+	case err == nil:
+		u.started = true
+		return nil
+	case strings.Contains(err.Error(), "malformed HTTP"): // net/http has no type for it
+		return fmt.Errorf("what answers at %s is not HTTP: %w", u, err)
 	}
-	u.started = true
-	return nil
+	return fmt.Errorf("nothing answers at %s: %w", u, err)
 }
 
 var errNotOurs = fmt.Errorf("%w: it is a URL, not a command, and can be neither stopped nor started", ErrUnsupported)

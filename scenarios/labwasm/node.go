@@ -44,12 +44,7 @@ func Start(folder string) (*Node, error) {
 	return n, nil
 }
 
-// Play is labpage.Play in Node.js.
-func (n *Node) Play(r labpage.Request) (answer labpage.Response, err error) {
-	return answer, n.call(call{Name: "play", Argument: r}, &answer)
-}
-
-// PlayExactly is Play in a new lab. The schedule decides everything that the plan's seed
+// PlayExactly is labpage.Play in Node.js, in a new lab. The schedule decides everything that the plan's seed
 // does not: the case that a select takes, the order of a map's iteration, and the ids and
 // keys that servers and pages generate. The program has one thread, so a schedule always
 // gives the same run, byte by byte.

@@ -6,7 +6,6 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
-	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
@@ -242,7 +241,7 @@ func ConformPeer(ctx context.Context, p Peer, at func(contract.Level) (servers.S
 		return p, ctx.Err()
 	}
 	server, err := at(p.Claims)
-	for n := 0; err == nil && n < max(options.Runs, 1) && options.Lab != lab.Virtual; n++ {
+	for n := 0; err == nil && n < max(options.Runs, 1); n++ {
 		var share Delivered
 		if share, err = MeasureDelivered(ctx, server, options.Seed+uint64(n)); err == nil {
 			p.Delivered = append(p.Delivered, share.String())

@@ -53,7 +53,8 @@ func steadyStream(seed uint64) plan.Plan {
 
 // MeasureDelivered plays the steady stream in the real lab.
 func MeasureDelivered(ctx context.Context, server servers.Server, seed uint64) (Delivered, error) {
-	run := lab.Real.Play(ctx, server.Server, servers.ConfigOf(server), steadyStream(seed))
+	p := steadyStream(seed)
+	run := playWithin(ctx, lab.Real, 0, server, configFor(server, p), p)
 	if run.Err != nil {
 		return Delivered{}, run.Err
 	}

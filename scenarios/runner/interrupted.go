@@ -43,10 +43,15 @@ func Ended(ctx context.Context) string {
 // Unplayed returns the reason of a result of which no run had ended when ctx did.
 func Unplayed(ctx context.Context) string { return notPlayed + Ended(ctx) }
 
-// interrupted completes a result of which only some runs had ended when ctx did. A failure is
-// one all the same. planned is the number of runs there were to be, or 0 if that was not known yet.
+// interrupted completes a result of which only some runs had ended when ctx did. planned is the
+// number of runs there were to be, or 0 if that was not known yet. No other run could change a
+// failure, which one run is enough for, and so it is for a failure that is known: see worse.
 func interrupted(ctx context.Context, result report.Result, planned int) report.Result {
-	if result.Verdict.Outcome == check.Fail {
+	final := result.Outcome() == check.Fail
+	if result.Expected == check.Fails {
+		final = result.Met
+	}
+	if final {
 		return result
 	}
 	reason := Unplayed(ctx)

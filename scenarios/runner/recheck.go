@@ -19,7 +19,6 @@ import (
 	"redial/harness/history"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
-	"redial/scenarios/servers"
 )
 
 // Recheck judges a history again: a saved failure's, or one alone as JSON lines, either
@@ -50,10 +49,10 @@ func Recheck(path string, level contract.Level) (report.Report, check.Verdict, e
 		result.Verdict.Locate(r.again)
 		result.Abridge(r.again)
 	}
-	result.Tally = v.Tally()
+	result.Tally = r.saved.tally(v)
 	result.Took = time.Since(began)
 	if r.saved.Target != "" {
-		result.Replay = calledAs(os.Args[0]) + " replay " + servers.CommandLine(path)
+		result.Replay = replayOf(path)
 	}
 	return report.Report{
 		Target: cmp.Or(r.saved.Target, path), Level: v.Level, Lab: r.saved.Lab, Seed: r.saved.Plan.Seed,

@@ -9,10 +9,8 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,7 +19,6 @@ import (
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/lab"
-	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/peers"
@@ -83,6 +80,7 @@ type Runner struct {
 	mu       sync.Mutex
 	cells    map[string]*future
 	finished int
+	cameUp   map[string]bool // by the name of a server: whether any run got past its start
 }
 
 type future struct {
@@ -103,7 +101,7 @@ func New(options Options) *Runner {
 			options.Parallel = runtime.GOMAXPROCS(0) // these runs wait for nothing
 		}
 	}
-	return &Runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}}
+	return &Runner{options: options, slots: make(chan struct{}, options.Parallel), cells: map[string]*future{}, cameUp: map[string]bool{}}
 }
 
 func (c Cell) key() string { return c.Scenario.ID + "\x00" + c.Server.Name }
@@ -238,7 +236,13 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 	runs, failed := make([]report.Result, r.options.Runs), make([]error, r.options.Runs)
 	var all sync.WaitGroup
 	for n := range runs {
-		all.Go(func() { runs[n], failed[n] = r.attempt(ctx, c, result, r.options.Seed+uint64(n)) })
+		all.Go(func() {
+			one, err := r.attempt(ctx, c, result, r.options.Seed+uint64(n))
+			if n > 0 && one.Outcome() == check.Pass && one.Expected != check.Fails && one.Beyond.Outcome != check.Fail {
+				one.Events = nil // it is never worse than the first run, and a thousand histories fill the memory
+			}
+			runs[n], failed[n] = one, err
+		})
 	}
 	all.Wait()
 	var sum check.Tally
@@ -246,7 +250,7 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 		if one.Runs == 0 { // interrupted
 			continue
 		}
-		if err := failed[n]; errors.Is(err, lab.ErrUnreachable) && !c.Server.CameUp {
+		if err := failed[n]; errors.Is(err, lab.ErrUnreachable) && !r.up(c.Server, false) {
 			return result, err
 		}
 		if sum.Runs == 0 || worse(one, result) {
@@ -262,6 +266,15 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 		result = interrupted(ctx, result, len(runs))
 	}
 	return result, nil
+}
+
+// up tells whether the server has started at least once, now or before: then a start that fails
+// says nothing about the runs after it.
+func (r *Runner) up(server servers.Server, now bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cameUp[server.Name] = r.cameUp[server.Name] || server.CameUp || now
+	return r.cameUp[server.Name]
 }
 
 // expected is the catalogue's expectation of a kit's server. A user's scenario has none.
@@ -287,112 +300,4 @@ func worse(a, b report.Result) bool {
 		return a.Beyond.Outcome == check.Fail && b.Beyond.Outcome != check.Fail
 	}
 	return rank[a.Outcome()] > rank[b.Outcome()]
-}
-
-// attempt plays the cell once and completes the result, which already has the scenario and the
-// expectation. The error is the reason why the run did not end. The result of a run that ctx has
-// ended has no tally.
-func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed uint64) (report.Result, error) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return result, ctx.Err()
-	}
-	if c.Server.Shared {
-		r.turn.Lock()
-		defer r.turn.Unlock()
-	}
-	p := c.Scenario.Plan(seed)
-	p.Scenario = c.Scenario.ID
-	if r.options.Lab == lab.Real {
-		p = c.Server.Spread(p)
-	}
-	config := configFor(c.Server, p)
-	if r.options.Golden {
-		config.Level = GoldenLevel
-	}
-	if r.options.Client.New != nil {
-		config.NewPage = newPage(r.options.Client, config.Level)
-	}
-	run := playWithin(ctx, r.options.Lab, r.options.Limit, c.Server, config, p)
-	if run.Err != nil && ctx.Err() != nil {
-		return result, ctx.Err()
-	}
-	result.Verdict = c.judge(p, run, result.Expected)
-	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
-	switch {
-	case result.Verdict.Outcome == check.Pass:
-		result.Beyond = check.Beyond(result.Verdict.Level, run.Events)
-	case r.options.Golden && result.Verdict.Outcome == check.Fail && !c.promises(run):
-		result.Beyond = check.Beyond(c.Server.Level, run.Events)
-	}
-	result.Tally = r.tally(c, result.Verdict)
-	result.Took, result.Virtual = run.Real, run.Virtual
-	result.Events, result.Replay = run.Events, r.replay(c, seed)
-	if result.Verdict.Outcome == check.Unsupported {
-		if !r.options.Golden {
-			result.Expected = ""
-		}
-		return result, nil
-	}
-	if result.Outcome() != check.Pass && r.options.Artifacts != "" {
-		path, err := newSaved(c.Server, r.options.Lab, r.options.Client, c.Scenario.ID, p, run, result.Verdict).
-			write(r.options.Artifacts, fmt.Sprintf("%s-%d", c.Scenario.ID, seed))
-		if err != nil {
-			result.Unsaved = err.Error()
-		} else {
-			result.Artifacts = []string{path}
-		}
-	}
-	if r.options.Client.New != nil && result.Verdict.Outcome != check.Pass {
-		result.Official = r.official(ctx, c, config, p)
-	}
-	return result, run.Err
-}
-
-// configFor returns the lab's settings for a run of the plan on the server.
-func configFor(server servers.Server, p plan.Plan) lab.Config {
-	config := servers.ConfigOf(server)
-	switch {
-	case waitsForHeartbeat(server, p):
-		config.Bound = lab.DefaultBound + server.Heartbeat
-	case server.NewPage != nil:
-		// The page upgrades from polling to WebSocket. If that is cut, the official client can
-		// be stuck until its ping timeout: see the scenario upgrade-cut.
-		config.Bound = lab.DefaultBound + cmp.Or(server.Heartbeat, libraryHeartbeat)
-	}
-	return config
-}
-
-// playWithin plays the plan within the limit of a run; see [Options].
-func playWithin(ctx context.Context, in lab.Lab, limit time.Duration, server servers.Server, config lab.Config, p plan.Plan) lab.Run {
-	// A scenario waits for the heartbeat and for a start a few times at most, and each of its
-	// other waits has a bound that includes the heartbeat.
-	limit = cmp.Or(limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
-	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
-	defer stop()
-	run := in.Play(limited, server.Server, config, p)
-	if run.Err != nil && limited.Err() != nil && ctx.Err() == nil {
-		run.Err = context.Cause(limited) // run.Err is only a consequence of that
-	}
-	return run
-}
-
-// promises tells whether the run breaks the promise of the server's own level.
-func (c Cell) promises(run lab.Run) bool {
-	return c.Server.Level.AtLeast(c.Scenario.From) && check.JudgeAt(c.Server.Level, run.Events).Outcome == check.Fail
-}
-
-// libraryHeartbeat is the sum of pingInterval and pingTimeout by default.
-const libraryHeartbeat = 45 * time.Second
-
-// tally counts one run. If an expectation replaces the promise of the level, an order that the
-// server does not promise is not counted.
-func (r *Runner) tally(c Cell, v check.Verdict) check.Tally {
-	t := v.Tally()
-	if r.options.Golden {
-		t.Reordered = v.ReorderedFor(c.Server.Level)
-	}
-	return t
 }

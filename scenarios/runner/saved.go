@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (s Saved) write(folder, name string) (path string, err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	path = filepath.Join(folder, fileName(name)+".json")
+	path = filepath.Join(folder, ownFileName(name)+".json")
 	return path, s.Write(path)
 }
 
@@ -138,42 +139,62 @@ func fileName(text string) string {
 		}
 		return '-'
 	}, strings.ToLower(text))
-	return name[:min(len(name), 80)]
+	return name[:min(len(name), mostFileName)]
+}
+
+const mostFileName = 80
+
+// ownFileName is fileName with a hash where that loses anything, so that no two texts have the
+// same name.
+func ownFileName(text string) string {
+	name := fileName(text)
+	if name == text {
+		return name
+	}
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("%s-%x", name[:min(len(name), mostFileName-9)], sum[:4])
 }
 
 // ErrOtherVerdict tells that a replay came to another verdict than the saved one.
 var ErrOtherVerdict = errors.New("the verdict is another one this time")
 
-// Rate replays the run, and counts how often it came to the saved verdict and how often it
-// failed in any way. A failure by a race in the server recurs at a rate, because the Go
+// A Rate is how many of several runs of a saved failure came to the saved verdict, failed in any
+// way, and passed. The others were inconclusive.
+type Rate struct{ Ended, Same, Failed, Passed int }
+
+// Rate replays the run. A failure by a race in the server recurs at a rate, because the Go
 // scheduler does not depend on the seed. Rate calls done, if it is not nil, after each run.
-func (s Saved) Rate(ctx context.Context, times int, done func(ended, same, failed int)) (same, failed int, err error) {
+func (s Saved) Rate(ctx context.Context, times int, done func(Rate)) (rate Rate, err error) {
 	server, err := s.server(ctx)
 	if err != nil {
-		return 0, 0, err
+		return rate, err
 	}
-	for n := range times {
+	for range times {
 		result, err := s.playOn(ctx, server)
 		if err != nil && !errors.Is(err, ErrOtherVerdict) {
-			return same, failed, err
+			return rate, err
 		}
+		rate.Ended++
 		if err == nil {
-			same++
+			rate.Same++
 		}
-		if result.Outcome() == check.Fail {
-			failed++
+		switch result.Outcome() {
+		case check.Fail:
+			rate.Failed++
+		case check.Pass:
+			rate.Passed++
 		}
 		if done != nil {
-			done(n+1, same, failed)
+			done(rate)
 		}
 	}
-	return same, failed, nil
+	return rate, nil
 }
 
 // server makes the server of the run again, and examines one that is not the kit's, as it was
 // examined before the run that was saved.
 func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
-	if s.Config == "" && s.URL == "" && len(s.Command) == 0 {
+	if !s.Foreign() {
 		if server, err = servers.Step(strings.TrimPrefix(s.Target, "step ")); err != nil {
 			err = fmt.Errorf("this failure is of %q, which this program cannot start by itself: %w", s.Target, err)
 		}
@@ -187,6 +208,9 @@ func (s Saved) server(ctx context.Context) (server servers.Server, err error) {
 	}
 	return server, err
 }
+
+// Foreign tells whether the server is not one of the kit's.
+func (s Saved) Foreign() bool { return s.Config != "" || s.URL != "" || len(s.Command) > 0 }
 
 // Play replays the run in its lab. If the verdict differs from the saved one, it returns the
 // result and an error that wraps ErrOtherVerdict.
@@ -219,7 +243,7 @@ func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result
 	result := report.Result{
 		ID: s.Name, Title: s.Plan.Name(), Column: server.Name, Events: run.Events, Verdict: verdict.Of(run, config.Level),
 	}
-	result.Tally = result.Verdict.Tally()
+	result.Tally = s.tally(result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
 	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
 		return result, run.Err
@@ -228,6 +252,16 @@ func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result
 		return result, fmt.Errorf("%w: it was %s (%s)", ErrOtherVerdict, s.Verdict.Outcome, s.Verdict.Reason)
 	}
 	return result, nil
+}
+
+// tally counts a run that came to the verdict. The matrix judges above the server's level, and
+// counts no order that this does not promise: see Runner.tally.
+func (s Saved) tally(v check.Verdict) check.Tally {
+	t := v.Tally()
+	if v.Level == s.Verdict.Level && s.Level != v.Level {
+		t.Reordered = v.ReorderedFor(s.Level)
+	}
+	return t
 }
 
 // same tells whether a verdict equals the saved one. The virtual lab repeats a run exactly, so
@@ -250,6 +284,11 @@ func calledAs(program string) string {
 		return servers.CommandLine(program)
 	}
 	return "go run ./scenarios/cmd/redial"
+}
+
+// replayOf is the command that plays a saved failure again.
+func replayOf(arguments ...string) string {
+	return calledAs(os.Args[0]) + " replay " + servers.CommandLine(arguments...)
 }
 
 // replay is the command that plays the cell again. A server's command comes last, after --.

@@ -112,6 +112,52 @@ func TestDefectsThatTheRealLabCannotShowAreRefusedThere(t *testing.T) {
 	}
 }
 
+// Two scenarios of a user's own keep two files, and each seed has one.
+func TestNoFailureOverwritesAnother(t *testing.T) {
+	t.Parallel()
+	folder, saved := t.TempDir(), Saved{Target: "step 7"}
+	long := strings.Repeat("long-", 20)
+	seen := map[string]string{}
+	for _, name := range []string{"my-drop-1", "my_drop-1", "my drop-1", "My-drop-1", "끊김-1", "연결-1", long + "1", long + "2"} {
+		path, err := saved.write(folder, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, taken := seen[path]; taken {
+			t.Errorf("%q and %q are both in %s", other, name, path)
+		}
+		seen[path] = name
+	}
+	if seen[filepath.Join(folder, "step-7", "my-drop-1.json")] != "my-drop-1" {
+		t.Errorf("a plain name was changed: %v", seen)
+	}
+}
+
+// check would judge a cell of the matrix at the level of its step.
+func TestAFailureOfTheMatrixIsReplayedAsItWasJudged(t *testing.T) {
+	t.Parallel()
+	row, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := servers.Step("5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Step = "7" // of which no loss is expected
+	results, err := Run(t.Context(), []servers.Server{server}, row, Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: t.TempDir()})
+	if err != nil || len(results[0].Artifacts) != 1 || results[0].Replay != replayOf(results[0].Artifacts[0]) {
+		t.Errorf("%+v: %v", results, err)
+	}
+	saved := Saved{Level: contract.Basic, Verdict: check.Verdict{Level: GoldenLevel}}
+	for level, want := range map[contract.Level]int{GoldenLevel: 1, contract.Recovery: 3} {
+		v := check.Verdict{Outcome: check.Fail, Level: level, Reordered: 3, Counts: map[contract.RuleID]int{contract.Order: 1}}
+		if got := saved.tally(v).Reordered; got != want {
+			t.Errorf("at %s %d are reordered, want %d", level, got, want)
+		}
+	}
+}
+
 // replay --exact writes the schedule that it has found into the file that it was given.
 func TestAGzippedFailureStaysGzipped(t *testing.T) {
 	t.Parallel()

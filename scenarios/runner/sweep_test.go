@@ -294,10 +294,10 @@ func sweptPublished(t *testing.T, number string, least int) (found []report.Resu
 		if len(saved.Plan.Faults) > 2 {
 			t.Errorf("%s was shrunk to %d faults only", r.ID, len(saved.Plan.Faults))
 		}
-		same, failed, err := saved.Rate(t.Context(), replays, nil)
-		t.Logf("%s: the same verdict in %d of %d replays, which failed %d times", r.ID, same, replays, failed)
-		if err != nil || same < least || failed < same {
-			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, same, replays, least, err)
+		rate, err := saved.Rate(t.Context(), replays, nil)
+		t.Logf("%s: %+v", r.ID, rate)
+		if err != nil || rate.Same < least || rate.Failed < rate.Same {
+			t.Errorf("%s: the same verdict in %d of %d replays, want at least %d: %v", r.ID, rate.Same, replays, least, err)
 		}
 	}
 	return found
@@ -327,6 +327,22 @@ func TestSweepSavesTheOutputOfTheServer(t *testing.T) {
 	saved, err := runner.ReadSaved(results[1].Artifacts[0])
 	if err != nil || !strings.Contains(saved.Output, "response.WriteHeader") {
 		t.Errorf("the output is %q: %v", saved.Output, err)
+	}
+}
+
+// A full disk hides no failure.
+func TestSweepReportsAFailureThatCannotBeSaved(t *testing.T) {
+	t.Parallel()
+	server, file := stepServer(t, "5"), filepath.Join(t.TempDir(), "file")
+	server.Level = contract.Recovery // which step 5 does not promise
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
+		Kind: runner.SweepSingle, Seed: 1, Points: 40, ShrinkBudget: 5, Stories: catalogue.Stories[:1], Artifacts: file,
+	})
+	if err != nil || len(results) < 2 || results[1].Outcome() != check.Fail || !strings.Contains(results[1].Unsaved, "not a directory") {
+		t.Errorf("%+v: %v", results, err)
 	}
 }
 

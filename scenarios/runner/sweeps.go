@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -113,11 +112,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 		results[0] = interrupted(ctx, results[0], 0)
 	}
 	for _, f := range found.Failures {
-		result, err := failureResult(ctx, s, server, story, o, f)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, result)
+		results = append(results, failureResult(ctx, s, server, story, o, f))
 	}
 	return results, nil
 }
@@ -184,7 +179,7 @@ func failedReason(r sweep.Result) string {
 }
 
 // failureResult shrinks a failure and saves it.
-func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) (report.Result, error) {
+func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) report.Result {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
 	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
 	if small.Recurred < small.Replayed {
@@ -201,19 +196,19 @@ func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, 
 		Tally: check.Tally{Runs: f.Count, Lost: small.Verdict.Lost, Duplicated: small.Verdict.Duplicated, Reordered: small.Verdict.Reordered},
 	}
 	if o.Artifacts == "" {
-		return result, nil
+		return result
 	}
 	saved := newSaved(server, lab.Virtual, peers.Client{}, f.Name, small.Plan, lab.Run{Events: small.Events, Output: small.Output}, small.Verdict)
 	saved.Recurred, saved.Replays = small.Recurred, small.Replayed
 	path, err := saved.write(o.Artifacts, fmt.Sprintf("%s-%s-%s-%d", o.Kind, story.ID, f.Name, small.Plan.Seed))
 	if err != nil {
-		return result, fmt.Errorf("what failed could not be saved: %w", err)
+		result.Unsaved = err.Error()
+		return result
 	}
 	result.Artifacts = []string{path}
-	exact := ""
+	result.Replay = replayOf(path)
 	if small.Recurred < small.Replayed {
-		exact = "--exact "
+		result.Replay = replayOf("--exact", path)
 	}
-	result.Replay = calledAs(os.Args[0]) + " replay " + exact + servers.CommandLine(path)
-	return result, nil
+	return result
 }

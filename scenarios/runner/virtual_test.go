@@ -1,16 +1,21 @@
 package runner_test
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/history"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -26,6 +31,37 @@ func TestMatrixNamesTheWeakestLevelThatFails(t *testing.T) {
 	r := played(t, stepServer(t, "5"), rows, runner.Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts})[0]
 	if r.Verdict.Outcome != check.Fail || r.Beyond.Outcome != check.Fail || r.Beyond.Level != contract.Recovery {
 		t.Errorf("%s, and beyond the step's level %s at %s", r.Verdict.Outcome, r.Beyond.Outcome, r.Beyond.Level)
+	}
+}
+
+// remembering is the virtual lab, which counts the histories of earlier runs that are still held.
+type remembering struct {
+	histories []weak.Pointer[history.Event]
+	most      int
+}
+
+func (*remembering) String() string { return "remembering" }
+
+func (r *remembering) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	runtime.GC()
+	held := 0
+	for _, h := range r.histories {
+		if h.Value() != nil {
+			held++
+		}
+	}
+	r.most = max(r.most, held)
+	run := lab.Virtual.Play(ctx, server, config, p)
+	r.histories = append(r.histories, weak.Make(&run.Events[0]))
+	return run
+}
+
+// A scenario that passes a thousand times does not hold a thousand histories until the last run.
+func TestRunsThatPassDoNotHoldTheirHistories(t *testing.T) {
+	in := &remembering{}
+	r := played(t, stepServer(t, "7"), find(t, "clean-drop"), runner.Options{Seed: 1, Runs: 12, Parallel: 1, Lab: in})[0]
+	if r.Outcome() != check.Pass || r.Runs != 12 || len(r.Events) == 0 || in.most > 4 {
+		t.Errorf("%s after %d runs: %d histories were held, and that of the result has %d events", r.Outcome(), r.Runs, in.most, len(r.Events))
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"redial/harness/check"
 	"redial/harness/contract"
+	"redial/harness/lab"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
@@ -27,8 +29,10 @@ type rung struct {
 	// reason tells why the level does not hold, and row in which row, if it is about one.
 	reason, row string
 	// unknown is set where no row failed, and one was inconclusive, or was not played because of
-	// the time limit or Ctrl-C.
+	// the time limit, Ctrl-C, or a server that did not start.
 	unknown bool
+	// neverUp is set where the time limit ended the start of the server.
+	neverUp bool
 }
 
 func (r rung) holds() bool { return r.reason == "" }
@@ -81,21 +85,21 @@ func (s *checking) climb() (int, error) {
 		s.files.above = ended
 	}
 	r.Level, r.Results = best.level, best.results
-	resume := stopCommands(os.Stdout)
-	err = printRungs(os.Stdout, rungs, ended, terminal(os.Stdout))
-	resume()
-	if err != nil {
-		return 0, err
-	}
-	return exitOf(r, last), cmp.Or(s.files.write(r), unlessInterrupted(ctx, nil))
+	failed := s.files.finish(r, func() error { return printRungs(os.Stdout, rungs, ended, terminal(os.Stdout)) })
+	return exitOf(r, last), cmp.Or(failed, unlessInterrupted(ctx, nil))
 }
 
 // exitOf is the exit status of the report on a level that holds, if the last level may hold, too.
 func exitOf(r report.Report, last rung) int {
-	if code := r.ExitCode(); code != report.ExitPass || !last.unknown || r.Tolerant {
+	switch code := r.ExitCode(); {
+	case code != report.ExitPass || !last.unknown:
 		return code
+	case !r.Tolerant:
+		return report.ExitInconclusive
+	case last.neverUp && len(r.Results) == 0:
+		return report.ExitUsage
 	}
-	return report.ExitInconclusive
+	return report.ExitPass
 }
 
 // rungs plays one level after the other, up to the first that does not hold.
@@ -118,12 +122,15 @@ func (s *checking) rungs(ctx context.Context, rows []catalogue.Scenario, progres
 		switch {
 		case err == nil, up.unknown:
 		case bounded.Err() != nil:
+			if up.neverUp = ctx.Err() == nil && errors.Is(err, lab.ErrUnreachable); up.neverUp {
+				printError(err)
+			}
 			up.reason = fmt.Sprintf("not known: %s when %d rows had passed", runner.Ended(bounded), up.passed)
 			up.unknown = true
 		case len(rungs) == 0:
 			return nil, err
 		default:
-			up.reason = err.Error()
+			up.reason, up.unknown = err.Error(), errors.Is(err, lab.ErrUnreachable)
 		}
 		rungs = append(rungs, up)
 		if !up.holds() {

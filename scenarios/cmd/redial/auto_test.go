@@ -121,11 +121,46 @@ func TestLevelIsUnknownWhileARowIsInconclusive(t *testing.T) {
 	}
 }
 
-// The time in which the server starts counts as well.
+// unreachable is the virtual lab, in which no server starts above level basic.
+type unreachable struct{}
+
+func (unreachable) String() string { return "unreachable" }
+
+func (unreachable) Play(ctx context.Context, server lab.Server, config lab.Config, p plan.Plan) lab.Run {
+	if config.Level != contract.Basic {
+		return lab.Run{Err: lab.ErrUnreachable}
+	}
+	return lab.Virtual.Play(ctx, server, config, p)
+}
+
+// A server that does not start says nothing about its level.
+func TestLevelIsUnknownIfTheServerDoesNotStart(t *testing.T) {
+	t.Parallel()
+	rows, err := catalogue.Find([]string{"clean-drop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := checking{play: play{seed: 1, lab: unreachable{}, files: outputs{reportDir: t.TempDir()}}, step: "7"}
+	rungs, err := s.rungs(t.Context(), rows, newProgress(true))
+	if err != nil || len(rungs) != 2 || !rungs[0].holds() || rungs[1].holds() || !rungs[1].unknown {
+		t.Errorf("%+v: %v", rungs, err)
+	}
+}
+
+// The time in which the server starts counts as well, and the reason why it did not is printed.
 func TestTimeLimitBoundsTheStartOfTheServer(t *testing.T) {
 	t.Parallel()
-	o := redial(t, "check", "--config", hostileTarget(t, "never starts", "isolated: true, readyWithin: 1m", ""), "--scenario", "clean-drop", "--time-limit", "1s")
-	if o.code != 2 || !strings.Contains(o.stdout, "not played: the time limit of 1s was exceeded") {
-		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
+	for _, c := range []struct {
+		more []string
+		code int
+	}{
+		{nil, 2},
+		{[]string{"--fail-on", "fail"}, 3},
+		{[]string{"--fail-on", "fail", "--level", "auto"}, 3},
+	} {
+		o := redial(t, append([]string{"check", "--config", hostileTarget(t, "never starts", "isolated: true, readyWithin: 1m", ""), "--scenario", "clean-drop", "--time-limit", "1s"}, c.more...)...)
+		if o.code != c.code || !strings.Contains(o.stdout, "the time limit of 1s was exceeded") || !strings.Contains(o.stderr, "did not answer at ") {
+			t.Errorf("%q: exit %d, want %d: %s%s", c.more, o.code, c.code, o.stdout, o.stderr)
+		}
 	}
 }

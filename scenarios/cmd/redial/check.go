@@ -186,6 +186,7 @@ func (s *checking) check() (int, error) {
 	}
 	bounded, cancel := runner.Within(context.Background(), s.timeLimit)
 	defer cancel()
+	neverUp := false
 	if s.foreign() {
 		defer watchMemory()()
 		ctx, stop := interruptibleIn(bounded)
@@ -196,6 +197,10 @@ func (s *checking) check() (int, error) {
 		case interrupted:
 			return 0, errInterrupted
 		case bounded.Err() != nil: // then run reports that no scenario was played
+			neverUp = errors.Is(err, lab.ErrUnreachable)
+			if neverUp {
+				printError(err)
+			}
 		case err != nil:
 			return 0, err
 		}
@@ -203,7 +208,11 @@ func (s *checking) check() (int, error) {
 			fmt.Fprintln(os.Stderr, wait)
 		}
 	}
-	return s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server})
+	code, err := s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server}, which)
+	if neverUp && code == report.ExitPass { // by --fail-on fail
+		code = report.ExitUsage
+	}
+	return code, err
 }
 
 // preflight examines the server before the first run.

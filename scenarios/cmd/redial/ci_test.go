@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"redial/harness/report"
 )
 
 // An expected failure does not fail the run, and an expected failure that passes does.
@@ -256,5 +258,52 @@ func TestCheckWritesJSONJUnitAndHTML(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A closed stdout, as in `redial check | true`, loses no file.
+func TestFilesAreWrittenIfStdoutIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, arguments := range [][]string{
+		{"check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop"},
+		{"check", "--step", "7", "--lab", "virtual", "--scenario", "clean-drop", "--level", "auto"},
+		{"defects", "no-unique"},
+	} {
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader.Close()
+		file := filepath.Join(t.TempDir(), "result.json")
+		c := command(t, append(arguments, "--json", file)...)
+		c.Stdout = writer
+		_ = c.Run() // SIGPIPE ends it
+		writer.Close()
+		if text := read(t, file); !strings.HasPrefix(text, "{") {
+			t.Errorf("%q wrote %q", arguments, text)
+		}
+	}
+}
+
+// A file that cannot be written prevents no other, and a folder is tried before the runs.
+func TestOneUnwritableFileDoesNotPreventTheOthers(t *testing.T) {
+	t.Setenv("GITHUB_STEP_SUMMARY", "")
+	folder := t.TempDir()
+	blocked, junit := filepath.Join(folder, "file"), filepath.Join(folder, "junit.xml")
+	write(t, blocked, "")
+	if err := (outputs{json: filepath.Join(blocked, "result.json"), junit: junit}).write(report.Report{}); err == nil {
+		t.Error("a file is in no folder")
+	}
+	if text := read(t, junit); !strings.Contains(text, "<testsuite") {
+		t.Errorf("JUnit XML is %q", text)
+	}
+	if err := (outputs{reportDir: folder}).try(); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 2 {
+		t.Errorf("the try has left a file: %v, %v", entries, err)
+	}
+	if err := (outputs{reportDir: "/proc/self"}).try(); err == nil { // in which root cannot write either
+		t.Error("an unwritable folder was not noticed")
 	}
 }

@@ -25,7 +25,6 @@ const peersAtOnce, runsAtOnce = 3, 3
 
 func newConformance(code *int) *cobra.Command {
 	p := &play{}
-	var dataFile string
 	c := &cobra.Command{
 		Use:   "conformance FILE...",
 		Short: "Compare applications: the level that each keeps, and the share of messages that survive a disconnection",
@@ -42,7 +41,7 @@ two seconds. It prints a table in Markdown, in which an application that does no
 			if len(files) == 0 {
 				return errors.New("conformance needs the redial.yaml of each application to compare")
 			}
-			*code, err = p.conformance(files, dataFile)
+			*code, err = p.conformance(files)
 			return err
 		},
 	}
@@ -50,7 +49,7 @@ two seconds. It prints a table in Markdown, in which an application that does no
 	p.ownFlag(c)
 	_ = c.Flags().Lookup("runs").Value.Set("2")
 	c.Flags().Lookup("runs").DefValue = "2"
-	c.Flags().StringVar(&dataFile, "json", "", "write the table's data to `FILE`")
+	c.Flags().StringVar(&p.files.json, "json", "", "write the table's data to `FILE`")
 	return c
 }
 
@@ -66,7 +65,7 @@ type table struct {
 	Peers     []runner.Peer `json:"peers"`
 }
 
-func (p *play) conformance(files []string, dataFile string) (int, error) {
+func (p *play) conformance(files []string) (int, error) {
 	rows, err := p.scenarios()
 	if err != nil {
 		return 0, err
@@ -75,6 +74,10 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := p.files.try(); err != nil {
+		return 0, err
+	}
+	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(p.quiet)
@@ -96,8 +99,9 @@ func (p *play) conformance(files []string, dataFile string) (int, error) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		t.Versions = versions(info)
 	}
+	unsaved := saveJSON(p.files.json, t)
 	fmt.Print(t.markdown())
-	return report.ExitPass, cmp.Or(saveJSON(dataFile, t), interrupted)
+	return report.ExitPass, cmp.Or(unsaved, interrupted)
 }
 
 // readPeers reads the files, and returns for each a function that makes its server at a level.

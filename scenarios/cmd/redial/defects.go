@@ -90,12 +90,13 @@ func (p *play) defects(which []defect.Defect, markdown bool) (int, error) {
 	if interrupted != nil && !errors.Is(interrupted, errInterrupted) {
 		return 0, err
 	}
+	unsaved := saveJSON(p.files.json, runner.DefectReportOf(kills, p.lab, p.seed))
 	if markdown && interrupted == nil {
 		fmt.Print(defectsPreface + runner.DefectTable(kills))
 	} else {
 		printKills(kills, p.seed)
 	}
-	if err := cmp.Or(saveJSON(p.files.json, runner.DefectReportOf(kills, p.lab, p.seed)), interrupted); err != nil {
+	if err := cmp.Or(unsaved, interrupted); err != nil {
 		return 0, err
 	}
 	for _, k := range kills {

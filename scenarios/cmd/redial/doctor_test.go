@@ -86,6 +86,9 @@ func TestInitWritesAFileThatConfigReads(t *testing.T) {
 	if f, err = config.Read(file); err != nil || f.Target.URL != "http://127.0.0.1:3000" || f.Socket != nil {
 		t.Errorf("the file has %+v, %v", f, err)
 	}
+	if o = redial(t, "init", "--output", "/proc/no/redial.yaml", "--url", "http://127.0.0.1:3000"); o.code != 3 || !strings.Contains(o.stdout, `url: "http://127.0.0.1:3000"`) {
+		t.Errorf("exit %d if the file cannot be written, and the draft is lost: %s%s", o.code, o.stdout, o.stderr)
+	}
 }
 
 // The command of a file in another folder runs where init was called, as it did there.

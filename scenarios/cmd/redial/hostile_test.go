@@ -218,7 +218,7 @@ func TestReportOnAFullDiskIsAnError(t *testing.T) {
 	}
 	o := redial(t, "check", "--scenario", cleanDrop, "--seed", "1", "--report", folder, "--json", folder+"/verdict.json", "--", os.Args[0], hostileServer, "right")
 	t.Logf("%d %q %q", o.code, o.stdout, o.stderr)
-	if o.code != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no space left on device") {
+	if o.code != 3 || strings.Count(o.stderr, "\n") != 2 || strings.Count(o.stderr, "no space left on device") != 2 { // a line for each file
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 }

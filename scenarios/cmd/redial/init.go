@@ -172,15 +172,15 @@ func (i *initializing) write() error {
 	if _, err := config.Parse(text); err != nil {
 		return fmt.Errorf("this would be no redial.yaml: %w", err)
 	}
+	put := func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}
 	if i.output == "-" {
-		_, err := os.Stdout.Write(text)
-		return err
+		return put(os.Stdout)
 	}
-	if err := os.MkdirAll(filepath.Dir(i.output), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(i.output, text, 0o644); err != nil {
-		return err
+	if err := writeFile(i.output, os.O_TRUNC, put); err != nil {
+		return errors.Join(err, put(os.Stdout)) // what a probe has observed takes a minute to observe again
 	}
 	fmt.Fprintf(os.Stderr, "%s is written. Next: redial doctor%s\n", i.output, map[bool]string{false: " --config " + servers.CommandLine(i.output)}[i.output == config.FileName])
 	return nil
@@ -213,6 +213,7 @@ func (i *initializing) listen() (draft doctor.Draft, err error) {
 	if err != nil {
 		return draft, err
 	}
+	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
 	slow := &slowSteps{to: os.Stderr}

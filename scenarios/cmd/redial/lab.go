@@ -41,7 +41,7 @@ func serveLab(out io.Writer) error {
 	port := cmp.Or(os.Getenv("PORT"), "3000")
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %s is in use: choose another, as in PORT=%s redial lab", port, "3100")
+		return fmt.Errorf("port %s is in use: choose another, or a free one with PORT=0 redial lab", port)
 	}
 	if err != nil {
 		return fmt.Errorf("the lab cannot listen on port %q: %w", port, err)

@@ -35,7 +35,7 @@ func TestLabServesUntilCtrlC(t *testing.T) {
 		t.Fatalf("%v %v", response, err)
 	}
 	response.Body.Close()
-	refusedWith(t, "port "+port+" is in use", "PORT="+port)
+	refusedWith(t, "port "+port+" is in use: choose another, or a free one with PORT=0", "PORT="+port)
 	refusedWith(t, `cannot listen on port "none"`, "PORT=none")
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

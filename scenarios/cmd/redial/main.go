@@ -31,14 +31,18 @@ func main() {
 	goclient.Become()
 	code, err := execute(os.Args[1:])
 	if err != nil {
-		resume := stopCommands(os.Stderr) // the error may quote what the server printed
-		fmt.Fprintln(os.Stderr, "redial: "+err.Error())
-		resume()
+		printError(err)
 	}
 	if err := browser.Shutdown(); err != nil {
 		fmt.Fprintln(os.Stderr, "redial: Chromium could not be closed: "+err.Error())
 	}
 	os.Exit(code)
+}
+
+// printError prints an error, which may quote what the server printed.
+func printError(err error) {
+	defer stopCommands(os.Stderr)()
+	fmt.Fprintln(os.Stderr, "redial: "+err.Error())
 }
 
 // execute executes the command line and returns the exit status.

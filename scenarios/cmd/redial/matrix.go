@@ -27,6 +27,10 @@ func newMatrix(code *int) *cobra.Command {
 			if c.Flags().Changed("sample") && (p.sample < 1 || p.scenario != "") {
 				return errors.New("--sample is a whole number from 1, and draws the rows itself: leave out --scenario or --sample")
 			}
+			which, err := p.scenarios()
+			if err != nil {
+				return err
+			}
 			tested, err := matrixServers()
 			if err != nil {
 				return err
@@ -34,7 +38,7 @@ func newMatrix(code *int) *cobra.Command {
 			r := report.Report{Target: "steps " + strings.Join(servers.MatrixSteps, ", "), Level: runner.GoldenLevel}
 			ctx, stop := runner.Within(context.Background(), p.timeLimit)
 			defer stop()
-			*code, err = p.run(ctx, r, tested)
+			*code, err = p.run(ctx, r, tested, which)
 			return err
 		},
 	}

@@ -52,14 +52,11 @@ func (p *play) merge(files []string) (int, error) {
 	}
 	r := whole.Report()
 	r.Tolerant = p.failOn == "fail"
-	if err := show(r, report.Text); err != nil {
-		return 0, err
-	}
+	var failed error
 	if p.files.json != "" {
-		if err := writeFile(p.files.json, os.O_TRUNC, whole.JSON); err != nil {
-			return 0, err
-		}
+		failed = writeFile(p.files.json, os.O_TRUNC, whole.JSON)
 		p.files.json = ""
 	}
-	return r.ExitCode(), p.files.write(r)
+	failed = errors.Join(failed, p.files.finish(r, func() error { return report.Text(os.Stdout, r, terminal(os.Stdout)) }))
+	return r.ExitCode(), failed
 }

@@ -68,7 +68,7 @@ func (o outputs) try() error {
 	for _, f := range o.named() {
 		var err error
 		if f.flag == "report" {
-			err = os.MkdirAll(o.reportDir, 0o755) // an empty page would look like a report
+			err = tryFolder(o.reportDir) // an empty page would look like a report
 		} else {
 			err = writeFile(f.path, os.O_APPEND, func(io.Writer) error { return nil })
 		}
@@ -79,31 +79,48 @@ func (o outputs) try() error {
 	return nil
 }
 
-// write writes the files that the flags name, and in GitHub Actions the summary and the
-// annotations.
+// tryFolder finds out whether a file can be written into the folder, and leaves none there.
+func tryFolder(path string) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(path, ".redial-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// finish writes the files and prints the report, and then the annotations in GitHub Actions.
+// The files come first, because SIGPIPE ends the process when it prints to a closed stdout.
+func (o outputs) finish(r report.Report, print func() error) error {
+	written := o.write(r)
+	resume := stopCommands(os.Stdout)
+	printed := print()
+	resume()
+	if inGitHubActions() {
+		printed = errors.Join(printed, report.GitHubAnnotations(os.Stdout, r))
+	}
+	return errors.Join(written, printed)
+}
+
+// write writes the files that the flags name, and in GitHub Actions the summary. One that cannot
+// be written does not prevent the others.
 func (o outputs) write(r report.Report) error {
 	r.Next = o.next
+	var failed []error
 	if o.reportDir != "" && o.above.Level != "" {
 		r.NextPage = string(o.above.Level) + ".html"
 		page := output{path: filepath.Join(o.reportDir, r.NextPage), write: report.HTML}
-		if err := page.put(o.above, os.O_TRUNC); err != nil {
-			return err
-		}
+		failed = append(failed, page.put(o.above, os.O_TRUNC))
 	}
 	for _, f := range o.named() {
-		if err := f.put(r, os.O_TRUNC); err != nil {
-			return err
-		}
+		failed = append(failed, f.put(r, os.O_TRUNC))
 	}
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" {
-		if err := (output{path: path, write: report.GitHubSummary}).put(r, os.O_APPEND); err != nil {
-			return err
-		}
+		failed = append(failed, output{path: path, write: report.GitHubSummary}.put(r, os.O_APPEND))
 	}
-	if inGitHubActions() {
-		return report.GitHubAnnotations(os.Stdout, r)
-	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (f output) put(r report.Report, mode int) error {
@@ -122,12 +139,6 @@ func stopCommands(w io.Writer) (resume func()) {
 	token := rand.Text()
 	fmt.Fprintf(w, "::stop-commands::%s\n", token)
 	return func() { fmt.Fprintf(w, "::%s::\n", token) }
-}
-
-// show prints the report on stdout.
-func show(r report.Report, print func(io.Writer, report.Report, report.Style) error) error {
-	defer stopCommands(os.Stdout)()
-	return print(os.Stdout, r, terminal(os.Stdout))
 }
 
 func writeFile(path string, mode int, write func(io.Writer) error) error {

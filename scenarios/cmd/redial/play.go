@@ -10,13 +10,11 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -150,10 +148,14 @@ func (p *play) rows() ([]catalogue.Scenario, error) {
 	return slices.Concat(catalogue.All, own), err
 }
 
+// scenarios returns those that the flags choose, and reads which of them are known to fail.
 func (p *play) scenarios() (which []catalogue.Scenario, err error) {
 	if p.sample > 0 {
 		which = catalogue.Sample(p.seed, p.sample)
 	} else if which, err = p.rows(); err != nil {
+		return nil, err
+	}
+	if p.known, err = knownFailures(p.expect, which); err != nil {
 		return nil, err
 	}
 	if p.scenario != "" {
@@ -219,20 +221,10 @@ func knownFailures(path string, rows []catalogue.Scenario) (ids []string, err er
 }
 
 // run plays everything until ctx ends, prints and writes the reports, and returns the exit status.
-func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server) (int, error) {
-	which, err := p.scenarios()
-	if err != nil {
-		return 0, err
-	}
-	rows, err := p.rows()
-	if err != nil {
-		return 0, err
-	}
-	if p.known, err = knownFailures(p.expect, rows); err != nil {
-		return 0, err
-	}
+func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server, which []catalogue.Scenario) (int, error) {
 	r.Tolerant = p.failOn == "fail"
-	if err := p.files.try(); err != nil {
+	err := p.files.try()
+	if err != nil {
 		return 0, err
 	}
 	artifacts := p.artifacts()
@@ -254,10 +246,8 @@ func (p *play) run(ctx context.Context, r report.Report, tested []servers.Server
 	if p.golden {
 		form = report.Matrix
 	}
-	if err := show(r, form); err != nil {
-		return 0, err
-	}
-	return r.ExitCode(), cmp.Or(p.files.write(r), interrupted)
+	failed := p.files.finish(r, func() error { return form(os.Stdout, r, terminal(os.Stdout)) })
+	return r.ExitCode(), cmp.Or(failed, interrupted)
 }
 
 // artifacts is the folder in which failing runs are saved.
@@ -286,22 +276,22 @@ func (p *play) playScenarios(ctx context.Context, in lab.Lab, tested []servers.S
 	specs := suite.Define(tested, which, runner.Options{
 		Seed: p.seed, Runs: p.runs, Parallel: p.parallel, Golden: p.golden, Known: p.known, Limit: p.runLimit, Artifacts: artifacts, Lab: in, Client: p.client, Done: progress.show,
 	})
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	ctx, stop := interruptibleIn(ctx) // Ginkgo has its own handler, and only during RunSpecs
+	defer stop()
 	formatter.ColorableStdOut = io.Discard
 	suiteConfig, reporterConfig := ginkgo.GinkgoConfiguration()
 	suiteConfig.Timeout = 0 // Ginkgo's own is an hour
 	specs.Run(ctx, ginkgoTest{}, suiteConfig, reporterConfig)
 	progress.end()
 	results, err := specs.Results()
-	switch {
-	case len(signals) > 0:
-		return append(results, specs.Unplayed(ctx)...), errInterrupted
-	case ctx.Err() != nil:
-		return append(results, specs.Unplayed(ctx)...), nil
+	if ctx.Err() == nil {
+		return results, err
 	}
-	return results, err
+	results = append(results, specs.Unplayed(ctx)...)
+	if _, limit := context.Cause(ctx).(runner.TimeLimit); limit {
+		return results, nil
+	}
+	return results, errInterrupted
 }
 
 // A ginkgoTest ignores that a spec failed: the results show it.

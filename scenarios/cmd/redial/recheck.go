@@ -50,7 +50,10 @@ func recheck(file, levelName string) (int, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
+	slow := &slowSteps{to: os.Stderr}
+	slow.begin("judging " + file)
 	r, saved, err := runner.Recheck(file, level)
+	slow.end()
 	if err != nil {
 		return 0, err
 	}

@@ -22,6 +22,7 @@ import (
 	verdict "redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/lab"
+	"redial/harness/plan"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/peers/goclient"
 	"redial/scenarios/runner"
@@ -148,12 +149,20 @@ func TestReplayFailsIfAnyRunFailsAndReportsTheRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for target, want := range map[string]outcome{
-		"step 5": {stdout: "The same verdict in 0 of 3 runs; it failed in 3.", code: 1},
-		"step 7": {stdout: "The same verdict in 0 of 3 runs; it failed in 0.", code: 0},
+	played := which[0].Plan(1)
+	unfired := played
+	unfired.Faults = []plan.Fault{{Kind: plan.Cut, Client: "bob", At: plan.Frame{Number: 1_000_000}}}
+	for _, c := range []struct {
+		target, failed string
+		plan           plan.Plan
+		code           int
+	}{
+		{"step 5", "it failed in 3.", played, 1},
+		{"step 7", "it failed in 0.", played, 0},
+		{"step 7", "it failed in 0.", unfired, 2},
 	} {
 		saved, err := json.Marshal(runner.Saved{
-			Target: target, Level: contract.ServerDelivery, Lab: lab.Virtual.String(), Plan: which[0].Plan(1),
+			Target: c.target, Level: contract.ServerDelivery, Lab: lab.Virtual.String(), Plan: c.plan,
 			Verdict: verdict.Verdict{Outcome: verdict.Fail, Level: contract.ServerDelivery, Reason: "another one"},
 		})
 		if err != nil {
@@ -161,8 +170,8 @@ func TestReplayFailsIfAnyRunFailsAndReportsTheRate(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "saved.json")
 		write(t, file, string(saved))
-		if o := redial(t, "replay", "--times", "3", file); o.code != want.code || !strings.Contains(o.stdout, want.stdout) {
-			t.Errorf("%s: exit %d, %q, %q", target, o.code, o.stdout, o.stderr)
+		if o := redial(t, "replay", "--times", "3", file); o.code != c.code || !strings.Contains(o.stdout, "The same verdict in 0 of 3 runs; "+c.failed) {
+			t.Errorf("%s: exit %d, want %d: %q, %q", c.target, o.code, c.code, o.stdout, o.stderr)
 		}
 	}
 }

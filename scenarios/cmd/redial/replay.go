@@ -48,11 +48,13 @@ runs only: --times counts them. replay also plays the run of a link of the lab p
 
 // replay plays the run of a link, or a saved failure again.
 func replay(file string, times int, exact bool) (code int, err error) {
+	ctx, stop := interruptible()
+	defer stop()
 	if _, err := os.Stat(file); err != nil && strings.Contains(file, "#") {
 		if exact || times > 1 {
 			return 0, errors.New("--exact and --times play a saved failure, and this is a link: leave them out")
 		}
-		return replayLink(file)
+		return replayLink(ctx, file)
 	}
 	saved, err := runner.ReadSaved(file)
 	if err != nil {
@@ -61,8 +63,9 @@ func replay(file string, times int, exact bool) (code int, err error) {
 	if saved.Lab == lab.Virtual.String() && !exact {
 		prepare(lab.Virtual)
 	}
-	ctx, stop := interruptible()
-	defer stop()
+	if saved.Foreign() {
+		defer watchMemory()()
+	}
 	switch {
 	case exact:
 		code, err = replayExactly(ctx, saved, file, times)
@@ -155,9 +158,12 @@ func replayExactly(ctx context.Context, saved runner.Saved, file string, times i
 }
 
 // replayLink plays the run that a link of the lab page shares.
-func replayLink(link string) (int, error) {
+func replayLink(ctx context.Context, link string) (int, error) {
 	prepare(lab.Virtual)
-	run := labpage.Play(context.Background(), labpage.Request{Link: link})
+	run := labpage.Play(ctx, labpage.Request{Link: link})
+	if err := unlessInterrupted(ctx, nil); err != nil {
+		return 0, err
+	}
 	if run.Error != "" {
 		return 0, errors.New(run.Error)
 	}
@@ -175,24 +181,25 @@ func replayLink(link string) (int, error) {
 }
 
 // replayRate reports in how many runs a saved failure recurs. The exit status is a failure if
-// any run fails.
+// any run fails, and inconclusive if it is not known that all pass.
 func replayRate(ctx context.Context, saved runner.Saved, times int) (code int, err error) {
-	progress, ended := newProgress(false), 0
+	progress := newProgress(false)
 	progress.begin(times)
-	same, failed, err := saved.Rate(ctx, times, func(n, same, failed int) {
-		ended = n
-		progress.tell(n, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", n, times, same, failed))
+	rate, err := saved.Rate(ctx, times, func(r runner.Rate) {
+		progress.tell(r.Ended, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", r.Ended, times, r.Same, r.Failed))
 	})
 	progress.end()
-	if err != nil && (ctx.Err() == nil || ended == 0) {
+	if err != nil && (ctx.Err() == nil || rate.Ended == 0) {
 		return 0, err
 	}
-	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), same, ended, failed)
-	if err != nil {
+	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), rate.Same, rate.Ended, rate.Failed)
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if failed > 0 {
+	case rate.Failed > 0:
 		return report.ExitFail, nil
+	case rate.Passed < rate.Ended:
+		return report.ExitInconclusive, nil
 	}
 	return report.ExitPass, nil
 }

@@ -228,7 +228,11 @@ func (s *soaking) sumUp() (code int) {
 			fmt.Println("  " + sum.why)
 		}
 		for _, r := range sum.saved {
-			fmt.Printf("  %s: %s\n    %s\n", r.ID, r.Title, r.Replay)
+			again := r.Replay
+			if r.Unsaved != "" {
+				again = "not saved: " + report.Visible(r.Unsaved)
+			}
+			fmt.Printf("  %s: %s\n    %s\n", r.ID, r.Title, again)
 		}
 		switch {
 		case sum.failed > 0:

@@ -63,6 +63,7 @@ func TestWrongCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{"auto of a part", "leave out --sweep, --shard", []string{"check", "--step", "7", "--level", "auto", "--seed", "1", "--shard", "1/2"}},
 		{"a badge of a sweep", "leave out --badge", []string{"check", "--step", "7", "--lab", "virtual", "--sweep", "single", "--badge", "b.svg"}},
 		{"a badge that cannot be written", "/proc/no", []string{"check", "--step", "7", "--badge", "/proc/no/b.svg"}},
+		{"a table that cannot be written", "/proc/no", []string{"conformance", "--json", "/proc/no/c.json", hostileTarget(t, "right", "isolated: true", "")}},
 		{"learn what there is not", "the exercises are 3, 4", []string{"learn", "hint", "12"}},
 		{"learn without a step", "such as 7", []string{"learn", "check"}},
 		{"learn with a stray argument", "learn takes no arguments", []string{"learn", "7"}},
