@@ -78,7 +78,7 @@ const (
 	// The library's heartbeat where the options do not name one.
 	defaultPingInterval, defaultPingTimeout = 25 * time.Second, 20 * time.Second
 	// How long a restore waits for an older socket of its session to be gone.
-	patience = 5 * time.Second
+	restoreTimeout = 5 * time.Second
 )
 
 // A Builder makes an adapter for each namespace. Its zero value is valid.
