@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -348,7 +351,24 @@ func TestBothLanguagesHaveTheSameTextsAndValues(t *testing.T) {
 			t.Errorf("step %s is %q, and its page calls it %q", lesson.Number, lesson.Title, words["en"]["title "+lesson.Number])
 		}
 	}
-	// explain.js recognizes the notices of the lessons by their text.
+	// explain.js recognizes the notices of the lessons by their text. Those of the servers are
+	// in the code.
+	sources, err := filepath.Glob("../step*/chat.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range sources {
+		code, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages.Write(code)
+		for _, notice := range regexp.MustCompile(`Emit\("refused", "(.*)"\)`).FindAllSubmatch(code, -1) {
+			if text := string(notice[1]); !slices.Contains(slices.Collect(maps.Values(words["en"])), text) {
+				t.Errorf("%s emits %q, which is not translated", source, text)
+			}
+		}
+	}
 	for key, text := range words["en"] {
 		for _, piece := range place.Split(text, -1) {
 			if strings.HasPrefix(key, "notice ") && !strings.Contains(pages.String(), piece) {

@@ -23,7 +23,7 @@ func TestAPageThatTakesNothingIsCutOff(t *testing.T) {
 	}
 	// The limit and the buffers of the network hold less than these messages.
 	const messages, size = 400, 60_000
-	for _, number := range []string{"5", "6", "7", "8", "9", "10"} {
+	for _, number := range []string{"5", "6", "7", "7a", "8", "9", "10"} {
 		t.Run(number, func(t *testing.T) {
 			logged := new(lines)
 			log.SetOutput(logged)
@@ -79,17 +79,23 @@ type receiver struct {
 	recovery string // the last recovery offset
 }
 
-// next expects the next message, or another event.
+// next expects the next message, all of them (in step 7a), or another event.
 func (r *receiver) next(t *testing.T, event rawclient.Event) {
 	t.Helper()
-	if event.Name != "chat message" {
-		return
+	var texts []any
+	switch event.Name {
+	case "state":
+		r.last, texts = 0, event.Args[0].([]any)
+	case "chat message":
+		texts = event.Args[:1]
+		r.recovery, _ = event.Args[len(event.Args)-1].(string)
 	}
-	if text, _ := event.Args[0].(string); !strings.HasPrefix(text, fmt.Sprintf("%d ", r.last+1)) {
-		t.Fatalf("after message %d came %.20q", r.last, text)
+	for _, text := range texts {
+		if text, _ := text.(string); !strings.HasPrefix(text, fmt.Sprintf("%d ", r.last+1)) {
+			t.Fatalf("after message %d came %.20q", r.last, text)
+		}
+		r.last++
 	}
-	r.last++
-	r.recovery, _ = event.Args[len(event.Args)-1].(string)
 }
 
 // lines collects the log of all goroutines.

@@ -167,11 +167,13 @@ func (c *chat) startLog() error {
 	var key, content string
 	err := c.db.QueryRow("SELECT "+columns+" FROM messages ORDER BY id DESC LIMIT 1").Scan(&c.published, &key, &content)
 	if errors.Is(err, sql.ErrNoRows) {
-		c.published, err = 0, nil
+		c.published = 0
+	} else if err != nil {
+		return err
 	}
 	c.publishedMark = fingerprint(key, content)
 	c.room.Store(socket.Room(rand.Text()))
-	return err
+	return nil
 }
 
 // restartLog is startLog for a log that was emptied or replaced while the server runs. Every

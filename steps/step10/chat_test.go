@@ -188,7 +188,7 @@ func awaitSockets(t *testing.T, s running, want int) {
 		s.chat.server.Sockets().Sockets().Range(func(socket.SocketId, *socket.Socket) bool { n++; return true })
 		return n
 	}
-	for deadline := time.Now().Add(chattest.Patience); count() != want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(rawclient.Timeout); count() != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the server has %d pages, want %d", count(), want)
 		}

@@ -86,7 +86,7 @@ func TestExpiredSessionIsNotRecovered(t *testing.T) {
 	url := chattest.Start(t, New, serve.Settings{MaxDisconnection: time.Millisecond}).URL
 	bob, offset := join(t, url)
 	bob.Close()
-	for deadline := time.Now().Add(chattest.Patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(rawclient.Timeout); time.Now().Before(deadline); {
 		back := rawclient.Connect(t, url, map[string]any{"pid": bob.Pid, "offset": offset})
 		if back.Sid == bob.Sid {
 			continue // the server noticed the disconnection less than a millisecond ago

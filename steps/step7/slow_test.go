@@ -78,7 +78,7 @@ func TestLongReplayWaitsForItsReader(t *testing.T) {
 	}
 	tap.Shut()
 	used, most, unchanged, last := heap(), 0, 0, -1
-	for deadline := time.Now().Add(chattest.Patience); unchanged < 20; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(rawclient.Timeout); unchanged < 20; time.Sleep(5 * time.Millisecond) {
 		waiting := writebuffer.Len(client)
 		if unchanged++; waiting == 0 || waiting != last {
 			unchanged, last = 0, waiting

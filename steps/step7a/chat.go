@@ -17,6 +17,7 @@ import (
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"redial/steps/cures/backpressure"
 	"redial/steps/cures/handshake"
 	"redial/steps/internal/serve"
 	"redial/steps/stores/sqlite"
@@ -47,6 +48,9 @@ func New(settings serve.Settings) (http.Handler, io.Closer, error) {
 		return nil, nil, err
 	}
 	c := &chat{server: socket.NewServer(nil, settings.Options), order: serve.NewLock(), db: db}
+	// A page that reads nothing while others send is disconnected before the data that
+	// waits for it fills the memory. When it reconnects, it is sent the state again.
+	backpressure.Limit{}.Apply(c.server)
 	_ = c.server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 
 	routes := http.NewServeMux()

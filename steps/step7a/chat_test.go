@@ -80,7 +80,7 @@ func TestStateAndLiveMessagesAreOneStream(t *testing.T) {
 
 // read returns the list of a page when it has count messages.
 func read(client *rawclient.Client, count int) (list []string, err error) {
-	timeout := time.After(chattest.Patience)
+	timeout := time.After(rawclient.Timeout)
 	for first := true; first || len(list) < count; first = false {
 		select {
 		case event := <-client.Events:

@@ -179,7 +179,7 @@ func TestReplayAndLiveAreOneStreamOnEveryServer(t *testing.T) {
 							}
 							last = id
 							received[r] = append(received[r], id)
-						case <-time.After(chattest.Patience):
+						case <-time.After(rawclient.Timeout):
 							t.Errorf("reader %d, hop %d: nothing after %v", r, hop, last)
 							return
 						}

@@ -64,15 +64,15 @@ func (a *adapter) stamp(packet *parser.Packet, opts *socket.BroadcastOptions) bo
 	}
 	data := packet.Data.([]any) // the event's name, then its arguments
 	end := data[:len(data):len(data)]
-	_, poison := data[len(data)-1].(string)
+	_, endsInString := data[len(data)-1].(string)
 	switch {
 	case a.builder.SkipDirect && a.direct(opts):
-		if poison {
+		if endsInString {
 			packet.Data = append(end, nil)
 		}
 		return false
 	case opts.Flags.Volatile:
-		if poison {
+		if endsInString {
 			packet.Data = append(end, a.log.offset(a.log.newest()))
 		}
 		return false

@@ -81,7 +81,7 @@ func (a *adapter) enter(m *member) bool {
 	m.push(missed...)
 	m.paced = len(firstOf(missed)) < len(missed)
 	a.release(s)
-	a.settle(s, live)
+	a.endRestore(s, live)
 	s.member, s.replayed, s.restoredAt = m, a.log.newest(), time.Now()
 	a.live[s.sid] = m
 	return true
@@ -98,7 +98,7 @@ func (a *adapter) keepPace(m *member) {
 		writeTo(m.socket, batch)
 		backpressure.Wait(m.socket, batchPackets)
 		if !m.socket.Connected() {
-			m.drop() // after a goodbye the connection may go on, for another socket
+			m.drop() // after a disconnect packet the connection may go on, for another socket
 		}
 	}
 	m.drain()
@@ -139,7 +139,7 @@ func (a *adapter) DelAll(id socket.SocketId) {
 	case s == nil || s.state == saved:
 	case s.state == restoring:
 		// Its connection died, or a middleware refused it: to be tried again.
-		a.settle(s, saved)
+		a.endRestore(s, saved)
 	case !s.member.ending():
 		a.mu.Unlock()
 		return
@@ -182,11 +182,11 @@ func (a *adapter) disconnected(m *member) {
 		close(m.gone)
 	}
 	a.forgetMember(m)
-	heir := a.live[m.socket.Id()]
+	newer := a.live[m.socket.Id()]
 	a.mu.Unlock()
-	if heir != nil && heir.socket.Connected() {
+	if newer != nil && newer.socket.Connected() {
 		// This socket was late, and the namespace removes by id.
-		a.Nsp().Sockets().LoadOrStore(heir.socket.Id(), heir.socket)
+		a.Nsp().Sockets().LoadOrStore(newer.socket.Id(), newer.socket)
 	}
 }
 

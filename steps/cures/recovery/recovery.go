@@ -78,7 +78,7 @@ const (
 	// The library's heartbeat where the options do not name one.
 	defaultPingInterval, defaultPingTimeout = 25 * time.Second, 20 * time.Second
 	// How long a restore waits for an older socket of its session to be gone.
-	patience = 5 * time.Second
+	restoreTimeout = 5 * time.Second
 )
 
 // A Builder makes an adapter for each namespace. Its zero value is valid.
@@ -141,14 +141,21 @@ type outer interface {
 	Around(inner socket.AdapterConstructor) socket.AdapterConstructor
 }
 
-// Apply sets the adapter and the recovery options that the library sets by itself
-// only for its own adapter. Where the options have an adapter already that can go
-// around another one, it goes around this one.
+// Apply sets the adapter, turns recovery on, and sets the recovery options that the
+// application has left open, which the library does only for its own adapter. Where the
+// options have an adapter already that can go around another one, it goes around this one.
 func (b *Builder) Apply(options *socket.ServerOptions) {
-	recovery := socket.DefaultConnectionStateRecovery()
-	recovery.SetSkipMiddlewares(true)
-	recovery.SetMaxDisconnectionDuration(orDefault(b.MaxDisconnection, defaultMaxDisconnection).Milliseconds())
-	options.SetConnectionStateRecovery(recovery)
+	recovery := options.ConnectionStateRecovery()
+	if recovery == nil {
+		recovery = socket.DefaultConnectionStateRecovery()
+		options.SetConnectionStateRecovery(recovery)
+	}
+	if recovery.GetRawSkipMiddlewares() == nil {
+		recovery.SetSkipMiddlewares(true)
+	}
+	if b.MaxDisconnection > 0 || recovery.GetRawMaxDisconnectionDuration() == nil {
+		recovery.SetMaxDisconnectionDuration(orDefault(b.MaxDisconnection, defaultMaxDisconnection).Milliseconds())
+	}
 	if around, ok := options.Adapter().(outer); ok {
 		options.SetAdapter(around.Around(b))
 		return

@@ -281,6 +281,29 @@ func TestAnAdapterOfTheOptionsGoesAround(t *testing.T) {
 	}
 }
 
+func TestApplyKeepsTheRecoveryOptionsOfTheApplication(t *testing.T) {
+	own := socket.DefaultConnectionStateRecovery()
+	own.SetSkipMiddlewares(false)
+	own.SetMaxDisconnectionDuration(500)
+	for _, test := range []struct {
+		set  socket.ConnectionStateRecoveryInterface
+		skip bool
+		keep time.Duration
+	}{
+		{nil, true, 2 * time.Minute},
+		{socket.DefaultConnectionStateRecovery(), true, 2 * time.Minute},
+		{own, false, 500 * time.Millisecond},
+	} {
+		options := socket.DefaultServerOptions()
+		options.SetConnectionStateRecovery(test.set)
+		(&Builder{}).Apply(options)
+		keep := socket.NewServer(nil, options).Sockets().Adapter().(*adapter).builder.MaxDisconnection
+		if skip := options.ConnectionStateRecovery().SkipMiddlewares(); skip != test.skip || keep != test.keep {
+			t.Errorf("middlewares are skipped: %t, sessions are kept for %v; want %t, %v", skip, keep, test.skip, test.keep)
+		}
+	}
+}
+
 // Without recovery on the server the adapter adds no offset.
 func TestRecoverySwitchedOff(t *testing.T) {
 	s := start(t, &Builder{OffsetEvent: "offset"}, func(o *socket.ServerOptions) { o.SetConnectionStateRecovery(nil) })

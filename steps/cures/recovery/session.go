@@ -72,7 +72,7 @@ func (a *adapter) RestoreSession(pid socket.PrivateSessionId, offset string) (*s
 	if !ok {
 		return nil, nil
 	}
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(restoreTimeout)
 	defer timeout.Stop()
 	for {
 		restored, wait := a.take(pid, position)
@@ -172,8 +172,8 @@ func (a *adapter) release(s *session) {
 	}
 }
 
-// settle ends a restore.
-func (a *adapter) settle(s *session, to state) {
+// endRestore sets the state after a restore, and wakes the attempts that wait for its end.
+func (a *adapter) endRestore(s *session, to state) {
 	s.state = to
 	close(s.settled)
 }
@@ -181,7 +181,7 @@ func (a *adapter) settle(s *session, to state) {
 func (a *adapter) forget(s *session) {
 	a.release(s)
 	if s.state == restoring {
-		a.settle(s, saved)
+		a.endRestore(s, saved)
 	}
 	delete(a.bySid, s.sid)
 	delete(a.byPid, s.pid)

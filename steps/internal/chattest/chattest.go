@@ -22,14 +22,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"redial/steps/internal/rawclient"
 	"redial/steps/internal/serve"
 )
-
-// Patience is the limit of every wait.
-const Patience = time.Minute
 
 // New makes the server of a step.
 type New func(serve.Settings) (http.Handler, io.Closer, error)

@@ -59,8 +59,8 @@ func Ends(t *testing.T, page *rawclient.Client) {
 		if open {
 			t.Errorf("received %.200v, want the end of the connection", event)
 		}
-	case <-time.After(Patience):
-		t.Errorf("the connection is open after %v", Patience)
+	case <-time.After(rawclient.Timeout):
+		t.Errorf("the connection is open after %v", rawclient.Timeout)
 	}
 }
 

@@ -100,7 +100,7 @@ func backWhileWaiting(t *testing.T, s *Server, in Inside, ann *rawclient.Client)
 	}
 	missed := ann.Next()
 	cem.Close()
-	for deadline := time.Now().Add(Patience); client.Connected(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(rawclient.Timeout); client.Connected(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the server has not noticed that cem is disconnected")
 		}

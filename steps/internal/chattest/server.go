@@ -286,7 +286,7 @@ func CloseEndsEverything(t *testing.T, step New, store func(*Server) error) {
 		t.Errorf("stored are %q, want ten", got)
 	}
 	after, stacks := goroutines()
-	for deadline := time.Now().Add(Patience); after > before && time.Now().Before(deadline); after, stacks = goroutines() {
+	for deadline := time.Now().Add(rawclient.Timeout); after > before && time.Now().Before(deadline); after, stacks = goroutines() {
 		runtime.GC()
 		time.Sleep(10 * time.Millisecond)
 	}

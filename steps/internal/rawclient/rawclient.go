@@ -20,8 +20,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// patience is the limit of every wait in a test.
-const patience = time.Minute
+// Timeout is the limit of every wait in a test.
+const Timeout = time.Minute
 
 // An Event is an event as it arrived.
 type Event struct {
@@ -68,7 +68,7 @@ func Dial(t testing.TB, url string, auth any) (*Client, error) {
 // DialOver is Dial on a connection that the function dial opens.
 func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	dialing, stop := context.WithTimeout(ctx, patience)
+	dialing, stop := context.WithTimeout(ctx, Timeout)
 	defer stop()
 	conn, _, err := websocket.Dial(dialing, url+"/socket.io/?EIO=4&transport=websocket", &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}},
@@ -117,8 +117,8 @@ func DialOver(t testing.TB, url string, auth any, dial func(ctx context.Context,
 		return c, nil
 	case <-c.ended:
 		return nil, errors.New("the server closed the connection in place of answering the connect packet")
-	case <-time.After(patience):
-		return nil, fmt.Errorf("the connect packet was not answered within %v", patience)
+	case <-time.After(Timeout):
+		return nil, fmt.Errorf("the connect packet was not answered within %v", Timeout)
 	}
 }
 
@@ -169,8 +169,8 @@ func (c *Client) Ask(name string, args ...any) (map[string]any, error) {
 			return nil, fmt.Errorf("acknowledgement %s is not one object: %v", ack, err)
 		}
 		return answers[0], nil
-	case <-time.After(patience):
-		return nil, fmt.Errorf("no acknowledgement within %v", patience)
+	case <-time.After(Timeout):
+		return nil, fmt.Errorf("no acknowledgement within %v", Timeout)
 	case <-c.ended:
 		return nil, errors.New("the connection ended before the acknowledgement")
 	}
@@ -194,15 +194,15 @@ func (c *Client) Await() (Event, error) {
 			return Event{}, errors.New("the connection has ended, and an event was expected")
 		}
 		return event, nil
-	case <-time.After(patience):
-		return Event{}, fmt.Errorf("no event within %v", patience)
+	case <-time.After(Timeout):
+		return Event{}, fmt.Errorf("no event within %v", Timeout)
 	}
 }
 
 // Ended waits for the server to close the connection.
 func (c *Client) Ended() {
 	c.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(Timeout)
 	for {
 		select {
 		case _, open := <-c.Events:
@@ -210,7 +210,7 @@ func (c *Client) Ended() {
 				return
 			}
 		case <-timeout:
-			c.t.Fatalf("the connection is still open after %v", patience)
+			c.t.Fatalf("the connection is still open after %v", Timeout)
 		}
 	}
 }

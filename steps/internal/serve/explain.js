@@ -7,7 +7,7 @@
   "use strict";
 
   const language = navigator.language.startsWith("ko") ? "ko" : "en";
-  const say = (key, values = {}) => words[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const translated = (key, values = {}) => words[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const element = (selector) => document.querySelector(selector);
   const messages = element("#messages");
   const form = element("#form");
@@ -17,18 +17,18 @@
   // The page is written in English, and is translated here into the reader's language.
   document.documentElement.lang = language;
   const step = element("h1 small").textContent.replace("Step ", "");
-  element("h1").lastChild.textContent = say("title " + step);
-  element("h1 small").textContent = say("step", { n: step });
-  document.title = say("step", { n: step }) + ": " + say("title " + step);
+  element("h1").lastChild.textContent = translated("title " + step);
+  element("h1 small").textContent = translated("step", { n: step });
+  document.title = translated("step", { n: step }) + ": " + translated("title " + step);
   const labels = {
     "#break": "break", "#form button": "send", "#status": "connecting",
     "summary": "means", "#sent-means": "sent means", "#delivered-means": "delivered means",
   };
   for (const selector of Object.keys(labels)) {
-    if (element(selector)) element(selector).textContent = say(labels[selector]);
+    if (element(selector)) element(selector).textContent = translated(labels[selector]);
   }
-  input.placeholder = say("write");
-  input.setAttribute("aria-label", say("message"));
+  input.placeholder = translated("write");
+  input.setAttribute("aria-label", translated("message"));
 
   // A lesson's notices are in English, too, and are recognised by their words.
   const notice = element("#notice");
@@ -37,7 +37,7 @@
   function translate() {
     for (const [key, form] of notices) {
       const found = form.exec(notice.textContent);
-      if (found) return notice.textContent = say(key, found.groups);
+      if (found) return notice.textContent = translated(key, found.groups);
     }
   }
   if (notice && language !== "en") new MutationObserver(translate).observe(notice, { childList: true });
@@ -49,13 +49,13 @@
     pending.id = "pending";
     messages.after(pending);
   }
-  if (pending) pending.setAttribute("aria-label", say("pending"));
+  if (pending) pending.setAttribute("aria-label", translated("pending"));
 
   function button(id, key) {
     const made = document.createElement("button");
     made.id = id;
     made.type = "button";
-    made.textContent = say(key);
+    made.textContent = translated(key);
     return made;
   }
 
@@ -109,7 +109,7 @@
       const item = messages.lastElementChild;
       if (document.body.dataset.keeps || !item || item.dataset.about) return;
       item.className = "own";
-      describe(item, say("you"), time(), say("local"));
+      describe(item, translated("you"), time(), translated("local"));
     });
     if (typeof socket !== "undefined") explain(socket, document.body.dataset);
   });
@@ -119,8 +119,8 @@
   // page, in the browser).
   function explain(socket, { recovers, keeps, servers }) {
     const status = element("#status");
-    const tell = (text) => { if (status.textContent !== text) status.textContent = text; };
-    const connected = () => (servers === undefined ? say("connected") : say("connected to", { server: socket.io.uri.replace(/.*\//, "") }));
+    const showStatus = (text) => { if (status.textContent !== text) status.textContent = text; };
+    const connected = () => (servers === undefined ? translated("connected") : translated("connected to", { server: socket.io.uri.replace(/.*\//, "") }));
     const link = breakable(socket);
 
     // The words for a lost connection, with the seconds until the next attempt. A screen
@@ -132,7 +132,7 @@
       if (socket.connected || !socket.active) return;
       const n = Math.ceil((next - Date.now()) / 1000);
       status.setAttribute("aria-live", live);
-      tell(n > 0 ? say(link.offline ? "kept offline" : link.back ? "network is back" : "lost", { n }) : say("trying"));
+      showStatus(n > 0 ? translated(link.offline ? "kept offline" : link.back ? "network is back" : "lost", { n }) : translated("trying"));
       if (n > 0) ticking = setTimeout(countdown, 200, "off");
     }
     link.changed = countdown;
@@ -146,10 +146,10 @@
       return wait;
     };
 
-    // phase is "first" until the page has caught up once, then "live", and "away" from a break
-    // until it has caught up again; missed counts the messages of that time. A server does not
-    // mark the end of its replay: the replay counts as over when no message has arrived for a
-    // second, and at the latest five seconds after the connection.
+    // phase is "first" until the page has caught up once, then "live", and "disconnected" from
+    // a break until it has caught up again; missed counts the messages of that time. A server
+    // does not mark the end of its replay: the replay counts as over when no message has
+    // arrived for a second, and at the latest five seconds after the connection.
     let phase = "first";
     let missed = 0;
     let since = 0;
@@ -161,21 +161,21 @@
       else if (socket.connected) caughtUp();
     }
     function caughtUp() {
-      if (phase === "away") returned(true);
+      if (phase === "disconnected") returned(true);
       phase = "live";
     }
     function returned(whole) {
-      if (!["log", "session", "state"].includes(recovers)) return tell(say(recovers === "nothing" ? "again nothing" : "again"));
-      if (recovers === "session" && !socket.recovered) return tell(say("again unknown"));
+      if (!["log", "session", "state"].includes(recovers)) return showStatus(translated(recovers === "nothing" ? "again nothing" : "again"));
+      if (recovers === "session" && !socket.recovered) return showStatus(translated("again unknown"));
       const key = missed > 1 ? "missed many" : missed === 1 ? "missed one" : whole ? "missed none" : "catching up";
-      tell(say(key, { how: say(socket.recovered ? "recovered" : "again"), n: missed }));
+      showStatus(translated(key, { how: translated(socket.recovered ? "recovered" : "again"), n: missed }));
     }
     socket.on("connect", nowConnected);
     function nowConnected() {
       clearTimeout(ticking);
       status.setAttribute("aria-live", "polite");
-      if (phase === "away") returned(false);
-      else tell(connected());
+      if (phase === "disconnected") returned(false);
+      else showStatus(connected());
       for (const one of own) one.sent = true;
       own.forEach(onItsWay);
       since = Date.now();
@@ -183,11 +183,11 @@
     }
     socket.on("disconnect", () => {
       clearTimeout(quiet);
-      if (phase !== "away") missed = 0;
-      phase = "away";
+      if (phase !== "disconnected") missed = 0;
+      phase = "disconnected";
       for (const one of own) one.unanswered = one.sent;
       own.forEach(onItsWay);
-      if (!socket.active) tell(say("ended"));
+      if (!socket.active) showStatus(translated("ended"));
     });
 
     // own holds the messages that were written on this page and are not in its list yet. The
@@ -220,12 +220,12 @@
       return emit.call(this, event, value, ...more);
     };
     function onItsWay(one) {
-      if (one.item) describe(one.item, say(one.unanswered ? "unanswered" : one.sent ? "way nobody" : "waits nobody"));
+      if (one.item) describe(one.item, translated(one.unanswered ? "unanswered" : one.sent ? "way nobody" : "waits nobody"));
     }
     // The lesson itself, or another tab, adds messages to those on their way.
     if (keeps === "page" || keeps === "browser") {
       const describePending = () => {
-        for (const item of pending.children) describe(item, say(item.className === "stored" ? "elsewhere" : "way " + keeps));
+        for (const item of pending.children) describe(item, translated(item.className === "stored" ? "elsewhere" : "way " + keeps));
       };
       new MutationObserver(describePending).observe(pending, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
       describePending();
@@ -253,16 +253,16 @@
       const mine = isOwn(value);
       const [offset] = rest;
       const counted = typeof offset === "number" || (recovers === "session" && typeof offset === "string");
-      arrived(item, mine ? "you" : waited ? "this browser" : "other", counted && say("offset", { offset }));
+      arrived(item, mine ? "you" : waited ? "this browser" : "other", counted && translated("offset", { offset }));
       if (mine) return;
-      if (phase === "away" && socket.connected) returned(false);
+      if (phase === "disconnected" && socket.connected) returned(false);
       if (phase !== "live" && !socket.recovered) caughtUpSoon();
     });
     function arrived(item, who, offset) {
       if (who !== "other") item.className = "own";
-      if (who !== "you" && phase === "away") missed++;
-      if (who === "other" && phase === "first" && recovers !== "session") describe(item, say("earlier"), offset);
-      else describe(item, say(who), who !== "you" && phase === "away" ? say("late", { time: time() }) : time(), offset);
+      if (who !== "you" && phase === "disconnected") missed++;
+      if (who === "other" && phase === "first" && recovers !== "session") describe(item, translated("earlier"), offset);
+      else describe(item, translated(who), who !== "you" && phase === "disconnected" ? translated("late", { time: time() }) : time(), offset);
     }
     // In step 7a the server sends the whole list at each connection. The list begins with the
     // messages that were here.
@@ -280,7 +280,7 @@
     }
 
     // The socket may have connected before this script ran.
-    for (const item of messages.children) describe(item, say("earlier"));
+    for (const item of messages.children) describe(item, translated("earlier"));
     if (socket.connected) nowConnected();
   }
 

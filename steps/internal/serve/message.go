@@ -24,7 +24,7 @@ func Value(args []any) (any, error) {
 		args = args[:len(args)-1]
 	}
 	if len(args) == 0 {
-		return nil, errors.New("a message needs an argument: what to say")
+		return nil, errors.New("a message needs an argument, its content")
 	}
 	value, size, err := plain(args[0])
 	if err != nil {

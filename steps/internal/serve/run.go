@@ -48,7 +48,7 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, step 
 	case <-ctx.Done():
 	case failed = <-served:
 	}
-	// The listener first: a client that is told to go reconnects at once.
+	// The listener first: a client that is disconnected reconnects at once.
 	_ = server.Close()
 	closed := make(chan error, 1)
 	go func() { closed <- step.Close() }()
