@@ -52,7 +52,7 @@ func TestSilenceHoldsAndDeliversInOrder(t *testing.T) {
 	newServer.receive("hello")
 	newServer.send("welcome")
 	newcomer.receive("welcome")
-	if n := held.connections(); n != 2 {
+	if n := r.link.Connections(); n != 2 {
 		t.Errorf("%d connections reached the server, want 2: one was closed during the silence", n)
 	}
 	kinds := []string{}

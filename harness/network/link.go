@@ -99,6 +99,13 @@ func (l *link) source() net.IP {
 	return net.IPv4(127, byte(1+l.index>>8%254), byte(l.index), byte(1+l.moves.Load()%254))
 }
 
+// Connections returns how many connections have reached the server.
+func (l *link) Connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}
+
 // Arm makes f wait for its frame, counted from now on.
 func (l *link) Arm(f plan.Fault) {
 	f.At = f.At.WithDefaults()

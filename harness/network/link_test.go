@@ -322,10 +322,3 @@ func TestQueueOfASilentLinkIsBounded(t *testing.T) {
 		}
 	})
 }
-
-// connections returns how many connections have reached the server.
-func (l *link) connections() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.count
-}

@@ -191,7 +191,7 @@ func TestMemoryRefusesWithoutAServerAndInAnOutage(t *testing.T) {
 		server := m.serve()
 		m.wantRefused("At an address without a link", "127.0.0.1:80")
 		m.echo(m.mustDial("alice"))
-		if n := link.(*memoryLink).connections(); n != 1 {
+		if n := link.Connections(); n != 1 {
 			t.Errorf("%d connections reached the server, want 1", n)
 		}
 

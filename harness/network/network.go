@@ -22,6 +22,8 @@ type Link interface {
 	Break(f plan.Fault) error
 	// Arm makes the fault wait for its frame, at which it fires once.
 	Arm(f plan.Fault)
+	// Connections returns how many of the client's connections have reached the server.
+	Connections() int
 }
 
 // A Leader is a Link that can lead to another server than that of its network.
