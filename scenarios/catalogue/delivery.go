@@ -57,10 +57,11 @@ var deliveryScenarios = []Scenario{
 		From:   contract.ServerDelivery,
 		Expect: steps(DoesNotApply, DoesNotApply, ExactlyOnce),
 		Plan: scripted(aliceAndBob, meet,
-			arm(plan.Outage, "alice", "at-the-answer", plan.Frame{Direction: plan.Down, Match: "43"}),
+			one(plan.Step{Do: plan.Arm, Fault: &plan.Fault{ID: "at-the-answer", Kind: plan.Outage, Client: "alice", For: duration("1s"),
+				At: plan.Frame{Direction: plan.Down, Match: "43"}}}),
 			send("alice", "sent once", 1),
 			awaitFault("at-the-answer"), do(plan.AwaitDisconnected, "alice"),
-			untilShown("bob", send("bob", "meanwhile", 20)), heal("alice"),
+			untilShown("bob", send("bob", "meanwhile", 20)), do(plan.AwaitConnected, "alice"),
 			untilShown("bob", send("alice", "and then this", 1))),
 	},
 	{
