@@ -28,7 +28,41 @@ func (c *Checker) isBlocked(v *view) bool {
 	return v.suspended || c.allPaused() || c.isCutOff(v.client)
 }
 
-func (c *Checker) allPaused() bool { return len(c.paused) > 0 && len(c.paused) >= len(c.nodes) }
+// A serverState is what a server does.
+type serverState int
+
+const (
+	serving serverState = iota + 1
+	stopped
+	paused
+	service // it is none of the application's servers, but one that these use
+)
+
+// server notes what a server does now. The history has each server as started before anything
+// else, so a name that begins otherwise is that of a service such as Redis.
+func (c *Checker) server(name string, state serverState) {
+	switch known := c.servers[name]; {
+	case known == service:
+		return
+	case known == 0 && len(c.servers) == 0:
+		c.first = name
+	case known == 0 && state != serving:
+		state = service
+	}
+	c.servers[name] = state
+}
+
+// allPaused reports whether no server answers, and one is paused.
+func (c *Checker) allPaused() bool {
+	any := false
+	for _, state := range c.servers {
+		if state == serving {
+			return false
+		}
+		any = any || state == paused
+	}
+	return any
+}
 
 // isCutOff reports whether a fault that passes no frame lasts on the client's link.
 func (c *Checker) isCutOff(client string) bool {

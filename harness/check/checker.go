@@ -63,11 +63,11 @@ type Checker struct {
 	active int32            // the view of the last event
 
 	barriers []int
-	stops    []int // the ServerStopped events
-	down     bool  // the server has stopped and has not started again
-	// nodes has the servers that run, and paused those of them that are paused, by name.
-	nodes, paused map[string]bool
-	replaced      int // the last DataReplaced; 0 for none
+	stops    []int                  // the ServerStopped events
+	down     bool                   // the server has stopped and has not started again
+	servers  map[string]serverState // by name
+	first    string                 // the server that was started first
+	replaced int                    // the last DataReplaced; 0 for none
 	// fired and healed have the faults that the history has, by their IDs.
 	fired, healed map[string]bool
 
@@ -142,8 +142,7 @@ func NewChecker() *Checker {
 		byText:  map[string]int32{},
 		byName:  map[viewName]int32{},
 		latest:  map[string]int32{},
-		paused:  map[string]bool{},
-		nodes:   map[string]bool{},
+		servers: map[string]serverState{},
 		fired:   map[string]bool{},
 		healed:  map[string]bool{},
 		offsets: map[shownOffset]sighting{},
@@ -173,18 +172,18 @@ func (c *Checker) Add(e history.Event) {
 		c.barrier(event)
 	case history.ServerStopped:
 		c.stops, c.down = append(c.stops, event), true
-		if e.Detail != "paused" {
-			delete(c.nodes, e.Node)
-			delete(c.paused, e.Node)
-		} else if c.paused[e.Node] = true; c.allPaused() {
+		state := stopped
+		if e.Detail == "paused" {
+			state = paused
+		}
+		if c.server(e.Node, state); c.allPaused() {
 			for _, v := range c.views {
 				v.doubtFrom(event, e.At)
 			}
 		}
 	case history.ServerStarted:
 		c.down = false
-		c.nodes[e.Node] = true
-		delete(c.paused, e.Node)
+		c.server(e.Node, serving)
 	case history.DataReplaced:
 		c.replaced = event
 		clear(c.offsets) // they were those of the log before

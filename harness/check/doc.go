@@ -82,7 +82,7 @@
 // The levels include each other: a stronger level never excuses what breaks a weaker one.
 //
 // A message that was acknowledged or shown before the server's data was replaced
-// (DataReplaced) need not be in the log, and one that is sent again may have another place and
+// (DataReplaced), or without an echo was at rest by then, need not be in the log, and one that is sent again may have another place and
 // offset there. Where it is not in the log, or there is none, only a page that was connected at
 // a barrier before the replacement at which the message was at rest is entitled to it. A row
 // that was Found before the run need not be Stored: the server may have trimmed it.

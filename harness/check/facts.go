@@ -137,7 +137,7 @@ func (f *facts) barrierAfter(event int) int {
 // barrierFor returns the first barrier after the event at which the view is not blocked, or never.
 func (f *facts) barrierFor(v *view, event int) int {
 	barrier := f.barrierAfter(event)
-	for slices.Contains(v.blockedAt, barrier) {
+	for v.wasBlockedAt(barrier) {
 		barrier = f.barrierAfter(barrier)
 	}
 	return barrier

@@ -8,7 +8,7 @@ import (
 	"redial/harness/plan"
 )
 
-// A fault counts as fired only by an event with its own ID; The faults of Break and Arm steps count as planned.
+// A fault counts as fired only by an event with its own ID. The faults of Break and Arm steps count as planned.
 func TestFaultCountsAsFiredByItsID(t *testing.T) {
 	cut := plan.Fault{ID: "f", Kind: plan.Cut}
 	for _, c := range []struct {

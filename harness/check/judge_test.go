@@ -248,12 +248,13 @@ func TestScriptLeavesPageDisconnected(t *testing.T) {
 		"and starts again":                      {[]plan.Step{stop, start}, false},
 		"another server of the cluster stops":   {[]plan.Step{node}, false},
 		"the page moves to a server that stops": {[]plan.Step{{Do: plan.Move, Client: "bob", Node: "a"}, node}, true},
+		"all servers start again":               {[]plan.Step{{Do: plan.StopServer, Node: "b"}, start}, false},
 		"and back":                              {[]plan.Step{node, {Do: plan.Move, Client: "bob", Node: "a"}, {Do: plan.Move, Client: "bob", Node: "b"}}, false},
 		"the page disconnects":                  {[]plan.Step{disconnect, other}, true},
 		"and connects again":                    {[]plan.Step{disconnect, connect}, false},
 		"another page disconnects":              {[]plan.Step{{Do: plan.Disconnect, Client: "alice"}}, false},
 	} {
-		if got := leftDisconnected(plan.Plan{Clients: []plan.Client{{Name: "bob", Node: "b"}}, Script: c.script}, "bob"); got != c.want {
+		if got := leftDisconnected(plan.Plan{Clients: []plan.Client{{Name: "bob", Node: "b"}}, Script: c.script}, "bob", "a"); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}

@@ -28,7 +28,7 @@ func newLosses(f *facts) *losses {
 		m := &f.messages[id]
 		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged() || f.reachesOnlyOthers() && f.mustBeKnown(id)
 		if f.wasReplaced(id) {
-			exists = f.restAt[id] < f.replaced
+			exists = f.restAt[id] < f.replaced && (min(m.acknowledged, m.shown) < f.replaced || f.healthy[id])
 		}
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)

@@ -38,7 +38,7 @@ func (f *facts) presences(v *view) []presence {
 func (f *facts) lastBarrierIn(v *view, c connection) int {
 	i, _ := slices.BinarySearch(f.barriers, c.proved)
 	for ; i > 0 && f.barriers[i-1] > c.from; i-- {
-		if !slices.Contains(v.blockedAt, f.barriers[i-1]) {
+		if !v.wasBlockedAt(f.barriers[i-1]) {
 			return f.barriers[i-1]
 		}
 	}
@@ -49,7 +49,7 @@ func (f *facts) lastBarrierIn(v *view, c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if c, connected := v.connections.at(b); connected && b < c.proved && !slices.Contains(v.blockedAt, b) {
+		if c, connected := v.connections.at(b); connected && b < c.proved && !v.wasBlockedAt(b) {
 			return b
 		}
 	}

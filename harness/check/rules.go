@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sort"
@@ -213,7 +214,7 @@ func sends(f *facts, t *counter) {
 // leaves it so.
 func convergence(f *facts, t *counter) {
 	for _, v := range f.views {
-		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan, v.client) || f.isCutOff(v.client) {
+		if !f.isOpen(v) || v.isConnected() || leftDisconnected(f.plan, v.client, f.first) || f.isCutOff(v.client) {
 			continue
 		}
 		t.blame(contract.Convergence, Late, func() Finding {
@@ -228,19 +229,24 @@ func convergence(f *facts, t *counter) {
 }
 
 // leftDisconnected reports whether the plan itself ends with the client's page disconnected,
-// or with every server or the client's own stopped or paused.
-func leftDisconnected(p plan.Plan, client string) bool {
-	stopped, disconnected := map[string]bool{}, false
-	node := ""
+// or with every server or the client's own stopped or paused: that is the first one, if the plan
+// names none.
+func leftDisconnected(p plan.Plan, client, first string) bool {
+	down, disconnected := map[string]bool{}, false
+	node := first
 	for _, c := range p.Clients {
 		if c.Name == client {
-			node = c.Node
+			node = cmp.Or(c.Node, first)
 		}
 	}
 	for _, s := range p.Script {
 		switch s.Do {
 		case plan.StopServer, plan.KillServer, plan.PauseServer, plan.StartServer, plan.ContinueServer:
-			stopped[s.Node] = s.Do != plan.StartServer && s.Do != plan.ContinueServer
+			up := s.Do == plan.StartServer || s.Do == plan.ContinueServer
+			if up && s.Node == "" { // every server
+				clear(down)
+			}
+			down[s.Node] = !up
 		case plan.Move:
 			if s.Client == client {
 				node = s.Node
@@ -251,7 +257,7 @@ func leftDisconnected(p plan.Plan, client string) bool {
 			}
 		}
 	}
-	return stopped[""] || stopped[node] || disconnected
+	return down[""] || down[node] || disconnected
 }
 
 // noRepeat blames each resending of a message to a page that had been sent it before.

@@ -196,6 +196,12 @@ func (v *view) close(event int, at plan.Duration) {
 	}
 }
 
+// wasBlockedAt reports whether the view was blocked at the barrier.
+func (v *view) wasBlockedAt(barrier int) bool {
+	_, blocked := slices.BinarySearch(v.blockedAt, barrier)
+	return blocked
+}
+
 // isConnected reports whether the view is connected after the last event.
 func (v *view) isConnected() bool {
 	return len(v.connections) > 0 && v.connections[len(v.connections)-1].to == never

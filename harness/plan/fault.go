@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -214,6 +215,9 @@ func (p Plan) validateScript(known map[string]bool) error {
 				return fmt.Errorf("plan: step %d: barrier while %s is suspended: resume has to come first", i+1, name(c))
 			}
 		}
+	}
+	if locked {
+		return errors.New("plan: the database is still locked when the script ends: it needs unlock-database")
 	}
 	if c := still(sending); c != "" {
 		return fmt.Errorf("plan: %s still sends in the background when the script ends: it needs stop-sending", name(c))

@@ -42,6 +42,7 @@ func TestDecodeNamesTheError(t *testing.T) {
 		{"a background that does not stop", `{"clients":[{"name":"a"}],"script":[{"do":"start-sending","client":"a"}]}`, "it needs stop-sending"},
 		{"a laptop that does not wake", `{"clients":[{"name":"a"}],"script":[{"do":"suspend","client":"a"}]}`, "it needs resume"},
 		{"a barrier while the database is locked", `{"script":[{"do":"lock-database"},{"do":"barrier"},{"do":"unlock-database"}]}`, "barrier while the database is locked"},
+		{"a database that stays locked", `{"script":[{"do":"lock-database"}]}`, "still locked when the script ends"},
 		{"a barrier while suspended", `{"clients":[{"name":"a"}],"script":[{"do":"suspend","client":"a"},{"do":"barrier"},{"do":"resume","client":"a"}]}`, "barrier while a is suspended"},
 		{"sending while suspended", `{"clients":[{"name":"a"}],"script":[{"do":"suspend","client":"a"},{"do":"send","client":"a","text":"x"}]}`, "resume has to come first"},
 		{"a negative delay", `{"clients":[{"name":"a","kind":"wire","reconnectDelay":"-1s"}]}`, "a reconnectDelay of -1s"},

@@ -179,7 +179,7 @@ func payloads(when string) part {
 }
 
 // texts sends texts that a server may change by mistake: white space at both ends, markup,
-// a letter with a combining accent, a NUL, an emoji, and more than 255 characters.
+// a letter with a combining accent, a NUL, an emoji, and more than 4,000 characters.
 func texts(who string) part {
 	var sends part
 	for _, text := range []string{"  white space around  ", "<b>bold</b> & more", "cafe\u0301", "before\x00after", "🙂", strings.Repeat("long ", 2000) + "!"} {

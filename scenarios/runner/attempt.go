@@ -44,7 +44,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	if run.Err != nil && ctx.Err() != nil {
 		return result, ctx.Err()
 	}
-	result.Verdict = c.judge(p, run, result.Expected)
+	result.Verdict = c.judge(p, run, config.Level, result.Expected)
 	result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 	switch {
 	case result.Verdict.Outcome == check.Pass:

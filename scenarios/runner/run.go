@@ -233,39 +233,46 @@ func (r *Runner) run(ctx context.Context, c Cell) (report.Result, error) {
 		result.Met = result.Verdict.Meets(result.Expected, c.Server.Level)
 		return result, nil
 	}
-	runs, failed := make([]report.Result, r.options.Runs), make([]error, r.options.Runs)
+	worst, sum, err := r.attempts(ctx, c, result)
+	switch {
+	case err != nil && !r.up(c.Server, false):
+		return result, err
+	case sum.Runs == 0:
+		return result, ctx.Err()
+	}
+	worst.Tally = sum
+	if sum.Runs < r.options.Runs {
+		worst = interrupted(ctx, worst, r.options.Runs)
+	}
+	return worst, nil
+}
+
+// attempts plays the cell as often as asked, and returns the worst result, of several the first, and
+// the sum of all. It holds no other history, because many of them fill the memory. The error is
+// that of a server that did not start.
+func (r *Runner) attempts(ctx context.Context, c Cell, result report.Result) (worst report.Result, sum check.Tally, err error) {
 	var all sync.WaitGroup
-	for n := range runs {
+	var mu sync.Mutex
+	number := 0 // of the worst run
+	for n := range r.options.Runs {
 		all.Go(func() {
-			one, err := r.attempt(ctx, c, result, r.options.Seed+uint64(n))
-			if n > 0 && one.Outcome() == check.Pass && one.Expected != check.Fails && one.Beyond.Outcome != check.Fail {
-				one.Events = nil // it is never worse than the first run, and a thousand histories fill the memory
+			one, failed := r.attempt(ctx, c, result, r.options.Seed+uint64(n))
+			mu.Lock()
+			defer mu.Unlock()
+			if one.Runs == 0 { // interrupted
+				return
 			}
-			runs[n], failed[n] = one, err
+			if errors.Is(failed, lab.ErrUnreachable) {
+				err = failed
+			}
+			if sum.Runs == 0 || worse(one, worst) || n < number && !worse(worst, one) {
+				worst, number = one, n
+			}
+			sum.Add(one.Tally)
 		})
 	}
 	all.Wait()
-	var sum check.Tally
-	for n, one := range runs {
-		if one.Runs == 0 { // interrupted
-			continue
-		}
-		if err := failed[n]; errors.Is(err, lab.ErrUnreachable) && !r.up(c.Server, false) {
-			return result, err
-		}
-		if sum.Runs == 0 || worse(one, result) {
-			result = one
-		}
-		sum.Add(one.Tally)
-	}
-	if sum.Runs == 0 {
-		return result, ctx.Err()
-	}
-	result.Tally = sum
-	if sum.Runs < len(runs) {
-		result = interrupted(ctx, result, len(runs))
-	}
-	return result, nil
+	return worst, sum, err
 }
 
 // up tells whether the server has started at least once, now or before: then a start that fails

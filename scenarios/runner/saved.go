@@ -245,7 +245,7 @@ func (s Saved) playOn(ctx context.Context, server servers.Server) (report.Result
 	}
 	result.Tally = s.tally(result.Verdict)
 	result.Took, result.Virtual = run.Real, run.Virtual
-	if run.Err != nil && s.Verdict.Outcome != check.Inconclusive {
+	if errors.Is(run.Err, lab.ErrUnreachable) && s.Verdict.Outcome != check.Inconclusive {
 		return result, run.Err
 	}
 	if !s.same(result.Verdict) {

@@ -128,13 +128,13 @@ func atAcknowledgement(p plan.Plan) (faults int) {
 	return faults
 }
 
-// judge judges the run. If nothing kept its faults from firing but that no acknowledgement was sent
+// judge judges the run, which was played at a level. If nothing kept its faults from firing but that no acknowledgement was sent
 // or asked for, as below client-delivery nobody promises, the scenario does not apply, unless
 // something else is expected of it. The history of an application's own page in a browser has no
 // acknowledgements, so it cannot tell.
-func (c Cell) judge(p plan.Plan, run lab.Run, expected check.Expectation) check.Verdict {
+func (c Cell) judge(p plan.Plan, run lab.Run, played contract.Level, expected check.Expectation) check.Verdict {
 	level := c.Server.Level
-	v := verdict.Of(run, level)
+	v := verdict.Of(run, played)
 	has := func(kinds ...history.Kind) bool {
 		return slices.ContainsFunc(run.Events, func(e history.Event) bool { return slices.Contains(kinds, e.Kind) })
 	}

@@ -47,7 +47,11 @@ func TestScenarios(t *testing.T) {
 	}
 	// Ginkgo's own seed is used, so that -ginkgo.seed repeats the runs.
 	config, _ := ginkgo.GinkgoConfiguration()
-	real := runner.Options{Seed: uint64(config.RandomSeed), Golden: true, Artifacts: "../../out/suite"}
+	saved, err := filepath.Abs("../../out/suite") // a failure says how to replay it, from any folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := runner.Options{Seed: uint64(config.RandomSeed), Golden: true, Artifacts: saved}
 	virtual := real
 	virtual.Lab = lab.Virtual
 	both, rows := []runner.Options{real, virtual}, catalogue.All

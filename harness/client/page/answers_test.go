@@ -107,6 +107,7 @@ func TestChangesOfTheListAreShownOrNoted(t *testing.T) {
 	for _, c := range []struct{ name, change, story string }{
 		{"appended", ``, "shown a, shown b, shown c, shown last"},
 		{"first removed", `list.firstChild.remove()`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},
+		{"first removed, and shown again", `list.firstChild.remove(); setTimeout(() => show("a"), 0)`, "shown a, shown b, note (the list was rewritten), shown c, shown a, shown last"},
 		{"one changed", `list.children[1].textContent = "B"`, "shown a, shown b, note (the list was rewritten), shown B, shown c, shown last"},
 		{"emptied", `list.innerHTML = ""`, "shown a, shown b, note (the list was rewritten), shown last"},
 		{"emptied and filled again", `const all = [...list.children]; list.innerHTML = ""; setTimeout(() => all.forEach((item) => show(item.textContent)), 0)`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},

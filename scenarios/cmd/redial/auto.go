@@ -92,14 +92,13 @@ func (s *checking) climb() (int, error) {
 // exitOf is the exit status of the report on a level that holds, if the last level may hold, too.
 func exitOf(r report.Report, last rung) int {
 	switch code := r.ExitCode(); {
-	case code != report.ExitPass || !last.unknown:
-		return code
-	case !r.Tolerant:
-		return report.ExitInconclusive
 	case last.neverUp && len(r.Results) == 0:
 		return report.ExitUsage
+	case code == report.ExitPass && last.unknown && !r.Tolerant:
+		return report.ExitInconclusive
+	default:
+		return code
 	}
-	return report.ExitPass
 }
 
 // rungs plays one level after the other, up to the first that does not hold.

@@ -209,7 +209,7 @@ func (s *checking) check() (int, error) {
 		}
 	}
 	code, err := s.run(bounded, report.Report{Target: server.Name, Level: server.Level}, []servers.Server{server}, which)
-	if neverUp && code == report.ExitPass { // by --fail-on fail
+	if neverUp && err == nil {
 		code = report.ExitUsage
 	}
 	return code, err

@@ -70,6 +70,13 @@ func TestCheckOpensTheConversationOnTheOwnPage(t *testing.T) {
 			defer mu.Unlock()
 			names = append(names, args[0])
 			_ = server.Emit("users", slices.Clone(names))
+			// Else a page could write to the bob of the scenario before, whose successor has not joined.
+			_ = one.On("disconnect", func(...any) {
+				mu.Lock()
+				defer mu.Unlock()
+				at := slices.Index(names, args[0])
+				names = slices.Delete(names, at, at+1)
+			})
 		})
 		_ = one.On("private message", func(args ...any) {
 			_ = server.To(socket.Room(args[1].(string))).Emit("private message", args[0], args[2])

@@ -189,7 +189,7 @@ func replayRate(ctx context.Context, saved runner.Saved, times int) (code int, e
 		progress.tell(r.Ended, times, fmt.Sprintf("%d of %d   the same verdict in %d   failed in %d", r.Ended, times, r.Same, r.Failed))
 	})
 	progress.end()
-	if err != nil && (ctx.Err() == nil || rate.Ended == 0) {
+	if err != nil && rate.Ended == 0 {
 		return 0, err
 	}
 	fmt.Printf("%s\nThe same verdict in %d of %d runs; it failed in %d.\n", plan.Story(saved.Plan), rate.Same, rate.Ended, rate.Failed)

@@ -142,14 +142,15 @@ type outer interface {
 }
 
 // Apply sets the adapter, turns recovery on, and sets the recovery options that the
-// application has left open, which the library does only for its own adapter. Where the
+// application has left open, which the library does only for its own adapter; a
+// MaxDisconnection replaces the application's. Where the
 // options have an adapter already that can go around another one, it goes around this one.
 func (b *Builder) Apply(options *socket.ServerOptions) {
-	recovery := options.ConnectionStateRecovery()
-	if recovery == nil {
-		recovery = socket.DefaultConnectionStateRecovery()
-		options.SetConnectionStateRecovery(recovery)
+	recovery := socket.DefaultConnectionStateRecovery()
+	if own := options.ConnectionStateRecovery(); own != nil {
+		recovery.Assign(own) // a copy, since the application may use its options again
 	}
+	options.SetConnectionStateRecovery(recovery)
 	if recovery.GetRawSkipMiddlewares() == nil {
 		recovery.SetSkipMiddlewares(true)
 	}

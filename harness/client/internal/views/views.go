@@ -7,6 +7,7 @@ package views
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,14 +96,19 @@ type List struct {
 }
 
 // Change replaces the texts from an index on. It returns those that are new to the user, and
-// whether others were removed. A page may empty its list and fill it again, or remove its oldest
-// elements: a text that was removed is not new when it comes back, unless a new one precedes it.
+// whether others were removed. A page may empty its list and fill it again: a text that was removed
+// is not new when it comes back, unless a new one precedes it.
 func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool) {
 	for len(texts) > 0 && from < len(l.texts) && l.texts[from] == texts[0] {
 		from, texts = from+1, texts[1:]
 	}
 	from = min(from, len(l.texts))
 	removed := l.texts[from:]
+	rewritten = len(removed) > 0
+	if kept := trimmed(removed, texts); kept > 0 {
+		// The oldest elements have gone for good. If one of them is shown again, it is new.
+		removed = removed[len(removed)-kept:]
+	}
 	for _, text := range removed {
 		if l.gone == nil {
 			l.gone = map[string]int{}
@@ -118,9 +124,21 @@ func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool)
 			fresh = fresh[1:]
 		}
 	}
-	rewritten = len(removed) > 0
 	l.texts = append(l.texts[:from], texts...)
 	return fresh, rewritten
+}
+
+// trimmed returns how many elements stay if only the first ones of before are missing from after,
+// and else 0.
+func trimmed(before, after []string) int {
+	if len(after) == 0 {
+		return 0
+	}
+	first := slices.Index(before, after[0])
+	if first <= 0 || len(after) < len(before)-first || !slices.Equal(before[first:], after[:len(before)-first]) {
+		return 0
+	}
+	return len(before) - first
 }
 
 // Len returns the number of texts in the list.
