@@ -95,7 +95,7 @@ func TestNoDataToTouch(t *testing.T) {
 	defer server.Close()
 	for _, do := range []plan.Action{plan.LockDatabase, plan.ReplaceData} {
 		elsewhere := lab.Server{Target: func(plan.Tuning) (target.Target, error) { return target.NewURL(server.URL, nil) }}
-		p := plan.Plan{Script: []plan.Step{{Do: do}}}
+		p := plan.Plan{Script: []plan.Step{{Do: do}, {Do: plan.UnlockDatabase}}}
 		if run := lab.Real.Play(t.Context(), elsewhere, lab.Config{Level: contract.Basic}, p); !errors.Is(run.Err, target.ErrNoData) {
 			t.Errorf("%s of a URL's: %v, want ErrNoData", do, run.Err)
 		}
