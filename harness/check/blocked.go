@@ -54,14 +54,14 @@ func (c *Checker) server(name string, state serverState) {
 
 // allPaused reports whether no server answers, and one is paused.
 func (c *Checker) allPaused() bool {
-	any := false
+	onePaused := false
 	for _, state := range c.servers {
 		if state == serving {
 			return false
 		}
-		any = any || state == paused
+		onePaused = onePaused || state == paused
 	}
-	return any
+	return onePaused
 }
 
 // isCutOff reports whether a fault that passes no frame lasts on the client's link.

@@ -22,8 +22,8 @@
 // LogRead for it: an acknowledged message would be missing from an empty log. A run that has no
 // LogRead although its Began event says KeepsLog, or although it has rows, is inconclusive.)
 //
-// A barrier is an event Barrier, or Ended. A message is at rest when the
-// server has finished with it. That is the case from the first barrier until which the
+// A barrier is an event Barrier, or Ended. A message is at rest when the server has finished
+// with it. That is the case from the first barrier until which the
 // connection that carried the message has lasted; for a message that was sent offline, that
 // is the next connection. It is also the case from a barrier before which a client sent
 // something after the message had been shown or acknowledged (at a barrier every client
@@ -82,10 +82,11 @@
 // The levels include each other: a stronger level never excuses what breaks a weaker one.
 //
 // A message that was acknowledged or shown before the server's data was replaced
-// (DataReplaced), or without an echo was at rest by then, need not be in the log, and one that is sent again may have another place and
-// offset there. Where it is not in the log, or there is none, only a page that was connected at
-// a barrier before the replacement at which the message was at rest is entitled to it. A row
-// that was Found before the run need not be Stored: the server may have trimmed it.
+// (DataReplaced), or that was at rest by then where there is no echo, need not be in the log.
+// One that is sent again may have another place and offset there. Where it is not in the log, or
+// there is none, only a page that was connected at a barrier before the replacement at which the
+// message was at rest is entitled to it. A row that was Found before the run need not be Stored:
+// the server may have trimmed it.
 //
 // # Each mistake breaks one rule
 //

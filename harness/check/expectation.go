@@ -8,8 +8,8 @@ import (
 )
 
 // An Expectation names the symptoms that a run is expected to show, whatever its level
-// promises: lost, duplicated or reordered messages. MayLose leaves the
-// outcome of a race open.
+// promises: lost, duplicated or reordered messages. MayLose leaves the outcome
+// of a race open.
 type Expectation string
 
 const (

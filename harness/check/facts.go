@@ -144,10 +144,7 @@ func (f *facts) barrierFor(v *view, event int) int {
 }
 
 func (f *facts) findRest() {
-	pages := make([]*browser, len(f.views)) // each as a browser of its own, that is never gone
-	for i, v := range f.views {
-		pages[i] = &browser{connections: v.proved(), closed: never}
-	}
+	pages := map[int32]*browser{} // by view: each page as a browser of its own, that is never gone
 	for _, id := range f.sends {
 		m := &f.messages[id]
 		sender := f.views[m.sender]
@@ -166,6 +163,9 @@ func (f *facts) findRest() {
 		f.restAt[id] = f.restByLaterMessage(m)
 		if !f.level.AtLeast(contract.DurableDelivery) {
 			shared = max(shared, sender.closed)
+			if pages[m.sender] == nil {
+				pages[m.sender] = &browser{connections: sender.proved(), closed: never}
+			}
 			f.restAt[id] = min(f.restAt[id], f.restIn(pages[m.sender], m.sentAt))
 		}
 		f.restAt[id] = min(f.restAt[id], f.restIn(f.browsers[m.sender], shared))

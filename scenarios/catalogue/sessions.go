@@ -69,8 +69,8 @@ var sessionScenarios = []Scenario{
 	},
 }
 
-// cutOnReturn has alice send so many messages while bob is offline, and cuts bob's connection at a
-// frame of his reconnection.
+// cutOnReturn has alice send a number of messages, which bob misses because he is offline, and
+// cuts bob's connection at a frame of his reconnection.
 func cutOnReturn(id string, missed int, at plan.Frame) part {
 	return concat(
 		outage("bob"), untilShown("alice", send("alice", "bob is offline: "+id, missed)),

@@ -128,9 +128,9 @@ func atAcknowledgement(p plan.Plan) (faults int) {
 	return faults
 }
 
-// judge judges the run, which was played at a level. If nothing kept its faults from firing but that no acknowledgement was sent
-// or asked for, as below client-delivery nobody promises, the scenario does not apply, unless
-// something else is expected of it. The history of an application's own page in a browser has no
+// judge judges the run, which was played at a level. If nothing kept its faults from firing but
+// that no acknowledgement was sent or asked for, as below client-delivery nobody promises, the
+// scenario does not apply, unless something else is expected of it. The history of an application's own page in a browser has no
 // acknowledgements, so it cannot tell.
 func (c Cell) judge(p plan.Plan, run lab.Run, played contract.Level, expected check.Expectation) check.Verdict {
 	level := c.Server.Level
