@@ -18,9 +18,14 @@ type await struct {
 // allowed.
 func (c *Checker) unmetAwait() (what Clause, found bool) {
 	for _, a := range c.awaits {
-		if !c.isExcused(a) {
-			return a.clause(), true
+		if c.isExcused(a) {
+			continue
 		}
+		what = a.clause()
+		if id, known := c.byText[a.text]; known && c.messages[id].isRefused() {
+			what = clause("%s, which the server refused%s", what, at(c.messages[id].refused))
+		}
+		return what, true
 	}
 	return Clause{}, false
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"testing"
 
 	"redial/harness/contract"
@@ -68,5 +69,19 @@ func TestClausesOfAWaitAreTranslated(t *testing.T) {
 		if got := a.clause().In(func(format string) string { return words[format] }); got != want {
 			t.Errorf("%s: %s, want %s", a.detail, got, want)
 		}
+	}
+}
+
+func TestATimedOutWaitNamesARefusal(t *testing.T) {
+	v := Judge([]history.Event{
+		{Kind: history.Began, Level: contract.Basic},
+		{Kind: history.Opened, Client: "alice", View: 1}, {Kind: history.Connected, Client: "alice", View: 1},
+		{Kind: history.Sent, Client: "alice", View: 1, Message: "hello"},
+		{Kind: history.Refused, Client: "alice", View: 1, Message: "hello", Detail: "too many"},
+		{Kind: history.TimedOut, Client: "alice", Message: "hello", Detail: `alice shows "hello"`},
+		{Kind: history.Ended},
+	})
+	if want := `alice shows "hello", which the server refused (event 5)`; v.Outcome != Inconclusive || !strings.Contains(v.Reason, want) {
+		t.Errorf("%s: %s, want %s", v.Outcome, v.Reason, want)
 	}
 }

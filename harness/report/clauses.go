@@ -15,7 +15,8 @@ var clauseWords = map[Language]map[string]string{
 
 		" (event %d)": "(이벤트 %d)", " (%s)": "(%s)",
 		"%s shows %s": "%s의 페이지에 %s 표시", "everyone": "모두", "everyone is connected": "모든 페이지의 연결",
-		"connected: everyone": "모든 페이지의 연결", "disconnected: everyone": "모든 페이지의 연결 끊김",
+		"%s, which the server refused%s": "%s(서버가 거절한 메시지)%s",
+		"connected: everyone":            "모든 페이지의 연결", "disconnected: everyone": "모든 페이지의 연결 끊김",
 		"everyone shows the message of a new client": "새 클라이언트가 보낸 메시지를 모든 페이지에 표시",
 
 		"to be shown": "표시되어야 합니다", "to be stored": "저장되어야 합니다", "to be shown once": "한 번만 표시되어야 합니다.",
