@@ -284,6 +284,20 @@ func TestChangedListIsShownFromItsFirstDifference(t *testing.T) {
 	}
 }
 
+// A page may show a message as unsent at first, and then change only a class.
+func TestAMessageIsShownWhenItIsSelected(t *testing.T) {
+	spec := tutorial
+	spec.Messages += ":not(.unsent)"
+	alice := watch(t, "alice", serve(t, form), spec, nil).opens()
+	alice.do(`add("one"); messages.lastChild.className = "unsent"`)
+	alice.do(`add("two"); messages.lastChild.className = "unsent"`)
+	alice.do(`messages.firstChild.className = ""`)
+	alice.tab.flush()
+	if got, want := fmt.Sprint(alice.lines(0)), "[opened shown one]"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestDialogsAndErrorsAreNoted(t *testing.T) {
 	alice := watch(t, "alice", serve(t, form+`<script>
 		if (confirm("really?")) add("yes");

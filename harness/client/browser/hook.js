@@ -45,7 +45,7 @@
     shown = now;
     report("list", { from: trimmed + from, texts: now.slice(from) });
   }
-  new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
 
   // The page processes a packet in the task that delivers it. The packet is reported after
   // that task, so that the history has the events in the order in which the user saw them.
