@@ -112,6 +112,15 @@ func TestWireDoesNotReconnectAfterConnectError(t *testing.T) {
 	})
 }
 
+// The official client reports an error for a CONNECT packet of Socket.IO 2, and does not connect.
+func TestWireDoesNotConnectToSocketIO2(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		open(t, w)
+		m.connected(t, "40")
+		wantHistory(t, r, "opened", "note connect_error: the CONNECT packet has no sid: the server speaks the protocol of Socket.IO 2, and the kit that of 3 and 4")
+	})
+}
+
 // withoutJitter makes the client draw 0, with which its waits have no jitter.
 func withoutJitter(w *Client) { w.random = rand.New(zeros{}) }
 

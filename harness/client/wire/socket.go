@@ -293,6 +293,10 @@ type acknowledgeable struct{}
 // onConnect handles the server's answer to CONNECT, and starts Protocol.Enter.
 func (v *view) onConnect(data any) {
 	fields, _ := data.(map[string]any)
+	if sid, _ := fields["sid"].(string); sid == "" { // the official client does not connect, either
+		v.record(history.Event{Kind: history.Note, Detail: "connect_error: the CONNECT packet has no sid: the server speaks the protocol of Socket.IO 2, and the kit that of 3 and 4"})
+		return
+	}
 	session, _ := fields["pid"].(string)
 	recovered := session != "" && v.session == session
 	v.session = session
