@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
+	"strconv"
 	"sync"
 
 	"redial/harness/client"
@@ -34,7 +36,7 @@ const (
 // It records as Shown the messages that a user would see.
 //
 // The client library is the one that the target serves at contract.ClientPath, or else
-// Options.Bundle. Other scripts come from the target only.
+// Options.Bundle: if it serves none, or one that is too old for the kit's own page. Other scripts come from the target only.
 //
 // With Options.Protocol the page is one of the kit's, and speak.js translates between its events
 // and those of the application.
@@ -176,12 +178,12 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
-	case status == http.StatusOK:
+	case status == http.StatusOK && !(isClient && p.options.Bundle != nil && p.isTooOld(body)):
 		return &web.Script{Name: address.Path, Source: body}, nil
 	case isClient && p.options.Bundle != nil: // 404, or 400 if an engine takes it for a handshake
 		source, err := p.options.Bundle()
 		if err != nil {
-			return nil, fmt.Errorf("the server does not serve %s: %w", address.Path, err)
+			return nil, fmt.Errorf("the server serves at %s no client library that the page can use: %w", address.Path, err)
 		}
 		return &web.Script{Name: address.Path, Source: source}, nil
 	case isClient:
@@ -189,6 +191,21 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 	}
 	v.note(fmt.Sprintf("the script %s was not loaded: the server answers %d", (&url.URL{Path: address.Path}).String(), status))
 	return nil, nil
+}
+
+// banner is in the first lines of the client library.
+var banner = regexp.MustCompile(`Socket\.IO v(\d+)\.(\d+)`)
+
+// isTooOld tells whether the page is one of the kit's and the client library is older than
+// 4.6.0, which was the first to retry a message (its CHANGELOG).
+func (p *Page) isTooOld(library []byte) bool {
+	version := banner.FindSubmatch(library[:min(len(library), 300)])
+	if len(p.options.HTML) == 0 || version == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(string(version[1]))
+	minor, _ := strconv.Atoi(string(version[2]))
+	return major < 4 || major == 4 && minor < 6
 }
 
 // leave closes a view, if there is one, and calls left, if not nil, after the last event of the

@@ -176,15 +176,23 @@ func TestPageThatCannotBeOpened(t *testing.T) {
 	}
 }
 
+// The kit's own page needs a client library that retries, which those before 4.6 do not.
 func TestPageFallsBackToTheBundle(t *testing.T) {
-	s := newSite(t, "")
-	mux := http.NewServeMux()
-	mux.HandleFunc("/socket.io/socket.io.js", http.NotFound)
-	mux.Handle("/socket.io/", s.handler)
-	s.handler = mux
-	server := serveTCP(t, s)
-	p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
-	p.await(t, "connected", 1)
+	for name, library := range map[string]http.HandlerFunc{
+		"no library": http.NotFound,
+		"an old one": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "/*!\n * Socket.IO v4.5.4\n */") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "")
+			mux := http.NewServeMux()
+			mux.HandleFunc("/socket.io/socket.io.js", library)
+			mux.Handle("/socket.io/", s.handler)
+			s.handler = mux
+			server := serveTCP(t, s)
+			p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
+			p.await(t, "connected", 1)
+		})
+	}
 }
 
 func TestPageRefusesOtherScripts(t *testing.T) {
