@@ -96,13 +96,17 @@ type Send struct {
 	// Refused is the path to the reason in an acknowledgement that refuses the message;
 	// empty means $.error.
 	Refused Path `json:"refused,omitempty" jsonschema_description:"Where an acknowledgement says that the message was refused (default $.error)"`
+	// Accepted is the path to a value that an acknowledgement has only if the message was
+	// accepted: it is missing, null, false or empty if not. An empty path is none.
+	Accepted Path `json:"accepted,omitempty" jsonschema_description:"Where an acknowledgement says that the message was accepted, such as $.ok: without a value there, or with null, false or an empty text, it was refused"`
 }
 
 // Receive is how a message arrives.
 type Receive struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
-	// Text is the path to the message's text; empty means $.
-	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument)"`
+	// Text is the path to the message's text; empty means $. A path such as $[*].text selects
+	// several in an event that carries a batch of messages; Offset then selects as many.
+	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument); a path such as $[*].text reads each message of a batch"`
 	// Offset is the path to the message's offset, a whole number that grows with the log;
 	// empty if the server sends none.
 	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is: a whole number that grows with every message, or anything else where opaque is true"`
@@ -112,11 +116,14 @@ type Receive struct {
 }
 
 // History is the event in which the server sends the complete message list. Each item is read
-// as a received message whose first argument it is.
+// as an event whose first argument it is.
 type History struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
 	// List is where the messages are; empty means $, the first argument.
 	List Path `json:"list,omitempty" jsonschema_description:"Where the list of messages is (default $: the first argument)"`
+	// Text and Offset are paths in an item; empty means those of Receive.
+	Text   Path `json:"text,omitempty" jsonschema_description:"Where the text is in an item of the list (default: as in receive)"`
+	Offset Path `json:"offset,omitempty" jsonschema_description:"Where the offset is in an item of the list (default: as in receive)"`
 }
 
 // Tutorial is the protocol of the tutorial's chat: package contract as a Protocol.

@@ -38,6 +38,36 @@ func TestReadFindsTextAndOffset(t *testing.T) {
 	}
 }
 
+// An event may also carry what no client has sent.
+func TestReadLeavesOutWhatAPathDoesNotSelect(t *testing.T) {
+	p := Protocol{Receive: Receive{Event: "message", Text: `$[?$.username != "bot" && @ == $.text]`, Offset: "$.id"}}
+	if got, _ := p.Read("message", []any{map[string]any{"username": "bot", "text": "bob has joined"}}); got != nil {
+		t.Errorf("the notice: got %v", got)
+	}
+	want := []Message{{Text: "hi", Offset: 3, Numbered: true}}
+	if got, _ := p.Read("message", []any{map[string]any{"username": "alice", "text": "hi", "id": 3.0}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("the message: got %v", got)
+	}
+}
+
+// An application may emit its messages in batches, and the items of its history may have another
+// shape than its messages.
+func TestReadFindsEachMessageOfABatch(t *testing.T) {
+	p := Protocol{
+		Receive: Receive{Event: "new messages", Text: "$[*].text", Offset: "$[*].id"},
+		History: &History{Event: "messages", Text: "$.content", Offset: "$.row"},
+	}
+	want := []Message{{Text: "a", Offset: 1, Numbered: true}, {Text: "b", Offset: 2, Numbered: true}}
+	batch := []any{map[string]any{"text": "a", "id": 1.0}, map[string]any{"text": "b", "id": 2.0}}
+	if got, whole := p.Read("new messages", []any{batch}); whole || !reflect.DeepEqual(got, want) {
+		t.Errorf("the batch: got %v, %v", got, whole)
+	}
+	items := []any{map[string]any{"content": "a", "row": 1.0}, map[string]any{"content": "b", "row": 2.0}}
+	if got, whole := p.Read("messages", []any{items}); !whole || !reflect.DeepEqual(got, want) {
+		t.Errorf("the history: got %v, %v", got, whole)
+	}
+}
+
 func TestOffsetsAreWholeNumbers(t *testing.T) {
 	for value, want := range map[any]bool{1.0: true, 1.5: false, 1e300: false, "9007199254740993": true, "1a": false, int64(3): true, nil: false, true: false} {
 		if _, ok := WholeNumber(value); ok != want {
@@ -55,6 +85,15 @@ func TestRefusal(t *testing.T) {
 		if why, refused := s.Refusal(accepted); refused {
 			t.Errorf("%v is taken for a refusal: %v", accepted, why)
 		}
+	}
+	s = Send{Accepted: "$.ok"}
+	for answer, refused := range map[any]bool{true: false, 7.0: false, false: true, nil: true, "": true} {
+		if why, got := s.Refusal([]any{map[string]any{"ok": answer}}); got != refused {
+			t.Errorf("ok: %v is taken for a refusal: %v, %v", answer, got, why)
+		}
+	}
+	if why, refused := s.Refusal([]any{map[string]any{"error": "muted"}}); !refused || why != "muted" {
+		t.Errorf("got %v, %v", why, refused)
 	}
 }
 

@@ -86,57 +86,76 @@ type Message struct {
 	Cursor any
 }
 
-// Read returns the messages in an event: one in the event of Receive, the complete list in the
-// event of History (then whole is true), and none in any other.
+// Read returns the messages in an event: those in the event of Receive, the complete list in
+// the event of History (then whole is true), and none in any other.
 func (p *Protocol) Read(event string, args []any) (messages []Message, whole bool) {
-	if p.History != nil && event == p.History.Event {
-		items := p.History.List.Select(args)
+	switch h := p.History; {
+	case h != nil && event == h.Event:
+		items := h.List.Select(args)
 		if len(items) == 1 {
 			if list, ok := items[0].([]any); ok {
 				items = list
 			}
 		}
+		text, offset := cmp.Or(h.Text, p.Receive.Text), cmp.Or(h.Offset, p.Receive.Offset)
 		for _, item := range items {
-			if m, ok := p.message([]any{item}); ok {
-				messages = append(messages, m)
-			}
+			messages = append(messages, p.messages([]any{item}, text, offset)...)
 		}
 		return messages, true
+	case event == p.Receive.Event:
+		return p.messages(args, p.Receive.Text, p.Receive.Offset), false
 	}
-	if event != p.Receive.Event {
-		return nil, false
-	}
-	if m, ok := p.message(args); ok {
-		messages = append(messages, m)
-	}
-	return messages, false
+	return nil, false
 }
 
-func (p *Protocol) message(args []any) (m Message, ok bool) {
-	if m.Text, ok = p.Receive.Text.First(args); !ok || p.Receive.Offset == "" {
-		return m, ok
+// messages reads a message for each value at the path text: there are several if the server
+// emits messages in batches.
+func (p *Protocol) messages(args []any, text, offset Path) (messages []Message) {
+	var offsets []any
+	if offset != "" {
+		offsets = offset.Select(args)
 	}
-	value, _ := p.Receive.Offset.First(args)
-	if p.Receive.Opaque {
-		m.Cursor = value
-	} else {
-		m.Offset, m.Numbered = WholeNumber(value)
+	for i, value := range text.Select(args) {
+		m := Message{Text: value}
+		switch {
+		case i >= len(offsets):
+		case p.Receive.Opaque:
+			m.Cursor = offsets[i]
+		default:
+			m.Offset, m.Numbered = WholeNumber(offsets[i])
+		}
+		messages = append(messages, m)
 	}
-	return m, true
+	return messages
 }
 
 // Refusal returns the reason in an acknowledgement that refuses a message.
 func (s *Send) Refusal(args []any) (reason any, refused bool) {
-	reason, refused = cmp.Or(s.Refused, "$.error").First(args)
-	return reason, refused && reason != nil && reason != false && reason != ""
+	if reason = cmp.Or(s.Refused, "$.error").value(args); reason != nil {
+		return reason, true
+	}
+	return "not accepted", s.Accepted != "" && s.Accepted.value(args) == nil
 }
 
-// WholeNumber reads an offset: a JSON number, which is exact up to 2^53, or a string of decimal
+// value is the first value at the path, or nil if it is null, false or empty.
+func (p Path) value(args []any) any {
+	switch value, _ := p.First(args); value {
+	case false, "":
+		return nil
+	default:
+		return value
+	}
+}
+
+// Exact is the number up to which JavaScript, and so a page, counts exactly.
+const Exact = 1 << 53
+
+// WholeNumber reads an offset: a JSON number, which is exact up to Exact, or a string of decimal
 // digits, which some database drivers return for large integers.
 func WholeNumber(value any) (number int64, ok bool) {
 	switch n := value.(type) {
 	case float64:
-		if n == math.Trunc(n) && math.Abs(n) <= 1<<53 {
+		if n == math.Trunc(n) && math.Abs(n) <= Exact {
 			return int64(n), true
 		}
 	case int64:
