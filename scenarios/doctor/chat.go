@@ -178,6 +178,8 @@ func (x *examination) numbered() {
 	}
 	x.found(Offset, Good, "", "a message has an offset")
 	switch list := listed(x.offsets); {
+	case last > protocol.Exact:
+		x.found(Growing, Lacking, "say `opaque: true` below socket.receive in redial.yaml, so that clients hand the offsets back as they came", "offsets are numbers that JavaScript cannot count exactly: %s", list)
 	case !grow && opaque:
 		x.found(Growing, Lacking, "give each message an offset of its own", "two messages have the same offset: %s", list)
 	case !grow:

@@ -60,7 +60,7 @@ func (a *app) serve(t *testing.T) (address string) {
 			body, _ := args[0].(map[string]any)
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			row := map[string]any{"body": body["body"], "id": len(a.rows) + 1, "at": 1764340000000}
+			row := map[string]any{"body": body["body"], "id": len(a.rows) + 1, "at": 1764340000000, "snowflake": fmt.Sprint(1790000000000000000 + len(a.rows))}
 			if a.color {
 				row = map[string]any{"body": body["body"], "color": 7}
 			}
@@ -203,6 +203,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"an echo, not wanted": {at(t, other, shape+"  echo: false\n"), Echo, Lacking, "comes back", ""},
 		"no acknowledgement":  {at(t, mute, shape), Acknowledged, Lacking, "not acknowledged", contract.Basic},
 		"a clock as offset":   {at(t, other, strings.Replace(shape, "$.id", "$.at", 1)), Growing, Lacking, "do not grow: 1764340000000, 1764340000000", contract.Basic},
+		"offsets past 2^53":   {at(t, other, strings.Replace(shape, "$.id", "$.snowflake", 1)), Growing, Lacking, "cannot count exactly", contract.Basic},
 		"nothing is replayed": {at(t, other, shape), Backlog, Lacking, "is sent 0 of 4 messages", contract.Basic},
 		"a value of no event": {at(t, other, strings.Replace(shape, `"}`, `", to: "{{to}}"}`, 1)+"  learn: [{event: users, save: {to: $.id}}]\n"), Delivered, Bad, `waits for {{to}}, which was in none of the events ["history"`, ""},
 		"no log":              {at(t, other, shape+"log: {url: /}\n"), Log, Lacking, "does not answer with JSON", contract.Basic},

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
+	"redial/harness/protocol"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
 	"redial/scenarios/servers"
@@ -18,7 +20,7 @@ import (
 // are played last. The kit's steps take the heartbeat that they are given.
 func TestAHeartbeatThatCannotBeSetIsAnnounced(t *testing.T) {
 	t.Parallel()
-	fixed := withHeartbeatOf(t, socket.DefaultServerOptions())
+	fixed := (&chat{}).ready(t)
 	if fixed.Heartbeat != 45*time.Second || !fixed.Untuned {
 		t.Errorf("the library's heartbeat is 25 s + 20 s, and was read as %s", fixed.Heartbeat)
 	}
@@ -53,28 +55,87 @@ func TestAShortHeartbeatThatCannotBeSetIsNoticed(t *testing.T) {
 	options := socket.DefaultServerOptions()
 	options.SetPingInterval(2 * time.Second)
 	options.SetPingTimeout(3 * time.Second)
-	if fixed := withHeartbeatOf(t, options); fixed.Heartbeat != 5*time.Second || !fixed.Untuned {
+	if fixed := (&chat{options: options}).ready(t); fixed.Heartbeat != 5*time.Second || !fixed.Untuned {
 		t.Errorf("the heartbeat of 2 s + 3 s was read as %s (it cannot be set: %v)", fixed.Heartbeat, fixed.Untuned)
 	}
 }
 
-// withHeartbeatOf is a chat at a URL with these options, after Preflight.
-func withHeartbeatOf(t *testing.T, options *socket.ServerOptions) servers.Server {
+// The official client requests /ws/ where it is given the path /ws.
+func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
+	t.Parallel()
+	options := socket.DefaultServerOptions()
+	options.SetPath("/ws")
+	its := protocol.Tutorial()
+	its.Path = "/ws"
+	server := (&chat{options: options, protocol: &its, admits: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/ws/") }}).ready(t)
+	if server.Heartbeat != 45*time.Second {
+		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", server.Heartbeat)
+	}
+}
+
+// A proxy may let only clients with a header in, and the server only WebSocket: the heartbeat is
+// read as a client connects.
+func TestTheHeartbeatIsReadAsAClientConnects(t *testing.T) {
+	t.Parallel()
+	its := protocol.Tutorial()
+	its.Transports, its.Headers = []string{protocol.WebSocket}, map[string]string{"X-Token": "a token"}
+	server := (&chat{protocol: &its, admits: func(r *http.Request) bool {
+		return r.Header.Get("X-Token") == "a token" && r.URL.Query().Get("transport") == protocol.WebSocket
+	}}).ready(t)
+	if server.Heartbeat != 45*time.Second || !server.Untuned {
+		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", server.Heartbeat)
+	}
+}
+
+// A chat emits each message to all of its clients, and stores none. Its fields may be empty.
+type chat struct {
+	options  *socket.ServerOptions
+	protocol *protocol.Protocol
+	admits   func(*http.Request) bool // others are answered 403
+	emits    func(text string) []any  // without it, the text alone
+}
+
+// serve serves the chat at a URL.
+func (c *chat) serve(t *testing.T) servers.Server {
 	t.Helper()
-	server := socket.NewServer(nil, options)
-	t.Cleanup(func() { server.Close(nil) })
-	_ = server.On("connection", func(clients ...any) {
-		one := clients[0].(*socket.Socket)
-		_ = one.On(contract.ChatEvent, func(args ...any) { _ = server.Emit(contract.ChatEvent, args[0]) })
+	options := c.options
+	if options == nil {
+		options = socket.DefaultServerOptions()
+	}
+	io := socket.NewServer(nil, options)
+	t.Cleanup(func() { io.Close(nil) })
+	_ = io.On("connection", func(clients ...any) {
+		_ = clients[0].(*socket.Socket).On(contract.ChatEvent, func(args ...any) {
+			emitted := args[:1]
+			if c.emits != nil {
+				emitted = c.emits(args[0].(string))
+			}
+			_ = io.Emit(contract.ChatEvent, emitted...)
+		})
 	})
-	listening := httptest.NewServer(server.ServeHandler(nil))
+	handler := io.ServeHandler(nil)
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.admits != nil && !c.admits(r) {
+			http.Error(w, "not like this", http.StatusForbidden)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(listening.Close)
-	fixed, err := servers.URL(listening.URL, nil, contract.Recovery)
+	server, err := servers.URL(listening.URL, nil, contract.Recovery)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := runner.Preflight(t.Context(), &fixed); err != nil {
+	server.Protocol = c.protocol
+	return server
+}
+
+// ready is the chat after Preflight.
+func (c *chat) ready(t *testing.T) servers.Server {
+	t.Helper()
+	server := c.serve(t)
+	if err := runner.Preflight(t.Context(), &server); err != nil {
 		t.Fatal(err)
 	}
-	return fixed
+	return server
 }

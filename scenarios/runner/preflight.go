@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,7 +134,17 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 		return func(e history.Event) bool { return e.Kind == history.Shown && e.Client == at && e.Message == text }
 	}
 	if err := await(ctx, seen, arrived("bob")); err != nil {
+		for _, e := range seen.Events(0) {
+			if e.Kind == history.Shown && e.Client == "bob" && strings.Contains(e.Message, text) {
+				return false, fmt.Errorf("%s sent the message %q as %q: the text has to be a value of its own, which socket.receive.text selects", under, text, e.Message)
+			}
+		}
 		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+	}
+	for _, e := range seen.Events(0) {
+		if e.Kind == history.Shown && !p.Receive.Opaque && e.Offset > protocol.Exact {
+			return false, fmt.Errorf("%s sends offsets such as %d, which JavaScript cannot count exactly (2^53 is the limit): say `opaque: true` below socket.receive, so that clients hand them back as they came", under, e.Offset)
+		}
 	}
 	if p.NoEcho {
 		return hasOffset(seen), logged(ctx, server, under, text)

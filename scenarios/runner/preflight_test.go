@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zishang520/socket.io/servers/socket/v3"
-
 	"redial/harness/check"
 	"redial/harness/client"
 	"redial/harness/contract"
@@ -40,36 +38,24 @@ func TestPagesOfAServerThatNumbersItsMessagesKeepTheOffset(t *testing.T) {
 	}
 }
 
-// The official client requests /ws/ where it is given the path /ws.
-func TestTheHeartbeatIsReadAtThePathThatClientsRequest(t *testing.T) {
+// What a description gets wrong although messages arrive is told before the first scenario.
+func TestPreflightTellsWhatTheDescriptionGetsWrong(t *testing.T) {
 	t.Parallel()
-	options := socket.DefaultServerOptions()
-	options.SetPath("/ws")
-	io := socket.NewServer(nil, options)
-	defer io.Close(nil)
-	_ = io.On("connection", func(clients ...any) {
-		one := clients[0].(*socket.Socket)
-		_ = one.On("m", func(args ...any) { _ = io.Emit("m", args[0]) })
-	})
-	chat := io.ServeHandler(nil)
-	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/ws/") {
-			http.NotFound(w, r)
-			return
-		}
-		chat.ServeHTTP(w, r)
-	}))
-	defer listening.Close()
-	server, err := servers.URL(listening.URL, nil, contract.Basic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Protocol = &protocol.Protocol{Path: "/ws", Send: &protocol.Send{Event: "m", Args: []any{"{{text}}"}, NoAck: true}, Receive: protocol.Receive{Event: "m"}}
-	if err := runner.Preflight(t.Context(), &server); err != nil {
-		t.Fatal(err)
-	}
-	if server.Heartbeat != 45*time.Second {
-		t.Errorf("the heartbeat of 25 s + 20 s was read as %s", server.Heartbeat)
+	for name, c := range map[string]struct {
+		emits func(text string) []any
+		says  string
+	}{
+		"the sender's name in the text": {func(text string) []any { return []any{"alice: " + text} }, "the text has to be a value of its own"},
+		"offsets past 2^53":             {func(text string) []any { return []any{text, "1790000000000000001"} }, "1790000000000000001, which JavaScript cannot count exactly"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			its := protocol.Tutorial()
+			server := (&chat{protocol: &its, emits: c.emits}).serve(t)
+			if err := runner.Preflight(t.Context(), &server); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("said %v, want %s", err, c.says)
+			}
+		})
 	}
 }
 
