@@ -68,6 +68,11 @@ func TestParallelIsForAnIsolatedTarget(t *testing.T) {
 	refused(t, "leave out --parallel", "check", "--parallel", "2", "--config", file)
 }
 
+func TestDoctorNeedsASocket(t *testing.T) {
+	t.Parallel()
+	refused(t, "doctor examines a server's events", "doctor", "--config", described(t, "7", stepPage))
+}
+
 // Two of the cases wait for Chromium or for an answer, so the cases run all at once.
 func TestCheckRefusesConfigurationsThatDoNotFit(t *testing.T) {
 	t.Parallel()

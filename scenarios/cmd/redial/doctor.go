@@ -94,6 +94,9 @@ func (a *application) examine(asJSON bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if server.Protocol == nil && server.NewPage != nil {
+		return 0, fmt.Errorf("%s describes a page and no socket: doctor examines a server's events, and `redial check` reads the page", server.File)
+	}
 	defer watchMemory()()
 	ctx, stop := interruptible()
 	defer stop()
