@@ -43,11 +43,12 @@ func anyHistory(t *rapid.T) []history.Event {
 	d := drawing{t: t, views: map[string]int{}, next: map[string]int{}}
 	p := &plan.Plan{Clients: []plan.Client{{Name: "alice"}, {Name: "bob"}, {Name: "carol"}}}
 	for i := range p.Clients {
+		p.Faults = append(p.Faults, plan.Fault{ID: p.Clients[i].Name, Client: p.Clients[i].Name, Kind: plan.Outage})
 		if i > 0 && rapid.Bool().Draw(t, "is a tab") {
 			p.Clients[i].TabOf = p.Clients[rapid.IntRange(0, i-1).Draw(t, "of")].Name
 		}
 	}
-	d.add(history.Event{Kind: history.Began, Level: rapid.SampledFrom(contract.Levels).Draw(t, "level"), Plan: p})
+	d.add(history.Event{Kind: history.Began, Level: rapid.SampledFrom(contract.Levels).Draw(t, "level"), Plan: p, NoEcho: rapid.IntRange(0, 2).Draw(t, "echo") == 0})
 	for _, who := range []string{"alice", "bob", "carol"} {
 		if rapid.IntRange(0, 3).Draw(t, "is there from the start") > 0 {
 			d.views[who] = 1
@@ -88,8 +89,8 @@ func (d *drawing) step() {
 		d.views[who] = 1
 	}
 	e := history.Event{Client: who, View: d.views[who]}
-	what := rapid.IntRange(0, 35).Draw(d.t, "what")
-	if what >= 20 && len(d.texts) == 0 {
+	what := rapid.IntRange(0, 38).Draw(d.t, "what")
+	if what >= 20 && what <= 35 && len(d.texts) == 0 {
 		what = 15
 	}
 	switch {
@@ -119,6 +120,12 @@ func (d *drawing) step() {
 	case what < 20:
 		e.Kind = rapid.SampledFrom([]history.Kind{history.Acknowledged, history.Acknowledged, history.Refused}).Draw(d.t, "answer")
 		e.Message = d.text()
+	case what == 36:
+		e.Kind = rapid.SampledFrom([]history.Kind{history.Suspended, history.Resumed}).Draw(d.t, "page")
+	case what == 37:
+		e = history.Event{Kind: rapid.SampledFrom([]history.Kind{history.FaultFired, history.FaultHealed}).Draw(d.t, "link"), Fault: who}
+	case what == 38:
+		e = history.Event{Kind: history.ServerStopped, Detail: "paused"}
 	default:
 		e.Kind = history.Shown
 		e.Message = d.following(who)

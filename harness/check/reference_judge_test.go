@@ -20,7 +20,7 @@ func (r *reference) isMissing(text string) bool {
 
 func (r *reference) predatesReplacement(text string) bool {
 	known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
-	return r.replacedAfter(known)
+	return r.replacedAfter(known) || r.noEcho() && r.isSent(text) && r.restAt(text) < r.replaced()
 }
 
 // replaced returns the last event that replaced the data, or -1.
@@ -180,7 +180,7 @@ func (r *reference) judgePage(p page) {
 		r.counts[contract.NoLoss] += lost
 		r.lost += lost
 	}
-	if r.isOpen(p) && !r.isUp(p) {
+	if r.isOpen(p) && !r.isConnected(p) && !r.isCutOff(p.client, r.ended()) {
 		r.counts[contract.Convergence]++
 	}
 }
@@ -191,9 +191,10 @@ func (r *reference) owed(p page) []string {
 	var owed []string
 	exists := func(text string) bool {
 		if r.wasReplaced(text) {
-			return r.isSent(text) && r.restAt(text) < r.replaced()
+			known := min(r.about(history.Acknowledged, text), r.about(history.Shown, text))
+			return r.isSent(text) && r.restAt(text) < r.replaced() && (r.replacedAfter(known) || r.isHealthy(text))
 		}
-		return slices.Contains(story, text) || !r.hasLog() && r.isAcknowledged(text)
+		return slices.Contains(story, text) || !r.hasLog() && (r.isAcknowledged(text) || r.noEcho() && r.isSent(text) && r.mustBeKnown(text))
 	}
 	if r.level.AtLeast(contract.ServerDelivery) && (r.hasLog() || r.isUp(p)) {
 		last := 0
@@ -223,7 +224,8 @@ func (r *reference) owed(p page) []string {
 		}
 	}
 	missing := slices.DeleteFunc(r.sendOrder(), func(text string) bool {
-		return !slices.Contains(owed, text) || slices.Contains(shown, text)
+		own := r.noEcho() && r.isSent(text) && r.senderOf(text) == p // it shows that by itself
+		return !slices.Contains(owed, text) || slices.Contains(shown, text) || own
 	})
 	altered := r.alteredAmong(shown, missing)
 	return slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(altered, text) })
@@ -233,7 +235,7 @@ func (r *reference) owed(p page) []string {
 // at rest.
 func (r *reference) settles(p page, s stretch, text string) bool {
 	for i := range r.events {
-		_, connected := r.stretchAt(p, i)
+		_, connected := r.provedAt(p, i)
 		if connected && s.from < i && i < s.to && r.isBarrier(i) && i >= r.restAt(text) && (i < r.replaced() || !r.wasReplaced(text)) {
 			return true
 		}
@@ -293,7 +295,7 @@ func (r *reference) judgeSends() {
 			r.counts[contract.Sends]++
 		case r.isShown(text):
 			r.counts[contract.Agreement]++
-		default:
+		case r.hasLog() || !r.noEcho():
 			r.counts[contract.NoLoss]++
 			r.lost++
 		}
@@ -344,10 +346,11 @@ func (r *reference) judgeStory() {
 
 func (r *reference) isHealthy(text string) bool {
 	sent := r.about(history.Sent, text)
-	s, connected := r.stretchAt(r.senderOf(text), sent)
-	for i := sent; connected && i < len(r.events) && i < s.to; i++ {
-		if r.isBarrier(i) {
-			return true
+	for _, s := range r.stretches(r.senderOf(text)) {
+		for i := sent; s.from < sent && i < min(s.proved, len(r.events)); i++ {
+			if r.isBarrier(i) && !r.isBlocked(r.senderOf(text), i) {
+				return true
+			}
 		}
 	}
 	return false

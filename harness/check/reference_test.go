@@ -2,11 +2,9 @@ package check
 
 import (
 	"slices"
-	"time"
 
 	"redial/harness/contract"
 	"redial/harness/history"
-	"redial/harness/plan"
 )
 
 // A reference implements the package doc as plainly as possible, without regard to speed: it
@@ -18,6 +16,8 @@ type reference struct {
 	lost   int
 	copies int // duplicated
 	moved  int // reordered
+
+	connections map[page][]stretch // the answers of stretches, which takes long
 }
 
 // A page is a client's view.
@@ -26,14 +26,8 @@ type page struct {
 	view   int
 }
 
-// A stretch is a connection: the indices of the events that begin and end it.
-type stretch struct {
-	from, to int
-	reason   string
-}
-
 func judgeByReference(events []history.Event) *reference {
-	r := &reference{events: events, counts: map[contract.RuleID]int{}}
+	r := &reference{events: events, counts: map[contract.RuleID]int{}, connections: map[page][]stretch{}}
 	for _, e := range events {
 		if e.Kind == history.Began {
 			r.level = e.Level
@@ -144,7 +138,7 @@ func (r *reference) isPage(p page) bool {
 }
 
 func isAboutPage(k history.Kind) bool {
-	return k == history.Opened || k == history.Closed || k == history.Connected || k == history.Disconnected
+	return slices.Contains([]history.Kind{history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed}, k)
 }
 
 // closed returns the event that ended the page: Closed, or the first event of the next page.
@@ -154,98 +148,9 @@ func (r *reference) closed(p page) int {
 	})
 }
 
-func (r *reference) stretches(p page) []stretch {
-	var all []stretch
-	end := func(i int, reason string) {
-		if n := len(all); n > 0 && all[n-1].to == never {
-			all[n-1].to, all[n-1].reason = i, reason
-		}
-	}
-	for i, e := range r.events {
-		switch {
-		case i == r.closed(p):
-			end(i, "closed")
-		case e.Client != p.client || e.View != p.view:
-		case e.Kind == history.Connected:
-			end(i, "")
-			all = append(all, stretch{from: i, to: never})
-		case e.Kind == history.Disconnected:
-			end(i, e.Detail)
-		}
-	}
-	return all
-}
-
-func (r *reference) stretchAt(p page, i int) (stretch, bool) {
-	for _, s := range r.stretches(p) {
-		if s.from < i && i < s.to {
-			return s, true
-		}
-	}
-	return stretch{}, false
-}
-
-// joined returns the connections, joined over the gaps that recovery covers.
-func (r *reference) joined(p page) []stretch {
-	all := r.stretches(p)
-	if !r.level.AtLeast(contract.Recovery) {
-		return all
-	}
-	for i := 0; i+1 < len(all); {
-		a, b := all[i], all[i+1]
-		stopped := false
-		// The begin of the last connection joined into a, and since when the page tried to connect.
-		last, before := a.from, r.opening(p, a.from)
-		stretches := r.stretches(p)
-		for i, s := range stretches {
-			if s.from < b.from {
-				last = s.from
-				if i > 0 {
-					before = stretches[i-1].to
-				}
-			}
-		}
-		for j := before; j < last && (r.events[last].Recovered || !r.events[b.from].Recovered); j++ { // a server that ended since may have answered
-			stopped = stopped || r.events[j].Kind == history.ServerStopped
-		}
-		for j := last; j >= 0; j-- { // the server was down when the page was connected
-			if kind := r.events[j].Kind; kind == history.ServerStopped || kind == history.ServerStarted {
-				stopped = stopped || kind == history.ServerStopped
-				break
-			}
-		}
-		for j := last; j < b.from; j++ {
-			stopped = stopped || r.events[j].Kind == history.ServerStopped
-		}
-		long := r.events[b.from].At-r.events[a.to].At >= plan.Duration(2*time.Minute)
-		if stopped || long || a.reason == "io client disconnect" || a.reason == "io server disconnect" {
-			i++
-			continue
-		}
-		all[i] = stretch{a.from, b.to, b.reason}
-		all = slices.Delete(all, i+1, i+2)
-	}
-	return all
-}
-
-// opening returns the last Opened event of the page before the event, or 0.
-func (r *reference) opening(p page, before int) int {
-	last := 0
-	for i, e := range r.events[:before] {
-		if e.Client == p.client && e.View == p.view && e.Kind == history.Opened {
-			last = i
-		}
-	}
-	return last
-}
-
-func (r *reference) isOpen(p page) bool {
-	return r.ended() != never && r.isPage(p) && r.closed(p) == never
-}
-
-func (r *reference) isUp(p page) bool {
-	all := r.stretches(p)
-	return r.isOpen(p) && len(all) > 0 && all[len(all)-1].to == never
+// noEcho reports whether the server sends a message to all but its sender.
+func (r *reference) noEcho() bool {
+	return slices.ContainsFunc(r.events, func(e history.Event) bool { return e.Kind == history.Began && e.NoEcho })
 }
 
 // shownBy returns the messages that a page shows, with repeats.
@@ -307,7 +212,7 @@ func (r *reference) restAt(text string) int {
 		}
 		connected, gone := false, true
 		for _, p := range r.sameBrowser(by) {
-			_, c := r.stretchAt(p, i)
+			_, c := r.provedAt(p, i)
 			connected = connected || c && (p == by || r.closed(by) < i || r.level.AtLeast(contract.DurableDelivery))
 			gone = gone && r.closed(p) < i
 		}
@@ -323,7 +228,7 @@ func (r *reference) restAt(text string) int {
 // still be processing it until it is shown or acknowledged.
 func (r *reference) restAtWithoutRetries(text string) int {
 	sent := r.about(history.Sent, text)
-	carrier := stretch{from: never, to: never}
+	carrier := stretch{from: never}
 	for _, s := range r.stretches(r.senderOf(text)) {
 		if sent < s.to {
 			carrier = s
@@ -331,7 +236,7 @@ func (r *reference) restAtWithoutRetries(text string) int {
 		}
 	}
 	for i := sent + 1; i < len(r.events); i++ {
-		if r.isBarrier(i) && (r.isKnown(text, i) || carrier.from < i && i < carrier.to) {
+		if r.isBarrier(i) && (r.isKnown(text, i) || carrier.from < i && i < carrier.proved && !r.isBlocked(r.senderOf(text), i)) {
 			return i
 		}
 	}
