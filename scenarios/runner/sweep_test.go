@@ -280,7 +280,7 @@ func TestSweepFindsWhatIsPublished(t *testing.T) {
 // replays.
 func sweptPublished(t *testing.T, number string, least int) (found []report.Result) {
 	for _, r := range swept(t, number, runner.SweepOptions{
-		Kind: runner.SweepSingle, Points: 100, ShrinkBudget: 40, Artifacts: t.TempDir(),
+		Kind: runner.SweepSingle, Points: 100, ShrinkBudget: 10, Artifacts: t.TempDir(),
 	}) {
 		t.Log(r.ID, r.Runs, r.Outcome(), r.Reason())
 		if len(r.Artifacts) == 0 { // this is the sum of a story
@@ -319,7 +319,7 @@ func TestSweepSavesTheOutputOfTheServer(t *testing.T) {
 		}
 	}
 	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
-		Kind: runner.SweepSingle, Seed: 1, Points: 40, ShrinkBudget: 5, Stories: catalogue.Stories[:1], Artifacts: t.TempDir(),
+		Kind: runner.SweepSingle, Seed: 1, Points: 10, ShrinkBudget: 1, Stories: catalogue.Stories[:1], Artifacts: t.TempDir(),
 	})
 	if err != nil || len(results) < 2 || len(results[1].Artifacts) == 0 {
 		t.Fatalf("%+v: %v", results, err)
@@ -339,7 +339,7 @@ func TestSweepReportsAFailureThatCannotBeSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	results, err := runner.Sweep(t.Context(), server, runner.SweepOptions{
-		Kind: runner.SweepSingle, Seed: 1, Points: 40, ShrinkBudget: 5, Stories: catalogue.Stories[:1], Artifacts: file,
+		Kind: runner.SweepSingle, Seed: 1, Points: 10, ShrinkBudget: 1, Stories: catalogue.Stories[:1], Artifacts: file,
 	})
 	if err != nil || len(results) < 2 || results[1].Outcome() != check.Fail || !strings.Contains(results[1].Unsaved, "not a directory") {
 		t.Errorf("%+v: %v", results, err)

@@ -69,7 +69,7 @@ func TestRunsThatPassDoNotHoldTheirHistories(t *testing.T) {
 // which has time for some rows. Package suite plays every row of every step without it.
 func TestStep8MeetsExpectationsInTheVirtualLab(t *testing.T) {
 	server := stepServer(t, "8")
-	rows := slices.DeleteFunc(catalogue.Sample(1, 20), func(s catalogue.Scenario) bool { return polls(s.ID) })
+	rows := slices.DeleteFunc(catalogue.Sample(1, 8), func(s catalogue.Scenario) bool { return polls(s.ID) })
 	results := played(t, server, rows, runner.Options{
 		Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts,
 	})
