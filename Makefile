@@ -56,6 +56,9 @@ PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./doc
 RACE = GORACE=atexit_sleep_ms=10 $(GO) test -race -vet=off -p 3 -timeout 45m
 # What the race detector watches whole in two of the plain packages; test-plain leaves it out.
 WATCHED = Step8Meets|Kills|Interrupt|TimeLimit|LabServes|LevelAutoReports|LevelAutoKnows|LevelAutoTells
+# What Go has compiled, vetted and linted for a clone at another path is used again
+# (-trimpath), and no result of a test is (-count).
+test: export GOFLAGS += -trimpath -count=1
 test: ## vet, staticcheck and every test, most of them with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	@$(MAKE) --no-print-directory -j2 peer-tools test-race
