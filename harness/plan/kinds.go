@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -29,13 +28,11 @@ type faultRow struct {
 	lasts, blocks bool
 	// swept means that a sweep tries it at every frame.
 	swept bool
-	// weight is how often it is drawn by default, relative to the others; 0 means never.
+	// weight is how often Random draws it, relative to the others; 0 means never.
 	weight int
 	// needs names the field that the fault needs, if any, and lacks reports that it has none.
 	needs string
 	lacks func(Fault) bool
-	// draw, if not nil, draws the fields that a random fault needs, other than For.
-	draw func(*rand.Rand, *Fault)
 	// story describes it as a sentence without its full stop.
 	story func(Fault) string
 	// extent, if not nil, describes after its name how much it impairs the link.
@@ -55,7 +52,6 @@ var faultKinds = []faultRow{
 	{kind: Heal, event: "network repaired", story: onItsLink("is healed")},
 	{kind: Outage, event: "network down", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
 	{kind: Delay, event: "network slow", lasts: true, weight: 1,
-		draw:   func(random *rand.Rand, f *Fault) { f.Delay = between(random, 1, longestDelay) },
 		extent: func(f Fault) string { return " of " + time.Duration(f.Delay).String() },
 		story: func(f Fault) string {
 			return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
@@ -63,7 +59,6 @@ var faultKinds = []faultRow{
 	{kind: Limit, event: "bandwidth limited", lasts: true,
 		needs:  "bytesPerSecond",
 		lacks:  func(f Fault) bool { return f.BytesPerSecond == 0 },
-		draw:   func(random *rand.Rand, f *Fault) { f.BytesPerSecond = 500 << random.IntN(8) },
 		extent: func(f Fault) string { return fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond) },
 		story: func(f Fault) string {
 			return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
@@ -71,7 +66,6 @@ var faultKinds = []faultRow{
 	{kind: IdleClose, event: "idle connection closed", lasts: true,
 		needs:  "idle, such as 5s",
 		lacks:  func(f Fault) bool { return f.Idle == 0 },
-		draw:   func(random *rand.Rand, f *Fault) { f.Idle = between(random, 1, longestFault) },
 		extent: func(f Fault) string { return " after " + time.Duration(f.Idle).String() },
 		story: func(f Fault) string {
 			return f.link("closes connections that are idle for "+time.Duration(f.Idle).String()) + f.lasting()
@@ -155,17 +149,6 @@ func (k FaultKind) Event() string {
 		return r.event
 	}
 	return string(k)
-}
-
-// DefaultWeights returns the weights that Random uses if it is given none.
-func DefaultWeights() map[FaultKind]int {
-	weights := map[FaultKind]int{}
-	for _, r := range faultKinds {
-		if r.weight > 0 {
-			weights[r.kind] = r.weight
-		}
-	}
-	return weights
 }
 
 // The subjects that a step of an action has to name.

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -19,30 +17,32 @@ const (
 	lastFrame    = 40
 )
 
-// Random returns p with one to five random faults added, each waiting for its frame, and the
-// seed as the seed of the run. A frame is any client's, in either direction, among its first
-// forty. The same p, seed and weights give the same plan. Each fault that lasts heals by
-// itself. A plan without clients gets no faults.
-//
-// weights are how often a kind is drawn relative to the others; a kind that is missing is not
-// drawn. Nil means DefaultWeights. A Heal cannot be drawn, because a lasting fault has a For.
-// Random panics on a negative weight and on a kind that cannot be drawn.
-func Random(p Plan, seed uint64, weights map[FaultKind]int) Plan {
-	if weights == nil {
-		weights = DefaultWeights()
-	}
+// Random returns p, which has a client, with one to five random faults added, each waiting for
+// its frame, and the seed as the seed of the run. A frame is any client's, in either direction,
+// among its first forty. The same p and seed give the same plan. Each fault that lasts heals by
+// itself. With keepPages no fault refreshes a page.
+func Random(p Plan, seed uint64, keepPages bool) Plan {
 	random := rand.New(rand.NewPCG(seed, 'f'))
 	p.Seed = seed
-	kinds := newLottery(weights)
-	if len(p.Clients) == 0 {
-		return p
-	}
+	kinds := drawable(keepPages)
 	var faults []Fault
 	for range 1 + random.IntN(mostFaults) {
 		at := randomFrame(random, p.Clients)
-		faults = append(faults, randomFault(random, kinds.draw(random), at))
+		faults = append(faults, randomFault(random, kinds[random.IntN(len(kinds))], at))
 	}
 	return p.with(faults...)
+}
+
+// drawable lists each kind as often as its weight. It is sorted, so that a new order of
+// faultKinds does not change the plan of a seed.
+func drawable(keepPages bool) (kinds []FaultKind) {
+	for _, r := range faultKinds {
+		if !keepPages || r.kind != RefreshPage {
+			kinds = append(kinds, slices.Repeat([]FaultKind{r.kind}, r.weight)...)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }
 
 func randomFrame(random *rand.Rand, clients []Client) Frame {
@@ -55,12 +55,11 @@ func randomFrame(random *rand.Rand, clients []Client) Frame {
 
 func randomFault(random *rand.Rand, kind FaultKind, at Frame) Fault {
 	f := faultAt(kind, at, random.IntN(2) == 0)
-	row, _ := kind.row()
-	if row.lasts {
+	if kind.Lasts() {
 		f.For = between(random, 1, longestFault)
 	}
-	if row.draw != nil {
-		row.draw(random, &f)
+	if kind == Delay {
+		f.Delay = between(random, 1, longestDelay)
 	}
 	return f
 }
@@ -72,33 +71,4 @@ func between(random *rand.Rand, least int, most Duration) Duration {
 	span := max(1, float64(most/millisecond)/float64(least))
 	drawn := float64(least) * math.Pow(span, random.Float64())
 	return Duration(drawn) * millisecond
-}
-
-// A lottery draws kinds by weight.
-type lottery struct {
-	kinds []FaultKind
-	upTo  []int // the running sum of the weights
-	total int
-}
-
-func newLottery(weights map[FaultKind]int) lottery {
-	var l lottery
-	drawable := append(slices.Clone(Sweep), Lasting...)
-	// Sorted, because the order of a map is random and the draw must depend on the seed only.
-	for _, kind := range slices.Sorted(maps.Keys(weights)) {
-		if weights[kind] < 0 || !slices.Contains(drawable, kind) {
-			panic(fmt.Sprintf("plan: %s cannot be drawn with the weight %d; there are %v, from 0", kind, weights[kind], drawable))
-		}
-		l.total += weights[kind]
-		l.kinds, l.upTo = append(l.kinds, kind), append(l.upTo, l.total)
-	}
-	if l.total == 0 {
-		panic("plan: no kind of fault has a weight above 0: nothing can be drawn")
-	}
-	return l
-}
-
-func (l lottery) draw(random *rand.Rand) FaultKind {
-	ticket := random.IntN(l.total)
-	return l.kinds[slices.IndexFunc(l.upTo, func(sum int) bool { return ticket < sum })]
 }

@@ -79,7 +79,7 @@ func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		start := RandomScript(seed, ScriptConfig{Pages: rapid.IntRange(2, 6).Draw(t, "pages"), Wires: 2})
-		start = Random(start, seed, nil)
+		start = Random(start, seed, false)
 		start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob",
 			At: Frame{Direction: Down, Number: 2 * rapid.IntRange(1, 40).Draw(t, "half the frame")}})
 		start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last", Count: 5}, Step{Do: Barrier})
@@ -102,7 +102,7 @@ func TestShrinkKeepsWhatIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		start := RandomScript(seed, ScriptConfig{})
-		start = Random(Random(start, seed, nil), seed+1, nil).WithFaultIDs()
+		start = Random(Random(start, seed, false), seed+1, false).WithFaultIDs()
 		needed := map[string]bool{}
 		for _, part := range partsOf(start) {
 			if rapid.IntRange(0, 4).Draw(t, "needed") == 0 {
@@ -327,7 +327,7 @@ func TestShrinkStopsWithItsContext(t *testing.T) {
 // BenchmarkShrink measures the cost of a search without its runs, and reports the number of
 // runs.
 func BenchmarkShrink(b *testing.B) {
-	start := Random(RandomScript(7, ScriptConfig{Pages: 3}), 7, nil)
+	start := Random(RandomScript(7, ScriptConfig{Pages: 3}), 7, false)
 	start.Faults = append(start.Faults, Fault{Kind: Cut, Client: "bob", At: Frame{Number: 40}})
 	start.Script = append(start.Script, Step{Do: Send, Client: "alice", Text: "at last"})
 	calls := 0

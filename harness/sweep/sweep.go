@@ -136,10 +136,9 @@ func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.L
 	p := story(seed)
 	keeps := level.AtLeast(contract.DurableDelivery)
 	script := plan.ScriptConfig{Retries: level.AtLeast(contract.ClientDelivery)}
-	weights := plan.DefaultWeights()
 	switch seed % 10 {
 	case 0:
-		return plan.Random(p, seed, weights)
+		return plan.Random(p, seed, false)
 	case 1:
 		script.Pages, script.Wires = 1, 2
 		if keeps {
@@ -149,12 +148,11 @@ func RandomPlan(story func(seed uint64) plan.Plan, seed uint64, level contract.L
 		script.Wires = 3
 		if keeps { // a wire client's unacknowledged messages do not survive a refresh
 			script.KeepPages = true
-			delete(weights, plan.RefreshPage)
 		}
 	}
 	random := plan.RandomScript(seed, script)
 	random.Seams, random.Tuning = p.Seams, p.Tuning
-	return plan.Random(random, seed, weights)
+	return plan.Random(random, seed, script.KeepPages)
 }
 
 func withBase(p plan.Plan, broken iter.Seq[plan.Plan]) iter.Seq[plan.Plan] {
