@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Passed is one frame that a network passed on in a run: what a fault can be
@@ -153,40 +152,14 @@ func (p Plan) with(more ...Fault) Plan {
 	return p
 }
 
-// Name describes an armed fault: "cut before frame 7 down of bob's connection 1".
-func (f Fault) Name() string {
-	at := f.At.WithDefaults()
-	on := cmp.Or(at.Client, f.Client)
-	kind := string(f.Kind)
-	if f.Client != "" && f.Client != on {
-		kind += " of " + possessive(f.Client)
-		if f.Kind.OnLink() {
-			kind += " link"
-		} else {
-			kind += " page"
-		}
-	}
-	if row, _ := f.Kind.row(); row.extent != nil {
-		kind += row.extent(f)
-	}
-	if f.For > 0 {
-		kind += " for " + time.Duration(f.For).String()
-	}
-	when := "before"
-	if at.After {
-		when = "after"
-	}
-	return fmt.Sprintf("%s %s frame %d %s%s of %s", kind, when, at.Number, at.Direction, at.matching(), at.place(on))
-}
-
-// Name names the plan's faults, as a report lists the points of a sweep.
+// Name describes the plan's armed faults in one line, as a report lists the points of a sweep.
 func (p Plan) Name() string {
 	if len(p.Faults) == 0 {
-		return "no fault"
+		return "no fault is armed"
 	}
 	names := make([]string, len(p.Faults))
 	for i, f := range p.Faults {
-		names[i] = f.Name()
+		names[i] = armed(f)
 	}
 	return strings.Join(names, " and ")
 }

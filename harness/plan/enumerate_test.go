@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -180,9 +179,9 @@ func TestPairsCountTheSecondFaultOverTheRun(t *testing.T) {
 		}
 	}
 	want := []string{
-		"cut before frame 2 down of bob's connection 1 and cut after frame 2 down of bob's link",
-		"cut before frame 2 down of bob's connection 1 and cut after frame 1 down of alice's link",
-		"cut before frame 2 down of bob's connection 1 and cut after frame 3 down of bob's link",
+		"bob's link is cut before the 2nd frame down of connection 1 and bob's link is cut after the 2nd frame down",
+		"bob's link is cut before the 2nd frame down of connection 1 and alice's link is cut after the 1st frame down",
+		"bob's link is cut before the 2nd frame down of connection 1 and bob's link is cut after the 3rd frame down",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -223,29 +222,22 @@ func TestPointsPanicOnMistakes(t *testing.T) {
 	}
 }
 
-func TestFaultNames(t *testing.T) {
+func TestPlanNames(t *testing.T) {
 	for _, c := range []struct {
-		fault Fault
-		want  string
+		faults []Fault
+		want   string
 	}{
-		{Fault{Kind: Cut, Client: "bob", At: Frame{Direction: Down, Number: 7, Connection: 1}}, "cut before frame 7 down of bob's connection 1"},
-		{Fault{Kind: Cut, Client: "bob"}, "cut before frame 1 up of bob's link"},
-		{Fault{Kind: Crash, At: Frame{Client: "bob", Number: 2, After: true}}, "crash after frame 2 up of bob's link"},
-		{Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "bob", Connection: 2}}, "refresh before frame 1 up of bob's connection 2"},
-		{Fault{Kind: RefreshPage, Client: "bob", At: Frame{Client: "alice"}}, "refresh of bob's page before frame 1 up of alice's link"},
-		{Fault{Kind: Switch, Client: "bob", At: Frame{Client: "alice"}}, "switch of bob's link before frame 1 up of alice's link"},
-		{Fault{Kind: Silence, Client: "bob", For: Duration(2e9)}, "silence for 2s before frame 1 up of bob's link"},
-		{Fault{Kind: Delay, Client: "bob", Delay: Duration(1e6), For: Duration(2e9)}, "delay of 1ms for 2s before frame 1 up of bob's link"},
-		{Fault{Kind: Limit, Client: "bob", BytesPerSecond: 9}, "limit to 9 bytes a second before frame 1 up of bob's link"},
-		{Fault{Kind: IdleClose, Client: "bob", Idle: Duration(time.Second)}, "idle-close after 1s before frame 1 up of bob's link"},
-		{Fault{Kind: Cut, Client: "bob", At: Frame{Match: `42["`}}, "cut before frame 1 up that begins with `42[\"` of bob's link"},
+		{nil, "no fault is armed"},
+		{[]Fault{{Kind: Cut, Client: "bob"}}, "bob's link is cut before the 1st frame up"},
+		{[]Fault{{Kind: RefreshPage, Client: "bob", At: Frame{Client: "bob", Connection: 2}}}, "bob refreshes the page before the 1st frame up of bob's connection 2"},
+		{[]Fault{{Kind: RefreshPage, Client: "bob", At: Frame{Client: "alice"}}}, "bob refreshes the page before the 1st frame up of alice's link"},
+		{[]Fault{{Kind: Reset, Client: "bob", At: Frame{Client: "alice"}}}, "bob's link is reset before the 1st frame up of alice's link"},
+		{[]Fault{{Kind: Cut, Client: "bob", At: Frame{Direction: Down, Number: 7, Connection: 1}}, {Kind: Crash, At: Frame{Client: "bob", Number: 2, After: true}}},
+			"bob's link is cut before the 7th frame down of connection 1 and the server crashes and starts again after the 2nd frame up of bob's link"},
 	} {
-		if got := c.fault.Name(); got != c.want {
+		if got := (Plan{Faults: c.faults}).Name(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
-	}
-	if got := (Plan{}).Name(); got != "no fault" {
-		t.Errorf("a plan without faults is named %q", got)
 	}
 }
 
@@ -253,10 +245,11 @@ func ExamplePoints() {
 	p := Plan{Clients: []Client{{Name: "bob"}}}
 	passed := []Passed{{Client: "bob", Connection: 1, Direction: Down, Number: 7}}
 	for _, fault := range Points(p, passed)[:3] {
-		fmt.Println(fault.Name())
+		p.Faults = []Fault{fault}
+		fmt.Println(p.Name())
 	}
 	// Output:
-	// cut before frame 7 down of bob's connection 1
-	// reset before frame 7 down of bob's connection 1
-	// half-open before frame 7 down of bob's connection 1
+	// bob's link is cut before the 7th frame down of connection 1
+	// bob's link is reset before the 7th frame down of connection 1
+	// bob's link is left half-open (the server does not notice) before the 7th frame down of connection 1
 }

@@ -35,8 +35,6 @@ type faultRow struct {
 	lacks func(Fault) bool
 	// story describes it as a sentence without its full stop.
 	story func(Fault) string
-	// extent, if not nil, describes after its name how much it impairs the link.
-	extent func(Fault) string
 	// event names it in a list of events that also names the client or the server.
 	event string
 }
@@ -52,21 +50,18 @@ var faultKinds = []faultRow{
 	{kind: Heal, event: "network repaired", story: onItsLink("is healed")},
 	{kind: Outage, event: "network down", lasts: true, blocks: true, weight: 2, story: func(f Fault) string { return f.link("is out") + f.lasting() }},
 	{kind: Delay, event: "network slow", lasts: true, weight: 1,
-		extent: func(f Fault) string { return " of " + time.Duration(f.Delay).String() },
 		story: func(f Fault) string {
 			return f.link("delays every frame by "+time.Duration(f.Delay).String()) + f.lasting()
 		}},
 	{kind: Limit, event: "bandwidth limited", lasts: true,
-		needs:  "bytesPerSecond",
-		lacks:  func(f Fault) bool { return f.BytesPerSecond == 0 },
-		extent: func(f Fault) string { return fmt.Sprintf(" to %d bytes a second", f.BytesPerSecond) },
+		needs: "bytesPerSecond",
+		lacks: func(f Fault) bool { return f.BytesPerSecond == 0 },
 		story: func(f Fault) string {
 			return f.link(fmt.Sprintf("lets %d bytes a second through", f.BytesPerSecond)) + f.lasting()
 		}},
 	{kind: IdleClose, event: "idle connection closed", lasts: true,
-		needs:  "idle, such as 5s",
-		lacks:  func(f Fault) bool { return f.Idle == 0 },
-		extent: func(f Fault) string { return " after " + time.Duration(f.Idle).String() },
+		needs: "idle, such as 5s",
+		lacks: func(f Fault) bool { return f.Idle == 0 },
 		story: func(f Fault) string {
 			return f.link("closes connections that are idle for "+time.Duration(f.Idle).String()) + f.lasting()
 		}},

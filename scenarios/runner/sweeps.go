@@ -181,7 +181,7 @@ func failedReason(r sweep.Result) string {
 // failureResult shrinks a failure and saves it.
 func failureResult(ctx context.Context, s sweep.Sweeper, server servers.Server, story catalogue.Story, o SweepOptions, f sweep.Failure) report.Result {
 	small := s.Shrink(ctx, f, cmp.Or(o.ShrinkBudget, shrinkBudget))
-	title := fmt.Sprintf("%d runs of %s fail so, the first with %s", f.Count, story.ID, f.Plan.Name())
+	title := fmt.Sprintf("%d runs of %s fail so, the first where %s", f.Count, story.ID, f.Plan.Name())
 	if small.Recurred < small.Replayed {
 		title += fmt.Sprintf("; it came again in %d of %d replays", small.Recurred, small.Replayed)
 	}
