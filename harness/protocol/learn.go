@@ -7,10 +7,9 @@ import (
 
 // Learn names values of an event that may arrive at any time, such as a list of users.
 type Learn struct {
-	// Event is the event's name. A message is also one.
+	// Event may be that of a message.
 	Event string `json:"event" jsonschema_description:"The name of the event that has the values"`
-	// Save names values of the event by their paths, in which {{client}} and {{other}} stand
-	// for the users: templates can use them from then on, also after a page refresh.
+	// Templates can use the values of Save from then on, also after a page refresh.
 	Save map[string]Path `json:"save" jsonschema_description:"Values to remember from the event: a name and a path for each; a path may contain {{client}} and {{other}} in quotes"`
 }
 

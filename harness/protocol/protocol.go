@@ -21,40 +21,31 @@ import (
 )
 
 // A Protocol describes the Socket.IO events of an application. The zero value of most fields
-// is the tutorial chat's choice; [Tutorial] has all of them filled in.
+// is the tutorial chat's choice; [Tutorial] has all of them filled in. The tags describe the
+// fields.
 //
-// In a template, names in braces such as {{client}} and {{text}} are replaced by [Values]. A
-// string that is only a name in braces becomes the value with its type, such as a number for
-// {{offset}}. In a map, a field whose value is not known yet is left out.
+// Auth, Query and the arguments of events are templates: names in braces such as {{client}} and
+// {{text}} are replaced by [Values]. A string that is only a name in braces becomes the value
+// with its type, such as a number for {{offset}}. In a map, a field whose value is not known yet
+// is left out.
 type Protocol struct {
-	// Path is where the server takes Socket.IO connections; empty means /socket.io/.
-	Path string `json:"path,omitempty" jsonschema_description:"The path that the server takes Socket.IO connections at (default /socket.io/)"`
-	// Namespace is the Socket.IO namespace; empty means /.
+	Path      string `json:"path,omitempty" jsonschema_description:"The path that the server takes Socket.IO connections at (default /socket.io/)"`
 	Namespace string `json:"namespace,omitempty" jsonschema_description:"The Socket.IO namespace (default /)"`
-	// Transports are those that the server accepts; empty means both. Clients use WebSocket
-	// if the server accepts it, except in scenarios about polling.
-	Transports []string `json:"transports,omitempty" jsonschema:"enum=websocket,enum=polling" jsonschema_description:"The transports that the server takes: websocket, polling (default both, and clients use websocket)"`
-	// Parser is JSON or MessagePack; empty means JSON.
-	Parser Parser `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
-	// Auth is the template of the auth payload of every connect.
-	Auth map[string]any `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}"`
-	// Query is the template of the query string of every connection.
-	Query map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
-	// Headers are sent with every HTTP request. A browser cannot do so on a WebSocket.
-	Headers map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
-	// Enter lists what a client does after every connect, before its page shows it as
-	// connected and before it sends a message.
+	// In scenarios about polling, clients use polling even if the server accepts both.
+	Transports []string          `json:"transports,omitempty" jsonschema:"enum=websocket,enum=polling" jsonschema_description:"The transports that the server takes: websocket, polling (default both, and clients use websocket)"`
+	Parser     Parser            `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
+	Auth       map[string]any    `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}"`
+	Query      map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
+	Headers    map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
+	// A page shows its client as connected only after the last step of Enter.
 	Enter []EnterStep `json:"enter,omitempty" jsonschema_description:"What a client does after every connect before it may send a message"`
-	// Learn lists values that a client takes from events that may arrive at any time.
-	Learn []Learn `json:"learn,omitempty" jsonschema_description:"Values to remember from events that may arrive at any time, such as the other user's ID"`
+	Learn []Learn     `json:"learn,omitempty" jsonschema_description:"Values to remember from events that may arrive at any time, such as the other user's ID"`
 	// Send is how a message is sent. With nil, clients send none: only the server does.
-	Send *Send `yaml:"-" json:"-" jsonschema_description:"How a client sends a message; leave it out where the server talks by itself"`
-	// Receive is how a message arrives.
+	Send    *Send   `yaml:"-" json:"-"`
 	Receive Receive `json:"receive" jsonschema_description:"How a message arrives at a client"`
 	// NoEcho means that the server does not send a message back to its sender, so the
 	// sender's page shows it without waiting. In a redial.yaml this is "echo: false".
-	NoEcho bool `yaml:"-" json:"-"`
-	// History is the event in which the server sends the complete message list, if it does.
+	NoEcho  bool     `yaml:"-" json:"-"`
 	History *History `json:"history,omitempty" jsonschema_description:"The event in which the server sends all messages that there are"`
 }
 
@@ -75,11 +66,8 @@ const (
 
 // An EnterStep emits an event, awaits one, or both in this order.
 type EnterStep struct {
-	// Emit is an event's name and the templates of its arguments.
-	Emit []any `json:"emit,omitempty" jsonschema_description:"An event to emit: its name and then its arguments"`
-	// Ack waits for the acknowledgement of what was emitted.
-	Ack bool `json:"ack,omitempty" jsonschema_description:"Wait for the acknowledgement of the emitted event"`
-	// Await is the name of an event to wait for.
+	Emit  []any  `json:"emit,omitempty" jsonschema_description:"An event to emit: its name and then its arguments"`
+	Ack   bool   `json:"ack,omitempty" jsonschema_description:"Wait for the acknowledgement of the emitted event"`
 	Await string `json:"await,omitempty" jsonschema_description:"The name of an event to wait for"`
 	// Save names values of the awaited event, or else of the acknowledgement, by their
 	// paths: templates can use them from then on, also after a page refresh.

@@ -11,49 +11,35 @@ import (
 )
 
 // A Spec describes how a user operates the application's page. It is the section "page" of a
-// redial.yaml. Selectors are CSS selectors. In With and in Text, {{client}}, {{other}} and
+// redial.yaml, and the tags describe its fields. In With and in Text, {{client}}, {{other}} and
 // {{view}} are replaced by the client's name, that of the other client if there are two, and the
 // number of page loads.
 type Spec struct {
-	// Path is the page's address below the server's; empty means /. It is an http or https
-	// address if another server serves the page: its Engine.IO connections go to the server
-	// under test nevertheless.
-	Path string `json:"url,omitempty" jsonschema_description:"The path of the page (default /), or its http address where another server serves it: its Socket.IO connections then go to the target"`
-	// Enter has the steps after every load, before messages can be sent.
+	Path  string `json:"url,omitempty" jsonschema_description:"The path of the page (default /), or its http address where another server serves it: its Socket.IO connections then go to the target"`
 	Enter []Step `json:"enter,omitempty" jsonschema_description:"What a person does after every load before messages can be sent"`
-	// Conversation has the steps that open the conversation, where the page shows it only after
-	// them. They are performed as soon as the first element is there after a load, so that the
-	// client sees what it receives, and before each message.
+	// Conversation is performed after every load too, so that the client sees what it receives.
 	Conversation []Step `json:"conversation,omitempty" jsonschema_description:"What a person does to open the conversation, where the page shows it only then, such as a click on the other user: after every load as soon as the element of the first step is there, and before each message"`
-	// Input is the element into which a message is typed. With none, clients send no messages.
-	Input string `json:"input,omitempty" jsonschema_description:"The CSS selector of the element that messages are typed into"`
-	// Submit is clicked to send the message. Press is the key that sends it instead.
-	Submit string `json:"submit,omitempty" jsonschema_description:"The CSS selector of the element to click to send a message"`
-	Press  string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
-	// Messages selects the elements of the messages; the text of each is one message.
+	// Without Input, clients send no messages.
+	Input    string `json:"input,omitempty" jsonschema_description:"The CSS selector of the element that messages are typed into"`
+	Submit   string `json:"submit,omitempty" jsonschema_description:"The CSS selector of the element to click to send a message"`
+	Press    string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"The key to press to send a message"`
 	Messages string `json:"messages" jsonschema_description:"The CSS selector of the messages: the text of each element is one message"`
-	// Without selects what such an element has beside the text. Then white space at the ends of
-	// the text does not count either: it may be the page's template's.
-	Without string `json:"without,omitempty" jsonschema_description:"The CSS selector of what the element of a message has beside its text, such as the sender's name and the time"`
-	// NewestFirst means that the page inserts a new message before the others.
-	NewestFirst bool `json:"newestFirst,omitempty" jsonschema_description:"Whether the newest message is the first in the list (default false)"`
+	// With Without, white space at the ends of a text does not count either: it may be the
+	// page's template's.
+	Without     string `json:"without,omitempty" jsonschema_description:"The CSS selector of what the element of a message has beside its text, such as the sender's name and the time"`
+	NewestFirst bool   `json:"newestFirst,omitempty" jsonschema_description:"Whether the newest message is the first in the list (default false)"`
 }
 
 // A Step is one of Fill, Press, Click and Await.
 type Step struct {
-	// Fill is an element to type into, and With the template of the text.
-	Fill string `json:"fill,omitempty" jsonschema_description:"The CSS selector of an element to type into"`
-	With string `json:"with,omitempty" jsonschema_description:"What to type; may contain {{client}}, {{other}} and {{view}}"`
-	// Press is a key.
+	Fill  string `json:"fill,omitempty" jsonschema_description:"The CSS selector of an element to type into"`
+	With  string `json:"with,omitempty" jsonschema_description:"What to type; may contain {{client}}, {{other}} and {{view}}"`
 	Press string `json:"press,omitempty" jsonschema:"enum=Enter,enum=Tab,enum=Escape" jsonschema_description:"A key to press"`
-	// Click is an element to click.
 	Click string `json:"click,omitempty" jsonschema_description:"The CSS selector of an element to click"`
-	// Await is an element to wait for until it is visible.
+	// Await waits until the element is visible.
 	Await string `json:"await,omitempty" jsonschema_description:"The CSS selector of an element to wait for"`
-	// Text chooses among the elements that are selected: the first whose text contains it.
-	Text string `json:"text,omitempty" jsonschema_description:"Which of the elements that the selector selects: the first whose text contains this, such as {{other}}; may contain {{client}}, {{other}} and {{view}}"`
-	// Optional skips the step if its element does not become visible soon, because the
-	// application remembers the user. A key that follows a skipped step is skipped too.
+	Text  string `json:"text,omitempty" jsonschema_description:"Which of the elements that the selector selects: the first whose text contains this, such as {{other}}; may contain {{client}}, {{other}} and {{view}}"`
+	// After a skipped step, a step with Press is skipped too.
 	Optional bool `json:"optional,omitempty" jsonschema_description:"Skip the step where the element does not appear within two seconds, because the page remembers the user"`
 }
 
