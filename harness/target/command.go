@@ -274,8 +274,8 @@ func (c *Command) Continue() error { return c.signal(syscall.SIGCONT) }
 // Nodes is the one server.
 func (c *Command) Nodes() []string { return []string{""} }
 
-// NodeAddress is Address for the empty name.
-func (c *Command) NodeAddress(name string) string { return onlyAddress(c, name) }
+// NodeAddress is Address, because there is one server.
+func (c *Command) NodeAddress(string) string { return c.Address() }
 
 // Part is the server as a whole.
 func (c *Command) Part(name string) (Part, error) { return OnlyPart(c, name) }

@@ -74,10 +74,3 @@ func OnlyPart(t Target, name string) (Part, error) {
 	}
 	return t, nil
 }
-
-func onlyAddress(t Target, name string) string {
-	if name != "" {
-		return ""
-	}
-	return t.Address()
-}

@@ -115,8 +115,8 @@ func (u *URL) Continue() error { return errNotOurs }
 // Nodes is the one server.
 func (u *URL) Nodes() []string { return []string{""} }
 
-// NodeAddress is Address for the empty name.
-func (u *URL) NodeAddress(name string) string { return onlyAddress(u, name) }
+// NodeAddress is Address, because there is one server.
+func (u *URL) NodeAddress(string) string { return u.Address() }
 
 // Part is the server as a whole.
 func (u *URL) Part(name string) (Part, error) { return OnlyPart(u, name) }
