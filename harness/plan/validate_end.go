@@ -202,9 +202,6 @@ func (s *stage) ended(clients []Client) error {
 	if !s.serverUp {
 		return fmt.Errorf("the server is not up")
 	}
-	if s.locked {
-		return fmt.Errorf("the database is locked")
-	}
 	for node, done := range s.down {
 		if done == PauseServer {
 			return fmt.Errorf("the server %s is paused", name(node))
