@@ -139,14 +139,23 @@ func (t *handlerTarget) Kill() error {
 	return t.end(t.current.closer)
 }
 
-// end ends a life. Its goroutines end in the background, where closer is closed too, if it is
-// not nil. The caller holds the lock.
+// end ends the current life with a copy of its data. The caller holds the lock.
 func (t *handlerTarget) end(closer io.Closer) error {
 	time.Sleep(instant)
 	err := t.folder.freeze()
+	t.current.listener.Vanish()
+	t.retire(closer)
+	if err != nil {
+		return fmt.Errorf("the server's data could not be copied: %w", err)
+	}
+	return nil
+}
+
+// retire ends the goroutines of the current life in the background, where closer is closed too,
+// if it is not nil.
+func (t *handlerTarget) retire(closer io.Closer) {
 	l := t.current
 	t.current = nil
-	l.listener.Vanish()
 	t.ending.Go(func() {
 		if closer != nil {
 			_ = closer.Close()
@@ -155,24 +164,14 @@ func (t *handlerTarget) end(closer io.Closer) error {
 		<-l.served
 		l.listener.CloseAll()
 	})
-	if err != nil {
-		return fmt.Errorf("the server's data could not be copied: %w", err)
-	}
-	return nil
 }
 
 // Close ends the server without copying its data and waits until its goroutines have ended.
 func (t *handlerTarget) Close() error {
 	defer t.lock()()
-	if l := t.current; l != nil {
+	if t.current != nil {
 		seam.At(t.folder.path(t.folder.lives)).End(true)
-		t.current = nil
-		t.ending.Go(func() {
-			_ = l.closer.Close()
-			_ = l.http.Close()
-			<-l.served
-			l.listener.CloseAll()
-		})
+		t.retire(t.current.closer)
 	}
 	gone := make(chan struct{})
 	go func() {
