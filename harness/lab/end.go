@@ -76,7 +76,7 @@ func (e *ending) readLog(kind history.Kind) ([]wire.Row, error) {
 		Seed:   e.plan.Seed,
 
 		Protocol: e.config.Protocol,
-	}, mark, func(w *wire.Client) { w.Keys = e.config.Keys })
+	}, mark, e.config.Keys)
 	if kind == history.Stored && !errors.Is(err, wire.ErrTooLong) {
 		// Pages receive the reader's own message too. The run is at rest only when they show
 		// it.

@@ -43,10 +43,10 @@ var ErrNoLog = errors.New("the server sends no offsets, so it keeps no log to be
 // the replay. If the server gave it no offset, ReadLog returns ErrNoLog. But if the server sends
 // its complete history, that is the log, with or without offsets.
 //
-// If ctx or the connection ends first, ReadLog returns the rows so far and an error. change can
-// change the clients before they are opened.
-func ReadLog(ctx context.Context, options client.Options, sentinel string, change ...func(*Client)) ([]Row, error) {
-	rows, mark, err := readUntil(ctx, options, sentinel, true, change)
+// If ctx or the connection ends first, ReadLog returns the rows so far and an error. keys is
+// [Client.Keys] of the clients.
+func ReadLog(ctx context.Context, options client.Options, sentinel string, keys bool) ([]Row, error) {
+	rows, mark, err := readUntil(ctx, options, sentinel, true, keys)
 	if err != nil {
 		return rows, err
 	}
@@ -55,7 +55,7 @@ func ReadLog(ctx context.Context, options client.Options, sentinel string, chang
 	if mark.Offset == 0 && p.History == nil && !unseen {
 		return nil, ErrNoLog
 	}
-	rows, mark, err = readUntil(ctx, options, sentinel, false, change)
+	rows, mark, err = readUntil(ctx, options, sentinel, false, keys)
 	if err != nil {
 		return rows, err
 	}
@@ -67,7 +67,7 @@ func ReadLog(ctx context.Context, options client.Options, sentinel string, chang
 
 // readUntil opens a client and reads until it receives the sentinel. With send it sends the
 // sentinel itself.
-func readUntil(ctx context.Context, options client.Options, sentinel string, send bool, change []func(*Client)) (rows []Row, mark Row, err error) {
+func readUntil(ctx context.Context, options client.Options, sentinel string, send, keys bool) (rows []Row, mark Row, err error) {
 	changed, events := make(chan struct{}, 1), history.NewRecorder()
 	options.ServerOffset = nil
 	options.Record = func(e history.Event) {
@@ -78,9 +78,7 @@ func readUntil(ctx context.Context, options client.Options, sentinel string, sen
 		}
 	}
 	w := New(options)
-	for _, f := range change {
-		f(w)
-	}
+	w.Keys = keys
 	// A server that sends its complete history may send it again at every message. Without
 	// Raw, the client then shows only the new messages, which are the rest of the log.
 	w.Raw = w.proto.History == nil || w.proto.NamesOffset()

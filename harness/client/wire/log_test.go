@@ -23,7 +23,7 @@ func readLogFrom(t *testing.T, p *protocol.Protocol, play func(t *testing.T, m *
 		defer cancel()
 		go func() {
 			defer close(done)
-			rows, err = ReadLog(ctx, client.Options{URL: "http://chat.test", Dial: m.dial, Protocol: p}, "end")
+			rows, err = ReadLog(ctx, client.Options{URL: "http://chat.test", Dial: m.dial, Protocol: p}, "end", false)
 		}()
 		play(t, m)
 		<-done

@@ -237,7 +237,7 @@ func messages(rows []Row) (texts []string) {
 func TestReadLogOfTheGoServer(t *testing.T) {
 	c := newChat(t)
 	c.rows = []string{"one", "two", "two", "three"}
-	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end")
+	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestReadLogOfTheGoServer(t *testing.T) {
 		t.Errorf("rows %v; want %v", got, want)
 	}
 	// In a second read, the sentinel of the first one is a row.
-	rows, err = ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "another end", func(w *Client) { w.Keys = true })
+	rows, err = ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "another end", true)
 	if err != nil || len(rows) != 6 || rows[4].Message != "the end" {
 		t.Errorf("rows %v, error %v; want six", messages(rows), err)
 	}
@@ -265,7 +265,7 @@ func TestReadLogOfAServerThatMixesReplayAndLive(t *testing.T) {
 			c.io.Emit(contract.ChatEvent, "the end", 3)
 		}
 	}
-	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end")
+	rows, err := ReadLog(within(t, 20*time.Second), client.Options{URL: c.http.URL}, "the end", false)
 	if err != nil {
 		t.Fatal(err)
 	}
