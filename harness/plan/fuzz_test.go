@@ -23,7 +23,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	for seed := range uint64(3) {
-		text, err := json.Marshal(Random(RandomScript(seed, ScriptConfig{}), seed, false))
+		text, err := json.Marshal(Random(RandomScript(seed, threeRandom), seed, false))
 		if err != nil {
 			f.Fatal(err)
 		}

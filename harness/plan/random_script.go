@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// ScriptConfig configures [RandomScript]. The zero value is ready to use.
+// ScriptConfig configures [RandomScript].
 type ScriptConfig struct {
-	// Pages and Wires are the numbers of clients of each kind. With both zero there are two
-	// pages and a wire client.
+	// Pages and Wires are the numbers of clients of each kind, not both zero.
 	Pages, Wires int
 	// Retries makes the wire clients retry until they get an acknowledgement.
 	Retries bool
@@ -25,9 +24,6 @@ const randomMoves = 12
 // the end the server is up, every fault is healed or heals by itself, no client sends in the
 // background, and every client is connected. No text is sent twice.
 func RandomScript(seed uint64, config ScriptConfig) Plan {
-	if config.Pages <= 0 && config.Wires <= 0 {
-		config.Pages, config.Wires = 2, 1
-	}
 	w := &scriptWriter{
 		config:  config,
 		random:  rand.New(rand.NewPCG(seed, 's')),
@@ -58,14 +54,14 @@ type scriptWriter struct {
 var pageNames = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"}
 
 func (w *scriptWriter) addClients() {
-	for n := range max(0, w.config.Pages) {
+	for n := range w.config.Pages {
 		name := pageNames[n%len(pageNames)]
 		if round := n / len(pageNames); round > 0 {
 			name = fmt.Sprintf("%s-%d", name, round+1)
 		}
 		w.addClient(Client{Name: name})
 	}
-	for n := range max(0, w.config.Wires) {
+	for n := range w.config.Wires {
 		delay := between(w.random, 5, Duration(time.Second))
 		w.addClient(Client{Name: fmt.Sprintf("wire-%d", n+1), Kind: Wire, ReconnectDelay: delay, Retries: w.config.Retries})
 	}

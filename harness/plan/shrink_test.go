@@ -101,7 +101,7 @@ func TestShrinkReachesTheKnownMinimum(t *testing.T) {
 func TestShrinkKeepsWhatIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
-		start := RandomScript(seed, ScriptConfig{})
+		start := RandomScript(seed, threeRandom)
 		start = Random(Random(start, seed, false), seed+1, false).WithFaultIDs()
 		needed := map[string]bool{}
 		for _, part := range partsOf(start) {
@@ -306,7 +306,7 @@ func TestShrinkTable(t *testing.T) {
 }
 
 func TestShrinkStopsWithItsContext(t *testing.T) {
-	start := RandomScript(1, ScriptConfig{})
+	start := RandomScript(1, threeRandom)
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
 	small := Shrink(ctx, start, func(Plan) bool {
