@@ -65,8 +65,7 @@ const (
 	// ServerStarted: the server answers, or continues after a pause. Detail is its address.
 	// Node, here and in ServerStopped, is the part of a cluster that the event is about.
 	ServerStarted Kind = "server-started"
-	// ServerStopped: the server has ended. Detail is how: stopped, killed, exited,
-	// paused.
+	// ServerStopped: the server has ended. Detail is how: stopped, killed, paused.
 	ServerStopped Kind = "server-stopped"
 
 	// DataReplaced: the data of the server was deleted while the server was down.

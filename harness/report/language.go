@@ -67,7 +67,7 @@ var drawingWords = map[Language]map[string]string{
 	English: {
 		"server": "server", "log": "log", "view": "view %d",
 		"connect": "connected", "recovered": "recovered", "disconnect": "disconnected",
-		"start": "starts", "stopped": "stopped", "killed": "killed", "exited": "exited", "paused": "paused", "stop": "stops",
+		"start": "starts", "stopped": "stopped", "killed": "killed", "paused": "paused", "stop": "stops",
 		"offset": "offset %d", "session until": "the server keeps the session until %s",
 		"session":           "The server keeps the session of %s until %s, and can recover it until then.",
 		"session recovered": "The server keeps the session of %s until it is recovered, at %s.",
@@ -116,7 +116,7 @@ var drawingWords = map[Language]map[string]string{
 	Korean: {
 		"server": "서버", "log": "로그", "view": "%d번째 로드",
 		"connect": "연결됨", "recovered": "복구됨", "disconnect": "연결 끊김",
-		"start": "시작", "stopped": "정지", "killed": "강제 종료", "exited": "종료", "paused": "일시 정지", "stop": "멈춤",
+		"start": "시작", "stopped": "정지", "killed": "강제 종료", "paused": "일시 정지", "stop": "멈춤",
 		"offset": "오프셋 %d", "session until": "서버가 세션을 %s까지 보관",
 		"session":           "서버가 %s의 세션을 %s까지 보관하며, 그때까지 복구할 수 있습니다.",
 		"session recovered": "서버가 %s의 세션을 보관하고 있다가 %s에 복구합니다.",
