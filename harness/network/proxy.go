@@ -53,12 +53,12 @@ func NewProxy(target string, events Events) (*Proxy, error) {
 	}
 	p := &Proxy{target: target, events: events, named: net.ParseIP(host) == nil, links: map[string]*tcpLink{}}
 	p.dialing, p.giveUp = context.WithCancel(context.Background())
-	p.addresses = hasLoopbackNetwork() && isLoopback(p.dialing, host)
+	p.addresses = HasLoopbackNetwork() && isLoopback(p.dialing, host)
 	return p, nil
 }
 
-// hasLoopbackNetwork tells whether addresses like 127.1.0.1 can be used.
-func hasLoopbackNetwork() bool {
+// HasLoopbackNetwork reports whether addresses like 127.1.0.1 can be used.
+func HasLoopbackNetwork() bool {
 	listener, err := net.Listen("tcp4", new(link).source().String()+":0")
 	if err != nil {
 		return false

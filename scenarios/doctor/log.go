@@ -2,15 +2,12 @@ package doctor
 
 import (
 	"context"
-	"net"
-	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
-	"strings"
 
 	"redial/harness/client"
 	"redial/harness/history"
+	"redial/harness/network"
+	"redial/harness/network/paths"
 )
 
 // repeat sends a message twice with the same idempotency key, as a client does whose
@@ -101,36 +98,12 @@ func (x *examination) leave() {
 
 // machine reports which networks a check can use on this machine.
 func (x *examination) machine() {
-	addresses := true
-	if listener, err := net.Listen("tcp4", "127.1.2.3:0"); err != nil {
-		addresses = false
-	} else {
-		_ = listener.Close()
-	}
-	namespaces := canMakeNetworks()
 	switch {
-	case !addresses:
+	case !network.HasLoopbackNetwork():
 		x.found(Machine, Lacking, "on macOS: `sudo ifconfig lo0 alias 127.1.1.1`, and so on", "this machine has one loopback address, so a switch of networks keeps its source address")
-	case !namespaces:
+	case paths.Available() != nil:
 		x.found(Machine, Good, "", "this machine: source addresses for a switch of networks; no network namespaces (they need root on Linux)")
 	default:
 		x.found(Machine, Good, "", "this machine: source addresses for a switch of networks, and network namespaces")
 	}
-}
-
-// canMakeNetworks reports whether `ip netns add` may succeed: the program is installed, and
-// this process has both capabilities.
-func canMakeNetworks() bool {
-	if _, err := exec.LookPath("ip"); runtime.GOOS != "linux" || err != nil {
-		return false
-	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(status), "CapEff:")
-	line, _, _ := strings.Cut(rest, "\n")
-	effective, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
-	const netAdmin, sysAdmin = 1 << 12, 1 << 21
-	return err == nil && effective&netAdmin != 0 && effective&sysAdmin != 0
 }
