@@ -21,7 +21,7 @@ import (
 func TestAScheduleFixesTheRun(t *testing.T) {
 	needsNode(t)
 	r := labpage.Request{
-		Step: "9", Seed: 1, Plan: json.RawMessage(regexp.MustCompile(`("name":"\w+")`).ReplaceAllString(restarted, `$1,"kind":"wire"`)),
+		Step: "9", Plan: json.RawMessage(regexp.MustCompile(`("name":"\w+")`).ReplaceAllString(restarted, `$1,"kind":"wire"`)),
 		View: labpage.View{Width: 900, Language: report.English, Detail: true},
 	}
 	// The comparison covers the history and every frame, including the ids of sockets and

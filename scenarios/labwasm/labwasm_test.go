@@ -14,6 +14,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/contract"
 	"redial/harness/history"
+	"redial/harness/plan"
 	"redial/harness/report"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/labpage"
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 }
 
 // cutAndRefreshed cuts a connection and refreshes a page while messages arrive.
-const cutAndRefreshed = `{"clients":[{"name":"alice"},{"name":"bob"},{"name":"carol"}],"script":[
+const cutAndRefreshed = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"},{"name":"carol"}],"script":[
 	{"do":"open","client":"alice"},{"do":"open","client":"bob"},{"do":"open","client":"carol"},{"do":"await-connected"},
 	{"do":"send","client":"alice","text":"hello"},{"do":"await-shown","client":"bob","text":"hello"},
 	{"do":"break","fault":{"kind":"cut","client":"bob"}},{"do":"send","client":"alice","text":"meanwhile","count":3},
@@ -66,7 +67,7 @@ var locked = strings.Replace(cutAndRefreshed, `{"do":"refresh"`, `{"do":"lock-da
 
 // cutInReplay is a shorter form of the scenario with that name: a connection is cut while
 // the replay arrives between live messages.
-const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}],"script":[
+const cutInReplay = `{"seed":1,"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}],"script":[
 	{"do":"open","client":"writer"},{"do":"await-connected"},{"do":"send","client":"writer","text":"history","count":40},
 	{"do":"await-shown","client":"writer","text":"history 40"},
 	{"do":"start-sending","client":"writer","text":"live","every":"3ms","count":80},{"do":"await-shown","client":"writer","text":"live 3"},
@@ -74,8 +75,8 @@ const cutInReplay = `{"clients":[{"name":"bob"},{"name":"writer","kind":"wire"}]
 	{"do":"open","client":"bob"},{"do":"await-fault","text":"in-replay"},{"do":"await-disconnected","client":"bob"},
 	{"do":"await-connected","client":"bob"},{"do":"stop-sending","client":"writer"}]}`
 
-// Every step must play the same history, event by event, in WebAssembly and in the native
-// virtual lab; and the published code must break the same rules.
+// A link must play the same history, event by event, in WebAssembly and in the native virtual lab
+// at every step; and the published code must break the same rules.
 func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 	needsNode(t)
 	for _, test := range []struct {
@@ -101,7 +102,15 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 		{"published-7", "lost", cutInReplay, check.Fail, contract.NoLoss, false},
 	} {
 		t.Run(test.step+" "+test.name, func(t *testing.T) {
-			r := labpage.Request{Step: test.step, Seed: 1, Plan: json.RawMessage(test.plan), View: labpage.View{Width: 900, Language: report.English, Detail: true}}
+			p, err := plan.Decode([]byte(test.plan))
+			if err != nil {
+				t.Fatal(err)
+			}
+			link, err := labpage.Document{Step: test.step, Plan: p}.Fragment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := labpage.Request{Link: "https://example.org/lab/?lang=ko#" + link, View: labpage.View{Width: 900, Language: report.English, Detail: true}}
 			there, err := node.Play(r)
 			if err != nil || there.Error != "" {
 				t.Fatal(err, there.Error)
@@ -111,6 +120,9 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 				if played.Outcome != test.outcome || !breaks(played, test.rule) {
 					t.Errorf("%s: %s %q, want %s %s", lab, played.Outcome, findings(played), test.outcome, test.rule)
 				}
+			}
+			if there.Reason != here.Reason {
+				t.Errorf("the reason in WebAssembly %q, native %q", there.Reason, here.Reason)
 			}
 			if found, want := findings(there), findings(here); !slices.Equal(found, want) {
 				t.Errorf("findings in WebAssembly %q, native %q", found, want)
