@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -16,62 +15,32 @@ import (
 )
 
 // A shapePage is an application's page in a tab.
-type shapePage struct {
-	t   *testing.T
-	ctx context.Context
-}
+type shapePage struct{ chromiumtest.Tab }
 
 func openPage(t *testing.T, browser context.Context, url string) shapePage {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // the tab ends with the context in which it is created
-		t.Fatal(err)
-	}
-	p := shapePage{t, ctx}
-	p.do(chromedp.Navigate(url))
+	p := shapePage{chromiumtest.Open(t, ctx, "the page")}
+	p.Do(chromedp.Navigate(url))
 	return p
-}
-
-func (p shapePage) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // types types into a field and presses Enter.
 func (p shapePage) types(field, text string) {
-	p.t.Helper()
-	p.do(chromedp.SendKeys(chromedp.CSS(field), text+"\n"))
+	p.T.Helper()
+	p.Do(chromedp.SendKeys(chromedp.CSS(field), text+"\n"))
 }
 
 // shows waits until the page shows exactly these messages in this order.
 func (p shapePage) shows(texts ...string) {
-	p.t.Helper()
+	p.T.Helper()
 	const list = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
 	want, err := json.Marshal(texts)
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
-	p.until(fmt.Sprintf("%s === JSON.stringify(%s)", list, want))
-}
-
-// until waits for a condition, and reports the content of the page at a timeout.
-func (p shapePage) until(condition string) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, shapeBound)
-	defer cancel()
-	err := chromiumtest.Until(ctx, condition, chromedp.WithPollingInterval(20*time.Millisecond))
-	if err == nil {
-		return
-	}
-	ctx, cancel = context.WithTimeout(p.ctx, shapeBound)
-	defer cancel()
-	shown, stateErr := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
-	p.t.Fatalf("%s: %v; the page shows %q %v", condition, err, shown, stateErr)
+	p.Until(fmt.Sprintf("%q", texts), fmt.Sprintf("%s === JSON.stringify(%s)", list, want))
 }
 
 // TestShapesInChromium tests the applications' pages in one browser.
@@ -104,7 +73,7 @@ func chatsOnPages(t *testing.T, browser context.Context, folder string) {
 	if !a.file.Level.AtLeast(contract.ServerDelivery) {
 		return
 	}
-	bob.do(chromedp.Reload())
+	bob.Do(chromedp.Reload())
 	bob.shows("bob is here", markup)
 	alice.types("#input", "once")
 	bob.shows("bob is here", markup, "once")
@@ -113,17 +82,17 @@ func chatsOnPages(t *testing.T, browser context.Context, folder string) {
 // login fills in the form of the applications that have one, and waits until the page is
 // connected. A message cannot be awaited instead, because not every server has a history.
 func login(folder string, p shapePage, name, other string) {
-	p.t.Helper()
+	p.T.Helper()
 	switch folder {
 	case "node/private":
-		p.do(chromedp.SendKeys(chromedp.CSS("#to"), other))
+		p.Do(chromedp.SendKeys(chromedp.CSS("#to"), other))
 		p.types("#username", name)
 	case "node/chat":
 		p.types("#username", name)
 	}
-	p.do(chromedp.WaitVisible(chromedp.CSS("#input")))
+	p.Do(chromedp.WaitVisible(chromedp.CSS("#input")))
 	// The React page keeps its socket in a module, and has a history.
-	p.until(`typeof socket === "undefined" || socket.connected`)
+	p.Until("a connection", `typeof socket === "undefined" || socket.connected`)
 }
 
 // showsTwice opens the React page as it is, and with a usual mistake that shows messages
@@ -146,7 +115,7 @@ func logsInAgain(t *testing.T, browser context.Context) {
 	login(a.folder, bob, "bob", "bob")
 	bob.types("#input", "a note")
 	bob.shows("a note")
-	bob.do(chromedp.Reload())
+	bob.Do(chromedp.Reload())
 	bob.shows("a note")
 	bob.types("#input", "another one")
 	bob.shows("a note", "another one")
@@ -155,7 +124,7 @@ func logsInAgain(t *testing.T, browser context.Context) {
 // showsTicks reads the page of a server that emits without clients' messages.
 func showsTicks(t *testing.T, browser context.Context) {
 	a := startApplication(t, "node/ticker/replay")
-	openPage(t, browser, a.url(0)).until(`(() => {
+	openPage(t, browser, a.url(0)).Until("twenty ticks", `(() => {
 		const numbers = Array.from(document.querySelectorAll("#messages li"), (item) => JSON.parse(item.textContent).n);
 		return numbers.length >= 20 && numbers.every((n, i) => n === i + 1);
 	})()`)

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser/chromiumtest"
@@ -22,16 +21,16 @@ func TestAxeInChromium(t *testing.T) {
 			server := runStep(t, lesson.Number, "DATA_DIR="+t.TempDir())
 			page := b.navigate(t, "alice", server.url)
 			page.setLanguage([]string{"en", "ko"}[i%2])
-			page.do(chromedp.EmulateViewport(390, 700))
+			page.Do(chromedp.EmulateViewport(390, 700))
 			check := func(when string) {
 				t.Helper()
 				for _, scheme := range []string{"light", "dark"} {
-					page.emulate(&emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme})
+					page.Emulate("prefers-color-scheme", scheme)
 					background, text := evaluate[int](page, brightness("backgroundColor")), evaluate[int](page, brightness("color"))
 					if dark := background < text; dark != (scheme == "dark") || max(background-text, text-background) < 300 {
 						t.Errorf("%s, %s: the brightness of the background is %d and of the text %d, of 765", when, scheme, background, text)
 					}
-					if found := axe(page.ctx); found != "" {
+					if found := axe(page.Tab); found != "" {
 						t.Errorf("%s, %s:\n%s", when, scheme, found)
 					}
 					page.picture("step-" + lesson.Number + "-" + when + "-" + scheme)
@@ -42,11 +41,11 @@ func TestAxeInChromium(t *testing.T) {
 				check("alone")
 				return
 			}
-			page.until("a connection", connected)
+			page.Until("a connection", connected)
 			page.send("hello")
 			check("connected")
 			page.click("#stay-offline")
-			page.until("no connection", disconnected)
+			page.Until("no connection", disconnected)
 			page.send("offline")
 			check("offline")
 		})
@@ -62,7 +61,7 @@ func brightness(property string) string {
 func TestAxeFindsViolationsInChromium(t *testing.T) {
 	axe := chromiumtest.Axe(t, modules)
 	page := startBrowser(t).navigate(t, "alice", "data:text/html,<html lang=en><title>t</title><main><p style='color:%23bbb'>too faint</p><input></main>")
-	found := axe(page.ctx)
+	found := axe(page.Tab)
 	for _, rule := range []string{"color-contrast", "label"} {
 		if !strings.Contains(found, rule) {
 			t.Errorf("axe does not find %s, but %q", rule, found)

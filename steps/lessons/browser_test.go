@@ -45,7 +45,7 @@ func TestStep7InChromium(t *testing.T) {
 		alice.send("before")
 		bob.shows("before")
 		bob.breakConnection()
-		bob.until("a connection", connected)
+		bob.Until("a connection", connected)
 		alice.send("after")
 		alice.shows("before", "after")
 		bob.shows("before", "after")
@@ -58,13 +58,13 @@ func TestStep7InChromium(t *testing.T) {
 		bob.breakConnection()
 		// Without this the page would reconnect before alice has typed.
 		bob.network(offline)
-		bob.until("no connection", disconnected)
+		bob.Until("no connection", disconnected)
 		alice.send("meanwhile")
 		alice.shows("before", "meanwhile")
 		bob.shows("before")
 		bob.network(online)
 		bob.shows("before", "meanwhile")
-		bob.until("a connection", connected)
+		bob.Until("a connection", connected)
 		alice.send("after")
 		alice.shows("before", "meanwhile", "after")
 		bob.shows("before", "meanwhile", "after")
@@ -77,7 +77,7 @@ func TestStep7InChromium(t *testing.T) {
 			alice.send(text)
 			bob.shows(history[:i+1]...)
 		}
-		bob.do(chromedp.Reload())
+		bob.Do(chromedp.Reload())
 		bob.shows(history...)
 		history = append(history, "four")
 		alice.send("four")
@@ -92,14 +92,14 @@ func TestStep7InChromium(t *testing.T) {
 			alice.send(text)
 			alice.shows(sent[:i+1]...)
 		}
-		bob.do(chromedp.Reload()) // bob gets the messages from the database, alice got them live
+		bob.Do(chromedp.Reload()) // bob gets the messages from the database, alice got them live
 		for _, page := range []*tab{alice, bob} {
 			page.shows(sent...)
 			if n := evaluate[int](page, `document.querySelectorAll("#messages li *").length`); n != 0 {
-				t.Errorf("%s: the messages made %d elements, want none", page.name, n)
+				t.Errorf("%s: the messages made %d elements, want none", page.Name, n)
 			}
 			if evaluate[bool](page, `"harmed" in window`) {
-				t.Errorf("%s: a script in a message ran", page.name)
+				t.Errorf("%s: a script in a message ran", page.Name)
 			}
 		}
 	})
@@ -120,11 +120,11 @@ func TestStep7InChromium(t *testing.T) {
 		if _, err := server.end(syscall.SIGKILL); err == nil {
 			t.Fatal("the killed process reports success")
 		}
-		alice.until("no connection", disconnected)
-		bob.until("no connection", disconnected)
+		alice.Until("no connection", disconnected)
+		bob.Until("no connection", disconnected)
 		server = runStep(t, "7", data, port)
-		alice.until("a connection", connected)
-		bob.until("a connection", connected)
+		alice.Until("a connection", connected)
+		bob.Until("a connection", connected)
 		alice.send("new")
 		for _, page := range []*tab{alice, bob, b.open(t, "carol", server.url)} {
 			page.shows("stored", "stored as well", "new")
@@ -138,38 +138,38 @@ func TestStep8InChromium(t *testing.T) {
 	_, alice, bob := startBrowser(t).openChat(t, "8", data)
 
 	t.Run("the database is locked", func(t *testing.T) {
-		alice.t, bob.t = t, t
+		alice.T, bob.T = t, t
 		unlock := chattest.Lock(t, data)
 		defer unlock()
 		alice.send("kept")
-		alice.until("the pending message", pendingIs("kept"))
-		alice.until("a notice", `document.getElementById("notice").textContent.includes("kept here and sent again")`)
+		alice.Until("the pending message", pendingIs("kept"))
+		alice.Until("a notice", `document.getElementById("notice").textContent.includes("kept here and sent again")`)
 		alice.picture("step-8-locked")
 		unlock()
 		alice.shows("kept")
 		bob.shows("kept")
-		alice.until("no pending message", pendingIs())
-		alice.until("no notice", `document.getElementById("notice").textContent === ""`)
+		alice.Until("no pending message", pendingIs())
+		alice.Until("no notice", `document.getElementById("notice").textContent === ""`)
 	})
 
 	t.Run("the page is offline", func(t *testing.T) {
-		alice.t, bob.t = t, t
+		alice.T, bob.T = t, t
 		alice.breakConnection()
 		alice.network(offline)
-		alice.until("no connection", disconnected)
+		alice.Until("no connection", disconnected)
 		alice.send("one")
 		alice.send("two")
-		alice.until("both pending", pendingIs("one", "two"))
+		alice.Until("both pending", pendingIs("one", "two"))
 		alice.network(online)
-		alice.until("no pending message", pendingIs())
+		alice.Until("no pending message", pendingIs())
 		alice.shows("kept", "one", "two")
 		bob.shows("kept", "one", "two")
 	})
 
 	t.Run("a refused message is not pending", func(t *testing.T) {
-		alice.t, bob.t = t, t
+		alice.T, bob.T = t, t
 		evaluate[bool](alice, sendTooLongAnd("behind it"))
-		alice.until("no pending message", pendingIs())
+		alice.Until("no pending message", pendingIs())
 		const refused = `document.getElementById("notice").textContent.includes("was refused")`
 		if !evaluate[bool](alice, refused) {
 			t.Error("the notice of the refusal is gone after the next message was delivered")
@@ -177,16 +177,16 @@ func TestStep8InChromium(t *testing.T) {
 		alice.picture("step-8-refused")
 		alice.send("three")
 		bob.shows("kept", "one", "two", "behind it", "three")
-		alice.until("no notice", "!"+refused)
+		alice.Until("no notice", "!"+refused)
 		unlock := chattest.Lock(t, data)
 		defer unlock()
 		evaluate[bool](alice, `socket.once("unavailable", () => (document.body.dataset.unavailable = "yes")) && true`)
 		evaluate[bool](alice, sendTooLongAnd("while it is locked"))
-		alice.until("only the second message pending", pendingIs("while it is locked"))
-		alice.until("the event unavailable", `document.body.dataset.unavailable === "yes"`)
+		alice.Until("only the second message pending", pendingIs("while it is locked"))
+		alice.Until("the event unavailable", `document.body.dataset.unavailable === "yes"`)
 		unlock()
 		bob.shows("kept", "one", "two", "behind it", "three", "while it is locked")
-		alice.until("no pending message", pendingIs())
+		alice.Until("no pending message", pendingIs())
 		if !evaluate[bool](alice, refused) {
 			t.Error("the notice of the refusal is gone after the database was unavailable")
 		}
@@ -220,33 +220,33 @@ func TestStep10InChromium(t *testing.T) {
 	defer func() { unlock() }()
 	alice.send("zero")
 	for _, each := range []*tab{alice, other} {
-		each.until("the notice", `document.getElementById("notice").textContent.includes("kept here")`)
+		each.Until("the notice", `document.getElementById("notice").textContent.includes("kept here")`)
 	}
 	unlock()
 	for _, each := range []*tab{alice, other} {
-		each.until("no pending message", pendingIs())
-		each.until("no notice", `document.getElementById("notice").textContent === ""`)
+		each.Until("no pending message", pendingIs())
+		each.Until("no notice", `document.getElementById("notice").textContent === ""`)
 	}
 
 	unlock = chattest.Lock(t, data)
 	alice.send("one")
-	alice.until("the pending message", pendingIs("one"))
-	other.until("the pending message of the other tab", pendingIs("one"))
-	alice.do(chromedp.Reload())
-	alice.until("a connection", connected)
-	alice.until("the pending message after the refresh", pendingIs("one"))
+	alice.Until("the pending message", pendingIs("one"))
+	other.Until("the pending message of the other tab", pendingIs("one"))
+	alice.Do(chromedp.Reload())
+	alice.Until("a connection", connected)
+	alice.Until("the pending message after the refresh", pendingIs("one"))
 	other.send("two")
 	alice.send("three")
 	alice.picture("step-10-pending")
-	closing, done := context.WithTimeout(alice.ctx, patience)
+	closing, done := context.WithTimeout(alice.Ctx, patience)
 	defer done()
 	if err := chromedp.Cancel(closing); err != nil {
 		t.Fatal(err)
 	}
-	other.until("all pending", pendingIs("one", "two", "three"))
+	other.Until("all pending", pendingIs("one", "two", "three"))
 	unlock()
 	other.shows("before", "zero", "one", "two", "three")
-	other.until("no pending message", pendingIs())
+	other.Until("no pending message", pendingIs())
 	b.open(t, "alice again", server.url).shows("before", "zero", "one", "two", "three")
 }
 
@@ -261,19 +261,19 @@ func pendingIs(texts ...string) string {
 
 // picture saves a picture of the page if the environment names a folder for it.
 func (p *tab) picture(name string) {
-	p.t.Helper()
+	p.T.Helper()
 	folder := os.Getenv(screenshots)
 	if folder == "" {
 		return
 	}
-	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	picture, err := chromedp.Run(p.Ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 }

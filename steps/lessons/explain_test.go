@@ -23,27 +23,27 @@ const statusText = `document.getElementById("status").textContent`
 
 // hasStatus waits until the status matches the regular expression.
 func (p *tab) hasStatus(sentence string) {
-	p.t.Helper()
-	p.until("the status "+sentence, fmt.Sprintf(`/^%s$/.test(%s)`, sentence, statusText))
+	p.T.Helper()
+	p.Until("the status "+sentence, fmt.Sprintf(`/^%s$/.test(%s)`, sentence, statusText))
 }
 
 // hasNote waits until the note below the message matches the regular expression.
 func (p *tab) hasNote(list, message, want string) {
-	p.t.Helper()
+	p.T.Helper()
 	condition := fmt.Sprintf(`Array.from(document.querySelectorAll(%q), (item) => item.textContent === %q ? item.dataset.about : "").some((about) => /^%s$/.test(about))`,
 		list+" li", message, want)
-	p.until("the message "+message+" with the note "+want, condition)
+	p.Until("the message "+message+" with the note "+want, condition)
 }
 
 func (p *tab) click(selector string) {
-	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	p.T.Helper()
+	p.Do(chromedp.Click(chromedp.CSS(selector)))
 }
 
 // setLanguage reloads the page with another language of the browser.
 func (p *tab) setLanguage(language string) {
-	p.t.Helper()
-	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	p.T.Helper()
+	p.Do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		agent, err := chromedp.Run(ctx, chromedp.Evaluate[string](`navigator.userAgent`))
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func TestPagesExplainInChromium(t *testing.T) {
 			t.Parallel() // most of the time is the client's delay between attempts
 			server := runStep(t, c.step, "DATA_DIR="+t.TempDir())
 			alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
-			bob.do(chromedp.EmulateViewport(390, 700))
+			bob.Do(chromedp.EmulateViewport(390, 700))
 			alice.passFirstSecond()
 			bob.passFirstSecond()
 			alice.send("before")
@@ -102,7 +102,7 @@ func TestPagesExplainInChromium(t *testing.T) {
 				bob.hasNote("#messages", "meanwhile", c.arrived)
 			}
 			bob.hasNote("#messages", "mine", "you · "+clock+".*")
-			bob.until("no pending message", pendingIs())
+			bob.Until("no pending message", pendingIs())
 			bob.picture("step-" + c.step + "-back")
 			if others {
 				alice.hasNote("#messages", "mine", "(this browser|another page) · .*")
@@ -117,9 +117,9 @@ func TestPagesExplainInChromium(t *testing.T) {
 // passFirstSecond waits until a second has passed on the page. Until then it takes a message
 // for one that was stored before.
 func (p *tab) passFirstSecond() {
-	p.t.Helper()
+	p.T.Helper()
 	evaluate[bool](p, `setTimeout(() => (document.body.dataset.second = "passed"), 1000) && true`)
-	p.until("the end of its first second", `document.body.dataset.second === "passed"`)
+	p.Until("the end of its first second", `document.body.dataset.second === "passed"`)
 }
 
 // A page whose socket is connected before its document is complete notices that it has caught up,
@@ -154,7 +154,7 @@ func TestNothingMissedInChromium(t *testing.T) {
 	bob.click("#break")
 	bob.hasStatus("recovered: nothing was missed")
 	// After a refresh the page does not know who sent a message, or when.
-	bob.do(chromedp.Reload())
+	bob.Do(chromedp.Reload())
 	bob.hasNote("#messages", "before", "stored before you opened this page · offset 1")
 	// Without a session, the server sends no event at the end of the replay.
 	evaluate[bool](bob, `socket.disconnect().connect() && true`)
@@ -164,7 +164,7 @@ func TestNothingMissedInChromium(t *testing.T) {
 // scrollTo scrolls, and waits until the page has received the scroll event. On a slow machine a
 // resize event comes before it.
 func (p *tab) scrollTo(y int) {
-	p.t.Helper()
+	p.T.Helper()
 	evaluate[bool](p, fmt.Sprintf(`{
 		delete document.body.dataset.scrolled;
 		addEventListener("scroll", () => (document.body.dataset.scrolled = scrollY), { once: true });
@@ -172,7 +172,7 @@ func (p *tab) scrollTo(y int) {
 		dispatchEvent(new Event("resize"));
 		true
 	}`, y))
-	p.until("the scroll event", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))
+	p.Until("the scroll event", fmt.Sprintf(`document.body.dataset.scrolled === "%d"`, y))
 }
 
 // A new message moves the list only if its end is visible. Sending a message scrolls to the end.
@@ -180,28 +180,28 @@ func TestReadersPlaceIsKeptInChromium(t *testing.T) {
 	b := startBrowser(t)
 	server := runStep(t, "7", "DATA_DIR="+t.TempDir())
 	alice, bob := b.open(t, "alice", server.url), b.open(t, "bob", server.url)
-	bob.do(chromedp.EmulateViewport(390, 500))
+	bob.Do(chromedp.EmulateViewport(390, 500))
 	const atEnd = `innerHeight + scrollY >= document.documentElement.scrollHeight - 2`
 	for n := range 12 {
 		text := fmt.Sprint("message ", n)
 		alice.send(text)
 		bob.hasNote("#messages", text, ".*")
 	}
-	bob.until("the end", atEnd)
+	bob.Until("the end", atEnd)
 	bob.scrollTo(100)
 	alice.send("one more")
 	bob.hasNote("#messages", "one more", ".*")
-	bob.until("the button for new messages", `!document.getElementById("newer").hidden`)
+	bob.Until("the button for new messages", `!document.getElementById("newer").hidden`)
 	if y := evaluate[int](bob, `scrollY`); y != 100 {
 		t.Errorf("the reader was at 100 and is at %d", y)
 	}
 	bob.picture("scrolled-up")
 	bob.click("#newer")
-	bob.until("the end", atEnd)
+	bob.Until("the end", atEnd)
 	bob.scrollTo(100)
 	bob.send("mine")
 	bob.hasNote("#messages", "mine", ".*")
-	bob.until("the end, after the reader has sent a message", atEnd)
+	bob.Until("the end, after the reader has sent a message", atEnd)
 }
 
 // While the page disconnects and reconnects, no element but the list changes its place.
@@ -214,10 +214,10 @@ func TestLayoutIsStableOnAPhoneInChromium(t *testing.T) {
 				server := runStep(t, number, "DATA_DIR="+t.TempDir())
 				bob := b.open(t, "bob", server.url)
 				bob.setLanguage(language)
-				bob.until("a connection", connected)
-				bob.do(chromedp.EmulateViewport(390, 700))
+				bob.Until("a connection", connected)
+				bob.Do(chromedp.EmulateViewport(390, 700))
 				if number == "5" {
-					bob.until("the welcome", `document.getElementById("notice").textContent !== ""`)
+					bob.Until("the welcome", `document.getElementById("notice").textContent !== ""`)
 				}
 				const places = `JSON.stringify(["header", "#break", "#stay-offline", "#come-back", "#messages", "#form"].map((selector) => {
 					const place = document.querySelector(selector).getBoundingClientRect();
@@ -230,11 +230,11 @@ func TestLayoutIsStableOnAPhoneInChromium(t *testing.T) {
 					}
 				}
 				bob.click("#stay-offline")
-				bob.until("the status", `/\d/.test(`+statusText+`)`)
+				bob.Until("the status", `/\d/.test(`+statusText+`)`)
 				check("offline")
 				bob.click("#come-back")
 				check("reconnecting")
-				bob.until("a connection", connected)
+				bob.Until("a connection", connected)
 				check("back")
 				for _, key := range []string{"connecting", "connected to", "lost", "kept offline", "network is back", "trying", "ended", "missed many", "again unknown", "again nothing"} {
 					text := strings.NewReplacer("{n}", "12", "{how}", words[language]["again"], "{server}", "localhost:12345").Replace(words[language][key])
@@ -267,7 +267,7 @@ func TestPagesInKoreanInChromium(t *testing.T) {
 		document.getElementById("form").requestSubmit();
 		true
 	}`)
-	bob.until("the lesson's notice in Korean", `/^‘x{60}’ 메시지가 거부되었습니다: a message/.test(document.getElementById("notice").textContent)`)
+	bob.Until("the lesson's notice in Korean", `/^‘x{60}’ 메시지가 거부되었습니다: a message/.test(document.getElementById("notice").textContent)`)
 	got := evaluate[string](bob, `[document.documentElement.lang, document.title, document.querySelector("h1").textContent,
 		document.querySelector("#form button").textContent, document.getElementById("input").placeholder].join("|")`)
 	if want := "ko|8단계: 클라이언트 전달|8단계클라이언트 전달|보내기|메시지를 입력하세요"; got != want {
@@ -284,15 +284,15 @@ func TestStep10OfflineTabInChromium(t *testing.T) {
 	alice.send("before")
 	other.shows("before")
 	alice.click("#stay-offline")
-	alice.until("no connection", disconnected)
+	alice.Until("no connection", disconnected)
 	alice.send("mine")
 	other.shows("before", "mine")
 	alice.hasNote("#pending", "mine", "stored; in the list as soon as this page receives it")
 	alice.shows("before")
-	alice.until("the pending message", pendingIs("mine"))
+	alice.Until("the pending message", pendingIs("mine"))
 	alice.click("#come-back")
 	alice.shows("before", "mine")
-	alice.until("no pending message", pendingIs())
+	alice.Until("no pending message", pendingIs())
 	alice.hasNote("#messages", "mine", "you · .*")
 }
 
@@ -303,10 +303,10 @@ func TestStep10SlowTabInChromium(t *testing.T) {
 	alice, bob := b.open(t, "alice", server.url), b.open(t, "her other tab", server.url)
 	bob.passFirstSecond()
 	bob.click("#stay-offline")
-	bob.until("no connection", disconnected)
+	bob.Until("no connection", disconnected)
 	evaluate[bool](bob, `(outbox = () => []) && true`)
 	alice.send("meanwhile")
-	bob.until("the announcement", `stored.size === 1`)
+	bob.Until("the announcement", `stored.size === 1`)
 	bob.click("#come-back")
 	bob.hasNote("#messages", "meanwhile", "this browser · missed, .*")
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser/chromiumtest"
@@ -30,17 +28,13 @@ func startBrowser(t *testing.T) *browser {
 }
 
 // A tab is one page and its user.
-type tab struct {
-	t    *testing.T
-	name string
-	ctx  context.Context
-}
+type tab struct{ chromiumtest.Tab }
 
 // open loads the page in a new tab and waits until it is connected.
 func (b *browser) open(t *testing.T, name, url string) *tab {
 	t.Helper()
 	tab := b.navigate(t, name, url)
-	tab.until("a connection", connected)
+	tab.Until("a connection", connected)
 	return tab
 }
 
@@ -49,44 +43,20 @@ func (b *browser) navigate(t *testing.T, name, url string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	t.Cleanup(cancel)
-	tab := &tab{t, name, ctx}
-	err := chromedp.Listen(ctx, func(event any) {
-		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("%s: the page's script threw: %s %+v", name, thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tab.do(chromedp.Navigate(url))
+	tab := &tab{chromiumtest.Open(t, ctx, name)}
+	tab.Do(chromedp.Navigate(url))
 	return tab
 }
 
-// do runs actions.
-func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatalf("%s: %v; %s", p.name, err, p.state())
-	}
-}
-
 func evaluate[T any](p *tab, expression string) T {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		p.t.Fatalf("%s: %s: %v", p.name, expression, err)
-	}
-	return value
+	p.T.Helper()
+	return chromiumtest.Evaluate[T](p.Tab, expression)
 }
 
 // send types the text and presses Enter.
 func (p *tab) send(text string) {
-	p.t.Helper()
-	p.do(chromedp.SendKeys(chromedp.CSS("#input"), text+"\n"))
+	p.T.Helper()
+	p.Do(chromedp.SendKeys(chromedp.CSS("#input"), text+"\n"))
 }
 
 // Conditions on the page.
@@ -96,42 +66,21 @@ const (
 	list         = `JSON.stringify(Array.from(document.querySelectorAll("#messages li"), (item) => item.textContent))`
 )
 
-// until waits for a condition, which is evaluated whenever the page changes.
-func (p *tab) until(what, condition string) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromiumtest.Until(ctx, condition, chromedp.WithPollingMutation()); err != nil {
-		p.t.Fatalf("%s waits for %s: %v; %s", p.name, what, err, p.state())
-	}
-}
-
 // shows waits until the page shows these messages and no others, in this order.
 func (p *tab) shows(messages ...string) {
-	p.t.Helper()
+	p.T.Helper()
 	text, err := json.Marshal(messages)
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	// JavaScript writes both lists, because Go escapes other characters.
-	p.until(fmt.Sprintf("%q", messages), list+" === JSON.stringify("+string(text)+")")
-}
-
-// state describes the page for a failed test.
-func (p *tab) state() string {
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById("status").textContent + ", " + `+list))
-	if err != nil {
-		return "the state of the page is unknown: " + err.Error()
-	}
-	return "the page is " + text
+	p.Until(fmt.Sprintf("%q", messages), list+" === JSON.stringify("+string(text)+")")
 }
 
 // breakConnection clicks the button and waits for the disconnection. The page records its
 // states, because it reconnects at once.
 func (p *tab) breakConnection() {
-	p.t.Helper()
+	p.T.Helper()
 	evaluate[bool](p, `{
 		window.statuses = [];
 		const status = document.getElementById("status");
@@ -139,7 +88,7 @@ func (p *tab) breakConnection() {
 		true
 	}`)
 	p.click("#break")
-	p.until("a disconnection", `statuses.includes("off")`)
+	p.Until("a disconnection", `statuses.includes("off")`)
 }
 
 const offline, online = true, false
@@ -147,8 +96,8 @@ const offline, online = true, false
 // network takes the tab offline or online. Offline, the browser notifies the page, closes its
 // connections and refuses new ones.
 func (p *tab) network(offline bool) {
-	p.t.Helper()
-	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	p.T.Helper()
+	p.Do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 			return err
 		}
@@ -161,15 +110,6 @@ func (p *tab) network(offline bool) {
 		_, err = chromedp.Call(ctx, network.OverrideNetworkState, network.OverrideNetworkStateParams{
 			Offline: offline, DownloadThroughput: -1, UploadThroughput: -1,
 		})
-		return err
-	}))
-}
-
-// emulate sets a preference of the user.
-func (p *tab) emulate(feature *emulation.MediaFeature) {
-	p.t.Helper()
-	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{feature}})
 		return err
 	}))
 }

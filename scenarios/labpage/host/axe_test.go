@@ -1,12 +1,10 @@
 package host
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/check"
@@ -14,17 +12,6 @@ import (
 	"redial/harness/report"
 	"redial/scenarios/labpage"
 )
-
-// scheme sets the tab's preferred colour scheme.
-func (p *tab) scheme(value string) {
-	p.t.Helper()
-	p.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
-		})
-		return err
-	}))
-}
 
 const modules = "../../../steps/node_modules"
 
@@ -43,13 +30,13 @@ func TestAxeFindsNothingOnTheReport(t *testing.T) {
 		})
 	})
 	for _, scheme := range []string{"light", "dark"} {
-		p.scheme(scheme)
-		p.do(chromedp.Navigate(p.url))
+		p.Emulate("prefers-color-scheme", scheme)
+		p.Do(chromedp.Navigate(p.url))
 		get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
 		if !get[bool](p, `!!document.querySelector("svg")`) {
 			t.Fatal("the report has no drawing")
 		}
-		if found := axe(p.ctx); found != "" {
+		if found := axe(p.Tab); found != "" {
 			t.Errorf("%s: %s", scheme, found)
 		}
 	}
@@ -65,25 +52,25 @@ func TestAxeFindsNothingOnTheLabPage(t *testing.T) {
 	p := openLab(t)
 	for _, language := range []string{"en", "ko"} {
 		for _, scheme := range []string{"light", "dark"} {
-			p.scheme(scheme)
+			p.Emulate("prefers-color-scheme", scheme)
 			p.open("?lang=" + language)
 			p.set("#step", "7")
 			p.cursor(at)
 			p.press(`[data-key="bob:offline"]`)
 			get[bool](p, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
 			p.rest()
-			if found := axe(p.ctx); found != "" {
+			if found := axe(p.Tab); found != "" {
 				t.Errorf("%s, %s: %s", language, scheme, found)
 			}
 		}
 	}
 	p.press(`[data-tour="start"]`)
 	p.press(`[data-option="0"]`)
-	if found := axe(p.ctx); found != "" {
+	if found := axe(p.Tab); found != "" {
 		t.Errorf("the tour: %s", found)
 	}
 	get[bool](p, `document.body.append(document.createElement("img")) ?? true`)
-	if found := axe(p.ctx); found == "" {
+	if found := axe(p.Tab); found == "" {
 		t.Error("axe finds nothing in a picture without a text")
 	}
 }

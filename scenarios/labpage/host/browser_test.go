@@ -7,21 +7,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser/chromiumtest"
 	"redial/scenarios/labpage"
 )
 
-const patience = time.Minute
-
 // A tab is the lab page in Chromium.
 type tab struct {
-	t   *testing.T
-	ctx context.Context
+	chromiumtest.Tab
 	url string
 	// after, if set, looks at the page after each press, click and set.
 	after func(state string)
@@ -48,83 +43,33 @@ func handler(*testing.T) http.Handler { return Handler() }
 // serving starts a browser and the server of the page.
 func serving(t *testing.T, handler func(*testing.T) http.Handler) *tab {
 	t.Helper()
-	ctx := chromium(t)
+	page := chromiumtest.Open(t, chromiumtest.Start(t), "the page")
 	server := httptest.NewServer(handler(t))
 	t.Cleanup(server.Close)
-	return &tab{t: t, ctx: ctx, url: server.URL}
-}
-
-// chromium starts a browser with one tab. An exception in the tab fails the test.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	ctx := chromiumtest.Start(t)
-	err := chromedp.Listen(ctx, func(event any) {
-		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("the page's script threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ctx
+	return &tab{Tab: page, url: server.URL}
 }
 
 func (p *tab) open(rest string) {
-	p.t.Helper()
-	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(p.url+"/"+rest))
+	p.T.Helper()
+	p.Do(chromedp.Navigate("about:blank"), chromedp.Navigate(p.url+"/"+rest))
 	p.rest()
-}
-
-func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatalf("%v; the page is %s", err, p.state())
-	}
-}
-
-// state describes a page that does not reach the expected state.
-func (p *tab) state() string {
-	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
-	defer cancel()
-	state, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + " " + document.readyState + " " + JSON.stringify(document.documentElement.dataset)`))
-	if err != nil {
-		return err.Error()
-	}
-	return state
 }
 
 // rest waits until everything that was requested is played and drawn.
 func (p *tab) rest() {
-	p.t.Helper()
-	p.until(`document.documentElement.dataset.ready && !document.documentElement.dataset.busy`)
-}
-
-func (p *tab) until(condition string) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromiumtest.Until(ctx, condition, chromedp.WithPollingInterval(20*time.Millisecond)); err != nil {
-		p.t.Fatalf("%s: %v; the page is %s", condition, err, p.state())
-	}
+	p.T.Helper()
+	p.Until("the end of the run", `document.documentElement.dataset.ready && !document.documentElement.dataset.busy`)
 }
 
 func get[T any](p *tab, expression string) T {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		p.t.Fatalf("%s: %v", expression, err)
-	}
-	return value
+	p.T.Helper()
+	return chromiumtest.Evaluate[T](p.Tab, expression)
 }
 
 // press clicks the element with the selector, which must exist and be enabled, and waits for
 // the result.
 func (p *tab) press(selector string) {
-	p.t.Helper()
+	p.T.Helper()
 	told := get[string](p, fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
 		if (!e) return "there is no " + %[1]q;
@@ -134,14 +79,14 @@ func (p *tab) press(selector string) {
 		return "";
 	})()`, selector))
 	if told != "" {
-		p.t.Fatal(told)
+		p.T.Fatal(told)
 	}
 	p.looked("press " + selector)
 }
 
 // click clicks what the pointer can hit of a sign in the story, if it is drawn.
 func (p *tab) click(selector string) {
-	p.t.Helper()
+	p.T.Helper()
 	get[bool](p, fmt.Sprintf(`(() => {
 		document.getElementById("story").scrollIntoView({ block: "center" });
 		for (const e of document.querySelectorAll("#story " + %q)) {
@@ -158,7 +103,7 @@ func (p *tab) click(selector string) {
 }
 
 func (p *tab) looked(state string) {
-	p.t.Helper()
+	p.T.Helper()
 	p.rest()
 	if p.after != nil {
 		p.after(state)
@@ -167,7 +112,7 @@ func (p *tab) looked(state string) {
 
 // set sets the value of a control.
 func (p *tab) set(selector, value string) {
-	p.t.Helper()
+	p.T.Helper()
 	get[bool](p, fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
 		e.value = %q;
@@ -180,7 +125,7 @@ func (p *tab) set(selector, value string) {
 
 // cursor moves the scrubber to an instant, in milliseconds.
 func (p *tab) cursor(at float64) {
-	p.t.Helper()
+	p.T.Helper()
 	p.press("#whole")
 	x := get[float64](p, fmt.Sprintf(`(() => {
 		const { points } = JSON.parse(document.querySelector("#story svg").dataset.axis);
@@ -193,21 +138,21 @@ func (p *tab) cursor(at float64) {
 
 // document returns the page's document.
 func (p *tab) document() labpage.Document {
-	p.t.Helper()
+	p.T.Helper()
 	var d labpage.Document
 	if err := json.Unmarshal([]byte(get[string](p, `JSON.stringify(lab.doc)`)), &d); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	return d
 }
 
 // play plays the page's document again, without the page.
 func (p *tab) play() labpage.Response {
-	p.t.Helper()
+	p.T.Helper()
 	d := p.document()
 	text, err := json.Marshal(d.Plan)
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	return labpage.Play(context.Background(), labpage.Request{Step: d.Step, Plan: text})
 }

@@ -11,8 +11,8 @@ import (
 
 // key sends keystrokes, and waits for the result.
 func (p *tab) key(keys string) {
-	p.t.Helper()
-	p.do(chromedp.KeyEvent(keys))
+	p.T.Helper()
+	p.Do(chromedp.KeyEvent(keys))
 	p.rest()
 }
 
@@ -20,18 +20,18 @@ const tabKey, enter, right = "\t", "\r", "\u0303"
 
 // reach presses the Tab key until the control with the key has the focus.
 func (p *tab) reach(key string) {
-	p.t.Helper()
+	p.T.Helper()
 	const most = 120 // controls
 	for range most {
 		if get[string](p, `document.activeElement.dataset.key ?? document.activeElement.id`) == key {
 			if !get[bool](p, `document.activeElement.matches(":focus-visible")`) {
-				p.t.Errorf("nothing shows that %s has the focus", key)
+				p.T.Errorf("nothing shows that %s has the focus", key)
 			}
 			return
 		}
 		p.key(tabKey)
 	}
-	p.t.Fatalf("the Tab key does not come to %s", key)
+	p.T.Fatalf("the Tab key does not come to %s", key)
 }
 
 func TestTheKeyboardAloneLosesAMessage(t *testing.T) {

@@ -105,7 +105,7 @@ func TestKoreanPageExplainsProblems(t *testing.T) {
 			input.dispatchEvent(new Event("change"));
 			return true;
 		})()`, c.plan))
-		p.until(`document.getElementById("said").textContent + document.getElementById("verdict").textContent`)
+		p.Until("a sentence", `document.getElementById("said").textContent + document.getElementById("verdict").textContent`)
 		p.rest()
 		p.after(c.said)
 		if told := get[string](p, `document.getElementById("said").textContent + document.getElementById("verdict").textContent`); !strings.Contains(told, c.said) {

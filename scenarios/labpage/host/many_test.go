@@ -48,7 +48,7 @@ func TestThousandEditsAreDrawn(t *testing.T) {
 	p.set("#step", "7")
 	p.press("#whole")
 	const edits = 1000
-	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Minute)
+	ctx, cancel := context.WithTimeout(p.Ctx, 20*time.Minute)
 	defer cancel()
 	script := fmt.Sprintf(`import("./story.js").then(({ xOf }) => { globalThis.xOf = xOf; return %s(%d); })`, manyEdits, edits)
 	took, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](script, chromedp.EvalAwaitPromise))

@@ -353,7 +353,7 @@ func (p *tab) forReal(broken string) {
 	p.cursor(at)
 	p.press(`[data-key="bob:` + broken + `"]`)
 	p.press("#real")
-	p.until(`!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`)
+	p.Until("the run for real", `!document.getElementById("real-run").hidden || document.querySelector("#said.wrong")`)
 }
 
 func TestTheSamePlanForRealIsBesideIt(t *testing.T) {
@@ -381,7 +381,7 @@ func TestASavedFailureOpens(t *testing.T) {
 			document.documentElement.dataset.busy = "true"; // until the file is read
 			return true;
 		})()`, text))
-		p.until(`lab.doc.step === "6" || document.querySelector("#said.wrong")`)
+		p.Until("the step or a sentence", `lab.doc.step === "6" || document.querySelector("#said.wrong")`)
 		get[bool](p, `delete document.documentElement.dataset.busy`)
 		p.rest()
 	}

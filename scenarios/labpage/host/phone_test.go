@@ -10,7 +10,7 @@ import (
 // have been scrolled away.
 func TestVerdictStaysInSightOnAPhone(t *testing.T) {
 	p := openLab(t)
-	p.do(chromedp.EmulateViewport(390, 844))
+	p.Do(chromedp.EmulateViewport(390, 844))
 	p.open("?lang=ko")
 	p.cursor(at)
 	get[bool](p, `(document.querySelector(".page[data-client=bob]").scrollIntoView({ block: "center" }), true)`)

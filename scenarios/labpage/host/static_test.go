@@ -106,7 +106,7 @@ const asked = `{"clients":[{"name":"alice"},{"name":"bob"}],"script":[
 
 func TestWorkerPlaysWhileThePageGoesOn(t *testing.T) {
 	p := serving(t, files)
-	p.do(chromedp.Navigate(p.url + "/blank"))
+	p.Do(chromedp.Navigate(p.url + "/blank"))
 	const runs = 3
 	request, err := json.Marshal(labpage.Request{Step: "7", Plan: json.RawMessage(asked), View: labpage.View{Width: 900, Language: report.English}})
 	if err != nil {
@@ -119,7 +119,7 @@ func TestWorkerPlaysWhileThePageGoesOn(t *testing.T) {
 		}
 		Meanwhile []int
 	}
-	answer, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](fmt.Sprintf("%s(%s, %d).then(JSON.stringify)", inWorker, request, runs), chromedp.EvalAwaitPromise))
+	answer, err := chromedp.Run(p.Ctx, chromedp.Evaluate[string](fmt.Sprintf("%s(%s, %d).then(JSON.stringify)", inWorker, request, runs), chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (p *tab) tour(t *testing.T, breaks int) {
 }
 
 func (p *tab) solved() bool {
-	p.t.Helper()
+	p.T.Helper()
 	return get[string](p, `document.querySelector("#tour .goal").dataset.reached`) == "true"
 }
 

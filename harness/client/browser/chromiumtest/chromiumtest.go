@@ -1,7 +1,7 @@
 // Package chromiumtest starts a Chromium for tests that operate a page themselves. Package browser
 // is the client that plays a plan in Chromium.
 //
-// Read [Start] first. It must not know a page of the kit.
+// Read [Start] first, then [Tab]. It must not know a page of the kit.
 package chromiumtest
 
 import (
@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 
 	"redial/harness/client/browser"
@@ -60,21 +58,4 @@ func Start(t testing.TB) context.Context {
 		t.Fatalf("no tab opens: %v", err)
 	}
 	return ctx
-}
-
-// Until waits until the JavaScript condition holds on the tab's page, or ctx ends. chromedp's
-// Poll ends with an error of the protocol when the page is replaced, also by a navigation that
-// chromedp already counts as complete; Until then waits on the next page.
-func Until(ctx context.Context, condition string, often chromedp.PollOption) error {
-	for {
-		err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void](condition, often, chromedp.WithPollingTimeout(0)))
-		if replaced := new(cdproto.Error); !errors.As(err, &replaced) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

@@ -1,12 +1,10 @@
 package chromiumtest
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -15,26 +13,21 @@ func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
 // The first page replaces itself after the wait has begun.
 func TestUntilOutlivesANavigation(t *testing.T) {
-	ctx, cancel := context.WithTimeout(Start(t), time.Minute)
-	defer cancel()
+	tab := Open(t, Start(t), "the tab")
 	const second = `data:text/html,<script>setTimeout(() => { document.title = "second" }, 100)</script>`
-	if err := chromedp.Do(ctx, chromedp.Navigate(`data:text/html,<title>first</title>`)); err != nil {
-		t.Fatal(err)
-	}
+	tab.Do(chromedp.Navigate(`data:text/html,<title>first</title>`))
 	navigated := make(chan error, 1)
 	waiting := `(() => { document.title += "."; return document.title.startsWith("second") })()`
 	go func() {
 		for { // until the wait has looked at the first page
-			title, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title`))
+			title, err := chromedp.Run(tab.Ctx, chromedp.Evaluate[string](`document.title`))
 			if err != nil || title != "first" {
-				navigated <- chromedp.Do(ctx, chromedp.Navigate(second))
+				navigated <- chromedp.Do(tab.Ctx, chromedp.Navigate(second))
 				return
 			}
 		}
 	}()
-	if err := Until(ctx, waiting, chromedp.WithPollingInterval(10*time.Millisecond)); err != nil {
-		t.Error(err)
-	}
+	tab.Until("the second page", waiting)
 	if err := <-navigated; err != nil {
 		t.Error(err)
 	}
@@ -48,14 +41,11 @@ func TestTestsShareNoStorage(t *testing.T) {
 	defer server.Close()
 	for _, name := range []string{"first", "second"} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(Start(t), time.Minute)
-			defer cancel()
-			if err := chromedp.Do(ctx, chromedp.Navigate(server.URL)); err != nil {
-				t.Fatal(err)
-			}
+			tab := Open(t, Start(t), name)
+			tab.Do(chromedp.Navigate(server.URL))
 			const script = `((seen) => { document.cookie = localStorage.seen = "kept=yes"; return seen })(document.cookie + (localStorage.seen ?? ""))`
-			if seen, err := chromedp.Run(ctx, chromedp.Evaluate[string](script)); err != nil || seen != "" {
-				t.Errorf("%q, %v", seen, err)
+			if seen := Evaluate[string](tab, script); seen != "" {
+				t.Errorf("%q", seen)
 			}
 		})
 	}

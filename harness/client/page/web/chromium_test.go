@@ -1,10 +1,8 @@
 package web
 
 import (
-	"context"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -20,17 +18,10 @@ func TestConformanceInChromium(t *testing.T) {
 	server := conformanceServer(t)
 	for _, c := range conformance {
 		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(browser, time.Minute)
-			defer cancel()
-			if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/")); err != nil {
-				t.Fatal(err)
-			}
+			tab := chromiumtest.Tab{T: t, Ctx: browser, Name: "Chromium"}
+			tab.Do(chromedp.Navigate(server.URL + "/"))
 			script := "(async () => {" + helpers + c.script + "\nreturn lines.join(' ')})().catch((error) => 'threw ' + error.stack)"
-			got, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != c.expected {
+			if got := chromiumtest.Evaluate[string](tab, script); got != c.expected {
 				t.Errorf("logged   %q\nexpected %q", got, c.expected)
 			}
 		})
