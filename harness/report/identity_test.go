@@ -42,11 +42,11 @@ func TestOrderOfKeysHidesNoEvent(t *testing.T) {
 				}
 			}
 			v := check.Judge(events)
-			svg, _ := Scene{Events: events, Findings: v.Findings}.Draw()
+			svg := Scene{Events: events, Findings: v.Findings}.Draw()
 			if n == 0 {
 				traffic = withTraffic(events)
 			}
-			framed, _ := Scene{Events: events, Findings: v.Findings, Traffic: traffic}.Draw()
+			framed := Scene{Events: events, Findings: v.Findings, Traffic: traffic}.Draw()
 			x := newExcerpt(Result{Events: events, Verdict: v})
 			told = append(told, fmt.Sprintf("events %v, %d lanes, %d arrows from a send, %d that end nowhere, arrows of frames %s", x.chosen, len(x.lanes(Style{Width: 100})),
 				strings.Count(svg, "data-sent="), strings.Count(svg, "estimated unknown"), arrowsIn.FindAllString(framed, -1)))

@@ -58,12 +58,16 @@ type Scene struct {
 	framed []int
 }
 
-// LeftOut counts what exceeded the limits.
-type LeftOut struct{ Events, Frames, Clients, Findings int }
+// leftOut counts what exceeded the limits.
+type leftOut struct{ Events, Frames, Clients, Findings int }
 
-// Draw returns the scene as SVG, which needs [TimelineStyle] beside it. What was left out is also
-// stated in the drawing.
-func (s Scene) Draw() (svg string, left LeftOut) {
+// Draw returns the scene as SVG, which needs [TimelineStyle] beside it.
+func (s Scene) Draw() string {
+	svg, _ := s.svg()
+	return svg
+}
+
+func (s Scene) svg() (string, leftOut) {
 	st := s.stage()
 	st.draw()
 	return st.finish(), st.left
@@ -74,7 +78,7 @@ type stage struct {
 	Scene
 	canvas
 	scaled
-	left   LeftOut
+	left   leftOut
 	narrow bool
 
 	lanes  []stageLane

@@ -23,7 +23,7 @@ func TestEveryArrowWasSent(t *testing.T) {
 	arrows, elsewhere, unsent := 0, 0, 0
 	for _, traffic := range []history.Traffic{withTraffic(events), {}} {
 		for _, from := range []time.Duration{0, end / 3, end * 3 / 4} {
-			svg, _ := Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, From: from, To: from + end/2}.Draw()
+			svg := Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, From: from, To: from + end/2}.Draw()
 			drawn := map[string]bool{}
 			for _, e := range elements(t, svg) {
 				if e["data-kind"] == string(history.Sent) {
@@ -70,7 +70,7 @@ func TestEachFindingHasItsSign(t *testing.T) {
 		for i, a := range anomalies {
 			rule := contract.Rules[i%len(contract.Rules)].ID
 			f := check.Finding{Anomaly: a, Rule: rule, Must: true, Client: "bob", Message: "hello", Event: 8}
-			svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{f}, Language: l}.Draw()
+			svg := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{f}, Language: l}.Draw()
 			var signs []map[string]string
 			for _, e := range elements(t, svg) {
 				if e["data-kind"] == "finding" {
@@ -96,13 +96,13 @@ func TestEachFindingHasItsSign(t *testing.T) {
 			drawn[c.body.String()] = a
 		}
 	}
-	svg, _ := Scene{Events: events, Traffic: withTraffic(events)}.Draw()
+	svg := Scene{Events: events, Traffic: withTraffic(events)}.Draw()
 	for _, e := range elements(t, svg) {
 		if e["data-kind"] == "finding" {
 			t.Errorf("nothing is wrong, and marked: %v", e)
 		}
 	}
-	svg, _ = Scene{Events: events, Findings: []check.Finding{{Anomaly: check.Lost, Client: "bob", Message: "hello", Event: 8}}, From: time.Second}.Draw()
+	svg = Scene{Events: events, Findings: []check.Finding{{Anomaly: check.Lost, Client: "bob", Message: "hello", Event: 8}}, From: time.Second}.Draw()
 	if strings.Contains(svg, `data-kind="finding"`) {
 		t.Error("a finding before the window is marked in it")
 	}
@@ -128,7 +128,7 @@ func TestSessionsAreKeptUntil(t *testing.T) {
 		"still connected":   {nil, minute, 0},
 		"never came to be ": {[]history.Event{{At: at(100), Kind: history.Closed, Client: "carol"}}, minute, 0},
 	} {
-		svg, _ := Scene{Events: append(slices.Clone(opened), c.then...), Keeps: c.keeps, To: 2 * time.Minute}.Draw()
+		svg := Scene{Events: append(slices.Clone(opened), c.then...), Keeps: c.keeps, To: 2 * time.Minute}.Draw()
 		got := int64(0)
 		for _, e := range elements(t, svg) {
 			if e["data-kind"] == "session" {
@@ -142,7 +142,7 @@ func TestSessionsAreKeptUntil(t *testing.T) {
 	}
 	// With traffic, the session begins when the server has detected the disconnect.
 	events := append(slices.Clone(opened), lost)
-	svg, _ := Scene{Events: events, Traffic: withTraffic(events), Keeps: minute, To: 2 * time.Minute}.Draw()
+	svg := Scene{Events: events, Traffic: withTraffic(events), Keeps: minute, To: 2 * time.Minute}.Draw()
 	if !strings.Contains(svg, `data-kind="session" data-lane="client:bob" data-client="bob" data-at="40100000000" data-until="100100000000"`) {
 		t.Error("the session of a half-open connection is not kept from when the server notices")
 	}

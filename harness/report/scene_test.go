@@ -90,11 +90,11 @@ func TestSceneGolden(t *testing.T) {
 	events := halfOpenHistory()
 	findings := []check.Finding{sample().Results[1].Verdict.Findings[0]}
 	for _, l := range Languages {
-		svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: findings, Language: l, Keeps: 2 * time.Minute}.Draw()
+		svg := Scene{Events: events, Traffic: withTraffic(events), Findings: findings, Language: l, Keeps: 2 * time.Minute}.Draw()
 		wellFormed(t, svg)
 		golden(t, "scene-"+string(l)+".svg", svg)
 	}
-	svg, _ := Scene{Events: events, Findings: findings, Width: 370, Scale: Linear}.Draw()
+	svg := Scene{Events: events, Findings: findings, Width: 370, Scale: Linear}.Draw()
 	golden(t, "scene-narrow.svg", svg)
 }
 
@@ -107,7 +107,7 @@ func TestSceneEscapesWhatOthersSaid(t *testing.T) {
 		{At: at(5), Kind: history.FaultFired, Client: evil, FaultKind: evil, Detail: evil}, {At: at(6), Kind: history.Disconnected, Client: evil, Detail: evil},
 	}
 	finding := check.Finding{Anomaly: evil, Rule: evil, Client: evil, Message: evil, Expected: evil, Observed: evil, Event: 4}
-	svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Name: evil, Keeps: time.Minute}.Draw()
+	svg := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Name: evil, Keeps: time.Minute}.Draw()
 	wellFormed(t, svg)
 	if strings.Contains(svg, "<script") || strings.Contains(svg, "\u202e") {
 		t.Error("markup of a message is markup of the drawing")
@@ -122,7 +122,7 @@ func TestSceneIsBounded(t *testing.T) {
 	traffic := withTraffic(events)
 	findings := slices.Repeat([]check.Finding{finding}, 100)
 	for _, l := range Languages {
-		svg, left := Scene{Events: events, Traffic: traffic, Findings: findings, Language: l}.Draw()
+		svg, left := Scene{Events: events, Traffic: traffic, Findings: findings, Language: l}.svg()
 		if left.Events == 0 || left.Frames != len(traffic.Frames)-sceneFrames || left.Findings != len(findings)-sceneFindings {
 			t.Errorf("left out: %+v", left)
 		}
@@ -134,7 +134,7 @@ func TestSceneIsBounded(t *testing.T) {
 		}
 	}
 	small := halfOpenHistory()
-	if svg, left := (Scene{Events: small, Traffic: withTraffic(small)}).Draw(); left != (LeftOut{}) || strings.Contains(svg, `class="left-out"`) {
+	if svg, left := (Scene{Events: small, Traffic: withTraffic(small)}).svg(); left != (leftOut{}) || strings.Contains(svg, `class="left-out"`) {
 		t.Errorf("of a small run something is left out: %+v", left)
 	}
 }
@@ -154,7 +154,7 @@ func TestSceneTakesAnything(t *testing.T) {
 			for _, window := range [][2]time.Duration{{0, 0}, {-5, 3}, {time.Second, time.Millisecond}, {40 * time.Millisecond, 100 * time.Millisecond}} {
 				for _, width := range []int{0, -7, 370, 1e9} {
 					for _, at := range []int{-1, 3, 99} {
-						svg, _ := Scene{Events: events, Traffic: traffic, From: window[0], To: window[1], Width: width, Keeps: time.Hour,
+						svg := Scene{Events: events, Traffic: traffic, From: window[0], To: window[1], Width: width, Keeps: time.Hour,
 							Findings: []check.Finding{{Event: at, Client: "bob"}, {Event: at}}}.Draw()
 						wellFormed(t, svg)
 						inFrame(t, svg)
@@ -169,7 +169,7 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 	events, finding := crowd(200)
 	for _, width := range []int{370, 1040} {
 		for _, l := range Languages {
-			svg, _ := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Width: width, Language: l}.Draw()
+			svg := Scene{Events: events, Traffic: withTraffic(events), Findings: []check.Finding{finding}, Width: width, Language: l}.Draw()
 			var boxes []box
 			var said []string
 			decoder := xml.NewDecoder(strings.NewReader(svg))
@@ -213,7 +213,7 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 func TestAxisMapsTimeToX(t *testing.T) {
 	events := halfOpenHistory()
 	for _, scale := range []Scale{Logarithmic, Linear} {
-		svg, _ := Scene{Events: events, Traffic: withTraffic(events), Scale: scale, From: 20 * time.Millisecond, To: 60 * time.Second}.Draw()
+		svg := Scene{Events: events, Traffic: withTraffic(events), Scale: scale, From: 20 * time.Millisecond, To: 60 * time.Second}.Draw()
 		var root struct {
 			Axis string `xml:"data-axis,attr"`
 		}
@@ -241,7 +241,7 @@ func BenchmarkScene(b *testing.B) {
 	traffic.Frames = traffic.Frames[:min(300, len(traffic.Frames))]
 	var svg string
 	for b.Loop() {
-		svg, _ = Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, Keeps: time.Minute}.Draw()
+		svg = Scene{Events: events, Traffic: traffic, Findings: []check.Finding{finding}, Keeps: time.Minute}.Draw()
 	}
 	b.ReportMetric(float64(len(svg)), "bytes")
 	b.ReportMetric(float64(len(traffic.Frames)), "frames")

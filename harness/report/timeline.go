@@ -38,7 +38,7 @@ func (t timeline) detail() (svg string, eventsLeftOut, clientsLeftOut int) {
 	}
 	// The width grows with the events, so that a short run is not stretched over the page.
 	s.Width = int(max(640, min(1160, 150+36*float64(len(s.only)))))
-	svg, left := s.Draw()
+	svg, left := s.svg()
 	return svg, len(t.Events) - len(s.only), left.Clients
 }
 
@@ -48,8 +48,7 @@ func (t timeline) overview() string {
 	s := t.scene()
 	s.strip = true
 	s.framed = slices.DeleteFunc(t.choose(), func(i int) bool { return distance(i, t.focus()) > eventsDrawn })
-	svg, _ := s.Draw()
-	return svg
+	return s.Draw()
 }
 
 func (t timeline) scene() Scene {

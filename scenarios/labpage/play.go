@@ -33,11 +33,9 @@ import (
 type Request struct {
 	// Step is the server: "5" to "10", "published-6" and whatever [inprocess.Find] knows.
 	Step string `json:"step"`
-	// Seed replaces the plan's seed.
-	Seed uint64 `json:"seed"`
 	// Plan is a plan.Plan.
 	Plan json.RawMessage `json:"plan"`
-	// Link is a shared link that replaces Step, Seed and Plan.
+	// Link is a shared link that replaces Step and Plan.
 	Link string `json:"link,omitempty"`
 	// View is the part of the run to draw.
 	View View `json:"view"`
@@ -74,9 +72,7 @@ type Response struct {
 	// Error explains, in one line, why nothing was played; all other fields are empty then.
 	Error string `json:"error,omitempty"`
 
-	SVG  string         `json:"svg"`
-	Left report.LeftOut `json:"leftOut"`
-
+	SVG  string `json:"svg"`
 	Step string `json:"step,omitempty"`
 	// Lab is virtual or real.
 	Lab  string     `json:"lab,omitempty"`
@@ -105,17 +101,14 @@ type Response struct {
 	// Findings are those of both.
 	Findings []Finding `json:"findings,omitempty"`
 
-	Events      []history.Event      `json:"events,omitempty"`
-	Frames      []Frame              `json:"frames,omitempty"`
-	Connections []history.Connection `json:"connections,omitempty"`
-	Pages       []Page               `json:"pages,omitempty"`
-	Log         []LogRow             `json:"log,omitempty"`
-	Sessions    []Session            `json:"sessions,omitempty"`
+	Events   []history.Event `json:"events,omitempty"`
+	Frames   []Frame         `json:"frames,omitempty"`
+	Pages    []Page          `json:"pages,omitempty"`
+	Log      []LogRow        `json:"log,omitempty"`
+	Sessions []Session       `json:"sessions,omitempty"`
 	// Keeps is the lifetime of a disconnected session; 0 if the server has no session
 	// recovery.
 	Keeps float64 `json:"keeps,omitempty"`
-	// Output is what the server printed.
-	Output string `json:"output,omitempty"`
 	// Took is the duration on the real clock.
 	Took float64 `json:"took,omitempty"`
 }
@@ -213,9 +206,6 @@ func read(r Request) (d document, err error) {
 	if err := decoder.Decode(&d.plan); err != nil {
 		return d, fmt.Errorf("not a plan: %w", err)
 	}
-	if r.Seed != 0 {
-		d.plan.Seed = r.Seed
-	}
 	if err := d.plan.Validate(); err != nil {
 		return d, err
 	}
@@ -310,8 +300,7 @@ func (d document) keeps() time.Duration {
 
 func (r run) response(d document, v View) Response {
 	v.Language = v.language()
-	var out Response
-	out.SVG, out.Left = r.scene(d, v).Draw()
+	out := Response{SVG: r.scene(d, v).Draw()}
 	if v.Only {
 		return out
 	}
@@ -337,7 +326,7 @@ func (r run) response(d document, v View) Response {
 	for _, f := range r.findings {
 		out.Findings = append(out.Findings, r.finding(f, v.Language))
 	}
-	out.Events, out.Connections, out.Output = r.Events, r.Traffic.Connections, clipped(r.Output, 4000)
+	out.Events = r.Events
 	for _, f := range r.Traffic.Frames {
 		out.Frames = append(out.Frames, Frame{f, milliseconds(f.Left), milliseconds(f.At), report.Packet(f)})
 	}

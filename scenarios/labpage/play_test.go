@@ -22,7 +22,7 @@ const ordinary = `{"seed":1,"clients":[{"name":"alice"},{"name":"bob"}],"script"
 	{"do":"send","client":"alice","text":"meanwhile"},{"do":"wait","for":"3s"}]}`
 
 func request(step, p string) Request {
-	return Request{Step: step, Seed: 1, Plan: json.RawMessage(p), View: View{Width: 900, Language: report.Korean, Detail: true}}
+	return Request{Step: step, Plan: json.RawMessage(p), View: View{Width: 900, Language: report.Korean, Detail: true}}
 }
 
 func TestPlayOnEveryStepGivesTheVerdictOfItsPromise(t *testing.T) {

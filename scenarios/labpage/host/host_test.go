@@ -11,7 +11,7 @@ import (
 	"redial/scenarios/labpage"
 )
 
-const small = `{"step":"7","seed":1,"plan":{"clients":[{"name":"alice"}],"script":[{"do":"open","client":"alice"},{"do":"await-connected"},{"do":"send","client":"alice","text":"hi"}]},"view":{"language":"en"}}`
+const small = `{"step":"7","plan":{"seed":1,"clients":[{"name":"alice"}],"script":[{"do":"open","client":"alice"},{"do":"await-connected"},{"do":"send","client":"alice","text":"hi"}]},"view":{"language":"en"}}`
 
 func ask(t *testing.T, path, body string, change func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()

@@ -92,7 +92,7 @@ const inWorker = `(async (request, runs) => {
 	let last;
 	for (let i = 0; i < runs; i++) {
 		const before = ticks;
-		last = await ask(i, { request: { ...request, seed: i + 1 } });
+		last = await ask(i, { request: { ...request, plan: { ...request.plan, seed: i + 1 } } });
 		meanwhile.push(ticks - before);
 	}
 	clearInterval(ticking);

@@ -40,7 +40,7 @@ function inTurn(task) {
 const width = (id = "story") => Math.max(320, Math.floor($(id).clientWidth || 900));
 
 function request(doc, more = {}) {
-  return { step: doc.step, seed: doc.plan.seed, plan: doc.plan, view: { ...lab.view, width: width(), language, ...more } };
+  return { step: doc.step, plan: doc.plan, view: { ...lab.view, width: width(), language, ...more } };
 }
 
 /** Plays the document and draws its run. A document that cannot be played is dropped, and the page says why. */
