@@ -21,17 +21,27 @@ import (
 	"redial/scenarios/servers"
 )
 
+// cell is a scenario at a step.
+func cell(t *testing.T, scenario, step string) Cell {
+	t.Helper()
+	rows, err := catalogue.Find([]string{scenario})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := servers.Step(step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Cell{rows[0], server}
+}
+
 // A server that numbers its messages replays everything to a page that sends no offset. A replay
 // examines it as check does, and gives its pages one.
 func TestReplayOfAServerThatIsNotTheKitsHasThePagesOfTheCheck(t *testing.T) {
 	t.Parallel()
-	row, err := catalogue.Find([]string{"server-killed"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	saved := Saved{
 		Target: "a command", Command: []string{os.Args[0], servers.ServeStep, "7"}, Level: contract.Basic, Lab: lab.Real.String(), Name: "server-killed",
-		Plan: row[0].Plan(1), Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Basic, Reason: "another one"},
+		Plan: cell(t, "server-killed", "7").Scenario.Plan(1), Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Basic, Reason: "another one"},
 	}
 	result, err := saved.Play(t.Context())
 	if !errors.Is(err, ErrOtherVerdict) || result.Outcome() != check.Pass {
@@ -64,19 +74,12 @@ func TestARunWaitsForTheHeartbeatOfItsServer(t *testing.T) {
 // After an interrupt nobody knows what the official client would have come to.
 func TestTheOfficialClientHasNoOutcomeAfterAnInterrupt(t *testing.T) {
 	t.Parallel()
-	row, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := servers.Step("7")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := cell(t, "clean-drop", "7")
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
 	r := New(Options{Lab: lab.Virtual})
-	p := row[0].Plan(1)
-	if outcome := r.official(ctx, Cell{row[0], server}, configFor(server, p), p); outcome != "" {
+	p := c.Scenario.Plan(1)
+	if outcome := r.official(ctx, c, configFor(c.Server, p), p); outcome != "" {
 		t.Errorf("it is %s", outcome)
 	}
 }
@@ -136,16 +139,9 @@ func TestNoFailureOverwritesAnother(t *testing.T) {
 // check would judge a cell of the matrix at the level of its step.
 func TestAFailureOfTheMatrixIsReplayedAsItWasJudged(t *testing.T) {
 	t.Parallel()
-	row, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := servers.Step("5")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Step = "7" // of which no loss is expected
-	results, err := Run(t.Context(), []servers.Server{server}, row, Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: t.TempDir()})
+	c := cell(t, "clean-drop", "5")
+	c.Server.Step = "7" // of which no loss is expected
+	results, err := Run(t.Context(), []servers.Server{c.Server}, []catalogue.Scenario{c.Scenario}, Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: t.TempDir()})
 	if err != nil || len(results[0].Artifacts) != 1 || results[0].Replay != replayOf(results[0].Artifacts[0]) {
 		t.Errorf("%+v: %v", results, err)
 	}
@@ -161,12 +157,8 @@ func TestAFailureOfTheMatrixIsReplayedAsItWasJudged(t *testing.T) {
 // replay --exact writes the schedule that it has found into the file that it was given.
 func TestAGzippedFailureStaysGzipped(t *testing.T) {
 	t.Parallel()
-	row, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	saved := Saved{
-		Target: "step 5", Level: contract.Basic, Lab: lab.Virtual.String(), Name: "clean-drop", Plan: row[0].Plan(1), Schedule: 7,
+		Target: "step 5", Level: contract.Basic, Lab: lab.Virtual.String(), Name: "clean-drop", Plan: cell(t, "clean-drop", "5").Scenario.Plan(1), Schedule: 7,
 		Verdict: check.Verdict{Outcome: check.Fail, Level: contract.Basic},
 	}
 	for _, name := range []string{"saved.json", "saved.json.gz"} {

@@ -18,17 +18,12 @@ import (
 	"redial/harness/plan"
 	"redial/scenarios/catalogue"
 	"redial/scenarios/runner"
-	"redial/scenarios/servers"
 )
 
 // The matrix judges each step at the highest level, and a failure beyond the step's own names the
 // weakest level that it breaks: step 5, which promises basic, loses a message that recovery covers.
 func TestMatrixNamesTheWeakestLevelThatFails(t *testing.T) {
-	rows, err := catalogue.Find([]string{"clean-drop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := played(t, stepServer(t, "5"), rows, runner.Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts})[0]
+	r := played(t, stepServer(t, "5"), find(t, "clean-drop"), runner.Options{Seed: 1, Golden: true, Lab: lab.Virtual, Artifacts: artifacts})[0]
 	if r.Verdict.Outcome != check.Fail || r.Beyond.Outcome != check.Fail || r.Beyond.Level != contract.Recovery {
 		t.Errorf("%s, and beyond the step's level %s at %s", r.Verdict.Outcome, r.Beyond.Outcome, r.Beyond.Level)
 	}
@@ -108,25 +103,23 @@ func TestReplayCommandNamesTheRun(t *testing.T) {
 		"7":           "go run ./scenarios/cmd/redial check --step 7 --lab virtual --level server-delivery --scenario clean-drop --seed 3",
 		"published-6": "go run ./scenarios/cmd/redial check --step published-6 --lab virtual --level recovery --scenario clean-drop --seed 3",
 	} {
-		server := stepServer(t, number)
-		results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 3, Lab: lab.Virtual})
-		if err != nil || len(results) != 1 || results[0].Replay != want {
-			t.Errorf("%v, %q, want %q", err, results[0].Replay, want)
+		results := played(t, stepServer(t, number), which, runner.Options{Seed: 3, Lab: lab.Virtual})
+		if len(results) != 1 || results[0].Replay != want {
+			t.Errorf("%q, want %q", results[0].Replay, want)
 		}
 	}
 }
 
 func TestFailureThatCannotBeSavedKeepsItsVerdict(t *testing.T) {
-	which := find(t, "clean-drop")
 	server := stepServer(t, "5")
 	server.Level = contract.ServerDelivery
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: file})
-	if err != nil || len(results) != 1 {
-		t.Fatalf("%v, %d results", err, len(results))
+	results := played(t, server, find(t, "clean-drop"), runner.Options{Seed: 1, Lab: lab.Virtual, Artifacts: file})
+	if len(results) != 1 {
+		t.Fatalf("%d results", len(results))
 	}
 	r := results[0]
 	if want := check.Judge(r.Events); r.Outcome() != check.Fail || r.Verdict.Reason != want.Reason ||
@@ -138,18 +131,13 @@ func TestFailureThatCannotBeSavedKeepsItsVerdict(t *testing.T) {
 // The published code of step 8 fails by the rule of each of its known errors, and passes two
 // other rows.
 func TestPublishedClientDelivery(t *testing.T) {
-	server := stepServer(t, "published-8")
 	blamed := map[string]contract.RuleID{
 		"two-tabs-write-offline": contract.Sends, "four-cuts": contract.NoLoss,
 		"write-on-dead-connection": "", "acknowledgement-cut": "",
 	}
-	which, err := catalogue.Find(slices.Collect(maps.Keys(blamed)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	results, err := runner.Run(t.Context(), []servers.Server{server}, which, runner.Options{Seed: 1, Lab: lab.Virtual})
-	if err != nil || len(results) != len(blamed) {
-		t.Fatalf("%v, %d results", err, len(results))
+	results := played(t, stepServer(t, "published-8"), find(t, slices.Collect(maps.Keys(blamed))...), runner.Options{Seed: 1, Lab: lab.Virtual})
+	if len(results) != len(blamed) {
+		t.Fatalf("%d results", len(results))
 	}
 	for _, r := range results {
 		want := check.Pass
