@@ -43,7 +43,14 @@ func TestLevelAutoShowsWhatTheNextLevelLacks(t *testing.T) {
 	if text := read(t, junit); strings.Contains(text, "<failure") {
 		t.Errorf("a level that holds has a failure: %s", text)
 	}
-	o = redial(t, "check", "--level", "auto", "--step", "3", "--lab", "virtual", "--seed", "1", "--scenario", "burst", "--report", folder)
+	badge := filepath.Join(folder, "b.svg")
+	o = redial(t, "check", "--level", "auto", "--step", "3", "--lab", "virtual", "--seed", "1", "--scenario", "burst", "--report", folder, "--badge", badge)
+	if !strings.HasSuffix(o.stdout, "\nNo level holds.\n") {
+		t.Errorf("a step that holds no level: %s", o.stdout)
+	}
+	if text := read(t, badge); !strings.Contains(text, ">basic: fail</text>") {
+		t.Errorf("the badge is %s", text)
+	}
 	if _, err := os.Stat(filepath.Join(folder, "basic.html")); o.code != 1 || !strings.Contains(unwrapped(o.stdout), "--level basic --scenario burst") || err == nil {
 		t.Errorf("exit %d of a step that holds no level, which its report shows: %s", o.code, o.stdout)
 	}

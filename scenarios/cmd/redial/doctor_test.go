@@ -204,19 +204,6 @@ func TestLevelAutoFindsTheLevelOfTheStep(t *testing.T) {
 	}
 }
 
-func TestLevelAutoOfAStepThatHoldsNone(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	badge := filepath.Join(folder, "b.svg")
-	o := redial(t, "check", "--level", "auto", "--step", "3", "--lab", "virtual", "--scenario", "burst", "--quiet", "--report", folder, "--badge", badge)
-	if o.code != 1 || !strings.HasSuffix(o.stdout, "\nNo level holds.\n") {
-		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
-	}
-	if text := read(t, badge); !strings.Contains(text, ">basic: fail</text>") {
-		t.Errorf("the badge is %s", text)
-	}
-}
-
 // A level whose rows were not all played in time has not failed.
 func TestLevelAutoTellsWhatIsNotKnownFromWhatFails(t *testing.T) {
 	t.Parallel()
