@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
 	"redial/harness/contract"
 	"redial/scenarios/runner"
@@ -91,7 +92,7 @@ func TestInterruptedConformanceReportsWhatHadEnded(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "redial.yaml")
 	write(t, missing, "name: missing\ntarget: {command: [redial-has-no-such-tool], isolated: true}\nlevel: recovery\n")
 	data := filepath.Join(t.TempDir(), "table.json")
-	o := ctrlC(t, command(t, "conformance", "--seed", "1", "--json", data, missing, hostileTarget(t, "says nothing", "isolated: true, readyWithin: 5m", "")))
+	o := ctrlC(t, command(t, "conformance", "--seed", "1", "--json", data, missing, hostileTarget(t, "says nothing", "isolated: true, readyWithin: 5m", "")), hasServer)
 	for _, want := range []string{"\n**missing** was not played: ", "redial-has-no-such-tool", "\n**hostile** was not played: interrupted\n"} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("it lacks %q", want)
@@ -109,24 +110,35 @@ func TestInterruptedConformanceReportsWhatHadEnded(t *testing.T) {
 // The virtual lab has ended before Ctrl-C in the real one.
 func TestInterruptedFidelityReportsWhatHadEnded(t *testing.T) {
 	t.Parallel()
-	o := ctrlC(t, command(t, "fidelity", "--seed", "1", "--scenario", "clean-drop"))
+	o := ctrlC(t, command(t, "fidelity", "--seed", "1", "--scenario", "clean-drop"), hasServer)
 	if o.code != 130 || !strings.Contains(o.stdout, "# The two labs, side by side\n") || !strings.Contains(o.stdout, "| 1 | clean-drop | ") || !strings.Contains(o.stdout, " / L |") {
 		t.Errorf("exit %d: %s%s", o.code, o.stdout, o.stderr)
 	}
 }
 
-// ctrlC runs the command until it has started a server, and then sends it Ctrl-C.
-func ctrlC(t *testing.T, c *exec.Cmd) outcome {
+// ctrlC runs the command until when holds for its process and what it has printed, and then sends it
+// Ctrl-C.
+func ctrlC(t *testing.T, c *exec.Cmd, when func(pid int, printed string) bool) outcome {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	c.Stdout, c.Stderr = &stdout, &stderr
+	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	var stderr bytes.Buffer
+	c.Stdout, c.Stderr = stdout, &stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill() })
-	waitFor(t, func() bool { return serverOf(c.Process.Pid) != "" })
-	_ = c.Process.Signal(syscall.SIGINT)
+	waitFor(t, func() bool { return when(c.Process.Pid, read(t, stdout.Name())) })
+	began := time.Now()
+	_ = c.Process.Signal(os.Interrupt)
+	limit := time.AfterFunc(hostileTime, func() { _ = c.Process.Kill() })
 	_ = c.Wait()
+	limit.Stop()
 	nothingLeft(t, c)
-	return outcome{stdout: stdout.String(), stderr: stderr.String(), code: c.ProcessState.ExitCode()}
+	return outcome{read(t, stdout.Name()), stderr.String(), c.ProcessState.ExitCode(), time.Since(began)}
 }
+
+func hasServer(pid int, _ string) bool { return serverOf(pid) != "" }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -236,26 +237,17 @@ func TestInterruptEndsTheServers(t *testing.T) {
 			}
 			verdict := filepath.Join(t.TempDir(), "verdict.json")
 			c := command(t, append([]string{"check", "--quiet", "--json", verdict}, arguments...)...)
-			var stderr bytes.Buffer
-			c.Stderr = &stderr
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = c.Process.Kill() })
-			preflight, now := "", ""
-			waitFor(t, func() bool { preflight = serverOf(c.Process.Pid); return preflight != "" })
+			when, preflight := hasServer, ""
 			if server != "says nothing" && server != "step 7" { // these have no run, or no preflight
-				waitFor(t, func() bool { now = serverOf(c.Process.Pid); return now != "" && now != preflight })
+				when = func(pid int, _ string) bool {
+					now := serverOf(pid)
+					preflight = cmp.Or(preflight, now)
+					return now != preflight && now != ""
+				}
 			}
-			began := time.Now()
-			_ = c.Process.Signal(syscall.SIGINT)
-			limit := time.AfterFunc(hostileTime, func() { _ = c.Process.Kill() })
-			_ = c.Wait()
-			limit.Stop()
-			if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
-				t.Errorf("exit %d %s after Ctrl-C: %s", code, time.Since(began), stderr.String())
+			if o := ctrlC(t, c, when); o.code != 130 || !strings.Contains(o.stderr, "interrupted") {
+				t.Errorf("exit %d %s after Ctrl-C: %s", o.code, o.took, o.stderr)
 			}
-			nothingLeft(t, c)
 			if server != "says nothing" { // this does not pass the preflight
 				if written := read(t, verdict); !strings.Contains(written, `"reason": "not played: interrupted"`) || conforms(t, "report.schema.json", []byte(written)) != nil {
 					t.Errorf("the file does not name what was not played: %s", written)

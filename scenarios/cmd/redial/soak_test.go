@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"os"
 	"strings"
 	"testing"
 
@@ -24,13 +21,14 @@ func TestSoakSumsUpAtTheEndAndOnInterrupt(t *testing.T) {
 			t.Errorf("the sum does not have %q for each step:\n%s", want, o.stdout)
 		}
 	}
-	code, stdout := interrupted(t, "--steps", "7")
-	if code != 0 && code != 2 || !strings.Contains(stdout, "step 7 ") {
-		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a run was over:\n%s", code, stdout)
+	plays := func(_ int, printed string) bool { return strings.Contains(printed, "\n") }
+	o = ctrlC(t, command(t, "soak", "--steps", "7"), plays)
+	if o.code != 0 && o.code != 2 || !strings.Contains(o.stdout, "step 7 ") {
+		t.Errorf("exit %d after Ctrl-C, want 2 for nothing shown, or 0 if a run was over:\n%s", o.code, o.stdout)
 	}
-	code, stdout = interrupted(t, "--steps", "7", "--runs", "100000")
-	if code != 130 || !strings.Contains(stdout, " of 100000 runs\n") {
-		t.Errorf("exit %d, want 130, since it was to play 100000 runs:\n%s", code, stdout)
+	o = ctrlC(t, command(t, "soak", "--steps", "7", "--runs", "100000"), plays)
+	if o.code != 130 || !strings.Contains(o.stdout, " of 100000 runs\n") {
+		t.Errorf("exit %d, want 130, since it was to play 100000 runs:\n%s", o.code, o.stdout)
 	}
 }
 
@@ -55,31 +53,4 @@ func TestSoakShowsItsFailuresOnInterrupt(t *testing.T) {
 	if code := s.sumUp(); err != nil || code != 1 || len(saved) == 0 || len(saved[0].Artifacts) != 1 || !strings.Contains(saved[0].Replay, " replay ") {
 		t.Errorf("exit %d, %v: %+v", code, err, saved)
 	}
-}
-
-// interrupted plays a soak and interrupts it as soon as its first line says that it plays.
-func interrupted(t *testing.T, arguments ...string) (code int, printed string) {
-	t.Helper()
-	c := command(t, append([]string{"soak"}, arguments...)...)
-	stdout, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill() })
-	lines := bufio.NewReader(stdout)
-	first, err := lines.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Process.Signal(os.Interrupt)
-	rest, err := io.ReadAll(lines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Wait()
-	nothingLeft(t, c)
-	return c.ProcessState.ExitCode(), first + string(rest)
 }
