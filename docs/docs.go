@@ -49,24 +49,6 @@ const (
 	englishReadme, koreanReadme = "README.md", "docs/ko/README.md"
 )
 
-// Root finds the module's folder: the working folder or one of its parents.
-func Root() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("this is not inside the module: go to its folder and try again")
-		}
-		folder = parent
-	}
-}
-
 // Load reads the tree from the folder root.
 func Load(root string) (Tree, error) {
 	t := Tree{}

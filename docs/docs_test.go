@@ -11,6 +11,7 @@ import (
 
 	"redial/docs/internal/markdown"
 	"redial/docs/internal/source"
+	"redial/scenarios/exercises"
 	"redial/scenarios/servers"
 	"redial/steps/lessons"
 )
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 var shared = sync.OnceValues(func() (Tree, error) { return Load(everything.Root) })
 
 var everything = func() *Sources {
-	root, err := Root()
+	root, err := exercises.Root()
 	if err != nil {
 		panic(err)
 	}

@@ -11,13 +11,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"redial/scenarios/exercises"
 )
 
 // A package is tested with the race detector or, where the Makefile lists it as PLAIN,
 // without. A test that leaves itself out under the race detector is played by name: one that
 // the Makefile does not name would be played nowhere.
 func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
-	root, err := Root()
+	root, err := exercises.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func Root() (string, error) {
 			return folder, nil
 		}
 		if filepath.Dir(folder) == folder {
-			return "", errors.New("the exercises are in Redial's own folder: change into it, and try again")
+			return "", errors.New("this is not in Redial's own folder: change into it, and try again")
 		}
 		folder = filepath.Dir(folder)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"redial/docs"
+	"redial/scenarios/exercises"
 	"redial/scenarios/servers"
 )
 
@@ -29,7 +30,7 @@ func main() {
 }
 
 func run(accept, measure bool, record string) error {
-	root, err := docs.Root()
+	root, err := exercises.Root()
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"redial/docs"
 	"redial/docs/internal/site"
+	"redial/scenarios/exercises"
 )
 
 func main() {
@@ -25,7 +25,7 @@ func main() {
 }
 
 func run(check bool) error {
-	root, err := docs.Root()
+	root, err := exercises.Root()
 	if err != nil {
 		return err
 	}
