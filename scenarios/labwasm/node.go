@@ -48,37 +48,33 @@ func Start(folder string) (*Node, error) {
 // does not: the case that a select takes, the order of a map's iteration, and the ids and
 // keys that servers and pages generate. The program has one thread, so a schedule always
 // gives the same run, byte by byte.
-func (n *Node) PlayExactly(r labpage.Request, schedule uint64) (answer labpage.Response, err error) {
-	return answer, n.call(call{Name: "play", Argument: r, Schedule: fmt.Sprint(schedule)}, &answer)
+func (n *Node) PlayExactly(r labpage.Request, schedule uint64) (labpage.Response, error) {
+	return n.call(call{r, fmt.Sprint(schedule)})
 }
 
 // A call is a line for play.mjs. (A schedule does not fit into a JavaScript number, so it is
 // a string.)
 type call struct {
-	Name     string `json:"name"`
-	Argument any    `json:"argument"`
-	Schedule string `json:"schedule,omitempty"`
+	Request  labpage.Request `json:"request"`
+	Schedule string          `json:"schedule,omitempty"`
 }
 
-func (n *Node) call(c call, result any) error {
+func (n *Node) call(c call) (labpage.Response, error) {
 	if err := json.NewEncoder(n.input).Encode(c); err != nil {
-		return n.failed(err)
+		return labpage.Response{}, n.failed(err)
 	}
 	line, err := n.output.ReadBytes('\n')
 	if err != nil {
-		return n.failed(err)
+		return labpage.Response{}, n.failed(err)
 	}
-	answer := struct {
-		Result any    `json:"result"`
-		Error  string `json:"error"`
-	}{Result: result}
-	if err := json.Unmarshal(line, &answer); err != nil {
-		return err
+	var answer struct {
+		Result labpage.Response `json:"result"`
+		Error  string           `json:"error"`
 	}
-	if answer.Error != "" {
-		return errors.New(answer.Error)
+	if err = json.Unmarshal(line, &answer); err == nil && answer.Error != "" {
+		err = errors.New(answer.Error)
 	}
-	return nil
+	return answer.Result, err
 }
 
 // failed adds the output of Node.js, which has ended, to the error.

@@ -1,6 +1,6 @@
-// Calls the lab in Node.js: what comes on standard input is a call on each line, {name,
-// argument, schedule}, and each is answered with a line, {result} or {error}. The one
-// argument of the program is a folder that Build has filled.
+// Plays in Node.js: each line of standard input is a call, {request, schedule}, and is
+// answered with a line, {result} or {error}. The one argument of the program is a folder that
+// Build has filled.
 //
 // A call with a schedule, a whole number in a string, has a lab of its own whose randomness
 // comes of it: Go draws all of its randomness from crypto.getRandomValues here, also what
@@ -38,11 +38,11 @@ const own = globalThis.crypto;
 for await (const line of createInterface({ input: process.stdin })) {
   let answer;
   try {
-    const { name, argument, schedule } = JSON.parse(line);
+    const { request, schedule } = JSON.parse(line);
     const random = schedule === undefined ? own : { getRandomValues: seeded(BigInt(schedule)) };
     Object.defineProperty(globalThis, "crypto", { value: random, configurable: true });
     if (schedule !== undefined) call.anew();
-    answer = { result: await call(name, argument) };
+    answer = { result: await call("play", request) };
   } catch (reason) {
     answer = { error: String(reason?.message ?? reason) };
   }
