@@ -14,7 +14,8 @@ import (
 )
 
 func newList() *cobra.Command {
-	var own, file string
+	var p play
+	var file string
 	c := &cobra.Command{
 		Use:   "list [ID]...",
 		Short: "List the scenarios, or explain some",
@@ -23,13 +24,9 @@ promise covers it. With IDs or row numbers it explains those: what decides the o
 what happens. With --config it marks the scenarios that cannot be played on an application.`,
 		Example: "  redial list\n  redial list clean-drop 24\n  redial list --scenarios scenarios/examples --config redial.yaml",
 		RunE: func(_ *cobra.Command, ids []string) error {
-			rows := catalogue.All
-			if own != "" {
-				more, err := catalogue.ReadOwn(own)
-				if err != nil {
-					return err
-				}
-				rows = append(rows[:len(rows):len(rows)], more...)
+			rows, err := p.rows()
+			if err != nil {
+				return err
 			}
 			which, err := catalogue.FindIn(rows, ids)
 			if err != nil {
@@ -45,7 +42,7 @@ what happens. With --config it marks the scenarios that cannot be played on an a
 			return nil
 		},
 	}
-	c.Flags().StringVar(&own, "scenarios", "", "list the scenarios in this `FOLDER`, too")
+	c.Flags().StringVar(&p.own, "scenarios", "", "list the scenarios in this `FOLDER`, too")
 	c.Flags().StringVar(&file, "config", "", "mark the scenarios that cannot be played on the application that the `FILE` describes")
 	return c
 }
