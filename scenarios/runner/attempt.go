@@ -97,7 +97,7 @@ func configFor(server servers.Server, p plan.Plan) lab.Config {
 func playWithin(ctx context.Context, in lab.Lab, limit time.Duration, server servers.Server, config lab.Config, p plan.Plan) lab.Run {
 	// A scenario waits for the heartbeat and for a start a few times at most, and each of its
 	// other waits has a bound that includes the heartbeat.
-	limit = cmp.Or(limit, DefaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
+	limit = cmp.Or(limit, defaultLimit+10*max(0, config.Bound-lab.DefaultBound, config.StartBound-lab.DefaultBound))
 	limited, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run was given up: it had not ended after %s", limit))
 	defer stop()
 	run := in.Play(limited, server.Server, config, p)

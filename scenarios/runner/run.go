@@ -34,7 +34,7 @@ type Options struct {
 	// Parallel is the number of runs at the same time. Zero means DefaultParallel.
 	Parallel int
 	// Limit bounds each run in the real lab; a run that takes longer is inconclusive. Zero
-	// means DefaultLimit, plus time for a server's long heartbeat or slow start. (The virtual lab ends a run
+	// means ten minutes, plus time for a server's long heartbeat or slow start. (The virtual lab ends a run
 	// in which nothing happens any more.)
 	Limit time.Duration
 	// Artifacts is the folder in which failing runs are saved. If empty, none is saved.
@@ -61,8 +61,8 @@ const DefaultParallel = 6
 // GoldenLevel is the highest level, by which Golden judges every step.
 const GoldenLevel = contract.DurableDelivery
 
-// DefaultLimit is longer than any scenario takes, even if most of its waits time out.
-const DefaultLimit = 10 * time.Minute
+// defaultLimit is longer than any scenario takes, even if most of its waits time out.
+const defaultLimit = 10 * time.Minute
 
 // A Cell is one scenario on one server.
 type Cell struct {

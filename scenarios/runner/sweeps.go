@@ -30,8 +30,8 @@ const (
 // SweepKinds lists them.
 var SweepKinds = []string{SweepSingle, SweepPairs, SweepRandom}
 
-// DefaultSweepRuns is how many pairs or random plans of a story are played by default.
-const DefaultSweepRuns = 1000
+// defaultSweepRuns is how many pairs or random plans of a story are played by default.
+const defaultSweepRuns = 1000
 
 // shrinkBudget bounds the runs in which one failure is shrunk.
 const shrinkBudget = 400
@@ -42,7 +42,7 @@ type SweepOptions struct {
 	Kind string
 	Seed uint64
 	// Runs is the number of seeds of a single sweep, from Seed on (0 means 1), or else the
-	// number of plans of each story (0 means DefaultSweepRuns).
+	// number of plans of each story (0 means 1000).
 	Runs int
 	// Points bounds the points of a story that a single sweep plays. 0 means all. Limit bounds
 	// the time in which it plays them; every story has an equal part of that time, and fewer seeds
@@ -118,7 +118,7 @@ func sweepStory(ctx context.Context, server servers.Server, story catalogue.Stor
 }
 
 func (o SweepOptions) play(ctx context.Context, s sweep.Sweeper, story catalogue.Story) (sweep.Result, error) {
-	plans := cmp.Or(o.Runs, DefaultSweepRuns)
+	plans := cmp.Or(o.Runs, defaultSweepRuns)
 	switch o.Kind {
 	case SweepPairs:
 		return s.Pairs(ctx, story.Plan(o.Seed), plans)

@@ -96,9 +96,9 @@ type Options struct {
 	// RedisURL is "redis://:password@host:port/0". Without it, messages of other processes
 	// are noticed at the next poll.
 	RedisURL string
-	// Poll is the interval between two looks for messages of other processes. Zero means
+	// poll is the interval between two looks for messages of other processes. Zero means
 	// 20 ms for SQLite, which has no notifications, and 500 ms for PostgreSQL.
-	Poll time.Duration
+	poll time.Duration
 }
 
 // Open opens the log, and creates it if it is missing.

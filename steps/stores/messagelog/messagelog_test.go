@@ -166,9 +166,9 @@ func TestTailReadsEveryRowOnceUnderWriters(t *testing.T) {
 
 func TestChangedAfterOwnAndOthersAppends(t *testing.T) {
 	eachBackend(t, func(t *testing.T, options Options) {
-		options.Poll = time.Hour
+		options.poll = time.Hour
 		if options.DatabaseURL == "" {
-			options.Poll = 0 // SQLite has no notifications
+			options.poll = 0 // SQLite has no notifications
 		}
 		a, b := open(t, options), open(t, options)
 		for _, l := range []Log{a, b} {

@@ -77,7 +77,7 @@ func openPostgres(ctx context.Context, options Options) (Log, error) {
 		config.MaxRetries = -1
 		l.redis = redis.NewClient(config)
 	}
-	poll := options.Poll
+	poll := options.poll
 	if poll <= 0 {
 		poll = 500 * time.Millisecond
 	}

@@ -289,7 +289,7 @@ func TestAcknowledgementsDoNotWaitForRedis(t *testing.T) {
 func TestRedisOnlyNotifies(t *testing.T) {
 	options := onPostgres(t)
 	slow := options
-	slow.Poll = time.Hour
+	slow.poll = time.Hour
 	a, b, polling := open(t, options), open(t, slow), open(t, options)
 	if err := servers.redis.Kill(); err != nil {
 		t.Fatal(err)

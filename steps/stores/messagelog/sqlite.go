@@ -30,7 +30,7 @@ func openSQLite(ctx context.Context, options Options) (Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	poll := options.Poll
+	poll := options.poll
 	if poll <= 0 {
 		poll = 20 * time.Millisecond
 	}
