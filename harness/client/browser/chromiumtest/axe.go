@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// Axe reads axe-core from a folder node_modules, or skips the test if it is not there. The function
-// that it returns runs it on a tab's page, and returns what axe-core calls serious or critical.
+// Axe reads axe-core from a folder node_modules. The function that it returns runs it on a tab's
+// page, and returns what axe-core calls serious or critical.
 func Axe(t testing.TB, modules string) func(Tab) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(modules, "axe-core", "axe.min.js"))
 	if err != nil {
-		t.Skip("axe-core is missing: make client fetches it")
+		t.Fatal("axe-core is missing: make client fetches it")
 	}
 	return func(p Tab) string {
 		p.T.Helper()
