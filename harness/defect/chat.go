@@ -31,6 +31,12 @@ func Right(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, 
 	return injected(injection{})(dir, options)
 }
 
+// RightReordering is Right with JSON stored as a value, as a column of type jsonb does: the keys
+// of an object come in another order, and white space is lost. That changes no message.
+func RightReordering(dir string, options *socket.ServerOptions) (http.Handler, io.Closer, error) {
+	return injected(injection{message: altered(asValue)})(dir, options)
+}
+
 // A chat holds one lock while it stores and broadcasts a message, and while it replays the log
 // to a page and lets it join. That lock is what makes it correct; each injection breaks one
 // part of it.

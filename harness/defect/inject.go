@@ -1,9 +1,11 @@
 package defect
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -86,6 +88,22 @@ func altered(change func(string) string) func(int, *fate) {
 		f.text = change(f.text)
 		f.stored = f.text
 	})
+}
+
+// asValue decodes JSON and encodes it again. Go writes the keys of an object in alphabetical
+// order.
+func asValue(text string) string {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if !strings.HasPrefix(text, "{") || decoder.Decode(&value) != nil {
+		return text
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return text
+	}
+	return string(encoded)
 }
 
 func twice(rows []row) []row {

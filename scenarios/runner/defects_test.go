@@ -82,21 +82,35 @@ func allCaught(t *testing.T, kills []runner.Kill) {
 }
 
 // The correct chat, from which each broken one differs in a few lines, passes every scenario
-// in which one of them fails. (Package suite plays every row on right servers.)
+// in which one of them fails. (Package suite plays every row on right servers.) One that writes the keys of an object in another order passes those that send
+// objects.
 func TestRightServersPass(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
+	objects, err := catalogue.Find([]string{"payloads-drop", "payloads-restart", "payloads-refresh"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	named := slices.DeleteFunc(slices.Clone(catalogue.All), func(s catalogue.Scenario) bool {
 		return !slices.ContainsFunc(defect.All, func(d defect.Defect) bool { return d.Scenario == s.ID })
 	})
 	for _, level := range []contract.Level{contract.ServerDelivery, contract.ClientDelivery} {
-		t.Run(string(level), func(t *testing.T) {
-			server, err := servers.Broken(defect.Defect{Name: "right", Level: level, Scenario: "burst", New: defect.Right})
-			if err != nil {
-				t.Fatal(err)
-			}
-			results := played(t, server, named, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
-			allPass(t, results, 20)
-		})
+		for name, right := range map[string]struct {
+			make  defect.New
+			rows  []catalogue.Scenario
+			least int
+		}{
+			"right":                {defect.Right, named, 20},
+			"right, reorders keys": {defect.RightReordering, objects, 3},
+		} {
+			t.Run(name+" at "+string(level), func(t *testing.T) {
+				server, err := servers.Broken(defect.Defect{Name: name, Level: level, Scenario: "burst", New: right.make})
+				if err != nil {
+					t.Fatal(err)
+				}
+				results := played(t, server, right.rows, runner.Options{Seed: 1, Runs: *rightRuns, Lab: lab.Virtual})
+				allPass(t, results, right.least)
+			})
+		}
 	}
 }
