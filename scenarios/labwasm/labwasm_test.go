@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -100,6 +101,7 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 		{"published-6", "cut", cutAndRefreshed, check.Pass, "", false},
 		{"published-6", "lost", scenario(t, "drop-before-any-event"), check.Fail, contract.NoLoss, false},
 		{"published-7", "lost", cutInReplay, check.Fail, contract.NoLoss, false},
+		{"published-7", "reordered", ofTheTour(t, "replay-and-live"), check.Fail, contract.Order, true},
 	} {
 		t.Run(test.step+" "+test.name, func(t *testing.T) {
 			p, err := plan.Decode([]byte(test.plan))
@@ -137,6 +139,31 @@ func TestWebAssemblyPlaysWhatTheNativeLabPlays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ofTheTour returns the plan of a run of the lab page's guided tour.
+func ofTheTour(t *testing.T, id string) string {
+	t.Helper()
+	text, err := fs.ReadFile(labpage.Static(), "tour.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tour struct {
+		Breaks []struct {
+			ID   string
+			Plan json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(text, &tour); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range tour.Breaks {
+		if b.ID == id {
+			return string(b.Plan)
+		}
+	}
+	t.Fatalf("the tour has no %s", id)
+	return ""
 }
 
 // scenario returns the plan of a scenario in the catalogue.
