@@ -65,6 +65,13 @@ func Available() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: this is not root", ErrUnavailable)
 	}
+	status, _ := os.ReadFile("/proc/self/status")
+	_, effective, _ := strings.Cut(string(status), "CapEff:")
+	var capabilities uint64
+	const netAdmin, sysAdmin = 1 << 12, 1 << 21 // as in capabilities(7)
+	if _, err := fmt.Sscanf(effective, "%x", &capabilities); err != nil || capabilities&netAdmin == 0 || capabilities&sysAdmin == 0 {
+		return fmt.Errorf("%w: this process lacks CAP_NET_ADMIN or CAP_SYS_ADMIN, as in most containers", ErrUnavailable)
+	}
 	if _, err := exec.LookPath("ip"); err != nil {
 		return fmt.Errorf("%w: there is no command ip", ErrUnavailable)
 	}
