@@ -102,7 +102,7 @@ type Options struct {
 	// HTML, if not empty, replaces the answer to GET /. It is the kit's reference page for a
 	// target that serves none.
 	HTML []byte
-	// Bundle returns the client library for a target that does not serve one at
+	// Bundle returns the client library for a target that serves none, or one that is too old, at
 	// contract.ClientPath, or on the path of the Protocol. With a Protocol it must be the
 	// build with that parser.
 	Bundle func() ([]byte, error)

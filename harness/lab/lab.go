@@ -118,7 +118,8 @@ type Config struct {
 	// two paths (package paths), if the client has a process of its own, as those of NewPage
 	// do. Only the real lab supports it.
 	RealNetwork bool
-	// Bundle gets the client library for a target that serves none. It may be nil.
+	// Bundle gets the client library for a target that serves none, or one that is too old. It
+	// may be nil.
 	Bundle func() ([]byte, error)
 	// Bound is the longest time for any awaited condition. Zero means DefaultBound in the real
 	// lab and VirtualBound in the virtual one.

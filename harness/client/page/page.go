@@ -7,6 +7,7 @@
 package page
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -36,7 +37,7 @@ const (
 // It records as Shown the messages that a user would see.
 //
 // The client library is the one that the target serves at contract.ClientPath, or else
-// Options.Bundle: if it serves none, or one that is too old for the kit's own page. Other scripts come from the target only.
+// Options.Bundle: if it serves none, or one before 4.6 for a page of the kit's that retries. Other scripts come from the target only.
 //
 // With Options.Protocol the page is one of the kit's, and speak.js translates between its events
 // and those of the application.
@@ -180,7 +181,7 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 		return nil, fmt.Errorf("cannot load the script %s: %w", src, err)
 	case status == http.StatusOK && !(isClient && p.options.Bundle != nil && p.isTooOld(body)):
 		return &web.Script{Name: address.Path, Source: body}, nil
-	case isClient && p.options.Bundle != nil: // 404, or 400 if an engine takes it for a handshake
+	case isClient && p.options.Bundle != nil: // 404, 400 if an engine takes it for a handshake, or an old one
 		source, err := p.options.Bundle()
 		if err != nil {
 			return nil, fmt.Errorf("the server serves at %s no client library that the page can use: %w", address.Path, err)
@@ -196,11 +197,11 @@ func (p *Page) script(ctx context.Context, v *view, src string) (*web.Script, er
 // banner is in the first lines of the client library.
 var banner = regexp.MustCompile(`Socket\.IO v(\d+)\.(\d+)`)
 
-// isTooOld tells whether the page is one of the kit's and the client library is older than
-// 4.6.0, which was the first to retry a message (its CHANGELOG).
+// isTooOld tells whether the kit's page needs a client library that retries, and this one is
+// older than 4.6.0, which was the first to do so (its CHANGELOG).
 func (p *Page) isTooOld(library []byte) bool {
 	version := banner.FindSubmatch(library[:min(len(library), 300)])
-	if len(p.options.HTML) == 0 || version == nil {
+	if !bytes.Contains(p.options.HTML, []byte("retries:")) || version == nil {
 		return false
 	}
 	major, _ := strconv.Atoi(string(version[1]))

@@ -189,7 +189,7 @@ func TestPageFallsBackToTheBundle(t *testing.T) {
 			mux.Handle("/socket.io/", s.handler)
 			s.handler = mux
 			server := serveTCP(t, s)
-			p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage("", "")), Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
+			p := newWatched(t, client.Options{URL: server.URL, HTML: []byte(chatPage(", retries: 1", "")), Bundle: func() ([]byte, error) { return distribution(t, "socket.io.js"), nil }}).open(t)
 			p.await(t, "connected", 1)
 		})
 	}
