@@ -11,6 +11,7 @@ import (
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"redial/harness/client"
+	"redial/harness/client/wire"
 	"redial/harness/history"
 	"redial/harness/protocol"
 )
@@ -47,11 +48,14 @@ func (x *examination) connect(ctx context.Context) bool {
 		if x.enter(ctx, w) {
 			continue
 		}
-		refused, answered := w.refusal(), false
+		refused, answered, old := w.refusal(), false, false
 		for _, e := range w.from(0) {
 			answered = answered || e.packet != nil && e.packet.Type == parser.CONNECT
+			old = old || strings.Contains(e.Detail, wire.NoSid)
 		}
 		switch {
+		case old:
+			return x.found(Connect, Bad, "update the server to Socket.IO 3 or 4", "no client can connect to %s%s", namespace, oneLine(w.lastNote()))
 		case refused != "":
 			return x.found(Connect, Bad, "set socket.namespace, or what the server wants to let a client in: socket.auth, query or headers", "the namespace %s refuses a client: %s", namespace, oneLine(refused))
 		case answered:

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"redial/harness/contract"
@@ -268,6 +269,30 @@ func TestAServerWithoutAPageIsReached(t *testing.T) {
 	// The first of several processes may accept connections before the others have started.
 	if x.handshake(t.Context()) || !strings.Contains(x.report.Findings[1].Fix, "`ready: GET /socket.io/?EIO=4&transport=polling`") {
 		t.Errorf("%+v", x.report.Findings)
+	}
+}
+
+// A CONNECT packet without sid is that of Socket.IO 2.
+func TestAnOlderServerIsNamed(t *testing.T) {
+	t.Parallel()
+	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("transport") != "websocket" {
+			http.NotFound(w, r)
+			return
+		}
+		connection, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		for _, packet := range []string{`0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`, "40"} {
+			_ = connection.Write(r.Context(), websocket.MessageText, []byte(packet))
+		}
+		_, _, _ = connection.Read(r.Context())
+	}))
+	t.Cleanup(listening.Close)
+	r := examined(t, at(t, listening.URL, "socket: {receive: {event: m}, transports: [websocket]}\n"), map[ID]Mark{Connect: Bad})
+	if f, _ := r.Find(Connect); !strings.Contains(f.Text, "Socket.IO 2") || !strings.Contains(f.Fix, "update the server") {
+		t.Errorf("%+v", f)
 	}
 }
 

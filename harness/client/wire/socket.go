@@ -287,6 +287,9 @@ func (v *view) handle(p *parser.Packet) {
 	}
 }
 
+// NoSid is the note of a client that does not connect, because its server is too old.
+const NoSid = "connect_error: the CONNECT packet has no sid: the server speaks the protocol of Socket.IO 2, and the kit that of 3 and 4"
+
 // acknowledgeable stands for the function with which a page acknowledges an event.
 type acknowledgeable struct{}
 
@@ -294,7 +297,7 @@ type acknowledgeable struct{}
 func (v *view) onConnect(data any) {
 	fields, _ := data.(map[string]any)
 	if sid, _ := fields["sid"].(string); sid == "" { // the official client does not connect, either
-		v.record(history.Event{Kind: history.Note, Detail: "connect_error: the CONNECT packet has no sid: the server speaks the protocol of Socket.IO 2, and the kit that of 3 and 4"})
+		v.record(history.Event{Kind: history.Note, Detail: NoSid})
 		return
 	}
 	session, _ := fields["pid"].(string)
