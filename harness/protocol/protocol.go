@@ -93,7 +93,8 @@ type Send struct {
 type Receive struct {
 	Event string `json:"event" jsonschema_description:"The event's name"`
 	// Text is the path to the message's text; empty means $. A path such as $[*].text selects
-	// several in an event that carries a batch of messages; Offset then selects as many.
+	// several in an event that carries a batch of messages. Where Offset then selects another
+	// number of values, none is used.
 	Text Path `json:"text,omitempty" jsonschema_description:"Where the text is (default $: the first argument); a path such as $[*].text reads each message of a batch"`
 	// Offset is the path to the message's offset, a whole number that grows with the log;
 	// empty if the server sends none.
@@ -146,6 +147,7 @@ func (p *Protocol) Validate() error {
 	}
 	if h := p.History; h != nil {
 		is(h.Event == "", "history: event is missing")
+		is(h.Text == "" && strings.Contains(string(p.Receive.Text), "*"), "history: text is missing: the text in an item of its list, since receive reads batches")
 	}
 	for i, l := range p.Learn {
 		is(l.Event == "" || len(l.Save) == 0, "learn, entry %d: it needs event and save", i+1)

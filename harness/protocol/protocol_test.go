@@ -62,6 +62,10 @@ func TestReadFindsEachMessageOfABatch(t *testing.T) {
 	if got, whole := p.Read("new messages", []any{batch}); whole || !reflect.DeepEqual(got, want) {
 		t.Errorf("the batch: got %v, %v", got, whole)
 	}
+	unnumbered := []any{map[string]any{"text": "a"}, batch[1]}
+	if got, _ := p.Read("new messages", []any{unnumbered}); !reflect.DeepEqual(got, []Message{{Text: "a"}, {Text: "b"}}) {
+		t.Errorf("the batch with one offset: got %v", got)
+	}
 	items := []any{map[string]any{"content": "a", "row": 1.0}, map[string]any{"content": "b", "row": 2.0}}
 	if got, whole := p.Read("messages", []any{items}); !whole || !reflect.DeepEqual(got, want) {
 		t.Errorf("the history: got %v, %v", got, whole)
@@ -113,6 +117,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"offset is missing":       {Receive: Receive{Event: "m", Opaque: true}},
 		"no transport":            {Transports: []string{"tcp"}, Receive: Receive{Event: "m"}},
 		"no argument contains":    {Receive: Receive{Event: "m"}, Send: &Send{Event: "m", Args: []any{"text"}}},
+		"history: text":           {Receive: Receive{Event: "m", Text: "$[*].text"}, History: &History{Event: "all"}},
 		"needs emit or await":     {Receive: Receive{Event: "m"}, Enter: []EnterStep{{}}},
 		"begins with the event":   {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{1.0}}}},
 		"save needs await or ack": {Receive: Receive{Event: "m"}, Enter: []EnterStep{{Emit: []any{"join"}, Save: map[string]Path{"id": "$.id"}}}},

@@ -115,7 +115,11 @@ func (p *Protocol) messages(args []any, text, offset Path) (messages []Message) 
 	if offset != "" {
 		offsets = offset.Select(args)
 	}
-	for i, value := range text.Select(args) {
+	texts := text.Select(args)
+	if len(texts) > 1 && len(offsets) != len(texts) {
+		offsets = nil // it is not known whose they are
+	}
+	for i, value := range texts {
 		m := Message{Text: value}
 		switch {
 		case i >= len(offsets):

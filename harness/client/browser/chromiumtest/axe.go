@@ -12,7 +12,7 @@ func Axe(t testing.TB, modules string) func(Tab) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(modules, "axe-core", "axe.min.js"))
 	if err != nil {
-		t.Fatal("axe-core is missing: make client fetches it")
+		t.Fatalf("%v: make client fetches it, or make site for the site", err)
 	}
 	return func(p Tab) string {
 		p.T.Helper()
