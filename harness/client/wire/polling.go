@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 )
@@ -27,11 +28,20 @@ type pollingTransport struct {
 }
 
 func dialPolling(dial dialer, to endpoint) transport {
-	client := func() *http.Client {
-		return &http.Client{Jar: to.cookies, Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	t := &pollingTransport{to: to, get: client(), put: client()}
+	t := &pollingTransport{to: to}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	// net/http ends the dial of a request that is cancelled, or lets it go on, as the scheduler
+	// has it. A connection that nothing uses would change the numbers of those after it.
+	untilClosed := func(_ context.Context, network, address string) (net.Conn, error) {
+		return dial(t.ctx, network, address)
+	}
+	client := func() *http.Client {
+		return &http.Client{Jar: to.cookies, Transport: &http.Transport{DialContext: untilClosed, DisableCompression: true}}
+	}
+	t.get, t.put = client(), client()
 	return t
 }
 

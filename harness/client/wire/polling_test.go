@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -147,4 +148,27 @@ func TestWirePollingDisconnectReasons(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A dial that is under way ends with its connection, and makes none that nothing uses.
+func TestWirePollingGivesUpItsDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		given := make(chan error, 1)
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			select {
+			case <-ctx.Done():
+				given <- ctx.Err()
+			case <-time.After(time.Hour):
+				given <- nil
+			}
+			return nil, net.ErrClosed
+		}
+		w := New(client.Options{Name: "ann", URL: "http://chat.test", Dial: dial, Record: history.NewRecorder().Add, Transports: []string{"polling"}})
+		open(t, w)
+		synctest.Wait()
+		w.Close()
+		if err := <-given; err == nil {
+			t.Error("the dial went on")
+		}
+	})
 }
