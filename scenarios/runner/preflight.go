@@ -141,9 +141,9 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 		}
 		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
+	counts := server.Protocol != nil && !p.Receive.Opaque && (server.Level.AtLeast(contract.ServerDelivery) || p.NamesOffset())
 	for _, e := range seen.Events(0) {
-		used := server.Protocol != nil && !p.Receive.Opaque && (server.Level.AtLeast(contract.ServerDelivery) || p.NamesOffset())
-		if e.Kind == history.Shown && used && e.Offset > protocol.Exact {
+		if e.Kind == history.Shown && counts && e.Offset > protocol.Exact {
 			return false, fmt.Errorf("%s sends offsets such as %d, which JavaScript cannot count exactly (2^53 is the limit): say `opaque: true` below socket.receive in redial.yaml, so that clients hand them back as they came", under, e.Offset)
 		}
 	}

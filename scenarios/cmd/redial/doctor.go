@@ -32,7 +32,8 @@ the application seems to be ready for. It leaves messages that begin with "redia
 in the application's log.
 
 The application is what a redial.yaml describes (the one in the current folder where nothing
-else is named), a server that runs already, or a command after --.
+else is named), a server that runs already, or a command after --. A redial.yaml with a page
+and no socket is refused: doctor examines events, and check reads the page.
 
 Exit status: 0 where the application can be checked, 1 where it cannot.`,
 		Example:           "  redial doctor\n  redial doctor --url http://127.0.0.1:3000\n  redial doctor -- node server.js",
