@@ -82,8 +82,8 @@ func allCaught(t *testing.T, kills []runner.Kill) {
 }
 
 // The correct chat, from which each broken one differs in a few lines, passes every scenario
-// in which one of them fails. (Package suite plays every row on right servers.) One that writes the keys of an object in another order passes those that send
-// objects.
+// in which one of them fails. (Package suite plays every row on right servers.) One that writes
+// the keys of an object in another order passes those that send objects.
 func TestRightServersPass(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)

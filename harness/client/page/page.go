@@ -37,7 +37,8 @@ const (
 // It records as Shown the messages that a user would see.
 //
 // The client library is the one that the target serves at contract.ClientPath, or else
-// Options.Bundle: if it serves none, or one before 4.6 for a page of the kit's that retries. Other scripts come from the target only.
+// Options.Bundle: if it serves none, or one before 4.6 for a page of the kit's that retries. Other
+// scripts come from the target only.
 //
 // With Options.Protocol the page is one of the kit's, and speak.js translates between its events
 // and those of the application.
