@@ -205,6 +205,8 @@ func (c *Checker) Add(e history.Event) {
 		c.send(&e, event)
 	case history.Found, history.Stored, history.LogRead:
 		c.read(&e, event)
+	case history.Removed:
+		c.views[c.viewOf(e.Client, e.View)].remove(c.messageOf(e.Message), event)
 	case history.Repeated:
 		c.resent = append(c.resent, resending{c.viewOf(e.Client, e.View), c.messageOf(e.Message), event})
 	}

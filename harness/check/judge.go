@@ -239,7 +239,7 @@ func (f Finding) clause() string {
 	what := ""
 	switch f.Anomaly {
 	case Lost:
-		what = "never showed " + message
+		what = "does not show " + message
 	case Duplicated:
 		what = "showed " + message + " too often"
 	case Reordered:

@@ -102,7 +102,7 @@ func TestFindingReadsAsOneLine(t *testing.T) {
 		Rule: contract.NoLoss, Anomaly: Lost, Client: "bob", View: 1, Message: "line one\nline \"two\"",
 		Expected: "to be shown", Observed: "the page shows no message at all",
 	}
-	want := `no-loss: bob's page (view 1) never showed "line one\nline \"two\"": expected to be shown, but the page shows no message at all`
+	want := `no-loss: bob's page (view 1) does not show "line one\nline \"two\"": expected to be shown, but the page shows no message at all`
 	if f.String() != want {
 		t.Errorf("got  %s\nwant %s", f, want)
 	}

@@ -81,13 +81,22 @@ func (l *losses) markShown(v *view) int {
 	l.shows = 0
 	last := int32(0)
 	for id := range l.shownBy(v) {
-		l.checked[id] = l.number
-		l.shows++
+		if !l.removedFrom(v, id) {
+			l.checked[id] = l.number
+			l.shows++
+		}
 		if l.isInPlace(id) {
 			last = max(last, l.position[id])
 		}
 	}
 	return int(last)
+}
+
+// removedFrom reports whether the view has removed a message that it has to go on showing. A page
+// that notices that the server's data was replaced may begin anew.
+func (l *losses) removedFrom(v *view, id int32) bool {
+	_, removed := v.removed[id]
+	return removed && l.level.AtLeast(contract.ServerDelivery) && !l.wasReplaced(id)
 }
 
 func (l *losses) miss(o loss) {
@@ -129,9 +138,11 @@ func (l *losses) missDuring(p presence) {
 // removeAltered removes the messages that the view shows in altered form: each breaks
 // no-phantom, and is not also lost.
 func (l *losses) removeAltered(v *view) {
-	missing := make([]int32, len(l.lost))
-	for i, o := range l.lost {
-		missing[i] = o.message
+	var missing []int32
+	for _, o := range l.lost {
+		if !l.removedFrom(v, o.message) { // the page showed it as it was sent
+			missing = append(missing, o.message)
+		}
 	}
 	slices.SortFunc(missing, func(a, b int32) int { return cmp.Compare(l.sendIndex[a], l.sendIndex[b]) })
 	altered := map[int32]bool{}
@@ -141,8 +152,16 @@ func (l *losses) removeAltered(v *view) {
 	l.lost = slices.DeleteFunc(l.lost, func(o loss) bool { return altered[o.message] })
 }
 
-// observed describes what the view that was judged last shows.
-func (l *losses) observed() Clause {
+// observed describes what the view that was judged last shows instead of the message, and the
+// events that it names.
+func (l *losses) observed(id int32) reason {
+	if removed, ok := l.view.removed[id]; ok && l.removedFrom(l.view, id) {
+		return reason{clause("the page showed it, and had removed it when the run ended%s", at(removed)), []int{removed}}
+	}
+	return reason{l.others(), nil}
+}
+
+func (l *losses) others() Clause {
 	if l.shows == 0 {
 		return clause("the page shows no message at all")
 	}

@@ -89,7 +89,7 @@ func (d *drawing) step() {
 		d.views[who] = 1
 	}
 	e := history.Event{Client: who, View: d.views[who]}
-	what := rapid.IntRange(0, 38).Draw(d.t, "what")
+	what := rapid.IntRange(0, 39).Draw(d.t, "what")
 	if what >= 20 && what <= 35 && len(d.texts) == 0 {
 		what = 15
 	}
@@ -124,6 +124,8 @@ func (d *drawing) step() {
 		e.Kind = rapid.SampledFrom([]history.Kind{history.Suspended, history.Resumed}).Draw(d.t, "page")
 	case what == 37:
 		e = history.Event{Kind: rapid.SampledFrom([]history.Kind{history.FaultFired, history.FaultHealed}).Draw(d.t, "link"), Fault: who}
+	case what == 39:
+		e.Kind, e.Message = history.Removed, d.text()
 	case what == 38:
 		e = history.Event{Kind: history.ServerStopped, Detail: "paused"}
 	default:

@@ -225,10 +225,18 @@ func (r *reference) owed(p page) []string {
 	}
 	missing := slices.DeleteFunc(r.sendOrder(), func(text string) bool {
 		own := r.noEcho() && r.isSent(text) && r.senderOf(text) == p // it shows that by itself
-		return !slices.Contains(owed, text) || slices.Contains(shown, text) || own
+		return !slices.Contains(owed, text) || slices.Contains(shown, text) && !r.hasRemoved(p, text) || own
 	})
-	altered := r.alteredAmong(shown, missing)
+	unseen := slices.DeleteFunc(slices.Clone(missing), func(text string) bool { return r.hasRemoved(p, text) })
+	altered := r.alteredAmong(shown, unseen)
 	return slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(altered, text) })
+}
+
+// hasRemoved reports whether the page has removed a message that it has to go on showing.
+func (r *reference) hasRemoved(p page, text string) bool {
+	return r.level.AtLeast(contract.ServerDelivery) && !r.wasReplaced(text) && r.first(func(e history.Event) bool {
+		return e.Kind == history.Removed && e.Client == p.client && e.View == p.view && e.Message == text
+	}) != never
 }
 
 // settles reports whether, during s, the page is connected at a barrier at which the text is

@@ -129,8 +129,8 @@ func noLoss(f *facts, t *counter) {
 				if lost.connected >= 0 {
 					event = f.dueAt(v, lost.event)
 				}
-				why := f.entitled(v, lost)
-				return f.finding(v, lost.message, event, why.clause, l.observed()).naming(why.events...)
+				why, instead := f.entitled(v, lost), l.observed(lost.message)
+				return f.finding(v, lost.message, event, why.clause, instead.clause).naming(append(why.events, instead.events...)...)
 			})
 		}
 	}

@@ -48,7 +48,7 @@ func story(text string) (events []history.Event) {
 			events = append(events, e)
 		case history.Found, history.Stored:
 			add(words[1:], message)
-		case history.Sent, history.Acknowledged, history.Refused, history.Shown, history.Repeated:
+		case history.Sent, history.Acknowledged, history.Refused, history.Shown, history.Removed, history.Repeated:
 			page(words[1])
 			add(words[2:], message)
 		case history.Opened, history.Connected, history.Disconnected, history.Closed, history.Suspended, history.Resumed:
@@ -208,7 +208,7 @@ func TestStories(t *testing.T) {
 
 		// The words for them.
 		{"due at the next barrier at which the page is connected", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; barrier; connected bob; barrier",
-			"no-loss bob m", `event 9: no-loss: bob's page (view 1) never showed "m": expected to be shown by event 9`},
+			"no-loss bob m", `event 9: no-loss: bob's page (view 1) does not show "m": expected to be shown by event 9`},
 		{"a break after that does not count", "began recovery; connected alice bob; sent alice m; shown alice m; barrier; disconnected bob; connected bob; barrier", "no-loss bob m", "and stayed connected"},
 		{"two breaks", "began recovery; connected alice bob; disconnected bob; sent alice m; shown alice m; connected bob; disconnected bob; connected bob; barrier",
 			"no-loss bob m", "(events 4 to 7) in which it was sent (event 5), and those until event 9"},
@@ -227,6 +227,13 @@ func TestStories(t *testing.T) {
 			"began basic; sent a x; sent b y; sent c z; shown p x; shown q y; shown r z; shown bob z x y x", "no-duplicate bob x", ""},
 		{"the first page with a wrong offset is blamed", "began server-delivery; connected alice bob carol; sent alice m; shown alice m@1; shown bob m@2; shown alice#2 m@1; shown carol m@2; stored m@1; log-read", "agreement bob m", ""},
 		{"a row without an offset does not excuse", "began server-delivery; connected alice; sent alice m; shown alice m@5; stored m@1 m; log-read", "agreement alice m; sends log m", ""},
+
+		// What a page has removed from its list.
+		{"a message that was removed", "began server-delivery; connected alice bob; sent alice m n; shown alice m n; shown bob m n; barrier; removed bob m; stored m n; log-read",
+			"no-loss bob m", "had removed it when the run ended (event 11)"},
+		{"not below server-delivery", "began recovery; connected alice bob; sent alice m; shown alice m; shown bob m; barrier; removed bob m", "", ""},
+		{"not if the page had to begin anew with another log",
+			"began server-delivery; connected alice bob; sent alice m n; shown alice m; shown bob m; data-replaced; barrier; removed alice m; removed bob m; shown alice n; shown bob n; stored n; log-read", "", ""},
 
 		// Orders. The message that the history names first has the index 0.
 		{"a page is not blamed for the log's order", "began basic; shown bob a2; sent alice a1 a2; shown carol a1 a2; stored a2 a1; log-read", "order log a1 a2", ""},

@@ -47,6 +47,8 @@ type view struct {
 	filled  map[int32]struct{}
 	// again holds the places that it showed more than once.
 	again map[int32]repeat
+	// removed has the messages that it had removed when the run ended, and the event of each.
+	removed map[int32]int
 }
 
 // A moment is an event, 0 for none, and its time.
@@ -141,6 +143,13 @@ func (v *view) show(place int32, event int) {
 		return
 	}
 	v.runs = append(v.runs, run{place, 1, event})
+}
+
+func (v *view) remove(message int32, event int) {
+	if v.removed == nil {
+		v.removed = map[int32]int{}
+	}
+	v.removed[message] = event
 }
 
 // shows reports whether the view shows a place that is not above the highest.

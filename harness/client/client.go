@@ -65,6 +65,15 @@ func Discard(c Client) {
 	}
 }
 
+// Removed returns the messages that the client's page has shown and no longer shows, although it was
+// not loaded again. Clients without a page remove none.
+func Removed(c Client) []string {
+	if removes, ok := c.(interface{ Removed() []string }); ok {
+		return removes.Removed()
+	}
+	return nil
+}
+
 // ErrUnsupported is wrapped by the errors for what a kind of client does not support. A
 // scenario that needs it is unsupported, not failed.
 var ErrUnsupported = errors.New("not possible with this client")

@@ -64,6 +64,11 @@ var pages = []Defect{
 		Page: []Change{{"offset <= socket.auth.serverOffset", "String(offset) <= String(socket.auth.serverOffset)"}},
 	},
 	{
+		Name: "list-emptied", Sentence: "The page empties its list at each connect, asks for what is behind its offset, and then shows only what it had missed.",
+		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "clean-drop", New: Right,
+		Page: onConnect(`messages.textContent = "";`),
+	},
+	{
 		Name: "handlers-again", Sentence: "The page attaches its handler at each connect, so after a reconnect every message is shown twice.",
 		Source: "socket.io's documentation, common mistakes: handlers in the listener of connect", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "five-drops", New: Right,
 		Page: append([]Change{{`socket.on("chat message", (text, offset) => {`, "socket.on(\"connect\", () => socket.on(\"chat message\", received));\nconst received = ((text, offset) => {"}}, ShowsAll...),

@@ -48,6 +48,9 @@ const (
 	Refused Kind = "refused"
 	// Shown: Message was added to the list that the user sees.
 	Shown Kind = "shown"
+	// Removed: Message was shown, and is not in the list when the run ends, although the page was
+	// not loaded again. A list of limited length that has dropped its oldest messages removes none.
+	Removed Kind = "removed"
 	// Repeated: the server sent Message, with its Offset, twice on one connection, or although
 	// the offset that the page connected with covers it. The page may drop it. A wire client
 	// does not record it.
@@ -88,7 +91,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	Began, Ended, Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored, LogRead,
+	Began, Ended, Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Removed, Repeated, Found, Stored, LogRead,
 	ServerStarted, ServerStopped, DataReplaced, FaultFired, FaultHealed, Barrier, TimedOut, Note,
 }
 

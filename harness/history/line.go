@@ -70,7 +70,7 @@ func (r *lineReader) fillView(e *Event) {
 // ofPage reports whether events of this kind belong to one page load of one client.
 func (k Kind) ofPage() bool {
 	switch k {
-	case Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Repeated:
+	case Opened, Closed, Connected, Disconnected, Suspended, Resumed, Sent, Acknowledged, Refused, Shown, Removed, Repeated:
 		return true
 	}
 	return false
@@ -78,7 +78,7 @@ func (k Kind) ofPage() bool {
 
 func (k Kind) aboutMessage() bool {
 	switch k {
-	case Sent, Acknowledged, Refused, Shown, Repeated, Found, Stored:
+	case Sent, Acknowledged, Refused, Shown, Removed, Repeated, Found, Stored:
 		return true
 	}
 	return false

@@ -138,6 +138,24 @@ func (e *ending) recordRows(kind history.Kind, rows []wire.Row, err error) error
 	return nil
 }
 
+// recordRemoved records what the pages have removed from their lists. A page may empty its list
+// and fill it again from an answer that arrives later, so it waits a while for that.
+func (e *ending) recordRemoved() error {
+	const bound = time.Second
+	if _, err := e.await(bound, func() bool {
+		return e.each("", func(c *participant) bool { return len(client.Removed(c.Client)) == 0 })
+	}); err != nil {
+		return err
+	}
+	for _, one := range e.plan.Clients {
+		c := e.clients[one.Name]
+		for _, text := range client.Removed(c.Client) {
+			e.record(history.Event{Kind: history.Removed, Client: c.name, View: c.Status().View, Message: text})
+		}
+	}
+	return nil
+}
+
 // barrier plays a Barrier. It waits until every client is connected; then each client sends a
 // mark, one after the other. A connection keeps the order of its messages, so when every
 // client shows all marks, the earlier messages of the same connections have arrived as well,

@@ -158,6 +158,9 @@ func (l *player) play() error {
 	if err := l.ending.finishStory(); err != nil {
 		return err
 	}
+	if err := l.ending.recordRemoved(); err != nil {
+		return err
+	}
 	l.record(history.Event{Kind: history.Ended})
 	return nil
 }

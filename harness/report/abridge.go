@@ -109,7 +109,7 @@ func ofPage(e history.Event) bool {
 // contain the event.
 func mayMatter(e history.Event, f *check.Finding, isIt, isOther func(text string) bool) bool {
 	switch e.Kind {
-	case history.Sent, history.Shown, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
+	case history.Sent, history.Shown, history.Removed, history.Repeated, history.Stored, history.Acknowledged, history.Refused:
 		return e.Message != "" && (isIt(e.Message) || isOther(e.Message))
 	}
 	if ofPage(e) {

@@ -40,6 +40,7 @@ var happenings = map[history.Kind]string{
 	history.Acknowledged:  "gets the acknowledgement for ",
 	history.Refused:       "is refused ",
 	history.Shown:         "shows ",
+	history.Removed:       "no longer shows ",
 	history.Repeated:      "is sent again ",
 	history.Found:         "held before the run ",
 	history.Stored:        "holds ",

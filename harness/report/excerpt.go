@@ -146,9 +146,9 @@ func (x excerpt) matters(i int) int {
 	isNamed := i == x.f.Event || slices.Contains(x.f.Named, i)
 	mine := e.Client != "" && e.Client == cmp.Or(x.f.Client, x.sender)
 	about := x.isAbout(e) || x.f.Other != "" && x.isOther(e.Message)
-	onOther := e.Kind == history.Shown && e.Client != x.f.Client
+	onOther := (e.Kind == history.Shown || e.Kind == history.Removed) && e.Client != x.f.Client
 	switch e.Kind {
-	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Repeated:
+	case history.Sent, history.Refused, history.Acknowledged, history.Stored, history.Shown, history.Removed, history.Repeated:
 		switch {
 		case isNamed:
 			return named

@@ -190,6 +190,8 @@ func (d *laneDrawing) row(i int) []string {
 		r.arrow(serverAt, lane, "no to "+letter, true)
 	case history.Shown:
 		r.arrow(serverAt, lane, letter, true)
+	case history.Removed:
+		r.point(lane, '○', "without "+letter)
 	case history.Repeated:
 		r.arrow(serverAt, lane, letter+" again", true)
 	default:

@@ -113,6 +113,13 @@ func (c *Client) Status() client.Status {
 	return c.status
 }
 
+// Removed has the messages that were removed from the list; see client.Removed.
+func (c *Client) Removed() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shown.Removed()
+}
+
 // Send types the text and submits it. It returns when the page has handled the input.
 func (c *Client) Send(text string) error {
 	c.input.Lock()

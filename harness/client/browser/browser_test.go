@@ -282,6 +282,9 @@ func TestChangedListIsShownFromItsFirstDifference(t *testing.T) {
 	if got := fmt.Sprint(alice.lines(0)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	if got, want := fmt.Sprint(alice.Removed()), "[TWO one three two]"; got != want {
+		t.Errorf("removed %s, want %s", got, want)
+	}
 }
 
 // A page may show a message as unsent at first, and then change only a class.

@@ -304,3 +304,16 @@ func (p *Page) Status() client.Status {
 	}
 	return status
 }
+
+// Removed has the messages that the page has removed from its list; see client.Removed.
+func (p *Page) Removed() []string {
+	p.mu.Lock()
+	v := p.view
+	p.mu.Unlock()
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.removed
+}

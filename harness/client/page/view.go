@@ -43,6 +43,7 @@ type view struct {
 	loaded    bool // its script has run
 	connected bool
 	count     int             // of shown
+	removed   []string        // from shown
 	answered  map[string]bool // by text, the messages that are acknowledged or refused
 }
 
@@ -173,7 +174,7 @@ func (v *view) look() {
 	// The status changes before the history, so that a reader of the event finds the status
 	// that includes it.
 	v.mu.Lock()
-	v.count = v.shown.Len()
+	v.count, v.removed = v.shown.Len(), v.shown.Removed()
 	v.mu.Unlock()
 	for _, text := range fresh {
 		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})

@@ -7,6 +7,7 @@ package views
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -120,7 +121,10 @@ func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool)
 		if l.gone[text] == 0 {
 			continue
 		}
-		if l.gone[text]--; len(fresh) == len(texts)-i {
+		if l.gone[text]--; l.gone[text] == 0 {
+			delete(l.gone, text)
+		}
+		if len(fresh) == len(texts)-i {
 			fresh = fresh[1:]
 		}
 	}
@@ -139,6 +143,11 @@ func trimmed(before, after []string) int {
 		return 0
 	}
 	return len(before) - first
+}
+
+// Removed returns, sorted, the texts that were removed and have not come back.
+func (l *List) Removed() []string {
+	return slices.Sorted(maps.Keys(l.gone))
 }
 
 // Len returns the number of texts in the list.
