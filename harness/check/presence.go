@@ -11,6 +11,9 @@ import (
 // maxDisconnection is Socket.IO's default for maxDisconnectionDuration.
 const maxDisconnection = plan.Duration(2 * time.Minute)
 
+// serverDisconnect is the client library's reason after a DISCONNECT packet from the server.
+const serverDisconnect = "io server disconnect"
+
 // A presence is a period that counts as one connection at the level of the run.
 type presence struct {
 	from int // the index of its first Connected
@@ -60,7 +63,7 @@ func (f *facts) covers(before, after connection) bool {
 	stop, _ := slices.BinarySearch(f.stops, before.from)
 	stopped := before.origin == ended || before.origin == uncertain && !after.recovered ||
 		stop < len(f.stops) && f.stops[stop] < after.from
-	asked := before.reason == "io client disconnect" || before.reason == "io server disconnect"
+	asked := before.reason == "io client disconnect" || before.reason == serverDisconnect
 	return !stopped && !asked && after.fromTime-before.toTime < f.longestBreak()
 }
 

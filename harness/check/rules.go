@@ -222,6 +222,9 @@ func convergence(f *facts, t *counter) {
 			if n := len(v.connections); n > 0 {
 				event = v.connections[n-1].to
 				observed = clause("it has been disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
+				if v.connections[n-1].reason == serverDisconnect {
+					observed = clause("the server disconnected it (event %d), and the client library does not reconnect by itself then", number(event))
+				}
 			}
 			return f.finding(v, -1, event, clause("to be connected when the run ends"), observed)
 		})

@@ -220,6 +220,8 @@ func TestStories(t *testing.T) {
 		{"more often than before", "began basic; found m m; sent bob n; connected alice; shown alice m m m m; stored m m m n; log-read",
 			"no-duplicate alice m; sends log m", "3 times, as often as…2 times, as before the run"},
 		{"sent again", "began recovery; connected alice; sent alice m; shown alice m; repeated alice m; barrier", "no-repeat alice m", `was sent "m" again`},
+		{"disconnected by the server", "began basic; connected alice bob; sent alice m; shown alice m; shown bob m; disconnected bob (io server disconnect); barrier",
+			"convergence bob", "the server disconnected it (event 7)"},
 
 		// Copies and offsets.
 		{"what is found after it was sent is no row from before", "began basic; sent alice m; sent lab mark; found mark mark; stored m mark mark; log-read", "sends log mark", ""},

@@ -37,6 +37,8 @@ type Protocol struct {
 	Auth       map[string]any    `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}"`
 	Query      map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
 	Headers    map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
+	// The library does not reconnect by itself after a DISCONNECT packet.
+	Reconnects bool `json:"reconnects,omitempty" jsonschema_description:"Whether clients call connect() again when the server has disconnected them, as with io.disconnectSockets() (default false)"`
 	// A page shows its client as connected only after the last step of Enter.
 	Enter []EnterStep `json:"enter,omitempty" jsonschema_description:"What a client does after every connect before it may send a message"`
 	Learn []Learn     `json:"learn,omitempty" jsonschema_description:"Values to remember from events that may arrive at any time, such as the other user's ID"`

@@ -34,7 +34,7 @@ func (s translation) host() map[string]any {
 	p := s.options.Protocol
 	host := map[string]any{
 		"path": p.Path, "namespace": p.Namespace, "namesOffset": p.NamesOffset(),
-		"noEcho": p.NoEcho, "noAck": p.Send != nil && p.Send.NoAck,
+		"reconnects": p.Reconnects, "noEcho": p.NoEcho, "noAck": p.Send != nil && p.Send.NoAck,
 		"steps": s.steps(), "enter": func(at int, values *goja.Object) goja.Value { return s.fill(p.Enter[at].Emit, values) },
 		"pick": s.pick, "read": s.read, "awaited": s.value(anys(p.Awaited())),
 	}

@@ -186,6 +186,7 @@
       };
       // A second CONNECT packet would violate the protocol.
       socket.connect = function () { return entering ? this : connect.call(this); };
+      if (protocol.reconnects) socket.on("disconnect", (reason) => { if (reason === "io server disconnect") socket.connect(); });
 
       function begin() {
         const mine = entering;

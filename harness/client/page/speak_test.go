@@ -117,6 +117,22 @@ func TestWithoutAnOffsetAReplayedMessageIsNotRepeated(t *testing.T) {
 	}
 }
 
+func TestPageReconnectsAfterTheServerDisconnectedItIfItsApplicationDoes(t *testing.T) {
+	a := newApplication(t, nil, "/socket.io/socket.io.js")
+	p := openTranslated(t, a, referencePage(t, "7"), protocol.Protocol{Receive: protocol.Receive{Event: "new"}, Reconnects: true})
+	<-a.requests
+	s := a.accept(t)
+	s.expect("40")
+	s.send(`40{"sid":"1"}`)
+	p.await(t, "connected", 1)
+	s.send("41")
+	p.await(t, "disconnected (io server disconnect)", 1)
+	s = a.accept(t)
+	s.expect("40")
+	s.send(`40{"sid":"2"}`)
+	p.await(t, "connected", 2)
+}
+
 func TestHeadersAreSentWithEveryRequest(t *testing.T) {
 	a := newApplication(t, nil, "")
 	p := messenger

@@ -66,6 +66,18 @@ func TestWireStaysDisconnectedUntilConnect(t *testing.T) {
 	})
 }
 
+func TestWireReconnectsAfterTheServerDisconnectedItIfItsApplicationDoes(t *testing.T) {
+	bubble(t, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		w.proto.Reconnects = true
+		open(t, w)
+		p := m.connected(t, `40{"sid":"s1"}`)
+		p.send("41")
+		p.expect("close")
+		m.connected(t, `40{"sid":"s2"}`)
+		wantHistory(t, r, "opened", "connected", "disconnected io server disconnect", "connected")
+	})
+}
+
 func TestWireDisconnectReasons(t *testing.T) {
 	for reason, end := range map[string]func(p *peer){
 		"transport close (end of stream)": func(p *peer) { p.conn.Close() },

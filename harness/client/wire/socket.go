@@ -281,6 +281,9 @@ func (v *view) handle(p *parser.Packet) {
 	case parser.DISCONNECT:
 		v.leave()
 		v.onDisconnect(serverDisconnect)
+		if v.wire.proto.Reconnects {
+			v.connect()
+		}
 	case parser.CONNECT_ERROR:
 		v.leave() // as in the official client, which does not reconnect then
 		v.record(history.Event{Kind: history.Note, Detail: "connect_error: " + describe(p.Data)})
