@@ -102,13 +102,14 @@ type Page struct {
 
 // Log says where the stored messages can be read.
 type Log struct {
-	SQL      string        `yaml:"sql" json:"sql,omitempty" jsonschema_description:"A query for the offset and the text of each message in order"`
-	File     string        `yaml:"file" json:"file,omitempty" jsonschema_description:"The SQLite database; {{data}} is the data folder"`
-	Postgres string        `yaml:"postgres" json:"postgres,omitempty" jsonschema_description:"The PostgreSQL database's URL instead of a file"`
-	URL      string        `yaml:"url" json:"url,omitempty" jsonschema_description:"An HTTP address or a path of the application that answers with JSON instead of a database"`
-	List     protocol.Path `yaml:"list" json:"list,omitempty" jsonschema_description:"Where in the JSON the list of messages is (default $)"`
-	Text     protocol.Path `yaml:"text" json:"text,omitempty" jsonschema_description:"Where in an item the text is (default $)"`
-	Offset   protocol.Path `yaml:"offset" json:"offset,omitempty" jsonschema_description:"Where in an item the offset is (default: items have none)"`
+	SQL      string            `yaml:"sql" json:"sql,omitempty" jsonschema_description:"A query for the offset and the text of each message in order"`
+	File     string            `yaml:"file" json:"file,omitempty" jsonschema_description:"The SQLite database; {{data}} is the data folder"`
+	Postgres string            `yaml:"postgres" json:"postgres,omitempty" jsonschema_description:"The PostgreSQL database's URL instead of a file"`
+	URL      string            `yaml:"url" json:"url,omitempty" jsonschema_description:"An HTTP address or a path of the application that answers with JSON instead of a database"`
+	Headers  map[string]string `yaml:"headers" json:"headers,omitempty" jsonschema_description:"HTTP headers of the request for url, such as Authorization"`
+	List     protocol.Path     `yaml:"list" json:"list,omitempty" jsonschema_description:"Where in the JSON the list of messages is (default $)"`
+	Text     protocol.Path     `yaml:"text" json:"text,omitempty" jsonschema_description:"Where in an item the text is (default $)"`
+	Offset   protocol.Path     `yaml:"offset" json:"offset,omitempty" jsonschema_description:"Where in an item the offset is (default: items have none)"`
 }
 
 // A Command is a program and its arguments. A single line is given to the shell.
@@ -214,6 +215,7 @@ func (f *File) validate() error {
 	}
 	if l := f.Log; l != nil {
 		is(l.SQL == "" && l.URL == "", "log: it needs sql or url")
+		is(len(l.Headers) > 0 && l.URL == "", "log: headers are for url")
 		is(l.SQL != "" && (l.File == "") == (l.Postgres == ""), "log: sql needs either file or postgres")
 		is(strings.Contains(l.File, "{{data}}") && t.URL != "", "log: file: a server at a url has no {{data}} folder of ours")
 	}

@@ -167,6 +167,9 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/private" && r.Header.Get("Authorization") != "Bearer t" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
 		_, _ = w.Write([]byte(`{"all": [{"id": 1, "body": "one"}, {"id": 2, "body": "two"}]}`))
 	}))
 	defer server.Close()
@@ -181,6 +184,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"sqlite":           {Log{SQL: "SELECT id, body FROM m ORDER BY id", File: "{{data}}/chat.db"}, false, numbered},
 		"opaque in sqlite": {Log{SQL: "SELECT 'no. ' || id, body FROM m ORDER BY id", File: "{{data}}/chat.db"}, true, plain},
 		"http":             {Log{URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"}, false, numbered},
+		"with a header":    {Log{URL: "/private", Headers: map[string]string{"Authorization": "Bearer t"}, List: "$.all", Text: "$.body", Offset: "$.id"}, false, numbered},
 		"opaque over http": {Log{URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.id"}, true, plain},
 		"without offsets":  {Log{URL: "/messages", List: "$.all", Text: "$.body"}, false, plain},
 	} {
@@ -194,6 +198,7 @@ func TestLogIsReadFromADatabaseAndOverHTTP(t *testing.T) {
 		"two columns":          {SQL: "SELECT body FROM m", File: "{{data}}/chat.db"},
 		"a whole number":       {SQL: "SELECT body, body FROM m", File: "{{data}}/chat.db"},
 		"unable to open":       {SQL: "SELECT 1, 2", File: "{{data}}/other.db"},
+		"401 Unauthorized":     {URL: "/private", List: "$.all", Text: "$.body"},
 		"no whole number at $": {URL: "/messages", List: "$.all", Text: "$.body", Offset: "$.body"},
 	} {
 		if _, err := l.Reader(folder, false)(context.Background(), under); err == nil || !strings.Contains(err.Error(), want) {

@@ -104,6 +104,9 @@ func (l *Log) get(ctx context.Context, server target.Target, opaque bool) (rows 
 	if err != nil {
 		return nil, err
 	}
+	for name, value := range l.Headers {
+		request.Header.Set(name, value)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
