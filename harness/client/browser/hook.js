@@ -60,35 +60,48 @@
   // A session is one Engine.IO connection: over polling, and then possibly over a WebSocket.
   const sessions = new Map();
   const pids = new Map();
-  const newSession = () => ({ namespaces: new Set(), upgraded: false, probing: false, joined: undefined });
+  // asked has the namespaces that the page has asked to join and that have not answered.
+  const newSession = () => ({ namespaces: new Set(), asked: new Set(), upgraded: false, probing: false, joined: undefined });
   function join(session, namespace, pid) {
     const recovered = typeof pid === "string" && pids.get(namespace) === pid;
     pids.set(namespace, pid);
     if (session.namespaces.size === 0) session.joined = { recovered };
+    else if (session.joined) session.joined.recovered &&= recovered;
     session.namespaces.add(namespace);
-    if (!session.probing) tell(session);
+    answered(session, namespace);
   }
-  // A session counts as connected when its upgrade to a WebSocket has succeeded or failed.
-  // While it polls, the browser repeats a request whose connection is cut, and the page does
-  // not notice such a cut.
-  function tell(session) {
+  // A session counts as connected when the page has joined every namespace that it asked for, and
+  // its upgrade to a WebSocket has succeeded or failed. While it polls, the browser repeats a
+  // request whose connection is cut, and the page does not notice such a cut.
+  function answered(session, namespace) {
+    session.asked.delete(namespace);
+    if (!session.probing && session.asked.size === 0) tell(session);
+  }
+  function probed(session) {
     session.probing = false;
+    answered(session);
+  }
+  function tell(session) {
     if (session.joined) later("connected", session.joined);
     session.joined = undefined;
   }
   function leave(session, namespace, reason) {
-    if (!session.namespaces.delete(namespace) || session.namespaces.size > 0) return;
+    if (!session.namespaces.delete(namespace)) answered(session, namespace);
+    else if (session.namespaces.size === 0) leftAll(session, reason);
+  }
+  function leftAll(session, reason) {
     tell(session);
     later("disconnected", { reason });
   }
   function end(session, reason) {
-    tell(session);
-    if (session.namespaces.size > 0) later("disconnected", { reason });
+    if (session.namespaces.size > 0) leftAll(session, reason);
     session.namespaces.clear();
+    session.asked.clear();
+    session.probing = false;
   }
 
   // namespaceOf reads "/chat," in front of a packet's data.
-  const namespaceOf = (packet) => (/^4[01]\/([^,]*)/.exec(packet) || ["", ""])[1];
+  const namespaceOf = (packet) => (/^4[014]\/([^,]*)/.exec(packet) || ["", ""])[1];
   function parse(text) {
     try { return JSON.parse(text) || {}; } catch { return {}; }
   }
@@ -106,6 +119,7 @@
     else if (packet === "1") end(session, "the server has closed the connection");
     else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(packet.replace(/^40(\/[^,]*,)?/, "")).pid);
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the server has disconnected it");
+    else if (packet.startsWith("44")) answered(session, namespaceOf(packet));
     else if (packet[0] === "4" && !/[0-6]/.test(packet[1])) joinOnce(session);
   }
   // With a parser of the application's own, packets cannot be read. The first packet of a
@@ -117,6 +131,7 @@
     if (typeof packet !== "string") {
       if (messagePackType(packet) === 1) leave(session, "", "the page has disconnected");
     } else if (packet === "1") end(session, "the page has closed the connection");
+    else if (packet.startsWith("40")) session.asked.add(namespaceOf(packet));
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the page has disconnected");
   }
 
@@ -153,13 +168,13 @@
     socket.addEventListener("message", (event) => received(session, event.data));
     if (!carries) {
       session.probing = true;
-      setTimeout(() => tell(session), 5000); // A server may accept the WebSocket and send nothing.
+      setTimeout(() => probed(session), 5000); // A server may accept the WebSocket and send nothing.
     }
-    socket.addEventListener("close", (event) => carries ? end(session, "the WebSocket was closed, " + event.code) : tell(session));
+    socket.addEventListener("close", (event) => carries ? end(session, "the WebSocket was closed, " + event.code) : probed(session));
     socket.send = function (data) {
       if (data === "5") {
         carries = session.upgraded = true;
-        tell(session);
+        probed(session);
       }
       sent(session, data);
       return NativeSocket.prototype.send.call(this, data);
@@ -170,7 +185,7 @@
     };
   }
 
-  function answered(session, status, text) {
+  function responded(session, status, text) {
     if (status !== 200) {
       if (!session.upgraded) end(session, "an HTTP request failed" + (status ? ", " + status : ""));
     } else for (const packet of text.split("\x1e")) received(session, packet);
@@ -182,7 +197,7 @@
     if (session) {
       requests.set(this, session);
       this.addEventListener("readystatechange", () => {
-        if (this.readyState === 4) answered(session, this.status, method === "GET" && this.status === 200 ? this.responseText : "");
+        if (this.readyState === 4) responded(session, this.status, method === "GET" && this.status === 200 ? this.responseText : "");
       });
     }
     return nativeOpen.call(this, method, linked(address), ...rest);
@@ -200,7 +215,7 @@
     const session = sessionOf(address);
     if (session) {
       if (options && typeof options.body === "string") for (const packet of options.body.split("\x1e")) sent(session, packet);
-      answer.then(async (response) => answered(session, response.status, await response.clone().text()), () => answered(session, 0, ""));
+      answer.then(async (response) => responded(session, response.status, await response.clone().text()), () => responded(session, 0, ""));
     }
     return answer;
   };

@@ -53,6 +53,46 @@ func TestConnectionsAndTheirEndsAreObservedOverEachTransport(t *testing.T) {
 	}
 }
 
+// A page with two namespaces is connected when it has joined both, or was refused by one.
+func TestAPageIsConnectedWhenItHasJoinedEachNamespace(t *testing.T) {
+	for second, want := range map[string]string{
+		`40/chat,{"sid":"2"}`: "[opened shown 40 shown 40/chat connected disconnected the WebSocket was closed, 1000]",
+		`44/chat,{}`:          "[opened shown 40 shown 44/chat connected disconnected the WebSocket was closed, 1000]",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/socket.io/" {
+				writePage(w, form+`<script>
+					const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
+					socket.onopen = () => { socket.send("40"); socket.send("40/chat,"); };
+					socket.onmessage = (event) => { add(event.data.split(/,|{/)[0]); socket.send("42[]"); };
+				</script>`)
+				return
+			}
+			conn, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 2 {
+				_, _, _ = conn.Read(r.Context())
+			}
+			for _, packet := range []string{`40{"sid":"1"}`, second} {
+				if err := conn.Write(r.Context(), websocket.MessageText, []byte(packet)); err != nil {
+					t.Error(err)
+				}
+				_, _, _ = conn.Read(r.Context()) // the page has handled it
+			}
+			_ = conn.Close(websocket.StatusNormalClosure, "")
+		}))
+		t.Cleanup(server.CloseClientConnections)
+		alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+		alice.until(0, "disconnected")
+		if got := fmt.Sprint(alice.lines(0)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestRecoveredConnectionIsRecordedAsRecovered(t *testing.T) {
 	url := serveStep(t, "6")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
