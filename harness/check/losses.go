@@ -93,14 +93,15 @@ func (l *losses) markShown(v *view) int {
 }
 
 // removedFrom reports whether the view has removed a message that it has to go on showing. A page
-// that notices that the server's data was replaced may begin anew.
+// may show less while it is not connected, and begin anew when it notices that the server's data
+// was replaced.
 func (l *losses) removedFrom(v *view, id int32) bool {
 	_, removed := v.removed[id]
-	return removed && l.level.AtLeast(contract.ServerDelivery) && !l.wasReplaced(id)
+	return removed && l.level.AtLeast(contract.ServerDelivery) && l.isUp(v) && !l.wasReplaced(id)
 }
 
 func (l *losses) miss(o loss) {
-	if m := &l.messages[o.message]; l.noEcho && m.isSent() && l.views[m.sender] == l.view {
+	if m := &l.messages[o.message]; l.noEcho && m.isSent() && l.views[m.sender] == l.view && !l.removedFrom(l.view, o.message) {
 		return // the page shows its own message without an echo, and no event records that
 	}
 	if l.checked[o.message] != l.number {

@@ -225,7 +225,7 @@ func (r *reference) owed(p page) []string {
 	}
 	missing := slices.DeleteFunc(r.sendOrder(), func(text string) bool {
 		own := r.noEcho() && r.isSent(text) && r.senderOf(text) == p // it shows that by itself
-		return !slices.Contains(owed, text) || slices.Contains(shown, text) && !r.hasRemoved(p, text) || own
+		return !slices.Contains(owed, text) || slices.Contains(shown, text) && !r.hasRemoved(p, text) || own && !r.hasRemoved(p, text)
 	})
 	unseen := slices.DeleteFunc(slices.Clone(missing), func(text string) bool { return r.hasRemoved(p, text) })
 	altered := r.alteredAmong(shown, unseen)
@@ -234,7 +234,7 @@ func (r *reference) owed(p page) []string {
 
 // hasRemoved reports whether the page has removed a message that it has to go on showing.
 func (r *reference) hasRemoved(p page, text string) bool {
-	return r.level.AtLeast(contract.ServerDelivery) && !r.wasReplaced(text) && r.first(func(e history.Event) bool {
+	return r.level.AtLeast(contract.ServerDelivery) && r.isUp(p) && !r.wasReplaced(text) && r.first(func(e history.Event) bool {
 		return e.Kind == history.Removed && e.Client == p.client && e.View == p.view && e.Message == text
 	}) != never
 }

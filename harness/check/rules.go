@@ -223,7 +223,7 @@ func convergence(f *facts, t *counter) {
 				event = v.connections[n-1].to
 				observed = clause("it has been disconnected since event %d (%s)", number(event), v.connections[n-1].reason)
 				if v.connections[n-1].reason == serverDisconnect {
-					observed = clause("the server disconnected it (event %d), and the client library does not reconnect by itself then", number(event))
+					observed = clause("the server disconnected it (event %d), after which a page connects again only if it calls connect()", number(event))
 				}
 			}
 			return f.finding(v, -1, event, clause("to be connected when the run ends"), observed)

@@ -234,6 +234,9 @@ func TestStories(t *testing.T) {
 		{"a message that was removed", "began server-delivery; connected alice bob; sent alice m n; shown alice m n; shown bob m n; barrier; removed bob m; stored m n; log-read",
 			"no-loss bob m", "had removed it when the run ended (event 11)"},
 		{"not below server-delivery", "began recovery; connected alice bob; sent alice m; shown alice m; shown bob m; barrier; removed bob m", "", ""},
+		{"not on a page that was closed before, or is not connected",
+			"began server-delivery; connected alice bob carol; sent alice m n; shown alice m n; shown bob m n; shown carol m n; barrier; closed bob; fault-fired; disconnected carol; removed bob m; removed carol m; stored m n; log-read", "convergence carol", ""},
+		{"also its own, without an echo", "began server-delivery no-echo; connected alice bob; sent alice m; shown bob m; barrier; removed alice m; stored m; log-read", "no-loss alice m", ""},
 		{"not if the page had to begin anew with another log",
 			"began server-delivery; connected alice bob; sent alice m n; shown alice m; shown bob m; data-replaced; barrier; removed alice m; removed bob m; shown alice n; shown bob n; stored n; log-read", "", ""},
 

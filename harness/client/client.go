@@ -66,12 +66,12 @@ func Discard(c Client) {
 }
 
 // Removed returns the messages that the client's page has shown and no longer shows, although it was
-// not loaded again. Clients without a page remove none.
-func Removed(c Client) []string {
-	if removes, ok := c.(interface{ Removed() []string }); ok {
+// not loaded again, and the number of the view. Clients without a page remove none.
+func Removed(c Client) (view int, texts []string) {
+	if removes, ok := c.(interface{ Removed() (int, []string) }); ok {
 		return removes.Removed()
 	}
-	return nil
+	return 0, nil
 }
 
 // ErrUnsupported is wrapped by the errors for what a kind of client does not support. A

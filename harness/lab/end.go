@@ -9,6 +9,7 @@ import (
 
 	"redial/harness/client"
 	"redial/harness/client/wire"
+	"redial/harness/contract"
 	"redial/harness/history"
 	"redial/harness/plan"
 )
@@ -32,16 +33,24 @@ func (e *ending) finishStory() error {
 		if err != nil {
 			return err
 		}
+		var rows []wire.Row
+		var unread error
+		if e.config.KeepsLog {
+			rows, unread = e.readLog(history.Stored)
+		}
+		if err := e.awaitRefill(); err != nil {
+			return err
+		}
+		if again > 0 && e.breaks.Load() != before {
+			if e.config.KeepsLog { // the next attempt uses a new reader, whose mark differs from that of this one
+				e.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: e.readings})
+			}
+			continue
+		}
 		if !e.config.KeepsLog {
 			return e.alive()
 		}
-		rows, err := e.readLog(history.Stored)
-		if again > 0 && e.breaks.Load() != before {
-			// The next attempt uses a new reader, whose mark differs from that of this one.
-			e.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: e.readings})
-			continue
-		}
-		if err = e.recordRows(history.Stored, rows, err); err != nil {
+		if err = e.recordRows(history.Stored, rows, unread); err != nil {
 			e.record(history.Event{Kind: history.TimedOut, Detail: "reading the log: " + err.Error()})
 		}
 		return e.alive()
@@ -138,22 +147,38 @@ func (e *ending) recordRows(kind history.Kind, rows []wire.Row, err error) error
 	return nil
 }
 
-// recordRemoved records what the pages have removed from their lists. A page may empty its list
-// and fill it again from an answer that arrives later, so it waits a while for that.
-func (e *ending) recordRemoved() error {
-	const bound = time.Second
-	if _, err := e.await(bound, func() bool {
-		return e.each("", func(c *participant) bool { return len(client.Removed(c.Client)) == 0 })
-	}); err != nil {
-		return err
+// awaitRefill waits for the pages that have removed messages: a page may empty its list when it
+// reconnects, and fill it again from an answer that comes later. No event tells of that.
+func (e *ending) awaitRefill() error {
+	const step, bound = 100 * time.Millisecond, 5 * time.Second
+	isFilled := func() bool { return len(e.removed()) == 0 }
+	if !e.config.Level.AtLeast(contract.ServerDelivery) || isFilled() {
+		return nil
 	}
-	for _, one := range e.plan.Clients {
-		c := e.clients[one.Name]
-		for _, text := range client.Removed(c.Client) {
-			e.record(history.Event{Kind: history.Removed, Client: c.name, View: c.Status().View, Message: text})
+	for range min(bound, e.config.ShownBound) / step {
+		if filled, err := e.await(step, isFilled); filled || err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// removed has an event for each message that a connected page has removed from its list. Other
+// texts, such as the name of a user who is typing, may come and go.
+func (e *ending) removed() (events []history.Event) {
+	for _, one := range e.plan.Clients {
+		c := e.clients[one.Name]
+		if !c.opened.Load() || !c.isConnected() {
+			continue
+		}
+		view, texts := client.Removed(c.Client)
+		for _, text := range texts {
+			if e.wasSent(text) {
+				events = append(events, history.Event{Kind: history.Removed, Client: c.name, View: view, Message: text})
+			}
+		}
+	}
+	return events
 }
 
 // barrier plays a Barrier. It waits until every client is connected; then each client sends a

@@ -158,8 +158,8 @@ func (l *player) play() error {
 	if err := l.ending.finishStory(); err != nil {
 		return err
 	}
-	if err := l.ending.recordRemoved(); err != nil {
-		return err
+	for _, e := range l.ending.removed() {
+		l.record(e)
 	}
 	l.record(history.Event{Kind: history.Ended})
 	return nil

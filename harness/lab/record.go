@@ -23,6 +23,7 @@ type recorder struct {
 	// The rest sums up the history for the conditions of an await.
 	noEcho bool                       // a page counts as showing what it sent
 	shown  map[string]map[string]bool // by client, in its current view, and the message's identity
+	sent   map[string]bool            // by the message's identity
 	fired  map[string]bool
 	left   map[string]int // disconnections, by client
 
@@ -33,7 +34,7 @@ type recorder struct {
 func newRecorder(config Config) *recorder {
 	r := &recorder{
 		history: history.NewRecorder(), limits: newLimits(), filter: newFilter(config),
-		shown: map[string]map[string]bool{}, fired: map[string]bool{}, left: map[string]int{},
+		shown: map[string]map[string]bool{}, sent: map[string]bool{}, fired: map[string]bool{}, left: map[string]int{},
 	}
 	if r.filter != nil {
 		r.limits.known = nil
@@ -81,6 +82,7 @@ func (r *recorder) sumUp(e history.Event, identity string) {
 		r.shown[e.Client][identity] = true
 		r.showings.Add(1)
 	case history.Sent:
+		r.sent[identity] = true
 		if r.noEcho && r.shown[e.Client] != nil {
 			r.shown[e.Client][identity] = true
 		}
@@ -115,6 +117,13 @@ func (r *recorder) hasShown(who, text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.shown[who][identity]
+}
+
+func (r *recorder) wasSent(text string) bool {
+	identity := history.Identity(text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent[identity]
 }
 
 func (r *recorder) countShown(who string) int {

@@ -60,8 +60,8 @@ var clauseWords = map[Language]map[string]string{
 		"it is shown with offset %d":                                  "오프셋 %d로 표시되었습니다.",
 		"it is there %d times":                                        "%d번 있습니다.",
 		"it never connected":                                          "한 번도 연결되지 않았습니다.",
-		"the server disconnected it (event %d), and the client library does not reconnect by itself then": "서버가 연결을 끊었고(이벤트 %d), 그때 클라이언트 라이브러리는 스스로 재연결하지 않습니다.",
-		"it has been disconnected since event %d (%s)":                                                    "이벤트 %d부터 연결이 끊겨 있습니다(%s).",
+		"the server disconnected it (event %d), after which a page connects again only if it calls connect()": "서버가 연결을 끊었고(이벤트 %d), 그 뒤에는 페이지가 connect()를 호출해야만 다시 연결됩니다.",
+		"it has been disconnected since event %d (%s)":                                                        "이벤트 %d부터 연결이 끊겨 있습니다(%s).",
 
 		"The history does not say how the run began: it has no event of the kind began.": "실행이 어떻게 시작되었는지 이력에 없습니다(began 이벤트가 없음).",
 		"The history names the level %q, which there is not.":                            "이력에 적힌 수준 %q: 그런 수준은 없습니다.",

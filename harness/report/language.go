@@ -82,7 +82,7 @@ var drawingWords = map[Language]map[string]string{
 		"empty": "Nothing happens here.", "drawing": "Messages, frames and connections over time",
 		"offence": "%s: %s", "key": "Legend",
 
-		"event sent": "sent", "event shown": "shown", "event repeated": "received again", "event acknowledged": "acknowledged",
+		"event sent": "sent", "event shown": "shown", "event removed": "removed from the list", "event repeated": "received again", "event acknowledged": "acknowledged",
 		"event refused": "refused", "event stored": "stored", "event found": "in the log before",
 		"event opened": "page loaded", "event closed": "page closed", "event connected": "connected", "event disconnected": "disconnected",
 		"event suspended": "suspended", "event resumed": "wakes",
@@ -131,7 +131,7 @@ var drawingWords = map[Language]map[string]string{
 		"empty": "이 구간에는 일어난 일이 없습니다.", "drawing": "시간에 따른 메시지, 프레임, 연결",
 		"offence": "%s: %s", "key": "범례",
 
-		"event sent": "보냄", "event shown": "표시함", "event repeated": "다시 받음", "event acknowledged": "승인 응답",
+		"event sent": "보냄", "event shown": "표시함", "event removed": "목록에서 지움", "event repeated": "다시 받음", "event acknowledged": "승인 응답",
 		"event refused": "거부됨", "event stored": "저장됨", "event found": "이전부터 로그에 있음",
 		"event opened": "페이지 열림", "event closed": "페이지 닫힘", "event connected": "연결됨", "event disconnected": "연결 끊김",
 		"event suspended": "절전 상태", "event resumed": "깨어남",

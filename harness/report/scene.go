@@ -156,7 +156,7 @@ func importance(e history.Event) int {
 	case history.FaultFired, history.FaultHealed, history.ServerStarted, history.ServerStopped, history.DataReplaced,
 		history.Opened, history.Closed, history.Connected, history.Disconnected, history.Suspended, history.Resumed:
 		return 0
-	case history.Sent, history.Shown, history.Refused, history.Repeated, history.Stored, history.Found:
+	case history.Sent, history.Shown, history.Removed, history.Refused, history.Repeated, history.Stored, history.Found:
 		if IsBarrier(e.Message) {
 			return 3
 		}

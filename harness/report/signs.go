@@ -17,7 +17,7 @@ func (st *stage) placeMarks() {
 		lane := st.laneOf(st.Events[i])
 		x := st.x(st.timeOf(i))
 		switch st.Events[i].Kind {
-		case history.Sent, history.Shown, history.Stored, history.Found, history.Repeated, history.Refused:
+		case history.Sent, history.Shown, history.Removed, history.Stored, history.Found, history.Repeated, history.Refused:
 			if last, ok := st.taken[lane]; ok && x < last+8 && x > last-24 {
 				x = min(last+8, st.Right)
 			}
@@ -63,7 +63,7 @@ func (c *canvas) sign(kind history.Kind, x, y, towards float64) {
 		c.element("circle", "class", "sent", "cx", x, "cy", y, "r", r)
 	case history.Shown:
 		c.element("circle", "class", "shown", "cx", x, "cy", y, "r", r)
-	case history.Repeated:
+	case history.Repeated, history.Removed:
 		c.element("circle", "class", "shown repeated", "cx", x, "cy", y, "r", r)
 	case history.Acknowledged:
 		c.element("path", "class", "ack", "d", fmt.Sprintf("M%.1f %.1fl2.6 3l5 -7", x-4, y-towards*15+1))

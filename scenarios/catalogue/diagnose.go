@@ -74,6 +74,9 @@ func (c *diagnosis) mine(kind history.Kind) func(history.Event) bool {
 
 // lost names the disconnection during which the message was lost.
 func (c *diagnosis) lost() string {
+	if c.find(0, func(e history.Event) bool { return c.mine(history.Removed)(e) && c.isIt(e.Message) }) >= 0 {
+		return "" // it was not lost in a disconnection
+	}
 	elsewhere := c.find(0, func(e history.Event) bool {
 		return c.isIt(e.Message) && (e.Kind == history.Shown || e.Kind == history.Acknowledged)
 	})

@@ -87,7 +87,7 @@ func pagesOf(p plan.Plan, events []history.Event) []Page {
 			if e.Offset != 0 {
 				offsets[e.Client] = e.Offset
 			}
-		case history.Sent, history.Acknowledged, history.Refused, history.Repeated:
+		case history.Sent, history.Acknowledged, history.Refused, history.Removed, history.Repeated:
 		default:
 			continue
 		}

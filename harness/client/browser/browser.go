@@ -114,10 +114,10 @@ func (c *Client) Status() client.Status {
 }
 
 // Removed has the messages that were removed from the list; see client.Removed.
-func (c *Client) Removed() []string {
+func (c *Client) Removed() (view int, texts []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.shown.Removed()
+	return c.status.View, c.shown.Removed()
 }
 
 // Send types the text and submits it. It returns when the page has handled the input.

@@ -114,11 +114,11 @@
     if (typeof packet !== "string") {
       const type = messagePackType(packet);
       if (type === 0 || type === -1) joinOnce(session);
-      if (type === 1) leave(session, "", "the server has disconnected it");
+      if (type === 1) leave(session, "", "io server disconnect");
     } else if (packet[0] === "0") sessions.set(parse(packet.slice(1)).sid, session);
     else if (packet === "1") end(session, "the server has closed the connection");
     else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(packet.replace(/^40(\/[^,]*,)?/, "")).pid);
-    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the server has disconnected it");
+    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "io server disconnect");
     else if (packet.startsWith("44")) answered(session, namespaceOf(packet));
     else if (packet[0] === "4" && !/[0-6]/.test(packet[1])) joinOnce(session);
   }
@@ -129,10 +129,10 @@
   }
   function sent(session, packet) {
     if (typeof packet !== "string") {
-      if (messagePackType(packet) === 1) leave(session, "", "the page has disconnected");
+      if (messagePackType(packet) === 1) leave(session, "", "io client disconnect");
     } else if (packet === "1") end(session, "the page has closed the connection");
     else if (packet.startsWith("40")) session.asked.add(namespaceOf(packet));
-    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "the page has disconnected");
+    else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "io client disconnect");
   }
 
   // sessionOf returns undefined for anything but an Engine.IO connection.

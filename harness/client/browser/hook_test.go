@@ -30,12 +30,12 @@ func TestConnectionsAndTheirEndsAreObservedOverEachTransport(t *testing.T) {
 			from := alice.until(0, "connected")
 			alice.sends("first") // perhaps during the upgrade
 			from = alice.until(from, "shown first")
-			for _, end := range []string{`socket.io.engine.close()`, `socket.disconnect(); socket.connect()`} {
-				alice.do(end)
-				from = alice.until(from, "disconnected the page has")
+			for _, end := range []struct{ script, reason string }{{`socket.io.engine.close()`, "the page has closed"}, {`socket.disconnect(); socket.connect()`, "io client disconnect"}} {
+				alice.do(end.script)
+				from = alice.until(from, "disconnected "+end.reason)
 				from = alice.until(from, "connected")
-				alice.sends(end)
-				from = alice.until(from, "shown "+end)
+				alice.sends(end.script)
+				from = alice.until(from, "shown "+end.script)
 			}
 			var connected, disconnected int
 			for _, e := range alice.history.Events(0) {
@@ -115,7 +115,7 @@ func TestConnectionsOfOtherParsersAreObserved(t *testing.T) {
 		packets []string // connect, event, disconnect
 		end     string
 	}{
-		"MessagePack": {websocket.MessageBinary, []string{"\x83\xa4type\x00", "\x83\xa4type\x02", "\x83\xa4type\x01"}, "the server has disconnected it"},
+		"MessagePack": {websocket.MessageBinary, []string{"\x83\xa4type\x00", "\x83\xa4type\x02", "\x83\xa4type\x01"}, "io server disconnect"},
 		// A packet that cannot be read ends no session: its transport does.
 		"texts of its own": {websocket.MessageText, []string{`4{"kind":"hello"}`, `4{"kind":"event"}`, "1"}, "the server has closed the connection"},
 		"bytes of its own": {websocket.MessageBinary, []string{"\x01", "\x02", "\x03"}, "the WebSocket was closed, 1000"},

@@ -217,7 +217,7 @@ func (c *Client) left(t *tab) {
 		gone = c.loading.gone
 	}
 	was := t.document != ""
-	t.document = ""
+	t.document, c.shown = "", views.List{}
 	c.status.Open, c.status.Connected, c.sessions = false, false, 0
 	c.mu.Unlock()
 	if was {

@@ -110,6 +110,9 @@ func TestChangesOfTheListAreShownOrNoted(t *testing.T) {
 		{"appended", ``, "shown a, shown b, shown c, shown last"},
 		{"first removed", `list.firstChild.remove()`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},
 		{"first removed, and shown again", `list.firstChild.remove(); then = () => show("a")`, "shown a, shown b, note (the list was rewritten), shown c, shown a, shown last"},
+		{"one in the middle removed", `then = () => list.children[1].remove()`, "shown a, shown b, shown c, note (the list was rewritten), shown last, without b"},
+		{"emptied, and filled without the oldest", `list.innerHTML = ""; then = () => ["b", "c", "d"].forEach(show)`, "shown a, shown b, note (the list was rewritten), shown c, shown d, shown last"},
+		{"emptied, and filled with fewer", `list.innerHTML = ""; then = () => ["c"].forEach(show)`, "shown a, shown b, note (the list was rewritten), shown c, shown last, without a b"},
 		{"one changed", `list.children[1].textContent = "B"`, "shown a, shown b, note (the list was rewritten), shown B, shown c, shown last, without b"},
 		{"emptied", `list.innerHTML = ""`, "shown a, shown b, note (the list was rewritten), shown last, without a b"},
 		{"emptied and filled again", `list.innerHTML = ""; then = () => all.forEach(show)`, "shown a, shown b, note (the list was rewritten), shown c, shown last"},
@@ -125,7 +128,7 @@ func TestChangesOfTheListAreShownOrNoted(t *testing.T) {
 			p.await(t, "note (console.error: end)", 1)
 			story := slices.DeleteFunc(p.story(), func(w string) bool { return w == "opened" || strings.Contains(w, "end)") })
 			got := strings.Join(story, ", ")
-			if removed := p.Removed(); len(removed) > 0 {
+			if _, removed := p.Removed(); len(removed) > 0 {
 				got += ", without " + strings.Join(removed, " ")
 			}
 			if got != c.story {

@@ -306,14 +306,14 @@ func (p *Page) Status() client.Status {
 }
 
 // Removed has the messages that the page has removed from its list; see client.Removed.
-func (p *Page) Removed() []string {
+func (p *Page) Removed() (view int, texts []string) {
 	p.mu.Lock()
 	v := p.view
 	p.mu.Unlock()
 	if v == nil {
-		return nil
+		return 0, nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.removed
+	return v.number, v.shown.Removed()
 }

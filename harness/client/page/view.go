@@ -33,17 +33,15 @@ type view struct {
 	number  int
 	window  *web.Window
 	// functions has the functions that page.js returns, with which the harness acts on the
-	// page. It belongs to the window's loop, as do shown and offsets.
+	// page. It belongs to the window's loop, as do the offsets.
 	functions *goja.Object
-	shown     views.List
 	offsets   map[string]int64
 	notes     views.Notes
 
 	mu        sync.Mutex
 	loaded    bool // its script has run
 	connected bool
-	count     int             // of shown
-	removed   []string        // from shown
+	shown     views.List
 	answered  map[string]bool // by text, the messages that are acknowledged or refused
 }
 
@@ -167,15 +165,14 @@ func (v *view) look() {
 	if !changed {
 		return
 	}
-	fresh, rewritten := v.shown.Change(from, texts)
-	if rewritten {
-		v.note("the list was rewritten")
-	}
 	// The status changes before the history, so that a reader of the event finds the status
 	// that includes it.
 	v.mu.Lock()
-	v.count, v.removed = v.shown.Len(), v.shown.Removed()
+	fresh, rewritten := v.shown.Change(from, texts)
 	v.mu.Unlock()
+	if rewritten {
+		v.note("the list was rewritten")
+	}
 	for _, text := range fresh {
 		v.record(history.Event{Kind: history.Shown, Message: text, Offset: v.offsets[text]})
 		delete(v.offsets, text)
@@ -275,7 +272,7 @@ func (v *view) setLoaded() {
 func (v *view) status(s *client.Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.Open, s.Connected, s.Shown = v.loaded, v.connected, v.count
+	s.Open, s.Connected, s.Shown = v.loaded, v.connected, v.shown.Len()
 }
 
 // close leaves the page as a browser does. It returns when all goroutines and connections of the

@@ -31,6 +31,9 @@ export function pageAt(run, page, at) {
       case "refused":
         now.pending = without(now.pending, m.text);
         break;
+      case "removed":
+        now.messages = now.messages.filter((shown) => shown.text !== m.text);
+        break;
       case "shown":
         if (m.offset && m.offset <= before && durable) now.messages = []; // The page has started over with another log.
         now.messages.push({ text: m.text, from: m.from, offset: m.offset, event: m.event, own: m.from === page.client });

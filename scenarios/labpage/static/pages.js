@@ -53,7 +53,7 @@ function pageCard(run, page, edit) {
   el("button", { disabled: !page.open || page.suspended, data: { key: `${key}:send` } }, t("send")));
   const items = page.messages.map((m) => el("li", { class: m.own ? "own" : "" },
     el("span", { class: "from" }, m.from ?? "?"), el("span", { class: "text" }, m.text), m.offset ? el("span", { class: "offset" }, `#${m.offset}`) : null));
-  for (const m of page.missing) items.push(el("li", { class: `missing ${m.promised ? "" : "beyond"}`, title: m.sentence }, el("span", { class: "from" }, t("never shown")), el("span", { class: "text" }, m.message)));
+  for (const m of page.missing) items.push(el("li", { class: `missing ${m.promised ? "" : "beyond"}`, title: m.sentence }, el("span", { class: "from" }, t("not shown")), el("span", { class: "text" }, m.message)));
   for (const text of page.pending) items.push(el("li", { class: "pending" }, el("span", { class: "from" }, t("on its way")), el("span", { class: "text" }, text)));
   return el("section", { class: `page ${state}`, data: { client: page.client, state }, "aria-label": t("page of", { client: page.client }) },
     el("header", {},

@@ -94,6 +94,8 @@ type List struct {
 	texts []string
 	// gone counts, by text, the elements that were removed and have not come back.
 	gone map[string]int
+	// emptied has the list as it was before it was emptied.
+	emptied []string
 }
 
 // Change replaces the texts from an index on. It returns those that are new to the user, and
@@ -106,9 +108,14 @@ func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool)
 	from = min(from, len(l.texts))
 	removed := l.texts[from:]
 	rewritten = len(removed) > 0
-	if kept := trimmed(removed, texts); kept > 0 {
-		// The oldest elements have gone for good. If one of them is shown again, it is new.
-		removed = removed[len(removed)-kept:]
+	if from == 0 {
+		if len(texts) == 0 && rewritten {
+			l.emptied = slices.Clone(removed)
+		}
+		if kept := trimmed(removed, texts); kept > 0 {
+			// The oldest elements have gone for good. If one of them is shown again, it is new.
+			removed = removed[len(removed)-kept:]
+		}
 	}
 	for _, text := range removed {
 		if l.gone == nil {
@@ -145,9 +152,18 @@ func trimmed(before, after []string) int {
 	return len(before) - first
 }
 
-// Removed returns, sorted, the texts that were removed and have not come back.
+// Removed returns, sorted, the texts that were removed and have not come back. A list of limited
+// length that was emptied may come back without its oldest elements, when it is as long again.
 func (l *List) Removed() []string {
-	return slices.Sorted(maps.Keys(l.gone))
+	oldest := l.emptied
+	if kept := trimmed(oldest, l.texts); kept > 0 && len(l.texts) >= len(oldest) {
+		oldest = oldest[:len(oldest)-kept]
+	} else {
+		oldest = nil
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.gone)), func(text string) bool {
+		return slices.Contains(oldest, text) || slices.Contains(l.texts, text)
+	})
 }
 
 // Len returns the number of texts in the list.
