@@ -113,10 +113,10 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
 			if joined.Load() && len(p.Enter) > 0 {
-				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen))
+				return false, fmt.Errorf("%s let a client connect, but socket.enter did not come to its end (%w)%s: does the server send what it awaits?", under, err, lastNote(seen, ""))
 			}
 			return false, fmt.Errorf("%s accepts connections, but no Socket.IO client can connect on the path %s and the namespace %s (%w)%s: does the chat listen there, and let anybody in? (redial doctor looks closer)",
-				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen))
+				under, p.EnginePath(), cmp.Or(p.Namespace, "/"), err, lastNote(seen, ""))
 		}
 		clients = append(clients, c)
 	}
@@ -139,7 +139,7 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 				return false, fmt.Errorf("%s sent the message %q as %q: the text has to be a value of its own, which socket.receive.text selects", under, text, e.Message)
 			}
 		}
-		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen, ""), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
 	}
 	counts := server.Protocol != nil && !p.Receive.Opaque && (server.Level.AtLeast(contract.ServerDelivery) || p.NamesOffset())
 	for _, e := range seen.Events(0) {
@@ -151,7 +151,7 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 		return hasOffset(seen), logged(ctx, server, under, text)
 	}
 	if err := await(ctx, seen, arrived("alice")); err != nil {
-		return false, fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen), p.Receive.Event)
+		return false, fmt.Errorf("%s did not send a message back to its sender (%w)%s: it has to emit %q to every client, or redial.yaml has to say `echo: false`", under, err, lastNote(seen, ""), p.Receive.Event)
 	}
 	return hasOffset(seen), logged(ctx, server, under, text)
 }
@@ -187,10 +187,11 @@ func hasOffset(seen *history.Recorder) bool {
 	return slices.ContainsFunc(seen.Events(0), func(e history.Event) bool { return e.Kind == history.Shown && e.Offset != 0 })
 }
 
-// lastNote is the last note of a client, such as the reason of a connect error.
-func lastNote(seen *history.Recorder) (note string) {
+// lastNote is the last note of a client that begins with the prefix, such as the reason of a
+// connect error.
+func lastNote(seen *history.Recorder, prefix string) (note string) {
 	for _, e := range seen.Events(0) {
-		if e.Kind == history.Note || e.Kind == history.Disconnected {
+		if (e.Kind == history.Note || e.Kind == history.Disconnected) && strings.HasPrefix(e.Detail, prefix) {
 			note = ": " + oneLine(e.Detail)
 		}
 	}

@@ -65,6 +65,9 @@ func ownPageWorks(ctx context.Context, server servers.Server, under target.Targe
 			return fmt.Errorf("%s has no page that works as redial.yaml says under page: %s%s", under, oneLine(err.Error()), firstNote(seen))
 		}
 		if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected && e.Client == name[0] }); err != nil {
+			if why := lastNote(seen, refused); why != "" {
+				return fmt.Errorf("the server refuses the Socket.IO connection of the page of %s (%w)%s: does the page connect only after a login that page.enter leaves out?", under, err, why)
+			}
 			return fmt.Errorf("the page of %s opens no Socket.IO connection (%w)%s: does it connect only after something that page.enter leaves out?", under, err, firstNote(seen))
 		}
 	}
@@ -118,6 +121,9 @@ func pageOpensOverPaths(ctx context.Context, server servers.Server, under target
 	return nil
 }
 
+// refused begins the note about a connection that the server refuses.
+const refused = "connect_error: "
+
 // firstNote is the first note of a page; later ones may be consequences of it.
 func firstNote(seen *history.Recorder) string {
 	for _, e := range seen.Events(0) {
@@ -125,7 +131,7 @@ func firstNote(seen *history.Recorder) string {
 			return ": " + oneLine(e.Detail)
 		}
 	}
-	return lastNote(seen)
+	return lastNote(seen, "")
 }
 
 // marker begins each message that Preflight sends.

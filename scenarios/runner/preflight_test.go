@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"redial/harness/check"
 	"redial/harness/client"
 	"redial/harness/contract"
+	"redial/harness/history"
 	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/runner"
@@ -89,3 +91,32 @@ func TestPreflightEndsWithEverythingThatItBegan(t *testing.T) {
 		t.Error("the server is still asked")
 	}
 }
+
+// A page that the server refuses has opened a connection.
+func TestPreflightTellsThatAPageIsRefused(t *testing.T) {
+	defer func(was time.Duration) { runner.AnswerWithin = was }(runner.AnswerWithin)
+	runner.AnswerWithin = 300 * time.Millisecond
+	server := (&chat{}).serve(t)
+	server.NewPage = func(options client.Options, _ client.Client) (client.Client, error) {
+		return refusedPage{options: options}, nil
+	}
+	err := runner.Preflight(t.Context(), &server)
+	if err == nil || !strings.Contains(err.Error(), "refuses the Socket.IO connection") || !strings.Contains(err.Error(), ": no token:") {
+		t.Error(err)
+	}
+}
+
+// A refusedPage is a page whose connection the server refuses.
+type refusedPage struct {
+	client.Client
+	options client.Options
+}
+
+func (p refusedPage) Open(context.Context) error {
+	for _, note := range []string{"connect_error: no token", "console.error: Uncaught"} {
+		p.options.Record(history.Event{Kind: history.Note, Client: p.options.Name, Detail: note})
+	}
+	return nil
+}
+
+func (refusedPage) Close() error { return nil }

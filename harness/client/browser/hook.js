@@ -102,6 +102,7 @@
 
   // namespaceOf reads "/chat," in front of a packet's data.
   const namespaceOf = (packet) => (/^4[014]\/([^,]*)/.exec(packet) || ["", ""])[1];
+  const dataOf = (packet) => packet.replace(/^4[04](\/[^,]*,)?/, "");
   function parse(text) {
     try { return JSON.parse(text) || {}; } catch { return {}; }
   }
@@ -117,9 +118,13 @@
       if (type === 1) leave(session, "", "io server disconnect");
     } else if (packet[0] === "0") sessions.set(parse(packet.slice(1)).sid, session);
     else if (packet === "1") end(session, "the server has closed the connection");
-    else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(packet.replace(/^40(\/[^,]*,)?/, "")).pid);
+    else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(dataOf(packet)).pid);
     else if (packet.startsWith("41")) leave(session, namespaceOf(packet), "io server disconnect");
-    else if (packet.startsWith("44")) answered(session, namespaceOf(packet));
+    else if (packet.startsWith("44")) {
+      const { message } = parse(dataOf(packet));
+      later("refused", { reason: typeof message === "string" ? message : dataOf(packet) });
+      answered(session, namespaceOf(packet));
+    }
     else if (packet[0] === "4" && !/[0-6]/.test(packet[1])) joinOnce(session);
   }
   // With a parser of the application's own, packets cannot be read. The first packet of a

@@ -56,8 +56,8 @@ func TestConnectionsAndTheirEndsAreObservedOverEachTransport(t *testing.T) {
 // A page with two namespaces is connected when it has joined both, or was refused by one.
 func TestAPageIsConnectedWhenItHasJoinedEachNamespace(t *testing.T) {
 	for second, want := range map[string]string{
-		`40/chat,{"sid":"2"}`: "[opened shown 40 shown 40/chat connected disconnected the WebSocket was closed, 1000]",
-		`44/chat,{}`:          "[opened shown 40 shown 44/chat connected disconnected the WebSocket was closed, 1000]",
+		`40/chat,{"sid":"2"}`:             "[opened shown 40 shown 40/chat connected disconnected the WebSocket was closed, 1000]",
+		`44/chat,{"message":"no\ntoken"}`: "[opened shown 40 shown 44/chat note connect_error: no token connected disconnected the WebSocket was closed, 1000]",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/socket.io/" {

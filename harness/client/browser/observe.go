@@ -166,6 +166,8 @@ func (c *Client) take(t *tab, r report) {
 		c.arrive(nil)
 	case r.Kind == "missing":
 		c.note("the page could not load its script " + r.Reason)
+	case r.Kind == "refused":
+		c.note("connect_error: " + r.Reason)
 	case r.Kind == "list":
 		c.show(r)
 	case r.Kind == "connected":
