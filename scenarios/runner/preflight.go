@@ -87,7 +87,7 @@ func speaks(ctx context.Context, server *servers.Server, under target.Target, p 
 			return err
 		}
 	}
-	if server.Protocol != nil {
+	if p.Send == nil || p.Pairwise() { // one page shows no message then
 		return nil
 	}
 	return pageWorks(ctx, *server, under)

@@ -12,17 +12,27 @@ import (
 	"redial/harness/history"
 	"redial/harness/network"
 	"redial/harness/network/paths"
+	"redial/harness/protocol"
 	"redial/harness/target"
 	"redial/scenarios/servers"
 )
 
 // pageWorks checks that a page can load the server's client library, connect, and show a
-// message.
+// message. Like the pages of a run it is loaded over a link, whose address its Origin has.
 func pageWorks(ctx context.Context, server servers.Server, under target.Target) error {
+	proxy, err := network.NewProxy(under.Address(), network.Events{})
+	if err != nil {
+		return err
+	}
+	defer proxy.Close()
+	link, err := proxy.Link("alice")
+	if err != nil {
+		return err
+	}
 	config := servers.ConfigOf(server)
 	seen := history.NewRecorder()
 	p := page.New(client.Options{
-		Name: "preflight page", URL: "http://" + under.Address(), Record: few(seen),
+		Name: "alice", Other: "bob", URL: "http://" + link.Address(), Record: few(seen),
 		HTML: config.HTML, Bundle: config.Bundle, Protocol: config.Protocol,
 	}, nil)
 	defer p.Close()
@@ -32,7 +42,11 @@ func pageWorks(ctx context.Context, server servers.Server, under target.Target) 
 		return fmt.Errorf("%s has no page that works: %s; a browser would load the client library from it, so look at what it serves at /socket.io/socket.io.js", under, oneLine(err.Error()))
 	}
 	if err := await(ctx, seen, func(e history.Event) bool { return e.Kind == history.Connected }); err != nil {
-		return fmt.Errorf("%s lets a client connect, but not a page (%w)%s: does it treat browsers in another way?", under, err, firstNote(seen))
+		differs := fmt.Sprintf("a page sends the header \"Origin: http://%s\", whose port changes: does the server refuse it (cors, allowRequest)?", link.Address())
+		if speaks := config.Protocol; speaks != nil && len(speaks.Headers) > 0 && speaks.Takes(protocol.WebSocket) {
+			differs = "a page cannot set headers on a WebSocket: write `transports: [polling]` below socket in redial.yaml"
+		}
+		return fmt.Errorf("%s lets a client connect, but not a page (%w)%s: %s", under, err, firstNote(seen), differs)
 	}
 	text := fmt.Sprintf("%s is shown %x", marker, time.Now().UnixNano())
 	if err := p.Send(text); err != nil {

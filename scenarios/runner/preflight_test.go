@@ -61,6 +61,34 @@ func TestPreflightTellsWhatTheDescriptionGetsWrong(t *testing.T) {
 	}
 }
 
+// What only pages meet is told before the first scenario, since most have pages.
+func TestPreflightTellsWhatOnlyAPageMeets(t *testing.T) {
+	t.Parallel()
+	token := map[string]string{"X-Token": "a token"}
+	hasToken := func(r *http.Request) bool { return r.Header.Get("X-Token") != "" }
+	for name, c := range map[string]struct {
+		headers    map[string]string
+		transports []string
+		admits     func(*http.Request) bool
+		says       string
+	}{
+		"headers of a WebSocket":   {token, nil, hasToken, "write `transports: [polling]`"},
+		"headers of HTTP requests": {token, []string{protocol.Polling}, hasToken, ""},
+		"another origin":           {nil, nil, func(r *http.Request) bool { return r.Header.Get("Origin") == "" }, `sends the header "Origin: http://127.0.0.1:`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			its := protocol.Tutorial()
+			its.Headers, its.Transports = c.headers, c.transports
+			server := (&chat{protocol: &its, admits: c.admits}).serve(t)
+			err := runner.Preflight(t.Context(), &server)
+			if (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("said %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
 // A server that does not answer the question for its heartbeat is not asked on after Preflight has
 // returned and closed it.
 func TestPreflightEndsWithEverythingThatItBegan(t *testing.T) {
