@@ -58,6 +58,8 @@ func (x *examination) connect(ctx context.Context) bool {
 			return x.found(Connect, Bad, "update the server to Socket.IO 3 or 4", "no client can connect to %s%s", namespace, oneLine(w.lastNote()))
 		case refused != "":
 			return x.found(Connect, Bad, "set socket.namespace, or what the server wants to let a client in: socket.auth, query or headers", "the namespace %s refuses a client: %s", namespace, oneLine(refused))
+		case w.expelled():
+			return x.expels(Connect)
 		case answered:
 			return x.found(Connect, Bad, "see socket.enter in redial.yaml: what it awaits did not come", "a client is connected to %s, but cannot enter%s", namespace, w.lastNote())
 		}
@@ -102,7 +104,15 @@ func (x *examination) deliver(ctx context.Context) bool {
 	return true
 }
 
+// expels finds that the server has let clients connect only to disconnect them.
+func (x *examination) expels(id ID) bool {
+	return x.found(id, Bad, "set what the server wants to let a client in: socket.auth, query, headers or enter", "the server disconnects a client after it has connected")
+}
+
 func (x *examination) undelivered(from int) bool {
+	if x.alice.expelled() || x.bob.expelled() {
+		return x.expels(Delivered)
+	}
 	if e, ok := x.alice.await(context.Background(), 0, time.Millisecond, is(history.Refused)); ok {
 		return x.found(Delivered, Bad, "see socket.send and socket.enter in redial.yaml: what does a client need to be allowed to send?", "the server refuses a message: %s", oneLine(e.Detail))
 	}
@@ -128,6 +138,9 @@ func (x *examination) listen(ctx context.Context) bool {
 		e, ok := x.bob.await(ctx, 0, answerWithin, func(e entry) bool {
 			return slices.ContainsFunc(x.bob.messages(e), func(m protocol.Message) bool { return !slices.Contains(x.texts, protocol.TextOf(m.Text)) })
 		})
+		if !ok && x.bob.expelled() {
+			return x.expels(Delivered)
+		}
 		if !ok && len(x.texts) == 0 {
 			return x.found(Delivered, Bad, "set socket.send, or have the server emit", "the server emits no %q within %s, and redial.yaml has no send", x.p.Receive.Event, answerWithin)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 type app struct {
 	path, namespace, page string
 	noEcho, noAck         bool
+	expels                bool // it disconnects each client after CONNECT
 	color                 bool // each message has a number that is not an offset, and no other number
 
 	mu   sync.Mutex
@@ -54,6 +56,10 @@ func (a *app) serve(t *testing.T) (address string) {
 	room := io.Of(a.namespace, nil)
 	_ = room.On("connection", func(args ...any) {
 		s := args[0].(*socket.Socket)
+		if a.expels {
+			s.Disconnect(false)
+			return
+		}
 		a.mu.Lock()
 		_ = s.Emit("history", map[string]any{"items": append([]map[string]any{}, a.rows...)})
 		a.mu.Unlock()
@@ -231,6 +237,20 @@ socket:
 				t.Errorf("ready for %q, want %q", r.Ready, c.ready)
 			}
 		})
+	}
+}
+
+// A server may let a client connect, and disconnect it because it is not authorised.
+func TestAServerThatDisconnectsItsClientsIsNamed(t *testing.T) {
+	t.Parallel()
+	address := (&app{path: "/ws/", namespace: "/room", expels: true}).serve(t)
+	for _, more := range []string{"", "  enter: [{await: welcome}]\n", "  reconnects: true\n"} {
+		r := examined(t, at(t, address, shape+more), nil)
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return f.Mark == Bad && strings.Contains(f.Text, "disconnects a client after it has connected")
+		}) {
+			t.Errorf("with %q: %+v", more, r.Findings)
+		}
 	}
 }
 

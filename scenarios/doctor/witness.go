@@ -210,4 +210,7 @@ func (w *witness) lastNote() (note string) {
 	return note
 }
 
+// expelled tells whether the last that was noted is that the server disconnected the client.
+func (w *witness) expelled() bool { return w.lastNote() == ": "+wire.ServerDisconnect }
+
 func is(kind history.Kind) func(entry) bool { return func(e entry) bool { return e.Kind == kind } }

@@ -94,6 +94,7 @@ type chat struct {
 	protocol *protocol.Protocol
 	admits   func(*http.Request) bool // others are answered 403
 	emits    func(text string) []any  // without it, the text alone
+	expels   bool                     // it disconnects each client after CONNECT
 }
 
 // serve serves the chat at a URL.
@@ -106,6 +107,10 @@ func (c *chat) serve(t *testing.T) servers.Server {
 	io := socket.NewServer(nil, options)
 	t.Cleanup(func() { io.Close(nil) })
 	_ = io.On("connection", func(clients ...any) {
+		if c.expels {
+			clients[0].(*socket.Socket).Disconnect(false)
+			return
+		}
 		_ = clients[0].(*socket.Socket).On(contract.ChatEvent, func(args ...any) {
 			emitted := args[:1]
 			if c.emits != nil {

@@ -97,6 +97,11 @@ func speaks(ctx context.Context, server *servers.Server, under target.Target, p 
 // messages arrive with an offset.
 func exchange(ctx context.Context, server servers.Server, under target.Target, p protocol.Protocol) (numbered bool, err error) {
 	seen := history.NewRecorder()
+	defer func() {
+		if err != nil && ctx.Err() == nil && lastNote(seen, "") == ": "+wire.ServerDisconnect {
+			err = fmt.Errorf("%s disconnects a client after it has connected: what does it want to let a client in: socket.auth, query, headers or enter?", under)
+		}
+	}()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
 		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: server.Protocol})

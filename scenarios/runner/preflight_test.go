@@ -89,6 +89,22 @@ func TestPreflightTellsWhatOnlyAPageMeets(t *testing.T) {
 	}
 }
 
+// A server may let a client connect, and disconnect it because it is not authorised.
+func TestPreflightTellsThatClientsAreDisconnected(t *testing.T) {
+	t.Parallel()
+	for name, enter := range map[string][]protocol.EnterStep{"after CONNECT": nil, "while it enters": {{Await: "welcome"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			its := protocol.Tutorial()
+			its.Enter = enter
+			server := (&chat{protocol: &its, expels: true}).serve(t)
+			if err := runner.Preflight(t.Context(), &server); err == nil || !strings.Contains(err.Error(), "disconnects a client after it has connected") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A server that does not answer the question for its heartbeat is not asked on after Preflight has
 // returned and closed it.
 func TestPreflightEndsWithEverythingThatItBegan(t *testing.T) {

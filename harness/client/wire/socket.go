@@ -18,7 +18,7 @@ const (
 	transportError   = "transport error"
 	pingTimeout      = "ping timeout"
 	parseError       = "parse error"
-	serverDisconnect = "io server disconnect"
+	ServerDisconnect = "io server disconnect"
 	clientDisconnect = "io client disconnect"
 )
 
@@ -280,7 +280,7 @@ func (v *view) handle(p *parser.Packet) {
 		v.onAcknowledgement(p)
 	case parser.DISCONNECT:
 		v.leave()
-		v.onDisconnect(serverDisconnect)
+		v.onDisconnect(ServerDisconnect)
 		if v.wire.proto.Reconnects {
 			v.connect()
 		}
