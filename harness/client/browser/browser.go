@@ -79,6 +79,8 @@ type tab struct {
 	ready bool
 	// failure is Chromium's error for the last document that it could not load.
 	failure string
+	// blocked is true after the browser has blocked a request by CORS. Only observe uses it.
+	blocked bool
 	// dialogs counts the dialogs of the document.
 	dialogs int
 	// paused receives a value when the page's JavaScript has stopped.

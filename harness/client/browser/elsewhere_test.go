@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"testing"
 
 	"redial/harness/network"
@@ -62,5 +63,33 @@ func TestPageOfAnotherOriginConnectsOverTheLink(t *testing.T) {
 			link.Close()
 			alice.until(0, "disconnected")
 		})
+	}
+}
+
+// The link has the cookies of localhost where the page names the server so, and a request that
+// CORS blocks is noted.
+func TestPageOfLocalhostKeepsItsCookiesOverTheLink(t *testing.T) {
+	cookies := make(chan string, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cookies <- r.URL.Query().Get("transport") + " " + r.Header.Get("Cookie")
+	}))
+	t.Cleanup(server.Close)
+	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writePage(w, form+`<script>
+			document.cookie = "session=alice";
+			new WebSocket("wss://localhost:1/socket.io/?EIO=4&transport=websocket").onerror = () => {
+				fetch("http://localhost:1/socket.io/?EIO=4&transport=polling", { credentials: "include" }).catch(() => {});
+			};
+		</script>`)
+	}))
+	t.Cleanup(pages.Close)
+	spec := tutorial
+	spec.Path = strings.Replace(pages.URL, "127.0.0.1", "localhost", 1)
+	alice := watch(t, "alice", server.URL, spec, nil).opens()
+	alice.until(0, "note the browser blocked a request of the page by CORS (MissingAllowOriginHeader)")
+	for _, want := range []string{"websocket session=alice", "polling session=alice"} {
+		if got := <-cookies; got != want {
+			t.Errorf("the server received %q, want %q", got, want)
+		}
 	}
 }

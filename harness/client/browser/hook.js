@@ -154,7 +154,10 @@
     const url = new URL(address, location.href);
     if (!url.searchParams.has("EIO")) return address;
     url.protocol = url.protocol.startsWith("http") ? "http:" : "ws:";
-    url.host = new URL(link).host;
+    const to = new URL(link);
+    // The name stays, for its cookies: Chromium tries each loopback address for it.
+    if (url.hostname === "localhost" && to.hostname === "127.0.0.1") url.port = to.port;
+    else url.host = to.host;
     return url.href;
   }
 

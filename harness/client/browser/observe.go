@@ -92,6 +92,10 @@ func (c *Client) observe(t *tab, event any) {
 		if e.ErrorText == networkChanged {
 			c.note("Chromium dropped a request (" + networkChanged + "): a network interface or an address of this machine came or went")
 		}
+		if e.CorsErrorStatus != nil && !t.blocked {
+			t.blocked = true // once: a client library tries again without end
+			c.note(fmt.Sprintf("the browser blocked a request of the page by CORS (%s): does the server under test allow the page's origin?", e.CorsErrorStatus.CorsError))
+		}
 		if e.Type == network.ResourceTypeDocument && !e.Canceled {
 			c.mu.Lock()
 			t.failure = e.ErrorText
