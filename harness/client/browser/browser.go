@@ -314,14 +314,14 @@ func (c *Client) open() (*tab, error) {
 // New makes a client of the page that the spec describes, for package lab. With tabOf it is
 // another tab in the browser of that client.
 func (s Spec) New(options client.Options, tabOf client.Client) (client.Client, error) {
-	profile := NewProfile()
+	c := New(options, s, nil)
 	if len(options.Within) > 0 {
-		profile = within(options.Within)
+		c.profile = within(options.Within, c.address())
 	}
 	if other, ok := tabOf.(*Client); ok {
-		profile = other.profile
+		c.profile = other.profile
 	}
-	return New(options, s, profile), nil
+	return c, nil
 }
 
 // Discard ends the client's browser, with all of its tabs.

@@ -34,6 +34,8 @@ func Find() (string, error) {
 type chromium struct {
 	// within is the command in front of its own that runs it in a separate network.
 	within []string
+	// page is the address of the page that is a secure context there although it is not on loopback.
+	page string
 
 	mu     sync.Mutex
 	ctx    context.Context // nil while it does not run
@@ -70,7 +72,7 @@ func (b *chromium) start() (context.Context, error) {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
-	allocator, end := chromedp.NewExecAllocator(context.Background(), flags(program, folder)...)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), flags(program, folder, b.page)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	b.ctx, b.folder, b.cancel = ctx, folder, func() { cancel(); end() }
 	late := time.AfterFunc(loadBound, cancel) // ctx itself must not have a deadline: Chromium ends with it
@@ -86,13 +88,16 @@ func (b *chromium) start() (context.Context, error) {
 }
 
 // flags are Chromium's options. It writes all its files to the folder.
-func flags(program, folder string) []chromedp.ExecAllocatorOption {
+func flags(program, folder, page string) []chromedp.ExecAllocatorOption {
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(folder, "profile")),
 		chromedp.Env("TMPDIR="+folder, "HOME="+folder),
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		// Without the cache, a page that was left has ended.
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"))
+	if page != "" {
+		flags = append(flags, chromedp.Flag("unsafely-treat-insecure-origin-as-secure", page))
+	}
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox) // Chromium refuses to run as root with a sandbox
 	}
@@ -142,8 +147,10 @@ type Profile struct {
 func NewProfile() *Profile { return &Profile{in: shared} }
 
 // within makes an empty profile in a separate Chromium, which is started with the command in front
-// and ends with the profile.
-func within(command []string) *Profile { return &Profile{in: &chromium{within: command}} }
+// and ends with the profile. The page has what a page on loopback has, such as crypto.randomUUID.
+func within(command []string, page string) *Profile {
+	return &Profile{in: &chromium{within: command, page: page}}
+}
 
 // Tab makes the context of a new tab, whose events it passes to listen. The first chromedp command with
 // the context opens the tab.

@@ -51,7 +51,7 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile := within(n.Command())
+	profile := within(n.Command(), "http://"+link.Address()+"/")
 	t.Cleanup(func() {
 		if err := profile.Close(); err != nil {
 			t.Error(err)
@@ -59,6 +59,9 @@ func TestChromiumSwitchesNetworks(t *testing.T) {
 	})
 	alice := watch(t, "alice", "http://"+link.Address(), tutorial, profile).opens()
 	from := alice.until(0, "connected")
+	if id, err := alice.tab.evaluate(alice.tab.ctx, `() => crypto.randomUUID()`); err != nil || id == "" {
+		t.Errorf("the page is in no secure context, as it is on loopback: %v", err)
+	}
 	alice.do(logNetworkEvents)
 	was := n.Source()
 	if open := established(t, link.Address()); !slices.Contains(open, was) {
