@@ -34,7 +34,7 @@ type Protocol struct {
 	// In scenarios about polling, clients use polling even if the server accepts both.
 	Transports []string          `json:"transports,omitempty" jsonschema:"enum=websocket,enum=polling" jsonschema_description:"The transports that the server takes: websocket, polling (default both, and clients use websocket)"`
 	Parser     Parser            `json:"parser,omitempty" jsonschema:"enum=json,enum=msgpack" jsonschema_description:"How packets are written: json (default) or msgpack (socket.io-msgpack-parser)"`
-	Auth       map[string]any    `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}"`
+	Auth       map[string]any    `json:"auth,omitempty" jsonschema_description:"The auth payload of every connect; may contain {{client}} and {{offset}}, and ${NAME} is the environment variable NAME, as in every text of the file"`
 	Query      map[string]string `json:"query,omitempty" jsonschema_description:"The query string of every connection"`
 	Headers    map[string]string `json:"headers,omitempty" jsonschema_description:"HTTP headers of every request; clients in a browser cannot set them on a WebSocket"`
 	// The library does not reconnect by itself after a DISCONNECT packet.

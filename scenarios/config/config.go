@@ -49,7 +49,7 @@ type File struct {
 
 // Target is the application: a command or a URL.
 type Target struct {
-	Command     Command           `yaml:"command" json:"command,omitempty" jsonschema_description:"The command that starts it: a line or a list. It finds the port in PORT and an empty folder in DATA_DIR"`
+	Command     Command           `yaml:"command" json:"command,omitempty" jsonschema_description:"The command that starts it: a line or a list. It finds the port in PORT and an empty folder in DATA_DIR, and {{port}} and {{data}} in it are replaced by them"`
 	Dir         string            `yaml:"dir" json:"dir,omitempty" jsonschema_description:"The folder to run the command in (default: the folder of this file)"`
 	Env         map[string]string `yaml:"env" json:"env,omitempty" jsonschema_description:"Environment variables; {{port}} and {{data}} are the port and the data folder"`
 	Port        int               `yaml:"port" json:"port,omitempty" jsonschema:"minimum=1,maximum=65535" jsonschema_description:"The port that it listens on if it ignores PORT"`
@@ -170,7 +170,8 @@ func Parse(text []byte) (*File, error) {
 	return &f, nil
 }
 
-// environment replaces ${NAME} in every string by the value of the environment variable.
+// environment replaces ${NAME} in every string by the value of the environment variable, except
+// the names that a command finds in its own environment: its shell replaces those.
 type environment struct{ wrong error }
 
 // variable matches only a name in braces, because $ and $2 begin a path.
@@ -183,6 +184,9 @@ func (e *environment) Visit(node ast.Node) ast.Visitor {
 	}
 	text.Value = variable.ReplaceAllStringFunc(text.Value, func(found string) string {
 		name := variable.FindStringSubmatch(found)[1]
+		if (name == contract.EnvPort || name == contract.EnvDataDir) && strings.HasPrefix(text.GetPath(), "$.target.command") {
+			return found
+		}
 		value, set := os.LookupEnv(name)
 		if !set && e.wrong == nil {
 			e.wrong = fmt.Errorf("line %d: the environment variable %s is not set", text.Token.Position.Line, name)

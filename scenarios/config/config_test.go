@@ -121,6 +121,25 @@ func TestPathsAreNoVariables(t *testing.T) {
 	}
 }
 
+// The shell that runs a command knows the port and the folder of the run, and this process does not.
+func TestACommandKeepsTheVariablesOfItsOwnEnvironment(t *testing.T) {
+	t.Setenv("PORT", "1")
+	t.Setenv("REDIAL_APP", "app:app")
+	for _, text := range []string{
+		`target: {command: "uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}"}`,
+		`target: {command: [/bin/sh, -c, "uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}"]}`,
+		"target:\n  command: |-\n    uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}",
+	} {
+		f, err := Parse([]byte(text))
+		if err != nil || f.Target.Command[2] != "uvicorn app:app --port ${PORT} ${DATA_DIR}" {
+			t.Errorf("%s: %+v, %v", text, f, err)
+		}
+	}
+	if f, err := Parse([]byte(`target: {command: x, env: {LISTEN: "${PORT}"}}`)); err != nil || f.Target.Env["LISTEN"] != "1" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 func TestExplainKnowsEveryKey(t *testing.T) {
 	for _, name := range []string{"", "target", "target.command", "socket.send.event", "socket.enter.save", "log.sql"} {
 		key, err := Explain(name)

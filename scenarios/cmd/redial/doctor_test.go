@@ -95,7 +95,7 @@ func TestInitWritesAFileThatConfigReads(t *testing.T) {
 func TestInitNamesTheFolderOfTheCommand(t *testing.T) {
 	for output, want := range map[string]string{"redial.yaml": "", "other/redial.yaml": "..", "a/b/redial.yaml": "../.."} {
 		t.Chdir(t.TempDir())
-		if code, err := execute([]string{"init", "--output", output, "--command", "node server.js"}); code != 0 {
+		if code, err := execute([]string{"init", "--output", output, "--command", "node server.js --port ${PORT}"}); code != 0 {
 			t.Fatalf("exit %d, %v", code, err)
 		}
 		f, err := config.Read(output)
