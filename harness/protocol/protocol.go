@@ -74,6 +74,8 @@ type EnterStep struct {
 	// Save names values of the awaited event, or else of the acknowledgement, by their
 	// paths: templates can use them from then on, also after a page refresh.
 	Save map[string]Path `json:"save,omitempty" jsonschema_description:"Values to remember from the awaited event or the acknowledgement: a name and a path for each"`
+	// A recovered session is still in its rooms.
+	Unrecovered bool `json:"unrecovered,omitempty" jsonschema_description:"Whether to leave the step out where the session was recovered, as a page does that checks socket.recovered (default false)"`
 }
 
 // Send is how a message is sent.

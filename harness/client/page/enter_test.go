@@ -101,6 +101,55 @@ func TestEventBeforeTheEmitOfAStepDoesNotAnswerIt(t *testing.T) {
 	}
 }
 
+func TestPageLeavesStepsOutOnARecoveredSession(t *testing.T) {
+	p := protocol.Protocol{
+		Enter: []protocol.EnterStep{
+			{Emit: []any{"join"}, Ack: true, Unrecovered: true}, {Emit: []any{"seen", "{{room}}"}, Ack: true, Save: map[string]protocol.Path{"room": "$"}},
+			{Emit: []any{"load"}, Await: "loaded", Unrecovered: true},
+		},
+		Receive: protocol.Receive{Event: "new"},
+	}
+	a := newApplication(t, nil, "")
+	w := openTranslated(t, a, referencePage(t, "5"), p)
+	s := a.accept(t)
+	s.expect("40")
+	s.send(`40{"sid":"1","pid":"p1"}`)
+	s.expect(`420["join"]`)
+	s.send(`430[]`)
+	s.expect(`421["seen",null]`)
+	s.send(`431["r1"]`)
+	s.expect(`42["load"]`)
+	s.send(`42["loaded",1]`)
+	w.await(t, "connected", 1)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"pid":"p1"}`)
+	s.send(`40{"sid":"2","pid":"p1"}`)
+	s.expect(`422["seen","r1"]`)
+	s.send(`432["r1"]`)
+	w.await(t, "connected", 2)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"pid":"p1"}`)
+	s.send(`40{"sid":"3","pid":"p2"}`)
+	s.expect(`423["join"]`)
+
+	p.Enter = p.Enter[:1]
+	a = newApplication(t, nil, "")
+	w = openTranslated(t, a, referencePage(t, "5"), p)
+	s = a.accept(t)
+	s.expect("40")
+	s.send(`40{"sid":"1","pid":"p1"}`)
+	s.expect(`420["join"]`)
+	s.send(`430[]`)
+	w.await(t, "connected", 1)
+	s.cut()
+	s = a.accept(t)
+	s.expect(`40{"pid":"p1"}`)
+	s.send(`40{"sid":"2","pid":"p1"}`)
+	w.await(t, "connected", 2)
+}
+
 func TestPageReconnectsWhenEnterTimesOut(t *testing.T) {
 	html := referencePage(t, "5")
 	library := distribution(t, "socket.io.js")

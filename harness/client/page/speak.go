@@ -65,7 +65,7 @@ func (s translation) host() map[string]any {
 func (s translation) steps() goja.Value {
 	steps := []any{}
 	for _, step := range s.options.Protocol.Enter {
-		steps = append(steps, map[string]any{"emits": len(step.Emit) > 0, "ack": step.Ack, "await": step.Await, "saves": len(step.Save) > 0})
+		steps = append(steps, map[string]any{"emits": len(step.Emit) > 0, "ack": step.Ack, "await": step.Await, "saves": len(step.Save) > 0, "unrecovered": step.Unrecovered})
 	}
 	return s.value(steps)
 }

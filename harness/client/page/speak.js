@@ -172,8 +172,9 @@
       socket.onconnect = function (id, pid) {
         recovered = Boolean(pid) && pid === session;
         session = pid;
-        if (protocol.steps.length === 0) return onconnect.call(this, id, pid);
-        entering = { at: 0, arrived: [], connect: () => onconnect.call(this, id, pid) };
+        const at = stepFrom(0);
+        if (at === protocol.steps.length) return onconnect.call(this, id, pid);
+        entering = { at, arrived: [], connect: () => onconnect.call(this, id, pid) };
         begin();
         advance();
       };
@@ -188,6 +189,11 @@
       socket.connect = function () { return entering ? this : connect.call(this); };
       if (protocol.reconnects) socket.on("disconnect", (reason) => { if (reason === "io server disconnect") socket.connect(); });
 
+      // stepFrom is the first step from a number on that is not left out.
+      function stepFrom(at) {
+        while (at < protocol.steps.length && recovered && protocol.steps[at].unrecovered) at++;
+        return at;
+      }
       function begin() {
         const mine = entering;
         const step = protocol.steps[mine.at];
@@ -216,7 +222,8 @@
           if (step.saves) save(entering.at, step.await ? entering.arrived[event].slice(1) : entering.answer);
           if (step.await) entering.arrived.splice(event, 1);
           window.clearTimeout(entering.timer);
-          if (++entering.at === protocol.steps.length) break;
+          entering.at = stepFrom(entering.at + 1);
+          if (entering.at === protocol.steps.length) break;
           begin();
         }
         const { connect } = entering;

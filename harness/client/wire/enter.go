@@ -35,6 +35,9 @@ func (v *view) enter() {
 	e, steps := v.entering, v.wire.proto.Enter
 	for ; e.step < len(steps); e.step, e.emitted, e.values = e.step+1, false, nil {
 		step := steps[e.step]
+		if step.Unrecovered && e.recovered {
+			continue
+		}
 		if len(step.Emit) > 0 && !e.emitted {
 			v.emitEnterStep(step)
 		}

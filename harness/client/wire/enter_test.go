@@ -77,6 +77,43 @@ func TestWireIsConnectedOnlyAfterEnter(t *testing.T) {
 	})
 }
 
+func TestWireLeavesStepsOutOnARecoveredSession(t *testing.T) {
+	p := enterProtocol()
+	p.Enter = []protocol.EnterStep{{Emit: []any{"join"}, Ack: true, Unrecovered: true}, {Emit: []any{"seen"}, Ack: true}, {Emit: []any{"load"}, Await: "all", Unrecovered: true}}
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		withoutJitter(w)
+		open(t, w)
+		s := m.connected(t, `40{"sid":"s1","pid":"p1"}`)
+		s.expect(`420["join"]`)
+		s.send(`430[]`)
+		s.expect(`421["seen"]`)
+		s.send(`431[]`)
+		s.expect(`42["load"]`)
+		s.send(historyEvent())
+		wantHistory(t, r, "opened", "connected")
+		s.conn.Close()
+
+		s = m.connected(t, `40{"sid":"s2","pid":"p1"}`)
+		s.expect(`422["seen"]`)
+		s.send(`432[]`)
+		wantHistory(t, r, "opened", "connected", "disconnected transport close", "connected recovered")
+		s.conn.Close()
+
+		m.connected(t, `40{"sid":"s3","pid":"p2"}`).expect(`423["join"]`)
+	})
+	p.Enter = p.Enter[:1]
+	bubbleWith(t, p, func(t *testing.T, m *memory, w *Client, r *history.Recorder) {
+		open(t, w)
+		s := m.connected(t, `40{"sid":"s1","pid":"p1"}`)
+		s.expect(`420["join"]`)
+		s.send(`430[]`)
+		wantHistory(t, r, "opened", "connected")
+		s.conn.Close()
+		m.connected(t, `40{"sid":"s2","pid":"p1"}`)
+		wantHistory(t, r, "opened", "connected", "disconnected transport close", "connected recovered")
+	})
+}
+
 func TestWireClosesAConnectionWhenEnterTimesOut(t *testing.T) {
 	for want, play := range map[string]func(p *peer) time.Duration{
 		`the event "session"`: func(p *peer) time.Duration {
