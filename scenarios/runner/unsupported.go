@@ -99,8 +99,13 @@ func beyondProtocol(p protocol.Protocol, s catalogue.Scenario) string {
 	if p.Send == nil && s.From.AtLeast(contract.ClientDelivery) {
 		return "is about what clients send, and redial.yaml has no send"
 	}
-	if p.Send != nil && p.Send.NoAck && slices.ContainsFunc(script.Script, sendsValue) {
-		return "sends objects and binary data, which a chat of texts refuses, and a server without acknowledgements cannot say so"
+	if p.Send != nil && slices.ContainsFunc(script.Script, sendsValue) {
+		switch {
+		case p.Send.TextsOnly:
+			return "sends objects and binary data, and redial.yaml has textsOnly"
+		case p.Send.NoAck:
+			return "sends objects and binary data, which a chat of texts refuses, and a server without acknowledgements cannot say so"
+		}
 	}
 	for _, c := range script.Clients {
 		for _, t := range c.Transports {

@@ -12,18 +12,18 @@ import (
 	"redial/scenarios/servers"
 )
 
-// A chat of texts drops an object. Where it acknowledges nothing, nobody can tell that from a
-// loss.
+// A chat of texts drops an object. Where it acknowledges nothing, or nothing that it drops, nobody
+// can tell that from a loss.
 func TestObjectsAreNotSentToWhatCannotRefuseThem(t *testing.T) {
-	for _, noAck := range []bool{true, false} {
+	for reason, send := range map[string]protocol.Send{"": {}, "cannot say so": {NoAck: true}, "has textsOnly": {TextsOnly: true}} {
 		p := protocol.Tutorial()
-		p.Send.NoAck = noAck
+		p.Send.NoAck, p.Send.TextsOnly = send.NoAck, send.TextsOnly
 		server := stepServer(t, "5")
 		server.Step, server.Protocol = "", &p
 		for _, s := range find(t, "payloads-refresh", "payloads-restart", "texts", "refresh") {
-			want := noAck && strings.HasPrefix(s.ID, "payloads")
-			if why := runner.Unplayable(s, server); (why != "") != want {
-				t.Errorf("%s, without acknowledgements %v: unplayable %q", s.ID, noAck, why)
+			unplayable := reason != "" && strings.HasPrefix(s.ID, "payloads")
+			if why := runner.Unplayable(s, server); (why != "") != unplayable || !strings.HasSuffix(why, reason) && unplayable {
+				t.Errorf("%s, with %+v: unplayable %q", s.ID, send, why)
 			}
 		}
 	}
