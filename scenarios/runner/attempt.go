@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"redial/harness/check"
@@ -29,6 +30,9 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	}
 	p := c.Scenario.Plan(seed)
 	p.Scenario = c.Scenario.ID
+	if s := c.Server.Protocol; s != nil && s.Send != nil && s.Send.NoAck {
+		p.Script = slices.DeleteFunc(p.Script, sendsUnstorable)
+	}
 	if r.options.Lab == lab.Real {
 		p = c.Server.Spread(p)
 	}

@@ -157,6 +157,13 @@ func tooMany(script plan.Plan) string {
 	return fmt.Sprintf("has %d clients, and a message goes to one other client", len(script.Clients))
 }
 
+// sendsUnstorable tells whether the step sends a text for which a store may have no place: with a
+// NUL, which PostgreSQL's TEXT cannot hold, or of more than 4,000 characters. Only an
+// acknowledgement can refuse it.
+func sendsUnstorable(s plan.Step) bool {
+	return s.Do == plan.Send && (strings.Contains(s.Text, "\x00") || len(s.Text) > 4000)
+}
+
 // sendsValue tells whether the step sends a text that pages turn into an object, an array or
 // bytes.
 func sendsValue(s plan.Step) bool {

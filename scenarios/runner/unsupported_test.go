@@ -1,11 +1,13 @@
 package runner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"redial/harness/check"
 	"redial/harness/defect"
+	"redial/harness/history"
 	"redial/harness/lab"
 	"redial/harness/protocol"
 	"redial/scenarios/runner"
@@ -25,6 +27,24 @@ func TestObjectsAreNotSentToWhatCannotRefuseThem(t *testing.T) {
 			if why := runner.Unplayable(s, server); (why != "") != unplayable || !strings.HasSuffix(why, reason) && unplayable {
 				t.Errorf("%s, with %+v: unplayable %q", s.ID, send, why)
 			}
+		}
+	}
+}
+
+func TestTextsThatAStoreMayNotHoldAreSentOnlyToWhatCanRefuseThem(t *testing.T) {
+	for _, noAck := range []bool{true, false} {
+		p := protocol.Tutorial()
+		p.Send.NoAck = noAck
+		server := stepServer(t, "7")
+		server.Step, server.Protocol = "", &p
+		r := played(t, server, find(t, "texts"), runner.Options{Seed: 1, Lab: lab.Virtual})[0]
+		sent := func(text string) bool {
+			return slices.ContainsFunc(r.Events, func(e history.Event) bool {
+				return e.Kind == history.Sent && strings.Contains(e.Message, text)
+			})
+		}
+		if r.Outcome() != check.Pass || sent("\x00") == noAck || sent(strings.Repeat("long ", 2000)) == noAck || !sent("🙂") {
+			t.Errorf("without acknowledgements %v: %s, and a NUL is sent: %v", noAck, r.Outcome(), sent("\x00"))
 		}
 	}
 }
