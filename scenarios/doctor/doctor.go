@@ -14,6 +14,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/cookiejar"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +120,8 @@ type examination struct {
 	server  servers.Server
 	p       protocol.Protocol
 	under   target.Target
-	mark    string // in every text that the clients send
+	cookies http.CookieJar // nil sends none back
+	mark    string         // in every text that the clients send
 	report  Report
 
 	alice, bob *witness
@@ -132,7 +135,8 @@ type examination struct {
 // error means that the server could not be prepared or stopped; every other problem is in the
 // report.
 func Examine(ctx context.Context, server servers.Server, options Options) (report Report, err error) {
-	x := &examination{options: options, server: server, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
+	cookies, _ := cookiejar.New(nil) // can fail only with options
+	x := &examination{options: options, server: server, cookies: cookies, p: protocol.Tutorial(), mark: strings.ToLower(rand.Text()[:8])}
 	if server.Protocol != nil {
 		x.p = *server.Protocol
 	}

@@ -87,8 +87,8 @@ func (b *bystander) findPath(ctx context.Context) error {
 	}
 	for _, candidate := range candidates {
 		x := examination{under: b.under, p: protocol.Protocol{Path: candidate}}
-		address, header := x.engine("http", "polling", "")
-		_, body, err := get(ctx, address, header)
+		address, header := x.engine("polling", "")
+		_, body, err := get(ctx, nil, address, header)
 		var open openPacket
 		if err != nil || !readOpen(body, &open) {
 			if _, err := x.webSocket(ctx, ""); err != nil {

@@ -47,7 +47,7 @@ var reserved = []string{"connect", "connect_error", "connecting", "connection", 
 
 // readPage reads the page at / and its scripts from the same origin.
 func readPage(ctx context.Context, address string) (h Hints) {
-	_, page, err := get(ctx, address+"/", nil)
+	_, page, err := get(ctx, nil, address+"/", nil)
 	if err != nil {
 		h.NoPage = true // an application may serve its page elsewhere
 		return h
@@ -70,7 +70,7 @@ func readPage(ctx context.Context, address string) (h Hints) {
 		if folder, ok := strings.CutSuffix(strings.TrimSuffix(strings.TrimSuffix(at.Path, ".js"), ".min"), "socket.io"); ok && at.Host == base.Host {
 			add(&h.Paths, folder)
 		} else if at.Host == base.Host {
-			if _, script, err := get(ctx, at.String(), nil); err == nil {
+			if _, script, err := get(ctx, nil, at.String(), nil); err == nil {
 				h.read(script)
 			}
 		}

@@ -40,7 +40,7 @@ func (x *examination) reach(ctx context.Context) bool {
 	if err := x.under.Start(starting); err != nil {
 		return x.found(HTTP, Bad, "start it, or see target.command, port, ready and readyWithin in `redial explain target`", "%s", oneLine(err.Error()))
 	}
-	status, _, err := get(ctx, "http://"+x.under.Address()+"/", nil)
+	status, _, err := get(ctx, x.cookies, "http://"+x.under.Address()+"/", nil)
 	if err != nil {
 		// A server without a page need not answer: the handshake decides.
 		return x.found(HTTP, Good, "", "it accepts connections; GET / has no answer, so it serves no page there")
@@ -48,8 +48,8 @@ func (x *examination) reach(ctx context.Context) bool {
 	return x.found(HTTP, Good, "", "it answers HTTP: GET / is %s", status)
 }
 
-// get requests a page, and returns the beginning of the body.
-func get(ctx context.Context, address string, header http.Header) (status, body string, err error) {
+// get requests a page, and returns the beginning of the body. The cookies may be nil.
+func get(ctx context.Context, cookies http.CookieJar, address string, header http.Header) (status, body string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -57,8 +57,9 @@ func get(ctx context.Context, address string, header http.Header) (status, body 
 		return "", "", err
 	}
 	maps.Copy(request.Header, header)
+	request.Host = header.Get("Host") // empty means that of the address
 	request.Close = true
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Jar: cookies}).Do(request)
 	if err != nil {
 		var wrapped *url.Error
 		if errors.As(err, &wrapped) {
@@ -72,7 +73,7 @@ func get(ctx context.Context, address string, header http.Header) (status, body 
 }
 
 // engine returns the address and the header of an Engine.IO request.
-func (x *examination) engine(scheme, transport, session string) (address string, header http.Header) {
+func (x *examination) engine(transport, session string) (address string, header http.Header) {
 	values := protocol.Values{protocol.Client: "alice", protocol.Other: "bob", protocol.Offset: int64(0)}
 	query, header := url.Values{"EIO": {"4"}, "transport": {transport}}, http.Header{}
 	for name, value := range protocol.Fill(x.p.Query, values).(map[string]any) {
@@ -84,14 +85,14 @@ func (x *examination) engine(scheme, transport, session string) (address string,
 	if session != "" {
 		query.Set("sid", session)
 	}
-	return scheme + "://" + x.under.Address() + x.p.EnginePath() + "?" + query.Encode(), header
+	return "http://" + x.under.Address() + x.p.EnginePath() + "?" + query.Encode(), header
 }
 
 // handshake opens an Engine.IO session over each transport.
 func (x *examination) handshake(ctx context.Context) bool {
 	x.doing("asking for a Socket.IO handshake")
-	address, header := x.engine("http", "polling", "")
-	status, body, err := get(ctx, address, header)
+	address, header := x.engine("polling", "")
+	status, body, err := get(ctx, x.cookies, address, header)
 	if err != nil {
 		status = oneLine(err.Error())
 	}
@@ -140,9 +141,21 @@ func (x *examination) transports(ctx context.Context, polling bool, wsErr error)
 func (x *examination) webSocket(ctx context.Context, session string) (open openPacket, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	address, header := x.engine("ws", "websocket", session)
-	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
-	conn, buffered, _, err := dialer.Dial(ctx, address)
+	address, header := x.engine("websocket", session)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return open, err
+	}
+	host := header.Get("Host")
+	header.Del("Host")
+	request.Header = header
+	if x.cookies != nil {
+		for _, cookie := range x.cookies.Cookies(request.URL) { // by which a proxy knows the server of a session
+			request.AddCookie(cookie)
+		}
+	}
+	dialer := ws.Dialer{Host: host, Header: ws.HandshakeHeaderHTTP(header)}
+	conn, buffered, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(address, "http"))
 	if err != nil {
 		return open, err
 	}
