@@ -85,6 +85,8 @@ type Send struct {
 	Args []any `json:"args" jsonschema_description:"The arguments: {{text}} is the message and {{key}} its idempotency key"`
 	// NoAck means that the server sends no acknowledgement. In a redial.yaml: "ack: false".
 	NoAck bool `yaml:"-" json:"-"`
+	// TextsOnly means that a message can only be a text: what is sent is neither an object
+	// nor bytes.
 	TextsOnly bool `json:"textsOnly,omitempty" jsonschema_description:"Whether a message can only be a text, as where a server validates its type: no objects and no bytes are sent then (default false)"`
 	// Refused is the path to the reason in an acknowledgement that refuses the message;
 	// empty means $.error.
