@@ -33,22 +33,20 @@ func (e *ending) finishStory() error {
 		if err != nil {
 			return err
 		}
-		var rows []wire.Row
-		var unread error
-		if e.config.KeepsLog {
-			rows, unread = e.readLog(history.Stored)
+		if !e.config.KeepsLog {
+			if err := e.awaitRefill(); err != nil {
+				return err
+			}
+			return e.alive()
 		}
+		rows, unread := e.readLog(history.Stored)
 		if err := e.awaitRefill(); err != nil {
 			return err
 		}
 		if again > 0 && e.breaks.Load() != before {
-			if e.config.KeepsLog { // the next attempt uses a new reader, whose mark differs from that of this one
-				e.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: e.readings})
-			}
+			// The next attempt uses a new reader, whose mark differs from that of this one.
+			e.record(history.Event{Kind: history.Closed, Client: plan.Reader, View: e.readings})
 			continue
-		}
-		if !e.config.KeepsLog {
-			return e.alive()
 		}
 		if err = e.recordRows(history.Stored, rows, unread); err != nil {
 			e.record(history.Event{Kind: history.TimedOut, Detail: "reading the log: " + err.Error()})
