@@ -105,8 +105,11 @@ func agrees(t *testing.T, p *tab, name string) {
 			case m.Kind == "opened" || m.Kind == "shown" && m.Offset == 1 && run.Level == "durable-delivery":
 				texts = nil
 			}
-			if m.Kind == "shown" {
+			switch m.Kind {
+			case "shown":
 				texts = append(texts, m.Text)
+			case "removed":
+				texts = slices.DeleteFunc(texts, func(text string) bool { return text == m.Text })
 			}
 		}
 		got := get[[]string](p, fmt.Sprintf(`Array.from(document.querySelectorAll("[data-client='%s'] .messages li:not(.missing, .pending) .text"), (e) => e.textContent)`, page.Client))
