@@ -49,7 +49,9 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 # The race detector watches all that runs goroutines of ours. In these packages the servers
 # and pages are processes of their own, or one thread, and it would only make them ten
 # times slower; of the runner and the command it watches a few tests. The long ones come first.
-PLAIN = ./scenarios/runner ./scenarios/cmd/redial ./scenarios/labpage/host ./docs ./scenarios/labwasm ./scenarios/peers ./scenarios/exercises ./harness/client/browser ./harness/report ./harness/plan ./harness/check
+PLAIN = ./scenarios/runner ./scenarios/labpage/host ./scenarios/cmd/redial ./scenarios/peers ./docs ./harness/client/browser ./scenarios/labwasm ./scenarios ./scenarios/exercises ./harness/report ./harness/plan ./harness/check
+# Both with it and without: the Go server's polling has a race, so the tests of that are only without.
+BOTH = ./harness/client/page ./harness/client/wire
 # A program under the race detector sleeps a second before it exits, unless GORACE says
 # otherwise. Most tests wait, so that three packages at a time keep two processors busy. The
 # target vet has seen all of it.
@@ -62,19 +64,21 @@ test: export GOFLAGS += -trimpath -count=1
 test: ## vet, staticcheck and every test, most of them with the race detector
 	@$(MAKE) --no-print-directory -j2 fetch vet
 	@$(MAKE) --no-print-directory -j2 peer-tools test-race
-	$(RACE) -run '^Test($(WATCHED))' ./scenarios/runner ./scenarios/cmd/redial
-	@$(MAKE) --no-print-directory -j2 test-plain test-long
+	@$(MAKE) --no-print-directory -j3 test-watched test-plain test-long
 	$(GO) test -vet=off -run '^TestHostile' ./scenarios/cmd/redial
 
 # test-long is what the other packages leave out under the race detector. Hostile servers
 # fill the machine, so they come last and alone.
-.PHONY: test-race test-plain test-long
+.PHONY: test-race test-watched test-plain test-long
 test-race: # the longest first, which go test does not play twice
 	$(RACE) ./steps/lessons ./harness/lab ./steps/cures/recovery ./scenarios/suite $(filter-out $(PLAIN:.%=redial%),$(shell $(GO) list ./...))
+test-watched:
+	$(RACE) -run '^Test($(WATCHED))' ./scenarios/runner ./scenarios/cmd/redial
 test-plain:
 	$(GO) test -vet=off -p 3 -parallel 4 -timeout 45m -skip '^Test(Hostile|$(WATCHED))' $(PLAIN)
 test-long:
 	$(GO) test -vet=off -short -run '^Test(VirtualIsRepeatable|VirtualTwoEnds|VirtualCrash|MemoryStays|TrafficHas|AHistoryOfLong|APageThatTakes)' ./harness/lab ./steps/lessons
+	$(GO) test -vet=off $(BOTH)
 	$(GO) test -vet=off ./scenarios/suite -ginkgo.label-filter=lab:virtual
 
 # What the tests need is fetched while Go builds: make test does both at a time. To build the

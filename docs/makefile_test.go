@@ -16,8 +16,9 @@ import (
 )
 
 // A package is tested with the race detector or, where the Makefile lists it as PLAIN,
-// without. A test that leaves itself out under the race detector is played by name: one that
-// the Makefile does not name would be played nowhere.
+// without, or, as BOTH, both ways. A test that leaves itself out under the race detector is
+// played by name: one that the Makefile does not name would be played nowhere, nor would a file
+// that is not built under it.
 func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
 	root, err := exercises.Root()
 	if err != nil {
@@ -29,7 +30,7 @@ func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
 	}
 	watched := regexp.MustCompile(`(?m)^WATCHED = (.+)$`).FindSubmatch(text)[1]
 	makefile := strings.ReplaceAll(string(text), "$(WATCHED)", string(watched))
-	plain := strings.Fields(regexp.MustCompile(`(?m)^PLAIN = (.+)$`).FindStringSubmatch(makefile)[1])
+	plain := strings.Fields(strings.Join(regexp.MustCompile(`(?m)^(?:PLAIN|BOTH) = (.+)$`).FindAllString(makefile, 2), " "))
 	var named []*regexp.Regexp
 	for _, run := range regexp.MustCompile(`\$\(GO\) test .*-run '([^']+)'`).FindAllStringSubmatch(makefile, -1) {
 		named = append(named, regexp.MustCompile(strings.ReplaceAll(run[1], "$$", "$")))
@@ -52,6 +53,9 @@ func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
 		folder, err := filepath.Rel(root, filepath.Dir(path))
 		if err != nil || slices.Contains(plain, "./"+filepath.ToSlash(folder)) {
 			return err
+		}
+		if strings.HasPrefix(string(text), "//go:build !race") {
+			t.Errorf("%s is not built under the race detector, and its package is in neither PLAIN nor BOTH of the Makefile", path)
 		}
 		for _, name := range leftOut(t, path) {
 			found++

@@ -125,7 +125,7 @@ func (s *Sources) execute(command string) (string, error) {
 func (s *Sources) program(name string) (string, error) {
 	folder, err := once(s, "build", func() (string, error) {
 		folder := s.path("out/docs/go-build")
-		build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), "./scenarios/cmd/redial", "./steps")
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", folder+string(filepath.Separator), "./scenarios/cmd/redial", "./steps")
 		build.Dir = s.Root
 		if output, err := build.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("building what the pages run: %w: %s", err, output)
