@@ -28,7 +28,7 @@
   // An observer of the list of messages runs after the task that changed the list, so a list
   // that a framework renders anew with the same messages reports nothing.
   let shown = [];
-  let trimmed = 0; // the number of oldest messages that a list of limited length has removed
+  let dropped = 0; // the number of oldest messages that a list of limited length has removed
   function look() {
     const now = Array.from(document.querySelectorAll(selector), textOf).filter((text) => text !== "");
     if (newestFirst) now.reverse();
@@ -36,14 +36,14 @@
     let gone = 0;
     while (gone < shown.length && !begins(shown.slice(gone))) gone++;
     if (gone < shown.length) {
-      trimmed += gone;
+      dropped += gone;
       shown = shown.slice(gone);
     }
     let from = 0;
     while (from < shown.length && shown[from] === now[from]) from++;
     if (from === shown.length && from === now.length) return;
     shown = now;
-    report("list", { from: trimmed + from, texts: now.slice(from) });
+    report("list", { dropped, from, texts: now.slice(from) });
   }
   new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
 

@@ -190,3 +190,23 @@ func TestTrimmedListShowsEachMessageOnceInEitherOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitedListMayBeFilledAgainWithoutItsOldest(t *testing.T) {
+	alice := watch(t, "alice", serve(t, form), tutorial, nil).opens()
+	for n := range 6 {
+		alice.do(fmt.Sprintf(`add("%d"); if (messages.children.length > 3) messages.firstChild.remove()`, n))
+	}
+	for _, latest := range []string{"4567", "5678", "6789"} {
+		alice.do(`messages.textContent = ""`)
+		alice.do(fmt.Sprintf(`for (const text of %q) { add(text); if (messages.children.length > 3) messages.firstChild.remove(); }`, latest))
+	}
+	alice.tab.flush()
+	if _, removed := alice.Removed(); len(removed) > 0 {
+		t.Errorf("removed %q", removed)
+	}
+	alice.do(`messages.textContent = ""; add("10"); add("11")`)
+	alice.tab.flush()
+	if _, removed := alice.Removed(); fmt.Sprint(removed) != "[7 8 9]" {
+		t.Errorf("removed %q", removed)
+	}
+}

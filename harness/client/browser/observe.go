@@ -42,6 +42,7 @@ type report struct {
 	Document  string   `json:"document"`
 	Kind      string   `json:"kind"`
 	Status    int      `json:"status"`
+	Dropped   int      `json:"dropped"`
 	From      int      `json:"from"`
 	Texts     []string `json:"texts"`
 	Recovered bool     `json:"recovered"`
@@ -235,7 +236,7 @@ func (c *Client) left(t *tab) {
 // show records the new messages of the list.
 func (c *Client) show(r report) {
 	c.mu.Lock()
-	fresh, rewritten := c.shown.Change(r.From, r.Texts)
+	fresh, rewritten := c.shown.Change(r.Dropped, r.From, r.Texts)
 	c.mu.Unlock()
 	if rewritten {
 		c.note("the list was rewritten")

@@ -168,7 +168,7 @@ func (v *view) look() {
 	// The status changes before the history, so that a reader of the event finds the status
 	// that includes it.
 	v.mu.Lock()
-	fresh, rewritten := v.shown.Change(from, texts)
+	fresh, rewritten := v.shown.Change(0, from, texts)
 	v.mu.Unlock()
 	if rewritten {
 		v.note("the list was rewritten")

@@ -94,21 +94,29 @@ type List struct {
 	texts []string
 	// gone counts, by text, the elements that were removed and have not come back.
 	gone map[string]int
+	// dropped is how many of the texts are no longer there, because the list is of limited length.
+	dropped int
 	// emptied has the list as it was before it was emptied.
 	emptied []string
 }
 
-// Change replaces the texts from an index on. It returns those that are new to the user, and
-// whether others were removed. A page may empty its list and fill it again: a text that was removed
-// is not new when it comes back, unless a new one precedes it.
-func (l *List) Change(from int, texts []string) (fresh []string, rewritten bool) {
+// Change replaces the texts from an index on, not counting those that the list has dropped. It
+// returns those that are new to the user, and whether others were removed. A page may empty its list
+// and fill it again: a text that was removed is not new when it comes back, unless a new one precedes
+// it.
+func (l *List) Change(dropped, from int, texts []string) (fresh []string, rewritten bool) {
+	l.dropped = min(dropped, len(l.texts))
+	from += l.dropped
 	for len(texts) > 0 && from < len(l.texts) && l.texts[from] == texts[0] {
 		from, texts = from+1, texts[1:]
 	}
 	from = min(from, len(l.texts))
 	removed := l.texts[from:]
 	rewritten = len(removed) > 0
-	if from == 0 {
+	if from == l.dropped {
+		for _, text := range l.excused() {
+			delete(l.gone, text)
+		}
 		if len(texts) == 0 && rewritten {
 			l.emptied = slices.Clone(removed)
 		}
@@ -152,18 +160,23 @@ func trimmed(before, after []string) int {
 	return len(before) - first
 }
 
-// Removed returns, sorted, the texts that were removed and have not come back. A list of limited
-// length that was emptied may come back without its oldest elements, when it is as long again.
+// Removed returns, sorted, the texts that were removed and have not come back.
 func (l *List) Removed() []string {
-	oldest := l.emptied
-	if kept := trimmed(oldest, l.texts); kept > 0 && len(l.texts) >= len(oldest) {
-		oldest = oldest[:len(oldest)-kept]
-	} else {
-		oldest = nil
-	}
+	excused := l.excused()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.gone)), func(text string) bool {
-		return slices.Contains(oldest, text) || slices.Contains(l.texts, text)
+		return slices.Contains(excused, text) || slices.Contains(l.texts, text)
 	})
+}
+
+// excused is what need not come back: a list of limited length that was emptied may come back
+// without its oldest elements, when it is as long again.
+func (l *List) excused() []string {
+	now := l.texts[l.dropped:]
+	kept := trimmed(l.emptied, now)
+	if kept == 0 || len(now) < len(l.emptied) {
+		return nil
+	}
+	return l.emptied[:len(l.emptied)-kept]
 }
 
 // Len returns the number of texts in the list.
