@@ -170,8 +170,8 @@ func Parse(text []byte) (*File, error) {
 	return &f, nil
 }
 
-// environment replaces ${NAME} in every string by the value of the environment variable, except
-// the names that a command finds in its own environment: its shell replaces those.
+// environment replaces ${NAME} in every string by the value of the environment variable. In a command
+// ${PORT} and ${DATA_DIR} are those of the program, which has no shell if the command is a list.
 type environment struct{ wrong error }
 
 // variable matches only a name in braces, because $ and $2 begin a path.
@@ -184,8 +184,8 @@ func (e *environment) Visit(node ast.Node) ast.Visitor {
 	}
 	text.Value = variable.ReplaceAllStringFunc(text.Value, func(found string) string {
 		name := variable.FindStringSubmatch(found)[1]
-		if (name == contract.EnvPort || name == contract.EnvDataDir) && strings.HasPrefix(text.GetPath(), "$.target.command") {
-			return found
+		if ofProgram := map[string]string{contract.EnvPort: "{{port}}", contract.EnvDataDir: "{{data}}"}[name]; ofProgram != "" && strings.HasPrefix(text.GetPath(), "$.target.command") {
+			return ofProgram
 		}
 		value, set := os.LookupEnv(name)
 		if !set && e.wrong == nil {

@@ -121,17 +121,18 @@ func TestPathsAreNoVariables(t *testing.T) {
 	}
 }
 
-// The shell that runs a command knows the port and the folder of the run, and this process does not.
-func TestACommandKeepsTheVariablesOfItsOwnEnvironment(t *testing.T) {
+// PORT and DATA_DIR of a command are those of its run, also where it is a list and no shell knows them.
+func TestPortOfACommandIsThatOfItsRun(t *testing.T) {
 	t.Setenv("PORT", "1")
 	t.Setenv("REDIAL_APP", "app:app")
 	for _, text := range []string{
 		`target: {command: "uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}"}`,
 		`target: {command: [/bin/sh, -c, "uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}"]}`,
 		"target:\n  command: |-\n    uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}",
+		`target: {command: [uvicorn, "uvicorn ${REDIAL_APP} --port ${PORT} ${DATA_DIR}"]}`,
 	} {
 		f, err := Parse([]byte(text))
-		if err != nil || f.Target.Command[2] != "uvicorn app:app --port ${PORT} ${DATA_DIR}" {
+		if err != nil || f.Target.Command[len(f.Target.Command)-1] != "uvicorn app:app --port {{port}} {{data}}" {
 			t.Errorf("%s: %+v, %v", text, f, err)
 		}
 	}

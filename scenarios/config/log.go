@@ -107,6 +107,7 @@ func (l *Log) get(ctx context.Context, server target.Target, opaque bool) (rows 
 	for name, value := range l.Headers {
 		request.Header.Set(name, value)
 	}
+	request.Host = request.Header.Get("Host") // empty means that of the address
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
