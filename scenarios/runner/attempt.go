@@ -30,7 +30,7 @@ func (r *Runner) attempt(ctx context.Context, c Cell, result report.Result, seed
 	}
 	p := c.Scenario.Plan(seed)
 	p.Scenario = c.Scenario.ID
-	if s := c.Server.Protocol; s != nil && s.Send != nil && s.Send.NoAck {
+	if s := c.Server.Protocol; c.Scenario.Folder == "" && (c.Server.NewPage != nil || s != nil && s.Send != nil && s.Send.NoAck) {
 		p.Script = slices.DeleteFunc(p.Script, sendsUnstorable)
 	}
 	if r.options.Lab == lab.Real {

@@ -95,6 +95,7 @@ type chat struct {
 	admits   func(*http.Request) bool // others are answered 403
 	emits    func(text string) []any  // without it, the text alone
 	expels   bool                     // it disconnects each client after CONNECT
+	silences bool                     // it disconnects each client that sends
 }
 
 // serve serves the chat at a URL.
@@ -112,6 +113,10 @@ func (c *chat) serve(t *testing.T) servers.Server {
 			return
 		}
 		_ = clients[0].(*socket.Socket).On(contract.ChatEvent, func(args ...any) {
+			if c.silences {
+				clients[0].(*socket.Socket).Disconnect(false)
+				return
+			}
 			emitted := args[:1]
 			if c.emits != nil {
 				emitted = c.emits(args[0].(string))

@@ -97,11 +97,7 @@ func speaks(ctx context.Context, server *servers.Server, under target.Target, p 
 // messages arrive with an offset.
 func exchange(ctx context.Context, server servers.Server, under target.Target, p protocol.Protocol) (numbered bool, err error) {
 	seen := history.NewRecorder()
-	defer func() {
-		if err != nil && ctx.Err() == nil && lastNote(seen, "") == ": "+wire.ServerDisconnect {
-			err = fmt.Errorf("%s disconnects a client after it has connected: what does it want to let a client in: socket.auth, query, headers or enter?", under)
-		}
-	}()
+	defer func() { err = orDisconnected(ctx, under, seen, err) }()
 	var clients []*wire.Client
 	for _, name := range [][2]string{{"alice", "bob"}, {"bob", "alice"}} {
 		c := wire.New(client.Options{Name: name[0], Other: name[1], URL: "http://" + under.Address(), Record: few(seen), Protocol: server.Protocol})
@@ -144,7 +140,7 @@ func exchange(ctx context.Context, server servers.Server, under target.Target, p
 				return false, fmt.Errorf("%s sent the message %q as %q: the text has to be a value of its own, which socket.receive.text selects", under, text, e.Message)
 			}
 		}
-		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client (redial doctor lists what that received)", under, err, lastNote(seen, ""), p.Receive.Event, cmp.Or(p.Receive.Text, "$"))
+		return false, fmt.Errorf("%s took a message and another client did not receive it (%w)%s: the chat has to emit %q with the text at %s to every other client in the namespace %s (redial doctor lists what that received)", under, err, lastNote(seen, ""), p.Receive.Event, cmp.Or(p.Receive.Text, "$"), cmp.Or(p.Namespace, "/"))
 	}
 	counts := server.Protocol != nil && !p.Receive.Opaque && (server.Level.AtLeast(contract.ServerDelivery) || p.NamesOffset())
 	for _, e := range seen.Events(0) {
@@ -190,6 +186,21 @@ func logged(ctx context.Context, server servers.Server, under target.Target, tex
 // hasOffset tells whether a message was shown with an offset.
 func hasOffset(seen *history.Recorder) bool {
 	return slices.ContainsFunc(seen.Events(0), func(e history.Event) bool { return e.Kind == history.Shown && e.Offset != 0 })
+}
+
+// orDisconnected is the error, or its cause if the server has disconnected a client last. Alice sends
+// the message.
+func orDisconnected(ctx context.Context, under target.Target, seen *history.Recorder, err error) error {
+	if err == nil || ctx.Err() != nil || lastNote(seen, "") != ": "+wire.ServerDisconnect {
+		return err
+	}
+	has := func(client string, kind history.Kind) bool {
+		return slices.ContainsFunc(seen.Events(0), func(e history.Event) bool { return e.Client == client && e.Kind == kind })
+	}
+	if has("alice", history.Sent) && !has("bob", history.Disconnected) {
+		return fmt.Errorf("%s disconnects a client that has sent a message: does the application's page send the same (socket.send)?", under)
+	}
+	return fmt.Errorf("%s disconnects a client after it has connected: what does it want to let a client in: a login (enter), or socket.auth, query or headers?", under)
 }
 
 // lastNote is the last note of a client that begins with the prefix, such as the reason of a

@@ -89,16 +89,25 @@ func TestPreflightTellsWhatOnlyAPageMeets(t *testing.T) {
 	}
 }
 
-// A server may let a client connect, and disconnect it because it is not authorised.
+// A server may let a client connect, and disconnect it because it is not authorised, or because of
+// what it sends.
 func TestPreflightTellsThatClientsAreDisconnected(t *testing.T) {
 	t.Parallel()
-	for name, enter := range map[string][]protocol.EnterStep{"after CONNECT": nil, "while it enters": {{Await: "welcome"}}} {
+	for name, c := range map[string]struct {
+		chat  chat
+		enter []protocol.EnterStep
+		says  string
+	}{
+		"after CONNECT":   {chat{expels: true}, nil, "disconnects a client after it has connected"},
+		"while it enters": {chat{expels: true}, []protocol.EnterStep{{Await: "welcome"}}, "disconnects a client after it has connected"},
+		"after a message": {chat{silences: true}, nil, "disconnects a client that has sent a message"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			its := protocol.Tutorial()
-			its.Enter = enter
-			server := (&chat{protocol: &its, expels: true}).serve(t)
-			if err := runner.Preflight(t.Context(), &server); err == nil || !strings.Contains(err.Error(), "disconnects a client after it has connected") {
+			its.Enter, c.chat.protocol = c.enter, &its
+			server := c.chat.serve(t)
+			if err := runner.Preflight(t.Context(), &server); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Error(err)
 			}
 		})

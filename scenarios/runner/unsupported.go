@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"redial/harness/check"
 	"redial/harness/contract"
@@ -159,9 +160,9 @@ func tooMany(script plan.Plan) string {
 
 // sendsUnstorable tells whether the step sends a text for which a store may have no place: with a
 // NUL, which PostgreSQL's TEXT cannot hold, or of more than 4,000 characters. Only an
-// acknowledgement can refuse it.
+// acknowledgement can refuse it, which the application's own page keeps to itself.
 func sendsUnstorable(s plan.Step) bool {
-	return s.Do == plan.Send && (strings.Contains(s.Text, "\x00") || len(s.Text) > 4000)
+	return s.Do == plan.Send && (strings.Contains(s.Text, "\x00") || utf8.RuneCountInString(s.Text) > 4000)
 }
 
 // sendsValue tells whether the step sends a text that pages turn into an object, an array or

@@ -194,6 +194,14 @@ func TestCheckRefusesServersWithAnotherProtocol(t *testing.T) {
 			routes.Handle("/ws/", socket.NewServer(nil, nil).ServeHandler(nil))
 			return routes
 		}},
+		"another namespace": {"to every other client in the namespace / ", func() http.Handler {
+			server := socket.NewServer(nil, nil)
+			_ = server.Of("/chat", nil).On("connection", func(clients ...any) {
+				one := clients[0].(*socket.Socket)
+				_ = one.On(contract.ChatEvent, func(args ...any) { _ = server.Of("/chat", nil).Emit(contract.ChatEvent, args[0]) })
+			})
+			return server.ServeHandler(nil)
+		}},
 		"no echo": {"did not send a message back to its sender", func() http.Handler {
 			server := socket.NewServer(nil, nil)
 			_ = server.On("connection", func(clients ...any) {
