@@ -65,6 +65,16 @@ func TestMakefileNamesWhatTheRaceDetectorLeavesOut(t *testing.T) {
 		}
 		return nil
 	})
+	defects, _ := os.ReadFile(filepath.Join(root, "scenarios/cmd/redial/defects.txt"))
+	shown := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(defects, -1)
+	for _, name := range shown {
+		if !slices.Contains(tests, string(name[1])) {
+			t.Errorf("defects.txt says that %s shows a fault, and there is no such test", name[1])
+		}
+	}
+	if len(shown) == 0 {
+		t.Error("defects.txt names no test")
+	}
 	// A pattern that names no test any more plays nothing, and reports no error.
 	for _, run := range regexp.MustCompile(`-run '\^Test(?:\(([^']+)\)|([^']*))'`).FindAllStringSubmatch(makefile, -1) {
 		for name := range strings.SplitSeq(run[1]+run[2], "|") {

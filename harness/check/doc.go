@@ -73,7 +73,7 @@
 //     that exists), if the view is open and connected at the end. With a log, a view that was
 //     closed before is entitled to every row before the last one that it shows. A message
 //     that a page Removed which is up at the end counts as not shown, unless the server's
-//     data was replaced after it.
+//     data was replaced after it and the log does not have it.
 //
 // From client-delivery on a message has to be stored, or shown where there is no log, even
 // if it was not sent in health, as long as its page is open and connected at the end. From

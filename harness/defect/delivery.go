@@ -248,6 +248,11 @@ var replaying = []Defect{
 		}),
 	},
 	{
+		Name: "snowflake-ids", Sentence: "Its offsets are numbers over 2^53, so a page takes two neighbours for one.",
+		Source: "snowflake ids sent as JSON numbers", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "burst",
+		New: injected(injection{offsetOf: func(id int64) int64 { return 1<<53 + id }}),
+	},
+	{
 		Name: "time-as-offset", Sentence: "It takes the second for an offset, and two messages of one second have the same.",
 		Source: "created_at > ? in place of an id", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "burst",
 		New: injected(injection{offsetOf: func(int64) int64 { return time.Now().Unix() }}),

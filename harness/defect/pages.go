@@ -79,6 +79,11 @@ var pages = []Defect{
 		Page: []Change{{`        socket.emit("chat message", input.value, (answer)`, "        show(input.value);\n        socket.emit(\"chat message\", input.value, (answer)"}},
 	},
 	{
+		Name: "splits-a-pair", Sentence: "The page cuts each surrogate pair in two, and shows the first half alone.",
+		Source: "a text that is cut by its length in UTF-16", Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "texts", New: Right,
+		Page: []Change{{"item.textContent = text;", `item.textContent = text.replace(/[\udc00-\udfff]/g, "");`}},
+	},
+	{
 		Name: "page-trims", Sentence: "The page shows a text without the white space around it.",
 		Source: slip, Level: contract.ServerDelivery, Rule: contract.NoPhantom, Scenario: "texts", New: Right,
 		Page: []Change{{"item.textContent = text;", "item.textContent = text.trim();"}},

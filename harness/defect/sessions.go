@@ -38,6 +38,11 @@ var published = []Defect{
 		New: Published(raced), VirtualOnly: true,
 	},
 	{
+		Name: "published-offset-back", Sentence: "A message with a lower id that arrives late sets the page's offset back, and what lies between comes again.",
+		Source: "the tutorial, step 7", Level: contract.ServerDelivery, Rule: contract.NoDuplicate, Scenario: "drop-after-two-writers",
+		New: Published(raced), Page: ShowsAll, VirtualOnly: true,
+	},
+	{
 		Name: "published-keys", Sentence: "Two pages that are offline both use undefined-0 as a key: the second message is acknowledged and never stored.",
 		Source: "the tutorial, step 8", Level: contract.ClientDelivery, Rule: contract.Sends, Scenario: "two-tabs-write-offline",
 		New: PublishedKeyed(Delays{}), Page: CountsKeys,
@@ -57,7 +62,7 @@ var published = []Defect{
 var sessions = []Defect{
 	{
 		Name: "half-open", Sentence: "A page that switches networks finds no session, since the server has not noticed that the old connection is dead.",
-		Source: "socketio/socket.io #5413", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "network-switch", New: PublishedRecovery,
+		Source: "socket.io's in-memory adapter, in Node and in Go", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "network-switch", New: PublishedRecovery,
 	},
 	{
 		Name: "zero-events", Sentence: "A page that has received nothing has no offset, and is never recovered.",
@@ -65,7 +70,7 @@ var sessions = []Defect{
 	},
 	{
 		Name: "zombie", Sentence: "A dead connection that ends late takes with it the live one of the same session.",
-		Source: "socket.io's in-memory adapter, in Node and in Go", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "zombie", New: PublishedRecovery,
+		Source: "socketio/socket.io #4880", Level: contract.Recovery, Rule: contract.NoLoss, Scenario: "zombie", New: PublishedRecovery,
 	},
 	{
 		Name: "idle", Sentence: "In a quiet room the newest offset is forgotten, and who has it is not recovered.",

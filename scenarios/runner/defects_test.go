@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -18,16 +19,23 @@ import (
 // rightRuns is how many seeds are played on the correct servers.
 var rightRuns = flag.Int("right-runs", 0, "how often each scenario is played on each right server, and on each step (default: once, and not on the steps)")
 
-// Every defect is caught by the expected rule, every rule catches a defect, and
-// scenarios/defects.md has the same table.
+// Every defect is caught by the expected rule, also with other seeds, every rule catches a
+// defect, and scenarios/defects.md is what make defects writes.
 func TestDefectsAreCaught(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
-	kills, err := runner.Defects(t.Context(), defect.All, runner.Options{Seed: 1, Lab: lab.Virtual})
-	if err != nil {
-		t.Fatal(err)
+	for seed := range uint64(3) {
+		kills, err := runner.Defects(t.Context(), defect.All, runner.Options{Seed: 1 + seed, Lab: lab.Virtual})
+		if err != nil {
+			t.Fatal(err)
+		}
+		allCaught(t, kills)
+		everyRuleCatches(t, kills)
 	}
-	allCaught(t, kills)
+}
+
+func everyRuleCatches(t *testing.T, kills []runner.Kill) {
+	t.Helper()
 	caught := map[contract.RuleID]bool{}
 	for _, k := range kills {
 		caught[k.Blamed()] = true
@@ -37,13 +45,27 @@ func TestDefectsAreCaught(t *testing.T) {
 			t.Errorf("no defect breaks the rule %s", rule.ID)
 		}
 	}
-	file, err := os.ReadFile("../defects.md")
+	if read(t, "../defects.md") != read(t, "../cmd/redial/defects.txt")+runner.DefectTable(kills) {
+		t.Error("scenarios/defects.md has another text; make defects writes it")
+	}
+}
+
+func TestReadmeCountsTheDefects(t *testing.T) {
+	t.Parallel()
+	for file, count := range map[string]string{"../../README.md": "plays %d servers and pages", "../../docs/ko/README.md": "서버와 페이지 %d개"} {
+		if want := fmt.Sprintf(count, len(defect.All)); !strings.Contains(read(t, file), want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(file), runner.DefectTable(kills)) {
-		t.Error("scenarios/defects.md has another table; make defects writes it")
-	}
+	return string(text)
 }
 
 // Some defects of each kind are also caught in the real lab, with processes and TCP.

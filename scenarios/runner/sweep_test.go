@@ -122,7 +122,13 @@ func TestSweepEndsTheServerAtEveryAcknowledgement(t *testing.T) {
 func TestSweepFindsAcknowledgementBeforeStore(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
-	early, err := defect.Find("acknowledges-first")
+	for _, name := range []string{"acknowledges-first", "acknowledges-first-and-tries-on", "joins-late", "leaves-out"} {
+		t.Run(name, func(t *testing.T) { findsAcknowledgementBeforeStore(t, name) })
+	}
+}
+
+func findsAcknowledgementBeforeStore(t *testing.T, name string) {
+	early, err := defect.Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
