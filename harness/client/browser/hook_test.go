@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -59,33 +60,20 @@ func TestAPageIsConnectedWhenItHasJoinedEachNamespace(t *testing.T) {
 		`40/chat,{"sid":"2"}`:             "[opened shown 40 shown 40/chat connected disconnected the WebSocket was closed, 1000]",
 		`44/chat,{"message":"no\ntoken"}`: "[opened shown 40 shown 44/chat note connect_error: no token connected disconnected the WebSocket was closed, 1000]",
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/socket.io/" {
-				writePage(w, form+`<script>
-					const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
-					socket.onopen = () => { socket.send("40"); socket.send("40/chat,"); };
-					socket.onmessage = (event) => { add(event.data.split(/,|{/)[0]); socket.send("42[]"); };
-				</script>`)
-				return
-			}
-			conn, err := websocket.Accept(w, r, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
+		url := serveWebSocket(t, `
+			socket.onopen = () => { socket.send("40"); socket.send("40/chat,"); };
+			socket.onmessage = (event) => { add(event.data.split(/,|{/)[0]); socket.send("42[]"); };`, func(ctx context.Context, conn *websocket.Conn) {
 			for range 2 {
-				_, _, _ = conn.Read(r.Context())
+				_, _, _ = conn.Read(ctx)
 			}
 			for _, packet := range []string{`40{"sid":"1"}`, second} {
-				if err := conn.Write(r.Context(), websocket.MessageText, []byte(packet)); err != nil {
+				if err := conn.Write(ctx, websocket.MessageText, []byte(packet)); err != nil {
 					t.Error(err)
 				}
-				_, _, _ = conn.Read(r.Context()) // the page has handled it
+				_, _, _ = conn.Read(ctx) // the page has handled it
 			}
-			_ = conn.Close(websocket.StatusNormalClosure, "")
-		}))
-		t.Cleanup(server.CloseClientConnections)
-		alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+		})
+		alice := watch(t, "alice", url, tutorial, nil).opens()
 		alice.until(0, "disconnected")
 		if got := fmt.Sprint(alice.lines(0)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -121,29 +109,16 @@ func TestConnectionsOfOtherParsersAreObserved(t *testing.T) {
 		"bytes of its own": {websocket.MessageBinary, []string{"\x01", "\x02", "\x03"}, "the WebSocket was closed, 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path != "/socket.io/" {
-					writePage(w, form+`<script>
-						const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");
-						socket.binaryType = "arraybuffer";
-						socket.onmessage = (event) => add(typeof event.data);
-					</script>`)
-					return
-				}
-				conn, err := websocket.Accept(w, r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
+			url := serveWebSocket(t, `
+				socket.binaryType = "arraybuffer";
+				socket.onmessage = (event) => add(typeof event.data);`, func(ctx context.Context, conn *websocket.Conn) {
 				for _, packet := range c.packets {
-					if err := conn.Write(r.Context(), c.kind, []byte(packet)); err != nil {
+					if err := conn.Write(ctx, c.kind, []byte(packet)); err != nil {
 						t.Error(err)
 					}
 				}
-				_ = conn.Close(websocket.StatusNormalClosure, "")
-			}))
-			t.Cleanup(func() { server.CloseClientConnections() })
-			alice := watch(t, "alice", server.URL, tutorial, nil).opens()
+			})
+			alice := watch(t, "alice", url, tutorial, nil).opens()
 			alice.until(alice.until(0, "connected"), "disconnected "+c.end)
 			alice.tab.flush()
 			if got, want := fmt.Sprint(alice.Status().Shown), "3"; got != want {
@@ -151,6 +126,28 @@ func TestConnectionsOfOtherParsersAreObserved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serveWebSocket serves a page whose script has a WebSocket named socket, and the other end of that.
+func serveWebSocket(t *testing.T, script string, talk func(context.Context, *websocket.Conn)) (url string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/socket.io/" {
+			writePage(w, form+`<script>
+				const socket = new WebSocket("ws://" + location.host + "/socket.io/?EIO=4&transport=websocket");`+script+`
+			</script>`)
+			return
+		}
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		talk(r.Context(), conn)
+		_ = conn.Close(websocket.StatusNormalClosure, "")
+	}))
+	t.Cleanup(server.CloseClientConnections)
+	return server.URL
 }
 
 // What a message's element has beside the text is skipped, in whatever order it comes.
