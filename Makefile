@@ -50,7 +50,7 @@ quick: client ## for a developer, within a minute: vet, the judge's own tests, t
 # and pages are processes of their own, or one thread, and it would only make them ten
 # times slower; of the runner and the command it watches a few tests. The long ones come first.
 PLAIN = ./scenarios/runner ./scenarios/labpage/host ./scenarios/cmd/redial ./scenarios/peers ./docs ./harness/client/browser ./scenarios/labwasm ./scenarios ./scenarios/exercises ./harness/report ./harness/plan ./harness/check
-# Both with it and without: the Go server's polling has a race, so the tests of that are only without.
+# These are tested both ways: the Go server's polling has a race, and the tests of that are not built with the detector.
 BOTH = ./harness/client/page ./harness/client/wire
 # A program under the race detector sleeps a second before it exits, unless GORACE says
 # otherwise. Most tests wait, so that three packages at a time keep two processors busy. The

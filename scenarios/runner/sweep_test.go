@@ -118,21 +118,23 @@ func TestSweepEndsTheServerAtEveryAcknowledgement(t *testing.T) {
 	}
 }
 
-// A server that acknowledges a message before it stores it is caught by a sweep, too.
-func TestSweepFindsAcknowledgementBeforeStore(t *testing.T) {
+// An acknowledgement before the message is stored, and a replay beside which messages pass, are caught
+// by a sweep, too.
+func TestSweepFindsDefects(t *testing.T) {
 	t.Parallel()
 	needsSpeed(t)
 	for _, name := range []string{"acknowledges-first", "acknowledges-first-and-tries-on", "joins-late", "leaves-out"} {
-		t.Run(name, func(t *testing.T) { findsAcknowledgementBeforeStore(t, name) })
+		t.Run(name, func(t *testing.T) { sweepFinds(t, name) })
 	}
 }
 
-func findsAcknowledgementBeforeStore(t *testing.T, name string) {
-	early, err := defect.Find(name)
+func sweepFinds(t *testing.T, name string) {
+	t.Helper()
+	broken, err := defect.Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := servers.Broken(early)
+	server, err := servers.Broken(broken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +152,8 @@ func findsAcknowledgementBeforeStore(t *testing.T, name string) {
 		t.Fatalf("%v, and %d results", err, len(results))
 	}
 	for _, r := range results[1:] { // after the story come its failures
-		if r.Verdict.Rule() != early.Rule {
-			t.Errorf("%s: by %s, want %s: %s", r.ID, r.Verdict.Rule(), early.Rule, r.Reason())
+		if r.Verdict.Rule() != broken.Rule {
+			t.Errorf("%s: by %s, want %s: %s", r.ID, r.Verdict.Rule(), broken.Rule, r.Reason())
 		}
 	}
 }
