@@ -22,9 +22,7 @@ func OnFakeClock(t *testing.T, test func(t *testing.T), known ...string) {
 		// A timer of the library's that is stopped at once leaves its goroutine behind: see
 		// steps/cures/handshake, TestATimerStoppedAtOnceStays.
 		known = append(known, "utils.SetTimeout")
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		for stack := range strings.SplitSeq(stacks(), "\n\n") {
 			has := func(name string) bool { return strings.Contains(stack, name) }
 			if has("synctest bubble") && !slices.ContainsFunc(known, has) {
 				t.Errorf("a goroutine is left behind:\n%s", stack)
@@ -36,4 +34,16 @@ func OnFakeClock(t *testing.T, test func(t *testing.T), known ...string) {
 		t.Cleanup(func() { time.Sleep(4 * time.Minute) })
 		test(t)
 	})
+}
+
+// stacks returns the stacks of all goroutines. It is never cut off: thousands of runs in one
+// process, as in fuzzing, leave some megabytes behind, and a stack without its last lines does
+// not tell who made it.
+func stacks() string {
+	for size := 1 << 20; ; size *= 2 {
+		buffer := make([]byte, size)
+		if n := runtime.Stack(buffer, true); n < size {
+			return string(buffer[:n])
+		}
+	}
 }
