@@ -19,10 +19,19 @@ import (
 // assign an ephemeral one to an outgoing connection meanwhile.
 const lowest, count = 20_000, 12_000
 
-// taken keeps two callers in one process from drawing the same port.
+// taken has a claim for each port that this process has taken.
 var taken sync.Map
 
-// Take returns the first of several free ports in a row.
+// claim keeps every other caller from taking the port, also one in another process, until the
+// claim is closed or this process ends. It is a UDP socket, at a number that is as far above the
+// ports that are drawn as their range is wide, so that a server that listens by UDP, too, as one
+// with HTTP/3, finds its own port free.
+func claim(port int) (net.PacketConn, error) {
+	return net.ListenPacket("udp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+count)))
+}
+
+// Take returns the first of several free ports in a row. No other caller gets one of them before
+// it is released.
 func Take(several int) (first int, err error) {
 	for range 100 {
 		if first := lowest + rand.IntN(count-several); takeAll(first, several) {
@@ -34,11 +43,7 @@ func Take(several int) (first int, err error) {
 
 func takeAll(first, several int) bool {
 	for port := first; port < first+several; port++ {
-		_, again := taken.LoadOrStore(port, true)
-		if again || Listens(port) {
-			if !again {
-				Release(port)
-			}
+		if !take(port) {
 			for ; port > first; port-- {
 				Release(port - 1)
 			}
@@ -48,8 +53,25 @@ func takeAll(first, several int) bool {
 	return true
 }
 
-// Release lets the port be drawn again.
-func Release(port int) { taken.Delete(port) }
+func take(port int) bool {
+	claimed, err := claim(port)
+	if err != nil {
+		return false
+	}
+	if Listens(port) {
+		claimed.Close()
+		return false
+	}
+	taken.Store(port, claimed)
+	return true
+}
+
+// Release lets the port be taken again.
+func Release(port int) {
+	if claimed, found := taken.LoadAndDelete(port); found {
+		claimed.(net.PacketConn).Close()
+	}
+}
 
 // Listens dials and does not try to listen. A child process that is being forked at that
 // moment would inherit the listener and occupy the port for a moment after it is closed.
