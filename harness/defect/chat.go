@@ -49,6 +49,8 @@ type chat struct {
 	log   *messages
 	// known maps keys to offsets if keysInMemory is injected.
 	known map[string]int64
+	// published is the id of the last message that a server of a cluster has emitted.
+	published int64
 }
 
 func (c *chat) connected(client *socket.Socket) {
@@ -69,7 +71,11 @@ func (c *chat) connected(client *socket.Socket) {
 			return c.storeAndEmit(client, f, key)
 		})
 	}
-	_ = client.On(contract.ChatEvent, heard)
+	if after := c.injection.listensAfter; after > 0 {
+		go func() { time.Sleep(after); _ = client.On(contract.ChatEvent, heard) }()
+	} else {
+		_ = client.On(contract.ChatEvent, heard)
+	}
 	if c.injection.listensTwice && offset > 0 {
 		_ = client.On(contract.ChatEvent, heard)
 	}
@@ -170,6 +176,12 @@ func (c *chat) store(client *socket.Socket, f fate, key string) (int64, error) {
 }
 
 func (c *chat) emit(client *socket.Socket, f fate, id int64) {
+	if how := c.injection.follows; how != nil {
+		if how.toldAfter > 0 {
+			go c.tell(id)
+		} // the server emits it from the log
+		return
+	}
 	everyone := c.server.To(room)
 	if f.notToSender {
 		everyone = client.To(room)
@@ -188,6 +200,11 @@ func (c *chat) catchUp(client *socket.Socket, offset int64) error {
 	how := c.injection
 	c.order.Lock()
 	defer c.order.Unlock()
+	if how.follows != nil && !how.follows.behind {
+		if err := c.publish(); err != nil {
+			return err
+		}
+	}
 	query := how.query
 	if query == "" || offset == 0 && !how.queryAlways {
 		query = rightQuery

@@ -7,8 +7,8 @@
 // positive control) with one [injection]; most broken pages are a step's own page with one
 // [Change]. chat.go has the chat and inject.go the injections. recovery.go and features.go
 // have the servers that store nothing and promise connection state recovery, and published.go
-// has the tutorial's code as published. The lists are in delivery.go, sessions.go and
-// pages.go.
+// has the tutorial's code as published. The lists are in delivery.go, sessions.go,
+// pages.go and cluster.go.
 //
 // A bug that occurs now and then in a real server occurs here by count, so that a control does
 // not depend on chance: "the 4th message" is the 4th, 8th, … that one connection sends. The
@@ -68,6 +68,8 @@ type Defect struct {
 	// one that shows by a race, which only a fake clock decides the same way each time, or whose
 	// run the real lab gives up.
 	VirtualOnly bool
+	// Cluster marks a server that runs as two processes, in the real lab only.
+	Cluster bool
 }
 
 // A Change replaces one piece of a page's text, which must occur exactly once.
@@ -87,7 +89,7 @@ func Apply(page []byte, changes []Change) ([]byte, error) {
 }
 
 // All lists every defect.
-var All = slices.Concat(storing, replaying, altering, admitting, published, sessions, pages)
+var All = slices.Concat(storing, replaying, altering, admitting, published, sessions, pages, clusters)
 
 // Find returns the defect of that name.
 func Find(name string) (Defect, error) {

@@ -131,6 +131,11 @@ var storing = []Defect{
 		}}),
 	},
 	{
+		Name: "listens-late", Sentence: "It looks something up, for 50 ms, before it attaches its handler to a page that connects.",
+		Source: "an await before socket.on in the listener of connection", Level: contract.ServerDelivery, Rule: contract.NoLoss, Scenario: "write-offline",
+		New: injected(injection{listensAfter: 50 * time.Millisecond}),
+	},
+	{
 		Name: "listens-twice", Sentence: "It attaches its handler twice to a page that comes back.",
 		Source: "handlers in the listener of reconnect", Level: contract.ServerDelivery, Rule: contract.Sends, Scenario: "write-offline",
 		New: injected(injection{listensTwice: true}),

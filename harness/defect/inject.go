@@ -34,6 +34,8 @@ type injection struct {
 	leavesOut  bool
 	// listensTwice attaches a second handler for a page that reconnects.
 	listensTwice bool
+	// listensAfter is how long a connection has no handler of messages.
+	listensAfter time.Duration
 	// takes is how long the handler of a message runs. Meanwhile the connection's next messages
 	// wait in the library's queue.
 	takes time.Duration
@@ -47,6 +49,8 @@ type injection struct {
 	// admit is a middleware: it admits or refuses a page by calling next, or leaves it
 	// waiting.
 	admit func(offset int64, next func(*socket.ExtendedError))
+	// follows makes this one of several servers that share the log.
+	follows *following
 }
 
 // A fate is how one message is handled; usual is the correct one.
@@ -149,6 +153,9 @@ func injected(b injection) New {
 			}
 			if b.admit != nil {
 				server.Use(func(client *socket.Socket, next func(*socket.ExtendedError)) { b.admit(offsetOf(client), next) })
+			}
+			if err := c.startFollowing(); err != nil {
+				return err
 			}
 			return server.On("connection", func(args ...any) { c.connected(args[0].(*socket.Socket)) })
 		})

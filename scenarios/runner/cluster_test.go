@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"redial/harness/check"
+	"redial/harness/defect"
 	"redial/harness/lab"
 	"redial/harness/plan"
 	"redial/scenarios/catalogue"
@@ -40,6 +41,28 @@ func TestClusterOnPostgres(t *testing.T) {
 			t.Errorf("%s: %s (files: %v)", r.ID, r.Reason(), r.Artifacts)
 		}
 	}
+}
+
+// Two servers that share the log are caught where one of them does not know what the other did,
+// and pass where both do.
+func TestClusterDefectsAreCaught(t *testing.T) {
+	t.Parallel()
+	needsSpeed(t)
+	kills, err := runner.Defects(t.Context(), clusters(), runner.Options{Seed: 1, Lab: lab.Real})
+	if err != nil {
+		t.Fatal(err)
+	}
+	allCaught(t, kills)
+	right, err := servers.RightTogether()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := slices.DeleteFunc(slices.Clone(catalogue.All), func(s catalogue.Scenario) bool { return !s.Cluster })
+	allPass(t, played(t, right, rows, runner.Options{Seed: 1, Lab: lab.Real}), 6)
+}
+
+func clusters() []defect.Defect {
+	return slices.DeleteFunc(slices.Clone(defect.All), func(d defect.Defect) bool { return !d.Cluster })
 }
 
 // Faults and pages of one server of a cluster take into account that the script has stopped

@@ -36,12 +36,12 @@ func (k Kill) Blamed() contract.RuleID {
 // Caught tells whether the expected rule caught the defect before any other rule.
 func (k Kill) Caught() bool { return k.Blamed() == k.Defect.Rule }
 
-// Defects plays each defect in its scenario, in the lab of the options. The real lab leaves
-// out those that are only for the virtual one.
+// Defects plays each defect in its scenario, in the lab of the options, without those
+// that only the other lab can show.
 func Defects(ctx context.Context, which []defect.Defect, options Options) (kills []Kill, err error) {
 	var cells []Cell
 	for _, d := range which {
-		if d.VirtualOnly && options.Lab == lab.Real {
+		if elsewhere := d.VirtualOnly && options.Lab == lab.Real || d.Cluster && options.Lab == lab.Virtual; elsewhere {
 			continue
 		}
 		server, err := servers.Broken(d)
@@ -56,7 +56,7 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 		kills = append(kills, Kill{Defect: d})
 	}
 	if len(cells) == 0 {
-		return nil, errors.New("only the virtual lab shows these defects in every run: leave out --lab real")
+		return nil, errors.New("none of these defects can be shown in every run of this lab: play them in the other one (--lab)")
 	}
 	results, err := playAll(ctx, cells, options)
 	for i, result := range results {
@@ -65,8 +65,8 @@ func Defects(ctx context.Context, which []defect.Defect, options Options) (kills
 	return kills[:len(results)], err
 }
 
-// DefectTable is a Markdown table of the defects and the rules that caught them. It does not
-// depend on the seed.
+// DefectTable is a Markdown table of the defects and the rules that caught them, and one of those
+// that need several servers, with the rules that must catch them. It does not depend on the seed.
 func DefectTable(kills []Kill) string {
 	var b strings.Builder
 	b.WriteString("| defect | what is wrong | where from | scenario |")
@@ -84,6 +84,12 @@ func DefectTable(kills []Kill) string {
 			fmt.Fprintf(&b, " %s |", mark)
 		}
 		b.WriteString("\n")
+	}
+	b.WriteString("\n## Two servers that share a log, in the real lab\n\n| defect | what is wrong | where from | scenario | rule |\n|---|---|---|---|---|\n")
+	for _, d := range defect.All {
+		if d.Cluster {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | %s |\n", d.Name, d.Sentence, d.Source, d.Scenario, d.Rule)
+		}
 	}
 	return b.String()
 }

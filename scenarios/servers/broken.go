@@ -36,10 +36,22 @@ func Broken(d defect.Defect) (Server, error) {
 	}
 	s.Server.Handler, s.HTML, s.OwnRecovery, s.ShownBound = its.Handler, its.HTML, its.OwnRecovery, shownByBroken
 	s.Server.Target = itsProcess(server, d.Name)
+	if d.Cluster {
+		s.Nodes, s.Server.Handler, s.Server.Target = nodes, nil, itsProcesses(server, d.Name, nothingShared)
+	}
 	row, err := catalogue.Find([]string{d.Scenario})
 	if err == nil && row[0].Needs != "" {
 		s.Step = catalogue.FeaturesPublished
 	}
+	return s, err
+}
+
+const rightTogether = "right-together"
+
+// RightTogether returns two servers without a defect that share a log, for the real lab.
+func RightTogether() (Server, error) {
+	s, err := foreign(rightTogether, contract.ClientDelivery)
+	s.Nodes, s.Server.Target = nodes, itsProcesses(rightTogether, rightTogether, nothingShared)
 	return s, err
 }
 

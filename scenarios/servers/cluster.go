@@ -3,9 +3,7 @@ package servers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
-	"os"
 	"slices"
 
 	"redial/harness/contract"
@@ -27,31 +25,39 @@ func clusterStep(number string) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	itself, err := os.Executable()
-	if err != nil {
-		return Server{}, fmt.Errorf("finding this program, to start step %s as processes: %w", number, err)
-	}
 	s := Server{
 		Name: "step " + number, Step: number, Nodes: nodes, Server: lab.Server{Handler: inprocess.Lesson(lesson)},
 		Config: lab.Config{Level: contract.ClientDelivery, Bundle: lessons.FetchBundle, OwnRecovery: true},
 	}
-	s.Server.Target = func(tuning plan.Tuning) (target.Target, error) {
-		options := target.ClusterOptions{Nodes: nodes, Command: target.CommandOptions{
-			Command: []string{itself, ServeStep, lesson.Number}, Name: s.Name, Tuning: tuning,
-		}}
-		if number == catalogue.OnPostgres {
-			if err := standOnPostgres(&options); err != nil {
-				return nil, err
-			}
-		}
-		return target.NewCluster(options)
+	share := nothingShared
+	if number == catalogue.OnPostgres {
+		share = postgresAndRedis
 	}
+	s.Server.Target = itsProcesses(lesson.Number, s.Name, share)
 	return s, nil
 }
 
-// standOnPostgres starts the shared backends of a cluster, and a separate relay from each
+// itsProcesses returns a target that runs this program several times as the named server.
+// share starts what they share besides the data folder.
+func itsProcesses(server, name string, share func(*target.ClusterOptions) error) func(plan.Tuning) (target.Target, error) {
+	return func(tuning plan.Tuning) (target.Target, error) {
+		command, err := itself(server, name, tuning)
+		if err != nil {
+			return nil, err
+		}
+		options := target.ClusterOptions{Nodes: nodes, Command: command}
+		if err := share(&options); err != nil {
+			return nil, err
+		}
+		return target.NewCluster(options)
+	}
+}
+
+func nothingShared(*target.ClusterOptions) error { return nil }
+
+// postgresAndRedis starts the shared backends of a cluster, and a separate relay from each
 // server to each backend, which a plan can break: a-to-postgres, b-to-redis.
-func standOnPostgres(options *target.ClusterOptions) error {
+func postgresAndRedis(options *target.ClusterOptions) error {
 	ctx := context.Background()
 	var started []interface{ Close() error }
 	options.Release = func() (err error) {

@@ -95,7 +95,7 @@ func BecomeStep() {
 	if len(os.Args) != 3 || os.Args[1] != ServeStep {
 		return
 	}
-	server := features[os.Args[2]]
+	server := others[os.Args[2]]
 	if name, broken := strings.CutPrefix(os.Args[2], brokenPrefix); broken {
 		d, err := defect.Find(name)
 		if err != nil {
@@ -150,12 +150,20 @@ func Step(number string) (Server, error) {
 // itsProcess returns a target that runs this program as the named server.
 func itsProcess(server, name string) func(plan.Tuning) (target.Target, error) {
 	return func(tuning plan.Tuning) (target.Target, error) {
-		itself, err := os.Executable()
+		command, err := itself(server, name, tuning)
 		if err != nil {
-			return nil, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+			return nil, err
 		}
-		return target.NewCommand(target.CommandOptions{Command: []string{itself, ServeStep, server}, Name: name, Tuning: tuning})
+		return target.NewCommand(command)
 	}
+}
+
+func itself(server, name string, tuning plan.Tuning) (target.CommandOptions, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return target.CommandOptions{}, fmt.Errorf("finding this program, to start %s as a process: %w", name, err)
+	}
+	return target.CommandOptions{Command: []string{program, ServeStep, server}, Name: name, Tuning: tuning}, nil
 }
 
 // published returns the tutorial's code as published, or another server at level recovery.
@@ -170,8 +178,10 @@ func published(name string) (Server, error) {
 	return s, err
 }
 
-// features maps the names of the servers with additional features to their constructors.
-var features = map[string]defect.New{catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished}
+// others maps the names of servers that are neither steps nor broken to their constructors.
+var others = map[string]defect.New{
+	catalogue.Features: defect.Features, catalogue.FeaturesPublished: defect.FeaturesPublished, rightTogether: defect.RightTogether,
+}
 
 // featuresStep returns a chat with features that applications use and no step has, on package
 // recovery or on the library's own adapter. Only the rows about these features use it.
@@ -181,7 +191,7 @@ func featuresStep(name string) (Server, error) {
 		return s, err
 	}
 	s.Step = name
-	s.Server.Handler = inprocess.Defect(features[name])
+	s.Server.Handler = inprocess.Defect(others[name])
 	s.OwnRecovery = name == catalogue.Features
 	s.Server.Target = itsProcess(name, name)
 	return s, nil

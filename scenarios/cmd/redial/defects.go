@@ -51,7 +51,7 @@ func newDefects(code *int) *cobra.Command {
 	f.SortFlags = false
 	f.BoolVar(&list, "list", false, "only list the defects, each with its scenario, its rule and a sentence")
 	f.Uint64Var(&p.seed, "seed", 0, "the `SEED` of the runs (default: drawn, and printed)")
-	f.StringVar(&p.labName, "lab", "virtual", "the `LAB`: virtual (a fake clock) or real (processes and TCP; without the defects that only the virtual one shows in every run)")
+	f.StringVar(&p.labName, "lab", "virtual", "the `LAB`: virtual (a fake clock) or real (processes and TCP; without the defects that only the virtual one shows in every run, with those of several servers)")
 	f.IntVar(&p.parallel, "parallel", 0, "how many runs (`N`) run at once (default 6; in the virtual lab one for each core)")
 	f.StringVar(&p.files.json, "json", "", "write the result of each to `FILE`")
 	f.BoolVar(&markdown, "markdown", false, "print a table in Markdown, of defects and rules")
