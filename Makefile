@@ -35,9 +35,11 @@ check: client ## the main job: break the connection of every step in every way, 
 	@$(REDIAL) matrix --sample 12
 	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --time-limit $(SWEEP_TIME) || exit; done
 
-check-all: client ## the same without samples: every row in both labs, every fault at every frame
+check-all: client backends ## the same without samples: every row in both labs, step 9 on PostgreSQL too, every fault at every frame
 	@$(REDIAL) matrix --lab virtual
 	@$(REDIAL) matrix
+	@$(REDIAL) check --step 9-postgres
+	@$(REDIAL) defects --lab real
 	@for step in 5 6 7 8 9 10; do $(REDIAL) check --step $$step --lab virtual --sweep single --whole || exit; done
 
 quick: client ## for a developer, within a minute: vet, the judge's own tests, the virtual matrix, and what is broken on purpose
