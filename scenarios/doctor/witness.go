@@ -200,11 +200,15 @@ func (w *witness) names(seen int) (names []string) {
 	return names
 }
 
-// lastNote returns the client's last note, such as the reason of a connect error.
+// lastNote returns the client's last note, such as the reason of a connect error. A disconnection
+// that a later connection has made good is none.
 func (w *witness) lastNote() (note string) {
 	for _, e := range w.from(0) {
-		if e.Kind == history.Note || e.Kind == history.Disconnected {
+		switch {
+		case e.Kind == history.Note || e.Kind == history.Disconnected:
 			note = ": " + e.Detail
+		case e.Kind == history.Connected && note == ": "+wire.ServerDisconnect:
+			note = ""
 		}
 	}
 	return note

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,7 +95,7 @@ type chat struct {
 	protocol *protocol.Protocol
 	admits   func(*http.Request) bool // others are answered 403
 	emits    func(text string) []any  // without it, the text alone
-	expels   bool                     // it disconnects each client after CONNECT
+	expels   int64                    // it disconnects this many clients after CONNECT
 	silences bool                     // it disconnects each client that sends
 }
 
@@ -107,8 +108,9 @@ func (c *chat) serve(t *testing.T) servers.Server {
 	}
 	io := socket.NewServer(nil, options)
 	t.Cleanup(func() { io.Close(nil) })
+	var connected atomic.Int64
 	_ = io.On("connection", func(clients ...any) {
-		if c.expels {
+		if connected.Add(1) <= c.expels {
 			clients[0].(*socket.Socket).Disconnect(false)
 			return
 		}

@@ -204,11 +204,15 @@ func orDisconnected(ctx context.Context, under target.Target, seen *history.Reco
 }
 
 // lastNote is the last note of a client that begins with the prefix, such as the reason of a
-// connect error.
+// connect error. A disconnection that a later connection has made good is none.
 func lastNote(seen *history.Recorder, prefix string) (note string) {
+	whose := ""
 	for _, e := range seen.Events(0) {
-		if (e.Kind == history.Note || e.Kind == history.Disconnected) && strings.HasPrefix(e.Detail, prefix) {
-			note = ": " + oneLine(e.Detail)
+		switch {
+		case (e.Kind == history.Note || e.Kind == history.Disconnected) && strings.HasPrefix(e.Detail, prefix):
+			note, whose = ": "+oneLine(e.Detail), e.Client
+		case e.Kind == history.Connected && e.Client == whose && note == ": "+wire.ServerDisconnect:
+			note = ""
 		}
 	}
 	return note

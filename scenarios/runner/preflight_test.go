@@ -93,19 +93,22 @@ func TestPreflightTellsWhatOnlyAPageMeets(t *testing.T) {
 // what it sends.
 func TestPreflightTellsThatClientsAreDisconnected(t *testing.T) {
 	t.Parallel()
+	const everyone = 100
 	for name, c := range map[string]struct {
 		chat  chat
 		enter []protocol.EnterStep
 		says  string
 	}{
-		"after CONNECT":   {chat{expels: true}, nil, "disconnects a client after it has connected"},
-		"while it enters": {chat{expels: true}, []protocol.EnterStep{{Await: "welcome"}}, "disconnects a client after it has connected"},
+		"after CONNECT":   {chat{expels: everyone}, nil, "disconnects a client after it has connected"},
+		"while it enters": {chat{expels: everyone}, []protocol.EnterStep{{Await: "welcome"}}, "disconnects a client after it has connected"},
 		"after a message": {chat{silences: true}, nil, "disconnects a client that has sent a message"},
+		"once, and it comes back": {chat{expels: 1, emits: func(text string) []any { return []any{"alice: " + text} }}, nil,
+			"the text has to be a value of its own"}, // the chat's own mistake
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			its := protocol.Tutorial()
-			its.Enter, c.chat.protocol = c.enter, &its
+			its.Enter, its.Reconnects, c.chat.protocol = c.enter, c.chat.expels == 1, &its
 			server := c.chat.serve(t)
 			if err := runner.Preflight(t.Context(), &server); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Error(err)
