@@ -149,6 +149,23 @@ func TestLogReplacedWhileTheServerRuns(t *testing.T) {
 	}
 }
 
+// The first page that connects after the log was emptied closes every connection, and no later one does.
+func TestLogEmptiedWhileTheServerRuns(t *testing.T) {
+	s := start(t, serve.Settings{})
+	ann := rawclient.Connect(t, s.URL, nil)
+	chattest.Send(t, ann, "one", "two")
+	if _, err := s.chat.db.Exec("DELETE FROM messages; DELETE FROM sqlite_sequence"); err != nil {
+		t.Fatal(err)
+	}
+	if first, err := rawclient.Dial(t, s.URL, nil); err == nil { // otherwise it is closed already
+		first.Ended()
+	}
+	ann.Ended()
+	back := rawclient.Connect(t, s.URL, nil)
+	chattest.Send(t, back, "new")
+	chattest.Receive(t, back, 1, "new")
+}
+
 // A recovered page receives the messages that it missed of the old log, although both logs have
 // the message at its offset. It then gets the whole new log.
 func TestRecoveredPageDropsMessagesOfAReplacedLog(t *testing.T) {
