@@ -63,8 +63,11 @@ func (c *canvas) sign(kind history.Kind, x, y, towards float64) {
 		c.element("circle", "class", "sent", "cx", x, "cy", y, "r", r)
 	case history.Shown:
 		c.element("circle", "class", "shown", "cx", x, "cy", y, "r", r)
-	case history.Repeated, history.Removed:
+	case history.Repeated:
 		c.element("circle", "class", "shown repeated", "cx", x, "cy", y, "r", r)
+	case history.Removed:
+		c.element("circle", "class", "shown", "cx", x, "cy", y, "r", r)
+		c.element("path", "class", "struck", "d", fmt.Sprintf("M%.1f %.1fl%.1f %.1f", x-1.5*r, y+1.5*r, 3*r, -3*r))
 	case history.Acknowledged:
 		c.element("path", "class", "ack", "d", fmt.Sprintf("M%.1f %.1fl2.6 3l5 -7", x-4, y-towards*15+1))
 	case history.Refused:
