@@ -116,6 +116,7 @@
       const type = messagePackType(packet);
       if (type === 0 || type === -1) joinOnce(session);
       if (type === 1) leave(session, "", "io server disconnect");
+      if (type === 4) later("refused", { reason: "the server refuses the namespace" });
     } else if (packet[0] === "0") sessions.set(parse(packet.slice(1)).sid, session);
     else if (packet === "1") end(session, "the server has closed the connection");
     else if (packet.startsWith("40")) join(session, namespaceOf(packet), parse(dataOf(packet)).pid);
@@ -195,6 +196,7 @@
 
   function responded(session, status, text) {
     if (status !== 200) {
+      if (status !== 0 && session.namespaces.size === 0) later("refused", { reason: "an HTTP request was answered " + status });
       if (!session.upgraded) end(session, "an HTTP request failed" + (status ? ", " + status : ""));
     } else for (const packet of text.split("\x1e")) received(session, packet);
   }

@@ -81,6 +81,27 @@ func TestAPageIsConnectedWhenItHasJoinedEachNamespace(t *testing.T) {
 	}
 }
 
+// A server may refuse a connection before it sends a packet that can be read.
+func TestARefusalIsNoted(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/socket.io/" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		writePage(w, form+`<script> fetch("/socket.io/?EIO=4&transport=polling") </script>`)
+	}))
+	t.Cleanup(refusing.Close)
+	messagePack := serveWebSocket(t, `socket.binaryType = "arraybuffer"`, func(ctx context.Context, conn *websocket.Conn) {
+		if err := conn.Write(ctx, websocket.MessageBinary, []byte("\x83\xa4type\x04")); err != nil {
+			t.Error(err)
+		}
+		_, _, _ = conn.Read(ctx)
+	})
+	for url, want := range map[string]string{refusing.URL: "an HTTP request was answered 403", messagePack: "the server refuses the namespace"} {
+		watch(t, "alice", url, tutorial, nil).opens().until(0, "note connect_error: "+want)
+	}
+}
+
 func TestRecoveredConnectionIsRecordedAsRecovered(t *testing.T) {
 	url := serveStep(t, "6")
 	alice := watch(t, "alice", url, tutorial, nil).opens()
