@@ -50,7 +50,7 @@ func TestTimedOutWaitIsExcusedOnlyByABrokenConnection(t *testing.T) {
 					events = append(events, history.Event{Kind: history.Shown, Client: who, View: 1, Message: text})
 				}
 			}
-			if v := Judge(append(events, history.Event{Kind: history.Ended})); v.Outcome != c.want {
+			if v := Judge(append(events, history.Event{Kind: history.Ended})); v.Outcome != c.want || strings.Contains(v.Reason, "refused") {
 				t.Errorf("%s: %s, want %s", v.Outcome, v.Reason, c.want)
 			}
 		})

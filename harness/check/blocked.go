@@ -44,7 +44,7 @@ func (c *Checker) server(name string, state serverState) {
 	switch known := c.servers[name]; {
 	case known == service:
 		return
-	case known == 0 && len(c.servers) == 0:
+	case len(c.servers) == 0:
 		c.first = name
 	case known == 0 && state != serving:
 		state = service

@@ -53,13 +53,11 @@ func (f *facts) browserNames() func(client string) string {
 	return func(client string) string { return cmp.Or(of[client], client) }
 }
 
-// proved returns the view's connections, for questions about barriers only: each ends where it is
-// proved to have lasted, and is divided at the barriers at which the view was blocked, so that
-// neither part contains them.
+// proved returns the view's connections, for questions about barriers only: each is divided at the
+// barriers at which the view was blocked, so that neither part contains them.
 func (v *view) proved() connections {
 	var all connections
 	for _, c := range v.connections {
-		c.to = c.proved
 		for _, blocked := range v.blockedAt {
 			if c.contains(blocked) {
 				all = append(all, connection{from: c.from, to: blocked})

@@ -176,10 +176,9 @@ func (c *Checker) Add(e history.Event) {
 		if e.Detail == "paused" {
 			state = paused
 		}
-		if c.server(e.Node, state); c.allPaused() {
-			for _, v := range c.views {
-				v.doubtFrom(event, e.At)
-			}
+		c.server(e.Node, state)
+		for _, v := range c.views { // until the next barrier, if it still serves the view
+			v.doubtFrom(event, e.At)
 		}
 	case history.ServerStarted:
 		c.down = false

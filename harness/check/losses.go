@@ -28,7 +28,7 @@ func newLosses(f *facts) *losses {
 		m := &f.messages[id]
 		exists := f.position[id] >= 0 || !f.hasLog && m.isAcknowledged() || f.reachesOnlyOthers() && f.mustBeKnown(id)
 		if f.wasReplaced(id) {
-			exists = f.restAt[id] < f.replaced && (min(m.acknowledged, m.shown) < f.replaced || f.healthy[id])
+			exists = min(m.acknowledged, m.shown) < f.replaced || f.healthy[id]
 		}
 		if exists && !f.phantom[id] {
 			l.certain = append(l.certain, id)
@@ -56,7 +56,7 @@ func (l *losses) of(v *view) []loss {
 		case l.isUp(v):
 			l.missRows(len(l.reference), l.ended)
 			for _, id := range l.certain { // without a log: those that were acknowledged, and no page shows
-				if l.position[id] < 0 && !l.wasReplaced(id) {
+				if !l.wasReplaced(id) {
 					l.miss(loss{id, -1, l.ended})
 				}
 			}
@@ -156,7 +156,7 @@ func (l *losses) removeAltered(v *view) {
 // observed describes what the view that was judged last shows instead of the message, and the
 // events that it names.
 func (l *losses) observed(id int32) reason {
-	if removed, ok := l.view.removed[id]; ok && l.removedFrom(l.view, id) {
+	if removed, ok := l.view.removed[id]; ok {
 		return reason{clause("the page showed it, and had removed it when the run ended%s", at(removed)), []int{removed}}
 	}
 	return reason{l.others(), nil}

@@ -52,7 +52,7 @@ func (f *facts) lastBarrierIn(v *view, c connection) int {
 func (f *facts) dueAt(v *view, barrier int) int {
 	i, _ := slices.BinarySearch(f.barriers, barrier)
 	for _, b := range f.barriers[i:] {
-		if c, connected := v.connections.at(b); connected && b < c.proved && !v.wasBlockedAt(b) {
+		if _, connected := v.connections.at(b); connected && !v.wasBlockedAt(b) {
 			return b
 		}
 	}

@@ -246,7 +246,7 @@ func leftDisconnected(p plan.Plan, client, first string) bool {
 		switch s.Do {
 		case plan.StopServer, plan.KillServer, plan.PauseServer, plan.StartServer, plan.ContinueServer:
 			up := s.Do == plan.StartServer || s.Do == plan.ContinueServer
-			if up && s.Node == "" { // every server
+			if s.Node == "" { // every server
 				clear(down)
 			}
 			down[s.Node] = !up

@@ -88,6 +88,35 @@ var namedEvent = regexp.MustCompile(`events? (\d+)`)
 // judge showed that no other test covers it.
 func TestStories(t *testing.T) {
 	for _, c := range []struct{ rule, story, blamed, says string }{
+		// When a message is at rest, and where it is due.
+		{"a page that was sent a message before its sender was blocked is entitled to it",
+			"began client-delivery; connected alice bob; sent alice m; acknowledged alice m; shown alice m; barrier; closed bob; suspended alice; barrier; resumed alice; stored m; log-read",
+			"no-loss bob m", ""},
+		{"a block of an earlier connection says nothing about a later one",
+			"began client-delivery; connected alice bob; suspended alice; barrier; disconnected alice; sent alice m; barrier; closed bob; connected alice; barrier; acknowledged alice m; shown alice m; stored m; log-read",
+			"", ""},
+		{"a connection may have ended when the first of two blocks began",
+			"began recovery; connected alice bob; suspended bob; 100s; fault-fired; 1s; disconnected bob(ping timeout); sent alice m; shown alice m; 30s; fault-healed; connected bob; barrier",
+			"", ""},
+		{"a page that was opened after the restart is on the server that runs",
+			"began recovery; server-started; server-stopped; server-started; opened bob; connected bob alice; disconnected bob; sent alice m; shown alice m; connected bob; barrier",
+			"no-loss bob m", ""},
+		{"a message that is stored again after others is not out of order",
+			"began basic; connected alice; sent alice m n; acknowledged alice m n; shown alice m n; stored m n m; log-read",
+			"sends log m", ""},
+		// Messages that may have gone with the server's data.
+		{"without an echo, a message from before the run that a page shows afterwards has not",
+			"began server-delivery no-echo; found old; connected alice bob; data-replaced; shown alice old; barrier",
+			"no-loss bob old", ""},
+		{"one that was at rest only in a later connection is not due in an earlier one",
+			"began basic; connected alice bob; sent alice m; disconnected alice; barrier; disconnected bob; connected bob; acknowledged alice m; connected alice; sent alice n; shown alice n; shown bob n; barrier; data-replaced; barrier",
+			"", ""},
+		{"one is not due on a page that was blocked until then",
+			"began basic; connected alice bob; sent alice m; acknowledged alice m; shown alice m; suspended bob; barrier; data-replaced; resumed bob; barrier",
+			"", ""},
+		{"or disconnected",
+			"began recovery; connected alice bob; disconnected bob; sent alice m; acknowledged alice m; shown alice m; barrier; data-replaced; connected bob; barrier",
+			"", ""},
 		// A phantom that stands for a missing message.
 		{"the sender's message before the missing one comes before the phantom; one that is nowhere does not count",
 			"began basic; connected alice; sent alice a b; shown alice a; disconnected alice; connected alice; sent alice c; acknowledged alice c; stored ghost a; log-read",

@@ -58,7 +58,7 @@ func onlySent() Clause { return clause("only messages that a client has sent, le
 
 func (f *facts) storedNowhere() Clause {
 	switch {
-	case f.hasLog && f.noEcho: // the page that sent it shows it
+	case f.noEcho: // there is a log, and the page that sent it shows it
 		return notInLog()
 	case f.hasLog:
 		return clause("neither the server's log nor any page has it")

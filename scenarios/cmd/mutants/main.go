@@ -47,7 +47,7 @@ const (
 	scenarios  = "check --quiet --lab virtual --seed 1 --step "
 	sweep      = " --sweep single --points 100"
 	testFlags  = "-test.failfast -test.timeout 0"
-	drawn      = " -rapid.seed=1 -rapid.nofailfile" // a failure file of one mutant would kill the next one
+	drawn      = " -rapid.seed=1 -rapid.nofailfile -rapid.checks=" // a failure file of one mutant would kill the next one
 	ofAllSteps = " -test.run ^Test(EveryStepServesItsPage|AHistoryOfLongMessages|APageThatTakesNothingIsCutOff)$/^%s$"
 	// A check that hangs also kills its mutant. The limit is a multiple of the check's time
 	// without a mutant, because other work slows the machine down.
@@ -57,7 +57,10 @@ const (
 )
 
 var targets = []target{
-	{"harness/check", "*.go", []check{{folder: "harness/check", arguments: testFlags + drawn}}},
+	{"harness/check", "*.go", []check{
+		{folder: "harness/check", arguments: testFlags + drawn + "100"},
+		{folder: "harness/check", arguments: testFlags + drawn + "2000"},
+	}},
 	step("6"), step("7"), step("8"), step("9"), step("10"),
 	{"steps/cures/recovery", "*.go", slices.Concat([]check{
 		{folder: "steps/cures/recovery", arguments: testFlags},
