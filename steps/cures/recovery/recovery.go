@@ -147,9 +147,7 @@ type outer interface {
 // options have an adapter already that can go around another one, it goes around this one.
 func (b *Builder) Apply(options *socket.ServerOptions) {
 	recovery := socket.DefaultConnectionStateRecovery()
-	if own := options.ConnectionStateRecovery(); own != nil {
-		recovery.Assign(own) // a copy, since the application may use its options again
-	}
+	recovery.Assign(options.ConnectionStateRecovery()) // a copy, since the application may use its options again
 	options.SetConnectionStateRecovery(recovery)
 	if recovery.GetRawSkipMiddlewares() == nil {
 		recovery.SetSkipMiddlewares(true)

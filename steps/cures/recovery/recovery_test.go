@@ -286,18 +286,23 @@ func TestApplyKeepsTheRecoveryOptionsOfTheApplication(t *testing.T) {
 	own.SetSkipMiddlewares(false)
 	own.SetMaxDisconnectionDuration(500)
 	for _, test := range []struct {
-		set  socket.ConnectionStateRecoveryInterface
-		skip bool
-		keep time.Duration
+		set   socket.ConnectionStateRecoveryInterface
+		asked time.Duration // of the Builder
+		skip  bool
+		keep  time.Duration
 	}{
-		{nil, true, 2 * time.Minute},
-		{socket.DefaultConnectionStateRecovery(), true, 2 * time.Minute},
-		{own, false, 500 * time.Millisecond},
+		{nil, 0, true, 2 * time.Minute},
+		{socket.DefaultConnectionStateRecovery(), 0, true, 2 * time.Minute},
+		{own, 0, false, 500 * time.Millisecond},
+		{own, time.Second, false, time.Second},
 	} {
 		options := socket.DefaultServerOptions()
 		options.SetConnectionStateRecovery(test.set)
-		(&Builder{}).Apply(options)
-		keep := socket.NewServer(nil, options).Sockets().Adapter().(*adapter).builder.MaxDisconnection
+		(&Builder{MaxDisconnection: test.asked}).Apply(options)
+		keep := time.Duration(options.ConnectionStateRecovery().MaxDisconnectionDuration()) * time.Millisecond
+		if used := socket.NewServer(nil, options).Sockets().Adapter().(*adapter).builder.MaxDisconnection; used != keep {
+			t.Errorf("the adapter keeps sessions for %v", used)
+		}
 		if skip := options.ConnectionStateRecovery().SkipMiddlewares(); skip != test.skip || keep != test.keep {
 			t.Errorf("middlewares are skipped: %t, sessions are kept for %v; want %t, %v", skip, keep, test.skip, test.keep)
 		}
